@@ -1,0 +1,1 @@
+"""The API: owns the streams that are made here and reads those of the chain."""

@@ -1,0 +1,1 @@
+"""What every service shares: events, the stream's rules, the wire, the journal, the commit."""

@@ -1,0 +1,150 @@
+-- The one atomic commit: all of it happens, or nothing does (docs/architecture.md, "The commit").
+--
+-- KEYS: 1 journal, 2 progress, 3 fence, 4 dead letters, then the streams and indexes that ARGV
+-- names by their place in KEYS.
+-- ARGV: namespace, channel, fencing token ('' = none asked), floor (highest position the committer
+-- has seen), journal's maximum length, its maximum age in microseconds (0 = none), then sections,
+-- each preceded by its number of rows:
+--   expected:  stream key, version (0 = must not exist)
+--   events:    position ('' = to be given here), head, body, stream key (0 = none), document
+--   indexes:   '+' or '-', index key, member
+--   progress:  field, value
+--   dead:      JSON of one dead letter
+-- Answers {'committed', position…} or, having written nothing, {'fenced', token},
+-- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position}, {'behind', floor}.
+
+local at = 6
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+local function rows(width)
+  local all = {}
+  for r = 1, tonumber(take()) do
+    local row = {}
+    for c = 1, width do row[c] = take() end
+    all[r] = row
+  end
+  return all
+end
+
+-- Both halves of a position may pass 2^53, so they are compared as digits, never as numbers.
+local function digits_less(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+
+local function less(a, b)
+  local a1, a2 = string.match(a, '^(%d+)-(%d+)$')
+  local b1, b2 = string.match(b, '^(%d+)-(%d+)$')
+  if a1 ~= b1 then return digits_less(a1, b1) end
+  return digits_less(a2, b2)
+end
+
+-- Not the last entry's id: that one may be trimmed or deleted, and Redis refuses ids up to this.
+local function journal_top()
+  local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
+  if info.err then return '0-0' end
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] end
+  end
+end
+
+local function version_of(key)
+  local document = redis.call('GET', key)
+  return document and string.match(document, '^{"version":(%d+)') or '0'
+end
+
+local namespace, channel, token, floor = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local max_length, max_age = ARGV[5], tonumber(ARGV[6])
+local expected, events, indexes = rows(2), rows(5), rows(3)
+local progress, dead = rows(2), rows(1)
+
+-- ── look: whatever refuses the commit does so before the first write ──
+
+if token ~= '' then
+  local holder = redis.call('GET', KEYS[3]) or ''
+  if holder ~= token then return {'fenced', holder} end
+end
+
+local top = journal_top()
+
+-- A failover that lost writes leaves the journal below what the committer has seen. An event given a
+-- position up there now would shut out the chain events that the indexer is about to bring back.
+local function behind()
+  local lost, have = string.match(floor, '^%d+'), string.match(top, '^%d+')
+  local read = string.match(redis.call('HGET', KEYS[2], 'cursor') or '', '^%d+')
+  return digits_less(have, lost) and read ~= nil and digits_less(read, lost)
+end
+
+local seen = {'seen'}
+for _, event in ipairs(events) do
+  local position = event[1]
+  if position == '' then
+    if behind() then return {'behind', floor} end
+  elseif not less(top, position) then
+    local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+    local kept = first and not less(position, first[1])
+    if kept and #redis.call('XRANGE', KEYS[1], position, position) == 0 then
+      return {'disorder', position}
+    end
+    seen[#seen + 1] = position
+  end
+end
+if #seen > 1 then return seen end
+
+for _, row in ipairs(expected) do
+  local version = version_of(KEYS[tonumber(row[1])])
+  if version ~= row[2] then return {'conflict', row[1], version} end
+end
+
+-- ── act ──
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+-- Above all of the top's operation, below the next operation, never used twice: not even after a
+-- failover that lost writes, because the committer's floor remembers them.
+local function next_position()
+  local above = less(top, floor) and floor or top
+  local toid, n = string.match(above, '^(%d+)-(%d+)$')
+  return string.format('%s-%.0f', toid, math.max(tonumber(n) + 1, now))
+end
+
+local committed = {'committed'}
+for _, event in ipairs(events) do
+  local position = event[1] ~= '' and event[1] or next_position()
+  local body = string.format('{"id":"%s","publishedAt":%.0f,', position, now) .. string.sub(event[3], 2)
+  if event[5] ~= '' then
+    local document = string.sub(event[5], 1, -2) .. ',"position":"' .. position .. '"}'
+    redis.call('SET', KEYS[tonumber(event[4])], document)
+    body = string.sub(body, 1, -2) .. ',"stream":' .. document .. '}'
+  end
+  redis.call('XADD', KEYS[1], position, 'p', top, 'h', event[2], 'b', body)
+  redis.call('PUBLISH', channel, table.concat({namespace, top, position, event[2]}, ' ') .. '\n' .. body)
+  top = position
+  committed[#committed + 1] = position
+end
+
+for _, row in ipairs(indexes) do
+  if row[1] == '+' then
+    redis.call('ZADD', KEYS[tonumber(row[2])], 0, row[3])
+  else
+    redis.call('ZREM', KEYS[tonumber(row[2])], row[3])
+  end
+end
+for _, row in ipairs(progress) do redis.call('HSET', KEYS[2], row[1], row[2]) end
+for _, row in ipairs(dead) do redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'letter', row[1]) end
+
+-- ── trim: by length, and by age from the old end; the top always stays, readers start from it ──
+
+redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', max_length)
+if max_age > 0 then
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', #events + 2)) do
+    local published = string.match(entry[2][6], '"publishedAt":(%d+)')
+    if entry[1] == top or now - tonumber(published) <= max_age then break end
+    redis.call('XDEL', KEYS[1], entry[1])
+  end
+end
+return committed

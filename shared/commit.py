@@ -1,0 +1,155 @@
+"""The commit: the only way that an event gets into the journal.
+
+One Lua call checks and writes everything together: fencing token, positions already used, stream
+versions; then stream states, journal, announcement on the channel, indexes, progress of the source,
+dead letters. Two that race never both win: the loser reads again and decides anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from shared.events import Event
+from shared.keys import Keys
+from shared.positions import START, Position, parse_position
+from shared.streams import Stream
+from shared.wire import decode_stream
+from shared.writes import Limits, Request, Streams, Write, plan
+
+_SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
+_ATTEMPTS = 50
+
+Decide = Callable[[Streams], Sequence[Event]]
+"""From the stored states to the events; called again when a race was lost."""
+
+
+class CommitError(Exception):
+    """The journal did not take a commit; nothing of it was written."""
+
+
+class Fenced(CommitError):
+    """Another indexer is active; this one must stop writing."""
+
+
+class Disorder(CommitError):
+    """A chain event is missing inside the kept journal while later ones are there: never guess."""
+
+
+class Behind(CommitError):
+    """Redis lost writes in a failover and the indexer has not brought them back yet; try again."""
+
+
+class Contended(CommitError):
+    """Others changed the same streams each time; try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What was written: each event with its position, and how many had been there already."""
+
+    writes: Sequence[Write]
+    positions: Sequence[Position]
+    seen: int = 0
+
+
+class Committer:
+    """Commits to one namespace. `token` is the indexer's fencing token, "" for the API."""
+
+    def __init__(
+        self, redis: Redis, keys: Keys, *, limits: Limits | None = None, token: str = ""
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._limits = limits or Limits()
+        self._token = token
+        self._script = redis.register_script(_SCRIPT)
+        self._floor = START
+
+    async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
+        """The stored states of these streams, None where there is none."""
+        if not stream_ids:
+            return {}
+        raw = await self._redis.mget([self._keys.stream(i) for i in stream_ids])
+        return {
+            stream_id: decode_stream(document) if document else None
+            for stream_id, document in zip(stream_ids, raw, strict=True)
+        }
+
+    async def change(self, stream_ids: Collection[str], decide: Decide) -> Committed:
+        """Commit what `decide` makes of the stored states; what it raises passes through.
+
+        Raises Contended when a race was lost too often.
+        """
+        return await self._commit(stream_ids, decide, progress={}, dead=())
+
+    async def record(
+        self,
+        events: Sequence[Event],
+        *,
+        progress: Mapping[str, str],
+        dead: Sequence[bytes] = (),
+    ) -> Committed:
+        """Commit chain events in order, with the source's progress and dead letters.
+
+        Events that the journal has already are left out. Raises Fenced, Disorder, Contended.
+        """
+        positions = [e.position for e in events if e.position is not None]
+        if len(positions) != len(events) or positions != sorted(set(positions)):
+            raise ValueError("chain events need positions, each above the one before")
+        ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
+        return await self._commit(ids, lambda _: events, progress=progress, dead=dead)
+
+    async def _commit(
+        self,
+        stream_ids: Collection[str],
+        decide: Decide,
+        *,
+        progress: Mapping[str, str],
+        dead: Sequence[bytes],
+    ) -> Committed:
+        seen: set[str] = set()
+        for _ in range(_ATTEMPTS):
+            streams = await self.load(stream_ids)
+            events = [e for e in decide(streams) if str(e.position) not in seen]
+            writes = plan(events, streams)
+            request = Request(self._keys)
+            request.fill(
+                writes,
+                streams=streams,
+                token=self._token,
+                floor=self._raise_floor(streams),
+                limits=self._limits,
+                progress=progress,
+                dead=dead,
+            )
+            outcome, *rest = await self._script(keys=request.keys, args=request.args)
+            match outcome:
+                case b"committed":
+                    positions = [parse_position(p.decode()) for p in rest]
+                    self._floor = max(self._floor, *positions, START)
+                    return Committed(writes, positions, len(seen))
+                case b"seen":
+                    seen.update(p.decode() for p in rest)
+                case b"fenced":
+                    raise Fenced(f"the indexer {rest[0].decode() or '(none)'} is active, not this")
+                case b"disorder":
+                    raise Disorder(_DISORDER.format(rest[0].decode()))
+                case b"behind":
+                    raise Behind(f"the journal does not reach {rest[0].decode()} again yet")
+        raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
+
+    def _raise_floor(self, streams: Streams) -> Position:
+        for stream in streams.values():
+            if stream is not None:
+                self._floor = max(self._floor, parse_position(stream.position))
+        return self._floor
+
+
+_DISORDER = (
+    "event {} is not in the journal although later ones are; the journal must be rebuilt from the "
+    "chain (docs/operations.md)"
+)

@@ -1,0 +1,69 @@
+"""Every name that Headrace uses in Redis: keys, the channel, and the namespace they stand in.
+
+All keys of a namespace bear one Redis Cluster hash tag, so that a commit touches one slot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+CHANNEL = "stream-events"
+"""Where every committed event is announced; messages name their namespace (shared.wire)."""
+
+_NETWORKS = {
+    "Public Global Stellar Network ; September 2015": "public",
+    "Test SDF Network ; September 2015": "testnet",
+}
+
+
+def namespace_of(passphrase: str, contract_id: str) -> str:
+    """The default namespace of a network and its stream contract, such as `testnet-5f0c1d2e3a4b`.
+
+    A testnet reset keeps the passphrase, so the operator names the next namespace (NAMESPACE).
+    """
+    digest = hashlib.sha256(f"{passphrase}\n{contract_id}".encode()).hexdigest()
+    return f"{_NETWORKS.get(passphrase, 'network')}-{digest[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key names of one namespace."""
+
+    namespace: str
+
+    def _key(self, *parts: str) -> str:
+        return ":".join(("headrace", f"{{{self.namespace}}}", *parts))
+
+    @property
+    def journal(self) -> str:
+        """Redis Stream of all events; an entry's id is its position."""
+        return self._key("journal")
+
+    @property
+    def progress(self) -> str:
+        """Hash: cursor of the source, ledger and its close time, as last committed."""
+        return self._key("progress")
+
+    @property
+    def dead_letters(self) -> str:
+        """Redis Stream of what the indexer could not decode, raw."""
+        return self._key("dead-letters")
+
+    @property
+    def lease(self) -> str:
+        """The active indexer's token; expires unless renewed."""
+        return self._key("lease")
+
+    @property
+    def fence(self) -> str:
+        """The token of the indexer that was active last; never expires, checked in the commit."""
+        return self._key("fence")
+
+    def stream(self, stream_id: str) -> str:
+        """JSON document of one stream (shared.wire)."""
+        return self._key("stream", stream_id)
+
+    def index(self, name: str) -> str:
+        """Sorted set of stream ids in order of creation (shared.indexes)."""
+        return self._key("index", name)

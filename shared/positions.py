@@ -1,0 +1,59 @@
+"""Where an event stands: the position, which is journal id, SSE id and resume cursor in one.
+
+A position is `<toid>-<n>`. For a chain event it is the canonical id of Stellar RPC without its
+leading zeros: TOID (SEP-35: ledger, transaction, operation) and index of the event in the
+operation. An event made by the API takes the TOID of the journal's top entry and a larger `n`
+(docs/architecture.md, "Positions").
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
+_U64 = 1 << 64
+
+
+class Position(NamedTuple):
+    """A place in the journal; positions compare in the order of the journal."""
+
+    toid: int
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.toid}-{self.n}"
+
+    @property
+    def ledger(self) -> int:
+        """The ledger's sequence number, the upper 32 bits of the TOID."""
+        return self.toid >> 32
+
+
+START = Position(0, 0)
+"""Before the first event of any journal."""
+
+
+def parse_position(text: str) -> Position:
+    """Read `<toid>-<n>`, leading zeros allowed (RPC pads with them).
+
+    Raises ValueError that says what a position looks like.
+    """
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"{text[:64]!r} is no position: expected <toid>-<n>, such as 16010972359577600-1"
+        )
+    position = Position(int(match[1]), int(match[2]))
+    if max(position) >= _U64:
+        raise ValueError(f"{text!r} is no position: both numbers must be below 2^64")
+    return position
+
+
+def toid(ledger: int, transaction: int = 0, operation: int = 0) -> int:
+    """TOID of an operation (SEP-35); transactions count from 1, operations from 0 as in RPC."""
+    if not (0 <= ledger < 1 << 31 and 0 <= transaction < 1 << 20 and 0 <= operation < 1 << 12):
+        raise ValueError(
+            f"no TOID for ledger {ledger}, transaction {transaction}, operation {operation}"
+        )
+    return ledger << 32 | transaction << 12 | operation

@@ -1,0 +1,58 @@
+"""Probes: /livez says the process runs, /readyz whether it can do its work, and if not, why."""
+
+from __future__ import annotations
+
+import orjson
+from aiohttp import web
+
+from shared.metrics import READY, metrics
+
+
+class Readiness:
+    """Named parts of a service's readiness; ready when none of them has something to say."""
+
+    def __init__(self, *parts: str) -> None:
+        self._state: dict[str, str | None] = {}
+        for part in parts:
+            self.set(part, "starting")
+
+    def set(self, part: str, trouble: str | None) -> None:
+        """`trouble` is a sentence for the operator; None when all is well."""
+        self._state[part] = trouble
+        READY.labels(part).set(trouble is None)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every part is well."""
+        return not any(self._state.values())
+
+    def document(self) -> dict[str, object]:
+        """The JSON object of /readyz."""
+        parts = {part: trouble or "ok" for part, trouble in self._state.items()}
+        return {"ready": self.ready, "parts": parts}
+
+
+READINESS = web.AppKey("readiness", Readiness)
+
+
+async def livez(_: web.Request) -> web.Response:
+    """The loop turns."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """200 or 503 with each part's state."""
+    readiness = request.app[READINESS]
+    return web.Response(
+        body=orjson.dumps(readiness.document()),
+        status=200 if readiness.ready else 503,
+        content_type="application/json",
+    )
+
+
+def add_probes(app: web.Application, readiness: Readiness) -> None:
+    """The routes that every service answers."""
+    app[READINESS] = readiness
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)

@@ -1,0 +1,63 @@
+"""Running a service: uvloop, the listening socket, its port in the log, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from aiohttp import web
+
+log = structlog.get_logger()
+
+STOPPING = web.AppKey("stopping", asyncio.Event)
+"""Set by SIGTERM and SIGINT, or by a part of the service that cannot go on."""
+
+EXIT_CODE = web.AppKey("exit_code", list[int])
+"""What the process will return; a part that cannot go on puts a number here."""
+
+
+def run(build: Callable[[], web.Application], host: str, port: int) -> int:
+    """Serve the app until it is told to stop; returns the exit code."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(build(), host, port))
+
+
+def stop(app: web.Application, code: int) -> None:
+    """End the process in order, with an exit code."""
+    app[EXIT_CODE].append(code)
+    app[STOPPING].set()
+
+
+async def _serve(app: web.Application, host: str, port: int) -> int:
+    app[STOPPING] = stopping = asyncio.Event()
+    codes: list[int] = []
+    app[EXIT_CODE] = codes
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    # One second: open SSE sockets have left aiohttp, so only short requests are waited for.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        bound = await _listen(runner, host, port)
+        log.info("listening", host=host, port=bound)
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+    return max(codes, default=0)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+    sock = socket.create_server((host, port), backlog=4096, family=_family(host))
+    await web.SockSite(runner, sock, backlog=4096).start()
+    bound: int = sock.getsockname()[1]
+    return bound
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,0 +1,140 @@
+"""Settings: from the environment, once, with all mistakes told at once.
+
+A service's settings are one class here or in the service, built on `Common`; a field's name in
+capitals is its variable, and its description is what `--help` and the README say.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.accounts import is_contract
+from shared.keys import Keys, namespace_of
+from shared.writes import Limits
+
+
+class Common(BaseSettings):
+    """What every service reads."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = Field("redis://localhost:6379/0", description="where Redis is")
+    network_passphrase: str = Field(
+        "Test SDF Network ; September 2015", min_length=1, description="the Stellar network"
+    )
+    contract_ids: Annotated[tuple[str, ...], NoDecode] = Field(
+        description="the stream contract's address (C…)"
+    )
+    namespace: str = Field(
+        "",
+        pattern=r"^[a-z0-9-]{0,64}$",
+        description="prefix of all names in Redis; by default derived from network and contract",
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 = any, it is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log from")
+
+    @field_validator("contract_ids", mode="before")
+    @classmethod
+    def _split_contracts(cls, value: object) -> object:
+        return _split(value)
+
+    @field_validator("contract_ids")
+    @classmethod
+    def _one_contract(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) != 1:
+            raise ValueError("name exactly one stream contract: its stream ids are its own")
+        if not is_contract(value[0]):
+            raise ValueError(f"{value[0]!r} is no contract address: expected C… with its checksum")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError(f"{value!r} is no Redis URL: expected redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def keys(self) -> Keys:
+        """The names in Redis."""
+        default = namespace_of(self.network_passphrase, self.contract_ids[0])
+        return Keys(self.namespace or default)
+
+
+class JournalSettings(Common):
+    """What every committer reads."""
+
+    journal_max_length: int = Field(
+        1_000_000, ge=1, description="events kept in the journal (about)"
+    )
+    journal_max_age: int = Field(
+        0, ge=0, description="seconds that an event is kept in the journal; 0 = any age"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """How much of the journal a commit keeps."""
+        return Limits(self.journal_max_length, self.journal_max_age)
+
+
+def http_url(value: str) -> str:
+    """Validate an http(s) URL, without a trailing slash."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is no URL: expected http://… or https://…")
+    return value.rstrip("/")
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+split_list = _split
+
+S = TypeVar("S", bound=Common)
+
+
+def load(settings: type[S], argv: Sequence[str]) -> S:
+    """Settings from the environment; prints help or every mistake and exits (0 or 2)."""
+    if any(arg in ("-h", "--help") for arg in argv):
+        print(describe(settings))
+        raise SystemExit(0)
+    if argv:
+        print(f"unknown argument {argv[0]!r}: settings come from the environment, see --help")
+        raise SystemExit(2)
+    try:
+        return settings()
+    except ValidationError as error:
+        print("\n".join(_mistakes(error)), file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _mistakes(error: ValidationError) -> list[str]:
+    lines = [f"{error.error_count()} setting(s) to mend:"]
+    for mistake in error.errors(include_url=False):
+        name = str(mistake["loc"][0]).upper() if mistake["loc"] else "settings"
+        lines.append(f"  {name}: {mistake['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+def describe(settings: type[Common]) -> str:
+    """The settings as a table of name, default and meaning."""
+    rows = [_row(name, field) for name, field in settings.model_fields.items()]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"  {name:{width}}  {text}" for name, text in rows]
+    return "\n".join(["Settings, from the environment:", *lines])
+
+
+def _row(name: str, field: FieldInfo) -> tuple[str, str]:
+    default = "required" if field.is_required() else f"default {field.default!r}"
+    return name.upper(), f"{field.description} ({default})"

@@ -1,0 +1,32 @@
+"""The connection to Redis, with time-outs chosen instead of defaults that hang or write twice."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+Unreachable = (RedisConnectionError, RedisTimeoutError, OSError)
+"""What a call raises while Redis is away; anything else is a defect."""
+
+__all__ = ["RedisError", "Unreachable", "connect"]
+
+
+def connect(url: str, *, timeout: float = 3.0) -> Redis:
+    """A client that answers or fails within `timeout` seconds.
+
+    No retries: a lost reply and a retry together write twice, and the callers that may retry know
+    it. Answers are bytes.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        legacy_responses=False,
+        decode_responses=False,
+    )

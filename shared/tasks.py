@@ -1,0 +1,75 @@
+"""Background tasks: every one is supervised, none dies unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+
+import structlog
+
+from shared.metrics import TASK_FAILURES
+
+log = structlog.get_logger()
+
+
+def backoff(first: float = 0.1, most: float = 30.0) -> Iterator[float]:
+    """Seconds to wait before each try: full jitter under a doubling bound."""
+    bound = first
+    while True:
+        yield random.uniform(0, bound)
+        bound = min(most, bound * 2)
+
+
+def supervise(
+    name: str,
+    run: Callable[[], Awaitable[None]],
+    *,
+    fatal: tuple[type[Exception], ...] = (),
+    on_fatal: Callable[[Exception], None] | None = None,
+    most: float = 5.0,
+) -> asyncio.Task[None]:
+    """Run `run` again whenever it fails, after a jittered wait; stop when it returns.
+
+    An exception of `fatal` ends the task and is handed to `on_fatal`.
+    """
+    return asyncio.create_task(_supervised(name, run, fatal, on_fatal, most), name=name)
+
+
+async def _supervised(
+    name: str,
+    run: Callable[[], Awaitable[None]],
+    fatal: tuple[type[Exception], ...],
+    on_fatal: Callable[[Exception], None] | None,
+    most: float,
+) -> None:
+    loop = asyncio.get_running_loop()
+    waits = backoff(most=most)
+    while True:
+        started = loop.time()
+        try:
+            await run()
+            return
+        except fatal as error:
+            log.error("task_ended", task=name, error=str(error), kind=type(error).__name__)
+            if on_fatal:
+                on_fatal(error)
+            return
+        except Exception as error:
+            TASK_FAILURES.labels(name).inc()
+            log.warning("task_failed", task=name, error=repr(error), exc_info=_unforeseen(error))
+        if loop.time() - started > most:  # it had worked for a while: begin the waits anew
+            waits = backoff(most=most)
+        await asyncio.sleep(next(waits))
+
+
+def _unforeseen(error: Exception) -> bool:
+    """A traceback is for defects; a peer that is away needs none."""
+    return not isinstance(error, OSError | EOFError) and "redis" not in type(error).__module__
+
+
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel and wait until all have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

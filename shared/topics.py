@@ -1,0 +1,86 @@
+"""Topics: what an event is filed under, and what one subscribes to.
+
+A stream is the topic of its id (`"7"`), an account `"user:G…"`, and `"*"` is everything. An event
+without topics goes to everyone (a broadcast).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.accounts import is_account
+from shared.events import Event, EventType
+from shared.streams import Stream
+
+ALL = "*"
+
+_STREAM_ID = re.compile(r"[1-9]\d{0,19}|api-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_PARTIES = ("sender", "recipient", "oldRecipient", "newRecipient")
+
+
+def user_topic(account: str) -> str:
+    """The topic of all streams that an account sends or receives."""
+    return f"user:{account}"
+
+
+def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
+    """Stream id and both parties: those the event names, and those of the stream before and after.
+
+    Many events name one party or none (facts of the contract), and a stream that changes hands
+    concerns the old and the new recipient; the stored states know them.
+    """
+    if event.stream_id is None:
+        return ()
+    named = (event.text(name) for name in _PARTIES)
+    stored = (party for s in states if s for party in (s.sender, s.recipient))
+    users = dict.fromkeys(user_topic(p) for p in (*named, *stored) if p)
+    return (event.stream_id, *users)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a subscriber asked for; `types` empty means every type."""
+
+    topics: tuple[str, ...]
+    types: frozenset[str] = frozenset()
+
+
+def parse_subscription(
+    *,
+    streams: Iterable[str] = (),
+    users: Iterable[str] = (),
+    everything: str | None = None,
+    types: Iterable[str] = (),
+) -> tuple[Subscription, list[tuple[str, str]]]:
+    """A subscription from query parameters, and every mistake as (parameter, what would be right).
+
+    Each of `streams`, `users` and `types` may repeat or hold several, comma-separated.
+    """
+    stream_ids, accounts, wanted = _split(streams), _split(users), _split(types)
+    mistakes = [("streams", _BAD_STREAM.format(s[:64])) for s in stream_ids if not is_stream_id(s)]
+    mistakes += [("users", _BAD_USER.format(u[:64])) for u in accounts if not is_account(u)]
+    mistakes += [("types", _BAD_TYPE.format(t[:64])) for t in wanted if t not in _TYPES]
+    if everything not in (None, "true", "false"):
+        mistakes.append(("all", f"{everything[:64]!r} is neither 'true' nor 'false'"))
+    topics = [ALL] if everything == "true" else []
+    topics += [*stream_ids, *map(user_topic, accounts)]
+    if not topics and not mistakes:
+        mistakes.append(("streams", "name at least one of streams=<id>, users=<G…>, all=true"))
+    return Subscription(tuple(dict.fromkeys(topics)), frozenset(wanted)), mistakes
+
+
+def is_stream_id(text: str) -> bool:
+    """Whether `text` is a chain stream's u64 or an API stream's `api-<uuid>`."""
+    return _STREAM_ID.fullmatch(text) is not None and (text[0] == "a" or int(text) < 1 << 64)
+
+
+def _split(values: Iterable[str]) -> list[str]:
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+_TYPES = frozenset(EventType)
+_BAD_STREAM = "{!r} is no stream id: expected a number from 1, or api-<uuid>"
+_BAD_USER = "{!r} is no account: expected a valid G…, C… or M… address (its checksum counts)"
+_BAD_TYPE = "{!r} is no event type: expected one such as stream.withdrawn"

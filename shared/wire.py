@@ -1,0 +1,142 @@
+r"""The wire: an event as body, journal entry, message and SSE frame; a stream as document.
+
+Everything that Headrace writes or reads about an event goes through here, so it is one format:
+
+* **body**: the event's JSON, one line, encoded once by the committer and never again. What only the
+  commit knows (`id`, `publishedAt`, the stream's `position`) is put in by its script, at the two
+  places that `encode` leaves for it.
+* **head**: `<type> <topic> <topic> …`, what a fanout needs to route without reading the body.
+* **entry** in the journal: fields `p` (position of the entry before), `h` (head), `b` (body).
+* **message** on the channel: `<namespace> <previous> <position> <head>\n<body>`.
+* **frame**: `event:`, `data:`, `id:` last, blank line, so that a frame cut off by a closed
+  connection never moves the cursor of a sloppy client (WHATWG HTML 9.2.6; docs/decisions.md 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from shared.events import Event, Origin
+from shared.streams import Status, Stream, claimable, end_time
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A committed event as the journal and the channel carry it."""
+
+    position: str
+    previous: str
+    type: str
+    topics: tuple[str, ...]
+    body: bytes
+
+
+def encode(event: Event, topics: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """Head and unfinished body (no `id`, `publishedAt`, `stream`) of an event for the commit."""
+    ours = {"type": event.type, "streamId": event.stream_id}
+    body: dict[str, object] = ours | dict(event.facts) | ours  # a fact never passes for ours
+    body["timestamp"] = event.timestamp
+    body["origin"] = event.origin
+    if (source := event.provenance) is not None:
+        body["contractId"] = source.contract_id
+        body["ledger"] = source.ledger
+        body["ledgerClosedAt"] = source.closed_at
+        body["txHash"] = source.tx_hash
+        body["verified"] = source.verified
+    return " ".join((event.type, *topics)).encode(), orjson.dumps(body)
+
+
+def stream_document(stream: Stream, now: int) -> dict[str, object]:
+    """The stream as the API returns it at `now`; `version` comes first (the commit reads it)."""
+    return {
+        "version": stream.version,
+        "id": stream.id,
+        "origin": stream.origin,
+        "contractId": stream.contract_id,
+        "sender": stream.sender,
+        "recipient": stream.recipient,
+        "tokenAddress": stream.token,
+        "ratePerSecond": str(stream.rate),
+        "depositedAmount": str(stream.deposited),
+        "withdrawnAmount": str(stream.withdrawn),
+        "refundedAmount": str(stream.refunded),
+        "startTime": stream.start_time,
+        "lastUpdateTime": stream.last_update_time,
+        "endTime": end_time(stream),
+        "pausedAt": stream.paused_at,
+        "status": stream.status,
+        "claimable": {"amount": str(claimable(stream, now)), "asOf": now},
+        "metadata": stream.metadata,
+        "createdAt": stream.created_at,
+        "updatedAt": stream.updated_at,
+        **({"position": stream.position} if stream.position else {}),
+    }
+
+
+def encode_stream(stream: Stream, now: int) -> bytes:
+    """The document as it is stored and as it stands in events; the commit adds `position`."""
+    return orjson.dumps(stream_document(stream, now))
+
+
+def decode_stream(raw: bytes | str) -> Stream:
+    """The stream of a stored document."""
+    doc = orjson.loads(raw)
+    return Stream(
+        id=doc["id"],
+        origin=Origin(doc["origin"]),
+        contract_id=doc["contractId"],
+        sender=doc["sender"],
+        recipient=doc["recipient"],
+        token=doc["tokenAddress"],
+        rate=int(doc["ratePerSecond"]),
+        deposited=int(doc["depositedAmount"]),
+        withdrawn=int(doc["withdrawnAmount"]),
+        refunded=int(doc["refundedAmount"]),
+        start_time=doc["startTime"],
+        last_update_time=doc["lastUpdateTime"],
+        paused_at=doc["pausedAt"],
+        status=Status(doc["status"]),
+        metadata=doc["metadata"],
+        version=doc["version"],
+        position=doc["position"],
+        created_at=doc["createdAt"],
+        updated_at=doc["updatedAt"],
+    )
+
+
+def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> Entry:
+    """A journal entry as XRANGE gives it."""
+    return _entry(position, fields[b"p"], fields[b"h"], fields[b"b"])
+
+
+def parse_message(raw: bytes) -> tuple[str, Entry]:
+    """Namespace and entry of a message. Raises ValueError on anything that is none of ours."""
+    line, newline, body = raw.partition(b"\n")
+    parts = line.split(b" ", 3)
+    if len(parts) != 4 or not newline:
+        raise ValueError(f"not a message of the channel: {raw[:80]!r}")
+    return parts[0].decode(), _entry(parts[2], parts[1], parts[3], body)
+
+
+def _entry(position: bytes, previous: bytes, head: bytes, body: bytes) -> Entry:
+    kind, *topics = head.decode().split(" ")
+    return Entry(position.decode(), previous.decode(), kind, tuple(topics), body)
+
+
+def frame(event: str, data: bytes, position: str | None) -> bytes:
+    """One SSE event as one write. `event` "" leaves it unnamed; without position there is no id.
+
+    `event` and `position` are ours (a type, `<toid>-<n>`), and `data` is JSON, so none holds a line
+    break or NUL.
+    """
+    name = f"event: {event}\n".encode() if event else b""
+    last = f"id: {position}\n".encode() if position else b""
+    return b"%bdata: %b\n%b\n" % (name, data, last)
+
+
+def event_frame(entry: Entry) -> bytes:
+    """The frame of a committed event, the same bytes for every subscriber."""
+    return frame(entry.type, entry.body, entry.position)

@@ -1,0 +1,117 @@
+"""What a commit writes, worked out beforehand: pure, from events and the streams before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared import indexes
+from shared.events import Event, EventType
+from shared.keys import CHANNEL, Keys
+from shared.positions import Position
+from shared.streams import Stream, apply
+from shared.topics import topics_of
+from shared.wire import encode, encode_stream
+
+Streams = Mapping[str, Stream | None]
+"""The stored state of each stream that the events touch; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One event with the state of its stream around it."""
+
+    event: Event
+    topics: tuple[str, ...]
+    before: Stream | None
+    after: Stream | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of the journal is kept: entries, and seconds (0 = any age)."""
+
+    max_length: int = 1_000_000
+    max_age: int = 0
+
+
+def plan(events: Sequence[Event], streams: Streams) -> list[Write]:
+    """Each event with its topics and its stream's state after it, in order.
+
+    An event that precedes its stream's creation in the same batch (fee_collected does, in one
+    transaction) gets the parties from there. Raises ValueError where `apply` does.
+    """
+    current = dict(streams)
+    coming = {e.stream_id: e for e in events if e.type is EventType.STREAM_CREATED}
+    writes = []
+    for event in events:
+        before = current.get(event.stream_id or "")
+        after = apply(before, event)
+        known = after
+        if known is None and event.stream_id in coming:
+            known = apply(None, coming[event.stream_id])
+        writes.append(Write(event, topics_of(event, before, known), before, after))
+        if event.stream_id is not None:
+            current[event.stream_id] = after
+    return writes
+
+
+class Request:
+    """KEYS and ARGV of commit.lua, which describes them."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = [keys.journal, keys.progress, keys.fence, keys.dead_letters]
+        self.args: list[str | bytes | int] = []
+        self._keys = keys
+        self._places: dict[str, int] = {}
+
+    def _place(self, key: str) -> int:
+        if key not in self._places:
+            self.keys.append(key)
+            self._places[key] = len(self.keys)
+        return self._places[key]
+
+    def _section(self, rows: Iterable[Sequence[str | bytes | int]]) -> None:
+        rows = list(rows)
+        self.args.append(len(rows))
+        self.args.extend(value for row in rows for value in row)
+
+    def fill(
+        self,
+        writes: Sequence[Write],
+        *,
+        streams: Streams,
+        token: str,
+        floor: Position,
+        limits: Limits,
+        progress: Mapping[str, str],
+        dead: Sequence[bytes],
+    ) -> None:
+        """Lay out a whole commit."""
+        age = limits.max_age * 1_000_000
+        self.args += [self._keys.namespace, CHANNEL, token, str(floor), limits.max_length, age]
+        self._section(
+            (self._place(self._keys.stream(stream_id)), stream.version if stream else 0)
+            for stream_id, stream in streams.items()
+        )
+        self._section(self._event(write) for write in writes)
+        self._section(self._index_changes(writes, streams))
+        self._section(progress.items())
+        self._section((letter,) for letter in dead)
+
+    def _event(self, write: Write) -> tuple[str | bytes | int, ...]:
+        head, body = encode(write.event, write.topics)
+        position = str(write.event.position or "")
+        if write.after is None:
+            return (position, head, body, 0, b"")
+        key = self._place(self._keys.stream(write.after.id))
+        return (position, head, body, key, encode_stream(write.after, write.event.timestamp))
+
+    def _index_changes(
+        self, writes: Sequence[Write], streams: Streams
+    ) -> Iterable[tuple[str, int, str]]:
+        final = {write.after.id: write.after for write in writes if write.after}
+        for stream_id, after in final.items():
+            member = indexes.member_of(after)
+            for add, name in indexes.changes(streams.get(stream_id), after):
+                yield ("+" if add else "-", self._place(self._keys.index(name)), member)
