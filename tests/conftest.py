@@ -1,0 +1,55 @@
+"""Fixtures of all tests: a real Redis a session, a namespace of its own a test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local import redis as local_redis
+from shared.keys import Keys
+from shared.store import connect
+from tests.support.waiting import free_port
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """REDIS_URL when set; otherwise a server of our own for this session."""
+    if url := os.environ.get("REDIS_URL"):
+        yield url
+        return
+    port = free_port()
+    process = local_redis.start(port, tmp_path_factory.mktemp("redis"))
+    try:
+        local_redis.wait_until_up(port, process)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    """Names that no other test uses, so tests need no flushing and may run side by side."""
+    return Keys(f"test-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder with stellar-core's own transactions; skips, or fails in CI, without it."""
+    folder = Path(__file__).parents[1] / "../shared/vectors"
+    if not folder.is_dir():
+        word = "../shared/vectors is missing: stellar-core's transactions stand there"
+        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
+    return folder
