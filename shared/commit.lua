@@ -72,10 +72,11 @@ local top = journal_top()
 
 -- A failover that lost writes leaves the journal below what the committer has seen. An event given a
 -- position up there now would shut out the chain events that the indexer is about to bring back.
+-- The cursor is the source's own: RPC pads it with zeros. Without one, the loss took that too.
 local function behind()
   local lost, have = string.match(floor, '^%d+'), string.match(top, '^%d+')
-  local read = string.match(redis.call('HGET', KEYS[2], 'cursor') or '', '^%d+')
-  return digits_less(have, lost) and read ~= nil and digits_less(read, lost)
+  local read = string.match(redis.call('HGET', KEYS[2], 'cursor') or '', '^0*(%d+)')
+  return digits_less(have, lost) and (read == nil or digits_less(read, lost))
 end
 
 local seen = {'seen'}

@@ -13,7 +13,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shared.keys import Keys
-from shared.positions import START, Position, parse_position
+from shared.positions import END, START, Position, parse_position
 from shared.wire import Entry, entry_of
 
 
@@ -55,6 +55,8 @@ class Journal:
 
     async def after(self, position: Position, limit: int = 500) -> Events | Nothing | Gap:
         """The page of entries that follow `position`."""
+        if position == END:  # Redis refuses to look beyond it
+            return Nothing()
         rows = await self._redis.xrange(self._keys.journal, min=f"({position}", count=limit)
         if not rows:
             return Nothing()

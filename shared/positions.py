@@ -33,6 +33,9 @@ class Position(NamedTuple):
 START = Position(0, 0)
 """Before the first event of any journal."""
 
+END = Position(_U64 - 1, _U64 - 1)
+"""The highest id that Redis knows; nothing can stand after it."""
+
 
 def parse_position(text: str) -> Position:
     """Read `<toid>-<n>`, leading zeros allowed (RPC pads with them).

@@ -5,13 +5,14 @@ Their slugs are stable: clients, logs and metrics see them as they are.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from shared.store import Unreachable
 
@@ -103,8 +104,6 @@ _BY_STATUS = {
     413: Slug.TOO_LARGE,
     415: Slug.UNSUPPORTED_MEDIA_TYPE,
 }
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware

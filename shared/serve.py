@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 import uvloop
@@ -15,6 +15,9 @@ log = structlog.get_logger()
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set by SIGTERM and SIGINT, or by a part of the service that cannot go on."""
+
+DRAIN: web.AppKey[Callable[[], Awaitable[None]]] = web.AppKey("drain")
+"""What a service does between being told to stop and stopping; a second signal cuts it short."""
 
 EXIT_CODE = web.AppKey("exit_code", list[int])
 """What the process will return; a part that cannot go on puts a number here."""
@@ -34,11 +37,16 @@ def stop(app: web.Application, code: int) -> None:
 
 async def _serve(app: web.Application, host: str, port: int) -> int:
     app[STOPPING] = stopping = asyncio.Event()
+    hurry = asyncio.Event()
     codes: list[int] = []
     app[EXIT_CODE] = codes
     loop = asyncio.get_running_loop()
+
+    def told_to_stop() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, told_to_stop)
     # One second: open SSE sockets have left aiohttp, so only short requests are waited for.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
@@ -47,16 +55,37 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         log.info("listening", host=host, port=bound)
         await stopping.wait()
         log.info("stopping")
+        if drain := app.get(DRAIN):
+            await _unless(hurry, drain())
     finally:
         await runner.cleanup()
     return max(codes, default=0)
 
 
+async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(hurry.wait())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
     sock = socket.create_server((host, port), backlog=4096, family=_family(host))
+    _notice_dead_peers(sock)
     await web.SockSite(runner, sock, backlog=4096).start()
     bound: int = sock.getsockname()[1]
     return bound
+
+
+def _notice_dead_peers(sock: socket.socket) -> None:
+    """A peer that vanished is gone within a minute; accepted sockets inherit this on Linux."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 45_000)
 
 
 def _family(host: str) -> socket.AddressFamily:

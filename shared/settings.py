@@ -58,8 +58,9 @@ class Common(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_scheme(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError(f"{value!r} is no Redis URL: expected redis://, rediss:// or unix://")
+        if (scheme := urlsplit(value).scheme) not in ("redis", "rediss", "unix"):
+            # Not the value: it may hold a password, and this goes to the log.
+            raise ValueError(f"{scheme!r} is no scheme of Redis: use redis://, rediss://, unix://")
         return value
 
     @property

@@ -14,6 +14,7 @@ from enum import StrEnum
 from shared.events import Event, EventType, Origin
 
 I128_MAX = (1 << 127) - 1
+U64_MAX = (1 << 64) - 1
 
 
 class Status(StrEnum):
@@ -89,8 +90,11 @@ def end_time(stream: Stream) -> int | None:
 
 
 def runs_dry(stream: Stream) -> int:
-    """The second at which accrual from the anchor reaches all that remains (rate above zero)."""
-    return stream.last_update_time + -(-remaining(stream) // stream.rate)
+    """The second at which accrual from the anchor reaches all that remains (rate above zero).
+
+    At most what the contract's u64 holds, which is as far as JSON numbers go.
+    """
+    return min(U64_MAX, stream.last_update_time + -(-remaining(stream) // stream.rate))
 
 
 def apply(stream: Stream | None, event: Event) -> Stream | None:
@@ -193,7 +197,9 @@ def _rate_modified(stream: Stream, event: Event) -> Stream:
     end = event.number("newEndTime")
     if end is None or changed.rate <= 0:
         return changed
-    return replace(changed, last_update_time=end - -(-remaining(changed) // changed.rate))
+    anchor = end - -(-remaining(changed) // changed.rate)
+    # An end that saturated tells nothing: keep the anchor.
+    return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
 
 
 _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {

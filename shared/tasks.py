@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 def backoff(first: float = 0.1, most: float = 30.0) -> Iterator[float]:
     """Seconds to wait before each try: full jitter under a doubling bound."""
-    bound = first
+    bound = min(first, most)
     while True:
         yield random.uniform(0, bound)
         bound = min(most, bound * 2)

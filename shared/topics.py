@@ -7,7 +7,7 @@ without topics goes to everyone (a broadcast).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from shared.accounts import is_account
@@ -35,8 +35,16 @@ def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
         return ()
     named = (event.text(name) for name in _PARTIES)
     stored = (party for s in states if s for party in (s.sender, s.recipient))
-    users = dict.fromkeys(user_topic(p) for p in (*named, *stored) if p)
+    # Heads are split at spaces and lines, so only what looks like an address may enter one.
+    users = dict.fromkeys(
+        user_topic(p) for p in (*named, *stored) if p and p.isascii() and p.isalnum()
+    )
     return (event.stream_id, *users)
+
+
+def matches(subscribed: Collection[str], topics: Collection[str]) -> bool:
+    """Whether an event with `topics` is for a subscription to `subscribed`."""
+    return not topics or ALL in subscribed or any(topic in subscribed for topic in topics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""The beat: `sync` to every subscriber in its turn, and the end of those that stall.
+
+Connections take turns by descriptor, spread over the interval, so that heartbeats are a trickle and
+never a burst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+
+from services.fanout import metrics, sse
+from services.fanout.crowd import Crowd
+from services.fanout.feed import Feed
+
+_TICK = 0.1
+
+
+def lag_seconds(closed_at: str | None, now: float) -> float | None:
+    """Seconds since the last indexed ledger closed; None while no ledger was."""
+    if closed_at is None:
+        return None
+    return max(0.0, now - datetime.fromisoformat(closed_at).timestamp())
+
+
+class Beat:
+    """One task for all connections."""
+
+    def __init__(self, feed: Feed, crowd: Crowd, *, seconds: float) -> None:
+        self._feed = feed
+        self._crowd = crowd
+        self._parts = max(1, round(seconds / _TICK))
+        self._tick = seconds / self._parts
+        self._part = 0
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            await asyncio.sleep(self._tick)
+            self.tick()
+
+    def tick(self) -> None:
+        """One turn: sync to its share of the subscribers."""
+        self._crowd.check_stalled()
+        self._part = (self._part + 1) % self._parts
+        frame = self._frame()
+        for subscriber in self._crowd.share(self._part, self._parts):
+            self._crowd.send(subscriber, frame)
+
+    def _frame(self) -> bytes:
+        head = self._feed.head
+        ledger, closed_at = (head.ledger, head.closed_at) if head else (None, None)
+        lag = lag_seconds(closed_at, time.time())
+        metrics.LAG.set(lag or 0)
+        return sse.sync(self._feed.position, ledger, closed_at, lag)

@@ -1,0 +1,135 @@
+"""The crowd: all subscribers of this process, the hub that files them and the writes to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from services.fanout import metrics
+from services.fanout.hub import Hub
+from services.fanout.poller import make_poller
+from services.fanout.ring import Item
+from services.fanout.subscriber import Subscriber
+from shared.problems import Goodbye
+
+Reason = str
+
+
+class Crowd:
+    """Plain functions, no await between a look and an act; one peer's failure never reaches others.
+
+    Descriptors index a table, so that heartbeats walk a share of it at a time.
+    """
+
+    def __init__(self, *, backlog_bytes: int, write_seconds: float) -> None:
+        self.hub: Hub[Subscriber] = Hub()
+        self._backlog_bytes = backlog_bytes
+        self._write_seconds = write_seconds
+        self._table: list[Subscriber | None] = []
+        self._stalled: set[Subscriber] = set()
+        self._poller = make_poller(self._ready)
+        self.count = 0
+
+    def enter(self, subscriber: Subscriber) -> None:
+        """Watch a new connection; it gets nothing live until `join`."""
+        missing = subscriber.fd + 1 - len(self._table)
+        self._table.extend([None] * max(0, missing))
+        self._table[subscriber.fd] = subscriber
+        self._poller.add(subscriber.fd)
+        self.count += 1
+        metrics.CONNECTIONS.set(self.count)
+
+    def join(self, subscriber: Subscriber, topics: Iterable[str]) -> None:
+        """From now on it gets what is published to these topics."""
+        self.hub.add(subscriber, topics)
+        metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+
+    def leave(self, subscriber: Subscriber, reason: Reason) -> None:
+        """Close a connection and forget it; leaving twice is leaving once."""
+        if subscriber.fd < 0:
+            return
+        self._poller.remove(subscriber.fd)
+        self._table[subscriber.fd] = None
+        self._stalled.discard(subscriber)
+        self.hub.remove(subscriber)
+        subscriber.close()
+        self.count -= 1
+        metrics.DISCONNECTS.labels(reason).inc()
+        metrics.CONNECTIONS.set(self.count)
+        metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+
+    def send(self, subscriber: Subscriber, data: bytes) -> bool:
+        """Write to one; False when that ended it."""
+        trouble = self._write(subscriber, data, time.monotonic())
+        if trouble:
+            self.leave(subscriber, trouble)
+        return not trouble
+
+    def publish(self, item: Item) -> int:
+        """Write an event to everyone it is for; returns to how many."""
+        now = time.monotonic()
+        kind, frame = item.entry.type, item.frame
+        reached, lost = 0, []
+        for subscriber in self.hub.audience(item.entry.topics):
+            if subscriber.wants(kind):
+                trouble = self._write(subscriber, frame, now)
+                if trouble:
+                    lost.append((subscriber, trouble))
+                else:
+                    reached += 1
+        for subscriber, trouble in lost:
+            self.leave(subscriber, trouble)
+        return reached
+
+    def _write(self, subscriber: Subscriber, data: bytes, now: float) -> Reason | None:
+        try:
+            subscriber.write(data, now)
+        except OSError:
+            return "gone"
+        if subscriber.backlog is not None:
+            self._stalled.add(subscriber)
+            self._poller.waiting(subscriber.fd)
+            if subscriber.backlog_bytes > self._backlog_bytes:
+                return Goodbye.SLOW
+        return None
+
+    def share(self, part: int, parts: int) -> list[Subscriber]:
+        """The live subscribers among every `parts`-th descriptor, from `part` on."""
+        return [s for s in self._table[part::parts] if s is not None and s in self.hub]
+
+    def everyone(self) -> list[Subscriber]:
+        """All connections, those still replaying included."""
+        return [s for s in self._table if s is not None]
+
+    def check_stalled(self) -> None:
+        """End those that took no byte for too long; tell how much is kept for the slow."""
+        late = time.monotonic() - self._write_seconds
+        for subscriber in [s for s in self._stalled if s.progress_at < late]:
+            self.leave(subscriber, Goodbye.SLOW)
+        metrics.BACKLOG.set(sum(s.backlog_bytes for s in self._stalled))
+
+    def _ready(self, fd: int, gone: bool) -> None:
+        subscriber = self._table[fd] if fd < len(self._table) else None
+        if subscriber is None:
+            return
+        if gone:
+            self.leave(subscriber, "gone")
+        elif subscriber.backlog is not None:
+            self._flush(subscriber)
+
+    def _flush(self, subscriber: Subscriber) -> None:
+        try:
+            subscriber.flush(time.monotonic())
+        except OSError:
+            self.leave(subscriber, "gone")
+            return
+        if subscriber.backlog is None:
+            self._stalled.discard(subscriber)
+        else:
+            self._poller.waiting(subscriber.fd)
+
+    def close(self) -> None:
+        """End all connections at once."""
+        for subscriber in self.everyone():
+            self.leave(subscriber, "shutdown")
+        self._poller.close()

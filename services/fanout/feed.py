@@ -1,0 +1,197 @@
+"""The feed: every event of the journal, in order, none missing, as soon as it is committed.
+
+The channel is a hint, the journal is the truth. Each message names the position of the entry before
+it, so a lost message shows at once and is filled in from the journal, with nobody disconnected; the
+journal's top is probed about once a second, so that a channel that died in silence shows too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from redis.asyncio import Redis
+
+from services.fanout import metrics
+from services.fanout.pubsub import ChannelReader, subscribe
+from services.fanout.ring import Item, Ring
+from shared.journal import Events, Gap, Head, Journal, Nothing
+from shared.keys import CHANNEL, Keys
+from shared.positions import START, Position, parse_position
+from shared.tasks import cancel, supervise
+from shared.wire import Entry, parse_message
+
+log = structlog.get_logger()
+
+_PAGE = 500
+_WARM = 5_000
+"""Events that the ring begins with, so that a restart does not send all resumes to Redis."""
+
+
+class Feed:
+    """One per process. `publish` is called with each event, `lost` with a gap in the journal."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        ring: Ring,
+        *,
+        publish: Callable[[Item], None],
+        lost: Callable[[Position, Position], None],
+        probe_seconds: float,
+    ) -> None:
+        self.journal = Journal(redis, keys)
+        self.ring = ring
+        self.head: Head | None = None
+        self.started = asyncio.Event()
+        self._redis = redis
+        self._namespace = keys.namespace
+        self._publish = publish
+        self._lost = lost
+        self._probe_seconds = probe_seconds
+        self._probed_at = 0.0
+        self._heard = START  # position of the newest message
+        self._already: frozenset[str] = frozenset()  # published, then lost by a failover
+        self._reader: ChannelReader | None = None
+        self._behind = asyncio.Event()
+
+    @property
+    def position(self) -> Position:
+        """Everything up to here has been published."""
+        return self.ring.top
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the feed may be behind; None when it is not."""
+        if not self.started.is_set():
+            return "the journal has not been read yet: Redis does not answer"
+        if time.monotonic() - self._probed_at > 3 * self._probe_seconds + 1:
+            return "Redis does not answer"
+        if self._reader is None or self._reader.closed.done():
+            return "not subscribed to the channel"
+        return None
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        tasks = [
+            supervise("feed_channel", self._listen),
+            supervise("feed_fill_in", self._fill_in),
+            supervise("feed_probe", self._probe),
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            await cancel(*tasks)
+
+    # ── the channel ──
+
+    async def _listen(self) -> None:
+        """Subscribe, read what is already there, then take messages until the connection ends."""
+        reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
+        self._reader = reader
+        try:
+            self._heard = (await self.journal.head()).top
+            if not self.started.is_set():
+                await self._start()
+            self._behind.set()
+            await reader.closed
+        finally:
+            reader.close()
+
+    async def _start(self) -> None:
+        """Begin at the journal's top, with the newest events in the ring."""
+        entries = await self.journal.latest(_WARM)
+        self.ring.clear(parse_position(entries[0].previous) if entries else START)
+        for entry in entries:
+            self.ring.append(entry)
+        self.started.set()
+        log.info("feed_started", position=str(self.position), events=len(entries))
+
+    def _on_message(self, raw: bytes) -> None:
+        try:
+            namespace, entry = parse_message(raw)
+            position = parse_position(entry.position)
+        except ValueError as error:
+            log.warning("foreign_message", error=str(error))
+            return
+        if namespace != self._namespace or not self.started.is_set():
+            return
+        self._heard = position
+        if not self._take(entry, "channel"):
+            metrics.FILL_INS.inc()
+            self._behind.set()
+
+    def _take(self, entry: Entry, via: str) -> bool:
+        """Publish the entry when it is the next; False when something is missing before it."""
+        if entry.position in self.ring:
+            return True
+        if parse_position(entry.previous) != self.position:
+            return False
+        item = self.ring.append(entry)
+        if entry.position not in self._already:
+            metrics.EVENTS.labels(via).inc()
+            self._publish(item)
+        return True
+
+    # ── the journal ──
+
+    async def _fill_in(self) -> None:
+        while True:
+            await self._behind.wait()
+            self._behind.clear()
+            try:
+                await self.catch_up()
+            except BaseException:
+                self._behind.set()
+                raise
+
+    async def catch_up(self) -> None:
+        """Publish what the journal holds after the feed's position."""
+        while True:
+            position = self.position
+            match await self.journal.after(position, _PAGE):
+                case Nothing():
+                    return
+                case Gap(resumes_after):
+                    if self.position == position:
+                        self._skip_to(resumes_after)
+                case Events(entries):
+                    for entry in entries:
+                        self._take(entry, "journal")
+
+    def _skip_to(self, position: Position) -> None:
+        """The journal was trimmed past us: tell everyone, go on behind the gap."""
+        log.error("journal_trimmed_past_feed", after=str(self.position), to=str(position))
+        self._lost(self.position, position)
+        self.ring.clear(position)
+
+    async def _probe(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(self._probe_seconds)
+
+    async def _look(self) -> None:
+        """Compare the journal's top with what was published and with what the channel brought."""
+        before = self.head
+        head = self.head = await self.journal.head()
+        self._probed_at = time.monotonic()
+        if not self.started.is_set():
+            return
+        if head.top < self.position:
+            self._rewind(head.top)
+        if head.top > self.position:
+            self._behind.set()
+        # The same top in two looks and its message never came: the channel is deaf, begin it anew.
+        if before and before.top == head.top > self._heard and self._reader:
+            log.warning("channel_deaf", top=str(head.top), heard=str(self._heard))
+            self._reader.close()
+
+    def _rewind(self, top: Position) -> None:
+        """A failover lost writes that we have published: what comes next follows the new top."""
+        log.error("journal_went_backwards", published=str(self.position), top=str(top))
+        self._already |= self.ring.positions
+        self._heard = top
+        self.ring.clear(top)

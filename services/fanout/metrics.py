@@ -1,0 +1,30 @@
+"""The fanout's metrics. Those of deliveries are moved once an event, never once a delivery."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CONNECTIONS = Gauge("headrace_fanout_connections", "SSE connections now")
+SUBSCRIPTIONS = Gauge("headrace_fanout_subscriptions", "Topics subscribed to now, over all")
+BACKLOG = Gauge("headrace_fanout_backlog_bytes", "Unsent bytes kept for slow subscribers")
+EVENTS = Counter("headrace_fanout_events_total", "Events taken from the feed", ["via"])
+DELIVERIES = Counter("headrace_fanout_deliveries_total", "Events written to subscribers")
+BYTES = Counter("headrace_fanout_bytes_total", "Bytes of events written to subscribers")
+DISCONNECTS = Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"])
+TURNED_AWAY = Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"])
+REPLAYS = Counter("headrace_fanout_replays_total", "Resumes, by where they came from", ["outcome"])
+REPLAYED = Counter("headrace_fanout_replayed_events_total", "Events sent by resumes")
+FILL_INS = Counter("headrace_fanout_fill_ins_total", "Lost messages filled in from the journal")
+LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+PUBLISH_TO_WRITE = Histogram(
+    "headrace_fanout_publish_to_write_seconds",
+    "From the commit of an event to the last write of it (once an event)",
+    buckets=_LATENCY,
+)
+CLOSE_TO_WRITE = Histogram(
+    "headrace_fanout_close_to_write_seconds",
+    "From the ledger's close to the last write of an event (once an event)",
+    buckets=_LATENCY,
+)

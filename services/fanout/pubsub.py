@@ -1,0 +1,100 @@
+"""The channel's reader: a connection in subscriber mode, straight on hiredis.
+
+redis-py's pub/sub costs twice as much a message and resubscribes in silence after a lost
+connection (docs/decisions.md 7). This one ends when its connection does, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+from redis.asyncio import Redis
+
+OnMessage = Callable[[bytes], None]
+
+
+class ChannelReader(asyncio.Protocol):
+    """Feeds each message to a callback as it arrives; `closed` resolves at the end."""
+
+    def __init__(self, on_message: OnMessage) -> None:
+        self._on_message = on_message
+        self._parser = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        loop = asyncio.get_running_loop()
+        self.subscribed: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport for commands."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+
+    def send(self, *command: str) -> None:
+        """Write a command; its answer comes through `data_received`."""
+        assert self._transport is not None
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type] # stub means tuple[…, ...]
+        self._transport.write(packed)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; several messages may come in one go."""
+        self._parser.feed(data)
+        while (answer := self._parser.gets()) is not False:
+            self._take(answer)
+
+    def _take(self, answer: Any) -> None:
+        if isinstance(answer, hiredis.ReplyError):
+            self._end(ConnectionError(f"Redis refused: {answer}"))
+        elif isinstance(answer, list) and answer[0] == b"message":
+            self._on_message(answer[2])
+        elif isinstance(answer, list) and answer[0] == b"subscribe" and not self.subscribed.done():
+            self.subscribed.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits."""
+        self._end(exc or ConnectionResetError("Redis closed the channel's connection"))
+
+    def _end(self, error: Exception) -> None:
+        for future in (self.subscribed, self.closed):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # marked as seen: only one of the two is awaited
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def subscribe(
+    redis: Redis, channel: str, on_message: OnMessage, *, seconds: float
+) -> ChannelReader:
+    """Connect like `redis` does and subscribe; OSError or TimeoutError when that fails."""
+    options = redis.connection_pool.connection_kwargs
+    async with asyncio.timeout(seconds):
+        reader = await _connect(options, on_message)
+        try:
+            if password := options.get("password"):
+                reader.send("AUTH", options.get("username") or "default", password)
+            reader.send("SUBSCRIBE", channel)
+            await reader.subscribed
+        except BaseException:
+            reader.close()
+            raise
+    return reader
+
+
+async def _connect(options: dict[str, Any], on_message: OnMessage) -> ChannelReader:
+    loop = asyncio.get_running_loop()
+
+    def make() -> ChannelReader:
+        return ChannelReader(on_message)
+
+    if path := options.get("path"):
+        return (await loop.create_unix_connection(make, path))[1]
+    host, port = options.get("host", "localhost"), options.get("port", 6379)
+    secure = ssl.create_default_context() if "ssl_cert_reqs" in options else None
+    return (await loop.create_connection(make, host, port, ssl=secure))[1]

@@ -1,0 +1,83 @@
+"""The frames that are the fanout's own: connected, sync, gap, reset, overload, goodbye.
+
+Pure. Events themselves are framed once in `shared.wire`. Rules of the wire (docs/events.md): data
+is one line of JSON, `id:` comes last, `retry:` only inside a real event, the cursor travels on a
+named event with data.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import orjson
+
+from shared.positions import Position
+from shared.problems import Goodbye
+from shared.wire import frame
+
+HEAD = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"Content-Type: text/event-stream\r\n"
+    b"Cache-Control: no-store, no-transform\r\n"
+    b"X-Accel-Buffering: no\r\n"
+    b"Connection: close\r\n"
+)
+"""The answer's head without its blank line: the body ends where the connection does."""
+
+
+def head(headers: Sequence[tuple[str, str]]) -> bytes:
+    """The whole head, with CORS headers of this request."""
+    return HEAD + b"".join(f"{k}: {v}\r\n".encode("latin-1") for k, v in headers) + b"\r\n"
+
+
+def connected(
+    client_id: str, subscriptions: Sequence[str], position: Position, retry: int
+) -> bytes:
+    """The first frame, unnamed as the first clients of these events expect it."""
+    data = {
+        "type": "connected",
+        "clientId": client_id,
+        "subscriptions": list(subscriptions),
+        "position": str(position),
+    }
+    return b"retry: %d\n" % retry + frame("", orjson.dumps(data), str(position))
+
+
+def sync(position: Position, ledger: int | None, closed_at: str | None, lag: float | None) -> bytes:
+    """Everything up to `position` that is the subscriber's has been sent; also the heartbeat."""
+    data = {
+        "position": str(position),
+        "ledger": ledger,
+        "ledgerClosedAt": closed_at,
+        "lagSeconds": None if lag is None else round(lag, 1),
+    }
+    return frame("sync", orjson.dumps(data), str(position))
+
+
+def gap(after: Position, to: Position) -> bytes:
+    """The events after `after` up to and including `to` are not in the journal any more."""
+    data = {"from": str(after), "to": str(to), "historyUrl": "/v1/streams"}
+    return frame("gap", orjson.dumps(data), str(to))
+
+
+def reset(position: Position, why: str) -> bytes:
+    """The client's position means nothing here: reload, then go on from `position`."""
+    return frame("reset", orjson.dumps({"position": str(position), "reason": why}), str(position))
+
+
+def overload(why: str, retry: int) -> bytes:
+    """An answer that a native EventSource survives: it comes back after `retry` milliseconds."""
+    data = orjson.dumps({"reason": why, "retry": retry})
+    return b"retry: %d\n" % retry + frame("overload", data, None)
+
+
+def goodbye(reason: Goodbye, retry: int) -> bytes:
+    """The server is about to close; the client may come back after `retry` milliseconds."""
+    data = orjson.dumps({"reason": reason, "retry": retry})
+    return b"retry: %d\n" % retry + frame("goodbye", data, None)
+
+
+def jittered(milliseconds: int) -> int:
+    """50–150 % of it, so that many clients do not come back in lock-step."""
+    return random.randint(milliseconds // 2, milliseconds * 3 // 2)
