@@ -1,0 +1,140 @@
+"""The indexer's composition root: the lease, and while it is held, the ingest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+
+import aiohttp
+import structlog
+from aiohttp import web
+from redis.asyncio import Redis
+
+from services.indexer import metrics
+from services.indexer.ingest import Ingest
+from services.indexer.lease import Lease
+from services.indexer.settings import Settings
+from services.indexer.sources import SourceFatal
+from services.indexer.sources.horizon import Horizon
+from services.indexer.sources.rpc import Rpc
+from services.indexer.transactions import Watched
+from shared.commit import Committer, Disorder, Fenced
+from shared.probes import Readiness, add_probes
+from shared.problems import problem_middleware
+from shared.store import Unreachable, connect
+from shared.tasks import Expected, cancel, supervise
+
+log = structlog.get_logger()
+
+FATAL = (SourceFatal, Disorder)
+
+
+class LeaseLost(Expected):
+    """Another indexer is active now; this one stands by."""
+
+
+def build_app(settings: Settings) -> web.Application:
+    """The whole service; nothing runs until the app starts."""
+    app = web.Application(middlewares=[problem_middleware])
+    readiness = Readiness("redis", "source")
+    add_probes(app, readiness)
+
+    async def parts(_: web.Application) -> AsyncIterator[None]:
+        redis = connect(settings.redis_url)
+        async with aiohttp.ClientSession() as session:
+            task = supervise(
+                "indexer",
+                lambda: _lead(settings, redis, session, readiness),
+                fatal=FATAL,
+                on_fatal=lambda error: _stopped(error, readiness),
+            )
+            yield
+            await cancel(task)
+        await redis.aclose()
+
+    app.cleanup_ctx.append(parts)
+    return app
+
+
+def _stopped(error: Exception, readiness: Readiness) -> None:
+    """Up but not ready: an operator has to look, and a restart loop would hide it."""
+    kind = error.kind if isinstance(error, SourceFatal) else "disorder"
+    metrics.ALARM.labels(kind).set(1)
+    readiness.set("source", f"stopped: {error}")
+
+
+async def _lead(
+    settings: Settings, redis: Redis, session: aiohttp.ClientSession, readiness: Readiness
+) -> None:
+    """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
+    lease = Lease(redis, settings.keys, seconds=settings.lease_seconds)
+    pause = settings.lease_seconds / 4
+    try:
+        while not await lease.take():
+            readiness.set("redis", None)
+            readiness.set("source", None)  # a standby has nothing to read
+            await asyncio.sleep(pause)
+        readiness.set("redis", None)
+        log.info("active", token=lease.token)
+        metrics.ACTIVE.set(1)
+        ingest = _ingest(settings, redis, session, readiness, lease.token)
+        await _first(ingest.run(), _hold(lease, pause))
+    except Unreachable as error:
+        readiness.set("redis", f"Redis does not answer: {error}")
+        raise
+    except Fenced as error:
+        raise LeaseLost(str(error)) from error
+    finally:
+        metrics.ACTIVE.set(0)
+        await _release(lease)
+
+
+def _ingest(
+    settings: Settings,
+    redis: Redis,
+    session: aiohttp.ClientSession,
+    readiness: Readiness,
+    token: str,
+) -> Ingest:
+    source = Horizon(
+        session,
+        settings.horizon_url,
+        passphrase=settings.network_passphrase,
+        contract=Watched.of(settings.contract_ids[0]),
+        rpc=Rpc(session, settings.rpc_url) if settings.rpc_url else None,
+        read_seconds=settings.source_read_seconds,
+    )
+    committer = Committer(redis, settings.keys, limits=settings.limits, token=token)
+    return Ingest(
+        source,
+        committer,
+        redis,
+        settings.keys,
+        readiness,
+        start=settings.start,
+        most_wait=settings.source_wait_seconds,
+    )
+
+
+async def _hold(lease: Lease, pause: float) -> None:
+    while await lease.renew():  # noqa: ASYNC110 - it polls Redis, there is nothing to be told by
+        await asyncio.sleep(pause)
+    raise LeaseLost("the lease expired before it was renewed")
+
+
+async def _first(*works: Coroutine[None, None, None]) -> None:
+    """Run side by side until one ends, then end the others and pass on what it raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel(*tasks)
+    for task in done:
+        task.result()
+
+
+async def _release(lease: Lease) -> None:
+    try:
+        await lease.release()
+    except Unreachable:
+        log.warning("lease_not_released", token=lease.token)  # it expires by itself

@@ -1,0 +1,73 @@
+"""Requests to a source: failures have names, answers are bounded, redirects are not followed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+
+from services.indexer.sources import SourceError, SourceFatal
+
+_FATAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
+_MOST_BYTES = 8 << 20
+
+
+@asynccontextmanager
+async def get(
+    session: aiohttp.ClientSession, url: str, limits: aiohttp.ClientTimeout, accept: str
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """A 200 answer of the wanted type. Raises SourceError or SourceFatal."""
+    try:
+        response = await session.get(
+            url, timeout=limits, headers={"Accept": accept}, allow_redirects=False
+        )
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise SourceError("unreachable", f"{url}: {error!r}") from error
+    try:
+        if response.status != 200:
+            raise await _refusal(response)
+        if response.content_type not in (accept, "application/hal+json"):
+            raise SourceError("content_type", f"{url} answered {response.content_type}")
+        yield response
+    finally:
+        response.close()
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Exception:
+    status = response.status
+    try:
+        said = (await response.content.read(400)).decode(errors="replace")
+    except (aiohttp.ClientError, TimeoutError):
+        said = ""
+    if kind := _FATAL.get(status):
+        return SourceFatal(kind, f"{response.url} answered {status}: {said}")
+    wait = response.headers.get("Retry-After", "")
+    after = float(wait) if wait.isdecimal() else None
+    return SourceError(f"status_{status}", said or "(no body)", after)
+
+
+async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """The answer's JSON object. Raises SourceError."""
+    body = bytearray()
+    try:
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                raise SourceError("malformed", f"{response.url}: more than {_MOST_BYTES} bytes")
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise SourceError("dropped", repr(error)) from error
+    return parse_object(bytes(body))
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object. Raises SourceError."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise SourceError("malformed", f"not JSON: {text[:80]!r} ({error})") from error
+    if not isinstance(document, dict):
+        raise SourceError("malformed", f"not a JSON object: {text[:80]!r}")
+    return document

@@ -1,0 +1,45 @@
+"""Stellar's XDR, as far as contract events need it: pure functions from bytes to values.
+
+stellar-sdk decodes a few thousand events a second and knows nothing of protocol 30; this package
+exists for both reasons. Every function raises XdrError, and nothing else, on bytes that are wrong.
+"""
+
+from services.indexer.xdr.event import ContractEvent, decode_contract_event
+from services.indexer.xdr.meta import Meta, UndecodableEvent, decode_meta
+from services.indexer.xdr.natives import (
+    Address,
+    ContractInstance,
+    ExecutableTag,
+    ExternalRef,
+    LedgerKeyInstance,
+    LedgerKeyNonce,
+    Pairs,
+    ScError,
+    ScVal,
+    Symbol,
+)
+from services.indexer.xdr.reader import XdrError
+from services.indexer.xdr.result import Result, decode_result
+from services.indexer.xdr.scval import decode_scval
+
+__all__ = [
+    "Address",
+    "ContractEvent",
+    "ContractInstance",
+    "ExecutableTag",
+    "ExternalRef",
+    "LedgerKeyInstance",
+    "LedgerKeyNonce",
+    "Meta",
+    "Pairs",
+    "Result",
+    "ScError",
+    "ScVal",
+    "Symbol",
+    "UndecodableEvent",
+    "XdrError",
+    "decode_contract_event",
+    "decode_meta",
+    "decode_result",
+    "decode_scval",
+]

@@ -1,0 +1,64 @@
+"""SCAddress to strkey (SEP-23), with a bounded cache: the same few addresses occur all the time."""
+
+import binascii
+from base64 import b32encode
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.indexer.xdr.natives import Address
+from services.indexer.xdr.reader import U32, XdrError, ended_early
+
+
+class _Arm(NamedTuple):
+    version: int  # the strkey's first byte: the letter's place in the base32 alphabet, times eight
+    size: int  # of the SCAddress in bytes, with its discriminant
+    kind: bool  # whether a discriminant follows, of which only 0 exists
+    id_first: bool  # whether XDR puts a u64 id before the 32 bytes; a strkey puts it behind
+
+
+_ARMS = (
+    _Arm(6 << 3, 40, kind=True, id_first=False),  # G, account
+    _Arm(2 << 3, 36, kind=False, id_first=False),  # C, contract
+    _Arm(12 << 3, 44, kind=False, id_first=True),  # M, muxed account
+    _Arm(1 << 3, 40, kind=True, id_first=False),  # B, claimable balance
+    _Arm(11 << 3, 36, kind=False, id_first=False),  # L, liquidity pool
+    _Arm(22 << 3, 44, kind=False, id_first=True),  # W, muxed contract: CAP-84, protocol 30
+)
+_BALANCE = 3
+
+
+def strkey(version: int, payload: bytes) -> Address:
+    """Spell `payload` as a strkey. stellar-sdk 16.1 has no W, so this does all of them."""
+    body = bytes((version,)) + payload
+    checked = body + binascii.crc_hqx(body, 0).to_bytes(2, "little")
+    return Address(b32encode(checked).rstrip(b"=").decode())
+
+
+@lru_cache(maxsize=16_384)
+def contract_address(contract: bytes) -> Address:
+    """Return the strkey (C…) of a contract's 32 raw bytes."""
+    return strkey(_ARMS[1].version, contract)
+
+
+def address(buf: bytes, at: int) -> tuple[Address, int]:
+    """Read an SCAddress."""
+    (number,) = U32(buf, at)
+    if number >= len(_ARMS):
+        raise XdrError(f"SCAddress has no arm {number}; 0 to {len(_ARMS) - 1} are known", at)
+    end = at + _ARMS[number].size
+    if end > len(buf):
+        raise ended_early(buf)
+    kind_at = at + 4
+    if _ARMS[number].kind and U32(buf, kind_at) != (0,):
+        raise XdrError("an account's or balance's key is of an unknown kind; 0 is known", kind_at)
+    return _spelled(buf[at:end]), end
+
+
+@lru_cache(maxsize=16_384)
+def _spelled(raw: bytes) -> Address:
+    arm = _ARMS[raw[3]]
+    if arm.id_first:
+        return strkey(arm.version, raw[12:] + raw[4:12])
+    if raw[3] == _BALANCE:
+        return strkey(arm.version, b"\0" + raw[8:])  # a B… names its kind in one byte
+    return strkey(arm.version, raw[-32:])

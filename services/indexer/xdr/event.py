@@ -1,0 +1,76 @@
+"""ContractEvent, decoded, and the exact bytes that it was decoded from."""
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Literal, TypeAlias
+
+from services.indexer.xdr.address import contract_address
+from services.indexer.xdr.natives import Address, ScVal
+from services.indexer.xdr.reader import U32, XdrError, count, ended_early, finish, flag, guarded
+from services.indexer.xdr.scval import scval
+
+Kind: TypeAlias = Literal["system", "contract", "diagnostic"]
+
+_KINDS: tuple[Kind, ...] = ("system", "contract", "diagnostic")
+_PAIR = Struct(">II").unpack_from
+
+
+@dataclass(frozen=True, slots=True)
+class ContractEvent:
+    """What a contract said. `contract_id` is a strkey (C…), absent on some system events.
+
+    `raw` is the event's XDR, `topic_xdr` and `value_xdr` that of its parts.
+    """
+
+    contract_id: Address | None
+    kind: Kind
+    topics: tuple[ScVal, ...]
+    data: ScVal
+    raw: bytes
+    topic_xdr: tuple[bytes, ...]
+    value_xdr: bytes
+
+
+@guarded
+def decode_contract_event(raw: bytes) -> ContractEvent:
+    """Decode one ContractEvent that fills `raw`. Raises XdrError."""
+    contract, at = contract_of(raw, 0)
+    kind, at = _kind(raw, at)
+    topics, topic_xdr, at = _topics(raw, at)
+    data, end = scval(raw, at, 0)
+    finish(raw, end)
+    contract_id = None if contract is None else contract_address(contract)
+    return ContractEvent(contract_id, kind, topics, data, raw, topic_xdr, raw[at:])
+
+
+def contract_of(buf: bytes, at: int) -> tuple[bytes | None, int]:
+    """Read the head of an event: the 32 bytes of the contract that it comes from, if any."""
+    (version,) = U32(buf, at)
+    if version:
+        raise XdrError(f"ContractEvent's extension is {version}; 0 is known", at)
+    there, at = flag(buf, at + 4)
+    if not there:
+        return None, at
+    if at + 32 > len(buf):
+        raise ended_early(buf)
+    return buf[at : at + 32], at + 32
+
+
+def _kind(buf: bytes, at: int) -> tuple[Kind, int]:
+    kind, body = _PAIR(buf, at)
+    if kind >= len(_KINDS):
+        raise XdrError(f"ContractEvent has no type {kind}; 0 to {len(_KINDS) - 1} are known", at)
+    if body:
+        raise XdrError(f"ContractEvent's body has no arm {body}; 0 is known", at + 4)
+    return _KINDS[kind], at + 8
+
+
+def _topics(buf: bytes, at: int) -> tuple[tuple[ScVal, ...], tuple[bytes, ...], int]:
+    n, at = count(buf, at, 4)
+    values, xdrs = [], []
+    for _ in range(n):
+        value, end = scval(buf, at, 0)
+        values.append(value)
+        xdrs.append(buf[at:end])
+        at = end
+    return tuple(values), tuple(xdrs), at

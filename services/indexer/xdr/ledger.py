@@ -1,0 +1,157 @@
+"""Shapes of Soroban values, contract events and ledger entries, as of protocol 30.
+
+The tables follow Stellar's XDR (Stellar-contract.x, -ledger-entries.x, -ledger.x,
+-contract-config-setting.x). A discriminant that they do not know is an error, never a guess.
+"""
+
+from services.indexer.xdr.shapes import (
+    array,
+    children,
+    leaf,
+    maybe,
+    opaque,
+    optional,
+    struct,
+    tree,
+    union,
+)
+
+HASH = 32
+NOTHING = union("ExtensionPoint", {0: 0})
+ACCOUNT_ID = union("PublicKey", {0: 32})
+BALANCE_ID = union("ClaimableBalanceID", {0: HASH})
+
+# ── Soroban values and events ──
+ADDRESS = union("SCAddress", {0: ACCOUNT_ID, 1: HASH, 2: 40, 3: BALANCE_ID, 4: HASH, 5: 40})
+EXECUTABLE = union("ContractExecutable", {0: HASH, 1: 0, 2: struct(ADDRESS, opaque)})
+
+
+def _instance(buf: bytes, at: int) -> tuple[int, int]:
+    return maybe(children(2))(buf, EXECUTABLE(buf, at))
+
+
+VALUE = tree(
+    "ScVal",
+    # bool, void, error, the integers, a contract instance's key, a nonce's key
+    {0: 4, 1: 0, 2: 8, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 8: 8}
+    | {9: 16, 10: 16, 11: 32, 12: 32, 20: 0, 21: 8},
+    {
+        13: leaf(opaque),
+        14: leaf(opaque),
+        15: leaf(opaque),
+        16: maybe(children()),
+        17: maybe(children(2)),
+        18: leaf(ADDRESS),
+        19: _instance,
+        22: leaf(opaque),
+    },
+)
+EVENT_BODY = union("ContractEvent.body", {0: struct(array(VALUE), VALUE)})
+EVENT = struct(NOTHING, optional(HASH), 4, EVENT_BODY)
+TRANSACTION_EVENT = struct(4, EVENT)  # the stage, the event
+DIAGNOSTIC_EVENT = struct(4, EVENT)  # whether its call succeeded, the event
+
+# ── classic ledger entries ──
+ALPHANUM4 = struct(4, ACCOUNT_ID)
+ALPHANUM12 = struct(12, ACCOUNT_ID)
+ASSET = union("Asset", {0: 0, 1: ALPHANUM4, 2: ALPHANUM12})
+TRUSTLINE_ASSET = union("TrustLineAsset", {0: 0, 1: ALPHANUM4, 2: ALPHANUM12, 3: HASH})
+SIGNER_KEY = union("SignerKey", {0: HASH, 1: HASH, 2: HASH, 3: struct(HASH, opaque)})
+SPONSOR = optional(ACCOUNT_ID)
+LIABILITIES = 16
+
+ACCOUNT_V3 = struct(NOTHING, 4, 8)
+ACCOUNT_V2 = struct(8, array(SPONSOR), union("AccountEntry v2", {0: 0, 3: ACCOUNT_V3}))
+ACCOUNT_V1 = struct(LIABILITIES, union("AccountEntry v1", {0: 0, 2: ACCOUNT_V2}))
+ACCOUNT = struct(
+    *(ACCOUNT_ID, 8 + 8 + 4),  # balance, sequence number, count of sub-entries
+    *(optional(ACCOUNT_ID), 4, opaque, 4),  # inflation, flags, home domain, thresholds
+    *(array(struct(SIGNER_KEY, 4)), union("AccountEntry", {0: 0, 1: ACCOUNT_V1})),
+)
+TRUSTLINE_V1 = struct(LIABILITIES, union("TrustLineEntry v1", {0: 0, 2: struct(4, NOTHING)}))
+TRUSTLINE = struct(
+    ACCOUNT_ID, TRUSTLINE_ASSET, 8 + 8 + 4, union("TrustLineEntry", {0: 0, 1: TRUSTLINE_V1})
+)
+OFFER = struct(ACCOUNT_ID, 8, ASSET, ASSET, 8 + 8 + 4, NOTHING)
+DATA = struct(ACCOUNT_ID, opaque, opaque, NOTHING)
+PREDICATE = tree(
+    "ClaimPredicate",
+    {0: 0, 4: 8, 5: 8},  # unconditional, before an absolute or a relative time
+    {1: children(), 2: children(), 3: maybe(lambda _buf, at: (at, 1))},  # and, or, not
+)
+CLAIMANT = union("Claimant", {0: struct(ACCOUNT_ID, PREDICATE)})
+CLAIMABLE_BALANCE = struct(
+    *(BALANCE_ID, array(CLAIMANT), ASSET, 8),
+    union("ClaimableBalanceEntry", {0: 0, 1: struct(NOTHING, 4)}),
+)
+CONSTANT_PRODUCT = struct(ASSET, ASSET, 4 + 4 * 8)
+LIQUIDITY_POOL = struct(HASH, union("LiquidityPoolEntry", {0: CONSTANT_PRODUCT}))
+
+# ── Soroban's ledger entries ──
+CONTRACT_DATA = struct(NOTHING, ADDRESS, VALUE, 4, VALUE)
+CODE_COSTS = struct(NOTHING, struct(NOTHING, 10 * 4))
+CONTRACT_CODE = struct(union("ContractCodeEntry", {0: 0, 1: CODE_COSTS}), HASH, opaque)
+TTL = HASH + 4
+
+COST_PARAMS = array(struct(NOTHING, 8 + 8))
+CONFIG_SETTING = union(
+    "ConfigSettingEntry",
+    {
+        0: 4,  # contract max size
+        1: 3 * 8 + 4,  # compute
+        2: 8 * 4 + 6 * 8 + 4,  # ledger cost
+        3: 8,  # historical data
+        4: 4 + 8,  # events
+        5: 2 * 4 + 8,  # bandwidth
+        6: COST_PARAMS,
+        7: COST_PARAMS,
+        8: 4,  # data key size
+        9: 4,  # data entry size
+        10: 3 * 4 + 2 * 8 + 5 * 4,  # state archival
+        11: 4,  # execution lanes
+        12: array(8),  # size window
+        13: 4 + 4 + 8,  # eviction iterator
+        14: 4,  # parallel compute
+        15: 4 + 8,  # ledger cost, extended
+        16: 5 * 4,  # SCP timing
+        17: array(opaque),  # frozen ledger keys
+        18: struct(array(opaque), array(opaque)),
+        19: array(HASH),  # transactions that pass the freeze
+        20: struct(array(HASH), array(HASH)),
+    },
+)
+
+# ── entries, keys, changes: LedgerEntryType chooses ──
+ENTRY_DATA = union(
+    "LedgerEntry",
+    {
+        0: ACCOUNT,
+        1: TRUSTLINE,
+        2: OFFER,
+        3: DATA,
+        4: CLAIMABLE_BALANCE,
+        5: LIQUIDITY_POOL,
+        6: CONTRACT_DATA,
+        7: CONTRACT_CODE,
+        8: CONFIG_SETTING,
+        9: TTL,
+    },
+)
+ENTRY = struct(4, ENTRY_DATA, union("LedgerEntry.ext", {0: 0, 1: struct(SPONSOR, NOTHING)}))
+KEY = union(
+    "LedgerKey",
+    {
+        0: ACCOUNT_ID,
+        1: struct(ACCOUNT_ID, TRUSTLINE_ASSET),
+        2: struct(ACCOUNT_ID, 8),
+        3: struct(ACCOUNT_ID, opaque),
+        4: BALANCE_ID,
+        5: HASH,
+        6: struct(ADDRESS, VALUE, 4),
+        7: HASH,
+        8: 4,
+        9: HASH,
+    },
+)
+# created, updated, removed, state, restored
+CHANGES = array(union("LedgerEntryChange", {0: ENTRY, 1: ENTRY, 2: KEY, 3: ENTRY, 4: ENTRY}))

@@ -1,0 +1,85 @@
+"""TransactionResult: whether it succeeded, and the hash by which its events can be proved."""
+
+from dataclasses import dataclass
+from struct import Struct
+
+from services.indexer.xdr.ledger import NOTHING
+from services.indexer.xdr.reader import I32, XdrError, count, ended_early, finish, guarded
+
+_HEAD = Struct(">qi")  # fee charged, code
+_INVOKED = Struct(">iii").unpack_from  # opINNER, INVOKE_HOST_FUNCTION, its code
+
+_SUCCESS, _FAILED = 0, -1
+_FEE_BUMP_SUCCESS, _FEE_BUMP_FAILED = 1, -13
+_INNER, _INVOKE_HOST_FUNCTION = 0, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Whether a transaction (for a fee bump, the inner one) succeeded.
+
+    `invoke_hash` has, by the index of the operation, the SHA-256 of what a contract's call
+    returned and emitted. A Soroban transaction has exactly one operation (a rule of the protocol,
+    checked before it is accepted), so with any other number there is no hash to look for.
+    """
+
+    successful: bool
+    invoke_hash: dict[int, bytes]
+
+
+@guarded
+def decode_result(raw: bytes) -> Result:
+    """Decode a TransactionResult, as far as needed: see `_operations`. Raises XdrError."""
+    code, at = _head(raw, 0)
+    if code not in (_FEE_BUMP_SUCCESS, _FEE_BUMP_FAILED):
+        return _tail(raw, *_operations(raw, code, at), extensions=1)
+    inner, at = _head(raw, at + 32)  # behind the inner transaction's hash
+    if (inner == _SUCCESS) != (code == _FEE_BUMP_SUCCESS):
+        raise XdrError(f"a fee bump's code is {code}, but that of its inner is {inner}", at - 4)
+    return _tail(raw, *_operations(raw, inner, at), extensions=2)
+
+
+def _head(buf: bytes, at: int) -> tuple[int, int]:
+    _, code = _HEAD.unpack_from(buf, at)
+    return code, at + _HEAD.size
+
+
+def _tail(buf: bytes, result: Result, at: int | None, *, extensions: int) -> Result:
+    if at is not None:
+        for _ in range(extensions):
+            at = NOTHING(buf, at)
+        finish(buf, at)
+    return result
+
+
+def _operations(buf: bytes, code: int, at: int) -> tuple[Result, int | None]:
+    """Read the operations' results; the position after them, None where it was not looked for.
+
+    Only a single INVOKE_HOST_FUNCTION is read. The results of classic operations have shapes of
+    their own, nothing in them is needed, and nothing needed comes after them.
+    """
+    if code > _SUCCESS:
+        raise XdrError(f"TransactionResult has no code {code} here; 0 and below are known", at - 4)
+    if code < _FAILED:
+        return Result(False, {}), at  # refused as a whole: no operation ran
+    successful = code == _SUCCESS
+    n, at = count(buf, at, 4)
+    if n != 1:
+        return Result(successful, {}), None
+    return _operation(buf, at, successful)
+
+
+def _operation(buf: bytes, at: int, successful: bool) -> tuple[Result, int | None]:
+    (code,) = I32(buf, at)
+    if code != _INNER:
+        return Result(successful, {}), at + 4  # opBAD_AUTH and the like carry nothing
+    (kind,) = I32(buf, at + 4)
+    if kind != _INVOKE_HOST_FUNCTION:
+        return Result(successful, {}), None
+    (outcome,) = I32(buf, at + 8)
+    at += 12
+    if outcome != _SUCCESS:
+        return Result(successful, {}), at
+    if at + 32 > len(buf):
+        raise ended_early(buf)
+    return Result(successful, {0: buf[at : at + 32]}), at + 32

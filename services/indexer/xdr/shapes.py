@@ -1,0 +1,130 @@
+"""A small language for what need not be decoded: a shape tells where a value of it ends.
+
+A shape is a function of (bytes, position) that returns the position after the value. Constants
+of a fixed size are not compared with the end of the bytes, since a position only ever grows: the
+next read, or the caller's `finish`, notices one that is past it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from services.indexer.xdr.reader import U32, XdrError, count, ended_early, flag
+
+Shape: TypeAlias = Callable[[bytes, int], int]
+Part: TypeAlias = Shape | int  # an int is that many bytes
+Branch: TypeAlias = Callable[[bytes, int], tuple[int, int]]  # → position, number of children
+
+
+def fixed(size: int) -> Shape:
+    """Shape of `size` bytes whatever they are."""
+    return lambda _buf, at: at + size
+
+
+def _shape(part: Part) -> Shape:
+    return fixed(part) if isinstance(part, int) else part
+
+
+def struct(*parts: Part) -> Shape:
+    """Shape of values that follow each other."""
+    shapes = tuple(_shape(part) for part in parts)
+
+    def skip(buf: bytes, at: int) -> int:
+        for shape in shapes:
+            at = shape(buf, at)
+        return at
+
+    return skip
+
+
+def union(name: str, arms: Mapping[int, Part]) -> Shape:
+    """Shape of a discriminant and the arm that it chooses; an unknown one is an error."""
+    shapes = {number: _shape(part) for number, part in arms.items()}
+
+    def skip(buf: bytes, at: int) -> int:
+        (number,) = U32(buf, at)
+        if number not in shapes:
+            raise XdrError(f"{name} has no arm {number}; {sorted(shapes)} are known", at)
+        return shapes[number](buf, at + 4)
+
+    return skip
+
+
+def array(part: Part) -> Shape:
+    """Shape of a length and as many values. No value in the tables is shorter than 4 bytes."""
+    shape = _shape(part)
+
+    def skip(buf: bytes, at: int) -> int:
+        n, at = count(buf, at, 4)
+        for _ in range(n):
+            at = shape(buf, at)
+        return at
+
+    return skip
+
+
+def optional(part: Part) -> Shape:
+    """Shape of a value that may be absent."""
+    shape = _shape(part)
+
+    def skip(buf: bytes, at: int) -> int:
+        there, at = flag(buf, at)
+        return shape(buf, at) if there else at
+
+    return skip
+
+
+def opaque(buf: bytes, at: int) -> int:
+    """Shape of bytes or text: a length, the bytes, and padding to a multiple of four."""
+    n, at = count(buf, at, 1)
+    return at + (n + 3 & ~3)
+
+
+def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -> Shape:
+    """Shape of a recursive union: leaves by their size, branches by what they say of themselves.
+
+    It counts the values still to come instead of recursing, so depth costs nothing; the bytes
+    left bound the count, so time is linear in them.
+    """
+
+    def skip(buf: bytes, at: int) -> int:
+        due = 1
+        while due:
+            (kind,) = U32(buf, at)
+            due -= 1
+            if kind in leaves:
+                at += 4 + leaves[kind]
+            elif kind in branches:
+                at, children = branches[kind](buf, at + 4)
+                due += children
+            else:
+                raise XdrError(f"{name} has no type {kind}", at)
+            if 4 * due > len(buf) - at:
+                raise ended_early(buf)
+        return at
+
+    return skip
+
+
+def leaf(shape: Shape) -> Branch:
+    """Branch without children, of a size that its bytes tell."""
+    return lambda buf, at: (shape(buf, at), 0)
+
+
+def children(each: int = 1) -> Branch:
+    """Branch that declares how many entries, of `each` children, follow."""
+
+    def branch(buf: bytes, at: int) -> tuple[int, int]:
+        n, at = count(buf, at, 4 * each)
+        return at, n * each
+
+    return branch
+
+
+def maybe(branch: Branch) -> Branch:
+    """Branch that may be absent."""
+
+    def optional_branch(buf: bytes, at: int) -> tuple[int, int]:
+        there, at = flag(buf, at)
+        return branch(buf, at) if there else (at, 0)
+
+    return optional_branch
