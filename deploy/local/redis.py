@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -42,13 +41,19 @@ def _version(path: str) -> int:
     return int(match[1]) if match else 0
 
 
+def command(port: int, folder: Path, *extra: str) -> list[str]:
+    """How to start a server on loopback with its files in `folder`. Raises NoRedis."""
+    server = [find_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    return [*server, "--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
+
+
 def start(port: int, folder: Path, *extra: str) -> subprocess.Popen[bytes]:
-    """Start a server on loopback with its files in `folder`; it ends with `terminate()`."""
+    """Start a server; it ends with `terminate()`."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [find_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    command += ["--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
     with (folder / "redis.log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(
+            command(port, folder, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
 
 
 def wait_until_up(port: int, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
@@ -70,7 +75,3 @@ def _pings(port: int) -> bool:
             return connection.recv(16).startswith(b"+PONG")
     except OSError:
         return False
-
-
-if __name__ == "__main__":
-    sys.exit(print(find_server()))

@@ -1,0 +1,44 @@
+# `make` tells what there is. Everything is built in .venv; nothing outside this folder is changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+run: $(VENV)/local.done ## the whole system on this machine, until Ctrl-C (PORT_BASE, NETWORK=testnet)
+	@exec $(BIN)/python -m deploy.local.run
+
+test: $(VENV)/dev.done ## all tests, types and style; a real Redis, no Docker, no fixed ports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/dev.done ## mend style where it can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/dev.done ## mypy, strict
+	$(BIN)/mypy
+
+lock: $(VENV)/dev.done ## write requirements/*.txt anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	for set in 'runtime' 'local --extra local' 'dev --extra local --extra dev'; do \
+	  set -- $$set; name=$$1; shift; \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate $$@ pyproject.toml -o requirements/$$name.txt; \
+	done
+
+clean: ## remove what make has built
+	rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/%.done: requirements/%.txt
+	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing $< …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

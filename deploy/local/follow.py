@@ -1,0 +1,57 @@
+"""A line for each event that arrives through the gateway, as a subscriber like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import orjson
+
+_SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "refundedAmount")
+
+
+async def follow(url: str) -> None:
+    """Print events until cancelled; reconnects and resumes by the last id."""
+    last: str | None = None
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
+    async with aiohttp.ClientSession(timeout=timeout, read_bufsize=1 << 20) as session:
+        while True:
+            try:
+                async for name, data, position in _events(session, url, last):
+                    last = position or last
+                    if "." in name:  # connected, sync and the like are not events of streams
+                        print(line(name, orjson.loads(data), time.time()), flush=True)
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.5)
+
+
+async def _events(
+    session: aiohttp.ClientSession, url: str, last: str | None
+) -> AsyncIterator[tuple[str, str, str | None]]:
+    headers = {"Last-Event-ID": last} if last else {}
+    async with session.get(url, headers=headers) as response:
+        fields: dict[str, str] = {}
+        async for raw in response.content:
+            name, colon, value = raw.decode().rstrip("\n").partition(": ")
+            if colon:
+                fields[name] = value
+            elif fields:
+                yield fields.get("event", ""), fields.get("data", "{}"), fields.get("id")
+                fields = {}
+
+
+def line(name: str, event: dict[str, Any], now: float) -> str:
+    """Such as `stream.withdrawn  #3  amount 1100  ledger 3700012, 0.8 s after its close`."""
+    facts = ", ".join(f"{key} {event[key]}" for key in _SHOWN if key in event)
+    stream = f"#{event['streamId']}" if event.get("streamId") else "-"
+    if closed := event.get("ledgerClosedAt"):
+        late = now - datetime.fromisoformat(closed).timestamp()
+        where = f"ledger {event['ledger']}, {late:.1f} s after its close"
+    else:
+        where = f"by the API, {(now - event['publishedAt'] / 1e6) * 1000:.0f} ms after its commit"
+    return f"  {time.strftime('%H:%M:%S')}  {name:<28} {stream:<6} {facts:<44} {where}"

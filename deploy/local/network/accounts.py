@@ -1,0 +1,60 @@
+"""Who lives on the simulated network: names, and the keys that follow from them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+
+from stellar_sdk import Keypair, StrKey
+
+NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
+"""The parties of the scripted streams."""
+
+ADMIN, TREASURY, SPONSOR = "admin", "treasury", "sponsor"
+"""Who owns the stream contract, who gets its fees, who pays for fee bumps."""
+
+ALL_NAMES = (*NAMES, ADMIN, TREASURY, SPONSOR)
+
+
+@lru_cache(maxsize=256)
+def keypair(name: str) -> Keypair:
+    """The keys of `name`: their seed is the SHA-256 of the name."""
+    return Keypair.from_raw_ed25519_seed(sha256(name.encode()).digest())
+
+
+@lru_cache(maxsize=256)
+def address(party: str) -> str:
+    """The address of a name; an address (G…, C…, M…) stands for itself.
+
+    Raises ValueError when `party` is neither.
+    """
+    if party in ALL_NAMES:
+        return keypair(party).public_key
+    checks = (
+        StrKey.is_valid_ed25519_public_key,
+        StrKey.is_valid_contract,
+        StrKey.is_valid_med25519_public_key,
+    )
+    if any(check(party) for check in checks):
+        return party
+    raise ValueError(f"{party!r} is no address and none of {', '.join(ALL_NAMES)}")
+
+
+@lru_cache(maxsize=256)
+def signer(party: str) -> Keypair:
+    """Who signs for `party`: itself when its keys are known here, the sponsor otherwise."""
+    names = {address(name): name for name in ALL_NAMES}
+    return keypair(names.get(address(party), SPONSOR))
+
+
+@lru_cache(maxsize=64)
+def contract_id(name: str) -> str:
+    """The contract of that name: its id is the SHA-256 of `contract:<name>`."""
+    return StrKey.encode_contract(sha256(f"contract:{name}".encode()).digest())
+
+
+STREAMS = contract_id("streams")
+TOKEN = contract_id("token")
+ROUTER = contract_id("router")
+STRANGER = contract_id("stranger")
+"""The stream contract, its token, a contract that batches calls, one with nothing to do with it."""

@@ -1,0 +1,132 @@
+"""The application: routes of Horizon, RPC and the control surface, and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from aiohttp import web
+
+from deploy.local.network import control, horizon
+from deploy.local.network.faults import Faults
+from deploy.local.network.keys import FAULTS, NETWORK
+from deploy.local.network.misbehave import misbehave, refuse, wants_stream
+from deploy.local.network.network import Network
+from deploy.local.network.problems import INVALID_REQUEST, PARSE_ERROR, ProblemError, RpcError
+from deploy.local.network.rpc import Server
+from deploy.local.network.sse import stream
+from shared.tasks import cancel, supervise
+
+routes = web.RouteTableDef()
+
+
+def build_app(network: Network) -> web.Application:
+    """The whole network behind one port; it closes ledgers by the clock if its settings say so."""
+    app = web.Application(middlewares=[refuse, misbehave])
+    app[NETWORK] = network
+    app[FAULTS] = Faults()
+    app.add_routes(routes)
+    app.add_routes(control.routes)
+    app.cleanup_ctx.append(_clock)
+    return app
+
+
+@asynccontextmanager
+async def running(network: Network) -> AsyncIterator[str]:
+    """Serve the network inside this process, for tests; yields its base URL."""
+    runner = web.AppRunner(
+        build_app(network), access_log=None, handler_cancellation=True, shutdown_timeout=0.05
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, network.settings.host, network.settings.port).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _clock(app: web.Application) -> AsyncIterator[None]:
+    network = app[NETWORK]
+    if network.settings.close_seconds <= 0 or network.settings.vectors:
+        yield
+        return
+    task = supervise("clock", lambda: _close_ledgers(network))
+    yield
+    await cancel(task)
+
+
+async def _close_ledgers(network: Network) -> None:
+    while True:
+        await asyncio.sleep(network.settings.close_seconds)
+        network.close(int(time.time()))
+
+
+@routes.get("/")
+async def root(request: web.Request) -> web.Response:
+    """Horizon's state of things."""
+    network = request.app[NETWORK]
+    return _hal(horizon.root(network.chain, network.settings.network_passphrase))
+
+
+@routes.get("/ledgers/{sequence}")
+async def ledger(request: web.Request) -> web.Response:
+    """A ledger by its number."""
+    text = request.match_info["sequence"]
+    if not (text.isascii() and text.isdecimal()):
+        raise ProblemError(400, {"invalid_field": "ledger_id", "reason": "invalid ledger_id"})
+    return _hal(horizon.ledger(request.app[NETWORK].chain, int(text)))
+
+
+@routes.get("/transactions/{hash}")
+async def transaction(request: web.Request) -> web.Response:
+    """A transaction by its hash."""
+    found = request.app[NETWORK].chain.transaction(request.match_info["hash"])
+    if found is None:
+        raise ProblemError(404)
+    return _hal(horizon.record(request.app[FAULTS].distort("transaction", found)))
+
+
+@routes.get("/transactions")
+async def transactions(request: web.Request) -> web.StreamResponse:
+    """Transactions after a cursor, as a stream or as a page."""
+    if wants_stream(request):
+        return await stream(request)
+    chain, faults = request.app[NETWORK].chain, request.app[FAULTS]
+    query = horizon.page_query(request.query, request.headers.get("Last-Event-ID"), chain)
+    records = [horizon.record(faults.distort("page", each)) for each in query.page(chain)]
+    return _hal(horizon.page(query, records))
+
+
+@routes.post("/rpc")
+async def rpc(request: web.Request) -> web.Response:
+    """One JSON-RPC 2.0 call."""
+    network = request.app[NETWORK]
+    server = Server(network.chain, network.settings.network_passphrase, request.app[FAULTS])
+    answer: dict[str, object] = {"jsonrpc": "2.0", "id": None}
+    try:
+        answer |= _called(server, await request.read(), answer)
+    except RpcError as error:
+        answer["error"] = error.body()
+    return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+
+def _called(server: Server, body: bytes, answer: dict[str, object]) -> dict[str, object]:
+    """The result's member; fills in the call's id as soon as it is known. Raises RpcError."""
+    try:
+        call = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RpcError(PARSE_ERROR, "invalid JSON") from None
+    if not isinstance(call, dict) or call.get("jsonrpc") != "2.0" or "method" not in call:
+        raise RpcError(INVALID_REQUEST, "invalid request")
+    answer["id"] = call.get("id")
+    return {"result": server.call(call["method"], call.get("params"))}
+
+
+def _hal(body: dict[str, object]) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(body), headers={"Content-Type": "application/hal+json; charset=utf-8"}
+    )

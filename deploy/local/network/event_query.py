@@ -1,0 +1,216 @@
+"""What RPC's getEvents is asked for, and what it finds. Pure.
+
+Limits, texts and codes are those of stellar-rpc v30 (docs/architecture.md, "RPC").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from stellar_sdk import StrKey, xdr
+
+from deploy.local.network.faults import Faults
+from deploy.local.network.ledger import LAST_OF_LEDGER, Chain, Transaction, iso
+from deploy.local.network.problems import INVALID_PARAMS, INVALID_REQUEST, RpcError
+from deploy.local.network.values import Emitted
+from shared.positions import Position, parse_position
+
+SCANNED = 10_000
+"""Ledgers that one call looks through; also the most events that it returns."""
+
+DEFAULT_LIMIT = 100
+_END = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An event passes that is of one of each; an empty one lets everything through."""
+
+    types: tuple[str, ...]
+    contracts: tuple[str, ...]
+    topics: tuple[tuple[str, ...], ...]
+
+    def passes(self, event: Emitted) -> bool:
+        """Whether the event is wanted."""
+        return (
+            (not self.types or event.type in self.types)
+            and (not self.contracts or event.contract_id in self.contracts)
+            and (not self.topics or any(_matches(each, event.topics) for each in self.topics))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Events above `after` from `start` (a ledger) on, to before `end` (0: to the tip)."""
+
+    start: int
+    after: Position
+    end: int
+    limit: int
+    filters: tuple[Filter, ...]
+
+    def wants(self, event: Emitted) -> bool:
+        """Whether one of the filters lets it pass."""
+        return not self.filters or any(each.passes(event) for each in self.filters)
+
+
+def read_query(params: Mapping[str, object]) -> EventQuery:
+    """Read the parameters of getEvents. Raises RpcError -32602 in stellar-rpc's words."""
+    pagination = _object(params.get("pagination"))
+    start, end = _number(params, "startLedger"), _number(params, "endLedger")
+    after = Position(0, 0)
+    if (cursor := pagination.get("cursor")) is not None:
+        if start or end:
+            raise _invalid("ledger ranges and cursor cannot both be set")
+        after = _cursor(str(cursor))
+        start = after.ledger
+    elif start <= 0:
+        raise _invalid("startLedger must be positive")
+    limit = _number(pagination, "limit")
+    if limit > SCANNED:
+        raise _invalid(f"limit must not exceed {SCANNED}")
+    return EventQuery(start, after, end, limit or DEFAULT_LIMIT, _filters(params.get("filters")))
+
+
+def scan(query: EventQuery, chain: Chain, faults: Faults) -> tuple[list[dict[str, object]], str]:
+    """The events found, and the cursor: the last event, or the end of what was looked through.
+
+    Raises RpcError -32600 for a start outside the history.
+    """
+    oldest, latest = chain.oldest.sequence, chain.latest.sequence
+    if not oldest <= query.start <= latest:
+        text = f"startLedger must be within the ledger range: {oldest} - {latest}"
+        raise RpcError(INVALID_REQUEST, text)
+    end = min(latest + 1, query.start + SCANNED, query.end or latest + 1)
+    found: list[dict[str, object]] = []
+    for transaction in _transactions(query, chain, end):
+        shown = faults.distort("getEvents", transaction)
+        for position, event in shown.events():
+            if position > query.after and query.wants(event):
+                found.append(_event(shown, position, event))
+                if len(found) == query.limit:
+                    return found, padded(position)
+    return found, padded(Position((end - 1 << 32) + LAST_OF_LEDGER, _END))
+
+
+def _transactions(query: EventQuery, chain: Chain, end: int) -> Iterator[Transaction]:
+    """Those of the range with an event that is wanted."""
+    for ledger in chain.ledgers(query.start, end):
+        for each in ledger.transactions:
+            if any(at > query.after and query.wants(event) for at, event in each.events()):
+                yield each
+
+
+def padded(position: Position) -> str:
+    """An id as RPC writes it."""
+    return f"{position.toid:019}-{position.n:010}"
+
+
+def _event(transaction: Transaction, position: Position, event: Emitted) -> dict[str, object]:
+    return {
+        "type": event.type,
+        "ledger": transaction.ledger,
+        "ledgerClosedAt": iso(transaction.closed_at),
+        "contractId": event.contract_id,
+        "id": padded(position),
+        "transactionIndex": transaction.order,
+        "operationIndex": position.toid & 0xFFF,
+        **({"topic": list(event.topics)} if event.topics else {}),
+        "value": event.value,
+        "txHash": transaction.hash,
+    }
+
+
+def _matches(wanted: Sequence[str], topics: Sequence[str]) -> bool:
+    """`*` stands for one topic, `**` at the end for any number of them."""
+    if wanted[-1] == "**":
+        wanted = wanted[:-1]
+        topics = topics[: len(wanted)]
+    pairs = zip(wanted, topics, strict=False)
+    return len(wanted) == len(topics) and all(a in ("*", b) for a, b in pairs)
+
+
+def _filters(value: object) -> tuple[Filter, ...]:
+    filters = [_object(each) for each in _list(value)]
+    if len(filters) > 5:
+        raise _invalid("maximum 5 filters per request")
+    found = []
+    for n, each in enumerate(filters, 1):
+        try:
+            found.append(_filter(each))
+        except ValueError as error:
+            raise _invalid(f"filter {n} invalid: {error}") from None
+    return tuple(found)
+
+
+def _filter(body: Mapping[str, object]) -> Filter:
+    types = tuple(filter(None, str(body.get("type") or "").split(",")))
+    contracts = tuple(str(each) for each in _list(body.get("contractIds")))
+    topics = [tuple(str(part) for part in _list(each)) for each in _list(body.get("topics"))]
+    if set(types) - {"system", "contract"}:
+        raise ValueError("filter type invalid: if set, type must be either 'system' or 'contract'")
+    if len(contracts) > 5:
+        raise ValueError("maximum 5 contract IDs per filter")
+    if len(topics) > 5:
+        raise ValueError("maximum 5 topics per filter")
+    for n, contract in enumerate(contracts, 1):
+        if not StrKey.is_valid_contract(contract):
+            raise ValueError(f"contract ID {n} invalid")
+    for n, topic in enumerate(topics, 1):
+        if trouble := _trouble(topic):
+            raise ValueError(f"topic {n} invalid: {trouble}")
+    return Filter(types, contracts, tuple(topics))
+
+
+def _trouble(topic: Sequence[str]) -> str:
+    """What is wrong with a topic filter; empty when nothing is."""
+    if not topic:
+        return "topic must have at least 1 segment"
+    fixed = topic[:-1] if topic[-1] == "**" else topic
+    if "**" in fixed:
+        n = fixed.index("**") + 1
+        return f"segment {n} invalid: wildcard '**' is only allowed as the last segment"
+    if len(fixed) > 4:
+        return "topic cannot have more than 4 segments"
+    for part in fixed:
+        if part != "*":
+            _scval(part)
+    return ""
+
+
+def _scval(text: str) -> None:
+    try:
+        xdr.SCVal.from_xdr(text)
+    except Exception:  # the SDK raises what struct, xdrlib and binascii raise
+        raise _invalid("invalid parameters") from None
+
+
+def _cursor(text: str) -> Position:
+    try:
+        return parse_position(text)
+    except ValueError:
+        raise _invalid(f"invalid event id {text}") from None
+
+
+def _number(body: Mapping[str, object], name: str) -> int:
+    value = body.get(name) or 0
+    if not isinstance(value, int) or value < 0:
+        raise _invalid("invalid parameters")
+    return value
+
+
+def _object(value: object) -> Mapping[str, object]:
+    if value is not None and not isinstance(value, dict):
+        raise _invalid("invalid parameters")
+    return value or {}
+
+
+def _list(value: object) -> Sequence[object]:
+    if value is not None and not isinstance(value, list):
+        raise _invalid("invalid parameters")
+    return value or ()
+
+
+def _invalid(text: str) -> RpcError:
+    return RpcError(INVALID_PARAMS, text)

@@ -1,0 +1,162 @@
+"""Faults on the wire of an exchange: refusals, silence, broken connections, broken bodies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import web
+
+from deploy.local.network.faults import Fault, Kind, kinds_for
+from deploy.local.network.keys import FAULT, FAULTS, NETWORK
+from deploy.local.network.problems import TIMED_OUT, ProblemError, RpcError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+WRONG_PASSPHRASE = "Some Other Network ; January 1970"
+
+
+def problem_response(problem: ProblemError) -> web.Response:
+    """A problem as Horizon writes it."""
+    return web.Response(
+        status=problem.status,
+        body=orjson.dumps(problem.body(), option=orjson.OPT_INDENT_2),
+        headers={"Content-Type": "application/problem+json; charset=utf-8"},
+    )
+
+
+@web.middleware
+async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn problems into answers."""
+    try:
+        return await handler(request)
+    except ProblemError as problem:
+        return problem_response(problem)
+    except web.HTTPNotFound:
+        return problem_response(ProblemError(404))
+
+
+@web.middleware
+async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let the next fault that concerns this request strike."""
+    surface = await surface_of(request)
+    fault = request.app[FAULTS].take(surface, kinds_for(surface)) if surface else None
+    if fault is None:
+        return await handler(request)
+    if fault.kind in _INSTEAD:
+        return await _INSTEAD[fault.kind](request, handler, fault)
+    if surface == "stream":
+        request[FAULT] = fault
+        return await handler(request)
+    return await _spoil(request, await handler(request), fault)
+
+
+async def surface_of(request: web.Request) -> str:
+    """Where a request goes, in the words of `faults`; empty for what never misbehaves."""
+    match request.path.strip("/").split("/"):
+        case [""]:
+            return "root"
+        case ["transactions"]:
+            return "stream" if wants_stream(request) else "page"
+        case ["transactions", _]:
+            return "transaction"
+        case ["ledgers", _]:
+            return "ledger"
+        case ["rpc"]:
+            return _method(await request.read())
+    return ""
+
+
+def wants_stream(request: web.Request) -> bool:
+    """Whether the client asks for SSE."""
+    return "text/event-stream" in request.headers.get("Accept", "")
+
+
+def _method(body: bytes) -> str:
+    try:
+        match orjson.loads(body):
+            case {"method": str(method)}:
+                return method
+    except orjson.JSONDecodeError:
+        pass
+    return "rpc"
+
+
+async def _refusal(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
+    answer = problem_response(ProblemError(int(fault.kind)))
+    if fault.retry_after is not None:
+        answer.headers["Retry-After"] = str(fault.retry_after)
+    return answer
+
+
+async def _timeout(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
+    return web.Response(status=504)
+
+
+async def _hang(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
+    await asyncio.sleep(fault.seconds or float("inf"))
+    return await handler(request)
+
+
+_INSTEAD = {
+    Kind.RATE_LIMITED: _refusal,
+    Kind.UNAVAILABLE: _refusal,
+    Kind.TIMEOUT: _timeout,
+    Kind.HANG: _hang,
+}
+
+
+async def _spoil(
+    request: web.Request, answer: web.StreamResponse, fault: Fault
+) -> web.StreamResponse:
+    """What becomes of an answer that was ready."""
+    body = answer.body if isinstance(answer, web.Response) else None
+    if not isinstance(body, bytes):
+        return answer
+    match fault.kind:
+        case Kind.DROP:
+            return _abort(request)
+        case Kind.CUT:
+            await _send(request, answer, body[: len(body) // 2], len(body))
+            return _abort(request)
+        case Kind.SLOW:
+            return await _send(request, answer, body, len(body), fault.seconds)
+        case Kind.MALFORMED:
+            return _answer(answer, body[: len(body) // 2])
+        case Kind.PASSPHRASE:
+            right = request.app[NETWORK].settings.network_passphrase
+            return _answer(answer, body.replace(right.encode(), WRONG_PASSPHRASE.encode()))
+        case _:
+            error = RpcError(TIMED_OUT, "request exceeded processing limit threshold")
+            number = orjson.loads(body).get("id")
+            told = {"jsonrpc": "2.0", "id": number, "error": error.body()}
+            return _answer(answer, orjson.dumps(told))
+
+
+def _answer(answer: web.StreamResponse, body: bytes) -> web.Response:
+    kind = answer.headers["Content-Type"]
+    return web.Response(status=answer.status, body=body, headers={"Content-Type": kind})
+
+
+def _abort(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _send(
+    request: web.Request,
+    answer: web.StreamResponse,
+    body: bytes,
+    length: int,
+    pause: float | None = None,
+) -> web.StreamResponse:
+    """Send the bytes under a promise of `length`, in drops where there is a pause."""
+    headers = {"Content-Type": answer.headers["Content-Type"], "Content-Length": str(length)}
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    await response.prepare(request)
+    step = len(body) if pause is None else 64
+    for at in range(0, len(body), step):
+        await response.write(body[at : at + step])
+        await asyncio.sleep(pause or 0)
+    return response

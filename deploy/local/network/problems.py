@@ -1,0 +1,88 @@
+"""How the two servers refuse: Horizon's problems, RPC's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PARSE_ERROR, INVALID_REQUEST, NO_SUCH_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
+TIMED_OUT = -32001
+
+
+class RpcError(Exception):
+    """A JSON-RPC answer with an `error` in it; the codes are above."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def body(self) -> dict[str, object]:
+        """The `error` member."""
+        return {"code": self.code, "message": str(self)}
+
+
+class ProblemError(Exception):
+    """An answer of `application/problem+json`."""
+
+    def __init__(
+        self, status: int, extras: Mapping[str, str] | None = None, slug: str = ""
+    ) -> None:
+        super().__init__(slug or _SLUGS[status])
+        self.status = status
+        self.slug = slug or _SLUGS[status]
+        self.extras = extras
+
+    def body(self) -> dict[str, object]:
+        """The problem's JSON."""
+        title, detail = _TEXTS[self.slug]
+        problem: dict[str, object] = {
+            "type": f"https://stellar.org/horizon-errors/{self.slug}",
+            "title": title,
+            "status": self.status,
+            "detail": detail,
+        }
+        return problem | ({"extras": dict(self.extras)} if self.extras else {})
+
+    def line(self) -> str:
+        """The problem as an `error` event tells it inside a stream."""
+        return f"problem: {self.slug}. full details: {_TEXTS[self.slug][1]}"
+
+
+_SLUGS = {
+    400: "bad_request",
+    404: "not_found",
+    410: "before_history",
+    429: "rate_limit_exceeded",
+    503: "stale_history",
+    504: "timeout",
+}
+_TEXTS = {
+    "bad_request": ("Bad Request", "The request you sent was invalid in some way."),
+    "not_found": (
+        "Resource Missing",
+        "The resource at the url requested was not found.  This usually occurs for one of two "
+        "reasons:  The url requested is not valid, or no data in our database could be found with "
+        "the parameters provided.",
+    ),
+    "before_history": (
+        "Data Requested Is Before Recorded History",
+        "This horizon instance is configured to only track a portion of the stellar network's "
+        "latest history. This request is asking for results prior to the recorded history known "
+        "to this horizon instance.",
+    ),
+    "rate_limit_exceeded": (
+        "Rate Limit Exceeded",
+        "The rate limit for the requesting IP address is over its alloted limit.  The allowed "
+        "limit and requests left per time period are communicated to clients via the http "
+        "response headers 'X-RateLimit-*' headers.",
+    ),
+    "stale_history": (
+        "Historical DB Is Too Stale",
+        "This horizon instance is configured to reject client requests when it can determine that "
+        "the history database is lagging too far behind the connected instance of stellar-core.  "
+        "If you operate this server, please ensure that the ingestion system is properly running.",
+    ),
+    "timeout": (
+        "Timeout",
+        "Your request timed out before completing.  Please try your request again.",
+    ),
+}

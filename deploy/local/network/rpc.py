@@ -1,0 +1,118 @@
+"""Stellar RPC: getEvents, getTransaction and the small ones, as pure functions of the chain.
+
+Limits, texts and codes are those of stellar-rpc v30 (docs/architecture.md, "RPC").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deploy.local.network.event_query import read_query, scan
+from deploy.local.network.faults import Faults
+from deploy.local.network.horizon import PROTOCOL, VERSION
+from deploy.local.network.ledger import Chain, Transaction
+from deploy.local.network.problems import INVALID_PARAMS, NO_SUCH_METHOD, RpcError
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the methods look at."""
+
+    chain: Chain
+    passphrase: str
+    faults: Faults
+
+    def call(self, method: object, params: object) -> Json:
+        """The result of a method. Raises RpcError."""
+        found = _METHODS.get(str(method))
+        if found is None:
+            raise RpcError(NO_SUCH_METHOD, f'no such method "{method}"')
+        if params is not None and not isinstance(params, dict):
+            raise RpcError(INVALID_PARAMS, "invalid parameters")
+        return found(self, params or {})
+
+
+def get_health(server: Server, params: Json) -> Json:
+    """Healthy, and how far the history reaches."""
+    oldest, latest = server.chain.oldest, server.chain.latest
+    return {
+        "status": "healthy",
+        "latestLedger": latest.sequence,
+        "latestLedgerCloseTime": latest.closed_at,
+        "oldestLedger": oldest.sequence,
+        "ledgerRetentionWindow": latest.sequence - oldest.sequence + 1,
+    }
+
+
+def get_network(server: Server, params: Json) -> Json:
+    """Which network this is."""
+    return {"passphrase": server.passphrase, "protocolVersion": PROTOCOL, "build": VERSION}
+
+
+def get_latest_ledger(server: Server, params: Json) -> Json:
+    """The tip; without its header and meta, which nobody here decodes."""
+    latest = server.chain.latest
+    return {
+        "id": latest.hash,
+        "protocolVersion": PROTOCOL,
+        "sequence": latest.sequence,
+        "closeTime": str(latest.closed_at),
+    }
+
+
+def get_transaction(server: Server, params: Json) -> Json:
+    """A transaction by its hash, or NOT_FOUND."""
+    digest = str(params.get("hash") or "")
+    if len(digest) != 64:
+        raise RpcError(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
+    found = server.chain.transaction(digest)
+    shown = _range(server.chain) | {"txHash": digest}
+    if found is None:
+        nothing = {"applicationOrder": 0, "feeBump": False, "events": {}, "ledger": 0}
+        return shown | {"status": "NOT_FOUND", "createdAt": "0"} | nothing
+    return shown | _details(server.faults.distort("getTransaction", found))
+
+
+def _details(found: Transaction) -> Json:
+    events = [[event.xdr for event in events] for events in found.operations]
+    return {
+        "status": "SUCCESS" if found.successful else "FAILED",
+        "applicationOrder": found.order,
+        "feeBump": found.signed.inner_hash is not None,
+        "envelopeXdr": found.signed.envelope,
+        "resultXdr": found.result,
+        **({} if found.meta is None else {"resultMetaXdr": found.meta}),
+        "events": {
+            **({"transactionEventsXdr": list(found.fee_events)} if found.fee_events else {}),
+            **({"contractEventsXdr": events} if events else {}),
+        },
+        "ledger": found.ledger,
+        "createdAt": str(found.closed_at),
+    }
+
+
+def _range(chain: Chain) -> Json:
+    return {
+        "latestLedger": chain.latest.sequence,
+        "latestLedgerCloseTime": str(chain.latest.closed_at),
+        "oldestLedger": chain.oldest.sequence,
+        "oldestLedgerCloseTime": str(chain.oldest.closed_at),
+    }
+
+
+def get_events(server: Server, params: Json) -> Json:
+    """The events of a range of ledgers, and the cursor from which to go on."""
+    events, cursor = scan(read_query(params), server.chain, server.faults)
+    return {"events": events, "cursor": cursor} | _range(server.chain)
+
+
+_METHODS: dict[str, Callable[[Server, Json], Json]] = {
+    "getEvents": get_events,
+    "getHealth": get_health,
+    "getLatestLedger": get_latest_ledger,
+    "getNetwork": get_network,
+    "getTransaction": get_transaction,
+}

@@ -1,0 +1,192 @@
+"""Horizon's stream of transactions: SSE byte for byte, gzip flushed at every frame."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+from aiohttp import web
+
+from deploy.local.network.faults import Fault, Faults, Kind
+from deploy.local.network.horizon import PageQuery, page_query, record
+from deploy.local.network.keys import FAULT, FAULTS, NETWORK
+from deploy.local.network.ledger import Transaction
+from deploy.local.network.network import Network
+from deploy.local.network.problems import ProblemError
+
+HELLO = b'retry: 1000\nevent: open\ndata: "hello"\n\n'
+BYEBYE = b'retry: 10\nevent: close\ndata: "byebye"\n\n'
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*",
+}
+DROP_BYTES = 64
+"""How much a slow stream sends at a time."""
+
+
+def frame(transaction: Transaction) -> bytes:
+    """A record as the stream sends it."""
+    return b"id: %d\ndata: %s\n\n" % (transaction.toid, orjson.dumps(record(transaction)))
+
+
+def error_frame(problem: ProblemError) -> bytes:
+    """A failure inside a stream; its data is text, not JSON."""
+    return f"event: error\ndata: {problem.line()}\n\n".encode()
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """`GET /transactions` for `Accept: text/event-stream`."""
+    network = request.app[NETWORK]
+    query = page_query(request.query, request.headers.get("Last-Event-ID"), network.chain)
+    if query.descending:
+        raise ProblemError(400, {"invalid_field": "order", "reason": "streams only go forward"})
+    fault = request.get(FAULT)
+    wire = Wire(request, fault)
+    await wire.open()
+    await Delivery(network, request.app[FAULTS], wire, query, fault).run()
+    return wire.response
+
+
+class Ended(Exception):
+    """The stream is over; nothing more is to be sent."""
+
+
+class Wire:
+    """The bytes to one client; each `send` leaves at once, compressed where the client likes it."""
+
+    def __init__(self, request: web.Request, fault: Fault | None) -> None:
+        self.response = web.StreamResponse(headers=HEADERS)
+        self._request = request
+        self._pause = fault.seconds if fault and fault.kind is Kind.SLOW else None
+        self._gzip = None
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            self._gzip = zlib.compressobj(wbits=31)
+            self.response.headers["Content-Encoding"] = "gzip"
+
+    async def open(self) -> None:
+        """The head of the answer, and the first frame."""
+        await self.response.prepare(self._request)
+        await self.send(HELLO)
+
+    async def send(self, data: bytes) -> None:
+        """Send and flush."""
+        if self._gzip is not None:
+            data = self._gzip.compress(data) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
+        if self._pause is None:
+            await self.response.write(data)
+            return
+        for at in range(0, len(data), DROP_BYTES):
+            await self.response.write(data[at : at + DROP_BYTES])
+            await asyncio.sleep(self._pause)
+
+    async def finish(self, last: bytes = b"") -> None:
+        """Send the last frame and the end of the body. Raises Ended."""
+        if last:
+            await self.send(last)
+        if self._gzip is not None:
+            await self.response.write(self._gzip.flush(zlib.Z_FINISH))
+        await self.response.write_eof()
+        raise Ended
+
+    def abort(self) -> None:
+        """Break the connection. Raises Ended."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        raise Ended
+
+
+class Delivery:
+    """One client's stream from its cursor on: what there is, then what comes."""
+
+    def __init__(
+        self, network: Network, faults: Faults, wire: Wire, query: PageQuery, fault: Fault | None
+    ) -> None:
+        self._network = network
+        self._faults = faults
+        self._wire = wire
+        self._query = query
+        self._fault = fault
+        self._sent = 0
+
+    async def run(self) -> None:
+        """Deliver up to the query's limit, or until the stream is old; then say goodbye."""
+        try:
+            await self._records()
+            await self._wire.finish(BYEBYE)
+        except Ended:
+            return
+
+    async def _records(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._network.settings.stream_seconds
+        with _woken_by(self._network) as woken:
+            while self._sent < self._query.limit and loop.time() < deadline:
+                await self._strike()
+                woken.clear()
+                if not await self._next():
+                    await _wait(woken, deadline)
+        await self._strike()
+
+    async def _next(self) -> bool:
+        """Deliver a record if there is one after the cursor."""
+        transaction = next(iter(self._query.page(self._network.chain)), None)
+        if transaction is None:
+            return False
+        data = frame(self._faults.distort("stream", transaction))
+        await self._wire.send(await self._break(data))
+        self._query = self._query.after(transaction)
+        self._sent += 1
+        return True
+
+    def _due(self, *kinds: Kind) -> Fault | None:
+        fault = self._fault
+        return fault if fault and fault.kind in kinds and self._sent >= fault.after else None
+
+    async def _strike(self) -> None:
+        """The faults that come between two frames."""
+        fault = self._due(Kind.DROP, Kind.ERROR, Kind.BYEBYE, Kind.STALL)
+        if fault is None:
+            return
+        match fault.kind:
+            case Kind.DROP:
+                self._wire.abort()
+            case Kind.ERROR:
+                await self._wire.finish(error_frame(ProblemError(429)))
+            case Kind.BYEBYE:
+                await self._wire.finish(BYEBYE)
+            case _:
+                await asyncio.sleep(fault.seconds or float("inf"))
+                self._fault = None
+
+    async def _break(self, data: bytes) -> bytes:
+        """The faults that come inside a frame."""
+        if self._due(Kind.CUT):
+            await self._wire.send(data[: len(data) // 2])
+            self._wire.abort()
+        if self._due(Kind.MALFORMED):
+            self._fault = None
+            return data[: len(data) // 2] + b"\n\n"
+        return data
+
+
+@contextmanager
+def _woken_by(network: Network) -> Iterator[asyncio.Event]:
+    """An event that is set at every new ledger."""
+    woken = asyncio.Event()
+    network.listeners.add(woken.set)
+    try:
+        yield woken
+    finally:
+        network.listeners.discard(woken.set)
+
+
+async def _wait(woken: asyncio.Event, deadline: float) -> None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            await woken.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,162 @@
+"""What a local run consists of: ports, commands and environments; nothing is started here."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stellar_sdk import Asset
+
+from deploy.local.gateway import gateway
+from deploy.local.network import accounts
+from deploy.local.network.settings import Settings as NetworkSettings
+from deploy.local.processes import Part
+
+_TESTNET = {
+    "NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
+    "HORIZON_URL": "https://horizon-testnet.stellar.org",
+    "RPC_URL": "https://soroban-testnet.stellar.org",
+}
+
+
+class Unusable(Exception):
+    """The run cannot start as it was asked for; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All ports of a run, from one base."""
+
+    base: int = 3000
+
+    @property
+    def gateway(self) -> int:
+        """What browsers and curl talk to."""
+        return self.base + 1
+
+    @property
+    def api(self) -> int:
+        """The API itself."""
+        return self.base + 10
+
+    @property
+    def fanouts(self) -> tuple[int, int]:
+        """Two replicas."""
+        return self.base + 20, self.base + 21
+
+    @property
+    def indexer(self) -> int:
+        """The indexer's probes."""
+        return self.base + 30
+
+    @property
+    def network(self) -> int:
+        """The simulated Stellar network."""
+        return self.base + 40
+
+    @property
+    def redis(self) -> int:
+        """Redis."""
+        return self.base + 50
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every one of them."""
+        return (
+            self.gateway,
+            self.api,
+            *self.fanouts,
+            self.indexer,
+            self.network,
+            self.redis,
+        )
+
+
+def read_ports(environment: Mapping[str, str]) -> Ports:
+    """Ports from PORT_BASE, every one free. Raises Unusable that names those that are not."""
+    text = environment.get("PORT_BASE") or "3000"
+    if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
+        raise Unusable(f"PORT_BASE={text!r}: expected a number from 1024 to 65000")
+    ports = Ports(int(text))
+    taken = [port for port in ports.all if not _is_free(port)]
+    if taken:
+        raise Unusable(
+            f"occupied port(s): {', '.join(map(str, taken))}. End what listens there, or move "
+            f"all of Headrace's ports: PORT_BASE={ports.base + 1000} make run"
+        )
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where events come from: settings that all services share, and whether it is simulated."""
+
+    environment: Mapping[str, str]
+    simulated: bool
+
+
+def read_chain(environment: Mapping[str, str], ports: Ports) -> Chain:
+    """The chain that NETWORK names. Raises Unusable."""
+    network = environment.get("NETWORK") or "local"
+    if network == "local":
+        url = f"http://127.0.0.1:{ports.network}"
+        local = {
+            "NETWORK_PASSPHRASE": NetworkSettings().network_passphrase,
+            "HORIZON_URL": url,
+            "RPC_URL": f"{url}/rpc",
+            "CONTRACT_IDS": accounts.STREAMS,
+            "START": "earliest",
+        }
+        return Chain(local, simulated=True)
+    if network != "testnet":
+        raise Unusable(f"NETWORK={network!r}: expected local (the default) or testnet")
+    # The native asset's contract is always busy there: its events show that the pipe works.
+    native = {"CONTRACT_IDS": Asset.native().contract_id(_TESTNET["NETWORK_PASSPHRASE"])}
+    testnet = {k: environment.get(k) or v for k, v in (_TESTNET | native).items()}
+    return Chain(testnet, simulated=False)
+
+
+def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
+    """Everything but Redis, in the order in which it starts."""
+    common = {
+        **chain.environment,
+        "REDIS_URL": os.environ.get("REDIS_URL") or f"redis://127.0.0.1:{ports.redis}/0",
+        "HOST": "127.0.0.1",
+        "DRAIN_SECONDS": "1",
+    }
+    fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
+    ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
+    api = {**common, "READY_URLS": ",".join(ready)}
+    list_of = [_service("network", "deploy.local.network", common, ports.network)]
+    services = [
+        _service("indexer", "services.indexer", common, ports.indexer),
+        *(
+            _service(f"fanout-{n}", "services.fanout", common, port)
+            for n, port in enumerate(ports.fanouts, 1)
+        ),
+        _service("api", "services.api", api, ports.api),
+    ]
+    proxy = gateway(ports.gateway, ports.api, ports.fanouts, folder / "gateway")
+    if proxy is None:
+        redirecting = {**api, "FANOUT_URLS": ",".join(fanouts)}
+        proxy = _service("gateway", "services.api", redirecting, ports.gateway)
+    return [*(list_of if chain.simulated else ()), *services, proxy]
+
+
+def _service(name: str, module: str, environment: Mapping[str, str], port: int) -> Part:
+    command = [sys.executable, "-m", module]
+    return Part(name, command, {**environment, "PORT": str(port)}, port)

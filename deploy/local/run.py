@@ -1,0 +1,129 @@
+"""`make run`: the whole of Headrace on one machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+
+from deploy.local import redis as local_redis
+from deploy.local.follow import follow
+from deploy.local.gateway import find_gateway
+from deploy.local.plan import Chain, Ports, Unusable, parts, read_chain, read_ports
+from deploy.local.processes import Ended, Part, Processes
+from shared.tasks import cancel
+
+_READY_SECONDS = 60
+
+
+def main() -> int:
+    """Exit code 0 after Ctrl-C, 1 when a part failed, 2 when the run could not start."""
+    try:
+        ports = read_ports(os.environ)
+        chain = read_chain(os.environ, ports)
+        folder = Path(".run") / str(ports.base)
+        if chain.simulated:  # that chain begins anew each time, and so must the journal
+            shutil.rmtree(folder, ignore_errors=True)
+        return asyncio.run(_run(ports, chain, folder.absolute()))
+    except (Unusable, local_redis.NoRedis) as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 2
+
+
+async def _run(ports: Ports, chain: Chain, folder: Path) -> int:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    processes = Processes(folder / "logs")
+    tasks = [
+        asyncio.create_task(_live(ports, chain, folder, processes)),
+        asyncio.create_task(_until(stopped)),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    except Ended as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 1
+    finally:
+        await cancel(*tasks)
+        print("\nstopping …", flush=True)
+        processes.stop()
+        print("stopped")
+    return 0
+
+
+async def _until(stopped: asyncio.Event) -> None:
+    await stopped.wait()
+
+
+async def _live(ports: Ports, chain: Chain, folder: Path, processes: Processes) -> None:
+    """Start everything, say where to look, then show events; raises Ended when a part ends."""
+    watch = asyncio.create_task(processes.watch())
+    events: asyncio.Task[None] | None = None
+    try:
+        if not os.environ.get("REDIS_URL"):
+            processes.start(_redis(ports.redis, folder / "redis"))
+        for part in parts(ports, chain, folder):
+            processes.start(part)
+        gateway = f"http://localhost:{ports.gateway}"
+        print(f"Headrace starts; it will be at {gateway} …", flush=True)
+        await _first(watch, asyncio.create_task(_until_ready(f"{gateway}/readyz", processes)))
+        print(_where_to_look(gateway, processes), flush=True)
+        events = asyncio.create_task(follow(f"{gateway}/events/subscribe?all=true"))
+        await _first(watch, events)
+    finally:
+        await cancel(watch, *([events] if events else []))
+
+
+def _redis(port: int, folder: Path) -> Part:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Part("redis", local_redis.command(port, folder), {}, port)
+
+
+async def _first(*tasks: asyncio.Task[None]) -> None:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _until_ready(url: str, processes: Processes) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    said = "it did not answer"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        while time.monotonic() < deadline:
+            try:
+                async with session.get(url) as response:
+                    if response.status == 200:
+                        return
+                    said = await response.text()
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.1)
+    raise Ended(f"not ready after {_READY_SECONDS} s: {said}\nlogs: {processes.log_of('*')}")
+
+
+def _where_to_look(gateway: str, processes: Processes) -> str:
+    follows = "" if find_gateway() else "L"  # without a proxy the API redirects subscribers
+    return f"""
+  Headrace is ready at {gateway}
+
+  all events        curl -N{follows} '{gateway}/events/subscribe?all=true'
+  one stream's      curl -N{follows} '{gateway}/events/subscribe?streams=1'
+  the streams       curl '{gateway}/v1/streams'
+  ready or not      curl '{gateway}/readyz'
+  logs              {processes.log_of("*")}
+  the end           Ctrl-C
+
+Events as they arrive:"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
