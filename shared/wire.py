@@ -54,9 +54,15 @@ _OURS = frozenset(
 )
 
 
-def encode(event: Event, topics: tuple[str, ...]) -> tuple[bytes, bytes]:
-    """Head and unfinished body (no `id`, `publishedAt`, `stream`) of an event for the commit."""
+def encode(
+    event: Event, topics: tuple[str, ...], stream: Stream | None = None
+) -> tuple[bytes, bytes]:
+    """Head and unfinished body (no `id`, `publishedAt`, `stream`) of an event for the commit.
+
+    `stream` fills in the parties and the token where the event does not name them.
+    """
     body: dict[str, object] = {"type": event.type, "streamId": event.stream_id}
+    body |= _parties(stream) if stream else {}
     body |= {name: fact for name, fact in event.facts.items() if name not in _OURS}
     body["timestamp"] = event.timestamp
     body["origin"] = event.origin
@@ -67,6 +73,14 @@ def encode(event: Event, topics: tuple[str, ...]) -> tuple[bytes, bytes]:
         body["txHash"] = source.tx_hash
         body["verified"] = source.verified
     return " ".join((event.type, *topics)).encode(), orjson.dumps(body)
+
+
+def _parties(stream: Stream) -> dict[str, object]:
+    return {
+        "sender": stream.sender,
+        "recipient": stream.recipient,
+        "tokenAddress": stream.token,
+    }
 
 
 def stream_document(stream: Stream, now: int) -> dict[str, object]:

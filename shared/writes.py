@@ -19,12 +19,15 @@ Streams = Mapping[str, Stream | None]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One event with the state of its stream around it."""
+    """One event, its topics, the state after it, and the stream whose parties it concerns.
+
+    `concerns` is `after`, or for an event that precedes its stream's creation what is coming.
+    """
 
     event: Event
     topics: tuple[str, ...]
-    before: Stream | None
     after: Stream | None
+    concerns: Stream | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def plan(events: Sequence[Event], streams: Streams) -> list[Write]:
         known = after
         if known is None and event.stream_id in coming:
             known = apply(None, coming[event.stream_id])
-        writes.append(Write(event, topics_of(event, before, known), before, after))
+        writes.append(Write(event, topics_of(event, before, known), after, known))
         if event.stream_id is not None:
             current[event.stream_id] = after
     return writes
@@ -100,7 +103,7 @@ class Request:
         self._section((letter,) for letter in dead)
 
     def _event(self, write: Write) -> tuple[str | bytes | int, ...]:
-        head, body = encode(write.event, write.topics)
+        head, body = encode(write.event, write.topics, write.concerns)
         position = str(write.event.position or "")
         if write.after is None:
             return (position, head, body, 0, b"")

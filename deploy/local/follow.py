@@ -21,7 +21,7 @@ async def follow(url: str) -> None:
     async with aiohttp.ClientSession(timeout=timeout, read_bufsize=1 << 20) as session:
         while True:
             try:
-                async for name, data, position in _events(session, url, last):
+                async for name, data, position in events(session, url, last):
                     last = position or last
                     if "." in name:  # connected, sync and the like are not events of streams
                         print(line(name, orjson.loads(data), time.time()), flush=True)
@@ -30,9 +30,10 @@ async def follow(url: str) -> None:
             await asyncio.sleep(0.5)
 
 
-async def _events(
+async def events(
     session: aiohttp.ClientSession, url: str, last: str | None
 ) -> AsyncIterator[tuple[str, str, str | None]]:
+    """Name, data and id of each event of one connection, resuming after `last`."""
     headers = {"Last-Event-ID": last} if last else {}
     async with session.get(url, headers=headers) as response:
         fields: dict[str, str] = {}

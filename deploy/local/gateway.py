@@ -17,37 +17,51 @@ from deploy.local.processes import Part
 _HERE = Path(__file__).parent
 
 
-def find_gateway() -> tuple[str, str] | None:
-    """Name and path of the proxy to use, None when there is none."""
-    if path := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin"):
-        return "nginx", path
-    beside = Path(sys.executable).parent / "caddy"
-    if path := str(beside) if beside.exists() else shutil.which("caddy"):
-        return "caddy", path
-    return None
+KINDS = ("nginx", "caddy", "api")
+"""In order of preference; `api` is no proxy but the API itself, and always there."""
 
 
-def gateway(port: int, api: int, fanouts: Sequence[int], folder: Path) -> Part | None:
+def find_gateway(wanted: str = "") -> tuple[str, str]:
+    """Kind and path of the gateway: the one wanted, or the first that is installed.
+
+    Raises LookupError when the wanted one is not there.
+    """
+    found = {kind: path for kind in KINDS if (path := _path_of(kind)) is not None}
+    kind = wanted or next(iter(found))
+    if kind not in found:
+        raise LookupError(f"GATEWAY={wanted!r}: expected one of {', '.join(found)}")
+    return kind, found[kind]
+
+
+def _path_of(kind: str) -> str | None:
+    match kind:
+        case "nginx":
+            return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        case "caddy":
+            beside = Path(sys.executable).parent / "caddy"
+            return str(beside) if beside.exists() else shutil.which("caddy")
+    return ""
+
+
+def proxy(
+    kind: str, path: str, *, port: int, api: int, fanouts: Sequence[int], folder: Path
+) -> Part:
     """The proxy as a part, its configuration written into `folder`."""
-    found = find_gateway()
-    if found is None:
-        return None
-    name, path = found
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / ("nginx.conf" if name == "nginx" else "Caddyfile")
+    config = folder / ("nginx.conf" if kind == "nginx" else "Caddyfile")
     template = Template((_HERE / f"{config.name}.template").read_text(encoding="utf-8"))
-    config.write_text(template.substitute(_values(name, port, api, fanouts, folder)), "utf-8")
+    config.write_text(template.substitute(_values(kind, port, api, fanouts, folder)), "utf-8")
     command = [path, "-p", str(folder), "-c", str(config), "-e", "stderr"]
-    if name == "caddy":
+    if kind == "caddy":
         command = [path, "run", "--config", str(config), "--adapter", "caddyfile"]
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     return Part("gateway", command, home, port)
 
 
 def _values(
-    name: str, port: int, api: int, fanouts: Sequence[int], folder: Path
+    kind: str, port: int, api: int, fanouts: Sequence[int], folder: Path
 ) -> dict[str, object]:
     lines = [f"server 127.0.0.1:{p} max_fails=1 fail_timeout=2s;" for p in fanouts]
     plain = [f"127.0.0.1:{p}" for p in fanouts]
-    servers = "\n    ".join(lines) if name == "nginx" else " ".join(plain)
+    servers = "\n    ".join(lines) if kind == "nginx" else " ".join(plain)
     return {"port": port, "api": api, "fanouts": servers, "folder": folder}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stellar_sdk import Asset
 
-from deploy.local.gateway import gateway
+from deploy.local.gateway import find_gateway, proxy
 from deploy.local.network import accounts
 from deploy.local.network.settings import Settings as NetworkSettings
 from deploy.local.processes import Part
@@ -141,7 +141,7 @@ def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
     fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
     api = {**common, "READY_URLS": ",".join(ready)}
-    list_of = [_service("network", "deploy.local.network", common, ports.network)]
+    network = [_service("network", "deploy.local.network", common, ports.network)]
     services = [
         _service("indexer", "services.indexer", common, ports.indexer),
         *(
@@ -150,11 +150,22 @@ def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
         ),
         _service("api", "services.api", api, ports.api),
     ]
-    proxy = gateway(ports.gateway, ports.api, ports.fanouts, folder / "gateway")
-    if proxy is None:
-        redirecting = {**api, "FANOUT_URLS": ",".join(fanouts)}
-        proxy = _service("gateway", "services.api", redirecting, ports.gateway)
-    return [*(list_of if chain.simulated else ()), *services, proxy]
+    return [*(network if chain.simulated else ()), *services, _gateway(ports, api, folder)]
+
+
+def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
+    kind, path = find_gateway(os.environ.get("GATEWAY", ""))
+    if kind == "api":  # without a proxy the API sends subscribers on to a fanout (307)
+        redirects = {"FANOUT_URLS": ",".join(f"http://127.0.0.1:{p}" for p in ports.fanouts)}
+        return _service("gateway", "services.api", {**api, **redirects}, ports.gateway)
+    return proxy(
+        kind,
+        path,
+        port=ports.gateway,
+        api=ports.api,
+        fanouts=ports.fanouts,
+        folder=folder / "gateway",
+    )
 
 
 def _service(name: str, module: str, environment: Mapping[str, str], port: int) -> Part:

@@ -30,7 +30,7 @@ class Processes:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def log_of(self, name: str) -> Path:
@@ -40,7 +40,7 @@ class Processes:
     def start(self, part: Part) -> None:
         """Start one part."""
         with self.log_of(part.name).open("wb") as log:
-            self._running[part.name] = subprocess.Popen(
+            self.running[part.name] = subprocess.Popen(
                 list(part.command),
                 env={**os.environ, **part.environment},
                 stdin=subprocess.DEVNULL,
@@ -52,7 +52,7 @@ class Processes:
     async def watch(self) -> None:
         """Return never; raises Ended when a part ends."""
         while True:
-            for name, process in self._running.items():
+            for name, process in self.running.items():
                 if process.poll() is not None:
                     raise Ended(f"{name} ended with {process.returncode}\n{self._tail(name)}")
             await asyncio.sleep(0.2)
@@ -63,7 +63,7 @@ class Processes:
 
     def stop(self, seconds: float = 10.0) -> None:
         """End all in reverse order; those that do not end in time are killed."""
-        for process in reversed(self._running.values()):
+        for process in reversed(self.running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 try:
@@ -71,4 +71,4 @@ class Processes:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-        self._running.clear()
+        self.running.clear()

@@ -26,12 +26,13 @@ def main() -> int:
     """Exit code 0 after Ctrl-C, 1 when a part failed, 2 when the run could not start."""
     try:
         ports = read_ports(os.environ)
+        find_gateway(os.environ.get("GATEWAY", ""))
         chain = read_chain(os.environ, ports)
         folder = Path(".run") / str(ports.base)
         if chain.simulated:  # that chain begins anew each time, and so must the journal
             shutil.rmtree(folder, ignore_errors=True)
         return asyncio.run(_run(ports, chain, folder.absolute()))
-    except (Unusable, local_redis.NoRedis) as error:
+    except (Unusable, LookupError, local_redis.NoRedis) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
 
@@ -111,7 +112,8 @@ async def _until_ready(url: str, processes: Processes) -> None:
 
 
 def _where_to_look(gateway: str, processes: Processes) -> str:
-    follows = "" if find_gateway() else "L"  # without a proxy the API redirects subscribers
+    kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
+    follows = "L" if kind == "api" else ""  # the API redirects subscribers to a fanout
     return f"""
   Headrace is ready at {gateway}
 

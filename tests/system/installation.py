@@ -1,0 +1,131 @@
+"""A whole installation as processes of their own: what `make run` starts, on free ports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from deploy.local import redis as local_redis
+from deploy.local.follow import events
+from deploy.local.plan import Ports, Unusable, parts, read_chain, read_ports
+from deploy.local.processes import Part, Processes
+from tests.support.waiting import until
+
+
+def free_ports() -> Ports:
+    """A base whose ports are all free."""
+    while True:
+        try:
+            return read_ports({"PORT_BASE": str(random.randrange(20_000, 60_000, 100))})
+        except Unusable:
+            continue
+
+
+class Installation:
+    """The running parts by name, and how to ask them things."""
+
+    def __init__(self, ports: Ports, processes: Processes, by_name: dict[str, Part]) -> None:
+        self.ports = ports
+        self._processes = processes
+        self._parts = by_name
+        self.session = aiohttp.ClientSession(read_bufsize=1 << 20)
+
+    def url(self, port: int) -> str:
+        return f"http://127.0.0.1:{port}"
+
+    def log_of(self, name: str) -> str:
+        return self._processes.log_of(name).read_text()
+
+    def kill(self, name: str) -> None:
+        """As the kernel would: no time to say goodbye."""
+        process = self._processes.running[name]
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+    def start(self, name: str) -> None:
+        self._processes.start(self._parts[name])
+
+    async def get(self, port: int, path: str) -> tuple[int, dict]:
+        async with self.session.get(self.url(port) + path) as response:
+            return response.status, json.loads(await response.text())
+
+    async def ready(self, port: int) -> bool:
+        try:
+            async with self.session.get(self.url(port) + "/readyz") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@asynccontextmanager
+async def installation(folder: Path, **environment: str) -> AsyncIterator[Installation]:
+    """Start everything, wait until it is ready, end everything."""
+    ports = free_ports()
+    chain = read_chain({}, ports)
+    processes = Processes(folder / "logs")
+    redis_folder = folder / "redis"
+    redis_folder.mkdir()
+    processes.start(Part("redis", local_redis.command(ports.redis, redis_folder)))
+    os.environ.pop("REDIS_URL", None)
+    by_name = {
+        part.name: Part(part.name, part.command, {**part.environment, **environment}, part.port)
+        for part in parts(ports, chain, folder)
+    }
+    for part in by_name.values():
+        processes.start(part)
+    whole = Installation(ports, processes, by_name)
+    try:
+        await until(lambda: whole.ready(ports.gateway), seconds=30, what="gateway's /readyz")
+        yield whole
+    finally:
+        await whole.session.close()
+        processes.stop()
+
+
+class Client:
+    """An EventSource: keeps its last id, reconnects when cut, here to a list of URLs in turn."""
+
+    def __init__(self, whole: Installation, query: str, *ports: int) -> None:
+        self._whole = whole
+        self._urls = [f"{whole.url(port)}/v1/events/subscribe?{query}" for port in ports]
+        self._task = asyncio.create_task(self._run())
+        self.last: str | None = None
+        self.began: str | None = None
+        self.names: list[str] = []
+        self.events: list[dict] = []
+        self.connections = 0
+
+    async def _run(self) -> None:
+        while True:
+            url = self._urls[self.connections % len(self._urls)]
+            self.connections += 1
+            try:
+                async for name, data, position in events(self._whole.session, url, self.last):
+                    self.last = position or self.last
+                    self.began = self.began or position
+                    self.names.append(name)
+                    if name.startswith(("stream.", "contract.", "chain.")):
+                        self.events.append(json.loads(data))
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
+
+    @property
+    def ids(self) -> list[str]:
+        return [event["id"] for event in self.events]
+
+    async def cut(self) -> None:
+        """Drop the connection and come back with the last id."""
+        await self.close()
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)

@@ -1,0 +1,143 @@
+"""The main job: what the ledger held is what every client received, whatever was killed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.local.network import accounts
+from shared.positions import parse_position
+from tests.support.waiting import until
+from tests.system.installation import Client, Installation, installation
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def oracle(whole: Installation) -> list[dict]:
+    """Every event of the stream contract that the ledger held, in order."""
+    _, answer = await whole.get(whole.ports.network, "/sim/events")
+    return [e for e in answer["events"] if e["contractId"] == accounts.STREAMS]
+
+
+def camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(map(str.capitalize, rest))
+
+
+def agrees(event: dict, held: dict) -> bool:
+    """Whether a received event says what the ledger held: place, provenance and every field."""
+    facts = {camel(k): str(v) for k, v in held["data"].items() if k != "stream_id"}
+    return (
+        event["id"] == held["id"]
+        and event["txHash"] == held["txHash"]
+        and event["ledger"] == held["ledger"]
+        and event["ledgerClosedAt"] == held["closedAt"]
+        and event["verified"] is True
+        and event["streamId"] == held["streamId"]
+        and {k: str(event.get(k)) for k in facts} == facts
+    )
+
+
+def parties(event: dict) -> set[str]:
+    """Whom the event concerns, by itself and by the stream after it."""
+    return {
+        account
+        for source in (event, event.get("stream") or {})
+        for account in (source.get("sender"), source.get("recipient"))
+        if account
+    }
+
+
+def after(ids: list[str], position: str) -> list[str]:
+    """Those of the ids that stand after a position."""
+    return [i for i in ids if parse_position(i) > parse_position(position)]
+
+
+async def create_stream(whole: Installation) -> dict:
+    body = {
+        "sender": accounts.address("alice"),
+        "recipient": accounts.address("bob"),
+        "tokenAddress": accounts.TOKEN,
+        "ratePerSecond": "5",
+        "depositedAmount": "100000",
+    }
+    url = f"{whole.url(whole.ports.gateway)}/v1/streams"
+    async with whole.session.post(url, json=body) as response:
+        assert response.status == 201, await response.text()
+        return json.loads(await response.text())
+
+
+async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed(tmp_path):
+    async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
+        gateway, (first, second) = whole.ports.gateway, whole.ports.fanouts
+        alice = accounts.address("alice")
+        everything = Client(whole, "all=true", gateway)
+        restless = Client(whole, "all=true", first, second)
+        hers = Client(whole, f"users={alice}", first)
+        two = Client(whole, "streams=1&streams=2", second)
+        await until(lambda: len(restless.events) > 10, what="the first events")
+
+        for round_ in (1, 2, 3):
+            whole.kill("indexer")
+            held = len(await oracle(whole))
+            await restless.cut()
+            ledger_goes_on = held + 8
+            await until(lambda n=ledger_goes_on: _longer(whole, n), what="ledgers meanwhile")
+            whole.start("indexer")
+            seen = len(restless.events)
+            await until(lambda n=seen: len(restless.events) > n + 5, what=f"events after {round_}")
+        made = await create_stream(whole)
+
+        held_events = await oracle(whole)
+        last = held_events[-1]["id"]
+        for client in (everything, restless):
+            await until(lambda c=client: last in c.ids, what="the ledger's last event")
+            await until(lambda c=client: [e for e in c.events if e["streamId"] == made["id"]])
+        for client in (everything, restless, hers, two):
+            await client.close()
+
+    for client in (restless, everything):
+        chain = [e for e in client.events if e["origin"] == "chain"]
+        chain = chain[: [e["id"] for e in chain].index(last) + 1]
+        held = {e["id"]: e for e in held_events}
+        assert [e["id"] for e in chain] == after(list(held), client.began)
+        assert all(agrees(event, held[event["id"]]) for event in chain)
+        assert len(set(client.ids)) == len(client.ids)
+    assert restless.connections >= 4
+
+    created = next(e for e in everything.events if e["streamId"] == made["id"])
+    assert created["type"] == "stream.created"
+    assert created["origin"] == "api"
+    assert created["stream"] == made
+
+    story = {e["id"]: e for e in restless.events}
+    for client, wanted in (
+        (hers, lambda e: alice in parties(e) or e["streamId"] is None),
+        (two, lambda e: e["streamId"] in ("1", "2", None)),
+    ):
+        mine = [i for i in client.ids if i in story]
+        span = after(list(story), client.began)
+        assert mine == [i for i in span[: span.index(mine[-1]) + 1] if wanted(story[i])]
+
+
+async def _longer(whole: Installation, count: int) -> bool:
+    return len(await oracle(whole)) >= count
+
+
+async def test_a_client_that_was_away_gets_exactly_what_it_missed(tmp_path):
+    async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
+        client = Client(whole, "all=true", whole.ports.gateway)
+        witness = Client(whole, "all=true", whole.ports.gateway)
+        await until(lambda: len(client.events) >= 5 and len(witness.events) >= 5)
+        await client.close()
+        left = client.ids[-1]
+        await until(lambda: left in witness.ids and witness.ids.index(left) + 15 < len(witness.ids))
+        await client.cut()
+        target = witness.ids[-1]
+        await until(lambda: target in client.ids)
+        await client.close()
+        await witness.close()
+    missed = after(witness.ids, client.began)
+    assert client.ids[: client.ids.index(target) + 1] == missed[: missed.index(target) + 1]
+    assert len(set(client.ids)) == len(client.ids)
