@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from shared.events import Event
 from shared.keys import Keys
+from shared.metrics import COMMITS
 from shared.positions import START, Position, parse_position
 from shared.streams import Stream
 from shared.wire import decode_stream
@@ -127,6 +128,7 @@ class Committer:
                 dead=dead,
             )
             outcome, *rest = await self._script(keys=request.keys, args=request.args)
+            COMMITS.labels(outcome.decode()).inc()
             match outcome:
                 case b"committed":
                     positions = [parse_position(p.decode()) for p in rest]

@@ -13,6 +13,8 @@ from aiohttp import web
 
 log = structlog.get_logger()
 
+_BACKLOG = 4096
+
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set by SIGTERM and SIGINT, or by a part of the service that cannot go on."""
 
@@ -47,12 +49,18 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
-    # One second: open SSE sockets have left aiohttp, so only short requests are waited for.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    sock = _bind(host, port)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=1.0,  # SSE sockets have left aiohttp: only short requests are waited for
+        max_line_size=1 << 16,  # a subscription may name thousands of streams in its URL
+    )
     await runner.setup()
     try:
-        bound = await _listen(runner, host, port)
-        log.info("listening", host=host, port=bound)
+        await web.SockSite(runner, sock, backlog=_BACKLOG).start()
+        log.info("listening", host=host, port=sock.getsockname()[1])
         await stopping.wait()
         log.info("stopping")
         if drain := app.get(DRAIN):
@@ -70,12 +78,16 @@ async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
-    sock = socket.create_server((host, port), backlog=4096, family=_family(host))
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket; exits with a sentence when the address is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.create_server((host, port), backlog=_BACKLOG, family=family)
+    except OSError as error:
+        log.error("cannot_listen", host=host, port=port, error=str(error))
+        raise SystemExit(1) from None
     _notice_dead_peers(sock)
-    await web.SockSite(runner, sock, backlog=4096).start()
-    bound: int = sock.getsockname()[1]
-    return bound
+    return sock
 
 
 def _notice_dead_peers(sock: socket.socket) -> None:
@@ -86,7 +98,3 @@ def _notice_dead_peers(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 45_000)
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -111,7 +111,8 @@ def load(settings: type[S], argv: Sequence[str]) -> S:
         print(describe(settings))
         raise SystemExit(0)
     if argv:
-        print(f"unknown argument {argv[0]!r}: settings come from the environment, see --help")
+        said = f"unknown argument {argv[0]!r}: settings come from the environment, see --help"
+        print(said, file=sys.stderr)
         raise SystemExit(2)
     try:
         return settings()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-Unreachable = (RedisConnectionError, RedisTimeoutError, OSError)
-"""What a call raises while Redis is away; anything else is a defect."""
+Unreachable = (RedisConnectionError, RedisTimeoutError, MasterDownError, ReadOnlyError)
+"""What a call raises while Redis is away or no master; anything else is a defect."""
 
 __all__ = ["RedisError", "Unreachable", "connect"]
 
@@ -19,10 +19,12 @@ def connect(url: str, *, timeout: float = 3.0) -> Redis:
     """A client that answers or fails within `timeout` seconds.
 
     No retries: a lost reply and a retry together write twice, and the callers that may retry know
-    it. Answers are bytes.
+    it. Of more than 50 calls at once the rest wait for a connection first, as long at most. Answers
+    are bytes.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        timeout=timeout,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
@@ -30,3 +32,4 @@ def connect(url: str, *, timeout: float = 3.0) -> Redis:
         legacy_responses=False,
         decode_responses=False,
     )
+    return Redis.from_pool(pool)

@@ -77,7 +77,7 @@ def claimable(stream: Stream, now: int) -> int:
         return 0
     until = now if stream.paused_at is None else stream.paused_at
     elapsed = max(0, until - stream.last_update_time)
-    return min(stream.rate * elapsed, remaining(stream))
+    return max(0, min(stream.rate * elapsed, remaining(stream)))
 
 
 def end_time(stream: Stream) -> int | None:
@@ -94,7 +94,8 @@ def runs_dry(stream: Stream) -> int:
 
     At most what the contract's u64 holds, which is as far as JSON numbers go.
     """
-    return min(U64_MAX, stream.last_update_time + -(-remaining(stream) // stream.rate))
+    left = max(0, remaining(stream))  # below zero only when an event of the chain was not readable
+    return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
 
 
 def apply(stream: Stream | None, event: Event) -> Stream | None:

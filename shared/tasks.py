@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import structlog
 
 from shared.metrics import TASK_FAILURES
 
 log = structlog.get_logger()
+
+
+class Expected(Exception):
+    """An end of a task that is part of the design; it is tried again without a traceback."""
 
 
 def backoff(first: float = 0.1, most: float = 30.0) -> Iterator[float]:
@@ -65,11 +69,21 @@ async def _supervised(
 
 def _unforeseen(error: Exception) -> bool:
     """A traceback is for defects; a peer that is away needs none."""
-    return not isinstance(error, OSError | EOFError) and "redis" not in type(error).__module__
+    return (
+        not isinstance(error, OSError | EOFError | Expected)
+        and "redis" not in type(error).__module__
+    )
 
 
 async def cancel(*tasks: asyncio.Task[None]) -> None:
-    """Cancel and wait until all have ended."""
-    for task in tasks:
-        task.cancel()
+    """Cancel and wait until all have ended.
+
+    Asks again each second: redis-py sends within `wait_for`, and that of Python 3.11 swallows a
+    cancellation which comes just as the sending ends (python/cpython#86296).
+    """
+    pending: Collection[asyncio.Task[None]] = tasks
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,7 +9,10 @@ from shared import commands
 from shared.commit import Committer, Disorder, Fenced
 from shared.events import Event, EventType, Provenance
 from shared.journal import Events, Journal
+from shared.keys import Keys
 from shared.positions import Position, toid
+from tests.shared.audit import check, dump, listening
+from tests.shared.samples import at, chain
 
 PROVENANCE = Provenance("C1", 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
 
@@ -71,3 +74,73 @@ async def test_api_events_take_positions_above_the_top_and_below_the_next_operat
     assert position.n > 1_700_000_000_000_000
     later = await chain.record([created("2", Position(toid(7, 1, 1), 0))], progress={})
     assert later.positions[0] > position
+
+
+async def test_a_fee_before_its_streams_creation_reaches_both_parties(redis, keys):
+    fee = chain(EventType.STREAM_FEE_COLLECTED, "1", at(5, 0), feeAmount="3", treasury="GT")
+    await Committer(redis, keys).record([fee, created("1", at(5, 1))], progress={})
+    entries = await check(redis, keys)
+    assert [entry.topics for entry in entries] == [("1", "user:GA", "user:GB")] * 2
+    assert "stream" not in orjson.loads(entries[0].body)
+
+
+async def test_a_fee_of_a_known_stream_counts_and_carries_its_state(redis, keys):
+    fee = chain(EventType.STREAM_FEE_COLLECTED, "1", at(6), feeAmount="3")
+    committer = Committer(redis, keys)
+    await committer.record([created("1", at(5))], progress={})
+    await committer.record([fee], progress={})
+    entries = await check(redis, keys)
+    assert entries[1].topics == ("1", "user:GA", "user:GB")
+    assert orjson.loads(entries[1].body)["stream"]["version"] == 2
+
+
+async def test_an_empty_batch_moves_the_progress_and_nothing_else(redis, keys):
+    done = await Committer(redis, keys).record([], progress={"cursor": "8", "ledger": "6"})
+    assert (done.positions, done.seen) == ([], 0)
+    assert list(await dump(redis, keys)) == [keys.progress.encode()]
+    assert await redis.hgetall(keys.progress) == {b"cursor": b"8", b"ledger": b"6"}
+
+
+async def test_dead_letters_stand_beside_the_progress_that_passed_them(redis, keys):
+    letters = [b'{"why":"unknown"}', b"\x00\xff"]
+    await Committer(redis, keys).record([], progress={"cursor": "8"}, dead=letters)
+    kept = await redis.xrange(keys.dead_letters)
+    assert [fields for _, fields in kept] == [{b"letter": letter} for letter in letters]
+    assert await redis.hget(keys.progress, "cursor") == b"8"
+
+
+async def test_a_subscriber_hears_what_the_journal_holds(redis, keys):
+    committer = Committer(redis, keys)
+    async with listening(redis, keys) as listener:
+        await committer.record([created("1", at(5)), created("2", at(6))], progress={})
+        await committer.record([created("2", at(6)), created("3", at(7))], progress={})
+    assert listener.entries == await check(redis, keys)
+
+
+async def test_an_event_of_a_stream_never_seen_is_told_and_makes_no_state(redis, keys):
+    event = chain(EventType.STREAM_PAUSED, "9", at(5), sender="GA", pausedAt=5)
+    await Committer(redis, keys).record([event], progress={})
+    (entry,) = await check(redis, keys)
+    assert entry.topics == ("9", "user:GA")
+
+
+async def test_two_events_of_one_stream_in_one_call_count_one_each(redis, keys):
+    committer = Committer(redis, keys)
+    await committer.record([created("1", at(5))], progress={})
+    done = await committer.change(["1"], lambda s: commands.withdraw(s["1"], 10_000))
+    assert [write.event.type for write in done.writes] == ["stream.withdrawn", "stream.completed"]
+    versions = [orjson.loads(e.body)["stream"]["version"] for e in await check(redis, keys)]
+    assert versions == [1, 2, 3]
+
+
+async def test_namespaces_share_nothing_but_the_channel(redis, keys):
+    other = Keys(f"{keys.namespace}-b")
+    async with listening(redis, other) as listener:
+        await Committer(redis, keys).record([created("1", at(5))], progress={})
+        await Committer(redis, other).record([created("1", at(5))], progress={})
+    assert len(listener.entries) == len(await check(redis, keys)) == 1
+    assert await check(redis, other) == listener.entries
+
+
+async def test_no_streams_asked_for_is_no_question(redis, keys):
+    assert await Committer(redis, keys).load([]) == {}

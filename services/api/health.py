@@ -1,0 +1,61 @@
+"""Readiness: Redis and the other parts that were named are asked about once a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import structlog
+from redis.asyncio import Redis
+
+from shared.probes import Readiness
+from shared.store import RedisError
+
+log = structlog.get_logger()
+
+WELL = 1.0
+UNWELL = 0.25
+"""Seconds until the next question, while all is well and while it is not."""
+
+Check = Callable[[], Awaitable[str | None]]
+"""What is wrong, as a sentence for the operator; None when all is well."""
+
+
+async def watch(part: str, check: Check, readiness: Readiness) -> None:
+    """Ask for ever; a change is logged once, however long it lasts."""
+    before: str | None = "starting"
+    while True:
+        trouble = await check()
+        readiness.set(part, trouble)
+        if trouble != before:
+            report = log.warning if trouble else log.info
+            report("part_unwell" if trouble else "part_well", part=part, trouble=trouble)
+        before = trouble
+        await asyncio.sleep(UNWELL if trouble else WELL)
+
+
+def redis_check(redis: Redis) -> Check:
+    """Whether Redis answers."""
+
+    async def check() -> str | None:
+        try:
+            await redis.ping()
+        except (RedisError, OSError) as error:
+            return f"Redis does not answer ({type(error).__name__})"
+        return None
+
+    return check
+
+
+def ready_check(session: aiohttp.ClientSession, url: str) -> Check:
+    """Whether another part's /readyz says 200."""
+
+    async def check() -> str | None:
+        try:
+            async with session.get(url, allow_redirects=False) as response:
+                return None if response.status == 200 else f"answers {response.status}"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return f"does not answer ({type(error).__name__})"
+
+    return check

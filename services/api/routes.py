@@ -1,0 +1,131 @@
+"""Routes: from a request to a use case and back. Every path answers with and without /v1."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from services.api.requests import answer, etag, read_body, read_if_match, read_no_body, read_query
+from services.api.schemas import CreateStream, ListQuery, PatchStream, TopUp
+from services.api.settings import Settings
+from services.api.streams import (
+    CANCEL,
+    PAUSE,
+    RESUME,
+    WITHDRAW,
+    Action,
+    Document,
+    Streams,
+    top_up,
+)
+from shared.problems import Problem, Slug
+
+SETTINGS = web.AppKey("settings", Settings)
+STREAMS = web.AppKey("streams", Streams)
+
+
+def add_routes(app: web.Application) -> None:
+    """All routes but the probes."""
+    app.router.add_get("/", index)
+    for prefix in ("/v1", ""):
+        streams, one = f"{prefix}/streams", f"{prefix}/streams/{{id}}"
+        app.router.add_post(streams, create)
+        app.router.add_get(streams, page)
+        app.router.add_get(one, get)
+        app.router.add_patch(one, update)
+        app.router.add_delete(one, action(CANCEL))
+        app.router.add_post(f"{one}/top-up", add_money)
+        app.router.add_post(f"{one}/withdraw", action(WITHDRAW))
+        app.router.add_post(f"{one}/pause", action(PAUSE))
+        app.router.add_post(f"{one}/resume", action(RESUME))
+        app.router.add_post(f"{one}/cancel", action(CANCEL))
+        app.router.add_get(f"{prefix}/events/subscribe", subscribe)
+
+
+async def index(_: web.Request) -> web.Response:
+    """What this is and where things are."""
+    return answer(
+        {
+            "service": "headrace api",
+            "about": "payment streams on Stellar, and their events as they happen",
+            "streams": "/v1/streams",
+            "events": "/v1/events/subscribe",
+            "live": "/livez",
+            "ready": "/readyz",
+            "metrics": "/metrics",
+        }
+    )
+
+
+async def create(request: web.Request) -> web.Response:
+    """POST /v1/streams."""
+    order = await read_body(request, CreateStream)
+    document = await request.app[STREAMS].create(order)
+    response = _stream(document, 201)
+    response.headers["Location"] = f"{request.path}/{document['id']}"
+    return response
+
+
+async def page(request: web.Request) -> web.Response:
+    """GET /v1/streams."""
+    return answer(await request.app[STREAMS].page(read_query(request, ListQuery)))
+
+
+async def get(request: web.Request) -> web.Response:
+    """GET /v1/streams/{id}.
+
+    `position` is where the stream's latest event stands, which the journal may have trimmed since;
+    the header Headrace-Position is the journal's top before the read, safe to subscribe from.
+    """
+    document, top = await request.app[STREAMS].get(request.match_info["id"])
+    response = _stream(document)
+    response.headers["Headrace-Position"] = top
+    return response
+
+
+async def update(request: web.Request) -> web.Response:
+    """PATCH /v1/streams/{id}."""
+    tags = read_if_match(request)
+    patch = await read_body(request, PatchStream)
+    streams, stream_id = request.app[STREAMS], request.match_info["id"]
+    return _stream(await streams.update(stream_id, patch.metadata.facts(), tags))
+
+
+async def add_money(request: web.Request) -> web.Response:
+    """POST /v1/streams/{id}/top-up."""
+    tags = read_if_match(request)
+    amount = (await read_body(request, TopUp)).amount
+    stream_id = request.match_info["id"]
+    return _stream(await request.app[STREAMS].act(stream_id, top_up(amount), tags))
+
+
+def action(step: Action) -> Handler:
+    """A handler of POST /v1/streams/{id}/<step>, which takes no body."""
+
+    async def handle(request: web.Request) -> web.Response:
+        tags = read_if_match(request)
+        await read_no_body(request)
+        return _stream(await request.app[STREAMS].act(request.match_info["id"], step, tags))
+
+    return handle
+
+
+async def subscribe(request: web.Request) -> web.Response:
+    """Send an EventSource on to a fanout; it repeats its Last-Event-ID there by itself.
+
+    Any of them at random: after one has failed, a reconnect is likely to reach another.
+    """
+    urls = request.app[SETTINGS].fanout_urls
+    if not urls:
+        word = "events are served by the fanouts, and none is named here (FANOUT_URLS)"
+        raise Problem(404, Slug.NOT_FOUND, word)
+    query = request.rel_url.raw_query_string
+    location = secrets.choice(urls) + request.path + (f"?{query}" if query else "")
+    headers = {"Location": location, "Cache-Control": "no-store"}
+    return web.Response(status=307, headers=headers)
+
+
+def _stream(document: Document, status: int = 200) -> web.Response:
+    return answer(document, status, {"ETag": etag(document["version"])})

@@ -1,0 +1,42 @@
+"""Fixtures of the API's tests: the whole application on a socket, with a clock to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from services.api.app import build_app
+from services.api.settings import Settings
+from tests.api.samples import TOKEN, Clock
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def start(
+    aiohttp_client: Any, redis_url: str, keys: Any, clock: Clock
+) -> Callable[..., Awaitable[Any]]:
+    """Start an API, with settings of its own if need be; answers its client."""
+
+    async def start(**more: Any) -> Any:
+        given = {"redis_url": redis_url, "contract_ids": (TOKEN,), "namespace": keys.namespace}
+        return await aiohttp_client(build_app(Settings(**(given | more)), clock=clock))
+
+    return start
+
+
+@pytest.fixture
+async def client(start: Callable[..., Awaitable[Any]]) -> Any:
+    client = await start()
+
+    async def ready() -> bool:
+        return bool((await client.get("/readyz")).status == 200)
+
+    await until(ready)
+    return client

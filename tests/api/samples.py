@@ -1,0 +1,59 @@
+"""What the API's tests send, and a clock that they turn by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared import commands
+from shared.commit import Committer
+from shared.events import Event, Provenance
+from shared.positions import Position, toid
+
+SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
+RECIPIENT = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
+TOKEN = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
+T0 = 1_770_000_000
+I128_MAX = (1 << 127) - 1
+
+
+@dataclass
+class Clock:
+    """Unix seconds that stand still until a test moves them."""
+
+    now: float = field(default=T0)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def order(**more: Any) -> dict[str, Any]:
+    """A good body of POST /v1/streams: 10 a second, dry after 100 seconds."""
+    return {
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "tokenAddress": TOKEN,
+        "ratePerSecond": "10",
+        "depositedAmount": "1000",
+        **more,
+    }
+
+
+async def made(client: Any, **more: Any) -> dict[str, Any]:
+    """A stream just created."""
+    response = await client.post("/v1/streams", json=order(**more))
+    assert response.status == 201, await response.text()
+    document: dict[str, Any] = await response.json()
+    return document
+
+
+async def on_chain(redis: Any, keys: Any, number: int, **progress: str) -> None:
+    """Put chain stream `number` into the journal as the indexer does."""
+    (event,) = commands.create(
+        stream_id=str(number), sender=SENDER, recipient=RECIPIENT, token=TOKEN, rate=10,
+        deposited=1000, start_time=T0, now=T0,
+    )  # fmt: skip
+    position = Position(toid(7, number), 0)
+    source = Provenance(TOKEN, 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
+    seen = Event(event.type, event.stream_id, T0, event.facts, position, source)
+    await Committer(redis, keys).record([seen], progress=progress)

@@ -1,0 +1,152 @@
+"""The application around the routes: CORS, redirects, probes, metrics, Redis coming and going."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from deploy.local import redis as local_redis
+from tests.api.samples import made, order
+from tests.support.waiting import free_port, until
+
+ORIGIN = {"Origin": "https://app.example"}
+
+
+async def ready(client) -> dict:
+    response = await client.get("/readyz")
+    return {"status": response.status, **await response.json()}
+
+
+async def is_ready(client) -> bool:
+    return (await ready(client))["status"] == 200
+
+
+async def test_the_root_says_where_things_are(client):
+    document = await (await client.get("/")).json()
+    assert document["streams"] == "/v1/streams"
+    assert (await client.get(document["live"])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("GET", "/v2/streams", 404, "not-found"),
+        ("PUT", "/v1/streams", 405, "method-not-allowed"),
+        ("GET", "/v1/streams/7/withdraw", 405, "method-not-allowed"),
+        ("GET", "/v1/events/subscribe?all=true", 404, "not-found"),
+    ],
+)
+async def test_errors_are_problems_that_any_page_may_read(client, method, path, status, slug):
+    response = await client.request(method, path, headers=ORIGIN)
+    document = await response.json(content_type="application/problem+json")
+    assert (response.status, document["type"]) == (status, f"/problems/{slug}")
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("path", ["/v1/events/subscribe", "/events/subscribe"])
+async def test_subscriptions_are_sent_on_to_a_fanout(start, path):
+    fanouts = ["http://one.example:1", "https://two.example/sse"]
+    client = await start(fanout_urls=fanouts)
+    query = "streams=1,2&users=G%2BX&since=5-1&since=a%0d%0ab"
+    seen = set()
+    while len(seen) < 2:
+        response = await client.get(f"{path}?{query}", headers=ORIGIN, allow_redirects=False)
+        location = response.headers["Location"]
+        base, _, kept = location.partition("?")
+        seen.add(base.removesuffix(path))
+        assert response.status == 307
+        assert "streams=1,2&users=G%2BX&since=5-1" in kept
+        assert "\r" not in location
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+        assert response.headers["Access-Control-Allow-Credentials"] == "true"
+        assert response.headers["Cache-Control"] == "no-store"
+    assert seen == set(fanouts)
+
+
+async def test_preflights_name_what_is_allowed(client):
+    asked = ORIGIN | {"Access-Control-Request-Method": "PATCH"}
+    response = await client.options("/v1/streams/7", headers=asked)
+    assert response.status == 204
+    allowed = response.headers["Access-Control-Allow-Headers"]
+    for name in ("Last-Event-ID", "If-Match", "Idempotency-Key", "Content-Type"):
+        assert name in allowed
+    assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
+    assert response.headers["Vary"] == "Origin"
+
+
+async def test_only_listed_origins_are_let_in(start):
+    client = await start(cors_origins=["https://app.example"])
+    good = await client.get("/v1/streams", headers=ORIGIN)
+    assert good.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert "ETag" in good.headers["Access-Control-Expose-Headers"]
+    bad = await client.get("/v1/streams", headers={"Origin": "https://app.example.evil"})
+    assert "Access-Control-Allow-Origin" not in bad.headers
+    assert good.headers["Vary"] == bad.headers["Vary"] == "Origin"
+
+
+async def test_requests_are_counted_by_route_not_by_id(client):
+    stream_id = (await made(client))["id"]
+    await client.get(f"/v1/streams/{stream_id}")
+    text = await (await client.get("/metrics")).text()
+    assert 'method="GET",route="/v1/streams/{id}",status="200"' in text
+    assert "headrace_api_request_seconds_bucket" in text
+    assert 'headrace_commits_total{outcome="committed"}' in text
+    assert stream_id not in text
+
+
+async def test_readiness_asks_the_other_parts_too(start, aiohttp_server):
+    state = {"status": 503}
+
+    async def other(_: web.Request) -> web.Response:
+        return web.Response(status=state["status"])
+
+    app = web.Application()
+    app.router.add_get("/readyz", other)
+    url = str((await aiohttp_server(app)).make_url("/readyz"))
+    dead = f"http://127.0.0.1:{free_port()}/readyz"
+    client = await start(ready_urls=[url, dead])
+
+    async def parts():
+        return (await ready(client))["parts"]
+
+    await until(lambda: asked(parts, url, "answers 503"))
+    await until(lambda: asked(parts, "redis", "ok"))
+    assert "does not answer" in (await parts())[dead]
+    state["status"] = 200
+    await until(lambda: asked(parts, url, "ok"))
+    assert not await is_ready(client)
+
+
+async def asked(parts, name, text):
+    return (await parts())[name] == text
+
+
+async def test_redis_may_be_away_at_start_and_come_later(start, tmp_path):
+    port = free_port()
+    client = await start(redis_url=f"redis://127.0.0.1:{port}/0")
+    await until(lambda: troubled(client))
+    assert (await client.get("/livez")).status == 200
+    for response in (
+        await client.get("/v1/streams"),
+        await client.get("/v1/streams/7"),
+        await client.post("/v1/streams", json=order()),
+    ):
+        document = await response.json(content_type="application/problem+json")
+        assert (response.status, document["type"]) == (503, "/problems/unavailable")
+        assert response.headers["Retry-After"]
+    process = local_redis.start(port, tmp_path)
+    try:
+        await until(lambda: is_ready(client))
+        stream_id = (await made(client))["id"]
+    finally:
+        process.terminate()
+        process.wait(10)
+    assert (await client.get(f"/v1/streams/{stream_id}")).status == 503
+    await until(lambda: troubled(client))
+
+
+async def troubled(client):
+    state = await ready(client)
+    return state["status"] == 503 and "Redis does not answer" in state["parts"]["redis"]

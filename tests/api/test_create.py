@@ -1,0 +1,198 @@
+"""Creating and reading streams, and every way in which a body can be wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+
+import orjson
+import pytest
+
+from tests.api.samples import I128_MAX, RECIPIENT, SENDER, T0, TOKEN, made, on_chain, order
+
+
+async def test_a_created_stream_is_read_back_where_location_says(client, clock):
+    response = await client.post(
+        "/v1/streams", json=order(metadata={"label": "Rent", "tags": ["a"]})
+    )
+    document = await response.json()
+    assert response.status == 201
+    assert response.headers["Location"] == f"/v1/streams/{document['id']}"
+    assert response.headers["ETag"] == '"1"'
+    assert document["startTime"] == document["lastUpdateTime"] == T0
+    assert document["endTime"] == T0 + 100
+    assert document["metadata"] == {"label": "Rent", "tags": ["a"]}
+    assert (document["origin"], document["status"], document["version"]) == ("api", "active", 1)
+
+    again = await client.get(response.headers["Location"])
+    assert (again.status, again.headers["ETag"]) == (200, '"1"')
+    assert await again.json() == document
+    assert again.headers["Headrace-Position"] == document["position"]
+
+    clock.now += 7
+    later = await (await client.get(f"/streams/{document['id']}")).json()
+    assert later == document | {"claimable": {"amount": "70", "asOf": T0 + 7}}
+
+
+async def test_the_unversioned_path_names_itself(client):
+    response = await client.post("/streams", json=order())
+    assert response.headers["Location"].startswith("/streams/api-")
+    assert (await client.get(response.headers["Location"])).status == 200
+
+
+async def test_the_largest_amounts_pass_and_the_end_is_a_json_number(client):
+    document = await made(client, ratePerSecond="1", depositedAmount=str(I128_MAX))
+    assert document["depositedAmount"] == str(I128_MAX)
+    response = await client.post(f"/v1/streams/{document['id']}/top-up", json={"amount": "1"})
+    assert (response.status, (await response.json())["type"]) == (409, "/problems/refused")
+
+
+async def test_start_time_may_lie_ahead(client):
+    document = await made(client, startTime=T0 + 50)
+    assert (document["startTime"], document["endTime"]) == (T0 + 50, T0 + 150)
+    assert document["claimable"]["amount"] == "0"
+
+
+async def test_a_sender_may_pay_itself_and_contracts_may_be_parties(client):
+    document = await made(client, sender=TOKEN, recipient=TOKEN)
+    assert document["sender"] == document["recipient"] == TOKEN
+
+
+async def test_every_invalid_field_is_named_at_once(client):
+    body = {
+        "sender": SENDER[:-1] + "A",
+        "recipient": 5,
+        "ratePerSecond": 10,
+        "depositedAmount": str(I128_MAX + 1),
+        "startTime": 1_770_000_000_000,
+        "metadata": {"label": "x" * 201, "tags": ["ok", ""], "a/b~c": 1},
+        "amount": "1",
+    }
+    response = await client.post("/v1/streams", json=body)
+    document = await response.json()
+    assert response.status == 422
+    assert response.content_type == "application/problem+json"
+    assert (document["type"], document["status"]) == ("/problems/invalid", 422)
+    details = {e["pointer"]: e["detail"] for e in document["errors"]}
+    assert set(details) == {
+        "/sender", "/recipient", "/tokenAddress", "/ratePerSecond", "/depositedAmount",
+        "/startTime", "/metadata/label", "/metadata/tags/1", "/metadata/a~1b~0c", "/amount",
+    }  # fmt: skip
+    assert "JSON string" in details["/ratePerSecond"]
+    assert details["/tokenAddress"] == "is required"
+    assert details["/amount"] == "is not a known name here"
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "0",
+        "-1",
+        "1.5",
+        "1e3",
+        "",
+        " 1",
+        "007",
+        "٣",
+        "1_000",
+        "9" * 60_000,
+        1,
+        1.0,
+        True,
+        None,
+        ["1"],
+    ],
+)
+async def test_amounts_that_are_none(client, amount):
+    response = await client.post("/v1/streams", json=order(ratePerSecond=amount))
+    assert response.status == 422
+    (error,) = (await response.json())["errors"]
+    assert error["pointer"] == "/ratePerSecond"
+
+
+@pytest.mark.parametrize("when", ["1770000000", 1.5, -1, True, 1 << 70])
+async def test_start_times_that_are_none(client, when):
+    response = await client.post("/v1/streams", json=order(startTime=when))
+    (error,) = (await response.json())["errors"]
+    assert (response.status, error["pointer"]) == (422, "/startTime")
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"metadata": {"tags": ["x"] * 21}}, "/metadata/tags"),
+        ({"metadata": {"tags": ["x" * 51]}}, "/metadata/tags/0"),
+        ({"metadata": {"note": "x" * 2001}}, "/metadata/note"),
+        ({"metadata": {"label": 5}}, "/metadata/label"),
+        ({"metadata": []}, "/metadata"),
+        ({"tokenAddress": SENDER}, "/tokenAddress"),
+        ({"sender": RECIPIENT + "\n"}, "/sender"),
+        ({"status": "active"}, "/status"),
+    ],
+)
+async def test_fields_that_are_refused(client, change, pointer):
+    response = await client.post("/v1/streams", json=order(**change))
+    (error,) = (await response.json())["errors"]
+    assert (response.status, error["pointer"]) == (422, pointer)
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "slug"),
+    [
+        (b"{", JSON, 400, "malformed"),
+        (b"", JSON, 400, "malformed"),
+        (b"\xff\xfe", JSON, 400, "malformed"),
+        (b'{"sender":"\\ud800"}', JSON, 400, "malformed"),
+        (b"[" * 3000, JSON, 400, "malformed"),
+        (b"no gzip", JSON | {"Content-Encoding": "gzip"}, 400, "malformed"),
+        (b"[]", JSON, 422, "invalid"),
+        (b"null", JSON, 422, "invalid"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "unsupported-media-type"),
+        (b"{}", {"Content-Type": "nonsense"}, 415, "unsupported-media-type"),
+        (b" " * 65537, JSON, 413, "too-large"),
+        (gzip.compress(b" " * 10_000_000), JSON | {"Content-Encoding": "gzip"}, 413, "too-large"),
+    ],
+)
+async def test_bodies_that_cannot_be_read(client, body, headers, status, slug):
+    response = await client.post("/v1/streams", data=body, headers=headers)
+    document = await response.json(content_type="application/problem+json")
+    assert (response.status, document["type"]) == (status, f"/problems/{slug}")
+
+
+async def test_a_flood_of_mistakes_gets_a_short_answer(client):
+    body = orjson.dumps({f"f{n}": 1 for n in range(5000)})
+    response = await client.post("/v1/streams", data=body, headers=JSON)
+    assert response.status == 422
+    assert len((await response.json())["errors"]) == 100
+
+
+@pytest.mark.parametrize("path", ["7", "api-x", "007", "0", str(1 << 64), "%2e%2e", "a%0ab", "ü"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_unknown_and_malformed_ids_are_not_found(client, method, path):
+    response = await client.request(method, f"/v1/streams/{path}")
+    document = await response.json(content_type="application/problem+json")
+    assert (response.status, document["type"]) == (404, "/problems/not-found")
+
+
+async def test_the_unknown_id_is_named(client):
+    document = await (await client.get("/v1/streams/77")).json(content_type=None)
+    assert "'77'" in document["detail"]
+
+
+async def test_a_chain_stream_has_accrued_as_of_the_last_ledger_read(client, redis, keys, clock):
+    await on_chain(redis, keys, 7)
+    clock.now += 60
+    document = await (await client.get("/v1/streams/7")).json()
+    assert document["claimable"] == {"amount": "600", "asOf": T0 + 60}  # no ledger known
+    await on_chain(redis, keys, 8, ledger="9", closedAt="2026-02-02T02:40:20Z")
+    document = await (await client.get("/v1/streams/7")).json()
+    assert document["claimable"] == {"amount": "200", "asOf": T0 + 20}
+
+
+async def test_a_burst_of_creations_all_succeed(client):
+    documents = await asyncio.gather(*(made(client) for _ in range(300)))
+    assert len({d["id"] for d in documents}) == 300
+    assert len({d["position"] for d in documents}) == 300

@@ -1,0 +1,56 @@
+"""The process: its port in the log, its end, its mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+
+import aiohttp
+import pytest
+
+from tests.api.samples import TOKEN, order
+
+
+async def start(**env: str) -> asyncio.subprocess.Process:
+    kept = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.api", env=kept | env, stdout=pipe, stderr=pipe
+    )  # fmt: skip
+
+
+async def test_it_logs_its_port_serves_and_ends_in_order(redis_url, keys):
+    process = await start(
+        REDIS_URL=redis_url, CONTRACT_IDS=TOKEN, NAMESPACE=keys.namespace, PORT="0"
+    )
+    assert process.stderr
+    lines = []
+    async with asyncio.timeout(15):
+        async for line in process.stderr:
+            lines.append(json.loads(line))
+            if lines[-1]["event"] == "listening":
+                break
+    assert any(line["event"] == "auth_mode_open" for line in lines)
+    async with (
+        aiohttp.ClientSession(f"http://127.0.0.1:{lines[-1]['port']}") as session,
+        session.post("/v1/streams", json=order()) as response,
+    ):
+        assert response.status == 201
+    process.terminate()
+    async with asyncio.timeout(10):
+        await process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("kept", [{}, {"CONTRACT_IDS": TOKEN}])
+async def test_every_bad_setting_is_told_and_it_ends_with_2(kept):
+    bad = {"AUTH_MODE": "required", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
+    process = await start(**bad, **kept)
+    async with asyncio.timeout(15):
+        _, said = await process.communicate()
+    assert process.returncode == 2
+    for name in bad:
+        assert f"{name}:" in said.decode()
+    assert ("CONTRACT_IDS:" in said.decode()) == (not kept)

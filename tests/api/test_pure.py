@@ -1,0 +1,91 @@
+"""Ids, cursors and settings: values in, values out."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from services.api.cursors import decode_cursor, encode_cursor
+from services.api.ids import new_stream_id, uuid7
+from services.api.settings import Settings
+from shared.topics import is_stream_id
+from tests.api.samples import TOKEN
+
+
+def test_uuid7_is_the_example_of_rfc_9562():
+    # Appendix A.6: unix_ts_ms 017F22E279B0, rand_a CC3, rand_b 18C4DC0C0C07398F
+    entropy = 0xCC3 << 62 | 0x18C4DC0C0C07398F
+    assert str(uuid7(0x017F22E279B0, entropy)) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+
+
+@given(st.integers(0, (1 << 48) - 1), st.integers(0, (1 << 80) - 1))
+def test_every_uuid7_bears_version_variant_and_time(milliseconds, entropy):
+    made = uuid7(milliseconds, entropy)
+    assert (made.int >> 76 & 0xF, made.variant) == (7, uuid.RFC_4122)
+    assert made.int >> 80 == milliseconds
+
+
+def test_ids_are_stream_ids_and_sort_by_time():
+    ids = [new_stream_id(1_770_000_000 + n / 100) for n in range(100)]
+    assert all(map(is_stream_id, ids))
+    assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize("stream_id", ["7".zfill(20), new_stream_id(1)])
+def test_a_cursor_gives_its_member_back(stream_id):
+    member = f"{1_770_000_000:012d}:{stream_id}"
+    assert decode_cursor(encode_cursor(member)) == member
+
+
+@given(st.text(max_size=60))
+def test_any_other_text_is_no_cursor(text):
+    with pytest.raises(ValueError, match="no cursor"):
+        decode_cursor(text)
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["", ":", "177:7", f"{1:012d}:7", f"{1:012d}:{'0' * 20}", f"{'x' * 12}:{'7':0>20}", "+" * 40],
+)
+def test_a_cursor_must_hold_a_member(member):
+    with pytest.raises(ValueError, match="no cursor"):
+        decode_cursor(encode_cursor(member))
+
+
+def test_a_cursor_has_one_spelling():
+    text = encode_cursor(f"{1:012d}:{'7':0>20}")
+    for other in (text + "=", text[:5] + "\n" + text[5:], text[:5] + "!" + text[5:]):
+        with pytest.raises(ValueError, match="no cursor"):
+            decode_cursor(other)
+
+
+def test_settings_from_lists_and_their_defaults():
+    given = Settings(
+        contract_ids=TOKEN,
+        fanout_urls="http://a:1/, https://b",
+        cors_origins="https://App.example, http://localhost:5173",
+    )
+    assert given.fanout_urls == ("http://a:1", "https://b")
+    assert given.cors_origins == ("https://app.example", "http://localhost:5173")
+    plain = Settings(contract_ids=TOKEN)
+    assert (plain.cors_origins, plain.fanout_urls, plain.ready_urls) == (("*",), (), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("auth_mode", "required", "login comes in a later version"),
+        ("fanout_urls", "http://a, ftp://b", "ftp://b"),
+        ("ready_urls", "localhost:3020", "no URL"),
+        ("cors_origins", "https://a/", "no origin"),
+        ("cors_origins", "null", "no origin"),
+        ("max_body_bytes", "0", "greater than or equal to 1"),
+    ],
+)
+def test_settings_that_are_refused(name, value, word):
+    with pytest.raises(ValidationError, match=word):
+        Settings(contract_ids=TOKEN, **{name: value})

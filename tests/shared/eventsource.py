@@ -1,0 +1,43 @@
+"""A strict EventSource parser, word for word from WHATWG HTML 9.2.6, to read our frames with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a browser dispatches: type, data, and lastEventId."""
+
+    type: str
+    data: str
+    last_id: str
+
+
+def parse(body: bytes) -> tuple[list[Message], str]:
+    """The messages of a whole response, and the lastEventId a reconnect would send."""
+    text = body.decode("utf-8").removeprefix("\ufeff")
+    *lines, _cut_off = re.split(r"\r\n|\n|\r", text)
+    messages: list[Message] = []
+    last_id = id_buffer = ""
+    data: list[str] = []
+    kind = ""
+    for line in lines:
+        if line == "":
+            last_id = id_buffer
+            if data:
+                messages.append(Message(kind or "message", "\n".join(data), last_id))
+            data, kind = [], ""
+            continue
+        if line.startswith(":"):
+            continue
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "event":
+            kind = value
+        elif field == "data":
+            data.append(value)
+        elif field == "id" and "\0" not in value:
+            id_buffer = value
+    return messages, last_id

@@ -1,0 +1,166 @@
+"""Settings: from the environment, every mistake told at once and by the variable's name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.keys import Keys
+from shared.settings import Common, JournalSettings, describe, http_url, load, split_list
+from shared.writes import Limits
+from tests.shared.samples import TOKEN, S
+
+NAMES = [name.upper() for name in JournalSettings.model_fields]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Only what a test sets counts."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CONTRACT_IDS", TOKEN)
+    return monkeypatch
+
+
+def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with pytest.raises(SystemExit) as ended:
+        load(JournalSettings, [])
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()
+
+
+def test_the_contract_is_all_that_must_be_named():
+    settings = load(JournalSettings, [])
+    assert settings.contract_ids == (TOKEN,)
+    assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
+    assert settings.limits == Limits(1_000_000, 0)
+
+
+def test_an_empty_variable_is_as_good_as_none(environment):
+    environment.setenv("PORT", "")
+    environment.setenv("JOURNAL_MAX_AGE", "")
+    assert load(JournalSettings, []).port == 0
+
+
+def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
+    wrong = {
+        "REDIS_URL": "http://localhost",
+        "CONTRACT_IDS": S,
+        "NAMESPACE": "Test Net",
+        "PORT": "70000",
+        "LOG_LEVEL": "loud",
+        "JOURNAL_MAX_LENGTH": "0",
+        "JOURNAL_MAX_AGE": "a day",
+    }
+    for name, value in wrong.items():
+        environment.setenv(name, value)
+    first, *lines = mistakes(capsys)
+    assert first == "7 setting(s) to mend:"
+    told = dict(line.strip().split(": ", 1) for line in lines)
+    assert set(told) == set(wrong)
+    assert "redis://" in told["REDIS_URL"]
+    assert "expected C…" in told["CONTRACT_IDS"]
+    assert "65535" in told["PORT"]
+    assert "'warning'" in told["LOG_LEVEL"]
+    assert "integer" in told["JOURNAL_MAX_AGE"]
+    assert "greater than or equal to 1" in told["JOURNAL_MAX_LENGTH"]
+
+
+def test_a_missing_contract_is_named(environment, capsys):
+    environment.delenv("CONTRACT_IDS")
+    assert mistakes(capsys) == ["1 setting(s) to mend:", "  CONTRACT_IDS: Field required"]
+
+
+@pytest.mark.parametrize("contracts", [f"{TOKEN},{TOKEN}", ",", TOKEN[:-1] + "A", TOKEN.lower()])
+def test_exactly_one_contract_with_its_checksum(environment, capsys, contracts):
+    environment.setenv("CONTRACT_IDS", contracts)
+    _, line = mistakes(capsys)
+    assert line.startswith("  CONTRACT_IDS: ")
+
+
+def test_a_password_in_a_wrong_url_does_not_reach_the_log(environment, capsys):
+    environment.setenv("REDIS_URL", "reddis://:hunter2@redis/0")
+    assert "hunter2" not in "".join(mistakes(capsys))
+
+
+@pytest.mark.parametrize("url", ["redis://r:1/0", "rediss://r", "unix:///run/redis.sock"])
+def test_ways_to_name_a_redis(environment, url):
+    environment.setenv("REDIS_URL", url)
+    assert load(Common, []).redis_url == url
+
+
+def test_the_namespace_follows_network_and_contract_unless_named(environment):
+    default = load(Common, []).keys
+    assert default.namespace.startswith("testnet-")
+    environment.setenv("NETWORK_PASSPHRASE", "Standalone Network ; February 2017")
+    assert load(Common, []).keys.namespace.startswith("network-")
+    assert load(Common, []).keys.namespace[-12:] != default.namespace[-12:]
+    environment.setenv("NAMESPACE", "testnet-2")
+    assert load(Common, []).keys == Keys("testnet-2")
+    assert load(Common, []).keys.journal == "headrace:{testnet-2}:journal"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_every_setting_even_when_some_are_wrong(environment, capsys, flag):
+    environment.setenv("PORT", "wrong")
+    with pytest.raises(SystemExit) as ended:
+        load(JournalSettings, [flag])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == NAMES
+    assert "(required)" in next(line for line in lines if "CONTRACT_IDS" in line)
+    assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
+
+
+def test_every_setting_says_what_it_means():
+    assert "None" not in describe(JournalSettings)
+    assert all(field.description for field in JournalSettings.model_fields.values())
+
+
+def test_an_argument_nobody_knows_ends_with_2(capsys):
+    with pytest.raises(SystemExit) as ended:
+        load(Common, ["--port=1"])
+    assert ended.value.code == 2
+    output = capsys.readouterr()
+    assert "'--port=1'" in output.out + output.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "code", "text"),
+    [
+        ([], {"PORT": "x"}, 2, "PORT: "),
+        (["--help"], {}, 0, "JOURNAL_MAX_AGE"),
+        (["--wrong"], {}, 2, "--wrong"),
+        ([], {"CONTRACT_IDS": TOKEN}, 0, ""),
+    ],
+)
+def test_the_exit_code_of_a_real_process(argv, environ, code, text):
+    program = "import sys; from shared.settings import *; load(JournalSettings, sys.argv[1:])"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *argv],
+        cwd=ROOT, env={"PATH": os.environ["PATH"]} | environ, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == code
+    assert text in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("url", ["localhost:80", "ftp://x", "https://", "//x", ""])
+def test_what_is_no_http_url(url):
+    with pytest.raises(ValueError, match="expected http"):
+        http_url(url)
+
+
+def test_an_http_url_loses_its_last_slash():
+    assert http_url("https://rpc.example/v1/") == "https://rpc.example/v1"
+
+
+def test_a_list_is_split_at_commas():
+    assert split_list(" a, b,,") == ("a", "b")
+    assert split_list(("a",)) == ("a",)
