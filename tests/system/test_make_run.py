@@ -1,0 +1,156 @@
+"""`make run` as a stranger would use it: with curl, Ctrl-C and an occupied port."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.gateway import KINDS, find_gateway
+from tests.support.waiting import until
+from tests.system.installation import free_ports
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "deploy.local.run"]
+
+pytestmark = pytest.mark.timeout(90)
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if k not in ("REDIS_URL", "NETWORK", "GATEWAY")}
+    return {**clean, "PYTHONPATH": str(ROOT), "CLOSE_SECONDS": "0.5", **more}
+
+
+def make_run(folder: Path, log: Path, **more: str) -> subprocess.Popen[bytes]:
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            COMMAND, cwd=folder, env=environment(folder, **more), stdout=out, stderr=out
+        )
+
+
+def curl(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    with output.open("wb") as out:
+        return subprocess.Popen(["curl", "-sN", *arguments], stdout=out)
+
+
+def ids(text: str) -> list[str]:
+    """Ids of the events of streams in curl's output, whole frames only."""
+    return re.findall(r"^event: \w+\.\w+\ndata: .*\nid: (\S+)\n\n", text, re.M)
+
+
+def gateways() -> list[str]:
+    def there(kind: str) -> bool:
+        try:
+            return bool(find_gateway(kind))
+        except LookupError:
+            assert os.environ.get("CI") != "true", f"{kind} is missing: .ci/run installs it"
+            return False
+
+    return [kind for kind in KINDS if there(kind)]
+
+
+@pytest.mark.parametrize("kind", gateways())
+async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind):
+    ports = free_ports()
+    log = tmp_path / "run.txt"
+    more = {"PORT_BASE": str(ports.base), "GATEWAY": kind}
+    run = make_run(tmp_path, log, **more)
+    try:
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        gateway = f"http://localhost:{ports.gateway}"
+        follow = ["-L"] if kind == "api" else []
+
+        first = curl(tmp_path / "first", *follow, f"{gateway}/events/subscribe?all=true")
+        await until(lambda: len(ids((tmp_path / "first").read_text())) > 3)
+        assert re.match(
+            r'retry: \d+\ndata: \{"type":"connected",.*\}\nid: \d+-\d+\n\n',
+            (tmp_path / "first").read_text(),
+        )
+
+        stream = create(gateway)
+        await until(lambda: f'"streamId":"{stream["id"]}"' in (tmp_path / "first").read_text())
+
+        first.kill()
+        first.wait()
+        seen = ids((tmp_path / "first").read_text())
+        witness = curl(
+            tmp_path / "all", *follow, "-H", f"Last-Event-ID: {seen[0]}",
+            f"{gateway}/v1/events/subscribe?all=true",
+        )  # fmt: skip
+        await until(lambda: len(ids((tmp_path / "all").read_text())) > len(seen) + 5)
+        again = curl(
+            tmp_path / "again", *follow, "-H", f"Last-Event-ID: {seen[-1]}",
+            f"{gateway}/events/subscribe?all=true",
+        )  # fmt: skip
+        await until(lambda: len(ids((tmp_path / "again").read_text())) > 5)
+        for process in (again, witness):
+            process.kill()
+            process.wait()
+        both = seen[1:] + ids((tmp_path / "again").read_text())
+        everything = ids((tmp_path / "all").read_text())
+        shorter = min(len(both), len(everything))
+        assert both[:shorter] == everything[:shorter]
+    finally:
+        run.send_signal(signal.SIGINT)
+        code = run.wait(30)
+    assert code == 0
+    assert log.read_text().endswith("stopped\n")
+    assert re.search(r"^  \d\d:\d\d:\d\d  stream\.created +#\d+ ", log.read_text(), re.M)
+    for port in ports.all:
+        with socket.socket() as sock:
+            sock.settimeout(2)
+            assert sock.connect_ex(("127.0.0.1", port)) != 0, f"port {port} is still in use"
+
+
+def create(gateway: str) -> dict:
+    body = {
+        "sender": "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG",
+        "recipient": "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD",
+        "tokenAddress": "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2",
+        "ratePerSecond": "11",
+        "depositedAmount": "995000",
+    }
+    arguments = ["-X", "POST", f"{gateway}/v1/streams", "-H", "Content-Type: application/json"]
+    done = subprocess.run(
+        ["curl", "-s", *arguments, "-d", json.dumps(body)], capture_output=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def refused(folder: Path, **more: str) -> str:
+    done = subprocess.run(
+        COMMAND, cwd=folder, env=environment(folder, **more), capture_output=True, text=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    return done.stderr
+
+
+def test_occupied_ports_are_named_and_nothing_is_started(tmp_path):
+    ports = free_ports()
+    with socket.create_server(("127.0.0.1", ports.api)):
+        said = refused(tmp_path, PORT_BASE=str(ports.base))
+    assert f"occupied port(s): {ports.api}." in said
+    assert "PORT_BASE=" in said
+    assert not (tmp_path / ".run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("PORT_BASE", "x", "a number from 1024 to 65000"),
+        ("NETWORK", "moon", "local (the default) or testnet"),
+        ("GATEWAY", "moon", "expected one of"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(tmp_path, name, value, right):
+    said = refused(tmp_path, **{"PORT_BASE": str(free_ports().base), name: value})
+    assert repr(value) in said
+    assert right in said
