@@ -1,0 +1,38 @@
+"""The README keeps its word: every setting is in it, and every file it links to exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.api.settings import Settings as ApiSettings
+from services.fanout.settings import Settings as FanoutSettings
+from services.indexer.settings import Settings as IndexerSettings
+from shared.settings import Common
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("settings", [ApiSettings, FanoutSettings, IndexerSettings])
+def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(settings: type[Common]):
+    for name, field in settings.model_fields.items():
+        default = field.default
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        shown = "`required`" if field.is_required() else f"`{shown}`" if shown else ""
+        row = f"| `{name.upper()}` | {shown} | {field.description} |"
+        assert row in README, f"the README lacks this row, or has it otherwise:\n{row}"
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+def test_links_lead_somewhere(page: str):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert target.startswith("https://") or ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_folders_it_names_exist():
+    for folder in re.findall(r"^\| `([a-z/]+/)` \|", README, re.M):
+        assert (ROOT / folder).is_dir(), folder
