@@ -9,7 +9,7 @@ import pytest
 from deploy.local.network import accounts
 from shared.positions import parse_position
 from tests.support.waiting import until
-from tests.system.installation import Client, Installation, installation
+from tests.support.installation import Client, Installation, installation
 
 pytestmark = pytest.mark.timeout(120)
 

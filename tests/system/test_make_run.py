@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.gateway import KINDS, find_gateway
 from tests.support.waiting import until
-from tests.system.installation import free_ports
+from tests.support.installation import free_ports
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "deploy.local.run"]

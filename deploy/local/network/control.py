@@ -11,6 +11,7 @@ from aiohttp import web
 
 from deploy.local.network import accounts
 from deploy.local.network.faults import Fault, Kind, read_fault
+from deploy.local.network.future import CHANGES
 from deploy.local.network.keys import FAULTS, NETWORK
 from deploy.local.network.ledger import iso
 from deploy.local.network.network import Network, Recorded
@@ -35,9 +36,10 @@ async def close(request: web.Request) -> web.Response:
 
 @routes.post("/sim/operations")
 async def submit(request: web.Request) -> web.Response:
-    """{"operations": […], "feeBump": false, "meta": 4}: one transaction for the next ledger.
+    """{"operations": […], "feeBump": false, "meta": 4, "future": null}: one transaction more.
 
-    The operations succeed or fail together. The answer says how many transactions wait.
+    The operations succeed or fail together, in the next ledger; without any it is a payment.
+    `future` is a key of `future.CHANGES`. The answer says how many transactions wait.
     """
     body = await _body(request)
     operations = body.get("operations")
@@ -48,10 +50,17 @@ async def submit(request: web.Request) -> web.Response:
             operations=tuple(read_operation(each) for each in operations),
             fee_bump=body.get("feeBump") is True,
             meta=_number(body, "meta", 4),
+            future=_future(body.get("future")),
         )
     except ValueError as error:
         raise _bad(str(error)) from None
     return _json({"waiting": request.app[NETWORK].submit(proposal)})
+
+
+def _future(name: object) -> str | None:
+    if name is not None and name not in CHANGES:
+        raise ValueError(f"future must be one of {', '.join(CHANGES)}, not {name!r}")
+    return None if name is None else str(name)
 
 
 @routes.post("/sim/faults")
@@ -94,7 +103,10 @@ async def events(request: web.Request) -> web.Response:
     `?contractId=` asks for another contract than the stream contract, `*` for all of them.
     """
     wanted = request.query.get("contractId", accounts.STREAMS)
-    after = parse_position(request.query.get("after", "0-0"))
+    try:
+        after = parse_position(request.query.get("after", "0-0"))
+    except ValueError as error:
+        raise _bad(str(error)) from None
     found = (each for each in request.app[NETWORK].events if each.position > after)
     return _json({"events": [_event(r) for r in found if wanted in ("*", r.event.contract_id)]})
 

@@ -55,7 +55,7 @@ class Caller:
     def builder(self) -> TransactionBuilder:
         """A builder whose transaction will bear exactly this caller's sequence number."""
         account = Account(self.keys.public_key, self.sequence - 1)
-        return TransactionBuilder(account, self.passphrase, BASE_FEE).set_timeout(0)
+        return TransactionBuilder(account, self.passphrase, BASE_FEE).add_time_bounds(0, 0)
 
 
 def invocation(

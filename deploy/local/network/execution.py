@@ -21,6 +21,7 @@ from deploy.local.network.accounts import (
 )
 from deploy.local.network.contract import StreamContract
 from deploy.local.network.envelopes import Caller, Signed, invocation, payment
+from deploy.local.network.future import CHANGES, rewritten
 from deploy.local.network.ledger import Transaction
 from deploy.local.network.operations import Operation, Proposal
 from deploy.local.network.values import Emission, Emitted, Typed, emitted, to_scval
@@ -65,7 +66,7 @@ def execute(
     touched = _touched(proposal.operations)
     signed = _invocation(caller, proposal.operations, touched)
     write = meta_v3 if proposal.meta == 3 else meta_v4
-    return _transaction(
+    made = _transaction(
         place,
         signed,
         invocation_result(signed, run),
@@ -74,6 +75,9 @@ def execute(
         events=[emitted(each) for each in run.events] if run.successful else [],
         successful=run.successful,
     )
+    if proposal.future is None or run.returned is None:
+        return made
+    return rewritten(made, run.returned, CHANGES[proposal.future])
 
 
 def _pay(caller: Caller, proposal: Proposal, place: Place) -> Transaction:

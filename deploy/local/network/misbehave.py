@@ -115,10 +115,12 @@ async def _spoil(
         return answer
     match fault.kind:
         case Kind.DROP:
-            return _abort(request)
+            await abort(request)
+            return web.Response()
         case Kind.CUT:
-            await _send(request, answer, body[: len(body) // 2], len(body))
-            return _abort(request)
+            begun = await _send(request, answer, body[: len(body) // 2], len(body))
+            await abort(request)
+            return begun
         case Kind.SLOW:
             return await _send(request, answer, body, len(body), fault.seconds)
         case Kind.MALFORMED:
@@ -138,10 +140,11 @@ def _answer(answer: web.StreamResponse, body: bytes) -> web.Response:
     return web.Response(status=answer.status, body=body, headers={"Content-Type": kind})
 
 
-def _abort(request: web.Request) -> web.Response:
+async def abort(request: web.Request) -> None:
+    """Break the connection, once what was written has left."""
+    await asyncio.sleep(0.01)  # uvloop writes at the end of its turn, and abort forgets the rest
     if request.transport is not None:
         request.transport.abort()
-    return web.Response()
 
 
 async def _send(

@@ -50,13 +50,15 @@ class Operation:
 class Proposal:
     """A transaction to come: calls that succeed or fail together; none is a classic payment.
 
-    `meta` is the version of its meta, 3 or 4; `memo` is a payment's.
+    `meta` is the version of its meta, 3 or 4; `memo` is a payment's; `future` writes its events in
+    XDR that the SDK does not know, by a key of `future.CHANGES`.
     """
 
     operations: tuple[Operation, ...] = ()
     fee_bump: bool = False
     meta: int = 4
     memo: str | None = None
+    future: str | None = None
 
 
 _TEXTS = frozenset({"op", "sender", "recipient", "admin", "treasury", "name"})

@@ -14,6 +14,7 @@ from deploy.local.network.faults import Fault, Faults, Kind
 from deploy.local.network.horizon import PageQuery, page_query, record
 from deploy.local.network.keys import FAULT, FAULTS, NETWORK
 from deploy.local.network.ledger import Transaction
+from deploy.local.network.misbehave import abort
 from deploy.local.network.network import Network
 from deploy.local.network.problems import ProblemError
 
@@ -92,10 +93,9 @@ class Wire:
         await self.response.write_eof()
         raise Ended
 
-    def abort(self) -> None:
+    async def abort(self) -> None:
         """Break the connection. Raises Ended."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        await abort(self._request)
         raise Ended
 
 
@@ -153,7 +153,7 @@ class Delivery:
             return
         match fault.kind:
             case Kind.DROP:
-                self._wire.abort()
+                await self._wire.abort()
             case Kind.ERROR:
                 await self._wire.finish(error_frame(ProblemError(429)))
             case Kind.BYEBYE:
@@ -166,7 +166,7 @@ class Delivery:
         """The faults that come inside a frame."""
         if self._due(Kind.CUT):
             await self._wire.send(data[: len(data) // 2])
-            self._wire.abort()
+            await self._wire.abort()
         if self._due(Kind.MALFORMED):
             self._fault = None
             return data[: len(data) // 2] + b"\n\n"

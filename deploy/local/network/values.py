@@ -108,8 +108,14 @@ def _strkey(contract: bytes) -> str:
 
 @lru_cache(maxsize=4096)
 def native(text: str) -> object:
-    """What a base64 ScVal says, as JSON; wide integers are strings, bytes are hex."""
-    return _plain(xdr.SCVal.from_xdr(text))
+    """What a base64 ScVal says, as JSON: wide integers are strings, bytes are hex.
+
+    None where the SDK cannot read it (see `future`).
+    """
+    try:
+        return _plain(xdr.SCVal.from_xdr(text))
+    except ValueError:
+        return None
 
 
 _WIDE = frozenset({"SCV_I128", "SCV_U128", "SCV_I256", "SCV_U256"})

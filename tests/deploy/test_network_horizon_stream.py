@@ -1,0 +1,144 @@
+"""Horizon's streams as the simulated network sends them: frames, cursors, limits and gzip."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import aiohttp
+import orjson
+import pytest
+
+from deploy.local.network.app import running
+from deploy.local.network.horizon import record
+from deploy.local.network.network import Network
+from deploy.local.network.operations import Proposal
+from deploy.local.network.settings import Settings
+from deploy.local.network.sse import BYEBYE, HELLO
+from tests.deploy.network_samples import NOW, SSE, aged, good, read
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(15)
+
+
+@pytest.fixture
+def network() -> Network:
+    return aged(8, history_ledgers=20)
+
+
+async def lines(response: aiohttp.ClientResponse, frames: int) -> bytes:
+    """The next frames, each with its blank line."""
+    got = [await response.content.readuntil(b"\n\n") for _ in range(frames)]
+    return b"".join(got)
+
+
+def ids(body: bytes) -> list[int]:
+    return [int(line[4:]) for line in body.split(b"\n") if line.startswith(b"id: ")]
+
+
+async def test_frames_byte_for_byte(network: Network, http: aiohttp.ClientSession) -> None:
+    async with http.get("/transactions?limit=2", headers=SSE) as response:
+        assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert "Content-Encoding" not in response.headers
+        body = await response.read()
+    first, second = (t for t in network.chain.after(0) if t.toid in good(network)[:2])
+    frames = [
+        b"id: " + str(t.toid).encode() + b"\ndata: " + orjson.dumps(record(t)) + b"\n\n"
+        for t in (first, second)
+    ]
+    assert body == b"".join(
+        [
+            b'retry: 1000\nevent: open\ndata: "hello"\n\n',
+            *frames,
+            b'retry: 10\nevent: close\ndata: "byebye"\n\n',
+        ]
+    )
+    assert frames[0].split(b"\ndata: ")[1].startswith(b'{"id":"%s",' % first.hash.encode())
+
+
+async def test_stream_ends_at_its_limit(network: Network, http: aiohttp.ClientSession) -> None:
+    for limit, asked in ((10, ""), (3, "?limit=3"), (12, "?limit=12")):
+        async with http.get(f"/transactions{asked}", headers=SSE) as response:
+            body = await response.read()
+        assert ids(body) == good(network)[:limit]
+        assert body.startswith(HELLO)
+        assert body.endswith(BYEBYE)
+
+
+async def test_stream_ends_when_it_is_old(network: Network) -> None:
+    short = Network(Settings(close_seconds=0, stream_seconds=0.05), NOW)
+    async with (
+        running(short) as url,
+        aiohttp.ClientSession(url) as http,
+        http.get("/transactions?cursor=now", headers=SSE) as response,
+    ):
+        assert await response.read() == HELLO + BYEBYE
+
+
+async def test_last_event_id_overrides_cursor(
+    network: Network, http: aiohttp.ClientSession
+) -> None:
+    third = good(network)[2]
+    headers = SSE | {"Last-Event-ID": str(third)}
+    async with http.get("/transactions?cursor=now&limit=2", headers=headers) as response:
+        assert ids(await response.read()) == good(network)[3:5]
+
+
+async def test_now_is_after_the_tip(network: Network, http: aiohttp.ClientSession) -> None:
+    async with http.get("/transactions?cursor=now&limit=1", headers=SSE) as response:
+        assert await lines(response, 1) == HELLO
+        fresh = network.close(NOW + 30).transactions[0]
+        assert ids(await response.read()) == [fresh.toid]
+
+
+async def test_cursor_ahead_of_the_tip_idles(network: Network, http: aiohttp.ClientSession) -> None:
+    ahead = (network.chain.latest.sequence + 1) << 32 | 0xFFFFFFFF
+    async with http.get(f"/transactions?cursor={ahead}&limit=1", headers=SSE) as response:
+        assert await lines(response, 1) == HELLO
+        network.close(NOW + 30)
+        network.close(NOW + 31)
+        assert ids(await response.read()) == good(network, ahead)[:1]
+
+
+async def test_silent_gap(network: Network, http: aiohttp.ClientSession) -> None:
+    stale = good(network)[0]
+    network.chain.trim(3)
+    elder = network.chain.oldest.sequence
+    async with http.get(f"/transactions?cursor={stale}&limit=1", headers=SSE) as response:
+        assert ids(await response.read())[0] >> 32 == elder
+    assert (await read(http, "/"))["history_elder_ledger"] == elder
+
+
+async def test_gzip_frames_arrive_at_once(network: Network, http: aiohttp.ClientSession) -> None:
+    headers = SSE | {"Accept-Encoding": "gzip"}
+    async with (
+        aiohttp.ClientSession(http._base_url, auto_decompress=False) as raw,
+        raw.get("/transactions?cursor=now&limit=2", headers=headers) as response,
+    ):
+        assert response.headers["Content-Encoding"] == "gzip"
+        unzip = zlib.decompressobj(wbits=31)
+        packed = await response.content.readany()
+        assert unzip.decompress(packed) == HELLO
+        network.submit(Proposal())
+        network.close(NOW + 40)
+        more = await response.content.readany()
+        packed += more
+        assert unzip.decompress(more).startswith(b"id: ")
+        network.close(NOW + 41)
+        packed += await response.read()
+    assert gzip.decompress(packed).endswith(BYEBYE)
+
+
+async def test_aiohttp_reads_gzip_by_itself(network: Network, http: aiohttp.ClientSession) -> None:
+    async with http.get("/transactions?limit=3", headers={"Accept": "text/event-stream"}) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert ids(await answer.read()) == good(network)[:3]
+
+
+async def test_a_client_that_leaves_leaves_nothing(
+    network: Network, http: aiohttp.ClientSession
+) -> None:
+    async with http.get("/transactions?cursor=now", headers=SSE) as response:
+        assert await lines(response, 1) == HELLO
+        assert len(network.listeners) == 1
+    await until(lambda: not network.listeners)
