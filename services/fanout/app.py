@@ -46,7 +46,7 @@ def build_app(settings: Settings) -> web.Application:
             redis,
             settings.keys,
             ring,
-            publish=lambda item: _publish(crowd, item),
+            publish=lambda item, epoch: _publish(crowd, item, epoch),
             lost=lambda after, to: _tell_all(crowd, after, to),
             probe_seconds=settings.probe_seconds,
         )
@@ -80,8 +80,8 @@ async def _subscribe(request: web.Request) -> web.StreamResponse:
     return await request.app[HANDSHAKE].subscribe(request)
 
 
-def _publish(crowd: Crowd, item: Item) -> None:
-    reached = crowd.publish(item)
+def _publish(crowd: Crowd, item: Item, epoch: int) -> None:
+    reached = crowd.publish(item, epoch)
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * len(item.frame))
     now = time.time()

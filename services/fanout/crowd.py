@@ -23,7 +23,7 @@ class Crowd:
 
     def __init__(self, *, backlog_bytes: int, write_seconds: float) -> None:
         self.hub: Hub[Subscriber] = Hub()
-        self._backlog_bytes = backlog_bytes
+        self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
         self._table: list[Subscriber | None] = []
         self._stalled: set[Subscriber] = set()
@@ -39,8 +39,14 @@ class Crowd:
         self.count += 1
         metrics.CONNECTIONS.set(self.count)
 
-    def join(self, subscriber: Subscriber, topics: Iterable[str]) -> None:
-        """From now on it gets what is published to these topics."""
+    def join(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
+        """From now on it gets what is published to these topics.
+
+        Raises ConnectionError when it left meanwhile: nobody would ever take it out again.
+        """
+        if subscriber.fd < 0:
+            raise ConnectionResetError("the subscriber is gone")
+        subscriber.epoch = epoch
         self.hub.add(subscriber, topics)
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
@@ -65,13 +71,13 @@ class Crowd:
             self.leave(subscriber, trouble)
         return not trouble
 
-    def publish(self, item: Item) -> int:
-        """Write an event to everyone it is for; returns to how many."""
+    def publish(self, item: Item, epoch: int = 0) -> int:
+        """Write an event to everyone it is for who joined in `epoch` or later; returns how many."""
         now = time.monotonic()
         kind, frame = item.entry.type, item.frame
         reached, lost = 0, []
         for subscriber in self.hub.audience(item.entry.topics):
-            if subscriber.wants(kind):
+            if subscriber.epoch >= epoch and subscriber.wants(kind):
                 trouble = self._write(subscriber, frame, now)
                 if trouble:
                     lost.append((subscriber, trouble))
@@ -89,7 +95,7 @@ class Crowd:
         if subscriber.backlog is not None:
             self._stalled.add(subscriber)
             self._poller.waiting(subscriber.fd)
-            if subscriber.backlog_bytes > self._backlog_bytes:
+            if subscriber.backlog_bytes > self.backlog_bytes:
                 return Goodbye.SLOW
         return None
 
@@ -102,10 +108,15 @@ class Crowd:
         return [s for s in self._table if s is not None]
 
     def check_stalled(self) -> None:
-        """End those that took no byte for too long; tell how much is kept for the slow."""
+        """End those that took no byte for too long; tell how much is kept for the slow.
+
+        The kernel tells of room only when a third of its buffer is free, so ask once more.
+        """
         late = time.monotonic() - self._write_seconds
         for subscriber in [s for s in self._stalled if s.progress_at < late]:
-            self.leave(subscriber, Goodbye.SLOW)
+            self._flush(subscriber)
+            if subscriber.backlog is not None and subscriber.progress_at < late:
+                self.leave(subscriber, Goodbye.SLOW)
         metrics.BACKLOG.set(sum(s.backlog_bytes for s in self._stalled))
 
     def _ready(self, fd: int, gone: bool) -> None:

@@ -10,6 +10,7 @@ import asyncio
 
 from services.fanout import sse
 from services.fanout.crowd import Crowd
+from services.fanout.jitter import jittered
 from shared.problems import Goodbye
 
 _STEP = 0.05
@@ -21,7 +22,7 @@ async def drain(crowd: Crowd, *, seconds: float, retry_ms: int) -> None:
     steps = max(1, round(seconds / _STEP))
     for step in range(steps):
         for subscriber in leaving[step::steps]:
-            if crowd.send(subscriber, sse.goodbye(Goodbye.DRAINING, sse.jittered(retry_ms))):
+            if crowd.send(subscriber, sse.goodbye(Goodbye.DRAINING, jittered(retry_ms))):
                 crowd.leave(subscriber, Goodbye.DRAINING)
         if step + 1 < steps and crowd.count:
             await asyncio.sleep(seconds / steps)

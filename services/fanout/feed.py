@@ -15,6 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.fanout import metrics
+from services.fanout.fork import find_fork
 from services.fanout.pubsub import ChannelReader, subscribe
 from services.fanout.ring import Item, Ring
 from shared.journal import Events, Gap, Head, Journal, Nothing
@@ -31,7 +32,11 @@ _WARM = 5_000
 
 
 class Feed:
-    """One per process. `publish` is called with each event, `lost` with a gap in the journal."""
+    """One per process. `publish` is called with each event, `lost` with a gap in the journal.
+
+    `epoch` counts the failovers that lost writes. What was published and is brought back after one
+    is published again with that number, since only who joined before it has seen it.
+    """
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class Feed:
         keys: Keys,
         ring: Ring,
         *,
-        publish: Callable[[Item], None],
+        publish: Callable[[Item, int], None],
         lost: Callable[[Position, Position], None],
         probe_seconds: float,
     ) -> None:
@@ -54,9 +59,12 @@ class Feed:
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._heard = START  # position of the newest message
-        self._already: frozenset[str] = frozenset()  # published, then lost by a failover
+        self.epoch = 0
+        self._lost_in: dict[str, int] = {}  # published positions, by the epoch that lost them
+        self._forked = False  # the journal is not the one that was published
         self._reader: ChannelReader | None = None
         self._behind = asyncio.Event()
+        self._reading = asyncio.Lock()
 
     @property
     def position(self) -> Position:
@@ -93,7 +101,7 @@ class Feed:
         reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
         self._reader = reader
         try:
-            self._heard = (await self.journal.head()).top
+            self._heard = max(self._heard, (await self.journal.head()).top)
             if not self.started.is_set():
                 await self._start()
             self._behind.set()
@@ -117,11 +125,16 @@ class Feed:
         except ValueError as error:
             log.warning("foreign_message", error=str(error))
             return
-        if namespace != self._namespace or not self.started.is_set():
+        if namespace != self._namespace:
             return
         self._heard = position
-        if not self._take(entry, "channel"):
+        if not self.started.is_set() or self._take(entry, "channel"):
+            return
+        if position > self.position:
             metrics.FILL_INS.inc()
+            self._behind.set()
+        elif position > self.ring.floor:  # new, yet among what was published: writes were lost
+            self._forked = True
             self._behind.set()
 
     def _take(self, entry: Entry, via: str) -> bool:
@@ -131,9 +144,8 @@ class Feed:
         if parse_position(entry.previous) != self.position:
             return False
         item = self.ring.append(entry)
-        if entry.position not in self._already:
-            metrics.EVENTS.labels(via).inc()
-            self._publish(item)
+        metrics.EVENTS.labels(via).inc()
+        self._publish(item, self._lost_in.pop(entry.position, 0))
         return True
 
     # ── the journal ──
@@ -143,14 +155,24 @@ class Feed:
             await self._behind.wait()
             self._behind.clear()
             try:
-                await self.catch_up()
+                async with self._reading:
+                    await self._catch_up()
             except BaseException:
                 self._behind.set()
                 raise
 
-    async def catch_up(self) -> None:
+    async def reach(self, position: Position) -> bool:
+        """Read on at once, up to the journal's end; False when it ends before `position`."""
+        async with self._reading:
+            if position > self.position:
+                await self._catch_up()
+        return position <= self.position
+
+    async def _catch_up(self) -> None:
         """Publish what the journal holds after the feed's position."""
         while True:
+            if self._forked:
+                await self._rewind()
             position = self.position
             match await self.journal.after(position, _PAGE):
                 case Nothing():
@@ -158,9 +180,15 @@ class Feed:
                 case Gap(resumes_after):
                     if self.position == position:
                         self._skip_to(resumes_after)
-                case Events(entries):
+                case Events(entries, more):
+                    if position == self.position != parse_position(entries[0].previous):
+                        if not await self._rewind():
+                            raise RuntimeError(f"the journal contradicts itself after {position}")
+                        continue
                     for entry in entries:
                         self._take(entry, "journal")
+                    if not more and self.position >= parse_position(entries[-1].position):
+                        return
 
     def _skip_to(self, position: Position) -> None:
         """The journal was trimmed past us: tell everyone, go on behind the gap."""
@@ -175,23 +203,34 @@ class Feed:
 
     async def _look(self) -> None:
         """Compare the journal's top with what was published and with what the channel brought."""
-        before = self.head
+        before, published = self.head, self.position
         head = self.head = await self.journal.head()
         self._probed_at = time.monotonic()
         if not self.started.is_set():
             return
-        if head.top < self.position:
-            self._rewind(head.top)
-        if head.top > self.position:
+        if head.top < published:
+            self._forked = True
+            self._heard = min(self._heard, head.top)
+        if self._forked or head.top > self.position:
             self._behind.set()
-        # The same top in two looks and its message never came: the channel is deaf, begin it anew.
-        if before and before.top == head.top > self._heard and self._reader:
-            log.warning("channel_deaf", top=str(head.top), heard=str(self._heard))
+        # A message not here one look after its entry never comes: the channel is deaf, begin anew.
+        if before and self._reader and head.top >= before.top > self._heard:
+            log.warning("channel_deaf", top=str(before.top), heard=str(self._heard))
             self._reader.close()
 
-    def _rewind(self, top: Position) -> None:
-        """A failover lost writes that we have published: what comes next follows the new top."""
-        log.error("journal_went_backwards", published=str(self.position), top=str(top))
-        self._already |= self.ring.positions
-        self._heard = top
-        self.ring.clear(top)
+    # ── a failover that lost writes ──
+
+    async def _rewind(self) -> bool:
+        """Go back to where the journal parts from what was published; False when it does not."""
+        self._forked = False
+        try:
+            fork = await find_fork(self.journal, self.ring)
+        except BaseException:
+            self._forked = True
+            raise
+        if fork >= self.position:
+            return False
+        log.error("journal_went_backwards", published=str(self.position), agreed=str(fork))
+        self.epoch += 1
+        self._lost_in |= dict.fromkeys(self.ring.cut(fork), self.epoch)
+        return True

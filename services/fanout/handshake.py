@@ -6,19 +6,24 @@ import asyncio
 import os
 import secrets
 
+import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from services.fanout import metrics, sse
 from services.fanout.crowd import Crowd
 from services.fanout.feed import Feed
+from services.fanout.jitter import jittered
 from services.fanout.replay import Replay
 from services.fanout.settings import Settings
 from services.fanout.subscriber import Subscriber
 from shared.cors import Cors
 from shared.positions import Position, parse_position
 from shared.problems import Problem, Slug
+from shared.store import Unreachable
 from shared.topics import Subscription, parse_subscription
+
+log = structlog.get_logger()
 
 RESUME_PARAMETERS = ("last_event_id", "lastEventId", "lastEventID", "since", "cursor")
 """Where clients that cannot set the header put it; the header wins (docs/events.md)."""
@@ -58,8 +63,13 @@ class Handshake:
         subscriber = self._detach(request, subscription)
         try:
             await self._greet(request, subscriber, subscription, resume)
-        except ConnectionError:
-            self._crowd.leave(subscriber, "gone")
+        except Unreachable:  # the client, unless it is still there: then it was Redis
+            farewell = sse.overload("the history cannot be read now", self._retry_later())
+            self._crowd.send(subscriber, farewell)
+            self._crowd.leave(subscriber, "unavailable")
+        except Exception:  # never aiohttp's error page: the head of the answer is out already
+            log.exception("greeting_failed", path=request.path)
+            self._crowd.leave(subscriber, "failed")
         except BaseException:
             self._crowd.leave(subscriber, "unfinished")
             raise
@@ -96,7 +106,7 @@ class Handshake:
     def _turn_away(self, request: web.Request, reason: str, why: str) -> web.StreamResponse:
         """In-band, as any status but 200 is final for a native EventSource; or by status."""
         metrics.TURNED_AWAY.labels(reason).inc()
-        retry = sse.jittered(max(self._settings.retry_ms, 4000))
+        retry = self._retry_later()
         if request.query.get("on_overload") == "status":
             headers = {"Retry-After": str(-(-retry // 1000))}
             raise Problem(503, Slug.OVERLOADED, why, headers=headers)
@@ -104,6 +114,9 @@ class Handshake:
         response.headers["Cache-Control"] = "no-store, no-transform"
         response.force_close()
         return response
+
+    def _retry_later(self) -> int:
+        return jittered(max(self._settings.retry_ms, 4000))
 
     def _detach(self, request: web.Request, subscription: Subscription) -> Subscriber:
         """A descriptor of our own for the connection; aiohttp closes its one after the handler."""
@@ -124,7 +137,7 @@ class Handshake:
     ) -> None:
         here = self._feed.position
         start = resume if isinstance(resume, Position) else here
-        retry = sse.jittered(self._settings.retry_ms)
+        retry = jittered(self._settings.retry_ms)
         first = sse.head(list(self._cors.headers(request).items()))
         first += sse.connected(secrets.token_hex(8), subscription.topics, start, retry)
         if isinstance(resume, str):
@@ -132,7 +145,7 @@ class Handshake:
         if not self._crowd.send(subscriber, first):
             return
         if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
-            self._crowd.join(subscriber, subscription.topics)
+            self._crowd.join(subscriber, subscription.topics, self._feed.epoch)
             return
         await Replay(
             self._feed,

@@ -1,17 +1,18 @@
 """Resuming: what a client missed, then live, with nothing missed and nothing twice in between.
 
-Replay runs in the handshake's coroutine with ordinary back-pressure. The last step looks into the
-ring, writes what is missing and joins the hub, with no await in between: gapless by construction.
+Replay runs in the handshake's coroutine with ordinary back-pressure: what is missing goes out in
+chunks, from the journal and then from the ring. The last step looks into the ring, writes what is
+still missing and joins the hub, with no await in between: gapless by construction.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 
 from services.fanout import metrics, sse
 from services.fanout.crowd import Crowd
 from services.fanout.feed import Feed
-from services.fanout.ring import Item
 from services.fanout.subscriber import Subscriber
 from shared.journal import Events, Gap, Nothing
 from shared.positions import Position, parse_position
@@ -41,48 +42,56 @@ class Replay:
         self._subscription = subscription
         self._max_events = max_events
         self._max_seconds = max_seconds
+        self._chunk = crowd.backlog_bytes // 2
         self._read = 0
+        self._outcome = "ring"
 
     async def run(self, position: Position) -> None:
-        """Raises ConnectionError when the subscriber left meanwhile."""
+        """Raises ConnectionError when the subscriber left, and what Redis raises while away."""
         deadline = asyncio.get_running_loop().time() + self._max_seconds
-        if position > self._feed.position:
-            position = await self._from_the_future(position)
-        outcome = "ring"
         while not self._join(position):
-            outcome = "journal"
-            late = asyncio.get_running_loop().time() > deadline
-            if self._read >= self._max_events or late:
+            here = self._feed.position
+            if position > here:
+                position = await self._from_the_future(position)
+            elif (frames := self._from_the_ring(position)) is not None:
+                await self._send(frames)
+                position = here
+            elif self._read >= self._max_events or asyncio.get_running_loop().time() > deadline:
                 position = self._give_up(position)
-                outcome = "gap"
-                continue
-            position = await self._page(position)
-            await self._subscriber.drained()
-        metrics.REPLAYS.labels(outcome).inc()
+            else:
+                position = await self._from_the_journal(position)
+        metrics.REPLAYS.labels(self._outcome).inc()
 
     def _join(self, position: Position) -> bool:
-        """The last step; False when the ring does not reach back to `position`."""
-        items = self._feed.ring.after(position, self._subscription.topics)
-        if items is None:
+        """The last step, without an await; False while more is missing than one chunk."""
+        frames = self._from_the_ring(position)
+        if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
             return False
-        self._write([item.frame for item in items if self._wants(item)])
-        self._crowd.join(self._subscriber, self._subscription.topics)
+        self._write(b"".join(frames))
+        metrics.REPLAYED.inc(len(frames))
+        self._crowd.join(self._subscriber, self._subscription.topics, self._feed.epoch)
         return True
 
-    def _wants(self, item: Item) -> bool:
-        return self._subscriber.wants(item.entry.type)
+    def _from_the_ring(self, position: Position) -> list[bytes] | None:
+        """The frames of what follows `position`; None when the ring does not cover it."""
+        items = self._feed.ring.after(position, self._subscription.topics)
+        if items is None:
+            return None
+        return [item.frame for item in items if self._subscriber.wants(item.entry.type)]
 
-    async def _page(self, position: Position) -> Position:
+    async def _from_the_journal(self, position: Position) -> Position:
         """Send a page of the journal; returns the position after it."""
-        match await self._feed.journal.after(position, _PAGE):
-            case Nothing():  # the journal lost what the feed has: go on from its end
-                return self._feed.position
+        self._outcome = "journal"
+        limit = min(_PAGE, self._max_events - self._read)
+        match await self._feed.journal.after(position, limit):
+            case Nothing():  # writes were lost, or the ring reaches back to here by now
+                return position if position >= self._feed.ring.floor else self._give_up(position)
             case Gap(resumes_after):
-                self._write([sse.gap(position, resumes_after)])
+                self._write(sse.gap(position, resumes_after))
                 return resumes_after
             case Events(entries):
                 self._read += len(entries)
-                self._write([event_frame(e) for e in entries if self._is_for(e)])
+                await self._send([event_frame(e) for e in entries if self._is_for(e)])
                 return parse_position(entries[-1].position)
 
     def _is_for(self, entry: Entry) -> bool:
@@ -91,22 +100,43 @@ class Replay:
         )
 
     async def _from_the_future(self, position: Position) -> Position:
-        """Another replica was ahead of this one, or the position is of another journal."""
-        await self._feed.catch_up()
-        if position <= self._feed.position:
+        """The journal or another replica was ahead of this one, or it is another journal's."""
+        if await self._feed.reach(position):
             return position
+        self._outcome = "reset"
         here = self._feed.position
-        self._write([sse.reset(here, f"position {position} is above the journal's top")])
-        metrics.REPLAYS.labels("reset").inc()
+        self._write(sse.reset(here, f"position {position} is above the journal's top"))
         return here
 
     def _give_up(self, position: Position) -> Position:
         """Too much for one resume: an honest gap up to what the ring still has."""
+        self._outcome = "gap"
         floor = self._feed.ring.floor
-        self._write([sse.gap(position, floor)])
+        self._write(sse.gap(position, floor))
         return floor
 
-    def _write(self, frames: list[bytes]) -> None:
+    async def _send(self, frames: list[bytes]) -> None:
+        """Write in chunks that the backlog can hold, as fast as the client takes them."""
+        for chunk in _chunks(frames, self._chunk):
+            self._write(chunk)
+            await asyncio.sleep(0)
+            await self._subscriber.drained()
         metrics.REPLAYED.inc(len(frames))
-        if frames and not self._crowd.send(self._subscriber, b"".join(frames)):
+
+    def _write(self, data: bytes) -> None:
+        if data and not self._crowd.send(self._subscriber, data):
             raise ConnectionResetError("the subscriber left during its replay")
+
+
+def _chunks(frames: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Whole frames, joined up to about `size` bytes."""
+    chunk: list[bytes] = []
+    length = 0
+    for frame in frames:
+        if chunk and length + len(frame) > size:
+            yield b"".join(chunk)
+            chunk, length = [], 0
+        chunk.append(frame)
+        length += len(frame)
+    if chunk:
+        yield b"".join(chunk)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from shared.positions import Position, parse_position
@@ -50,11 +50,6 @@ class Ring:
     def __contains__(self, position: str) -> bool:
         return position in self._known
 
-    @property
-    def positions(self) -> frozenset[str]:
-        """The positions of the events in here."""
-        return frozenset(self._known)
-
     def append(self, entry: Entry) -> Item:
         """Add the newest event; its frame is made here, once."""
         item = Item(parse_position(entry.position), entry, event_frame(entry))
@@ -96,19 +91,33 @@ class Ring:
             self._base += self._start
             self._start = 0
 
+    def cut(self, position: Position) -> list[str]:
+        """Take back the events after `position`, which is the top from now on; returns theirs."""
+        taken = []
+        while len(self) and _place(self._items[-1]) > position:
+            item = self._items.pop()
+            self._forget(item, deque.pop)
+            taken.append(str(_place(item)))
+        self.top = position
+        self.floor = min(self.floor, position)
+        return taken
+
     def _drop_oldest(self) -> None:
         item = self._items[self._start]
+        self._forget(item, deque.popleft)
+        self._items[self._start] = None
+        self._start += 1
+        self.floor = _place(item)
+
+    def _forget(self, item: Item | None, pop: Callable[[deque[int]], int]) -> None:
         assert item is not None
         for topic in item.entry.topics or (_EVERYONE,):
             numbers = self._by_topic[topic]
-            numbers.popleft()
+            pop(numbers)
             if not numbers:
                 del self._by_topic[topic]
         self._known.discard(item.entry.position)
         self._bytes -= len(item.frame)
-        self._items[self._start] = None
-        self._start += 1
-        self.floor = item.place
 
 
 def _place(item: Item | None) -> Position:

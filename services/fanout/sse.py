@@ -7,7 +7,6 @@ named event with data.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 import orjson
@@ -28,7 +27,11 @@ HEAD = (
 
 def head(headers: Sequence[tuple[str, str]]) -> bytes:
     """The whole head, with CORS headers of this request."""
-    return HEAD + b"".join(f"{k}: {v}\r\n".encode("latin-1") for k, v in headers) + b"\r\n"
+    return (
+        HEAD
+        + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
+        + b"\r\n"
+    )
 
 
 def connected(
@@ -76,8 +79,3 @@ def goodbye(reason: Goodbye, retry: int) -> bytes:
     """The server is about to close; the client may come back after `retry` milliseconds."""
     data = orjson.dumps({"reason": reason, "retry": retry})
     return b"retry: %d\n" % retry + frame("goodbye", data, None)
-
-
-def jittered(milliseconds: int) -> int:
-    """50–150 % of it, so that many clients do not come back in lock-step."""
-    return random.randint(milliseconds // 2, milliseconds * 3 // 2)

@@ -17,11 +17,12 @@ _IOV = 64
 class Subscriber:
     """A connection's write side. `fd` is its own duplicate; -1 once closed."""
 
-    __slots__ = ("_waiter", "backlog", "backlog_bytes", "fd", "progress_at", "types")
+    __slots__ = ("_waiter", "backlog", "backlog_bytes", "epoch", "fd", "progress_at", "types")
 
     def __init__(self, fd: int, types: frozenset[str]) -> None:
         self.fd = fd
         self.types = types or None
+        self.epoch = 0  # the feed's, when it joined
         self.backlog: deque[memoryview | bytes] | None = None
         self.backlog_bytes = 0
         self.progress_at = 0.0  # when the kernel last took a byte of the backlog

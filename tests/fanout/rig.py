@@ -1,0 +1,229 @@
+"""A rig for fanout tests: replicas in this process or as real ones, and a chain that commits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+from redis.asyncio import Redis
+
+from services.fanout.app import HANDSHAKE, build_app
+from services.fanout.settings import Settings
+from shared.commit import Committer
+from shared.events import Event, EventType, Provenance
+from shared.keys import Keys
+from shared.positions import Position, parse_position, toid
+from shared.wire import Entry, entry_of
+from shared.writes import Limits
+from tests.support.processes import ServiceProcess, running
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+CONTRACT = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
+ALICE = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
+BOB = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
+CAROL = "GCFIRY65OQE7DFP5KLNS2PF2LVZMUZYJX4OZIEQ36N2IQANUB5XVYOJR"
+
+SUBSCRIBE = "/v1/events/subscribe"
+
+
+@dataclass
+class Replica:
+    """A fanout that listens; `process` is None when it runs in this process."""
+
+    port: int
+    process: ServiceProcess | None = None
+    app: web.Application | None = None
+
+    async def subscribe(self, query: str = "all=true", since: str = "", **more) -> SseClient:
+        """A connected client; `since` becomes its Last-Event-ID."""
+        headers = {"Last-Event-ID": since} if since else {}
+        headers |= more.pop("headers", {})
+        client = await SseClient.connect(self.port, f"{SUBSCRIBE}?{query}", headers=headers, **more)
+        if not more.get("stalled"):
+            await client.wait(1)
+        return client
+
+    async def get(self, path: str, **more) -> tuple[int, str]:
+        """Status and text of an ordinary GET."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.port}{path}", **more) as response,
+        ):
+            return response.status, await response.text()
+
+    async def ready(self) -> bool:
+        """Whether /readyz is 200."""
+        return (await self.get("/readyz"))[0] == 200
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """A metric's value now; 0 while it has none."""
+        _, text = await self.get("/metrics")
+        inner = ",".join(f'{k}="{v}"' for k, v in labels.items())
+        pattern = re.escape(f"headrace_fanout_{name}" + (f"{{{inner}}}" if inner else ""))
+        found = re.search(rf"^{pattern} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    async def position(self) -> str:
+        """The feed's position, as a new client is told it."""
+        client = await self.subscribe()
+        client.close()
+        return client.last_id
+
+    async def at(self, position: Position | str) -> None:
+        """Until the feed has published up to here."""
+
+        async def there() -> bool:
+            return await self.position() == str(position)
+
+        await until(there, what=f"the feed at {position}")
+
+
+def _settings(redis_url: str, keys: Keys, more: dict[str, object]) -> dict[str, object]:
+    return {
+        "redis_url": redis_url,
+        "namespace": keys.namespace,
+        "contract_ids": CONTRACT,
+        "drain_seconds": 0.3,
+        "log_level": "warning",
+    } | more
+
+
+@asynccontextmanager
+async def inside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncIterator[Replica]:
+    """A replica in this process, on the test's own loop."""
+    app = build_app(Settings(**_settings(redis_url, keys, more)))
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0, max_line_size=1 << 16
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    replica = Replica(runner.addresses[0][1], app=app)
+    feed = app[HANDSHAKE]._feed
+    try:
+        if wait:  # not by /readyz, which is looked after a few times a second only
+            await until(lambda: feed.trouble is None, what="the feed")
+        yield replica
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def outside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncIterator[Replica]:
+    """A replica as a process of its own, as it runs in production (uvloop)."""
+    settings = _settings(redis_url, keys, {"log_level": "info"} | more)
+    environment = {name.upper(): value for name, value in settings.items()}
+    async with running("services.fanout", **environment) as process:
+        replica = Replica(process.port, process=process)
+        if wait:
+            await until(replica.ready, what="readiness")
+        yield replica
+
+
+class Chain:
+    """Commits events of a chain, one ledger each unless told otherwise."""
+
+    def __init__(self, redis: Redis, keys: Keys, *, limits: Limits | None = None) -> None:
+        self.ledger = 0
+        self.committer = Committer(redis, keys, limits=limits)
+
+    def event(
+        self, stream: int = 7, sender: str = ALICE, recipient: str = BOB, padding: int = 0
+    ) -> Event:
+        """The next ledger's stream.created."""
+        self.ledger += 1
+        facts = {
+            "sender": sender,
+            "recipient": recipient,
+            "tokenAddress": CONTRACT,
+            "ratePerSecond": "5",
+            "depositedAmount": "1000",
+            "startTime": 100,
+            "padding": "x" * padding,
+        }
+        return self._event(EventType.STREAM_CREATED, str(stream), facts)
+
+    def fee(self, stream: int = 7) -> Event:
+        """The next ledger's stream.fee_collected."""
+        self.ledger += 1
+        return self._event(EventType.STREAM_FEE_COLLECTED, str(stream), {"feeAmount": "1"})
+
+    def broadcast(self) -> Event:
+        """The next ledger's contract.initialized, which is for everyone."""
+        self.ledger += 1
+        return self._event(EventType.CONTRACT_INITIALIZED, None, {"admin": ALICE})
+
+    def _event(self, kind: EventType, stream: str | None, facts: dict[str, object]) -> Event:
+        provenance = Provenance(CONTRACT, self.ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
+        return Event(kind, stream, 100, facts, Position(toid(self.ledger, 1), 0), provenance)
+
+    async def commit(self, *events: Event) -> list[str]:
+        """Commit these events, or one, in one call; returns their positions."""
+        events = events or (self.event(),)
+        progress = {
+            "cursor": str(events[-1].position),
+            "ledger": str(self.ledger),
+            "closedAt": "2026-07-21T18:01:10Z",
+        }
+        done = await self.committer.record(events, progress=progress)
+        return [str(p) for p in done.positions]
+
+    async def commit_many(self, count: int, **more) -> list[str]:
+        """Commit so many events, a hundred in a call."""
+        positions: list[str] = []
+        while len(positions) < count:
+            batch = [self.event(**more) for _ in range(min(100, count - len(positions)))]
+            positions += await self.commit(*batch)
+        return positions
+
+
+def api_event(stream: str = "7") -> Event:
+    """An event that the API makes: it gets its position from the commit."""
+    return Event(EventType.STREAM_UPDATED, stream, 100, {"metadata": {"note": "api"}})
+
+
+async def api_commit(committer: Committer, stream: str = "7") -> str:
+    """Commit one event as the API does; returns its position."""
+    done = await committer.change([stream], lambda _: [api_event(stream)])
+    return str(done.positions[0])
+
+
+async def journal(redis: Redis, keys: Keys) -> list[Entry]:
+    """All that is in the journal."""
+    return [entry_of(p, f) for p, f in await redis.xrange(keys.journal)]
+
+
+def after(entries: Iterable[Entry], position: str) -> list[Entry]:
+    """The entries that follow a position."""
+    return [e for e in entries if parse_position(e.position) > parse_position(position)]
+
+
+def for_topics(entries: Iterable[Entry], topics: Sequence[str]) -> list[str]:
+    """The positions of those that a naive filter finds to be for these topics."""
+    return [
+        e.position
+        for e in entries
+        if not e.topics or "*" in topics or any(t in topics for t in e.topics)
+    ]
+
+
+async def snapshot(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
+    """All keys of the namespace, to be brought back by `restore`."""
+    names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
+    return {name: await redis.dump(name) for name in names}
+
+
+async def restore(redis: Redis, keys: Keys, saved: dict[bytes, bytes]) -> None:
+    """What a failover that lost writes does: the namespace as it was, in one step."""
+    names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
+    pipe = redis.pipeline(transaction=True)
+    for name in names:
+        pipe.delete(name)
+    for name, dump in saved.items():
+        pipe.restore(name, 0, dump)
+    await pipe.execute()

@@ -1,0 +1,128 @@
+"""A failover that lost writes: nothing unseen is dropped, nothing seen comes twice."""
+
+from __future__ import annotations
+
+from shared.commit import Committer
+from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
+
+
+async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1)
+    before = await replica.subscribe("all=true")
+    positions = await chain.commit_many(5)
+    saved = await snapshot(redis, keys)
+    events = [chain.event() for _ in range(4)]
+    lost = await chain.commit(*events)
+    await before.wait_id(lost[-1])
+    await restore(redis, keys, saved)
+    await replica.at(positions[-1])  # noticed
+    since = await replica.subscribe("all=true")
+    resumed = await replica.subscribe("all=true", since=positions[1])
+    clients += [before, since, resumed]
+    brought_back = Chain(redis, keys)
+    brought_back.ledger = chain.ledger
+    assert await brought_back.commit(*events) == lost
+    new = await brought_back.commit_many(3)
+    for client in clients:
+        await client.wait_id(new[-1])
+        assert not client.closed.is_set()
+    assert before.positions == positions + lost + new
+    assert since.positions == lost + new
+    assert resumed.positions == positions[2:] + lost + new
+    afterwards = await replica.subscribe("all=true", since=positions[0])
+    clients.append(afterwards)
+    await afterwards.wait_id(new[-1])
+    assert afterwards.positions == positions[1:] + lost + new
+
+
+async def test_two_failovers_in_a_row_and_still_each_sees_each_event_once(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    events = [chain.event() for _ in range(4)]
+    clients.append(await replica.subscribe("all=true", since="0-0"))
+    await chain.commit(*events)
+    await clients[0].wait_id(str(events[-1].position))
+    for some in (events[:2], events[:3], events):
+        await restore(redis, keys, saved)
+        await replica.at(positions[-1])
+        clients.append(await replica.subscribe("all=true", since="0-0"))
+        returned = Chain(redis, keys)
+        returned.ledger = chain.ledger
+        await returned.commit(*some)
+        await clients[-1].wait_id(str(some[-1].position))
+    new = await returned.commit_many(2)
+    for client in clients:
+        await client.wait_id(new[-1])
+        assert client.positions == [e.position for e in await journal(redis, keys)]
+
+
+async def test_an_api_event_right_after_a_failover_that_lost_api_events(
+    redis, keys, start, chain, clients
+):
+    """Its position is above all that were given out; what it follows is long behind the feed."""
+    replica = await start(probe_seconds=30)  # before any probe
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    api = Committer(redis, keys)
+    positions += [await api_commit(api), await api_commit(api)]
+    await client.wait_id(positions[-1])
+    await restore(redis, keys, saved)
+    positions.append(await api_commit(api))
+    assert [e.position for e in await journal(redis, keys)] == positions[:3] + positions[5:]
+    await client.wait_id(positions[-1], seconds=3)
+    assert client.positions == positions
+    more = await chain.commit_many(2)
+    await client.wait_id(more[-1])
+    assert client.positions == positions + more
+
+
+async def test_an_api_event_below_what_was_published_is_not_overlooked(
+    redis, keys, start, chain, clients
+):
+    """An API that had not seen the lost events writes below them, and that is news."""
+    replica = await start(probe_seconds=30)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    events = [chain.event() for _ in range(4)]
+    lost = await chain.commit(*events)
+    await client.wait_id(lost[-1])
+    await restore(redis, keys, saved)
+    below = await api_commit(Committer(redis, keys))
+    assert positions[-1] < below < lost[0]
+    await client.wait_id(below, seconds=3)
+    returned = Chain(redis, keys)
+    returned.ledger = chain.ledger
+    await returned.commit(*events)
+    new = await returned.commit_many(2)
+    await client.wait_id(new[-1])
+    assert client.positions == positions + lost + [below] + new
+    again = await replica.subscribe("all=true", since=positions[-1])
+    clients.append(again)
+    await again.wait_id(new[-1])
+    assert again.positions == [below, *lost, *new]
+
+
+async def test_a_journal_begun_from_nothing_is_followed(redis, keys, start, chain, clients):
+    replica = await start(probe_seconds=0.1, ring_events=3)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(10)
+    await client.wait_id(positions[-1])
+    await restore(redis, keys, {})
+    await replica.at("0-0")
+    fresh = Chain(redis, keys)
+    low = await fresh.commit(fresh.event(), fresh.event())  # in the first ledgers again
+    assert low == positions[:2]
+    fresh.ledger = chain.ledger
+    new = await fresh.commit_many(3)
+    await client.wait_id(new[-1])
+    assert client.positions[-3:] == new

@@ -1,0 +1,222 @@
+"""Clients that stall, trickle, hang up or are too many: none of them costs the others anything."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.fanout.rig import SUBSCRIBE
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+TINY = 4096
+
+
+@pytest.fixture
+def counted():
+    """How far a metric moved since the fixture's first question about it."""
+    first: dict[str, float] = {}
+
+    async def counted(replica, name: str, **labels: str) -> float:
+        value = await replica.metric(name, **labels)
+        return value - first.setdefault(f"{name}{labels}", value)
+
+    return counted
+
+
+async def test_a_stalled_client_is_closed_and_the_others_do_not_notice(
+    start, chain, clients, counted
+):
+    replica = await start(backlog_bytes=100_000)
+    assert await counted(replica, "disconnects_total", reason="slow") == 0
+    stalled = await replica.subscribe("all=true", receive_buffer=TINY)
+    stalled.stall()
+    others = [await replica.subscribe("all=true") for _ in range(3)]
+    clients += [stalled, *others]
+    positions: list[str] = []
+    latencies: list[float] = []
+
+    async def closed() -> bool:
+        began = time.monotonic()
+        positions.extend(await chain.commit(*(chain.event(padding=50_000) for _ in range(5))))
+        for other in others:
+            await other.wait_id(positions[-1], seconds=5)
+        latencies.append(time.monotonic() - began)
+        kept = await replica.metric("backlog_bytes")
+        assert kept <= 2 * 100_000 + 60_000, "bounded"
+        return await counted(replica, "disconnects_total", reason="slow") == 1
+
+    await until(closed, seconds=20)
+    assert max(latencies) < 1.0
+    assert [other.positions for other in others] == [positions] * 3
+    stalled.resume()
+    await until(stalled.closed.is_set)
+    got = stalled.positions
+    assert got == positions[: len(got)]
+    assert len(got) < len(positions)
+    assert stalled.last_id == (got[-1] if got else stalled.events[0].own_id)
+    again = await replica.subscribe("all=true", since=stalled.last_id)
+    clients.append(again)
+    await again.wait_id(positions[-1])
+    assert got + again.positions == positions
+
+
+async def test_a_client_that_trickles_gets_all_in_order(start, chain, clients, counted):
+    replica = await start(backlog_bytes=16 << 20)
+    client = await replica.subscribe("all=true", receive_buffer=TINY)
+    clients.append(client)
+    client.stall()
+    positions = await chain.commit_many(400, padding=20_000)
+
+    async def kept() -> bool:
+        return await replica.metric("backlog_bytes") > 0
+
+    await until(kept)
+
+    async def all_there() -> bool:
+        client.resume()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        client.stall()
+        return client.last_id == positions[-1]
+
+    await until(all_there, seconds=30)
+    assert client.positions == positions
+    assert client.parser.faults == []
+
+    async def nothing_kept() -> bool:
+        return await replica.metric("backlog_bytes") == 0
+
+    await until(nothing_kept)
+
+
+async def test_who_takes_no_byte_within_the_write_deadline_is_closed(
+    start, chain, clients, counted
+):
+    replica = await start(backlog_bytes=64 << 20, write_seconds=0.5)
+    assert await counted(replica, "disconnects_total", reason="slow") == 0
+    stalled = await replica.subscribe("all=true", receive_buffer=TINY)
+    reading = await replica.subscribe("all=true", receive_buffer=TINY)
+    clients += [stalled, reading]
+    stalled.stall()
+    positions = await chain.commit_many(300, padding=30_000)
+    began = time.monotonic()
+
+    async def closed() -> bool:
+        return await counted(replica, "disconnects_total", reason="slow") == 1
+
+    await until(closed, seconds=5)
+    assert time.monotonic() - began < 3
+    await reading.wait_id(positions[-1], seconds=20)
+    assert reading.positions == positions
+
+
+async def test_a_client_that_stalls_in_its_replay_is_closed_too(start, chain, clients, counted):
+    replica = await start(backlog_bytes=100_000, write_seconds=0.5, ring_events=10)
+    assert await counted(replica, "disconnects_total", reason="slow") == 0
+    positions = await chain.commit_many(300, padding=30_000)
+    await replica.at(positions[-1])
+    stalled = await replica.subscribe("all=true", since="0-0", receive_buffer=TINY, stalled=True)
+    clients.append(stalled)
+
+    async def closed() -> bool:
+        return await counted(replica, "disconnects_total", reason="slow") == 1
+
+    await until(closed, seconds=5)
+    assert await replica.metric("connections") == 0
+    stalled.resume()
+    await until(stalled.closed.is_set)
+    assert stalled.positions == positions[: len(stalled.positions)]
+
+
+async def test_garbage_without_end_does_not_disturb(start, chain, clients):
+    replica = await start()
+    client, other = await replica.subscribe("all=true"), await replica.subscribe("all=true")
+    clients += [client, other]
+    client.send(b"\0\xff\r\n garbage \r\n\r\n" * 200_000)
+    positions = await chain.commit_many(50)
+    for each in (client, other):
+        await each.wait_id(positions[-1])
+        assert each.positions == positions
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "half_close"])
+@pytest.mark.parametrize("topics", ["all=true", "streams=999"])
+async def test_a_client_that_hangs_up_is_noticed_at_once(start, chain, how, topics, clients):
+    replica = await start(sync_seconds=60)
+    leaving, staying = await replica.subscribe(topics), await replica.subscribe("all=true")
+    clients += [leaving, staying]
+    assert await replica.metric("connections") == 2
+    getattr(leaving, how)()
+
+    async def noticed() -> bool:
+        return await replica.metric("connections") == await replica.metric("subscriptions") == 1
+
+    await until(noticed, seconds=3)
+    positions = await chain.commit()
+    await staying.wait_id(positions[-1])
+    await until(leaving.closed.is_set)
+
+
+async def test_more_than_it_may_hold_are_turned_away_in_band(start, chain, clients, counted):
+    replica = await start(max_connections=3)
+    assert await counted(replica, "turned_away_total", reason="full") == 0
+    clients += [await replica.subscribe() for _ in range(3)]
+    one_more = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
+    clients.append(one_more)
+    await until(one_more.closed.is_set)
+    (event,) = one_more.events
+    assert (one_more.status, event.name, event.own_id) == (200, "overload", None)
+    assert 2000 <= event.retry == event.json["retry"] <= 6000
+    assert one_more.parser.faults == []
+    status, text = await replica.get(f"{SUBSCRIBE}?all=true&on_overload=status")
+    assert (status, "overloaded" in text) == (503, True)
+    assert await counted(replica, "turned_away_total", reason="full") == 2
+    status, _ = await replica.get(f"{SUBSCRIBE}?all=maybe")
+    assert status == 400, "a malformed one is told so first"
+    clients[0].close()
+
+    async def let_in() -> bool:
+        client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
+        clients.append(client)
+        await client.wait(1)
+        return client.events[0].name == "message"
+
+    await until(let_in)
+
+
+async def test_five_hundred_connections_leave_no_descriptor_and_no_entry(launch, chain, clients):
+    replica = await launch()
+    warm = [await replica.subscribe() for _ in range(5)]
+    for client in warm:
+        client.close()
+
+    async def empty() -> bool:
+        return await replica.metric("connections") == await replica.metric("subscriptions") == 0
+
+    await until(empty)
+    before = replica.process.descriptors  # give or take what /metrics was just asked through
+    positions = await chain.commit_many(20)
+    for _ in range(2):
+        crowd = await asyncio.gather(
+            *(
+                replica.subscribe(
+                    f"streams={n % 9 + 1}&users=" if n % 2 else "all=true",
+                    since=positions[n % 20] if n % 3 else "",
+                )
+                for n in range(250)
+            )
+        )
+        await until(lambda: replica.process.descriptors <= before + 255)
+        assert replica.process.descriptors >= before + 245, "one for each, aiohttp's is closed"
+        positions += await chain.commit_many(3)
+        for n, client in enumerate(crowd):
+            if n % 2 == 0:
+                await client.wait_id(positions[-1])
+            (client.close, client.reset, client.half_close)[n % 3]()
+        await until(empty)
+        for client in crowd:
+            client.close()
+    await until(lambda: replica.process.descriptors <= before + 2)

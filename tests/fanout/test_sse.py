@@ -1,0 +1,90 @@
+"""The fanout's own frames, read by a strict parser; the rules of the wire hold for each."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.fanout import sse
+from services.fanout.jitter import jittered
+from shared.positions import Position
+from shared.problems import Goodbye
+from tests.support.sse_client import Parser
+
+HERE, THERE = Position(16010972359577600, 1), Position(16010972359577601, 1)
+
+
+def read(frame: bytes):
+    parser = Parser()
+    (event,) = parser.feed(frame)
+    assert not parser.faults
+    assert not parser.unfinished
+    return event
+
+
+def test_connected_is_unnamed_and_begins_with_retry():
+    frame = sse.connected("c1", ["1", "user:G"], HERE, 1873)
+    assert frame.startswith(b"retry: 1873\ndata: ")
+    event = read(frame)
+    assert (event.name, event.own_id, event.retry) == ("message", str(HERE), 1873)
+    assert event.json == {
+        "type": "connected",
+        "clientId": "c1",
+        "subscriptions": ["1", "user:G"],
+        "position": str(HERE),
+    }
+
+
+@pytest.mark.parametrize("lag", [None, 2.0567])
+def test_sync_moves_the_cursor(lag):
+    event = read(sse.sync(HERE, 7, "2026-07-21T18:01:10Z", lag))
+    assert (event.name, event.own_id, event.retry) == ("sync", str(HERE), None)
+    assert event.json == {
+        "position": str(HERE),
+        "ledger": 7,
+        "ledgerClosedAt": "2026-07-21T18:01:10Z",
+        "lagSeconds": lag and 2.1,
+    }
+
+
+def test_gap_and_reset_move_the_cursor_to_where_events_go_on():
+    gap = read(sse.gap(HERE, THERE))
+    assert (gap.name, gap.own_id) == ("gap", str(THERE))
+    assert (gap.json["from"], gap.json["to"]) == (str(HERE), str(THERE))
+    assert gap.json["historyUrl"].startswith("/v1/")
+    reset = read(sse.reset(HERE, "a 'reason' with \n a line \0 break"))
+    assert (reset.name, reset.own_id) == ("reset", str(HERE))
+    assert reset.json["position"] == str(HERE)
+
+
+@pytest.mark.parametrize("reason", list(Goodbye))
+def test_goodbye_and_overload_say_when_to_come_back_and_leave_the_cursor_alone(reason):
+    for name, frame in (
+        ("goodbye", sse.goodbye(reason, 1500)),
+        ("overload", sse.overload(reason, 1500)),
+    ):
+        event = read(frame)
+        assert (event.name, event.own_id, event.retry) == (name, None, 1500)
+        assert event.json == {"reason": reason, "retry": 1500}
+
+
+def test_a_frame_cut_off_anywhere_dispatches_nothing():
+    frame = sse.sync(HERE, 7, None, None)
+    for end in range(len(frame)):
+        parser = Parser()
+        assert parser.feed(frame[:end]) == []
+        assert parser.last_id == ""
+
+
+def test_jitter_is_half_to_one_and_a_half():
+    values = {jittered(1000) for _ in range(2000)}
+    assert min(values) >= 500
+    assert max(values) <= 1500
+    assert len(values) > 500
+
+
+def test_the_head_gives_an_origin_back_byte_for_byte():
+    odd = b"http://\xe2\x82\xac\xff".decode("utf-8", "surrogateescape")
+    head = sse.head([("Vary", "Origin"), ("Access-Control-Allow-Origin", odd)])
+    assert b"Access-Control-Allow-Origin: http://\xe2\x82\xac\xff\r\n" in head
+    assert head.endswith(b"\r\n\r\n")
+    assert head.count(b"\r\n\r\n") == 1

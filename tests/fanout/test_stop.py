@@ -1,0 +1,91 @@
+"""SIGTERM: not ready at once, goodbye to each within the window, exit 0; nobody misses anything."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+from tests.fanout.rig import SUBSCRIBE
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+
+async def test_each_is_told_goodbye_within_the_window_and_it_exits_with_0(launch, clients):
+    replica = await launch(drain_seconds=1.5, retry_ms=3000)
+    clients += [await replica.subscribe() for _ in range(60)]
+    replica.process.signal(signal.SIGTERM)
+    began = time.monotonic()
+
+    async def not_ready() -> bool:
+        status, text = await replica.get("/readyz")
+        return status == 503 and "shutting down" in text
+
+    await until(not_ready, seconds=1)
+    assert time.monotonic() - began < 0.7
+    late = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
+    clients.append(late)
+    await until(late.closed.is_set)
+    assert [e.name for e in late.events] == ["overload"]
+    assert (await replica.get("/livez"))[0] == 200
+    assert await replica.process.ended() == 0
+    assert 1.2 < time.monotonic() - began < 4
+    told = []
+    for client in clients[:60]:
+        await until(client.closed.is_set)
+        goodbye = client.events[-1]
+        assert (goodbye.name, goodbye.own_id) == ("goodbye", None)
+        assert goodbye.json == {"reason": "draining", "retry": goodbye.retry}
+        assert 1500 <= goodbye.retry <= 4500
+        assert client.last_id == "0-0", "the cursor stays"
+        told.append(goodbye)
+    at = sorted(event.at for event in told)
+    assert at[-1] - at[0] > 0.8, "spread"
+    assert at[-1] - began < 2.5
+    assert len({event.retry for event in told}) > 30
+    assert replica.process.noise == []
+
+
+async def test_a_second_signal_hurries(launch, clients):
+    replica = await launch(drain_seconds=60)
+    clients += [await replica.subscribe() for _ in range(10)]
+    replica.process.signal(signal.SIGTERM)
+    await until(lambda: replica.process.said("stopping"))
+    replica.process.signal(signal.SIGTERM)
+    assert await replica.process.ended(5) == 0
+    for client in clients:
+        await until(client.closed.is_set)
+
+
+async def test_without_connections_it_stops_at_once(launch):
+    replica = await launch(drain_seconds=60)
+    replica.process.signal(signal.SIGINT)
+    assert await replica.process.ended(5) == 0
+
+
+async def test_who_resumes_at_another_replica_misses_nothing(launch, start, chain, clients):
+    old, new = await launch(drain_seconds=1.0), await start()
+    positions = await chain.commit_many(20)
+    first = [await old.subscribe("all=true", since="0-0") for _ in range(20)]
+    clients += first
+    replaying = asyncio.create_task(old.subscribe("all=true", since="0-0"))
+    old.process.signal(signal.SIGTERM)
+
+    async def move(client: SseClient) -> list[str]:
+        await until(client.closed.is_set, seconds=20)
+        resumed = await new.subscribe("all=true", since=client.last_id)
+        clients.append(resumed)
+        await over.wait()
+        await resumed.wait_id(positions[-1])
+        return client.positions + resumed.positions
+
+    over = asyncio.Event()
+    moves = [asyncio.create_task(move(client)) for client in first]
+    while old.process.said("stopping") == [] or any(not c.closed.is_set() for c in first):
+        positions += await chain.commit()
+    positions += await chain.commit()
+    over.set()
+    for got in await asyncio.gather(*moves):
+        assert got == positions
+    clients.append(await replaying)
+    assert await old.process.ended() == 0

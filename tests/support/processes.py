@@ -1,0 +1,107 @@
+"""Services as real processes: started with PORT=0, their port read from the JSON log.
+
+`async with running("services.fanout", REDIS_URL=…) as process:` waits for the line `listening`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import until
+
+_ROOT = Path(__file__).parents[2]
+
+
+class ServiceProcess:
+    """A running service; `log` grows with its JSON lines, `noise` with what was none."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.log: list[dict[str, Any]] = []
+        self.noise: list[str] = []
+        self._process = process
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self._process.stderr
+        async for line in self._process.stderr:
+            try:
+                self.log.append(json.loads(line))
+            except ValueError:
+                self.noise.append(line.decode(errors="replace"))
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.said("listening")[0]["port"])
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """The log's lines of this event."""
+        return [line for line in self.log if line.get("event") == event]
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to this process."""
+        self._process.send_signal(number)
+
+    async def ended(self, seconds: float = 15) -> int:
+        """The exit code, once it has ended."""
+        async with asyncio.timeout(seconds):
+            code = await self._process.wait()
+            await self._reading
+            return code
+
+    async def listening(self) -> None:
+        """Until the port is in the log."""
+
+        def up() -> bool:
+            if self._process.returncode is not None:
+                raise AssertionError(f"it ended at once: {self.noise or self.log}")
+            return bool(self.said("listening"))
+
+        await until(up, seconds=20, what="the log line 'listening'")
+
+    @property
+    def descriptors(self) -> int:
+        """How many files it has open (Linux)."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208 - names only, it is /proc
+
+
+async def start(module: str, **environment: object) -> ServiceProcess:
+    """Start `python -m module`; its environment is ours, PORT=0, and what is given."""
+    env = os.environ | {"PORT": "0"} | {k: str(v) for k, v in environment.items()}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        cwd=_ROOT,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    return ServiceProcess(process)
+
+
+@asynccontextmanager
+async def running(module: str, **environment: object) -> AsyncIterator[ServiceProcess]:
+    """A service that listens; it is killed at the end unless it has ended."""
+    service = await start(module, **environment)
+    try:
+        await service.listening()
+        yield service
+    finally:
+        if service._process.returncode is None:
+            service.signal(signal.SIGKILL)
+        await service.ended()

@@ -1,0 +1,248 @@
+"""A small strict SSE client on a raw socket, so that tests can stall, trickle, half-close and cut.
+
+`SseClient` is one connection; it never reconnects. `Parser` follows WHATWG HTML 9.2.6 and also says
+what a browser forgives but Headrace's own rules forbid (`Parser.faults`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from tests.support.waiting import until
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A dispatched event; `own_id` is its own `id:` line, `id` the lastEventId after it."""
+
+    name: str
+    data: str
+    id: str
+    own_id: str | None
+    retry: int | None
+    at: float
+
+    @property
+    def json(self) -> Any:
+        """The data as JSON."""
+        return json.loads(self.data)
+
+
+class Parser:
+    """Bytes in, events out; `last_id` and `retry` as an EventSource keeps them."""
+
+    def __init__(self) -> None:
+        self.last_id = ""
+        self.retry: int | None = None
+        self.faults: list[str] = []
+        self._rest = b""
+        self._clear()
+
+    def _clear(self) -> None:
+        self._fields: list[tuple[str, str]] = []
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether bytes of a block stand without its blank line."""
+        return bool(self._rest or self._fields)
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete."""
+        *lines, self._rest = (self._rest + data).split(b"\n")  # we never send a CR
+        events = []
+        for raw in lines:
+            line = raw.decode("utf-8")
+            if "\r" in line or "\0" in line:
+                self.faults.append(f"CR or NUL in {line[:80]!r}")
+            if line == "":
+                events += self._dispatch()
+            elif not line.startswith(":"):
+                field, _, value = line.partition(":")
+                self._fields.append((field, value.removeprefix(" ")))
+        return events
+
+    def _dispatch(self) -> list[Event]:
+        fields, named = self._fields, dict(self._fields)
+        self._clear()
+        if "retry" in named and named["retry"].isdigit():
+            self.retry = int(named["retry"])
+        self.last_id = named.get("id", self.last_id)
+        if "data" not in named:
+            self.faults.append(f"a block without data: {fields}")
+            return []
+        if len(named) != len(fields):
+            self.faults.append(f"a field twice: {fields}")
+        if "id" in named and fields[-1][0] != "id":
+            self.faults.append(f"id is not last: {fields}")
+        return [
+            Event(
+                name=named.get("event", "message"),
+                data="\n".join(value for field, value in fields if field == "data"),
+                id=self.last_id,
+                own_id=named.get("id"),
+                retry=int(named["retry"]) if "retry" in named else None,
+                at=time.monotonic(),
+            )
+        ]
+
+
+class SseClient(asyncio.Protocol):
+    """One subscription. `events` grows as they come; `closed` is set at the end."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.head = b""
+        self.body = bytearray()
+        self.parser = Parser()
+        self.events: list[Event] = []
+        self.closed = asyncio.Event()
+        self.error: Exception | None = None
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def connect(
+        cls,
+        port: int,
+        target: str,
+        *,
+        headers: Mapping[str, str | bytes] | None = None,
+        method: str = "GET",
+        receive_buffer: int | None = None,
+        stalled: bool = False,
+    ) -> SseClient:
+        """Send the request; with `stalled` nothing is read until `resume`."""
+        sock = socket.socket()
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        _, client = await loop.create_connection(cls, sock=sock)
+        if stalled:
+            client.stall()
+        lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: test"]
+        for name, value in (headers or {}).items():
+            lines.append(
+                name.encode() + b": " + (value.encode() if isinstance(value, str) else value)
+            )
+        client.send(b"\r\n".join(lines) + b"\r\n\r\n")
+        return client
+
+    # ── asyncio.Protocol ──
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.status:
+            self.head += data
+            head, found, data = self.head.partition(b"\r\n\r\n")
+            if not found:
+                return
+            status, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+            self.status = int(status.split(" ")[1])
+            pairs = (line.split(": ", 1) for line in lines)
+            self.headers = {name.lower(): value for name, value in pairs}
+        self.body += data
+        if self.headers.get("content-type", "").startswith("text/event-stream"):
+            self.events += self.parser.feed(data)
+
+    def eof_received(self) -> None:
+        self.closed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error = exc
+        self.closed.set()
+
+    # ── what a test does ──
+
+    async def wait(
+        self, count: int, name: str | None = None, *, seconds: float = 10
+    ) -> list[Event]:
+        """The events of this name (of any when None), once `count` of them came."""
+
+        def enough() -> bool:
+            found = len(self.named(name))
+            if self.closed.is_set() and found < count:
+                raise AssertionError(f"closed after {found} of {count} {name or 'events'}")
+            return found >= count
+
+        await until(enough, seconds=seconds, what=f"{count} events {name or ''}")
+        return self.named(name)
+
+    async def wait_id(self, position: str, *, seconds: float = 10) -> None:
+        """Until an event with this id has come."""
+        await until(
+            lambda: any(e.own_id == position for e in self.events),
+            seconds=seconds,
+            what=f"event {position}",
+        )
+
+    async def answered(self) -> SseClient:
+        """Until the head of the answer is here."""
+        await until(lambda: self.status, what="an answer")
+        return self
+
+    async def whole(self) -> bytes:
+        """The body, once the server has closed or sent all of its Content-Length."""
+
+        def complete() -> bool:
+            length = self.headers.get("content-length")
+            return self.closed.is_set() or (length is not None and len(self.body) >= int(length))
+
+        await until(complete, what="the end of the answer")
+        return bytes(self.body)
+
+    def named(self, name: str | None) -> list[Event]:
+        """The events of this name that came until now."""
+        return [e for e in self.events if name is None or e.name == name]
+
+    @property
+    def positions(self) -> list[str]:
+        """The ids of the journal's events that came, in order."""
+        return [e.own_id or "" for e in self.events if "." in e.name]
+
+    @property
+    def last_id(self) -> str:
+        """What an EventSource would send as Last-Event-ID."""
+        return self.parser.last_id
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, garbage too."""
+        assert self._transport
+        self._transport.write(data)
+
+    def stall(self) -> None:
+        """Read nothing any more: the kernel's buffers fill up."""
+        assert self._transport
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        assert self._transport
+        self._transport.resume_reading()
+
+    def half_close(self) -> None:
+        """Send FIN, go on reading."""
+        assert self._transport
+        self._transport.write_eof()
+
+    def reset(self) -> None:
+        """Send RST."""
+        assert self._transport
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport:
+            self._transport.abort()

@@ -1,0 +1,132 @@
+"""A TCP proxy for faults: swallow what a server says, hold it back, cut, refuse.
+
+`async with TcpProxy(target_port) as proxy:` listens on `proxy.port`. Each accepted connection is a
+`Link`; `link.said` are the first bytes of its client, which tell a subscription from others, and
+`link.held` says that an answer waits for the end of a hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+from tests.support.waiting import until
+
+Which = Callable[["Link"], bool]
+
+
+def nobody(_: Link) -> bool:
+    """No connection."""
+    return False
+
+
+def everybody(_: Link) -> bool:
+    """Every connection."""
+    return True
+
+
+def subscribers(link: Link) -> bool:
+    """The connections to Redis that are in subscriber mode."""
+    return b"SUBSCRIBE" in link.said
+
+
+class Link:
+    """One connection through the proxy."""
+
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+        self.said = b""
+        self.held = False
+        self._writers = (client, server)
+
+    def cut(self) -> None:
+        """Abort both sides."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+class TcpProxy:
+    """Faults on the way from the server to its clients; each is a question asked of a link.
+
+    `swallow`: its bytes vanish (they are kept in `swallowed`). `hold`: they wait until it says no
+    again. `refusing`: new connections are closed at once.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self.links: list[Link] = []
+        self.swallow: Which = nobody
+        self.hold: Which = nobody
+        self.swallowed = bytearray()
+        self.refusing = False
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> TcpProxy:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        assert self._server
+        self._server.close()
+        self.hold = nobody
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self, which: Which = everybody) -> None:
+        """Abort these connections now."""
+        for link in [link for link in self.links if which(link)]:
+            link.cut()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self.refusing:
+            writer.transport.abort()
+            return
+        try:
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        link = Link(writer, server_writer)
+        self.links.append(link)
+        ways = [
+            asyncio.create_task(self._up(link, reader, server_writer)),
+            asyncio.create_task(self._down(link, server_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.links.remove(link)
+            link.cut()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _up(
+        self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while data := await reader.read(1 << 16):
+            link.said = (link.said + data)[:4096]
+            writer.write(data)
+            await writer.drain()
+
+    async def _down(
+        self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while data := await reader.read(1 << 16):
+            link.held = self.hold(link)
+            await until(lambda: not self.hold(link), seconds=60, what="the end of the hold")
+            link.held = False
+            if self.swallow(link):
+                self.swallowed += data
+            else:
+                writer.write(data)
+                await writer.drain()
