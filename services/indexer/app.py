@@ -21,7 +21,7 @@ from services.indexer.transactions import Watched
 from shared.commit import Committer, Disorder, Fenced
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
-from shared.store import Unreachable, connect
+from shared.store import RedisError, connect
 from shared.tasks import Expected, cancel, supervise
 
 log = structlog.get_logger()
@@ -73,17 +73,22 @@ async def _lead(
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause / 2)
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
         ingest = _ingest(settings, redis, session, readiness, lease.token)
         await _first(ingest.run(), _hold(lease, pause))
-    except Unreachable as error:
-        readiness.set("redis", f"Redis does not answer: {error}")
-        raise
     except Fenced as error:
         raise LeaseLost(str(error)) from error
+    except (RedisError, OSError) as error:
+        readiness.set("redis", f"Redis does not answer: {error}")
+        raise
+    except (*FATAL, Expected):
+        raise
+    except Exception as error:  # a defect: it is tried again, and must not look well meanwhile
+        readiness.set("source", f"failed: {error!r}")
+        raise
     finally:
         metrics.ACTIVE.set(0)
         await _release(lease)
@@ -103,6 +108,7 @@ def _ingest(
         contract=Watched.of(settings.contract_ids[0]),
         rpc=Rpc(session, settings.rpc_url) if settings.rpc_url else None,
         read_seconds=settings.source_read_seconds,
+        opened=lambda: readiness.set("source", None),
     )
     committer = Committer(redis, settings.keys, limits=settings.limits, token=token)
     return Ingest(
@@ -136,5 +142,5 @@ async def _first(*works: Coroutine[None, None, None]) -> None:
 async def _release(lease: Lease) -> None:
     try:
         await lease.release()
-    except Unreachable:
+    except (RedisError, OSError):
         log.warning("lease_not_released", token=lease.token)  # it expires by itself

@@ -7,7 +7,10 @@ the stream's state does not need them. Names nobody knows are kept raw as `chain
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import orjson
 
 from services.indexer.xdr import Address, ContractEvent, Pairs, ScVal
 from shared.events import Event, EventType, Provenance
@@ -29,22 +32,51 @@ _TYPES = {
     "stream_rate_modified": EventType.STREAM_RATE_MODIFIED,
 }
 
-_NEEDED: Mapping[EventType, Mapping[str, type]] = {
+
+class _Want(NamedTuple):
+    """What a field has to be so that the stream's state can be told."""
+
+    holds: Callable[[ScVal], bool]
+    what: str
+
+
+def _integer(value: ScVal) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _below(most: int) -> Callable[[ScVal], bool]:
+    return lambda value: _integer(value) and isinstance(value, int) and 0 <= value < most
+
+
+_ADDRESS = _Want(lambda value: isinstance(value, Address), "address")
+_AMOUNT = _Want(_integer, "integer")
+_TIME = _Want(_below(1 << 63), "Unix time")  # half of u64: an anchor moves, and stays a JSON number
+_END = _Want(_below(1 << 64), "Unix time")  # the contract lets it saturate
+
+_NEEDED: Mapping[EventType, Mapping[str, _Want]] = {
     EventType.STREAM_CREATED: {
-        "sender": Address,
-        "recipient": Address,
-        "token_address": Address,
-        "rate_per_second": int,
-        "deposited_amount": int,
-        "start_time": int,
+        "sender": _ADDRESS,
+        "recipient": _ADDRESS,
+        "token_address": _ADDRESS,
+        "rate_per_second": _AMOUNT,
+        "deposited_amount": _AMOUNT,
+        "start_time": _TIME,
     },
-    EventType.STREAM_TOPPED_UP: {"new_deposited_amount": int},
-    EventType.STREAM_WITHDRAWN: {"amount": int},
-    EventType.STREAM_CANCELLED: {"amount_withdrawn": int, "refunded_amount": int},
-    EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": Address},
-    EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": int},
+    EventType.STREAM_TOPPED_UP: {"new_deposited_amount": _AMOUNT},
+    EventType.STREAM_WITHDRAWN: {"amount": _AMOUNT},
+    EventType.STREAM_CANCELLED: {"amount_withdrawn": _AMOUNT, "refunded_amount": _AMOUNT},
+    EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": _ADDRESS},
+    EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": _AMOUNT},
 }
 """Fields without which the state after the event cannot be told."""
+
+_USED: Mapping[str, _Want] = {
+    "timestamp": _TIME,
+    "paused_at": _TIME,
+    "settled_amount": _AMOUNT,
+    "new_end_time": _END,
+}
+"""Fields that count where they are there; void is as good as absent."""
 
 _OF_THE_CONTRACT = "contract."
 
@@ -68,10 +100,11 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
     elif stream_id is None:
         raise Unreadable(f"{name}: its second topic is no stream id")
     fields = _fields(name, event.data)
-    _check(name, kind, fields)
-    facts = _facts(kind, fields, closed)
-    timestamp = facts.get("timestamp", closed)
-    return Event(kind, stream_id, int(str(timestamp)), facts, position, source)
+    _check(name, kind, {_camel(field): value for field, value in fields.items()})
+    facts = _facts(name, kind, fields, closed)
+    said = fields.get("timestamp")
+    timestamp = said if isinstance(said, int) else closed
+    return Event(kind, stream_id, timestamp, facts, position, source)
 
 
 def _name(event: ContractEvent) -> str:
@@ -81,8 +114,11 @@ def _name(event: ContractEvent) -> str:
 
 
 def _stream_id(event: ContractEvent) -> str | None:
+    """The second topic when it can be a stream's id, a u64 from 1."""
     value = event.topics[1] if len(event.topics) > 1 else None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 64:
+        return None
+    return str(value)
 
 
 def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
@@ -91,19 +127,27 @@ def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
     return {str(key): value for key, value in data.items()}
 
 
-def _check(name: str, kind: EventType, fields: Mapping[str, ScVal]) -> None:
-    for field, wanted in _NEEDED.get(kind, {}).items():
-        value = fields.get(field)
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            raise Unreadable(f"{name}: {field!r} is missing or no {wanted.__name__}")
+def _check(name: str, kind: EventType, camel: Mapping[str, ScVal]) -> None:
+    for field, want in _NEEDED.get(kind, {}).items():
+        if not want.holds(camel.get(_camel(field))):
+            raise Unreadable(f"{name}: {field!r} is missing or no {want.what}")
+    for field, want in _USED.items():
+        if (value := camel.get(_camel(field))) is not None and not want.holds(value):
+            raise Unreadable(f"{name}: {field!r} is no {want.what}")
 
 
-def _facts(kind: EventType, fields: Mapping[str, ScVal], closed: int) -> dict[str, object]:
-    facts = {_camel(k): plain(k, v) for k, v in fields.items() if k != "stream_id"}
-    if kind is EventType.STREAM_WITHDRAWN:
-        facts.setdefault("timestamp", closed)
-    if kind is EventType.STREAM_PAUSED:
-        facts.setdefault("pausedAt", closed)
+def _facts(
+    name: str, kind: EventType, fields: Mapping[str, ScVal], closed: int
+) -> dict[str, object]:
+    facts = _named([(k, v) for k, v in fields.items() if k != "stream_id"])
+    if kind is EventType.STREAM_WITHDRAWN and facts.get("timestamp") is None:
+        facts["timestamp"] = closed
+    if kind is EventType.STREAM_PAUSED and facts.get("pausedAt") is None:
+        facts["pausedAt"] = closed
+    try:
+        orjson.dumps(facts)
+    except TypeError as error:  # nested deeper than JSON's writer goes
+        raise Unreadable(f"{name}: its data cannot be told in JSON: {error}") from error
     return facts
 
 
@@ -122,16 +166,28 @@ def plain(name: str, value: ScVal) -> object:
         case bool() | None:
             return value
         case int():
-            return value if _is_number(name) else str(value)
+            return value if _is_number(name) and 0 <= value < 1 << 64 else str(value)
         case bytes():
             return value.hex()
         case list():
             return [plain(name, item) for item in value]
         case dict():
-            return {_camel(str(k)): plain(str(k), v) for k, v in value.items()}
+            return _named([(_text(k), v) for k, v in value.items()])
         case Pairs():
             return [[plain("", k), plain("", v)] for k, v in value]
     return str(value)
+
+
+def _text(key: ScVal) -> str:
+    return key.hex() if isinstance(key, bytes) else str(key)
+
+
+def _named(fields: Sequence[tuple[str, ScVal]]) -> dict[str, object]:
+    named = {_camel(name): plain(name, value) for name, value in fields}
+    if len(named) < len(fields):
+        names = ", ".join(name for name, _ in fields)
+        raise Unreadable(f"two fields have one name in camelCase: {names}")
+    return named
 
 
 def _is_number(name: str) -> bool:

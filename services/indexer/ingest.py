@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import aclosing
 from datetime import datetime
 
 import orjson
@@ -50,11 +51,12 @@ class Ingest:
             try:
                 if cursor is None:
                     cursor = await self._cursor()
-                async for batch in self._source.batches(cursor):
-                    await self._keep(batch)
-                    cursor = batch.cursor
-                    self._readiness.set("source", None)
-                    waits = self._waits()
+                async with aclosing(self._source.batches(cursor)) as batches:
+                    async for batch in batches:
+                        await self._keep(batch)
+                        cursor = batch.cursor
+                        self._readiness.set("source", None)
+                        waits = self._waits()
             except SourceError as error:
                 await self._wait(error, next(waits))
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from services.indexer.records import Record
 from services.indexer.sources import SourceError, SourceFatal
 from services.indexer.transactions import (
     Reading,
-    Record,
     Unproved,
     Watched,
     dead_letter,

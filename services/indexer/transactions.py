@@ -7,26 +7,19 @@ footprint names it), so most transactions cost one search through bytes.
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 from stellar_sdk import StrKey
 
 from services.indexer.consensus import contains_contract, verify
 from services.indexer.contract import Unreadable, read_event
+from services.indexer.records import Record
 from services.indexer.xdr import Meta, XdrError, decode_contract_event, decode_meta, decode_result
 from services.indexer.xdr.event import contract_of
 from shared.events import Event, Provenance
 from shared.positions import Position
 
 _CONTRACT_KIND = "contract"
-
-
-class Malformed(ValueError):
-    """What a source sent is not a transaction; nothing of it may be believed or skipped."""
 
 
 class MetaMissing(Exception):
@@ -56,53 +49,6 @@ class Reading:
 
     events: list[Event] = field(default_factory=list)
     dead: list[dict[str, object]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The parts of Horizon's transaction that are read."""
-
-    toid: int
-    hash: str
-    ledger: int
-    closed_at: str
-    successful: bool
-    envelope: bytes
-    result: bytes
-    meta: bytes | None
-
-    @property
-    def closed(self) -> int:
-        """The ledger's close in Unix seconds."""
-        return int(datetime.fromisoformat(self.closed_at).timestamp())
-
-
-def parse_record(document: Mapping[str, Any]) -> Record:
-    """Read Horizon's JSON. Raises Malformed that names the field."""
-    name = ""
-    try:
-        for name in ("paging_token", "hash", "ledger", "created_at", "successful", "envelope_xdr"):
-            document[name]
-        meta = document.get("result_meta_xdr")
-        record = Record(
-            toid=int(document["paging_token"]),
-            hash=str(document["hash"]),
-            ledger=int(document["ledger"]),
-            closed_at=str(document["created_at"]),
-            successful=document["successful"] is True,
-            envelope=_base64(document["envelope_xdr"]),
-            result=_base64(document["result_xdr"]),
-            meta=_base64(meta) if meta else None,
-        )
-        if record.toid >> 32 != record.ledger or record.closed < 0:
-            raise ValueError(f"paging_token {record.toid} is not of ledger {record.ledger}")
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise Malformed(f"not a transaction of Horizon's ({name or error}): {error!r}") from error
-    return record
-
-
-def _base64(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
 
 
 def read_transaction(record: Record, contract: Watched, into: Reading) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,9 @@ class Source(Protocol):
         """The cursor for `latest`, `earliest` or a ledger's number."""
         ...
 
-    def batches(self, cursor: int) -> AsyncIterator[Batch]:
-        """Everything after the cursor, for ever. The next batch is asked for once this is kept."""
+    def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        """Everything after the cursor, for ever. The next batch is asked for once this is kept.
+
+        Whoever stops asking closes it, since a connection hangs on it.
+        """
         ...

@@ -18,16 +18,19 @@ class FrameTooLong(ValueError):
 
 @dataclass(slots=True)
 class Frame:
-    """One event of the source; `event` is "message" when it was not named."""
+    """One event of the source; `event` is "message" when it was not named.
+
+    The data stay bytes: whoever reads them as JSON finds out whether they are UTF-8.
+    """
 
     event: str = "message"
     id: str | None = None
-    data: list[str] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
 
     @property
-    def text(self) -> str:
+    def data(self) -> bytes:
         """The data, lines joined as WHATWG HTML 9.2.6 says."""
-        return "\n".join(self.data)
+        return b"\n".join(self.lines)
 
 
 class FrameParser:
@@ -36,36 +39,34 @@ class FrameParser:
     def __init__(self) -> None:
         self._rest = bytearray()
         self._frame = Frame()
-        self._size = 0
+        self._size = 0  # of the lines that the unfinished frame has
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Raises FrameTooLong, and UnicodeDecodeError on bytes that are not UTF-8."""
+        """Raises FrameTooLong."""
         searched = len(self._rest)
         self._rest += data
-        self._size += len(data)
         frames: list[Frame] = []
         start = 0
         while (end := self._rest.find(b"\n", max(start, searched))) >= 0:
-            self._line(bytes(self._rest[start:end]).rstrip(b"\r").decode(), frames)
+            self._line(bytes(self._rest[start:end]).removesuffix(b"\r"), frames)
             start = end + 1
         del self._rest[:start]
-        if frames:
-            self._size = len(self._rest)
-        if self._size > MOST_BYTES:
+        if self._size + len(self._rest) > MOST_BYTES:
             raise FrameTooLong(f"a frame of more than {MOST_BYTES} bytes")
         return frames
 
-    def _line(self, line: str, frames: list[Frame]) -> None:
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        self._size += len(line)
         if not line:
-            if self._frame.data:
+            if self._frame.lines:
                 frames.append(self._frame)
-            self._frame = Frame()
+            self._frame, self._size = Frame(), 0
             return
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "data":
-            self._frame.data.append(value)
-        elif name == "event":
-            self._frame.event = value
-        elif name == "id":
-            self._frame.id = value
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._frame.lines.append(value)
+        elif name == b"event":
+            self._frame.event = value.decode(errors="replace")
+        elif name == b"id":
+            self._frame.id = value.decode(errors="replace")

@@ -7,33 +7,23 @@ other end of a connection is a new start from there.
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import aiohttp
 
-from services.indexer import metrics
+from services.indexer.records import Malformed, Record, parse_record
 from services.indexer.sources import Batch, SourceError, SourceFatal
 from services.indexer.sources.frames import Frame, FrameParser, FrameTooLong
-from services.indexer.sources.http import get, parse_object, read_json
+from services.indexer.sources.history import History
+from services.indexer.sources.http import SSE, get, parse_object
 from services.indexer.sources.rpc import Rpc
 from services.indexer.suspects import Suspects
-from services.indexer.transactions import (
-    Malformed,
-    MetaMissing,
-    Reading,
-    Record,
-    Watched,
-    parse_record,
-)
+from services.indexer.transactions import MetaMissing, Reading, Watched
 from shared.positions import toid
 
-_SSE, _JSON = "text/event-stream", "application/json"
 _PAGE = 200
-_ROOT_EVERY = 10.0
-"""Seconds between two looks at Horizon's root; each costs one of 3,600 requests an hour."""
 
 
 class Horizon:
@@ -48,22 +38,20 @@ class Horizon:
         contract: Watched,
         rpc: Rpc | None,
         read_seconds: float,
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
+        """`opened` is called whenever Horizon has begun to stream."""
         self._session = session
         self._url = url
-        self._passphrase = passphrase
         self._rpc = rpc
+        self._opened = opened
         self._suspects = Suspects(contract)
-        self._stream_timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=10, sock_read=read_seconds
-        )
-        self._root_timeout = aiohttp.ClientTimeout(total=min(10.0, read_seconds))
-        self._root_at = -_ROOT_EVERY
+        self._history = History(session, url, passphrase, min(10.0, read_seconds))
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=read_seconds)
 
     async def start(self, where: str) -> int:
         """TOID to begin at. `latest` is resolved here, once: `cursor=now` would lose events."""
-        root = await self._root()
-        latest, elder = root["history_latest_ledger"], root["history_elder_ledger"]
+        elder, latest = await self._history.ledgers()
         if where == "latest":
             return toid(latest + 1)
         if where == "earliest":
@@ -72,53 +60,28 @@ class Horizon:
             raise SourceFatal("start", f"START={where}: Horizon has ledgers {elder} to {latest}")
         return toid(int(where))
 
-    async def batches(self, cursor: int) -> AsyncIterator[Batch]:
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source. Raises SourceError for another try, SourceFatal for an operator."""
         while True:
-            await self._check_history(cursor)
-            async for batch in self._stream(cursor):
-                yield batch
-                cursor = batch.cursor
-
-    # ── is it the history that the cursor is of ──
-
-    async def _root(self) -> dict[str, Any]:
-        async with get(self._session, f"{self._url}/", self._root_timeout, _JSON) as response:
-            root = await read_json(response)
-        if (theirs := root.get("network_passphrase")) != self._passphrase:
-            raise SourceFatal("passphrase", f"Horizon is of {theirs!r}, not {self._passphrase!r}")
-        for name in ("history_latest_ledger", "history_elder_ledger"):
-            if not isinstance(root.get(name), int):
-                raise SourceError("malformed", f"Horizon's root has no number {name!r}")
-        self._root_at = time.monotonic()
-        metrics.NETWORK_LEDGER.set(root["history_latest_ledger"])
-        return root
-
-    async def _check_history(self, cursor: int) -> None:
-        """Horizon never says so itself: it skips trimmed history, and waits above its tip."""
-        if time.monotonic() - self._root_at < _ROOT_EVERY:
-            return
-        root = await self._root()
-        latest, elder = root["history_latest_ledger"], root["history_elder_ledger"]
-        if cursor < toid(elder):
-            read = cursor >> 32
-            raise SourceFatal("gap", f"read up to ledger {read}, Horizon begins at {elder}")
-        if cursor > toid(latest + 2):
-            read = cursor >> 32
-            raise SourceFatal("reset", f"read up to ledger {read}, Horizon ends at {latest}")
+            await self._history.check(cursor)
+            async with aclosing(self._stream(cursor)) as stream:
+                async for batch in stream:
+                    yield batch
+                    cursor = batch.cursor
 
     # ── one connection ──
 
-    async def _stream(self, cursor: int) -> AsyncIterator[Batch]:
+    async def _stream(self, cursor: int) -> AsyncGenerator[Batch]:
         url = f"{self._url}/transactions?cursor={cursor}&order=asc&limit={_PAGE}"
-        async with get(self._session, url, self._stream_timeout, _SSE) as response:
+        async with get(self._session, url, self._timeout, SSE) as response:
             parser = FrameParser()
+            first = True
             async for chunk in _chunks(response):
-                chapter = _Chapter(cursor)
+                chapter = _Chapter(cursor, first)
                 trouble = await self._read(_frames(parser, chunk), chapter)
                 if batch := chapter.batch():  # what came before the trouble is good
                     yield batch
-                    cursor = batch.cursor
+                    cursor, first = batch.cursor, False
                 if trouble:
                     raise trouble
                 if chapter.ended:
@@ -133,8 +96,10 @@ class Horizon:
                     chapter.ended = True
                 elif frame.event == "message":
                     await self._take(_record(frame), chapter)
-                elif frame.event != "open":
-                    raise SourceError("in_band", f"{frame.event}: {frame.text[:200]}")
+                elif frame.event == "open":
+                    self._opened()
+                else:
+                    raise SourceError("in_band", f"{frame.event}: {frame.data[:200]!r}")
         except (SourceError, SourceFatal) as error:
             return error
         return None
@@ -142,6 +107,8 @@ class Horizon:
     async def _take(self, record: Record, chapter: _Chapter) -> None:
         if record.toid <= chapter.cursor:
             raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
+        if record.ledger > chapter.expected:
+            await self._history.check_jump(chapter.cursor)
         try:
             self._suspects.read(record, chapter.reading)
         except MetaMissing:
@@ -162,6 +129,7 @@ class _Chapter:
     """What one piece of the stream came to."""
 
     before: int
+    first: bool
     reading: Reading = field(default_factory=Reading)
     last: Record | None = None
     ended: bool = False
@@ -170,6 +138,14 @@ class _Chapter:
     def cursor(self) -> int:
         return self.last.toid if self.last else self.before
 
+    @property
+    def expected(self) -> int:
+        """The highest ledger that the next record can be of when none was left out.
+
+        A connection may begin within a ledger; on it, a ledger with nothing in it is rare.
+        """
+        return (self.cursor >> 32) + (not self.first or self.last is not None)
+
     def batch(self) -> Batch | None:
         if (last := self.last) is None:
             return None
@@ -177,7 +153,7 @@ class _Chapter:
         return Batch(reading.events, reading.dead, last.toid, last.ledger, last.closed_at)
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
     try:
         async for chunk in response.content.iter_any():
             yield chunk
@@ -188,13 +164,13 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 def _frames(parser: FrameParser, chunk: bytes) -> Sequence[Frame]:
     try:
         return parser.feed(chunk)
-    except (FrameTooLong, UnicodeDecodeError) as error:
+    except FrameTooLong as error:
         raise SourceError("malformed", str(error)) from error
 
 
 def _record(frame: Frame) -> Record:
     try:
-        record = parse_record(parse_object(frame.text))
+        record = parse_record(parse_object(frame.data))
     except Malformed as error:
         raise SourceError("malformed", str(error)) from error
     if frame.id != str(record.toid):

@@ -11,25 +11,34 @@ import orjson
 
 from services.indexer.sources import SourceError, SourceFatal
 
+SSE = ("text/event-stream",)
+JSON = ("application/json", "application/hal+json")
+"""Types of content: the first is asked for, any of them is taken."""
+
 _FATAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
 _MOST_BYTES = 8 << 20
+_LONGEST_WAIT = 3600.0
+"""Seconds: Horizon counts requests by the hour, so a Retry-After beyond that is a mistake."""
 
 
 @asynccontextmanager
 async def get(
-    session: aiohttp.ClientSession, url: str, limits: aiohttp.ClientTimeout, accept: str
+    session: aiohttp.ClientSession,
+    url: str,
+    limits: aiohttp.ClientTimeout,
+    accept: tuple[str, ...],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """A 200 answer of the wanted type. Raises SourceError or SourceFatal."""
     try:
         response = await session.get(
-            url, timeout=limits, headers={"Accept": accept}, allow_redirects=False
+            url, timeout=limits, headers={"Accept": accept[0]}, allow_redirects=False
         )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise SourceError("unreachable", f"{url}: {error!r}") from error
     try:
         if response.status != 200:
             raise await _refusal(response)
-        if response.content_type not in (accept, "application/hal+json"):
+        if response.content_type not in accept:
             raise SourceError("content_type", f"{url} answered {response.content_type}")
         yield response
     finally:
@@ -45,7 +54,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     if kind := _FATAL.get(status):
         return SourceFatal(kind, f"{response.url} answered {status}: {said}")
     wait = response.headers.get("Retry-After", "")
-    after = float(wait) if wait.isdecimal() else None
+    after = min(float(wait), _LONGEST_WAIT) if wait.isdecimal() else None
     return SourceError(f"status_{status}", said or "(no body)", after)
 
 

@@ -1,0 +1,96 @@
+"""Records: a transaction as Horizon's JSON tells it, read strictly and with the mistake named.
+
+Pure. What is not as it should be is never guessed at: a transaction that was skipped because a
+field was odd would be an event lost.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+class Malformed(ValueError):
+    """What a source sent is not a transaction; nothing of it may be believed or skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The parts of Horizon's transaction that are read."""
+
+    toid: int
+    hash: str
+    ledger: int
+    closed_at: str
+    successful: bool
+    envelope: bytes
+    result: bytes
+    meta: bytes | None
+
+    @property
+    def closed(self) -> int:
+        """The ledger's close in Unix seconds."""
+        return int(datetime.fromisoformat(self.closed_at).timestamp())
+
+
+def parse_record(document: Mapping[str, Any]) -> Record:
+    """Read Horizon's JSON. Raises Malformed that names the field."""
+    parts = []
+    for name, read in _READ.items():
+        try:
+            parts.append(read(document.get(name)))
+        except (TypeError, ValueError) as error:
+            raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
+    record = Record(*parts)
+    if record.toid >> 32 != record.ledger or record.toid & _OPERATION:
+        raise Malformed(f"'paging_token' {record.toid} is no transaction's of {record.ledger}")
+    return record
+
+
+def _matching(pattern: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if re.fullmatch(pattern, value, re.ASCII) is None:
+            raise ValueError(f"{value!r} is not like {pattern}")
+        return str(value)
+
+    return read
+
+
+def _typed(kind: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:  # a bool is an int to Python
+            raise TypeError(f"{value!r} is no {kind.__name__}")
+        return value
+
+    return read
+
+
+def _time(text: Any) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or moment.timestamp() < 0:
+        raise ValueError(f"{text!r} is no time since 1970 with its zone")
+    return str(text)
+
+
+def _base64(text: Any) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_digits = _matching(r"\d{1,19}")
+_OPERATION = (1 << 12) - 1
+"""The bits of a TOID that say which operation; a transaction's own has none of them set."""
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "paging_token": lambda value: int(_digits(value)),
+    "hash": _matching("[0-9a-f]{64}"),
+    "ledger": _typed(int),
+    "created_at": _time,
+    "successful": _typed(bool),
+    "envelope_xdr": _base64,
+    "result_xdr": _base64,
+    "result_meta_xdr": lambda value: _base64(value) if value else None,
+}
+"""Horizon's fields in the order of Record's."""

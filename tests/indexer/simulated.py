@@ -1,0 +1,131 @@
+"""The simulated network behind a real socket, and what the indexer's tests ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from deploy.local.network import accounts
+from deploy.local.network.app import running
+from deploy.local.network.network import Network, start
+from deploy.local.network.settings import Settings
+from services.indexer.sources import Batch, Source, SourceError
+from services.indexer.sources.horizon import Horizon
+from services.indexer.sources.rpc import Rpc
+from services.indexer.transactions import Watched
+from shared.keys import Keys
+from shared.wire import entry_of
+
+NOW = 1_770_000_000
+PASSPHRASE = Settings().network_passphrase
+
+
+class Sim:
+    """A network in this process; `asked` are the URLs that its clients sent."""
+
+    def __init__(self, network: Network, url: str, session: aiohttp.ClientSession) -> None:
+        self.network = network
+        self.url = url
+        self.session = session
+        self.asked: list[str] = []
+        self._now = network.chain.latest.closed_at
+
+    def close(self, ledgers: int = 1) -> None:
+        """Close ledgers, five seconds apart."""
+        for _ in range(ledgers):
+            self._now += 5
+            self.network.close(self._now)
+
+    async def ask(self, method: str, path: str, **body: object) -> Any:
+        async with self.session.request(method, f"{self.url}/sim/{path}", json=body) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def arm(self, kind: str, surface: str = "stream", **more: object) -> None:
+        await self.ask("POST", "faults", kind=kind, surface=surface, **more)
+
+    async def unspent(self) -> list[Any]:
+        """The faults that did not strike."""
+        armed: list[Any] = (await self.ask("GET", "faults"))["armed"]
+        return armed
+
+    @property
+    def tip(self) -> int:
+        """TOID of the last transaction."""
+        return max(each.toid for each in self.network.chain.latest.transactions)
+
+    def positions(self, after: int = 0, contract: str = accounts.STREAMS) -> list[str]:
+        """Canonical ids of the contract's events, all that there ever were."""
+        return [
+            str(each.position)
+            for each in self.network.events
+            if each.event.contract_id == contract and each.position.toid > after
+        ]
+
+    def horizon(self, *, rpc: bool = True, seconds: float = 5.0, **more: Any) -> Horizon:
+        return Horizon(
+            self.session,
+            self.url,
+            passphrase=more.pop("passphrase", PASSPHRASE),
+            contract=more.pop("contract", Watched.of(accounts.STREAMS)),
+            rpc=Rpc(self.session, f"{self.url}/rpc") if rpc else None,
+            read_seconds=seconds,
+            **more,
+        )
+
+
+@asynccontextmanager
+async def simulated(ledgers: int = 10, **settings: Any) -> AsyncIterator[Sim]:
+    """A network that closes ledgers only when told to, after `ledgers` of its script."""
+    network = start(Settings(close_seconds=0, **settings), NOW)
+    asked: list[str] = []
+
+    async def note(_: object, __: object, sent: aiohttp.TraceRequestStartParams) -> None:
+        asked.append(str(sent.url))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(note)
+    async with running(network) as url, aiohttp.ClientSession(trace_configs=[trace]) as session:
+        sim = Sim(network, url, session)
+        sim.asked = asked
+        sim.close(ledgers)
+        yield sim
+
+
+class Read:
+    """What was read from a source, as Ingest would, but without its waits."""
+
+    def __init__(self, cursor: int) -> None:
+        self.cursor = cursor
+        self.batches: list[Batch] = []
+        self.errors: list[SourceError] = []
+
+    async def up_to(self, target: int, source: Source) -> Read:
+        """Read until everything up to that TOID is there, whatever errors there are."""
+        while self.cursor < target:
+            try:
+                async with aclosing(source.batches(self.cursor)) as batches:
+                    async for batch in batches:
+                        self.batches.append(batch)
+                        self.cursor = batch.cursor
+                        if self.cursor >= target:
+                            break
+            except SourceError as error:
+                self.errors.append(error)
+        return self
+
+    @property
+    def positions(self) -> list[str]:
+        return [str(event.position) for batch in self.batches for event in batch.events]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [error.kind for error in self.errors]
+
+
+async def journal(redis: Any, keys: Keys) -> list[Any]:
+    """All entries."""
+    return [entry_of(i, fields) for i, fields in await redis.xrange(keys.journal)]
