@@ -20,6 +20,7 @@ def is_account(text: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=4096)
 def is_contract(text: str) -> bool:
     """Whether `text` is a contract's address (C…)."""
     return StrKey.is_valid_contract(text)

@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.events import Event, EventType
-from shared.streams import I128_MAX, Stream, claimable, remaining, runs_dry, unpaused
+from shared.streams import (
+    ENDINGS,
+    I128_MAX,
+    Status,
+    Stream,
+    apply,
+    claimable,
+    end_time,
+    remaining,
+    runs_dry,
+    unpaused,
+)
 
 
 class Refused(Exception):
@@ -111,6 +122,30 @@ def cancel(stream: Stream, now: int) -> list[Event]:
 def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Event]:
     """New metadata in place of the old; allowed on every stream, as no money moves."""
     return [Event(EventType.STREAM_UPDATED, stream.id, now, {"metadata": dict(metadata)})]
+
+
+def next_ending(stream: Stream) -> int | None:
+    """When the next of ENDINGS is to be told; None for a stream that does not run."""
+    end = end_time(stream) if stream.status is Status.ACTIVE else None
+    if end is None or stream.ending >= len(ENDINGS):
+        return None
+    return end - ENDINGS[stream.ending]
+
+
+def endings(stream: Stream, now: int) -> list[Event]:
+    """What is to be told by `now` about the stream's end, in order, each at its own moment.
+
+    Nothing moves money here. A moment that passed unseen is told late rather than never.
+    """
+    events: list[Event] = []
+    after: Stream | None = stream
+    while after is not None and (due := next_ending(after)) is not None and due <= now:
+        left = ENDINGS[after.ending]
+        facts: dict[str, object] = {"endsAt": due + left}
+        kind = EventType.STREAM_RUNNING_LOW if left else EventType.STREAM_DEPLETED
+        events.append(Event(kind, stream.id, due, facts | ({"secondsLeft": left} if left else {})))
+        after = apply(after, events[-1])
+    return events
 
 
 def _refuse_terminal(stream: Stream, what: str) -> None:

@@ -1,19 +1,21 @@
 -- The one atomic commit: all of it happens, or nothing does (docs/architecture.md, "The commit").
 --
--- KEYS: 1 journal, 2 progress, 3 fence, 4 dead letters, then the streams and indexes that ARGV
--- names by their place in KEYS.
+-- KEYS: 1 journal, 2 progress, 3 fence, 4 dead letters, then the answers, streams and indexes that
+-- ARGV names by their place in KEYS. The sets of topics are named by the heads of events, of those
+-- trimmed too, so only their prefix is given; they stand in the slot of the others.
 -- ARGV: namespace, channel, fencing token ('' = none asked), floor (highest position the committer
--- has seen), journal's maximum length, its maximum age in microseconds (0 = none), then sections,
--- each preceded by its number of rows:
+-- has seen), journal's maximum length, its maximum age in microseconds (0 = none), prefix of the sets
+-- of topics, then sections, each preceded by its number of rows:
+--   answers:   answer key, head, seconds to keep it
 --   expected:  stream key, version (0 = must not exist)
 --   events:    position ('' = to be given here), head, body, stream key (0 = none), document
---   indexes:   '+' or '-', index key, member
+--   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
 --   dead:      JSON of one dead letter
--- Answers {'committed', position…} or, having written nothing, {'fenced', token},
+-- Answers {'committed', position…} or, having written nothing, {'fenced', token}, {'answered', value},
 -- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position}, {'behind', floor}.
 
-local at = 6
+local at = 7
 local function take()
   at = at + 1
   return ARGV[at]
@@ -57,8 +59,8 @@ local function version_of(key)
 end
 
 local namespace, channel, token, floor = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local max_length, max_age = ARGV[5], tonumber(ARGV[6])
-local expected, events, indexes = rows(2), rows(5), rows(3)
+local max_length, max_age, topic_prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local answers, expected, events, indexes = rows(3), rows(2), rows(5), rows(4)
 local progress, dead = rows(2), rows(1)
 
 -- ── look: whatever refuses the commit does so before the first write ──
@@ -66,6 +68,11 @@ local progress, dead = rows(2), rows(1)
 if token ~= '' then
   local holder = redis.call('GET', KEYS[3]) or ''
   if holder ~= token then return {'fenced', holder} end
+end
+
+for _, answer in ipairs(answers) do
+  local given = redis.call('GET', KEYS[tonumber(answer[1])])
+  if given then return {'answered', given} end
 end
 
 local top = journal_top()
@@ -113,6 +120,19 @@ local function next_position()
   return string.format('%s-%.0f', toid, math.max(tonumber(n) + 1, now))
 end
 
+-- An event stands in the set of each topic of its head, or in that of '' when it is for everyone.
+local function topics_of(head)
+  local found = {}
+  for topic in string.gmatch(head, ' ([^ ]+)') do found[#found + 1] = topic_prefix .. topic end
+  return #found > 0 and found or {topic_prefix}
+end
+
+local function padded(position)
+  local a, b = string.match(position, '^(%d+)-(%d+)$')
+  return string.rep('0', 20 - #a) .. a .. '-' .. string.rep('0', 20 - #b) .. b
+end
+
+local last = ''
 local committed = {'committed'}
 for _, event in ipairs(events) do
   local position = event[1] ~= '' and event[1] or next_position()
@@ -121,8 +141,10 @@ for _, event in ipairs(events) do
     local document = string.sub(event[5], 1, -2) .. ',"position":"' .. position .. '"}'
     redis.call('SET', KEYS[tonumber(event[4])], document)
     body = string.sub(body, 1, -2) .. ',"stream":' .. document .. '}'
+    last = document
   end
   redis.call('XADD', KEYS[1], position, 'p', top, 'h', event[2], 'b', body)
+  for _, topic in ipairs(topics_of(event[2])) do redis.call('ZADD', topic, 0, padded(position)) end
   redis.call('PUBLISH', channel, table.concat({namespace, top, position, event[2]}, ' ') .. '\n' .. body)
   top = position
   committed[#committed + 1] = position
@@ -130,22 +152,31 @@ end
 
 for _, row in ipairs(indexes) do
   if row[1] == '+' then
-    redis.call('ZADD', KEYS[tonumber(row[2])], 0, row[3])
+    redis.call('ZADD', KEYS[tonumber(row[2])], row[3], row[4])
   else
-    redis.call('ZREM', KEYS[tonumber(row[2])], row[3])
+    redis.call('ZREM', KEYS[tonumber(row[2])], row[4])
   end
 end
 for _, row in ipairs(progress) do redis.call('HSET', KEYS[2], row[1], row[2]) end
 for _, row in ipairs(dead) do redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'letter', row[1]) end
 
--- ── trim: by length, and by age from the old end; the top always stays, readers start from it ──
-
-redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', max_length)
-if max_age > 0 then
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', #events + 2)) do
-    local published = string.match(entry[2][6], '"publishedAt":(%d+)')
-    if entry[1] == top or now - tonumber(published) <= max_age then break end
-    redis.call('XDEL', KEYS[1], entry[1])
-  end
+for _, row in ipairs(answers) do
+  redis.call('SET', KEYS[tonumber(row[1])], row[2] .. '\n' .. last, 'EX', row[3])
 end
+
+-- ── trim: by length, in strides, and by age from the old end; the top always stays, readers start
+-- from it. What goes leaves the sets of its topics too. A commit takes away a bounded number. ──
+
+local surplus = redis.call('XLEN', KEYS[1]) - max_length
+if surplus < 100 then surplus = 0 end
+local most = math.min(math.max(surplus, max_age > 0 and #events + 2 or 0), 1000)
+local gone = {}
+for n, entry in ipairs(most > 0 and redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', most) or {}) do
+  local published = tonumber(string.match(entry[2][6], '"publishedAt":(%d+)'))
+  local expired = max_age > 0 and now - published > max_age
+  if entry[1] == top or not (n <= surplus or expired) then break end
+  for _, topic in ipairs(topics_of(entry[2][4])) do redis.call('ZREM', topic, padded(entry[1])) end
+  gone[n] = entry[1]
+end
+if #gone > 0 then redis.call('XDEL', KEYS[1], unpack(gone)) end
 return committed

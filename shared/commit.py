@@ -19,7 +19,7 @@ from shared.metrics import COMMITS
 from shared.positions import START, Position, parse_position
 from shared.streams import Stream
 from shared.wire import decode_stream
-from shared.writes import Limits, Request, Streams, Write, plan
+from shared.writes import Answer, Limits, Request, Streams, Write, plan
 
 _SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
 _ATTEMPTS = 50
@@ -50,11 +50,15 @@ class Contended(CommitError):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What was written: each event with its position, and how many had been there already."""
+    """What was written: each event with its position, and how many had been there already.
+
+    `answered` is what an earlier request of the same key was answered; then nothing was written.
+    """
 
     writes: Sequence[Write]
     positions: Sequence[Position]
     seen: int = 0
+    answered: bytes | None = None
 
 
 class Committer:
@@ -63,8 +67,8 @@ class Committer:
     def __init__(
         self, redis: Redis, keys: Keys, *, limits: Limits | None = None, token: str = ""
     ) -> None:
+        self.keys = keys
         self._redis = redis
-        self._keys = keys
         self._limits = limits or Limits()
         self._token = token
         self._script = redis.register_script(_SCRIPT)
@@ -74,18 +78,33 @@ class Committer:
         """The stored states of these streams, None where there is none."""
         if not stream_ids:
             return {}
-        raw = await self._redis.mget([self._keys.stream(i) for i in stream_ids])
+        raw = await self._redis.mget([self.keys.stream(i) for i in stream_ids])
         return {
             stream_id: decode_stream(document) if document else None
             for stream_id, document in zip(stream_ids, raw, strict=True)
         }
 
-    async def change(self, stream_ids: Collection[str], decide: Decide) -> Committed:
+    async def answered(self, key: str) -> bytes | None:
+        """What was answered under a key (shared.writes.Answer), if anything."""
+        stored = await self._redis.get(key)
+        return stored.encode() if isinstance(stored, str) else stored
+
+    async def change(
+        self,
+        stream_ids: Collection[str],
+        decide: Decide,
+        answer: Answer | None = None,
+        *,
+        fresh: bool = False,
+    ) -> Committed:
         """Commit what `decide` makes of the stored states; what it raises passes through.
 
-        Raises Contended when a race was lost too often.
+        `answer` is kept with it, unless there is one already. Ids that are `fresh`, made up just
+        now, are not looked for first. Raises Contended when a race was lost too often, Behind.
         """
-        return await self._commit(stream_ids, decide, progress={}, dead=())
+        return await self._commit(
+            stream_ids, decide, progress={}, dead=(), answer=answer, fresh=fresh
+        )
 
     async def record(
         self,
@@ -111,13 +130,16 @@ class Committer:
         *,
         progress: Mapping[str, str],
         dead: Sequence[bytes],
+        answer: Answer | None = None,
+        fresh: bool = False,
     ) -> Committed:
         seen: set[str] = set()
-        for _ in range(_ATTEMPTS):
-            streams = await self.load(stream_ids)
+        for attempt in range(_ATTEMPTS):
+            unseen = fresh and not attempt
+            streams = dict.fromkeys(stream_ids) if unseen else await self.load(stream_ids)
             events = [e for e in decide(streams) if str(e.position) not in seen]
             writes = plan(events, streams)
-            request = Request(self._keys)
+            request = Request(self.keys)
             request.fill(
                 writes,
                 streams=streams,
@@ -126,6 +148,7 @@ class Committer:
                 limits=self._limits,
                 progress=progress,
                 dead=dead,
+                answer=answer,
             )
             outcome, *rest = await self._script(keys=request.keys, args=request.args)
             COMMITS.labels(outcome.decode()).inc()
@@ -134,6 +157,8 @@ class Committer:
                     positions = [parse_position(p.decode()) for p in rest]
                     self._floor = max(self._floor, *positions, START)
                     return Committed(writes, positions, len(seen))
+                case b"answered":
+                    return Committed((), (), answered=rest[0])
                 case b"seen":
                     seen.update(p.decode() for p in rest)
                 case b"fenced":

@@ -28,6 +28,8 @@ class EventType(StrEnum):
     STREAM_FEE_COLLECTED = "stream.fee_collected"
     STREAM_RECIPIENT_TRANSFERRED = "stream.recipient_transferred"
     STREAM_RATE_MODIFIED = "stream.rate_modified"
+    STREAM_RUNNING_LOW = "stream.running_low"
+    STREAM_DEPLETED = "stream.depleted"
     CONTRACT_INITIALIZED = "contract.initialized"
     CONTRACT_FEE_CONFIG_UPDATED = "contract.fee_config_updated"
     CONTRACT_ADMIN_TRANSFERRED = "contract.admin_transferred"

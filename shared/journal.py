@@ -73,15 +73,23 @@ class Journal:
 
     async def head(self) -> Head:
         """Top of the journal and progress of the source, in one round trip."""
+        head, _ = await self.head_and(())
+        return head
+
+    async def head_and(self, names: Sequence[str]) -> tuple[Head, list[bytes | None]]:
+        """The head, and the values of these keys at that time or later, in one round trip."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.xrevrange(self._keys.journal, count=1)
         pipe.hmget(self._keys.progress, ["ledger", "closedAt"])
-        rows, (ledger, closed_at) = await pipe.execute()
-        return Head(
+        if names:
+            pipe.mget(names)
+        rows, (ledger, closed_at), *values = await pipe.execute()
+        head = Head(
             top=parse_position(rows[0][0].decode()) if rows else START,
             ledger=int(ledger) if ledger else None,
             closed_at=closed_at.decode() if closed_at else None,
         )
+        return head, values[0] if values else []
 
 
 def _entries(rows: Any) -> list[Entry]:

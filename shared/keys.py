@@ -65,5 +65,39 @@ class Keys:
         return self._key("stream", stream_id)
 
     def index(self, name: str) -> str:
-        """Sorted set of stream ids in order of creation (shared.indexes)."""
+        """Sorted set of streams: in some order, or by the time of what is due (shared.indexes)."""
         return self._key("index", name)
+
+    def topic(self, name: str) -> str:
+        """Sorted set of the positions, padded with zeros, of a topic's events in the journal."""
+        return self._key("topic", name)
+
+    def answer(self, digest: str) -> str:
+        """What was answered to a request with an Idempotency-Key; expires after a day."""
+        return self._key("answer", digest)
+
+    @property
+    def schedule_lease(self) -> str:
+        """The API replica that tells about the ends of streams; expires unless renewed."""
+        return self._key("schedule-lease")
+
+    def ticket(self, digest: str) -> str:
+        """A token for one use, under the SHA-256 of its ticket; expires within seconds."""
+        return self._key("ticket", digest)
+
+    def revoked_token(self, token_id: str) -> str:
+        """Exists while the token of that `jti` is revoked."""
+        return self._key("revoke", token_id)
+
+    def revoked_account(self, account: str) -> str:
+        """Unix seconds: tokens of the account issued up to then are revoked."""
+        return self._key("revoke-all", account)
+
+    @property
+    def revocations(self) -> str:
+        """Redis Stream of revocations, which ends live connections."""
+        return self._key("revocations")
+
+    def connections(self, kind: str, name: str) -> str:
+        """Sorted set of the SSE connections that an account or address holds, by expiry."""
+        return self._key("connections", kind, name)

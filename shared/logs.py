@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 def configure(service: str, level: str = "info") -> None:
@@ -26,3 +27,26 @@ def configure(service: str, level: str = "info") -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    _hush()
+
+
+class Hush(logging.Filter):
+    """Leaves of a malformed request only the kind of its fault.
+
+    aiohttp would log the line at fault, tokens and all.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, some without their traceback."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg = f"{record.getMessage()}: {type(error).__name__}"
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+def _hush() -> None:
+    """Put the filter in place, once a process."""
+    logger = logging.getLogger("aiohttp.server")
+    if not any(isinstance(each, Hush) for each in logger.filters):
+        logger.addFilter(Hush())

@@ -25,6 +25,11 @@ class Position(NamedTuple):
         return f"{self.toid}-{self.n}"
 
     @property
+    def padded(self) -> str:
+        """Both halves with 20 digits: sorts as text into the order of the journal."""
+        return f"{self.toid:020d}-{self.n:020d}"
+
+    @property
     def ledger(self) -> int:
         """The ledger's sequence number, the upper 32 bits of the TOID."""
         return self.toid >> 32

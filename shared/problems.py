@@ -26,6 +26,8 @@ class Slug(StrEnum):
     INVALID = "invalid"
     INVALID_SUBSCRIPTION = "invalid-subscription"
     INVALID_POSITION = "invalid-position"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
@@ -33,9 +35,11 @@ class Slug(StrEnum):
     CHAIN_OWNED = "chain-owned"
     REFUSED = "refused"
     STALE_VERSION = "stale-version"
+    IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
     CONTENDED = "contended"
     UNAVAILABLE = "unavailable"
     OVERLOADED = "overloaded"
+    RATE_LIMITED = "rate-limited"
     INTERNAL = "internal"
     HTTP = "http"
 
@@ -44,6 +48,8 @@ class Goodbye(StrEnum):
     """Why the server ends an SSE connection."""
 
     SLOW = "slow"
+    TOKEN_EXPIRED = "token_expired"
+    REVOKED = "revoked"
     DRAINING = "draining"
     MAX_AGE = "max_age"
 

@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uvloop
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 log = structlog.get_logger()
 
 _BACKLOG = 4096
+_HEAD_SECONDS = 10.0
+_IDLE_SECONDS = 150.0  # above what gateways keep idle connections for (Caddy 120, nginx 60)
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set by SIGTERM and SIGINT, or by a part of the service that cannot go on."""
@@ -50,14 +53,18 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
     sock = _bind(host, port)
+    impatience = _Impatience()
+    app.middlewares.insert(0, impatience.middleware())
     runner = web.AppRunner(
         app,
         access_log=None,
         handler_cancellation=True,
+        keepalive_timeout=_IDLE_SECONDS,
         shutdown_timeout=1.0,  # SSE sockets have left aiohttp: only short requests are waited for
         max_line_size=1 << 16,  # a subscription may name thousands of streams in its URL
     )
     await runner.setup()
+    watch = asyncio.create_task(impatience.run(runner))
     try:
         await web.SockSite(runner, sock, backlog=_BACKLOG).start()
         log.info("listening", host=host, port=sock.getsockname()[1])
@@ -66,8 +73,43 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         if drain := app.get(DRAIN):
             await _unless(hurry, drain())
     finally:
+        watch.cancel()
         await runner.cleanup()
     return max(codes, default=0)
+
+
+class _Impatience:
+    """Hangs up on connections whose first request is not whole in time (slow-loris).
+
+    aiohttp knows one time-out for these and for idle ones, which a gateway wants long.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[object] = set()
+
+    def middleware(self) -> Middleware:
+        """Notes from whom a request has come."""
+
+        @web.middleware
+        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._known.add(request.protocol)
+            return await handler(request)
+
+        return note
+
+    async def run(self, runner: web.AppRunner) -> None:
+        """Look once a second, until cancelled."""
+        loop = asyncio.get_running_loop()
+        since: dict[object, float] = {}
+        while True:
+            await asyncio.sleep(1)
+            now = loop.time()
+            connections = runner.server.connections if runner.server else []
+            self._known.intersection_update(connections)
+            since = {c: since.get(c, now) for c in connections if c not in self._known}
+            for connection in connections:
+                if now - since.get(connection, now) > _HEAD_SECONDS:
+                    connection.force_close()
 
 
 async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:

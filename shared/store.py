@@ -9,10 +9,17 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shared.lane import LaneRedis
+
 Unreachable = (RedisConnectionError, RedisTimeoutError, MasterDownError, ReadOnlyError)
 """What a call raises while Redis is away or no master; anything else is a defect."""
 
-__all__ = ["RedisError", "Unreachable", "connect"]
+__all__ = ["RedisError", "Unreachable", "connect", "connect_lane"]
+
+
+def connect_lane(url: str, *, timeout: float = 3.0) -> LaneRedis:
+    """The same client on one shared connection, for many small calls at once (shared.lane)."""
+    return LaneRedis(_pool(url, timeout), timeout)
 
 
 def connect(url: str, *, timeout: float = 3.0) -> Redis:
@@ -22,7 +29,11 @@ def connect(url: str, *, timeout: float = 3.0) -> Redis:
     it. Of more than 50 calls at once the rest wait for a connection first, as long at most. Answers
     are bytes.
     """
-    pool = BlockingConnectionPool.from_url(
+    return Redis.from_pool(_pool(url, timeout))
+
+
+def _pool(url: str, timeout: float) -> BlockingConnectionPool:
+    return BlockingConnectionPool.from_url(
         url,
         timeout=timeout,
         socket_timeout=timeout,
@@ -32,4 +43,3 @@ def connect(url: str, *, timeout: float = 3.0) -> Redis:
         legacy_responses=False,
         decode_responses=False,
     )
-    return Redis.from_pool(pool)

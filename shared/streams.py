@@ -28,13 +28,17 @@ class Status(StrEnum):
 
 TERMINAL = frozenset({Status.COMPLETED, Status.CANCELLED})
 
+ENDINGS = (48 * 3600, 24 * 3600, 0)
+"""Seconds before the end at which it is told that a stream runs low, twice, and that it is dry."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """The state of a stream after its latest event. Amounts in base units, times in Unix seconds.
 
     `last_update_time` is the anchor from which money accrues; `refunded` is set by a cancellation.
-    `position` is where the latest event stands ("" until the journal gave it one).
+    `position` is where the latest event stands ("" until the journal gave it one). `ending` counts
+    the ENDINGS of the present end that were told, or had passed when the end came to be.
     """
 
     id: str
@@ -51,6 +55,7 @@ class Stream:
     last_update_time: int
     paused_at: int | None = None
     status: Status = Status.ACTIVE
+    ending: int = 0
     metadata: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
     position: str = ""
@@ -90,10 +95,7 @@ def end_time(stream: Stream) -> int | None:
 
 
 def runs_dry(stream: Stream) -> int:
-    """The second at which accrual from the anchor reaches all that remains (rate above zero).
-
-    At most what the contract's u64 holds, which is as far as JSON numbers go.
-    """
+    """The second at which all that remains has accrued (rate above zero); at most a u64."""
     left = max(0, remaining(stream))  # below zero only when an event of the chain was not readable
     return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
 
@@ -105,13 +107,23 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     Raises ValueError when a fact that the state needs is missing.
     """
     if event.type is EventType.STREAM_CREATED:
-        return _created(event, 1 if stream is None else stream.version + 1)
+        return _warned(_created(event, 1 if stream is None else stream.version + 1))
     if stream is None:
         return None
     change = _CHANGES.get(event.type)
+    latest = max(stream.updated_at, event.timestamp)  # metadata may run ahead of the ledger
+    changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
     if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
-        stream = change(stream, event)
-    return replace(stream, version=stream.version + 1, updated_at=event.timestamp, position="")
+        changed = change(changed, event)
+    same_end = (changed.status, end_time(changed)) == (stream.status, end_time(stream))
+    return changed if same_end else _warned(changed)
+
+
+def _warned(stream: Stream) -> Stream:
+    """With a new end: what had passed when it came to be is no news, except that it is dry."""
+    end = end_time(stream) if stream.status is Status.ACTIVE else None
+    left = (U64_MAX if end is None else end) - stream.updated_at
+    return replace(stream, ending=sum(left <= before for before in ENDINGS[:-1]))
 
 
 def _created(event: Event, version: int) -> Stream:
@@ -158,7 +170,7 @@ def unpaused(stream: Stream, now: int) -> Stream:
     """The stream running again from `now`: the anchor moves by the length of the pause."""
     if stream.paused_at is None:
         return stream
-    anchor = stream.last_update_time + max(0, now - stream.paused_at)
+    anchor = min(U64_MAX, stream.last_update_time + max(0, now - stream.paused_at))
     return replace(stream, status=Status.ACTIVE, paused_at=None, last_update_time=anchor)
 
 
@@ -181,6 +193,10 @@ def _updated(stream: Stream, event: Event) -> Stream:
     return replace(stream, metadata=metadata if isinstance(metadata, Mapping) else {})
 
 
+def _told(stream: Stream, event: Event) -> Stream:
+    return replace(stream, ending=min(stream.ending + 1, len(ENDINGS)))
+
+
 def _transferred(stream: Stream, event: Event) -> Stream:
     """The new recipient's accrual starts where the old one was settled."""
     settled = event.number("settledAmount") or 0
@@ -198,7 +214,7 @@ def _rate_modified(stream: Stream, event: Event) -> Stream:
     end = event.number("newEndTime")
     if end is None or changed.rate <= 0:
         return changed
-    anchor = end - -(-remaining(changed) // changed.rate)
+    anchor = end - -(-max(0, remaining(changed)) // changed.rate)
     # An end that saturated tells nothing: keep the anchor.
     return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
 
@@ -213,6 +229,8 @@ _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_UPDATED: _updated,
     EventType.STREAM_RECIPIENT_TRANSFERRED: _transferred,
     EventType.STREAM_RATE_MODIFIED: _rate_modified,
+    EventType.STREAM_RUNNING_LOW: _told,
+    EventType.STREAM_DEPLETED: _told,
 }
 _ALSO_WHEN_TERMINAL = frozenset({EventType.STREAM_RESUMED, EventType.STREAM_UPDATED})
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -33,6 +34,9 @@ class Entry:
     topics: tuple[str, ...]
     body: bytes
 
+
+_ENDING = (None, "48h", "24h", "depleted")
+"""How near its end a stream is known to be (shared.streams.ENDINGS)."""
 
 # Of two members of one name a JSON reader takes the last, so a contract's field must never bear one
 # of ours, not even of those that the commit puts in.
@@ -102,12 +106,18 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
         "endTime": end_time(stream),
         "pausedAt": stream.paused_at,
         "status": stream.status,
-        "claimable": {"amount": str(claimable(stream, now)), "asOf": now},
+        "ending": _ENDING[stream.ending],
+        "claimable": claimable_document(stream, now),
         "metadata": stream.metadata,
         "createdAt": stream.created_at,
         "updatedAt": stream.updated_at,
         **({"position": stream.position} if stream.position else {}),
     }
+
+
+def claimable_document(stream: Stream, now: int) -> dict[str, object]:
+    """What the recipient could withdraw at `now`."""
+    return {"amount": str(claimable(stream, now)), "asOf": now}
 
 
 def encode_stream(stream: Stream, now: int) -> bytes:
@@ -117,7 +127,11 @@ def encode_stream(stream: Stream, now: int) -> bytes:
 
 def decode_stream(raw: bytes | str) -> Stream:
     """The stream of a stored document."""
-    doc = orjson.loads(raw)
+    return stream_of(orjson.loads(raw))
+
+
+def stream_of(doc: Mapping[str, Any]) -> Stream:
+    """The stream of a document, as `stream_document` made it."""
     return Stream(
         id=doc["id"],
         origin=Origin(doc["origin"]),
@@ -133,6 +147,7 @@ def decode_stream(raw: bytes | str) -> Stream:
         last_update_time=doc["lastUpdateTime"],
         paused_at=doc["pausedAt"],
         status=Status(doc["status"]),
+        ending=_ENDING.index(doc.get("ending")),
         metadata=doc["metadata"],
         version=doc["version"],
         position=doc["position"],

@@ -38,6 +38,18 @@ class Limits:
     max_age: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a repeated request shall be answered: kept under `key` by the commit that earned it.
+
+    The commit puts a newline and the document of the last event's stream behind `head`.
+    """
+
+    key: str
+    head: bytes
+    seconds: int
+
+
 def plan(events: Sequence[Event], streams: Streams) -> list[Write]:
     """Each event with its topics and its stream's state after it, in order.
 
@@ -89,10 +101,14 @@ class Request:
         limits: Limits,
         progress: Mapping[str, str],
         dead: Sequence[bytes],
+        answer: Answer | None,
     ) -> None:
         """Lay out a whole commit."""
         age = limits.max_age * 1_000_000
         self.args += [self._keys.namespace, CHANNEL, token, str(floor), limits.max_length, age]
+        self.args.append(self._keys.topic(""))
+        answers = [answer] if answer else []
+        self._section((self._place(a.key), a.head, a.seconds) for a in answers)
         self._section(
             (self._place(self._keys.stream(stream_id)), stream.version if stream else 0)
             for stream_id, stream in streams.items()
@@ -112,9 +128,9 @@ class Request:
 
     def _index_changes(
         self, writes: Sequence[Write], streams: Streams
-    ) -> Iterable[tuple[str, int, str]]:
+    ) -> Iterable[tuple[str, int, int, str]]:
         final = {write.after.id: write.after for write in writes if write.after}
         for stream_id, after in final.items():
-            member = indexes.member_of(after)
-            for add, name in indexes.changes(streams.get(stream_id), after):
-                yield ("+" if add else "-", self._place(self._keys.index(name)), member)
+            for add, name, member, score in indexes.changes(streams.get(stream_id), after):
+                place = self._place(self._keys.index(name))
+                yield ("+" if add else "-", place, score, member)

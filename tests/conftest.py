@@ -8,12 +8,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from deploy.local import redis as local_redis
 from shared.keys import Keys
 from shared.store import connect
 from tests.support.waiting import free_port
+
+# A machine that is busy with other things is no defect: pytest-timeout bounds each test.
+settings.register_profile("headrace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("headrace")
 
 
 @pytest.fixture(scope="session")

@@ -137,10 +137,12 @@ def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
         "REDIS_URL": os.environ.get("REDIS_URL") or f"redis://127.0.0.1:{ports.redis}/0",
         "HOST": "127.0.0.1",
         "DRAIN_SECONDS": "1",
+        "TRUSTED_PROXIES": "127.0.0.1/32",
     }
     fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
-    api = {**common, "READY_URLS": ",".join(ready)}
+    domain = f"localhost:{ports.gateway}"
+    api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
     network = [_service("network", "deploy.local.network", common, ports.network)]
     services = [
         _service("indexer", "services.indexer", common, ports.indexer),

@@ -1,9 +1,10 @@
-"""`python -m services.api`."""
+"""`python -m services.api`, and `python -m services.api token` for the first admin."""
 
 from __future__ import annotations
 
 import sys
 
+from services.api import tokens
 from services.api.app import build_app
 from services.api.settings import Settings
 from shared.logs import configure
@@ -13,6 +14,8 @@ from shared.settings import load
 
 def main() -> int:
     """Serve until told to stop; returns the exit code."""
+    if sys.argv[1:2] == ["token"]:
+        return tokens.main(sys.argv[2:])
     settings = load(Settings, sys.argv[1:])
     configure("api", settings.log_level)
     return run(lambda: build_app(settings), settings.host, settings.port)

@@ -11,54 +11,122 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from services.api.accounts import Accounts
+from services.api.api_keys import ApiKeys
+from services.api.client_domains import Fetch, fetch_toml
+from services.api.document_routes import add_document_routes
+from services.api.endings import Endings
+from services.api.envelope import envelope
+from services.api.guard import IDENTITY, LIMITS, Guard
 from services.api.health import ready_check, redis_check, watch
+from services.api.history import History
+from services.api.history_routes import HISTORY, SUMMARIES, add_history_routes
+from services.api.identity import Identity
+from services.api.limits import RateLimits
 from services.api.listing import Listing
+from services.api.login import Login
+from services.api.login_routes import API_KEYS, LOGIN, SESSIONS, add_login_routes
 from services.api.metrics import measure
 from services.api.routes import SETTINGS, STREAMS, add_routes
 from services.api.settings import Settings
-from services.api.streams import Clock, Streams
+from services.api.streams import Streams
+from services.api.summary import Summaries
+from services.api.times import Clock, Times
+from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
-from shared.store import connect
+from shared.sessions import Sessions
+from shared.store import connect_lane
 from shared.tasks import cancel, supervise
 
 log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
+ENDINGS = web.AppKey("endings", Endings)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
 
-def build_app(settings: Settings, *, clock: Clock = time.time) -> web.Application:
-    """The application; `clock` gives Unix seconds. Redis need not be there yet."""
+def build_app(
+    settings: Settings,
+    *,
+    clock: Clock = time.time,
+    fetch: Fetch = fetch_toml,
+    notices: bool = True,
+) -> web.Application:
+    """The application; `clock` gives Unix seconds, `fetch` reads a wallet's stellar.toml.
+
+    Redis need not be there yet. Without `notices` it leaves the ends of streams to other replicas.
+    """
     app = web.Application(
         client_max_size=settings.max_body_bytes,
-        middlewares=[measure, Cors(settings.cors_origins).middleware(), problem_middleware],
+        middlewares=[
+            envelope,
+            measure,
+            Cors(settings.origins).middleware(),
+            problem_middleware,
+            Guard(settings).middleware,
+        ],
     )
-    redis = connect(settings.redis_url)
+    redis = connect_lane(settings.redis_url)
     committer = Committer(redis, settings.keys, limits=settings.limits)
     listing = Listing(redis, settings.keys, committer.load)
     app[SETTINGS] = settings
     app[REDIS] = redis
-    app[STREAMS] = Streams(committer, Journal(redis, settings.keys), listing, clock)
+    journal = Journal(redis, settings.keys)
+    app[STREAMS] = Streams(committer, journal, listing, clock)
+    app[ENDINGS] = Endings(redis, committer, journal, Times(clock))
+    app[HISTORY] = History(redis, settings.keys, journal)
+    app[SUMMARIES] = Summaries(listing, journal, Times(clock))
     add_probes(app, Readiness("redis", *settings.ready_urls))
     add_routes(app)
+    add_history_routes(app)
+    add_login_routes(app)
+    add_document_routes(app)
     app.on_startup.append(_announce)
     app.cleanup_ctx.append(_redis)
+    app.cleanup_ctx.append(partial(_login, fetch=fetch))
     app.cleanup_ctx.append(_watches)
+    if notices:
+        app.cleanup_ctx.append(_notices)
     return app
 
 
-async def _announce(_: web.Application) -> None:
-    log.warning("auth_mode_open", meaning="no login: anyone may do and see anything, as any party")
+async def _announce(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    if settings.auth_mode == "open":
+        word = "no login: anyone may do and see anything, as any party"
+        log.warning("auth_mode_open", meaning=word)
+    else:
+        log.info("auth_mode_required", wallet_login=bool(settings.signing_seed))
 
 
 async def _redis(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[REDIS].aclose()
+
+
+async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
+    settings, redis = app[SETTINGS], app[REDIS]
+    async with aiohttp.ClientSession() as session:
+        verifier, sessions = Verifier(settings, session), Sessions(redis, settings.keys)
+        keys = ApiKeys(redis, settings.keys)
+        required = settings.auth_mode == "required"
+        app[IDENTITY] = Identity(verifier, sessions, keys, required=required)
+        app[LIMITS] = RateLimits(redis, settings.keys)
+        app[SESSIONS], app[API_KEYS] = sessions, keys
+        app[LOGIN] = Login(
+            settings,
+            settings.network_passphrase,
+            verifier=verifier,
+            sessions=sessions,
+            accounts=Accounts(session, settings.horizon_url, settings.network_passphrase),
+            fetch=fetch,
+        )
+        yield
 
 
 async def _watches(app: web.Application) -> AsyncIterator[None]:
@@ -71,3 +139,9 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         ]
         yield
         await cancel(*tasks)
+
+
+async def _notices(app: web.Application) -> AsyncIterator[None]:
+    task = supervise("endings", app[ENDINGS].run)
+    yield
+    await cancel(task)

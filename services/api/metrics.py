@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -12,6 +13,7 @@ REQUESTS = Counter(
     "headrace_api_requests_total", "Requests answered", ["method", "route", "status"]
 )
 SECONDS = Histogram("headrace_api_request_seconds", "Time to answer a request", ["method", "route"])
+NOTICES = Counter("headrace_api_notices_total", "Notices about the ends of streams", ["type"])
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"})
 
@@ -24,6 +26,13 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     route = resource.canonical if resource else "none"
     method = request.method if request.method in _METHODS else "other"
-    REQUESTS.labels(method, route, response.status).inc()
-    SECONDS.labels(method, route).observe(time.perf_counter() - started)
+    requests, seconds = _series(method, route, response.status)
+    requests.inc()
+    seconds.observe(time.perf_counter() - started)
     return response
+
+
+@lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Found by label once, not at each request."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

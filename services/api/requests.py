@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
+from multidict import MultiDict
 from pydantic import BaseModel, ValidationError
 
 from services.api.schemas import Nothing
@@ -40,7 +41,7 @@ async def read_body(request: web.Request, model: type[M]) -> M:
         raise Problem(400, Slug.MALFORMED, f"the body is not JSON: {error}") from None
     except web.RequestPayloadError as error:
         raise Problem(400, Slug.MALFORMED, f"the body is cut or ill encoded: {error}") from None
-    return _validated(model, data, "pointer")
+    return validated(model, data, "pointer")
 
 
 async def read_no_body(request: web.Request) -> None:
@@ -51,21 +52,27 @@ async def read_no_body(request: web.Request) -> None:
 
 def read_query(request: web.Request, model: type[M]) -> M:
     """The query as `model`. Raises Problem 422 naming every bad parameter."""
-    twice = [name for name in request.query if len(request.query.getall(name)) > 1]
+    query = MultiDict(request.query)
+    query.pop("access_token", None)  # who asks, not what (services.api.identity)
+    many: frozenset[str] = getattr(model, "many", frozenset())
+    twice = [n for n in dict.fromkeys(query) if n not in many and len(query.getall(n)) > 1]
     if twice:
-        errors = [
-            {"parameter": n, "detail": "is given more than once"} for n in dict.fromkeys(twice)
-        ]
-        raise _invalid(errors)
-    return _validated(model, dict(request.query), "parameter")
+        raise invalid([{"parameter": name, "detail": "is given more than once"} for name in twice])
+    several = {name: _several(query.getall(name)) for name in many if name in query}
+    return validated(model, dict(query) | several, "parameter")
 
 
-def _validated(model: type[M], data: object, place: str) -> M:
+def _several(values: Sequence[str]) -> list[str]:
+    return [part for value in values for part in value.split(",") if part]
+
+
+def validated(model: type[M], data: object, place: str) -> M:
+    """Data as `model`. Raises Problem 422 that names each mistake as a `pointer` or `parameter`."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False, include_context=False)
-        raise _invalid([_mistake(m, place) for m in mistakes[:MOST_ERRORS]]) from None
+        raise invalid([_mistake(m, place) for m in mistakes[:MOST_ERRORS]]) from None
 
 
 def _mistake(mistake: Mapping[str, Any], place: str) -> dict[str, str]:
@@ -78,7 +85,8 @@ def _mistake(mistake: Mapping[str, Any], place: str) -> dict[str, str]:
     return {place: where, "detail": _WORDS.get(mistake["type"], word)}
 
 
-def _invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
+def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
+    """422 that names each mistake."""
     return Problem(422, Slug.INVALID, f"{len(errors)} field(s) to mend", errors=errors)
 
 

@@ -7,7 +7,10 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from services.api.identity import caller
+from services.api.once import once_of
 from services.api.requests import answer, etag, read_body, read_if_match, read_no_body, read_query
+from services.api.rights import may_change, narrowed
 from services.api.schemas import CreateStream, ListQuery, PatchStream, TopUp
 from services.api.settings import Settings
 from services.api.streams import (
@@ -52,6 +55,11 @@ async def index(_: web.Request) -> web.Response:
             "about": "payment streams on Stellar, and their events as they happen",
             "streams": "/v1/streams",
             "events": "/v1/events/subscribe",
+            "history": "/v1/events",
+            "login": "/v1/auth",
+            "reference": "/docs",
+            "openapi": "/openapi.json",
+            "asyncapi": "/asyncapi.json",
             "live": "/livez",
             "ready": "/readyz",
             "metrics": "/metrics",
@@ -62,7 +70,8 @@ async def index(_: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """POST /v1/streams."""
     order = await read_body(request, CreateStream)
-    document = await request.app[STREAMS].create(order)
+    may_change(caller(request), order.sender, "a new stream, as its sender")
+    document = await request.app[STREAMS].create(order, once_of(request, order))
     response = _stream(document, 201)
     response.headers["Location"] = f"{request.path}/{document['id']}"
     return response
@@ -70,7 +79,11 @@ async def create(request: web.Request) -> web.Response:
 
 async def page(request: web.Request) -> web.Response:
     """GET /v1/streams."""
-    return answer(await request.app[STREAMS].page(read_query(request, ListQuery)))
+    query = read_query(request, ListQuery)
+    user = narrowed(
+        caller(request), user=query.user, sender=query.sender, recipient=query.recipient
+    )
+    return answer(await request.app[STREAMS].page(query.model_copy(update={"user": user})))
 
 
 async def get(request: web.Request) -> web.Response:
@@ -79,7 +92,7 @@ async def get(request: web.Request) -> web.Response:
     `position` is where the stream's latest event stands, which the journal may have trimmed since;
     the header Headrace-Position is the journal's top before the read, safe to subscribe from.
     """
-    document, top = await request.app[STREAMS].get(request.match_info["id"])
+    document, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
     response = _stream(document)
     response.headers["Headrace-Position"] = top
     return response
@@ -90,15 +103,18 @@ async def update(request: web.Request) -> web.Response:
     tags = read_if_match(request)
     patch = await read_body(request, PatchStream)
     streams, stream_id = request.app[STREAMS], request.match_info["id"]
-    return _stream(await streams.update(stream_id, patch.metadata.facts(), tags))
+    once = once_of(request, patch)
+    facts, by = patch.metadata.facts(), caller(request)
+    return _stream(await streams.update(stream_id, facts, tags, once, by))
 
 
 async def add_money(request: web.Request) -> web.Response:
     """POST /v1/streams/{id}/top-up."""
     tags = read_if_match(request)
-    amount = (await read_body(request, TopUp)).amount
-    stream_id = request.match_info["id"]
-    return _stream(await request.app[STREAMS].act(stream_id, top_up(amount), tags))
+    order = await read_body(request, TopUp)
+    stream_id, once = request.match_info["id"], once_of(request, order)
+    step, by = top_up(order.amount), caller(request)
+    return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
 
 
 def action(step: Action) -> Handler:
@@ -107,7 +123,9 @@ def action(step: Action) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         tags = read_if_match(request)
         await read_no_body(request)
-        return _stream(await request.app[STREAMS].act(request.match_info["id"], step, tags))
+        stream_id, once = request.match_info["id"], once_of(request)
+        by = caller(request)
+        return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
 
     return handle
 

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from services.api.cursors import decode_cursor
+from services.api.history import Span
 from shared.accounts import is_account, is_contract
-from shared.events import Origin
+from shared.events import EventType, Origin
 from shared.indexes import EVERYTHING
+from shared.positions import END, START, Position, parse_position
 from shared.streams import I128_MAX, Status
+from shared.topics import ALL, Subscription, is_stream_id, user_topic
 
 _DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
 _LATEST = 253_402_300_799  # the end of year 9999; milliseconds of today are beyond it
@@ -44,10 +54,45 @@ def _contract(value: str) -> str:
     return value
 
 
-Amount = Annotated[int, BeforeValidator(_amount)]
-Account = Annotated[str, AfterValidator(_account)]
-Contract = Annotated[str, AfterValidator(_contract)]
-Cursor = Annotated[str, AfterValidator(decode_cursor)]
+def _whole(value: object) -> object:
+    """1.0 is an integer in JSON Schema, and some clients write it so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _stream_id(value: str) -> str:
+    if not is_stream_id(value):
+        raise ValueError("is no stream id: expected a number from 1, or api-<uuid>")
+    return value
+
+
+def _place(value: object) -> Position:
+    return parse_position(str(value))
+
+
+def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
+    """How a field stands in OpenAPI; what a pattern cannot say, `format` names."""
+    return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
+
+
+Amount = Annotated[
+    int, BeforeValidator(_amount), _text("i128", "^[1-9][0-9]{0,38}$", examples=["995000"])
+]
+Account = Annotated[
+    str, AfterValidator(_account), _text("stellar-account", "^[GCM][A-Z2-7]{55,68}$")
+]
+Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
+Instant = Annotated[int, Field(strict=True, ge=0, le=_LATEST), BeforeValidator(_whole)]
+StreamId = Annotated[
+    str,
+    AfterValidator(_stream_id),
+    _text("stream-id", "^([1-9][0-9]{0,19}|api-[0-9a-f-]{36})$", examples=["7"]),
+]
+Place = Annotated[
+    Position,
+    BeforeValidator(_place),
+    _text("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),
+]
+Cursor = Annotated[str, AfterValidator(decode_cursor), _text("cursor", "^[A-Za-z0-9_-]+$")]
 Tag = Annotated[str, Field(min_length=1, max_length=50)]
 
 
@@ -81,7 +126,7 @@ class CreateStream(Body):
     token_address: Contract
     rate_per_second: Amount
     deposited_amount: Amount
-    start_time: Annotated[int, Field(strict=True, ge=0, le=_LATEST)] | None = None
+    start_time: Instant | None = None
     metadata: Metadata = Metadata()
 
 
@@ -97,10 +142,16 @@ class PatchStream(Body):
     metadata: Metadata
 
 
-class ListQuery(BaseModel):
-    """GET /v1/streams: a stream is listed when every filter given holds."""
+class Query(BaseModel):
+    """Any query: unknown parameters refused; those in `many` may repeat or hold several."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    many: ClassVar[frozenset[str]] = frozenset()
+
+
+class ListQuery(Query):
+    """GET /v1/streams: a stream is listed when every filter given holds."""
 
     sender: Account | None = None
     recipient: Account | None = None
@@ -111,8 +162,52 @@ class ListQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
     order: Literal["asc", "desc"] = "desc"
+    sort: Literal["created", "updated"] = "created"
 
     def indexes(self) -> frozenset[str]:
         """The indexes (shared.indexes) in each of which a listed stream stands."""
         given = ((name, getattr(self, name)) for name in _FILTERS)
         return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
+
+
+class EventsQuery(Query):
+    """GET /v1/streams/{id}/events: which part of a history."""
+
+    many: ClassVar[frozenset[str]] = frozenset({"types"})
+
+    types: Annotated[tuple[EventType, ...], Field(max_length=50)] = ()
+    after: Place | None = None
+    before: Place | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    order: Literal["asc", "desc"] = "desc"
+
+    @property
+    def span(self) -> Span:
+        """The span of the journal that is asked for."""
+        return Span(self.after or START, self.before or END)
+
+    def subscription(self, *topics: str) -> Subscription:
+        """These topics, narrowed to the types."""
+        return Subscription(tuple(dict.fromkeys(topics)), frozenset(self.types))
+
+
+class HistoryQuery(EventsQuery):
+    """GET /v1/events: the filters of a subscription; at least one of streams, users, all."""
+
+    many: ClassVar[frozenset[str]] = frozenset({"types", "streams", "users"})
+
+    streams: Annotated[tuple[StreamId, ...], Field(max_length=100)] = ()
+    users: Annotated[tuple[Account, ...], Field(max_length=100)] = ()
+    all: Literal["true", "false"] = "false"
+
+    def topics(self) -> tuple[str, ...]:
+        """What is asked for, () for nothing."""
+        everything = [ALL] if self.all == "true" else []
+        return (*everything, *self.streams, *map(user_topic, self.users))
+
+
+class SummaryQuery(Query):
+    """GET /v1/users/{account}/summary."""
+
+    limit: Annotated[int, Field(ge=1, le=2000)] = 1000
+    cursor: Cursor | None = None

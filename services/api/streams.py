@@ -6,27 +6,31 @@ last ledger read for what a chain stream has accrued.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TypeAlias
+
+import orjson
 
 from services.api.cursors import encode_cursor
 from services.api.ids import new_stream_id
 from services.api.listing import Listing
+from services.api.once import Once
 from services.api.requests import etag
+from services.api.rights import Party, may_read, may_step
 from services.api.schemas import CreateStream, ListQuery
+from services.api.times import Clock, Times
 from shared import commands
-from shared.commit import Behind, Committed, Committer, Contended
+from shared.auth import ANYONE, Principal
+from shared.commit import Behind, Committed, Committer, Contended, Decide
 from shared.events import Event, Origin
 from shared.journal import Head, Journal
 from shared.metrics import COMMITS
 from shared.problems import Problem, Slug, unavailable
 from shared.streams import Stream
 from shared.topics import is_stream_id
-from shared.wire import stream_document
+from shared.wire import claimable_document, stream_document, stream_of
 
-Clock = Callable[[], float]
 Document: TypeAlias = dict[str, object]
 Command = Callable[[Stream, int], Sequence[Event]]
 Tags: TypeAlias = frozenset[str] | None
@@ -34,13 +38,14 @@ Tags: TypeAlias = frozenset[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A step of a stream's life; on the chain only the contract's `function` takes it."""
+    """A step of a stream's life, and whose it is; on the chain only `function` takes it, if any."""
 
-    function: str
+    function: str | None
     command: Command
+    party: Party = Party.SENDER
 
 
-WITHDRAW = Action("withdraw", commands.withdraw)
+WITHDRAW = Action("withdraw", commands.withdraw, Party.RECIPIENT)
 PAUSE = Action("pause_stream", commands.pause)
 RESUME = Action("resume_stream", commands.resume)
 CANCEL = Action("cancel_stream", commands.cancel)
@@ -61,9 +66,10 @@ class Streams:
         self._journal = journal
         self._listing = listing
         self._clock = clock
+        self._times = Times(clock)
 
-    async def create(self, order: CreateStream) -> Document:
-        """A new stream of ours; the document as GET returns it."""
+    async def create(self, order: CreateStream, once: Once | None = None) -> Document:
+        """A new stream of ours; the document as GET returns it. Raises Problem 409, 503."""
         now = self._clock()
         stream_id = new_stream_id(now)
         start = int(now) if order.start_time is None else order.start_time
@@ -78,48 +84,64 @@ class Streams:
             now=int(now),
             metadata=order.metadata.facts(),
         )
-        return await self._commit(stream_id, lambda _: events)
+        return await self._commit(stream_id, lambda _: events, once, fresh=True)
 
-    async def get(self, stream_id: str) -> tuple[Document, str]:
-        """One stream, and the journal's top at or before the read. Raises Problem 404."""
+    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[Document, str]:
+        """One stream, and the journal's top at or before the read. Raises Problem 403, 404."""
         if not is_stream_id(stream_id):
             raise _unknown(stream_id)
-        head = await self._journal.head()
-        stream = (await self._committer.load([stream_id]))[stream_id]
-        if stream is None:
+        head, (raw,) = await self._journal.head_and([self._committer.keys.stream(stream_id)])
+        if raw is None:
             raise _unknown(stream_id)
-        return self._document(stream, head), str(head.top)
+        document: Document = orjson.loads(raw)
+        stream = stream_of(document)
+        may_read(by, stream)
+        now = self._times.of(stream.origin, head)
+        return document | {"claimable": claimable_document(stream, now)}, str(head.top)
+
+    async def parties(self, stream_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Sender and recipient of each; () for a stream that is not known."""
+        streams = await self._committer.load(stream_ids)
+        return {i: (s.sender, s.recipient) if s else () for i, s in streams.items()}
 
     async def page(self, query: ListQuery) -> Document:
         """A page of streams with the position to subscribe from."""
         head = await self._journal.head()  # first: what changes from here on, events will tell
-        streams, last = await self._listing.page(
+        page = await self._listing.page(
             query.indexes(),
             after=query.cursor,
             limit=query.limit,
             newest_first=query.order == "desc",
+            by_latest_change=query.sort == "updated",
         )
         return {
-            "items": [self._document(stream, head) for stream in streams],
-            "next": encode_cursor(last) if last else None,
+            "items": [self._document(stream, head) for stream in page.streams],
+            "total": page.total,
+            "next": encode_cursor(page.last) if page.last else None,
             "position": str(head.top),
         }
 
     async def update(
-        self, stream_id: str, metadata: Mapping[str, object], tags: Tags = None
+        self,
+        stream_id: str,
+        metadata: Mapping[str, object],
+        tags: Tags = None,
+        once: Once | None = None,
+        by: Principal = ANYONE,
     ) -> Document:
-        """New metadata, of chain streams too. Raises Problem 404, 412, 503."""
-        return await self._change(
-            stream_id, tags, lambda stream, now: commands.update(stream, metadata, now)
-        )
+        """New metadata, of chain streams too. Raises Problem 403, 404, 409, 412, 503."""
+        step = Action(None, lambda stream, now: commands.update(stream, metadata, now))
+        return await self.act(stream_id, step, tags, once, by)
 
-    async def act(self, stream_id: str, action: Action, tags: Tags = None) -> Document:
-        """A step of a stream of ours. Raises Problem 404, 409, 412, 503."""
-        return await self._change(stream_id, tags, action.command, action.function)
-
-    async def _change(
-        self, stream_id: str, tags: Tags, command: Command, function: str | None = None
+    async def act(
+        self,
+        stream_id: str,
+        action: Action,
+        tags: Tags = None,
+        once: Once | None = None,
+        by: Principal = ANYONE,
     ) -> Document:
+        """A step of a stream of ours. Raises Problem 403, 404, 409, 412, 503."""
         if not is_stream_id(stream_id):
             raise _unknown(stream_id)
 
@@ -127,37 +149,39 @@ class Streams:
             stream = stored[stream_id]
             if stream is None:
                 raise _unknown(stream_id)
-            if function and stream.origin is Origin.CHAIN:
-                raise _chain_owned(stream, function)
+            may_step(by, stream, action.party)
+            if action.function and stream.origin is Origin.CHAIN:
+                raise _chain_owned(stream, action.function)
             if tags is not None and etag(stream.version) not in tags:
                 raise _stale(stream)
-            return command(stream, int(self._clock()))
+            return action.command(stream, int(self._clock()))
 
-        return await self._commit(stream_id, decide)
+        return await self._commit(stream_id, decide, once)
 
     async def _commit(
-        self, stream_id: str, decide: Callable[[Mapping[str, Stream | None]], Sequence[Event]]
+        self, stream_id: str, decide: Decide, once: Once | None, *, fresh: bool = False
     ) -> Document:
+        answer = once.answer(self._committer.keys) if once else None
         try:
-            committed = await self._committer.change([stream_id], decide)
-        except commands.Refused as refusal:
+            committed = await self._committer.change([stream_id], decide, answer, fresh=fresh)
+        except (commands.Refused, Problem) as refusal:
+            # What was done under this key is often what a repetition is refused for.
+            if once and answer and (given := await self._committer.answered(answer.key)):
+                return once.document(given)
+            if isinstance(refusal, Problem):
+                raise
             raise Problem(409, Slug.REFUSED, str(refusal)) from None
         except Contended as error:
             COMMITS.labels("contended").inc()
             raise Problem(503, Slug.CONTENDED, str(error), headers={"Retry-After": "1"}) from None
         except Behind as error:
-            COMMITS.labels("behind").inc()
             raise unavailable(str(error)) from None
-        COMMITS.labels("committed").inc()
+        if once and committed.answered:
+            return once.document(committed.answered)
         return _after(committed)
 
     def _document(self, stream: Stream, head: Head) -> Document:
-        return stream_document(stream, self._as_of(stream, head))
-
-    def _as_of(self, stream: Stream, head: Head) -> int:
-        if stream.origin is Origin.CHAIN and head.closed_at:
-            return int(datetime.fromisoformat(head.closed_at).timestamp())
-        return int(self._clock())
+        return stream_document(stream, self._times.of(stream.origin, head))
 
 
 def _after(committed: Committed) -> Document:

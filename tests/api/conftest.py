@@ -9,6 +9,7 @@ import pytest
 
 from services.api.app import build_app
 from services.api.settings import Settings
+from tests.api.login_samples import REQUIRED, WALLETS, Horizon
 from tests.api.samples import TOKEN, Clock
 from tests.support.waiting import until
 
@@ -26,7 +27,8 @@ def start(
 
     async def start(**more: Any) -> Any:
         given = {"redis_url": redis_url, "contract_ids": (TOKEN,), "namespace": keys.namespace}
-        return await aiohttp_client(build_app(Settings(**(given | more)), clock=clock))
+        settings = Settings(**(given | more))
+        return await aiohttp_client(build_app(settings, clock=clock, notices=False))
 
     return start
 
@@ -40,3 +42,23 @@ async def client(start: Callable[..., Awaitable[Any]]) -> Any:
 
     await until(ready)
     return client
+
+
+@pytest.fixture
+async def horizon(aiohttp_server: Any) -> Horizon:
+    """A Horizon on a socket, without accounts until a test puts some in; `url` is where."""
+    horizon = Horizon()
+    horizon.url = str((await aiohttp_server(horizon.app())).make_url("")).rstrip("/")
+    return horizon
+
+
+@pytest.fixture
+async def secure(start: Callable[..., Awaitable[Any]]) -> Any:
+    """An API in AUTH_MODE=required."""
+    return await start(**REQUIRED)
+
+
+@pytest.fixture
+async def wallets(start: Callable[..., Awaitable[Any]], horizon: Horizon) -> Any:
+    """An API in AUTH_MODE=required where wallets log in."""
+    return await start(**WALLETS, horizon_url=horizon.url, rate_limit_login=1000)

@@ -201,7 +201,7 @@ async def test_top_ups_from_many_sides_add_up(client, start):
 
 @pytest.mark.parametrize(("error", "slug"), [(Contended, "contended"), (Behind, "unavailable")])
 async def test_commits_that_are_worth_another_try_say_so(client, monkeypatch, error, slug):
-    async def change(*_):
+    async def change(*_, **__):
         raise error("later")
 
     monkeypatch.setattr(Committer, "change", change)

@@ -46,7 +46,9 @@ async def many(client, clock):
 
 
 async def test_an_empty_list(client):
-    assert await fetch(client) == {"items": [], "next": None, "position": "0-0"}
+    assert await fetch(client) == {
+        "items": [], "total": 0, "next": None, "position": "0-0"
+    }  # fmt: skip
 
 
 async def test_pages_are_complete_in_both_orders(client, many):
@@ -116,6 +118,54 @@ async def test_several_filters_give_short_pages_rather_than_read_for_ever(
     assert await everything(client, **query | {"status": "paused"}) == wanted
 
 
+async def test_the_total_is_told_where_one_index_knows_it(client, many):
+    await client.post(f"/v1/streams/{many[7]}/pause")
+    for query, total in [
+        ({}, 300),
+        ({"status": "active"}, 299),
+        ({"status": "paused", "limit": 1}, 1),
+        ({"status": "completed"}, 0),
+        ({"status": "active", "sort": "updated"}, 299),
+        ({"user": OTHER}, 0),
+        ({"user": SENDER, "status": "active"}, None),
+    ]:
+        assert (await fetch(client, **query))["total"] == total, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"status": "active"},
+        {"sender": SENDER},
+        {"token": TOKEN},
+        {"user": RECIPIENT, "origin": "api"},
+    ],
+)
+async def test_by_latest_change(client, many, clock, monkeypatch, query):
+    monkeypatch.setattr(listing, "CHUNK", 20)
+    touched = [many[200], many[3], many[100]]
+    for stream_id in touched:
+        clock.now += 1
+        await client.patch(f"/v1/streams/{stream_id}", json={"metadata": {"label": "x"}})
+    order = [i for i in many if i not in touched] + touched
+    for limit in (40, 7, 200):
+        assert await everything(client, sort="updated", order="asc", limit=limit, **query) == order
+    assert await everything(client, sort="updated", limit=40, **query) == order[::-1]
+
+
+async def test_what_changes_during_a_walk_by_change_is_seen_at_its_new_place(client, many, clock):
+    clock.now += 5
+
+    async def touch():
+        clock.now += 1
+        await client.patch(f"/v1/streams/{many[299]}", json={"metadata": {"label": "x"}})
+
+    seen = await everything(client, touch, sort="updated", order="asc", limit=100)
+    assert set(seen) == set(many)
+    assert seen[-1] == many[299]
+
+
 async def test_nothing_is_missed_when_subscribing_from_the_pages_position(client, redis, keys):
     """Streams that come during the read are in the list or after its position, never in neither."""
     *created, page = await asyncio.gather(
@@ -130,7 +180,7 @@ async def test_nothing_is_missed_when_subscribing_from_the_pages_position(client
 async def test_every_bad_parameter_is_named(client):
     query = {
         "sender": "G", "status": "open", "origin": "moon", "limit": "201",
-        "cursor": "x", "order": "up", "token": SENDER, "page": "2",
+        "cursor": "x", "order": "up", "token": SENDER, "page": "2", "sort": "size",
     }  # fmt: skip
     response = await client.get("/v1/streams", params=query)
     document = await response.json(content_type=None)

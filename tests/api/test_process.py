@@ -46,7 +46,7 @@ async def test_it_logs_its_port_serves_and_ends_in_order(redis_url, keys):
 
 @pytest.mark.parametrize("kept", [{}, {"CONTRACT_IDS": TOKEN}])
 async def test_every_bad_setting_is_told_and_it_ends_with_2(kept):
-    bad = {"AUTH_MODE": "required", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
+    bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
     async with asyncio.timeout(15):
         _, said = await process.communicate()

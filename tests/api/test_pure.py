@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from stellar_sdk import Keypair
 
 from services.api.cursors import decode_cursor, encode_cursor
 from services.api.ids import new_stream_id, uuid7
@@ -78,7 +79,15 @@ def test_settings_from_lists_and_their_defaults():
 @pytest.mark.parametrize(
     ("name", "value", "word"),
     [
-        ("auth_mode", "required", "login comes in a later version"),
+        ("auth_mode", "required", "needs one of JWT_SECRET and JWKS_URL"),
+        ("auth_mode", "closed", "'open' or 'required'"),
+        ("jwt_secret", "s" * 31, "shorter than 32 bytes"),
+        ("signing_seed", "SBAD", "no secret seed"),
+        ("signing_seed", Keypair.random().secret, "needs JWT_SECRET"),
+        ("home_domain", "https://a.example", "host name"),
+        ("home_domain", "a" * 60, "at most 59"),
+        ("trusted_proxies", "10.0.0.0/33", "10.0.0.0/33|network"),
+        ("login_seconds", "5", "greater than or equal to 60"),
         ("fanout_urls", "http://a, ftp://b", "ftp://b"),
         ("ready_urls", "localhost:3020", "no URL"),
         ("cors_origins", "https://a/", "no origin"),

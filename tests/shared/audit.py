@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from shared.events import Event, EventType, Provenance
-from shared.indexes import indexes_of, member_of
+from shared.indexes import entries_of as places_of
 from shared.journal import Journal
 from shared.keys import CHANNEL, Keys
 from shared.positions import START, parse_position
@@ -81,18 +81,33 @@ async def check(redis: Redis, keys: Keys) -> list[Entry]:
         assert replace(document, position="") == stream
         assert document.version == counts[stream_id]
     await _check_indexes(redis, keys, streams)
+    await _check_topics(redis, keys, entries)
     return entries
 
 
 async def _check_indexes(redis: Redis, keys: Keys, streams: dict[str, Stream]) -> None:
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, dict[str, int]] = {}
     for stream in streams.values():
-        for name in indexes_of(stream):
-            wanted.setdefault(keys.index(name), set()).add(member_of(stream))
-    found = {}
-    async for key in redis.scan_iter(keys.index("*")):
-        found[key.decode()] = {member.decode() for member in await redis.zrange(key, 0, -1)}
-    assert found == wanted, "indexes are exactly those of the final states"
+        for (name, member), score in places_of(stream).items():
+            wanted.setdefault(keys.index(name), {})[member] = score
+    assert await _sets(redis, keys.index("*")) == wanted, "indexes are those of the final states"
+
+
+async def _check_topics(redis: Redis, keys: Keys, entries: Sequence[Entry]) -> None:
+    wanted: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        for topic in entry.topics or ("",):
+            wanted.setdefault(keys.topic(topic), {})[parse_position(entry.position).padded] = 0
+    assert await _sets(redis, keys.topic("*")) == wanted, "topics hold what the journal holds"
+
+
+async def _sets(redis: Redis, pattern: str) -> dict[str, dict[str, int]]:
+    return {
+        key.decode(): {
+            m.decode(): int(s) for m, s in await redis.zrange(key, 0, -1, withscores=True)
+        }
+        async for key in redis.scan_iter(pattern)
+    }
 
 
 class Listener:

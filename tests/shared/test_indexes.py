@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import commands
-from shared.indexes import changes, indexes_of, member_of, stream_id_of
+from shared.indexes import (
+    by_change,
+    changed_member_of,
+    changes,
+    entries_of,
+    indexes_of,
+    member_of,
+    stream_id_of,
+)
 from tests.shared.samples import R2, TOKEN, R, S, a_stream, after
 
 API_ID = "api-01890a5d-ac96-774b-bcce-b302099a8057"
@@ -63,30 +71,72 @@ def test_a_member_outlives_every_change():
 
 def test_a_new_stream_is_added_everywhere():
     stream = a_stream()
-    assert changes(None, stream) == [(True, name) for name in sorted(indexes_of(stream))]
+    assert {(c.name, c.member): c.score for c in changes(None, stream)} == entries_of(stream)
+    assert all(change.add for change in changes(None, stream))
 
 
 def test_only_what_differs_changes():
     stream = a_stream()
     assert changes(stream, stream) == []
-    paused = after(stream, *commands.pause(stream, 120))
-    assert changes(stream, paused) == [(True, "status:paused"), (False, "status:active")]
+    paused = after(stream, *commands.pause(stream, 100))
+    found = {(c.add, c.name) for c in changes(stream, paused)}
+    assert found == {
+        (True, "status:paused"),
+        (False, "status:active"),
+        (True, "updated:status:paused"),
+        (False, "updated:status:active"),
+        (False, "schedule:api"),
+    }
+
+
+def test_a_later_change_moves_it_in_the_lists_by_change_alone():
+    stream = a_stream()
+    labelled = after(stream, *commands.update(stream, {}, 120))
+    moved = changes(stream, labelled)
+    assert {c.name for c in moved} == {
+        "updated:all", f"updated:user:{S}", f"updated:user:{R}", "updated:status:active"
+    }  # fmt: skip
+    assert {c.member for c in moved if c.add} == {changed_member_of(labelled)}
+    assert {c.member for c in moved if not c.add} == {changed_member_of(stream)}
+
+
+def test_every_filter_has_a_list_by_change_that_holds_all_of_it_or_none():
+    stream = a_stream()
+    names = {name for name, _ in entries_of(stream)}
+    for name in indexes_of(stream):
+        wider = by_change(name)
+        assert (wider is None) == name.startswith(("token:", "origin:"))
+        assert wider is None or wider in names
+
+
+def test_the_schedule_follows_the_end():
+    stream = a_stream()
+    assert entries_of(stream)["schedule:api", "7"] == 300
+    topped = after(stream, *commands.top_up(stream, 5 * 200_000, 100))
+    assert entries_of(topped)["schedule:api", "7"] == 200_300 - 48 * 3600
+    assert (True, "schedule:api", "7", 200_300 - 48 * 3600) in changes(stream, topped)
+    gone = after(topped, *commands.cancel(topped, 200))
+    assert (False, "schedule:api", "7", 0) in changes(topped, gone)
 
 
 def test_the_sender_stays_listed_when_it_gives_up_being_the_recipient():
     own = a_stream(recipient=S)
     given_away = replace(own, recipient=R2)
-    assert (False, f"user:{S}") not in changes(own, given_away)
-    assert (True, f"user:{R2}") in changes(own, given_away)
-    assert (False, f"recipient:{S}") in changes(own, given_away)
+    found = {(c.add, c.name) for c in changes(own, given_away)}
+    assert (False, f"user:{S}") not in found
+    assert (True, f"user:{R2}") in found
+    assert (False, f"recipient:{S}") in found
 
 
-@given(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc"))
-def test_applying_the_changes_leads_from_the_old_lists_to_the_new(old, new, sender):
+@given(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 1))
+def test_applying_the_changes_leads_from_the_old_places_to_the_new(old, new, sender, later):
     before = replace(a_stream(), sender=sender, recipient=old)
-    now = replace(before, recipient=new)
-    names = set(indexes_of(before))
-    for add, name in changes(before, now):
-        assert (name in names) is not add
-        (names.add if add else names.remove)(name)
-    assert names == indexes_of(now)
+    now = replace(before, recipient=new, updated_at=before.updated_at + later, ending=2 + later)
+    places = entries_of(before)
+    for add, name, member, score in changes(before, now):
+        assert add or (name, member) in places
+        if add:
+            places[name, member] = score
+        else:
+            del places[name, member]
+    assert places == entries_of(now)

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local.network import accounts
 from shared.positions import parse_position
-from tests.support.waiting import until
 from tests.support.installation import Client, Installation, installation
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.gateway import KINDS, find_gateway
-from tests.support.waiting import until
 from tests.support.installation import free_ports
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "deploy.local.run"]

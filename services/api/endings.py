@@ -1,0 +1,101 @@
+"""Telling about the ends of streams: `stream.running_low` 48 h and 24 h before, `stream.depleted`.
+
+Every commit keeps a schedule of what is to be told next (shared.indexes), so nobody looks through
+streams. One replica at a time works it off, by a lease that only saves the others the work: each
+notice is a commit on the stream's version and moves the stream's `ending`, so it comes once however
+many try, and one that was prepared for an end that has moved meanwhile is decided anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import structlog
+from redis.asyncio import Redis
+
+from services.api.metrics import NOTICES
+from services.api.times import Times
+from shared import commands
+from shared.commit import Committer, Contended
+from shared.events import Event, Origin
+from shared.indexes import schedule
+from shared.journal import Journal
+from shared.streams import Stream
+
+log = structlog.get_logger()
+
+_TAKE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+EVERY = 0.5
+"""Seconds between two looks at the schedule."""
+
+LEASE = 5.0
+"""Seconds until another replica takes over from one that is gone."""
+
+PAGE = 50
+"""Streams told about in one commit."""
+
+
+class Endings:
+    """The schedule of one namespace, seen from one replica."""
+
+    def __init__(self, redis: Redis, committer: Committer, journal: Journal, times: Times) -> None:
+        self._redis = redis
+        self._committer = committer
+        self._journal = journal
+        self._times = times
+        self._take = redis.register_script(_TAKE)
+        self._token = secrets.token_hex(8)
+
+    async def run(self) -> None:
+        """Work off the schedule for ever, while the lease is ours."""
+        while True:
+            if await self.leads():
+                await self.tell_all()
+            await asyncio.sleep(EVERY)
+
+    async def leads(self) -> bool:
+        """Take or renew the lease; whether it is ours."""
+        args: list[str | int] = [self._token, round(LEASE * 1000)]
+        lease = self._committer.keys.schedule_lease
+        return bool(await self._take(keys=[lease], args=args))
+
+    async def tell_all(self) -> int:
+        """Publish all that is due now; how many notices that were. Raises Behind."""
+        told = 0
+        for origin in Origin:
+            while count := await self._tell_page(origin):
+                told += count
+                if not await self.leads():
+                    return told
+        return told
+
+    async def _tell_page(self, origin: Origin) -> int:
+        now = self._times.of(origin, await self._journal.head())
+        index = self._committer.keys.index(schedule(origin))
+        rows = await self._redis.zrange(index, "-inf", now, byscore=True, offset=0, num=PAGE)
+        due = [row.decode() for row in rows if isinstance(row, bytes)]
+        try:
+            return await self._tell(due, now) if due else 0
+        except Contended:  # one of them is busy; it must not hold up the others
+            return sum([await self._tell([stream_id], now) for stream_id in due])
+
+    async def _tell(self, stream_ids: Sequence[str], now: int) -> int:
+        done = await self._committer.change(stream_ids, partial(_notices, now=now))
+        for write in done.writes:
+            NOTICES.labels(write.event.type).inc()
+        return len(done.writes)
+
+
+def _notices(stored: Mapping[str, Stream | None], *, now: int) -> list[Event]:
+    return [
+        event for stream in stored.values() if stream for event in commands.endings(stream, now)
+    ]

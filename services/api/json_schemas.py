@@ -1,0 +1,34 @@
+"""JSON Schemas (2020-12) of pydantic models, without the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+Json = dict[str, Any]
+Mode = Literal["validation", "serialization"]
+
+
+def schemas_of(models: Iterable[type[BaseModel]], mode: Mode) -> dict[str, Json]:
+    """The schemas of these models and all they hold, by name, for #/components/schemas."""
+    wanted = [(model, mode) for model in dict.fromkeys(models)]
+    _, whole = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Json] = whole.get("$defs", {})
+    return {name: quiet(schema) for name, schema in schemas.items()}
+
+
+def quiet(schema: Json) -> Json:
+    """Without generated titles, without defaults that say nothing, and within 64 bits."""
+    kept = {name: value for name, value in schema.items() if name not in ("title", "default")}
+    if schema.get("default"):
+        kept["default"] = schema["default"]
+    if "exclusiveMaximum" in kept:
+        kept["maximum"] = kept.pop("exclusiveMaximum") - 1
+    if "properties" in kept:
+        kept["properties"] = {name: quiet(each) for name, each in kept["properties"].items()}
+    if "anyOf" in kept:
+        kept["anyOf"] = [quiet(each) for each in kept["anyOf"]]
+    return kept

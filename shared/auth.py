@@ -1,0 +1,250 @@
+"""Who is asking, and what they may see: JSON Web Tokens and the rules on their claims.
+
+Algorithms are pinned by the settings, never taken from the token (RFC 8725 2.1). `exp`, `iss` and
+`aud` are checked. Claims: `sub` (the account), `scope` (space-separated), optional `topics` (an
+allow-list that narrows, never widens), `jti` (what a revocation names: one login or one key, kept
+when its token is refreshed), `iat`, `exp`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import aiohttp
+import jwt
+import structlog
+from aiohttp import web
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from shared.problems import Problem, Slug, unavailable
+from shared.settings import Common, http_url, split_list
+from shared.topics import ALL, user_topic
+
+log = structlog.get_logger()
+
+COOKIE = "headrace_token"
+_JWKS_SECONDS = 300.0
+_JWKS_FIRST, _JWKS_AGAIN = 1.0, 10.0
+"""Seconds between two fetches for a key that is not known: a rotation, or somebody guessing."""
+
+
+_UNREADABLE = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
+"""What a document raises that is no JWKS."""
+
+
+class Scope(StrEnum):
+    """What a token allows beyond seeing one's own streams."""
+
+    EVENTS_ALL = "events:all"
+    STREAMS_WRITE = "streams:write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody whose token held. `expires` in Unix seconds, None for never (open mode)."""
+
+    account: str
+    scopes: frozenset[str]
+    topics: frozenset[str] | None = None
+    expires: float | None = None
+    issued: float = 0.0
+    token_id: str = ""
+
+    def has(self, scope: Scope) -> bool:
+        """Whether the token carries a scope; admin carries all."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def may_see_all(self) -> bool:
+        """Whether every event is visible, within the allow-list."""
+        return self.has(Scope.EVENTS_ALL)
+
+    def may_subscribe(self, topic: str, parties: Collection[str]) -> bool:
+        """Whether a topic may be subscribed to; `parties` are those of the stream it names."""
+        if self.topics is not None and topic not in self.topics:
+            return False
+        if self.may_see_all():
+            return True
+        if topic == ALL:
+            return False
+        return topic == user_topic(self.account) or self.account in parties
+
+    def may_see(self, event_topics: Collection[str]) -> bool:
+        """Whether an event may be delivered: checked anew for each, as streams change hands."""
+        return not event_topics or self.may_see_all() or user_topic(self.account) in event_topics
+
+
+ANYONE = Principal("", frozenset(Scope))
+"""Everybody in AUTH_MODE=open: anyone may do and see anything, as any party."""
+
+
+class AuthSettings(BaseSettings):
+    """How tokens are checked; part of the settings of the API and of the fanout."""
+
+    model_config = Common.model_config  # else that of BaseSettings undoes it in a class of both
+    auth_mode: Literal["open", "required"] = Field(
+        "open",
+        description="open: anyone may do and see anything, as any party; required: by token",
+    )
+    jwt_secret: SecretStr = Field(
+        SecretStr(""), description="secret of HS256 tokens, at least 32 bytes"
+    )
+    jwks_url: str = Field(
+        "", validate_default=True, description="where the public keys of tokens are (JWKS)"
+    )
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("ES256", "EdDSA", "RS256"), description="algorithms that keys of the JWKS may have"
+    )
+    jwt_issuer: str = Field("headrace", min_length=1, description="`iss` that tokens must have")
+    jwt_audience: str = Field("headrace", min_length=1, description="`aud` that tokens must have")
+
+    @field_validator("jwt_algorithms", mode="before")
+    @classmethod
+    def _split_algorithms(cls, value: object) -> object:
+        return split_list(value)
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [a for a in value if not a.startswith(("RS", "PS", "ES", "EdDSA"))]
+        if wrong or not value:
+            raise ValueError(f"{wrong or 'none'}: expected RS…, PS…, ES… or EdDSA")
+        return value
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value().encode()) < 32:  # RFC 7518 3.2
+            raise ValueError("is shorter than 32 bytes")
+        return value
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _one_way_to_check(cls, value: str, info: ValidationInfo) -> str:
+        required, secret = info.data.get("auth_mode") == "required", info.data.get("jwt_secret")
+        if required and secret is not None and bool(secret) == bool(value):
+            raise ValueError("AUTH_MODE=required needs one of JWT_SECRET and JWKS_URL")
+        return http_url(value) if value else ""
+
+
+def unauthorized(detail: str) -> Problem:
+    """401; final for a native EventSource by design: the page has to log in again."""
+    headers = {"WWW-Authenticate": 'Bearer realm="headrace"'}
+    return Problem(401, Slug.UNAUTHORIZED, detail, headers=headers)
+
+
+def forbidden(detail: str, errors: Sequence[Mapping[str, str]] = ()) -> Problem:
+    """403: the token is good, but not for this."""
+    return Problem(403, Slug.FORBIDDEN, detail, errors=errors)
+
+
+def token_of(request: web.Request) -> str | None:
+    """The token of a request: header, else query, else cookie. Raises 401 on another scheme.
+
+    Each is an explicit wish that outweighs the next: a cookie is sent without being asked for.
+    """
+    if header := request.headers.get("Authorization"):
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise unauthorized("Authorization: expected `Bearer <token>`")
+        return token.strip()
+    return request.query.get("access_token") or request.cookies.get(COOKIE)
+
+
+class Verifier:
+    """Checks tokens by the secret or by the keys of a JWKS, which may rotate."""
+
+    def __init__(self, settings: AuthSettings, session: aiohttp.ClientSession | None) -> None:
+        self._settings = settings
+        self._session = session
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._read_at = self._tried_at = -_JWKS_SECONDS
+        self._reading = asyncio.Lock()
+
+    async def verify(self, token: str) -> Principal:
+        """The principal of a token. Raises Problem 401 that says what is wrong with it.
+
+        503 while the keys of the JWKS cannot be read: a good token must not be told it is bad, for
+        a 401 is final for an EventSource.
+        """
+        return principal_of(await self.claims(token))
+
+    async def claims(self, token: str) -> dict[str, Any]:
+        """The claims of a token, in the shapes that `principal_of` needs. Raises as `verify`."""
+        try:
+            key, algorithms = await self._key(jwt.get_unverified_header(token))
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=algorithms,
+                issuer=self._settings.jwt_issuer,
+                audience=self._settings.jwt_audience,
+                options={"require": ["exp", "iss", "aud", "sub"], "verify_iat": False},
+            )
+            principal_of(claims)
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            word = str(error) if isinstance(error, jwt.PyJWTError) else "it is no token"
+            raise unauthorized(f"the token was refused: {word}") from None
+        return claims
+
+    async def _key(self, header: Mapping[str, Any]) -> tuple[Any, list[str]]:
+        if secret := self._settings.jwt_secret.get_secret_value():
+            return secret, ["HS256"]
+        kid = header.get("kid")
+        # Nobody waits for a key that is there; those who miss one wait for the reading under way.
+        if kid not in self._keys or (self._stale() and not self._reading.locked()):
+            async with self._reading:
+                await self._read_if_due(kid)
+        if (key := self._keys.get(kid)) is None:
+            if self._read_at < self._tried_at:
+                raise unavailable("the keys that tokens are checked by cannot be read")
+            raise jwt.InvalidKeyError(f"no key {str(kid)[:64]!r} is known")
+        return key.key, [a for a in self._settings.jwt_algorithms if a == key.algorithm_name]
+
+    def _stale(self) -> bool:
+        return time.monotonic() - self._read_at > _JWKS_SECONDS
+
+    async def _read_if_due(self, kid: object) -> None:
+        """Read the JWKS; while it cannot be read, the keys known so far go on."""
+        now = time.monotonic()
+        again = _JWKS_AGAIN if self._keys else _JWKS_FIRST
+        if now - self._tried_at < again or (kid in self._keys and not self._stale()):
+            return
+        assert self._session is not None
+        self._tried_at = now
+        try:
+            url, timeout = self._settings.jwks_url, aiohttp.ClientTimeout(total=5)
+            async with self._session.get(url, timeout=timeout) as response:
+                response.raise_for_status()
+                document = await response.json(content_type=None)
+            if not isinstance(document, dict):
+                raise ValueError("the JWKS is no JSON object")
+            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys}
+            self._read_at = now
+        except (aiohttp.ClientError, TimeoutError, *_UNREADABLE) as error:
+            log.warning("jwks_unreadable", error=type(error).__name__)
+
+
+def principal_of(claims: Mapping[str, Any]) -> Principal:
+    """Claims as a principal. Raises jwt.InvalidTokenError on claims of the wrong shape."""
+    scope, topics = claims.get("scope", ""), claims.get("topics")
+    if not isinstance(claims["sub"], str) or not claims["sub"] or not isinstance(scope, str):
+        raise jwt.InvalidTokenError("sub and scope must be strings, and sub not empty")
+    if topics is not None and not (
+        isinstance(topics, list) and all(isinstance(topic, str) for topic in topics)
+    ):
+        raise jwt.InvalidTokenError("topics must be a list of strings")
+    return Principal(
+        account=claims["sub"],
+        scopes=frozenset(scope.split()),
+        topics=None if topics is None else frozenset(topics),
+        expires=float(claims["exp"]),
+        issued=float(claims.get("iat", 0)),
+        token_id=str(claims.get("jti", "")),
+    )

@@ -1,0 +1,110 @@
+"""No secret in a log: a process is given secrets in every place where one can stand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+
+from tests.api.login_samples import ADMIN, ALICE, SECRET, SERVER, bearer, token_of
+from tests.api.samples import TOKEN, order
+from tests.support.processes import running, start
+
+TOKENS = [token_of(ALICE.public_key, "streams:write"), token_of(ALICE.public_key, exp=1)]
+GUESS = "hr_" + "guessed-secret-" * 3
+CANARIES = [SECRET, SERVER.secret, GUESS[:20], "hunter2", *(t.split(".")[2] for t in TOKENS)]
+CANARIES += [t.split(".")[1] for t in TOKENS]
+
+
+async def raw(port, data):
+    """What is no HTTP, or nearly."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    answer = await reader.read(65536)
+    writer.close()
+    return answer
+
+
+def malformed(token):
+    """Requests that the parser refuses, each with a token where its complaint may quote it."""
+    return [
+        f"GET /?access_token={token} HTTP/9.9\r\n\r\n",
+        f"GET /?access_token={token}\r\n\r\n",
+        f"GET /?access_token={token} HTTP/1.1\r\nHost: x\r\nAuthorization Bearer {token}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\0\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nCookie: headrace_token={token}\x01\r\n\r\n",
+        f"G(T /?access_token={token} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"POST /v1/auth HTTP/1.1\r\nHost: x\r\nContent-Length: {token}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token * 60}\r\n\r\n",
+        f"GET http://u:{token}@[::1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    ]
+
+
+async def hammer(session, token):
+    """The same secret everywhere, in requests that fail in many ways."""
+    for method, path, more in (
+        ("GET", f"/v1/streams?access_token={token}", {}),
+        ("GET", f"/v1/streams/{token}", {}),
+        ("GET", "/v1/streams", {"headers": bearer(token)}),
+        ("GET", "/v1/streams", {"headers": {"Authorization": f"Basic {token}"}}),
+        ("GET", "/v1/streams", {"headers": {"Cookie": f"headrace_token={token}"}}),
+        ("GET", f"/v1/events/subscribe?ticket={token}", {"allow_redirects": False}),
+        ("POST", "/v1/streams", {"headers": bearer(token), "json": order(note=token)}),
+        ("POST", "/v1/auth", {"json": {"transaction": token}}),
+        ("POST", "/v1/auth/refresh", {"headers": bearer(token)}),
+        ("POST", "/v1/events/ticket", {"headers": bearer(token)}),
+        ("GET", f"/v1/auth?account={token}", {"headers": {"X-Request-ID": f"{token} x"}}),
+    ):
+        async with session.request(method, path, **more) as response:
+            assert response.status < 500
+            if path.startswith("/v1/streams/"):
+                continue  # a path is logged; secrets have no business there
+            assert token not in await response.text() or "ticket=" in path
+
+
+async def test_a_process_that_is_shown_secrets_keeps_them(redis_url, keys):
+    async with running(
+        "services.api", REDIS_URL=redis_url, CONTRACT_IDS=TOKEN, NAMESPACE=keys.namespace,
+        AUTH_MODE="required", JWT_SECRET=SECRET, SIGNING_SEED=SERVER.secret, LOG_LEVEL="debug",
+        HORIZON_URL="http://127.0.0.1:1", FANOUT_URLS="http://127.0.0.1:1",
+        RATE_LIMIT_LOGIN=10_000, RATE_LIMIT_IP=100_000,
+    ) as service:  # fmt: skip
+        base = f"http://127.0.0.1:{service.port}"
+        async with aiohttp.ClientSession(base) as session:
+            new = {"name": "x", "scopes": []}
+            async with session.post("/v1/keys", json=new, headers=ADMIN) as response:
+                key = (await response.json())["key"]
+            secrets = [*TOKENS, GUESS, key]
+            await asyncio.gather(*(hammer(session, s) for s in secrets for _ in range(5)))
+        for data in (line for token in TOKENS for line in malformed(token)):
+            await raw(service.port, data.encode())
+        service.signal()
+        assert await service.ended() == 0
+        said = "\n".join([*map(json.dumps, service.log), *service.noise])
+        paths = {line.get("path", "") for line in service.said("request")}
+        assert service.said("auth_mode_required")
+        assert service.said("audit")[0]["request_id"]
+        assert len(paths) > 5
+        assert "Error handling request" in said
+        for line in (x for x in said.splitlines() if "/v1/streams/" not in x):
+            assert not [c for c in (*CANARIES, key) if c in line], line
+
+
+BAD = {
+    "JWT_SECRET": "hunter2",
+    "SIGNING_SEED": SERVER.secret[:-1] + "A",
+    "REDIS_URL": "reddis://:hunter2@redis/0",
+}
+
+
+@pytest.mark.parametrize("mode", ["open", "required"])
+async def test_bad_settings_do_not_show_what_they_are(mode):
+    service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACT_IDS=TOKEN, **BAD)
+    assert await service.ended() == 2
+    said = "".join(service.noise)
+    for name in (*BAD, "PORT"):
+        assert f"  {name}: " in said
+    assert "hunter2" not in said
+    assert SERVER.secret[:20] not in said

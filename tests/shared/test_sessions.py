@@ -1,0 +1,102 @@
+"""Tickets, challenges and revocations in Redis: once means once, and an end is told to all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.auth import Principal
+from shared.sessions import TICKET_SECONDS, Revocation, SessionKeys, Sessions
+
+
+def who(account="GA", token_id="t", issued=100.0):
+    return Principal(account, frozenset(), issued=issued, token_id=token_id)
+
+
+@pytest.fixture
+def sessions(redis, keys):
+    return Sessions(redis, keys)
+
+
+async def test_a_ticket_is_redeemed_once_of_fifty(sessions):
+    ticket = await sessions.issue_ticket("the token")
+    redeemed = await asyncio.gather(*(sessions.redeem_ticket(ticket) for _ in range(50)))
+    assert sorted(redeemed, key=str) == [None] * 49 + ["the token"]
+    assert await sessions.redeem_ticket("never was") is None
+
+
+async def test_tickets_differ_expire_and_are_hashed_at_rest(sessions, redis, keys):
+    tickets = {await sessions.issue_ticket("token") for _ in range(20)}
+    assert len(tickets) == 20
+    names = [n.decode() async for n in redis.scan_iter(f"*{keys.namespace}*")]
+    assert len(names) == 20
+    assert not [n for n in names for t in tickets if t in n]
+    for name in names:
+        assert 0 < await redis.pttl(name) <= TICKET_SECONDS * 1000
+
+
+async def test_a_challenge_is_spent_once_of_fifty(sessions, redis, keys):
+    spent = await asyncio.gather(*(sessions.spend_challenge("c", seconds=60) for _ in range(50)))
+    assert sum(spent) == 1
+    assert await sessions.spend_challenge("d", seconds=60)
+    assert 0 < await redis.ttl(SessionKeys(keys.namespace).challenge("c")) <= 60
+
+
+async def test_one_token_is_ended(sessions):
+    assert not await sessions.is_revoked(who())
+    await sessions.revoke(Revocation(token_id="t"), seconds=60)
+    assert await sessions.is_revoked(who())
+    assert await sessions.is_revoked(who(account="GB"))
+    assert not await sessions.is_revoked(who(token_id="u"))
+    assert not await sessions.is_revoked(who(token_id=""))
+
+
+async def test_all_of_an_account_are_ended_up_to_a_time(sessions):
+    await sessions.revoke(Revocation(account="GA", before=100.0), seconds=60)
+    assert await sessions.is_revoked(who(issued=100.0))
+    assert await sessions.is_revoked(who(issued=0.0))
+    assert not await sessions.is_revoked(who(issued=101.0))
+    assert not await sessions.is_revoked(who(account="GB"))
+
+
+async def test_a_revocation_is_kept_as_long_as_asked(sessions, redis, keys):
+    await sessions.revoke(Revocation(token_id="t"), seconds=60)
+    await sessions.revoke(Revocation(account="GA", before=1.0), seconds=0)
+    assert 0 < await redis.ttl(keys.revoked_token("t")) <= 60
+    assert await redis.ttl(keys.revoked_account("GA")) <= 1
+
+
+async def test_the_log_tells_each_revocation_once(sessions, redis, keys):
+    cursor, before = await sessions.revocations_after("")
+    assert before == []
+    made = [Revocation(token_id="t"), Revocation(account="GA", before=1795446105.25)]
+    for revocation in made:
+        await sessions.revoke(revocation, seconds=60)
+    cursor, told = await sessions.revocations_after(cursor)
+    assert told == made
+    assert await sessions.revocations_after(cursor) == (cursor, [])
+    later = Sessions(redis, keys)
+    beginning, nothing = await later.revocations_after("")
+    assert (beginning, nothing) == (cursor, [])
+
+
+@pytest.mark.parametrize(
+    ("revocation", "ends"),
+    [
+        (Revocation(token_id="t"), True),
+        (Revocation(token_id="u"), False),
+        (Revocation(account="GA", before=100.0), True),
+        (Revocation(account="GA", before=99.0), False),
+        (Revocation(account="GB", before=200.0), False),
+    ],
+)
+def test_what_a_revocation_ends(revocation, ends):
+    assert revocation.ends(who()) is ends
+
+
+def test_the_names_stand_beside_those_of_keys(keys):
+    names = SessionKeys(keys.namespace)
+    assert names.journal == keys.journal
+    assert len({names.challenge("x"), names.rate("ip", "x"), names.api_keys}) == 3
+    assert all(f"{{{keys.namespace}}}" in n for n in (names.challenge("x"), names.rate("a", "b")))
