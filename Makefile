@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := tests/clients/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types lock clean
+.PHONY: help run test bench lint types lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -13,11 +14,14 @@ help: ## what can be made
 run: $(VENV)/local.done ## the whole system on this machine, until Ctrl-C (PORT_BASE, NETWORK=testnet)
 	@exec $(BIN)/python -m deploy.local.run
 
-test: $(VENV)/dev.done ## all tests, types and style; a real Redis, no Docker, no fixed ports
+test: $(VENV)/dev.done $(CLIENTS) ## all tests, types and style; a real Redis, no Docker, no fixed ports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest $(ARGS)
+
+bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
+	$(BIN)/python -m tests.bench $(CASES)
 
 lint: $(VENV)/dev.done ## mend style where it can be mended
 	$(BIN)/ruff check --fix .
@@ -35,10 +39,14 @@ lock: $(VENV)/dev.done ## write requirements/*.txt anew from pyproject.toml
 	done
 
 clean: ## remove what make has built
-	rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/clients/node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/%.done: requirements/%.txt
 	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing $< …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+$(CLIENTS): tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "no npm: tests of its client libraries are skipped"; exit 0; }; \
+	  echo "installing $< …"; cd $(<D) && npm ci --prefer-offline --silent && touch $(@F:%=node_modules/%)

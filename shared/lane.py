@@ -2,7 +2,7 @@
 
 redis-py takes a connection from its pool for each call and passes each answer through a dozen
 coroutines, about 150 µs of CPU a call; this is a tenth of it, for services that ask thousands of
-small questions a second (docs/decisions.md 18). Everything that redis-py knows of commands stays:
+small questions a second (docs/decisions.md 19). Everything that redis-py knows of commands stays:
 only the way there and back is another. MULTI, WATCH, pub/sub and blocking commands go by the pool.
 """
 

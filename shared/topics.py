@@ -62,9 +62,10 @@ def parse_subscription(
     everything: str | None = None,
     types: Iterable[str] = (),
 ) -> tuple[Subscription, list[tuple[str, str]]]:
-    """A subscription from query parameters, and every mistake as (parameter, what would be right).
+    """A subscription from query parameters, and its mistakes as (parameter, what would be right).
 
-    Each of `streams`, `users` and `types` may repeat or hold several, comma-separated.
+    The first hundred of them: an answer should not be much longer than its question. Each of
+    `streams`, `users` and `types` may repeat or hold several, comma-separated.
     """
     stream_ids, accounts, wanted = _split(streams), _split(users), _split(types)
     mistakes = [("streams", _BAD_STREAM.format(s[:64])) for s in stream_ids if not is_stream_id(s)]
@@ -76,7 +77,7 @@ def parse_subscription(
     topics += [*stream_ids, *map(user_topic, accounts)]
     if not topics and not mistakes:
         mistakes.append(("streams", "name at least one of streams=<id>, users=<G…>, all=true"))
-    return Subscription(tuple(dict.fromkeys(topics)), frozenset(wanted)), mistakes
+    return Subscription(tuple(dict.fromkeys(topics)), frozenset(wanted)), mistakes[:100]
 
 
 def is_stream_id(text: str) -> bool:
@@ -85,7 +86,8 @@ def is_stream_id(text: str) -> bool:
 
 
 def _split(values: Iterable[str]) -> list[str]:
-    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+    parts = (part.strip() for value in values for part in value.split(","))
+    return [part for part in dict.fromkeys(parts) if part]
 
 
 _TYPES = frozenset(EventType)

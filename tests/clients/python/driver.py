@@ -1,0 +1,32 @@
+"""What every driver of a Python library shares: arguments in, one line of JSON per event out."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import threading
+
+URL, NAMES = sys.argv[1:3]
+
+
+def report(name: str, event_id: str | None, data: str) -> None:
+    """One event, as the library gave it to its application."""
+    print(json.dumps({"name": name, "id": event_id, "data": data}), flush=True)
+
+
+def end_with_stdin() -> None:
+    """The test hangs up by closing our stdin."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def pause(milliseconds: float) -> None:
+    """The wait before a reconnect, which ends with stdin too."""
+    if select.select([sys.stdin], [], [], milliseconds / 1000)[0]:
+        sys.exit()

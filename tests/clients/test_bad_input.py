@@ -1,0 +1,162 @@
+"""Peers that speak no HTTP, or too much of it: each is answered alone, and briefly.
+
+Every test has a witness: a subscriber that goes on getting its events meanwhile.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.clients.peers import ALL, HOST, TLS_HELLO, Peer, get, memory
+from tests.fanout.rig import ALICE, SUBSCRIBE
+from tests.support.waiting import until
+
+HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+
+
+REFUSED = {
+    "a request line of 70,000 bytes": get(f"{ALL}&x={'x' * 70_000}"),
+    "a request line without end": b"GET /" + b"a" * 200_000,
+    "a header of 20,000 bytes": get(ALL, b"X: " + b"x" * 20_000),
+    "a thousand headers": get(ALL, *(b"X-%d: x" % n for n in range(1000))),
+    "an id of 20,000 bytes": get(ALL, b"Last-Event-ID: " + b"9" * 20_000),
+    "an id with NUL": get(ALL, b"Last-Event-ID: 1-0\x00"),
+    "an id with a bare CR": get(ALL, b"Last-Event-ID: 1-0\rid: 9-9"),
+    "a header without colon": get(ALL, b"nonsense"),
+    "a header with a space in its name": get(ALL, b"X y: 1"),
+    "two lengths": get(ALL, b"Content-Length: 1", b"Content-Length: 2"),
+    "a negative length": get(ALL, b"Content-Length: -1"),
+    "a length and chunks": get(ALL, b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+    "a strange version": get(ALL, version="9.9"),
+    "no method": b" / HTTP/1.1\r\n" + HOST + b"\r\n",
+    "garbage": b"\x00\xff\xfe garbage\r\n\r\n",
+    "a TLS client hello": TLS_HELLO,
+    "the preface of HTTP/2": HTTP2,
+    "SSH": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "RESP": b"*1\r\n$4\r\nPING\r\n",
+}
+METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+async def test_what_is_no_request_is_refused_with_a_4xx_and_the_end(replica, witness):
+    for name, sent in REFUSED.items():
+        peer = await Peer.say(replica.port, sent)
+        await peer.ended()
+        assert 400 <= peer.status < 500, (name, peer.received[:200])
+        assert b"text/event-stream" not in peer.received, name
+        await witness()
+    said = "".join(replica.process.noise) + str(replica.process.log)
+    assert "Traceback" not in said
+    assert "9999" not in said, "what they sent may be a token"
+
+
+async def test_other_methods_are_405_and_name_get(replica, witness):
+    for method in METHODS:
+        peer = await Peer.say(replica.port, get(ALL, b"Connection: close", method=method))
+        await peer.ended()
+        assert peer.status == 405, method
+        assert b"\r\nAllow: " in peer.received, method
+    await witness()
+
+
+@pytest.mark.parametrize("request_", [get(ALL, version="1.0"), f"GET {ALL}\r\n\r\n".encode()])
+async def test_old_http_gets_events_until_it_leaves(replica, witness, chain, request_):
+    peer = await Peer.say(replica.port, request_)
+    await until(lambda: b'"connected"' in peer.body)
+    (live,) = await chain.commit()
+    await until(lambda: f"id: {live}\n\n".encode() in peer.received)
+    assert peer.status == 200
+    assert b"chunked" not in peer.received
+    peer.close()
+
+
+async def test_ids_with_line_breaks_and_nul_in_the_query_never_reach_the_wire(replica, witness):
+    for given in (
+        "1-0\r\nid: 9-9",
+        "1-0\n\nevent: forged\ndata: {}",
+        "1-0\0",
+        "\r",
+        "\n",
+        "\0",
+        " ",
+    ):
+        peer = await Peer.say(replica.port, get(f"{ALL}&last_event_id={quote(given)}"))
+        await until(lambda peer=peer: b"event: reset" in peer.body)
+        assert b"\nid: 9-9" not in peer.body
+        assert b"\nevent: forged" not in peer.body
+        assert b"\0" not in peer.body
+        assert b"\r" not in peer.body
+        peer.close()
+    await witness()
+
+
+async def test_absurd_ids_are_told_reset_and_get_what_comes(replica, witness, chain, clients):
+    absurd = ["9" * 5000, "9" * 4000 + "-1", "1-" + "9" * 5000, "-", "--", "1-0-0", "NaN", "1e9-0"]
+    absurd += ["0x10-0", "+1-0", "1 - 0", "½-0", "%", "../../etc/passwd", "18446744073709551616-0"]
+    for given in absurd:
+        client = await replica.subscribe("all=true", since=given)
+        clients.append(client)
+        await client.wait(1, "reset")
+        assert len(client.body) < 20_000, "nothing absurd is sent back at length"
+    (live,) = await chain.commit()
+    for client in clients[1:]:
+        await client.wait_id(live)
+        assert client.positions == [live]
+        assert client.parser.faults == []
+
+
+async def test_too_many_topics_and_invalid_accounts_are_400_and_bounded(replica, witness):
+    for query in (
+        "streams=" + ",".join(str(n) for n in range(1, 10_001)),
+        "users=" + ",".join(f"G{n}" for n in range(8000)),
+        "users=" + ALICE[:-1] + "A",
+        f"users={ALICE.lower()}",
+        "users=" + quote(ALICE + "\r\nX: y"),
+        "users=" + quote("G" * 56),
+        "users=user:" + ALICE,
+        "users=%00",
+    ):
+        status, text = await replica.get(f"{SUBSCRIBE}?{query}")
+        assert status == 400, query[:60]
+        assert "/problems/invalid-subscription" in text
+        assert len(text) < 10_000
+    await witness()
+
+
+async def test_one_mistake_made_many_times_is_not_answered_at_length(replica, witness):
+    for query in ("types=" + ",".join("x" * 20_000), "&".join(["streams=0"] * 6000)):
+        status, text = await replica.get(f"{SUBSCRIBE}?{query}")
+        assert status == 400
+        assert len(text) < 100_000, f"{len(text)} bytes for {len(query)}"
+    await witness()
+
+
+async def test_a_pipelined_second_request_is_never_answered(replica, witness, chain):
+    both = get(ALL) + get("/livez")
+    peer = await Peer.say(replica.port, both)
+    other = await Peer.say(replica.port, get("/livez") + both)
+    (live,) = await chain.commit()
+    for each in (peer, other):
+        await until(lambda each=each: f"id: {live}\n\n".encode() in each.received)
+    assert peer.received.count(b"HTTP/1.1 ") == 1
+    assert other.received.count(b"HTTP/1.1 ") == 2, "the one before it is"
+    for each in (peer, other):
+        each.close()
+
+
+async def test_bytes_after_the_handshake_are_not_read_and_not_kept(replica, witness, chain):
+    before = memory(replica.process.pid)
+    flood = b"GET /livez HTTP/1.1\r\n\r\n\0\xff" * 40_000
+    peers = [await Peer.say(replica.port, get(ALL)) for _ in range(20)]
+    for peer in peers:
+        await until(lambda peer=peer: b'"connected"' in peer.body)
+        peer.trickle(flood)
+    positions = await chain.commit_many(5)
+    for peer in peers:
+        await until(lambda peer=peer: f"id: {positions[-1]}\n\n".encode() in peer.received)
+        assert peer.received.count(b"HTTP/1.1 ") == 1
+    assert memory(replica.process.pid) - before < 16 << 20
+    for peer in peers:
+        peer.close()
