@@ -6,95 +6,161 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import aiohttp
+import orjson
 import structlog
 from aiohttp import web
+from redis.asyncio import Redis
 
 from services.fanout import metrics, sse
+from services.fanout.access import Access
 from services.fanout.beat import Beat, lag_seconds
 from services.fanout.crowd import Crowd
 from services.fanout.drain import drain
+from services.fanout.endings import Endings
+from services.fanout.farewells import Farewells
 from services.fanout.feed import Feed
-from services.fanout.handshake import Handshake
-from services.fanout.ring import Item, Ring
+from services.fanout.handshake import Handshake, Parts
+from services.fanout.leases import Leases
+from services.fanout.outbox import Outbox
+from services.fanout.ring import Ring
 from services.fanout.settings import Settings
+from services.fanout.stats import stats
+from services.fanout.subscriber import Subscriber
 from shared import wire
+from shared.auth import Verifier
+from shared.commit import Committer
 from shared.cors import Cors
-from shared.positions import START, Position
+from shared.positions import START
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.serve import DRAIN
+from shared.sessions import Sessions
 from shared.store import connect
 from shared.tasks import cancel, supervise
 
 log = structlog.get_logger()
 
 HANDSHAKE = web.AppKey("handshake", Handshake)
+PARTS = web.AppKey("parts", Parts)
 
 
 def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
-    cors = Cors(settings.cors_origins)
+    cors = Cors(settings.origins)
     app = web.Application(middlewares=[cors.middleware(), problem_middleware])
     readiness = Readiness("feed")
     add_probes(app, readiness)
 
-    async def parts(app: web.Application) -> AsyncIterator[None]:
-        crowd = Crowd(backlog_bytes=settings.backlog_bytes, write_seconds=settings.write_seconds)
+    async def run(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        ring = Ring(START, events=settings.ring_events, size=settings.ring_bytes)
-        feed = Feed(
-            redis,
-            settings.keys,
-            ring,
-            publish=lambda item, epoch: _publish(crowd, item, epoch),
-            lost=lambda after, to: _tell_all(crowd, after, to),
-            probe_seconds=settings.probe_seconds,
-        )
-        app[HANDSHAKE] = handshake = Handshake(settings, feed, crowd, cors)
-
-        async def leave_slowly() -> None:
+        sessions = Sessions(redis, settings.keys)
+        async with aiohttp.ClientSession() as http:
+            parts, outbox = _assemble(settings, redis, sessions, cors, http)
+            app[PARTS] = parts
+            app[HANDSHAKE] = handshake = Handshake(parts)
+            app[DRAIN] = lambda: _leave_slowly(parts, handshake, readiness)
+            beat = Beat(
+                parts.feed, parts.crowd, outbox, parts.endings, seconds=settings.sync_seconds
+            )
+            tasks = [
+                supervise("feed", parts.feed.run),
+                supervise("beat", beat.run),
+                supervise("leases", parts.leases.run, most=1.0),
+                supervise("revocations", lambda: _revocations(parts, sessions), most=1.0),
+                supervise("readiness", lambda: _watch(parts.feed, readiness, handshake)),
+            ]
+            yield
             handshake.draining = True
-            readiness.set("feed", "shutting down")
-            await drain(crowd, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
-
-        app[DRAIN] = leave_slowly
-        log.warning("open_to_anyone", meaning="AUTH_MODE=open: anyone may see every event")
-        tasks = [
-            supervise("feed", feed.run),
-            supervise("beat", Beat(feed, crowd, seconds=settings.sync_seconds).run),
-            supervise("readiness", lambda: _watch(feed, readiness, handshake)),
-        ]
-        yield
-        handshake.draining = True
-        await cancel(*tasks)
-        crowd.close()
+            await cancel(*tasks)
+            parts.crowd.close()
+            await parts.leases.flush()
         await redis.aclose()
 
-    app.cleanup_ctx.append(parts)
-    for path in ("/v1/events/subscribe", "/events/subscribe"):
-        app.router.add_get(path, _subscribe, allow_head=False)
+    app.cleanup_ctx.append(run)
+    for prefix in ("/v1", ""):
+        app.router.add_get(f"{prefix}/events/subscribe", _subscribe, allow_head=False)
+        app.router.add_get(f"{prefix}/events/stats", _stats)
     return app
+
+
+def _assemble(
+    settings: Settings, redis: Redis, sessions: Sessions, cors: Cors, http: aiohttp.ClientSession
+) -> tuple[Parts, Outbox]:
+    keys = settings.keys
+    leases = Leases(
+        redis,
+        keys,
+        per_user=settings.connections_per_user,
+        per_ip=settings.connections_per_ip,
+        seconds=settings.connection_lease_seconds,
+    )
+    farewells = Farewells()
+
+    def left(subscriber: Subscriber, topics: int, reason: str) -> None:
+        endings.forget(subscriber)
+        if subscriber.lease:
+            leases.release(subscriber.lease)
+        farewells.log(subscriber, topics, reason)
+
+    crowd = Crowd(
+        backlog_bytes=settings.backlog_bytes, write_seconds=settings.write_seconds, left=left
+    )
+    endings = Endings(crowd, max_age=settings.max_age_seconds, retry_ms=settings.retry_ms)
+    outbox = Outbox(crowd, batch_seconds=settings.batch_ms / 1000, sent=_measure)
+    feed = Feed(
+        redis,
+        keys,
+        Ring(START, events=settings.ring_events, size=settings.ring_bytes),
+        publish=outbox.publish,
+        lost=lambda after, to: outbox.broadcast(sse.gap(after, to)),
+        probe_seconds=settings.probe_seconds,
+    )
+    access = Access(
+        _verifier(settings, http), sessions, Committer(redis, keys), settings.cookie_same_site
+    )
+    return Parts(settings, feed, crowd, cors, access, leases, endings), outbox
+
+
+def _verifier(settings: Settings, http: aiohttp.ClientSession) -> Verifier | None:
+    if settings.auth_mode == "required":
+        return Verifier(settings, http)
+    log.warning("open_to_anyone", meaning="AUTH_MODE=open: anyone may see every event")
+    return None
 
 
 async def _subscribe(request: web.Request) -> web.StreamResponse:
     return await request.app[HANDSHAKE].subscribe(request)
 
 
-def _publish(crowd: Crowd, item: Item, epoch: int) -> None:
-    reached = crowd.publish(item, epoch)
+async def _stats(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    await parts.access.admit_admin(request)
+    document = stats(parts.feed, parts.crowd, parts.leases)
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+def _measure(entry: wire.Entry, reached: int, size: int) -> None:
+    """Once an event, whatever its audience."""
     metrics.DELIVERIES.inc(reached)
-    metrics.BYTES.inc(reached * len(item.frame))
+    metrics.BYTES.inc(reached * size)
     now = time.time()
-    metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - wire.published_at(item.entry)))
-    if (lag := lag_seconds(wire.closed_at(item.entry), now)) is not None:
+    metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - wire.published_at(entry)))
+    if (lag := lag_seconds(wire.closed_at(entry), now)) is not None:
         metrics.CLOSE_TO_WRITE.observe(lag)
 
 
-def _tell_all(crowd: Crowd, after: Position, to: Position) -> None:
-    frame = sse.gap(after, to)
-    for subscriber in crowd.everyone():
-        if subscriber in crowd.hub:
-            crowd.send(subscriber, frame)
+async def _leave_slowly(parts: Parts, handshake: Handshake, readiness: Readiness) -> None:
+    handshake.draining = True
+    readiness.set("feed", "shutting down")
+    settings = parts.settings
+    await drain(parts.crowd, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
+
+
+async def _revocations(parts: Parts, sessions: Sessions) -> None:
+    while parts.settings.auth_mode == "required":
+        await parts.endings.look_for_revoked(sessions)
+        await asyncio.sleep(parts.settings.revocation_seconds)
 
 
 async def _watch(feed: Feed, readiness: Readiness, handshake: Handshake) -> None:

@@ -12,7 +12,9 @@ from datetime import datetime
 
 from services.fanout import metrics, sse
 from services.fanout.crowd import Crowd
+from services.fanout.endings import Endings
 from services.fanout.feed import Feed
+from services.fanout.outbox import Outbox
 
 _TICK = 0.1
 
@@ -27,9 +29,13 @@ def lag_seconds(closed_at: str | None, now: float) -> float | None:
 class Beat:
     """One task for all connections."""
 
-    def __init__(self, feed: Feed, crowd: Crowd, *, seconds: float) -> None:
+    def __init__(
+        self, feed: Feed, crowd: Crowd, outbox: Outbox, endings: Endings, *, seconds: float
+    ) -> None:
         self._feed = feed
         self._crowd = crowd
+        self._outbox = outbox
+        self._endings = endings
         self._parts = max(1, round(seconds / _TICK))
         self._tick = seconds / self._parts
         self._part = 0
@@ -37,16 +43,20 @@ class Beat:
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
+            began = time.monotonic()
             await asyncio.sleep(self._tick)
+            metrics.LOOP_LAG.set(max(0.0, time.monotonic() - began - self._tick))
             self.tick()
 
     def tick(self) -> None:
-        """One turn: sync to its share of the subscribers."""
+        """One turn: sync to its share of the subscribers.
+
+        Behind what is on its way to them: `sync` says that all up to its position were sent.
+        """
         self._crowd.check_stalled()
+        self._endings.tick()
         self._part = (self._part + 1) % self._parts
-        frame = self._frame()
-        for subscriber in self._crowd.share(self._part, self._parts):
-            self._crowd.send(subscriber, frame)
+        self._outbox.post(self._crowd.share(self._part, self._parts), self._frame())
 
     def _frame(self) -> bytes:
         head = self._feed.head

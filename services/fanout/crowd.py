@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from services.fanout import metrics
 from services.fanout.hub import Hub
 from services.fanout.poller import make_poller
-from services.fanout.ring import Item
 from services.fanout.subscriber import Subscriber
 from shared.problems import Goodbye
 
@@ -21,8 +20,16 @@ class Crowd:
     Descriptors index a table, so that heartbeats walk a share of it at a time.
     """
 
-    def __init__(self, *, backlog_bytes: int, write_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        backlog_bytes: int,
+        write_seconds: float,
+        left: Callable[[Subscriber, int, Reason], None] = lambda *_: None,
+    ) -> None:
         self.hub: Hub[Subscriber] = Hub()
+        self._left = left
+        self._letters = 0
         self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
         self._table: list[Subscriber | None] = []
@@ -35,6 +42,7 @@ class Crowd:
         missing = subscriber.fd + 1 - len(self._table)
         self._table.extend([None] * max(0, missing))
         self._table[subscriber.fd] = subscriber
+        subscriber.joined_at = time.monotonic()
         self._poller.add(subscriber.fd)
         self.count += 1
         metrics.CONNECTIONS.set(self.count)
@@ -47,8 +55,14 @@ class Crowd:
         if subscriber.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
         subscriber.epoch = epoch
+        subscriber.letters = self._letters
         self.hub.add(subscriber, topics)
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+
+    def next_letter(self) -> int:
+        """Number what is published; who joins from now on has had it from the ring."""
+        self._letters += 1
+        return self._letters
 
     def leave(self, subscriber: Subscriber, reason: Reason) -> None:
         """Close a connection and forget it; leaving twice is leaving once."""
@@ -57,12 +71,13 @@ class Crowd:
         self._poller.remove(subscriber.fd)
         self._table[subscriber.fd] = None
         self._stalled.discard(subscriber)
-        self.hub.remove(subscriber)
+        topics = self.hub.remove(subscriber)
         subscriber.close()
         self.count -= 1
         metrics.DISCONNECTS.labels(reason).inc()
         metrics.CONNECTIONS.set(self.count)
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+        self._left(subscriber, topics, reason)
 
     def send(self, subscriber: Subscriber, data: bytes) -> bool:
         """Write to one; False when that ended it."""
@@ -70,22 +85,6 @@ class Crowd:
         if trouble:
             self.leave(subscriber, trouble)
         return not trouble
-
-    def publish(self, item: Item, epoch: int = 0) -> int:
-        """Write an event to everyone it is for who joined in `epoch` or later; returns how many."""
-        now = time.monotonic()
-        kind, frame = item.entry.type, item.frame
-        reached, lost = 0, []
-        for subscriber in self.hub.audience(item.entry.topics):
-            if subscriber.epoch >= epoch and subscriber.wants(kind):
-                trouble = self._write(subscriber, frame, now)
-                if trouble:
-                    lost.append((subscriber, trouble))
-                else:
-                    reached += 1
-        for subscriber, trouble in lost:
-            self.leave(subscriber, trouble)
-        return reached
 
     def _write(self, subscriber: Subscriber, data: bytes, now: float) -> Reason | None:
         try:
@@ -117,7 +116,12 @@ class Crowd:
             self._flush(subscriber)
             if subscriber.backlog is not None and subscriber.progress_at < late:
                 self.leave(subscriber, Goodbye.SLOW)
-        metrics.BACKLOG.set(sum(s.backlog_bytes for s in self._stalled))
+        metrics.BACKLOG.set(self.backlog_now)
+
+    @property
+    def backlog_now(self) -> int:
+        """Bytes kept for the slow."""
+        return sum(s.backlog_bytes for s in self._stalled)
 
     def _ready(self, fd: int, gone: bool) -> None:
         subscriber = self._table[fd] if fd < len(self._table) else None

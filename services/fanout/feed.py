@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from services.fanout import metrics
 from services.fanout.fork import find_fork
+from services.fanout.pages import Pages
 from services.fanout.pubsub import ChannelReader, subscribe
 from services.fanout.ring import Item, Ring
 from shared.journal import Events, Gap, Head, Journal, Nothing
@@ -49,6 +50,7 @@ class Feed:
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
+        self.pages = Pages(self.journal)
         self.ring = ring
         self.head: Head | None = None
         self.started = asyncio.Event()

@@ -2,68 +2,117 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import secrets
+import time
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 
 from services.fanout import metrics, sse
+from services.fanout.access import Access, Credentials
 from services.fanout.crowd import Crowd
+from services.fanout.endings import Endings
 from services.fanout.feed import Feed
-from services.fanout.jitter import jittered
+from services.fanout.jitter import Rate, jittered
+from services.fanout.leases import Lease, Leases
 from services.fanout.replay import Replay
+from services.fanout.resume import resume_position
 from services.fanout.settings import Settings
 from services.fanout.subscriber import Subscriber
+from services.fanout.takeover import Left, own_descriptor
+from shared.addresses import bucket_of, client_address
+from shared.auth import Principal
 from shared.cors import Cors
-from shared.positions import Position, parse_position
+from shared.positions import Position
 from shared.problems import Problem, Slug
 from shared.store import Unreachable
 from shared.topics import Subscription, parse_subscription
 
 log = structlog.get_logger()
 
-RESUME_PARAMETERS = ("last_event_id", "lastEventId", "lastEventID", "since", "cursor")
-"""Where clients that cannot set the header put it; the header wins (docs/events.md)."""
+_HOLDERS = {"user": "account", "ip": "address"}
+_CANNOT_TELL = "unavailable", "whether you may cannot be told now"
 
 
-class Left(web.StreamResponse):
-    """What aiohttp is told when its connection has been taken over: write nothing, close yours."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a handshake needs of the service."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.force_close()
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """The head has been written already."""
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """The body goes on without aiohttp."""
+    settings: Settings
+    feed: Feed
+    crowd: Crowd
+    cors: Cors
+    access: Access
+    leases: Leases
+    endings: Endings
 
 
 class Handshake:
     """The handler of /v1/events/subscribe."""
 
-    def __init__(self, settings: Settings, feed: Feed, crowd: Crowd, cors: Cors) -> None:
-        self._settings = settings
-        self._feed = feed
-        self._crowd = crowd
-        self._cors = cors
+    def __init__(self, parts: Parts) -> None:
+        self._settings = parts.settings
+        self._feed = parts.feed
+        self._crowd = parts.crowd
+        self._cors = parts.cors
+        self._access = parts.access
+        self._leases = parts.leases
+        self._endings = parts.endings
+        self._rate = Rate(parts.settings.handshakes_per_second)
         self.draining = False
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
-        """Answer with events until one of both sides ends it; 400 for a malformed subscription."""
+        """Answer with events until one of both sides ends it.
+
+        Raises Problem 400 for a malformed subscription, 401 and 403 for a token that is not good
+        for it; whatever passes by itself is told in-band (`overload`).
+        """
         subscription = self._subscription(request)
-        resume = _resume_position(request)
-        if trouble := self._trouble():
+        resume = resume_position(request)
+        if trouble := self._trouble() or self._haste():
             return self._turn_away(request, *trouble)
-        subscriber = self._detach(request, subscription)
+        credentials: Credentials | None = None
         try:
-            await self._greet(request, subscriber, subscription, resume)
-        except Unreachable:  # the client, unless it is still there: then it was Redis
+            credentials = await self._access.credentials(request)
+            principal = await self._access.admit(credentials, subscription)
+            lease = await self._leases.take(principal.account, self._address(request))
+        except Unreachable:
+            return self._turn_away(request, *_CANNOT_TELL, credentials=credentials)
+        except Problem as problem:
+            if problem.slug != Slug.UNAVAILABLE:
+                raise
+            return self._turn_away(request, *_CANNOT_TELL, credentials=credentials)
+        if isinstance(lease, str):
+            why = f"this {_HOLDERS[lease]} holds as many connections as it may"
+            return self._turn_away(
+                request, f"per_{lease}", why, status=429, credentials=credentials
+            )
+        if trouble := self._trouble():  # of those who asked meanwhile, some were let in
+            self._leases.release(lease)
+            return self._turn_away(request, *trouble, credentials=credentials)
+        subscriber = self._detach(request, subscription, principal, lease)
+        cookie = credentials.cookie if credentials else None
+        return await self._take_over(request, subscriber, subscription, resume, cookie)
+
+    def _address(self, request: web.Request) -> str:
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        trusted = self._settings.trusted_proxies
+        return bucket_of(client_address(request.remote, forwarded, trusted))
+
+    async def _take_over(
+        self,
+        request: web.Request,
+        subscriber: Subscriber,
+        subscription: Subscription,
+        resume: Position | str | None,
+        cookie: str | None,
+    ) -> web.StreamResponse:
+        try:
+            await self._greet(request, subscriber, subscription, resume, cookie)
+        except ConnectionError:
+            self._crowd.leave(subscriber, "gone")
+        except Unreachable:
             farewell = sse.overload("the history cannot be read now", self._retry_later())
             self._crowd.send(subscriber, farewell)
             self._crowd.leave(subscriber, "unavailable")
@@ -103,29 +152,54 @@ class Handshake:
             return "full", "this replica holds as many connections as it may"
         return None
 
-    def _turn_away(self, request: web.Request, reason: str, why: str) -> web.StreamResponse:
+    def _haste(self) -> tuple[str, str] | None:
+        if self._rate.allows(time.monotonic()):
+            return None
+        return "handshake_rate", "too many come at once"
+
+    def _turn_away(
+        self,
+        request: web.Request,
+        reason: str,
+        why: str,
+        *,
+        status: int = 503,
+        credentials: Credentials | None = None,
+    ) -> web.StreamResponse:
         """In-band, as any status but 200 is final for a native EventSource; or by status."""
         metrics.TURNED_AWAY.labels(reason).inc()
         retry = self._retry_later()
+        cookie = credentials.cookie if credentials else None
+        headers = {"Set-Cookie": cookie} if cookie else {}
         if request.query.get("on_overload") == "status":
-            headers = {"Retry-After": str(-(-retry // 1000))}
-            raise Problem(503, Slug.OVERLOADED, why, headers=headers)
-        response = web.Response(body=sse.overload(why, retry), content_type="text/event-stream")
-        response.headers["Cache-Control"] = "no-store, no-transform"
+            headers["Retry-After"] = str(-(-retry // 1000))
+            raise Problem(status, Slug.OVERLOADED, why, headers=headers)
+        headers["Cache-Control"] = "no-store, no-transform"
+        response = web.Response(
+            body=sse.overload(why, retry), headers=headers, content_type="text/event-stream"
+        )
         response.force_close()
         return response
 
     def _retry_later(self) -> int:
         return jittered(max(self._settings.retry_ms, 4000))
 
-    def _detach(self, request: web.Request, subscription: Subscription) -> Subscriber:
-        """A descriptor of our own for the connection; aiohttp closes its one after the handler."""
-        transport = request.transport
-        if transport is None:
-            raise asyncio.CancelledError  # the client left before we looked
-        fd = os.dup(transport.get_extra_info("socket").fileno())
-        subscriber = Subscriber(fd, subscription.types)
+    def _detach(
+        self,
+        request: web.Request,
+        subscription: Subscription,
+        principal: Principal,
+        lease: Lease,
+    ) -> Subscriber:
+        try:
+            fd = own_descriptor(request)
+        except BaseException:
+            self._leases.release(lease)
+            raise
+        subscriber = Subscriber(fd, subscription.types, principal)
+        subscriber.lease = lease
         self._crowd.enter(subscriber)
+        self._endings.begin(subscriber)
         return subscriber
 
     async def _greet(
@@ -134,11 +208,15 @@ class Handshake:
         subscriber: Subscriber,
         subscription: Subscription,
         resume: Position | str | None,
+        cookie: str | None,
     ) -> None:
         here = self._feed.position
         start = resume if isinstance(resume, Position) else here
         retry = jittered(self._settings.retry_ms)
-        first = sse.head(list(self._cors.headers(request).items()))
+        headers = list(self._cors.headers(request).items())
+        if cookie:
+            headers.append(("Set-Cookie", cookie))
+        first = sse.head(headers)
         first += sse.connected(secrets.token_hex(8), subscription.topics, start, retry)
         if isinstance(resume, str):
             first += sse.reset(here, resume)
@@ -155,16 +233,3 @@ class Handshake:
             max_events=self._settings.replay_events,
             max_seconds=self._settings.replay_seconds,
         ).run(resume)
-
-
-def _resume_position(request: web.Request) -> Position | str | None:
-    """Where to go on, a sentence when what was given is no position, None when nothing was."""
-    given = request.headers.get("Last-Event-ID")
-    for name in RESUME_PARAMETERS:
-        given = given or request.query.get(name)
-    if not given:
-        return None
-    try:
-        return parse_position(given)
-    except ValueError as error:
-        return str(error)

@@ -34,18 +34,16 @@ class Hub(Generic[S]):
             self._subscribers.setdefault(topic, set()).add(subscriber)
         self.subscriptions += len(own)
 
-    def remove(self, subscriber: S) -> bool:
-        """Forget a subscriber; False when it was not here."""
-        own = self._topics.pop(subscriber, None)
-        if own is None:
-            return False
+    def remove(self, subscriber: S) -> int:
+        """Forget a subscriber; returns how many topics it had, 0 when it was not here."""
+        own = self._topics.pop(subscriber, ())
         for topic in own:
             peers = self._subscribers[topic]
             peers.discard(subscriber)
             if not peers:
                 del self._subscribers[topic]
         self.subscriptions -= len(own)
-        return True
+        return len(own)
 
     def audience(self, topics: Iterable[str]) -> Collection[S]:
         """Each subscriber that an event with these topics is for, once.

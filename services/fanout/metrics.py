@@ -13,9 +13,15 @@ BYTES = Counter("headrace_fanout_bytes_total", "Bytes of events written to subsc
 DISCONNECTS = Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"])
 TURNED_AWAY = Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"])
 REPLAYS = Counter("headrace_fanout_replays_total", "Resumes, by where they came from", ["outcome"])
+REPLAY_LENGTH = Histogram(
+    "headrace_fanout_replay_events",
+    "Events that a resume sent",
+    buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
+)
 REPLAYED = Counter("headrace_fanout_replayed_events_total", "Events sent by resumes")
 FILL_INS = Counter("headrace_fanout_fill_ins_total", "Lost messages filled in from the journal")
 LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
+LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "How late the loop woke the beat last")
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PUBLISH_TO_WRITE = Histogram(

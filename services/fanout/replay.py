@@ -61,6 +61,7 @@ class Replay:
             else:
                 position = await self._from_the_journal(position)
         metrics.REPLAYS.labels(self._outcome).inc()
+        metrics.REPLAY_LENGTH.observe(self._subscriber.events)
 
     def _join(self, position: Position) -> bool:
         """The last step, without an await; False while more is missing than one chunk."""
@@ -68,7 +69,7 @@ class Replay:
         if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
             return False
         self._write(b"".join(frames))
-        metrics.REPLAYED.inc(len(frames))
+        self._count(len(frames))
         self._crowd.join(self._subscriber, self._subscription.topics, self._feed.epoch)
         return True
 
@@ -77,13 +78,13 @@ class Replay:
         items = self._feed.ring.after(position, self._subscription.topics)
         if items is None:
             return None
-        return [item.frame for item in items if self._subscriber.wants(item.entry.type)]
+        return [item.frame for item in items if self._subscriber.wants(item.entry)]
 
     async def _from_the_journal(self, position: Position) -> Position:
         """Send a page of the journal; returns the position after it."""
         self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
-        match await self._feed.journal.after(position, limit):
+        match await self._feed.pages.after(position, limit):
             case Nothing():  # writes were lost, or the ring reaches back to here by now
                 return position if position >= self._feed.ring.floor else self._give_up(position)
             case Gap(resumes_after):
@@ -95,7 +96,7 @@ class Replay:
                 return parse_position(entries[-1].position)
 
     def _is_for(self, entry: Entry) -> bool:
-        return self._subscriber.wants(entry.type) and topics_match(
+        return self._subscriber.wants(entry) and topics_match(
             self._subscription.topics, entry.topics
         )
 
@@ -121,7 +122,11 @@ class Replay:
             self._write(chunk)
             await asyncio.sleep(0)
             await self._subscriber.drained()
-        metrics.REPLAYED.inc(len(frames))
+        self._count(len(frames))
+
+    def _count(self, events: int) -> None:
+        self._subscriber.events += events
+        metrics.REPLAYED.inc(events)
 
     def _write(self, data: bytes) -> None:
         if data and not self._crowd.send(self._subscriber, data):

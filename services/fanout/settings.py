@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field
 
-from shared.settings import Common, split_list
+from shared.addresses import Networks
+from shared.cors import CorsSettings
+from shared.settings import Common
 
 
-class Settings(Common):
+class Settings(Common, CorsSettings):
     """What a fanout reads from the environment."""
 
-    auth_mode: Literal["open"] = Field(
-        "open", description="open: anyone may see everything (logins come in a later version)"
+    cookie_same_site: Literal["Lax", "Strict", "None"] = Field(
+        "Lax",
+        description="SameSite of the cookie that a ticket sets; None (with Secure) for pages "
+        "of another site",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("*",), description="origins that browsers may read from, comma-separated; * = any"
+    trusted_proxies: Networks = Field(
+        (),
+        description="networks (CIDR), comma-separated, whose X-Forwarded-For is believed",
+    )
+    connections_per_user: int = Field(
+        0, ge=0, description="connections of one account over all replicas; 0 = any number"
+    )
+    connections_per_ip: int = Field(
+        0,
+        ge=0,
+        description="connections of one address (IPv6: /64) over all replicas; 0 = any number",
+    )
+    connection_lease_seconds: float = Field(
+        30.0, ge=1, description="seconds after which a crashed replica's connections count no more"
+    )
+    handshakes_per_second: int = Field(
+        0, ge=0, description="new connections a second that one process takes; 0 = any number"
+    )
+    max_age_seconds: float = Field(
+        3600.0, ge=0, description="a connection ends at 80–100 % of this age; 0 = any age"
+    )
+    revocation_seconds: float = Field(
+        1.0, gt=0, description="seconds between two looks for revoked tokens"
     )
     max_connections: int = Field(
         15_000, ge=1, description="SSE connections that one process holds; more are turned away"
@@ -25,6 +49,13 @@ class Settings(Common):
     max_topics: int = Field(100, ge=1, description="topics that one subscription may name")
     sync_seconds: float = Field(
         15.0, gt=0, description="seconds between two `sync` events of a connection (its heartbeat)"
+    )
+    batch_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="milliseconds in which events are gathered into one write; 0 = a turn of the "
+        "loop",
     )
     backlog_bytes: int = Field(
         1 << 20, ge=1024, description="unsent bytes kept for a slow subscriber before it is closed"
@@ -47,8 +78,3 @@ class Settings(Common):
     drain_seconds: float = Field(
         5.0, ge=0, description="seconds over which SIGTERM says goodbye to the connections"
     )
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split_origins(cls, value: object) -> object:
-        return split_list(value)

@@ -75,6 +75,11 @@ def overload(why: str, retry: int) -> bytes:
     return b"retry: %d\n" % retry + frame("overload", data, None)
 
 
+def token_expiring(at: float | None) -> bytes:
+    """The connection will end at `at` (Unix seconds) unless it is begun anew with another token."""
+    return frame("token_expiring", orjson.dumps({"at": at}), None)
+
+
 def goodbye(reason: Goodbye, retry: int) -> bytes:
     """The server is about to close; the client may come back after `retry` milliseconds."""
     data = orjson.dumps({"reason": reason, "retry": retry})

@@ -10,17 +10,51 @@ import asyncio
 import os
 from collections import deque
 
+from services.fanout.leases import Lease
+from shared.auth import ANYONE, Principal
+from shared.topics import user_topic
+from shared.wire import Entry
+
 _IOV = 64
 """Frames handed to the kernel in one writev."""
 
 
 class Subscriber:
-    """A connection's write side. `fd` is its own duplicate; -1 once closed."""
+    """A connection: its write side, and whose it is. `fd` is its own duplicate; -1 once closed."""
 
-    __slots__ = ("_waiter", "backlog", "backlog_bytes", "epoch", "fd", "progress_at", "types")
+    __slots__ = (
+        "_waiter",
+        "backlog",
+        "backlog_bytes",
+        "due_at",
+        "epoch",
+        "events",
+        "fd",
+        "joined_at",
+        "lease",
+        "letters",
+        "max_age_at",
+        "noticed",
+        "only",
+        "principal",
+        "progress_at",
+        "types",
+    )
 
-    def __init__(self, fd: int, types: frozenset[str]) -> None:
+    def __init__(
+        self, fd: int, types: frozenset[str] = frozenset(), principal: Principal = ANYONE
+    ) -> None:
         self.fd = fd
+        self.principal = principal
+        # The topic that an event must bear to be this account's to see; None when all are.
+        self.only = None if principal.may_see_all() else user_topic(principal.account)
+        self.lease: Lease | None = None
+        self.joined_at = 0.0
+        self.letters = 0  # how many had been published when it joined
+        self.due_at = 0  # the second in which its token or its age has to be looked at
+        self.max_age_at = 0.0
+        self.noticed = False  # told that its token ends soon
+        self.events = 0
         self.types = types or None
         self.epoch = 0  # the feed's, when it joined
         self.backlog: deque[memoryview | bytes] | None = None
@@ -28,9 +62,14 @@ class Subscriber:
         self.progress_at = 0.0  # when the kernel last took a byte of the backlog
         self._waiter: asyncio.Future[None] | None = None
 
-    def wants(self, event_type: str) -> bool:
-        """Whether the subscription's type filter lets this event through."""
-        return self.types is None or event_type in self.types
+    def wants(self, entry: Entry) -> bool:
+        """Whether an event of its topics passes its type filter, and is its account's to see.
+
+        Parties are checked at each delivery: a stream that changes hands changes who may see it.
+        """
+        if self.types is not None and entry.type not in self.types:
+            return False
+        return self.only is None or not entry.topics or self.only in entry.topics
 
     def write(self, frame: bytes, now: float) -> None:
         """Send one or more whole frames, or as much as the kernel takes and the rest later.

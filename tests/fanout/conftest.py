@@ -8,9 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
+from services.fanout.crowd import Crowd
 from shared.keys import Keys
+from shared.sessions import Sessions
+from tests.fanout.peers import Peer, Post
 from tests.fanout.rig import Chain, Replica, inside, outside
+from tests.fanout.tokens import REQUIRED
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -68,3 +73,50 @@ async def start_behind(start, proxy):
         return await start(f"redis://127.0.0.1:{proxy.port}/0", **settings)
 
     return start_behind
+
+
+@pytest.fixture
+async def crowd():
+    crowd = Crowd(backlog_bytes=10_000, write_seconds=20.0)
+    yield crowd
+    crowd.hub.check()
+    crowd.close()
+    assert (crowd.count, len(crowd.hub), crowd._stalled) == (0, 0, set())
+
+
+@pytest.fixture
+def peers(crowd):
+    made = []
+
+    def make(*topics: str, **more) -> Peer:
+        made.append(Peer(crowd, *topics, **more))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.sock.close()
+
+
+@pytest.fixture
+async def post(crowd):
+    return Post(crowd)
+
+
+@pytest.fixture
+async def guarded(start) -> Replica:
+    """A replica that needs tokens."""
+    return await start(**REQUIRED)
+
+
+@pytest.fixture
+async def stream(guarded, chain) -> str:
+    """Stream 7, from Alice to Bob, known to that replica."""
+    (position,) = await chain.commit()
+    await until(lambda: str(guarded.parts.feed.position) == position)
+    return "7"
+
+
+@pytest.fixture
+async def sessions(redis, keys) -> Sessions:
+    """Tickets and revocations as the API makes them."""
+    return Sessions(redis, keys)

@@ -11,7 +11,8 @@ import aiohttp
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.fanout.app import HANDSHAKE, build_app
+from services.fanout.app import PARTS, build_app
+from services.fanout.handshake import Parts
 from services.fanout.settings import Settings
 from shared.commit import Committer
 from shared.events import Event, EventType, Provenance
@@ -55,6 +56,11 @@ class Replica:
             session.get(f"http://127.0.0.1:{self.port}{path}", **more) as response,
         ):
             return response.status, await response.text()
+
+    @property
+    def parts(self) -> Parts:
+        """What a replica in this process is made of."""
+        return self.app[PARTS]
 
     async def ready(self) -> bool:
         """Whether /readyz is 200."""
@@ -104,7 +110,7 @@ async def inside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncItera
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     replica = Replica(runner.addresses[0][1], app=app)
-    feed = app[HANDSHAKE]._feed
+    feed = app[PARTS].feed
     try:
         if wait:  # not by /readyz, which is looked after a few times a second only
             await until(lambda: feed.trouble is None, what="the feed")
@@ -152,6 +158,12 @@ class Chain:
         """The next ledger's stream.fee_collected."""
         self.ledger += 1
         return self._event(EventType.STREAM_FEE_COLLECTED, str(stream), {"feeAmount": "1"})
+
+    def transferred(self, stream: int, old: str, new: str) -> Event:
+        """The next ledger's stream.recipient_transferred."""
+        self.ledger += 1
+        facts = {"oldRecipient": old, "newRecipient": new, "settledAmount": "0"}
+        return self._event(EventType.STREAM_RECIPIENT_TRANSFERRED, str(stream), facts)
 
     def broadcast(self) -> Event:
         """The next ledger's contract.initialized, which is for everyone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from types import SimpleNamespace
 
@@ -11,75 +10,18 @@ import pytest
 
 from services.fanout import drain as drain_module
 from services.fanout.beat import Beat, lag_seconds
-from services.fanout.crowd import Crowd
 from services.fanout.drain import drain
-from services.fanout.ring import Ring
-from services.fanout.subscriber import Subscriber
+from services.fanout.endings import Endings
 from shared.journal import Head
 from shared.positions import START, Position
-from shared.wire import Entry
-from tests.support.sse_client import Parser
+from tests.fanout.peers import Peer, item
 from tests.support.waiting import until
 
 
-class Peer:
-    """Our end is in the crowd, the other one here."""
-
-    def __init__(self, crowd: Crowd, *topics: str, types=(), epoch: int = 0) -> None:
-        ours, self.sock = socket.socketpair()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        for sock in (ours, self.sock):
-            sock.setblocking(False)
-        self.subscriber = Subscriber(ours.detach(), frozenset(types))
-        self.parser = Parser()
-        self.ended = False
-        crowd.enter(self.subscriber)
-        if topics:
-            crowd.join(self.subscriber, topics, epoch)
-
-    def read(self) -> list:
-        """The events that came since the last time."""
-        events = []
-        try:
-            while data := self.sock.recv(1 << 16):
-                events += self.parser.feed(data)
-            self.ended = True
-        except BlockingIOError:
-            pass
-        return events
-
-
-@pytest.fixture
-async def crowd():
-    crowd = Crowd(backlog_bytes=10_000, write_seconds=20.0)
-    yield crowd
-    crowd.hub.check()
-    crowd.close()
-    assert (crowd.count, len(crowd.hub), crowd._stalled) == (0, 0, set())
-
-
-@pytest.fixture
-def peers(crowd):
-    made = []
-
-    def make(*topics: str, **more) -> Peer:
-        made.append(Peer(crowd, *topics, **more))
-        return made[-1]
-
-    yield make
-    for peer in made:
-        peer.sock.close()
-
-
-def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created"):
-    entry = Entry(f"{n}-0", f"{n - 1}-0", kind, topics, b'"%b"' % (b"x" * size))
-    return Ring(START, events=9, size=1 << 20).append(entry)
-
-
-async def test_each_gets_what_is_its_own_once(crowd, peers):
+async def test_each_gets_what_is_its_own_once(peers, post):
     seven, user, both, everything = peers("7"), peers("user:G"), peers("7", "user:G"), peers("*")
     other, typed = peers("8"), peers("7", types=["stream.paused"])
-    assert crowd.publish(item("7", "user:G")) == 4
+    assert await post.delivered(item("7", "user:G")) == 4
     assert [len(p.read()) for p in (seven, user, both, everything, other, typed)] == [
         1,
         1,
@@ -88,7 +30,7 @@ async def test_each_gets_what_is_its_own_once(crowd, peers):
         0,
         0,
     ]
-    assert crowd.publish(item(kind="contract.initialized")) == 5  # for all, but of a type
+    assert await post.delivered(item(kind="contract.initialized")) == 5  # for all, but of a type
     assert [len(p.read()) for p in (seven, user, both, everything, other, typed)] == [
         1,
         1,
@@ -99,13 +41,15 @@ async def test_each_gets_what_is_its_own_once(crowd, peers):
     ]
 
 
-async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(crowd, peers):
+async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(peers, post):
     before, since = peers("7", epoch=1), peers("7", epoch=2)
-    assert crowd.publish(item("7"), 2) == 1
+    assert await post.delivered(item("7"), epoch=2) == 1
     assert (before.read(), len(since.read())) == ([], 1)
 
 
-async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_event(crowd, peers):
+async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_event(
+    crowd, peers, post
+):
     members = [peers("7") for _ in range(30)]
     gone, stalled, reading = members[::3], members[1::3], members[2::3]
     for peer in gone:
@@ -113,7 +57,7 @@ async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_even
     published = [item("7", n=n, size=3000) for n in range(1, 9)]
     got: dict[Peer, list[str]] = {peer: [] for peer in reading}
     for one in published:
-        crowd.publish(one)
+        await post.delivered(one)
         crowd.hub.check()
         for peer in reading:
             got[peer] += [e.own_id for e in peer.read()]
@@ -130,7 +74,7 @@ async def test_nobody_joins_who_has_left(crowd, peers):
     assert len(crowd.hub) == 0
 
 
-async def test_leaving_twice_is_leaving_once_even_when_the_number_is_taken_again(crowd, peers):
+async def test_leaving_twice_is_leaving_once_even_when_its_number_is_taken(crowd, peers, post):
     first = peers("7")
     fd = first.subscriber.fd
     crowd.leave(first.subscriber, "gone")
@@ -139,15 +83,15 @@ async def test_leaving_twice_is_leaving_once_even_when_the_number_is_taken_again
     crowd.leave(first.subscriber, "gone")
     assert not crowd.send(first.subscriber, b"data: 1\n\n")
     crowd._ready(fd, False)
-    assert crowd.publish(item("7")) == 1
+    assert await post.delivered(item("7")) == 1
     assert len(second.read()) == 1
 
 
-async def test_a_backlog_drains_by_itself_and_in_order(crowd, peers):
+async def test_a_backlog_drains_by_itself_and_in_order(crowd, peers, post):
     peer = peers("7")
     sent = [item("7", n=n, size=900) for n in range(1, 12)]
     for one in sent:
-        crowd.publish(one)
+        await post.delivered(one)
     assert peer.subscriber.backlog is not None
     got = []
 
@@ -161,9 +105,9 @@ async def test_a_backlog_drains_by_itself_and_in_order(crowd, peers):
     assert not crowd._stalled
 
 
-async def test_who_takes_no_byte_for_too_long_is_let_go_and_who_takes_some_stays(crowd, peers):
+async def test_who_takes_no_byte_for_too_long_is_let_go_who_takes_some_stays(crowd, peers, post):
     stalled, reading = peers("7"), peers("7")
-    crowd.publish(item("7", size=9000))
+    await post.delivered(item("7", size=9000))
     for peer in (stalled, reading):
         peer.subscriber.progress_at -= 21
     reading.sock.recv(6000)  # the kernel does not tell of so little room, but there is some
@@ -172,11 +116,12 @@ async def test_who_takes_no_byte_for_too_long_is_let_go_and_who_takes_some_stays
     assert reading.subscriber.fd >= 0
 
 
-async def test_every_subscriber_has_its_beat_exactly_once_an_interval(crowd, peers):
+async def test_every_subscriber_has_its_beat_exactly_once_an_interval(crowd, peers, post):
     members = [peers("7") for _ in range(57)]
     replaying = peers()
     feed = SimpleNamespace(position=Position(9, 1), head=Head(START, 7, "2026-07-21T18:01:10Z"))
-    beat = Beat(feed, crowd, seconds=1.3)
+    endings = Endings(crowd, max_age=0, retry_ms=2000)
+    beat = Beat(feed, crowd, post, endings, seconds=1.3)
     for _ in range(3):
         beats: Counter[int] = Counter()
         for _ in range(beat._parts):

@@ -177,6 +177,7 @@ async def test_events_trimmed_past_the_feed_are_an_honest_gap_for_everyone(
     chain = Chain(redis, keys, limits=Limits(max_length=10))
     replica = await start_behind(probe_seconds=0.1)
     first = await chain.commit()
+    await until(lambda: str(replica.parts.feed.position) == first[0])
     clients += [await replica.subscribe("all=true"), await replica.subscribe("streams=999")]
     proxy.refusing = True
     proxy.cut()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 
 from tests.fanout.rig import ALICE, BOB, CAROL, SUBSCRIBE
+from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -206,7 +206,7 @@ async def test_a_pipelined_second_request_and_garbage_are_never_answered(either,
     clients.append(client)
     for _ in range(20):
         client.send(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n\0\xff garbage " * 50)
-        await asyncio.sleep(0)
+        await turn()
     positions = await chain.commit_many(20)
     await client.wait_id(positions[-1])
     assert client.positions == positions

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import urlsplit
 
 import pytest
 
 from shared.writes import Limits
 from tests.fanout.rig import Chain, journal
+from tests.fanout.turns import turn
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
 
@@ -23,7 +23,7 @@ async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(start, c
     live: list[str] = []
     for _ in range(5):
         live += await chain.commit()
-        await asyncio.sleep(0)
+        await turn()
     await from_ring.wait_id(live[-1], seconds=20)
     assert from_ring.positions == positions + live
     assert await replica.metric("replays_total", outcome="ring") == before + 1

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -78,7 +79,7 @@ async def test_a_client_that_trickles_gets_all_in_order(start, chain, clients, c
     async def all_there() -> bool:
         client.resume()
         for _ in range(20):
-            await asyncio.sleep(0)
+            await turn()
         client.stall()
         return client.last_id == positions[-1]
 

@@ -9,6 +9,9 @@ import socket
 import pytest
 
 from services.fanout.subscriber import Subscriber
+from shared.auth import ANYONE, Principal, Scope
+from shared.wire import Entry
+from tests.fanout.turns import turn
 
 
 @pytest.fixture
@@ -100,11 +103,11 @@ async def test_drained_waits_for_the_backlog_and_fails_when_closed(pair):
         assert not waiting.done()
         read(theirs, 1 << 16)
         subscriber.flush(1.0)
-        await asyncio.sleep(0)
+        await turn()
     await waiting
     subscriber.write(b"x" * 200_000, 2.0)
     waiting = asyncio.create_task(subscriber.drained())
-    await asyncio.sleep(0)
+    await turn()
     subscriber.close()
     with pytest.raises(ConnectionError):
         await waiting
@@ -112,7 +115,22 @@ async def test_drained_waits_for_the_backlog_and_fails_when_closed(pair):
     subscriber.close()  # twice is once
 
 
-def test_types_let_through_only_their_own(pair):
-    assert Subscriber(-1, frozenset()).wants("stream.created")
-    assert Subscriber(-1, frozenset({"stream.created"})).wants("stream.created")
-    assert not Subscriber(-1, frozenset({"stream.created"})).wants("stream.paused")
+def entry(kind: str, *topics: str) -> Entry:
+    return Entry("1-0", "0-0", kind, topics, b"{}")
+
+
+def test_types_let_through_only_their_own():
+    created, paused = entry("stream.created", "7"), entry("stream.paused", "7")
+    assert Subscriber(-1, frozenset()).wants(created)
+    assert Subscriber(-1, frozenset({"stream.created"})).wants(created)
+    assert not Subscriber(-1, frozenset({"stream.created"})).wants(paused)
+
+
+def test_an_event_is_let_through_to_its_parties_or_to_who_may_see_all():
+    event, broadcast = entry("stream.created", "7", "user:GA"), entry("contract.initialized")
+    party, other = Principal("GA", frozenset()), Principal("GB", frozenset())
+    reader = Principal("GB", frozenset({Scope.EVENTS_ALL}))
+    for who, sees in ((ANYONE, True), (party, True), (reader, True), (other, False)):
+        subscriber = Subscriber(-1, frozenset(), who)
+        assert subscriber.wants(event) is sees is who.may_see(event.topics)
+        assert subscriber.wants(broadcast)

@@ -1,0 +1,30 @@
+"""Statistics of one replica: `GET /v1/events/stats`, for admins."""
+
+from __future__ import annotations
+
+import time
+
+from services.fanout.beat import lag_seconds
+from services.fanout.crowd import Crowd
+from services.fanout.feed import Feed
+from services.fanout.leases import Leases
+
+
+def stats(feed: Feed, crowd: Crowd, leases: Leases) -> dict[str, object]:
+    """What this process holds and how far it is."""
+    head = feed.head
+    lag = lag_seconds(head.closed_at if head else None, time.time())
+    return {
+        "connections": crowd.count,
+        "live": len(crowd.hub),
+        "subscriptions": crowd.hub.subscriptions,
+        "backlogBytes": crowd.backlog_now,
+        "leases": len(leases),
+        "position": str(feed.position),
+        "journalTop": str(head.top) if head else None,
+        "ledger": head.ledger if head else None,
+        "lagSeconds": None if lag is None else round(lag, 1),
+        "ringEvents": len(feed.ring),
+        "ringFrom": str(feed.ring.floor),
+        "trouble": feed.trouble,
+    }

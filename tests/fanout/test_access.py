@@ -1,0 +1,187 @@
+"""AUTH_MODE=required: by which token one is let in, to what, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import jwt
+import pytest
+
+from tests.fanout.rig import ALICE, BOB, CAROL
+from tests.fanout.tokens import REQUIRED, SECRET, ask, bearer, claims, status, token
+from tests.support.waiting import until
+
+
+@pytest.mark.parametrize("way", ["header", "query", "cookie"])
+async def test_each_way_of_carrying_a_token(guarded, chain, stream, clients, way):
+    value = token(BOB)
+    headers, query = {}, f"streams=7&users={BOB}"
+    if way == "header":
+        headers = bearer(value)
+    elif way == "cookie":
+        headers = {"Cookie": f"other=1; headrace_token={value}"}
+    else:
+        query += f"&access_token={value}"
+    client = await guarded.subscribe(query, headers=headers)
+    clients.append(client)
+    assert client.events[0].json["subscriptions"] == ["7", f"user:{BOB}"]
+    assert "set-cookie" not in client.headers
+    (live,) = await chain.commit(chain.fee())
+    await client.wait_id(live)
+
+
+async def test_without_a_token_nothing_is_to_be_had(guarded, stream):
+    client = await ask(guarded, "streams=7")
+    problem = json.loads(await client.whole())
+    assert (client.status, problem["type"]) == (401, "/problems/unauthorized")
+    assert client.headers["www-authenticate"].startswith("Bearer")
+    assert "ticket" in problem["detail"]
+
+
+def _unsigned() -> str:
+    part = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=")
+            for p in ({"alg": "none", "typ": "JWT"}, claims(BOB))]  # fmt: skip
+    return ".".join([*part, ""])
+
+
+def _tampered() -> str:
+    head, _, signature = token(BOB).split(".")
+    body = base64.urlsafe_b64encode(json.dumps(claims(ALICE)).encode()).decode().rstrip("=")
+    return f"{head}.{body}.{signature}"
+
+
+BAD = {
+    "alg none": _unsigned,
+    "tampered": _tampered,
+    "wrong aud": lambda: token(BOB, aud="other"),
+    "wrong iss": lambda: token(BOB, iss="other"),
+    "no exp": lambda: token(BOB, exp=None),
+    "no sub": lambda: token(BOB, sub=None),
+    "expired": lambda: token(BOB, exp=1_700_000_000),
+    "other secret": lambda: jwt.encode(claims(BOB), SECRET[::-1], algorithm="HS256"),
+    "other algorithm": lambda: jwt.encode(claims(BOB), SECRET * 2, algorithm="HS512"),
+    "no token": lambda: "abc",
+    "not ascii": lambda: "é.é.é",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_bad_token_is_401_for_that_client_alone(guarded, stream, clients, chain, kind):
+    good = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    clients.append(good)
+    assert await status(guarded, "streams=7", headers=bearer(BAD[kind]())) == 401
+    cookie = {"Cookie": f"headrace_token={token(BOB)}"}
+    assert await status(guarded, "streams=7", headers=cookie | bearer(BAD[kind]())) == 401, (
+        "it does not fall back to another"
+    )
+    (live,) = await chain.commit(chain.fee())
+    await good.wait_id(live)
+
+
+ALLOWED = [
+    ({}, f"users={BOB}", 200),
+    ({}, "streams=7", 200),
+    ({"sub": ALICE}, "streams=7", 200),
+    ({"sub": CAROL}, "streams=7", 403),
+    ({}, "streams=8", 403),  # nobody knows whose it will be
+    ({}, f"users={ALICE}", 403),
+    ({}, "all=true", 403),
+    ({"scope": "streams:write"}, "all=true", 403),
+    ({"scope": "streams:write events:all"}, f"all=true&streams=8&users={ALICE}", 200),
+    ({"scope": "admin"}, f"all=true&streams=8&users={ALICE}", 200),
+    ({"topics": ["7"]}, "streams=7", 200),
+    ({"topics": ["7"]}, f"users={BOB}", 403),
+    ({"topics": ["8", f"user:{ALICE}"]}, "streams=8", 403),  # a list gives no rights
+    ({"topics": ["8", f"user:{ALICE}"]}, f"users={ALICE}", 403),
+    ({"topics": ["8"], "scope": "events:all"}, "streams=8", 200),
+    ({"topics": ["8"], "scope": "events:all"}, "all=true", 403),
+    ({"topics": []}, "streams=7", 403),
+]
+
+
+@pytest.mark.parametrize(("more", "query", "expected"), ALLOWED)
+async def test_who_may_subscribe_to_what(guarded, stream, more, query, expected):
+    assert await status(guarded, query, headers=bearer(token(BOB, **more))) == expected
+
+
+async def test_403_names_each_parameter(guarded, stream):
+    query = f"streams=7,8&users={ALICE},{BOB}&all=true"
+    client = await ask(guarded, query, headers=bearer(token(BOB)))
+    problem = json.loads(await client.whole())
+    assert (client.status, problem["type"]) == (403, "/problems/forbidden")
+    assert [error["parameter"] for error in problem["errors"]] == ["all", "streams", "users"]
+    for error, topic in zip(problem["errors"], ("*", "8", f"user:{ALICE}"), strict=True):
+        assert repr(topic) in error["detail"]
+        assert repr(topic) in problem["detail"]
+
+
+async def test_access_follows_a_stream_that_changes_hands(guarded, chain, stream, clients):
+    old = await guarded.subscribe(f"streams=7&users={BOB}", headers=bearer(token(BOB)))
+    payer = await guarded.subscribe("streams=7", headers=bearer(token(ALICE)))
+    new = await guarded.subscribe(f"users={CAROL}", headers=bearer(token(CAROL)))
+    reader = await guarded.subscribe("all=true", headers=bearer(token("GX", scope="events:all")))
+    clients += [old, payer, new, reader]
+    (before,) = await chain.commit(chain.fee())
+    (moved,) = await chain.commit(chain.transferred(7, BOB, CAROL))
+    (later,) = await chain.commit(chain.fee())
+    (public,) = await chain.commit(chain.broadcast())
+    for client in clients:
+        await client.wait_id(public)
+    assert old.positions == [before, moved, public]
+    assert payer.positions == reader.positions == [before, moved, later, public]
+    assert new.positions == [moved, later, public]
+    again = await guarded.subscribe(f"users={BOB}", since=before, headers=bearer(token(BOB)))
+    clients.append(again)
+    await again.wait_id(public)
+    assert again.positions == [moved, public], "a replay shows no more than live"
+    assert await status(guarded, "streams=7", headers=bearer(token(BOB))) == 403
+    assert await status(guarded, "streams=7", headers=bearer(token(CAROL))) == 200
+
+
+async def test_a_replay_from_the_journal_shows_no_more_either(start, chain, clients):
+    replica = await start(**REQUIRED, ring_events=1)
+    (first,) = await chain.commit()
+    others = await chain.commit_many(20, stream=9, sender=CAROL, recipient=ALICE)
+    (moved,) = await chain.commit(chain.transferred(7, BOB, CAROL))
+    (_, public) = await chain.commit(chain.fee(), chain.broadcast())
+    bob = await replica.subscribe(f"users={BOB}", since="0-0", headers=bearer(token(BOB)))
+    reader = await replica.subscribe(
+        "all=true", since="0-0", headers=bearer(token("GX", scope="events:all"))
+    )
+    clients += [bob, reader]
+    for client in clients:
+        await client.wait_id(public)
+    assert bob.positions == [first, moved, public]
+    assert reader.positions[:21] == [first, *others]
+
+
+@pytest.mark.parametrize("ring_events", [1, 1000])
+async def test_what_happened_while_it_was_another_s_stays_the_other_s(
+    start, chain, clients, ring_events
+):
+    replica = await start(**REQUIRED, ring_events=ring_events)
+    (first,) = await chain.commit()
+    (gone,) = await chain.commit(chain.transferred(7, BOB, CAROL))
+    (hers,) = await chain.commit(chain.fee())
+    (back,) = await chain.commit(chain.transferred(7, CAROL, BOB))
+    (last,) = await chain.commit(chain.broadcast())
+    await until(lambda: str(replica.parts.feed.position) == last)
+    hands = {BOB: [first, gone, back, last], ALICE: [first, gone, hers, back, last]}
+    for account, sees in hands.items():
+        client = await replica.subscribe("streams=7", since="0-0", headers=bearer(token(account)))
+        clients.append(client)
+        await client.wait_id(last)
+        assert client.positions == sees
+    assert (str(replica.parts.feed.ring.floor) == "0-0") is (ring_events > 1)
+
+
+async def test_a_stream_that_changes_hands_while_its_recipient_is_connected_to_it_alone(
+    guarded, chain, stream, clients
+):
+    bob = await guarded.subscribe("streams=7", headers=bearer(token(BOB)))
+    clients.append(bob)
+    (moved, _) = await chain.commit(chain.transferred(7, BOB, CAROL), chain.fee())
+    (public,) = await chain.commit(chain.broadcast())
+    await bob.wait_id(public)
+    assert bob.positions == [moved, public]

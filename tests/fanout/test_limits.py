@@ -1,0 +1,209 @@
+"""Limits: connections an account and an address, over all replicas, and what a process takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from services.fanout.jitter import Rate
+from tests.fanout.rig import ALICE, BOB
+from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+PER_USER = REQUIRED | {"connections_per_user": 10}
+PER_IP = {"connections_per_ip": 10, "trusted_proxies": "127.0.0.0/8"}
+
+
+async def take(replica, query: str, **more) -> SseClient:
+    client = await ask(replica, query, **more)
+    await client.wait(1)
+    return client
+
+
+def taken(clients: list[SseClient]) -> int:
+    return sum(client.events[0].name == "message" for client in clients)
+
+
+async def test_an_account_has_so_many_over_two_replicas_exactly(start, clients):
+    replicas = [await start(**PER_USER), await start(**PER_USER)]
+    query, header = f"users={BOB}", bearer(token(BOB))
+    clients += await asyncio.gather(
+        *(take(replicas[n % 2], query, headers=header) for n in range(50))
+    )
+    assert taken(clients) == 10
+    for client in clients:
+        if client.events[0].name == "overload":
+            await until(client.closed.is_set)
+            (event,) = client.events
+            assert (event.own_id, event.json["retry"]) == (None, event.retry)
+            assert 2000 <= event.retry <= 6000
+    assert await status(replicas[0], f"users={ALICE}", headers=bearer(token(ALICE))) == 200
+
+
+async def test_an_address_has_so_many_over_two_replicas_exactly(start, clients):
+    replicas = [await start(**PER_IP), await start(**PER_IP)]
+    for address, bucket in (("203.0.113.7", 10), ("2001:db8::%d", 10)):
+        some = await asyncio.gather(
+            *(
+                take(
+                    replicas[n % 2],
+                    "all=true",
+                    headers={"X-Forwarded-For": address.replace("%d", str(n))},
+                )
+                for n in range(50)
+            )
+        )
+        clients += some
+        assert taken(some) == bucket
+    assert await status(replicas[1], "all=true") == 200, "another address"
+
+
+async def test_the_answer_by_status_says_when_to_come_back(start, clients):
+    replica = await start(**REQUIRED, connections_per_user=1)
+    header = bearer(token(BOB))
+    clients.append(await replica.subscribe(f"users={BOB}", headers=header))
+    client = await ask(replica, f"users={BOB}&on_overload=status", headers=header)
+    problem = json.loads(await client.whole())
+    assert (client.status, problem["type"]) == (429, "/problems/overloaded")
+    assert 2 <= int(client.headers["retry-after"]) <= 6
+    assert "account" in problem["detail"]
+    assert await replica.metric("turned_away_total", reason="per_user") >= 1
+
+
+async def test_who_hangs_up_makes_room_soon(start, redis, keys):
+    replica = await start(**REQUIRED, connections_per_user=1, connections_per_ip=2)
+    header = bearer(token(BOB))
+    for _ in range(3):
+        client = await replica.subscribe(f"users={BOB}", headers=header)
+        assert await status(replica, f"users={BOB}", headers=header) == 0
+        client.close()
+
+        async def free() -> bool:
+            return (
+                await redis.zcard(keys.connections("user", BOB)) == 0
+                and await redis.zcard(keys.connections("ip", "127.0.0.1")) == 0
+            )
+
+        await until(free, seconds=2)
+    assert len(replica.parts.leases) == 0
+
+
+async def test_a_replica_that_crashed_counts_no_more_after_the_lease(launch, start, clients):
+    limits = {"connections_per_ip": 3, "connection_lease_seconds": 1.5}
+    doomed, other = await launch(**limits), await start(**limits)
+    clients += [await doomed.subscribe() for _ in range(2)]
+    clients.append(await other.subscribe())  # what is alive keeps its place, and the name in Redis
+    began = time.monotonic()
+    while time.monotonic() - began < 3:  # they are renewed: twice the lease's time
+        assert await status(other, "all=true") == 0
+        await asyncio.wait_for(doomed.get("/livez"), 5)
+    doomed.process.signal(signal.SIGKILL)
+    killed = time.monotonic()
+
+    async def room() -> bool:
+        return await status(other, "all=true") == 200
+
+    await until(room, seconds=4)
+    assert time.monotonic() - killed > 0.4, "it had been renewed until then"
+
+    async def filled() -> bool:
+        clients.append(await take(other, "all=true"))
+        return taken(clients[3:]) == 2
+
+    await until(filled)
+    assert await status(other, "all=true") == 0
+
+
+async def test_a_replica_that_stops_frees_its_connections_at_once(launch, clients, redis, keys):
+    replica = await launch(connections_per_ip=3, connection_lease_seconds=600)
+    clients += [await replica.subscribe() for _ in range(3)]
+    assert await redis.zcard(keys.connections("ip", "127.0.0.1")) == 3
+    replica.process.signal(signal.SIGTERM)
+    assert await replica.process.ended() == 0
+    assert await redis.zcard(keys.connections("ip", "127.0.0.1")) == 0
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "counted"),
+    [
+        ("", "203.0.113.7", "127.0.0.1"),
+        ("10.0.0.0/8", "203.0.113.7", "127.0.0.1"),
+        ("127.0.0.0/8", "203.0.113.7", "203.0.113.7"),
+        ("127.0.0.0/8", "6.6.6.6, 203.0.113.7", "203.0.113.7"),
+        ("127.0.0.0/8,10.0.0.0/8", "6.6.6.6, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
+        ("127.0.0.0/8", "2001:db8:0:1::5", "2001:db8:0:1::/64"),
+        ("127.0.0.0/8", "no address", "127.0.0.1"),
+    ],
+)
+async def test_x_forwarded_for_is_believed_only_from_trusted_proxies(  # noqa: PLR0917 - a table's row
+    start, clients, redis, keys, proxies, forwarded, counted
+):
+    replica = await start(connections_per_ip=5, trusted_proxies=proxies)
+    clients.append(await replica.subscribe(headers={"X-Forwarded-For": forwarded}))
+    assert await redis.zcard(keys.connections("ip", counted)) == 1
+
+
+async def test_a_process_takes_so_many_a_second(start, clients):
+    replica = await start(handshakes_per_second=5)
+    began = time.monotonic()
+    clients += await asyncio.gather(*(take(replica, "all=true") for _ in range(40)))
+    passed = time.monotonic() - began
+    assert 5 <= taken(clients) <= 5 + 5 * passed + 1
+
+    async def again() -> bool:
+        return await status(replica, "all=true") == 200
+
+    await until(again, seconds=2)
+    client = await ask(replica, "all=true&on_overload=status")
+    clients.append(client)
+
+
+def test_the_rate_refills_evenly_and_keeps_a_second_s_worth():
+    rate = Rate(4)
+    moments = [second + tenth / 10 for second in range(5) for tenth in range(10)]
+    got = Counter(int(moment) for moment in moments if rate.allows(100 + moment))
+    assert got[0] == 4 + 3
+    assert all(got[second] == 4 for second in range(1, 5))
+    assert sum(rate.allows(1000.0) for _ in range(9)) == 4
+    assert all(Rate(0).allows(0.0) for _ in range(100))
+
+
+async def test_a_process_holds_so_many_however_many_come_at_once(start, clients):
+    replica = await start(**REQUIRED, max_connections=7)
+    header = bearer(token(BOB))
+    clients += await asyncio.gather(
+        *(take(replica, f"users={BOB}", headers=header) for _ in range(40))
+    )
+    assert taken(clients) == 7
+    assert replica.parts.crowd.count == 7
+    assert await replica.metric("turned_away_total", reason="full") >= 33
+
+
+@pytest.mark.parametrize("settings", [REQUIRED, {"connections_per_ip": 5}])
+async def test_redis_away_during_a_handshake_is_told_in_band(
+    start_behind, proxy, clients, settings
+):
+    replica = await start_behind(**settings, probe_seconds=0.2)
+    header = bearer(token(BOB))
+    first = await replica.subscribe(f"users={BOB}", headers=header)
+    clients.append(first)
+    proxy.refusing = True
+    proxy.cut()
+    client = await ask(replica, f"users={BOB}", headers=header)
+    await until(client.closed.is_set)
+    assert (client.status, [event.name for event in client.events]) == (200, ["overload"])
+    assert await status(replica, f"users={BOB}&on_overload=status", headers=header) == 503
+    assert not first.closed.is_set()
+    assert replica.parts.crowd.count == 1
+    proxy.refusing = False
+
+    async def back() -> bool:
+        return await status(replica, f"users={BOB}", headers=header) == 200
+
+    await until(back, seconds=5)

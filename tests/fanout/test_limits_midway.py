@@ -1,0 +1,60 @@
+"""What happens while a connection is being counted in Redis."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.fanout.app import HANDSHAKE
+from tests.fanout.rig import SUBSCRIBE
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def counted(redis, keys):
+    """How many connections Redis counts for this address."""
+    return lambda: redis.zcard(keys.connections("ip", "127.0.0.1"))
+
+
+@pytest.fixture
+async def none_counted(counted):
+    async def none_counted() -> bool:
+        return await counted() == 0
+
+    return none_counted
+
+
+@pytest.fixture
+async def replica(start_behind, none_counted):
+    """One that has counted before, so that Redis knows the script."""
+    replica = await start_behind(connections_per_ip=1, probe_seconds=0.2)
+    (await replica.subscribe()).close()
+    await until(none_counted, seconds=2)
+    return replica
+
+
+@pytest.fixture
+async def midway(replica, proxy, counted):
+    """A client that Redis has counted, while the replica has not heard of it yet."""
+    proxy.hold = lambda link: b"EVAL" in link.said
+    client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
+    await until(counted)
+    yield client
+    proxy.hold = lambda _: False
+    client.close()
+
+
+async def test_who_hangs_up_is_not_counted(midway, none_counted):
+    midway.close()
+    await until(none_counted, seconds=2)
+
+
+async def test_who_comes_in_when_the_drain_has_begun_is_told_to_come_back(
+    replica, proxy, midway, none_counted
+):
+    replica.app[HANDSHAKE].draining = True
+    proxy.hold = lambda _: False
+    await until(midway.closed.is_set)
+    assert [event.name for event in midway.events] == ["overload"]
+    assert replica.parts.crowd.count == 0
+    await until(none_counted, seconds=2)

@@ -1,0 +1,70 @@
+"""Tickets: a token's stand-in for one use, and the cookie that takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fanout.rig import BOB
+from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def ticket(sessions):
+    """Issues tickets as the API does."""
+    return sessions.issue_ticket
+
+
+async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
+    guarded, stream, ticket, clients
+):
+    value = token(BOB)
+    query = f"streams=7&ticket={await ticket(value)}"
+    first = await ask(guarded, query)
+    clients.append(first)
+    cookie, *attributes = first.headers["set-cookie"].split("; ")
+    assert cookie == f"headrace_token={value}"
+    assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax"]
+    assert await status(guarded, query, headers={"Cookie": cookie}) == 200
+    assert await status(guarded, query) == 401
+    expired = {"Cookie": f"headrace_token={token(BOB, exp=1_700_000_000)}"}
+    assert await status(guarded, query, headers=expired) == 401, "never on as anonymous"
+
+
+async def test_a_cookie_for_other_sites_is_secure(start, ticket, clients):
+    replica = await start(**REQUIRED, cookie_same_site="None")
+    client = await ask(replica, f"users={BOB}&ticket={await ticket(token(BOB))}")
+    clients.append(client)
+    assert client.headers["set-cookie"].endswith("; SameSite=None; Secure")
+
+
+async def test_of_many_who_bring_one_ticket_at_once_one_is_let_in(guarded, stream, ticket):
+    query = f"streams=7&ticket={await ticket(token(BOB))}"
+    got = await asyncio.gather(*(status(guarded, query) for _ in range(30)))
+    assert sorted(got) == [200] + [401] * 29
+
+
+async def test_a_ticket_gives_no_more_than_its_token(guarded, stream, ticket):
+    client = await ask(guarded, f"all=true&ticket={await ticket(token(BOB))}")
+    assert client.status == 403
+    assert "set-cookie" not in client.headers
+    assert await status(guarded, f"all=true&ticket={await ticket('abc')}") == 401
+
+
+@pytest.mark.parametrize("way", ["in-band", "status"])
+async def test_who_is_told_to_come_back_keeps_what_the_ticket_was_for(start, ticket, clients, way):
+    replica = await start(**REQUIRED, connections_per_user=1)
+    held = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    clients.append(held)
+    query = f"users={BOB}&ticket={await ticket(token(BOB))}"
+    client = await ask(replica, query + ("&on_overload=status" if way == "status" else ""))
+    assert client.status == (429 if way == "status" else 200)
+    cookie = client.headers["set-cookie"].partition(";")[0]
+    held.close()
+
+    async def in_again() -> bool:
+        return await status(replica, query, headers={"Cookie": cookie}) == 200
+
+    await until(in_again, seconds=5)
