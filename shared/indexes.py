@@ -16,6 +16,9 @@ from shared.streams import Stream
 
 EVERYTHING = "all"
 
+_FAR = 1 << 53
+"""Scores are doubles; what is due later than this is as good as never."""
+
 
 class Change(NamedTuple):
     """What a commit does to one index; `add` says with which score, or to remove."""
@@ -78,7 +81,7 @@ def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
     entries = {(name, member_of(stream)): 0 for name in names}
     entries |= {(name, changed_member_of(stream)): 0 for name in changed if name}
     if (due := next_ending(stream)) is not None:
-        entries[schedule(stream.origin), stream.id] = due
+        entries[schedule(stream.origin), stream.id] = min(due, _FAR)
     return entries
 
 

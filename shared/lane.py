@@ -180,8 +180,7 @@ class _LanePipeline(Pipeline):
         self._lane = lane
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        stack = list(self.command_stack)
-        await self.reset()  # type: ignore[no-untyped-call]
+        stack, self.command_stack = self.command_stack, []
         if not stack:
             return []
         answers = await self._lane.ask([args for args, _ in stack])

@@ -41,15 +41,16 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
     """Bind the request's id to every log line, and complete the answer."""
     name = request_id(request.headers.get(HEADER))
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=name):
-        response = await handler(request)
-        log.debug(
-            "request",
-            method=request.method,
-            path=request.path,  # never the query: it may hold a token
-            status=response.status,
-            milliseconds=round((time.perf_counter() - started) * 1e3, 2),
-        )
+    # Not unbound: the next request of the connection, whose task this is, binds its own.
+    structlog.contextvars.bind_contextvars(request_id=name)
+    response = await handler(request)
+    log.debug(
+        "request",
+        method=request.method,
+        path=request.path,  # never the query: it may hold a token
+        status=response.status,
+        milliseconds=round((time.perf_counter() - started) * 1e3, 2),
+    )
     if not response.prepared:
         _complete(request, response, name)
     return response

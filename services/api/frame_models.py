@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -57,6 +57,12 @@ class Overload(Frame):
     retry: int
 
 
+class TokenExpiring(Frame):
+    """The connection ends with its token: connect anew with a fresh one."""
+
+    at: Annotated[float | None, Field(description="Unix seconds")]
+
+
 class GoodbyeFrame(Frame):
     """The server closes; come back after `retry` milliseconds."""
 
@@ -70,5 +76,6 @@ FRAMES: dict[str, type[Frame]] = {
     "gap": GapFrame,
     "reset": Reset,
     "overload": Overload,
+    "token_expiring": TokenExpiring,
     "goodbye": GoodbyeFrame,
 }

@@ -66,12 +66,17 @@ class Listing:
         read = after
         for _ in range(rounds):
             members = await self._members(index, read, count, newest_first)
-            for member, stream in await self._in_all(members, others):
+            passing = await self._in_all(members, others)
+            # Whoever stands in all indexes is nearly sure to be found: no more than needed is read.
+            few = passing[: limit + 1 - len(found)] if others else passing
+            for member, stream in await self._streams(few):
                 if len(found) == limit:
                     return Page(found, after, total)
                 after = member
                 if stream is not None and wanted <= indexes_of(stream):
                     found.append(stream)
+            if len(few) < len(passing):
+                return Page(found, after, total)
             if len(members) < count:
                 return Page(found, None, total)
             if len(found) == limit:
@@ -85,16 +90,17 @@ class Listing:
             pipe.zcard(self._keys.index(name))
         return dict(zip(names, await pipe.execute(), strict=True))
 
-    async def _in_all(
-        self, members: Sequence[str], others: Sequence[str]
-    ) -> list[tuple[str, Stream | None]]:
-        """Those of the members that stand in the other indexes as well, with their streams."""
-        if members and others:
-            pipe = self._redis.pipeline(transaction=False)
-            for name in others:
-                pipe.zmscore(self._keys.index(name), list(members))
-            columns = zip(*await pipe.execute(), strict=True)
-            members = [m for m, row in zip(members, columns, strict=True) if None not in row]
+    async def _in_all(self, members: Sequence[str], others: Sequence[str]) -> Sequence[str]:
+        """Those of the members that stand in the other indexes as well."""
+        if not members or not others:
+            return members
+        pipe = self._redis.pipeline(transaction=False)
+        for name in others:
+            pipe.zmscore(self._keys.index(name), list(members))
+        columns = zip(*await pipe.execute(), strict=True)
+        return [m for m, row in zip(members, columns, strict=True) if None not in row]
+
+    async def _streams(self, members: Sequence[str]) -> list[tuple[str, Stream | None]]:
         streams = await self._load([stream_id_of(member) for member in members])
         return list(zip(members, streams.values(), strict=True))
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from services.api.answers import ProblemDocument
 from services.api.json_schemas import Json, schemas_of
-from services.api.operations import OPERATIONS, Operation
+from services.api.operations import OPERATIONS, TAGS, Operation
 from services.api.schemas import Nothing
 
 _ABOUT = (
@@ -66,6 +66,7 @@ def openapi(router: web.UrlDispatcher) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headrace API", "version": "1", "description": _ABOUT},
+        "tags": [{"name": name} for name in TAGS],
         "paths": paths,
         "components": {
             "schemas": _schemas(operations),

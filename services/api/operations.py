@@ -23,7 +23,8 @@ from services.api.schemas import (
     TopUp,
 )
 
-STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
+TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
+"""In the order of the page."""
 
 
 @dataclass(frozen=True, slots=True)

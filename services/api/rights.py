@@ -39,6 +39,8 @@ def may_step(principal: Principal, stream: Stream, party: Party) -> None:
 
 def may_read(principal: Principal, stream: Stream) -> None:
     """Raise Problem 403 unless the principal may see the stream."""
+    if principal.may_subscribe(ALL, ()):
+        return
     parties = (stream.sender, stream.recipient)
     topics = (ALL, stream.id, *map(user_topic, parties))
     if not any(principal.may_subscribe(topic, parties) for topic in topics):

@@ -46,6 +46,9 @@ _AT_ONCE = 500
 Lease = tuple[str, str | None, str | None]
 """Member, account and address that it counts for; None where no limit is set."""
 
+NO_LEASE: Lease = ("", None, None)
+"""That of all connections to which no limit applies."""
+
 
 class Leases:
     """The leases of one replica."""
@@ -69,15 +72,13 @@ class Leases:
 
     async def take(self, account: str, address: str) -> Lease | str:
         """A lease, or which limit is reached: "user" or "ip". Raises what Redis raises."""
+        user = account if account and self._limits["user"] else None
+        ip = address if self._limits["ip"] else None
+        if user is None and ip is None:
+            return NO_LEASE
         self._number += 1
-        lease: Lease = (
-            f"{self._replica}:{self._number}",
-            account if account and self._limits["user"] else None,
-            address if self._limits["ip"] else None,
-        )
+        lease: Lease = (f"{self._replica}:{self._number}", user, ip)
         counted = list(_counted(lease))
-        if not counted:
-            return lease
         try:
             reached = await self._take(
                 keys=[self._keys.connections(kind, name) for kind, name in counted],

@@ -114,6 +114,7 @@ async def test_what_is_coming_upstream(redis, keys):
         ("gap", sse.gap(START, at(7))),
         ("reset", sse.reset(START, "new network")),
         ("overload", sse.overload("full", 1500)),
+        ("token_expiring", sse.token_expiring(1_770_000_000.5)),
         ("goodbye", sse.goodbye(Goodbye.DRAINING, 1500)),
     ],
 )

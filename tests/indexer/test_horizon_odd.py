@@ -152,7 +152,6 @@ async def test_a_frame_that_drips_in() -> None:
         await response.prepare(request)
         for at in range(0, len(body := HELLO + wire(GOOD)), 7):
             await response.write(body[at : at + 7])
-            await asyncio.sleep(0)
         await asyncio.Event().wait()
         return response
 

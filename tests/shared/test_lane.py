@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -117,23 +118,22 @@ async def test_nobody_there(keys):
 
 
 async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_url):
-    address = urlsplit(redis_url)
-    server = await _deaf(address.hostname, address.port)
-    client = connect_lane(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout=0.4)
-    try:
+    async with deaf(redis_url) as port:
+        client = connect_lane(f"redis://127.0.0.1:{port}/0", timeout=0.4)
         await client.ping()
         with pytest.raises(RedisTimeoutError):
             await client.get("deaf")
-    finally:
-        server.close()
         await client.aclose()
 
 
-async def _deaf(host, port):
+@asynccontextmanager
+async def deaf(redis_url):
     """A way to Redis that swallows everything from the word `deaf` on."""
+    address, serving = urlsplit(redis_url), set()
 
     async def serve(reader, writer):
-        up_reader, up_writer = await asyncio.open_connection(host, port)
+        serving.add(writer)
+        up_reader, up_writer = await asyncio.open_connection(address.hostname, address.port)
 
         async def down():
             while data := await up_reader.read(65536):
@@ -143,8 +143,15 @@ async def _deaf(host, port):
         while data := await reader.read(65536):
             if b"deaf" not in data:
                 up_writer.write(data)
-        task.cancel()
         up_writer.close()
+        await task
         writer.close()
+        await writer.wait_closed()
+        serving.discard(writer)
 
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await until(lambda: not serving, what="the last connection's end")

@@ -74,13 +74,11 @@ function link(list, id, ...children) {
 }
 
 function drawCalls(api, nav, place) {
-  const groups = new Map();
+  const groups = new Map(api.tags.map((tag) => [tag.name, []]));
   for (const [path, methods] of Object.entries(api.paths)) {
-    if (api.paths["/v1" + path]) continue;
+    if (api.paths["/v1" + path]) continue; // the same without /v1
     for (const [method, operation] of Object.entries(methods)) {
-      const tag = operation.tags[0];
-      if (!groups.has(tag)) groups.set(tag, []);
-      groups.get(tag).push([path, method, operation]);
+      groups.get(operation.tags[0]).push([path, method, operation]);
     }
   }
   for (const [tag, calls] of groups) {

@@ -1,0 +1,38 @@
+"""`make bench`: run the benchmarks and print their table. Names of cases as arguments run those."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from shared.keys import Keys
+from tests.bench import rig
+from tests.bench.cases import CASES
+from tests.bench.place import Place, Row
+
+_MOST_SECONDS = 420
+"""A benchmark that takes longer hangs."""
+
+
+async def _run(names: list[str]) -> None:
+    print(f"{platform.machine()}, {rig.os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| what | goal | measured |\n|---|---|---|", flush=True)
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder, rig.redis(Path(folder)) as url:
+            place = Place(url, Keys(f"bench-{name}-{int(time.time())}"), Path(folder))
+            async with asyncio.timeout(_MOST_SECONDS):
+                rows = await CASES[name](place)
+            for row in rows:
+                print(_line(row), flush=True)
+
+
+def _line(row: Row) -> str:
+    return f"| {row[0]} | {row[1]} | {row[2]} |"
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(sys.argv[1:] or list(CASES)))

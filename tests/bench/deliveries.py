@@ -1,0 +1,132 @@
+"""What a delivery costs: ours against the kernel's floor, Nchan, and the usual form in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from string import Template
+
+import aiohttp
+
+from tests.bench import rig
+from tests.bench.place import ALL, Place, Row
+from tests.bench.publish import Publisher
+from tests.bench.rig import Server, Swarm, check, free_port
+
+_HERE = Path(__file__).parent
+_NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+_HAS_NCHAN = _NCHAN.exists()
+_FRAME = 1300
+"""Bytes of a frame of ours, about."""
+
+
+async def _deliveries(place: Place, server: Server, publisher: Publisher) -> float:
+    """µs of the server's CPU per delivered event: 5,000 subscribers of everything, 10 events/s."""
+    swarm = Swarm(server.port, [ALL] * 5000)
+    try:
+        await swarm.connected()
+        before, cpu = len(publisher.published), server.cpu()
+        await publisher.run(rate=10, seconds=8)
+        await asyncio.sleep(0.5)
+        used = server.cpu() - cpu
+        count = len(publisher.published) - before
+        check(await swarm.stop(), count)
+    finally:
+        swarm.close()
+    return used * 1e6 / (count * 5000)
+
+
+async def deliveries(place: Place) -> list[Row]:
+    """5,000 subscribers of everything, 10 events/s; in turns in one run, medians of three."""
+    publisher = place.publisher(10)
+    await publisher.prepare()
+    ours, floors, queues, nchans = [], [], [], []
+    for _ in range(3):
+        with rig.fanout(place.redis_url, place.keys, place.folder) as server:
+            ours.append(await _deliveries(place, server, publisher))
+        floors.append(await _floor(place, _FRAME))
+        port = free_port()
+        words = [sys.executable, "-m", "tests.bench.queue_per_client", str(port)]
+        with rig.command(*words, place.redis_url, port=port) as server:
+            queues.append(await _deliveries(place, server, publisher))
+        if _HAS_NCHAN:
+            nchans.append(await _nchan(place))
+    await publisher.close()
+    us = statistics.median(ours)
+    return [
+        ("CPU per delivered event, 5,000 × `*`, 10/s", "", f"{us:.2f} µs"),
+        _against("a C program that only sends", "≤ 1.15", us, floors),
+        _against("Nchan", "≤ 0.65", us, nchans),
+        _against("aiohttp with a queue a client", "≤ 0.3", us, queues),
+    ]
+
+
+def _against(what: str, goal: str, us: float, others: list[float]) -> Row:
+    if not others:
+        return (f"… against {what}", goal, "not installed")
+    other = statistics.median(others)
+    return (f"… against {what}", goal, f"{us / other:.2f} ({other:.2f} µs)")
+
+
+async def _nchan(place: Place) -> float:
+    port, folder = free_port(), place.folder / "nchan"
+    folder.mkdir(exist_ok=True)
+    template = Template((_HERE / "nchan.conf.template").read_text(encoding="utf-8"))
+    config = folder / "nchan.conf"
+    config.write_text(template.substitute(module=_NCHAN, folder=folder, port=port))
+    with rig.command("nginx", "-p", str(folder), "-c", str(config), port=port) as server:
+        worker = rig.child_of(server)
+        swarm = Swarm(port, [ALL] * 5000, hello="HTTP/1.1 200 OK")
+        try:
+            await swarm.connected()
+            cpu = worker.cpu()
+            await _publish_to_nchan(port, 80)
+            used = worker.cpu() - cpu
+            result = await swarm.stop()
+        finally:
+            swarm.close()
+    check(result, 80)
+    return used * 1e6 / (80 * 5000)
+
+
+async def _publish_to_nchan(port: int, count: int) -> None:
+    async with aiohttp.ClientSession() as session:
+        for n in range(1, count + 1):
+            data = f'{{"publishedAt":1700000000000000,"n":"{n}","x":"'
+            data = data.ljust(_FRAME - 60, "x") + '"}'
+            headers = {"X-EventSource-Event": "stream.withdrawn"}
+            url = f"http://127.0.0.1:{port}/publish"
+            async with session.post(url, data=data, headers=headers) as response:
+                response.raise_for_status()
+            await asyncio.sleep(0.1)
+
+
+async def _floor(place: Place, frame_bytes: int) -> float:
+    port = free_port()
+    process = _start_floor(place.folder / "floor", port, frame_bytes)
+    swarm = Swarm(port, [ALL] * 5000)
+    try:
+        await swarm.connected()
+        line = await asyncio.to_thread(process.communicate, "go\n")
+    finally:
+        swarm.close()
+        process.kill()
+        process.wait()
+    return float(json.loads(line[0])["us"])
+
+
+def _start_floor(program: Path, port: int, frame_bytes: int) -> subprocess.Popen[str]:
+    if not program.exists():
+        source = Path(__file__).parent / "floor.c"
+        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
+    numbers = [str(x) for x in (port, 5000, frame_bytes, 10, 8)]
+    process = subprocess.Popen(
+        [program, *numbers], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    process.stdout.readline()  # it listens
+    return process

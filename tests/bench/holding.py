@@ -1,0 +1,76 @@
+"""What holding many connections costs: memory each, and CPU while nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import jwt
+
+from tests.bench import rig
+from tests.bench.place import ALL, Place, Row
+from tests.bench.publish import recipient, sender
+from tests.bench.rig import Swarm, check
+
+
+async def memory_and_idle(place: Place) -> list[Row]:
+    """10,000 idle connections: what each keeps resident, and what heartbeats cost."""
+    with rig.fanout(place.redis_url, place.keys, place.folder) as server:
+        before = server.rss()
+        swarm = Swarm(server.port, [ALL] * 10_000)
+        try:
+            connected, seconds = await swarm.connected()
+            await asyncio.sleep(3)
+            kb = (server.rss() - before) / 1024 / connected
+            cpu, began = server.cpu(), time.monotonic()
+            await asyncio.sleep(15)
+            idle = (server.cpu() - cpu) / (time.monotonic() - began)
+            check(await swarm.stop(), 0)
+        finally:
+            swarm.close()
+    return [
+        ("memory per idle connection, 10,000 × `*`", "≤ 1 KB", f"{kb:.2f} KB"),
+        ("CPU idle at 10,000, heartbeats on", "≤ 1 %", f"{idle:.2%}"),
+        ("handshakes, one client process", "", f"{connected / seconds:.0f}/s"),
+    ]
+
+
+async def memory_with_tokens(place: Place) -> list[Row]:
+    """10,000 idle connections, each with a token and three topics of its own."""
+    secret = "benchmark-" * 4
+    publisher = place.publisher(10_000)
+    await publisher.prepare()
+    settings = {"AUTH_MODE": "required", "JWT_SECRET": secret, "RING_EVENTS": 1}
+    with rig.fanout(place.redis_url, place.keys, place.folder, **settings) as server:
+        paths = [_own_path(n, secret) for n in range(1, 10_001)]
+        warm = Swarm(server.port, paths[:50])
+        await warm.connected()
+        await warm.stop()
+        warm.close()
+        before = server.rss()
+        swarm = Swarm(server.port, paths)
+        try:
+            connected, _ = await swarm.connected()
+            await asyncio.sleep(3)
+            kb = (server.rss() - before) / 1024 / connected
+            check(await swarm.stop(), 0)
+        finally:
+            swarm.close()
+    await publisher.close()
+    what = "memory per idle connection, token and three topics of its own"
+    return [(what, "≤ 2 KB", f"{kb:.2f} KB")]
+
+
+def _own_path(number: int, secret: str) -> str:
+    claims = {
+        "sub": recipient(number),
+        "iss": "headrace",
+        "aud": "headrace",
+        "iat": int(time.time()),
+        "exp": int(time.time()) + 3600,
+        "jti": f"{number:032x}",
+        "scope": "events:all",
+    }
+    token = jwt.encode(claims, secret, "HS256")
+    topics = f"streams={number}&users={recipient(number)}&users={sender(number)}"
+    return f"/v1/events/subscribe?{topics}&access_token={token}"

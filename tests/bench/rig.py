@@ -1,0 +1,205 @@
+"""What the benchmarks stand on: servers and swarms as processes, and their CPU and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local import redis as local_redis
+from shared.keys import Keys
+from tests.bench.publish import CONTRACT
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MOST = 9_500
+"""Connections of one swarm process, well below its descriptor limit."""
+
+
+def free_port() -> int:
+    """A port that no client takes by chance: below those that the kernel gives to them."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that is measured."""
+
+    pid: int
+    port: int
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, its threads and children that ended included."""
+        text = Path(f"/proc/{self.pid}/stat").read_text()
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def rss(self) -> int:
+        """Resident bytes."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """A Redis of its own; yields its URL."""
+    port = free_port()
+    process = local_redis.start(port, folder, "--appendfsync", "everysec")
+    try:
+        local_redis.wait_until_up(port, process)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def fanout(redis_url: str, keys: Keys, folder: Path, **settings: object) -> Iterator[Server]:
+    """A fanout as a process."""
+    port = free_port()
+    own = {
+        "REDIS_URL": redis_url,
+        "NAMESPACE": keys.namespace,
+        "CONTRACT_IDS": CONTRACT,
+        "PORT": port,
+        "DRAIN_SECONDS": 0,
+        "MAX_CONNECTIONS": 19_000,
+        "LOG_LEVEL": "error",
+        **settings,
+    }
+    environment = {**os.environ, **{k: str(v) for k, v in own.items()}}
+    command = [sys.executable, "-m", "services.fanout"]
+    with (folder / "fanout.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    with _running(process, port) as server:
+        yield server
+
+
+@contextmanager
+def _running(process: subprocess.Popen[bytes], port: int) -> Iterator[Server]:
+    try:
+        _wait_for(port, process)
+        yield Server(process.pid, port)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@contextmanager
+def command(*words: str, port: int) -> Iterator[Server]:
+    """Any other server."""
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with _running(process, port) as server:
+        yield server
+
+
+def child_of(server: Server) -> Server:
+    """The only child of a server, such as nginx' worker."""
+    path = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    return Server(int(path.read_text().split()[0]), server.port)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 15
+    listening = f":{port:04X} "
+    while process.poll() is None and time.monotonic() < deadline:
+        if any(
+            listening in line and " 0A " in line
+            for line in Path("/proc/net/tcp").read_text().splitlines()
+        ):
+            time.sleep(0.5)
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on {port}")
+
+
+class Swarm:
+    """Swarm processes over a list of paths."""
+
+    def __init__(
+        self,
+        port: int,
+        paths: Sequence[str],
+        *,
+        headers: str = "",
+        wanted: int = 0,
+        at_once: int = 200,
+        hello: str = '"type":"connected"',
+    ) -> None:
+        self._processes = []
+        for source, first in enumerate(range(0, len(paths), _MOST)):
+            words = [sys.executable, "-m", "tests.bench.swarm", "--port", str(port)]
+            words += ["--headers", headers, "--source", str(source * 4)]
+            words += ["--wanted", str(wanted), "--at-once", str(at_once)]
+            words += ["--hello", hello]
+            process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert process.stdin
+            process.stdin.write(json.dumps(paths[first : first + _MOST]).encode() + b"\n")
+            process.stdin.flush()
+            self._processes.append(process)
+
+    async def connected(self) -> tuple[int, float]:
+        """How many are, and how long the slowest process took."""
+        lines = [await _line(process) for process in self._processes]
+        return sum(x["connected"] for x in lines), max(x["seconds"] for x in lines)
+
+    async def stop(self) -> dict[str, list[float]]:
+        """Tell them to stop (those that wait for a number stop by themselves); all results."""
+        for process in self._processes:
+            if process.stdin:
+                process.stdin.write(b"stop\n")
+                process.stdin.flush()
+        return await self.result()
+
+    async def result(self) -> dict[str, list[float]]:
+        """The results of all processes, joined."""
+        joined: dict[str, list[float]] = {}
+        for process in self._processes:
+            for name, value in (await _line(process)).items():
+                joined.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+            process.wait(10)
+        return joined
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for process in self._processes:
+            process.kill()
+            process.wait(10)
+
+
+async def _line(process: subprocess.Popen[bytes]) -> dict[str, object]:
+    assert process.stdout
+    line = await asyncio.to_thread(process.stdout.readline)
+    if not line:
+        raise RuntimeError(f"the swarm ended with {process.wait()}")
+    result: dict[str, object] = json.loads(line)
+    return result
+
+
+def check(result: dict[str, list[float]], wanted: int) -> None:
+    """Every connection got each event, in order, and none was ended. Raises otherwise."""
+    wrong = sum(count != wanted for count in result["events"])
+    if wrong or sum(result["disorder"]) or sum(result["ended"]):
+        raise RuntimeError(
+            f"{wrong} of {len(result['events'])} connections did not get {wanted} events "
+            f"(from {min(result['events'])} to {max(result['events'])}), "
+            f"{sum(result['disorder'])} out of order, {sum(result['ended'])} ended"
+        )
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value below which that part of them lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
