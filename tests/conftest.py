@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,34 @@ settings.register_profile("headrace", deadline=None, suppress_health_check=[Heal
 settings.load_profile("headrace")
 
 
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """REDIS_URL when set; otherwise a server of our own for this session."""
-    if url := os.environ.get("REDIS_URL"):
-        yield url
-        return
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """A Redis of one's own; yields its URL."""
     port = free_port()
-    process = local_redis.start(port, tmp_path_factory.mktemp("redis"))
+    process = local_redis.start(port, folder)
     try:
         local_redis.wait_until_up(port, process)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """REDIS_URL when set; otherwise a server of our own for this session."""
+    if url := os.environ.get("REDIS_URL"):
+        yield url
+        return
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def empty_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of a module's own, for tests that look through all names again and again."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
+from functools import lru_cache
 
 from services.fanout import metrics, sse
 from services.fanout.crowd import Crowd
@@ -23,7 +24,12 @@ def lag_seconds(closed_at: str | None, now: float) -> float | None:
     """Seconds since the last indexed ledger closed; None while no ledger was."""
     if closed_at is None:
         return None
-    return max(0.0, now - datetime.fromisoformat(closed_at).timestamp())
+    return max(0.0, now - _unix(closed_at))
+
+
+@lru_cache(maxsize=64)  # the events of a ledger share their close
+def _unix(closed_at: str) -> float:
+    return datetime.fromisoformat(closed_at).timestamp()
 
 
 class Beat:

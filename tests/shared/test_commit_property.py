@@ -110,9 +110,11 @@ async def use_api(committer: Committer, actions: list[tuple[str, str]]) -> None:
     readers=st.lists(steps, min_size=1, max_size=2),
     parties=st.lists(actions, min_size=1, max_size=3),
 )
-async def test_all_of_it_agrees_after_any_interleaving(redis_url, transactions, readers, parties):
+async def test_all_of_it_agrees_after_any_interleaving(
+    empty_redis_url, transactions, readers, parties
+):
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-    redis = connect(redis_url)
+    redis = connect(empty_redis_url)
     chain = chain_of(transactions)
     try:
         async with listening(redis, keys) as listener:
