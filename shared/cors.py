@@ -23,7 +23,7 @@ _PREFLIGHT = {
     ),
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = {"Access-Control-Expose-Headers": "ETag, Headrace-Position, Location, Retry-After"}
+_EXPOSED = ("ETag", "Headrace-Position", "Location", "Retry-After")
 
 
 def _origin(value: str) -> str:
@@ -68,8 +68,9 @@ class CorsSettings(AuthSettings):
 class Cors:
     """Answers by an allow-list of exact origins; `*` allows any, by name, so cookies work too."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(self, origins: Sequence[str], expose: Sequence[str] = ()) -> None:
         self._origins = frozenset(origins)
+        self._exposed = {"Access-Control-Expose-Headers": ", ".join((*_EXPOSED, *expose))}
 
     def headers(self, request: web.Request) -> dict[str, str]:
         """The headers of an answer to this request; `Vary` always, so that caches keep apart."""
@@ -92,7 +93,7 @@ class Cors:
                 return web.Response(status=204, headers=headers | _PREFLIGHT)
             response = await handler(request)
             if not response.prepared:
-                response.headers.update(headers | _EXPOSED)
+                response.headers.update(headers | self._exposed)
             return response
 
         return cors

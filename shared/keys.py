@@ -101,3 +101,16 @@ class Keys:
     def connections(self, kind: str, name: str) -> str:
         """Sorted set of the SSE connections that an account or address holds, by expiry."""
         return self._key("connections", kind, name)
+
+    def challenge(self, digest: str) -> str:
+        """Exists while a login's challenge, by its hash, could be shown again."""
+        return self._key("challenge", digest)
+
+    @property
+    def api_keys(self) -> str:
+        """Hash: id of an API key to what is known of it; the key itself is nowhere."""
+        return self._key("api-keys")
+
+    def rate(self, policy: str, who: str) -> str:
+        """Redis microseconds at which somebody's quota of a policy is whole again."""
+        return self._key("rate", policy, who)

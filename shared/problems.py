@@ -25,7 +25,6 @@ class Slug(StrEnum):
     MALFORMED = "malformed"
     INVALID = "invalid"
     INVALID_SUBSCRIPTION = "invalid-subscription"
-    INVALID_POSITION = "invalid-position"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not-found"

@@ -22,25 +22,6 @@ TICKET_SECONDS = 30
 _LOG_ENTRIES = 10_000
 
 
-class SessionKeys(Keys):
-    """The names beside those of `Keys` that logins, API keys and rate limits need."""
-
-    __slots__ = ()
-
-    def challenge(self, digest: str) -> str:
-        """Exists while a login's challenge, by its hash, could be shown again."""
-        return self._key("challenge", digest)
-
-    @property
-    def api_keys(self) -> str:
-        """Hash: id of an API key to what is known of it; the key itself is nowhere."""
-        return self._key("api-keys")
-
-    def rate(self, policy: str, who: str) -> str:
-        """Redis microseconds at which somebody's quota of a policy is whole again."""
-        return self._key("rate", policy, who)
-
-
 @dataclass(frozen=True, slots=True)
 class Revocation:
     """Ends one token (`token_id`), or all of an account issued up to `before` (Unix seconds)."""
@@ -61,7 +42,7 @@ class Sessions:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
-        self._keys = SessionKeys(keys.namespace)
+        self._keys = keys
 
     async def issue_ticket(self, token: str) -> str:
         """A ticket for a token that was verified just now."""

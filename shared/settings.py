@@ -44,7 +44,7 @@ class Common(BaseSettings):
     @field_validator("contract_ids", mode="before")
     @classmethod
     def _split_contracts(cls, value: object) -> object:
-        return _split(value)
+        return split_list(value)
 
     @field_validator("contract_ids")
     @classmethod
@@ -94,13 +94,12 @@ def http_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _split(value: object) -> object:
+def split_list(value: object) -> object:
+    """The parts of a comma-separated text; anything else as it is."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
-
-split_list = _split
 
 S = TypeVar("S", bound=Common)
 

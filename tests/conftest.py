@@ -5,34 +5,19 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
-from deploy.local import redis as local_redis
 from shared.keys import Keys
 from shared.store import connect
-from tests.support.waiting import free_port
+from tests.support.redis_server import redis_server
 
 # A machine that is busy with other things is no defect: pytest-timeout bounds each test.
 settings.register_profile("headrace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("headrace")
-
-
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """A Redis of one's own; yields its URL."""
-    port = free_port()
-    process = local_redis.start(port, folder)
-    try:
-        local_redis.wait_until_up(port, process)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ from redis.asyncio import Redis
 
 from shared.auth import Principal
 from shared.keys import Keys
-from shared.sessions import SessionKeys
 
 PREFIX = "hr_"
 _KEY = re.compile(r"hr_[A-Za-z0-9_-]{43}", re.ASCII)
@@ -70,7 +69,7 @@ class ApiKeys:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
-        self._name = SessionKeys(keys.namespace).api_keys
+        self._name = keys.api_keys
 
     async def create(
         self,

@@ -16,7 +16,7 @@ from services.api.api_keys import ApiKeys
 from services.api.client_domains import Fetch, fetch_toml
 from services.api.document_routes import add_document_routes
 from services.api.endings import Endings
-from services.api.envelope import envelope
+from services.api.envelope import EXPOSED, envelope
 from services.api.guard import IDENTITY, LIMITS, Guard
 from services.api.health import ready_check, redis_check, watch
 from services.api.history import History
@@ -66,7 +66,7 @@ def build_app(
         middlewares=[
             envelope,
             measure,
-            Cors(settings.origins).middleware(),
+            Cors(settings.origins, EXPOSED).middleware(),
             problem_middleware,
             Guard(settings).middleware,
         ],

@@ -15,7 +15,6 @@ from redis.asyncio import Redis
 
 from shared.keys import Keys
 from shared.problems import Problem, Slug
-from shared.sessions import SessionKeys
 
 _SCRIPT = Path(__file__).with_name("limits.lua").read_text(encoding="utf-8")
 
@@ -43,7 +42,7 @@ class RateLimits:
     """The quotas of one namespace."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._keys = SessionKeys(keys.namespace)
+        self._keys = keys
         self._script = redis.register_script(_SCRIPT)
 
     async def take(self, wishes: Sequence[tuple[Policy, str]]) -> list[Verdict]:

@@ -13,6 +13,7 @@ from shared.keys import Keys
 from tests.bench import rig
 from tests.bench.cases import CASES
 from tests.bench.place import Place, Row
+from tests.support.redis_server import redis_server
 
 _MOST_SECONDS = 420
 """A benchmark that takes longer hangs."""
@@ -22,7 +23,7 @@ async def _run(names: list[str]) -> None:
     print(f"{platform.machine()}, {rig.os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| what | goal | measured |\n|---|---|---|", flush=True)
     for name in names:
-        with tempfile.TemporaryDirectory() as folder, rig.redis(Path(folder)) as url:
+        with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as url:
             place = Place(url, Keys(f"bench-{name}-{int(time.time())}"), Path(folder))
             async with asyncio.timeout(_MOST_SECONDS):
                 rows = await CASES[name](place)

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import redis as local_redis
 from shared.keys import Keys
 from tests.bench.publish import CONTRACT
 
@@ -50,19 +49,6 @@ class Server:
     def rss(self) -> int:
         """Resident bytes."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
-
-
-@contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    """A Redis of its own; yields its URL."""
-    port = free_port()
-    process = local_redis.start(port, folder, "--appendfsync", "everysec")
-    try:
-        local_redis.wait_until_up(port, process)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from shared.auth import Principal
-from shared.sessions import TICKET_SECONDS, Revocation, SessionKeys, Sessions
+from shared.sessions import TICKET_SECONDS, Revocation, Sessions
 
 
 def who(account="GA", token_id="t", issued=100.0):
@@ -40,7 +40,7 @@ async def test_a_challenge_is_spent_once_of_fifty(sessions, redis, keys):
     spent = await asyncio.gather(*(sessions.spend_challenge("c", seconds=60) for _ in range(50)))
     assert sum(spent) == 1
     assert await sessions.spend_challenge("d", seconds=60)
-    assert 0 < await redis.ttl(SessionKeys(keys.namespace).challenge("c")) <= 60
+    assert 0 < await redis.ttl(keys.challenge("c")) <= 60
 
 
 async def test_one_token_is_ended(sessions):
@@ -96,7 +96,7 @@ def test_what_a_revocation_ends(revocation, ends):
 
 
 def test_the_names_stand_beside_those_of_keys(keys):
-    names = SessionKeys(keys.namespace)
+    names = keys
     assert names.journal == keys.journal
     assert len({names.challenge("x"), names.rate("ip", "x"), names.api_keys}) == 3
     assert all(f"{{{keys.namespace}}}" in n for n in (names.challenge("x"), names.rate("a", "b")))
