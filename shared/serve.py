@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -60,6 +61,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         access_log=None,
         handler_cancellation=True,
         keepalive_timeout=_IDLE_SECONDS,
+        tcp_keepalive=False,  # inherited from the listening socket
         shutdown_timeout=1.0,  # SSE sockets have left aiohttp: only short requests are waited for
         max_line_size=1 << 16,  # a subscription may name thousands of streams in its URL
     )
@@ -67,6 +69,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     watch = asyncio.create_task(impatience.run(runner))
     try:
         await web.SockSite(runner, sock, backlog=_BACKLOG).start()
+        _calm_collector()
         log.info("listening", host=host, port=sock.getsockname()[1])
         await stopping.wait()
         log.info("stopping")
@@ -130,6 +133,13 @@ def _bind(host: str, port: int) -> socket.socket:
         raise SystemExit(1) from None
     _notice_dead_peers(sock)
     return sock
+
+
+def _calm_collector() -> None:
+    """Look for cycles rarely: what is kept by the ten thousand has none, and each look costs."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _notice_dead_peers(sock: socket.socket) -> None:

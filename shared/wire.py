@@ -15,8 +15,7 @@ Everything that Headrace writes or reads about an event goes through here, so it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,8 +23,7 @@ from shared.events import Event, Origin
 from shared.streams import Status, Stream, claimable, end_time
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A committed event as the journal and the channel carry it."""
 
     position: str

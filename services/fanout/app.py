@@ -106,7 +106,12 @@ def _assemble(
     crowd = Crowd(
         backlog_bytes=settings.backlog_bytes, write_seconds=settings.write_seconds, left=left
     )
-    endings = Endings(crowd, max_age=settings.max_age_seconds, retry_ms=settings.retry_ms)
+    endings = Endings(
+        crowd,
+        max_age=settings.max_age_seconds,
+        retry_ms=settings.retry_ms,
+        every=settings.sync_seconds,
+    )
     outbox = Outbox(crowd, batch_seconds=settings.batch_ms / 1000, sent=_measure)
     feed = Feed(
         redis,
@@ -172,4 +177,4 @@ async def _watch(feed: Feed, readiness: Readiness, handshake: Handshake) -> None
         if trouble != said:
             (log.warning if trouble else log.info)("feed", trouble=trouble)
             said = trouble
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)

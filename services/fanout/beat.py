@@ -17,7 +17,8 @@ from services.fanout.endings import Endings
 from services.fanout.feed import Feed
 from services.fanout.outbox import Outbox
 
-_TICK = 0.1
+_TICK = 0.25
+"""Seconds: at 10,000 connections 167 are written to in a row, about 2 ms."""
 
 
 def lag_seconds(closed_at: str | None, now: float) -> float | None:
@@ -62,7 +63,9 @@ class Beat:
         self._crowd.check_stalled()
         self._endings.tick()
         self._part = (self._part + 1) % self._parts
-        self._outbox.post(self._crowd.share(self._part, self._parts), self._frame())
+        turn = self._crowd.share(self._part, self._parts)
+        self._endings.glance(turn)
+        self._outbox.post([s for s in turn if s in self._crowd.hub], self._frame())
 
     def _frame(self) -> bytes:
         head = self._feed.head

@@ -30,6 +30,7 @@ class Crowd:
         self.hub: Hub[Subscriber] = Hub()
         self._left = left
         self._letters = 0
+        self._now = time.monotonic()  # of the last beat: one float for all who come until the next
         self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
         self._table: list[Subscriber | None] = []
@@ -42,7 +43,7 @@ class Crowd:
         missing = subscriber.fd + 1 - len(self._table)
         self._table.extend([None] * max(0, missing))
         self._table[subscriber.fd] = subscriber
-        subscriber.joined_at = time.monotonic()
+        subscriber.joined_at = self._now
         self._poller.add(subscriber.fd)
         self.count += 1
         metrics.CONNECTIONS.set(self.count)
@@ -99,8 +100,8 @@ class Crowd:
         return None
 
     def share(self, part: int, parts: int) -> list[Subscriber]:
-        """The live subscribers among every `parts`-th descriptor, from `part` on."""
-        return [s for s in self._table[part::parts] if s is not None and s in self.hub]
+        """The connections among every `parts`-th descriptor, from `part` on."""
+        return [s for s in self._table[part::parts] if s is not None]
 
     def everyone(self) -> list[Subscriber]:
         """All connections, those still replaying included."""
@@ -111,7 +112,8 @@ class Crowd:
 
         The kernel tells of room only when a third of its buffer is free, so ask once more.
         """
-        late = time.monotonic() - self._write_seconds
+        self._now = time.monotonic()
+        late = self._now - self._write_seconds
         for subscriber in [s for s in self._stalled if s.progress_at < late]:
             self._flush(subscriber)
             if subscriber.backlog is not None and subscriber.progress_at < late:

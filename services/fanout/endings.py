@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
+from collections.abc import Iterable
 
 from services.fanout import sse
 from services.fanout.crowd import Crowd
@@ -23,10 +24,15 @@ _OVERLAP_SECONDS = 10.0
 
 
 class Endings:
-    """Buckets of a second, so that setting and forgetting cost the same however many there are."""
+    """Whose time is near stands in the bucket of its second; the others are only glanced at.
 
-    def __init__(self, crowd: Crowd, *, max_age: float, retry_ms: int) -> None:
+    Every connection is, at its beginning and then each `every` seconds, so one whose end is far off
+    costs no place in a list.
+    """
+
+    def __init__(self, crowd: Crowd, *, max_age: float, retry_ms: int, every: float = 15.0) -> None:
         self._crowd = crowd
+        self._near = every + 2.0  # seconds: a glance and what it may be late
         self._max_age = max_age
         self._retry_ms = retry_ms
         self._buckets: dict[int, set[Subscriber]] = {}
@@ -39,13 +45,20 @@ class Endings:
         now = time.monotonic()
         if self._max_age:
             subscriber.max_age_at = now + self._max_age * random.uniform(0.8, 1.0)
-        self._set(subscriber, self._next(subscriber, now))
+        self._set(subscriber, now)
+
+    def glance(self, subscribers: Iterable[Subscriber]) -> None:
+        """Put those whose time is near into their seconds."""
+        now = time.monotonic()
+        for subscriber in subscribers:
+            if not subscriber.due_at:
+                self._set(subscriber, now)
 
     def forget(self, subscriber: Subscriber) -> None:
         """It left by itself."""
         if (bucket := self._buckets.get(subscriber.due_at)) is not None:
             bucket.discard(subscriber)
-            if not bucket:  # tokens may end years from now, each in a second of its own
+            if not bucket:
                 del self._buckets[subscriber.due_at]
 
     def tick(self) -> None:
@@ -56,9 +69,10 @@ class Endings:
             for subscriber in self._buckets.pop(self._looked, ()):
                 self._look(subscriber)
 
-    def _set(self, subscriber: Subscriber, at: float) -> None:
+    def _set(self, subscriber: Subscriber, now: float) -> None:
         subscriber.due_at = 0
-        if at:
+        at = self._next(subscriber, now)
+        if at and at < now + self._near:
             subscriber.due_at = max(int(at), self._looked) + 1
             self._buckets.setdefault(subscriber.due_at, set()).add(subscriber)
 
@@ -80,7 +94,7 @@ class Endings:
                 subscriber.noticed = True
                 self._crowd.send(subscriber, sse.token_expiring(subscriber.principal.expires))
             if subscriber.fd >= 0:
-                self._set(subscriber, self._next(subscriber, now))
+                self._set(subscriber, now)
 
     def _end(self, subscriber: Subscriber, reason: Goodbye) -> None:
         if self._crowd.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):

@@ -28,6 +28,7 @@ from shared.wire import Entry, parse_message
 log = structlog.get_logger()
 
 _PAGE = 500
+_TAKEN = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
 _WARM = 5_000
 """Events that the ring begins with, so that a restart does not send all resumes to Redis."""
 
@@ -146,7 +147,7 @@ class Feed:
         if parse_position(entry.previous) != self.position:
             return False
         item = self.ring.append(entry)
-        metrics.EVENTS.labels(via).inc()
+        _TAKEN[via].inc()
         self._publish(item, self._lost_in.pop(entry.position, 0))
         return True
 

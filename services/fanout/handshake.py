@@ -21,7 +21,7 @@ from services.fanout.resume import resume_position
 from services.fanout.settings import Settings
 from services.fanout.subscriber import Subscriber
 from services.fanout.takeover import Left, own_descriptor
-from shared.addresses import bucket_of, client_address
+from shared.addresses import UNKNOWN, bucket_of, client_address
 from shared.auth import Principal
 from shared.cors import Cors
 from shared.positions import Position
@@ -96,6 +96,8 @@ class Handshake:
         return await self._take_over(request, subscriber, subscription, resume, cookie)
 
     def _address(self, request: web.Request) -> str:
+        if not self._settings.connections_per_ip:
+            return UNKNOWN  # reading it costs more than to subscribe
         forwarded = request.headers.getall("X-Forwarded-For", [])
         trusted = self._settings.trusted_proxies
         return bucket_of(client_address(request.remote, forwarded, trusted))
@@ -220,10 +222,9 @@ class Handshake:
         first += sse.connected(secrets.token_hex(8), subscription.topics, start, retry)
         if isinstance(resume, str):
             first += sse.reset(here, resume)
-        if not self._crowd.send(subscriber, first):
-            return
         if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
-            self._crowd.join(subscriber, subscription.topics, self._feed.epoch)
+            if self._crowd.send(subscriber, first):
+                self._crowd.join(subscriber, subscription.topics, self._feed.epoch)
             return
         await Replay(
             self._feed,
@@ -232,4 +233,4 @@ class Handshake:
             subscription,
             max_events=self._settings.replay_events,
             max_seconds=self._settings.replay_seconds,
-        ).run(resume)
+        ).run(resume, first)

@@ -9,6 +9,8 @@ from shared.topics import ALL
 
 S = TypeVar("S", bound=Hashable)
 
+_EVERYTHING = (ALL,)
+
 
 class Hub(Generic[S]):
     """topic → subscribers, subscriber → topics; both always say the same (`check`)."""
@@ -29,6 +31,7 @@ class Hub(Generic[S]):
         if subscriber in self._topics:
             raise ValueError("the subscriber is in the hub already")
         own = tuple(dict.fromkeys(topics))
+        own = _EVERYTHING if own == _EVERYTHING else own  # one for all of them
         self._topics[subscriber] = own
         for topic in own:
             self._subscribers.setdefault(topic, set()).add(subscriber)

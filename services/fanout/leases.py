@@ -103,8 +103,9 @@ class Leases:
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + self._seconds / 3
         while True:
-            await asyncio.sleep(0.2)
-            await self.flush()
+            await asyncio.sleep(0.25)
+            if self._released:
+                await self.flush()
             if loop.time() >= renew_at:
                 renew_at = loop.time() + self._seconds / 3
                 await self._renew_all(list(self._held))

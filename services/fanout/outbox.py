@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.fanout.crowd import Crowd
 from services.fanout.ring import Item
@@ -29,8 +29,7 @@ Write = tuple[Subscriber, bytes, int]
 """To whom, what, and how many events that is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A frame for those who joined before it: `number` counts them, `epoch` is the feed's.
 
     With `to` it is for these alone, without `entry` it is no event.

@@ -16,6 +16,10 @@ from redis.asyncio import Redis
 
 OnMessage = Callable[[bytes], None]
 
+_LULL = 0.002
+"""Seconds: messages that follow each other faster are read together, since a turn of the loop and
+the waking of a client's machine cost more than the message does."""
+
 
 class ChannelReader(asyncio.Protocol):
     """Feeds each message to a callback as it arrives; `closed` resolves at the end."""
@@ -24,9 +28,10 @@ class ChannelReader(asyncio.Protocol):
         self._on_message = on_message
         self._parser = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        loop = asyncio.get_running_loop()
-        self.subscribed: asyncio.Future[None] = loop.create_future()
-        self.closed: asyncio.Future[None] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self._read_at = 0.0
+        self.subscribed: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for commands."""
@@ -43,6 +48,19 @@ class ChannelReader(asyncio.Protocol):
         self._parser.feed(data)
         while (answer := self._parser.gets()) is not False:
             self._take(answer)
+        self._rest()
+
+    def _rest(self) -> None:
+        """After a lone message read on at once; in a flow of them let some more come first."""
+        now = self._loop.time()
+        if now - self._read_at < 2 * _LULL and self._transport and not self.closed.done():
+            self._transport.pause_reading()
+            self._loop.call_later(_LULL, self._resume)
+        self._read_at = now
+
+    def _resume(self) -> None:
+        if self._transport and not self.closed.done():
+            self._transport.resume_reading()
 
     def _take(self, answer: Any) -> None:
         if isinstance(answer, hiredis.ReplyError):

@@ -21,6 +21,7 @@ from shared.topics import matches as topics_match
 from shared.wire import Entry, event_frame
 
 _PAGE = 500
+_OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 
 
 class Replay:
@@ -46,8 +47,18 @@ class Replay:
         self._read = 0
         self._outcome = "ring"
 
-    async def run(self, position: Position) -> None:
-        """Raises ConnectionError when the subscriber left, and what Redis raises while away."""
+    async def run(self, position: Position, first: bytes) -> None:
+        """Send `first` and what is missing; in one write where the ring has it.
+
+        Raises ConnectionError when the subscriber left, and what Redis raises while away.
+        """
+        if not self._join(position, first):
+            self._write(first)
+            await self._catch_up(position)
+        _OUTCOMES[self._outcome].inc()
+        metrics.REPLAY_LENGTH.observe(self._subscriber.events)
+
+    async def _catch_up(self, position: Position) -> None:
         deadline = asyncio.get_running_loop().time() + self._max_seconds
         while not self._join(position):
             here = self._feed.position
@@ -60,15 +71,13 @@ class Replay:
                 position = self._give_up(position)
             else:
                 position = await self._from_the_journal(position)
-        metrics.REPLAYS.labels(self._outcome).inc()
-        metrics.REPLAY_LENGTH.observe(self._subscriber.events)
 
-    def _join(self, position: Position) -> bool:
+    def _join(self, position: Position, first: bytes = b"") -> bool:
         """The last step, without an await; False while more is missing than one chunk."""
         frames = self._from_the_ring(position)
         if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
             return False
-        self._write(b"".join(frames))
+        self._write(b"".join((first, *frames)))
         self._count(len(frames))
         self._crowd.join(self._subscriber, self._subscription.topics, self._feed.epoch)
         return True

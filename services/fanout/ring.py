@@ -6,9 +6,8 @@ Pure. Bounded in events and in bytes; the oldest go first.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from shared.positions import Position, parse_position
 from shared.topics import ALL
@@ -18,13 +17,17 @@ _EVERYONE = ""
 """Index of the events without topics, which are for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One event, framed."""
+_NONE = -1
+"""Number of no item."""
+
+
+class Item(NamedTuple):
+    """One event, framed; `before` numbers the items before it, for each of its topics."""
 
     place: Position
     entry: Entry
     frame: bytes
+    before: tuple[int, ...]
 
 
 class Ring:
@@ -40,7 +43,7 @@ class Ring:
         self._items: list[Item | None] = []  # dropped ones are None until the list is cut
         self._start = 0  # index of the oldest item
         self._base = 0  # sequence number of index 0
-        self._by_topic: dict[str, deque[int]] = {}
+        self._newest: dict[str, int] = {}  # number of each topic's newest item
         self._known: set[str] = set()
         self._bytes = 0
 
@@ -52,12 +55,12 @@ class Ring:
 
     def append(self, entry: Entry) -> Item:
         """Add the newest event; its frame is made here, once."""
-        item = Item(parse_position(entry.position), entry, event_frame(entry))
-        number = self._base + len(self._items)
+        topics, newest = _topics(entry), self._newest
+        before = tuple([newest.get(topic, _NONE) for topic in topics])
+        item = Item(parse_position(entry.position), entry, event_frame(entry), before)
+        newest.update(dict.fromkeys(topics, self._base + len(self._items)))
         self._items.append(item)
         self._known.add(entry.position)
-        for topic in entry.topics or (_EVERYONE,):
-            self._by_topic.setdefault(topic, deque()).append(number)
         self._bytes += len(item.frame)
         self.top = item.place
         self._shrink()
@@ -77,10 +80,12 @@ class Ring:
 
     def _numbers(self, topic: str, first: int) -> Iterator[int]:
         """Sequence numbers of a topic's items, newest first, down to `first`."""
-        for number in reversed(self._by_topic.get(topic, ())):
-            if number < first:
-                return
+        number = self._newest.get(topic, _NONE)
+        while number >= first:
             yield number
+            item = self._items[number - self._base]
+            assert item is not None  # it is not below `first`
+            number = item.before[_topics(item.entry).index(topic)]
 
     def _shrink(self) -> None:
         events, size = self._limits
@@ -96,28 +101,36 @@ class Ring:
         taken = []
         while len(self) and _place(self._items[-1]) > position:
             item = self._items.pop()
-            self._forget(item, deque.pop)
-            taken.append(str(_place(item)))
+            assert item is not None
+            for topic, before in zip(_topics(item.entry), item.before, strict=True):
+                if before >= self._base + self._start:
+                    self._newest[topic] = before
+                else:
+                    self._newest.pop(topic, None)
+            taken.append(self._forget(item))
         self.top = position
         self.floor = min(self.floor, position)
         return taken
 
     def _drop_oldest(self) -> None:
-        item = self._items[self._start]
-        self._forget(item, deque.popleft)
+        item, number = self._items[self._start], self._base + self._start
+        assert item is not None
         self._items[self._start] = None
         self._start += 1
-        self.floor = _place(item)
+        self.floor = item.place
+        for topic in _topics(item.entry):
+            if self._newest.get(topic) == number:
+                del self._newest[topic]
+        self._forget(item)
 
-    def _forget(self, item: Item | None, pop: Callable[[deque[int]], int]) -> None:
-        assert item is not None
-        for topic in item.entry.topics or (_EVERYONE,):
-            numbers = self._by_topic[topic]
-            pop(numbers)
-            if not numbers:
-                del self._by_topic[topic]
+    def _forget(self, item: Item) -> str:
         self._known.discard(item.entry.position)
         self._bytes -= len(item.frame)
+        return item.entry.position
+
+
+def _topics(entry: Entry) -> tuple[str, ...]:
+    return entry.topics or (_EVERYONE,)
 
 
 def _place(item: Item | None) -> Position:

@@ -49,9 +49,9 @@ class Subscriber:
         # The topic that an event must bear to be this account's to see; None when all are.
         self.only = None if principal.may_see_all() else user_topic(principal.account)
         self.lease: Lease | None = None
-        self.joined_at = 0.0
+        self.joined_at = 0.0  # by the crowd's clock
         self.letters = 0  # how many had been published when it joined
-        self.due_at = 0  # the second in which its token or its age has to be looked at
+        self.due_at = 0  # the second in which its token or its age is looked at; 0: not soon
         self.max_age_at = 0.0
         self.noticed = False  # told that its token ends soon
         self.events = 0

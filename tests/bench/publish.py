@@ -18,7 +18,7 @@ from shared.commit import Committer
 from shared.events import Event, EventType, Provenance
 from shared.keys import Keys
 from shared.positions import Position, toid
-from shared.store import connect
+from shared.store import connect_lane
 
 TOKEN = StrKey.encode_contract(b"\1" * 32)
 CONTRACT = StrKey.encode_contract(b"\2" * 32)
@@ -44,7 +44,7 @@ class Publisher:
     """Makes streams, then withdraws from them in turn."""
 
     def __init__(self, redis_url: str, keys: Keys, streams: int) -> None:
-        self._redis = connect(redis_url)
+        self._redis = connect_lane(redis_url)
         self._committer = Committer(self._redis, keys)
         self._streams = streams
         self._next = 0

@@ -15,6 +15,9 @@ from shared.sessions import Revocation
 from tests.fanout.peers import Peer
 
 
+EVERY = 15.0
+
+
 class Clock:
     """Both clocks of `time`, moved by hand."""
 
@@ -41,7 +44,8 @@ class Scene:
 
     def __init__(self, crowd: Crowd, clock: Clock, peers, max_age: float = 0.0) -> None:
         self.clock, self.crowd, self.peers = clock, crowd, peers
-        self.endings = Endings(crowd, max_age=max_age, retry_ms=2000)
+        self.endings = Endings(crowd, max_age=max_age, retry_ms=2000, every=EVERY)
+        self.glance_at = clock.now + EVERY * random.random()
         crowd._left = lambda subscriber, *_: self.endings.forget(subscriber)
         self.heard: dict[Peer, list[tuple[float, str]]] = {}
 
@@ -56,6 +60,9 @@ class Scene:
         end = self.clock.now + seconds
         while self.clock.now < end:
             self.clock.now += step
+            if self.clock.now >= self.glance_at:  # as the beat does, a share at a time
+                self.glance_at = self.clock.now + EVERY
+                self.endings.glance(self.crowd.share(0, 1))
             self.endings.tick()
             for peer, notes in self.heard.items():
                 for event in peer.read():
@@ -148,8 +155,21 @@ async def test_who_comes_and_goes_leaves_nothing_behind(scene):
         peer.sock.close()
         at.heard.clear()
     assert (at.endings._buckets, at.kept) == ({}, 0)
+
+
+async def test_whose_end_is_far_off_takes_no_place(scene):
+    at = scene(max_age=3600.0)
+    peer = at.enter(1e6)
+    at.run(60)
+    assert at.kept == 0
+    soon = at.enter(NOTICE_SECONDS + 5)
+    assert at.kept == 1
+    at.crowd.leave(soon.subscriber, "gone")
+    assert (at.endings._buckets, peer.subscriber.fd >= 0) == ({}, True)
+
+
+async def test_without_ages_nothing_is_left_behind_either(scene):
     ages_off = scene()
-    ages_off.clock.now += 1
     for n in range(300):
         peer = ages_off.enter(1e6 + n * 10)
         ages_off.crowd.leave(peer.subscriber, "gone")

@@ -81,6 +81,7 @@ def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
         assert (ring.floor.toid, ring.top.toid) == (naive.floor, naive.top)
         assert len(ring) == len(naive.kept)
         assert ring._bytes == naive.bytes
+        assert set(ring._newest) == {t for _, item in naive.kept for t in item.topics or ("",)}
     for position in range(naive.floor - 2, naive.top + 3):
         found = ring.after(Position(position, 0), wanted)
         expected = naive.after(position, wanted)
@@ -94,7 +95,7 @@ def test_it_stays_small_while_ten_thousand_events_pass_through():
         ring.append(entry(n, (str(n), "user:GA")))
         assert len(ring._items) <= 1124 + 100  # dropped ones are cut off now and then
     assert len(ring) == len(ring._known) == 100
-    assert len(ring._by_topic) == 101
+    assert len(ring._newest) == 101
     assert ring.floor == Position(9_900, 0)
     assert [i.place.toid for i in ring.after(Position(9_990, 0), ["user:GA"])] == [
         *range(9991, 10_001)
