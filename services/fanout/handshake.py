@@ -91,7 +91,11 @@ class Handshake:
         if trouble := self._trouble():  # of those who asked meanwhile, some were let in
             self._leases.release(lease)
             return self._turn_away(request, *trouble, credentials=credentials)
-        subscriber = self._detach(request, subscription, principal, lease)
+        try:
+            subscriber = self._detach(request, subscription, principal, lease)
+        except OSError as error:  # no descriptor left
+            why = f"this replica cannot take more connections: {error.strerror}"
+            return self._turn_away(request, "full", why, credentials=credentials)
         cookie = credentials.cookie if credentials else None
         return await self._take_over(request, subscriber, subscription, resume, cookie)
 

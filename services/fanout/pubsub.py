@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 OnMessage = Callable[[bytes], None]
 
-_LULL = 0.002
+_LULL = 0.004
 """Seconds: messages that follow each other faster are read together, since a turn of the loop and
 the waking of a client's machine cost more than the message does."""
 
@@ -53,7 +53,7 @@ class ChannelReader(asyncio.Protocol):
     def _rest(self) -> None:
         """After a lone message read on at once; in a flow of them let some more come first."""
         now = self._loop.time()
-        if now - self._read_at < 2 * _LULL and self._transport and not self.closed.done():
+        if now - self._read_at < _LULL and self._transport and not self.closed.done():
             self._transport.pause_reading()
             self._loop.call_later(_LULL, self._resume)
         self._read_at = now

@@ -59,8 +59,11 @@ def sync(position: Position, ledger: int | None, closed_at: str | None, lag: flo
 
 
 def gap(after: Position, to: Position) -> bytes:
-    """The events after `after` up to and including `to` are not in the journal any more."""
-    data = {"from": str(after), "to": str(to), "historyUrl": "/v1/streams"}
+    """The events after `after` up to and including `to` are not in the journal any more.
+
+    What is still there is had from `historyUrl`, the state as it is now from /v1/streams.
+    """
+    data = {"from": str(after), "to": str(to), "historyUrl": "/v1/events"}
     return frame("gap", orjson.dumps(data), str(to))
 
 

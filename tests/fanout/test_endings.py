@@ -14,7 +14,6 @@ from shared.auth import Principal
 from shared.sessions import Revocation
 from tests.fanout.peers import Peer
 
-
 EVERY = 15.0
 
 

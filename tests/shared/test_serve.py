@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from shared import serve
+
 PROGRAM = """
 import sys
 from aiohttp import web
@@ -120,3 +122,18 @@ def test_an_ipv6_address_is_listened_on():
         assert ask(port_of(started), "/livez", "[::1]") == 200
         started.terminate()
         assert started.wait(10) == 0
+
+
+def test_a_peer_that_vanished_is_gone_within_a_minute():
+    with serve._bind("127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+        with accepted:
+            option = accepted.getsockopt
+            assert option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            idle, every, times = (
+                option(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"))
+                for name in ("IDLE", "INTVL", "CNT")
+            )
+            assert idle + every * times <= 60
+            assert 0 < option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000

@@ -1,0 +1,89 @@
+"""A rolling restart of two replicas under load: who resumes gets everything, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from tests.fanout.rig import SUBSCRIBE, Replica
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+
+class Wanderer:
+    """A client that comes back, wherever a replica is, until it has seen the last position."""
+
+    def __init__(self, replicas: list[Replica], chance: random.Random) -> None:
+        self._replicas, self._chance = replicas, chance
+        self.last_id = "0-0"
+        self.seen: list[str] = []
+        self.connections = 0
+
+    async def run(self, last: asyncio.Future[str]) -> None:
+        while not (last.done() and last.result() in self.seen):
+            with suppress(OSError):  # that one has just stopped listening
+                await self._visit(last)
+
+    async def _visit(self, last: asyncio.Future[str]) -> None:
+        port = self._chance.choice(self._replicas).port
+        headers = {"Last-Event-ID": self.last_id}
+        client = await SseClient.connect(port, f"{SUBSCRIBE}?all=true", headers=headers)
+        self.connections += 1
+
+        def over() -> bool:
+            return client.closed.is_set() or (last.done() and last.result() in client.positions)
+
+        try:
+            await until(over, seconds=60)
+        finally:
+            client.close()
+        self.seen += client.positions
+        self.last_id = client.last_id or self.last_id
+
+
+async def test_a_rolling_restart_under_load_loses_nothing(launch, chain):
+    chance = random.Random(7)
+    positions = await chain.commit_many(3)
+    replicas = [await launch(drain_seconds=0.5), await launch(drain_seconds=0.5)]
+    last: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    wanderers = [Wanderer(replicas, chance) for _ in range(30)]
+    wandering = [asyncio.create_task(w.run(last)) for w in wanderers]
+    await until(lambda: all(w.connections for w in wanderers))
+
+    restarts = asyncio.create_task(_restart_in_turn(replicas, launch, rounds=2))
+    while not restarts.done():
+        positions += await chain.commit()
+    await restarts
+    last.set_result((await chain.commit())[0])
+    positions.append(last.result())
+
+    await asyncio.gather(*wandering)
+    for wanderer in wanderers:
+        assert wanderer.seen == positions
+    assert sum(w.connections for w in wanderers) > 2 * len(wanderers), "they were moved"
+
+
+async def _restart_in_turn(replicas: list[Replica], launch, *, rounds: int) -> None:
+    for turn in range(rounds * len(replicas)):
+        place = turn % len(replicas)
+        fresh = await launch(drain_seconds=0.5)
+        old, replicas[place] = replicas[place], fresh
+        old.process.signal(signal.SIGTERM)
+        assert await old.process.ended() == 0
+
+
+async def test_connections_are_watched_for_dead_peers(launch, clients):
+    replica = await launch()
+    clients.append(await replica.subscribe())
+    here = f":{replica.port:04X} "
+
+    def timers() -> list[str]:
+        lines = Path("/proc/net/tcp").read_text().splitlines()
+        return [line.split()[5] for line in lines if here in line[:20] and " 01 " in line]
+
+    # Of an idle connection only keep-alive's timer runs (02), and it goes off within 20 s.
+    (timer,) = await until(lambda: [t for t in timers() if t.startswith("02:")])
+    assert int(timer[3:], 16) <= 20 * 100
