@@ -30,6 +30,7 @@ class Crowd:
         self.hub: Hub[Subscriber] = Hub()
         self._left = left
         self._letters = 0
+        self.letters_before = 0  # how many had been published when the newest joined
         self._now = time.monotonic()  # of the last beat: one float for all who come until the next
         self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
@@ -56,7 +57,7 @@ class Crowd:
         if subscriber.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
         subscriber.epoch = epoch
-        subscriber.letters = self._letters
+        subscriber.letters = self.letters_before = self._letters
         self.hub.add(subscriber, topics)
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
@@ -82,22 +83,29 @@ class Crowd:
 
     def send(self, subscriber: Subscriber, data: bytes) -> bool:
         """Write to one; False when that ended it."""
-        trouble = self._write(subscriber, data, time.monotonic())
-        if trouble:
-            self.leave(subscriber, trouble)
-        return not trouble
+        self.deliver((subscriber,), data)
+        return subscriber.fd >= 0
 
-    def _write(self, subscriber: Subscriber, data: bytes, now: float) -> Reason | None:
-        try:
-            subscriber.write(data, now)
-        except OSError:
-            return "gone"
-        if subscriber.backlog is not None:
-            self._stalled.add(subscriber)
-            self._poller.waiting(subscriber.fd)
-            if subscriber.backlog_bytes > self.backlog_bytes:
-                return Goodbye.SLOW
-        return None
+    def deliver(self, members: Iterable[Subscriber], data: bytes, events: int = 0) -> None:
+        """Write the same to each that is still here; it holds so many events."""
+        now = time.monotonic()
+        for subscriber in members:
+            if subscriber.fd < 0:
+                continue
+            try:
+                subscriber.write(data, now)
+            except OSError:
+                self.leave(subscriber, "gone")
+                continue
+            subscriber.events += events
+            if subscriber.backlog is not None:
+                self._stall(subscriber)
+
+    def _stall(self, subscriber: Subscriber) -> None:
+        self._stalled.add(subscriber)
+        self._poller.waiting(subscriber.fd)
+        if subscriber.backlog_bytes > self.backlog_bytes:
+            self.leave(subscriber, Goodbye.SLOW)
 
     def share(self, part: int, parts: int) -> list[Subscriber]:
         """The connections among every `parts`-th descriptor, from `part` on."""

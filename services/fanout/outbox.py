@@ -25,7 +25,7 @@ _LOOKS = 20
 """Subscribers looked at in the time of a write."""
 
 
-Write = tuple[Subscriber, bytes, int]
+Group = tuple[list[Subscriber], bytes, int]
 """To whom, what, and how many events that is."""
 
 
@@ -76,8 +76,7 @@ class Outbox:
         if self.busy:
             self._add(Letter(self._crowd.next_letter(), frame, to=to))
             return
-        for subscriber in to:
-            self._crowd.send(subscriber, frame)
+        self._crowd.deliver(to, frame)
 
     def _add(self, letter: Letter) -> None:
         self._batch.append(letter)
@@ -123,21 +122,23 @@ class Outbox:
         """Write to each what is its own of a batch; yields where others may have a turn."""
         if len(batch) == 1:
             (letter,) = batch
-            count = int(letter.entry is not None)
-            audience = self._audience(letter)
-            writes: Iterator[Write] = ((s, letter.frame, count) for s in audience)
+            groups = iter([(self._audience(letter), letter.frame, _events(batch))])
         else:
             gathered: dict[Subscriber, list[Letter]] = {}
             yield from self._gather(batch, gathered)
-            writes = _joined(gathered)
-        cost = 0
-        for subscriber, data, count in writes:
-            if cost >= _PORTION:
-                yield False
-                cost = 0
-            if subscriber.fd >= 0 and self._crowd.send(subscriber, data):
-                subscriber.events += count
-            cost += 1 + len(data) // _COPIED
+            groups = _joined(gathered)
+        left = _PORTION
+        for members, data, events in groups:
+            cost = 1 + len(data) // _COPIED
+            at = 0
+            while at < len(members):
+                if left <= 0:
+                    yield False
+                    left = _PORTION
+                some = members[at : at + max(1, left // cost)]
+                self._crowd.deliver(some, data, events)
+                left -= cost * len(some)
+                at += len(some)
 
     def _gather(
         self, batch: Sequence[Letter], gathered: dict[Subscriber, list[Letter]]
@@ -160,28 +161,25 @@ class Outbox:
     def _audience(self, letter: Letter) -> list[Subscriber]:
         entry, number, epoch = letter.entry, letter.number, letter.epoch
         if letter.to is not None:
-            return [s for s in letter.to if s.fd >= 0]
-        audience = [
-            s
-            for s in self._crowd.hub.audience(entry.topics if entry else ())
-            if s.letters < number and s.epoch >= epoch and (entry is None or s.wants(entry))
-        ]
+            return list(letter.to)
+        audience = list(self._crowd.hub.audience(entry.topics if entry else ()))
+        if self._crowd.letters_before >= number or epoch:  # somebody came too late, or too early
+            audience = [s for s in audience if s.letters < number and s.epoch >= epoch]
+        if entry is not None:
+            audience = [s for s in audience if s.takes_all or s.wants(entry)]
         self._reached.append((letter, len(audience)))
         return audience
 
 
-def _joined(
-    gathered: dict[Subscriber, list[Letter]],
-) -> Iterator[Write]:
-    """The frames of each in one piece, and how many are events; the same share the bytes."""
-    pieces: dict[tuple[int, ...], tuple[bytes, int]] = {}
+def _events(letters: Sequence[Letter]) -> int:
+    return sum(letter.entry is not None for letter in letters)
+
+
+def _joined(gathered: dict[Subscriber, list[Letter]]) -> Iterator[Group]:
+    """Those who get the same letters, with their frames in one piece."""
+    groups: dict[tuple[int, ...], tuple[list[Subscriber], list[Letter]]] = {}
     for subscriber, letters in gathered.items():
-        if len(letters) == 1:
-            (letter,) = letters
-            yield subscriber, letter.frame, int(letter.entry is not None)
-            continue
-        key = tuple(letter.number for letter in letters)
-        if key not in pieces:
-            data = b"".join(letter.frame for letter in letters)
-            pieces[key] = data, sum(letter.entry is not None for letter in letters)
-        yield subscriber, *pieces[key]
+        key = tuple([letter.number for letter in letters])
+        groups.setdefault(key, ([], letters))[0].append(subscriber)
+    for members, letters in groups.values():
+        yield members, b"".join([letter.frame for letter in letters]), _events(letters)

@@ -38,6 +38,7 @@ class Subscriber:
         "only",
         "principal",
         "progress_at",
+        "takes_all",
         "types",
     )
 
@@ -56,6 +57,7 @@ class Subscriber:
         self.noticed = False  # told that its token ends soon
         self.events = 0
         self.types = types or None
+        self.takes_all = self.types is None and self.only is None  # of its topics
         self.epoch = 0  # the feed's, when it joined
         self.backlog: deque[memoryview | bytes] | None = None
         self.backlog_bytes = 0
