@@ -13,6 +13,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from shared import traces
 from shared.events import Event
 from shared.keys import Keys
 from shared.metrics import COMMITS
@@ -134,6 +135,7 @@ class Committer:
         fresh: bool = False,
     ) -> Committed:
         seen: set[str] = set()
+        began = traces.clock()
         for attempt in range(_ATTEMPTS):
             unseen = fresh and not attempt
             streams = dict.fromkeys(stream_ids) if unseen else await self.load(stream_ids)
@@ -155,6 +157,8 @@ class Committer:
             match outcome:
                 case b"committed":
                     positions = [parse_position(p.decode()) for p in rest]
+                    kinds = (write.event.type for write in writes)
+                    traces.committed(zip(map(str, positions), kinds, strict=True), began)
                     self._floor = max(self._floor, *positions, START)
                     return Committed(writes, positions, len(seen))
                 case b"answered":

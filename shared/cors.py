@@ -93,7 +93,9 @@ class Cors:
                 return web.Response(status=204, headers=headers | _PREFLIGHT)
             response = await handler(request)
             if not response.prepared:
+                varies = response.headers.getall("Vary", [])
                 response.headers.update(headers | self._exposed)
+                response.headers["Vary"] = ", ".join([headers["Vary"], *varies])
             return response
 
         return cors

@@ -33,7 +33,16 @@ class EventType(StrEnum):
     CONTRACT_INITIALIZED = "contract.initialized"
     CONTRACT_FEE_CONFIG_UPDATED = "contract.fee_config_updated"
     CONTRACT_ADMIN_TRANSFERRED = "contract.admin_transferred"
+    TOKEN_TRANSFER = "token.transfer"
+    TOKEN_MINT = "token.mint"
+    TOKEN_BURN = "token.burn"
+    TOKEN_CLAWBACK = "token.clawback"
     CHAIN_UNKNOWN = "chain.unknown"
+    CHAIN_GAP = "chain.gap"
+
+
+TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))
+"""What token contracts say: of no stream, and for those alone whom it names."""
 
 
 class Origin(StrEnum):

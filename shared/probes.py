@@ -12,6 +12,7 @@ class Readiness:
     """Named parts of a service's readiness; ready when none of them has something to say."""
 
     def __init__(self, *parts: str) -> None:
+        self._notes: dict[str, str] = {}
         self._state: dict[str, str | None] = {}
         for part in parts:
             self.set(part, "starting")
@@ -21,6 +22,10 @@ class Readiness:
         self._state[part] = trouble
         READY.labels(part).set(trouble is None)
 
+    def note(self, kind: str, text: str) -> None:
+        """Something for the operator that does not keep the service from its work."""
+        self._notes[kind] = text
+
     @property
     def ready(self) -> bool:
         """Whether every part is well."""
@@ -29,7 +34,8 @@ class Readiness:
     def document(self) -> dict[str, object]:
         """The JSON object of /readyz."""
         parts = {part: trouble or "ok" for part, trouble in self._state.items()}
-        return {"ready": self.ready, "parts": parts}
+        notes = {"notes": dict(self._notes)} if self._notes else {}
+        return {"ready": self.ready, "parts": parts, **notes}
 
 
 READINESS = web.AppKey("readiness", Readiness)

@@ -13,6 +13,8 @@ import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from shared import traces
+
 log = structlog.get_logger()
 
 _BACKLOG = 4096
@@ -31,6 +33,7 @@ EXIT_CODE = web.AppKey("exit_code", list[int])
 
 def run(build: Callable[[], web.Application], host: str, port: int) -> int:
     """Serve the app until it is told to stop; returns the exit code."""
+    traces.begin()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(build(), host, port))
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.accounts import is_contract
+from shared.contracts import Named, parse_contracts
 from shared.keys import Keys, namespace_of
 from shared.writes import Limits
 
@@ -29,8 +29,9 @@ class Common(BaseSettings):
     network_passphrase: str = Field(
         "Test SDF Network ; September 2015", min_length=1, description="the Stellar network"
     )
-    contract_ids: Annotated[tuple[str, ...], NoDecode] = Field(
-        description="the stream contract's address (C…)"
+    contracts: Annotated[tuple[Named, ...], NoDecode] = Field(
+        validation_alias=AliasChoices("contracts", "contract_ids"),  # the latter: its former name
+        description="the contracts watched, comma-separated: one C…:stream, any number of C…:token",
     )
     namespace: str = Field(
         "",
@@ -41,19 +42,11 @@ class Common(BaseSettings):
     port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 = any, it is logged")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log from")
 
-    @field_validator("contract_ids", mode="before")
+    @field_validator("contracts", mode="before")
     @classmethod
-    def _split_contracts(cls, value: object) -> object:
-        return split_list(value)
-
-    @field_validator("contract_ids")
-    @classmethod
-    def _one_contract(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(value) != 1:
-            raise ValueError("name exactly one stream contract: its stream ids are its own")
-        if not is_contract(value[0]):
-            raise ValueError(f"{value[0]!r} is no contract address: expected C… with its checksum")
-        return value
+    def _parse_contracts(cls, value: object) -> object:
+        texts = split_list(value)
+        return parse_contracts(map(str, texts)) if isinstance(texts, tuple) else texts
 
     @field_validator("redis_url")
     @classmethod
@@ -66,7 +59,7 @@ class Common(BaseSettings):
     @property
     def keys(self) -> Keys:
         """The names in Redis."""
-        default = namespace_of(self.network_passphrase, self.contract_ids[0])
+        default = namespace_of(self.network_passphrase, self.contracts[0].address)
         return Keys(self.namespace or default)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterator
+from typing import Any
 
 import structlog
 
@@ -75,13 +76,13 @@ def _unforeseen(error: Exception) -> bool:
     )
 
 
-async def cancel(*tasks: asyncio.Task[None]) -> None:
+async def cancel(*tasks: asyncio.Task[Any]) -> None:
     """Cancel and wait until all have ended.
 
     Asks again each second: redis-py sends within `wait_for`, and that of Python 3.11 swallows a
     cancellation which comes just as the sending ends (python/cpython#86296).
     """
-    pending: Collection[asyncio.Task[None]] = tasks
+    pending: Collection[asyncio.Task[Any]] = tasks
     while pending:
         for task in pending:
             task.cancel()

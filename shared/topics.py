@@ -1,7 +1,8 @@
 """Topics: what an event is filed under, and what one subscribes to.
 
 A stream is the topic of its id (`"7"`), an account `"user:G…"`, and `"*"` is everything. An event
-without topics goes to everyone (a broadcast).
+without topics goes to everyone (a broadcast): what the stream contract says of itself. An event of
+a token concerns whom it names, or where nobody knows whom, those who ask for the token.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from shared.accounts import is_account
-from shared.events import Event, EventType
+from shared.events import TOKEN_TYPES, Event, EventType
 from shared.streams import Stream
 
 ALL = "*"
 
 _STREAM_ID = re.compile(r"[1-9]\d{0,19}|api-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _PARTIES = ("sender", "recipient", "oldRecipient", "newRecipient")
+_PARTIES_OF_TOKEN = ("from", "to")
 
 
 def user_topic(account: str) -> str:
@@ -32,14 +34,23 @@ def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
     concerns the old and the new recipient; the stored states know them.
     """
     if event.stream_id is None:
-        return ()
-    named = (event.text(name) for name in _PARTIES)
+        return _users(map(event.text, _outside_streams(event.type)))
+    named = map(event.text, _PARTIES)
     stored = (party for s in states if s for party in (s.sender, s.recipient))
+    return (event.stream_id, *_users((*named, *stored)))
+
+
+def _outside_streams(kind: EventType) -> tuple[str, ...]:
+    """Which facts of an event of no stream hold whom it concerns; none of a broadcast's do."""
+    if kind in TOKEN_TYPES:
+        return _PARTIES_OF_TOKEN
+    return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
+
+
+def _users(parties: Iterable[str | None]) -> tuple[str, ...]:
     # Heads are split at spaces and lines, so only what looks like an address may enter one.
-    users = dict.fromkeys(
-        user_topic(p) for p in (*named, *stored) if p and p.isascii() and p.isalnum()
-    )
-    return (event.stream_id, *users)
+    users = (user_topic(p) for p in parties if p and p.isascii() and p.isalnum())
+    return tuple(dict.fromkeys(users))
 
 
 def matches(subscribed: Collection[str], topics: Collection[str]) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.events import Event, Origin
+from shared.events import Event, EventType, Origin
 from shared.streams import Status, Stream, claimable, end_time
 
 
@@ -32,6 +32,9 @@ class Entry(NamedTuple):
     topics: tuple[str, ...]
     body: bytes
 
+
+HISTORY_URL = "/v1/events"
+"""Where a client that missed something reads what is still kept; the state is at /v1/streams."""
 
 _ENDING = (None, "48h", "24h", "depleted")
 """How near its end a stream is known to be (shared.streams.ENDINGS)."""
@@ -185,8 +188,12 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
 
 
 def event_frame(entry: Entry) -> bytes:
-    """The frame of a committed event, the same bytes for every subscriber."""
-    return frame(entry.type, entry.body, entry.position)
+    """The frame of a committed event, the same bytes for every subscriber.
+
+    Ledgers that were lost are a gap to a client like any other, so they bear its name.
+    """
+    name = "gap" if entry.type == EventType.CHAIN_GAP else entry.type
+    return frame(name, entry.body, entry.position)
 
 
 def published_at(entry: Entry) -> float:

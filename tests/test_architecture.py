@@ -20,14 +20,19 @@ LONGEST = 250
 
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
-    *(f"shared.{name}" for name in ("accounts", "commands", "events", "indexes", "keys")),
-    *(f"shared.{name}" for name in ("positions", "streams", "topics", "wire", "writes")),
+    *(f"shared.{name}" for name in ("accounts", "commands", "contracts", "events", "indexes")),
+    *(f"shared.{name}" for name in ("keys", "positions", "streams", "topics", "wire", "writes")),
     "services.fanout.hub",
     "services.fanout.ring",
     "services.fanout.sse",
     "services.indexer.consensus",
     "services.indexer.contract",
+    "services.indexer.contracts",
+    "services.indexer.gap",
     "services.indexer.records",
+    "services.indexer.sources",
+    *(f"services.indexer.sources.{name}" for name in ("bounds", "details", "health", "pages")),
+    "services.indexer.token",
     "services.indexer.transactions",
     "services.indexer.xdr",
     *(f"services.indexer.xdr.{name}" for name in ("address", "event", "ledger", "meta", "natives")),

@@ -112,22 +112,23 @@ class Chain:
 def read_chain(environment: Mapping[str, str], ports: Ports) -> Chain:
     """The chain that NETWORK names. Raises Unusable."""
     network = environment.get("NETWORK") or "local"
+    named = environment.get("CONTRACTS") or environment.get("CONTRACT_IDS")
     if network == "local":
         url = f"http://127.0.0.1:{ports.network}"
         local = {
             "NETWORK_PASSPHRASE": NetworkSettings().network_passphrase,
             "HORIZON_URL": url,
             "RPC_URL": f"{url}/rpc",
-            "CONTRACT_IDS": accounts.STREAMS,
+            "CONTRACTS": named or accounts.STREAMS,
             "START": "earliest",
         }
         return Chain(local, simulated=True)
     if network != "testnet":
         raise Unusable(f"NETWORK={network!r}: expected local (the default) or testnet")
     # The native asset's contract is always busy there: its events show that the pipe works.
-    native = {"CONTRACT_IDS": Asset.native().contract_id(_TESTNET["NETWORK_PASSPHRASE"])}
-    testnet = {k: environment.get(k) or v for k, v in (_TESTNET | native).items()}
-    return Chain(testnet, simulated=False)
+    native = Asset.native().contract_id(_TESTNET["NETWORK_PASSPHRASE"])
+    testnet = {k: environment.get(k) or v for k, v in _TESTNET.items()}
+    return Chain(testnet | {"CONTRACTS": named or native}, simulated=False)
 
 
 def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:

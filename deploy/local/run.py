@@ -67,6 +67,8 @@ async def _until(stopped: asyncio.Event) -> None:
 
 async def _live(ports: Ports, chain: Chain, folder: Path, processes: Processes) -> None:
     """Start everything, say where to look, then show events; raises Ended when a part ends."""
+    gateway = f"http://localhost:{ports.gateway}"
+    print(f"{gateway} is where the console will be; Headrace starts …", flush=True)
     watch = asyncio.create_task(processes.watch())
     events: asyncio.Task[None] | None = None
     try:
@@ -74,8 +76,6 @@ async def _live(ports: Ports, chain: Chain, folder: Path, processes: Processes) 
             processes.start(_redis(ports.redis, folder / "redis"))
         for part in parts(ports, chain, folder):
             processes.start(part)
-        gateway = f"http://localhost:{ports.gateway}"
-        print(f"Headrace starts; it will be at {gateway} …", flush=True)
         await _first(watch, asyncio.create_task(_until_ready(f"{gateway}/readyz", processes)))
         print(_where_to_look(gateway, processes), flush=True)
         events = asyncio.create_task(follow(f"{gateway}/events/subscribe?all=true"))
@@ -115,7 +115,7 @@ def _where_to_look(gateway: str, processes: Processes) -> str:
     kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
     follows = "L" if kind == "api" else ""  # the API redirects subscribers to a fanout
     return f"""
-  Headrace is ready at {gateway}
+  Headrace is ready: open {gateway} in a browser
 
   all events        curl -N{follows} '{gateway}/events/subscribe?all=true'
   one stream's      curl -N{follows} '{gateway}/events/subscribe?streams=1'

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -23,6 +24,7 @@ from shared.commit import Committer, Contended
 from shared.events import Event, Origin
 from shared.indexes import schedule
 from shared.journal import Journal
+from shared.store import Unreachable
 from shared.streams import Stream
 
 log = structlog.get_logger()
@@ -32,6 +34,10 @@ local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
+"""
+
+_RELEASE = """
+return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])
 """
 
 EVERY = 0.5
@@ -53,6 +59,7 @@ class Endings:
         self._journal = journal
         self._times = times
         self._take = redis.register_script(_TAKE)
+        self._release = redis.register_script(_RELEASE)
         self._token = secrets.token_hex(8)
 
     async def run(self) -> None:
@@ -65,8 +72,16 @@ class Endings:
     async def leads(self) -> bool:
         """Take or renew the lease; whether it is ours."""
         args: list[str | int] = [self._token, round(LEASE * 1000)]
-        lease = self._committer.keys.schedule_lease
-        return bool(await self._take(keys=[lease], args=args))
+        return bool(await self._take(keys=[self._lease], args=args))
+
+    async def release(self) -> None:
+        """Let another replica take over at once; without Redis it does when the lease expires."""
+        with suppress(*Unreachable):
+            await self._release(keys=[self._lease], args=[self._token])
+
+    @property
+    def _lease(self) -> str:
+        return self._committer.keys.schedule_lease
 
     async def tell_all(self) -> int:
         """Publish all that is due now; how many notices that were. Raises Behind."""

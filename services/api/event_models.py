@@ -8,39 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
-from services.api.answers import (
-    Address,
-    Amount,
-    AnyEvent,
-    ContractAddress,
-    Seconds,
-    StreamDocument,
-    StreamIdText,
+from services.api.answers import Address, Amount, Seconds, StreamDocument, StreamIdText
+from services.api.chain_models import (
+    Burned,
+    ClawedBack,
+    ContractEvent,
+    Event,
+    Lost,
+    Minted,
+    Moved,
+    Unknown,
 )
 from shared.events import EventType
 from shared.streams import ENDINGS
-
-_CHAIN_SAYS = {
-    "if": {"properties": {"origin": {"const": "chain"}}},
-    "then": {"required": ["contractId", "ledger", "ledgerClosedAt", "txHash", "verified"]},
-    "else": {"not": {"anyOf": [{"required": ["txHash"]}, {"required": ["ledger"]}]}},
-}
-
-
-class Event(AnyEvent):
-    """What every event says; one from the chain also where it stands there."""
-
-    model_config = ConfigDict(json_schema_extra=_CHAIN_SAYS)  # type: ignore[typeddict-item]
-
-    contract_id: ContractAddress = ""
-    ledger: Annotated[int, Field(ge=1)] = 0
-    ledger_closed_at: Annotated[str, Field(examples=["2026-07-21T18:01:10Z"])] = ""
-    tx_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = ""
-    verified: Annotated[
-        bool | None, Field(description="the transaction's events hash to what consensus signed")
-    ] = None
 
 
 class StreamEvent(Event):
@@ -147,20 +129,6 @@ class Depleted(StreamEvent):
     ends_at: Seconds
 
 
-class ContractEvent(Event):
-    """An event of the contract as a whole; everyone gets it."""
-
-    stream_id: None
-
-
-class Unknown(Event):
-    """An event of a name not known yet, raw."""
-
-    name: str
-    topics_xdr: list[str]
-    value_xdr: str
-
-
 _MODELS: dict[EventType, type[Event]] = {
     EventType.STREAM_CREATED: Created,
     EventType.STREAM_TOPPED_UP: ToppedUp,
@@ -178,7 +146,12 @@ _MODELS: dict[EventType, type[Event]] = {
     EventType.CONTRACT_INITIALIZED: ContractEvent,
     EventType.CONTRACT_FEE_CONFIG_UPDATED: ContractEvent,
     EventType.CONTRACT_ADMIN_TRANSFERRED: ContractEvent,
+    EventType.TOKEN_TRANSFER: Moved,
+    EventType.TOKEN_MINT: Minted,
+    EventType.TOKEN_BURN: Burned,
+    EventType.TOKEN_CLAWBACK: ClawedBack,
     EventType.CHAIN_UNKNOWN: Unknown,
+    EventType.CHAIN_GAP: Lost,
 }
 
 

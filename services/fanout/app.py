@@ -27,7 +27,7 @@ from services.fanout.ring import Ring
 from services.fanout.settings import Settings
 from services.fanout.stats import stats
 from services.fanout.subscriber import Subscriber
-from shared import wire
+from shared import traces, wire
 from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
@@ -153,6 +153,7 @@ def _measure(entry: wire.Entry, reached: int, size: int) -> None:
     metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - wire.published_at(entry)))
     if (lag := lag_seconds(wire.closed_at(entry), now)) is not None:
         metrics.CLOSE_TO_WRITE.observe(lag)
+    traces.delivered(entry.position, entry.type, wire.published_at(entry), reached)
 
 
 async def _leave_slowly(parts: Parts, handshake: Handshake, readiness: Readiness) -> None:

@@ -13,7 +13,7 @@ import orjson
 
 from shared.positions import Position
 from shared.problems import Goodbye
-from shared.wire import frame
+from shared.wire import HISTORY_URL, frame
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"
@@ -63,7 +63,7 @@ def gap(after: Position, to: Position) -> bytes:
 
     What is still there is had from `historyUrl`, the state as it is now from /v1/streams.
     """
-    data = {"from": str(after), "to": str(to), "historyUrl": "/v1/events"}
+    data = {"from": str(after), "to": str(to), "historyUrl": HISTORY_URL}
     return frame("gap", orjson.dumps(data), str(to))
 
 

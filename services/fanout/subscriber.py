@@ -12,6 +12,7 @@ from collections import deque
 
 from services.fanout.leases import Lease
 from shared.auth import ANYONE, Principal
+from shared.events import EventType
 from shared.topics import user_topic
 from shared.wire import Entry
 
@@ -68,9 +69,10 @@ class Subscriber:
         """Whether an event of its topics passes its type filter, and is its account's to see.
 
         Parties are checked at each delivery: a stream that changes hands changes who may see it.
+        Lost ledgers concern everyone, as they may have held whatever was asked for.
         """
         if self.types is not None and entry.type not in self.types:
-            return False
+            return entry.type == EventType.CHAIN_GAP
         return self.only is None or not entry.topics or self.only in entry.topics
 
     def write(self, frame: bytes, now: float) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 
 import aiohttp
 import structlog
@@ -13,11 +14,10 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.ingest import Ingest
 from services.indexer.lease import Lease
+from services.indexer.reconcile import Reconciliation
 from services.indexer.settings import Settings
-from services.indexer.sources import SourceFatal
-from services.indexer.sources.horizon import Horizon
-from services.indexer.sources.rpc import Rpc
-from services.indexer.transactions import Watched
+from services.indexer.sources import Source, SourceFatal, choice
+from services.indexer.sources.auto import Auto
 from shared.commit import Committer, Disorder, Fenced
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -77,8 +77,9 @@ async def _lead(
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
-        ingest = _ingest(settings, redis, session, readiness, lease.token)
-        await _first(ingest.run(), _hold(lease, pause))
+        committer = Committer(redis, settings.keys, limits=settings.limits, token=lease.token)
+        works = _works(settings, redis, session, readiness, committer)
+        await _first(*works, _hold(lease, pause))
     except Fenced as error:
         raise LeaseLost(str(error)) from error
     except (RedisError, OSError) as error:
@@ -94,24 +95,17 @@ async def _lead(
         await _release(lease)
 
 
-def _ingest(
+def _works(
     settings: Settings,
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
-    token: str,
-) -> Ingest:
-    source = Horizon(
-        session,
-        settings.horizon_url,
-        passphrase=settings.network_passphrase,
-        contract=Watched.of(settings.contract_ids[0]),
-        rpc=Rpc(session, settings.rpc_url) if settings.rpc_url else None,
-        read_seconds=settings.source_read_seconds,
-        opened=lambda: readiness.set("source", None),
-    )
-    committer = Committer(redis, settings.keys, limits=settings.limits, token=token)
-    return Ingest(
+    committer: Committer,
+) -> Iterator[Coroutine[None, None, None]]:
+    """What the active indexer does side by side."""
+    opened = partial(readiness.set, "source", None)
+    source = _source(settings, session, opened)
+    ingest = Ingest(
         source,
         committer,
         redis,
@@ -119,7 +113,22 @@ def _ingest(
         readiness,
         start=settings.start,
         most_wait=settings.source_wait_seconds,
+        stop_at_gap=settings.on_gap == "stop",
     )
+    yield ingest.run()
+    yield ingest.checkpoint.keep(source)
+    if isinstance(source, Auto) and settings.reconcile_seconds:
+        twins = choice.both(settings, session, lambda: None)
+        every = settings.reconcile_seconds
+        yield Reconciliation(source, twins, redis, settings.keys, readiness, seconds=every).run()
+
+
+def _source(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> Source:
+    if settings.source != "auto":  # which tells itself
+        metrics.SOURCE.labels(settings.source).set(1)
+    return choice.chosen(settings, session, opened)
 
 
 async def _hold(lease: Lease, pause: float) -> None:

@@ -29,14 +29,3 @@ def verify(meta: Meta, result: Result | None) -> bool | None:
 def _digest(return_value: bytes, events: tuple[bytes, ...]) -> bytes:
     """SHA-256 of the XDR of InvokeHostFunctionSuccessPreImage: a value, then an array of events."""
     return sha256(return_value + len(events).to_bytes(4, "big") + b"".join(events)).digest()
-
-
-def contains_contract(envelope_xdr: bytes, contract: bytes) -> bool:
-    """Return whether an envelope can call a contract (its 32 raw bytes): a quick, sound filter.
-
-    The footprint of a transaction names every contract that it may touch, so there are no false
-    negatives; a false positive costs one look at the meta.
-    """
-    if len(contract) != 32:
-        raise ValueError(f"a contract id is 32 bytes, not {len(contract)}")
-    return contract in envelope_xdr

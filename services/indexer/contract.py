@@ -90,11 +90,11 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
 
     Raises Unreadable.
     """
-    name = _name(event)
+    name = name_of(event)
     kind = _TYPES.get(name)
     stream_id = _stream_id(event)
     if kind is None:
-        return Event(EventType.CHAIN_UNKNOWN, stream_id, closed, _raw(event), position, source)
+        return Event(EventType.CHAIN_UNKNOWN, stream_id, closed, raw_facts(event), position, source)
     if kind.startswith(_OF_THE_CONTRACT):
         stream_id = None
     elif stream_id is None:
@@ -107,7 +107,7 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
     return Event(kind, stream_id, timestamp, facts, position, source)
 
 
-def _name(event: ContractEvent) -> str:
+def name_of(event: ContractEvent) -> str:
     """The event's first topic when it is a symbol or string, "" otherwise."""
     name = event.topics[0] if event.topics else None
     return str(name) if isinstance(name, str) else ""
@@ -151,10 +151,10 @@ def _facts(
     return facts
 
 
-def _raw(event: ContractEvent) -> dict[str, object]:
+def raw_facts(event: ContractEvent) -> dict[str, object]:
     """Everything there is, as base64 XDR, so that nothing is lost on a name yet unknown."""
     return {
-        "name": _name(event),
+        "name": name_of(event),
         "topicsXdr": [base64.b64encode(topic).decode() for topic in event.topic_xdr],
         "valueXdr": base64.b64encode(event.value_xdr).decode(),
     }

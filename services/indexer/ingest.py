@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import datetime
@@ -12,8 +13,12 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.sources import Batch, Source, SourceError
-from shared.commit import Committer
+from services.indexer.backfill import Backfill
+from services.indexer.checkpoint import Checkpoint
+from services.indexer.gap import gap_event
+from services.indexer.sources import Batch, Source, SourceError, SourceGap
+from services.indexer.sources.bounds import before, next_ledger
+from shared.commit import Committed, Committer
 from shared.keys import Keys
 from shared.probes import Readiness
 from shared.tasks import backoff
@@ -34,7 +39,10 @@ class Ingest:
         *,
         start: str,
         most_wait: float,
+        stop_at_gap: bool = False,
     ) -> None:
+        """`stop_at_gap`: rather than go on behind it and tell everyone."""
+        self.checkpoint = Checkpoint(redis, keys, committer)
         self._source = source
         self._committer = committer
         self._redis = redis
@@ -42,25 +50,31 @@ class Ingest:
         self._readiness = readiness
         self._start = start
         self._most_wait = most_wait
+        self._stop_at_gap = stop_at_gap
+        self._waits = self._fresh_waits()
+        self._backfill = Backfill()
 
     async def run(self) -> None:
         """Until cancelled. Raises SourceFatal, and what the commit raises."""
-        waits = self._waits()
         cursor: int | None = None
-        while True:
-            try:
-                if cursor is None:
-                    cursor = await self._cursor()
-                async with aclosing(self._source.batches(cursor)) as batches:
-                    async for batch in batches:
-                        await self._keep(batch)
-                        cursor = batch.cursor
-                        self._readiness.set("source", None)
-                        waits = self._waits()
-            except SourceError as error:
-                await self._wait(error, next(waits))
+        try:
+            while True:
+                try:
+                    if cursor is None:
+                        cursor = await self._cursor()
+                    await self.checkpoint.compare(self._source)
+                    async with aclosing(self._source.batches(cursor)) as batches:
+                        async for batch in batches:
+                            await self._keep(batch)
+                            cursor = batch.cursor
+                except SourceGap as gap:
+                    cursor = await self._pass(gap)
+                except SourceError as error:
+                    await self._wait(error, next(self._waits))
+        finally:
+            self._backfill.close()
 
-    def _waits(self) -> Iterator[float]:
+    def _fresh_waits(self) -> Iterator[float]:
         return backoff(most=self._most_wait)
 
     async def _wait(self, error: SourceError, seconds: float) -> None:
@@ -82,19 +96,38 @@ class Ingest:
         log.info("starting", start=self._start, cursor=cursor, ledger=cursor >> 32)
         return cursor
 
+    async def _pass(self, gap: SourceGap) -> int:
+        """Tell everyone of the ledgers that were lost, and go on with the first that is there."""
+        if self._stop_at_gap:
+            raise gap
+        cursor = before(gap.elder)
+        event = gap_event(gap, int(time.time()))
+        done = await self._committer.record([event], progress={"cursor": str(cursor)})
+        _count(done)
+        metrics.ALARM.labels(gap.kind).set(1)
+        metrics.SOURCE_ERRORS.labels(gap.kind).inc()
+        self._readiness.note(gap.kind, f"{gap}; subscribers were told")
+        log.error("gap", error=str(gap), **event.facts)
+        return cursor
+
     async def _keep(self, batch: Batch) -> None:
-        progress = {
-            "cursor": str(batch.cursor),
-            "ledger": str(batch.ledger),
-            "closedAt": batch.closed_at,
-        }
+        progress = {"cursor": str(batch.cursor)}
+        if batch.closed_at is not None:
+            progress |= {"ledger": str(batch.ledger), "closedAt": batch.closed_at}
         dead = [orjson.dumps(letter) for letter in batch.dead]
-        done = await self._committer.record(batch.events, progress=progress, dead=dead)
-        for write in done.writes:
-            metrics.EVENTS.labels(write.event.type).inc()
-        metrics.SEEN.inc(done.seen)
-        metrics.CURSOR_LEDGER.set(batch.ledger)
-        metrics.LEDGER_CLOSED.set(datetime.fromisoformat(batch.closed_at).timestamp())
+        _count(await self._committer.record(batch.events, progress=progress, dead=dead))
         for letter in batch.dead:
             metrics.DEAD_LETTERS.inc()
             log.error("dead_letter", **letter)
+        closed = batch.closed_at and datetime.fromisoformat(batch.closed_at).timestamp()
+        reached = max(batch.ledger, next_ledger(batch.cursor) - 1)
+        metrics.committed(reached, closed or None, batch.latest)
+        self._backfill.at(reached, batch.latest)
+        self._readiness.set("source", None)
+        self._waits = self._fresh_waits()
+
+
+def _count(done: Committed) -> None:
+    for write in done.writes:
+        metrics.EVENTS.labels(write.event.type).inc()
+    metrics.SEEN.inc(done.seen)

@@ -51,7 +51,9 @@ def parse_record(document: Mapping[str, Any]) -> Record:
     return record
 
 
-def _matching(pattern: str) -> Callable[[Any], str]:
+def matching(pattern: str) -> Callable[[Any], str]:
+    """Reads text of that form."""
+
     def read(value: Any) -> str:
         if re.fullmatch(pattern, value, re.ASCII) is None:
             raise ValueError(f"{value!r} is not like {pattern}")
@@ -60,7 +62,9 @@ def _matching(pattern: str) -> Callable[[Any], str]:
     return read
 
 
-def _typed(kind: type) -> Callable[[Any], Any]:
+def typed(kind: type) -> Callable[[Any], Any]:
+    """Reads what is of just that type."""
+
     def read(value: Any) -> Any:
         if type(value) is not kind:  # a bool is an int to Python
             raise TypeError(f"{value!r} is no {kind.__name__}")
@@ -69,28 +73,30 @@ def _typed(kind: type) -> Callable[[Any], Any]:
     return read
 
 
-def _time(text: Any) -> str:
+def time_text(text: Any) -> str:
+    """Reads a time since 1970 with its zone, as it stands."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or moment.timestamp() < 0:
         raise ValueError(f"{text!r} is no time since 1970 with its zone")
     return str(text)
 
 
-def _base64(text: Any) -> bytes:
+def base64_bytes(text: Any) -> bytes:
+    """Reads base64, strictly."""
     return base64.b64decode(text, validate=True)
 
 
-_digits = _matching(r"\d{1,19}")
+_digits = matching(r"\d{1,19}")
 _OPERATION = (1 << 12) - 1
 """The bits of a TOID that say which operation; a transaction's own has none of them set."""
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "paging_token": lambda value: int(_digits(value)),
-    "hash": _matching("[0-9a-f]{64}"),
-    "ledger": _typed(int),
-    "created_at": _time,
-    "successful": _typed(bool),
-    "envelope_xdr": _base64,
-    "result_xdr": _base64,
-    "result_meta_xdr": lambda value: _base64(value) if value else None,
+    "hash": matching("[0-9a-f]{64}"),
+    "ledger": typed(int),
+    "created_at": time_text,
+    "successful": typed(bool),
+    "envelope_xdr": base64_bytes,
+    "result_xdr": base64_bytes,
+    "result_meta_xdr": lambda value: base64_bytes(value) if value else None,
 }
 """Horizon's fields in the order of Record's."""

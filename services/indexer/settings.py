@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import JournalSettings, http_url
 
@@ -18,16 +19,34 @@ class Settings(JournalSettings):
         "https://horizon-testnet.stellar.org", description="Horizon, read over SSE"
     )
     rpc_url: str = Field(
-        "", description="Stellar RPC, asked for a transaction's meta where Horizon leaves it out"
+        "", description="Stellar RPC: a source, and asked for a meta where Horizon leaves it out"
+    )
+    source: Literal["horizon", "rpc", "auto"] = Field(
+        "horizon",
+        description="what is read: horizon, rpc, or auto, the healthier of both",
     )
     start: str = Field(
         "latest", description="where a new namespace begins: latest, earliest or ledger N"
+    )
+    rpc_poll_seconds: float = Field(
+        2.0, gt=0, description="seconds between two calls of getEvents once all is read"
     )
     source_read_seconds: float = Field(
         75.0, gt=0, description="seconds without a byte after which a source counts as hung"
     )
     source_wait_seconds: float = Field(
         30.0, gt=0, description="longest wait before another try at a source that failed"
+    )
+    reconcile_seconds: float = Field(
+        300.0, ge=0, description="SOURCE=auto: seconds between two comparisons of both; 0 = none"
+    )
+    on_gap: Literal["announce", "stop"] = Field(
+        "announce",
+        description="ledgers that no source has any more: tell everyone and go on, or stop",
+    )
+    unproved: Literal["stop", "alarm"] = Field(
+        "stop",
+        description="events without their proof: stop, or keep them with verified=false and alarm",
     )
     lease_seconds: float = Field(
         4.0, gt=0.2, description="seconds after which a standby takes over from a dead indexer"
@@ -42,6 +61,13 @@ class Settings(JournalSettings):
     @classmethod
     def _rpc(cls, value: str) -> str:
         return http_url(value) if value else ""
+
+    @field_validator("source")
+    @classmethod
+    def _has_its_url(cls, value: str, info: ValidationInfo) -> str:
+        if value != "horizon" and info.data.get("rpc_url") == "":
+            raise ValueError(f"{value} needs RPC_URL")
+        return value
 
     @field_validator("start")
     @classmethod

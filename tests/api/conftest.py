@@ -26,7 +26,7 @@ def start(
     """Start an API, with settings of its own if need be; answers its client."""
 
     async def start(**more: Any) -> Any:
-        given = {"redis_url": redis_url, "contract_ids": (TOKEN,), "namespace": keys.namespace}
+        given = {"redis_url": redis_url, "contracts": (TOKEN,), "namespace": keys.namespace}
         settings = Settings(**(given | more))
         return await aiohttp_client(build_app(settings, clock=clock, notices=False))
 

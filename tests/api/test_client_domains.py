@@ -40,7 +40,7 @@ def served(aiohttp_client, redis_url, keys, horizon):
             return files[domain]
 
         settings = Settings(
-            redis_url=redis_url, contract_ids=(TOKEN,), namespace=keys.namespace,
+            redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
             horizon_url=horizon.url, client_domains=allowed, **WALLETS,
         )  # fmt: skip
         return await aiohttp_client(build_app(settings, fetch=fetch))

@@ -218,12 +218,20 @@ async def test_one_replica_at_a_time_works_the_schedule(client, redis, keys):
     await redis.delete(keys.schedule_lease)  # as if it had expired
     assert await second.leads()
     assert not await first.leads()
+    await first.release()  # it is not the first one's to give
+    assert not await first.leads()
+    await second.release()
+    assert await first.leads()
 
 
 async def test_a_running_process_tells_by_itself(redis, redis_url, keys):
     async with running(
-        "services.api", REDIS_URL=redis_url, CONTRACT_IDS=TOKEN, NAMESPACE=keys.namespace
-    ):
+        "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace
+    ) as process:
         await on_chain(redis, keys, 7)  # dry since February by the wall's clock
         await until(lambda: notices(redis, keys), what="the notice")
+        assert await redis.exists(keys.schedule_lease)
+        process.signal()
+        assert await process.ended() == 0
+    assert not await redis.exists(keys.schedule_lease), "another takes over at once"
     assert await redis.zcard(keys.index(schedule("chain"))) == 0

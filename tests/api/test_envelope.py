@@ -67,10 +67,10 @@ async def test_no_page_is_let_in_unless_named(start):
 
 def test_every_page_with_every_cookie_is_refused_as_a_setting():
     with pytest.raises(ValidationError, match="CORS_ORIGINS"):
-        Settings(contract_ids=TOKEN, **REQUIRED, cors_origins="*")
-    settings = Settings(contract_ids=TOKEN, **REQUIRED)
+        Settings(contracts=TOKEN, **REQUIRED, cors_origins="*")
+    settings = Settings(contracts=TOKEN, **REQUIRED)
     assert (settings.cors_origins, settings.origins) == (("*",), ())
-    assert Settings(contract_ids=TOKEN).origins == ("*",)
+    assert Settings(contracts=TOKEN).origins == ("*",)
 
 
 async def audited(call):

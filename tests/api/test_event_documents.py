@@ -6,11 +6,15 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from deploy.local.network import accounts
 from deploy.local.network.operations import Operation, Proposal
 from deploy.local.network.settings import Settings
 from services.api.app import ENDINGS
 from services.api.asyncapi import asyncapi, key
 from services.fanout import sse
+from services.indexer.contracts import Contracts
+from services.indexer.gap import gap_event
+from services.indexer.sources import SourceGap
 from shared.commit import Committer
 from shared.events import EventType
 from shared.journal import Journal
@@ -88,6 +92,38 @@ async def test_what_comes_from_the_chain(redis, keys):
         )
     } <= types  # fmt: skip
     assert "contract.initialized" in types
+
+
+async def test_what_tokens_say(redis, keys):
+    watched = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
+    said = [
+        Operation(op="token", name=name, form=form, muxed=muxed, amount=5)
+        for name in ("transfer", "mint", "burn", "clawback", "approve")
+        for form in ("asset", "old", "plain")
+        for muxed in ("", "7", "rent")
+    ]
+    async with simulated(1, streams=0) as sim:
+        sim.network.submit(*(Proposal(operations=(each,)) for each in said))
+        sim.close()
+        start = toid(Settings().start_ledger)
+        read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
+    events = [event for batch in read.batches for event in batch.events]
+    await Committer(redis, keys).record(events, progress={})
+    assert await judged(redis, keys) == {
+        *(f"token.{kind}" for kind in ("transfer", "mint", "burn", "clawback")),
+        "chain.unknown", "contract.initialized",
+    }  # fmt: skip
+    assert len(events) == len(said) + 1
+    transfer = {"type": "token.transfer", "from": "G", "to": "G", "amount": "5"}
+    for name in ("from", "to", "amount", "tokenAddress"):
+        told = mistakes("token.transfer", {k: v for k, v in transfer.items() if k != name})
+        assert any(f"'{name}' is a required property" in mistake for mistake in told)
+
+
+async def test_what_a_gap_says(redis, keys):
+    gap = gap_event(SourceGap("RPC", toid(5, 1), 9), T0)
+    await Committer(redis, keys).record([gap], progress={})
+    assert await judged(redis, keys) == {"chain.gap"}
 
 
 async def test_what_is_coming_upstream(redis, keys):

@@ -190,3 +190,17 @@ async def test_parameters_that_are_refused(client, query, parameter):
 @pytest.mark.parametrize("path", ["x", "0", "api-1", "%2e"])
 async def test_histories_of_what_is_no_stream(client, path):
     await fetch(client, f"/v1/streams/{path}/events", 404)
+
+
+async def test_a_tokens_event_is_in_the_history_of_those_it_names(client, redis, keys):
+    source = Provenance(TOKEN, 9, "2026-07-21T18:01:10Z", "ab" * 32, None)
+    facts = {"from": SENDER, "to": OTHER, "amount": "5", "tokenAddress": TOKEN}
+    place = Position(toid(9, 1), 0)
+    event = Event(EventType.TOKEN_TRANSFER, None, T0, facts, place, source)
+    await Committer(redis, keys).record([event], progress={})
+    for account, count in ((SENDER, 1), (OTHER, 1), (RECIPIENT, 0)):
+        items = (await fetch(client, users=account))["items"]
+        assert [each["id"] for each in items] == [str(place)] * count
+    assert (await fetch(client, users=OTHER, types="token.mint"))["items"] == []
+    [item] = (await fetch(client, all="true", types="token.transfer"))["items"]
+    assert facts.items() <= item.items()

@@ -43,7 +43,7 @@ async def test_a_wallet_that_knows_only_the_home_domain(aiohttp_client, redis_ur
     port = free_port()
     host = f"127.0.0.1:{port}"
     settings = Settings(
-        redis_url=redis_url, contract_ids=(TOKEN,), namespace=keys.namespace,
+        redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
         horizon_url=horizon.url, **WALLETS | {"home_domain": host},
     )  # fmt: skip
     client = await aiohttp_client(TestServer(build_app(settings), port=port))

@@ -108,7 +108,7 @@ class World:
 @given(plans)
 async def test_deposited_is_withdrawn_refunded_and_remaining_always(redis_url, redis, plan):
     keys, clock = Keys(f"test-{uuid.uuid4().hex[:12]}"), Clock()
-    given = Settings(redis_url=redis_url, contract_ids=(TOKEN,), namespace=keys.namespace)
+    given = Settings(redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace)
     clients = [
         TestClient(TestServer(build_app(given, clock=clock, notices=False))) for _ in range(2)
     ]

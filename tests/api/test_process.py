@@ -22,9 +22,7 @@ async def start(**env: str) -> asyncio.subprocess.Process:
 
 
 async def test_it_logs_its_port_serves_and_ends_in_order(redis_url, keys):
-    process = await start(
-        REDIS_URL=redis_url, CONTRACT_IDS=TOKEN, NAMESPACE=keys.namespace, PORT="0"
-    )
+    process = await start(REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace, PORT="0")
     assert process.stderr
     lines = []
     async with asyncio.timeout(15):
@@ -44,7 +42,7 @@ async def test_it_logs_its_port_serves_and_ends_in_order(redis_url, keys):
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("kept", [{}, {"CONTRACT_IDS": TOKEN}])
+@pytest.mark.parametrize("kept", [{}, {"CONTRACTS": TOKEN}])
 async def test_every_bad_setting_is_told_and_it_ends_with_2(kept):
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
@@ -53,4 +51,4 @@ async def test_every_bad_setting_is_told_and_it_ends_with_2(kept):
     assert process.returncode == 2
     for name in bad:
         assert f"{name}:" in said.decode()
-    assert ("CONTRACT_IDS:" in said.decode()) == (not kept)
+    assert ("CONTRACTS:" in said.decode()) == (not kept)

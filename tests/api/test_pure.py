@@ -66,13 +66,13 @@ def test_a_cursor_has_one_spelling():
 
 def test_settings_from_lists_and_their_defaults():
     given = Settings(
-        contract_ids=TOKEN,
+        contracts=TOKEN,
         fanout_urls="http://a:1/, https://b",
         cors_origins="https://App.example, http://localhost:5173",
     )
     assert given.fanout_urls == ("http://a:1", "https://b")
     assert given.cors_origins == ("https://app.example", "http://localhost:5173")
-    plain = Settings(contract_ids=TOKEN)
+    plain = Settings(contracts=TOKEN)
     assert (plain.cors_origins, plain.fanout_urls, plain.ready_urls) == (("*",), (), ())
 
 
@@ -97,4 +97,4 @@ def test_settings_from_lists_and_their_defaults():
 )
 def test_settings_that_are_refused(name, value, word):
     with pytest.raises(ValidationError, match=word):
-        Settings(contract_ids=TOKEN, **{name: value})
+        Settings(contracts=TOKEN, **{name: value})

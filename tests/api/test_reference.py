@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
 
 async def test_the_examples_run(redis_url, keys, tmp_path):
     assert len(BLOCKS) > 5
-    given = {"REDIS_URL": redis_url, "CONTRACT_IDS": TOKEN, "NAMESPACE": keys.namespace}
+    given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     async with running("services.api", **given) as api:
         process = await asyncio.create_subprocess_exec(
             *("bash", "-eu", "-o", "pipefail", "-c", "\n".join(BLOCKS)),

@@ -18,7 +18,7 @@ ROOT = HERE.parents[1]
 
 @pytest.mark.timeout(180)
 async def test_the_api_does_what_its_document_says(redis_url, keys, tmp_path):
-    given = {"REDIS_URL": redis_url, "CONTRACT_IDS": TOKEN, "NAMESPACE": keys.namespace}
+    given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     async with running("services.api", **given) as api:
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("st"),

@@ -66,7 +66,7 @@ async def hammer(session, token):
 
 async def test_a_process_that_is_shown_secrets_keeps_them(redis_url, keys):
     async with running(
-        "services.api", REDIS_URL=redis_url, CONTRACT_IDS=TOKEN, NAMESPACE=keys.namespace,
+        "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace,
         AUTH_MODE="required", JWT_SECRET=SECRET, SIGNING_SEED=SERVER.secret, LOG_LEVEL="debug",
         HORIZON_URL="http://127.0.0.1:1", FANOUT_URLS="http://127.0.0.1:1",
         RATE_LIMIT_LOGIN=10_000, RATE_LIMIT_IP=100_000,
@@ -101,7 +101,7 @@ BAD = {
 
 @pytest.mark.parametrize("mode", ["open", "required"])
 async def test_bad_settings_do_not_show_what_they_are(mode):
-    service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACT_IDS=TOKEN, **BAD)
+    service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACTS=TOKEN, **BAD)
     assert await service.ended() == 2
     said = "".join(service.noise)
     for name in (*BAD, "PORT"):

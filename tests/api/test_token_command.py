@@ -13,7 +13,7 @@ from tests.api.samples import TOKEN
 
 
 async def command(*argv, **env):
-    kept = {"PATH": os.environ["PATH"], "CONTRACT_IDS": TOKEN}
+    kept = {"PATH": os.environ["PATH"], "CONTRACTS": TOKEN}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.api", "token", *argv,

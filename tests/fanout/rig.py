@@ -93,7 +93,7 @@ def _settings(redis_url: str, keys: Keys, more: dict[str, object]) -> dict[str, 
     return {
         "redis_url": redis_url,
         "namespace": keys.namespace,
-        "contract_ids": CONTRACT,
+        "contracts": CONTRACT,
         "drain_seconds": 0.3,
         "log_level": "warning",
     } | more

@@ -124,6 +124,8 @@ def test_types_let_through_only_their_own():
     assert Subscriber(-1, frozenset()).wants(created)
     assert Subscriber(-1, frozenset({"stream.created"})).wants(created)
     assert not Subscriber(-1, frozenset({"stream.created"})).wants(paused)
+    lost = entry("chain.gap")
+    assert Subscriber(-1, frozenset({"stream.created"})).wants(lost), "it may have held some"
 
 
 def test_an_event_is_let_through_to_its_parties_or_to_who_may_see_all():

@@ -12,13 +12,14 @@ from typing import Any
 from stellar_sdk import scval, xdr
 
 from deploy.local.network import accounts
+from services.indexer.contracts import Contract, Contracts
 from services.indexer.records import Record, parse_record
-from services.indexer.transactions import Watched
 from shared.positions import toid
 
 NOW = 1_770_000_000
-WATCHED = Watched.of(accounts.STREAMS)
-OTHER = Watched.of(accounts.STRANGER)
+CONTRACTS = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
+WATCHED, TOKEN = CONTRACTS.all
+[OTHER] = Contracts.of(accounts.STRANGER).all
 ALICE, BOB, CAROL = (accounts.address(name) for name in ("alice", "bob", "carol"))
 VOID = b"\0\0\0\1"
 UNKNOWN = b"\0\0\0\x63"
@@ -33,7 +34,7 @@ def number(n: int) -> Raw:
     return struct.pack(">I", n)
 
 
-def event(name: str, stream_id: int | None, data: Raw, contract: Watched = WATCHED) -> Raw:
+def event(name: str, stream_id: int | None, data: Raw, contract: Contract = WATCHED) -> Raw:
     """A contract's event; `data` is an ScVal."""
     topics = [scval.to_symbol(name)]
     if stream_id is not None:
@@ -109,7 +110,7 @@ def document(
     *,
     ledger: int = 1000,
     order: int = 1,
-    contract: Watched = WATCHED,
+    contract: Contract = WATCHED,
     successful: bool = True,
     closed: int = NOW,
 ) -> dict[str, Any]:

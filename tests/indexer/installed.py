@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
+import os
 import re
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+import sys
+from contextlib import AbstractAsyncContextManager, redirect_stderr, redirect_stdout
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
 from deploy.local.network import accounts
+from services.indexer.commands import deadletter, verify
+from services.indexer.commands.doing import attempt
+from services.indexer.settings import Settings
 from shared.keys import Keys
 from tests.indexer.simulated import PASSPHRASE, Sim, journal
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until
+
+_COMMANDS: dict[str, Any] = {"verify": verify, "deadletter": deadletter}
+
+
+class Said(NamedTuple):
+    """What a command came to: exit code, lines (JSON where they are JSON), complaints."""
+
+    code: int
+    lines: list[Any]
+    complained: str
+
+    @classmethod
+    def of(cls, code: int, out: str, err: str) -> Said:
+        lines = [json.loads(x) if x.startswith("{") else x for x in out.splitlines()]
+        return cls(code, lines, err)
 
 
 class Site:
@@ -24,18 +47,43 @@ class Site:
         self.redis_url = redis_url
         self.keys = keys
 
-    def indexer(self, **environment: object) -> AbstractAsyncContextManager[ServiceProcess]:
-        usual = {
+    def settings(self, **environment: object) -> dict[str, object]:
+        return {
             "REDIS_URL": self.redis_url,
             "HORIZON_URL": self.sim.url,
             "RPC_URL": f"{self.sim.url}/rpc",
-            "CONTRACT_IDS": accounts.STREAMS,
+            "CONTRACTS": accounts.STREAMS,
             "NETWORK_PASSPHRASE": PASSPHRASE,
             "NAMESPACE": self.keys.namespace,
             "SOURCE_WAIT_SECONDS": "0.1",
+            "RPC_POLL_SECONDS": "0.05",
             "START": "earliest",
-        }
-        return running("services.indexer", **usual | environment)
+        } | environment
+
+    def indexer(self, **environment: object) -> AbstractAsyncContextManager[ServiceProcess]:
+        return running("services.indexer", **self.settings(**environment))
+
+    async def command(self, name: str, *words: object, **environment: object) -> Said:
+        """One of the indexer's commands, in this process."""
+        given = {k.lower(): v for k, v in self.settings(**environment).items()}
+        module = _COMMANDS[name]
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            told = module.arguments([str(word) for word in words])
+            settings = Settings(**given)  # type: ignore[arg-type]  # pydantic reads them
+            code = await attempt(module.run(told, settings, self.redis))
+        return Said.of(code, out.getvalue(), err.getvalue())
+
+    async def process(self, *words: object, **environment: object) -> Said:
+        """`python -m services.indexer` with these words, to its end."""
+        env = os.environ | {k: str(v) for k, v in self.settings(**environment).items()}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.indexer", *map(str, words),
+            env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode is not None
+        return Said.of(process.returncode, out.decode(), err.decode())
 
     async def ready(self, process: ServiceProcess) -> tuple[bool, dict[str, str]]:
         """Whether /readyz says 200, and what it says of each part."""
@@ -43,6 +91,16 @@ class Site:
             document = await response.json()
             assert document["ready"] == (response.status == 200)
             return response.status == 200, document["parts"]
+
+    async def notes(self, process: ServiceProcess) -> dict[str, str]:
+        """What /readyz has to say beside."""
+        async with self._get(process, "/readyz") as response:
+            notes: dict[str, str] = (await response.json()).get("notes", {})
+            return notes
+
+    async def alive(self, process: ServiceProcess) -> bool:
+        async with self._get(process, "/livez") as response:
+            return bool(response.status == 200)
 
     async def metric(self, process: ServiceProcess, name: str) -> float | None:
         async with self._get(process, "/metrics") as response:

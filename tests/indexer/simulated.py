@@ -12,10 +12,11 @@ from deploy.local.network import accounts
 from deploy.local.network.app import running
 from deploy.local.network.network import Network, start
 from deploy.local.network.settings import Settings
+from services.indexer.contracts import Contracts
 from services.indexer.sources import Batch, Source, SourceError
+from services.indexer.sources.events import RpcEvents
 from services.indexer.sources.horizon import Horizon
 from services.indexer.sources.rpc import Rpc
-from services.indexer.transactions import Watched
 from shared.keys import Keys
 from shared.wire import entry_of
 
@@ -70,9 +71,18 @@ class Sim:
             self.session,
             self.url,
             passphrase=more.pop("passphrase", PASSPHRASE),
-            contract=more.pop("contract", Watched.of(accounts.STREAMS)),
+            contracts=more.pop("contracts", Contracts.of(accounts.STREAMS)),
             rpc=Rpc(self.session, f"{self.url}/rpc") if rpc else None,
             read_seconds=seconds,
+            **more,
+        )
+
+    def rpc(self, *, poll: float = 0.02, seconds: float = 5.0, **more: Any) -> RpcEvents:
+        return RpcEvents(
+            Rpc(self.session, f"{self.url}/rpc", seconds=seconds),
+            passphrase=more.pop("passphrase", PASSPHRASE),
+            contracts=more.pop("contracts", Contracts.of(accounts.STREAMS)),
+            poll_seconds=poll,
             **more,
         )
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stellar_sdk import StrKey, xdr
+from stellar_sdk import xdr
 
-from services.indexer.consensus import contains_contract, verify
+from services.indexer.consensus import verify
 from services.indexer.xdr import Meta, Result, XdrError, decode_meta, decode_result
 from tests.indexer.test_xdr_oracle import throw
 
@@ -125,23 +125,3 @@ def test_what_can_and_cannot_be_proved(
     verdict: bool | None,
 ) -> None:
     assert verify(Meta(4, (), returned, events), result) is verdict
-
-
-def test_the_filter_finds_a_contract_in_an_envelope() -> None:
-    contract = StrKey.decode_contract("CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2")
-    key = xdr.LedgerKey(
-        xdr.LedgerEntryType.CONTRACT_DATA,
-        contract_data=xdr.LedgerKeyContractData(
-            xdr.SCAddress(
-                xdr.SCAddressType.SC_ADDRESS_TYPE_CONTRACT,
-                contract_id=xdr.ContractID(xdr.Hash(contract)),
-            ),
-            xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
-            xdr.ContractDataDurability.PERSISTENT,
-        ),
-    )
-    footprint = xdr.LedgerFootprint([key], []).to_xdr_bytes()
-    assert contains_contract(footprint, contract)
-    assert not contains_contract(footprint, b"\1" * 32)
-    with pytest.raises(ValueError, match="32 bytes"):
-        contains_contract(footprint, contract[:31])

@@ -12,11 +12,11 @@ import orjson
 import pytest
 from aiohttp import web
 
-from deploy.local.network.sse import HELLO
+from deploy.local.network.sse import BYEBYE, HELLO
 from services.indexer.sources import Batch, SourceError, SourceFatal
 from services.indexer.sources.horizon import Horizon
 from shared.positions import toid
-from tests.indexer.handmade import WATCHED, created, document, meta_v4, proof, result, withdrawn
+from tests.indexer.handmade import CONTRACTS, created, document, meta_v4, proof, result, withdrawn
 from tests.indexer.simulated import PASSPHRASE, Read
 
 pytestmark = pytest.mark.timeout(20)
@@ -51,7 +51,7 @@ async def served(handler: Handler) -> AsyncIterator[Horizon]:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession() as session:
         yield Horizon(
-            session, url, passphrase=PASSPHRASE, contract=WATCHED, rpc=None, read_seconds=1
+            session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
         )
     await runner.cleanup()
 
@@ -165,9 +165,27 @@ async def test_nobody_there() -> None:
             session,
             "http://127.0.0.1:9",
             passphrase=PASSPHRASE,
-            contract=WATCHED,
+            contracts=CONTRACTS,
             rpc=None,
             read_seconds=1,
         )
         with pytest.raises(SourceError, match="unreachable"):
             await source.start("latest")
+
+
+async def test_byebye_in_a_loop_does_not_hammer_the_server() -> None:
+    """Byebye means at once again, but not to a server that says nothing else, for ever."""
+    asked = 0
+
+    async def bye(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(body=HELLO + BYEBYE, content_type="text/event-stream")
+
+    async with served(bye) as source, aclosing(source.batches(START)) as batches:
+        waiting = asyncio.ensure_future(anext(batches))
+        await asyncio.wait({waiting}, timeout=2)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    assert 2 <= asked < 40

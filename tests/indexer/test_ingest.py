@@ -218,7 +218,8 @@ async def test_a_dead_letter_and_its_cursor_are_one_commit(
     assert sum(letters for _, letters in commits) == 1
     [letter] = await bench.letters()
     bad = next(t for t in bench.sim.network.chain.after(cursor) if t.operations)
-    assert (letter["txHash"], letter["xdr"], letter["position"]) == (bad.hash, bad.meta, None)
+    assert (letter["kind"], letter["txHash"], letter["xdr"]) == ("meta", bad.hash, bad.meta)
+    assert (letter["position"], letter["result"]) == (f"{bad.toid}-0", bad.result)
 
 
 async def test_events_that_stay_altered_are_never_committed(bench: Bench) -> None:

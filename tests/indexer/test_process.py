@@ -100,7 +100,7 @@ async def test_a_gap_and_a_reset_stop_it(site: Site) -> None:
     for fault, kind, word in ((None, "gap", "Horizon begins at"), ("reset", "reset", "ends at 2")):
         if fault:
             await site.sim.arm(fault)
-        async with site.indexer() as process:
+        async with site.indexer(ON_GAP="stop") as process:
             await stopped(site, process, kind, word)
     assert await site.cursor() == cursor
 
@@ -195,7 +195,7 @@ async def told(**environment: str) -> tuple[int, str]:
 
 async def test_malformed_settings_are_all_told_at_once() -> None:
     code, said = await told(
-        CONTRACT_IDS="CABC",
+        CONTRACTS="CABC",
         REDIS_URL="http://x",
         HORIZON_URL="horizon",
         RPC_URL="ftp://x",
@@ -209,7 +209,7 @@ async def test_malformed_settings_are_all_told_at_once() -> None:
     lines = said.splitlines()
     assert lines[0] == "9 setting(s) to mend:"
     assert {line.split(":")[0].strip() for line in lines[1:]} == {
-        "CONTRACT_IDS",
+        "CONTRACTS",
         "REDIS_URL",
         "HORIZON_URL",
         "RPC_URL",

@@ -12,12 +12,12 @@ from deploy.local.network.app import horizon
 from deploy.local.network.network import Network
 from deploy.local.network.operations import Operation, Proposal
 from deploy.local.network.settings import Settings
+from services.indexer.contracts import Contracts
 from services.indexer.records import Record, parse_record
 from services.indexer.transactions import (
     MetaMissing,
     Reading,
     Unproved,
-    Watched,
     read_transaction,
 )
 from services.indexer.xdr import XdrError
@@ -43,11 +43,13 @@ from tests.indexer.handmade import (
     withdrawn,
 )
 
+STREAMS_ALONE = Contracts.of(WATCHED.address)
 
-def read(*records: Record, contract: Watched = WATCHED) -> Reading:
+
+def read(*records: Record, contracts: Contracts = STREAMS_ALONE) -> Reading:
     into = Reading()
     for each in records:
-        read_transaction(each, contract, into)
+        read_transaction(each, contracts, into)
     return into
 
 
@@ -79,7 +81,7 @@ def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
         network.close(NOW + 7 * n)
     into = Reading()
     for transaction in network.chain.after(0):
-        read_transaction(parse_record(horizon.record(transaction)), WATCHED, into)
+        read_transaction(parse_record(horizon.record(transaction)), STREAMS_ALONE, into)
     ours = [e for e in network.events if e.event.contract_id == WATCHED.address]
     assert len(ours) > 150
     assert [(e.position, e.stream_id) for e in into.events] == [
@@ -139,11 +141,15 @@ def test_an_unreadable_event_is_a_dead_letter_and_the_others_come_through(bad: b
     assert places(reading) == [f"{transaction.toid}-0", f"{transaction.toid}-2"]
     [letter] = reading.dead
     assert json.loads(json.dumps(letter)) == {
+        "kind": "event",
         "position": f"{transaction.toid}-1",
         "ledger": 1000,
+        "closedAt": "2026-02-02T02:40:00Z",
         "txHash": transaction.hash,
         "why": letter["why"],
         "xdr": base64.b64encode(bad).decode(),
+        "contractId": WATCHED.address,
+        "verified": True,
     }
 
 
@@ -151,7 +157,7 @@ def test_an_event_without_a_known_end_leaves_nothing_half_read() -> None:
     events = [created(), event("stream_paused", 7, UNKNOWN), withdrawn()]
     into = Reading()
     with pytest.raises(XdrError, match="no type 99"):
-        read_transaction(record(meta_v4(events), result(proof(events))), WATCHED, into)
+        read_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE, into)
     assert into == Reading()
 
 
@@ -178,5 +184,5 @@ FORGED = {
 def test_what_does_not_hash_to_what_consensus_signed(forged: Record) -> None:
     into = Reading()
     with pytest.raises(Unproved, match=f"transaction {forged.hash} of ledger 1000"):
-        read_transaction(forged, WATCHED, into)
+        read_transaction(forged, STREAMS_ALONE, into)
     assert into == Reading()

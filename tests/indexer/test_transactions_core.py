@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
+from services.indexer.contracts import Contract, Contracts
 from services.indexer.records import Record
-from services.indexer.transactions import Reading, Unproved, Watched, read_transaction
+from services.indexer.transactions import Reading, Unproved, read_transaction
 from services.indexer.xdr import XdrError
 from shared.events import EventType
 from shared.positions import parse_position
 from tests.indexer.handmade import record, without
 
 
-def read(transaction: Record, contract: Watched) -> Reading:
+def read(transaction: Record, contract: Contract) -> Reading:
     into = Reading()
-    read_transaction(transaction, contract, into)
+    read_transaction(transaction, Contracts.of(contract.address), into)
     return into
 
 
@@ -29,9 +30,9 @@ def core(vectors: Path) -> list[dict[str, Any]]:
     return found
 
 
-def of_core(vector: dict[str, Any], meta: bytes | None = None) -> tuple[Record, Watched]:
+def of_core(vector: dict[str, Any], meta: bytes | None = None) -> tuple[Record, Contract]:
     [contract] = {each["contract"] for each in vector["events"]}
-    watched = Watched.of(contract)
+    [watched] = Contracts.of(contract).all
     raw = base64.b64decode(vector["result_meta_xdr"]) if meta is None else meta
     outcome = base64.b64decode(vector["result_xdr"])
     where = {"ledger": vector["ledger"], "order": vector["tx_order"], "contract": watched}

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local.network.replay import passes
-from services.indexer.transactions import Watched
+from services.indexer.contracts import Contracts
 from shared.keys import Keys
 from shared.positions import parse_position
 from tests.indexer.installed import Site
@@ -43,7 +43,7 @@ async def test_every_pass_of_them(file: Path, sets: list[Any], redis: Redis, key
         keys = Keys(f"{keys.namespace}-{n}")
         async with simulated(ledgers=0, vectors=str(file), vectors_pass=n) as sim:
             bench = Bench(sim, redis, keys)
-            async with bench.running(contract=Watched.of(CALLED)):
+            async with bench.running(contracts=Contracts.of(CALLED)):
                 await bench.caught_up()
         entries = await journal(redis, keys)
         expected = events_of(transactions)
@@ -61,7 +61,7 @@ async def test_every_pass_of_them(file: Path, sets: list[Any], redis: Redis, key
 async def test_by_a_process(file: Path, redis: Redis, redis_url: str, keys: Keys) -> None:
     async with simulated(ledgers=0, vectors=str(file)) as sim:
         site = Site(sim, redis, redis_url, keys)
-        async with site.indexer(CONTRACT_IDS=CALLED) as process:
+        async with site.indexer(CONTRACTS=CALLED) as process:
             await site.caught_up()
             await site.until_ready(process)
         await site.is_exact(CALLED)

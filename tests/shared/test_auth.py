@@ -208,6 +208,6 @@ def test_a_class_of_both_keeps_the_manners_of_common(monkeypatch):
 
     monkeypatch.setenv("PORT", "")
     monkeypatch.setenv("JWT_ALGORITHMS", "EdDSA, ES256")
-    settings = Both(contract_ids=TOKEN, unknown=1)
+    settings = Both(contracts=TOKEN, unknown=1)
     assert (settings.port, settings.jwt_algorithms) == (0, ("EdDSA", "ES256"))
-    assert SECRET not in repr(Both(contract_ids=TOKEN, jwt_secret=SECRET))
+    assert SECRET not in repr(Both(contracts=TOKEN, jwt_secret=SECRET))

@@ -8,22 +8,26 @@ import sys
 from pathlib import Path
 
 import pytest
+from stellar_sdk import StrKey
 
+from shared.contracts import Kind
 from shared.keys import Keys
 from shared.settings import Common, JournalSettings, describe, http_url, load, split_list
 from shared.writes import Limits
 from tests.shared.samples import TOKEN, S
 
 NAMES = [name.upper() for name in JournalSettings.model_fields]
+FORMER = "CONTRACT_IDS"
+ASSET, OTHER = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Only what a test sets counts."""
-    for name in NAMES:
+    for name in (*NAMES, FORMER):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CONTRACT_IDS", TOKEN)
+    monkeypatch.setenv("CONTRACTS", TOKEN)
     return monkeypatch
 
 
@@ -36,7 +40,7 @@ def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_the_contract_is_all_that_must_be_named():
     settings = load(JournalSettings, [])
-    assert settings.contract_ids == (TOKEN,)
+    assert settings.contracts == ((TOKEN, Kind.STREAM),)
     assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
     assert settings.limits == Limits(1_000_000, 0)
 
@@ -50,7 +54,7 @@ def test_an_empty_variable_is_as_good_as_none(environment):
 def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
     wrong = {
         "REDIS_URL": "http://localhost",
-        "CONTRACT_IDS": S,
+        "CONTRACTS": S,
         "NAMESPACE": "Test Net",
         "PORT": "70000",
         "LOG_LEVEL": "loud",
@@ -64,7 +68,7 @@ def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
     told = dict(line.strip().split(": ", 1) for line in lines)
     assert set(told) == set(wrong)
     assert "redis://" in told["REDIS_URL"]
-    assert "expected C…" in told["CONTRACT_IDS"]
+    assert "expected C…" in told["CONTRACTS"]
     assert "65535" in told["PORT"]
     assert "'warning'" in told["LOG_LEVEL"]
     assert "integer" in told["JOURNAL_MAX_AGE"]
@@ -72,15 +76,57 @@ def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
 
 
 def test_a_missing_contract_is_named(environment, capsys):
-    environment.delenv("CONTRACT_IDS")
-    assert mistakes(capsys) == ["1 setting(s) to mend:", "  CONTRACT_IDS: Field required"]
+    environment.delenv("CONTRACTS")
+    assert mistakes(capsys) == ["1 setting(s) to mend:", "  CONTRACTS: Field required"]
 
 
-@pytest.mark.parametrize("contracts", [f"{TOKEN},{TOKEN}", ",", TOKEN[:-1] + "A", TOKEN.lower()])
-def test_exactly_one_contract_with_its_checksum(environment, capsys, contracts):
-    environment.setenv("CONTRACT_IDS", contracts)
+def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
+    environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
+    both = load(Common, [])
+    assert both.contracts == (
+        (TOKEN, Kind.STREAM), (ASSET, Kind.TOKEN), (OTHER, Kind.TOKEN)
+    )  # fmt: skip
+    environment.setenv("CONTRACTS", TOKEN)
+    assert load(Common, []).keys == both.keys, "the namespace is the stream contract's"
+
+
+def test_the_settings_former_name_is_still_understood(environment, capsys):
+    environment.delenv("CONTRACTS")
+    environment.setenv(FORMER, TOKEN)
+    assert load(Common, []).contracts == ((TOKEN, Kind.STREAM),)
+    assert Common(contract_ids=TOKEN).contracts == Common(contracts=(TOKEN,)).contracts
+    environment.setenv(FORMER, "C")
+    assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is no contract address")
+
+
+@pytest.mark.parametrize(
+    ("contracts", "told"),
+    [
+        (
+            TOKEN[:-1] + "A",
+            f"'{TOKEN[:-1]}A' is no contract address: expected C… with its checksum",
+        ),
+        (TOKEN.lower(), f"'{TOKEN.lower()}' is no contract address: expected C…"),
+        (",", "exactly one stream contract, not 0 (its stream ids are its own); any other is C…:t"),
+        (f"{TOKEN},{ASSET}", "exactly one stream contract, not 2"),
+        (f"{TOKEN}:token", "exactly one stream contract, not 0"),
+        (f"{TOKEN},{TOKEN}:token", f"{TOKEN} is named twice"),
+        (f"{TOKEN},{ASSET}:token,{ASSET}:token", f"{ASSET} is named twice"),
+        (
+            f"{TOKEN},{ASSET}:coin",
+            f"'{ASSET}:coin' is of no kind that is known: expected C…:stream",
+        ),
+        (f"{TOKEN},{ASSET}:", "of no kind that is known"),
+        (f"{TOKEN}:stream:token", "of no kind that is known"),
+        (f"{TOKEN},{ASSET},x", "stream contract, not 2"),
+        (f"{TOKEN},{ASSET},x", "'x' is no contract address"),
+    ],
+)
+def test_every_mistake_about_the_contracts_is_told(environment, capsys, contracts, told):
+    environment.setenv("CONTRACTS", contracts)
     _, line = mistakes(capsys)
-    assert line.startswith("  CONTRACT_IDS: ")
+    assert line.startswith("  CONTRACTS: ")
+    assert told in line
 
 
 def test_a_password_in_a_wrong_url_does_not_reach_the_log(environment, capsys):
@@ -113,7 +159,7 @@ def test_help_lists_every_setting_even_when_some_are_wrong(environment, capsys, 
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == NAMES
-    assert "(required)" in next(line for line in lines if "CONTRACT_IDS" in line)
+    assert "(required)" in next(line for line in lines if "CONTRACTS" in line)
     assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
 
 
@@ -136,7 +182,7 @@ def test_an_argument_nobody_knows_ends_with_2(capsys):
         ([], {"PORT": "x"}, 2, "PORT: "),
         (["--help"], {}, 0, "JOURNAL_MAX_AGE"),
         (["--wrong"], {}, 2, "--wrong"),
-        ([], {"CONTRACT_IDS": TOKEN}, 0, ""),
+        ([], {"CONTRACTS": TOKEN}, 0, ""),
     ],
 )
 def test_the_exit_code_of_a_real_process(argv, environ, code, text):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.topics import ALL, is_stream_id, parse_subscription, topics_of
+from shared.topics import ALL, is_stream_id, matches, parse_subscription, topics_of
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, a_stream, after, creation, fact
 
 API_ID = "api-01890a5d-ac96-774b-bcce-b302099a8057"
@@ -122,3 +122,39 @@ def test_no_text_makes_the_parser_fail(streams, users, everything, types):
         streams=[streams], users=[users], everything=everything, types=[types]
     )
     assert {parameter for parameter, _ in mistakes} <= {"streams", "users", "all", "types"}
+
+
+TOKENS = {
+    "transfer": (TYPE.TOKEN_TRANSFER, {"from": S, "to": R}, {S, R}),
+    "transfer to oneself": (TYPE.TOKEN_TRANSFER, {"from": S, "to": S}, {S}),
+    "mint": (TYPE.TOKEN_MINT, {"admin": R2, "to": R}, {R}),
+    "burn": (TYPE.TOKEN_BURN, {"from": S}, {S}),
+    "clawback": (TYPE.TOKEN_CLAWBACK, {"admin": R2, "from": S}, {S}),
+    "unknown of a token": (TYPE.CHAIN_UNKNOWN, {"name": "approve"}, {TOKEN}),
+}
+
+
+@pytest.mark.parametrize(("kind", "facts", "parties"), TOKENS.values(), ids=TOKENS)
+def test_an_event_of_a_token_is_for_those_it_names_and_no_broadcast(kind, facts, parties):
+    topics = topics_of(fact(kind, stream_id=None, tokenAddress=TOKEN, **facts))
+    assert sorted(topics) == sorted(f"user:{party}" for party in parties)
+    for party in parties:
+        assert matches({f"user:{party}"}, topics)
+    assert matches({ALL}, topics)
+    assert not matches({"7", f"user:{R2}"}, topics), "the admin is no party"
+
+
+def test_what_is_unknown_of_the_stream_contract_is_its_streams_or_everyones():
+    assert topics_of(fact(TYPE.CHAIN_UNKNOWN, name="x")) == ("7",)
+    assert topics_of(fact(TYPE.CHAIN_UNKNOWN, stream_id=None, name="x")) == ()
+
+
+def test_a_stream_events_further_fields_make_nobody_a_party():
+    event = fact(TYPE.STREAM_PAUSED, **{"from": R2, "to": R2})
+    assert set(topics_of(event, a_stream())) == {"7", f"user:{S}", f"user:{R}"}
+
+
+@given(st.text(), st.text())
+def test_no_text_of_a_token_can_break_the_head_it_stands_in(payer: str, to: str):
+    topics = topics_of(fact(TYPE.TOKEN_TRANSFER, stream_id=None, **{"from": payer, "to": to}))
+    assert " ".join(topics).split() == list(topics)

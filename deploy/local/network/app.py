@@ -18,6 +18,7 @@ from deploy.local.network.network import Network
 from deploy.local.network.problems import INVALID_REQUEST, PARSE_ERROR, ProblemError, RpcError
 from deploy.local.network.rpc import Server
 from deploy.local.network.sse import stream
+from deploy.local.network.views import View
 from shared.tasks import cancel, supervise
 
 routes = web.RouteTableDef()
@@ -68,8 +69,12 @@ async def _close_ledgers(network: Network) -> None:
 @routes.get("/")
 async def root(request: web.Request) -> web.Response:
     """Horizon's state of things."""
-    network = request.app[NETWORK]
-    return _hal(horizon.root(network.chain, network.settings.network_passphrase))
+    passphrase = request.app[NETWORK].settings.network_passphrase
+    return _hal(horizon.root(_view(request, "horizon"), passphrase))
+
+
+def _view(request: web.Request, server: str) -> View:
+    return request.app[FAULTS].views.of(server, request.app[NETWORK].chain)
 
 
 @routes.get("/ledgers/{sequence}")
@@ -78,13 +83,13 @@ async def ledger(request: web.Request) -> web.Response:
     text = request.match_info["sequence"]
     if not (text.isascii() and text.isdecimal()):
         raise ProblemError(400, {"invalid_field": "ledger_id", "reason": "invalid ledger_id"})
-    return _hal(horizon.ledger(request.app[NETWORK].chain, int(text)))
+    return _hal(horizon.ledger(_view(request, "horizon"), int(text)))
 
 
 @routes.get("/transactions/{hash}")
 async def transaction(request: web.Request) -> web.Response:
     """A transaction by its hash."""
-    found = request.app[NETWORK].chain.transaction(request.match_info["hash"])
+    found = _view(request, "horizon").transaction(request.match_info["hash"])
     if found is None:
         raise ProblemError(404)
     return _hal(horizon.record(request.app[FAULTS].distort("transaction", found)))
@@ -95,7 +100,7 @@ async def transactions(request: web.Request) -> web.StreamResponse:
     """Transactions after a cursor, as a stream or as a page."""
     if wants_stream(request):
         return await stream(request)
-    chain, faults = request.app[NETWORK].chain, request.app[FAULTS]
+    chain, faults = _view(request, "horizon"), request.app[FAULTS]
     query = horizon.page_query(request.query, request.headers.get("Last-Event-ID"), chain)
     records = [horizon.record(faults.distort("page", each)) for each in query.page(chain)]
     return _hal(horizon.page(query, records))
@@ -105,7 +110,8 @@ async def transactions(request: web.Request) -> web.StreamResponse:
 async def rpc(request: web.Request) -> web.Response:
     """One JSON-RPC 2.0 call."""
     network = request.app[NETWORK]
-    server = Server(network.chain, network.settings.network_passphrase, request.app[FAULTS])
+    passphrase = network.settings.network_passphrase
+    server = Server(_view(request, "rpc"), passphrase, request.app[FAULTS])
     answer: dict[str, object] = {"jsonrpc": "2.0", "id": None}
     try:
         answer |= _called(server, await request.read(), answer)

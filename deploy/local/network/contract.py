@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from deploy.local.network.accounts import ADMIN, STRANGER, TREASURY, address
 from deploy.local.network.dialect import emission, without
 from deploy.local.network.operations import Operation
+from deploy.local.network.token import event_of, transfer
 from deploy.local.network.values import Emission, Typed
 from shared import commands
 from shared.commands import Refused
 from shared.events import Event, EventType, Provenance
 from shared.streams import Stream, apply, claimable, runs_dry, unpaused
+
+ASSET = f"USDC:{address(ADMIN)}"
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class StreamContract:
             "transfer_recipient": self._transfer_recipient,
             "modify_rate": self._modify_rate,
             "emit": self._emit,
+            "token": self._token,
             "foreign": self._foreign,
             "fail": self._fail,
         }
@@ -188,6 +192,10 @@ class StreamContract:
             Emission(STRANGER, (), Typed("string", "no topics")),
         ]
 
+    def _token(self, operation: Operation, now: int) -> list[Emission]:
+        """What the token says when it is called itself."""
+        return [event_of(operation, self.token, ASSET)]
+
     def _fail(self, operation: Operation, now: int) -> list[Emission]:
         raise Refused("asked to fail")
 
@@ -222,13 +230,7 @@ class StreamContract:
 
     def _transfer(self, payer: str, to: str, amount: int) -> Emission:
         """The token's own event, which stands among the stream's and takes up an index."""
-        topics = (
-            Typed("symbol", "transfer"),
-            Typed("address", payer),
-            Typed("address", to),
-            Typed("string", f"USDC:{address(ADMIN)}"),
-        )
-        return Emission(self.token, topics, Typed("i128", amount))
+        return transfer(self.token, ASSET, sender=payer, recipient=to, amount=amount)
 
     def _publish(self, events: Sequence[Event]) -> list[Emission]:
         """Apply the events to the state and say them as the chain does."""

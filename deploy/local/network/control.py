@@ -10,12 +10,13 @@ import orjson
 from aiohttp import web
 
 from deploy.local.network import accounts
-from deploy.local.network.faults import Fault, Kind, read_fault
+from deploy.local.network.faults import AT_ONCE, SERVERS, Fault, Kind, read_fault
 from deploy.local.network.future import CHANGES
 from deploy.local.network.keys import FAULTS, NETWORK
 from deploy.local.network.ledger import iso
 from deploy.local.network.network import Network, Recorded
 from deploy.local.network.operations import Proposal, read_operation
+from deploy.local.network.views import Views
 from shared.positions import parse_position
 from shared.streams import Stream
 
@@ -70,17 +71,25 @@ async def arm(request: web.Request) -> web.Response:
         fault = read_fault(await _body(request))
     except ValueError as error:
         raise _bad(str(error)) from None
-    if not _at_once(request.app[NETWORK], fault):
+    if not _at_once(request.app[NETWORK], request.app[FAULTS].views, fault):
         request.app[FAULTS].arm(fault)
     return _json({"armed": request.app[FAULTS].armed()})
 
 
-def _at_once(network: Network, fault: Fault) -> bool:
-    if fault.kind is Kind.TRIM:
-        network.chain.trim(fault.after)
-    elif fault.kind is Kind.RESET:
-        network.reset(int(time.time()))
-    return fault.kind in (Kind.TRIM, Kind.RESET)
+def _at_once(network: Network, views: Views, fault: Fault) -> bool:
+    one = fault.surface if fault.surface in SERVERS else None
+    match fault.kind:
+        case Kind.TRIM if one:
+            views.trim(one, network.chain, fault.after)
+        case Kind.TRIM:
+            network.chain.trim(fault.after)
+        case Kind.LAG:
+            for server in (one,) if one else SERVERS:
+                views.lag(server, fault.after)
+        case Kind.RESET:
+            views.forget()
+            network.reset(int(time.time()))
+    return fault.kind in AT_ONCE
 
 
 @routes.get("/sim/faults")

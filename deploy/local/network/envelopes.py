@@ -27,6 +27,7 @@ RESOURCE_FEE = 65_432
 class Signed:
     """A transaction as its parties sent it. Fees in stroops, hashes in hex, the rest base64.
 
+    `native` is the contract of lumens, which is another on each network.
     A fee bump has the outer `hash`, `signatures` and `max_fee`, and what it wraps in `inner_*`.
     """
 
@@ -37,6 +38,7 @@ class Signed:
     fee_source: str
     max_fee: int
     signatures: tuple[str, ...]
+    native: str
     memo: str | None = None
     inner_hash: str | None = None
     inner_max_fee: int = 0
@@ -122,6 +124,7 @@ def _sign(caller: Caller, builder: TransactionBuilder, memo: str | None) -> Sign
         fee_source=caller.keys.public_key,
         max_fee=envelope.transaction.fee,
         signatures=_signatures(envelope),
+        native=native(caller.passphrase),
         memo=memo,
     )
     return plain if caller.sponsor is None else _bump(plain, envelope, caller, caller.sponsor)
@@ -143,6 +146,12 @@ def _bump(plain: Signed, envelope: TransactionEnvelope, caller: Caller, by: Keyp
         inner_max_fee=plain.max_fee,
         inner_signatures=plain.signatures,
     )
+
+
+@lru_cache(maxsize=4)
+def native(passphrase: str) -> str:
+    """The contract of lumens on the network of that passphrase."""
+    return Asset.native().contract_id(passphrase)
 
 
 def _signatures(envelope: TransactionEnvelope | FeeBumpTransactionEnvelope) -> tuple[str, ...]:

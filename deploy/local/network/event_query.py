@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 
 from stellar_sdk import StrKey, xdr
 
 from deploy.local.network.faults import Faults
-from deploy.local.network.ledger import LAST_OF_LEDGER, Chain, Transaction, iso
+from deploy.local.network.fees import fees
+from deploy.local.network.ledger import LAST_OF_LEDGER, Ledger, Transaction, iso
 from deploy.local.network.problems import INVALID_PARAMS, INVALID_REQUEST, RpcError
 from deploy.local.network.values import Emitted
+from deploy.local.network.views import View
 from shared.positions import Position, parse_position
 
 SCANNED = 10_000
@@ -73,7 +76,7 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
     return EventQuery(start, after, end, limit or DEFAULT_LIMIT, _filters(params.get("filters")))
 
 
-def scan(query: EventQuery, chain: Chain, faults: Faults) -> tuple[list[dict[str, object]], str]:
+def scan(query: EventQuery, chain: View, faults: Faults) -> tuple[list[dict[str, object]], str]:
     """The events found, and the cursor: the last event, or the end of what was looked through.
 
     Raises RpcError -32600 for a start outside the history.
@@ -84,22 +87,24 @@ def scan(query: EventQuery, chain: Chain, faults: Faults) -> tuple[list[dict[str
         raise RpcError(INVALID_REQUEST, text)
     end = min(latest + 1, query.start + SCANNED, query.end or latest + 1)
     found: list[dict[str, object]] = []
-    for transaction in _transactions(query, chain, end):
-        shown = faults.distort("getEvents", transaction)
-        for position, event in shown.events():
+    for ledger in chain.ledgers(query.start, end):
+        said = merge(fees(ledger), _said(query, ledger, faults), key=lambda each: each[1])
+        for transaction, position, event in said:
             if position > query.after and query.wants(event):
-                found.append(_event(shown, position, event))
+                found.append(_event(transaction, position, event))
                 if len(found) == query.limit:
                     return found, padded(position)
     return found, padded(Position((end - 1 << 32) + LAST_OF_LEDGER, _END))
 
 
-def _transactions(query: EventQuery, chain: Chain, end: int) -> Iterator[Transaction]:
-    """Those of the range with an event that is wanted."""
-    for ledger in chain.ledgers(query.start, end):
-        for each in ledger.transactions:
-            if any(at > query.after and query.wants(event) for at, event in each.events()):
-                yield each
+def _said(
+    query: EventQuery, ledger: Ledger, faults: Faults
+) -> Iterator[tuple[Transaction, Position, Emitted]]:
+    """What operations said, of the transactions with an event that is wanted."""
+    for each in ledger.transactions:
+        if any(at > query.after and query.wants(event) for at, event in each.events()):
+            shown = faults.distort("getEvents", each)
+            yield from ((shown, position, event) for position, event in shown.events())
 
 
 def padded(position: Position) -> str:
@@ -114,7 +119,7 @@ def _event(transaction: Transaction, position: Position, event: Emitted) -> dict
         "ledgerClosedAt": iso(transaction.closed_at),
         "contractId": event.contract_id,
         "id": padded(position),
-        "transactionIndex": transaction.order,
+        "transactionIndex": position.toid >> 12 & 0xFFFFF,
         "operationIndex": position.toid & 0xFFF,
         **({"topic": list(event.topics)} if event.topics else {}),
         "value": event.value,

@@ -24,6 +24,7 @@ from deploy.local.network.envelopes import Caller, Signed, invocation, payment
 from deploy.local.network.future import CHANGES, rewritten
 from deploy.local.network.ledger import Transaction
 from deploy.local.network.operations import Operation, Proposal
+from deploy.local.network.token import transfer
 from deploy.local.network.values import Emission, Emitted, Typed, emitted, to_scval
 from deploy.local.network.xdr import (
     Run,
@@ -34,6 +35,9 @@ from deploy.local.network.xdr import (
     payment_result,
 )
 from shared.commands import Refused
+
+STROOPS = 10_000_000
+"""To the lumen."""
 
 PHANTOM = Emission(
     STREAMS,
@@ -81,15 +85,25 @@ def execute(
 
 
 def _pay(caller: Caller, proposal: Proposal, place: Place) -> Transaction:
+    """A classic payment: the contract of lumens tells of it, unproved by the result (CAP-67)."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
+    said = transfer(
+        signed.native,
+        "native",
+        sender=signed.source,
+        recipient=to,
+        amount=place.order * STROOPS + STROOPS // 2,
+        memo=proposal.memo or "",
+    )
+    run = Run(events=[said.to_xdr()])
     return _transaction(
         place,
         signed,
         payment_result(signed),
-        meta_v4(signed, place.ledger, Run(), ()),
+        meta_v4(signed, place.ledger, run, ()),
         fee=fee_charged(signed, soroban=False),
-        events=[],
+        events=[emitted(each) for each in run.events],
         successful=True,
     )
 
@@ -156,6 +170,8 @@ def _touched(operations: Sequence[Operation]) -> list[str]:
     """The contracts of the footprint; a transaction has one call, so several go by a router."""
     if all(each.op == "foreign" for each in operations):
         return [STRANGER]
+    if all(each.op == "token" for each in operations):
+        return [TOKEN]
     return [STREAMS, TOKEN] if len(operations) == 1 else [ROUTER, STREAMS, TOKEN]
 
 
@@ -163,6 +179,7 @@ def _invocation(caller: Caller, operations: Sequence[Operation], touched: list[s
     first = operations[0]
     if len(operations) == 1:
         arguments = [to_scval(each) for each in first.arguments()]
-        return invocation(caller, touched[0], first.op, arguments, touched)
+        function = first.name if first.op == "token" else first.op
+        return invocation(caller, touched[0], function, arguments, touched)
     calls = scval.to_vec([scval.to_symbol(each.op) for each in operations])
     return invocation(caller, touched[0], "batch", [calls], touched)

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from deploy.local.network.ledger import Transaction
 from deploy.local.network.values import to_base64
+from deploy.local.network.views import Views
 
 
 class Kind(StrEnum):
@@ -32,18 +33,19 @@ class Kind(StrEnum):
     PASSPHRASE = "passphrase"  # another network's passphrase
     NO_META = "no_meta"  # a transaction with events comes without its meta
     CORRUPT_META = "corrupt_meta"  # a bit of a transaction's first event is flipped
-    TRIM = "trim"  # at once: history forgets all but the newest `after` ledgers
+    TRIM = "trim"  # at once: history forgets all but the newest `after` ledgers, or one server does
+    LAG = "lag"  # at once and until forgiven: a server is `after` ledgers behind
     RESET = "reset"  # at once: the chain starts anew at ledger 2, as a testnet reset
 
 
 OF_CONTENT = frozenset({Kind.NO_META, Kind.CORRUPT_META})
-AT_ONCE = frozenset({Kind.TRIM, Kind.RESET})
+AT_ONCE = frozenset({Kind.TRIM, Kind.LAG, Kind.RESET})
 OF_EXCHANGE = frozenset(Kind) - OF_CONTENT - AT_ONCE
 OF_STREAM = frozenset(
     {Kind.STALL, Kind.DROP, Kind.CUT, Kind.MALFORMED, Kind.ERROR, Kind.BYEBYE, Kind.SLOW}
 )
 HORIZON = frozenset({"stream", "page", "root", "ledger", "transaction"})
-
+SERVERS = ("horizon", "rpc")
 
 REFUSALS = frozenset({Kind.RATE_LIMITED, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.HANG})
 TELLS_PASSPHRASE = frozenset({"root", "getNetwork"})
@@ -111,6 +113,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._armed: list[Fault] = []
+        self.views = Views()
 
     def arm(self, fault: Fault) -> None:
         """Let it strike `fault.times` times from now on."""
@@ -119,6 +122,7 @@ class Faults:
     def clear(self) -> None:
         """Behave."""
         self._armed.clear()
+        self.views.clear()
 
     def armed(self) -> list[dict[str, object]]:
         """What is still to strike, for the control surface."""

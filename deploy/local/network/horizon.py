@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from deploy.local.network.ledger import LAST_OF_LEDGER, Chain, Transaction, iso
+from deploy.local.network.ledger import LAST_OF_LEDGER, Transaction, iso
 from deploy.local.network.problems import ProblemError
+from deploy.local.network.views import View
 from shared.positions import toid
 
 PROTOCOL = 30
@@ -27,7 +28,7 @@ class PageQuery:
     descending: bool
     include_failed: bool
 
-    def page(self, chain: Chain) -> Iterable[Transaction]:
+    def page(self, chain: View) -> Iterable[Transaction]:
         """The transactions, as far as they exist by now."""
         found = chain.before(self.cursor) if self.descending else chain.after(self.cursor)
         return islice((t for t in found if t.successful or self.include_failed), self.limit)
@@ -37,7 +38,7 @@ class PageQuery:
         return replace(self, cursor=transaction.toid)
 
 
-def page_query(query: Mapping[str, str], last_event_id: str | None, chain: Chain) -> PageQuery:
+def page_query(query: Mapping[str, str], last_event_id: str | None, chain: View) -> PageQuery:
     """Read `cursor`, `limit`, `order`, `include_failed`; `Last-Event-ID` overrides the cursor.
 
     Raises ProblemError 400 that names the field.
@@ -73,7 +74,7 @@ def _invalid(field: str, reason: str) -> ProblemError:
     return ProblemError(400, {"invalid_field": field, "reason": reason})
 
 
-def root(chain: Chain, passphrase: str) -> dict[str, object]:
+def root(chain: View, passphrase: str) -> dict[str, object]:
     """`GET /`."""
     latest = chain.latest
     return {
@@ -97,7 +98,7 @@ def root(chain: Chain, passphrase: str) -> dict[str, object]:
     }
 
 
-def ledger(chain: Chain, sequence: int) -> dict[str, object]:
+def ledger(chain: View, sequence: int) -> dict[str, object]:
     """`GET /ledgers/{sequence}`. Raises ProblemError 410 before the history, 404 after the tip."""
     found = chain.ledger(sequence)
     if found is None:

@@ -11,9 +11,10 @@ from deploy.local.network.values import Typed
 PARTIES = ("sender", "recipient", "admin", "treasury")
 OF_CONTRACT = ("initialize", "set_fee", "transfer_admin")
 OF_STREAM = ("create", "withdraw", "pause", "resume", "top_up", "cancel")
+OF_TOKEN = ("token",)
 UPCOMING = ("transfer_recipient", "modify_rate", "emit")
 OTHER = ("foreign", "fail")
-NAMES = frozenset((*OF_CONTRACT, *OF_STREAM, *UPCOMING, *OTHER))
+NAMES = frozenset((*OF_CONTRACT, *OF_STREAM, *OF_TOKEN, *UPCOMING, *OTHER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class Operation:
 
     `sender`, `recipient`, `admin`, `treasury`: a name or an address. `amount` in base units,
     gross of fees; `duration` in seconds; `fee_bps` in hundredths of a percent. `name` is the event
-    of an `emit`; `omit` leaves fields out of the events' data, as older contracts did.
+    of an `emit` or of a `token`, whose `form` and `muxed` are told in `token`; `omit` leaves fields
+    out of the events' data, as older contracts did.
     """
 
     op: str
@@ -36,6 +38,8 @@ class Operation:
     rate: int = 0
     fee_bps: int = 0
     name: str = ""
+    form: str = "asset"
+    muxed: str = ""
     omit: tuple[str, ...] = ()
 
     def arguments(self) -> list[Typed]:
@@ -61,7 +65,7 @@ class Proposal:
     future: str | None = None
 
 
-_TEXTS = frozenset({"op", "sender", "recipient", "admin", "treasury", "name"})
+_TEXTS = frozenset({"op", "sender", "recipient", "admin", "treasury", "name", "form", "muxed"})
 _NUMBERS = frozenset({"amount", "duration", "rate", "fee_bps"})
 
 

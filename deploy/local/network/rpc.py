@@ -11,8 +11,14 @@ from dataclasses import dataclass
 from deploy.local.network.event_query import read_query, scan
 from deploy.local.network.faults import Faults
 from deploy.local.network.horizon import PROTOCOL, VERSION
-from deploy.local.network.ledger import Chain, Transaction
-from deploy.local.network.problems import INVALID_PARAMS, NO_SUCH_METHOD, RpcError
+from deploy.local.network.ledger import Transaction
+from deploy.local.network.problems import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    NO_SUCH_METHOD,
+    RpcError,
+)
+from deploy.local.network.views import View
 
 Json = dict[str, object]
 
@@ -21,7 +27,7 @@ Json = dict[str, object]
 class Server:
     """What the methods look at."""
 
-    chain: Chain
+    chain: View
     passphrase: str
     faults: Faults
 
@@ -63,6 +69,24 @@ def get_latest_ledger(server: Server, params: Json) -> Json:
     }
 
 
+def get_ledgers(server: Server, params: Json) -> Json:
+    """Ledgers from one on, each by its hash; without header and meta, which nobody here decodes."""
+    start, pagination = params.get("startLedger"), params.get("pagination") or {}
+    limit = pagination.get("limit") if isinstance(pagination, dict) else None
+    oldest, latest = server.chain.oldest.sequence, server.chain.latest.sequence
+    if not isinstance(start, int) or not oldest <= start <= latest:
+        text = f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
+        raise RpcError(INVALID_REQUEST, f"{text} ledger: {latest} for this rpc instance")
+    if not isinstance(limit, int) or not 1 <= limit <= 200:
+        raise RpcError(INVALID_PARAMS, "limit must be between 1 and 200")
+    found = list(server.chain.ledgers(start, start + limit))
+    ledgers = [
+        {"hash": each.hash, "sequence": each.sequence, "ledgerCloseTime": str(each.closed_at)}
+        for each in found
+    ]
+    return {"ledgers": ledgers, "cursor": str(found[-1].sequence)} | _range(server.chain)
+
+
 def get_transaction(server: Server, params: Json) -> Json:
     """A transaction by its hash, or NOT_FOUND."""
     digest = str(params.get("hash") or "")
@@ -94,7 +118,7 @@ def _details(found: Transaction) -> Json:
     }
 
 
-def _range(chain: Chain) -> Json:
+def _range(chain: View) -> Json:
     return {
         "latestLedger": chain.latest.sequence,
         "latestLedgerCloseTime": str(chain.latest.closed_at),
@@ -113,6 +137,7 @@ _METHODS: dict[str, Callable[[Server, Json], Json]] = {
     "getEvents": get_events,
     "getHealth": get_health,
     "getLatestLedger": get_latest_ledger,
+    "getLedgers": get_ledgers,
     "getNetwork": get_network,
     "getTransaction": get_transaction,
 }

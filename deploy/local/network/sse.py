@@ -42,7 +42,8 @@ def error_frame(problem: ProblemError) -> bytes:
 async def stream(request: web.Request) -> web.StreamResponse:
     """`GET /transactions` for `Accept: text/event-stream`."""
     network = request.app[NETWORK]
-    query = page_query(request.query, request.headers.get("Last-Event-ID"), network.chain)
+    chain = request.app[FAULTS].views.of("horizon", network.chain)
+    query = page_query(request.query, request.headers.get("Last-Event-ID"), chain)
     if query.descending:
         raise ProblemError(400, {"invalid_field": "order", "reason": "streams only go forward"})
     fault = request.get(FAULT)
@@ -133,7 +134,8 @@ class Delivery:
 
     async def _next(self) -> bool:
         """Deliver a record if there is one after the cursor."""
-        transaction = next(iter(self._query.page(self._network.chain)), None)
+        chain = self._faults.views.of("horizon", self._network.chain)
+        transaction = next(iter(self._query.page(chain)), None)
         if transaction is None:
             return False
         data = frame(self._faults.distort("stream", transaction))

@@ -13,8 +13,6 @@ from deploy.local.network.values import Emission, Typed, sc_address
 
 _NOTHING = xdr.LedgerEntryChanges([])
 _PLAIN = xdr.ExtensionPoint(0)
-NATIVE = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
-"""The contract of lumens on the test network; here it only bears the fee events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +129,7 @@ def meta_v3(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xd
 
 def _fee_event(signed: Signed, *, soroban: bool) -> xdr.TransactionEvent:
     fee = Emission(
-        NATIVE,
+        signed.native,
         (Typed("symbol", "fee"), Typed("address", signed.fee_source)),
         Typed("i128", fee_charged(signed, soroban=soroban)),
     )

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.events import Event
+
+
+class Ledgers(NamedTuple):
+    """The first and the last ledger that a source has."""
+
+    elder: int
+    latest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +21,16 @@ class Batch:
     """What was read since the batch before: whole transactions only, in order.
 
     `cursor` is the TOID up to which everything was read, events or not; `closed_at` is the close
-    of `ledger` as the source writes it.
+    of `ledger` as the source writes it, None when it did not say. `latest` is the last ledger that
+    the source knew, 0 before it was asked.
     """
 
     events: Sequence[Event]
     dead: Sequence[dict[str, object]]
     cursor: int
     ledger: int
-    closed_at: str
+    closed_at: str | None
+    latest: int = 0
 
 
 class SourceError(Exception):
@@ -41,8 +50,22 @@ class SourceFatal(Exception):
         self.kind = kind
 
 
+class SourceGap(SourceFatal):
+    """The source's history begins at ledger `elder`, after what was read up to the TOID `read`."""
+
+    def __init__(self, name: str, read: int, elder: int) -> None:
+        super().__init__("gap", f"read up to ledger {read >> 32}, {name} begins at {elder}")
+        self.read = read
+        self.elder = elder
+
+
 class Source(Protocol):
     """One way to read the chain."""
+
+    @property
+    def name(self) -> str:
+        """How it is called in logs and metrics: that of the source which is read now."""
+        ...
 
     async def start(self, where: str) -> int:
         """The cursor for `latest`, `earliest` or a ledger's number."""
@@ -51,6 +74,19 @@ class Source(Protocol):
     def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """Everything after the cursor, for ever. The next batch is asked for once this is kept.
 
-        Whoever stops asking closes it, since a connection hangs on it.
+        Whoever stops asking closes it, since a connection hangs on it. Raises SourceError for
+        another try, SourceGap and SourceFatal.
         """
+        ...
+
+    async def ledgers(self) -> Ledgers:
+        """What it has now, of the right network. Raises SourceError, SourceFatal."""
+        ...
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """Number and hash (hex) of a ledger at or near its tip. Raises SourceError."""
+        ...
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """A ledger's hash, None when the source does not have that ledger. Raises SourceError."""
         ...

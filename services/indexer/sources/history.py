@@ -6,75 +6,70 @@ now and then for both, and whenever a record does not follow closely on the one 
 
 from __future__ import annotations
 
+import re
 import time
-from typing import NamedTuple
+from typing import Any
 
 import aiohttp
 
-from services.indexer import metrics
-from services.indexer.sources import SourceError, SourceFatal
+from services.indexer.sources import Ledgers, SourceError, SourceFatal
+from services.indexer.sources.bounds import refuse, refuse_gap
 from services.indexer.sources.http import JSON, get, read_json
-from shared.positions import toid
 
 _EVERY = 10.0
 """Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
-_LAG = 1_000
-"""Ledgers that one of several servers may lag behind another; a reset goes back by far more."""
-
-
-class Ledgers(NamedTuple):
-    """The first and the last ledger that Horizon has."""
-
-    elder: int
-    latest: int
+_NOT_THERE = ("not_found", "before_history")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class History:
-    """What Horizon's root says."""
+    """What Horizon's root and its ledgers say. `latest` is the last ledger known, 0 before that."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, passphrase: str, seconds: float
     ) -> None:
+        self.latest = 0
         self._session = session
-        self._url = f"{url}/"
+        self._url = url
         self._passphrase = passphrase
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._asked_at = -_EVERY
 
     async def ledgers(self) -> Ledgers:
         """Ask the root. Raises SourceError, SourceFatal."""
-        async with get(self._session, self._url, self._timeout, JSON) as response:
-            root = await read_json(response)
+        root = await self._read("/")
         if (theirs := root.get("network_passphrase")) != self._passphrase:
             raise SourceFatal("passphrase", f"Horizon is of {theirs!r}, not {self._passphrase!r}")
         found = Ledgers(*(_number(root, f"history_{end}_ledger") for end in Ledgers._fields))
         self._asked_at = time.monotonic()
-        metrics.NETWORK_LEDGER.set(found.latest)
+        self.latest = found.latest
         return found
 
     async def check(self, cursor: int) -> None:
         """Before a connection: that it begins where the last one ended."""
-        if time.monotonic() - self._asked_at < _EVERY:
-            return
-        found = await self.ledgers()
-        self._refuse_gap(cursor, found)
-        ahead = (cursor >> 32) - found.latest
-        if ahead > _LAG:
-            raise SourceFatal("reset", _AHEAD.format(cursor >> 32, found.latest))
-        if ahead > 1:  # START=latest begins one ledger ahead
-            raise SourceError("behind", _AHEAD.format(cursor >> 32, found.latest))
+        if time.monotonic() - self._asked_at >= _EVERY:
+            refuse("Horizon", cursor, await self.ledgers())
 
     async def check_jump(self, cursor: int) -> None:
         """After a record that left ledgers out: that those were empty, not trimmed."""
-        self._refuse_gap(cursor, await self.ledgers())
+        refuse_gap("Horizon", cursor, await self.ledgers())
 
-    def _refuse_gap(self, cursor: int, found: Ledgers) -> None:
-        if cursor < toid(found.elder):
-            read = cursor >> 32
-            raise SourceFatal("gap", f"read up to ledger {read}, Horizon begins at {found.elder}")
+    async def hash_of(self, ledger: int) -> str | None:
+        """A ledger's hash, None when it is not there. Raises SourceError."""
+        try:
+            document = await self._read(f"/ledgers/{ledger}")
+        except SourceFatal as error:
+            if error.kind in _NOT_THERE:
+                return None
+            raise
+        match document.get("hash"):
+            case str(digest) if _HASH.fullmatch(digest):
+                return digest
+        raise SourceError("malformed", f"Horizon's ledger {ledger} has no hash")
 
-
-_AHEAD = "read up to ledger {}, Horizon ends at {}"
+    async def _read(self, path: str) -> dict[str, Any]:
+        async with get(self._session, self._url + path, self._timeout, JSON) as response:
+            return await read_json(response)
 
 
 def _number(root: dict[str, object], name: str) -> int:

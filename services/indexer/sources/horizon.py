@@ -7,23 +7,29 @@ other end of a connection is a new start from there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import aiohttp
 
+from services.indexer.contracts import Contracts
 from services.indexer.records import Malformed, Record, parse_record
-from services.indexer.sources import Batch, SourceError, SourceFatal
+from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal
+from services.indexer.sources.bounds import begin, next_ledger
 from services.indexer.sources.frames import Frame, FrameParser, FrameTooLong
 from services.indexer.sources.history import History
 from services.indexer.sources.http import SSE, get, parse_object
 from services.indexer.sources.rpc import Rpc
 from services.indexer.suspects import Suspects
-from services.indexer.transactions import MetaMissing, Reading, Watched
-from shared.positions import toid
+from services.indexer.transactions import MetaMissing, Reading
+from shared.tasks import backoff
 
 _PAGE = 200
+_BRIEF = 1.0
+"""Seconds: a connection that ended sooner and brought nothing was none."""
 
 
 class Horizon:
@@ -35,39 +41,60 @@ class Horizon:
         url: str,
         *,
         passphrase: str,
-        contract: Watched,
+        contracts: Contracts,
         rpc: Rpc | None,
         read_seconds: float,
+        alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        """`opened` is called whenever Horizon has begun to stream."""
+        """`opened` is called whenever Horizon has begun to stream; `alarm_only`: see Suspects."""
         self._session = session
         self._url = url
         self._rpc = rpc
         self._opened = opened
-        self._suspects = Suspects(contract)
+        self._suspects = Suspects(contracts, alarm_only=alarm_only)
         self._history = History(session, url, passphrase, min(10.0, read_seconds))
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=read_seconds)
 
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return "horizon"
+
+    async def ledgers(self) -> Ledgers:
+        """See Source."""
+        return await self._history.ledgers()
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """See Source."""
+        latest = (await self._history.ledgers()).latest
+        digest = await self._history.hash_of(latest)
+        if digest is None:
+            raise SourceError("behind", f"Horizon does not have its last ledger, {latest}")
+        return latest, digest
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """See Source."""
+        return await self._history.hash_of(ledger)
+
     async def start(self, where: str) -> int:
         """TOID to begin at. `latest` is resolved here, once: `cursor=now` would lose events."""
-        elder, latest = await self._history.ledgers()
-        if where == "latest":
-            return toid(latest + 1)
-        if where == "earliest":
-            return toid(elder)
-        if not elder <= int(where) <= latest + 1:
-            raise SourceFatal("start", f"START={where}: Horizon has ledgers {elder} to {latest}")
-        return toid(int(where))
+        return begin("Horizon", await self._history.ledgers(), where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source. Raises SourceError for another try, SourceFatal for an operator."""
+        waits = _pauses()
         while True:
             await self._history.check(cursor)
+            began, before = time.monotonic(), cursor
             async with aclosing(self._stream(cursor)) as stream:
                 async for batch in stream:
                     yield batch
                     cursor = batch.cursor
+            if cursor > before or time.monotonic() - began > _BRIEF:
+                waits = _pauses()
+            else:  # byebye means at once, but not to a server that says nothing else
+                await asyncio.sleep(next(waits))
 
     # ── one connection ──
 
@@ -79,8 +106,8 @@ class Horizon:
             async for chunk in _chunks(response):
                 chapter = _Chapter(cursor, first)
                 trouble = await self._read(_frames(parser, chunk), chapter)
-                if batch := chapter.batch():  # what came before the trouble is good
-                    yield batch
+                if batch := chapter.batch(self._history.latest):
+                    yield batch  # what came before the trouble is good
                     cursor, first = batch.cursor, False
                 if trouble:
                     raise trouble
@@ -144,13 +171,24 @@ class _Chapter:
 
         A connection may begin within a ledger; on it, a ledger with nothing in it is rare.
         """
-        return (self.cursor >> 32) + (not self.first or self.last is not None)
+        return next_ledger(self.cursor) + (not self.first or self.last is not None)
 
-    def batch(self) -> Batch | None:
+    def batch(self, latest: int) -> Batch | None:
         if (last := self.last) is None:
             return None
         reading = self.reading
-        return Batch(reading.events, reading.dead, last.toid, last.ledger, last.closed_at)
+        return Batch(
+            reading.events,
+            reading.dead,
+            last.toid,
+            last.ledger,
+            last.closed_at,
+            max(latest, last.ledger),
+        )
+
+
+def _pauses() -> Iterator[float]:
+    return backoff(most=5.0)
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:

@@ -16,7 +16,8 @@ JSON = ("application/json", "application/hal+json")
 """Types of content: the first is asked for, any of them is taken."""
 
 _FATAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
-_MOST_BYTES = 8 << 20
+_MOST_BYTES = 32 << 20
+"""Of one answer: a page of events, a transaction's or a whole ledger's meta in base64."""
 _LONGEST_WAIT = 3600.0
 """Seconds: Horizon counts requests by the hour, so a Retry-After beyond that is a mistake."""
 
@@ -29,9 +30,38 @@ async def get(
     accept: tuple[str, ...],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """A 200 answer of the wanted type. Raises SourceError or SourceFatal."""
+    async with _asked(session, "GET", url, timeout=limits, accept=accept) as response:
+        yield response
+
+
+async def post_json(
+    session: aiohttp.ClientSession, url: str, limits: aiohttp.ClientTimeout, body: bytes
+) -> dict[str, Any]:
+    """The JSON object that answers a JSON body. Raises SourceError alone.
+
+    JSON-RPC says in its answers what is final; a status is its server's, or a proxy's, trouble.
+    """
     try:
-        response = await session.get(
-            url, timeout=limits, headers={"Accept": accept[0]}, allow_redirects=False
+        async with _asked(session, "POST", url, timeout=limits, accept=JSON, body=body) as response:
+            return await read_json(response)
+    except SourceFatal as error:
+        raise SourceError(error.kind, str(error)) from error
+
+
+@asynccontextmanager
+async def _asked(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, of several kinds
+    accept: tuple[str, ...],
+    body: bytes | None = None,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    headers = {"Accept": accept[0]} | ({} if body is None else {"Content-Type": JSON[0]})
+    try:
+        response = await session.request(
+            method, url, data=body, timeout=timeout, headers=headers, allow_redirects=False
         )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise SourceError("unreachable", f"{url}: {error!r}") from error
@@ -66,7 +96,7 @@ async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
             body += chunk
             if len(body) > _MOST_BYTES:
                 raise SourceError("malformed", f"{response.url}: more than {_MOST_BYTES} bytes")
-    except (aiohttp.ClientError, TimeoutError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise SourceError("dropped", repr(error)) from error
     return parse_object(bytes(body))
 

@@ -1,0 +1,59 @@
+"""Which source is read: what SOURCE chooses, made from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import aiohttp
+
+from services.indexer.contracts import Contracts
+from services.indexer.settings import Settings
+from services.indexer.sources import Source
+from services.indexer.sources.auto import Auto
+from services.indexer.sources.events import RpcEvents
+from services.indexer.sources.horizon import Horizon
+from services.indexer.sources.rpc import Rpc
+
+
+def horizon(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> Source:
+    """Horizon, with RPC for what it leaves out."""
+    return Horizon(
+        session,
+        settings.horizon_url,
+        passphrase=settings.network_passphrase,
+        contracts=Contracts(settings.contracts),
+        rpc=Rpc(session, settings.rpc_url) if settings.rpc_url else None,
+        read_seconds=settings.source_read_seconds,
+        alarm_only=settings.unproved == "alarm",
+        opened=opened,
+    )
+
+
+def rpc(settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]) -> Source:
+    """Stellar RPC alone."""
+    return RpcEvents(
+        Rpc(session, settings.rpc_url, seconds=min(settings.source_read_seconds, 30.0)),
+        passphrase=settings.network_passphrase,
+        contracts=Contracts(settings.contracts),
+        poll_seconds=settings.rpc_poll_seconds,
+        alarm_only=settings.unproved == "alarm",
+        opened=opened,
+    )
+
+
+def both(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> tuple[Source, Source]:
+    """RPC first: it brings only what is wanted, and a backfill at full speed."""
+    return rpc(settings, session, opened), horizon(settings, session, opened)
+
+
+def chosen(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> Source:
+    """The one that SOURCE names."""
+    if settings.source == "auto":
+        return Auto(*both(settings, session, opened))
+    return (rpc if settings.source == "rpc" else horizon)(settings, session, opened)

@@ -1,0 +1,177 @@
+"""Stellar RPC's getEvents, polled: only the contracts' events come over the wire.
+
+Every answer moves the cursor, empty ones too: a quiet contract would otherwise be looked for in
+the same ledgers until they are trimmed. Each transaction is then fetched and proved as Horizon's
+are (services.indexer.suspects); one that RPC does not have any more is unproven, not untrue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+from services.indexer.contracts import Contracts
+from services.indexer.records import Malformed, Record
+from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal
+from services.indexer.sources.bounds import begin, next_ledger, refuse
+from services.indexer.sources.details import NotYet, read_details
+from services.indexer.sources.pages import Said, Spoken, transactions
+from services.indexer.sources.polling import Polls, Window
+from services.indexer.sources.rpc import NO_SUCH_METHOD, Rpc, RpcRefused
+from services.indexer.suspects import Suspects
+from services.indexer.transactions import Reading
+
+_AT_ONCE = 8
+_CHUNK = 50
+"""Transactions proved and committed together."""
+
+
+class RpcEvents:
+    """A source (services.indexer.sources)."""
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        *,
+        passphrase: str,
+        contracts: Contracts,
+        poll_seconds: float,
+        alarm_only: bool = False,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`opened` is called when RPC has answered that it has what follows; see also Suspects."""
+        self._rpc = rpc
+        self._passphrase = passphrase
+        self._polls = Polls(rpc, contracts, self.ledgers)
+        self._poll_seconds = poll_seconds
+        self._opened = opened
+        self._suspects = Suspects(contracts, alarm_only=alarm_only)
+        self._calls = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return "rpc"
+
+    async def ledgers(self) -> Ledgers:
+        """See Source."""
+        theirs = (await self._rpc.call("getNetwork")).get("passphrase")
+        if theirs != self._passphrase:
+            raise SourceFatal("passphrase", f"RPC is of {theirs!r}, not {self._passphrase!r}")
+        health = await self._rpc.call("getHealth")
+        return Ledgers(_number(health, "oldestLedger"), _number(health, "latestLedger"))
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """See Source."""
+        tip = await self._rpc.call("getLatestLedger")
+        return _number(tip, "sequence"), _digest(tip, "id")
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """See Source. It brings the ledger's whole meta along, so it is asked for rarely."""
+        elder, latest = await self.ledgers()
+        if not elder <= ledger <= latest:
+            return None
+        try:
+            found = await self._rpc.call("getLedgers", startLedger=ledger, pagination={"limit": 1})
+        except RpcRefused as error:
+            if error.code == NO_SUCH_METHOD:
+                return None
+            raise
+        match found.get("ledgers"):
+            case [{"sequence": int(number)} as told, *_] if number == ledger:
+                return _digest(told, "hash")
+        raise SourceError("malformed", f"getLedgers does not tell of ledger {ledger}")
+
+    async def start(self, where: str) -> int:
+        """See Source."""
+        return begin("RPC", await self.ledgers(), where)
+
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        """See Source."""
+        found = await self.ledgers()
+        refuse("RPC", cursor, found)
+        self._opened()
+        latest = found.latest
+        while True:
+            window = await self._polls.window(cursor, latest)
+            latest = window.latest
+            async for batch in self._proved(cursor, window):
+                yield batch
+                cursor = batch.cursor
+            if next_ledger(cursor) > latest:
+                await asyncio.sleep(self._poll_seconds)
+
+    async def _proved(self, cursor: int, window: Window) -> AsyncGenerator[Batch]:
+        spoken = _grouped(window.said)
+        for at in range(0, len(spoken) or 1, _CHUNK):
+            chunk = spoken[at : at + _CHUNK]
+            reading, last, trouble = await self._read(chunk)
+            whole = trouble is None and at + _CHUNK >= len(spoken)
+            upto = window.upto if whole else last.toid if last else cursor
+            if upto > cursor:  # what came before the trouble is good
+                yield _batch(reading, upto, last, window)
+                cursor = upto
+            if trouble:
+                raise trouble
+
+    async def _read(
+        self, chunk: Sequence[Spoken]
+    ) -> tuple[Reading, Spoken | None, Exception | None]:
+        """Read transactions until one is trouble; the last one that was not."""
+        reading, last = Reading(), None
+        results = await asyncio.gather(*map(self._details, chunk), return_exceptions=True)
+        for spoken, found in zip(chunk, results, strict=True):
+            try:
+                if isinstance(found, BaseException):
+                    raise found
+                if found.meta is None:
+                    self._suspects.read_told(found, reading, spoken.told)
+                else:
+                    self._suspects.read(found, reading, spoken.told)
+            except (SourceError, SourceFatal) as error:
+                return reading, last, error
+            last = spoken
+        return reading, last, None
+
+    async def _details(self, spoken: Spoken) -> Record:
+        async with self._calls:
+            result = await self._rpc.call("getTransaction", hash=spoken.hash)
+        try:
+            return read_details(result, spoken)
+        except NotYet as error:
+            raise SourceError("behind", f"getTransaction {spoken.hash}: {error}") from error
+        except Malformed as error:
+            raise SourceError("malformed", f"getTransaction {spoken.hash}: {error}") from error
+
+
+def _grouped(said: Sequence[Said]) -> list[Spoken]:
+    try:
+        return transactions(said)
+    except Malformed as error:
+        raise SourceError("malformed", f"getEvents: {error}") from error
+
+
+def _batch(reading: Reading, upto: int, last: Spoken | None, window: Window) -> Batch:
+    """Of the ledgers that were read, the last whose close is known stands for all."""
+    ledger, closed_at = next_ledger(upto) - 1, None
+    if ledger == window.latest:
+        closed_at = window.closed_at
+    elif last:
+        ledger, closed_at = last.toid >> 32, last.closed_at
+    return Batch(reading.events, reading.dead, upto, ledger, closed_at, window.latest)
+
+
+def _number(body: dict[str, Any], name: str) -> int:
+    match body.get(name):
+        case int(number) if 0 <= number < 1 << 31:
+            return number
+    raise SourceError("malformed", f"RPC does not tell {name!r}: {body!s:.200}")
+
+
+def _digest(body: dict[str, Any], name: str) -> str:
+    match body.get(name):
+        case str(digest) if re.fullmatch("[0-9a-f]{64}", digest):
+            return digest
+    raise SourceError("malformed", f"RPC does not tell a ledger's hash {name!r}")

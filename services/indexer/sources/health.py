@@ -1,0 +1,79 @@
+"""Which of two sources is the healthier: a judge that is told what happens to them. Pure.
+
+Sticky: both give the same events under the same ids, so that a change has to be worth it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_PATIENCE = 2
+"""Failures in a row of the one that is read before the other is tried."""
+_STALLED = 6
+"""Ledgers that the other has more, while nothing comes from the one that is read …"""
+_STILL = 3
+"""… in as many looks: a large answer, and the proof of all in it, take a while."""
+
+
+class Why(StrEnum):
+    """Reasons for a switch, as they stand in the metric."""
+
+    FAILING = "failing"
+    UNABLE = "unable"
+    STALLED = "stalled"
+
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    unable: bool = False
+
+
+class Judge:
+    """Of two sources by name; the first is read until there is a reason against it."""
+
+    def __init__(self, first: str, second: str) -> None:
+        self.active = first
+        self.other = second
+        self._health = {first: _Health(), second: _Health()}
+        self._cursor = -1  # when the other was last looked at
+        self._still = 0  # in how many looks it was the same
+
+    def works(self, name: str) -> None:
+        """It answered, and has what is wanted."""
+        self._health[name] = _Health()
+
+    def failed(self, name: str) -> None:
+        """It failed in a way that may pass."""
+        self._health[name].failures += 1
+
+    def cannot(self, name: str) -> None:
+        """It does not have what is wanted, or refuses for good, as far as is known."""
+        self._health[name].unable = True
+
+    def verdict(self) -> Why | None:
+        """Why the other should be read rather than this one, if it should."""
+        ours, theirs = self._health[self.active], self._health[self.other]
+        if theirs.unable:
+            return None
+        if ours.unable:
+            return Why.UNABLE
+        if ours.failures >= _PATIENCE and theirs.failures < ours.failures:
+            return Why.FAILING
+        return None
+
+    def looked(self, read: int, cursor: int, latest: int) -> Why | None:
+        """The other works and has `latest`, the active one was read up to ledger `read`.
+
+        `cursor` shows whether that moved since the last looks. A backfill is behind, but moves.
+        """
+        self.works(self.other)
+        self._still = self._still + 1 if cursor == self._cursor else 0
+        self._cursor = cursor
+        return Why.STALLED if self._still >= _STILL and latest - read >= _STALLED else None
+
+    def switch(self) -> None:
+        """Read the other one."""
+        self.active, self.other = self.other, self.active
+        self._cursor, self._still = -1, 0

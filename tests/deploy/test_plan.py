@@ -1,0 +1,25 @@
+"""What a local run watches, by the environment that it is started in."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.local.network import accounts
+from deploy.local.plan import Ports, read_chain
+
+LUMENS = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
+NAMED = f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
+
+
+@pytest.mark.parametrize(
+    ("environment", "contracts"),
+    [
+        ({}, accounts.STREAMS),
+        ({"NETWORK": "testnet"}, LUMENS),
+        ({"CONTRACTS": NAMED}, NAMED),
+        ({"NETWORK": "testnet", "CONTRACTS": NAMED}, NAMED),
+        ({"NETWORK": "testnet", "CONTRACT_IDS": accounts.STREAMS}, accounts.STREAMS),
+    ],
+)
+def test_the_contracts_that_are_named_or_else_those_that_show_something(environment, contracts):
+    assert read_chain(environment, Ports()).environment["CONTRACTS"] == contracts

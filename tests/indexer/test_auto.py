@@ -1,0 +1,169 @@
+"""The healthier of two sources as one: no event lost and none twice, whatever is switched when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from deploy.local.network.operations import Operation, Proposal
+from services.indexer.sources import SourceError, SourceFatal, SourceGap
+from services.indexer.sources.auto import Auto
+from services.indexer.sources.bounds import before
+from shared.positions import toid
+from tests.indexer.simulated import Read, Sim, simulated
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(30)
+START = toid(3_700_000)
+EVER = 1_000_000
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=20) as made:
+        yield made
+
+
+def auto(sim: Sim, *, look: float = 0.05) -> Auto:
+    return Auto(sim.rpc(), sim.horizon(seconds=1), look_seconds=look)
+
+
+async def test_the_first_is_read_while_it_works(sim: Sim) -> None:
+    source = auto(sim)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert (source.name, source.other) == ("rpc", "horizon")
+    assert not [u for u in sim.asked if "/transactions" in u]
+
+
+@pytest.mark.parametrize("fault", ["503", "malformed", "error", "drop"])
+async def test_a_source_that_keeps_failing_gives_way(sim: Sim, fault: str) -> None:
+    source = auto(sim)
+    await sim.arm(fault, surface="getEvents", times=EVER)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+    assert len(read.errors) == 1  # the second was the switch
+    await sim.ask("DELETE", "faults")
+    await sim.arm("503", surface="stream", times=EVER)
+    sim.close(3)
+    await read.up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+async def test_both_away_is_waited_out(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("503", surface="*", times=12)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert set(read.kinds) == {"status_503"}
+
+
+async def test_a_source_that_brings_nothing_gives_way(sim: Sim) -> None:
+    source = Auto(sim.horizon(seconds=60), sim.rpc(), look_seconds=0.2)
+    await sim.arm("stall", surface="stream", after=3)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+async def test_one_that_lags_behind_the_other_gives_way(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("lag", surface="rpc", after=10)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+
+
+async def test_history_that_one_does_not_have_comes_from_the_other(sim: Sim) -> None:
+    await sim.arm("trim", surface="rpc", after=4)
+    source = auto(sim)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert not read.errors
+    assert source.name == "horizon"
+
+
+async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
+    await sim.arm("trim", surface="rpc", after=4)
+    await sim.arm("trim", surface="horizon", after=8)
+    latest = sim.network.chain.latest.sequence
+    for source in (auto(sim), Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)):
+        with pytest.raises(SourceGap) as gap:
+            await Read(START).up_to(sim.tip, source)
+        assert gap.value.elder == latest - 7
+        assert source.name == "horizon"
+        cursor = before(gap.value.elder)
+        read = await Read(cursor).up_to(sim.tip, source)
+        assert read.positions == sim.positions(cursor)
+
+
+async def test_it_begins_where_either_can(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("trim", surface="rpc", after=4)
+    latest = sim.network.chain.latest.sequence
+    assert await source.start("earliest") == START
+    assert await source.start("3700001") == toid(3_700_001)
+    assert await source.start("latest") == toid(latest + 1)
+    with pytest.raises(SourceFatal, match="START=1:"):
+        await source.start("1")
+    await sim.arm("503", surface="horizon", times=EVER)
+    assert await source.start("earliest") == toid(latest - 3)
+    await sim.arm("503", surface="rpc", times=EVER)
+    with pytest.raises(SourceError, match="status_503"):
+        await source.start("latest")
+
+
+async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
+    await sim.arm("passphrase", surface="getNetwork", times=EVER)
+    with pytest.raises(SourceFatal, match="passphrase: RPC"):
+        await Read(sim.tip + (1 << 40)).up_to(1 << 62, auto(sim))
+    await sim.ask("DELETE", "faults")
+    await sim.arm("passphrase", surface="root", times=EVER)
+    with pytest.raises(SourceFatal, match="passphrase: Horizon"):
+        await Read(before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
+
+
+async def test_events_without_proof_are_final_and_no_reason_to_switch(sim: Sim) -> None:
+    await sim.arm("corrupt_meta", surface="getTransaction", times=EVER)
+    with pytest.raises(SourceFatal, match="unproved"):
+        await Read(START).up_to(sim.tip, auto(sim, look=1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_switching_loses_nothing_and_doubles_nothing(sim: Sim, seed: int) -> None:
+    chance = random.Random(seed)
+    source = auto(sim, look=0.02)
+    read = Read(START)
+    names = set()
+    for _ in range(12):
+        surface = "getEvents" if source.name == "rpc" else "stream"
+        if chance.random() < 0.8:
+            kind = chance.choice(["503", "504", "malformed", "cut", "drop"])
+            await sim.arm(kind, surface=surface, times=chance.randrange(1, 6))
+        for _ in range(chance.randrange(3)):
+            sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
+        sim.close(chance.randint(1, 4))
+        await read.up_to(sim.tip, source)
+        names.add(source.name)
+    assert read.positions == sim.positions()
+    assert names == {"rpc", "horizon"}
+
+
+async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
+    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.02)
+    task = asyncio.create_task(Read(sim.tip).up_to(1 << 62, source))
+    await until(lambda: sim.network.listeners)
+    task.cancel()
+    await until(lambda: not sim.network.listeners, what="closed after a cancellation")
+    async with aclosing(source.batches(START)) as batches:
+        await anext(batches)
+        assert sim.network.listeners
+    await until(lambda: not sim.network.listeners, what="closed after its reader left")
+    others = [t for t in asyncio.all_tasks() if "_watch" in repr(t)]
+    assert not others

@@ -1,0 +1,139 @@
+"""Faults of Stellar RPC: what each is called, that none loses an event, what is believed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from deploy.local.network.operations import Operation, Proposal
+from services.indexer.records import Record
+from services.indexer.sources import SourceError, SourceFatal, polling
+from services.indexer.sources.bounds import before
+from services.indexer.suspects import Suspects
+from shared.positions import toid
+from tests.indexer.simulated import Read, Sim, simulated
+from tests.indexer.test_rpc_events import ledgers, verdicts
+
+pytestmark = pytest.mark.timeout(30)
+START = toid(3_700_000)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=20) as made:
+        yield made
+
+
+FAULTS = [
+    ("429", "getEvents", "status_429"),
+    ("503", "getEvents", "status_503"),
+    ("504", "getTransaction", "status_504"),
+    ("hang", "getEvents", "unreachable"),
+    ("cut", "getEvents", "dropped"),
+    ("slow", "getEvents", "dropped"),
+    ("malformed", "getEvents", "malformed"),
+    ("malformed", "getTransaction", "malformed"),
+    ("error", "getEvents", "rpc_timeout"),
+    ("error", "getTransaction", "rpc_timeout"),
+    ("error", "getHealth", "rpc_timeout"),
+    ("no_meta", "getTransaction", "malformed"),
+    ("corrupt_meta", "getTransaction", "unproved"),
+    ("corrupt_meta", "getEvents", "unproved"),
+]
+
+
+@pytest.mark.parametrize(("fault", "surface", "kind"), FAULTS, ids=str)
+async def test_faults_are_named_and_lose_nothing(
+    sim: Sim, fault: str, surface: str, kind: str
+) -> None:
+    await sim.arm(fault, surface=surface, seconds=0.05 if fault == "slow" else 0)
+    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=0.5))
+    assert read.kinds == [kind]
+    assert read.positions == sim.positions()
+    assert verdicts(read) == {True}
+    assert not await sim.unspent()
+
+
+@pytest.mark.parametrize("surface", ["getTransaction", "getEvents"])
+async def test_events_that_stay_altered_are_never_believed(sim: Sim, surface: str) -> None:
+    await sim.arm("corrupt_meta", surface=surface, times=1000)
+    read = Read(START)
+    with pytest.raises(SourceFatal, match="unproved: the events of transaction"):
+        await read.up_to(sim.tip, sim.rpc())
+    assert read.kinds == ["unproved"]
+    assert read.positions == sim.positions()[: len(read.positions)]
+
+
+async def test_alarm_only_keeps_what_is_unproved_and_says_so(sim: Sim) -> None:
+    for source in (sim.rpc(alarm_only=True), sim.horizon(alarm_only=True)):
+        surface = "getTransaction" if source.name == "rpc" else "stream"
+        await sim.arm("corrupt_meta", surface=surface, times=1000)
+        read = await Read(START).up_to(sim.tip, source)
+        assert read.positions == sim.positions()
+        assert verdicts(read) == {False}
+        await sim.ask("DELETE", "faults")
+
+
+async def test_what_rpc_does_not_have_any_more_is_unproven_and_not_untrue(sim: Sim) -> None:
+    details = sim.network.chain.transaction
+    sim.network.chain.transaction = lambda _: None  # type: ignore[method-assign]
+    read = await Read(START).up_to(sim.tip, sim.rpc())
+    assert read.positions == sim.positions()
+    assert verdicts(read) == {None}
+    sim.network.chain.transaction = details  # type: ignore[method-assign]
+    proved = await Read(START).up_to(sim.tip, sim.rpc())
+    assert [e.facts for b in read.batches for e in b.events] == [
+        e.facts for b in proved.batches for e in b.events
+    ]
+
+
+async def test_a_transaction_that_another_server_will_have_is_waited_for(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = before(ledgers(sim)[1])
+    source = sim.rpc()
+    window = polling.Polls.window
+
+    async def then_lag(*args: object) -> polling.Window:
+        found = await window(*args)  # type: ignore[arg-type]
+        await sim.arm("lag", surface="rpc", after=1)
+        return found
+
+    monkeypatch.setattr(polling.Polls, "window", then_lag)
+    sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
+    sim.close()
+    with pytest.raises(SourceError, match=r"behind: getTransaction .* it ends at ledger"):
+        await anext(source.batches(cursor + (1 << 32)))
+
+
+async def test_good_transactions_before_a_bad_one_are_kept(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_one = Suspects.read
+    seen: list[int] = []
+
+    def until_the_third(self: Suspects, record: Record, *more: Any) -> None:
+        seen.append(record.toid)
+        if len(seen) == 3:
+            raise SourceError("unproved", "the third")
+        read_one(self, record, *more)
+
+    monkeypatch.setattr(Suspects, "read", until_the_third)
+    read = await Read(START).up_to(sim.tip, sim.rpc())
+    assert read.kinds == ["unproved"]
+    assert read.batches[0].cursor == seen[1]
+    assert seen[2] == seen[3]
+    assert read.positions == sim.positions()
+
+
+async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
+    sim.network.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))
+    cursor = before(ledgers(sim)[1] + 1)
+    sim.close()
+    by_rpc = await Read(cursor).up_to(sim.tip, sim.rpc())
+    by_horizon = await Read(cursor).up_to(sim.tip, sim.horizon())
+    letters = [[letter for b in read.batches for letter in b.dead] for read in (by_rpc, by_horizon)]
+    assert letters[0] == letters[1]
+    assert len(letters[0]) == 1
