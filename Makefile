@@ -6,10 +6,10 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint types lock clean
+.PHONY: help run test bench screenshots deploy-check lint types lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: $(VENV)/local.done ## the whole system on this machine, until Ctrl-C (PORT_BASE, NETWORK=testnet)
 	@exec $(BIN)/python -m deploy.local.run
@@ -23,6 +23,13 @@ test: $(VENV)/dev.done $(CLIENTS) ## all tests, types and style; a real Redis, n
 bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
 	$(BIN)/python -m tests.bench $(CASES)
 
+screenshots: $(VENV)/dev.done ## docs/screenshots/: each view of the console, light, dark and on a phone
+	$(BIN)/python -m tests.console.screenshots
+
+deploy-check: $(VENV)/dev.done ## all of deploy/, offline: images, compose, nginx, Kubernetes, dashboard, alerts
+	$(BIN)/pytest $(patsubst %,tests/deploy/test_%.py,images compose topology nginx \
+	  kubernetes kubernetes_traffic dashboard alerts)
+
 lint: $(VENV)/dev.done ## mend style where it can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -32,7 +39,8 @@ types: $(VENV)/dev.done ## mypy, strict
 
 lock: $(VENV)/dev.done ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	for set in 'runtime' 'local --extra local' 'dev --extra local --extra dev'; do \
+	for set in 'runtime' 'otel --extra otel' 'local --extra local' \
+	  'dev --extra local --extra otel --extra dev'; do \
 	  set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate $$@ pyproject.toml -o requirements/$$name.txt; \

@@ -1,0 +1,1 @@
+"""Grafana's dashboard and how it finds it."""

@@ -1,0 +1,128 @@
+"""What the dashboard shows: rows of graphs, each some PromQL with its legend. Pure data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Panel(NamedTuple):
+    """One graph. `unit` is Grafana's name of one, `queries` are PromQL and legend."""
+
+    title: str
+    unit: str
+    queries: tuple[tuple[str, str], ...]
+    about: str = ""
+
+
+def shown(
+    title: str, unit: str, query: str, legend: str = "{{instance}}", about: str = ""
+) -> Panel:
+    """A graph of one query."""
+    return Panel(title, unit, ((query, legend),), about)
+
+
+def rate(title: str, metric: str, by: str = "", unit: str = "cps", about: str = "") -> Panel:
+    """A counter's rate, in all or by labels."""
+    labels = [label.strip() for label in by.split(",") if label]
+    sums = f"sum{f' by ({by})' if by else ''} (rate({metric}[$__rate_interval]))"
+    legend = " ".join(f"{{{{{label}}}}}" for label in labels) or "all"
+    return shown(title, unit, sums, legend, about)
+
+
+def _quantile(percent: int, histogram: str, by: str = "") -> str:
+    labels = f"le, {by}" if by else "le"
+    buckets = f"sum by ({labels}) (rate({histogram}_bucket[$__rate_interval]))"
+    return f"histogram_quantile({percent / 100}, {buckets})"
+
+
+def quantiles(title: str, histogram: str) -> Panel:
+    """Median and tail of a histogram of seconds."""
+    return Panel(title, "s", tuple((_quantile(p, histogram), f"p{p}") for p in (50, 95, 99)))
+
+
+_OURS = '{job=~"headrace-.*"}'
+_ONE = "{{job}} {{instance}}"
+
+ROWS: dict[str, tuple[Panel, ...]] = {
+    "Connections": (
+        shown("Connections", "short", "headrace_fanout_connections"),
+        shown("Topics subscribed to", "short", "headrace_fanout_subscriptions"),
+        rate("Ended", "headrace_fanout_disconnects_total", "reason"),
+        rate("Turned away", "headrace_fanout_turned_away_total", "reason"),
+    ),
+    "Deliveries": (
+        rate("Events", "headrace_fanout_events_total", "via"),
+        rate("Deliveries", "headrace_fanout_deliveries_total"),
+        rate("Bytes", "headrace_fanout_bytes_total", unit="Bps"),
+        shown("Kept for slow subscribers", "bytes", "headrace_fanout_backlog_bytes"),
+    ),
+    "Latency": (
+        quantiles("Close of the ledger → last client", "headrace_fanout_close_to_write_seconds"),
+        quantiles("Commit → last client", "headrace_fanout_publish_to_write_seconds"),
+        shown("Lag of the journal", "s", "headrace_fanout_lag_seconds"),
+        shown(
+            "How late the loop wakes",
+            "s",
+            "headrace_fanout_loop_lag_seconds",
+            about="above half a second a fanout has no time: more replicas",
+        ),
+    ),
+    "Replays": (
+        rate("Resumes", "headrace_fanout_replays_total", "outcome"),
+        rate("Events sent by resumes", "headrace_fanout_replayed_events_total"),
+        shown(
+            "Events a resume", "short", _quantile(95, "headrace_fanout_replay_events"), legend="p95"
+        ),
+    ),
+    "Indexer": (
+        shown("Ledgers not read yet", "short", "max(headrace_indexer_lag_ledgers)", "all"),
+        shown(
+            "Age of the last ledger",
+            "s",
+            "time() - max(headrace_indexer_ledger_closed_seconds)",
+            "all",
+        ),
+        rate("Events committed", "headrace_indexer_events_total", "type"),
+        Panel(
+            "Active, undecoded, alarms",
+            "short",
+            (
+                ("sum(headrace_indexer_active)", "active"),
+                ("sum(headrace_indexer_dead_letters_total)", "dead letters"),
+                ("max by (kind) (headrace_indexer_alarm)", "alarm: {{kind}}"),
+            ),
+        ),
+        rate("Failures of the source", "headrace_indexer_source_errors_total", "kind"),
+        shown("Source", "short", "max by (source) (headrace_indexer_source)", "{{source}}"),
+        rate("Comparisons of sources", "headrace_indexer_reconciliations_total", "outcome"),
+        rate("Kept without proof", "headrace_indexer_unproved_total"),
+    ),
+    "API": (
+        rate("Requests", "headrace_api_requests_total", "status", unit="reqps"),
+        shown(
+            "Time to answer",
+            "s",
+            _quantile(99, "headrace_api_request_seconds", "route"),
+            "p99 {{route}}",
+        ),
+        rate("Notices about ends", "headrace_api_notices_total", "type"),
+    ),
+    "Redis, as the services see it": (
+        rate("Commits", "headrace_commits_total", "outcome"),
+        rate(
+            "Messages lost by the channel",
+            "headrace_fanout_fill_ins_total",
+            "instance",
+            about="each was filled in from the journal",
+        ),
+        shown("Ready", "short", "min by (job, part) (headrace_ready)", "{{job}} {{part}}"),
+    ),
+    "Processes": (
+        rate("CPU", f"process_cpu_seconds_total{_OURS}", "job, instance", unit="percentunit"),
+        shown("Memory", "bytes", f"process_resident_memory_bytes{_OURS}", _ONE),
+        shown(
+            "Descriptors", "percentunit", f"process_open_fds{_OURS} / process_max_fds{_OURS}", _ONE
+        ),
+        rate("Tasks that failed", "headrace_task_failures_total", "job, task"),
+    ),
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Write nginx' configuration from the environment, then become nginx; `start.sh -t` only checks it.
+set -eu
+FOLDER=$(cd "$(dirname "$0")" && pwd)
+: "${HOST:=0.0.0.0}" "${PORT:=8080}" "${TLS_PORT:=8443}" "${RUN_FOLDER:=/tmp}"
+: "${FANOUT:=fanout:8080}" "${API:=api:8080}" # name and port; all addresses of the name are used
+: "${RESOLVER:=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1)}"
+: "${WORKERS:=auto}" # processes: as many as there are processors, also those that a limit forbids
+: "${CONNECTIONS_PER_IP:=100}" "${HANDSHAKES_PER_IP:=20r/s}" "${REQUESTS_PER_IP:=50r/s}"
+: "${TRUSTED_PROXIES:=}"                   # networks (CIDR), comma-separated
+: "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key there, TLS is spoken too
+export FOLDER HOST PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER
+export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP
+
+fill_in() {
+  envsubst '$FOLDER $HOST $PORT $TLS_PORT $RUN_FOLDER $FANOUT $API $RESOLVER $TLS_FOLDER
+    $WORKERS $CONNECTIONS_PER_IP $HANDSHAKES_PER_IP $REQUESTS_PER_IP' <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
+}
+
+fill_in nginx.conf
+: >"$RUN_FOLDER/trusted.conf"
+for network in $(echo "$TRUSTED_PROXIES" | tr ',' ' '); do
+  echo "set_real_ip_from $network;" >>"$RUN_FOLDER/trusted.conf"
+done
+if [ -r "$TLS_FOLDER/tls.crt" ]; then fill_in tls.conf; else : >"$RUN_FOLDER/tls.conf"; fi
+
+exec nginx -p "$RUN_FOLDER" -e stderr -c "$RUN_FOLDER/nginx.conf" -g 'daemon off;' "$@"

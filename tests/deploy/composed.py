@@ -1,0 +1,213 @@
+"""deploy/compose.yaml as plain processes: its own commands, environments and healths, no engine.
+
+What an engine would do is done here: each replica has an address of its own on loopback, keeps the
+ports that it has in its container, runs in a folder that holds what its image holds, and finds the
+others by name. What an engine isolates (networks, users, limits, read-only files) is not tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from deploy.local.redis import find_server
+from tests.deploy.dockerfile import ROOT, Image
+from tests.support.name_server import NameServer
+from tests.support.programs import loopback, needed
+from tests.support.waiting import until
+
+COMPOSE = ROOT / "deploy/compose.yaml"
+
+
+def read_compose(env_file: str, **environment: str) -> dict:
+    """The whole of compose.yaml with everything filled in, as `docker compose config` has it."""
+    command = [needed("docker-compose"), "-f", str(COMPOSE)]
+    command += ["--env-file", str(ROOT / "deploy" / env_file), "--profile", "*"]
+    done = subprocess.run(
+        [*command, "config", "--format", "json"],
+        env={"PATH": os.environ["PATH"], "HOME": "/", **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise ValueError(done.stderr)
+    return dict(json.loads(done.stdout))
+
+
+@dataclass
+class Running:
+    """One replica."""
+
+    address: str
+    environment: dict[str, str]
+    workdir: Path
+    process: subprocess.Popen[bytes]
+    image: Image | None
+
+    @property
+    def log(self) -> str:
+        """The end of what it has said."""
+        return (self.workdir / "log").read_text(errors="replace")[-3000:]
+
+
+class Composed:
+    """Replicas by service; `names` is what every name stands for now."""
+
+    def __init__(self, folder: Path, services: dict, names: NameServer) -> None:
+        self.session = aiohttp.ClientSession(read_bufsize=1 << 20)
+        self.running: dict[str, list[Running]] = {}
+        self._services = services
+        self._folder = folder
+        self._names = names
+        self._count = 0
+
+    async def up(self) -> None:
+        """All services, as many replicas as the file says, each well by its own health check."""
+        later = [name for name in self._services if self._services[name].get("depends_on")]
+        for name in sorted(self._services, key=later.__contains__):
+            for _ in range(self._services[name]["deploy"].get("replicas", 1)):
+                self._start(name)
+            if name not in later:
+                await self._until_healthy(name)
+        for name in self._services:
+            await self._until_healthy(name)
+
+    async def scale(self, name: str, count: int) -> None:
+        """`--scale name=count`, upwards."""
+        while len(self.running[name]) < count:
+            self._start(name)
+        await self._until_healthy(name)
+
+    async def _until_healthy(self, name: str) -> None:
+        try:
+            await until(lambda: self.healthy(name), seconds=40, what=f"a healthy {name}")
+        except AssertionError as error:
+            raise AssertionError(
+                "\n".join([str(error), *(r.log for r in self.running[name])])
+            ) from None
+
+    def url(self, port: int, name: str = "gateway", replica: int = 0) -> str:
+        """Where a replica is."""
+        return f"http://{self.running[name][replica].address}:{port}"
+
+    async def text(self, name: str, path: str, replica: int = 0) -> str:
+        """What a replica answers."""
+        async with self.session.get(self.url(8080, name, replica) + path) as response:
+            return await response.text()
+
+    async def down(self) -> None:
+        """End everything at once; how a service ends is tried elsewhere."""
+        await self.session.close()
+        everyone = [each for replicas in self.running.values() for each in replicas]
+        for each in everyone:
+            with suppress(ProcessLookupError):
+                os.killpg(each.process.pid, signal.SIGKILL)
+        for each in everyone:
+            await asyncio.to_thread(each.process.wait, 30)
+
+    async def healthy(self, name: str) -> bool:
+        """Whether the health check of every replica says so; fails when one has ended."""
+        checks = [self._is_well(name, each) for each in self.running[name]]
+        return all(await asyncio.gather(*checks))
+
+    async def _is_well(self, name: str, replica: Running) -> bool:
+        code = replica.process.poll()
+        assert code is None, f"{name} ended with {code}:\n{replica.log}"
+        if replica.image is None:  # Redis: its own client need not be installed
+            check = [sys.executable, "-c", _PING, replica.address, replica.environment["PORT"]]
+        else:
+            check = self._translated(replica.image.health_check, replica)
+        done = await asyncio.create_subprocess_exec(
+            *check, env=_environment(replica), stderr=asyncio.subprocess.DEVNULL
+        )
+        return await done.wait() == 0
+
+    def _translated(self, check: list[str], replica: Running) -> list[str]:
+        program = {"python": sys.executable, "wget": needed("curl")}[check[0]]
+        if program == sys.executable:
+            return [program, *check[1:]]
+        return [program, "-sf", check[-1].replace("127.0.0.1", replica.address)]
+
+    def _start(self, name: str) -> None:
+        service = self._services[name]
+        self._count += 1
+        address = f"{loopback()}.{self._count}"
+        root = self._folder / f"{name}-{self._count}"
+        root.mkdir()
+        image = Image(service["build"]["target"]) if "build" in service else None
+        workdir = image.lay_out(root / "image") if image else root
+        workdir.mkdir(parents=True, exist_ok=True)
+        place = _Places(root, service, image)
+        given = (image.environment if image else {}) | service["environment"]
+        environment = {k: place.of(self._named(v, given)) for k, v in given.items()}
+        environment["HOST"] = address
+        command = [place.of(part) for part in service["command"] or image.command]  # type: ignore
+        with (workdir / "log").open("wb") as log:
+            replica = Running(address, environment, workdir, None, image)  # type: ignore
+            replica.process = subprocess.Popen(
+                [sys.executable if command[0] == "python" else command[0], *command[1:]],
+                cwd=workdir, env=_environment(replica), stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self.running.setdefault(name, []).append(replica)
+        self._names.addresses = {
+            each: [replica.address for replica in replicas]
+            for each, replicas in self.running.items()
+        }
+
+    def _named(self, text: str, environment: dict[str, str]) -> str:
+        """Names as addresses, but for who has a name server to ask."""
+        if "RESOLVER" in environment:
+            return text.replace("127.0.0.11", f"127.0.0.1:{self._names.port}")
+        for name, replicas in self.running.items():
+            text = re.sub(rf"(?<=[/@]){name}(?=:\d)", replicas[0].address, text)
+        return text
+
+
+class _Places:
+    """Where what a container sees is on this machine."""
+
+    def __init__(self, root: Path, service: dict, image: Image | None) -> None:
+        self._known: dict[str, str] = {}
+        for _, target in image.copies if image else ():
+            if target.startswith("/"):
+                self._known[target.rstrip("/")] = str(root / "image" / target.strip("/"))
+        for folder in service.get("tmpfs", ()):
+            self._known[folder] = str(root / "tmpfs")
+            (root / "tmpfs").mkdir()
+        for volume in service.get("volumes", ()):
+            source = volume["source"]
+            if volume["type"] == "volume":
+                source = str(root / source)
+                Path(source).mkdir()
+            self._known[volume["target"]] = source
+
+    def of(self, text: str) -> str:
+        """The text with each path, whole or followed by a slash, as it is here."""
+        for inside in sorted(self._known, key=len, reverse=True):
+            if text == inside or text.startswith(f"{inside}/"):
+                return self._known[inside] + text.removeprefix(inside)
+        return text
+
+
+def _environment(replica: Running) -> dict[str, str]:
+    """As a container's: nothing but what it is given, and where programs are."""
+    path = f"{Path(needed('nginx')).parent}:{os.environ['PATH']}"
+    return {"PATH": path, "REDIS_SERVER": find_server(), **replica.environment}
+
+
+_PING = """
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), 1) as connection:
+    connection.sendall(b"PING\\r\\n")
+    sys.exit(not connection.recv(16).startswith(b"+PONG"))
+"""

@@ -1,0 +1,148 @@
+"""The production gateway: a real nginx started by its own start.sh, and fanouts behind one name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from shared.keys import Keys
+from tests.fanout.rig import CONTRACT, SUBSCRIBE
+from tests.support.name_server import NameServer
+from tests.support.processes import ServiceProcess, running
+from tests.support.programs import loopback, needed
+from tests.support.sse_client import SseClient
+from tests.support.waiting import free_port, until
+
+NGINX = Path(__file__).parents[2] / "deploy/nginx"
+PORT = 8080
+
+
+@dataclass
+class Gateway:
+    """nginx on 127.0.0.1, and what a test does with it."""
+
+    port: int
+    tls_port: int
+    process: asyncio.subprocess.Process
+    clients: list[SseClient] = field(default_factory=list)
+
+    async def subscribe(self, query: str = "all=true", **more) -> SseClient:
+        """A client whose answer's head is here."""
+        client = await SseClient.connect(self.port, f"{SUBSCRIBE}?{query}", **more)
+        self.clients.append(client)
+        return await client.answered()
+
+
+@asynccontextmanager
+async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncIterator[Gateway]:
+    """Start nginx as the image does."""
+    port, tls_port = free_port(), free_port()
+    given = {
+        "RUN_FOLDER": folder,
+        "TLS_FOLDER": folder,
+        "HOST": "127.0.0.1",
+        "WORKERS": 1,
+        "PORT": port,
+        "TLS_PORT": tls_port,
+        "RESOLVER": f"127.0.0.1:{names.port}",
+        "PATH": f"{Path(needed('nginx')).parent}:{os.environ['PATH']}",
+    } | settings
+    needed("envsubst")
+    with (folder / "nginx.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            "sh",
+            str(NGINX / "start.sh"),
+            env={**os.environ, **{k: str(v) for k, v in given.items()}},
+            stdout=log,
+            stderr=log,
+        )
+    front = Gateway(port, tls_port, process)
+    try:
+        await until(lambda: _answers(front), what=f"nginx: {(folder / 'nginx.log').read_text()}")
+        yield front
+    finally:
+        for client in front.clients:
+            client.close()
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+async def _answers(front: Gateway) -> bool:
+    assert front.process.returncode is None, "nginx ended at once"
+    url = f"http://127.0.0.1:{front.port}/gateway/livez"
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return response.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+class Fanouts:
+    """Replicas on addresses of their own and one port, known by the name `fanout`."""
+
+    def __init__(self, redis_url: str, keys: Keys, names: NameServer) -> None:
+        self._common = {
+            "REDIS_URL": redis_url,
+            "NAMESPACE": keys.namespace,
+            "CONTRACTS": CONTRACT,
+            "PORT": PORT,
+            "TRUSTED_PROXIES": "127.0.0.0/8",
+        }
+        self._names = names
+        self._stack = AsyncExitStack()
+        self.by_address: dict[str, ServiceProcess] = {}
+
+    async def __aenter__(self) -> Fanouts:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def start(self, **settings: object) -> str:
+        """Another replica, ready and in the name server; returns its address."""
+        address = f"{loopback()}.{10 + len(self.by_address)}"
+        environment = {**self._common, "HOST": address, **settings}
+        self.by_address[address] = await self._stack.enter_async_context(
+            running("services.fanout", **environment)
+        )
+        await until(lambda: self._ready(address), what="a ready fanout")
+        self._names.addresses = {"fanout": list(self.by_address)}
+        return address
+
+    async def drain(self, address: str) -> None:
+        """Tell a replica to stop; it is busy for some seconds with saying goodbye to many."""
+        request = f"GET {SUBSCRIBE}?all=true HTTP/1.1\r\nHost: test\r\n\r\n".encode()
+        for _ in range(150):  # one every 50 ms
+            reader, writer = await asyncio.open_connection(address, PORT)
+            self._stack.callback(writer.close)
+            writer.write(request)
+            await reader.readuntil(b"connected")
+        self.by_address[address].signal(signal.SIGTERM)
+
+        async def is_draining() -> bool:
+            return (await self.text(address, "/readyz"))[0] == 503
+
+        await until(is_draining)
+
+    async def text(self, address: str, path: str) -> tuple[int, str]:
+        """What a replica itself answers."""
+        url = f"http://{address}:{PORT}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return response.status, await response.text()
+
+    async def _ready(self, address: str) -> bool:
+        return (await self.text(address, "/readyz"))[0] == 200
+
+    async def metric(self, address: str, name: str) -> float:
+        """A metric's value, by its name with labels; 0 while there is none."""
+        _, text = await self.text(address, "/metrics")
+        found = [line for line in text.splitlines() if line.startswith(f"headrace_fanout_{name} ")]
+        return float(found[0].rpartition(" ")[2]) if found else 0.0

@@ -1,0 +1,87 @@
+"""deploy/kubernetes as kubectl builds it: the documents of each overlay."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from typing import Any
+
+import yaml
+
+from services.api.settings import Settings as ApiSettings
+from services.fanout.settings import Settings as FanoutSettings
+from services.indexer.settings import Settings as IndexerSettings
+from shared.settings import Common
+from tests.deploy.dockerfile import ROOT
+from tests.support.programs import needed
+
+KUBERNETES = ROOT / "deploy/kubernetes"
+OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
+PRODUCTION = [name for name in OVERLAYS if name.startswith("production")]
+SERVICES: dict[str, type[Common]] = {
+    "api": ApiSettings,
+    "fanout": FanoutSettings,
+    "indexer": IndexerSettings,
+}
+
+Document = dict[str, Any]
+
+
+@cache
+def built(overlay: str) -> tuple[Document, ...]:
+    """All documents of an overlay, by `kubectl kustomize`."""
+    done = subprocess.run(
+        [needed("kubectl"), "kustomize", str(KUBERNETES / "overlays" / overlay)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "kustomize warns"
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(overlay: str, kind: str) -> dict[str, Document]:
+    """An overlay's documents of a kind, by name."""
+    return {d["metadata"]["name"]: d for d in built(overlay) if d["kind"] == kind}
+
+
+def deployments(overlay: str) -> dict[str, Document]:
+    """The pods' templates of an overlay's deployments, by the component they are."""
+    found = of_kind(overlay, "Deployment")
+    return {name.removeprefix("headrace-"): each["spec"] for name, each in found.items()}
+
+
+def pod(deployment: Document) -> Document:
+    """The pod's own part."""
+    return dict(deployment["template"]["spec"])
+
+
+def container(deployment: Document) -> Document:
+    """Its only container."""
+    (only,) = pod(deployment)["containers"]
+    return dict(only)
+
+
+def environment(overlay: str, component: str) -> dict[str, str]:
+    """What the process will see, secrets as their key's name."""
+    spec = container(deployments(overlay)[component])
+    maps = of_kind(overlay, "ConfigMap")
+    found: dict[str, str] = {}
+    for source in spec.get("envFrom", ()):
+        found |= maps[source["configMapRef"]["name"]]["data"]
+    for variable in spec.get("env", ()):
+        secret = variable.get("valueFrom", {}).get("secretKeyRef")
+        if secret is None:
+            found[variable["name"]] = variable["value"]
+        elif not secret.get("optional"):
+            found[variable["name"]] = f"secret:{secret['key']}"
+    return found
+
+
+def quantity(text: str) -> float:
+    """`500m`, `256Mi`, `2` as numbers."""
+    for unit, times in (("m", 0.001), ("Mi", 2**20), ("Gi", 2**30)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * times
+    return float(text)

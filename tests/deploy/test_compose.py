@@ -1,0 +1,114 @@
+"""deploy/compose.yaml as a document: it is whole, bounded, and agrees with what it starts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from deploy.local.network import accounts
+from deploy.local.network.settings import Settings as NetworkSettings
+from services.api.settings import Settings as ApiSettings
+from services.fanout.settings import Settings as FanoutSettings
+from services.indexer.settings import Settings as IndexerSettings
+from shared.settings import Common
+from tests.deploy.composed import read_compose
+
+OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}
+SECRETS = {
+    "CONTRACTS": f"{accounts.STREAMS}:stream",
+    "REDIS_PASSWORD": "x",
+    "JWT_SECRET": "0" * 32,
+}
+
+
+@pytest.fixture(scope="module")
+def simulated() -> dict:
+    return read_compose("simulated.env")
+
+
+@pytest.fixture(scope="module")
+def testnet() -> dict:
+    return read_compose("testnet.env", **SECRETS)
+
+
+def test_what_nobody_else_can_know_is_asked_for():
+    for name in ("CONTRACTS", "REDIS_PASSWORD"):
+        with pytest.raises(ValueError, match=f"required variable {name} is missing a value"):
+            read_compose("testnet.env", **{k: v for k, v in SECRETS.items() if k != name})
+
+
+def test_every_service_is_bounded_watched_and_hardened(simulated):
+    for name, service in simulated["services"].items():
+        assert service["restart"] == "unless-stopped", name
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert "build" in service or "healthcheck" in service, name
+        if "build" not in service:
+            assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"]), "a version, never latest"
+
+
+def test_there_are_two_of_each_service(simulated):
+    assert {
+        name: simulated["services"][name]["deploy"]["replicas"] for name in OURS
+    } == dict.fromkeys(OURS, 2)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("network", ["simulated", "testnet"])
+def test_a_service_can_read_all_its_settings(name, network, request, monkeypatch):
+    environment = request.getfixturevalue(network)["services"][name]["environment"]
+    settings: type[Common] = OURS[name]
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    settings()
+    known = {field.upper() for field in settings.model_fields}
+    assert {v for v in environment if not v.startswith("OTEL_")} <= known, "settings nobody reads"
+
+
+def test_a_fanout_has_time_to_say_goodbye_and_descriptors_for_all(simulated):
+    fanout = simulated["services"]["fanout"]
+    environment = fanout["environment"]
+    assert seconds(fanout["stop_grace_period"]) > float(environment["DRAIN_SECONDS"]) + 2
+    spare = 1000  # files, Redis, /metrics
+    assert fanout["ulimits"]["nofile"]["soft"] > int(environment["MAX_CONNECTIONS"]) + spare
+
+
+def seconds(text: str) -> float:
+    minutes, _, rest = text.rpartition("m")
+    return 60 * float(minutes or 0) + float(rest.removesuffix("s") or 0)
+
+
+def test_redis_is_reached_by_services_alone(simulated):
+    assert simulated["networks"]["back"]["internal"] is True
+    services = simulated["services"]
+    assert set(services["redis"]["networks"]) == {"back"}
+    assert {name for name in services if "back" in services[name]["networks"]} == {"redis", *OURS}
+    published = {name for name in services if services[name].get("ports")}
+    assert published == {"gateway", "grafana"}
+
+
+def test_the_gateway_is_where_the_readme_says(simulated):
+    ports = {p["target"]: p["published"] for p in simulated["services"]["gateway"]["ports"]}
+    assert ports == {8080: "3001", 8443: "3443"}
+
+
+def test_services_believe_the_gateway_about_addresses(simulated):
+    (front,) = simulated["networks"]["front"]["ipam"]["config"]
+    for name in ("api", "fanout"):
+        assert simulated["services"][name]["environment"]["TRUSTED_PROXIES"] == front["subnet"]
+
+
+def test_the_simulated_network_is_the_one_that_is_simulated(simulated):
+    environment = simulated["services"]["indexer"]["environment"]
+    assert environment["NETWORK_PASSPHRASE"] == NetworkSettings().network_passphrase
+    assert environment["CONTRACTS"] == f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
+
+
+def test_outside_of_a_trial_a_token_is_asked_for(simulated, testnet):
+    for name in ("api", "fanout"):
+        assert simulated["services"][name]["environment"]["AUTH_MODE"] == "open"
+        assert testnet["services"][name]["environment"]["AUTH_MODE"] == "required"

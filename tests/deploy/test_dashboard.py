@@ -1,0 +1,84 @@
+"""The dashboard and the alerts speak of metrics that the services really have."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from deploy.grafana.dashboard import FILE, text
+from tests.deploy.dockerfile import ROOT
+from tests.fanout.rig import CONTRACT
+from tests.support.processes import running
+from tests.support.programs import needed
+
+SERVICES = ("indexer", "api", "fanout")
+ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
+NAME = re.compile(r"\b(?:headrace|process)_[a-z_]+\b")
+
+
+@pytest.fixture
+async def exposed(redis_url, keys) -> set[str]:
+    """Names of the series that live services have."""
+    found: set[str] = set()
+    for service in SERVICES:
+        environment = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}
+        async with (
+            running(f"services.{service}", **environment) as process,
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{process.port}/metrics") as response,
+        ):
+            for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", await response.text(), re.M):
+                ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+                found |= {name + end for end in ends}
+    return found
+
+
+def queries() -> list[str]:
+    panels = json.loads(FILE.read_text(encoding="utf-8"))["panels"]
+    return [target["expr"] for panel in panels for target in panel.get("targets", ())]
+
+
+def rules() -> list[str]:
+    (group,) = yaml.safe_load(ALERTS.read_text())["groups"]
+    return [rule["expr"] for rule in group["rules"]]
+
+
+async def test_every_metric_that_is_shown_or_watched_is_there(exposed):
+    asked = {name for query in (*queries(), *rules()) for name in NAME.findall(query)}
+    assert asked - exposed == set()
+
+
+def test_the_dashboard_is_what_its_source_makes():
+    assert FILE.read_text(encoding="utf-8") == text(), "python -m deploy.grafana.dashboard"
+
+
+def test_prometheus_can_read_every_query(tmp_path: Path):
+    recorded = [
+        {"record": f"query:{n}", "expr": query.replace("$__rate_interval", "1m")}
+        for n, query in enumerate(queries())
+    ]
+    file = tmp_path / "rules.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "panels", "rules": recorded}]}))
+    done = subprocess.run(
+        [needed("promtool"), "check", "rules", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_panels_do_not_overlap():
+    taken: dict[tuple[int, int], str] = {}
+    for panel in json.loads(FILE.read_text(encoding="utf-8"))["panels"]:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert x < 24
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]

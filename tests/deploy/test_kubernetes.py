@@ -1,0 +1,160 @@
+"""deploy/kubernetes: each overlay is valid to the letter, and keeps what operations promise."""
+
+from __future__ import annotations
+
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.deploy.dockerfile import ROOT, Image
+from tests.deploy.manifests import (
+    OVERLAYS,
+    PRODUCTION,
+    SERVICES,
+    built,
+    container,
+    deployments,
+    environment,
+    of_kind,
+    pod,
+    quantity,
+)
+from tests.support.programs import needed
+
+# Kinds that Kubernetes itself does not know; what they refer to is looked at below.
+FOREIGN = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
+
+each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
+each_service = pytest.mark.parametrize("service", SERVICES)
+
+
+def test_the_overlays_are_these():
+    assert OVERLAYS == ["dev", "production", "production-ingress", "production-keda"]
+
+
+def test_yamllint_has_nothing_to_say():
+    command = [needed("yamllint"), "--strict", "-c", str(ROOT / "deploy/yamllint.yaml")]
+    done = subprocess.run(
+        [*command, str(ROOT / "deploy")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
+
+
+@each_overlay
+def test_an_overlay_is_strictly_valid(overlay: str):
+    for document in built(overlay):
+        if document["kind"] not in FOREIGN:
+            kubernetes_validate.validate(document, "1.37", strict=True)
+
+
+def test_a_mistake_would_be_found():
+    (fanout,) = (d for d in built("dev") if d["metadata"]["name"] == "headrace-fanout" and
+                 d["kind"] == "Deployment")  # fmt: skip
+    wrong = yaml.safe_load(yaml.safe_dump(fanout).replace("readOnlyRootFilesystem", "readOnly"))
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, "1.37", strict=True)
+
+
+@each_overlay
+def test_every_container_is_confined_and_bounded(overlay: str):
+    for name, deployment in deployments(overlay).items():
+        spec, one = pod(deployment), container(deployment)
+        assert spec["securityContext"]["runAsNonRoot"], name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert spec["automountServiceAccountToken"] is False, name
+        assert one["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert {"cpu", "memory"} <= set(one["resources"]["requests"]), name
+        limit = quantity(one["resources"]["limits"]["memory"])
+        assert limit >= quantity(one["resources"]["requests"]["memory"]), name
+        assert ":" in one["image"], "a version"
+        assert not one["image"].endswith(":latest")
+
+
+@each_service
+def test_a_pod_runs_as_its_image_says(service: str):
+    image = Image(service)
+    spec = deployments("production")[service]
+    user = pod(spec)["securityContext"]
+    assert image.last("USER") == f"{user['runAsUser']}:{user['runAsGroup']}"
+    (port,) = container(spec)["ports"]
+    assert str(port["containerPort"]) == image.environment["PORT"] == image.last("EXPOSE")
+    assert container(spec)["image"].split(":")[0] == f"headrace-{service}"
+
+
+@each_overlay
+@each_service
+def test_a_rollout_takes_nothing_away(overlay: str, service: str):
+    deployment = deployments(overlay)[service]
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    one = container(deployment)
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert one[probe]["httpGet"]["path"] in ("/livez", "/readyz")
+    assert one["livenessProbe"]["httpGet"]["path"] == "/livez", "Redis away is no reason to die"
+    assert one["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    keys = {each["topologyKey"] for each in pod(deployment)["topologySpreadConstraints"]}
+    assert keys == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    budget = of_kind(overlay, "PodDisruptionBudget")[f"headrace-{service}"]["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == deployment["selector"]
+
+
+@each_overlay
+def test_a_fanout_has_time_to_say_goodbye(overlay: str):
+    deployment = deployments(overlay)["fanout"]
+    sleep = container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    drain = float(environment(overlay, "fanout")["DRAIN_SECONDS"])
+    assert pod(deployment)["terminationGracePeriodSeconds"] >= sleep + drain + 10
+    ready = container(deployment)["readinessProbe"]
+    assert ready["periodSeconds"] * ready["failureThreshold"] >= 60, "a failover of Redis passes"
+
+
+@each_overlay
+@each_service
+def test_a_service_can_read_all_its_settings(overlay: str, service: str, monkeypatch):
+    seen = environment(overlay, service)
+    seen["REDIS_URL"] = "redis://headrace@redis:6379/0"
+    seen["JWT_SECRET"] = "0" * 32
+    for name, value in seen.items():
+        monkeypatch.setenv(name, value)
+    SERVICES[service]()
+    known = {field.upper() for each in SERVICES.values() for field in each.model_fields}
+    assert {name for name in seen if not name.startswith("OTEL_")} <= known
+
+
+@pytest.mark.parametrize("overlay", PRODUCTION)
+def test_secrets_are_referred_to_and_nowhere_written(overlay: str):
+    assert of_kind(overlay, "Secret") == {}
+    for service in SERVICES:
+        assert environment(overlay, service)["REDIS_URL"] == "secret:REDIS_URL"
+    (settings,) = of_kind(overlay, "ConfigMap").values()
+    assert not {"JWT_SECRET", "SIGNING_SEED", "REDIS_URL"} & set(settings["data"])
+    assert settings["data"]["AUTH_MODE"] == "required"
+
+
+@each_overlay
+def test_whatever_is_selected_is_there(overlay: str):
+    templates = [d["template"]["metadata"]["labels"] for d in deployments(overlay).values()]
+    for name, service in of_kind(overlay, "Service").items():
+        chosen = [t for t in templates if service["spec"]["selector"].items() <= t.items()]
+        assert len(chosen) == 1, name
+    for name, policy in of_kind(overlay, "NetworkPolicy").items():
+        labels = policy["spec"]["podSelector"].get("matchLabels", {})
+        assert any(labels.items() <= t.items() for t in templates), name
+
+
+@each_overlay
+def test_nobody_gets_in_who_is_not_named(overlay: str):
+    policies = of_kind(overlay, "NetworkPolicy")
+    nothing = policies["headrace-nothing"]["spec"]
+    assert nothing["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in nothing
+    assert "egress" not in nothing
+    for service in SERVICES:
+        labels = deployments(overlay)[service]["template"]["metadata"]["labels"]
+        assert nothing["podSelector"]["matchLabels"].items() <= labels.items()

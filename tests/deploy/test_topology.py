@@ -1,0 +1,145 @@
+"""The whole of deploy/compose.yaml, run: what the ledger held is what clients got through nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local.network import accounts
+from shared.positions import parse_position
+from tests.deploy.composed import Composed, read_compose
+from tests.deploy.dockerfile import files_in
+from tests.support.installation import Client
+from tests.support.name_server import name_server
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@asynccontextmanager
+async def composed(folder: Path, *only: str) -> AsyncIterator[Composed]:
+    """The file's services, or some of them, running and healthy."""
+    services = read_compose("simulated.env", CLOSE_SECONDS="0.2")["services"]
+    chosen = only or set(services) - {"prometheus", "grafana"}
+    async with name_server({}) as names:
+        whole = Composed(folder, {name: services[name] for name in chosen}, names)
+        try:
+            await whole.up()
+            yield whole
+        finally:
+            await whole.down()
+
+
+@pytest.fixture
+async def whole(tmp_path):
+    async with composed(tmp_path) as whole:
+        yield whole
+
+
+async def held(whole: Composed) -> list[str]:
+    """Ids of the stream contract's events in the ledger."""
+    events = json.loads(await whole.text("network", "/sim/events"))["events"]
+    return [event["id"] for event in events if event["contractId"] == accounts.STREAMS]
+
+
+def of_the_chain(client: Client) -> list[str]:
+    return [e["id"] for e in client.events if e.get("contractId") == accounts.STREAMS]
+
+
+async def metric(whole: Composed, service: str, replica: int, name: str) -> float:
+    lines = (await whole.text(service, "/metrics", replica)).splitlines()
+    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
+
+
+async def connections(whole: Composed) -> list[float]:
+    count = len(whole.running["fanout"])
+    return [await metric(whole, "fanout", n, "headrace_fanout_connections") for n in range(count)]
+
+
+async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_and_go(whole):
+    laid_out = {name: files_in(r[0].workdir) for name, r in whole.running.items()}
+    clients = [Client(whole, "all=true", 8080) for _ in range(12)]
+    await until(lambda: all(len(c.events) > 5 for c in clients), seconds=30, what="first events")
+
+    await whole.scale("fanout", 4)
+    clients += [Client(whole, "all=true", 8080) for _ in range(12)]
+
+    async def all_four_serve() -> bool:
+        if min(await connections(whole)) > 0:
+            return True
+        clients.append(Client(whole, "all=true", 8080))
+        return False
+
+    await until(all_four_serve, seconds=20, what="connections at all four fanouts")
+
+    active = [await metric(whole, "indexer", n, "headrace_indexer_active") for n in (0, 1)]
+    assert sorted(active) == [0, 1]
+    whole.running["indexer"][active.index(1)].process.kill()
+    await until(lambda: takes_over(whole, active.index(0)), seconds=20, what="the standby")
+
+    gone = whole.running["fanout"][0]
+    gone.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(gone.process.wait, 30) == 0
+    made = await create_stream(whole)
+
+    last = (await held(whole))[-1]
+    for client in clients:
+        await until(lambda c=client: last in c.ids, seconds=30, what="the ledger's last event")
+        await until(lambda c=client: [e for e in c.events if e["streamId"] == made["id"]])
+        await client.close()
+    ledger = await held(whole)
+    for client in clients:
+        began = parse_position(client.began)
+        mine = of_the_chain(client)
+        expected = [i for i in ledger if parse_position(i) > began]
+        assert mine == expected[: len(mine)]
+        assert len(set(client.ids)) == len(client.ids)
+    assert sum(client.connections > 1 for client in clients) > 0, "some had to move"
+
+    for name, before in laid_out.items():
+        assert files_in(whole.running[name][0].workdir) == before, f"{name} wrote to its image"
+
+
+async def takes_over(whole: Composed, standby: int) -> bool:
+    return await metric(whole, "indexer", standby, "headrace_indexer_active") == 1
+
+
+async def create_stream(whole: Composed) -> dict:
+    body = {
+        "sender": accounts.address("alice"),
+        "recipient": accounts.address("bob"),
+        "tokenAddress": accounts.TOKEN,
+        "ratePerSecond": "5",
+        "depositedAmount": "100000",
+    }
+    async with whole.session.post(f"{whole.url(8080)}/v1/streams", json=body) as response:
+        assert response.status == 201, await response.text()
+        return json.loads(await response.text())
+
+
+async def test_redis_lets_a_service_do_its_work_and_nobody_else_anything(tmp_path):
+    services = read_compose("simulated.env")["services"]
+    password = services["redis"]["environment"]["REDIS_PASSWORD"]
+    assert f"redis://headrace:{password}@redis:6379/" in services["api"]["environment"]["REDIS_URL"]
+    async with composed(tmp_path, "redis") as whole, asyncio.timeout(10):
+        (redis,) = whole.running["redis"]
+        reader, writer = await asyncio.open_connection(redis.address, redis.environment["PORT"])
+
+        async def ask(words: str) -> bytes:
+            writer.write(words.encode() + b"\r\n")
+            return await reader.readline()
+
+        assert (await ask("GET headrace:x")).startswith(b"-NOPERM")
+        assert (await ask("AUTH headrace wrong")).startswith(b"-WRONGPASS")
+        assert await ask(f"AUTH headrace {password}") == b"+OK\r\n"
+        assert await ask("SET headrace:x 1") == b"+OK\r\n"
+        assert await ask("PUBLISH stream-events 1") == b":0\r\n"
+        for refused in ("SET other:x 1", "FLUSHALL", "CONFIG GET *", "PUBLISH other 1", "KEYS *"):
+            assert (await ask(refused)).startswith(b"-NOPERM"), refused
+        writer.close()
