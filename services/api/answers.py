@@ -5,7 +5,7 @@ The tests compare every answer with them (tests/api/test_documents.py).
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -178,6 +178,18 @@ class Summary(Answer):
     tokens: list[TokenSums]
     next: CursorText | None
     position: PositionText
+
+
+class Places(BaseModel):
+    """What this is, whether it asks for a login, and where things are, by name."""
+
+    model_config = ConfigDict(extra="allow", alias_generator=to_camel)
+
+    service: str
+    about: str
+    network: Annotated[str, Field(description="the network's passphrase")]
+    auth_mode: Literal["open", "required"]
+    wallet_login: bool
 
 
 class Mistake(BaseModel):

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from services.api.accounts import Accounts
 from services.api.api_keys import ApiKeys
 from services.api.client_domains import Fetch, fetch_toml
+from services.api.console_routes import add_console_routes
 from services.api.document_routes import add_document_routes
 from services.api.endings import Endings
 from services.api.envelope import EXPOSED, envelope
@@ -31,6 +32,7 @@ from services.api.routes import SETTINGS, STREAMS, add_routes
 from services.api.settings import Settings
 from services.api.streams import Streams
 from services.api.summary import Summaries
+from services.api.system import add_system_routes
 from services.api.times import Clock, Times
 from shared.auth import Verifier
 from shared.commit import Committer
@@ -85,6 +87,8 @@ def build_app(
     add_routes(app)
     add_history_routes(app)
     add_login_routes(app)
+    add_system_routes(app)
+    add_console_routes(app)
     add_document_routes(app)
     app.on_startup.append(_announce)
     app.cleanup_ctx.append(_redis)
@@ -145,3 +149,4 @@ async def _notices(app: web.Application) -> AsyncIterator[None]:
     task = supervise("endings", app[ENDINGS].run)
     yield
     await cancel(task)
+    await app[ENDINGS].release()

@@ -30,7 +30,8 @@ _HEADERS = {
 _PATH = {
     "id": {"type": "string", "examples": ["7"]},
     "account": {"type": "string", "format": "stellar-account"},
-    "file": {"type": "string", "enum": ["style.css", "script.js"]},
+    "file": {"type": "string", "examples": ["style.css"]},
+    "folder": {"type": "string", "examples": ["headrace"]},
 }
 _IF_MATCH = {
     "name": "If-Match",

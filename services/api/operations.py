@@ -22,6 +22,7 @@ from services.api.schemas import (
     SummaryQuery,
     TopUp,
 )
+from services.api.system import SystemDocument
 
 TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
 """In the order of the page."""
@@ -173,7 +174,21 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/keys"): Operation("List API keys", ADMIN, answer=login_answers.Keys),
     ("DELETE", "/keys/{id}"): Operation("End an API key", ADMIN, status=204, problems=(404,)),
     ("GET", "/.well-known/stellar.toml"): _service("What wallets read first (SEP-1)", _TEXT),
-    ("GET", "/"): _service("What this is and where things are"),
+    ("GET", "/system"): Operation("Measure all parts of the system", ADMIN, answer=SystemDocument),
+    ("GET", "/"): Operation(
+        "The console for who asks for HTML, else where things are",
+        SERVICE,
+        answer=answers.Places,
+        media=(_HTML,),
+        open=True,
+    ),
+    ("GET", "/console/{folder}/{file}"): Operation(
+        "A part of the console",
+        SERVICE,
+        media=("text/css", "text/javascript", "text/plain", "image/svg+xml", "application/json"),
+        problems=(404,),
+        open=True,
+    ),
     ("GET", "/livez"): _service("Whether the process runs", _TEXT),
     ("GET", "/readyz"): _service("Whether it can do its work, and if not, why"),
     ("GET", "/metrics"): _service("Metrics for Prometheus", _TEXT),

@@ -30,8 +30,7 @@ STREAMS = web.AppKey("streams", Streams)
 
 
 def add_routes(app: web.Application) -> None:
-    """All routes but the probes."""
-    app.router.add_get("/", index)
+    """The routes of streams, and the way to their events."""
     for prefix in ("/v1", ""):
         streams, one = f"{prefix}/streams", f"{prefix}/streams/{{id}}"
         app.router.add_post(streams, create)
@@ -47,24 +46,26 @@ def add_routes(app: web.Application) -> None:
         app.router.add_get(f"{prefix}/events/subscribe", subscribe)
 
 
-async def index(_: web.Request) -> web.Response:
+def places(settings: Settings) -> Document:
     """What this is and where things are."""
-    return answer(
-        {
-            "service": "headrace api",
-            "about": "payment streams on Stellar, and their events as they happen",
-            "streams": "/v1/streams",
-            "events": "/v1/events/subscribe",
-            "history": "/v1/events",
-            "login": "/v1/auth",
-            "reference": "/docs",
-            "openapi": "/openapi.json",
-            "asyncapi": "/asyncapi.json",
-            "live": "/livez",
-            "ready": "/readyz",
-            "metrics": "/metrics",
-        }
-    )
+    return {
+        "service": "headrace api",
+        "about": "payment streams on Stellar, and their events as they happen",
+        "network": settings.network_passphrase,
+        "authMode": settings.auth_mode,
+        "walletLogin": bool(settings.signing_seed),
+        "streams": "/v1/streams",
+        "events": "/v1/events/subscribe",
+        "history": "/v1/events",
+        "login": "/v1/auth",
+        "console": "/",
+        "reference": "/docs",
+        "openapi": "/openapi.json",
+        "asyncapi": "/asyncapi.json",
+        "live": "/livez",
+        "ready": "/readyz",
+        "metrics": "/metrics",
+    }
 
 
 async def create(request: web.Request) -> web.Response:

@@ -21,10 +21,12 @@ class Settings(JournalSettings, LoginSettings, CorsSettings):
 
     fanout_urls: Urls = Field(
         (),
-        description="fanouts, comma-separated; /events/subscribe here redirects to one of them",
+        description="fanouts, comma-separated; /events/subscribe here redirects to one of them, "
+        "/v1/system asks them all",
     )
     ready_urls: Urls = Field(
         (),
-        description="/readyz of other parts, comma-separated, that this one's /readyz also asks",
+        description="/readyz of other parts, comma-separated: this one's /readyz asks them too, "
+        "and /v1/system their /metrics",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body")

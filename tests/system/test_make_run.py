@@ -64,6 +64,9 @@ async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind)
     run = make_run(tmp_path, log, **more)
     try:
         await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        assert log.read_text().startswith(f"http://localhost:{ports.gateway} "), (
+            "the console, first"
+        )
         gateway = f"http://localhost:{ports.gateway}"
         follow = ["-L"] if kind == "api" else []
 

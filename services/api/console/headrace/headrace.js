@@ -1,0 +1,248 @@
+// @ts-check
+/**
+ * Events of payment streams in a page, from a Headrace fanout: none missed, none twice.
+ *
+ * - One EventSource for all tabs of a user: Web Locks choose the tab that holds it, a
+ *   BroadcastChannel tells the others; another takes over when that tab closes or falls silent.
+ * - It resumes after the last event seen, across cut connections, changes of tab and reloads.
+ * - `follow` joins a snapshot with the events after it, and loads it anew after a gap.
+ *
+ *     const headrace = new Headrace({ query: "all=true" });
+ *     headrace.on("event", (event) => console.log(event.type, event.streamId));
+ *     headrace.on("state", ({ status, reason }) => console.log(status, reason));
+ *
+ * Types: headrace.d.ts. The wire: docs/events.md. No dependencies, no build step.
+ */
+
+import { comparePositions, EVENT_TYPES, Versions } from "./events.js";
+import { Source } from "./source.js";
+
+export { comparePositions, EVENT_TYPES, Versions };
+
+const TOLD = new Set(EVENT_TYPES);
+
+/** A user's subscription, shared by the user's tabs. */
+export class Headrace {
+  #begin; #options; #name; #listeners = new Map(); #source; #channel = null; #held = null;
+  #waiting = null; #release = null; #timer; #closed = false;
+
+  /** What is known of the connection; a new object with each change. */
+  state = { status: "connecting", leader: false, reason: "", lagSeconds: null, ledger: null };
+  /** The last position that this page has seen. */
+  position = null;
+  /** Resolves when all events from now on will come. */
+  begun = new Promise((resolve) => { this.#begin = resolve; });
+
+  /** @param {import("./headrace.js").Options} options */
+  constructor(options) {
+    this.#options = {
+      url: "/v1/events/subscribe", history: "/v1/events", user: "", ticket: null,
+      silenceSeconds: 45, resumeSeconds: 600, env: globalThis,
+      fetch: (address) => this.#options.env.fetch(address), ...options,
+    };
+    const { user, url, query } = this.#options;
+    this.#name = `headrace ${user} ${url}?${query}`;
+    this.#moved(this.#stored());
+    this.#source = new Source(this.#options, {
+      position: () => this.position,
+      state: (change) => this.#tell(change),
+      frame: (name, data, id) => this.#arrived(name, data, id),
+    });
+    this.#alive();
+    this.#join();
+  }
+
+  /** Call `listener` on "event", "state" or "reload"; returns how to stop that. */
+  on(name, listener) {
+    if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
+    this.#listeners.get(name).add(listener);
+    return () => this.#listeners.get(name).delete(listener);
+  }
+
+  /**
+   * A snapshot and what follows it. `load` resolves to the position it was read at; `apply` gets
+   * each later event. We listen before we load, so what is not in the one comes by the other.
+   * A failure is told to `failed`; one that may pass (no answer, 5xx) is tried again.
+   */
+  follow({ load, apply, failed = () => {} }) {
+    let held = [], since = null, turn = 0;
+    const later = (event) => since === null || comparePositions(event.id, since) > 0;
+    const begin = async () => {
+      const mine = ++turn;
+      held = [];
+      try {
+        await this.begun;
+        if (mine !== turn) return;
+        const position = await load();
+        if (mine !== turn) return;
+        since = position ?? null;
+        const events = held;
+        held = null;
+        events.filter(later).forEach(apply);
+      } catch (error) {
+        if (mine !== turn) return;
+        failed(error);
+        const passing = error.status === undefined || error.status >= 500;
+        if (passing) setTimeout(() => mine === turn && begin(), 2000);
+      }
+    };
+    const stops = [
+      this.on("event", (event) => { if (held) held.push(event); else if (later(event)) apply(event); }),
+      this.on("reload", begin),
+      () => { turn = -1; held = []; },
+    ];
+    begin();
+    return () => stops.forEach((stop) => stop());
+  }
+
+  /** Leave; another tab takes the connection over. */
+  close() {
+    this.#closed = true;
+    this.#source.close();
+    clearTimeout(this.#timer);
+    this.#waiting?.abort();
+    this.#release?.();
+    this.#channel?.close();
+    this.#tell({ status: "closed", leader: false });
+  }
+
+  #join() {
+    const { env } = this.#options;
+    if (!env.navigator?.locks || !env.BroadcastChannel) return this.#lead(); // no secure context
+    this.#channel = new env.BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }) => this.#overheard(data);
+    this.#channel.postMessage({ hello: true });
+    return this.#stand();
+  }
+
+  /** Wait for the lock, or take it; whoever has it holds the connection. */
+  #stand(steal = false) {
+    this.#waiting?.abort();
+    const waiting = (this.#waiting = new AbortController());
+    const hold = () => {
+      if (this.#closed) return undefined;
+      this.#lead();
+      return new Promise((resolve) => { this.#release = resolve; });
+    };
+    const how = steal ? { steal } : { signal: waiting.signal };
+    this.#options.env.navigator.locks.request(this.#name, how, hold).catch(() => {
+      if (waiting.signal.aborted || this.#closed) return;
+      this.#source.close(); // the lock was stolen: a tab had heard nothing from us for long
+      this.#tell({ leader: false });
+      this.#stand();
+    });
+  }
+
+  #lead() {
+    this.#tell({ leader: true });
+    this.#source.open();
+  }
+
+  #overheard({ hello, state, position, frame }) {
+    if (this.#closed) return;
+    if (hello) {
+      const { state: mine, position: here } = this;
+      if (mine.leader) this.#channel.postMessage({ state: mine, position: here });
+      return;
+    }
+    this.#alive();
+    if (state && !this.state.leader) this.#tell({ ...state, leader: false });
+    if (position) this.#take({ name: "position", data: {}, id: position, previous: position });
+    if (frame) this.#take(frame);
+  }
+
+  #arrived(name, data, id) {
+    this.#alive();
+    if (name === "connected") this.#tell({ status: "live", reason: "" });
+    if (name === "sync") this.#tell({ lagSeconds: data.lagSeconds, ledger: data.ledger });
+    const frame = { name, data, id, previous: this.position };
+    this.#channel?.postMessage({ frame });
+    this.#take(frame);
+  }
+
+  /** In order: what the others were told while this tab was away is read from the history. */
+  #take(frame) {
+    if (this.#held) return void this.#held.push(frame);
+    const { name, previous } = frame;
+    const hole = this.position && previous && comparePositions(previous, this.position) > 0;
+    if (!hole || name === "reset") return this.#deliver(frame);
+    this.#held = [frame];
+    return void this.#fill(previous);
+  }
+
+  async #fill(to) {
+    const { history, query, fetch } = this.#options;
+    const within = (id) => comparePositions(id, to) <= 0;
+    try {
+      for (let after = this.position; after && after !== to; ) {
+        const answer = await fetch(`${history}?${query}&order=asc&limit=500&after=${after}`);
+        if (!answer.ok) throw new Error(`the history answers ${answer.status}`);
+        const { items, next, gap } = await answer.json();
+        if (gap) this.#emit("reload", { reason: "gap", ...gap });
+        for (const data of items.filter((event) => within(event.id))) {
+          this.#deliver({ name: data.type, data, id: data.id });
+        }
+        after = next && within(next) ? next : null;
+      }
+    } catch (error) {
+      this.#emit("reload", { reason: "unread", detail: error.message });
+    }
+    this.#moved(to);
+    const held = this.#held;
+    this.#held = null;
+    held.forEach((frame) => this.#take(frame));
+  }
+
+  #deliver({ name, data, id }) {
+    if (TOLD.has(name)) {
+      if (this.#isPast(id)) return; // it came by another way
+      this.#moved(id);
+      this.#emit("event", data);
+    } else if (name === "reset") {
+      this.position = null;
+      this.#moved(id);
+      this.#emit("reload", { ...data, reason: "reset", detail: data.reason });
+    } else {
+      this.#moved(id);
+      if (name === "gap" || name === "chain.gap") this.#emit("reload", { ...data, reason: "gap" });
+    }
+  }
+
+  #isPast(id) {
+    return this.position !== null && comparePositions(id, this.position) <= 0;
+  }
+
+  #moved(id) {
+    if (!id || this.#isPast(id)) return;
+    this.position = id;
+    this.#begin();
+    this.#options.env.sessionStorage?.setItem(this.#name, `${id} ${Date.now()}`);
+  }
+
+  #stored() {
+    const kept = this.#options.env.sessionStorage?.getItem(this.#name) ?? "";
+    const [id, at] = kept.split(" ");
+    return Date.now() - Number(at) < this.#options.resumeSeconds * 1000 ? id : null;
+  }
+
+  #alive() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#silent(), this.#options.silenceSeconds * 1000);
+  }
+
+  #silent() {
+    this.#alive();
+    if (this.state.leader) this.#source.retry("nothing was heard for long");
+    else if (this.#channel) this.#stand(true);
+  }
+
+  #tell(change) {
+    this.state = { ...this.state, ...change };
+    if (this.state.leader && !this.#closed) this.#channel?.postMessage({ state: this.state });
+    this.#emit("state", this.state);
+  }
+
+  #emit(name, value) {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(value);
+  }
+}

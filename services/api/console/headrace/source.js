@@ -1,0 +1,103 @@
+// @ts-check
+/** One EventSource, kept open: opened anew where the browser's own reconnecting ends. */
+
+import { CONTROL, EVENT_TYPES } from "./events.js";
+
+const CLOSED = 2; // EventSource.CLOSED
+const LONGEST_WAIT = 30_000;
+const NOTICE = 60_000; // so long before its end a token's is told
+
+/**
+ * Tells `frame(name, data, id)` what arrives and `state(change)` how the connection fares;
+ * `position()` is where to go on.
+ */
+export class Source {
+  #options; #tell; #source = null; #timer; #turn = 0; #tries = 0; #live = false; #wanted = false;
+  #renewed = -Infinity;
+
+  constructor(options, tell) {
+    this.#options = options;
+    this.#tell = tell;
+    options.env.addEventListener?.("online", () => this.#wanted && !this.#live && this.open());
+  }
+
+  /** Connect, with a fresh ticket where tickets are needed. An open connection serves until then. */
+  async open() {
+    const { env, url, query, ticket } = this.#options;
+    this.#wanted = true;
+    clearTimeout(this.#timer);
+    const turn = ++this.#turn;
+    const parameters = new URLSearchParams(query);
+    try {
+      if (ticket) parameters.set("ticket", await ticket());
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      if (error.status !== 401) return this.retry("no ticket to be had");
+      return this.#tell.state({ status: "refused", reason: error.message });
+    }
+    if (turn !== this.#turn) return;
+    const position = this.#tell.position();
+    if (position) parameters.set("last_event_id", position);
+    this.#listen(new env.EventSource(`${url}?${parameters}`, { withCredentials: true }));
+  }
+
+  /** Give up this connection and try again, later each time. */
+  retry(reason) {
+    this.#drop();
+    this.#tell.state({ status: "reconnecting", reason });
+    const most = Math.min(LONGEST_WAIT, 500 * 2 ** this.#tries++);
+    this.#timer = setTimeout(() => this.open(), most * (0.5 + Math.random() / 2));
+  }
+
+  /** End it. */
+  close() {
+    this.#wanted = false;
+    this.#drop();
+  }
+
+  #drop() {
+    this.#turn++;
+    this.#live = false;
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #listen(source) {
+    const before = this.#source;
+    this.#source = source;
+    source.onmessage = (message) => {
+      before?.close(); // only now: what came meanwhile came by it
+      this.#heard("connected", message);
+    };
+    for (const name of [...EVENT_TYPES, ...CONTROL]) {
+      source.addEventListener(name, (message) => this.#heard(name, message));
+    }
+    source.onerror = () => {
+      if (source !== this.#source) return;
+      this.#live = false;
+      if (source.readyState === CLOSED) this.retry("the server refused");
+      else this.#tell.state({ status: "reconnecting" });
+    };
+  }
+
+  /** A token that cannot be renewed is told of on each connection: once is enough. */
+  #renew() {
+    if (Date.now() - this.#renewed < NOTICE) return;
+    this.#renewed = Date.now();
+    this.open();
+  }
+
+  #heard(name, message) {
+    const data = JSON.parse(message.data);
+    if (name === "token_expiring") return this.#renew();
+    if (name === "overload" || name === "goodbye") {
+      return this.#tell.state({ status: "reconnecting", reason: data.reason });
+    }
+    if (name === "connected") {
+      this.#live = true;
+      this.#tries = 0;
+    }
+    this.#tell.frame(name, data, message.lastEventId || null);
+  }
+}

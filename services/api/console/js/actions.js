@@ -1,0 +1,67 @@
+/** What can be done with a stream of the API's own; what cannot says why. */
+
+import { post, streamPath } from "./api.js";
+import { field, h } from "./dom.js";
+import { isOver } from "./money.js";
+
+const FUNCTIONS = "create_stream, withdraw, top_up_stream, pause_stream, resume_stream, cancel_stream";
+
+/** The actions of `stream()`; `update()` after each change. */
+export function actions(stream) {
+  const said = h("p", { class: "bad", role: "alert" });
+  const act = (name, body) => async () => {
+    said.textContent = "";
+    for (const button of Object.values(buttons)) button.disabled = true;
+    try {
+      await post(streamPath(stream().id, name), body?.());
+    } catch (error) {
+      said.textContent = error.message;
+    }
+    update();
+  };
+  const button = (name, words, kind = "") => h("button", { type: "button", class: kind, click: act(name) }, words);
+  const buttons = {
+    withdraw: button("withdraw", "Withdraw", "main"),
+    pause: button("pause", "Pause"),
+    resume: button("resume", "Resume"),
+    cancel: h("button", { type: "button", class: "danger", click: () => confirmCancel(act("cancel")) }, "Cancel stream"),
+    topUp: h("button", { type: "submit" }, "Top up"),
+  };
+  const more = h("input", { type: "text", inputmode: "numeric", pattern: "[1-9][0-9]{0,38}", required: true, autocomplete: "off" });
+  const topUp = h("form", { class: "inline", submit: async (event) => {
+    event.preventDefault();
+    await act("top-up", () => ({ amount: more.value.trim() }))();
+    if (!said.textContent) more.value = "";
+  } }, field("Amount to add", more), buttons.topUp);
+  const own = h("div", { class: "actions", role: "group", "aria-label": "Actions" },
+    buttons.withdraw, buttons.pause, buttons.resume, buttons.cancel, topUp);
+  const foreign = h("p", { class: "quiet-text" }, `This stream lives on chain: its money moves by the contract's functions (${FUNCTIONS}), called by its parties.`);
+  const over = h("p", { class: "quiet-text" }, "This stream is over; nothing moves in it again.");
+  const node = h("div", {}, own, foreign, over, said);
+
+  function update() {
+    const { status, origin } = stream();
+    const ended = isOver(stream());
+    foreign.hidden = origin !== "chain" || ended;
+    over.hidden = !ended;
+    own.hidden = origin === "chain" || ended;
+    buttons.pause.hidden = status !== "active";
+    buttons.resume.hidden = status !== "paused";
+    for (const each of Object.values(buttons)) each.disabled = false;
+    buttons.withdraw.disabled = status === "paused";
+  }
+  update();
+  return { node, update };
+}
+
+function confirmCancel(go) {
+  const title = h("h2", { id: "cancel-title" }, "Cancel this stream?");
+  const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() },
+    title,
+    h("p", {}, "What has accrued goes to the recipient, the rest back to the sender. This cannot be undone."),
+    h("div", { class: "buttons" },
+      h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Keep it"),
+      h("button", { type: "button", class: "danger", click: () => { dialog.close(); go(); } }, "Cancel it")));
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,52 @@
+/** Calls of the API. */
+
+import { observe } from "./clock.js";
+import { session } from "./session.js";
+
+/** What the API refused, in its own words (RFC 9457). */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    const fields = (problem.errors ?? []).map(({ pointer, parameter, detail }) =>
+      `${(pointer ?? parameter ?? "").replace(/^\//, "")} ${detail}`);
+    super([problem.detail ?? problem.title ?? `the API answers ${status}`, ...fields].join("; "));
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+function unique() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** fetch with the user's token; learns the server's time. */
+export async function ask(path, options = {}) {
+  const sent = Date.now();
+  const headers = { ...options.headers };
+  if (session.token) headers.Authorization = `Bearer ${session.token}`;
+  const answer = await fetch(path, { ...options, headers });
+  const date = Date.parse(answer.headers.get("Date") ?? "");
+  if (date) observe(date / 1000, sent, Date.now());
+  return answer;
+}
+
+async function call(method, path, body, headers = {}) {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const kind = body === undefined ? {} : { "Content-Type": "application/json" };
+  const answer = await ask(path, { method, ...sent, headers: { Accept: "application/json", ...kind, ...headers } });
+  const document = answer.status === 204 ? null : await answer.json().catch(() => ({}));
+  if (answer.ok) return document;
+  if (answer.status === 401) session.lost(document.detail);
+  throw new Refusal(answer.status, document);
+}
+
+/** Read a document. */
+export const get = (path, parameters = {}) => {
+  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return call("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path);
+};
+
+/** Change something, once however often the network has it repeated. */
+export const post = (path, body, headers) => call("POST", path, body, { "Idempotency-Key": unique(), ...headers });
+
+/** The path of a stream. */
+export const streamPath = (id, ...rest) => ["/v1/streams", encodeURIComponent(id), ...rest].join("/");

@@ -1,0 +1,81 @@
+/** The console put together: who is logged in, the one connection, the views. */
+
+import { Headrace } from "../headrace/headrace.js";
+import { account } from "./account.js";
+import { ask, get } from "./api.js";
+import { h, say } from "./dom.js";
+import { short } from "./format.js";
+import { live } from "./live.js";
+import { login } from "./login.js";
+import { empty, route } from "./router.js";
+import { onLoginElsewhere, session } from "./session.js";
+import { prepareNotice, showStatus } from "./status.js";
+import { stream } from "./stream.js";
+import { streams } from "./streams.js";
+import { system } from "./system.js";
+
+const element = (id) => document.getElementById(id);
+
+const nowhere = () => ({ title: "Not found", node: empty("There is no such view.", h("a", { href: "#/live" }, "See the live events")) });
+
+/** The view of an address; nothing but the login without one where it is needed. Pure but for that. */
+function find([name = "live", id]) {
+  if (session.needed || name === "login") return login;
+  return { live, streams: id ? stream : streams, account, system }[name] ?? nowhere;
+}
+
+function theme() {
+  const root = document.documentElement;
+  element("theme").addEventListener("click", () => {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("headrace theme", root.dataset.theme);
+  });
+}
+
+function who() {
+  if (session.mode === "open") return;
+  if (!session.token) return;
+  const leave = async () => { await session.logOut(); location.reload(); };
+  element("who").append(
+    h("a", { href: `#/account/${session.account}`, title: session.account }, short(session.account)), " ",
+    h("button", { type: "button", class: "quiet", click: leave }, "Log out"));
+}
+
+/** One subscription for all tabs of a user: everything, or all that is one's own. */
+function connect() {
+  const required = session.mode === "required";
+  return new Headrace({
+    query: session.seesAll ? "all=true" : `users=${session.account}`,
+    user: session.account,
+    ticket: required ? () => session.ticket() : null,
+    fetch: ask,
+  });
+}
+
+async function start() {
+  theme();
+  prepareNotice(element("notice"));
+  element("main").replaceChildren(h("p", { class: "quiet-text", role: "status" }, "Loading …"));
+  let places;
+  try {
+    places = await get("/");
+  } catch (error) {
+    element("main").replaceChildren(empty(`The API cannot be read: ${error.message}`));
+    setTimeout(() => location.reload(), 5000);
+    return;
+  }
+  session.mode = places.authMode;
+  say(element("network"), places.network);
+  who();
+  const headrace = session.needed ? null : connect();
+  if (headrace) showStatus(headrace, element("status"), element("notice"));
+  onLoginElsewhere(() => location.reload());
+  route(element("main"), find, { headrace, places });
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the hash is the view's
+  element("main").focus();
+});
+start();

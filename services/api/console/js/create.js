@@ -1,0 +1,51 @@
+/** The dialog that makes a stream. */
+
+import { post } from "./api.js";
+import { field, h } from "./dom.js";
+import { session } from "./session.js";
+
+const ACCOUNT = "[GCM][A-Z2-7]{55,68}";
+
+/** Ask for what a stream needs, make it, and go there. */
+export function createDialog() {
+  const text = (more = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...more });
+  const whole = () => text({ inputmode: "numeric", pattern: "[1-9][0-9]{0,38}", required: true });
+  const inputs = {
+    sender: text({ required: true, pattern: ACCOUNT, value: session.account, readonly: Boolean(session.account) }),
+    recipient: text({ required: true, pattern: ACCOUNT }),
+    tokenAddress: text({ required: true, pattern: "C[A-Z2-7]{55}" }),
+    ratePerSecond: whole(),
+    depositedAmount: whole(),
+    label: text({ maxlength: 100 }),
+  };
+  const said = h("p", { class: "bad", role: "alert" });
+  const title = h("h2", { id: "create-title" }, "New stream");
+  const form = h("form", { submit },
+    title,
+    field("From", inputs.sender, "The sender's address; a stream of the API moves no money on chain."),
+    field("To", inputs.recipient),
+    field("Token", inputs.tokenAddress, "The token contract's address (C…)."),
+    h("div", { class: "pair" },
+      field("Rate a second", inputs.ratePerSecond, "In base units."),
+      field("Deposit", inputs.depositedAmount, "In base units.")),
+    field("Label", inputs.label, "What it is for; may stay empty."),
+    said,
+    h("div", { class: "buttons" },
+      h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Not now"),
+      h("button", { type: "submit", class: "main" }, "Make the stream")));
+  const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+
+  async function submit(event) {
+    event.preventDefault();
+    const { label, ...given } = Object.fromEntries(Object.entries(inputs).map(([name, { value }]) => [name, value.trim()]));
+    try {
+      const made = await post("/v1/streams", { ...given, ...(label && { metadata: { label } }) });
+      dialog.close();
+      location.hash = `#/streams/${made.id}`;
+    } catch (error) {
+      said.textContent = error.message;
+    }
+  }
+}

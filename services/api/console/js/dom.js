@@ -1,0 +1,52 @@
+/** The page's nodes. Every text goes in as text, never as markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") node.addEventListener(name, value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** An element: `h("a", { href: "#", click: go }, "text", node)`. */
+export function h(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function svg(tag, attributes, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** A labelled field; `control` gets an id of its own. */
+let fields = 0;
+export function field(label, control, hint) {
+  control.id ||= `field-${++fields}`;
+  const about = hint && h("small", { id: `${control.id}-hint` }, hint);
+  if (about) control.setAttribute("aria-describedby", about.id);
+  return h("div", { class: "field" }, h("label", { for: control.id }, label), control, about);
+}
+
+/** A select of [value, text] pairs. */
+export function select(attributes, options, chosen = "") {
+  return h("select", attributes, ...options.map(([value, text]) =>
+    h("option", { value, selected: value === chosen }, text)));
+}
+
+/** Change a text without touching the page where it is the same. */
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Call `act` once things have been quiet for so long. */
+export function calmly(act, milliseconds = 250) {
+  let timer;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => act(...given), milliseconds);
+  };
+}

@@ -1,0 +1,56 @@
+/** Login: a wallet signs a challenge (SEP-10), or a token is given. */
+
+import { get, post } from "./api.js";
+import { field, h } from "./dom.js";
+import { session } from "./session.js";
+import { wallet } from "./wallet.js";
+
+/** Log in with the wallet. Throws with a sentence for the user. */
+async function withWallet(found) {
+  const account = await found.account();
+  const { transaction, network_passphrase: network } = await get("/v1/auth", { account });
+  const signed = await found.sign(transaction, network, account);
+  const { token } = await post("/v1/auth", { transaction: signed });
+  session.keep(token);
+}
+
+/** The view; the page starts anew as whoever logged in. */
+export function login({ places }) {
+  const said = h("p", { class: "bad", role: "alert" });
+  const attempt = (act) => async (event) => {
+    event.preventDefault();
+    said.textContent = "";
+    try {
+      await act();
+      history.replaceState(null, "", "#/streams"); // not by the hash: no view is drawn before the reload
+      location.reload();
+    } catch (error) {
+      said.textContent = error.message;
+    }
+  };
+  const found = wallet();
+  const token = h("input", { type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+  const withToken = h("form", { submit: attempt(() => session.keep(token.value.trim())) },
+    field("Token", token, "From your issuer, or from python -m services.api token on the server."),
+    h("button", { type: "submit" }, "Use this token"));
+  return {
+    title: "Log in",
+    node: h("section", { class: "narrow" },
+      h("h1", { tabindex: -1 }, "Log in"),
+      h("p", {}, "You see the streams that your account sends or receives, and act as that account."),
+      places.walletLogin && walletPart(found, attempt),
+      h("div", { class: "card" }, h("h2", {}, "With a token"), withToken),
+      said),
+  };
+}
+
+function walletPart(found, attempt) {
+  const button = h("button", { type: "button", class: "main", disabled: !found, click: attempt(() => withWallet(found)) },
+    "Log in with Freighter");
+  return h("div", { class: "card" },
+    h("h2", {}, "With your wallet"),
+    h("p", {}, found
+      ? "The wallet signs a challenge, which is never sent to the network and costs nothing."
+      : "No wallet was found in this browser. Freighter has to be installed and allowed on this page."),
+    button);
+}

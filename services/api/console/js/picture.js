@@ -1,0 +1,86 @@
+/** Deposit, withdrawn and claimable of a stream over time, as a picture. */
+
+import { h, say, svg } from "./dom.js";
+import { amount, dateTime } from "./format.js";
+import { claimable, isOver } from "./money.js";
+
+const WIDTH = 720;
+const HEIGHT = 220;
+
+/** Amounts of a state at a second; what was refunded is no deposit any more. */
+function at(stream, second) {
+  const withdrawn = BigInt(stream.withdrawnAmount);
+  return {
+    time: second,
+    deposited: BigInt(stream.depositedAmount) - BigInt(stream.refundedAmount),
+    withdrawn,
+    accrued: withdrawn + claimable(stream, second * 1000),
+  };
+}
+
+/**
+ * The course of a stream up to `until` (Unix seconds) from its events, oldest first: between two of
+ * them money accrues in a straight line but for where it begins and where it runs dry. Pure.
+ */
+export function course(events, until) {
+  const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => ({ timestamp, stream }));
+  return states.flatMap(({ timestamp, stream }, n) => {
+    const end = Math.max(timestamp, states[n + 1]?.timestamp ?? until);
+    const bends = isOver(stream) ? [] : [stream.lastUpdateTime, stream.pausedAt ?? stream.endTime];
+    const inner = bends.filter((time) => time !== null && time > timestamp && time < end).sort((a, b) => a - b);
+    return [timestamp, ...inner, end].map((second) => at(stream, second));
+  });
+}
+
+/** What is to come if nothing is done: to the stream's end, straight. Pure. */
+export function outlook(stream, from) {
+  if (stream.status !== "active" || stream.endTime === null || stream.endTime <= from) return [];
+  const begin = Math.max(from, stream.lastUpdateTime);
+  return [from, begin, stream.endTime].map((second) => at(stream, second));
+}
+
+const LINES = [["deposited", "Deposit"], ["accrued", "Claimable"], ["withdrawn", "Withdrawn"]];
+
+/** {node, draw(events, stream, seconds)}. */
+export function picture() {
+  const shapes = {
+    accrued: svg("path", { class: "area accrued" }),
+    withdrawn: svg("path", { class: "area withdrawn" }),
+    outlook: svg("path", { class: "outlook" }),
+    deposited: svg("path", { class: "deposited" }),
+    now: svg("path", { class: "now" }),
+  };
+  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, ...Object.values(shapes));
+  const [top, from, to] = [h("span"), h("span"), h("span")];
+  const legend = LINES.map(([name, words]) => h("li", { "data-line": name }, words));
+  const node = h("figure", { class: "picture" },
+    h("div", { class: "frame" }, h("span", { class: "highest" }, top), drawing),
+    h("div", { class: "axis" }, from, to),
+    h("ul", { class: "legend" }, ...legend, h("li", { "data-line": "outlook" }, "To come")));
+
+  function draw(events, stream, seconds) {
+    const until = isOver(stream) ? Math.min(seconds, stream.updatedAt + 1) : seconds;
+    const past = course(events.length ? events : [{ timestamp: stream.createdAt, stream }], until);
+    if (!past.length) return;
+    const ahead = outlook(stream, seconds);
+    const all = [...past, ...ahead];
+    const [first, last] = [all[0].time, Math.max(all.at(-1).time, all[0].time + 1)];
+    const highest = all.reduce((most, { deposited }) => (deposited > most ? deposited : most), 1n);
+    const x = (time) => (((time - first) / (last - first)) * WIDTH).toFixed(1);
+    const y = (value) => (HEIGHT - (Number((value * 10_000n) / highest) / 10_000) * (HEIGHT - 4)).toFixed(1);
+    const line = (points, name) => points.map((point) => `${x(point.time)} ${y(point[name])}`).join("L");
+    const area = (name) => `M${x(first)} ${HEIGHT}L${line(past, name)}L${x(past.at(-1).time)} ${HEIGHT}Z`;
+    shapes.accrued.setAttribute("d", area("accrued"));
+    shapes.withdrawn.setAttribute("d", area("withdrawn"));
+    shapes.deposited.setAttribute("d", `M${line(all, "deposited")}`);
+    shapes.outlook.setAttribute("d", ahead.length ? `M${line(ahead, "accrued")}` : "");
+    shapes.now.setAttribute("d", ahead.length ? `M${x(seconds)} 0V${HEIGHT}` : "");
+    say(top, amount(highest));
+    say(from, dateTime(first));
+    say(to, ahead.length ? `dry on ${dateTime(last)}` : dateTime(last));
+    const here = past.at(-1);
+    drawing.setAttribute("aria-label",
+      `Of ${amount(here.deposited)} deposited, ${amount(here.withdrawn)} are withdrawn and ${amount(here.accrued - here.withdrawn)} claimable.`);
+  }
+  return { node, draw };
+}

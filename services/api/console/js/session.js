@@ -1,0 +1,84 @@
+/** Who is logged in. The token is shared by the user's tabs, as the connection is. */
+
+const KEPT = "headrace login";
+
+function read() {
+  try {
+    const { token } = JSON.parse(localStorage.getItem(KEPT)) ?? {};
+    const body = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const { sub, scope = "", exp } = JSON.parse(atob(body));
+    return exp * 1000 > Date.now() ? { token, account: sub, scopes: scope.split(" "), expires: exp } : {};
+  } catch {
+    return {};
+  }
+}
+
+class Session {
+  /** "open": everybody may do everything; "required": log in first. Set at the start. */
+  mode = "open";
+  #kept = read();
+
+  get token() { return this.#kept.token ?? ""; }
+  get account() { return this.#kept.account ?? ""; }
+  get needed() { return this.mode === "required" && !this.token; }
+
+  /** Whether the user may see the events of everybody. */
+  get seesAll() {
+    const { scopes = [] } = this.#kept;
+    return this.mode === "open" || scopes.includes("events:all") || scopes.includes("admin");
+  }
+
+  /** Whether the user may look at the whole system. */
+  get isAdmin() { return this.mode === "open" || (this.#kept.scopes ?? []).includes("admin"); }
+
+  /** Keep a token, or forget it with "". Throws when it is none. */
+  keep(token) {
+    if (token) localStorage.setItem(KEPT, JSON.stringify({ token }));
+    else localStorage.removeItem(KEPT);
+    this.#kept = read();
+    if (token && !this.token) throw new Error("this is no token, or its time has passed");
+  }
+
+  /** The API does not take the token any more. */
+  lost() {
+    if (this.mode !== "required") return;
+    this.keep("");
+    if (!location.hash.startsWith("#/login")) location.hash = "#/login";
+  }
+
+  /** A ticket for EventSource, by a token that is fresh. Rejects with `status`. */
+  async ticket() {
+    if (this.#kept.expires * 1000 - Date.now() < 120_000) await this.#refresh();
+    try {
+      return (await this.#post("/v1/events/ticket")).ticket;
+    } catch (error) {
+      if (error.status === 401) this.lost();
+      throw error;
+    }
+  }
+
+  /** End the token everywhere. */
+  async logOut() {
+    await this.#post("/v1/auth/logout").catch(() => {});
+    this.keep("");
+  }
+
+  /** A token that was no wallet's login cannot be refreshed; it serves as long as it lasts. */
+  async #refresh() {
+    const fresh = await this.#post("/v1/auth/refresh").catch(() => null);
+    if (fresh) this.keep(fresh.token);
+  }
+
+  async #post(path) {
+    const answer = await fetch(path, { method: "POST", headers: { Authorization: `Bearer ${this.token}` } });
+    if (answer.ok) return answer.status === 204 ? null : answer.json();
+    throw Object.assign(new Error(`${path} answers ${answer.status}`), { status: answer.status });
+  }
+}
+
+/** The one login of this page. */
+export const session = new Session();
+
+/** Tell when another tab logs in or out. */
+export const onLoginElsewhere = (act) =>
+  addEventListener("storage", (event) => { if (event.key === KEPT) act(); });

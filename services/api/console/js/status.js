@@ -1,0 +1,59 @@
+/** The state of the connection, told as it is. */
+
+import { now } from "./clock.js";
+import { h, say } from "./dom.js";
+import { duration } from "./format.js";
+
+const LATE = 15; // seconds; a ledger takes five
+
+const WHY = {
+  draining: "the server is being replaced",
+  max_age: "moving to another server",
+  slow: "this page was too slow",
+  revoked: "the login was ended",
+  token_expired: "the login has run out",
+};
+
+/** [kind, sentence] of a connection's state; `behind` are seconds by the newest event's age. */
+export function describe(state, behind = 0) {
+  const reason = state.reason ? ` (${WHY[state.reason] ?? state.reason})` : "";
+  const lag = Math.max(behind, state.lagSeconds ?? 0);
+  switch (state.status) {
+    case "live": return lag > LATE ? ["late", `Behind by ${duration(lag)}`] : ["live", "Live"];
+    case "reconnecting": return ["away", `Reconnecting…${reason}`];
+    case "refused": return ["away", "Log in again"];
+    case "closed": return ["away", "Closed"];
+    default: return ["away", "Connecting…"];
+  }
+}
+
+/** Keep `node` and `notice` as the connection is. */
+export function showStatus(headrace, node, notice) {
+  const word = h("span");
+  let behind = 0;
+  node.replaceChildren(h("span", { class: "dot", "aria-hidden": "true" }), word);
+  const draw = () => {
+    const [kind, sentence] = describe(headrace.state, behind);
+    node.dataset.kind = kind;
+    node.title = headrace.state.leader ? "This tab holds the connection" : "By another tab's connection";
+    say(word, sentence);
+  };
+  headrace.on("state", draw);
+  headrace.on("event", (event) => {
+    const late = now() / 1000 - event.publishedAt / 1e6;
+    behind = late > LATE ? late : 0;
+    draw();
+  });
+  headrace.on("reload", ({ reason }) => {
+    say(notice.firstChild, reason === "reset"
+      ? "The chain began anew: everything was loaded again."
+      : "Some events are not kept any more: the history was loaded again.");
+    notice.hidden = false;
+  });
+  draw();
+}
+
+/** The notice's inside, with a way to send it away. */
+export function prepareNotice(notice) {
+  notice.append(h("span"), h("button", { type: "button", class: "quiet", click: () => { notice.hidden = true; } }, "Close"));
+}

@@ -1,0 +1,124 @@
+/** A stream: what it holds, its course, its events, and what can be done with it. */
+
+import { Versions } from "../headrace/headrace.js";
+import { actions } from "./actions.js";
+import { get, streamPath } from "./api.js";
+import { now } from "./clock.js";
+import { h, say } from "./dom.js";
+import { eventRow, moment } from "./events.js";
+import { amount, streamName } from "./format.js";
+import { isOver } from "./money.js";
+import { picture } from "./picture.js";
+import { ends, progress, statusChip } from "./stream_row.js";
+import { counter, moves } from "./ticker.js";
+
+const SHOWN = 500;
+
+const account = (address) => h("a", { href: `#/account/${address}` }, h("code", {}, address));
+
+function details(stream) {
+  const { tags = [], note } = stream.metadata;
+  return [
+    ["From", account(stream.sender)],
+    ["To", account(stream.recipient)],
+    ["Token", h("code", {}, stream.tokenAddress)],
+    ["Rate", `${amount(stream.ratePerSecond)} a second`],
+    ["Deposit", amount(stream.depositedAmount)],
+    ["Withdrawn", amount(stream.withdrawnAmount)],
+    stream.refundedAmount !== "0" && ["Refunded", amount(stream.refundedAmount)],
+    ["Started", moment(stream.startTime, true)],
+    stream.endTime !== null && [isOver(stream) ? "Ended" : "Dry", moment(stream.endTime, true)],
+    stream.contractId && ["Contract", h("code", {}, stream.contractId)],
+    tags.length && ["Tags", tags.join(", ")],
+    note && ["Note", note],
+    ["Id", h("code", {}, stream.id)],
+    ["Version", String(stream.version)],
+  ].filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+}
+
+/** All that is shown of one stream, from its first state on. */
+function page(first) {
+  const shown = { stream: first, events: [] };
+  const stream = () => shown.stream;
+  const name = h("h1", { tabindex: -1 });
+  const status = h("span", { class: "status-of" });
+  const until = h("span", { class: "until" });
+  const list = h("dl", { class: "details" });
+  const timeline = h("ol", { class: "events timeline", "aria-label": "Events, newest first" });
+  const drawing = picture();
+  const doing = actions(stream);
+  const draw = () => drawing.draw(shown.events, stream(), Math.floor(now() / 1000));
+  const node = h("div", { class: "one", "data-id": first.id },
+    h("div", { class: "head" }, name, status),
+    h("div", { class: "hero card" },
+      h("p", { class: "quiet-text" }, "Claimable now, in base units"),
+      counter(stream, { "aria-label": "claimable now", id: "claimable" }),
+      progress(stream),
+      h("p", { class: "quiet-text" }, until)),
+    doing.node,
+    h("h2", {}, "Course"), drawing.node,
+    h("h2", {}, "Details"), list,
+    h("h2", {}, "Events"), timeline);
+
+  function update(next) {
+    shown.stream = next;
+    say(name, next.metadata.label || `Stream ${streamName(next.id)}`);
+    status.replaceChildren(statusChip(next));
+    list.replaceChildren(...details(next));
+    node.dataset.status = next.status;
+    node.dataset.version = next.version;
+    doing.update();
+    draw();
+  }
+  moves(until, (time) => {
+    const rate = isOver(stream()) ? "" : `${amount(stream().ratePerSecond)} a second, `;
+    say(until, rate + ends(stream(), time));
+  });
+  let drawn = 0;
+  moves(drawing.node, (time) => { if (time - drawn > 1000) { drawn = time; draw(); } });
+  return {
+    node,
+    update,
+    show(events) {
+      shown.events = events;
+      timeline.replaceChildren(...events.map((event) => eventRow(event, { stream: false })).reverse());
+    },
+    add(event) {
+      shown.events.push(event);
+      timeline.prepend(eventRow(event, { stream: false }));
+    },
+  };
+}
+
+/** The view. */
+export function stream({ headrace, parts: [, id] }) {
+  let shown = null;
+  let versions = new Versions();
+  const place = h("section", {}, h("h1", { tabindex: -1 }, `Stream ${streamName(id)}`), h("p", { class: "quiet-text", role: "status" }, "Loading …"));
+  const news = (each) => { if (each && versions.isNews(each)) shown.update(each); };
+  const stop = headrace.follow({
+    async load() {
+      const current = await get(streamPath(id));
+      const history = await get(streamPath(id, "events"), { limit: SHOWN });
+      const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // some are everyone's
+      versions = new Versions();
+      shown = page(current);
+      shown.show(events);
+      news(current);
+      news(events.at(-1)?.stream); // it may have changed between the two reads
+      place.replaceChildren(shown.node);
+      return history.position;
+    },
+    apply(event) {
+      if (event.streamId !== id) return;
+      shown.add(event);
+      news(event.stream);
+    },
+    failed(error) {
+      const words = error.status === 404 ? "There is no such stream." : error.message;
+      place.replaceChildren(h("h1", { tabindex: -1 }, `Stream ${streamName(id)}`), h("p", { role: "status" }, words),
+        h("p", {}, h("a", { href: "#/streams" }, "All streams")));
+    },
+  });
+  return { title: `Stream ${streamName(id)}`, node: place, stop };
+}

@@ -1,0 +1,100 @@
+/** A stream as a line of a list, kept as the stream is. */
+
+import { Versions } from "../headrace/headrace.js";
+import { now } from "./clock.js";
+import { h, say } from "./dom.js";
+import { amount, duration, short, streamName } from "./format.js";
+import { flows, isOver, shares } from "./money.js";
+import { counter, moves } from "./ticker.js";
+
+/** When the money ends, in words. */
+export function ends(stream, milliseconds) {
+  if (isOver(stream)) return stream.status === "completed" ? "all paid out" : "ended early";
+  if (stream.status === "paused") return "paused, no end";
+  if (stream.lastUpdateTime * 1000 > milliseconds) return `starts in ${duration(stream.lastUpdateTime - milliseconds / 1000)}`;
+  if (stream.endTime === null) return "never ends";
+  const left = stream.endTime - milliseconds / 1000;
+  return left <= 0 ? "dry" : `ends in ${duration(left)}`;
+}
+
+/** The status of a stream as a label; one that has run dry says so. */
+export function statusChip(stream) {
+  const dry = stream.status === "active" && stream.ending === "depleted";
+  return h("span", { class: "chip", "data-tone": dry ? "held" : stream.status }, dry ? "dry" : stream.status);
+}
+
+/** What has become of the deposit, as a bar that moves. */
+export function progress(stream) {
+  const parts = ["withdrawn", "claimable", "refunded"].map((name) => h("span", { "data-part": name }));
+  const bar = h("div", { class: "bar", role: "img" }, ...parts);
+  return moves(bar, (time) => {
+    const found = shares(stream(), time);
+    for (const part of parts) part.style.width = `${found[part.dataset.part]}%`;
+    const words = `${Math.round(found.withdrawn)} % withdrawn, ${Math.round(found.claimable)} % claimable`;
+    if (bar.getAttribute("aria-label") !== words) bar.setAttribute("aria-label", words);
+  });
+}
+
+/** {node, update(stream)}. */
+export function streamRow(first) {
+  let stream = first;
+  const status = h("span", { class: "status-of" });
+  const title = h("a", { class: "name", href: `#/streams/${stream.id}` });
+  const until = h("span", { class: "until" });
+  const total = h("span", { class: "of" });
+  const count = counter(() => stream, { "aria-label": "claimable" });
+  const node = h("li", { class: "stream", "data-id": stream.id },
+    h("div", { class: "what" }, title,
+      h("span", { class: "parties" }, short(stream.sender), " → ", h("span", {}, short(stream.recipient)))),
+    h("div", { class: "money" }, count, total),
+    h("div", { class: "course" }, progress(() => stream), h("span", { class: "line" }, status, until)));
+  function update(next) {
+    stream = next;
+    say(title, stream.metadata.label || `Stream ${streamName(stream.id)}`);
+    status.replaceChildren(statusChip(stream));
+    say(total, `of ${amount(stream.depositedAmount)}`);
+    say(node.querySelector(".parties span"), short(stream.recipient));
+    node.dataset.status = stream.status;
+    node.dataset.version = stream.version;
+    node.dataset.flows = flows(stream, now());
+  }
+  update(stream);
+  moves(until, (time) => say(until, ends(stream, time)));
+  return { node, update, get stream() { return stream; } };
+}
+
+/** A list of streams by id: `show` puts in a page, `apply` takes an event's stream. */
+export class StreamList {
+  #rows = new Map();
+  #versions = new Versions();
+
+  constructor(label) {
+    this.node = h("ol", { class: "streams", "aria-label": label });
+  }
+
+  get size() { return this.#rows.size; }
+
+  clear() {
+    this.#rows.clear();
+    this.#versions = new Versions();
+    this.node.replaceChildren();
+  }
+
+  /** Put a stream in, or bring its line up to date; an old version changes nothing. */
+  put(stream, where = "append") {
+    const row = this.#rows.get(stream.id);
+    if (!this.#versions.isNews(stream) && row) return;
+    if (row) return row.update(stream);
+    const made = streamRow(stream);
+    this.#rows.set(stream.id, made);
+    this.node[where](made.node);
+  }
+
+  /** Take a stream out; it may come back. */
+  drop(id) {
+    this.#rows.get(id)?.node.remove();
+    this.#rows.delete(id);
+  }
+
+  has(id) { return this.#rows.has(id); }
+}

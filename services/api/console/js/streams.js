@@ -1,0 +1,101 @@
+/** Streams: the list, with search and status. */
+
+import { get } from "./api.js";
+import { createDialog } from "./create.js";
+import { calmly, field, h, say, select } from "./dom.js";
+import { remember } from "./router.js";
+import { StreamList } from "./stream_row.js";
+
+const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"], ["completed", "Completed"], ["cancelled", "Cancelled"]];
+const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "By the API"]];
+const PAGE = 25;
+
+/** What the search field means: an account, a stream, or nothing the API can look for. Pure. */
+export function meaning(search) {
+  if (!search) return {};
+  if (/^[GCM][A-Z2-7]{55,68}$/.test(search)) return { user: search };
+  if (/^(\d{1,20}|api-[0-9a-f-]{36})$/.test(search)) return { stream: search };
+  return { wrong: true };
+}
+
+/** Whether a stream belongs into the list; pure. */
+export function belongs(stream, { search, status, origin }) {
+  const { user, stream: id, wrong } = meaning(search);
+  if (wrong) return false;
+  return (!status || stream.status === status) && (!origin || stream.origin === origin) &&
+    (!id || stream.id === id) && (!user || stream.sender === user || stream.recipient === user);
+}
+
+async function page(filter, cursor) {
+  const { user, stream, wrong } = meaning(filter.search);
+  if (wrong) return { items: [], next: null, wrong };
+  if (!stream) return get("/v1/streams", { user, status: filter.status, origin: filter.origin, limit: PAGE, cursor });
+  try {
+    const found = await get(`/v1/streams/${encodeURIComponent(stream)}`);
+    return { items: [found].filter((each) => belongs(each, filter)), next: null, position: found.position };
+  } catch (error) {
+    if (error.status === 404) return { items: [], next: null };
+    throw error;
+  }
+}
+
+function controls(filter, changed) {
+  const search = h("input", { type: "search", value: filter.search, placeholder: "Account (G…) or stream id", spellcheck: "false" });
+  const status = select({}, STATUSES, filter.status);
+  const origin = select({}, ORIGINS, filter.origin);
+  const act = calmly(() => changed({ search: search.value.trim(), status: status.value, origin: origin.value }));
+  return h("form", { class: "filters", role: "search", "aria-label": "Filter streams", input: act, submit: (e) => e.preventDefault() },
+    field("Search", search), field("Status", status), field("Origin", origin));
+}
+
+/** The view. */
+export function streams({ headrace, parameters }) {
+  let filter = Object.fromEntries(["search", "status", "origin"].map((name) => [name, parameters.get(name) ?? ""]));
+  let stop = () => {};
+  let next = null;
+  const list = new StreamList("Streams, newest first");
+  const said = h("p", { class: "quiet-text", role: "status" });
+  const more = h("button", { type: "button", hidden: true, click: () => addPage().catch(told) }, "More");
+
+  const told = (error) => say(said, error.message);
+  function show(found) {
+    found.items.forEach((stream) => list.put(stream));
+    next = found.next;
+    more.hidden = !next;
+    const nothing = found.wrong ? "Search for a whole account (G…, C… or M…) or a stream's id." :
+      "No streams here yet. Make one, or wait for the chain.";
+    say(said, list.size ? "" : nothing);
+  }
+  async function addPage() {
+    show(await page(filter, next));
+  }
+  function arrived({ stream }) {
+    if (!stream) return;
+    if (!belongs(stream, filter)) list.drop(stream.id);
+    else if (list.has(stream.id) || stream.version === 1 || filter.status) list.put(stream, "prepend");
+    if (list.size) say(said, "");
+  }
+  function begin() {
+    stop();
+    stop = headrace.follow({
+      async load() {
+        const found = await page(filter);
+        list.clear();
+        show(found);
+        return found.position;
+      },
+      apply: arrived,
+      failed: told,
+    });
+  }
+  begin();
+  return {
+    title: "Streams",
+    node: h("section", {},
+      h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Streams"),
+        h("button", { type: "button", class: "main", click: () => createDialog() }, "New stream")),
+      controls(filter, (changed) => { filter = changed; remember("streams", filter); begin(); }),
+      said, list.node, more),
+    stop: () => stop(),
+  };
+}

@@ -1,0 +1,146 @@
+/** The system: each fanout and the indexer by their metrics, and this page's own connection. */
+
+import { get } from "./api.js";
+import { now } from "./clock.js";
+import { h, say } from "./dom.js";
+import { duration, span } from "./format.js";
+import { session } from "./session.js";
+import { spark } from "./spark.js";
+import { describe } from "./status.js";
+
+const EVERY = 2000;
+const rounded = (value) => (value >= 10 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : value.toFixed(1));
+
+const count = (number, word) => `${rounded(number)} ${word}${number === 1 ? "" : "s"}`;
+
+/** What a counter gained a second between two answers; 0 after a restart. Pure. */
+export function rate(before, after, name, seconds) {
+  const gained = after[name] - (before?.[name] ?? after[name]);
+  return seconds > 0 && gained > 0 ? gained / seconds : 0;
+}
+
+function card(part, rows, charts) {
+  const state = h("span", { class: "chip" });
+  const figures = Object.fromEntries(rows.map(([name]) => [name, h("dd", {}, "–")]));
+  const node = h("article", { class: "card part", "data-url": part.url },
+    h("div", { class: "head" }, h("h2", {}, part.kind === "other" ? part.url : `${part.kind} ${part.url}`), state),
+    h("div", { class: "charts" }, ...charts.map(({ node: each }) => each)),
+    h("dl", { class: "figures" }, ...rows.map(([name, words]) => h("div", {}, h("dt", {}, words), figures[name]))));
+  return {
+    node,
+    say(values, trouble) {
+      say(state, trouble ?? "well");
+      state.dataset.tone = trouble ? "over" : "active";
+      for (const [name, value] of Object.entries(values)) say(figures[name], value);
+    },
+  };
+}
+
+function fanoutCard(part) {
+  const charts = {
+    connections: spark("Connections", { least: 4, format: rounded }),
+    events: spark("Events a second", { least: 1, format: rounded }),
+    lag: spark("Seconds behind the chain", { least: 10, format: span }),
+  };
+  const made = card(part, [["subscriptions", "Topics"], ["deliveries", "Deliveries a second"], ["write", "Commit to written"], ["backlog", "Kept for the slow"]], Object.values(charts));
+  return {
+    ...made,
+    update({ measures: m, trouble }, before, seconds) {
+      if (trouble) return made.say({}, trouble);
+      charts.connections.push(m.connections);
+      charts.events.push(rate(before, m, "events", seconds));
+      charts.lag.push(m.lagSeconds);
+      const writes = m.writes - (before?.writes ?? 0);
+      made.say({
+        subscriptions: rounded(m.subscriptions),
+        deliveries: rounded(rate(before, m, "deliveries", seconds)),
+        ...(writes > 0 && { write: span((m.writeSeconds - (before?.writeSeconds ?? 0)) / writes) }),
+        backlog: `${rounded(m.backlogBytes)} B`,
+      });
+    },
+  };
+}
+
+function indexerCard(part) {
+  const charts = { events: spark("Events a second", { format: rounded }), age: spark("Age of the last ledger", { least: 10, format: span }) };
+  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Not readable"], ["active", "Role"]], Object.values(charts));
+  return {
+    ...made,
+    update({ measures: m, trouble }, before, seconds) {
+      if (trouble) return made.say({}, trouble);
+      charts.events.push(rate(before, m, "events", seconds));
+      if (m.ledgerClosedAt) charts.age.push(Math.max(0, now() / 1000 - m.ledgerClosedAt));
+      made.say({
+        ledger: rounded(m.ledger),
+        behind: rounded(Math.max(0, m.networkLedger - m.ledger)),
+        letters: rounded(m.deadLetters),
+        active: m.active ? "active" : "standby",
+      }, m.alarms ? "stopped, see its log" : null);
+    },
+  };
+}
+
+const otherCard = (part) => ({ ...card(part, [], []), update() {} });
+const MAKERS = { fanout: fanoutCard, indexer: indexerCard, other: otherCard };
+
+function ownCard(headrace) {
+  const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Held by"], ["position", "Position"], ["lag", "Behind the chain"]], []);
+  const update = () => {
+    const { state, position } = headrace;
+    const [kind, words] = describe(state);
+    made.say({
+      state: words,
+      role: state.leader ? "this tab" : "another tab",
+      position: position ?? "–",
+      lag: state.lagSeconds === null ? "–" : duration(state.lagSeconds),
+    }, kind === "live" ? null : words);
+  };
+  update();
+  return { node: made.node, update };
+}
+
+/** The view. */
+export function system({ headrace }) {
+  const said = h("p", { class: "quiet-text", role: "status" });
+  const cards = new Map();
+  const own = ownCard(headrace);
+  const place = h("div", { class: "parts" }, own.node);
+  let last = null;
+  let timer;
+
+  function show(answer) {
+    const before = new Map(last?.parts.map((part) => [part.url, part.measures]));
+    for (const part of answer.parts) {
+      if (cards.get(part.url)?.kind !== part.kind && !(part.trouble && cards.has(part.url))) {
+        cards.get(part.url)?.node.remove();
+        cards.set(part.url, { kind: part.kind, ...MAKERS[part.kind](part) });
+        place.insertBefore(cards.get(part.url).node, own.node);
+      }
+      cards.get(part.url).update(part, part.trouble ? null : before.get(part.url), last ? answer.asOf - last.asOf : 0);
+    }
+    const fanouts = answer.parts.filter(({ kind }) => kind === "fanout");
+    const connections = fanouts.reduce((sum, { measures }) => sum + measures.connections, 0);
+    say(said, answer.parts.length
+      ? `${count(connections, "connection")} at ${count(fanouts.length, "fanout")}.`
+      : "No part is named to this API: READY_URLS and FANOUT_URLS tell it whom to ask.");
+    last = answer;
+  }
+  async function look() {
+    try {
+      show(await get("/v1/system"));
+    } catch (error) {
+      say(said, error.message);
+      if (error.status === 403 || error.status === 401) return; // it will not change by asking
+    }
+    timer = setTimeout(look, EVERY);
+  }
+  if (session.isAdmin) look();
+  else say(said, "Only an admin sees the parts of the system.");
+  const stop = headrace.on("state", own.update);
+  const beat = setInterval(own.update, 1000);
+  return {
+    title: "System",
+    node: h("section", {}, h("h1", { tabindex: -1 }, "System"), said, place),
+    stop: () => { clearTimeout(timer); clearInterval(beat); stop(); timer = null; },
+  };
+}

@@ -1,0 +1,50 @@
+/** Everything that moves with time, in one loop, as long as it stands in the page. */
+
+import { now } from "./clock.js";
+import { h, say } from "./dom.js";
+import { amount } from "./format.js";
+import { claimable } from "./money.js";
+
+const moving = new Map();
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const FRAME = 50; // milliseconds; more often nobody reads digits
+let last = 0;
+let asked = false;
+
+/** Call `draw(milliseconds)` now and as time passes, while `node` is in the page. */
+export function moves(node, draw) {
+  moving.set(node, { draw, seen: false });
+  draw(now());
+  if (!asked) requestAnimationFrame(turn);
+  asked = true;
+  return node;
+}
+
+function turn(at) {
+  asked = moving.size > 0;
+  if (asked) requestAnimationFrame(turn);
+  if (at - last < (calm.matches ? 1000 : FRAME)) return;
+  last = at;
+  const time = now();
+  for (const [node, each] of moving) {
+    each.seen ||= node.isConnected;
+    if (node.isConnected) each.draw(time);
+    else if (each.seen) moving.delete(node);
+  }
+}
+
+/**
+ * A counter of what is claimable of `stream()`. Its text runs within the second; `data-amount` is
+ * what the API says at the second `data-as-of`.
+ */
+export function counter(stream, attributes = {}) {
+  const node = h("output", { class: "counter", "aria-live": "off", ...attributes });
+  return moves(node, (time) => {
+    const second = Math.floor(time / 1000);
+    say(node, amount(claimable(stream(), calm.matches ? second * 1000 : time)));
+    if (node.dataset.asOf === String(second) && node.dataset.version === String(stream().version)) return;
+    node.dataset.asOf = second;
+    node.dataset.version = stream().version;
+    node.dataset.amount = claimable(stream(), second * 1000);
+  });
+}

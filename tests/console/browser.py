@@ -1,0 +1,69 @@
+"""A real Chromium on a real installation: pages that keep a record of what they said and asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+_QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_LOUD = ("error", "warning")
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """The browser; closed at the end."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class User:
+    """A user's browser profile: tabs that share storage, locks and channels."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.context = context
+        self.address = address
+        self.noise: list[str] = []
+        self.hosts: set[str] = set()
+        self.subscriptions: list[str] = []
+
+    async def open(self, view: str = "#/live") -> Page:
+        """A tab at a view."""
+        page = await self.context.new_page()
+        page.on("console", lambda m: self.noise.append(m.text) if m.type in _LOUD else None)
+        page.on("pageerror", lambda error: self.noise.append(str(error)))
+        page.on("request", self._asked)
+        await page.goto(f"{self.address}/{view}")
+        return page
+
+    def _asked(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        self.hosts.add(url.netloc)
+        if url.path.endswith("/events/subscribe"):
+            self.subscriptions.append(request.url)
+
+
+@asynccontextmanager
+async def user(browser: Browser, address: str, **more: Any) -> AsyncIterator[User]:
+    """A new user; `more` is for the browser's context, such as `color_scheme`."""
+    context = await browser.new_context(**{"viewport": {"width": 1120, "height": 760}, **more})
+    try:
+        yield User(context, address)
+    finally:
+        await context.close()

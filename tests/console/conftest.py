@@ -1,0 +1,56 @@
+"""Fixtures: one installation and one Chromium for all tests of the console."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.console.browser import CHROMIUM, User, chromium, user
+from tests.console.samples import Counted, create
+from tests.support.installation import Installation, installation
+
+SESSION = {"scope": "session", "loop_scope": "session"}
+
+
+@pytest.fixture(scope="session")
+def installed() -> None:
+    if not Path(CHROMIUM).exists():
+        word = "chromium is missing"
+        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
+
+
+@pytest_asyncio.fixture(**SESSION)
+async def browser(installed: None) -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(**SESSION)
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    """In AUTH_MODE=open; a ledger closes twice a second."""
+    folder = tmp_path_factory.mktemp("console")
+    async with installation(folder, CLOSE_SECONDS="0.5", RETRY_MS="300") as whole:
+        yield whole
+
+
+@pytest_asyncio.fixture(**SESSION)
+async def counted(whole: Installation, browser: Browser) -> AsyncIterator[Counted]:
+    """A page that counts what is claimable of a stream, from the first test that asks on."""
+    stream = await create(whole, label="counted", rate="11", ago=5)
+    async with user(browser, whole.url(whole.ports.gateway)) as someone:
+        page = await someone.open(f"#/streams/{stream['id']}")
+        await page.wait_for_selector("#claimable")
+        yield Counted(page, stream["id"], time.monotonic())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
+    """A user with no tab open yet."""
+    async with user(browser, whole.url(whole.ports.gateway)) as someone:
+        yield someone

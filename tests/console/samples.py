@@ -1,0 +1,80 @@
+"""Streams of the API's own, made as a client would make them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Page
+
+from tests.support.installation import Installation
+
+SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
+RECIPIENT = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
+TOKEN = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
+
+
+async def create(
+    whole: Installation,
+    *,
+    label: str = "",
+    rate: str = "11",
+    deposit: str = "995000",
+    ago: int = 0,
+) -> dict[str, Any]:
+    """A stream that began `ago` seconds ago."""
+    body = {
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "tokenAddress": TOKEN,
+        "ratePerSecond": rate,
+        "depositedAmount": deposit,
+        "startTime": int(time.time()) - ago,
+        **({"metadata": {"label": label}} if label else {}),
+    }
+    return await _post(whole, "/v1/streams", 201, json=body)
+
+
+async def step(whole: Installation, stream_id: str, name: str) -> dict[str, Any]:
+    """One step of its life, such as `pause`."""
+    return await _post(whole, f"/v1/streams/{stream_id}/{name}", 200)
+
+
+async def _post(whole: Installation, path: str, status: int, **more: Any) -> dict[str, Any]:
+    url = whole.url(whole.ports.gateway) + path
+    async with whole.session.post(url, **more) as response:
+        document: dict[str, Any] = await response.json(content_type=None)
+        assert response.status == status, document
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A page at a stream's view, and when it was opened (monotonic seconds)."""
+
+    page: Page
+    stream_id: str
+    since: float
+
+
+async def journal(whole: Installation, limit: int = 500) -> list[str]:
+    """The positions of the latest events, newest first."""
+    _, page = await whole.get(whole.ports.gateway, f"/v1/events?all=true&limit={limit}")
+    return [event["id"] for event in page["items"]]
+
+
+async def shown(page: Page) -> list[str]:
+    """The positions of the events in a page, as they stand there."""
+    script = "all => all.map((each) => each.dataset.id)"
+    return list(await page.eval_on_selector_all(".event", script))
+
+
+async def connections(whole: Installation) -> dict[str, int]:
+    """SSE connections by fanout, of those that answer."""
+    _, system = await whole.get(whole.ports.gateway, "/v1/system")
+    return {
+        part["url"]: int(part["measures"]["connections"])
+        for part in system["parts"]
+        if part["kind"] == "fanout"
+    }

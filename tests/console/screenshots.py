@@ -1,0 +1,109 @@
+"""Pictures of each view for the documentation: `make screenshots`.
+
+A whole installation runs for them, with a simulated network and streams of the API's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Locator, Page
+
+from tests.console.browser import chromium, user
+from tests.console.samples import create, step
+from tests.support.installation import Installation, installation
+from tests.support.waiting import until
+
+FOLDER = Path(__file__).parents[2] / "docs/screenshots"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {
+        "color_scheme": "light",
+        "viewport": {"width": 390, "height": 780},
+        "is_mobile": True,
+        "has_touch": True,
+    },
+}
+
+
+async def streams_of(whole: Installation) -> str:
+    """Some streams as people have them; answers their recipient."""
+    rent = await create(whole, label="Rent, Hauptstraße 5", rate="400", deposit="60000", ago=70)
+    await step(whole, rent["id"], "withdraw")
+    await create(whole, label="Salary of Ada", rate="115741", deposit="300000000000", ago=1_500_000)
+    held = await create(whole, label="Lighthouse grant", rate="2500", deposit="9000000", ago=2400)
+    await step(whole, held["id"], "pause")
+    await create(whole, label="Translation", rate="300", deposit="3000000", ago=8400)
+    return str(rent["recipient"])
+
+
+async def eventful(whole: Installation) -> str | None:
+    """The stream of the chain of which there is most to see, once much of it has flowed."""
+    path = "/v1/streams?origin=chain&status=active&limit=200"
+    _, page = await whole.get(whole.ports.gateway, path)
+    shares = {
+        stream["id"]: int(stream["withdrawnAmount"]) / int(stream["depositedAmount"])
+        for stream in page["items"]
+        if stream["endTime"] > time.time() + 15
+    }
+    best = max(shares, key=lambda each: shares[each], default=None)
+    return best if best and shares[best] > 0.2 else None
+
+
+async def settled(page: Page, name: str) -> None:
+    """Until the view shows what it is about."""
+    signs = {
+        "live": ".event >> nth=12",
+        "streams": ".stream >> nth=5",
+        "stream": ".picture path.accrued[d]",
+        "account": ".stream",
+        "system": ".part >> nth=3",
+    }
+    await page.wait_for_selector(signs[name])
+    await page.wait_for_selector('#status[data-kind="live"]')
+    charts = page.locator(".spark-line")
+    if await charts.count():
+        await until(lambda: drawn(charts.last), seconds=60, what="a line in the charts")
+
+
+async def drawn(chart: Locator) -> bool:
+    """Whether there is something to see of a chart's line."""
+    return len((await chart.get_attribute("points") or "").split()) > 12
+
+
+async def shoot(browser: Browser, whole: Installation, look: str, account: str) -> None:
+    """Each view in one look, the stream's at last: of those that flow just then."""
+    views = {
+        "live": "#/live",
+        "streams": "#/streams",
+        "account": f"#/account/{account}",
+        "system": "#/system",
+        "stream": "",
+    }
+    async with user(browser, whole.url(whole.ports.gateway), **LOOKS[look]) as someone:
+        for name, view in views.items():
+            stream = await until(lambda: eventful(whole), seconds=180, what="a stream that flows")
+            page = await someone.open(view or f"#/streams/{stream}")
+            await settled(page, name)
+            await page.screenshot(path=FOLDER / f"{name}-{look}.png")
+
+
+async def main() -> int:
+    """All views in all looks."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        async with installation(Path(folder), CLOSE_SECONDS="1") as whole, chromium() as browser:
+            account = await streams_of(whole)
+            for look in sys.argv[1:] or LOOKS:
+                await shoot(browser, whole, look, account)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,144 @@
+"""Live in a real Chromium: events as they arrive, over cut connections, in many tabs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.console.browser import User
+from tests.console.samples import connections, create, journal, shown
+from tests.support.installation import Installation
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+
+async def follows_the_journal(whole: Installation, page, more: int = 5) -> None:
+    """Until `more` events have come; then those of the page are the journal's, each once."""
+    before = (await shown(page))[0]
+    for _ in range(more):
+        await create(whole)
+    await until(lambda: arrived(page, before, more), seconds=30, what="new events in the page")
+    here = (await shown(page))[:150]
+    wanted = [each for each in await journal(whole) if older(each, here[0])]
+    assert here == wanted[: len(here)]
+
+
+def older(position: str, than: str) -> bool:
+    """Whether it stands at or before another."""
+    return tuple(map(int, position.split("-"))) <= tuple(map(int, than.split("-")))
+
+
+async def arrived(page, since: str, count: int) -> bool:
+    ids = await shown(page)
+    return since in ids and ids.index(since) >= count
+
+
+async def test_events_appear_without_a_reload(whole, someone):
+    page = await someone.open("#/live")
+    await page.wait_for_selector(".event")
+    await follows_the_journal(whole, page)
+    assert await page.evaluate("performance.getEntriesByType('navigation').length") == 1
+    first = page.locator(".event").first
+    assert (await first.locator(".late").inner_text()).endswith("s")
+    assert await page.locator("#status").inner_text() == "Live"
+    stream = await create(whole, label="seen at once")
+    row = page.locator(f'.event:has(a[href="#/streams/{stream["id"]}"])')
+    await row.wait_for()
+    assert "995,000 at 11 a second" in await row.inner_text()
+    assert someone.noise == []
+
+
+async def test_the_fanout_is_killed_and_nothing_is_missed(whole, someone):
+    page, system = await someone.open("#/live"), await someone.open("#/system")
+    await page.wait_for_selector(".event")
+    await until(lambda: settled(whole, 1), what="one connection")
+    ports = {f"127.0.0.1:{port}": f"fanout-{n}" for n, port in enumerate(whole.ports.fanouts, 1)}
+    holder = next(url for url, count in (await connections(whole)).items() if count)
+    (other,) = set(ports) - {holder}
+    await page.evaluate(
+        "window.states = []; new MutationObserver(() => states.push("
+        "document.getElementById('status').dataset.kind)).observe("
+        "document.getElementById('status'), {attributes: true})"
+    )
+    whole.kill(ports[holder])
+    try:
+        await until(lambda: holds(whole, other), seconds=20, what="a connection to the other")
+        await system.locator(f'[data-url="{holder}"]', has_text="does not answer").wait_for()
+        await follows_the_journal(whole, page, more=8)
+    finally:
+        whole.start(ports[holder])
+    states = await page.evaluate("window.states")
+    assert "away" in states
+    assert states[-1] == "live"
+    await until(lambda: whole.ready(whole.ports.gateway), seconds=20)
+
+
+async def holds(whole: Installation, url: str) -> bool:
+    return (await connections(whole)).get(url, 0) == 1
+
+
+async def settled(whole: Installation, count: int) -> bool:
+    return sum((await connections(whole)).values()) == count
+
+
+async def test_ten_tabs_of_a_user_hold_one_connection(whole, someone: User):
+    await until(lambda: settled(whole, 0), seconds=20, what="no connection of another test")
+    pages = [await someone.open("#/live") for _ in range(10)]
+    for page in pages:
+        await page.wait_for_selector(".event")
+    assert len(someone.subscriptions) == 1
+    stream = await create(whole)
+    for page in pages:
+        await page.wait_for_selector(f'a[href="#/streams/{stream["id"]}"]')
+    assert await settled(whole, 1)
+    await pages.pop(0).close()
+    for page in pages[:2]:
+        await follows_the_journal(whole, page)
+    assert len(someone.subscriptions) == 2
+    assert await settled(whole, 1)
+    assert someone.noise == []
+
+
+async def test_a_reload_of_the_page_misses_nothing(whole, someone):
+    page = await someone.open("#/live")
+    await page.wait_for_selector(".event")
+    await follows_the_journal(whole, page, more=2)
+    await page.reload()
+    await page.wait_for_selector(".event")
+    await follows_the_journal(whole, page, more=2)
+    assert "last_event_id=" in someone.subscriptions[-1]
+
+
+async def test_filters_and_pause(whole, someone):
+    page = await someone.open("#/live")
+    await page.wait_for_selector(".event")
+    await page.get_by_label("Type").select_option("stream.withdrawn")
+    kinds = "all => [...new Set(all.map((each) => each.dataset.type))]"
+    only = lambda: page.eval_on_selector_all(".event", kinds)  # noqa: E731
+    await until(lambda: is_now(only, ["stream.withdrawn"]), what="withdrawals only")
+    assert "types=stream.withdrawn" in page.url
+    await page.get_by_role("button", name="Pause").click()
+    held = await shown(page)
+    await page.get_by_text("waits.").or_(page.get_by_text("events wait.")).wait_for()
+    assert await shown(page) == held
+    await page.get_by_role("button", name="Resume").click()
+    await until(lambda: arrived(page, held[0], 1), what="those that waited")
+    assert await only() == ["stream.withdrawn"]
+
+
+async def is_now(ask, wanted) -> bool:
+    return (await ask()) == wanted
+
+
+async def test_after_a_gap_the_history_is_loaded_again_and_said_so(whole, someone):
+    gap = (
+        'retry: 50\ndata: {"type":"connected","position":"1-0"}\nid: 1-0\n\n'
+        'event: gap\ndata: {"from":"1-0","to":"2-0","historyUrl":"/v1/streams"}\nid: 2-0\n\n'
+    )
+    page = await someone.context.new_page()
+    fulfil = {"body": gap, "content_type": "text/event-stream"}
+    await page.route("**/events/subscribe*", lambda route: route.fulfill(**fulfil), times=1)
+    await page.goto(f"{someone.address}/#/live")
+    await page.get_by_role("alert").get_by_text("the history was loaded again").wait_for()
+    await page.wait_for_selector(".event")
+    await follows_the_journal(whole, page, more=2)

@@ -1,0 +1,155 @@
+"""Login with a wallet in AUTH_MODE=required: Freighter stands in the page, its keys with us."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+from stellar_sdk import Keypair
+
+from tests.api.login_samples import ALICE, BOB, CAROL, SECRET, SERVER, signed, token_of
+from tests.console.browser import User, user
+from tests.console.samples import TOKEN
+from tests.support.installation import Installation, installation
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+FREIGHTER = """window.freighterApi = {
+  requestAccess: async () => ({ address: await window.walletAddress() }),
+  signTransaction: async (transaction, { networkPassphrase }) => (
+    { signedTxXdr: await window.walletSign(transaction, networkPassphrase) }),
+};"""
+EXTENSION = """window.freighter = true;
+addEventListener("message", async ({ data }) => {
+  if (data.source !== "FREIGHTER_EXTERNAL_MSG_REQUEST") return;
+  const answer = data.type === "REQUEST_ACCESS" ? { publicKey: await window.walletAddress() } :
+    { signedTransaction: await window.walletSign(data.transactionXdr, data.networkPassphrase) };
+  postMessage({ source: "FREIGHTER_EXTERNAL_MSG_RESPONSE", messagedId: data.messageId, ...answer });
+});"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def closed(tmp_path_factory) -> AsyncIterator[Installation]:
+    given = {"AUTH_MODE": "required", "JWT_SECRET": SECRET, "SIGNING_SEED": SERVER.secret}
+    folder = tmp_path_factory.mktemp("closed")
+    async with installation(folder, CLOSE_SECONDS="1", **given) as closed:
+        yield closed
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(closed, browser) -> AsyncIterator[User]:
+    async with user(browser, closed.url(closed.ports.gateway)) as visitor:
+        yield visitor
+
+
+async def with_wallet(visitor: User, keypair: Keypair, script: str = FREIGHTER) -> None:
+    """Put a wallet with these keys into all pages of a user."""
+    sign = lambda xdr, passphrase: signed(xdr, keypair, passphrase=passphrase)  # noqa: E731
+    await visitor.context.expose_function("walletAddress", lambda: keypair.public_key)
+    await visitor.context.expose_function("walletSign", sign)
+    await visitor.context.add_init_script(script)
+
+
+async def log_in(visitor: User) -> Page:
+    page = await visitor.open("#/streams")
+    await page.get_by_role("button", name="Log in with Freighter").click()
+    await page.get_by_role("heading", name="Streams", level=1).wait_for()
+    await expect(page.locator("#status")).to_have_attribute("data-kind", "live")
+    return page
+
+
+async def make(closed: Installation, sender: Keypair, recipient: Keypair) -> str:
+    body = {
+        "sender": sender.public_key,
+        "recipient": recipient.public_key,
+        "tokenAddress": TOKEN,
+        "ratePerSecond": "1",
+        "depositedAmount": "100000",
+    }
+    token = token_of(sender.public_key, "streams:write")
+    url = closed.url(closed.ports.gateway) + "/v1/streams"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with closed.session.post(url, json=body, headers=headers) as response:
+        return str((await response.json())["id"])
+
+
+@pytest.mark.parametrize("script", [FREIGHTER, EXTENSION], ids=["library", "extension"])
+async def test_a_wallet_logs_in_and_sees_and_changes_what_is_its_own(closed, visitor, script):
+    await with_wallet(visitor, ALICE, script)
+    page = await log_in(visitor)
+    live = await visitor.open("#/live")
+    await expect(live.locator("#status")).to_have_attribute("data-kind", "live")
+    foreign, own = await make(closed, BOB, CAROL), await make(closed, ALICE, BOB)
+    await live.wait_for_selector(f'a[href="#/streams/{own}"]')
+    await page.wait_for_selector(f'.stream[data-id="{own}"]')
+    for each in (page, live):
+        assert await each.locator(f'[href="#/streams/{foreign}"]').count() == 0
+    kinds = "all => [...new Set(all.map((each) => each.dataset.type.split('.')[0]))]"
+    assert set(await live.eval_on_selector_all(".event:has(code)", kinds)) <= {"contract"}
+    await page.locator(f'.stream[data-id="{own}"] a').click()
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.locator(".one")).to_have_attribute("data-status", "paused")
+    assert len(visitor.subscriptions) <= 2, "the one of before the login is none"
+    assert all("ticket=" in url and "access_token" not in url for url in visitor.subscriptions)
+    await page.get_by_role("link", name="System").click()
+    await page.get_by_text("Only an admin sees").wait_for()
+    assert visitor.noise == []
+
+
+async def test_who_logs_out_is_out_in_all_tabs(visitor):
+    await with_wallet(visitor, ALICE)
+    page = await log_in(visitor)
+    other = await visitor.open("#/live")
+    await expect(other.locator("#status")).to_have_attribute("data-kind", "live")
+    await page.get_by_role("button", name="Log out").click()
+    for each in (page, other):
+        await each.get_by_role("heading", name="Log in").wait_for()
+
+
+async def test_an_admin_uses_a_token_and_sees_all(closed, visitor):
+    page = await visitor.open("#/system")
+    await page.get_by_role("heading", name="Log in").wait_for()
+    assert await page.get_by_role("button", name="Log in with Freighter").is_disabled()
+    await page.get_by_label("Token").fill("no token")
+    await page.get_by_role("button", name="Use this token").click()
+    await page.get_by_role("alert").get_by_text("this is no token").wait_for()
+    await page.get_by_label("Token").fill(token_of(CAROL.public_key, "admin"))
+    await page.get_by_role("button", name="Use this token").click()
+    await page.wait_for_selector(".stream")
+    system = await visitor.open("#/system")
+    await expect(system.locator(".part[data-url*=':']")).to_have_count(3)
+    assert visitor.noise == []
+
+
+async def test_a_token_that_ends_soon_is_replaced_without_a_break(closed, visitor):
+    soon = token_of(ALICE.public_key, "streams:write", exp=_in(40), auth_time=_in(0))
+    page = await visitor.open("#/login")
+    await page.get_by_label("Token").fill(soon)
+    await page.get_by_role("button", name="Use this token").click()
+    await expect(page.locator("#status")).to_have_attribute("data-kind", "live")
+    kept = "JSON.parse(localStorage.getItem('headrace login')).token"
+    await until(lambda: _differs(page, kept, soon), what="a fresh token")
+    own = await make(closed, ALICE, BOB)
+    await page.wait_for_selector(f'.stream[data-id="{own}"]')
+
+
+def _in(seconds: int) -> int:
+    return int(time.time()) + seconds
+
+
+async def _differs(page: Page, script: str, before: str) -> bool:
+    return bool(await page.evaluate(script) != before)
+
+
+async def test_the_system_is_for_admins(closed):
+    url = closed.url(closed.ports.gateway) + "/v1/system"
+    for scopes, status in [(("events:all", "streams:write"), 403), (("admin",), 200)]:
+        headers = {"Authorization": f"Bearer {token_of(ALICE.public_key, *scopes)}"}
+        async with closed.session.get(url, headers=headers) as response:
+            assert response.status == status
+    async with closed.session.get(url) as response:
+        assert response.status == 401

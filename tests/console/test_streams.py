@@ -1,0 +1,159 @@
+"""Streams in a real Chromium: made and changed by clicking, counted, and shown as they are."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.console.browser import user
+from tests.console.samples import RECIPIENT, SENDER, TOKEN, create, step
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(150)]
+
+HOSTILE = '<img src=x onerror="window.hacked = 1">'
+
+
+async def make(page: Page, label: str) -> str:
+    """A stream by the dialog; answers its id."""
+    await page.get_by_role("button", name="New stream").click()
+    fields = {
+        "From": SENDER,
+        "To": RECIPIENT,
+        "Token": TOKEN,
+        "Rate a second": "11",
+        "Deposit": "995000",
+        "Label": label,
+    }
+    for name, value in fields.items():
+        await page.get_by_label(name, exact=True).fill(value)
+    await page.get_by_role("button", name="Make the stream").click()
+    await page.wait_for_selector(".one")
+    return str(await page.locator(".one").get_attribute("data-id"))
+
+
+async def test_a_stream_made_and_changed_by_clicking_shows_right_in_all_open_pages(
+    whole, browser, someone
+):
+    page, account = await someone.open("#/streams"), await someone.open(f"#/account/{RECIPIENT}")
+    async with user(browser, someone.address) as other:
+        elsewhere = await other.open("#/streams")
+        await elsewhere.wait_for_selector(".stream")
+        await page.bring_to_front()
+        stream_id = await make(page, "Rent")
+        one = page.locator(".one")
+        rows = [each.locator(f'.stream[data-id="{stream_id}"]') for each in (account, elsewhere)]
+
+        async def all_say(status: str) -> None:
+            for place in (one, *rows):
+                await expect(place).to_have_attribute("data-status", status, timeout=10_000)
+
+        await all_say("active")
+        await page.get_by_role("button", name="Pause").click()
+        await all_say("paused")
+        await expect(page.get_by_role("button", name="Withdraw")).to_be_disabled()
+        await page.get_by_role("button", name="Resume").click()
+        await all_say("active")
+        await page.get_by_label("Amount to add").fill("5000")
+        await page.get_by_role("button", name="Top up").click()
+        for row in rows:
+            await expect(row).to_contain_text("of 1,000,000")
+        await page.get_by_role("button", name="Withdraw").click()
+        await expect(page.locator(".timeline")).to_contain_text("Withdrawn")
+        await page.get_by_role("button", name="Cancel stream").click()
+        await page.get_by_role("button", name="Cancel it").click()
+        await all_say("cancelled")
+        await expect(page.get_by_role("group", name="Actions")).to_be_hidden()
+        _, stream = await whole.get(whole.ports.gateway, f"/v1/streams/{stream_id}")
+        versions = [await place.get_attribute("data-version") for place in (one, *rows)]
+        assert versions == [str(stream["version"])] * 3
+        kinds = await page.locator(".timeline .chip").all_inner_texts()
+        assert kinds == ["Cancelled", "Withdrawn", "Topped up", "Resumed", "Paused", "Created"]
+        assert someone.noise + other.noise == []
+
+
+async def test_what_the_api_refuses_is_told_in_its_words(whole, someone):
+    page = await someone.open("#/streams")
+    await page.get_by_role("button", name="New stream").click()
+    for name, value in [("From", SENDER), ("To", SENDER[:-1] + "A"), ("Token", TOKEN)]:
+        await page.get_by_label(name, exact=True).fill(value)
+    await page.get_by_label("Rate a second").fill("11")
+    await page.get_by_label("Deposit").fill("995000")
+    await page.get_by_role("button", name="Make the stream").click()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
+        "recipient must be a valid"
+    )
+
+
+async def test_a_hostile_label_shows_as_text(whole, someone):
+    stream = await create(whole, label=HOSTILE)
+    for view in ("#/streams", f"#/streams/{stream['id']}", f"#/account/{SENDER}", "#/live"):
+        page = await someone.open(view)
+        await page.get_by_text(HOSTILE).first.wait_for()
+        assert await page.locator("img").count() == 0
+        assert await page.evaluate("window.hacked") is None
+    assert someone.noise == []
+
+
+async def test_a_stream_that_is_not_there_is_said_to_be_so(someone):
+    page = await someone.open("#/streams/99999999")
+    await page.get_by_text("There is no such stream.").wait_for()
+    page = await someone.open("#/nowhere")
+    await page.get_by_text("There is no such view.").wait_for()
+
+
+async def test_the_list_is_searched_and_filtered(whole, someone):
+    stream = await create(whole, label="found")
+    await step(whole, stream["id"], "pause")
+    page = await someone.open("#/streams")
+    await page.get_by_label("Search").fill(stream["id"])
+    await expect(page.locator(".stream")).to_have_count(1)
+    await page.get_by_label("Status").select_option("active")
+    await expect(page.locator(".stream")).to_have_count(0)
+    await page.get_by_text("No streams here yet").wait_for()
+    await page.get_by_label("Search").fill("")
+    await page.get_by_label("Status").select_option("paused")
+    await page.locator(f'.stream[data-id="{stream["id"]}"]').wait_for()
+    statuses = "all => [...new Set(all.map((each) => each.dataset.status))]"
+    await until(lambda: _are(page, statuses, ["paused"]), what="paused ones alone")
+    await step(whole, stream["id"], "resume")
+    await expect(page.locator(f'.stream[data-id="{stream["id"]}"]')).to_have_count(0)
+    await step(whole, stream["id"], "pause")
+    await expect(page.locator(f'.stream[data-id="{stream["id"]}"]')).to_have_count(1)
+    await page.get_by_label("Search").fill("rent")
+    await page.get_by_text("Search for a whole account").wait_for()
+
+
+async def _are(page: Page, script: str, wanted: list[str]) -> bool:
+    return bool(await page.eval_on_selector_all(".stream", script) == wanted)
+
+
+COUNTED = """() => {
+  const { asOf, amount } = document.getElementById("claimable").dataset;
+  return [Number(asOf), amount, document.getElementById("claimable").textContent];
+}"""
+
+
+async def agrees(whole, page: Page, stream_id: str) -> bool:
+    """Whether both tell of the same second; then they must tell the same amount."""
+    _, stream = await whole.get(whole.ports.gateway, f"/v1/streams/{stream_id}")
+    as_of, amount, text = await page.evaluate(COUNTED)
+    if as_of != stream["claimable"]["asOf"]:
+        return False
+    assert amount == stream["claimable"]["amount"]
+    inside = int(text.replace(",", "")) - int(amount)
+    assert 0 <= inside < int(stream["ratePerSecond"]), "it runs within the second"
+    return True
+
+
+async def test_the_counter_is_what_the_api_says_after_a_minute(whole, counted):
+    page = counted.page
+    await page.bring_to_front()
+    await until(lambda: time.monotonic() - counted.since > 61, seconds=90)
+    await until(lambda: agrees(whole, page, counted.stream_id), what="a second in common")
+    assert int((await page.evaluate(COUNTED))[1]) > 61 * 11
+    paused = await step(whole, counted.stream_id, "pause")
+    wanted = f"{int(paused['claimable']['amount']):,}"
+    await expect(page.locator("#claimable")).to_have_text(wanted)

@@ -1,0 +1,80 @@
+"""GET /v1/system: all parts by their metrics, each once, and what cannot be asked."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from services.api.console_routes import policy
+from services.api.system import metrics_urls, read
+from tests.console.browser import user
+from tests.console.samples import connections
+from tests.support.installation import Client, installation
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(90)
+shared_loop = pytest.mark.asyncio(loop_scope="session")
+
+
+def test_a_part_that_is_named_twice_is_asked_once():
+    urls = ["http://f1:80", "http://f1:80/readyz", "http://f2:80/deep/readyz"]
+    assert metrics_urls(urls) == ["http://f1:80/metrics", "http://f2:80/metrics"]
+
+
+def test_labels_are_added_up_and_the_kind_is_told_by_the_names():
+    registry = CollectorRegistry()
+    events = Counter("headrace_fanout_events_total", "x", ["via"], registry=registry)
+    events.labels("channel").inc(5)
+    events.labels("journal").inc(2)
+    Gauge("headrace_fanout_connections", "x", registry=registry).set(3)
+    kind, measures = read(generate_latest(registry).decode())
+    assert kind == "fanout"
+    assert (measures["events"], measures["connections"], measures["deliveries"]) == (7, 3, 0)
+    assert read("") == ("other", {})
+    with pytest.raises(ValueError, match="="):
+        read("<html>=no metrics</html>")
+
+
+def test_the_policy_lets_the_page_follow_a_redirect_to_a_fanout_and_nowhere_else():
+    assert "connect-src 'self';" in policy(())
+    assert "connect-src 'self' http://f1:80 https://f2;" in policy(["http://f1:80/x", "https://f2"])
+
+
+@shared_loop
+async def test_it_counts_what_is_there(whole):
+    gateway = whole.ports.gateway
+    before = sum((await connections(whole)).values())
+    clients = [Client(whole, "all=true", gateway) for _ in range(3)]
+    try:
+        await until(lambda: _held(whole, before + 3), what="three more connections")
+    finally:
+        for client in clients:
+            await client.close()
+    status, system = await whole.get(gateway, "/v1/system")
+    assert status == 200
+    kinds = [part["kind"] for part in system["parts"]]
+    assert sorted(kinds) == ["fanout", "fanout", "indexer"]
+    (indexer,) = [part for part in system["parts"] if part["kind"] == "indexer"]
+    assert indexer["measures"]["active"] == 1
+    assert indexer["measures"]["ledger"] > 0
+    assert indexer["measures"]["ledgerClosedAt"] == pytest.approx(system["asOf"], abs=15)
+
+
+async def _held(whole, count: int) -> bool:
+    return sum((await connections(whole)).values()) >= count
+
+
+@shared_loop
+async def test_without_a_proxy_the_page_follows_the_redirect_to_a_fanout(
+    tmp_path, browser, monkeypatch
+):
+    monkeypatch.setenv("GATEWAY", "api")
+    async with (
+        installation(tmp_path, CLOSE_SECONDS="0.5") as bare,
+        user(browser, bare.url(bare.ports.gateway)) as someone,
+    ):
+        page = await someone.open("#/live")
+        await expect(page.locator("#status")).to_have_attribute("data-kind", "live")
+        await page.wait_for_selector(".event .late:not(:empty)")
+        assert someone.noise == []

@@ -1,0 +1,133 @@
+"""headrace.js and the pure parts of the console, in Node; their rules against ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.events import EventType, Origin
+from shared.streams import I128_MAX, Status, Stream, claimable
+from shared.wire import stream_document
+
+HERE = Path(__file__).parent
+CONSOLE = HERE.parents[1] / "services/api/console"
+SOURCES = sorted(path for path in CONSOLE.rglob("*.*") if path.suffix in {".js", ".css", ".ts"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def node() -> None:
+    if not shutil.which("node"):
+        word = "node is missing"
+        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
+
+
+@pytest.mark.parametrize("file", sorted(HERE.glob("node/*.test.mjs")), ids=lambda p: p.name)
+def test_in_node(file: Path):
+    done = subprocess.run(
+        ["node", "--test", str(file)], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert re.search(r"^# pass [1-9]", done.stdout, re.M)
+
+
+amounts = st.integers(0, I128_MAX)
+times = st.integers(0, 1 << 42)  # in milliseconds below 2^53, as a clock of JavaScript is
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Stream, int]:
+    deposited = draw(amounts)
+    withdrawn = draw(st.integers(0, deposited))
+    status = draw(st.sampled_from(Status))
+    start = draw(times)
+    stream = Stream(
+        id="7",
+        origin=Origin.API,
+        contract_id=None,
+        sender="G",
+        recipient="G",
+        token="C",
+        rate=draw(st.one_of(amounts, st.integers(0, 1000))),
+        deposited=deposited,
+        withdrawn=withdrawn,
+        refunded=draw(st.integers(0, deposited - withdrawn)),
+        start_time=start,
+        last_update_time=start + draw(st.integers(-1000, 1000)) if start > 1000 else start,
+        paused_at=start + draw(st.integers(0, 10_000)) if status is Status.PAUSED else None,
+        status=status,
+        created_at=start,
+        updated_at=start,
+    )
+    return stream, draw(st.one_of(times, st.integers(start, start + 10_000)))
+
+
+@pytest.fixture(scope="module")
+def count() -> Iterator[Callable[[Stream, int], int]]:
+    """What the page counts of a stream at a second: its own module, in a process that stays."""
+    command = ["node", str(HERE / "node/claimable.mjs")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+
+        def ask(stream: Stream, now: int) -> int:
+            assert process.stdin
+            assert process.stdout
+            question = {"stream": stream_document(stream, now), "now": now}
+            process.stdin.write(orjson.dumps(question) + b"\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield ask
+
+
+@settings(max_examples=1000)
+@given(case=cases())
+def test_what_the_page_counts_is_what_the_api_counts(count, case: tuple[Stream, int]):
+    stream, now = case
+    assert count(stream, now) == claimable(stream, now)
+
+
+def test_every_type_of_event_is_listened_for():
+    text = (CONSOLE / "headrace/events.js").read_text()
+    listed = re.search(r"EVENT_TYPES = Object\.freeze\(\[(.*?)\]\)", text, re.S)
+    assert listed
+    wanted = set(EventType) - {EventType.CHAIN_GAP}  # which comes as `gap`: shared.wire
+    assert set(re.findall(r'"([a-z_.]+)"', listed[1])) == wanted
+
+
+def test_the_package_holds_what_it_needs():
+    folder = CONSOLE / "headrace"
+    package = json.loads((folder / "package.json").read_text())
+    files = {path.name for path in folder.iterdir()} - {"package.json"}
+    assert set(package["files"]) == files
+    assert {"headrace.js", "headrace.d.ts"} <= files
+    exported = re.findall(r"^export (?:class|const|function) (\w+)", _text("headrace.d.ts"), re.M)
+    here = re.findall(r"^export (?:class|const|function) (\w+)", _text("headrace.js"), re.M)
+    again = re.findall(r"^export \{ (.*) \};", _text("headrace.js"), re.M)[0].split(", ")
+    assert set(exported) == {*here, *again}
+
+
+def _text(name: str) -> str:
+    return (CONSOLE / "headrace" / name).read_text()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_each_file_can_be_read_at_once_and_puts_data_in_as_text(path: Path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 250
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", text)
+    assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_page_loads_all_its_modules_at_once():
+    page = (CONSOLE / "index.html").read_text()
+    modules = {f"/console/{path.relative_to(CONSOLE).as_posix()}" for path in CONSOLE.rglob("*.js")}
+    assert set(re.findall(r'(?:href|src)="(/console/[^"]+\.js)">', page)) == modules
