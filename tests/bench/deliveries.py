@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from string import Template
@@ -13,6 +11,7 @@ from string import Template
 import aiohttp
 
 from tests.bench import rig
+from tests.bench.floor import floor
 from tests.bench.place import ALL, Place, Row
 from tests.bench.publish import Publisher
 from tests.bench.rig import Server, Swarm, check, free_port
@@ -48,7 +47,7 @@ async def deliveries(place: Place) -> list[Row]:
     for _ in range(3):
         with rig.fanout(place.redis_url, place.keys, place.folder) as server:
             ours.append(await _deliveries(place, server, publisher))
-        floors.append(await _floor(place, _FRAME))
+        floors.append(await floor(place, _FRAME, rate=10, share=5000, clients=5000))
         port = free_port()
         words = [sys.executable, "-m", "tests.bench.queue_per_client", str(port)]
         with rig.command(*words, place.redis_url, port=port) as server:
@@ -103,30 +102,3 @@ async def _publish_to_nchan(port: int, count: int) -> None:
             async with session.post(url, data=data, headers=headers) as response:
                 response.raise_for_status()
             await asyncio.sleep(0.1)
-
-
-async def _floor(place: Place, frame_bytes: int) -> float:
-    port = free_port()
-    process = _start_floor(place.folder / "floor", port, frame_bytes)
-    swarm = Swarm(port, [ALL] * 5000)
-    try:
-        await swarm.connected()
-        line = await asyncio.to_thread(process.communicate, "go\n")
-    finally:
-        swarm.close()
-        process.kill()
-        process.wait()
-    return float(json.loads(line[0])["us"])
-
-
-def _start_floor(program: Path, port: int, frame_bytes: int) -> subprocess.Popen[str]:
-    if not program.exists():
-        source = Path(__file__).parent / "floor.c"
-        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
-    numbers = [str(x) for x in (port, 5000, frame_bytes, 10, 8)]
-    process = subprocess.Popen(
-        [program, *numbers], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    process.stdout.readline()  # it listens
-    return process

@@ -1,5 +1,6 @@
-/* The kernel's floor: accept N connections, then only send, R times a second for S seconds.
-   Prints microseconds of CPU per send. Usage: floor PORT N FRAME_BYTES RATE SECONDS */
+/* The kernel's floor: accept N connections, then only send, R times a second for S seconds, each
+   time to the next SHARE of them. Prints microseconds of CPU per send.
+   Usage: floor PORT N FRAME_BYTES RATE SECONDS SHARE */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -17,8 +18,9 @@ static double cpu(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) return 2;
+  if (argc != 7) return 2;
   int n = atoi(argv[2]), size = atoi(argv[3]), rate = atoi(argv[4]), seconds = atoi(argv[5]);
+  int share = atoi(argv[6]), next = 0;
   static const char head[] =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
       "data: {\"type\":\"connected\"}\nid: 0-0\n\n";
@@ -41,7 +43,8 @@ int main(int argc, char **argv) {
   double before = cpu();
   long sent = 0;
   for (int event = 0; event < rate * seconds; event++) {
-    for (int i = 0; i < n; i++) sent += send(fds[i], frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) == size;
+    for (int i = 0; i < share; i++, next = (next + 1) % n)
+      sent += send(fds[next], frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) == size;
     struct timespec pause = {.tv_sec = 0, .tv_nsec = 1000000000L / rate};
     nanosleep(&pause, 0);
   }

@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from redis.asyncio import Redis
 
+from shared.keys import Keys
 from tests.bench import rig
 from tests.bench.place import ALL, Place, Row
 from tests.bench.publish import recipient
@@ -95,12 +97,13 @@ async def replicas(place: Place) -> list[Row]:
     """Three replicas against one, 1,500 subscribers of everything each, as fast as they can."""
     rates = {}
     for count in (1, 3):
+        own = replace(place, keys=Keys(f"{place.keys.namespace}-{count}"))
         with ExitStack() as stack:
             servers = [
-                stack.enter_context(rig.fanout(place.redis_url, place.keys, place.folder))
+                stack.enter_context(rig.fanout(own.redis_url, own.keys, own.folder))
                 for _ in range(count)
             ]
-            rates[count] = await _delivered(place, servers)
+            rates[count] = await _delivered(own, servers)
     what = "delivered events/s, three replicas against one"
     return [(what, "until the cores run out", f"{rates[3]:.0f} against {rates[1]:.0f}")]
 

@@ -79,8 +79,12 @@ def _running(process: subprocess.Popen[bytes], port: int) -> Iterator[Server]:
         _wait_for(port, process)
         yield Server(process.pid, port)
     finally:
-        process.kill()
-        process.wait(10)
+        process.terminate()  # nginx takes its workers along; killed, it would leave them
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
 
 
 @contextmanager

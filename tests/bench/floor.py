@@ -1,0 +1,40 @@
+"""The kernel's floor: what a C program pays that only sends (floor.c)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+from tests.bench.place import ALL, Place
+from tests.bench.rig import Swarm, free_port
+
+_SECONDS = 8
+
+
+async def floor(place: Place, frame_bytes: int, *, rate: int, share: int, clients: int) -> float:
+    """µs of CPU per send: `rate` times a second to `share` of the clients, in turns."""
+    port = free_port()
+    process = _start(place.folder / "floor", port, clients, frame_bytes, rate, _SECONDS, share)
+    swarm = Swarm(port, [ALL] * clients)
+    try:
+        await swarm.connected()
+        line = await asyncio.to_thread(process.communicate, "go\n")
+    finally:
+        swarm.close()
+        process.kill()
+        process.wait()
+    return float(json.loads(line[0])["us"])
+
+
+def _start(program: Path, *numbers: int) -> subprocess.Popen[str]:
+    if not program.exists():
+        source = Path(__file__).parent / "floor.c"
+        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
+    process = subprocess.Popen(
+        [program, *map(str, numbers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    process.stdout.readline()  # it listens
+    return process
