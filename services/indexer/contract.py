@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -194,6 +195,7 @@ def _is_number(name: str) -> bool:
     return name == "timestamp" or name.endswith(("_time", "_at", "_bps"))
 
 
+@lru_cache(maxsize=256)  # a contract has few names
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

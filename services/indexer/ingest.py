@@ -13,6 +13,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer import metrics
+from services.indexer.ahead import ahead
 from services.indexer.backfill import Backfill
 from services.indexer.checkpoint import Checkpoint
 from services.indexer.gap import gap_event
@@ -63,7 +64,7 @@ class Ingest:
                     if cursor is None:
                         cursor = await self._cursor()
                     await self.checkpoint.compare(self._source)
-                    async with aclosing(self._source.batches(cursor)) as batches:
+                    async with aclosing(ahead(self._source.batches(cursor))) as batches:
                         async for batch in batches:
                             await self._keep(batch)
                             cursor = batch.cursor

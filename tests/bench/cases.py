@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.bench.deliveries import deliveries
 from tests.bench.holding import memory_and_idle, memory_with_tokens
+from tests.bench.indexer import decode, fresh, idle, ingest
 from tests.bench.moving import latency, replicas, routed, storm
 from tests.bench.place import Case
 
@@ -15,4 +16,8 @@ CASES: dict[str, Case] = {
     "latency": latency,
     "storm": storm,
     "replicas": replicas,
+    "decode": decode,
+    "ingest": ingest,
+    "fresh": fresh,
+    "idle": idle,
 }

@@ -72,7 +72,7 @@ class Source(Protocol):
         ...
 
     def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """Everything after the cursor, for ever. The next batch is asked for once this is kept.
+        """Everything after the cursor, for ever. The next may be asked for before this is kept.
 
         Whoever stops asking closes it, since a connection hangs on it. Raises SourceError for
         another try, SourceGap and SourceFatal.

@@ -1,0 +1,134 @@
+"""`python -m services.indexer deadletter list|retry|drop`: what could not be decoded, and then.
+
+The journal only grows forward (docs/decisions.md 1): an event whose place lies below its top can
+be read again, but not put in any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from services.indexer.commands.doing import do
+from services.indexer.contracts import Contracts
+from services.indexer.letters import StillDead, reread
+from services.indexer.settings import Settings
+from services.indexer.transactions import Reading
+from shared.commit import Committer, Disorder
+from shared.events import Event
+from shared.keys import Keys
+
+_SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
+_LATE = (
+    "{} can be read now, but the journal goes on behind its place and only grows forward; what it "
+    "changed is right again under a new NAMESPACE only (docs/operations.md)"
+)
+
+Letters = dict[str, dict[str, Any]]
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    return do(partial(run, arguments(argv)))
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """What `run` is told to do; exits with 2 behind a line on stderr when that is no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.indexer deadletter",
+        description="Dead letters: what the indexer could not decode and kept raw. Exit code 0: "
+        "all was done; 1: some stay, or are not there; 2: it could not be done.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="one line of JSON each, without the XDR")
+    retry = actions.add_parser("retry", help="read them again, commit what still has its place")
+    retry.add_argument("ids", nargs="*", metavar="ID", help="as `list` tells; all without any")
+    drop = actions.add_parser("drop", help="forget them")
+    drop.add_argument("ids", nargs="*", metavar="ID", help="as `list` tells")
+    drop.add_argument("--all", action="store_true", help="forget every one")
+    given = parser.parse_args(argv)
+    if given.action == "drop" and bool(given.ids) == given.all:
+        drop.error("name either letters by their ID or --all")
+    return given
+
+
+async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
+    """Do it; returns the exit code."""
+    letters = await _letters(redis, settings.keys)
+    if given.action == "list":
+        for entry, letter in letters.items():
+            shown = {name: letter[name] for name in _SHOWN if name in letter}
+            print(orjson.dumps({"id": entry} | shown).decode())
+        return 0
+    chosen = given.ids or list(letters)
+    missing = [entry for entry in chosen if entry not in letters]
+    for entry in missing:
+        print(f"{entry}: there is no such dead letter", file=sys.stderr)
+    act = _Retry(settings, redis).one if given.action == "retry" else _dropped
+    done = 0
+    for entry in (each for each in letters if each in chosen):  # oldest first, as they may commit
+        if await act(entry, letters[entry]):
+            await redis.xdel(settings.keys.dead_letters, entry)
+            done += 1
+    stay = await redis.xlen(settings.keys.dead_letters)
+    print(f"{done} done, {stay} in the dead letters", file=sys.stderr)
+    return 0 if done == len(chosen) else 1
+
+
+async def _letters(redis: Redis, keys: Keys) -> Letters:
+    rows: Any = await redis.xrange(keys.dead_letters)
+    return {entry.decode(): orjson.loads(fields[b"letter"]) for entry, fields in rows}
+
+
+async def _dropped(entry: str, letter: dict[str, Any]) -> bool:
+    print(f"{entry}: dropped")
+    return True
+
+
+class _Retry:
+    def __init__(self, settings: Settings, redis: Redis) -> None:
+        self._contracts = Contracts(settings.contracts)
+        self._journal = settings.keys.journal
+        self._redis = redis
+        # Without a token: like the API's, and unlike an indexer's, such a commit moves no cursor.
+        self._committer = Committer(redis, settings.keys, limits=settings.limits)
+
+    async def one(self, entry: str, letter: dict[str, Any]) -> bool:
+        """Say what became of a letter; whether it is settled."""
+        try:
+            reading = reread(letter, self._contracts)
+        except StillDead as error:
+            print(f"{entry}: not readable: {error}")
+            return False
+        settled, said = await self._settle(reading)
+        print(f"{entry}: {said}")
+        return settled
+
+    async def _settle(self, reading: Reading) -> tuple[bool, str]:
+        missing = [event for event in reading.events if not await self._is_there(event)]
+        if not missing and not reading.dead:
+            there = len(reading.events)
+            return True, f"{there} event(s) already in the journal" if there else "nothing of ours"
+        dead = [orjson.dumps(letter) for letter in reading.dead]
+        try:
+            done = await self._committer.record(missing, progress={}, dead=dead)
+        except Disorder:
+            return False, _LATE.format(_places(missing))
+        if done.seen:  # as old as what was trimmed
+            return False, _LATE.format(_places(missing))
+        again = f"; {len(dead)} of its events are dead letters of their own" if dead else ""
+        return True, f"committed {_places(missing) or 'nothing'}{again}"
+
+    async def _is_there(self, event: Event) -> bool:
+        place = str(event.position)
+        return bool(await self._redis.xrange(self._journal, place, place))
+
+
+def _places(events: Sequence[Event]) -> str:
+    return ", ".join(f"{event.position} ({event.type})" for event in events)

@@ -1,0 +1,112 @@
+"""`python -m services.indexer verify --from L --to M`: ledgers read again, and compared.
+
+What a source tells of them now, against the journal and the stored streams. It only reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict
+from functools import partial
+
+import aiohttp
+import orjson
+from redis.asyncio import Redis
+
+from services.indexer.commands.doing import Impossible, do
+from services.indexer.commands.held import Held
+from services.indexer.settings import Settings
+from services.indexer.sources import Source, SourceError, choice
+from services.indexer.sources.bounds import before
+from services.indexer.verification import compare, event_of, tell
+from shared.events import Event
+from shared.positions import Position
+from shared.tasks import backoff
+
+_TRIES = 6
+"""At a source that fails, without any progress in between; what looks altered takes two."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    return do(partial(run, arguments(argv)))
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """What `run` is told to do; exits with 2 behind a line on stderr when that is no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.indexer verify",
+        description="Read ledgers again from SOURCE and compare them with the journal and the "
+        "stored streams; each difference is a line of JSON. Exit code 0: all is equal; 1: it is "
+        "not; 2: it could not be compared. Changes nothing.",
+    )
+    parser.add_argument("--from", type=_ledger, required=True, dest="first", metavar="L")
+    parser.add_argument("--to", type=_ledger, required=True, dest="last", metavar="M")
+    given = parser.parse_args(argv)
+    if given.first > given.last:
+        parser.error("--from L must not be above --to M")
+    return given
+
+
+def _ledger(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 31):
+        raise argparse.ArgumentTypeError(f"{text!r} is no ledger: expected 1 to {(1 << 31) - 1}")
+    return int(text)
+
+
+async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
+    """Do it; returns the exit code."""
+    held = await Held.of(redis, settings.keys, given.first, given.last)
+    async with _source(settings) as source:
+        events, dead = await _read(source, given.first, given.last)
+        name = source.name
+    trimmed = [place for place in events if place < held.begins]
+    chain = {place: event for place, event in events.items() if place >= held.begins}
+    ours = [event_of(entry) for entry in held.entries]
+    every = chain | {e.position: e for e in ours if e.provenance is None and e.position}
+    states, adopted = await held.states({e.stream_id for e in (*every.values(), *ours)})
+    story = tell(every, states, adopted)
+    found = [*compare(story, held.entries), *[d async for d in held.stored(story)]]
+    for each in found:
+        print(orjson.dumps(asdict(each)).decode())
+    said = f"{len(story)} events and {len(states)} streams of ledgers {given.first} to {given.last}"
+    notes = [f"{len(trimmed)} events are older than what the journal keeps"] if trimmed else []
+    notes += [f"{dead} could not be decoded"] if dead else []
+    verdict = f"{len(found)} differences" if found else "all equal"
+    print("; ".join([f"{said} against {name}: {verdict}", *notes]), file=sys.stderr)
+    return 1 if found else 0
+
+
+@asynccontextmanager
+async def _source(settings: Settings) -> AsyncIterator[Source]:
+    async with aiohttp.ClientSession() as session:
+        yield choice.chosen(settings, session, lambda: None)
+
+
+async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, Event], int]:
+    """The events of these ledgers, and how many dead letters there are. Raises Impossible."""
+    elder, latest = await source.ledgers()
+    if not elder <= first <= last <= latest:
+        raise Impossible(f"{source.name} has ledgers {elder} to {latest}, not {first} to {last}")
+    cursor, end = before(first), before(last + 1)
+    events: dict[Position, Event] = {}
+    dead, waits = 0, backoff()
+    failures = 0
+    while cursor < end:
+        try:
+            async with aclosing(source.batches(cursor)) as batches:
+                async for batch in batches:
+                    events |= {e.position: e for e in batch.events if e.position}
+                    dead += len(batch.dead)
+                    cursor, failures = batch.cursor, 0
+                    if cursor >= end:
+                        break
+        except SourceError:
+            if (failures := failures + 1) == _TRIES:
+                raise
+            await asyncio.sleep(next(waits))
+    return {place: event for place, event in events.items() if place.toid <= end}, dead

@@ -1,0 +1,202 @@
+"""The indexer: decoding on one core, from a source to the journal, freshness, and doing nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+from redis.asyncio import Redis
+
+from deploy.local.network import accounts
+from services.indexer.contracts import Contracts
+from services.indexer.records import Record, parse_record
+from services.indexer.sources.frames import FrameParser
+from services.indexer.sources.http import parse_object
+from services.indexer.sources.pages import parse_page, transactions
+from services.indexer.transactions import Reading, read_told, read_transaction
+from shared import serve
+from shared.positions import START
+from shared.store import connect
+from tests.bench import rig
+from tests.bench.ledger import PASSPHRASE, Canned, transactions_end
+from tests.bench.place import Place, Row
+from tests.bench.rig import Server, percentile
+
+_TRANSACTIONS = 20_000
+_OURS = Contracts.of(accounts.STREAMS)
+
+
+async def decode(_: Place) -> list[Row]:
+    """Bytes of a page to events of ours, in this process."""
+    canned = Canned(2_000)
+    told = {"latestLedger": canned.latest, "latestLedgerCloseTime": "1770000000"}
+    page = orjson.dumps({"events": canned.events[:1000], "cursor": canned.events[999]["id"]} | told)
+    stream = b"".join(canned.frames[:200])
+
+    def of_rpc() -> int:
+        into = Reading()
+        for spoken in transactions(parse_page(orjson.loads(page), _OURS, START).said):
+            parts = (spoken.toid, spoken.hash, spoken.toid >> 32, spoken.closed_at, True)
+            read_told(Record(*parts, b"", b"", None), _OURS, spoken.told, into)
+        return len(into.events)
+
+    def of_horizon() -> int:
+        into = Reading()
+        for frame in FrameParser().feed(stream):
+            read_transaction(parse_record(parse_object(frame.data)), _OURS, into)
+        return len(into.events)
+
+    goal = "≥ 40,000 events/s"
+    return [
+        ("decode a page of getEvents, one core", goal, f"{_pace(of_rpc):,.0f}/s"),
+        ("decode Horizon's frames, proof included, one core", goal, f"{_pace(of_horizon):,.0f}/s"),
+    ]
+
+
+def _pace(work: Callable[[], int]) -> float:
+    """Events a second, the best of many; the collector is as calm as a service's (shared.serve)."""
+    serve._calm_collector()
+    best = 0.0
+    for _ in range(15):
+        began = time.process_time()
+        count = work()
+        best = max(best, count / (time.process_time() - began))
+    return best
+
+
+async def ingest(place: Place) -> list[Row]:
+    """A backfill: from a source that has all of it to the journal."""
+    port = rig.free_port()
+    words = [sys.executable, "-m", "tests.bench.ledger", "--port", str(port)]
+    rows = []
+    with rig.command(*words, "--transactions", str(_TRANSACTIONS), port=port):
+        for source in ("horizon", "rpc"):
+            keys = type(place.keys)(f"{place.keys.namespace}-{source}")
+            redis = connect(place.redis_url)
+            with _indexer(place, port, NAMESPACE=keys.namespace, SOURCE=source) as server:
+                first = await _moved(redis, keys.progress, 0)
+                began, cpu = time.monotonic(), server.cpu()
+                had = await redis.xlen(keys.journal)
+                await _moved(redis, keys.progress, transactions_end(_TRANSACTIONS))
+                seconds, used = time.monotonic() - began, server.cpu() - cpu
+                count = await redis.xlen(keys.journal) - had
+            await redis.aclose()
+            assert first
+            what = f"{source} → journal, {_TRANSACTIONS} transactions"
+            rate = f"{count / seconds:,.0f}/s; {count / used:,.0f} a second of CPU"
+            rows.append((what, "≥ 8,000 events/s", rate))
+    return rows
+
+
+async def _moved(redis: Redis, key: str, beyond: int) -> int:
+    """Until the cursor is there."""
+    while True:
+        cursor = int(await redis.hget(key, "cursor") or 0)
+        if cursor and cursor >= beyond:
+            return cursor
+        await asyncio.sleep(0.01)
+
+
+async def fresh(place: Place) -> list[Row]:
+    """From the close of a ledger to the journal, by Redis' clock; and the CPU meanwhile."""
+    rows = []
+    for source, poll in (("horizon", 1.0), ("rpc", 1.0)):
+        keys = type(place.keys)(f"{place.keys.namespace}-{source}")
+        settings = {"NAMESPACE": keys.namespace, "SOURCE": source, "RPC_POLL_SECONDS": poll}
+        with _network() as network, _indexer(place, network.port, **settings):
+            late = await _lateness(place, keys.journal, network.port)
+        p50, p99 = (percentile(late, part) * 1000 for part in (0.5, 0.99))
+        goal = "p99 ≤ a poll, 1 s" if source == "rpc" else "p99 ≤ 1 s"
+        rows.append((f"close → journal, {source}", goal, f"p50 {p50:.0f}, p99 {p99:.0f} ms"))
+    return rows
+
+
+async def _lateness(place: Place, journal: str, port: int) -> list[float]:
+    late = []
+    redis = connect(place.redis_url)
+    async with aiohttp.ClientSession() as session:
+
+        async def sim(path: str, body: object) -> None:
+            async with session.post(f"http://127.0.0.1:{port}/sim/{path}", json=body) as answer:
+                assert answer.status == 200
+
+        for n in range(60):
+            before = await redis.xlen(journal)
+            await sim("operations", {"operations": [{"op": "emit"}]})
+            closed = time.time()
+            await sim("close", {"now": 1_770_000_000 + n})
+            while await redis.xlen(journal) == before:  # noqa: ASYNC110 - it polls Redis
+                await asyncio.sleep(0.002)
+            rows: Any = await redis.xrevrange(journal, count=1)
+            fields = rows[0][1]
+            late.append(orjson.loads(fields[b"b"])["publishedAt"] / 1e6 - closed)
+            await asyncio.sleep(0.13)
+    await redis.aclose()
+    return late[5:]
+
+
+async def idle(place: Place) -> list[Row]:
+    """A ledger with a payment every five seconds, and nothing for us in it."""
+    rows = []
+    for source in ("horizon", "rpc"):
+        namespace = f"{place.keys.namespace}-{source}"
+        with (
+            _network(CLOSE_SECONDS="5", STREAMS="0") as network,
+            _indexer(place, network.port, NAMESPACE=namespace, SOURCE=source) as server,
+        ):
+            await asyncio.sleep(5)
+            cpu, began = server.cpu(), time.monotonic()
+            await asyncio.sleep(30)
+            used = (server.cpu() - cpu) / (time.monotonic() - began)
+        rows.append((f"CPU idle, {source}", "≤ 2 %", f"{used:.1%}"))
+    return rows
+
+
+@contextmanager
+def _indexer(place: Place, source_port: int, **settings: object) -> Iterator[Server]:
+    port = rig.free_port()
+    own: dict[str, object] = {
+        "REDIS_URL": place.redis_url,
+        "HORIZON_URL": f"http://127.0.0.1:{source_port}",
+        "RPC_URL": f"http://127.0.0.1:{source_port}/rpc",
+        "CONTRACTS": accounts.STREAMS,
+        "NETWORK_PASSPHRASE": PASSPHRASE,
+        "START": "earliest",
+        "PORT": port,
+        "LOG_LEVEL": "error",
+    }
+    with (
+        _environment(own | settings),
+        rig.command(sys.executable, "-m", "services.indexer", port=port) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def _network(**settings: object) -> Iterator[Server]:
+    port = rig.free_port()
+    own = {"PORT": port, "CLOSE_SECONDS": 0, "STREAMS": 0}
+    with (
+        _environment(own | settings),
+        rig.command(sys.executable, "-m", "deploy.local.network", port=port) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def _environment(values: dict[str, object]) -> Iterator[None]:
+    """What the processes that are started within see."""
+    before = dict(os.environ)
+    os.environ.update({name: str(value) for name, value in values.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

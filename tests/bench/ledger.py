@@ -1,0 +1,173 @@
+"""A ledger made beforehand, served as Horizon and as Stellar RPC: `python -m tests.bench.ledger`.
+
+Transactions of the simulated network, numbered anew into as long a chain as is wanted, so that the
+server has next to nothing to do while an indexer is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from deploy.local.network import accounts
+from deploy.local.network.app import horizon
+from deploy.local.network.event_query import padded
+from deploy.local.network.ledger import Transaction, iso
+from deploy.local.network.network import start
+from deploy.local.network.settings import Settings
+from deploy.local.network.sse import BYEBYE, HELLO
+from shared.positions import toid
+
+FIRST = 4_000_000
+PASSPHRASE = Settings().network_passphrase
+_CLOSED = 1_770_000_000
+_PER_LEDGER = 40
+_PAGE = 200
+
+
+class Canned:
+    """`frames` in order, one a transaction; all that the two servers are asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.made = transactions(count)
+        self.latest = self.made[-1].ledger
+        self.frames = [
+            b"id: %d\ndata: %s\n\n" % (t.toid, _dump(horizon.record(t))) for t in self.made
+        ]
+        self.places = {t.toid: n for n, t in enumerate(self.made)}
+        self.details = {t.hash: _details(t) for t in self.made}
+        self.events = [_event(t, p, e) for t in self.made for p, e in t.events() if _is_ours(e)]
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """A page of Horizon's stream; at the end of all it waits."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        cursor = int(request.query["cursor"])
+        at = next((n for n, t in enumerate(self.made) if t.toid > cursor), len(self.made))
+        if cursor in self.places:
+            at = self.places[cursor] + 1
+        await response.write(HELLO + b"".join(self.frames[at : at + _PAGE]))
+        if at + _PAGE >= len(self.made):
+            await asyncio.sleep(3600)
+        await response.write(BYEBYE)
+        return response
+
+    async def root(self, _: web.Request) -> web.Response:
+        """Horizon's."""
+        known = {"history_elder_ledger": FIRST, "history_latest_ledger": self.latest}
+        return web.json_response(known | {"network_passphrase": PASSPHRASE})
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """Any ledger, by a hash that it could have."""
+        digest = sha256(request.match_info["n"].encode()).hexdigest()
+        return web.json_response({"hash": digest})
+
+    async def rpc(self, request: web.Request) -> web.Response:
+        """One call."""
+        call = orjson.loads(await request.read())
+        params = call.get("params", {})
+        if call["method"] == "getTransaction":
+            result = self.details[params["hash"]]
+        else:
+            result = _dump(self._small(call["method"], params))
+        body = b'{"jsonrpc":"2.0","id":1,"result":%s}' % result
+        return web.Response(body=body, content_type="application/json")
+
+    def _small(self, method: str, params: Any) -> dict[str, object]:
+        if method == "getNetwork":
+            return {"passphrase": PASSPHRASE}
+        if method == "getHealth":
+            return {"oldestLedger": FIRST, "latestLedger": self.latest}
+        if method == "getLatestLedger":
+            return {"sequence": self.latest, "id": sha256(b"tip").hexdigest()}
+        after = params["pagination"].get("cursor") or padded_toid(params["startLedger"])
+        limit = params["pagination"]["limit"]
+        at = next((n for n, e in enumerate(self.events) if str(e["id"]) > after), len(self.events))
+        page = self.events[at : at + limit]
+        end = f"{toid(self.latest + 1) - 1:019}-{0:010}"
+        cursor = page[-1]["id"] if len(page) == limit else end
+        told = {"latestLedger": self.latest, "latestLedgerCloseTime": str(_CLOSED)}
+        return {"events": page, "cursor": cursor} | told
+
+
+def transactions_end(count: int) -> int:
+    """TOID of the last of them."""
+    return toid(FIRST + (count - 1) // _PER_LEDGER, (count - 1) % _PER_LEDGER + 1)
+
+
+def padded_toid(ledger: int) -> str:
+    """Before all events of a ledger."""
+    return f"{toid(ledger):019}-"
+
+
+def transactions(count: int) -> list[Transaction]:
+    """The contract's transactions, in ledgers of forty."""
+    network = start(Settings(close_seconds=0, streams=60), _CLOSED)
+    while len(network.events) < 2_500:
+        network.close(network.chain.latest.closed_at + 5)
+    made = [t for t in network.chain.after(0) if any(_is_ours(e) for _, e in t.events())]
+    return [_numbered(made[n % len(made)], n) for n in range(count)]
+
+
+def _numbered(template: Transaction, n: int) -> Transaction:
+    digest = sha256(b"%d" % n).hexdigest()
+    return replace(
+        template,
+        ledger=FIRST + n // _PER_LEDGER,
+        order=n % _PER_LEDGER + 1,
+        signed=replace(template.signed, hash=digest),
+    )
+
+
+def _is_ours(event: Any) -> bool:
+    return bool(event.contract_id == accounts.STREAMS)
+
+
+def _details(t: Transaction) -> bytes:
+    texts = {"envelopeXdr": t.signed.envelope, "resultXdr": t.result, "resultMetaXdr": t.meta}
+    return _dump({"status": "SUCCESS", "ledger": t.ledger, "latestLedger": t.ledger, **texts})
+
+
+def _event(t: Transaction, position: Any, event: Any) -> dict[str, object]:
+    return {
+        "type": event.type,
+        "ledger": t.ledger,
+        "ledgerClosedAt": iso(t.closed_at),
+        "contractId": event.contract_id,
+        "id": padded(position),
+        "transactionIndex": t.order,
+        "operationIndex": position.toid & 0xFFF,
+        "topic": list(event.topics),
+        "value": event.value,
+        "txHash": t.hash,
+    }
+
+
+def _dump(value: object) -> bytes:
+    return orjson.dumps(value)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--transactions", type=int, required=True)
+    given = parser.parse_args(argv)
+    canned = Canned(given.transactions)
+    app = web.Application()
+    app.router.add_get("/", canned.root)
+    app.router.add_get("/transactions", canned.stream)
+    app.router.add_get("/ledgers/{n}", canned.ledger)
+    app.router.add_post("/rpc", canned.rpc)
+    web.run_app(app, host="127.0.0.1", port=given.port, print=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Fuzz the decoder with atheris: `python -m tests.fuzz.decoder [-max_total_time=60] [corpus …]`.
+
+Whatever the bytes are, a decoder returns or raises XdrError, within what its bounds allow.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from services.indexer import xdr
+
+DECODERS = (xdr.decode_contract_event, xdr.decode_meta, xdr.decode_result, xdr.decode_scval)
+
+
+def try_all(data: bytes) -> None:
+    """Any other exception than XdrError is a finding."""
+    for decode in DECODERS:
+        try:
+            decode(data)
+        except xdr.XdrError:
+            continue
+
+
+def main(argv: list[str]) -> None:
+    import atheris  # noqa: PLC0415 - a tool that not every machine has
+
+    atheris.instrument_all()
+    setup: Any = atheris.Setup
+    setup(argv, try_all)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,174 @@
+"""Chaos: a network that misbehaves and indexers that die, all by one sequence of chances."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from deploy.local.network import accounts
+from deploy.local.network.faults import Kind, kinds_for
+from deploy.local.network.settings import Settings
+from shared.keys import Keys
+from shared.positions import toid
+from tests.support.processes import ServiceProcess, running, start
+from tests.support.waiting import until
+
+HORIZON = (*["stream"] * 8, "root", "ledger")
+RPC = (*["getEvents", "getTransaction"] * 4, "getHealth", "getNetwork", "getLatestLedger")
+RPC += ("getLedgers",)
+SURFACES = {"horizon": (*HORIZON, "getTransaction"), "rpc": RPC, "auto": HORIZON + RPC}
+WITH_META = ("stream", "getTransaction")
+CALLS = (
+    {"op": "emit"},
+    {"op": "foreign"},
+    {"op": "fail"},
+    {"op": "create", "amount": 10**9, "duration": 900},
+    *({"op": op} for op in ("pause", "resume", "withdraw", "cancel")),
+    {"op": "top_up", "amount": 10**8},
+    {"op": "transfer_recipient", "recipient": "carol"},
+)
+
+
+class Chaos:
+    """One network, one namespace, at most two indexers of one kind, one sequence of chances."""
+
+    def __init__(
+        self, source: str, seed: int, session: aiohttp.ClientSession, url: str, **environment: str
+    ) -> None:
+        self.chance = random.Random(f"{source}/{seed}")
+        self.source = source
+        self.states: list[tuple[int, int, list[Any]]] = []
+        self.killed = 0
+        self.armed = 0
+        self._session = session
+        self._url = url
+        self._environment = environment | {
+            "SOURCE": source,
+            "HORIZON_URL": url,
+            "RPC_URL": f"{url}/rpc",
+            "CONTRACTS": accounts.STREAMS,
+            "NETWORK_PASSPHRASE": Settings().network_passphrase,
+            "START": "earliest",
+            "SOURCE_READ_SECONDS": "0.7",
+            "SOURCE_WAIT_SECONDS": "0.1",
+            "RPC_POLL_SECONDS": "0.1",
+            "LEASE_SECONDS": "0.5",
+        }
+        self.indexers: list[ServiceProcess] = []
+        self.tip = 0
+        self._now = 0
+
+    async def ask(self, method: str, path: str, **body: object) -> Any:
+        url = f"{self._url}/sim/{path}"
+        async with self._session.request(method, url, json=body or None) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def close(self) -> None:
+        """Close a ledger, and remember what the contract holds then."""
+        ledger = await self.ask("POST", "close", now=self._now + self.chance.randint(1, 9))
+        self._now = ledger["closedAt"]
+        self.tip = toid(ledger["ledger"], len(ledger["transactions"]))
+        held = (await self.ask("GET", "streams"))["streams"]
+        self.states.append((ledger["ledger"], ledger["closedAt"], held))
+
+    async def submit(self) -> None:
+        streams = self.states[-1][2] if self.states else []
+        calls = []
+        for _ in range(self.chance.choice((1, 1, 1, 2))):
+            call: dict[str, object] = dict(self.chance.choice(CALLS))
+            if call["op"] in ("emit", "foreign", "fail", "create"):
+                calls.append(call)
+            elif streams:
+                calls.append(call | {"streamId": self.chance.choice(streams)["id"]})
+        if calls:
+            more = {"feeBump": self.chance.random() < 0.3, "meta": self.chance.choice((3, 4))}
+            await self.ask("POST", "operations", operations=calls, **more)
+
+    async def unspent(self) -> list[Any]:
+        armed = (await self.ask("GET", "faults"))["armed"]
+        return [fault for fault in armed if fault["kind"] != Kind.CORRUPT_META]
+
+    async def spent(self) -> bool:
+        return not await self.unspent()
+
+    async def misbehave(self) -> None:
+        if (
+            len(await self.unspent()) > 4
+        ):  # else they stand in line, and the first kinds are all that strike
+            return
+        surface = self.chance.choice(SURFACES[self.source])
+        kinds = [*sorted(kinds_for(surface) - {Kind.PASSPHRASE}), Kind.CUT, Kind.MALFORMED]
+        kind = self.chance.choice(kinds + [Kind.NO_META] * (surface in WITH_META))
+        pause = 0.001 if kind is Kind.SLOW else self.chance.choice((0.02, 0.1, 0.9))
+        times, after = self.chance.randint(1, 2), self.chance.randrange(3)
+        self.armed += times
+        await self.ask(
+            "POST", "faults", kind=kind, surface=surface, times=times, after=after, seconds=pause
+        )
+
+    async def alter(self) -> None:
+        """Once, and not again before all is read: the same twice would rightly stop it."""
+        surface = "getTransaction" if self.source == "rpc" else "stream"
+        await self.ask("POST", "faults", kind=Kind.CORRUPT_META, surface=surface)
+
+    async def lag(self) -> None:
+        server = self.chance.choice(("horizon", "rpc"))
+        await self.ask(
+            "POST", "faults", kind=Kind.LAG, surface=server, after=self.chance.randint(0, 5)
+        )
+
+    async def trim(self) -> None:
+        """One of two sources forgets what may not be read yet; the other has it."""
+        if self.source == "auto":
+            await self.ask("POST", "faults", kind=Kind.TRIM, surface="rpc", after=1)
+
+    async def kill(self) -> None:
+        if self.indexers:
+            victim = self.indexers.pop(self.chance.randrange(len(self.indexers)))
+            victim.signal(signal.SIGKILL)
+            self.killed += 1
+            await victim.ended()
+
+    async def begin(self) -> None:
+        if len(self.indexers) < 2:
+            self.indexers.append(await start("services.indexer", **self._environment))
+
+    async def reading(self) -> None:
+        """Until one of them reads: a process takes a while to start, and faults are for readers."""
+        await self.begin()
+        await until(
+            lambda: any(each.said("resuming") or each.said("starting") for each in self.indexers),
+            seconds=30,
+        )
+
+    async def step(self) -> None:
+        acts = (self.misbehave, self.submit, self.close, self.lag, self.kill, self.begin, self.trim)
+        for act in self.chance.choices(acts, weights=(24, 18, 12, 2, 0.6, 2, 0.6), k=5):
+            await act()
+        await self.close()
+
+
+@asynccontextmanager
+async def chaos(source: str, seed: int, redis_url: str, keys: Keys) -> AsyncIterator[Chaos]:
+    quiet = {"CLOSE_SECONDS": 0, "STREAM_SECONDS": 0.2, "SEED": f"chaos/{seed}"}
+    async with (
+        running("deploy.local.network", **quiet) as network,
+        aiohttp.ClientSession() as session,
+    ):
+        where = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace}
+        whole = Chaos(source, seed, session, f"http://127.0.0.1:{network.port}", **where)
+        try:
+            yield whole
+        except BaseException as error:
+            error.add_note(f"once more with SEED={seed} and the same SECONDS (SOURCE={source})")
+            error.add_note(f"it said: {[each.log[-8:] for each in whole.indexers]}")
+            raise
+        finally:
+            while whole.indexers:
+                await whole.kill()
