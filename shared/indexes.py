@@ -31,17 +31,19 @@ class Change(NamedTuple):
 
 def indexes_of(stream: Stream) -> frozenset[str]:
     """The names of the indexes by creation that a stream stands in now."""
-    return frozenset(
-        {
-            EVERYTHING,
-            f"sender:{stream.sender}",
-            f"recipient:{stream.recipient}",
-            f"user:{stream.sender}",
-            f"user:{stream.recipient}",
-            f"status:{stream.status}",
-            f"token:{stream.token}",
-            f"origin:{stream.origin}",
-        }
+    return frozenset(_by_creation(stream))
+
+
+def _by_creation(stream: Stream) -> tuple[str, ...]:
+    return (
+        EVERYTHING,
+        f"sender:{stream.sender}",
+        f"recipient:{stream.recipient}",
+        f"user:{stream.sender}",
+        f"user:{stream.recipient}",
+        f"status:{stream.status}",
+        f"token:{stream.token}",
+        f"origin:{stream.origin}",
     )
 
 
@@ -76,10 +78,10 @@ def stream_id_of(member: str) -> str:
 
 def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
     """Every place of a stream: (index, member) and its score."""
-    names = indexes_of(stream)
-    changed = {by_change(name) for name in names} - {None}
-    entries = {(name, member_of(stream)): 0 for name in names}
-    entries |= {(name, changed_member_of(stream)): 0 for name in changed if name}
+    names = _by_creation(stream)
+    created, changed = member_of(stream), changed_member_of(stream)
+    entries = {(name, created): 0 for name in names}
+    entries |= {(name, changed): 0 for each in names if (name := by_change(each))}
     if (due := next_ending(stream)) is not None:
         entries[schedule(stream.origin), stream.id] = min(due, _FAR)
     return entries
@@ -90,4 +92,4 @@ def changes(before: Stream | None, after: Stream) -> list[Change]:
     old = entries_of(before) if before else {}
     new = entries_of(after)
     added = [Change(True, *at, score) for at, score in new.items() if old.get(at) != score]
-    return sorted(added) + sorted(Change(False, *at) for at in old if at not in new)
+    return added + [Change(False, *at) for at in old if at not in new]

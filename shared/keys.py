@@ -33,7 +33,7 @@ class Keys:
     namespace: str
 
     def _key(self, *parts: str) -> str:
-        return ":".join(("headrace", f"{{{self.namespace}}}", *parts))
+        return f"headrace:{{{self.namespace}}}:{':'.join(parts)}"
 
     @property
     def journal(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from shared import indexes
 from shared.events import Event, EventType
@@ -89,7 +90,7 @@ class Request:
     def _section(self, rows: Iterable[Sequence[str | bytes | int]]) -> None:
         rows = list(rows)
         self.args.append(len(rows))
-        self.args.extend(value for row in rows for value in row)
+        self.args.extend(chain.from_iterable(rows))
 
     def fill(
         self,

@@ -74,9 +74,10 @@ async def storm(place: Place) -> list[Row]:
         try:
             await swarm.connected()
             result = await swarm.result()
+            used = server.cpu() - cpu
         finally:
             swarm.close()
-        used, reads = server.cpu() - cpu, await _reads(redis) - reads
+        reads = await _reads(redis) - reads
         await redis.aclose()
     check(result, 20)
     await publisher.close()
