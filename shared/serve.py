@@ -142,7 +142,7 @@ def _calm_collector() -> None:
     """Look for cycles rarely: what is kept by the ten thousand has none, and each look costs."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(5_000, 20, 20)
 
 
 def _notice_dead_peers(sock: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import jwt
 
@@ -11,7 +12,7 @@ from tests.bench import rig
 from tests.bench.floor import floor
 from tests.bench.place import ALL, Place, Row
 from tests.bench.publish import recipient, sender
-from tests.bench.rig import Swarm, check
+from tests.bench.rig import Server, Swarm, check
 
 _SYNC = 190
 """Bytes of a `sync` frame."""
@@ -20,7 +21,7 @@ _SYNC = 190
 async def memory_and_idle(place: Place) -> list[Row]:
     """10,000 idle connections: what each keeps resident, and what heartbeats cost."""
     with rig.fanout(place.redis_url, place.keys, place.folder) as server:
-        before = server.rss()
+        before = await _warm(server, [ALL] * 200)
         swarm = Swarm(server.port, [ALL] * 10_000)
         try:
             connected, seconds = await swarm.connected()
@@ -49,11 +50,7 @@ async def memory_with_tokens(place: Place) -> list[Row]:
     settings = {"AUTH_MODE": "required", "JWT_SECRET": secret, "RING_EVENTS": 1}
     with rig.fanout(place.redis_url, place.keys, place.folder, **settings) as server:
         paths = [_own_path(n, secret) for n in range(1, 10_001)]
-        warm = Swarm(server.port, paths[:50])
-        await warm.connected()
-        await warm.stop()
-        warm.close()
-        before = server.rss()
+        before = await _warm(server, paths)
         swarm = Swarm(server.port, paths)
         try:
             connected, _ = await swarm.connected()
@@ -65,6 +62,16 @@ async def memory_with_tokens(place: Place) -> list[Row]:
     await publisher.close()
     what = "memory per idle connection, token and three topics of its own"
     return [(what, "≤ 2 KB", f"{kb:.2f} KB")]
+
+
+async def _warm(server: Server, paths: Sequence[str]) -> int:
+    """Bytes resident after as many connections came and left as are under way at once."""
+    swarm = Swarm(server.port, paths[:200])
+    await swarm.connected()
+    await swarm.stop()
+    swarm.close()
+    await asyncio.sleep(1)
+    return server.rss()
 
 
 def _own_path(number: int, secret: str) -> str:
