@@ -123,9 +123,11 @@ def _stream_id(event: ContractEvent) -> str | None:
 
 
 def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+    fields = data if isinstance(data, dict) else {None: data}
+    named = {key: value for key, value in fields.items() if isinstance(key, str)}
+    if len(named) < len(fields):
         raise Unreadable(f"{name}: its data is no map with names as keys")
-    return {str(key): value for key, value in data.items()}
+    return named
 
 
 def _check(name: str, kind: EventType, camel: Mapping[str, ScVal]) -> None:
@@ -145,11 +147,16 @@ def _facts(
         facts["timestamp"] = closed
     if kind is EventType.STREAM_PAUSED and facts.get("pausedAt") is None:
         facts["pausedAt"] = closed
+    if any(isinstance(fact, list | dict) for fact in facts.values()):
+        _refuse_too_deep(name, facts)
+    return facts
+
+
+def _refuse_too_deep(name: str, facts: dict[str, object]) -> None:
     try:
         orjson.dumps(facts)
     except TypeError as error:  # nested deeper than JSON's writer goes
         raise Unreadable(f"{name}: its data cannot be told in JSON: {error}") from error
-    return facts
 
 
 def raw_facts(event: ContractEvent) -> dict[str, object]:
@@ -164,6 +171,8 @@ def raw_facts(event: ContractEvent) -> dict[str, object]:
 def plain(name: str, value: ScVal) -> object:
     """JSON-ready: amounts and ids as decimal strings, times and basis points as numbers."""
     match value:
+        case str():
+            return str(value)
         case bool() | None:
             return value
         case int():
@@ -191,6 +200,7 @@ def _named(fields: Sequence[tuple[str, ScVal]]) -> dict[str, object]:
     return named
 
 
+@lru_cache(maxsize=256)
 def _is_number(name: str) -> bool:
     return name == "timestamp" or name.endswith(("_time", "_at", "_bps"))
 

@@ -90,6 +90,7 @@ def read_told(
 def _add(
     record: Record, contracts: Contracts, held: Told, verified: bool | None, into: Reading
 ) -> None:
+    closed = record.closed
     for position, raw in held.items():
         contract = contracts.by_raw(contract_of(raw, 0)[0])
         assert contract, "only what comes from one of the contracts gets here"
@@ -98,7 +99,7 @@ def _add(
         )
         try:
             event = decode_contract_event(raw)
-            into.events.append(contract.read(event, position, source, record.closed))
+            into.events.append(contract.read(event, position, source, closed))
         except (XdrError, Unreadable) as error:
             into.dead.append(dead_letter(record, str(error), raw, position, source))
 

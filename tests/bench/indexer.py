@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 from redis.asyncio import Redis
+from stellar_sdk import scval
 
 from deploy.local.network import accounts
 from services.indexer.contracts import Contracts
@@ -53,9 +54,16 @@ async def decode(_: Place) -> list[Row]:
             read_transaction(parse_record(parse_object(frame.data)), _OURS, into)
         return len(into.events)
 
+    def of_the_sdk() -> int:
+        for event in canned.events[:100]:
+            for text in (*event["topic"], event["value"]):
+                scval.to_native(text)
+        return 100
+
     goal = "≥ 40,000 events/s"
     return [
         ("decode a page of getEvents, one core", goal, f"{_pace(of_rpc):,.0f}/s"),
+        ("… stellar-sdk, topics and values alone", "", f"{_pace(of_the_sdk):,.0f}/s"),
         ("decode Horizon's frames, proof included, one core", goal, f"{_pace(of_horizon):,.0f}/s"),
     ]
 

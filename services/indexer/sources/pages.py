@@ -10,8 +10,9 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.indexer.contracts import Contracts
 from services.indexer.records import (
@@ -31,8 +32,7 @@ _HEAD = struct.Struct(">II32sIII")
 """ContractEvent before its topics: extension, there is a contract, which, kind, body, count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One event: where it stands, its ContractEvent as XDR, and the transaction it is of."""
 
     position: Position
@@ -77,12 +77,12 @@ def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
 
 def parse_page(result: Mapping[str, Any], contracts: Contracts, after: Position) -> Page:
     """Read the answer to what followed `after`. Raises Malformed."""
-    events = [_said(each, contracts) for each in _read("events", result, typed(list))]
+    events = [_said(each, contracts) for each in _read("events", result, _list)]
     cursor = _read("cursor", result, parse_position)
     places = [after, *(each.position for each in events)]
     if any(b <= a for a, b in pairwise(places)) or cursor < places[-1]:
         raise Malformed(f"its events are out of order: {after}, …, {places[-1]}, cursor {cursor}")
-    latest = _read("latestLedger", result, typed(int))
+    latest = _read("latestLedger", result, _number)
     if cursor.ledger > max(latest, after.ledger):
         raise Malformed(f"its cursor {cursor} is above its last ledger {latest}")
     said = [each for each in events if _is_of_an_operation(each.position.toid)]
@@ -117,11 +117,11 @@ def _is_of_an_operation(toid: int) -> bool:
 def _said(event: Any, contracts: Contracts) -> Said:
     if not isinstance(event, dict):
         raise Malformed(f"an event is {event!r:.80}")
-    contract = contracts.by_address(_read("contractId", event, typed(str)))
+    contract = contracts.by_address(_read("contractId", event, _text))
     if contract is None:
         raise Malformed(f"an event is of {event['contractId']!r:.80}, which nobody asked for")
     position = _read("id", event, parse_position)
-    if _read("ledger", event, typed(int)) != position.ledger or position.toid >= 1 << 63:
+    if _read("ledger", event, _number) != position.ledger or position.toid >= 1 << 63:
         raise Malformed(f"event {position} is not of ledger {event['ledger']}")
     # An event with no topics has no member `topic` at all.
     topics = [] if event.get("topic") is None else _read("topic", event, _all_base64)
@@ -138,7 +138,7 @@ def _read(name: str, body: Mapping[str, Any], read: Callable[[Any], Any]) -> Any
 
 
 def _all_base64(value: Any) -> list[bytes]:
-    return [base64_bytes(each) for each in typed(list)(value)]
+    return [_topic(each) for each in _list(value)]
 
 
 def _moment(value: Any) -> str:
@@ -150,3 +150,6 @@ def _moment(value: Any) -> str:
 _hash = matching("[0-9a-f]{64}")
 _digits = matching(r"\d{1,11}")
 _time = time_text
+_text, _number, _list = typed(str), typed(int), typed(list)
+_topic = lru_cache(maxsize=4096)(base64_bytes)
+"""Names, ids and accounts, the same few again and again."""

@@ -1,8 +1,7 @@
 """ContractEvent, decoded, and the exact bytes that it was decoded from."""
 
-from dataclasses import dataclass
 from struct import Struct
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from services.indexer.xdr.address import contract_address
 from services.indexer.xdr.natives import Address, ScVal
@@ -15,8 +14,7 @@ _KINDS: tuple[Kind, ...] = ("system", "contract", "diagnostic")
 _PAIR = Struct(">II").unpack_from
 
 
-@dataclass(frozen=True, slots=True)
-class ContractEvent:
+class ContractEvent(NamedTuple):
     """What a contract said. `contract_id` is a strkey (C…), absent on some system events.
 
     `raw` is the event's XDR, `topic_xdr` and `value_xdr` that of its parts.
