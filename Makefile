@@ -6,7 +6,7 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench screenshots deploy-check lint types lock clean
+.PHONY: help run test bench chaos screenshots deploy-check lint types lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: $(VENV)/dev.done $(CLIENTS) ## all tests, types and style; a real Redis, n
 
 bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
 	$(BIN)/python -m tests.bench $(CASES)
+
+chaos: $(VENV)/dev.done ## the whole system under faults by chance, checked (SEED=7 DURATION=60); 1 on a violation
+	@$(BIN)/python -m tests.chaos
 
 screenshots: $(VENV)/dev.done ## docs/screenshots/: each view of the console, light, dark and on a phone
 	$(BIN)/python -m tests.console.screenshots

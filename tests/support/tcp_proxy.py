@@ -1,4 +1,4 @@
-"""A TCP proxy for faults: swallow what a server says, hold it back, cut, refuse.
+"""A TCP proxy for faults: swallow what a server says, hold it back, delay, throttle, cut, refuse.
 
 `async with TcpProxy(target_port) as proxy:` listens on `proxy.port`. Each accepted connection is a
 `Link`; `link.said` are the first bytes of its client, which tell a subscription from others, and
@@ -50,6 +50,9 @@ class TcpProxy:
 
     `swallow`: its bytes vanish (they are kept in `swallowed`). `hold`: they wait until it says no
     again. `refusing`: new connections are closed at once.
+
+    Both ways: `frozen`, nothing passes and nobody is told, as when a cable is pulled; `delay`,
+    seconds by which everything is late; `rate`, bytes a second, 0 is as many as there are.
     """
 
     def __init__(self, target: int) -> None:
@@ -58,6 +61,9 @@ class TcpProxy:
         self.links: list[Link] = []
         self.swallow: Which = nobody
         self.hold: Which = nobody
+        self.frozen: Which = nobody
+        self.delay = 0.0
+        self.rate = 0
         self.swallowed = bytearray()
         self.refusing = False
         self._server: asyncio.Server | None = None
@@ -73,7 +79,7 @@ class TcpProxy:
     ) -> None:
         assert self._server
         self._server.close()
-        self.hold = nobody
+        self.hold = self.frozen = nobody
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -115,8 +121,7 @@ class TcpProxy:
     ) -> None:
         while data := await reader.read(1 << 16):
             link.said = (link.said + data)[:4096]
-            writer.write(data)
-            await writer.drain()
+            await self._pass_on(link, data, writer)
 
     async def _down(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -128,5 +133,17 @@ class TcpProxy:
             if self.swallow(link):
                 self.swallowed += data
             else:
-                writer.write(data)
-                await writer.drain()
+                await self._pass_on(link, data, writer)
+
+    async def _pass_on(self, link: Link, data: bytes, writer: asyncio.StreamWriter) -> None:
+        """As fast as the way is now."""
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        while data:
+            await until(lambda: not self.frozen(link), seconds=600, what="the end of the frost")
+            step = max(1, self.rate // 20) if self.rate else len(data)
+            writer.write(data[:step])
+            await writer.drain()
+            data = data[step:]
+            if data:
+                await asyncio.sleep(0.05)

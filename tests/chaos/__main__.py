@@ -1,0 +1,31 @@
+"""`make chaos`: the whole system under faults by chance; SEED and DURATION from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.chaos.report import show
+from tests.chaos.run import run
+
+
+def main() -> int:
+    """Exit code 1 when a violation was seen."""
+    seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
+    seconds = float(os.environ.get("DURATION") or 60)
+    console = Console(width=110)
+    console.print(f"make chaos SEED={seed} DURATION={seconds:g}")
+    with tempfile.TemporaryDirectory() as folder:
+        report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds))
+    show(report, console)
+    return 1 if report.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

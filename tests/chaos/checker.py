@@ -1,0 +1,158 @@
+"""What a client was told against what was to be told: pure, knows of no process and no socket.
+
+`check_client` asks five things of a client that comes back with its last id until it has caught up:
+nothing missing that no `gap` announced, nothing twice, nothing out of order, nothing it was not
+entitled to, nothing altered. A violation carries the shortest piece of history that shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.positions import START, Position
+
+
+class Kind(StrEnum):
+    """What can be wrong."""
+
+    MISSING = "missing"
+    DUPLICATE = "duplicated"
+    DISORDER = "out of order"
+    LEAK = "leaked"
+    ALTERED = "altered"
+    UNKNOWN = "from nowhere"
+    RESET = "reset"
+    LOST = "lost by the journal"
+    FENCE = "written by a replaced indexer"
+    STUCK = "not recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One of them: who saw it, where, and the lines that show it."""
+
+    kind: Kind
+    who: str
+    where: str
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What was to be told; `parties` are the accounts concerned, none when it is everyone's."""
+
+    position: Position
+    type: str
+    stream_id: str | None
+    parties: frozenset[str]
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One frame that a client got; `since` is a gap's first end, "connected" names the unnamed."""
+
+    at: float
+    via: str
+    name: str
+    position: Position
+    body: str = ""
+    since: Position | None = None
+
+    def __str__(self) -> str:
+        span = f" from {self.since}" if self.since else ""
+        return f"{self.at:8.3f} s  {self.via:<9} {self.name:<18} {self.position}{span}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client subscribed to; `holder` is whose token it shows, None sees everything."""
+
+    everything: bool = False
+    accounts: frozenset[str] = frozenset()
+    streams: frozenset[str] = frozenset()
+    holder: str | None = None
+
+    def is_for(self, fact: Fact) -> bool:
+        """Whether the fact was asked for and is the holder's to see."""
+        if not fact.parties:
+            return True
+        asked = self.everything or fact.stream_id in self.streams or self.accounts & fact.parties
+        return bool(asked) and (self.holder is None or self.holder in fact.parties)
+
+
+_CONTROL = frozenset({"connected", "sync", "overload", "goodbye", "token_expiring"})
+
+
+def check_client(
+    who: str, asked: Asked, told: Sequence[Told], facts: Iterable[Fact]
+) -> list[Violation]:
+    """What is wrong with all that one client was told; `facts` in order, all of the run's."""
+    known = {fact.position: fact for fact in facts}
+    return [*_received(who, asked, told, known), *_missing(who, asked, told, known)]
+
+
+def _received(
+    who: str, asked: Asked, told: Sequence[Told], known: Mapping[Position, Fact]
+) -> Iterable[Violation]:
+    """Each frame by itself and against what came before it."""
+    top, first_at = START, dict[Position, int]()
+    for n, each in enumerate(told):
+        if each.name == "reset":
+            yield _violation(Kind.RESET, who, told, n - 1, n)
+        if each.name not in _CONTROL and each.name not in ("reset", "gap"):
+            fact = known.get(each.position)
+            if each.position in first_at:
+                yield _violation(Kind.DUPLICATE, who, told, first_at[each.position], n)
+            elif each.position <= top:
+                yield _violation(Kind.DISORDER, who, told, _setter(told, n, top), n)
+            if fact is None:
+                yield _violation(Kind.UNKNOWN, who, told, n, n)
+            elif not asked.is_for(fact):
+                yield _violation(Kind.LEAK, who, told, n, n)
+            elif fact.body and fact.body != each.body:
+                yield _violation(Kind.ALTERED, who, told, n, n)
+            first_at.setdefault(each.position, n)
+        top = max(top, each.position)
+
+
+def _setter(told: Sequence[Told], before: int, top: Position) -> int:
+    """Which frame had moved the client to `top`."""
+    return next(n for n in range(before) if told[n].position == top)
+
+
+def _missing(
+    who: str, asked: Asked, told: Sequence[Told], known: Mapping[Position, Fact]
+) -> Iterable[Violation]:
+    """What never came though it lies after the first position, outside of every announced gap."""
+    began = next((each.position for each in told if each.name == "connected"), None)
+    if began is None:
+        return
+    received = {each.position for each in told if each.name not in _CONTROL}
+    gaps = [(each.since, each.position) for each in told if each.since is not None]
+    for position, fact in known.items():
+        if position <= began or position in received or not asked.is_for(fact):
+            continue
+        if not any(since < position <= to for since, to in gaps):
+            yield _skipped(who, told, position)
+
+
+def _skipped(who: str, told: Sequence[Told], position: Position) -> Violation:
+    """The frames between which it should have come."""
+    after = next((n for n, each in enumerate(told) if each.position > position), len(told) - 1)
+    before = max((n for n in range(after) if told[n].position < position), default=0)
+    return _violation(Kind.MISSING, who, told, before, after, where=str(position))
+
+
+def _violation(
+    kind: Kind, who: str, told: Sequence[Told], first: int, last: int, *, where: str = ""
+) -> Violation:
+    lines = tuple(str(each) for each in told[max(0, first) : last + 1])
+    return Violation(kind, who, where or str(told[last].position), lines)
+
+
+def shortest(violations: Iterable[Violation]) -> Violation | None:
+    """The one that is quickest to read; one with a history before one without."""
+    return min(violations, key=lambda each: (not each.history, len(each.history)), default=None)

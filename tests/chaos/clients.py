@@ -1,0 +1,164 @@
+"""Subscribers as they are in life: they wander between replicas, stall, lose tokens, and resume."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from shared.positions import START, Position, parse_position
+from tests.chaos.checker import Asked, Told
+from tests.chaos.world import FANOUTS, World, token
+from tests.support.pace import last
+from tests.support.sse_client import Event, SseClient
+
+_SILENCE = 3.0
+"""Seconds without a byte after which a client gives a connection up; `sync` comes every second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """From the end of a connection that the client had not wished until it was greeted again."""
+
+    via: str
+    since: float
+    seconds: float
+
+
+class Client:
+    """One EventSource with its last id. `told` is all it ever got, over all connections."""
+
+    def __init__(
+        self,
+        name: str,
+        query: str,
+        asked: Asked,
+        world: World,
+        *,
+        chance: random.Random,
+        began: float,
+    ) -> None:
+        self.name = name
+        self.asked = asked
+        self.told: list[Told] = []
+        self.absences: list[Absence] = []
+        self.connections = 0
+        self.tokens = 0
+        self.refused = False
+        self.last = ""
+        self._query = query
+        self._world = world
+        self._chance = chance
+        self._began = began
+        self._lost: tuple[str, float] | None = None
+        self._retry = 0.25
+        self._renew()
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def at(self) -> Position:
+        """How far it has come."""
+        return parse_position(self.last) if self.last else START
+
+    @property
+    def token_name(self) -> str:
+        """The `jti` of the token that it shows."""
+        return f"{self.name}-{self.tokens}"
+
+    async def close(self) -> None:
+        """Go away for good."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    def _renew(self) -> None:
+        """Log in again. Those that may see all keep theirs; an account's is soon over."""
+        self.tokens += 1
+        holder, now = self.asked.holder, time.time()
+        seconds = 600 if holder is None else self._chance.uniform(3, 12)
+        scope = "events:all" if holder is None else ""
+        self.token = token(
+            holder or "operator", scope=scope, seconds=seconds, at=now, name=self.token_name
+        )
+
+    async def _run(self) -> None:
+        while not self.refused:
+            via = self._chance.choice(FANOUTS)
+            with suppress(OSError, TimeoutError):
+                await self._visit(via)
+            await last(self._retry * self._chance.uniform(0.5, 1.0))
+
+    async def _visit(self, via: str) -> None:
+        """One connection, until it ends or the client has had enough of it."""
+        port = self._world.ways["clients", via].port
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if self.last:
+            headers["Last-Event-ID"] = self.last
+        target = f"/v1/events/subscribe?{self._query}"
+        async with asyncio.timeout(_SILENCE):
+            sse = await SseClient.connect(port, target, headers=headers)
+        self.connections += 1
+        self._noted = 0
+        try:
+            wished = await self._stay(sse, via)
+        finally:
+            sse.close()
+            self._take(sse, via)
+        if not wished and self._lost is None:
+            self._lost = (via, time.monotonic())
+        if sse.status == 401 or any(_is_over(event) for event in sse.events):
+            self._renew()
+        self.refused = sse.status == 403
+
+    async def _stay(self, sse: SseClient, via: str) -> bool:
+        """Whether it left of its own will."""
+        leaves = time.monotonic() + self._chance.expovariate(1 / 6)
+        stalls = time.monotonic() + self._chance.expovariate(1 / 8)
+        size, heard = 0, time.monotonic()
+        while not sse.closed.is_set() and sse.status in (0, 200):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(sse.closed.wait(), 0.02)
+            self._take(sse, via)
+            now = time.monotonic()
+            if now > stalls:  # a slow reader: nothing is read for a while
+                sse.stall()
+                await last(self._chance.uniform(0.2, 2.0))
+                sse.resume()
+                heard = now = time.monotonic()
+                stalls = now + self._chance.expovariate(1 / 8)
+            if len(sse.body) > size:
+                size, heard = len(sse.body), max(now, heard)
+            if now > leaves:
+                return True
+            if now - heard > _SILENCE:
+                return False
+        return False
+
+    def _take(self, sse: SseClient, via: str) -> None:
+        """Note what has come since; the cursor moves with it."""
+        for event in sse.events[self._noted :]:
+            self._noted += 1
+            told = told_of(event, event.at - self._began, via)
+            self.told.append(told)
+            self.last = event.id or self.last
+            if told.name == "connected" and self._lost:
+                lost, since = self._lost
+                self.absences.append(Absence(lost, since - self._began, event.at - since))
+                self._lost = None
+        if sse.parser.retry is not None:
+            self._retry = sse.parser.retry / 1000
+
+
+def told_of(event: Event, at: float, via: str) -> Told:
+    """A frame as the checker wants it."""
+    since = parse_position(event.json["from"]) if event.name == "gap" else None
+    name = "connected" if event.name == "message" else event.name
+    position = parse_position(event.id) if event.id else START
+    return Told(at, via, name, position, event.data, since)
+
+
+def _is_over(event: Event) -> bool:
+    """Whether the token is."""
+    return event.name == "goodbye" and event.json["reason"] in ("token_expired", "revoked")

@@ -1,0 +1,110 @@
+"""Services with one safeguard taken out, to see that the suite would notice.
+
+`MUTATION=… SERVICE=services.fanout python -m tests.chaos.mutants`: the patch is made before the
+service is built; production code knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from services.fanout import feed, ring, subscriber
+from services.indexer import lease
+from shared import commit
+from shared.positions import parse_position
+
+
+def fill_in_off() -> None:
+    """A hole that the channel leaves is not filled in from the journal: it goes on behind it."""
+
+    def take(self: Any, entry: Any, via: str) -> bool:
+        if parse_position(entry.position) > self.position:
+            self._publish(self.ring.append(entry), 0)
+        return True
+
+    async def nothing(_: Any) -> None:
+        return
+
+    feed.Feed._take = take  # type: ignore[method-assign]
+    feed.Feed._catch_up = nothing  # type: ignore[method-assign]
+
+
+def dedup_off() -> None:
+    """What was published from the journal is published again when the channel brings it."""
+    take = feed.Feed._take
+
+    def again(self: Any, entry: Any, via: str) -> bool:
+        if entry.position in self.ring:
+            (item,) = [i for i in self.ring._items if i and i.entry.position == entry.position]
+            self._publish(item, 0)
+            return True
+        return take(self, entry, via)
+
+    feed.Feed._take = again  # type: ignore[method-assign]
+
+
+def replay_off_by_one() -> None:
+    """A resume leaves out the first of what was missed."""
+    after = ring.Ring.after
+
+    def short(self: Any, position: Any, topics: Iterable[str]) -> Any:
+        found = after(self, position, topics)
+        return found and found[1:]
+
+    ring.Ring.after = short  # type: ignore[method-assign]
+
+
+def fencing_off() -> None:
+    """An indexer that never notices that it was replaced, and a commit that does not ask."""
+    asks = "if holder ~= token then"
+    assert asks in commit._SCRIPT
+    commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
+    late_lease()
+
+
+def lease_unwatched() -> None:
+    """An indexer that never notices that it was replaced; the commit's fence has to hold."""
+    late_lease()
+
+
+def late_lease() -> None:
+    """Whatever Redis says, the lease counts as renewed."""
+    renew = lease.Lease.renew
+
+    async def always(self: Any) -> bool:
+        await renew(self)
+        return True
+
+    lease.Lease.renew = always  # type: ignore[method-assign]
+
+
+def entitlement_off() -> None:
+    """Rights are looked at in the handshake only, not at each event."""
+    subscriber.Subscriber.wants = lambda *_: True  # type: ignore[method-assign]
+
+
+MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
+    "fill_in_off": ("services.fanout", fill_in_off),
+    "dedup_off": ("services.fanout", dedup_off),
+    "replay_off_by_one": ("services.fanout", replay_off_by_one),
+    "fencing_off": ("services.indexer", fencing_off),
+    "lease_unwatched": ("services.indexer", lease_unwatched),
+    "entitlement_off": ("services.fanout", entitlement_off),
+}
+
+
+def main() -> int:
+    """Patch when the service is the one concerned, then run it as ever."""
+    service, (concerned, patch) = os.environ["SERVICE"], MUTATIONS[os.environ["MUTATION"]]
+    if service == concerned:
+        patch()
+    start: Callable[[], int] = importlib.import_module(f"{service}.__main__").main
+    return start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

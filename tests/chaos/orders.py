@@ -1,0 +1,101 @@
+"""Commands to the API at random, each repeated with its Idempotency-Key until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+
+from deploy.local.network import accounts
+from tests.chaos.facts import Ack
+from tests.chaos.world import World, token
+from tests.support.pace import last
+
+_ACTIONS = ("top-up", "withdraw", "pause", "resume", "cancel")
+_WEIGHTS = (5, 4, 2, 2, 0.3)
+_TIMEOUT = aiohttp.ClientTimeout(total=4)
+
+
+class Orders:
+    """A few callers. `acks` is what was acknowledged, `tries` how often it was asked for."""
+
+    def __init__(self, world: World, chance: random.Random, *, callers: int = 3) -> None:
+        self.acks: list[Ack] = []
+        self.tries = 0
+        self._world = world
+        self._chance = chance
+        self._ended = False
+        bearer = token("operator", scope="admin", at=time.time(), name="orders")
+        self._headers = {"Authorization": f"Bearer {bearer}"}
+        self._tasks = [asyncio.create_task(self._call()) for _ in range(callers)]
+
+    async def end(self) -> None:
+        """Each caller gets the answer that it waits for, then goes."""
+        self._ended = True
+        async with asyncio.timeout(60):
+            await asyncio.gather(*self._tasks)
+
+    async def _call(self) -> None:
+        mine: list[str] = []
+        while not self._ended:
+            if len(mine) < 3 or self._chance.random() < 0.1:
+                path, body = "streams", self._new_stream()
+            else:
+                action = self._chance.choices(_ACTIONS, _WEIGHTS)[0]
+                path = f"streams/{self._chance.choice(mine)}/{action}"
+                body = {"amount": str(self._chance.randint(1, 10**6))} if action == "top-up" else {}
+            document = await self.insist(path, body)
+            if document is not None:
+                self.acks.append(_ack(path, document))
+                if path == "streams":
+                    mine.append(document["id"])
+            await last(self._chance.uniform(0.02, 0.25))
+
+    def _new_stream(self) -> dict[str, str]:
+        sender, recipient = self._chance.sample(accounts.NAMES, 2)
+        return {
+            "sender": accounts.address(sender),
+            "recipient": accounts.address(recipient),
+            "tokenAddress": accounts.TOKEN,
+            "ratePerSecond": str(self._chance.choice((5, 50_000))),
+            "depositedAmount": str(self._chance.randint(10**5, 10**6)),
+        }
+
+    async def insist(self, path: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What was answered in the end; None when the rules refused it."""
+        key = uuid.UUID(int=self._chance.getrandbits(128))
+        headers = self._headers | {"Idempotency-Key": str(key)}
+        while True:
+            self.tries += 1
+            try:
+                status, document = await self.post(path, body, headers)
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                status, document = 0, {}
+            if 200 <= status < 300:
+                return document
+            if 400 <= status < 500 and status != 429:
+                return None
+            await last(self._chance.uniform(0.1, 0.4))
+
+    async def post(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """One try, through the proxy."""
+        url = f"http://127.0.0.1:{self._world.ways['clients', 'api'].port}/v1/{path}"
+        headers = headers or self._headers
+        async with self._world.session.post(
+            url, json=body or None, headers=headers, timeout=_TIMEOUT
+        ) as answer:
+            text = await answer.text()
+            return answer.status, orjson.loads(text) if answer.status < 300 and text else {}
+
+
+def _ack(path: str, document: Mapping[str, Any]) -> Ack:
+    parties = frozenset((document["sender"], document["recipient"]))
+    return Ack(path, document["id"], document["version"], document["position"], parties)

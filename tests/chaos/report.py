@@ -1,0 +1,77 @@
+"""A run's table, and what a violation looks like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.chaos.checker import Violation, shortest
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A fault that was: when it began, and seconds from its end until a later ledger's event."""
+
+    name: str
+    note: str
+    at: float
+    recovery: float | None
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run has shown."""
+
+    seed: int
+    seconds: float
+    struck: list[Struck] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    chain_events: int = 0
+    api_events: int = 0
+    acks: int = 0
+    tries: int = 0
+    delivered: int = 0
+    gaps: int = 0
+    connections: int = 0
+    clients: int = 0
+    returns: dict[str, float] = field(default_factory=dict)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the table; behind it, when something is wrong, what and how to see it again."""
+    console.print(_faults(report))
+    console.print(_sums(report))
+    if not report.violations:
+        return
+    worst = shortest(report.violations)
+    assert worst
+    lines = "\n".join(f"  {line}" for line in worst.history)
+    console.print(f"[bold]{worst.kind}[/]: {worst.who}, {worst.where}\n{lines}", highlight=False)
+    console.print(f"once more: make chaos SEED={report.seed} DURATION={report.seconds:g}")
+
+
+def _faults(report: Report) -> Table:
+    table = Table("fault", "times", "events again after, worst", "clients back after, worst")
+    for name, times in sorted(Counter(each.name for each in report.struck).items()):
+        seconds = [each.recovery for each in report.struck if each.name == name]
+        worst = "never" if None in seconds else f"{max(s for s in seconds if s is not None):.2f} s"
+        back = report.returns.get(name)
+        table.add_row(name, str(times), worst, f"{back:.2f} s" if back else "")
+    return table
+
+
+def _sums(report: Report) -> Table:
+    table = Table(f"seed {report.seed}, {report.seconds:g} s", "")
+    table.add_row("events of the ledger", str(report.chain_events))
+    table.add_row("events of the API", str(report.api_events))
+    table.add_row("commands acknowledged, in tries", f"{report.acks}, {report.tries}")
+    table.add_row("clients, connections", f"{report.clients}, {report.connections}")
+    table.add_row("events delivered", str(report.delivered))
+    table.add_row("gaps announced", str(report.gaps))
+    kinds = Counter(each.kind for each in report.violations)
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    table.add_row("violations", told or "0")
+    return table

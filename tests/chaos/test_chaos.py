@@ -1,0 +1,70 @@
+"""The suite on the system as it is, and on one with a safeguard taken out.
+
+A short run here; `make chaos` for longer ones. Each safeguard that is taken out has to be noticed
+with the faults that it is there for; an indexer that never looks at its lease must do no harm.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+from rich.console import Console
+
+from tests.chaos.checker import Kind
+from tests.chaos.report import Report, show
+from tests.chaos.run import run
+
+pytestmark = pytest.mark.timeout(240)
+
+SHORT = (
+    "SIGKILL of a fanout",
+    "SIGKILL of the active indexer",
+    "SIGKILL of Redis",
+    "SIGKILL of the API",
+    "CLIENT KILL of pub/sub",
+    "connections half-open",
+    "source misbehaves",
+    "tokens revoked",
+)
+
+
+def shown(report: Report) -> str:
+    text = io.StringIO()
+    show(report, Console(file=text, width=110))
+    return text.getvalue()
+
+
+async def test_nothing_is_lost_whatever_fails(tmp_path):
+    seed = int(os.environ.get("SEED", "7"))
+    report = await run(tmp_path, seed=seed, seconds=20, only=SHORT)
+    assert report.violations == [], shown(report)
+    assert report.chain_events > 50
+    assert report.acks > 20
+    assert report.delivered > 3 * report.chain_events
+    assert report.struck
+
+
+@pytest.mark.parametrize(
+    ("mutation", "faults", "seen"),
+    [
+        ("fill_in_off", ("CLIENT KILL of pub/sub",), Kind.MISSING),
+        ("dedup_off", ("pub/sub late",), Kind.DUPLICATE),
+        ("replay_off_by_one", ("connections cut",), Kind.MISSING),
+        ("fencing_off", ("two indexers active",), Kind.FENCE),
+        ("entitlement_off", ("connections cut",), Kind.LEAK),
+    ],
+)
+async def test_a_safeguard_that_is_taken_out_is_noticed(tmp_path, mutation, faults, seen):
+    report = await run(
+        tmp_path, seed=7, seconds=8, only=faults, settle=6, MUTATION=mutation, SOURCE="horizon"
+    )
+    assert seen in {each.kind for each in report.violations}, shown(report)
+    assert "make chaos SEED=7 DURATION=8" in shown(report)
+
+
+async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(tmp_path):
+    late = {"MUTATION": "lease_unwatched", "SOURCE": "horizon"}
+    report = await run(tmp_path, seed=7, seconds=8, only=("two indexers active",), **late)
+    assert report.violations == [], shown(report)

@@ -1,0 +1,228 @@
+"""The checker has to see each kind of harm, and must not cry where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.positions import START, Position
+from tests.chaos.checker import Asked, Fact, Kind, Told, check_client, shortest
+
+PARTIES = ("alice", "bob", "carol")
+ALL = Asked(everything=True)
+
+
+def fact(n: int, stream: str | None = "1", *parties: str) -> Fact:
+    return Fact(Position(n, 0), "stream.paused", stream, frozenset(parties), f"body {n}")
+
+
+def told(of: Fact, at: float = 0.0) -> Told:
+    return Told(at, "fanout-1", of.type, of.position, of.body)
+
+
+def connected(n: int = 0) -> Told:
+    return Told(0.0, "fanout-1", "connected", Position(n, 0))
+
+
+def gap(since: int, to: int) -> Told:
+    return Told(0.0, "fanout-1", "gap", Position(to, 0), since=Position(since, 0))
+
+
+def kinds(asked: Asked, story: list[Told], facts: list[Fact]) -> list[Kind]:
+    return [each.kind for each in check_client("somebody", asked, story, facts)]
+
+
+FACTS = [fact(n, "1", "alice", "bob") for n in range(1, 6)]
+STORY = [connected(), *map(told, FACTS)]
+
+
+def test_all_of_it_in_order_is_right():
+    assert kinds(ALL, STORY, FACTS) == []
+
+
+def test_a_client_that_never_connected_has_missed_nothing():
+    assert kinds(ALL, [], FACTS) == []
+
+
+def test_what_came_before_its_first_position_is_not_missed():
+    assert kinds(ALL, [connected(2), *map(told, FACTS[2:])], FACTS) == []
+
+
+def test_one_that_never_came_is_missing_and_its_neighbours_show_it():
+    (wrong,) = check_client("somebody", ALL, [STORY[0], *STORY[2:]], FACTS)
+    assert (wrong.kind, wrong.where) == (Kind.MISSING, "1-0")
+    assert wrong.history == (str(STORY[0]), str(STORY[2]))
+
+
+def test_one_missing_at_the_end_is_missing():
+    assert kinds(ALL, STORY[:-1], FACTS) == [Kind.MISSING]
+
+
+def test_what_an_announced_gap_covers_is_not_missing():
+    assert kinds(ALL, [STORY[0], gap(0, 2), *STORY[3:]], FACTS) == []
+
+
+def test_a_gap_covers_what_follows_its_first_end_up_to_its_last_alone():
+    assert kinds(ALL, [STORY[0], STORY[1], gap(2, 3), *STORY[4:]], FACTS) == [Kind.MISSING]
+
+
+def test_twice_is_duplicated_across_connections_too():
+    story = [*STORY[:3], connected(2), STORY[2], *STORY[3:]]
+    (wrong,) = check_client("somebody", ALL, story, FACTS)
+    assert wrong.kind == Kind.DUPLICATE
+    assert wrong.history == tuple(map(str, story[2:5]))
+
+
+def test_an_older_one_after_a_newer_is_out_of_order():
+    story = [STORY[0], STORY[2], STORY[1], *STORY[3:]]
+    assert kinds(ALL, story, FACTS) == [Kind.DISORDER]
+
+
+def test_an_event_below_what_sync_said_had_all_been_sent_is_out_of_order():
+    sync = Told(0.0, "fanout-1", "sync", Position(3, 0))
+    assert kinds(ALL, [*STORY[:3], sync, *STORY[3:]], FACTS) == [Kind.DISORDER]
+
+
+def test_other_words_than_the_journals_are_altered():
+    story = [*STORY[:-1], replace(STORY[-1], body="other words")]
+    assert kinds(ALL, story, FACTS) == [Kind.ALTERED]
+
+
+def test_what_nobody_made_comes_from_nowhere():
+    assert kinds(ALL, [*STORY, told(fact(9))], FACTS) == [Kind.UNKNOWN]
+
+
+def test_a_reset_is_one_however_complete_the_rest():
+    reset = Told(0.0, "fanout-1", "reset", Position(5, 0))
+    assert kinds(ALL, [*STORY, reset], FACTS) == [Kind.RESET]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Asked(everything=True, holder="carol"),
+        Asked(accounts=frozenset({"carol"})),
+        Asked(streams=frozenset({"2"})),
+        Asked(streams=frozenset({"1"}), holder="carol"),
+    ],
+    ids=["not a party", "another account", "another stream", "asked for, not a party"],
+)
+def test_what_is_not_for_this_client_is_a_leak(asked: Asked):
+    assert kinds(asked, [connected(), told(FACTS[0])], FACTS[:1]) == [Kind.LEAK]
+
+
+def test_what_names_no_party_is_everyones():
+    news = fact(1, None)
+    assert kinds(Asked(accounts=frozenset({"carol"}), holder="carol"), [connected()], [news]) == [
+        Kind.MISSING
+    ]
+
+
+def test_the_shortest_is_the_one_that_is_quickest_to_read():
+    found = check_client("somebody", ALL, [STORY[0], STORY[3], STORY[3], STORY[1]], FACTS)
+    best = shortest(found)
+    assert best
+    assert len(best.history) == min(len(each.history) for each in found if each.history)
+    assert shortest([]) is None
+
+
+# ── properties: a story that keeps the rules passes, one that breaks a rule does not ──
+
+audiences = st.builds(
+    Asked,
+    everything=st.booleans(),
+    accounts=st.frozensets(st.sampled_from(PARTIES)),
+    streams=st.frozensets(st.sampled_from("123")),
+    holder=st.sampled_from([None, *PARTIES]),
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[Fact]:
+    count = draw(st.integers(2, 25))
+    return [
+        fact(
+            n,
+            draw(st.sampled_from([None, *"123"])),
+            *draw(st.frozensets(st.sampled_from(PARTIES), min_size=1)),
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
+    """A client that keeps the rules: cut off anywhere, greeted again, at times told of a gap."""
+    asked, facts = draw(audiences), draw(ledgers())
+    story, cursor = [connected()], 0
+    for each in facts:
+        place = each.position.toid
+        if draw(st.integers(0, 5)) == 0:
+            story.append(connected(cursor))
+        if draw(st.integers(0, 9)) == 0:
+            story.append(gap(cursor, place))
+        elif asked.is_for(each):
+            story.append(told(each))
+        else:
+            continue
+        cursor = place
+    return asked, story, facts
+
+
+@given(stories())
+def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]):
+    asked, story, facts = drawn
+    assert kinds(asked, story, facts) == []
+
+
+def events(story: list[Told]) -> list[int]:
+    return [n for n, each in enumerate(story) if each.name == "stream.paused"]
+
+
+@given(stories(), st.data())
+def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
+    asked, story, facts = drawn
+    if places := events(story):
+        n = data.draw(st.sampled_from(places))
+        wrong = kinds(asked, story[:n] + story[n + 1 :], facts)
+        assert wrong == [Kind.MISSING]
+
+
+@given(stories(), st.data())
+def test_one_put_in_again_is_duplicated(
+    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+):
+    asked, story, facts = drawn
+    if places := events(story):
+        n = data.draw(st.sampled_from(places))
+        again = data.draw(st.integers(n + 1, len(story)))
+        assert Kind.DUPLICATE in kinds(asked, [*story[:again], story[n], *story[again:]], facts)
+
+
+@given(stories(), st.data())
+def test_two_in_each_others_place_are_out_of_order(
+    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+):
+    asked, story, facts = drawn
+    if len(places := events(story)) > 1:
+        n = data.draw(st.integers(0, len(places) - 2))
+        a, b = places[n], places[n + 1]
+        swapped = [*story]
+        swapped[a], swapped[b] = story[b], story[a]
+        assert Kind.DISORDER in kinds(asked, swapped, facts)
+
+
+@given(stories(), st.data())
+def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
+    asked, story, facts = drawn
+    if others := [each for each in facts if not asked.is_for(each)]:
+        each = data.draw(st.sampled_from(others))
+        place = next((n for n, s in enumerate(story) if s.position > each.position), len(story))
+        assert Kind.LEAK in kinds(asked, [*story[:place], told(each), *story[place:]], facts)
+
+
+def test_positions_start_where_the_journal_does():
+    assert connected().position == START

@@ -1,0 +1,126 @@
+"""The journal is held against the ledger and the acknowledgements, not believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from shared.wire import Entry
+from tests.chaos.checker import Kind
+from tests.chaos.facts import Ack, facts_of
+
+ALICE, BOB, CAROL = "GALICE", "GBOB", "GCAROL"
+
+
+def held(n: int, name: str, stream: str | None = "1", **data: str) -> dict[str, Any]:
+    return {
+        "id": f"{n}-0",
+        "ledger": 1,
+        "closedAt": "now",
+        "txHash": "abc",
+        "name": name,
+        "streamId": stream,
+        "data": data,
+    }
+
+
+CREATED = held(2, "stream_created", sender=ALICE, recipient=BOB)
+LEDGER = [
+    held(1, "fee_collected", fee_amount="5"),
+    CREATED,
+    held(3, "stream_paused", paused_at="7"),
+    held(4, "recipient_transferred", old_recipient=BOB, new_recipient=CAROL),
+    held(6, "stream_resumed"),
+    held(7, "fee_config_updated", None),
+]
+
+
+def kept(of: dict[str, Any], **more: object) -> Entry:
+    names = {"fee_amount": "feeAmount", "paused_at": "pausedAt", "old_recipient": "oldRecipient"}
+    names |= {"new_recipient": "newRecipient"}
+    facts = {names.get(name, name): value for name, value in of["data"].items()}
+    place = {"txHash": "abc", "ledger": 1, "ledgerClosedAt": "now", "streamId": of["streamId"]}
+    body = {"origin": "chain", **place, **facts, **more}
+    return Entry(of["id"], "0-0", "stream.something", (), orjson.dumps(body))
+
+
+def made(position: str, version: int, kind: str = "stream.created", stream: str = "api-1") -> Entry:
+    body = {"origin": "api", "streamId": stream, "stream": {"version": version}}
+    return Entry(position, "0-0", kind, (), orjson.dumps(body))
+
+
+JOURNAL = [kept(each) for each in LEDGER]
+ACK = Ack("streams", "api-1", 1, "7-9", frozenset({ALICE, CAROL}))
+
+
+def wrong(journal: list[Entry], *acks: Ack) -> list[Kind]:
+    return [each.kind for each in facts_of(LEDGER, acks, journal)[1]]
+
+
+def test_a_journal_that_holds_what_the_ledger_does_is_right():
+    assert wrong(JOURNAL) == []
+
+
+def test_whom_an_event_concerns_follows_from_the_ledger():
+    facts, _ = facts_of(LEDGER, [], JOURNAL)
+    assert [fact.parties for fact in facts] == [
+        {ALICE, BOB},  # a fee, told before the stream that it belongs to
+        {ALICE, BOB},
+        {ALICE, BOB},
+        {ALICE, BOB, CAROL},
+        {ALICE, CAROL},
+        set(),  # everyone
+    ]
+
+
+def test_who_sends_to_itself_is_a_party_still_when_the_recipient_is_another():
+    story = [
+        held(1, "stream_created", sender=ALICE, recipient=ALICE),
+        held(2, "recipient_transferred", old_recipient=ALICE, new_recipient=BOB),
+        held(3, "stream_paused"),
+    ]
+    facts, _ = facts_of(story, [], [])
+    assert [fact.parties for fact in facts] == [{ALICE}, {ALICE, BOB}, {ALICE, BOB}]
+
+
+def test_a_notice_concerns_those_who_were_parties_then():
+    notices = [made(f"{n}-5", 9, "stream.running_low", "1") for n in (3, 4)]
+    facts, found = facts_of(LEDGER, [], [*JOURNAL, *notices])
+    assert [f.parties for f in facts if f.type == "stream.running_low"] == [
+        {ALICE, BOB},
+        {ALICE, CAROL},
+    ]
+    assert [each.kind for each in found] == [Kind.DUPLICATE], "one version, two notices"
+
+
+def test_an_event_of_the_ledger_that_the_journal_lacks_is_lost():
+    assert wrong(JOURNAL[1:]) == [Kind.LOST]
+
+
+def test_an_event_that_no_ledger_held_comes_from_nowhere():
+    assert wrong([*JOURNAL, kept(held(8, "stream_paused"))]) == [Kind.UNKNOWN]
+
+
+def test_an_event_that_says_something_else_is_altered():
+    assert wrong([kept(LEDGER[0], feeAmount="6"), *JOURNAL[1:]]) == [Kind.ALTERED]
+
+
+def test_an_acknowledged_write_is_there_at_its_place():
+    assert wrong([*JOURNAL, made("7-9", 1)], ACK) == []
+    assert wrong(JOURNAL, ACK) == [Kind.LOST]
+    assert wrong([*JOURNAL, made("7-8", 1)], ACK) == [Kind.LOST]
+
+
+def test_a_command_that_was_done_twice_is_duplicated():
+    twice = [made("7-9", 1), made("7-10", 2, "stream.topped_up")]
+    assert wrong([*JOURNAL, *twice], ACK) == [Kind.DUPLICATE]
+
+
+def test_what_comes_of_itself_needs_no_command():
+    ended = [made("7-9", 1), made("7-10", 2, "stream.completed")]
+    assert wrong([*JOURNAL, *ended], ACK) == []
+
+
+def test_one_version_twice_is_duplicated():
+    assert Kind.DUPLICATE in wrong([*JOURNAL, made("7-9", 1), made("7-10", 1)], ACK)

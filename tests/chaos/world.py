@@ -1,0 +1,217 @@
+"""The whole system as processes, with a proxy of ours on every way between two of them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jwt
+from redis.exceptions import RedisError
+
+from deploy.local import redis as local_redis
+from deploy.local.network import accounts
+from deploy.local.network.settings import Settings as NetworkSettings
+from shared.keys import Keys
+from shared.store import connect
+from tests.support.processes import ServiceProcess, start
+from tests.support.tcp_proxy import TcpProxy, nobody
+from tests.support.waiting import free_port, until
+
+INDEXERS = ("indexer-1", "indexer-2")
+FANOUTS = ("fanout-1", "fanout-2")
+SERVICES = (*INDEXERS, *FANOUTS, "api")
+WAYS = (
+    *((each, "redis") for each in SERVICES),
+    *((each, "network") for each in INDEXERS),
+    *(("clients", each) for each in (*FANOUTS, "api")),
+)
+"""Who talks to whom."""
+
+SECRET = "the secret of a run of chaos, of 32 bytes or more"
+KEYS = Keys("chaos")
+
+_COMMON = {
+    "NAMESPACE": KEYS.namespace,
+    "CONTRACTS": accounts.STREAMS,
+    "NETWORK_PASSPHRASE": NetworkSettings().network_passphrase,
+    "AUTH_MODE": "required",
+    "JWT_SECRET": SECRET,
+    "START": "earliest",
+    "SOURCE_READ_SECONDS": "1.5",
+    "SOURCE_WAIT_SECONDS": "1",
+    "RPC_POLL_SECONDS": "0.2",
+    "RATE_LIMIT_IP": "0",
+    "RATE_LIMIT_SUBJECT": "0",
+    "DRAIN_SECONDS": "0.5",
+    "SYNC_SECONDS": "1",
+    "RETRY_MS": "500",
+    "RING_EVENTS": "300",
+}
+"""Short waits, and a ring so small that resumes go to the journal too. The lease is the default."""
+
+
+class World:
+    """The running parts by name, and the ways between them."""
+
+    def __init__(self, folder: Path, seed: int, environment: Mapping[str, str]) -> None:
+        self.ways = {way: TcpProxy(0) for way in WAYS}
+        self.running: dict[str, ServiceProcess] = {}
+        self._all: list[ServiceProcess] = []
+        self._ours = AsyncExitStack()
+        self.redis_port = free_port()
+        self.redis = connect(f"redis://127.0.0.1:{self.redis_port}/0")
+        self.restarts: set[asyncio.Task[None]] = set()
+        self._folder = folder
+        self._seed = seed
+        self._environment = environment
+        self._redis: subprocess.Popen[bytes] | None = None
+
+    async def begin(self) -> None:
+        """Start all of it; returns when it is ready."""
+        timeout = aiohttp.ClientTimeout(total=5)
+        self.session = await self._ours.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+        await asyncio.to_thread(self.start_redis)
+        for proxy in self.ways.values():
+            await self._ours.enter_async_context(proxy)
+        life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
+        await self._arrive("network", await start("deploy.local.network", **life))
+        await asyncio.gather(*map(self.start, SERVICES))
+        for each in (*FANOUTS, "api"):
+            await until(lambda name=each: self.ready(name), seconds=30, what=f"{each} is ready")
+
+    async def end(self) -> None:
+        """End all of it, whatever state it is in."""
+        for task in self.restarts:
+            task.cancel()
+        await asyncio.gather(*self.restarts, return_exceptions=True)
+        for process in self._all:
+            with suppress(ProcessLookupError):
+                process.signal(signal.SIGKILL)
+        await asyncio.gather(*(process.ended() for process in self._all))
+        await self._ours.aclose()
+        await self.redis.aclose()
+        self.stop_redis(signal.SIGKILL)
+
+    # ── the services ──
+
+    async def start(self, name: str) -> None:
+        """Start one service, and lead the ways to it there."""
+        module = f"services.{name.partition('-')[0]}"
+        environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
+        environment["REDIS_URL"] = f"redis://127.0.0.1:{self.ways[name, 'redis'].port}/0"
+        if name in INDEXERS:
+            source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
+            environment |= {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"}
+        if environment.get("MUTATION"):
+            module = "tests.chaos.mutants"
+        await self._arrive(name, await start(module, **environment))
+
+    async def _arrive(self, name: str, process: ServiceProcess) -> None:
+        self._all.append(process)
+        await process.listening()
+        self.running[name] = process
+        for (_, to), proxy in self.ways.items():
+            if to == name:
+                proxy.target = self.running[name].port
+
+    async def stop(self, name: str, number: int) -> None:
+        """Send a signal that ends it, and wait for the end."""
+        process = self.running.pop(name)
+        process.signal(number)
+        await process.ended(20)
+
+    def restart_soon(self, name: str) -> None:
+        """Start it again beside what goes on, as whoever looks after containers does."""
+        task = asyncio.create_task(self.start(name))
+        self.restarts.add(task)
+
+    async def restarted(self) -> None:
+        """Until all that were to start again have."""
+        while self.restarts:
+            task = self.restarts.pop()
+            await task
+
+    async def ready(self, name: str) -> bool:
+        """What /readyz says."""
+        url = f"http://127.0.0.1:{self.running[name].port}/readyz"
+        try:
+            async with self.session.get(url) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def active(self) -> str | None:
+        """Which indexer holds the lease; None while nobody can tell."""
+        try:
+            holder = str(await self.redis.get(KEYS.lease) or b"", "ascii")
+        except RedisError:
+            return None
+        for name in INDEXERS:
+            process = self.running.get(name)
+            if process and any(line["token"] == holder for line in process.said("active")):
+                return name
+        return None
+
+    # ── Redis ──
+
+    def start_redis(self) -> None:
+        """With each write on disk before its answer: what is acknowledged survives a kill."""
+        durable = ("--appendfsync", "always")
+        self._redis = local_redis.start(self.redis_port, self._folder / "redis", *durable)
+        local_redis.wait_until_up(self.redis_port, self._redis)
+        for (_, to), proxy in self.ways.items():
+            if to == "redis":
+                proxy.target = self.redis_port
+
+    def stop_redis(self, number: int) -> None:
+        """Send a signal that ends it, and wait for the end."""
+        assert self._redis
+        self._redis.send_signal(number)
+        self._redis.wait(20)
+
+    def signal_redis(self, number: int) -> None:
+        """Send a signal that does not."""
+        assert self._redis
+        self._redis.send_signal(number)
+
+    # ── the network, and repair ──
+
+    async def network(self, method: str, path: str, **body: object) -> Any:
+        """Ask the simulated network's control surface, past every fault."""
+        url = f"http://127.0.0.1:{self.running['network'].port}/sim/{path}"
+        async with self.session.request(method, url, json=body or None) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def held(self) -> list[dict[str, Any]]:
+        """Every event that the ledger holds, in order."""
+        events: list[dict[str, Any]] = (await self.network("GET", "events"))["events"]
+        return events
+
+    async def heal(self) -> None:
+        """No way is disturbed and the network behaves."""
+        for proxy in self.ways.values():
+            proxy.frozen, proxy.delay, proxy.rate, proxy.refusing = nobody, 0.0, 0, False
+        await self.network("DELETE", "faults")
+
+
+def token(account: str, *, scope: str = "", seconds: float = 600, at: float, name: str) -> str:
+    """A token whose `jti` is `name`; `at` is now in Unix seconds."""
+    claims = {"iss": "headrace", "aud": "headrace", "sub": account, "scope": scope, "jti": name}
+    return jwt.encode({**claims, "iat": at, "exp": at + seconds}, SECRET, algorithm="HS256")
+
+
+@asynccontextmanager
+async def world(folder: Path, seed: int, **environment: str) -> AsyncIterator[World]:
+    """All of it, ready; ended afterwards."""
+    async with AsyncExitStack() as stack:
+        whole = World(folder, seed, environment)
+        stack.push_async_callback(whole.end)
+        await whole.begin()
+        yield whole
