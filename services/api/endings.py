@@ -9,7 +9,6 @@ many try, and one that was prepared for an end that has moved meanwhile is decid
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,21 +23,11 @@ from shared.commit import Committer, Contended
 from shared.events import Event, Origin
 from shared.indexes import schedule
 from shared.journal import Journal
+from shared.lease import Lease
 from shared.store import Unreachable
 from shared.streams import Stream
 
 log = structlog.get_logger()
-
-_TAKE = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-
-_RELEASE = """
-return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])
-"""
 
 EVERY = 0.5
 """Seconds between two looks at the schedule."""
@@ -58,9 +47,7 @@ class Endings:
         self._committer = committer
         self._journal = journal
         self._times = times
-        self._take = redis.register_script(_TAKE)
-        self._release = redis.register_script(_RELEASE)
-        self._token = secrets.token_hex(8)
+        self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE)
 
     async def run(self) -> None:
         """Work off the schedule for ever, while the lease is ours."""
@@ -71,17 +58,12 @@ class Endings:
 
     async def leads(self) -> bool:
         """Take or renew the lease; whether it is ours."""
-        args: list[str | int] = [self._token, round(LEASE * 1000)]
-        return bool(await self._take(keys=[self._lease], args=args))
+        return await self._lease.take()
 
     async def release(self) -> None:
         """Let another replica take over at once; without Redis it does when the lease expires."""
         with suppress(*Unreachable):
-            await self._release(keys=[self._lease], args=[self._token])
-
-    @property
-    def _lease(self) -> str:
-        return self._committer.keys.schedule_lease
+            await self._lease.release()
 
     async def tell_all(self) -> int:
         """Publish all that is due now; how many notices that were. Raises Behind."""

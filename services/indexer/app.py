@@ -13,12 +13,12 @@ from redis.asyncio import Redis
 
 from services.indexer import metrics
 from services.indexer.ingest import Ingest
-from services.indexer.lease import Lease
 from services.indexer.reconcile import Reconciliation
 from services.indexer.settings import Settings
 from services.indexer.sources import Source, SourceFatal, choice
 from services.indexer.sources.auto import Auto
 from shared.commit import Committer, Disorder, Fenced
+from shared.lease import Lease
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.store import RedisError, connect
@@ -67,7 +67,8 @@ async def _lead(
     settings: Settings, redis: Redis, session: aiohttp.ClientSession, readiness: Readiness
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
-    lease = Lease(redis, settings.keys, seconds=settings.lease_seconds)
+    keys = settings.keys
+    lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
     try:
         while not await lease.take():
@@ -77,7 +78,7 @@ async def _lead(
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
-        committer = Committer(redis, settings.keys, limits=settings.limits, token=lease.token)
+        committer = Committer(redis, keys, limits=settings.limits, token=lease.token)
         works = _works(settings, redis, session, readiness, committer)
         await _first(*works, _hold(lease, pause))
     except Fenced as error:

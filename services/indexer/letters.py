@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.indexer.contracts import Contracts
-from services.indexer.records import Malformed, Record, base64_bytes, matching, time_text
+from services.indexer.records import Malformed, Record, base64_bytes, hash_text, time_text
 from services.indexer.transactions import Reading, Unproved, read_told, read_transaction
 from services.indexer.xdr import XdrError
 from services.indexer.xdr.event import contract_of
@@ -70,7 +70,7 @@ def _record(
 ) -> Record:
     return Record(
         position.toid & ~_OPERATION,
-        matching("[0-9a-f]{64}")(letter["txHash"]),
+        hash_text(letter["txHash"]),
         position.ledger,
         time_text(letter["closedAt"]),
         True,

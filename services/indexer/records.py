@@ -94,12 +94,14 @@ def base64_bytes(text: Any) -> bytes:
     return binascii.a2b_base64(text, strict_mode=True)
 
 
+hash_text = matching("[0-9a-f]{64}")
+"""Reads a hash of a transaction or a ledger."""
 _digits = matching(r"\d{1,19}")
 _OPERATION = (1 << 12) - 1
 """The bits of a TOID that say which operation; a transaction's own has none of them set."""
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "paging_token": lambda value: int(_digits(value)),
-    "hash": matching("[0-9a-f]{64}"),
+    "hash": hash_text,
     "ledger": typed(int),
     "created_at": time_text,
     "successful": typed(bool),

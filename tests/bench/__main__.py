@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import sys
 import tempfile
@@ -10,7 +11,6 @@ import time
 from pathlib import Path
 
 from shared.keys import Keys
-from tests.bench import rig
 from tests.bench.cases import CASES
 from tests.bench.place import Place, Row
 from tests.support.redis_server import redis_server
@@ -20,7 +20,7 @@ _MOST_SECONDS = 420
 
 
 async def _run(names: list[str]) -> None:
-    print(f"{platform.machine()}, {rig.os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| what | goal | measured |\n|---|---|---|", flush=True)
     for name in names:
         with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as url:

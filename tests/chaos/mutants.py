@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.fanout import feed, ring, subscriber
-from services.indexer import lease
-from shared import commit
+from shared import commit, lease
 from shared.positions import parse_position
 
 

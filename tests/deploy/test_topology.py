@@ -15,7 +15,7 @@ from deploy.local.network import accounts
 from shared.positions import parse_position
 from tests.deploy.composed import Composed, read_compose
 from tests.deploy.dockerfile import files_in
-from tests.support.installation import Client
+from tests.support.installation import Client, create_stream
 from tests.support.name_server import name_server
 from tests.support.waiting import until
 
@@ -86,7 +86,7 @@ async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_a
     gone = whole.running["fanout"][0]
     gone.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(gone.process.wait, 30) == 0
-    made = await create_stream(whole)
+    made = await create_stream(whole.session, whole.url(8080))
 
     last = (await held(whole))[-1]
     for client in clients:
@@ -108,19 +108,6 @@ async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_a
 
 async def takes_over(whole: Composed, standby: int) -> bool:
     return await metric(whole, "indexer", standby, "headrace_indexer_active") == 1
-
-
-async def create_stream(whole: Composed) -> dict:
-    body = {
-        "sender": accounts.address("alice"),
-        "recipient": accounts.address("bob"),
-        "tokenAddress": accounts.TOKEN,
-        "ratePerSecond": "5",
-        "depositedAmount": "100000",
-    }
-    async with whole.session.post(f"{whole.url(8080)}/v1/streams", json=body) as response:
-        assert response.status == 201, await response.text()
-        return json.loads(await response.text())
 
 
 async def test_redis_lets_a_service_do_its_work_and_nobody_else_anything(tmp_path):

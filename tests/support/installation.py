@@ -10,11 +10,13 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from deploy.local import redis as local_redis
 from deploy.local.follow import events
+from deploy.local.network import accounts
 from deploy.local.plan import Ports, Unusable, parts, read_chain, read_ports
 from deploy.local.processes import Part, Processes
 from tests.support.waiting import until
@@ -129,3 +131,19 @@ class Client:
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def create_stream(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    """A stream of the API's own, made at `url`, the gateway's."""
+    body = {
+        "sender": accounts.address("alice"),
+        "recipient": accounts.address("bob"),
+        "tokenAddress": accounts.TOKEN,
+        "ratePerSecond": "5",
+        "depositedAmount": "100000",
+    }
+    async with session.post(f"{url}/v1/streams", json=body) as response:
+        text = await response.text()
+        assert response.status == 201, text
+        document: dict[str, Any] = json.loads(text)
+        return document

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from deploy.local.network import accounts
 from shared.positions import parse_position
-from tests.support.installation import Client, Installation, installation
+from tests.support.installation import Client, Installation, create_stream, installation
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
@@ -54,20 +52,6 @@ def after(ids: list[str], position: str) -> list[str]:
     return [i for i in ids if parse_position(i) > parse_position(position)]
 
 
-async def create_stream(whole: Installation) -> dict:
-    body = {
-        "sender": accounts.address("alice"),
-        "recipient": accounts.address("bob"),
-        "tokenAddress": accounts.TOKEN,
-        "ratePerSecond": "5",
-        "depositedAmount": "100000",
-    }
-    url = f"{whole.url(whole.ports.gateway)}/v1/streams"
-    async with whole.session.post(url, json=body) as response:
-        assert response.status == 201, await response.text()
-        return json.loads(await response.text())
-
-
 async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed(tmp_path):
     async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
         gateway, (first, second) = whole.ports.gateway, whole.ports.fanouts
@@ -87,7 +71,7 @@ async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed
             whole.start("indexer")
             seen = len(restless.events)
             await until(lambda n=seen: len(restless.events) > n + 5, what=f"events after {round_}")
-        made = await create_stream(whole)
+        made = await create_stream(whole.session, whole.url(whole.ports.gateway))
 
         held_events = await oracle(whole)
         last = held_events[-1]["id"]

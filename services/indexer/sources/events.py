@@ -8,15 +8,14 @@ are (services.indexer.suspects); one that RPC does not have any more is unproven
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
 
 from services.indexer.contracts import Contracts
 from services.indexer.records import Malformed, Record
 from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal
 from services.indexer.sources.bounds import begin, next_ledger, refuse
 from services.indexer.sources.details import NotYet, read_details
+from services.indexer.sources.http import ledger_hash, ledger_number
 from services.indexer.sources.pages import Said, Spoken, transactions
 from services.indexer.sources.polling import Polls, Window
 from services.indexer.sources.rpc import NO_SUCH_METHOD, Rpc, RpcRefused
@@ -61,12 +60,14 @@ class RpcEvents:
         if theirs != self._passphrase:
             raise SourceFatal("passphrase", f"RPC is of {theirs!r}, not {self._passphrase!r}")
         health = await self._rpc.call("getHealth")
-        return Ledgers(_number(health, "oldestLedger"), _number(health, "latestLedger"))
+        return Ledgers(
+            *(ledger_number("RPC", health, f"{end}Ledger") for end in ("oldest", "latest"))
+        )
 
     async def latest_hash(self) -> tuple[int, str]:
         """See Source."""
         tip = await self._rpc.call("getLatestLedger")
-        return _number(tip, "sequence"), _digest(tip, "id")
+        return ledger_number("RPC", tip, "sequence"), ledger_hash("RPC", tip, "id")
 
     async def hash_of(self, ledger: int) -> str | None:
         """See Source. It brings the ledger's whole meta along, so it is asked for rarely."""
@@ -81,7 +82,7 @@ class RpcEvents:
             raise
         match found.get("ledgers"):
             case [{"sequence": int(number)} as told, *_] if number == ledger:
-                return _digest(told, "hash")
+                return ledger_hash("RPC", told, "hash")
         raise SourceError("malformed", f"getLedgers does not tell of ledger {ledger}")
 
     async def start(self, where: str) -> int:
@@ -161,17 +162,3 @@ def _batch(reading: Reading, upto: int, last: Spoken | None, window: Window) -> 
     elif last:
         ledger, closed_at = last.toid >> 32, last.closed_at
     return Batch(reading.events, reading.dead, upto, ledger, closed_at, window.latest)
-
-
-def _number(body: dict[str, Any], name: str) -> int:
-    match body.get(name):
-        case int(number) if 0 <= number < 1 << 31:
-            return number
-    raise SourceError("malformed", f"RPC does not tell {name!r}: {body!s:.200}")
-
-
-def _digest(body: dict[str, Any], name: str) -> str:
-    match body.get(name):
-        case str(digest) if re.fullmatch("[0-9a-f]{64}", digest):
-            return digest
-    raise SourceError("malformed", f"RPC does not tell a ledger's hash {name!r}")

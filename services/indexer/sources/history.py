@@ -6,20 +6,18 @@ now and then for both, and whenever a record does not follow closely on the one 
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
 import aiohttp
 
-from services.indexer.sources import Ledgers, SourceError, SourceFatal
+from services.indexer.sources import Ledgers, SourceFatal
 from services.indexer.sources.bounds import refuse, refuse_gap
-from services.indexer.sources.http import JSON, get, read_json
+from services.indexer.sources.http import JSON, get, ledger_hash, ledger_number, read_json
 
 _EVERY = 10.0
 """Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
 _NOT_THERE = ("not_found", "before_history")
-_HASH = re.compile("[0-9a-f]{64}")
 
 
 class History:
@@ -40,7 +38,9 @@ class History:
         root = await self._read("/")
         if (theirs := root.get("network_passphrase")) != self._passphrase:
             raise SourceFatal("passphrase", f"Horizon is of {theirs!r}, not {self._passphrase!r}")
-        found = Ledgers(*(_number(root, f"history_{end}_ledger") for end in Ledgers._fields))
+        found = Ledgers(
+            *(ledger_number("Horizon", root, f"history_{end}_ledger") for end in Ledgers._fields)
+        )
         self._asked_at = time.monotonic()
         self.latest = found.latest
         return found
@@ -62,18 +62,8 @@ class History:
             if error.kind in _NOT_THERE:
                 return None
             raise
-        match document.get("hash"):
-            case str(digest) if _HASH.fullmatch(digest):
-                return digest
-        raise SourceError("malformed", f"Horizon's ledger {ledger} has no hash")
+        return ledger_hash("Horizon", document, "hash")
 
     async def _read(self, path: str) -> dict[str, Any]:
         async with get(self._session, self._url + path, self._timeout, JSON) as response:
             return await read_json(response)
-
-
-def _number(root: dict[str, object], name: str) -> int:
-    match root.get(name):
-        case int(number) if 0 <= number < 1 << 31:
-            return number
-    raise SourceError("malformed", f"Horizon's root has no ledger's number {name!r}")

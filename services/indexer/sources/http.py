@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import orjson
 
+from services.indexer.records import hash_text
 from services.indexer.sources import SourceError, SourceFatal
 
 SSE = ("text/event-stream",)
@@ -110,3 +111,20 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SourceError("malformed", f"not a JSON object: {text[:80]!r}")
     return document
+
+
+def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:
+    """A ledger's number in an answer. Raises SourceError."""
+    match body.get(name):
+        case int(number) if 0 <= number < 1 << 31:
+            return number
+    raise SourceError("malformed", f"{whose} tells no ledger's number {name!r}: {body!s:.200}")
+
+
+def ledger_hash(whose: str, body: Mapping[str, Any], name: str) -> str:
+    """A ledger's hash in an answer. Raises SourceError."""
+    try:
+        return hash_text(body.get(name))
+    except (TypeError, ValueError) as error:
+        what = f"{whose} tells no ledger's hash {name!r}: {body!s:.200}"
+        raise SourceError("malformed", what) from error

@@ -18,6 +18,7 @@ from services.indexer.contracts import Contracts
 from services.indexer.records import (
     Malformed,
     base64_bytes,
+    hash_text,
     matching,
     time_text,
     typed,
@@ -127,7 +128,9 @@ def _said(event: Any, contracts: Contracts) -> Said:
     topics = [] if event.get("topic") is None else _read("topic", event, _all_base64)
     head = _HEAD.pack(0, 1, contract.raw, 1, 0, len(topics))
     raw = b"".join((head, *topics, _read("value", event, base64_bytes)))
-    return Said(position, raw, _read("txHash", event, _hash), _read("ledgerClosedAt", event, _time))
+    return Said(
+        position, raw, _read("txHash", event, hash_text), _read("ledgerClosedAt", event, _time)
+    )
 
 
 def _read(name: str, body: Mapping[str, Any], read: Callable[[Any], Any]) -> Any:
@@ -147,7 +150,6 @@ def _moment(value: Any) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_hash = matching("[0-9a-f]{64}")
 _digits = matching(r"\d{1,11}")
 _time = time_text
 _text, _number, _list = typed(str), typed(int), typed(list)

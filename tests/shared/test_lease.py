@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from services.indexer.lease import Lease
 from shared.commit import Committer, Fenced
 from shared.keys import Keys
+from shared.lease import Lease
 from tests.indexer.installed import Site
 from tests.indexer.simulated import simulated
 from tests.support.processes import ServiceProcess
@@ -27,7 +27,7 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
 
 
 async def test_one_holds_it_until_it_lets_go_or_expires(redis: Redis, keys: Keys) -> None:
-    one, two = (Lease(redis, keys, seconds=30) for _ in range(2))
+    one, two = (Lease(redis, keys.lease, seconds=30, fence=keys.fence) for _ in range(2))
     assert one.token != two.token
     assert [await each.take() for each in (one, two, one)] == [True, False, True]
     assert [await each.renew() for each in (one, two)] == [True, False]
@@ -36,7 +36,7 @@ async def test_one_holds_it_until_it_lets_go_or_expires(redis: Redis, keys: Keys
     await one.release()
     assert not await one.renew()
     assert await two.take()
-    brief = Lease(redis, keys, seconds=0.3)
+    brief = Lease(redis, keys.lease, seconds=0.3, fence=keys.fence)
     await two.release()
     assert await brief.take()
     await until(one.take, seconds=2, what="the lease expired")
@@ -44,7 +44,7 @@ async def test_one_holds_it_until_it_lets_go_or_expires(redis: Redis, keys: Keys
 
 
 async def test_a_renewal_prolongs_it(redis: Redis, keys: Keys) -> None:
-    lease = Lease(redis, keys, seconds=30)
+    lease = Lease(redis, keys.lease, seconds=30, fence=keys.fence)
     assert await lease.take()
     await redis.pexpire(keys.lease, 50)
     assert await lease.renew()
@@ -52,7 +52,7 @@ async def test_a_renewal_prolongs_it(redis: Redis, keys: Keys) -> None:
 
 
 async def test_only_the_last_to_take_it_may_write(redis: Redis, keys: Keys) -> None:
-    old, new = (Lease(redis, keys, seconds=30) for _ in range(2))
+    old, new = (Lease(redis, keys.lease, seconds=30, fence=keys.fence) for _ in range(2))
     assert await old.take()
     writer = Committer(redis, keys, token=old.token)
     await writer.record([], progress={"cursor": "1"})

@@ -21,9 +21,9 @@ from shared.keys import Keys
 from shared.positions import parse_position
 from shared.streams import claimable
 from shared.wire import stream_of
+from tests.chaos.indexer import Chaos, chaos
 from tests.shared.audit import check
 from tests.support.waiting import until
-from tests.system.chaos import Chaos, chaos
 from tests.system.test_end_to_end import agrees
 
 SECONDS = float(os.environ.get("SECONDS", "40")) / 3
