@@ -2,7 +2,9 @@
 --
 -- KEYS: 1 journal, 2 progress, 3 fence, 4 dead letters, then the answers, streams and indexes that
 -- ARGV names by their place in KEYS. The sets of topics are named by the heads of events, of those
--- trimmed too, so only their prefix is given; they stand in the slot of the others.
+-- trimmed too, so only their prefix is given; they stand in the slot of the others. While a Cluster
+-- moves that slot away, a set that has left raises an error wherever it is touched, so each is
+-- touched before the first write.
 -- ARGV: namespace, channel, fencing token ('' = none asked), floor (highest position the committer
 -- has seen), journal's maximum length, its maximum age in microseconds (0 = none), prefix of the sets
 -- of topics, then sections, each preceded by its number of rows:
@@ -107,10 +109,33 @@ for _, row in ipairs(expected) do
   if version ~= row[2] then return {'conflict', row[1], version} end
 end
 
--- ── act ──
+-- An event stands in the set of each topic of its head, or in that of '' when it is for everyone.
+local function topics_of(head)
+  local found = {}
+  for topic in string.gmatch(head, ' ([^ ]+)') do found[#found + 1] = topic_prefix .. topic end
+  return #found > 0 and found or {topic_prefix}
+end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+-- What goes: by length, in strides, and by age from the old end; readers start from the top, so it
+-- stays unless something newer comes. A commit takes away a bounded number.
+local going = {}
+local surplus = redis.call('XLEN', KEYS[1]) + #events - max_length
+if surplus < 100 then surplus = 0 end
+local most = math.min(math.max(surplus, max_age > 0 and #events + 2 or 0), 1000)
+for n, entry in ipairs(most > 0 and redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', most) or {}) do
+  local published = tonumber(string.match(entry[2][6], '"publishedAt":(%d+)'))
+  local expired = max_age > 0 and now - published > max_age
+  if (entry[1] == top and #events == 0) or not (n <= surplus or expired) then break end
+  going[n] = entry
+end
+
+for _, event in ipairs(events) do redis.call('EXISTS', unpack(topics_of(event[2]))) end
+for _, entry in ipairs(going) do redis.call('EXISTS', unpack(topics_of(entry[2][4]))) end
+
+-- ── act ──
 
 -- Above all of the top's operation, below the next operation, never used twice: not even after a
 -- failover that lost writes, because the committer's floor remembers them.
@@ -118,13 +143,6 @@ local function next_position()
   local above = less(top, floor) and floor or top
   local toid, n = string.match(above, '^(%d+)-(%d+)$')
   return string.format('%s-%.0f', toid, math.max(tonumber(n) + 1, now))
-end
-
--- An event stands in the set of each topic of its head, or in that of '' when it is for everyone.
-local function topics_of(head)
-  local found = {}
-  for topic in string.gmatch(head, ' ([^ ]+)') do found[#found + 1] = topic_prefix .. topic end
-  return #found > 0 and found or {topic_prefix}
 end
 
 local function padded(position)
@@ -164,17 +182,8 @@ for _, row in ipairs(answers) do
   redis.call('SET', KEYS[tonumber(row[1])], row[2] .. '\n' .. last, 'EX', row[3])
 end
 
--- ── trim: by length, in strides, and by age from the old end; the top always stays, readers start
--- from it. What goes leaves the sets of its topics too. A commit takes away a bounded number. ──
-
-local surplus = redis.call('XLEN', KEYS[1]) - max_length
-if surplus < 100 then surplus = 0 end
-local most = math.min(math.max(surplus, max_age > 0 and #events + 2 or 0), 1000)
 local gone = {}
-for n, entry in ipairs(most > 0 and redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', most) or {}) do
-  local published = tonumber(string.match(entry[2][6], '"publishedAt":(%d+)'))
-  local expired = max_age > 0 and now - published > max_age
-  if entry[1] == top or not (n <= surplus or expired) then break end
+for n, entry in ipairs(going) do
   for _, topic in ipairs(topics_of(entry[2][4])) do redis.call('ZREM', topic, padded(entry[1])) end
   gone[n] = entry[1]
 end

@@ -18,6 +18,7 @@ from shared.events import Event
 from shared.keys import Keys
 from shared.metrics import COMMITS
 from shared.positions import START, Position, parse_position
+from shared.replicas import Replicas
 from shared.streams import Stream
 from shared.wire import decode_stream
 from shared.writes import Answer, Limits, Request, Streams, Write, plan
@@ -63,15 +64,26 @@ class Committed:
 
 
 class Committer:
-    """Commits to one namespace. `token` is the indexer's fencing token, "" for the API."""
+    """Commits to one namespace. `token` is the indexer's fencing token, "" for the API.
+
+    Where there are `replicas` to wait for, whatever writes or tells what was written raises
+    Unconfirmed when they are late.
+    """
 
     def __init__(
-        self, redis: Redis, keys: Keys, *, limits: Limits | None = None, token: str = ""
+        self,
+        redis: Redis,
+        keys: Keys,
+        *,
+        limits: Limits | None = None,
+        token: str = "",
+        replicas: Replicas | None = None,
     ) -> None:
         self.keys = keys
         self._redis = redis
         self._limits = limits or Limits()
         self._token = token
+        self._replicas = replicas or Replicas(redis)
         self._script = redis.register_script(_SCRIPT)
         self._floor = START
 
@@ -87,8 +99,10 @@ class Committer:
 
     async def answered(self, key: str) -> bytes | None:
         """What was answered under a key (shared.writes.Answer), if anything."""
-        stored = await self._redis.get(key)
-        return stored.encode() if isinstance(stored, str) else stored
+        pipe = self._replicas.pipeline()
+        pipe.get(key)
+        stored: bytes | None = (await self._replicas.execute(pipe))[0]
+        return stored
 
     async def change(
         self,
@@ -152,7 +166,7 @@ class Committer:
                 dead=dead,
                 answer=answer,
             )
-            outcome, *rest = await self._script(keys=request.keys, args=request.args)
+            outcome, *rest = await self._call(request)
             COMMITS.labels(outcome.decode()).inc()
             match outcome:
                 case b"committed":
@@ -172,6 +186,16 @@ class Committer:
                 case b"behind":
                     raise Behind(f"the journal does not reach {rest[0].decode()} again yet")
         raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
+
+    async def _call(self, request: Request) -> list[bytes]:
+        answer: list[bytes]
+        if not self._replicas.count:
+            answer = await self._script(keys=request.keys, args=request.args)
+            return answer
+        pipe = self._replicas.pipeline()
+        await self._script(keys=request.keys, args=request.args, client=pipe)
+        (answer,) = await self._replicas.execute(pipe)
+        return answer
 
     def _raise_floor(self, streams: Streams) -> Position:
         for stream in streams.values():

@@ -18,8 +18,10 @@ import hiredis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from shared.dial import Dialled, dial
+from shared.masters import read_error
 
 Command = Sequence[Any]
 
@@ -38,22 +40,21 @@ class _Asked:
     answers: list[Any] = field(default_factory=list)
 
 
-class _Link(asyncio.Protocol):
-    """A connection that redis-py has opened and greeted, taken over from it."""
+class _Link(Dialled):
+    """One connection, from its opening until it is lost."""
 
-    def __init__(self, connection: Any, timeout: float) -> None:
+    def __init__(self, timeout: float) -> None:
         self.lost = False
-        self._connection = connection
-        self._transport: asyncio.Transport = connection._writer.transport
-        self._reader = hiredis.Reader(
-            replyError=connection._parser.parse_error, notEnoughData=_NOTHING
-        )
+        self._transport: asyncio.Transport
+        self._reader = hiredis.Reader(replyError=read_error, notEnoughData=_NOTHING)
         self._asked: deque[_Asked] = deque()
         self._unsent: list[bytes] = []
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._watch = self._loop.call_later(timeout / 8, self._check)
-        self._transport.set_protocol(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
 
     def ask(self, packed: bytes, count: int) -> asyncio.Future[list[Any]]:
         waiting: asyncio.Future[list[Any]] = self._loop.create_future()
@@ -80,14 +81,14 @@ class _Link(asyncio.Protocol):
             return
         first = self._asked[0]
         first.answers.append(answer)
-        if isinstance(answer, ReadOnlyError):  # no master any more: look for the new one
+        if isinstance(answer, RedisConnectionError):  # no master any more: look for the new one
             self.lost = True
         if len(first.answers) == first.count:
             self._asked.popleft()
             if not first.waiting.done():
                 first.waiting.set_result(first.answers)
         if self.lost and not self._asked:
-            self.end(RedisConnectionError("the server became a replica"))
+            self.end(RedisConnectionError("this server is the master no more"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.end(RedisConnectionError(f"the connection to Redis was lost: {exc or 'closed'}"))
@@ -104,7 +105,6 @@ class _Link(asyncio.Protocol):
         self.lost = True
         self._watch.cancel()
         self._transport.abort()
-        self._connection._reader = self._connection._writer = None  # it is ours to close
         while self._asked:
             waiting = self._asked.popleft().waiting
             if not waiting.done():
@@ -131,9 +131,7 @@ class Lane:
     async def _open(self) -> _Link:
         async with self._opening:
             if self._link is None or self._link.lost:
-                connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
-                await connection.connect()
-                self._link = _Link(connection, self._timeout)
+                self._link = await dial(self._pool, lambda: _Link(self._timeout))
             return self._link
 
     def close(self) -> None:

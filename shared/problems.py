@@ -14,7 +14,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from shared.store import Unreachable
+from shared.replicas import Unconfirmed
+from shared.store import Unreachable, Unwilling
 
 log = structlog.get_logger()
 
@@ -122,11 +123,17 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         raise
     except web.HTTPException as error:
         return _from_http(error).response()
+    except Unwilling as error:
+        log.error("redis_unwilling", path=request.path, error=str(error))
+        return unavailable(f"{error}; nothing was written", retry_after=10).response()
     except Unreachable as error:
         log.warning("redis_unreachable", path=request.path, error=repr(error))
         return unavailable(
             "Redis does not answer; the request changed nothing we know of"
         ).response()
+    except Unconfirmed as error:
+        log.warning("replicas_late", path=request.path, error=str(error))
+        return unavailable(f"{error}; ask again with the same Idempotency-Key").response()
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path)
         return Problem(500, Slug.INTERNAL, "an error of ours; it has been logged").response()

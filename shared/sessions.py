@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from shared.auth import Principal
 from shared.keys import Keys
+from shared.replicas import Replicas
 
 TICKET_SECONDS = 30
 _LOG_ENTRIES = 10_000
@@ -38,11 +39,12 @@ class Revocation:
 
 
 class Sessions:
-    """Tickets and revocations of one namespace."""
+    """Tickets and revocations of one namespace; a revocation waits for `replicas`."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
         self._keys = keys
+        self._replicas = replicas or Replicas(redis)
 
     async def issue_ticket(self, token: str) -> str:
         """A ticket for a token that was verified just now."""
@@ -67,8 +69,11 @@ class Sessions:
         return bool(await self._redis.set(key, 1, nx=True, ex=max(1, seconds)))
 
     async def revoke(self, revocation: Revocation, *, seconds: int) -> None:
-        """End tokens; `seconds` is how long the longest of them would still live."""
-        pipe = self._redis.pipeline(transaction=True)
+        """End tokens; `seconds` is how long the longest of them would still live.
+
+        First the key, which no new connection gets past, then the entry that ends live ones.
+        """
+        pipe = self._replicas.pipeline()
         if revocation.token_id:
             pipe.set(self._keys.revoked_token(revocation.token_id), 1, ex=max(1, seconds))
         else:
@@ -80,7 +85,7 @@ class Sessions:
             "before": repr(revocation.before),
         }
         pipe.xadd(self._keys.revocations, fields, maxlen=_LOG_ENTRIES, approximate=True)
-        await pipe.execute()
+        await self._replicas.execute(pipe)
 
     async def is_revoked(self, principal: Principal) -> bool:
         """Whether a token was ended."""

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.contracts import Named, parse_contracts
 from shared.keys import Keys, namespace_of
+from shared.store import check_url
 from shared.writes import Limits
 
 
@@ -25,7 +26,10 @@ class Common(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    redis_url: str = Field("redis://localhost:6379/0", description="where Redis is")
+    redis_url: str = Field(
+        "redis://localhost:6379/0",
+        description="where Redis is: redis://, rediss://, redis+sentinel://, redis+cluster://, unix://",
+    )
     network_passphrase: str = Field(
         "Test SDF Network ; September 2015", min_length=1, description="the Stellar network"
     )
@@ -50,10 +54,8 @@ class Common(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_scheme(cls, value: str) -> str:
-        if (scheme := urlsplit(value).scheme) not in ("redis", "rediss", "unix"):
-            # Not the value: it may hold a password, and this goes to the log.
-            raise ValueError(f"{scheme!r} is no scheme of Redis: use redis://, rediss://, unix://")
+    def _usable(cls, value: str) -> str:
+        check_url(value)
         return value
 
     @property

@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shared.lane import LaneRedis
+from shared.masters import Unwilling, connection_options
+from shared.places import parse_place
 
-Unreachable = (RedisConnectionError, RedisTimeoutError, MasterDownError, ReadOnlyError)
-"""What a call raises while Redis is away or no master; anything else is a defect."""
+Unreachable = (RedisConnectionError, RedisTimeoutError, Unwilling)
+"""What a call raises while Redis is away, no master, or refuses to write; anything else is a
+defect."""
 
-__all__ = ["RedisError", "Unreachable", "connect", "connect_lane"]
+__all__ = ["RedisError", "Unreachable", "Unwilling", "check_url", "connect", "connect_lane"]
 
 
-def connect_lane(url: str, *, timeout: float = 3.0) -> LaneRedis:
+def connect_lane(url: str, *, near: str = "", timeout: float = 3.0) -> LaneRedis:
     """The same client on one shared connection, for many small calls at once (shared.lane)."""
-    return LaneRedis(_pool(url, timeout), timeout)
+    return LaneRedis(_pool(url, near, timeout), timeout)
 
 
-def connect(url: str, *, timeout: float = 3.0) -> Redis:
-    """A client that answers or fails within `timeout` seconds.
+def connect(url: str, *, near: str = "", timeout: float = 3.0) -> Redis:
+    """A client of the master that answers or fails within `timeout` seconds.
 
-    No retries: a lost reply and a retry together write twice, and the callers that may retry know
-    it. Of more than 50 calls at once the rest wait for a connection first, as long at most. Answers
-    are bytes.
+    `url` is as shared.places has it; `near` is any key of the namespace, which a Cluster's
+    owner is found by. No retries:
+    a lost reply and a retry together write twice, and the callers that may retry know it. Of more
+    than 50 calls at once the rest wait for a connection first, as long at most. Answers are bytes.
     """
-    return Redis.from_pool(_pool(url, timeout))
+    return Redis.from_pool(_pool(url, near, timeout))
 
 
-def _pool(url: str, timeout: float) -> BlockingConnectionPool:
-    return BlockingConnectionPool.from_url(
-        url,
-        timeout=timeout,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-        legacy_responses=False,
-        decode_responses=False,
-    )
+def check_url(url: str) -> None:
+    """Raises ValueError on a REDIS_URL that cannot be used; its text shows no password."""
+    options = connection_options(parse_place(url), "any", 1.0)
+    try:
+        options.pop("connection_class")(**options)
+    except TypeError as error:
+        raise ValueError(f"an option is unknown to redis-py: {error}") from None
+
+
+def _pool(url: str, near: str, timeout: float) -> BlockingConnectionPool:
+    options = connection_options(parse_place(url), near, timeout)
+    return BlockingConnectionPool(timeout=timeout, **options)

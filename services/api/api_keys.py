@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 
 from shared.auth import Principal
 from shared.keys import Keys
+from shared.replicas import Replicas
 
 PREFIX = "hr_"
 _KEY = re.compile(r"hr_[A-Za-z0-9_-]{43}", re.ASCII)
@@ -65,10 +66,11 @@ def token_id(key_id: str) -> str:
 
 
 class ApiKeys:
-    """The keys of one namespace."""
+    """The keys of one namespace; what changes them waits for `replicas`."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
+        self._replicas = replicas or Replicas(redis)
         self._name = keys.api_keys
 
     async def create(
@@ -88,7 +90,9 @@ class ApiKeys:
             digest[:_ID_LENGTH], name, tuple(sorted(set(scopes))), account, now, by, expires
         )
         stored = orjson.dumps(key.document() | {"digest": digest})
-        await self._redis.hset(self._name, key.id, stored)
+        pipe = self._replicas.pipeline()
+        pipe.hset(self._name, key.id, stored)
+        await self._replicas.execute(pipe)
         return key, secret
 
     async def find(self, secret: str, now: float) -> ApiKey | None:
@@ -110,7 +114,9 @@ class ApiKeys:
 
     async def delete(self, key_id: str) -> bool:
         """Whether there was such a key."""
-        return bool(await self._redis.hdel(self._name, key_id))
+        pipe = self._replicas.pipeline()
+        pipe.hdel(self._name, key_id)
+        return bool((await self._replicas.execute(pipe))[0])
 
 
 def _digest(secret: str) -> str:

@@ -34,19 +34,22 @@ from services.api.streams import Streams
 from services.api.summary import Summaries
 from services.api.system import add_system_routes
 from services.api.times import Clock, Times
+from shared import fitness
 from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
+from shared.replicas import Replicas
 from shared.sessions import Sessions
-from shared.store import connect_lane
+from shared.store import connect, connect_lane
 from shared.tasks import cancel, supervise
 
 log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
+REPLICAS = web.AppKey("replicas", Replicas)
 ENDINGS = web.AppKey("endings", Endings)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
@@ -73,17 +76,19 @@ def build_app(
             Guard(settings).middleware,
         ],
     )
-    redis = connect_lane(settings.redis_url)
-    committer = Committer(redis, settings.keys, limits=settings.limits)
+    redis = connect_lane(settings.redis_url, near=settings.keys.journal)
+    replicas = _replicas(settings, redis)
+    committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
     listing = Listing(redis, settings.keys, committer.load)
     app[SETTINGS] = settings
     app[REDIS] = redis
+    app[REPLICAS] = replicas
     journal = Journal(redis, settings.keys)
     app[STREAMS] = Streams(committer, journal, listing, clock)
     app[ENDINGS] = Endings(redis, committer, journal, Times(clock))
     app[HISTORY] = History(redis, settings.keys, journal)
     app[SUMMARIES] = Summaries(listing, journal, Times(clock))
-    add_probes(app, Readiness("redis", *settings.ready_urls))
+    add_probes(app, Readiness("redis", "store", *settings.ready_urls))
     add_routes(app)
     add_history_routes(app)
     add_login_routes(app)
@@ -99,6 +104,13 @@ def build_app(
     return app
 
 
+def _replicas(settings: Settings, redis: Redis) -> Replicas:
+    """On the lane all would wait with the one who waits."""
+    if settings.wait_replicas:
+        redis = connect(settings.redis_url, near=settings.keys.journal)
+    return Replicas(redis, settings.wait_replicas)
+
+
 async def _announce(app: web.Application) -> None:
     settings = app[SETTINGS]
     if settings.auth_mode == "open":
@@ -110,14 +122,16 @@ async def _announce(app: web.Application) -> None:
 
 async def _redis(app: web.Application) -> AsyncIterator[None]:
     yield
+    await app[REPLICAS].aclose()
     await app[REDIS].aclose()
 
 
 async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
     settings, redis = app[SETTINGS], app[REDIS]
     async with aiohttp.ClientSession() as session:
-        verifier, sessions = Verifier(settings, session), Sessions(redis, settings.keys)
-        keys = ApiKeys(redis, settings.keys)
+        verifier, replicas = Verifier(settings, session), app[REPLICAS]
+        sessions = Sessions(redis, settings.keys, replicas)
+        keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
         app[IDENTITY] = Identity(verifier, sessions, keys, required=required)
         app[LIMITS] = RateLimits(redis, settings.keys)
@@ -141,6 +155,8 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
             supervise(f"watch {part}", partial(watch, part, check, app[READINESS]))
             for part, check in checks.items()
         ]
+        say = partial(app[READINESS].set, "store")
+        tasks.append(supervise("fitness", partial(fitness.watch, app[REDIS], say)))
         yield
         await cancel(*tasks)
 

@@ -29,4 +29,10 @@ class Settings(JournalSettings, LoginSettings, CorsSettings):
         description="/readyz of other parts, comma-separated: this one's /readyz asks them too, "
         "and /v1/system their /metrics",
     )
+    wait_replicas: int = Field(
+        0,
+        ge=0,
+        description="replicas of Redis that must have a write before it is acknowledged; 503 when "
+        "they are late",
+    )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 import aiohttp
 import orjson
@@ -31,6 +32,7 @@ from shared import traces, wire
 from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
+from shared.fitness import watch
 from shared.positions import START
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -49,11 +51,11 @@ def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     cors = Cors(settings.origins)
     app = web.Application(middlewares=[cors.middleware(), problem_middleware])
-    readiness = Readiness("feed")
+    readiness = Readiness("feed", "store")
     add_probes(app, readiness)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url)
+        redis = connect(settings.redis_url, near=settings.keys.journal)
         sessions = Sessions(redis, settings.keys)
         async with aiohttp.ClientSession() as http:
             parts, outbox = _assemble(settings, redis, sessions, cors, http)
@@ -68,6 +70,7 @@ def build_app(settings: Settings) -> web.Application:
                 supervise("beat", beat.run),
                 supervise("leases", parts.leases.run, most=1.0),
                 supervise("revocations", lambda: _revocations(parts, sessions), most=1.0),
+                supervise("fitness", lambda: watch(redis, partial(readiness.set, "store"))),
                 supervise("readiness", lambda: _watch(parts.feed, readiness, handshake)),
             ]
             yield

@@ -7,12 +7,13 @@ connection (docs/decisions.md 7). This one ends when its connection does, and sa
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
 from redis.asyncio import Redis
+
+from shared.dial import Dialled, dial
 
 OnMessage = Callable[[bytes], None]
 
@@ -21,7 +22,7 @@ _LULL = 0.004
 the waking of a client's machine cost more than the message does."""
 
 
-class ChannelReader(asyncio.Protocol):
+class ChannelReader(Dialled):
     """Feeds each message to a callback as it arrives; `closed` resolves at the end."""
 
     def __init__(self, on_message: OnMessage) -> None:
@@ -90,29 +91,13 @@ class ChannelReader(asyncio.Protocol):
 async def subscribe(
     redis: Redis, channel: str, on_message: OnMessage, *, seconds: float
 ) -> ChannelReader:
-    """Connect like `redis` does and subscribe; OSError or TimeoutError when that fails."""
-    options = redis.connection_pool.connection_kwargs
+    """Connect like `redis` does and subscribe; Unreachable or TimeoutError when that fails."""
     async with asyncio.timeout(seconds):
-        reader = await _connect(options, on_message)
+        reader = await dial(redis.connection_pool, lambda: ChannelReader(on_message))
         try:
-            if password := options.get("password"):
-                reader.send("AUTH", options.get("username") or "default", password)
             reader.send("SUBSCRIBE", channel)
             await reader.subscribed
         except BaseException:
             reader.close()
             raise
     return reader
-
-
-async def _connect(options: dict[str, Any], on_message: OnMessage) -> ChannelReader:
-    loop = asyncio.get_running_loop()
-
-    def make() -> ChannelReader:
-        return ChannelReader(on_message)
-
-    if path := options.get("path"):
-        return (await loop.create_unix_connection(make, path))[1]
-    host, port = options.get("host", "localhost"), options.get("port", 6379)
-    secure = ssl.create_default_context() if "ssl_cert_reqs" in options else None
-    return (await loop.create_connection(make, host, port, ssl=secure))[1]

@@ -18,6 +18,7 @@ from services.indexer.settings import Settings
 from services.indexer.sources import Source, SourceFatal, choice
 from services.indexer.sources.auto import Auto
 from shared.commit import Committer, Disorder, Fenced
+from shared.fitness import require_fit, watch
 from shared.lease import Lease
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -36,11 +37,11 @@ class LeaseLost(Expected):
 def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
-    readiness = Readiness("redis", "source")
+    readiness = Readiness("redis", "store", "source")
     add_probes(app, readiness)
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url)
+        redis = connect(settings.redis_url, near=settings.keys.journal)
         async with aiohttp.ClientSession() as session:
             task = supervise(
                 "indexer",
@@ -48,8 +49,10 @@ def build_app(settings: Settings) -> web.Application:
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
             )
+            say = partial(readiness.set, "store")
+            fitness = supervise("fitness", lambda: watch(redis, say))
             yield
-            await cancel(task)
+            await cancel(task, fitness)
         await redis.aclose()
 
     app.cleanup_ctx.append(parts)
@@ -71,6 +74,7 @@ async def _lead(
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
     try:
+        await require_fit(redis)
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read

@@ -32,7 +32,7 @@ def do(work: Work) -> int:
 
 
 async def _connected(settings: Settings, work: Work) -> int:
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis_url, near=settings.keys.journal)
     try:
         return await attempt(work(settings, redis))
     finally:
