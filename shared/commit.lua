@@ -1,23 +1,23 @@
 -- The one atomic commit: all of it happens, or nothing does (docs/architecture.md, "The commit").
 --
--- KEYS: 1 journal, 2 progress, 3 fence, 4 dead letters, then the answers, streams and indexes that
--- ARGV names by their place in KEYS. The sets of topics are named by the heads of events, of those
--- trimmed too, so only their prefix is given; they stand in the slot of the others. While a Cluster
--- moves that slot away, a set that has left raises an error wherever it is touched, so each is
--- touched before the first write.
--- ARGV: namespace, channel, fencing token ('' = none asked), floor (highest position the committer
--- has seen), journal's maximum length, its maximum age in microseconds (0 = none), prefix of the sets
--- of topics, then sections, each preceded by its number of rows:
+-- KEYS: 1 journal, 2 progress, then the fence, dead letters, answers, streams and indexes that ARGV
+-- names by their place in KEYS: whoever has no token needs no right to the fence. The sets of topics
+-- are named by the heads of events, of those trimmed too, so only their prefix is given; they stand
+-- in the slot of the others. While a Cluster moves that slot away, a set that has left raises an
+-- error wherever it is touched, so each is touched before the first write.
+-- ARGV: namespace, channel, fencing token ('' = none asked), fence (0 = none), floor (highest
+-- position the committer has seen), journal's maximum length, its maximum age in microseconds
+-- (0 = none), prefix of the sets of topics, then sections, each preceded by its number of rows:
 --   answers:   answer key, head, seconds to keep it
 --   expected:  stream key, version (0 = must not exist)
 --   events:    position ('' = to be given here), head, body, stream key (0 = none), document
 --   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
---   dead:      JSON of one dead letter
+--   dead:      key of the dead letters, JSON of one
 -- Answers {'committed', position…} or, having written nothing, {'fenced', token}, {'answered', value},
 -- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position}, {'behind', floor}.
 
-local at = 7
+local at = 8
 local function take()
   at = at + 1
   return ARGV[at]
@@ -60,15 +60,15 @@ local function version_of(key)
   return document and string.match(document, '^{"version":(%d+)') or '0'
 end
 
-local namespace, channel, token, floor = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local max_length, max_age, topic_prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local namespace, channel, token, fence, floor = unpack(ARGV, 1, 5)
+local max_length, max_age, topic_prefix = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local answers, expected, events, indexes = rows(3), rows(2), rows(5), rows(4)
-local progress, dead = rows(2), rows(1)
+local progress, dead = rows(2), rows(2)
 
 -- ── look: whatever refuses the commit does so before the first write ──
 
 if token ~= '' then
-  local holder = redis.call('GET', KEYS[3]) or ''
+  local holder = redis.call('GET', KEYS[tonumber(fence)]) or ''
   if holder ~= token then return {'fenced', holder} end
 end
 
@@ -176,7 +176,9 @@ for _, row in ipairs(indexes) do
   end
 end
 for _, row in ipairs(progress) do redis.call('HSET', KEYS[2], row[1], row[2]) end
-for _, row in ipairs(dead) do redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'letter', row[1]) end
+for _, row in ipairs(dead) do
+  redis.call('XADD', KEYS[tonumber(row[1])], 'MAXLEN', '~', 10000, '*', 'letter', row[2])
+end
 
 for _, row in ipairs(answers) do
   redis.call('SET', KEYS[tonumber(row[1])], row[2] .. '\n' .. last, 'EX', row[3])

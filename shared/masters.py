@@ -132,6 +132,7 @@ def connection_options(place: Place, near: str, timeout: float) -> dict[str, Any
         "legacy_responses": False,
         "decode_responses": False,
         "protocol": 3,
+        "driver_info": None,  # CLIENT SETINFO, twice a connection, that a user would need rights to
     }
     options |= quick
     if place.kind == "sentinel":

@@ -76,7 +76,7 @@ class Request:
     """KEYS and ARGV of commit.lua, which describes them."""
 
     def __init__(self, keys: Keys) -> None:
-        self.keys = [keys.journal, keys.progress, keys.fence, keys.dead_letters]
+        self.keys = [keys.journal, keys.progress]
         self.args: list[str | bytes | int] = []
         self._keys = keys
         self._places: dict[str, int] = {}
@@ -106,8 +106,9 @@ class Request:
     ) -> None:
         """Lay out a whole commit."""
         age = limits.max_age * 1_000_000
-        self.args += [self._keys.namespace, CHANNEL, token, str(floor), limits.max_length, age]
-        self.args.append(self._keys.topic(""))
+        fence = self._place(self._keys.fence) if token else 0
+        self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
+        self.args += [limits.max_length, age, self._keys.topic("")]
         answers = [answer] if answer else []
         self._section((self._place(a.key), a.head, a.seconds) for a in answers)
         self._section(
@@ -117,7 +118,7 @@ class Request:
         self._section(self._event(write) for write in writes)
         self._section(self._index_changes(writes, streams))
         self._section(progress.items())
-        self._section((letter,) for letter in dead)
+        self._section((self._place(self._keys.dead_letters), letter) for letter in dead)
 
     def _event(self, write: Write) -> tuple[str | bytes | int, ...]:
         head, body = encode(write.event, write.topics, write.concerns)

@@ -16,6 +16,8 @@ from services.api.login_settings import LoginSettings
 from shared.addresses import bucket_of, client_address
 from shared.auth import Principal, Scope
 from shared.problems import Problem
+from shared.replicas import Unconfirmed
+from shared.store import Unreachable
 
 log = structlog.get_logger()
 
@@ -91,6 +93,9 @@ class Guard:
             status = response.status
         except (Problem, web.HTTPException) as refusal:
             status = refusal.status
+            raise
+        except (*Unreachable, Unconfirmed):
+            status = 503
             raise
         finally:
             if self._audits(request, route):

@@ -17,7 +17,7 @@ from tests.deploy.composed import read_compose
 OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}
 SECRETS = {
     "CONTRACTS": f"{accounts.STREAMS}:stream",
-    "REDIS_PASSWORD": "x",
+    **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in OURS},
     "JWT_SECRET": "0" * 32,
 }
 
@@ -33,7 +33,7 @@ def testnet() -> dict:
 
 
 def test_what_nobody_else_can_know_is_asked_for():
-    for name in ("CONTRACTS", "REDIS_PASSWORD"):
+    for name in ("CONTRACTS", *(n for n in SECRETS if n.endswith("PASSWORD"))):
         with pytest.raises(ValueError, match=f"required variable {name} is missing a value"):
             read_compose("testnet.env", **{k: v for k, v in SECRETS.items() if k != name})
 

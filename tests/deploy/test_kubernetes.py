@@ -131,7 +131,7 @@ def test_a_service_can_read_all_its_settings(overlay: str, service: str, monkeyp
 def test_secrets_are_referred_to_and_nowhere_written(overlay: str):
     assert of_kind(overlay, "Secret") == {}
     for service in SERVICES:
-        assert environment(overlay, service)["REDIS_URL"] == "secret:REDIS_URL"
+        assert environment(overlay, service)["REDIS_URL"] == f"secret:{service.upper()}_REDIS_URL"
     (settings,) = of_kind(overlay, "ConfigMap").values()
     assert not {"JWT_SECRET", "SIGNING_SEED", "REDIS_URL"} & set(settings["data"])
     assert settings["data"]["AUTH_MODE"] == "required"

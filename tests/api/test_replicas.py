@@ -1,0 +1,52 @@
+"""WAIT_REPLICAS: what was acknowledged is on a replica; what is not yet can be asked for again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.api.login_samples import ADMIN, REQUIRED
+from tests.api.samples import order
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+
+async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twice(
+    start, tmp_path: Path
+):
+    master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
+    replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
+    await master.start()
+    try:
+        url = f"redis://127.0.0.1:{master.port}/0"
+        client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
+        once = ADMIN | {"Idempotency-Key": "one"}
+
+        async def post(path: str, **how) -> tuple[int, dict]:
+            async with client.post(path, **how) as response:
+                return response.status, await response.json(content_type=None)
+
+        for _ in range(2):
+            status, said = await post("/v1/streams", json=order(), headers=once)
+            assert (status, said["type"]) == (503, "/problems/unavailable")
+            assert "0 of 1 replicas have it" in said["detail"]
+            assert "same Idempotency-Key" in said["detail"]
+        status, said = await post("/v1/auth/revoke", json={"jti": "x"}, headers=ADMIN)
+        assert status == 503, "a revocation that a failover could undo is none yet"
+        status, said = await post("/v1/keys", json={"name": "x", "scopes": []}, headers=ADMIN)
+        assert status == 503
+
+        await replica.start()
+
+        async def acknowledged() -> dict:
+            status, said = await post("/v1/streams", json=order(), headers=once)
+            return said if status == 201 else {}
+
+        made = await until(acknowledged, what="an acknowledgement")
+        async with client.get("/v1/streams", headers=ADMIN) as response:
+            listed = (await response.json())["items"]
+        assert [stream["id"] for stream in listed] == [made["id"]]
+        (key,) = await replica.ask("KEYS", f"*:stream:{made['id']}")
+        assert key
+    finally:
+        await replica.stop()
+        await master.stop()

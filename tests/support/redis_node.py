@@ -1,0 +1,113 @@
+"""One process of Redis, a server or a Sentinel, with a file of settings that it may rewrite."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from deploy.local.redis import find_server, wait_until_up
+
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def lasting_port() -> int:
+    """A free port that the kernel gives to nobody: it stays free while its server is away."""
+    above = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
+    while True:
+        port = random.randrange(min(10_240, above // 2), above)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class Node:
+    """Started, ended and started again on the same port and files."""
+
+    def __init__(
+        self, folder: Path, settings: Mapping[str, object], *more: str, sentinel: bool = False
+    ) -> None:
+        self.port = lasting_port()
+        self._folder = folder
+        self._file = folder / "redis.conf"
+        self._sentinel = sentinel
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True)
+        lines = {"port": self.port, "bind": "127.0.0.1", "dir": folder, "loglevel": "notice"}
+        all_of_it = [*(f"{name} {value}" for name, value in {**lines, **settings}.items()), *more]
+        self._file.write_text("\n".join(all_of_it) + "\n")
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process; it may be stopped all the same."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The process id of one that runs."""
+        assert self._process
+        return self._process.pid
+
+    async def start(self, *settings: str) -> None:
+        """Start it unless it runs; returns when it answers."""
+        if self._process is None:
+            await asyncio.to_thread(self._start, settings)
+
+    def _start(self, settings: tuple[str, ...]) -> None:
+        command = [find_server(), str(self._file), *settings]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command + ["--sentinel"] * self._sentinel,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                restore_signals=False,  # a file that may not grow is an error, not the end
+            )
+        wait_until_up(self.port, self._process)
+
+    def signal(self, number: int) -> None:
+        """Send a signal that does not end it."""
+        if self._process:
+            self._process.send_signal(number)
+
+    async def stop(self, number: int = SIGKILL) -> None:
+        """Send a signal that ends it, and wait for the end; one that was stopped is killed too."""
+        if self._process:
+            self._process.send_signal(number)
+            await asyncio.to_thread(self._process.wait, 20)
+            self._process = None
+
+    def client(self, *, timeout: float = 1.0) -> Redis:
+        """Straight to this process, whoever takes the writes."""
+        return Redis(
+            port=self.port,
+            protocol=2,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def ask(self, *command: object) -> Any:
+        """One command on a connection of its own. Raises RedisError."""
+        async with self.client() as client:
+            return await client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    async def told(self, command: str, section: str) -> dict[str, str]:
+        """The lines `name:value` of what `INFO replication`, `CLUSTER INFO` and their like say."""
+        text = await self.ask(command, section)
+        if isinstance(text, dict):
+            return {str(name): str(value) for name, value in text.items()}
+        lines = (line.partition(":") for line in text.decode().splitlines())
+        return {name: value for name, _, value in lines}
