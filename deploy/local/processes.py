@@ -52,12 +52,17 @@ class Processes:
     async def watch(self) -> None:
         """Return never; raises Ended when a part ends."""
         while True:
-            for name, process in self.running.items():
-                if process.poll() is not None:
-                    raise Ended(f"{name} ended with {process.returncode}\n{self._tail(name)}")
+            self.check()
             await asyncio.sleep(0.2)
 
-    def _tail(self, name: str) -> str:
+    def check(self) -> None:
+        """Raises Ended when a part has ended."""
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                raise Ended(f"{name} ended with {process.returncode}\n{self.tail(name)}")
+
+    def tail(self, name: str) -> str:
+        """The end of what a part has said."""
         lines = self.log_of(name).read_text(errors="replace").splitlines()[-12:]
         return "\n".join(f"  {line}" for line in lines)
 

@@ -19,14 +19,14 @@ from deploy.local.follow import events
 from deploy.local.network import accounts
 from deploy.local.plan import Ports, Unusable, parts, read_chain, read_ports
 from deploy.local.processes import Part, Processes
-from tests.support.waiting import until
+from tests.support.waiting import own_ports, until
 
 
 def free_ports() -> Ports:
     """A base whose ports are all free."""
     while True:
         try:
-            return read_ports({"PORT_BASE": str(random.randrange(20_000, 60_000, 100))})
+            return read_ports({"PORT_BASE": str(random.choice(own_ports()[:-100:100]))})
         except Unusable:
             continue
 
@@ -59,6 +59,19 @@ class Installation:
         async with self.session.get(self.url(port) + path) as response:
             return response.status, json.loads(await response.text())
 
+    async def until_ready(self) -> None:
+        """Until the gateway's /readyz is well; a part that ended is named at once."""
+
+        async def well() -> bool:
+            self._processes.check()
+            return await self.ready(self.ports.gateway)
+
+        try:
+            await until(well, seconds=30, what="gateway's /readyz")
+        except AssertionError as error:
+            tails = (f"{name}:\n{self._processes.tail(name)}" for name in self._processes.running)
+            raise AssertionError("\n".join((str(error), *tails))) from None
+
     async def ready(self, port: int) -> bool:
         try:
             async with self.session.get(self.url(port) + "/readyz") as response:
@@ -85,7 +98,7 @@ async def installation(folder: Path, **environment: str) -> AsyncIterator[Instal
         processes.start(part)
     whole = Installation(ports, processes, by_name)
     try:
-        await until(lambda: whole.ready(ports.gateway), seconds=30, what="gateway's /readyz")
+        await whole.until_ready()
         yield whole
     finally:
         await whole.session.close()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 async def until(
@@ -28,8 +32,24 @@ async def until(
         await asyncio.sleep(0.01)
 
 
+def own_ports() -> range:
+    """Ports that the kernel gives to no connection by itself, so that a server may be away.
+
+    Whoever knocks at a port of the kernel's own range until its server is there can be given that
+    very port, and is connected with himself.
+    """
+    above = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
+    return range(min(10_240, above // 2), above)
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that was free a moment ago, for a server of a test's own."""
+    while True:
+        port = random.choice(own_ports())
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -105,7 +105,7 @@ async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind)
         code = run.wait(30)
     assert code == 0
     assert log.read_text().endswith("stopped\n")
-    assert re.search(r"^  \d\d:\d\d:\d\d  stream\.created +#\d+ ", log.read_text(), re.M)
+    assert re.search(r"^  \d\d:\d\d:\d\d  stream\.\w+ +#\d+ ", log.read_text(), re.M)
     for port in ports.all:
         with socket.socket() as sock:
             sock.settimeout(2)
