@@ -7,7 +7,8 @@
 -- error wherever it is touched, so each is touched before the first write.
 -- ARGV: namespace, channel, fencing token ('' = none asked), fence (0 = none), floor (highest
 -- position the committer has seen), journal's maximum length, its maximum age in microseconds
--- (0 = none), prefix of the sets of topics, then sections, each preceded by its number of rows:
+-- (0 = none), prefix of the sets of topics, cursor that the source was read from ('' = not asked),
+-- whether all is read that there is ('1'), then sections, each preceded by its number of rows:
 --   answers:   answer key, head, seconds to keep it
 --   expected:  stream key, version (0 = must not exist)
 --   events:    position ('' = to be given here), head, body, stream key (0 = none), document
@@ -15,9 +16,10 @@
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one
 -- Answers {'committed', position…} or, having written nothing, {'fenced', token}, {'answered', value},
--- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position}, {'behind', floor}.
+-- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position}, {'behind', floor},
+-- {'unsettled'}, {'moved', cursor}.
 
-local at = 8
+local at = 10
 local function take()
   at = at + 1
   return ARGV[at]
@@ -62,6 +64,7 @@ end
 
 local namespace, channel, token, fence, floor = unpack(ARGV, 1, 5)
 local max_length, max_age, topic_prefix = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local from, settled = ARGV[9], ARGV[10]
 local answers, expected, events, indexes = rows(3), rows(2), rows(5), rows(4)
 local progress, dead = rows(2), rows(2)
 
@@ -79,13 +82,30 @@ end
 
 local top = journal_top()
 
+-- The cursor is the source's own: RPC pads it with zeros.
+local stored = redis.call('HGET', KEYS[2], 'cursor')
+local cursor = stored and string.match(stored, '^0*(%d+)') or nil
+if from ~= '' and from ~= cursor then return {'moved', stored or ''} end
+
 -- A failover that lost writes leaves the journal below what the committer has seen. An event given a
 -- position up there now would shut out the chain events that the indexer is about to bring back.
--- The cursor is the source's own: RPC pads it with zeros. Without one, the loss took that too.
+-- Without a cursor, the loss took that too.
 local function behind()
   local lost, have = string.match(floor, '^%d+'), string.match(top, '^%d+')
-  local read = string.match(redis.call('HGET', KEYS[2], 'cursor') or '', '^0*(%d+)')
-  return digits_less(have, lost) and (read == nil or digits_less(read, lost))
+  return digits_less(have, lost) and (cursor == nil or digits_less(cursor, lost))
+end
+
+-- Which process of Redis this is; '' when the user may not know. Another one than the indexer has
+-- settled with may have lost what clients were told, though no committer saw that.
+local function server()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+end
+
+local function unsettled()
+  local known = redis.call('HGET', KEYS[2], 'server')
+  local here = known and server() or ''
+  return here ~= '' and known ~= here
 end
 
 local seen = {'seen'}
@@ -93,6 +113,7 @@ for _, event in ipairs(events) do
   local position = event[1]
   if position == '' then
     if behind() then return {'behind', floor} end
+    if unsettled() then return {'unsettled'} end
   elseif not less(top, position) then
     local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
     local kept = first and not less(position, first[1])
@@ -175,7 +196,11 @@ for _, row in ipairs(indexes) do
     redis.call('ZREM', KEYS[tonumber(row[2])], row[4])
   end
 end
-for _, row in ipairs(progress) do redis.call('HSET', KEYS[2], row[1], row[2]) end
+for _, row in ipairs(progress) do
+  redis.call('HSET', KEYS[2], row[1], row[2])
+  if row[1] == 'cursor' and settled == '1' then redis.call('HSET', KEYS[2], 'server', server()) end
+  if row[1] == 'cursor' then redis.call('HSETNX', KEYS[2], 'server', server()) end
+end
 for _, row in ipairs(dead) do
   redis.call('XADD', KEYS[tonumber(row[1])], 'MAXLEN', '~', 10000, '*', 'letter', row[2])
 end

@@ -18,10 +18,10 @@ from shared.events import Event
 from shared.keys import Keys
 from shared.metrics import COMMITS
 from shared.positions import START, Position, parse_position
-from shared.replicas import Replicas
+from shared.replicas import Replicas, Unconfirmed
 from shared.streams import Stream
 from shared.wire import decode_stream
-from shared.writes import Answer, Limits, Request, Streams, Write, plan
+from shared.writes import Answer, Limits, Progress, Request, Streams, Write, plan
 
 _SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
 _ATTEMPTS = 50
@@ -43,7 +43,11 @@ class Disorder(CommitError):
 
 
 class Behind(CommitError):
-    """Redis lost writes in a failover and the indexer has not brought them back yet; try again."""
+    """Redis may have lost writes and the indexer has not brought them back yet; try again."""
+
+
+class Moved(CommitError):
+    """The stored cursor is not the one that was read from: Redis lost writes. Read from there."""
 
 
 class Contended(CommitError):
@@ -118,7 +122,7 @@ class Committer:
         now, are not looked for first. Raises Contended when a race was lost too often, Behind.
         """
         return await self._commit(
-            stream_ids, decide, progress={}, dead=(), answer=answer, fresh=fresh
+            stream_ids, decide, progress=Progress(), dead=(), answer=answer, fresh=fresh
         )
 
     async def record(
@@ -127,23 +131,27 @@ class Committer:
         *,
         progress: Mapping[str, str],
         dead: Sequence[bytes] = (),
+        after: int | None = None,
+        settled: bool = False,
     ) -> Committed:
         """Commit chain events in order, with the source's progress and dead letters.
 
-        Events that the journal has already are left out. Raises Fenced, Disorder, Contended.
+        Events that the journal has already are left out. `after` and `settled` are as in Progress.
+        Raises Fenced, Disorder, Moved, Contended.
         """
         positions = [e.position for e in events if e.position is not None]
         if len(positions) != len(events) or positions != sorted(set(positions)):
             raise ValueError("chain events need positions, each above the one before")
         ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
-        return await self._commit(ids, lambda _: events, progress=progress, dead=dead)
+        made = Progress(progress, after, settled)
+        return await self._commit(ids, lambda _: events, progress=made, dead=dead)
 
     async def _commit(
         self,
         stream_ids: Collection[str],
         decide: Decide,
         *,
-        progress: Mapping[str, str],
+        progress: Progress,
         dead: Sequence[bytes],
         answer: Answer | None = None,
         fresh: bool = False,
@@ -170,10 +178,9 @@ class Committer:
             COMMITS.labels(outcome.decode()).inc()
             match outcome:
                 case b"committed":
-                    positions = [parse_position(p.decode()) for p in rest]
+                    positions = self._given(rest)
                     kinds = (write.event.type for write in writes)
                     traces.committed(zip(map(str, positions), kinds, strict=True), began)
-                    self._floor = max(self._floor, *positions, START)
                     return Committed(writes, positions, len(seen))
                 case b"answered":
                     return Committed((), (), answered=rest[0])
@@ -185,6 +192,10 @@ class Committer:
                     raise Disorder(_DISORDER.format(rest[0].decode()))
                 case b"behind":
                     raise Behind(f"the journal does not reach {rest[0].decode()} again yet")
+                case b"unsettled":
+                    raise Behind(_UNSETTLED)
+                case b"moved":
+                    raise Moved(_MOVED.format(rest[0].decode() or "gone", progress.after))
         raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
 
     async def _call(self, request: Request) -> list[bytes]:
@@ -194,8 +205,20 @@ class Committer:
             return answer
         pipe = self._replicas.pipeline()
         await self._script(keys=request.keys, args=request.args, client=pipe)
-        (answer,) = await self._replicas.execute(pipe)
+        try:
+            (answer,) = await self._replicas.execute(pipe)
+        except Unconfirmed as late:
+            outcome, *rest = late.answers[0]
+            if outcome == b"committed":
+                self._given(rest)
+            raise
         return answer
+
+    def _given(self, places: Sequence[bytes]) -> list[Position]:
+        """Positions that were given out; none up to the highest is given again."""
+        positions = [parse_position(place.decode()) for place in places]
+        self._floor = max(self._floor, *positions, START)
+        return positions
 
     def _raise_floor(self, streams: Streams) -> Position:
         for stream in streams.values():
@@ -208,3 +231,9 @@ _DISORDER = (
     "event {} is not in the journal although later ones are; the journal must be rebuilt from the "
     "chain (docs/operations.md)"
 )
+
+_UNSETTLED = (
+    "Redis was started again or failed over, and the indexer has not yet read on to where the "
+    "chain is now"
+)
+_MOVED = "the stored cursor is {}, not {}: Redis lost writes, which are read again from there"

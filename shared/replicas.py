@@ -7,6 +7,7 @@ before included: a repetition is as sure as the first try. It makes no write und
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -16,7 +17,11 @@ _MILLISECONDS = 1000
 
 
 class Unconfirmed(Exception):
-    """It is written, and a failover now could still lose it: to be asked for again."""
+    """It is written, as `answers` say, and a failover now could still lose it: ask again."""
+
+    def __init__(self, said: str, answers: Sequence[Any]) -> None:
+        super().__init__(said)
+        self.answers = answers
 
 
 class Replicas:
@@ -42,7 +47,8 @@ class Replicas:
             pipe.wait(self.count, _MILLISECONDS)
         answers: list[Any] = await pipe.execute()
         if self.count and (have := answers.pop()) < self.count:
-            raise Unconfirmed(f"written, but {have} of {self.count} replicas have it so far")
+            said = f"written, but {have} of {self.count} replicas have it so far"
+            raise Unconfirmed(said, answers)
         return answers
 
     async def aclose(self) -> None:

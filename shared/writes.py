@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from shared import indexes
@@ -37,6 +37,19 @@ class Limits:
 
     max_length: int = 1_000_000
     max_age: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the source is read: `fields` of the hash, `cursor` among them.
+
+    `after` is the cursor that was read from, which has to be the stored one. `settled` says that
+    all is read which subscribers can have been told before this Redis took over from another.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    after: int | None = None
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ class Request:
         token: str,
         floor: Position,
         limits: Limits,
-        progress: Mapping[str, str],
+        progress: Progress,
         dead: Sequence[bytes],
         answer: Answer | None,
     ) -> None:
@@ -109,6 +122,7 @@ class Request:
         fence = self._place(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
         self.args += [limits.max_length, age, self._keys.topic("")]
+        self.args += ["" if progress.after is None else progress.after, int(progress.settled)]
         answers = [answer] if answer else []
         self._section((self._place(a.key), a.head, a.seconds) for a in answers)
         self._section(
@@ -117,7 +131,7 @@ class Request:
         )
         self._section(self._event(write) for write in writes)
         self._section(self._index_changes(writes, streams))
-        self._section(progress.items())
+        self._section(progress.fields.items())
         self._section((self._place(self._keys.dead_letters), letter) for letter in dead)
 
     def _event(self, write: Write) -> tuple[str | bytes | int, ...]:

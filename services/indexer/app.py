@@ -15,9 +15,10 @@ from services.indexer import metrics
 from services.indexer.ingest import Ingest
 from services.indexer.reconcile import Reconciliation
 from services.indexer.settings import Settings
+from services.indexer.settling import Settling
 from services.indexer.sources import Source, SourceFatal, choice
 from services.indexer.sources.auto import Auto
-from shared.commit import Committer, Disorder, Fenced
+from shared.commit import Committer, Disorder, Fenced, Moved
 from shared.fitness import require_fit, watch
 from shared.lease import Lease
 from shared.probes import Readiness, add_probes
@@ -31,7 +32,7 @@ FATAL = (SourceFatal, Disorder)
 
 
 class LeaseLost(Expected):
-    """Another indexer is active now; this one stands by."""
+    """Another indexer is active now, or another Redis; this one begins anew as a standby."""
 
 
 def build_app(settings: Settings) -> web.Application:
@@ -42,10 +43,11 @@ def build_app(settings: Settings) -> web.Application:
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
+        settling = Settling()
         async with aiohttp.ClientSession() as session:
             task = supervise(
                 "indexer",
-                lambda: _lead(settings, redis, session, readiness),
+                lambda: _lead(settings, redis, session, readiness, settling),
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
             )
@@ -67,7 +69,11 @@ def _stopped(error: Exception, readiness: Readiness) -> None:
 
 
 async def _lead(
-    settings: Settings, redis: Redis, session: aiohttp.ClientSession, readiness: Readiness
+    settings: Settings,
+    redis: Redis,
+    session: aiohttp.ClientSession,
+    readiness: Readiness,
+    settling: Settling,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
@@ -83,9 +89,9 @@ async def _lead(
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
         committer = Committer(redis, keys, limits=settings.limits, token=lease.token)
-        works = _works(settings, redis, session, readiness, committer)
+        works = _works(settings, redis, session, readiness, committer=committer, settling=settling)
         await _first(*works, _hold(lease, pause))
-    except Fenced as error:
+    except (Fenced, Moved) as error:
         raise LeaseLost(str(error)) from error
     except (RedisError, OSError) as error:
         readiness.set("redis", f"Redis does not answer: {error}")
@@ -105,7 +111,9 @@ def _works(
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
+    *,
     committer: Committer,
+    settling: Settling,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
     opened = partial(readiness.set, "source", None)
@@ -119,6 +127,7 @@ def _works(
         start=settings.start,
         most_wait=settings.source_wait_seconds,
         stop_at_gap=settings.on_gap == "stop",
+        settling=settling,
     )
     yield ingest.run()
     yield ingest.checkpoint.keep(source)

@@ -17,6 +17,7 @@ from services.indexer.ahead import ahead
 from services.indexer.backfill import Backfill
 from services.indexer.checkpoint import Checkpoint
 from services.indexer.gap import gap_event
+from services.indexer.settling import Settling
 from services.indexer.sources import Batch, Source, SourceError, SourceGap
 from services.indexer.sources.bounds import before, next_ledger
 from shared.commit import Committed, Committer
@@ -41,6 +42,7 @@ class Ingest:
         start: str,
         most_wait: float,
         stop_at_gap: bool = False,
+        settling: Settling | None = None,
     ) -> None:
         """`stop_at_gap`: rather than go on behind it and tell everyone."""
         self.checkpoint = Checkpoint(redis, keys, committer)
@@ -54,10 +56,12 @@ class Ingest:
         self._stop_at_gap = stop_at_gap
         self._waits = self._fresh_waits()
         self._backfill = Backfill()
+        self._settling = settling or Settling()
 
     async def run(self) -> None:
         """Until cancelled. Raises SourceFatal, and what the commit raises."""
         cursor: int | None = None
+        self._settling.restart()
         try:
             while True:
                 try:
@@ -66,7 +70,7 @@ class Ingest:
                     await self.checkpoint.compare(self._source)
                     async with aclosing(ahead(self._source.batches(cursor))) as batches:
                         async for batch in batches:
-                            await self._keep(batch)
+                            await self._keep(batch, cursor)
                             cursor = batch.cursor
                 except SourceGap as gap:
                     cursor = await self._pass(gap)
@@ -111,12 +115,16 @@ class Ingest:
         log.error("gap", error=str(gap), **event.facts)
         return cursor
 
-    async def _keep(self, batch: Batch) -> None:
+    async def _keep(self, batch: Batch, after: int) -> None:
         progress = {"cursor": str(batch.cursor)}
         if batch.closed_at is not None:
             progress |= {"ledger": str(batch.ledger), "closedAt": batch.closed_at}
         dead = [orjson.dumps(letter) for letter in batch.dead]
-        _count(await self._committer.record(batch.events, progress=progress, dead=dead))
+        settled = self._settling.kept(batch.cursor, batch.latest)
+        done = await self._committer.record(
+            batch.events, progress=progress, dead=dead, after=after, settled=settled
+        )
+        _count(done)
         for letter in batch.dead:
             metrics.DEAD_LETTERS.inc()
             log.error("dead_letter", **letter)

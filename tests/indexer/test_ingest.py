@@ -150,7 +150,7 @@ async def test_progress_is_kept_with_every_batch_events_or_not(redis: Redis, key
         bench = Bench(sim, redis, keys)
         async with bench.running(start="latest"):
             await until(bench.progress)
-            assert await bench.progress() == {"cursor": str((sim.tip >> 32) + 1 << 32)}
+            assert (await bench.progress())["cursor"] == str((sim.tip >> 32) + 1 << 32)
             for _ in range(3):
                 sim.close()
                 await bench.caught_up()
@@ -207,9 +207,9 @@ async def test_a_dead_letter_and_its_cursor_are_one_commit(
     commits: list[tuple[int, int]] = []
     record = Committer.record
 
-    async def noted(self: Committer, events: Any, *, progress: Any, dead: Any = ()) -> Any:
-        commits.append((int(progress["cursor"]), len(dead)))
-        return await record(self, events, progress=progress, dead=dead)
+    async def noted(self: Committer, events: Any, *, dead: Any = (), **more: Any) -> Any:
+        commits.append((int(more["progress"]["cursor"]), len(dead)))
+        return await record(self, events, dead=dead, **more)
 
     monkeypatch.setattr(Committer, "record", noted)
     async with bench.running(token="mine"):
