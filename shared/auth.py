@@ -212,14 +212,14 @@ class Verifier:
 
     async def _read_if_due(self, kid: object) -> None:
         """Read the JWKS; while it cannot be read, the keys known so far go on."""
-        now = time.monotonic()
+        url, now = self._settings.jwks_url, time.monotonic()
         again = _JWKS_AGAIN if self._keys else _JWKS_FIRST
-        if now - self._tried_at < again or (kid in self._keys and not self._stale()):
+        if not url or now - self._tried_at < again or (kid in self._keys and not self._stale()):
             return
         assert self._session is not None
         self._tried_at = now
         try:
-            url, timeout = self._settings.jwks_url, aiohttp.ClientTimeout(total=5)
+            timeout = aiohttp.ClientTimeout(total=5)
             async with self._session.get(url, timeout=timeout) as response:
                 response.raise_for_status()
                 document = await response.json(content_type=None)

@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 
@@ -32,15 +33,16 @@ def configure(service: str, level: str = "info") -> None:
 
 
 class Hush(logging.Filter):
-    """Leaves of a malformed request only the kind of its fault.
+    """Leaves of a malformed request or body only the kind of its fault.
 
-    aiohttp would log the line at fault, tokens and all.
+    aiohttp would log the line at fault, tokens and all, and a traceback for a body that is not what
+    its encoding says and that nobody reads.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, some without their traceback."""
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
+        if isinstance(error, HttpProcessingError | web.RequestPayloadError):
             record.msg = f"{record.getMessage()}: {type(error).__name__}"
             record.args, record.exc_info, record.exc_text = (), None, None
         return True

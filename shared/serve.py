@@ -7,11 +7,14 @@ import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 import uvloop
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.typedefs import Handler, Middleware
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from shared import traces
 
@@ -69,6 +72,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         max_line_size=1 << 16,  # a subscription may name thousands of streams in its URL
     )
     await runner.setup()
+    _ignore_odd_expectations(runner)
     watch = asyncio.create_task(impatience.run(runner))
     try:
         await web.SockSite(runner, sock, backlog=_BACKLOG).start()
@@ -82,6 +86,24 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         watch.cancel()
         await runner.cleanup()
     return max(codes, default=0)
+
+
+def _ignore_odd_expectations(runner: web.AppRunner) -> None:
+    """Serve who expects what nobody knows as if it expected nothing (RFC 9110 10.1.1 lets us).
+
+    aiohttp answers 417 before any middleware, and 500 when the value is no UTF-8.
+    """
+    assert runner.server
+    make = runner.server.request_factory
+
+    def request(message: RawRequestMessage, *more: Any) -> web.BaseRequest:
+        if message.headers.get("Expect", "100-continue").lower() != "100-continue":
+            headers = CIMultiDict(message.headers)
+            del headers["Expect"]
+            message = message._replace(headers=CIMultiDictProxy(headers))
+        return make(message, *more)
+
+    runner.server.request_factory = request
 
 
 class _Impatience:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.fuzz.decoder import DECODERS, try_all
+from services.indexer.xdr.reader import count, opaque
+from tests.fuzz.decoder import DECODERS, functions, try_all
 from tests.indexer.handmade import DEEP, UNKNOWN, created, meta_v3, meta_v4, proof, result
 
 SEEDS = (created(), meta_v4([created()]), meta_v3(created()), result(proof([])), DEEP, UNKNOWN)
@@ -31,10 +32,20 @@ def test_a_decoder_that_raises_anything_else_is_a_finding(monkeypatch: pytest.Mo
         try_all(b"")
 
 
+WHEELS = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
+"""Where pyproject.toml installs atheris."""
+
+
+def test_what_is_instrumented_is_the_decoder() -> None:
+    found = {*functions()}
+    assert {count, opaque} <= found
+    assert len(found) > 100
+    places = {f.__module__.rpartition(".")[0] for f in found}
+    assert places <= {"services.indexer", "services.indexer.xdr"}
+
+
 @pytest.mark.timeout(120)
-@pytest.mark.skipif(
-    importlib.util.find_spec("atheris") is None, reason="atheris is not installed here"
-)
+@pytest.mark.skipif(not WHEELS, reason="atheris has no wheel for this machine")
 def test_atheris_finds_nothing_within_seconds(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()

