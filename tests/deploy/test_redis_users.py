@@ -111,6 +111,10 @@ OTHERS = {
         ("HVALS", KEYS.api_keys),
     ),
 }
+LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
+LASTING |= {"revocations", "api-keys"}
+"""Streams and their indexes stay; the rest is bounded by the journal's length, MAXLEN, admins."""
+
 NOBODY = (
     ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"),
     ("EVAL", "return 1", "0"), ("GET", "other"), ("PUBLISH", "other", "x"), ("SHUTDOWN",),
@@ -153,6 +157,17 @@ async def test_each_service_does_all_its_work(guarded: Guarded):
             assert not part.said("request_failed")
             assert not part.said("redis_examined"), "nothing doubtful, and INFO is theirs to ask"
     assert await guarded.refusals() == []
+    assert await lasting(guarded.all) <= LASTING, "all else expires by itself"
+
+
+async def lasting(redis: Redis) -> set[str]:
+    """The kinds of keys that stay until somebody takes them away."""
+    prefix = f"headrace:{{{KEYS.namespace}}}:"
+    found = set()
+    async for key in redis.scan_iter(f"{prefix}*"):
+        if await redis.ttl(key) == -1:
+            found.add(key.decode().removeprefix(prefix).partition(":")[0])
+    return found
 
 
 async def ready(session: aiohttp.ClientSession, port: int) -> bool:
