@@ -95,11 +95,12 @@ local function behind()
   return digits_less(have, lost) and (cursor == nil or digits_less(cursor, lost))
 end
 
--- Which process of Redis this is; '' when the user may not know. Another one than the indexer has
--- settled with may have lost what clients were told, though no committer saw that.
+-- Which history of writes this Redis has, a new one with each start and promotion; '' when the user
+-- may not know. Another one than the indexer has settled with may have lost what clients were told,
+-- though no committer saw that.
 local function server()
-  local info = redis.pcall('INFO', 'server')
-  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+  local info = redis.pcall('INFO', 'replication')
+  return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 end
 
 local function unsettled()

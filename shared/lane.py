@@ -21,7 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shared.dial import Dialled, dial
-from shared.masters import read_error
+from shared.masters import ENDING, read_error
 
 Command = Sequence[Any]
 
@@ -81,7 +81,7 @@ class _Link(Dialled):
             return
         first = self._asked[0]
         first.answers.append(answer)
-        if isinstance(answer, RedisConnectionError):  # no master any more: look for the new one
+        if isinstance(answer, ENDING):  # no master any more, perhaps: look for the new one
             self.lost = True
         if len(first.answers) == first.count:
             self._asked.popleft()

@@ -49,7 +49,14 @@ _UNWILLING = {
 
 
 class Unwilling(ResponseError):
-    """Redis is there and does not write: memory, disk or replicas. It has written nothing."""
+    """Redis is there and does not write: memory, disk or replicas. It has written nothing.
+
+    The connection ends with it, since another may be the master by now that the replicas follow.
+    """
+
+
+ENDING = (RedisConnectionError, Unwilling)
+"""What ends a connection."""
 
 
 def read_error(text: str) -> Exception:
@@ -91,12 +98,12 @@ class _Mastered(AbstractConnection):
             raise RedisConnectionError(f"{self._host_error()} is a {role.decode()}, no master")
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
-        """The answer; an error that sends us elsewhere ends the connection."""
+        """The answer; an error that may send us elsewhere ends the connection."""
         try:
             return await super().read_response(*args, **options)
         except ResponseError as error:
             meaning = _told(error)
-            if isinstance(meaning, RedisConnectionError):
+            if isinstance(meaning, ENDING):
                 await self.disconnect(nowait=True)
             raise meaning from None
 

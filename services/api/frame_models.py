@@ -27,9 +27,12 @@ class Connected(Frame):
 
 
 class Sync(Frame):
-    """Everything up to here that is yours has been sent; also the heartbeat."""
+    """Everything up to here that is yours has been sent; also the heartbeat.
 
-    position: PositionText
+    The position is null while what a failover of Redis lost is being brought back.
+    """
+
+    position: PositionText | None
     ledger: int | None
     ledger_closed_at: str | None
     lag_seconds: float | None

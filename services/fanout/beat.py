@@ -72,4 +72,5 @@ class Beat:
         ledger, closed_at = (head.ledger, head.closed_at) if head else (None, None)
         lag = lag_seconds(closed_at, time.time())
         metrics.LAG.set(lag or 0)
-        return sse.sync(self._feed.position, ledger, closed_at, lag)
+        position = self._feed.position if self._feed.whole else None
+        return sse.sync(position, ledger, closed_at, lag)

@@ -63,6 +63,7 @@ class Feed:
         self._probed_at = 0.0
         self._heard = START  # position of the newest message
         self.epoch = 0
+        self._highest = START  # that was ever published
         self._lost_in: dict[str, int] = {}  # published positions, by the epoch that lost them
         self._forked = False  # the journal is not the one that was published
         self._reader: ChannelReader | None = None
@@ -73,6 +74,11 @@ class Feed:
     def position(self) -> Position:
         """Everything up to here has been published."""
         return self.ring.top
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing that was published is missing in the journal after a failover."""
+        return self.position >= self._highest
 
     @property
     def trouble(self) -> str | None:
@@ -234,6 +240,7 @@ class Feed:
         if fork >= self.position:
             return False
         log.error("journal_went_backwards", published=str(self.position), agreed=str(fork))
+        self._highest = max(self._highest, self.position)
         self.epoch += 1
         self._lost_in |= dict.fromkeys(self.ring.cut(fork), self.epoch)
         return True

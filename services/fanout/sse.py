@@ -47,15 +47,21 @@ def connected(
     return b"retry: %d\n" % retry + frame("", orjson.dumps(data), str(position))
 
 
-def sync(position: Position, ledger: int | None, closed_at: str | None, lag: float | None) -> bytes:
-    """Everything up to `position` that is the subscriber's has been sent; also the heartbeat."""
+def sync(
+    position: Position | None, ledger: int | None, closed_at: str | None, lag: float | None
+) -> bytes:
+    """Everything up to `position` that is the subscriber's has been sent; also the heartbeat.
+
+    Without a position it is the heartbeat only, and the subscriber's cursor stays.
+    """
+    place = None if position is None else str(position)
     data = {
-        "position": str(position),
+        "position": place,
         "ledger": ledger,
         "ledgerClosedAt": closed_at,
         "lagSeconds": None if lag is None else round(lag, 1),
     }
-    return frame("sync", orjson.dumps(data), str(position))
+    return frame("sync", orjson.dumps(data), place)
 
 
 def gap(after: Position, to: Position) -> bytes:

@@ -126,3 +126,25 @@ async def test_a_journal_begun_from_nothing_is_followed(redis, keys, start, chai
     new = await fresh.commit_many(3)
     await client.wait_id(new[-1])
     assert client.positions[-3:] == new
+
+
+async def test_meanwhile_sync_takes_nobody_back(redis, keys, start, chain, clients):
+    """A position below what was told would make its client ask for that again, without a reset."""
+    replica = await start(probe_seconds=0.1, sync_seconds=0.25)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(2)
+    saved = await snapshot(redis, keys)
+    lost = await chain.commit_many(2)
+    await client.wait_id(lost[-1])
+    await restore(redis, keys, saved)
+    await replica.at(positions[-1])  # noticed
+    seen = len(client.named("sync"))
+    (*_, late) = await client.wait(seen + 3, "sync")
+    assert (late.json["position"], late.own_id) == (None, None)
+    assert late.id == lost[-1], "where an EventSource would resume"
+    new = await chain.commit_many(1)
+    await client.wait_id(new[-1])
+    syncs = len(client.named("sync"))
+    (*_, late) = await client.wait(syncs + 2, "sync")
+    assert late.own_id == late.json["position"] == new[-1]

@@ -46,7 +46,7 @@ async def test_after_a_restart_of_redis_the_api_takes_orders_again(tmp_path, sou
         await node.stop()
         await node.start()
         await redis.connection_pool.disconnect()
-        here = (await redis.info("server"))["run_id"].encode()
+        here = (await redis.info("replication"))["master_replid"].encode()
         assert await redis.hget(KEYS.progress, "server") != here
 
         async def settled() -> bool:

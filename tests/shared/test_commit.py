@@ -41,7 +41,7 @@ async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(re
     assert stream.position == str(position)
     kept = await redis.hgetall(keys.progress)
     assert (kept[b"cursor"], kept[b"ledger"]) == (b"9", b"7")
-    assert kept[b"server"].decode() == (await redis.info("server"))["run_id"]
+    assert kept[b"server"].decode() == (await redis.info("replication"))["master_replid"]
 
 
 async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(redis, keys):
