@@ -36,7 +36,7 @@ def test_ids_are_stream_ids_and_sort_by_time():
     assert ids == sorted(ids)
 
 
-@pytest.mark.parametrize("stream_id", ["7".zfill(20), new_stream_id(1)])
+@pytest.mark.parametrize("stream_id", ["7".zfill(20), new_stream_id(1)], ids=["chain", "api"])
 def test_a_cursor_gives_its_member_back(stream_id):
     member = f"{1_770_000_000:012d}:{stream_id}"
     assert decode_cursor(encode_cursor(member)) == member
@@ -83,7 +83,9 @@ def test_settings_from_lists_and_their_defaults():
         ("auth_mode", "closed", "'open' or 'required'"),
         ("jwt_secret", "s" * 31, "shorter than 32 bytes"),
         ("signing_seed", "SBAD", "no secret seed"),
-        ("signing_seed", Keypair.random().secret, "needs JWT_SECRET"),
+        pytest.param(
+            "signing_seed", Keypair.random().secret, "needs JWT_SECRET", id="seed-without-secret"
+        ),
         ("home_domain", "https://a.example", "host name"),
         ("home_domain", "a" * 60, "at most 59"),
         ("trusted_proxies", "10.0.0.0/33", "10.0.0.0/33|network"),
