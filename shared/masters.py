@@ -9,6 +9,7 @@ connection asks for it when it is opened, and a refusal that means "not here" en
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
@@ -74,17 +75,33 @@ def _told(error: Exception) -> Exception:
     return error
 
 
+@dataclass(slots=True)
+class Reign:
+    """Counts the masters that the connections of a pool were sent away from."""
+
+    number: int = 0
+
+
 class _Mastered(AbstractConnection):
     """Asks for the address, is sure of the role, and reads errors as `read_error` does."""
 
     host: str
     port: int
 
-    def __init__(self, *, find: Find | None = None, **options: Any) -> None:
+    def __init__(self, *, reign: Reign, find: Find | None = None, **options: Any) -> None:
         self._find = find
+        self._reign = reign
+        self._number = reign.number
         super().__init__(**options)
 
+    async def connect(self) -> None:
+        """Unless it is open; one to a master that another connection was sent away from is not."""
+        if self._number != self._reign.number:
+            await self.disconnect(nowait=True)
+        await super().connect()  # type: ignore[no-untyped-call]
+
     async def _connect(self) -> None:
+        self._number = self._reign.number
         if self._find is not None:
             self.host, self.port = await self._find()
         await super()._connect()  # type: ignore[no-untyped-call,safe-super]
@@ -104,6 +121,7 @@ class _Mastered(AbstractConnection):
         except ResponseError as error:
             meaning = _told(error)
             if isinstance(meaning, ENDING):
+                self._reign.number += 1
                 await self.disconnect(nowait=True)
             raise meaning from None
 
@@ -141,14 +159,15 @@ def connection_options(place: Place, near: str, timeout: float) -> dict[str, Any
         "protocol": 3,
         "driver_info": None,  # CLIENT SETINFO, twice a connection, that a user would need rights to
     }
-    options |= quick
+    options |= quick | {"reign": Reign()}
     if place.kind == "sentinel":
         asked = {**place.sentinel_options, **quick, "ssl": kind is _Tls}
         options["find"] = _by_sentinels(place, _hurried(asked, timeout))
     elif place.kind == "cluster":
         if not near:
             raise ValueError("in a Cluster a connection needs a key to be near to")
-        asked = {k: v for k, v in options.items() if k != "db"} | {"ssl": kind is _Tls}
+        own = ("db", "reign")
+        asked = {k: v for k, v in options.items() if k not in own} | {"ssl": kind is _Tls}
         options["find"] = _by_nodes(place, key_slot(near.encode()), _hurried(asked, timeout))
     return {"connection_class": kind, **options}
 

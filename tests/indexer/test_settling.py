@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import aiohttp
 import pytest
 
@@ -30,10 +33,16 @@ def test_a_source_that_lags_behind_what_was_kept_settles_nothing():
     assert settling.kept(toid(12, 1), 10)
 
 
-@pytest.mark.parametrize("source", ["horizon", "rpc"])
-async def test_after_a_restart_of_redis_the_api_takes_orders_again(tmp_path, source):
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
     node = Node(tmp_path / "redis", {"appendonly": "yes", "appendfsync": "always"})
     await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.mark.parametrize("source", ["horizon", "rpc"])
+async def test_after_a_restart_of_redis_the_api_takes_orders_again(node: Node, source: str):
     redis = connect(f"redis://127.0.0.1:{node.port}/0")
     url = f"redis://127.0.0.1:{node.port}/0"
     async with (
@@ -54,7 +63,6 @@ async def test_after_a_restart_of_redis_the_api_takes_orders_again(tmp_path, sou
 
         await until(settled, what="the indexer's word that all is back")
     await redis.aclose()
-    await node.stop()
 
 
 def environment(network: int, redis_url: str, source: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,3 +119,18 @@ async def test_an_acknowledged_write_is_on_so_many_replicas(
     with pytest.raises(Unconfirmed):
         await sure.answered(KEYS.answer("x"))
     await Committer(clients[0], KEYS).record([created("7", at(7))], progress={})
+
+
+async def test_one_that_is_sent_away_takes_the_idle_ones_along(node: Node, clients: list[Redis]):
+    """They lead to the same server, and a read there is refused by nobody."""
+    pool = clients[0]
+
+    async def open_ones() -> set[int]:
+        return set(await asyncio.gather(*(pool.client_id() for _ in range(3))))
+
+    before = await open_ones()
+    assert await open_ones() == before, "they are kept"
+    await node.ask("CONFIG", "SET", "min-replicas-to-write", "1")
+    with pytest.raises(Unwilling):
+        await pool.set("x", "y")
+    assert not await open_ones() & before

@@ -1,0 +1,240 @@
+"""A Redis Cluster: three primaries that share the slots, each with a replica.
+
+A node is held to be gone after 2 s. The default is 15 s; below a second a busy machine is taken
+for a dead one. The other slots stay in use when one has no owner (`cluster-require-full-coverage
+no`): a namespace needs its own slot only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from redis.exceptions import RedisError
+
+from tests.support.redis_node import Node, lasting_port
+from tests.support.redis_sentinel import SETTINGS
+from tests.support.waiting import until
+
+SLOTS = 16_384
+NODE_TIMEOUT = 2000
+
+
+class Share(NamedTuple):
+    """Slots from `first` to `last`, and the ports of those who have them."""
+
+    first: int
+    last: int
+    owner: int
+    replicas: tuple[int, ...]
+
+
+class Move(NamedTuple):
+    """A slot between two owners. Calls of several keys meet TRYAGAIN now, those of one ASK."""
+
+    slot: int
+    source: Node
+    target: Node
+
+    async def some(self, count: int) -> bool:
+        """Hand over so many keys; False when none is left."""
+        names = await self.source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, count)
+        await self.these(*names)
+        return bool(names)
+
+    async def these(self, *names: str | bytes) -> None:
+        """Hand over these keys."""
+        if names:
+            to = ("127.0.0.1", self.target.port, "", 0, 1000)
+            await self.source.ask("MIGRATE", *to, "KEYS", *names)
+
+
+class RedisCluster:
+    """The nodes by port. `url` is where services begin to look."""
+
+    def __init__(self, folder: Path, *, primaries: int = 3) -> None:
+        self._buses: dict[int, int] = {}
+        nodes = [self._node(folder / f"node-{n}") for n in range(2 * primaries)]
+        self.nodes = {node.port: node for node in nodes}
+        self._primaries, self._replicas = nodes[:primaries], nodes[primaries:]
+        self._begun = False
+
+    def _node(self, folder: Path) -> Node:
+        bus = lasting_port()
+        settings = {
+            **SETTINGS,
+            "cluster-enabled": "yes",
+            "cluster-port": bus,
+            "cluster-node-timeout": NODE_TIMEOUT,
+            "cluster-require-full-coverage": "no",
+        }
+        node = Node(folder, settings)
+        self._buses[node.port] = bus
+        return node
+
+    @property
+    def url(self) -> str:
+        """The REDIS_URL of this installation."""
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.nodes)
+
+    async def start(self) -> None:
+        """Start what does not run; returns when every slot has an owner with a replica."""
+        await asyncio.gather(*(node.start() for node in self.nodes.values()))
+        if not self._begun:
+            await self._found()
+            self._begun = True
+        await until(self.is_well, seconds=30, what="a cluster whose owners all have replicas")
+
+    async def _found(self) -> None:
+        """Share out the slots, introduce all to each other, give each primary its replica."""
+        for n, node in enumerate(self.nodes.values()):
+            await node.ask("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
+        share = -(-SLOTS // len(self._primaries))
+        for n, node in enumerate(self._primaries):
+            end = min((n + 1) * share, SLOTS) - 1
+            await node.ask("CLUSTER", "ADDSLOTSRANGE", n * share, end)
+        for one, other in combinations(self.nodes.values(), 2):
+            await one.ask("CLUSTER", "MEET", "127.0.0.1", other.port, self._buses[other.port])
+        await until(self._acquainted, seconds=20, what="nodes that know each other")
+        for primary, replica in zip(self._primaries, self._replicas, strict=True):
+            await replica.ask("CLUSTER", "REPLICATE", await self.id_of(primary))
+
+    async def _acquainted(self) -> bool:
+        told = await asyncio.gather(*map(self._state, self.nodes.values()))
+        count = str(len(self.nodes))
+        return all(
+            each["cluster_known_nodes"] == count and each["cluster_state"] == "ok" for each in told
+        )
+
+    async def _state(self, node: Node) -> dict[str, str]:
+        return await node.told("CLUSTER", "INFO")
+
+    async def id_of(self, node: Node) -> str:
+        """By which name the others know it."""
+        return str((await node.ask("CLUSTER", "MYID")).decode())
+
+    async def is_well(self) -> bool:
+        """Whether all nodes that run agree who owns what, and each owner has a replica in step."""
+        with suppress(RedisError, OSError):
+            maps = [await self._map(node) for node in self._running()]
+            shares = maps[0]
+            covered = sum(share.last - share.first + 1 for share in shares)
+            if covered < SLOTS or any(each != shares for each in maps):
+                return False
+            in_step = [await self._in_step(share.replicas) for share in shares]
+            return all(in_step)
+        return False
+
+    async def _in_step(self, ports: Iterable[int]) -> bool:
+        links = [await self.nodes[port].told("INFO", "replication") for port in ports]
+        return any(link.get("master_link_status") == "up" for link in links)
+
+    def _running(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.running]
+
+    async def _map(self, node: Node) -> list[Share]:
+        """What a node knows of who owns what; replicas held to be gone are left out."""
+        rows = await node.ask("CLUSTER", "SLOTS")
+        return sorted(
+            Share(first, end, owner[1], tuple(sorted(each[1] for each in replicas)))
+            for first, end, owner, *replicas in rows
+        )
+
+    # ── the owner of a key ──
+
+    async def slot_of(self, key: str) -> int:
+        """Its slot, by any node that answers."""
+        return int(await self._first_answer("CLUSTER", "KEYSLOT", key))
+
+    async def _first_answer(self, *command: object) -> Any:
+        for node in self._running():
+            with suppress(RedisError, OSError):
+                return await node.ask(*command)
+        raise RedisError("no node of the cluster answers")
+
+    async def owner_port(self, key: str) -> int:
+        """Who owns the key's slot, as most of the nodes say that can be asked."""
+        slot = await self.slot_of(key)
+        told: Counter[int] = Counter()
+        for node in self._running():
+            with suppress(RedisError, OSError):
+                told.update(
+                    share.owner
+                    for share in await self._map(node)
+                    if share.first <= slot <= share.last
+                )
+        return told.most_common(1)[0][0]
+
+    async def replicas(self, key: str) -> list[Node]:
+        """Those that follow the key's owner, as it knows them."""
+        slot, owner = await self.slot_of(key), await self.owner_port(key)
+        shares = await self._map(self.nodes[owner])
+        (share,) = (share for share in shares if share.first <= slot <= share.last)
+        return [self.nodes[port] for port in share.replicas]
+
+    async def kill(self, port: int, number: int = signal.SIGKILL) -> None:
+        """End a node."""
+        await self.nodes[port].stop(number)
+
+    async def start_again(self, port: int) -> None:
+        """Start a node that has ended; what the others know makes it a replica by itself."""
+        await self.nodes[port].start()
+
+    async def failed_over(self, key: str, former: int, *, seconds: float = 20) -> int:
+        """The port of the key's new owner, once it knows that it is."""
+
+        async def another() -> int:
+            with suppress(RedisError, OSError, IndexError):
+                owner = await self.owner_port(key)
+                if owner != former:
+                    slot = await self.slot_of(key)
+                    own = await self._map(self.nodes[owner])
+                    if any(s.owner == owner and s.first <= slot <= s.last for s in own):
+                        return owner
+            return 0
+
+        return await until(another, seconds=seconds, what=f"an owner of {key} other than {former}")
+
+    async def move_slot(self, key: str) -> int:
+        """Give the key's slot with all that is in it to another primary; returns its port."""
+        async with self.moving(key) as move:
+            while await move.some(100):
+                pass
+        return move.target.port
+
+    @asynccontextmanager
+    async def moving(self, key: str) -> AsyncIterator[Move]:
+        """The key's slot on its way to another primary; at the end of the block it has it."""
+        slot, former = await self.slot_of(key), await self.owner_port(key)
+        shares = await self._map(self.nodes[former])
+        port = next(share.owner for share in shares if share.owner != former)
+        move = Move(slot, self.nodes[former], self.nodes[port])
+        names = {each: await self.id_of(each) for each in (move.source, move.target)}
+        await move.target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", names[move.source])
+        await move.source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", names[move.target])
+        yield move
+        for node in (move.target, move.source, *self._running()):
+            with suppress(RedisError, OSError):  # a replica is told by its primary
+                await node.ask("CLUSTER", "SETSLOT", slot, "NODE", names[move.target])
+
+    async def close(self) -> None:
+        """End every process, whatever state it is in."""
+        for node in self.nodes.values():
+            await node.stop(signal.SIGKILL)
+
+
+@asynccontextmanager
+async def redis_cluster(folder: Path) -> AsyncIterator[RedisCluster]:
+    """One that is ready, until the end of the block."""
+    whole = RedisCluster(folder)
+    try:
+        await whole.start()
+        yield whole
+    finally:
+        await whole.close()

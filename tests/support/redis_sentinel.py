@@ -1,0 +1,154 @@
+"""A Redis with Sentinel: one primary, two replicas, three Sentinels that elect another primary.
+
+Down after 1.5 s of silence and a failover that may take 2.5 s: an operator's values on a network of
+one's own, where a pause of a second is rare. Sentinel's defaults, 30 s and 3 min, are made for
+any network; an election that found no winner is repeated after twice the second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from itertools import chain
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+NAME = "headrace"
+DOWN_AFTER, FAILOVER = 1500, 2500
+
+SETTINGS = {
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "save": '""',
+    "repl-diskless-sync-delay": "0",
+    "repl-ping-replica-period": "1",
+}
+"""Of every server with replicas: AOF as in production, a first copy without a wait, and a sign of
+life each second, before the first of which a Cluster does not count a replica."""
+
+
+class RedisSentinel:
+    """The servers and the Sentinels by port. `url` is where services find the primary."""
+
+    def __init__(self, folder: Path, *, replicas: int = 2, sentinels: int = 3) -> None:
+        first = Node(folder / "server-0", SETTINGS)
+        follow = f"replicaof 127.0.0.1 {first.port}"
+        servers = [
+            first,
+            *(Node(folder / f"server-{n + 1}", SETTINGS, follow) for n in range(replicas)),
+        ]
+        rules = (
+            f"sentinel monitor {NAME} 127.0.0.1 {first.port} {sentinels // 2 + 1}",
+            f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER}",
+            f"sentinel failover-timeout {NAME} {FAILOVER}",
+            f"sentinel parallel-syncs {NAME} {replicas}",
+        )
+        watchers = [
+            Node(folder / f"sentinel-{n}", {}, *rules, sentinel=True) for n in range(sentinels)
+        ]
+        self.servers = {node.port: node for node in servers}
+        self.sentinels = {node.port: node for node in watchers}
+        self._begun = False
+
+    @property
+    def url(self) -> str:
+        """The REDIS_URL of this installation."""
+        places = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
+        return f"redis+sentinel://{places}/{NAME}/0"
+
+    async def start(self) -> None:
+        """Start what does not run; returns when the primary has a replica and all know it."""
+        # At first a Sentinel should find the replicas there; later it says whom a server follows.
+        both = (self.sentinels, self.servers) if self._begun else (self.servers, self.sentinels)
+        for port in chain(*both):
+            await self.start_again(port)
+        await until(self.is_well, seconds=20, what="Sentinels that know replicas and each other")
+        self._begun = True
+
+    async def start_again(self, port: int) -> None:
+        """Start a process that has ended; a server follows the primary of now, as charts do it."""
+        node = self.servers.get(port) or self.sentinels[port]
+        follow: tuple[str, ...] = ()
+        if port in self.servers and self._begun and not node.running:
+            primary = await self.primary_port()
+            follow = ("--replicaof", f"127.0.0.1 {primary}") if primary != port else ()
+        await node.start(*follow)
+
+    async def primary_port(self) -> int:
+        """Where the Sentinels say that writes go: as most of them say that can be asked."""
+        answers = await asyncio.gather(*map(self._opinion, self.sentinels.values()))
+        told = Counter(answer for answer in answers if answer)
+        return told.most_common(1)[0][0]
+
+    async def primary(self) -> Node:
+        """The server that takes the writes."""
+        return self.servers[await self.primary_port()]
+
+    async def _opinion(self, sentinel: Node) -> int | None:
+        with suppress(RedisError, OSError):
+            _, port = await sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
+            return int(port)
+        return None
+
+    async def replicas(self) -> list[Node]:
+        """Those that have all of the primary's writes as they come."""
+        primary = await self.primary_port()
+        found = []
+        for node in self.servers.values():
+            with suppress(RedisError, OSError):
+                told = await node.told("INFO", "replication")
+                follows = told.get("master_port") == str(primary)
+                if follows and told["master_link_status"] == "up":
+                    found.append(node)
+        return found
+
+    async def is_well(self) -> bool:
+        """Whether each Sentinel that runs could lead a failover to a replica now."""
+        with suppress(RedisError, OSError, IndexError):
+            for sentinel in self.sentinels.values():
+                if sentinel.running:
+                    await sentinel.ask("SENTINEL", "CKQUORUM", NAME)
+                    flat = await sentinel.ask("SENTINEL", "REPLICAS", NAME)
+                    if len(flat) + 1 < len(self.servers):
+                        return False
+            return bool(await self.replicas())
+        return False
+
+    async def kill(self, port: int, number: int = signal.SIGKILL) -> None:
+        """End a server or a Sentinel."""
+        await (self.servers.get(port) or self.sentinels[port]).stop(number)
+
+    async def failed_over(self, former: int, *, seconds: float = 20) -> int:
+        """The port of the new primary, once it says itself that it is one."""
+
+        async def another() -> int:
+            with suppress(RedisError, OSError, IndexError):
+                primary = await self.primary()
+                told = await primary.told("INFO", "replication")
+                return primary.port if primary.port != former and told["role"] == "master" else 0
+            return 0
+
+        return await until(another, seconds=seconds, what=f"a primary other than {former}")
+
+    async def close(self) -> None:
+        """End every process, whatever state it is in."""
+        for node in (*self.sentinels.values(), *self.servers.values()):
+            await node.stop(signal.SIGKILL)
+
+
+@asynccontextmanager
+async def redis_sentinel(folder: Path) -> AsyncIterator[RedisSentinel]:
+    """One that is ready, until the end of the block."""
+    whole = RedisSentinel(folder)
+    try:
+        await whole.start()
+        yield whole
+    finally:
+        await whole.close()
