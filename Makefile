@@ -23,7 +23,7 @@ test: $(VENV)/dev.done $(CLIENTS) ## all tests, types and style; a real Redis, n
 bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
 	$(BIN)/python -m tests.bench $(CASES)
 
-chaos: $(VENV)/dev.done ## the whole system under faults by chance, checked (SEED=7 DURATION=60); 1 on a violation
+chaos: $(VENV)/dev.done ## the whole system under faults by chance, checked (SEED=7 DURATION=60 REDIS=sentinel); 1 on a violation
 	@$(BIN)/python -m tests.chaos
 
 audit: $(VENV)/dev.done ## whether a pinned package has a known vulnerability; 1 when one has

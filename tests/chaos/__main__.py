@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.chaos.redis_failover import of_kind
 from tests.chaos.report import show
 from tests.chaos.run import run
 
@@ -20,9 +21,11 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     seconds = float(os.environ.get("DURATION") or 60)
     console = Console(width=110)
-    console.print(f"make chaos SEED={seed} DURATION={seconds:g}")
+    kind = os.environ.get("REDIS") or "single"
+    console.print(f"make chaos SEED={seed} DURATION={seconds:g} REDIS={kind}")
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds))
+        report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds, **of_kind(kind)))
+    report.more = f" REDIS={kind}"
     show(report, console)
     return 1 if report.violations else 0
 

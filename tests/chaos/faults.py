@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from tests.chaos.clients import Client
 from tests.chaos.orders import Orders
-from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, WAYS, World
+from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
@@ -93,17 +93,17 @@ class Faults:
     async def restart_redis(self, number: int) -> str:
         """What it has on disk is what it comes back with."""
         async with self._redis_is_mine:
-            await asyncio.to_thread(self._world.stop_redis, number)
+            await self._world.server.stop(number)
             await last(self._chance.uniform(0, 1.5))
-            await asyncio.to_thread(self._world.start_redis)
+            await self._world.server.start()
         return "redis"
 
     async def stop_redis(self) -> str:
         """Longer than a call waits for an answer, now and then."""
         async with self._redis_is_mine:
-            self._world.signal_redis(signal.SIGSTOP)
+            self._world.server.signal(signal.SIGSTOP)
             await last(self._chance.uniform(0.5, 5.0))
-            self._world.signal_redis(signal.SIGCONT)
+            self._world.server.signal(signal.SIGCONT)
         return "redis"
 
     async def roll(self) -> str:
@@ -153,7 +153,7 @@ class Faults:
         return self._world.ways[way[0], way[1]]
 
     def _some_way(self) -> tuple[TcpProxy, str]:
-        way = self._chance.choice(WAYS)
+        way = self._chance.choice(list(self._world.ways))
         return self._way(*way), " > ".join(way)
 
     async def cut(self) -> str:

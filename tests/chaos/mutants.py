@@ -86,6 +86,13 @@ def entitlement_off() -> None:
     subscriber.Subscriber.wants = lambda *_: True  # type: ignore[method-assign]
 
 
+def settling_off() -> None:
+    """An API that writes at once after a failover, whatever the chain's lost events still are."""
+    asks = "if unsettled() then"
+    assert asks in commit._SCRIPT
+    commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
+
+
 MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "fill_in_off": ("services.fanout", fill_in_off),
     "dedup_off": ("services.fanout", dedup_off),
@@ -93,6 +100,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "fencing_off": ("services.indexer", fencing_off),
     "lease_unwatched": ("services.indexer", lease_unwatched),
     "entitlement_off": ("services.fanout", entitlement_off),
+    "settling_off": ("services.api", settling_off),
 }
 
 

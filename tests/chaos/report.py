@@ -38,6 +38,7 @@ class Report:
     connections: int = 0
     clients: int = 0
     returns: dict[str, float] = field(default_factory=dict)
+    more: str = ""
 
 
 def show(report: Report, console: Console) -> None:
@@ -50,7 +51,8 @@ def show(report: Report, console: Console) -> None:
     assert worst
     lines = "\n".join(f"  {line}" for line in worst.history)
     console.print(f"[bold]{worst.kind}[/]: {worst.who}, {worst.where}\n{lines}", highlight=False)
-    console.print(f"once more: make chaos SEED={report.seed} DURATION={report.seconds:g}")
+    once = f"make chaos SEED={report.seed} DURATION={report.seconds:g}{report.more}"
+    console.print(f"once more: {once}")
 
 
 def _faults(report: Report) -> Table:

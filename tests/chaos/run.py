@@ -19,10 +19,13 @@ from shared.tasks import cancel
 from tests.chaos.checker import Asked, Kind, Told, Violation, check_client
 from tests.chaos.clients import Client
 from tests.chaos.facts import facts_of
+from tests.chaos.failovers import GOALS, acts_of, dealt, losses_of
 from tests.chaos.faults import Faults
+from tests.chaos.losses import lives, lost_at
 from tests.chaos.orders import Orders
+from tests.chaos.redis_single import RedisSingle
 from tests.chaos.report import Report, Struck
-from tests.chaos.world import KEYS, World, world
+from tests.chaos.world import KEYS, MakeRedis, World, world
 from tests.support.pace import last
 from tests.support.waiting import until
 
@@ -37,13 +40,14 @@ async def run(
     seconds: float,
     only: Collection[str] = (),
     settle: float = 30.0,
+    redis: MakeRedis = RedisSingle,
     **environment: str,
 ) -> Report:
     """`only` limits the faults by name; `environment` goes to the services."""
     chance = random.Random(seed)
     report = Report(seed, seconds)
     source = chance.choice(("horizon", "rpc", "auto"))
-    async with world(folder, seed, **({"SOURCE": source} | environment)) as whole:
+    async with world(folder, seed, redis, **({"SOURCE": source} | environment)) as whole:
         life = Life(whole, chance, report)
         async with life.lived():
             faults = Faults(whole, life.draws(), life.clients, life.orders)
@@ -60,6 +64,7 @@ class Life:
         self._chance = chance
         self._report = report
         self._began = time.monotonic()
+        self._set_back: list[tuple[float, str]] = []
 
     def draws(self) -> random.Random:
         """Chances of one's own, so that nobody's haste changes what befalls another."""
@@ -106,12 +111,13 @@ class Life:
 
     async def suffer(self, faults: Faults, seconds: float, only: Collection[str]) -> None:
         """Fault after fault, now and then two at once, each followed by a recovery."""
-        acts = {name: act for name, act in faults.all().items() if not only or name in only}
+        possible = acts_of(faults, self._world, self.draws)
+        acts = {name: act for name, act in possible.items() if not only or name in only}
         end = time.monotonic() + seconds
         deck: list[str] = []
         while time.monotonic() < end:
             if not deck:  # each comes before any comes again
-                deck = self._chance.sample(sorted(acts), len(acts))
+                deck = dealt(acts, self._chance)
             names = [deck.pop() for _ in range(min(len(deck), 1 + (self._chance.random() < 0.3)))]
             at = time.monotonic() - self._began
             notes = await asyncio.gather(*(acts[name]() for name in names))
@@ -119,6 +125,9 @@ class Life:
             whom = zip(names, notes, strict=True)
             self._report.struck += [Struck(name, note, at, recovery) for name, note in whom]
             await self._world.restarted()
+            if len(names) == 1 and recovery and recovery > GOALS.get(names[0], _RECOVERY):
+                late = (f"{recovery:.1f} s after {names[0]}",)
+                self._report.violations.append(Violation(Kind.STUCK, "all", f"{at:.1f} s", late))
             if recovery is None:
                 told = Violation(
                     Kind.STUCK, "all", f"{at:.1f} s", (f"after {' and '.join(names)}",)
@@ -146,8 +155,7 @@ class Life:
             with suppress(RedisError, OSError):
                 cursor = int(await self._world.redis.hget(KEYS.progress, "cursor") or 0)
                 if cursor < top:
-                    where = f"cursor {top} moved back to {cursor}"
-                    self._report.violations.append(Violation(Kind.FENCE, "journal", where))
+                    self._set_back.append((time.time(), f"cursor {top} moved back to {cursor}"))
                 top = cursor
             await last(0.01)
 
@@ -183,12 +191,17 @@ class Life:
         kept = [entry for entry in journal if parse_position(entry.position) <= end]
         facts, wrong = facts_of(held, self.orders.acks, kept)
         report.violations += wrong
+        losses, zero = losses_of(self._world), time.time() - (time.monotonic() - self._began)
+        for at, where in self._set_back:
+            if not lost_at(at, losses, noticed=5.0):
+                report.violations.append(Violation(Kind.FENCE, "journal", where))
         for client in self.clients:
             # One that was refused has lost its stream to others, and with it all that follows.
             reach = client.at if client.refused else end
             told = [each for each in client.told if each.position <= end]
             due = [fact for fact in facts if fact.position <= reach]
-            report.violations += check_client(client.name, client.asked, told, due)
+            for life in lives(told, due, losses, zero):
+                report.violations += check_client(client.name, client.asked, life.told, life.due)
         self._count(len(held), len(facts) - len(held))
 
     async def _caught_up(self, end: Position, settle: float) -> None:

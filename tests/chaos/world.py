@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,22 @@ import aiohttp
 import jwt
 from redis.exceptions import RedisError
 
-from deploy.local import redis as local_redis
 from deploy.local.network import accounts
 from deploy.local.network.settings import Settings as NetworkSettings
 from shared.keys import Keys
-from shared.store import connect
+from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.support.processes import ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, nobody
-from tests.support.waiting import free_port, until
+from tests.support.waiting import until
 
 INDEXERS = ("indexer-1", "indexer-2")
 FANOUTS = ("fanout-1", "fanout-2")
 SERVICES = (*INDEXERS, *FANOUTS, "api")
-WAYS = (
-    *((each, "redis") for each in SERVICES),
+_WAYS = (
     *((each, "network") for each in INDEXERS),
     *(("clients", each) for each in (*FANOUTS, "api")),
 )
-"""Who talks to whom."""
+"""Who talks to whom, besides to Redis."""
 
 SECRET = "the secret of a run of chaos, of 32 bytes or more"
 KEYS = Keys("chaos")
@@ -56,27 +53,30 @@ _COMMON = {
 """Short waits, and a ring so small that resumes go to the journal too. The lease is the default."""
 
 
+MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
+"""Makes the kind of Redis, given a folder and the names of the services."""
+
+
 class World:
     """The running parts by name, and the ways between them."""
 
-    def __init__(self, folder: Path, seed: int, environment: Mapping[str, str]) -> None:
-        self.ways = {way: TcpProxy(0) for way in WAYS}
+    def __init__(self, redis: RedisParts, seed: int, environment: Mapping[str, str]) -> None:
+        self.server = redis
+        self.redis = redis.client
+        self.ways = {(name, "redis"): proxy for name, proxy in redis.ways.items()}
+        self.ways |= {way: TcpProxy(0) for way in _WAYS}
         self.running: dict[str, ServiceProcess] = {}
         self._all: list[ServiceProcess] = []
         self._ours = AsyncExitStack()
-        self.redis_port = free_port()
-        self.redis = connect(f"redis://127.0.0.1:{self.redis_port}/0")
         self.restarts: set[asyncio.Task[None]] = set()
-        self._folder = folder
         self._seed = seed
         self._environment = environment
-        self._redis: subprocess.Popen[bytes] | None = None
 
     async def begin(self) -> None:
         """Start all of it; returns when it is ready."""
         timeout = aiohttp.ClientTimeout(total=5)
         self.session = await self._ours.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-        await asyncio.to_thread(self.start_redis)
+        await self.server.start()
         for proxy in self.ways.values():
             await self._ours.enter_async_context(proxy)
         life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
@@ -95,8 +95,7 @@ class World:
                 process.signal(signal.SIGKILL)
         await asyncio.gather(*(process.ended() for process in self._all))
         await self._ours.aclose()
-        await self.redis.aclose()
-        self.stop_redis(signal.SIGKILL)
+        await self.server.close()
 
     # ── the services ──
 
@@ -104,7 +103,7 @@ class World:
         """Start one service, and lead the ways to it there."""
         module = f"services.{name.partition('-')[0]}"
         environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
-        environment["REDIS_URL"] = f"redis://127.0.0.1:{self.ways[name, 'redis'].port}/0"
+        environment["REDIS_URL"] = self.server.url_for(name)
         if name in INDEXERS:
             source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
             environment |= {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"}
@@ -158,28 +157,6 @@ class World:
                 return name
         return None
 
-    # ── Redis ──
-
-    def start_redis(self) -> None:
-        """With each write on disk before its answer: what is acknowledged survives a kill."""
-        durable = ("--appendfsync", "always")
-        self._redis = local_redis.start(self.redis_port, self._folder / "redis", *durable)
-        local_redis.wait_until_up(self.redis_port, self._redis)
-        for (_, to), proxy in self.ways.items():
-            if to == "redis":
-                proxy.target = self.redis_port
-
-    def stop_redis(self, number: int) -> None:
-        """Send a signal that ends it, and wait for the end."""
-        assert self._redis
-        self._redis.send_signal(number)
-        self._redis.wait(20)
-
-    def signal_redis(self, number: int) -> None:
-        """Send a signal that does not."""
-        assert self._redis
-        self._redis.send_signal(number)
-
     # ── the network, and repair ──
 
     async def network(self, method: str, path: str, **body: object) -> Any:
@@ -208,10 +185,12 @@ def token(account: str, *, scope: str = "", seconds: float = 600, at: float, nam
 
 
 @asynccontextmanager
-async def world(folder: Path, seed: int, **environment: str) -> AsyncIterator[World]:
+async def world(
+    folder: Path, seed: int, redis: MakeRedis = RedisSingle, **environment: str
+) -> AsyncIterator[World]:
     """All of it, ready; ended afterwards."""
     async with AsyncExitStack() as stack:
-        whole = World(folder, seed, environment)
+        whole = World(redis(folder, SERVICES), seed, environment)
         stack.push_async_callback(whole.end)
         await whole.begin()
         yield whole

@@ -1,0 +1,207 @@
+"""What can befall a Redis with replicas: each an act as in tests.chaos.faults.
+
+An act returns when the harm is done, so that what is measured from then on is the recovery. What
+ended comes back beside that, once another is the primary, and follows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import suppress
+from functools import partial
+from itertools import zip_longest
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from tests.chaos.faults import Faults
+from tests.chaos.losses import Loss
+from tests.chaos.redis_failover import BehindSentinels, InCluster, Replicated
+from tests.chaos.world import World
+from tests.support.pace import last
+from tests.support.redis_node import Node
+from tests.support.redis_replicas import cut_off, let_in
+from tests.support.redis_sentinel import NAME
+from tests.support.waiting import until
+
+Act = Callable[[], Awaitable[str]]
+
+_LAG = 1.0
+"""Seconds that a replica may be behind while all is well."""
+
+_OF_ONE = ("SIGKILL of Redis", "SIGTERM of Redis", "SIGSTOP of Redis", "pub/sub late")
+"""Faults of a single server, or of a proxy before it."""
+
+_OF_REPLICAS = ("primary", "primaries", "replica", "Sentinel", "slot")
+
+GOALS = {"SIGKILL of the primary": 10.0}
+"""Seconds until events flow again, where that alone has happened."""
+
+
+def acts_of(faults: Faults, world: World, draws: Callable[[], random.Random]) -> dict[str, Act]:
+    """The faults that this world can suffer, by name."""
+    if not isinstance(world.server, Replicated):
+        return faults.all()
+    common = {name: act for name, act in faults.all().items() if name not in _OF_ONE}
+    return common | Failovers(world.server, world.restarts, draws()).all()
+
+
+def dealt(names: Collection[str], chance: random.Random) -> list[str]:
+    """The faults in the order of a run, from the end: every other one is Redis' own, if any is."""
+    deck = chance.sample(sorted(names), len(names))
+    own = [name for name in deck if any(word in name for word in _OF_REPLICAS)]
+    others = [name for name in deck if name not in own]
+    pairs = zip_longest(own, others)
+    return [name for pair in pairs for name in pair if name][::-1] if own else deck
+
+
+def losses_of(world: World) -> list[Loss]:
+    """When writes may have been lost so far."""
+    return world.server.losses if isinstance(world.server, Replicated) else []
+
+
+class Failovers:
+    """The acts on one Redis; `restarts` is where the world keeps what goes on beside."""
+
+    def __init__(
+        self, server: Replicated, restarts: set[asyncio.Task[None]], chance: random.Random
+    ) -> None:
+        self._server = server
+        self._restarts = restarts
+        self._chance = chance
+        self._one_at_a_time = asyncio.Lock()
+
+    def all(self) -> dict[str, Act]:
+        """Each by its name in the table; it answers whom it struck."""
+        acts: dict[str, Act] = {
+            "SIGKILL of the primary": lambda: self.end(signal.SIGKILL),
+            "SIGTERM of the primary": lambda: self.end(signal.SIGTERM),
+            "SIGSTOP of the primary": self.hang,
+            "SIGKILL of the primary, writes lost": self.lose_writes,
+            "SIGKILL of a replica": self.end_replica,
+        }
+        if isinstance(self._server, BehindSentinels):
+            acts["SIGKILL of a Sentinel"] = partial(self.end_sentinel, self._server)
+            acts["two primaries"] = partial(self.split, self._server)
+        if isinstance(self._server, InCluster):
+            acts["slot moved"] = partial(self.move_slot, self._server)
+        return acts
+
+    async def end(self, number: int) -> str:
+        """It takes with it what had not reached a replica."""
+        node, began = await self._begin()
+        await node.stop(number)
+        return self._then(node, self._replaced(node, began))
+
+    async def hang(self) -> str:
+        """It wakes up as a second primary, until somebody tells it better."""
+        node, began = await self._begin()
+        node.signal(signal.SIGSTOP)
+        return self._then(node, self._replaced(node, began))
+
+    async def lose_writes(self) -> str:
+        """For a while no replica gets what it takes; then it dies."""
+        node, began = await self._begin()
+        replicas = await self._server.replicas()
+        await cut_off(node, replicas)
+        await last(self._chance.uniform(0.3, 1.5))
+        await node.stop(signal.SIGKILL)
+        await let_in(replicas)
+        return self._then(node, self._replaced(node, began))
+
+    async def split(self, server: BehindSentinels) -> str:
+        """As if a cable had parted it from all but the services, which go on asking the old one.
+
+        It takes no writes without a replica: else both sides would, and what the API is told on the
+        one lies below what clients were told by the other. A Sentinel demotes it in ten seconds.
+        """
+        node, began = await self._begin()
+        replicas = await server.replicas()
+        await node.ask("CONFIG", "SET", "min-replicas-to-write", "1")
+        await cut_off(node, replicas)
+        sentinel = next(each for each in server.whole.sentinels.values() if each.running)
+        await sentinel.ask("SENTINEL", "FAILOVER", NAME)
+        return self._then(node, self._joined(server, node, replicas, began))
+
+    async def _joined(
+        self, server: BehindSentinels, node: Node, replicas: list[Node], began: float
+    ) -> None:
+        await server.elected(node)
+        await until(partial(_left, node, replicas), seconds=30, what=f"{node.port} left by all")
+        await let_in(replicas)
+        await self._replaced(node, began)
+        await node.ask("CONFIG", "SET", "min-replicas-to-write", "0")
+
+    async def end_replica(self) -> str:
+        """Nobody has to notice, but a WAIT for more replicas than are left."""
+        await self._begin()
+        node = self._chance.choice(await self._server.replicas())
+        await node.stop(signal.SIGKILL)
+        return self._then(node, self._back(node))
+
+    async def end_sentinel(self, server: BehindSentinels) -> str:
+        """The others are enough for an election."""
+        await self._begin()
+        node = self._chance.choice(list(server.whole.sentinels.values()))
+        await node.stop(signal.SIGKILL)
+        return self._then(node, self._back(node))
+
+    async def move_slot(self, server: InCluster) -> str:
+        """Key by key, with a rest on the way, in which no call of several keys is answered."""
+        node, _ = await self._begin()
+        try:
+            async with server.whole.moving(server.key) as move:
+                await move.some(self._chance.randint(1, 40))
+                await last(self._chance.uniform(0, 2))
+                while await move.some(100):
+                    pass
+        finally:
+            self._one_at_a_time.release()
+        return f"{node.port} > {move.target.port}"
+
+    # ── beside what goes on ──
+
+    async def _begin(self) -> tuple[Node, float]:
+        """The primary, once the one before has been replaced, and since when writes are at risk."""
+        await self._one_at_a_time.acquire()
+        return await self._server.primary(), time.time() - _LAG
+
+    def _then(self, node: Node, rest: Coroutine[Any, Any, None]) -> str:
+        async def act() -> None:
+            try:
+                await rest
+                await until(self._server.whole.is_well, seconds=30, what="a replica in step")
+            finally:
+                self._one_at_a_time.release()
+
+        self._restarts.add(asyncio.create_task(act()))
+        return str(node.port)
+
+    async def _replaced(self, node: Node, began: float) -> None:
+        await self._server.elected(node)
+        await self._back(node)
+        await until(lambda: _follows(node), seconds=30, what=f"{node.port} as a replica")
+        self._server.losses.append(Loss(began, time.time()))
+
+    async def _back(self, node: Node) -> None:
+        await last(self._chance.uniform(0, 1.5))
+        if node.running:
+            node.signal(signal.SIGCONT)
+        else:
+            await self._server.whole.start_again(node.port)
+
+
+async def _follows(node: Node) -> bool:
+    with suppress(RedisError, OSError):
+        return (await node.told("INFO", "replication"))["role"] == "slave"
+    return False
+
+
+async def _left(node: Node, replicas: list[Node]) -> bool:
+    """Whether none of these follows it any more: one that did would confirm what it takes."""
+    told = [await each.told("INFO", "replication") for each in replicas]
+    return all(each.get("master_port") != str(node.port) for each in told)

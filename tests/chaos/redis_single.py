@@ -1,0 +1,84 @@
+"""The Redis of a world: what each kind of it has to do, and the plainest, a single server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+from redis.asyncio import Redis
+
+from deploy.local import redis as local_redis
+from shared.store import connect
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import free_port
+
+
+class RedisParts(Protocol):
+    """All servers of one kind of Redis. `client` is the test's own, past every fault.
+
+    `ways` are the proxies between a service, by its name, and Redis. They are opened and closed by
+    the world; where there are none between these two, it is empty.
+    """
+
+    client: Redis
+    ways: dict[str, TcpProxy]
+
+    async def start(self) -> None:
+        """Start what does not run, and wait until it answers. What was on disk is back."""
+
+    def url_for(self, service: str) -> str:
+        """The REDIS_URL of a service; asked for after `start`, with the ways open."""
+
+    async def stop(self, number: int) -> None:
+        """Send the server that takes writes a signal that ends it, and wait for the end."""
+
+    def signal(self, number: int) -> None:
+        """Send that server a signal that does not end it."""
+
+    async def close(self) -> None:
+        """End all of it, whatever state it is in."""
+
+
+class RedisSingle:
+    """One server; each write is on disk before its answer, so what is acknowledged survives."""
+
+    def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
+        self.port = free_port()
+        self.client = connect(f"redis://127.0.0.1:{self.port}/0", near="any")
+        self.ways = {service: TcpProxy(self.port) for service in services}
+        self._folder = folder / "redis"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start it on the same port and files."""
+        if self._process is None:
+            await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        self._process = local_redis.start(self.port, self._folder, "--appendfsync", "always")
+        local_redis.wait_until_up(self.port, self._process)
+
+    def url_for(self, service: str) -> str:
+        """Through the proxy."""
+        return f"redis://127.0.0.1:{self.ways[service].port}/0"
+
+    async def stop(self, number: int) -> None:
+        """Send a signal that ends it, and wait for the end."""
+        assert self._process
+        self._process.send_signal(number)
+        await asyncio.to_thread(self._process.wait, 20)
+        self._process = None
+
+    def signal(self, number: int) -> None:
+        """Send a signal that does not."""
+        assert self._process
+        self._process.send_signal(number)
+
+    async def close(self) -> None:
+        """Kill it."""
+        await self.client.aclose()
+        if self._process:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait, 20)
