@@ -6,7 +6,7 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench chaos audit screenshots deploy-check lint types lock clean
+.PHONY: help run test bench chaos soak audit screenshots deploy-check lint types lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm la
 
 chaos: $(VENV)/dev.done ## the whole system under faults by chance, checked (SEED=7 DURATION=60 REDIS=sentinel); 1 on a violation
 	@$(BIN)/python -m tests.chaos
+
+soak: $(VENV)/dev.done ## an hour of steady life (DURATION=3600): slopes of memory and descriptors; 1 when one grew
+	@$(BIN)/python -m tests.soak
 
 audit: $(VENV)/dev.done ## whether a pinned package has a known vulnerability; 1 when one has
 	@$(BIN)/python -m tests.audit

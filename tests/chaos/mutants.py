@@ -93,6 +93,18 @@ def settling_off() -> None:
     commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
 
 
+def leaking() -> None:
+    """A fanout that keeps 100 KB of each event that it publishes."""
+    kept: list[bytes] = []
+    publish = feed.Feed._take
+
+    def take(self: Any, entry: Any, via: str) -> bool:
+        kept.append(os.urandom(100_000))
+        return publish(self, entry, via)
+
+    feed.Feed._take = take  # type: ignore[method-assign]
+
+
 MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "fill_in_off": ("services.fanout", fill_in_off),
     "dedup_off": ("services.fanout", dedup_off),
@@ -101,6 +113,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "lease_unwatched": ("services.indexer", lease_unwatched),
     "entitlement_off": ("services.fanout", entitlement_off),
     "settling_off": ("services.api", settling_off),
+    "leaking": ("services.fanout", leaking),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from deploy.local.network import accounts
 from shared.journal import Journal
 from shared.positions import START, Position, parse_position
 from shared.tasks import cancel
+from shared.wire import Entry
 from tests.chaos.checker import Asked, Kind, Told, Violation, check_client
 from tests.chaos.clients import Client
 from tests.chaos.facts import facts_of
@@ -28,6 +29,8 @@ from tests.chaos.report import Report, Struck
 from tests.chaos.world import KEYS, MakeRedis, World, world
 from tests.support.pace import last
 from tests.support.waiting import until
+
+ReadJournal = Callable[[], Awaitable[Sequence[Entry]]]
 
 _RECOVERY = 20.0
 """Seconds within which events flow again after any fault."""
@@ -175,8 +178,8 @@ class Life:
 
     # ── the end ──
 
-    async def judge(self, settle: float) -> None:
-        """Heal everything, let all catch up, compare."""
+    async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
+        """Heal everything, let all catch up, compare. `journal` reads one that is trimmed."""
         report = self._report
         await self._world.heal()
         await self._world.restarted()
@@ -187,8 +190,8 @@ class Life:
         await self._caught_up(end, settle)
         for client in self.clients:
             await client.close()
-        journal = await Journal(self._world.redis, KEYS).latest(1_000_000)
-        kept = [entry for entry in journal if parse_position(entry.position) <= end]
+        read = journal or (lambda: Journal(self._world.redis, KEYS).latest(1_000_000))
+        kept = [entry for entry in await read() if parse_position(entry.position) <= end]
         facts, wrong = facts_of(held, self.orders.acks, kept)
         report.violations += wrong
         losses, zero = losses_of(self._world), time.time() - (time.monotonic() - self._began)

@@ -1,0 +1,17 @@
+"""A soak of seconds: it runs, it judges, and a leak on purpose is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.soak.run import soak
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def test_nothing_is_lost_and_a_leak_is_noticed(tmp_path):
+    result = await soak(tmp_path, seconds=20, every=0.5, MUTATION="leaking")
+    assert result.report.violations == []
+    assert result.report.delivered > 100
+    assert {"fanout-1", "fanout-2"} <= set(result.grown)
+    assert result.keys["journal"] == 1
