@@ -52,7 +52,11 @@ def start(port: int, folder: Path, *extra: str) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "redis.log").open("ab") as log:
         return subprocess.Popen(
-            command(port, folder, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            command(port, folder, *extra),
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            restore_signals=False,  # a file that may not grow is an error, not the end
         )
 
 

@@ -40,7 +40,8 @@ def writer(keypair: Keypair, **claims: Any) -> dict[str, str]:
     return bearer(token_of(keypair.public_key, "streams:write", **claims))
 
 
-ADMIN = bearer(token_of(CAROL.public_key, "admin"))
+# Good for longer than all tests take: it is made when they are collected.
+ADMIN = bearer(token_of(CAROL.public_key, "admin", exp=int(time.time()) + 86_400))
 
 
 def claims_of(token: str) -> dict[str, Any]:

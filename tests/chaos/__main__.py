@@ -17,7 +17,7 @@ from tests.chaos.run import run
 
 
 def main() -> int:
-    """Exit code 1 when a violation was seen."""
+    """Exit code 1 when a violation was seen, or a lone fault took longer than its goal."""
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     seconds = float(os.environ.get("DURATION") or 60)
     console = Console(width=110)
@@ -27,7 +27,7 @@ def main() -> int:
         report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds, **of_kind(kind)))
     report.more = f" REDIS={kind}"
     show(report, console)
-    return 1 if report.violations else 0
+    return 1 if report.violations or report.late else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from shared.positions import START, Position
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     LOST = "lost by the journal"
     FENCE = "written by a replaced indexer"
     STUCK = "not recovered"
+    ENDED = "told after its token's end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One frame that a client got; `since` is a gap's first end, "connected" names the unnamed."""
+    """One frame that a client got; `since` is a gap's first end, "connected" names the unnamed.
+
+    `token` names the one that the connection was opened with, `published` is an event's in Unix
+    seconds, 0 for what is none.
+    """
 
     at: float
     via: str
@@ -60,6 +66,8 @@ class Told:
     position: Position
     body: str = ""
     since: Position | None = None
+    token: str = ""
+    published: float = 0.0
 
     def __str__(self) -> str:
         span = f" from {self.since}" if self.since else ""
@@ -151,6 +159,25 @@ def _violation(
 ) -> Violation:
     lines = tuple(str(each) for each in told[max(0, first) : last + 1])
     return Violation(kind, who, where or str(told[last].position), lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A token ended: nothing that was published between the two (Unix seconds) is its holder's."""
+
+    token: str
+    since: float
+    until: float = inf
+
+
+def check_ends(who: str, told: Sequence[Told], ends: Iterable[Ended]) -> Iterable[Violation]:
+    """What was told on a connection whose token had ended before that was published."""
+    spans: dict[str, list[Ended]] = {}
+    for end in ends:
+        spans.setdefault(end.token, []).append(end)
+    for n, each in enumerate(told):
+        if any(end.since < each.published < end.until for end in spans.get(each.token, ())):
+            yield _violation(Kind.ENDED, who, told, n, n)
 
 
 def shortest(violations: Iterable[Violation]) -> Violation | None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.positions import START, Position, parse_position
-from tests.chaos.checker import Asked, Told
+from tests.chaos.checker import Asked, Ended, Told
 from tests.chaos.world import FANOUTS, World, token
 from tests.support.pace import last
 from tests.support.sse_client import Event, SseClient
+
+_GRACE = 1.0
+"""Seconds after its end in which a token's connection may still be told things."""
 
 _SILENCE = 3.0
 """Seconds without a byte after which a client gives a connection up; `sync` comes every second."""
@@ -44,6 +48,7 @@ class Client:
         self.asked = asked
         self.told: list[Told] = []
         self.absences: list[Absence] = []
+        self.ends: list[Ended] = []
         self.connections = 0
         self.tokens = 0
         self.refused = False
@@ -82,6 +87,7 @@ class Client:
         self.token = token(
             holder or "operator", scope=scope, seconds=seconds, at=now, name=self.token_name
         )
+        self.ends.append(Ended(self.token_name, now + seconds + _GRACE))
 
     async def _run(self) -> None:
         while not self.refused:
@@ -93,14 +99,14 @@ class Client:
     async def _visit(self, via: str) -> None:
         """One connection, until it ends or the client has had enough of it."""
         port = self._world.ways["clients", via].port
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers, shown = {"Authorization": f"Bearer {self.token}"}, self.token_name
         if self.last:
             headers["Last-Event-ID"] = self.last
         target = f"/v1/events/subscribe?{self._query}"
         async with asyncio.timeout(_SILENCE):
             sse = await SseClient.connect(port, target, headers=headers)
         self.connections += 1
-        self._noted = 0
+        self._noted, self._shown = 0, shown
         try:
             wished = await self._stay(sse, via)
         finally:
@@ -140,7 +146,7 @@ class Client:
         """Note what has come since; the cursor moves with it."""
         for event in sse.events[self._noted :]:
             self._noted += 1
-            told = told_of(event, event.at - self._began, via)
+            told = told_of(event, event.at - self._began, via, self._shown)
             self.told.append(told)
             self.last = event.id or self.last
             if told.name == "connected" and self._lost:
@@ -151,12 +157,21 @@ class Client:
             self._retry = sse.parser.retry / 1000
 
 
-def told_of(event: Event, at: float, via: str) -> Told:
+def returns(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:
+    """Seconds that clients were without a connection which `via` cut at that time."""
+    for client in clients:
+        for absence in client.absences:
+            if absence.via == via and 0 <= absence.since - at < 2:
+                yield absence.seconds
+
+
+def told_of(event: Event, at: float, via: str, token: str = "") -> Told:
     """A frame as the checker wants it."""
+    published = event.json["publishedAt"] / 1e6 if "." in event.name else 0.0
     since = parse_position(event.json["from"]) if event.name == "gap" else None
     name = "connected" if event.name == "message" else event.name
     position = parse_position(event.id) if event.id else START
-    return Told(at, via, name, position, event.data, since)
+    return Told(at, via, name, position, event.data, since, token, published)
 
 
 def _is_over(event: Event) -> bool:

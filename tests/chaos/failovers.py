@@ -33,20 +33,17 @@ Act = Callable[[], Awaitable[str]]
 _LAG = 1.0
 """Seconds that a replica may be behind while all is well."""
 
-_OF_ONE = ("SIGKILL of Redis", "SIGTERM of Redis", "SIGSTOP of Redis", "pub/sub late")
-"""Faults of a single server, or of a proxy before it."""
+_BY_PROXY = "pub/sub late"
+"""It needs a proxy before Redis."""
 
 _OF_REPLICAS = ("primary", "primaries", "replica", "Sentinel", "slot")
-
-GOALS = {"SIGKILL of the primary": 10.0}
-"""Seconds until events flow again, where that alone has happened."""
 
 
 def acts_of(faults: Faults, world: World, draws: Callable[[], random.Random]) -> dict[str, Act]:
     """The faults that this world can suffer, by name."""
     if not isinstance(world.server, Replicated):
         return faults.all()
-    common = {name: act for name, act in faults.all().items() if name not in _OF_ONE}
+    common = {name: act for name, act in faults.all().items() if name != _BY_PROXY}
     return common | Failovers(world.server, world.restarts, draws()).all()
 
 

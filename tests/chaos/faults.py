@@ -10,29 +10,25 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from tests.chaos.clients import Client
-from tests.chaos.orders import Orders
+from tests.chaos.outside import Outside
+from tests.chaos.redis_single import RedisSingle
+from tests.chaos.storage import Storage
 from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
-from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
-
-_SURFACES = (*["stream"] * 4, "root", "ledger", "getEvents", "getEvents", "getTransaction")
-_KINDS = ("429", "503", "504", "hang", "drop", "cut", "malformed", "slow")
-_OF_STREAM = ("stall", "error", "byebye", "no_meta", *_KINDS)
 
 
 class Faults:
     """The acts. What they choose is drawn from one sequence of chances."""
 
     def __init__(
-        self, world: World, chance: random.Random, clients: list[Client], orders: Orders
+        self, world: World, chance: random.Random, outside: Outside, seconds: float
     ) -> None:
+        """`seconds` is how long the faults go on."""
+        self.outside = outside
         self._world = world
         self._chance = chance
-        self._clients = clients
-        self._orders = orders
-        self._redis_is_mine = asyncio.Lock()
+        self._longest = min(30.0, seconds / 3)
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Each by its name in the table; it answers whom it struck."""
@@ -44,9 +40,7 @@ class Faults:
             "SIGKILL of the API": lambda: self._end(("api",), signal.SIGKILL),
             "SIGTERM of the API": lambda: self._end(("api",), signal.SIGTERM),
             "SIGSTOP of a service": self.stop_service,
-            "SIGKILL of Redis": lambda: self.restart_redis(signal.SIGKILL),
-            "SIGTERM of Redis": lambda: self.restart_redis(signal.SIGTERM),
-            "SIGSTOP of Redis": self.stop_redis,
+            **self._of_storage(),
             "CLIENT KILL of pub/sub": self.kill_pubsub,
             "pub/sub late": self.late_pubsub,
             "connections cut": self.cut,
@@ -55,11 +49,23 @@ class Faults:
             "connections half-open": self.freeze,
             "connections refused": self.refuse,
             "two indexers active": self.two_active,
-            "source misbehaves": self.misbehave,
-            "source lags": self.lag,
-            "tokens revoked": self.revoke,
-            "flood of slow readers": self.flood,
+            "source misbehaves": self.outside.misbehave,
+            "source lags": self.outside.lag,
+            "tokens revoked": self.outside.revoke,
+            "flood of slow readers": self.outside.flood,
             "rolling restart": self.roll,
+        }
+
+    def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
+        if not isinstance(self._world.server, RedisSingle):
+            return {}
+        storage = Storage(self._world.server, self._chance, self._longest)
+        return {
+            "SIGKILL of Redis": lambda: storage.restart(signal.SIGKILL),
+            "SIGTERM of Redis": lambda: storage.restart(signal.SIGTERM),
+            "SIGSTOP of Redis": storage.hang,
+            "Redis away": storage.away,
+            "disk of Redis full": storage.fill_disk,
         }
 
     # ── processes ──
@@ -89,22 +95,6 @@ class Faults:
             with suppress(ProcessLookupError):  # another fault has ended it
                 process.signal(signal.SIGCONT)
         return name or ""
-
-    async def restart_redis(self, number: int) -> str:
-        """What it has on disk is what it comes back with."""
-        async with self._redis_is_mine:
-            await self._world.server.stop(number)
-            await last(self._chance.uniform(0, 1.5))
-            await self._world.server.start()
-        return "redis"
-
-    async def stop_redis(self) -> str:
-        """Longer than a call waits for an answer, now and then."""
-        async with self._redis_is_mine:
-            self._world.server.signal(signal.SIGSTOP)
-            await last(self._chance.uniform(0.5, 5.0))
-            self._world.server.signal(signal.SIGCONT)
-        return "redis"
 
     async def roll(self) -> str:
         """Every service in its turn, the next when the one before is ready."""
@@ -197,53 +187,4 @@ class Faults:
         proxy.cut()
         await last(self._chance.uniform(0.3, 2.0))
         proxy.refusing = False
-        return name
-
-    # ── the source, and the subscribers ──
-
-    async def misbehave(self) -> str:
-        """A few of the network's faults in a row."""
-        for _ in range(self._chance.randint(2, 5)):
-            surface = self._chance.choice(_SURFACES)
-            kind = self._chance.choice(_OF_STREAM if surface == "stream" else _KINDS)
-            pause = 0.002 if kind == "slow" else 0.5
-            fault = {"kind": kind, "surface": surface, "after": self._chance.randrange(3)}
-            await self._world.network("POST", "faults", seconds=pause, **fault)
-        await last(1.0)
-        await self._world.network("DELETE", "faults")
-        return "network"
-
-    async def lag(self) -> str:
-        """One of both servers is some ledgers behind."""
-        server = self._chance.choice(("horizon", "rpc"))
-        await self._world.network("POST", "faults", kind="lag", surface=server, after=5)
-        await last(self._chance.uniform(0.5, 2))
-        await self._world.network("DELETE", "faults")
-        return server
-
-    async def revoke(self) -> str:
-        """The token that a client shows just now."""
-        holders = [client for client in self._clients if client.asked.holder]
-        client = self._chance.choice(holders)
-        await self._orders.insist("auth/revoke", {"jti": client.token_name})
-        return client.name
-
-    async def flood(self) -> str:
-        """Subscribers that read nothing at all."""
-        headers = {"Authorization": f"Bearer {self._clients[0].token}"}
-        target = "/v1/events/subscribe?all=true&since=1-0"
-        if (name := self._one_of(FANOUTS)) is None:
-            return ""
-        port = self._world.running[name].port
-        slow = []
-        with suppress(OSError):
-            for _ in range(40):
-                slow.append(
-                    await SseClient.connect(
-                        port, target, headers=headers, receive_buffer=2048, stalled=True
-                    )
-                )
-        await last(1.5)
-        for each in slow:
-            each.close()
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import subprocess
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +76,18 @@ class RedisSingle:
         """Send a signal that does not."""
         assert self._process
         self._process.send_signal(number)
+
+    def limit_files(self, full: bool) -> None:
+        """A full disk: no file may grow any more, as long as this process lives."""
+        assert self._process
+        most = 64 if full else resource.RLIM_INFINITY
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    async def has_ended(self) -> bool:
+        """Whether the process ended by itself; it may be started again then."""
+        if self._process and self._process.poll() is not None:
+            self._process = None
+        return self._process is None
 
     async def close(self) -> None:
         """Kill it."""

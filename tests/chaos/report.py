@@ -10,15 +10,26 @@ from rich.table import Table
 
 from tests.chaos.checker import Violation, shortest
 
+GOALS = {
+    "SIGKILL of a fanout": 2.0,
+    "SIGKILL of the active indexer": 5.0,
+    "SIGKILL of the primary": 10.0,
+}
+"""Seconds: until a fanout's clients are greeted again, until events flow again for the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """A fault that was: when it began, and seconds from its end until a later ledger's event."""
+    """A fault that was: when it began, and seconds from its end until a later ledger's event.
+
+    `alone` is whether no other went on at the same time: only then a goal is one.
+    """
 
     name: str
     note: str
     at: float
     recovery: float | None
+    alone: bool = True
 
 
 @dataclass(slots=True)
@@ -38,6 +49,7 @@ class Report:
     connections: int = 0
     clients: int = 0
     returns: dict[str, float] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
     more: str = ""
 
 
@@ -45,6 +57,8 @@ def show(report: Report, console: Console) -> None:
     """Print the table; behind it, when something is wrong, what and how to see it again."""
     console.print(_faults(report))
     console.print(_sums(report))
+    for late in report.late:
+        console.print(f"[bold]over its goal[/]: {late}", highlight=False)
     if not report.violations:
         return
     worst = shortest(report.violations)
@@ -56,12 +70,14 @@ def show(report: Report, console: Console) -> None:
 
 
 def _faults(report: Report) -> Table:
-    table = Table("fault", "times", "events again after, worst", "clients back after, worst")
+    table = Table("fault", "times", "events again after, worst", "clients back after", "goal")
     for name, times in sorted(Counter(each.name for each in report.struck).items()):
         seconds = [each.recovery for each in report.struck if each.name == name]
         worst = "never" if None in seconds else f"{max(s for s in seconds if s is not None):.2f} s"
         back = report.returns.get(name)
-        table.add_row(name, str(times), worst, f"{back:.2f} s" if back else "")
+        goal = GOALS.get(name)
+        again = f"{back:.2f} s" if back else ""
+        table.add_row(name, str(times), worst, again, f"{goal:g} s" if goal else "")
     return table
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from math import inf
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -17,15 +18,16 @@ from shared.journal import Journal
 from shared.positions import START, Position, parse_position
 from shared.tasks import cancel
 from shared.wire import Entry
-from tests.chaos.checker import Asked, Kind, Told, Violation, check_client
-from tests.chaos.clients import Client
+from tests.chaos.checker import Asked, Kind, Told, Violation, check_client, check_ends
+from tests.chaos.clients import Client, returns
 from tests.chaos.facts import facts_of
-from tests.chaos.failovers import GOALS, acts_of, dealt, losses_of
+from tests.chaos.failovers import acts_of, dealt, losses_of
 from tests.chaos.faults import Faults
 from tests.chaos.losses import lives, lost_at
 from tests.chaos.orders import Orders
+from tests.chaos.outside import Outside
 from tests.chaos.redis_single import RedisSingle
-from tests.chaos.report import Report, Struck
+from tests.chaos.report import GOALS, Report, Struck
 from tests.chaos.world import KEYS, MakeRedis, World, world
 from tests.support.pace import last
 from tests.support.waiting import until
@@ -53,7 +55,8 @@ async def run(
     async with world(folder, seed, redis, **({"SOURCE": source} | environment)) as whole:
         life = Life(whole, chance, report)
         async with life.lived():
-            faults = Faults(whole, life.draws(), life.clients, life.orders)
+            outside = Outside(whole, life.draws(), life.clients, life.orders)
+            faults = Faults(whole, life.draws(), outside, seconds)
             await life.suffer(faults, seconds, only)
             await life.judge(settle)
     return report
@@ -123,14 +126,13 @@ class Life:
                 deck = dealt(acts, self._chance)
             names = [deck.pop() for _ in range(min(len(deck), 1 + (self._chance.random() < 0.3)))]
             at = time.monotonic() - self._began
+            faults.outside.alone = len(names) == 1
             notes = await asyncio.gather(*(acts[name]() for name in names))
             recovery = await self._recovered()
             whom = zip(names, notes, strict=True)
-            self._report.struck += [Struck(name, note, at, recovery) for name, note in whom]
+            alone = len(names) == 1
+            self._report.struck += [Struck(*each, at, recovery, alone) for each in whom]
             await self._world.restarted()
-            if len(names) == 1 and recovery and recovery > GOALS.get(names[0], _RECOVERY):
-                late = (f"{recovery:.1f} s after {names[0]}",)
-                self._report.violations.append(Violation(Kind.STUCK, "all", f"{at:.1f} s", late))
             if recovery is None:
                 told = Violation(
                     Kind.STUCK, "all", f"{at:.1f} s", (f"after {' and '.join(names)}",)
@@ -203,6 +205,7 @@ class Life:
             reach = client.at if client.refused else end
             told = [each for each in client.told if each.position <= end]
             due = [fact for fact in facts if fact.position <= reach]
+            report.violations += check_ends(client.name, told, client.ends)
             for life in lives(told, due, losses, zero):
                 report.violations += check_client(client.name, client.asked, life.told, life.due)
         self._count(len(held), len(facts) - len(held))
@@ -228,14 +231,13 @@ class Life:
         report.connections = sum(client.connections for client in clients)
         report.delivered = sum("." in each.name for client in clients for each in client.told)
         report.gaps = sum(each.since is not None for client in clients for each in client.told)
-        for struck in (each for each in report.struck if each.name.endswith("of a fanout")):
-            back = [
-                absence.seconds
-                for client in clients
-                for absence in client.absences
-                if absence.via == struck.note and 0 <= absence.since - struck.at < 2
-            ]
-            report.returns[struck.name] = max([report.returns.get(struck.name, 0.0), *back])
+        for struck in report.struck:
+            seconds = struck.recovery
+            if struck.name.endswith("of a fanout"):
+                seconds = max(returns(self.clients, struck.note, struck.at), default=0.0)
+                report.returns[struck.name] = max(report.returns.get(struck.name, 0.0), seconds)
+            if struck.alone and (seconds or 0.0) > GOALS.get(struck.name, inf):
+                report.late.append(f"{struck.name} at {struck.at:.1f} s: {seconds:.2f} s")
 
 
 def _newest(told: list[Told]) -> Position:

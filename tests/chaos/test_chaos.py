@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 from rich.console import Console
@@ -16,7 +17,7 @@ from tests.chaos.checker import Kind
 from tests.chaos.report import Report, show
 from tests.chaos.run import run
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 SHORT = (
     "SIGKILL of a fanout",
@@ -46,6 +47,17 @@ async def test_nothing_is_lost_whatever_fails(tmp_path):
     assert report.struck
 
 
+async def noticed(
+    seen: Collection[Kind], attempt: Callable[[int], Awaitable[Report]]
+) -> Report | None:
+    """The first run that shows such a violation; chance gives each of three seeds an occasion."""
+    for seed in (7, 8, 9):
+        report = await attempt(seed)
+        if {each.kind for each in report.violations} & set(seen):
+            return report
+    return None
+
+
 @pytest.mark.parametrize(
     ("mutation", "faults", "seen"),
     [
@@ -53,15 +65,17 @@ async def test_nothing_is_lost_whatever_fails(tmp_path):
         ("dedup_off", ("pub/sub late",), Kind.DUPLICATE),
         ("replay_off_by_one", ("connections cut",), Kind.MISSING),
         ("fencing_off", ("two indexers active",), Kind.FENCE),
-        ("entitlement_off", ("connections cut",), Kind.LEAK),
+        ("entitlement_off", ("source lags",), Kind.LEAK),
     ],
 )
 async def test_a_safeguard_that_is_taken_out_is_noticed(tmp_path, mutation, faults, seen):
-    report = await run(
-        tmp_path, seed=7, seconds=8, only=faults, settle=6, MUTATION=mutation, SOURCE="horizon"
-    )
-    assert seen in {each.kind for each in report.violations}, shown(report)
-    assert "make chaos SEED=7 DURATION=8" in shown(report)
+    async def attempt(seed: int) -> Report:
+        folder, mutant = tmp_path / str(seed), {"MUTATION": mutation, "SOURCE": "horizon"}
+        return await run(folder, seed=seed, seconds=8, only=faults, settle=6, **mutant)
+
+    report = await noticed({seen}, attempt)
+    assert report
+    assert f"make chaos SEED={report.seed} DURATION=8" in shown(report)
 
 
 async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(tmp_path):

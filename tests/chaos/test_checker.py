@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.positions import START, Position
-from tests.chaos.checker import Asked, Fact, Kind, Told, check_client, shortest
+from tests.chaos.checker import Asked, Ended, Fact, Kind, Told, check_client, check_ends, shortest
 
 PARTIES = ("alice", "bob", "carol")
 ALL = Asked(everything=True)
@@ -226,3 +226,13 @@ def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], d
 
 def test_positions_start_where_the_journal_does():
     assert connected().position == START
+
+
+def test_nothing_that_was_published_after_a_token_s_end_is_told_on_its_connection():
+    frames = ((3, "a", 99.0), (4, "a", 101.0), (5, "b", 101.0), (6, "a", 111.0))
+    story = [
+        replace(told(fact(n)), token=token, published=published) for n, token, published in frames
+    ]
+    (found,) = check_ends("x", story, [Ended("a", 100.0, 110.0), Ended("c", 0.0)])
+    assert (found.kind, found.where) == (Kind.ENDED, "4-0")
+    assert len([*check_ends("x", story, [Ended("a", 100.0, 110.0), Ended("a", 98.0)])]) == 3

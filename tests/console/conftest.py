@@ -15,23 +15,24 @@ from tests.console.browser import CHROMIUM, User, chromium, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
 
-SESSION = {"scope": "session", "loop_scope": "session"}
+LASTING = {"scope": "package", "loop_scope": "session"}
+"""A browser that is left alone goes on drawing, so it ends with the last of these tests."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installed() -> None:
     if not Path(CHROMIUM).exists():
         word = "chromium is missing"
         pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
 
 
-@pytest_asyncio.fixture(**SESSION)
+@pytest_asyncio.fixture(**LASTING)
 async def browser(installed: None) -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
 
 
-@pytest_asyncio.fixture(**SESSION)
+@pytest_asyncio.fixture(**LASTING)
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     """In AUTH_MODE=open; a ledger closes twice a second."""
     folder = tmp_path_factory.mktemp("console")
@@ -39,7 +40,7 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
         yield whole
 
 
-@pytest_asyncio.fixture(**SESSION)
+@pytest_asyncio.fixture(**LASTING)
 async def counted(whole: Installation, browser: Browser) -> AsyncIterator[Counted]:
     """A page that counts what is claimable of a stream, from the first test that asks on."""
     stream = await create(whole, label="counted", rate="11", ago=5)

@@ -119,7 +119,9 @@ async def test_who_takes_no_byte_for_too_long_is_let_go_who_takes_some_stays(cro
 async def test_every_subscriber_has_its_beat_exactly_once_an_interval(crowd, peers, post):
     members = [peers("7") for _ in range(57)]
     replaying = peers()
-    feed = SimpleNamespace(position=Position(9, 1), head=Head(START, 7, "2026-07-21T18:01:10Z"))
+    feed = SimpleNamespace(
+        position=Position(9, 1), whole=True, head=Head(START, 7, "2026-07-21T18:01:10Z")
+    )
     endings = Endings(crowd, max_age=0, retry_ms=2000)
     beat = Beat(feed, crowd, post, endings, seconds=1.3)
     for _ in range(3):

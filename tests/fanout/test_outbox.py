@@ -154,7 +154,7 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monke
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     members = fakes(6, "7")
     post = Post(fakes.crowd)
-    feed = SimpleNamespace(position=START, head=None)
+    feed = SimpleNamespace(position=START, whole=True, head=None)
     beat = Beat(feed, fakes.crowd, post, Endings(fakes.crowd, max_age=0, retry_ms=9), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
         feed.position = Position(n, 0)

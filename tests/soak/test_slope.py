@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.soak.slope import line, settled
 
-
 TIMES = st.lists(st.integers(0, 10_000), min_size=3, unique=True)
 
 

@@ -1,0 +1,88 @@
+"""What the source and the subscribers do wrong, each as an act as in tests.chaos.faults."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from tests.chaos.checker import Ended
+from tests.chaos.clients import Client
+from tests.chaos.orders import Orders
+from tests.chaos.world import FANOUTS, World
+from tests.support.pace import last
+from tests.support.sse_client import SseClient
+
+_SURFACES = (*["stream"] * 4, "root", "ledger", "getEvents", "getEvents", "getTransaction")
+_KINDS = ("429", "503", "504", "hang", "drop", "cut", "malformed", "slow")
+_OF_STREAM = ("stall", "error", "byebye", "no_meta", *_KINDS)
+
+_TOLD = 2.0
+"""Seconds within which a revocation has ended the connections of its token."""
+
+
+class Outside:
+    """The acts of those around us. `alone` is whether no other fault goes on meanwhile."""
+
+    def __init__(
+        self, world: World, chance: random.Random, clients: Sequence[Client], orders: Orders
+    ) -> None:
+        self.alone = True
+        self._world = world
+        self._chance = chance
+        self._clients = clients
+        self._orders = orders
+
+    async def misbehave(self) -> str:
+        """A few of the network's faults in a row."""
+        for _ in range(self._chance.randint(2, 5)):
+            surface = self._chance.choice(_SURFACES)
+            kind = self._chance.choice(_OF_STREAM if surface == "stream" else _KINDS)
+            pause = 0.002 if kind == "slow" else 0.5
+            fault = {"kind": kind, "surface": surface, "after": self._chance.randrange(3)}
+            await self._world.network("POST", "faults", seconds=pause, **fault)
+        await last(1.0)
+        await self._world.network("DELETE", "faults")
+        return "network"
+
+    async def lag(self) -> str:
+        """One of both servers is some ledgers behind."""
+        server = self._chance.choice(("horizon", "rpc"))
+        await self._world.network("POST", "faults", kind="lag", surface=server, after=5)
+        await last(self._chance.uniform(0.5, 2))
+        await self._world.network("DELETE", "faults")
+        return server
+
+    async def revoke(self) -> str:
+        """The token that a client shows just now."""
+        holders = [client for client in self._clients if client.asked.holder]
+        client = self._chance.choice(holders)
+        name = client.token_name
+        await self._orders.insist("auth/revoke", {"jti": name})
+        since = time.time() + _TOLD
+        await last(_TOLD + 2)
+        if self.alone:  # else Redis may be away, and with it the revocation
+            client.ends.append(Ended(name, since, time.time()))
+        return client.name
+
+    async def flood(self) -> str:
+        """Subscribers that read nothing at all."""
+        headers = {"Authorization": f"Bearer {self._clients[0].token}"}
+        target = "/v1/events/subscribe?all=true&since=1-0"
+        if not (running := [name for name in FANOUTS if name in self._world.running]):
+            return ""
+        name = self._chance.choice(running)
+        port = self._world.running[name].port
+        slow = []
+        with suppress(OSError):
+            for _ in range(40):
+                slow.append(
+                    await SseClient.connect(
+                        port, target, headers=headers, receive_buffer=2048, stalled=True
+                    )
+                )
+        await last(1.5)
+        for each in slow:
+            each.close()
+        return name
