@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from tests.chaos.checker import Told
+from tests.chaos.clocks import Clocks, library
 from tests.chaos.outside import Outside
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import Storage
 from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
+
+ALONE = ("Redis away", "disk of Redis full", "clock of Redis jumps")
+"""Not with another: a lease outlives its holder by as much as Redis' clock goes back."""
 
 
 class Faults:
@@ -29,6 +34,10 @@ class Faults:
         self._world = world
         self._chance = chance
         self._longest = min(30.0, seconds / 3)
+        known = dict(world.clocks)
+        if isinstance(world.server, RedisSingle):
+            known["redis"] = world.server.clock
+        self.clocks = Clocks(known, chance)
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Each by its name in the table; it answers whom it struck."""
@@ -54,7 +63,17 @@ class Faults:
             "tokens revoked": self.outside.revoke,
             "flood of slow readers": self.outside.flood,
             "rolling restart": self.roll,
+            **self._of_clocks(),
         }
+
+    def _of_clocks(self) -> dict[str, Callable[[], Awaitable[str]]]:
+        """None where there is no libfaketime."""
+        if not library():
+            return {}
+        acts = {"clock of a service jumps": lambda: self.clocks.jump(SERVICES)}
+        if isinstance(self._world.server, RedisSingle):
+            acts["clock of Redis jumps"] = lambda: self.clocks.jump(("redis",))
+        return acts
 
     def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
         if not isinstance(self._world.server, RedisSingle):
@@ -67,6 +86,17 @@ class Faults:
             "Redis away": storage.away,
             "disk of Redis full": storage.fill_disk,
         }
+
+    def well_timed(self, told: Iterable[Told], began: float) -> list[Told]:
+        """What came while the clocks that it has its time by were right; the run began then."""
+        return [
+            each
+            for each in told
+            if not any(
+                name in ("redis", each.via) and since < began + each.at < until
+                for name, since, until in self.clocks.wrong
+            )
+        ]
 
     # ── processes ──
 

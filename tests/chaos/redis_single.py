@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from deploy.local import redis as local_redis
 from shared.store import connect
+from tests.chaos.clocks import Clock
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import free_port
 
@@ -49,6 +50,7 @@ class RedisSingle:
         self.port = free_port()
         self.client = connect(f"redis://127.0.0.1:{self.port}/0", near="any")
         self.ways = {service: TcpProxy(self.port) for service in services}
+        self.clock = Clock(folder / "redis.clock")
         self._folder = folder / "redis"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +60,10 @@ class RedisSingle:
             await asyncio.to_thread(self._start)
 
     def _start(self) -> None:
-        self._process = local_redis.start(self.port, self._folder, "--appendfsync", "always")
+        durable = ("--appendfsync", "always")
+        self._process = local_redis.start(
+            self.port, self._folder, *durable, environment=self.clock.environment
+        )
         local_redis.wait_until_up(self.port, self._process)
 
     def url_for(self, service: str) -> str:

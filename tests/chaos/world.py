@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from deploy.local.network import accounts
 from deploy.local.network.settings import Settings as NetworkSettings
 from shared.keys import Keys
+from tests.chaos.clocks import Clock
 from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.support.processes import ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, nobody
@@ -60,11 +61,14 @@ MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
 class World:
     """The running parts by name, and the ways between them."""
 
-    def __init__(self, redis: RedisParts, seed: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, redis: RedisParts, seed: int, environment: Mapping[str, str]
+    ) -> None:
         self.server = redis
         self.redis = redis.client
         self.ways = {(name, "redis"): proxy for name, proxy in redis.ways.items()}
         self.ways |= {way: TcpProxy(0) for way in _WAYS}
+        self.clocks = {each: Clock(folder / f"{each}.clock") for each in SERVICES}
         self.running: dict[str, ServiceProcess] = {}
         self._all: list[ServiceProcess] = []
         self._ours = AsyncExitStack()
@@ -104,6 +108,7 @@ class World:
         module = f"services.{name.partition('-')[0]}"
         environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
         environment["REDIS_URL"] = self.server.url_for(name)
+        environment |= self.clocks[name].environment
         if name in INDEXERS:
             source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
             environment |= {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"}
@@ -190,7 +195,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """All of it, ready; ended afterwards."""
     async with AsyncExitStack() as stack:
-        whole = World(redis(folder, SERVICES), seed, environment)
+        whole = World(folder, redis(folder, SERVICES), seed, environment)
         stack.push_async_callback(whole.end)
         await whole.begin()
         yield whole
