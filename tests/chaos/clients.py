@@ -52,7 +52,6 @@ class Client:
         self.connections = 0
         self.tokens = 0
         self.refused = False
-        self._status = 0
         self.last = ""
         self._query = query
         self._world = world
@@ -91,21 +90,16 @@ class Client:
         self.ends.append(Ended(self.token_name, now + seconds + _GRACE))
 
     async def _run(self) -> None:
+        """Behind a balancer, which goes on to another fanout at once where one does not answer."""
         while not self.refused:
-            one, other = self._chance.sample(FANOUTS, 2)
-            if not await self._visited(one):  # a gateway passes over who has gone
-                await self._visited(other)
+            for via in self._chance.sample(FANOUTS, len(FANOUTS)):
+                with suppress(OSError, TimeoutError):
+                    if await self._visit(via):
+                        break
             await last(self._retry * self._chance.uniform(0.5, 1.0))
 
-    async def _visited(self, via: str) -> bool:
-        """Whether there was an answer."""
-        before = len(self.told)
-        with suppress(OSError, TimeoutError):
-            await self._visit(via)
-        return len(self.told) > before or self.refused or self._status == 401
-
-    async def _visit(self, via: str) -> None:
-        """One connection, until it ends or the client has had enough of it."""
+    async def _visit(self, via: str) -> bool:
+        """One connection, until it ends or the client has enough of it; whether it was answered."""
         port = self._world.ways["clients", via].port
         headers, shown = {"Authorization": f"Bearer {self.token}"}, self.token_name
         if self.last:
@@ -122,10 +116,10 @@ class Client:
             self._take(sse, via)
         if not wished and self._lost is None:
             self._lost = (via, time.monotonic())
-        self._status = sse.status
         if sse.status == 401 or any(_is_over(event) for event in sse.events):
             self._renew()
         self.refused = sse.status == 403
+        return sse.status != 0
 
     async def _stay(self, sse: SseClient, via: str) -> bool:
         """Whether it left of its own will."""
@@ -176,11 +170,17 @@ def returns(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:
 
 def told_of(event: Event, at: float, via: str, token: str = "") -> Told:
     """A frame as the checker wants it."""
-    published = event.json["publishedAt"] / 1e6 if "." in event.name else 0.0
+    published = _published(event) if "." in event.name else 0.0
     since = parse_position(event.json["from"]) if event.name == "gap" else None
     name = "connected" if event.name == "message" else event.name
     position = parse_position(event.id) if event.id else START
     return Told(at, via, name, position, event.data, since, token, published)
+
+
+def _published(event: Event) -> float:
+    """Unix seconds; before it came, whatever the clock of Redis said."""
+    came = time.time() - (time.monotonic() - event.at)
+    return min(came, float(event.json["publishedAt"]) / 1e6)
 
 
 def _is_over(event: Event) -> bool:

@@ -1,7 +1,7 @@
-"""A process' own clock, moved while it runs: libfaketime before it, and a file that it reads.
+"""Clocks that jump while a process runs: libfaketime before it, and a file that tells the time.
 
-Only what the clock on the wall says is moved; intervals stay as they are, as when an operator or
-NTP sets a machine's time. The file is read anew once a second.
+Only the time of day is moved; intervals stay as they are, as when an operator or NTP sets a
+machine's clock. A process reads the file anew once a second.
 """
 
 from __future__ import annotations
@@ -9,26 +9,30 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
+from tests.chaos.checker import Told
 from tests.support.pace import last
 
-_LIBRARY = "*/faketime/libfaketimeMT.so.1"
 _LAZY = 1.0
 """Seconds until a process has noticed."""
 
-_NOTICED = 3.0
-"""Seconds until leases are renewed and tokens looked at by the clock that is right again."""
+_RENEWED = 1.0
+"""Seconds after which a lease has its time by the clock of Redis that is right again."""
+
+_SEEN_TO = 5.0
+"""Seconds after which a fanout whose clock is right again has looked at every token."""
 
 
 @cache
 def library() -> str:
-    """Its path; "" without it. Raises AssertionError where it has to be there (CI)."""
-    found = next((str(each) for each in sorted(Path("/usr/lib").glob(_LIBRARY))), "")
-    assert found or os.environ.get("CI") != "true", "no libfaketime: apt-get install libfaketime"
-    return found
+    """Its path, "" without it. Raises AssertionError where it has to be there (CI)."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    missing = "no clock jumps without libfaketime: apt-get install libfaketime"
+    assert found or os.environ.get("CI") != "true", missing
+    return str(found[0]) if found else ""
 
 
 class Clock:
@@ -36,7 +40,8 @@ class Clock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self.move(0.0)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.move(0)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,25 +66,50 @@ class Clock:
         new.replace(self._file)
 
 
-class Clocks:
-    """The acts: the clock of a service or of Redis jumps by seconds to minutes, and back again."""
+Act = Callable[[], Awaitable[str]]
 
-    def __init__(self, clocks: Mapping[str, Clock], chance: random.Random) -> None:
-        """`wrong` is when which clock was, by the monotonic one."""
-        self.wrong: list[tuple[str, float, float]] = []
+Span = tuple[float, float]
+"""From and to, by the monotonic clock."""
+
+
+def forget(pid: int) -> None:
+    """Remove what the library leaves of a process that was killed."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        (Path("/dev/shm") / name).unlink(missing_ok=True)
+
+
+def trusted(told: Iterable[Told], began: float, wrong: Sequence[Span]) -> Iterator[Told]:
+    """What was told while no clock was wrong; `began` is when the run did."""
+    for each in told:
+        if not any(since <= began + each.at <= until for since, until in wrong):
+            yield each
+
+
+class Jumps:
+    """The acts: as in tests.chaos.faults. `wrong` is when a clock was, or what follows from it."""
+
+    def __init__(self, clocks: dict[str, Clock], chance: random.Random) -> None:
+        self.wrong: list[Span] = []
         self._clocks = clocks
         self._chance = chance
 
-    async def jump(self, names: Sequence[str]) -> str:
-        """Whatever it believes of its clock, the others know better."""
-        name = self._chance.choice(names)
+    def all(self) -> dict[str, Act]:
+        """Each by its name in the table; none without the library."""
+        if not library():
+            return {}
+        services = [name for name in self._clocks if name != "redis"]
+        acts: dict[str, Act] = {"clock of a service jumps": partial(self.jump, services)}
+        if "redis" in self._clocks:
+            acts["clock of Redis jumps"] = partial(self.jump, ["redis"])
+        return acts
+
+    async def jump(self, names: list[str]) -> str:
+        """By seconds to minutes, forward or backward, and after a while back again."""
+        began, name = time.monotonic(), self._chance.choice(names)
         seconds = self._chance.choice((-1, 1)) * self._chance.choice((2, 10, 60, 300))
-        began = time.monotonic()
-        try:
-            self._clocks[name].move(seconds)
-            await last(self._chance.uniform(2, 4))
-        finally:
-            self._clocks[name].move(0)
-        await last(_LAZY + _NOTICED)
-        self.wrong.append((name, began, time.monotonic()))
+        self._clocks[name].move(seconds)
+        await last(self._chance.uniform(2, 4))
+        self._clocks[name].move(0)
+        await last(_LAZY + _RENEWED)
+        self.wrong.append((began, time.monotonic() + _SEEN_TO))
         return f"{name} {seconds:+} s"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from tests.chaos.checker import Told
-from tests.chaos.clocks import Clocks, library
+from tests.chaos.clocks import Clock, Jumps
 from tests.chaos.outside import Outside
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import Storage
@@ -19,8 +18,8 @@ from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
 
-ALONE = ("Redis away", "disk of Redis full", "clock of Redis jumps")
-"""Not with another: a lease outlives its holder by as much as Redis' clock goes back."""
+ALONE = "clock of Redis jumps"
+"""Not with another at once: a lease outlives its holder by as much as that clock goes back."""
 
 
 class Faults:
@@ -31,13 +30,10 @@ class Faults:
     ) -> None:
         """`seconds` is how long the faults go on."""
         self.outside = outside
+        self.jumps = Jumps(_clocks(world), chance)
         self._world = world
         self._chance = chance
         self._longest = min(30.0, seconds / 3)
-        known = dict(world.clocks)
-        if isinstance(world.server, RedisSingle):
-            known["redis"] = world.server.clock
-        self.clocks = Clocks(known, chance)
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Each by its name in the table; it answers whom it struck."""
@@ -50,6 +46,7 @@ class Faults:
             "SIGTERM of the API": lambda: self._end(("api",), signal.SIGTERM),
             "SIGSTOP of a service": self.stop_service,
             **self._of_storage(),
+            **self.jumps.all(),
             "CLIENT KILL of pub/sub": self.kill_pubsub,
             "pub/sub late": self.late_pubsub,
             "connections cut": self.cut,
@@ -63,17 +60,7 @@ class Faults:
             "tokens revoked": self.outside.revoke,
             "flood of slow readers": self.outside.flood,
             "rolling restart": self.roll,
-            **self._of_clocks(),
         }
-
-    def _of_clocks(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """None where there is no libfaketime."""
-        if not library():
-            return {}
-        acts = {"clock of a service jumps": lambda: self.clocks.jump(SERVICES)}
-        if isinstance(self._world.server, RedisSingle):
-            acts["clock of Redis jumps"] = lambda: self.clocks.jump(("redis",))
-        return acts
 
     def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
         if not isinstance(self._world.server, RedisSingle):
@@ -86,17 +73,6 @@ class Faults:
             "Redis away": storage.away,
             "disk of Redis full": storage.fill_disk,
         }
-
-    def well_timed(self, told: Iterable[Told], began: float) -> list[Told]:
-        """What came while the clocks that it has its time by were right; the run began then."""
-        return [
-            each
-            for each in told
-            if not any(
-                name in ("redis", each.via) and since < began + each.at < until
-                for name, since, until in self.clocks.wrong
-            )
-        ]
 
     # ── processes ──
 
@@ -218,3 +194,9 @@ class Faults:
         await last(self._chance.uniform(0.3, 2.0))
         proxy.refusing = False
         return name
+
+
+def _clocks(world: World) -> dict[str, Clock]:
+    """By the name of the process."""
+    server = world.server
+    return world.clocks | ({"redis": server.clock} if isinstance(server, RedisSingle) else {})

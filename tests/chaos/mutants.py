@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from services.fanout import feed, ring, subscriber
+from services.fanout import endings, feed, ring, subscriber
 from shared import commit, lease
 from shared.positions import parse_position
 
@@ -86,6 +86,11 @@ def entitlement_off() -> None:
     subscriber.Subscriber.wants = lambda *_: True  # type: ignore[method-assign]
 
 
+def endings_off() -> None:
+    """A connection goes on though its token has expired or was revoked."""
+    endings.Endings._end = lambda *_: None  # type: ignore[method-assign]
+
+
 def settling_off() -> None:
     """An API that writes at once after a failover, whatever the chain's lost events still are."""
     asks = "if unsettled() then"
@@ -112,6 +117,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "fencing_off": ("services.indexer", fencing_off),
     "lease_unwatched": ("services.indexer", lease_unwatched),
     "entitlement_off": ("services.fanout", entitlement_off),
+    "endings_off": ("services.fanout", endings_off),
     "settling_off": ("services.api", settling_off),
     "leaking": ("services.fanout", leaking),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 
 from deploy.local import redis as local_redis
 from shared.store import connect
-from tests.chaos.clocks import Clock
+from tests.chaos.clocks import Clock, forget
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import free_port
 
@@ -52,6 +53,7 @@ class RedisSingle:
         self.ways = {service: TcpProxy(self.port) for service in services}
         self.clock = Clock(folder / "redis.clock")
         self._folder = folder / "redis"
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -60,10 +62,16 @@ class RedisSingle:
             await asyncio.to_thread(self._start)
 
     def _start(self) -> None:
-        durable = ("--appendfsync", "always")
-        self._process = local_redis.start(
-            self.port, self._folder, *durable, environment=self.clock.environment
-        )
+        command = local_redis.command(self.port, self._folder, "--appendfsync", "always")
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | self.clock.environment,
+                restore_signals=False,  # a file that may not grow is an error, not the end
+            )
         local_redis.wait_until_up(self.port, self._process)
 
     def url_for(self, service: str) -> str:
@@ -74,7 +82,11 @@ class RedisSingle:
         """Send a signal that ends it, and wait for the end."""
         assert self._process
         self._process.send_signal(number)
-        await asyncio.to_thread(self._process.wait, 20)
+        await self._gone(self._process)
+
+    async def _gone(self, process: subprocess.Popen[bytes]) -> None:
+        await asyncio.to_thread(process.wait, 20)
+        forget(process.pid)
         self._process = None
 
     def signal(self, number: int) -> None:
@@ -91,7 +103,7 @@ class RedisSingle:
     async def has_ended(self) -> bool:
         """Whether the process ended by itself; it may be started again then."""
         if self._process and self._process.poll() is not None:
-            self._process = None
+            await self._gone(self._process)
         return self._process is None
 
     async def close(self) -> None:
@@ -99,4 +111,4 @@ class RedisSingle:
         await self.client.aclose()
         if self._process:
             self._process.kill()
-            await asyncio.to_thread(self._process.wait, 20)
+            await self._gone(self._process)

@@ -20,6 +20,7 @@ from shared.tasks import cancel
 from shared.wire import Entry
 from tests.chaos.checker import Asked, Kind, Told, Violation, check_client, check_ends
 from tests.chaos.clients import Client, returns
+from tests.chaos.clocks import Span, trusted
 from tests.chaos.facts import facts_of
 from tests.chaos.failovers import acts_of, dealt, losses_of
 from tests.chaos.faults import ALONE, Faults
@@ -71,7 +72,7 @@ class Life:
         self._report = report
         self._began = time.monotonic()
         self._set_back: list[tuple[float, str]] = []
-        self._faults: Faults | None = None
+        self._wrong: list[Span] = []
 
     def draws(self) -> random.Random:
         """Chances of one's own, so that nobody's haste changes what befalls another."""
@@ -118,17 +119,16 @@ class Life:
 
     async def suffer(self, faults: Faults, seconds: float, only: Collection[str]) -> None:
         """Fault after fault, now and then two at once, each followed by a recovery."""
+        self._wrong = faults.jumps.wrong
         possible = acts_of(faults, self._world, self.draws)
-        self._faults = faults
         acts = {name: act for name, act in possible.items() if not only or name in only}
         end = time.monotonic() + seconds
         deck: list[str] = []
         while time.monotonic() < end:
             if not deck:  # each comes before any comes again
                 deck = dealt(acts, self._chance)
-            names = [deck.pop()]
-            if self._chance.random() < 0.3 and deck and not {names[0], deck[-1]} & set(ALONE):
-                names.append(deck.pop())
+            two = self._chance.random() < 0.3 and ALONE not in deck[-2:]
+            names = [deck.pop() for _ in range(min(len(deck), 1 + two))]
             at = time.monotonic() - self._began
             faults.outside.alone = len(names) == 1
             notes = await asyncio.gather(*(acts[name]() for name in names))
@@ -209,8 +209,8 @@ class Life:
             reach = client.at if client.refused else end
             told = [each for each in client.told if each.position <= end]
             due = [fact for fact in facts if fact.position <= reach]
-            timed = self._faults.well_timed(told, self._began) if self._faults else told
-            report.violations += check_ends(client.name, timed, client.ends)
+            sure = [*trusted(told, self._began, self._wrong)]
+            report.violations += check_ends(client.name, sure, client.ends)
             for life in lives(told, due, losses, zero):
                 report.violations += check_client(client.name, client.asked, life.told, life.due)
         self._count(len(held), len(facts) - len(held))

@@ -23,9 +23,12 @@ SHORT = (
     "SIGKILL of a fanout",
     "SIGKILL of the active indexer",
     "SIGKILL of Redis",
+    "disk of Redis full",
     "SIGKILL of the API",
     "CLIENT KILL of pub/sub",
     "connections half-open",
+    "clock of a service jumps",
+    "clock of Redis jumps",
     "source misbehaves",
     "tokens revoked",
 )
@@ -66,6 +69,7 @@ async def noticed(
         ("replay_off_by_one", ("connections cut",), Kind.MISSING),
         ("fencing_off", ("two indexers active",), Kind.FENCE),
         ("entitlement_off", ("source lags",), Kind.LEAK),
+        ("endings_off", ("source lags",), Kind.ENDED),
     ],
 )
 async def test_a_safeguard_that_is_taken_out_is_noticed(tmp_path, mutation, faults, seen):

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from deploy.local.network import accounts
 from deploy.local.network.settings import Settings as NetworkSettings
 from shared.keys import Keys
-from tests.chaos.clocks import Clock
+from tests.chaos.clocks import Clock, forget
 from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.support.processes import ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, nobody
@@ -68,7 +68,7 @@ class World:
         self.redis = redis.client
         self.ways = {(name, "redis"): proxy for name, proxy in redis.ways.items()}
         self.ways |= {way: TcpProxy(0) for way in _WAYS}
-        self.clocks = {each: Clock(folder / f"{each}.clock") for each in SERVICES}
+        self.clocks = {name: Clock(folder / f"{name}.clock") for name in SERVICES}
         self.running: dict[str, ServiceProcess] = {}
         self._all: list[ServiceProcess] = []
         self._ours = AsyncExitStack()
@@ -98,6 +98,8 @@ class World:
             with suppress(ProcessLookupError):
                 process.signal(signal.SIGKILL)
         await asyncio.gather(*(process.ended() for process in self._all))
+        for process in self._all:
+            forget(process.pid)
         await self._ours.aclose()
         await self.server.close()
 
@@ -107,8 +109,8 @@ class World:
         """Start one service, and lead the ways to it there."""
         module = f"services.{name.partition('-')[0]}"
         environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
-        environment["REDIS_URL"] = self.server.url_for(name)
         environment |= self.clocks[name].environment
+        environment["REDIS_URL"] = self.server.url_for(name)
         if name in INDEXERS:
             source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
             environment |= {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"}

@@ -1,0 +1,79 @@
+"""A clock that is moved while its process runs, and what of it the checker believes."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import aiohttp
+import pytest
+from redis.exceptions import RedisError
+
+from shared.positions import START
+from tests.chaos.checker import Told
+from tests.chaos.clocks import Clock, Jumps, library, trusted
+from tests.chaos.redis_single import RedisSingle
+from tests.support.processes import running
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.skipif(
+    not library(), reason="no clock jumps without libfaketime: apt-get install libfaketime"
+)
+
+
+@pytest.mark.parametrize("seconds", [60, -300])
+async def test_the_clock_of_redis_is_moved_while_it_runs(tmp_path, seconds):
+    server = RedisSingle(tmp_path, ())
+    await server.start()
+    try:
+        assert abs(await ahead(server)) < 1
+        server.clock.move(seconds)
+        await until(lambda: is_ahead(server, seconds), seconds=5, what="the jump")
+        server.clock.move(0)
+        await until(lambda: is_ahead(server, 0), seconds=5, what="the jump back")
+    finally:
+        await server.close()
+
+
+async def ahead(server: RedisSingle) -> float:
+    """By how many seconds."""
+    seconds, microseconds = await server.client.time()
+    return float(seconds + microseconds / 1e6 - time.time())
+
+
+async def is_ahead(server: RedisSingle, seconds: float) -> bool:
+    try:
+        return abs(await ahead(server) - seconds) < 1
+    except RedisError:
+        return False
+
+
+async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path):
+    clock = Clock(tmp_path / "clock")
+    async with (
+        running("deploy.local.network", CLOSE_SECONDS=0, **clock.environment) as network,
+        aiohttp.ClientSession(f"http://127.0.0.1:{network.port}") as session,
+    ):
+
+        async def is_ahead(seconds: float) -> bool:
+            async with session.post("/sim/close") as answer:
+                closed_at = (await answer.json())["closedAt"]
+            return abs(float(closed_at) - time.time() - seconds) < 3
+
+        assert await is_ahead(0)
+        clock.move(300)
+        await until(lambda: is_ahead(300), seconds=5, what="the jump")
+
+
+async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path):
+    jumps = Jumps({"redis": Clock(tmp_path / "clock")}, random.Random(1))
+    assert "clock of Redis jumps" in jumps.all()
+    assert (await jumps.jump(["redis"])).startswith("redis ")
+    assert (tmp_path / "clock").read_text() == "+0.000\n"
+    assert len(jumps.wrong) == 1
+
+
+def test_what_was_told_while_a_clock_was_wrong_is_not_believed():
+    told = [Told(at, "fanout-1", "stream.paused", START) for at in (1.0, 5.0, 9.0)]
+    assert [each.at for each in trusted(told, 100.0, [(104.0, 106.0)])] == [1.0, 9.0]
+    assert list(trusted(told, 100.0, [])) == told
