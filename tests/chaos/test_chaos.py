@@ -75,14 +75,14 @@ async def noticed(
 async def test_a_safeguard_that_is_taken_out_is_noticed(tmp_path, mutation, faults, seen):
     async def attempt(seed: int) -> Report:
         folder, mutant = tmp_path / str(seed), {"MUTATION": mutation, "SOURCE": "horizon"}
-        return await run(folder, seed=seed, seconds=8, only=faults, settle=6, **mutant)
+        return await run(folder, seed=seed, seconds=6, only=faults, settle=4, **mutant)
 
     report = await noticed({seen}, attempt)
     assert report
-    assert f"make chaos SEED={report.seed} DURATION=8" in shown(report)
+    assert f"make chaos SEED={report.seed} DURATION=6" in shown(report)
 
 
 async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(tmp_path):
     late = {"MUTATION": "lease_unwatched", "SOURCE": "horizon"}
-    report = await run(tmp_path, seed=7, seconds=8, only=("two indexers active",), **late)
+    report = await run(tmp_path, seed=7, seconds=6, only=("two indexers active",), **late)
     assert report.violations == [], shown(report)

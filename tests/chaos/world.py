@@ -169,7 +169,8 @@ class World:
     async def network(self, method: str, path: str, **body: object) -> Any:
         """Ask the simulated network's control surface, past every fault."""
         url = f"http://127.0.0.1:{self.running['network'].port}/sim/{path}"
-        async with self.session.request(method, url, json=body or None) as answer:
+        long = aiohttp.ClientTimeout(total=120)  # the record of an hour is large
+        async with self.session.request(method, url, json=body or None, timeout=long) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
