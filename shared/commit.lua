@@ -199,8 +199,9 @@ for _, row in ipairs(indexes) do
 end
 for _, row in ipairs(progress) do
   redis.call('HSET', KEYS[2], row[1], row[2])
-  if row[1] == 'cursor' and settled == '1' then redis.call('HSET', KEYS[2], 'server', server()) end
-  if row[1] == 'cursor' then redis.call('HSETNX', KEYS[2], 'server', server()) end
+  if row[1] == 'cursor' and (settled == '1' or not redis.call('HGET', KEYS[2], 'server')) then
+    redis.call('HSET', KEYS[2], 'server', server())
+  end
 end
 for _, row in ipairs(dead) do
   redis.call('XADD', KEYS[tonumber(row[1])], 'MAXLEN', '~', 10000, '*', 'letter', row[2])

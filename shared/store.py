@@ -26,10 +26,10 @@ def connect_lane(url: str, *, near: str = "", timeout: float = 3.0) -> LaneRedis
 def connect(url: str, *, near: str = "", timeout: float = 3.0) -> Redis:
     """A client of the master that answers or fails within `timeout` seconds.
 
-    `url` is as shared.places has it; `near` is any key of the namespace, which a Cluster's
-    owner is found by. No retries:
-    a lost reply and a retry together write twice, and the callers that may retry know it. Of more
-    than 50 calls at once the rest wait for a connection first, as long at most. Answers are bytes.
+    `url` is as shared.places has it; by `near`, any key of the namespace, the owner in a Cluster is
+    found. No retries: a lost reply and a retry together write twice, and the callers that may retry
+    know it. Of more than 50 calls at once the rest wait for a connection first, as long at most.
+    Answers are bytes.
     """
     return Redis.from_pool(_pool(url, near, timeout))
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 OLDEST = 7
 
@@ -47,12 +48,16 @@ def command(port: int, folder: Path, *extra: str) -> list[str]:
     return [*server, "--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
 
 
-def start(port: int, folder: Path, *extra: str) -> subprocess.Popen[bytes]:
-    """Start a server; it ends with `terminate()`."""
+def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Popen[bytes]:
+    """Start a server; it ends with `terminate()`. `popen` is passed on to subprocess.Popen."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "redis.log").open("ab") as log:
         return subprocess.Popen(
-            command(port, folder, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            command(port, folder, *extra),
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            **popen,
         )
 
 

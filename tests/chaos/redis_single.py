@@ -53,7 +53,6 @@ class RedisSingle:
         self.ways = {service: TcpProxy(self.port) for service in services}
         self.clock = Clock(folder / "redis.clock")
         self._folder = folder / "redis"
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -62,16 +61,13 @@ class RedisSingle:
             await asyncio.to_thread(self._start)
 
     def _start(self) -> None:
-        command = local_redis.command(self.port, self._folder, "--appendfsync", "always")
-        with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=os.environ | self.clock.environment,
-                restore_signals=False,  # a file that may not grow is an error, not the end
-            )
+        self._process = local_redis.start(
+            self.port,
+            self._folder,
+            *("--appendfsync", "always"),
+            env=os.environ | self.clock.environment,
+            restore_signals=False,  # a file that may not grow is an error, not the end
+        )
         local_redis.wait_until_up(self.port, self._process)
 
     def url_for(self, service: str) -> str:

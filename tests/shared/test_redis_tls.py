@@ -14,8 +14,8 @@ from services.fanout.pubsub import subscribe
 from shared.keys import CHANNEL, Keys
 from shared.store import Unreachable, connect, connect_lane
 from tests.support.programs import needed
-from tests.support.redis_node import Node, lasting_port
-from tests.support.waiting import until
+from tests.support.redis_node import Node
+from tests.support.waiting import free_port, until
 
 KEYS = Keys("tls")
 
@@ -41,7 +41,7 @@ class Secure:
 
     def __init__(self, folder: Path) -> None:
         self.files = certify(folder)
-        self.port = lasting_port()
+        self.port = free_port()
         self.node = Node(
             folder / "redis",
             {

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 
-from tests.support.redis_node import Node, lasting_port
+from tests.support.redis_node import Node
 from tests.support.redis_sentinel import SETTINGS
-from tests.support.waiting import until
+from tests.support.waiting import free_port, until
 
 SLOTS = 16_384
 NODE_TIMEOUT = 2000
@@ -66,7 +66,7 @@ class RedisCluster:
         self._begun = False
 
     def _node(self, folder: Path) -> Node:
-        bus = lasting_port()
+        bus = free_port()
         settings = {
             **SETTINGS,
             "cluster-enabled": "yes",
@@ -227,14 +227,3 @@ class RedisCluster:
         """End every process, whatever state it is in."""
         for node in self.nodes.values():
             await node.stop(signal.SIGKILL)
-
-
-@asynccontextmanager
-async def redis_cluster(folder: Path) -> AsyncIterator[RedisCluster]:
-    """One that is ready, until the end of the block."""
-    whole = RedisCluster(folder)
-    try:
-        await whole.start()
-        yield whole
-    finally:
-        await whole.close()

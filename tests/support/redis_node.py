@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,21 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from deploy.local.redis import find_server, wait_until_up
-
-_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-
-
-def lasting_port() -> int:
-    """A free port that the kernel gives to nobody: it stays free while its server is away."""
-    above = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
-    while True:
-        port = random.randrange(min(10_240, above // 2), above)
-        with socket.socket() as sock:
-            try:
-                sock.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+from tests.support.waiting import free_port
 
 
 class Node:
@@ -39,7 +23,7 @@ class Node:
     def __init__(
         self, folder: Path, settings: Mapping[str, object], *more: str, sentinel: bool = False
     ) -> None:
-        self.port = lasting_port()
+        self.port = free_port()
         self._folder = folder
         self._file = folder / "redis.conf"
         self._sentinel = sentinel

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -141,14 +140,3 @@ class RedisSentinel:
         """End every process, whatever state it is in."""
         for node in (*self.sentinels.values(), *self.servers.values()):
             await node.stop(signal.SIGKILL)
-
-
-@asynccontextmanager
-async def redis_sentinel(folder: Path) -> AsyncIterator[RedisSentinel]:
-    """One that is ready, until the end of the block."""
-    whole = RedisSentinel(folder)
-    try:
-        await whole.start()
-        yield whole
-    finally:
-        await whole.close()
