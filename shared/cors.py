@@ -23,7 +23,19 @@ _PREFLIGHT = {
     ),
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = ("ETag", "Headrace-Position", "Location", "Retry-After")
+_EXPOSED = (
+    "Allow",
+    "Content-Disposition",
+    "Date",
+    "ETag",
+    "Headrace-Gap",
+    "Headrace-Next",
+    "Headrace-Position",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+)
+"""Every header of an answer that a program reads; pages of other origins see no others."""
 
 
 def _origin(value: str) -> str:

@@ -149,10 +149,16 @@ async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket; exits with a sentence when the address is not to be had."""
+    """A listening socket; exits with a sentence when the address is not to be had.
+
+    `::` listens on both families, where the machine has IPv6 and IPv4.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        sock = socket.create_server((host, port), backlog=_BACKLOG, family=family)
+        sock = socket.create_server(
+            (host, port), backlog=_BACKLOG, family=family, dualstack_ipv6=both
+        )
     except OSError as error:
         log.error("cannot_listen", host=host, port=port, error=str(error))
         raise SystemExit(1) from None

@@ -1,6 +1,8 @@
 """Tickets and revocations: what the API and the fanouts tell each other about tokens, in Redis.
 
-A ticket stands for a token for 30 s and once, so that no token need be in a URL. A revocation is a
+A ticket stands for a token for 30 s, so that no token need be in a URL. It is for one use, and for
+one more by the same client: an EventSource whose first answer never arrived has no cookie yet and
+comes back with the same URL. A revocation is a
 key that outlives the tokens it ends, and an entry in a short log that fanouts read once a second,
 so that live connections end too.
 """
@@ -21,6 +23,14 @@ from shared.replicas import Replicas
 
 TICKET_SECONDS = 30
 _LOG_ENTRIES = 10_000
+
+_REDEEM = """
+-- KEYS: the ticket, a hash of its token and of the client that has used it. ARGV: this client.
+local token, user = unpack(redis.call('HMGET', KEYS[1], 'token', 'user'))
+if not token or (user and user ~= ARGV[1]) then return false end
+if user then redis.call('DEL', KEYS[1]) else redis.call('HSET', KEYS[1], 'user', ARGV[1]) end
+return token
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +55,29 @@ class Sessions:
         self._redis = redis
         self._keys = keys
         self._replicas = replicas or Replicas(redis)
+        self._redeem = redis.register_script(_REDEEM)
 
     async def issue_ticket(self, token: str) -> str:
         """A ticket for a token that was verified just now."""
         ticket = secrets.token_urlsafe(24)
-        await self._redis.set(self._ticket(ticket), token, ex=TICKET_SECONDS)
+        key = self._ticket(ticket)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(key, "token", token)
+        pipe.pexpire(key, TICKET_SECONDS * 1000)
+        await pipe.execute()
         return ticket
 
-    async def redeem_ticket(self, ticket: str) -> str | None:
-        """The ticket's token, once; None when it was used, is too old or never was."""
-        token = await self._redis.getdel(self._ticket(ticket))
+    async def redeem_ticket(self, ticket: str, client: str) -> str | None:
+        """The ticket's token: once, and once more for the same `client`.
+
+        None when it was used, is older than 30 s or never was. `client` is whatever tells clients
+        apart, such as the address and the browser's name.
+        """
+        token = await self._redeem(keys=[self._ticket(ticket)], args=[_digest(client)])
         return None if token is None else _text(token)
 
     def _ticket(self, ticket: str) -> str:
-        return self._keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())
+        return self._keys.ticket(_digest(ticket))
 
     async def spend_challenge(self, digest: str, *, seconds: int) -> bool:
         """Whether a challenge is spent by this call, and not by one before: a token each, no more.
@@ -106,6 +125,10 @@ class Sessions:
         rows = await self._redis.xrange(self._keys.revocations, min=f"({cursor}")
         found = [_revocation(fields) for _, fields in rows]
         return (_text(rows[-1][0]) if rows else cursor), found
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _text(value: object) -> str:

@@ -125,7 +125,11 @@ def _assemble(
         probe_seconds=settings.probe_seconds,
     )
     access = Access(
-        _verifier(settings, http), sessions, Committer(redis, keys), settings.cookie_same_site
+        _verifier(settings, http),
+        sessions,
+        Committer(redis, keys),
+        settings.cookie_same_site,
+        settings.trusted_proxies,
     )
     return Parts(settings, feed, crowd, cors, access, leases, endings), outbox
 

@@ -181,8 +181,12 @@ class Handshake:
             headers["Retry-After"] = str(-(-retry // 1000))
             raise Problem(status, Slug.OVERLOADED, why, headers=headers)
         headers["Cache-Control"] = "no-store, no-transform"
+        asked = resume_position(request)
+        resume = asked if isinstance(asked, Position) else None
         response = web.Response(
-            body=sse.overload(why, retry), headers=headers, content_type="text/event-stream"
+            body=sse.overload(why, retry, resume),
+            headers=headers,
+            content_type="text/event-stream",
         )
         response.force_close()
         return response

@@ -115,7 +115,7 @@ async def test_a_ticket_stands_for_its_token_once(secure, redis, keys):
     assert response.headers["Cache-Control"] == "no-store"
     sessions = Sessions(redis, keys)
     redeemed = await asyncio.gather(
-        *(sessions.redeem_ticket(document["ticket"]) for _ in range(50))
+        *(sessions.redeem_ticket(document["ticket"], f"client {n}") for n in range(50))
     )
     (token,) = [t for t in redeemed if t is not None]
     assert bearer(token) == headers
@@ -131,7 +131,7 @@ async def test_tickets_need_a_token(secure):
 async def test_in_open_mode_a_ticket_is_given_too(client, redis, keys):
     response, document = await ticket(client, {})
     assert response.status == 201
-    assert await Sessions(redis, keys).redeem_ticket(document["ticket"]) == ""
+    assert await Sessions(redis, keys).redeem_ticket(document["ticket"], "client") == ""
 
 
 async def test_a_revoked_token_gets_no_ticket(secure, redis, keys):

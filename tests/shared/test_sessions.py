@@ -19,11 +19,23 @@ def sessions(redis, keys):
     return Sessions(redis, keys)
 
 
-async def test_a_ticket_is_redeemed_once_of_fifty(sessions):
+async def test_of_fifty_clients_one_redeems_a_ticket(sessions):
     ticket = await sessions.issue_ticket("the token")
-    redeemed = await asyncio.gather(*(sessions.redeem_ticket(ticket) for _ in range(50)))
+    redeemed = await asyncio.gather(*(sessions.redeem_ticket(ticket, f"{n}") for n in range(50)))
     assert sorted(redeemed, key=str) == [None] * 49 + ["the token"]
-    assert await sessions.redeem_ticket("never was") is None
+    assert await sessions.redeem_ticket("never was", "1") is None
+
+
+async def test_the_client_that_used_a_ticket_may_use_it_once_more_within_its_time(
+    sessions, redis, keys
+):
+    ticket = await sessions.issue_ticket("the token")
+    (name,) = [n async for n in redis.scan_iter(f"*{keys.namespace}*")]
+    assert await sessions.redeem_ticket(ticket, "ours") == "the token"
+    assert 0 < await redis.pttl(name) <= 30_000, "the first use does not lengthen its life"
+    assert await sessions.redeem_ticket(ticket, "a thief's") is None
+    assert await sessions.redeem_ticket(ticket, "ours") == "the token"
+    assert await sessions.redeem_ticket(ticket, "ours") is None
 
 
 async def test_tickets_differ_expire_and_are_hashed_at_rest(sessions, redis, keys):
