@@ -1,6 +1,6 @@
 """Whether Redis is one that events can be trusted to: it keeps what it was given.
 
-Asked when a service starts and once a minute after, since a failover leads to another server.
+Asked when a service starts and every ten seconds after, since a failover leads to another server.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from shared import redis_metrics
+from shared.store import RedisError
 from shared.tasks import Expected
 
 log = structlog.get_logger()
 
 OLDEST = (7, 0)
 KEEPS = "noeviction"
-_SECONDS = 60.0
+_SECONDS = 10.0
 
 
 class Unfit(Expected):
@@ -53,10 +55,12 @@ def judge(info: Mapping[str, Any]) -> Finding:
     return Finding(None, tuple(doubts))
 
 
-async def examine(redis: Redis) -> Finding:
+async def examine(redis: Redis, replicas: int = 0) -> Finding:
     """Ask this Redis. Without the right to do so nothing is known, which is a doubt."""
     try:
-        return judge(await redis.info("everything"))
+        info = await redis.info("everything")
+        redis_metrics.observe(info, replicas)
+        return judge(info)
     except NoPermissionError:
         return Finding(None, ("nobody knows whether it keeps all: give this user +info",))
 
@@ -67,11 +71,18 @@ async def require_fit(redis: Redis) -> None:
         raise Unfit(wrong)
 
 
-async def watch(redis: Redis, say: Callable[[str | None], None]) -> None:
-    """Say what is wrong, for as long as the service lives; raises while Redis cannot be asked."""
+async def watch(redis: Redis, say: Callable[[str | None], None], replicas: int = 0) -> None:
+    """Say what is wrong, for as long as the service lives; raises while Redis cannot be asked.
+
+    `replicas` are those that a write waits for.
+    """
     before = Finding()
     while True:
-        finding = await examine(redis)
+        try:
+            finding = await examine(redis, replicas)
+        except (RedisError, OSError):
+            redis_metrics.unreachable()
+            raise
         say(finding.wrong)
         if finding != before:
             report = log.error if finding.wrong else log.warning

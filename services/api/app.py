@@ -156,7 +156,11 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
             for part, check in checks.items()
         ]
         say = partial(app[READINESS].set, "store")
-        tasks.append(supervise("fitness", partial(fitness.watch, app[REDIS], say)))
+        tasks.append(
+            supervise(
+                "fitness", partial(fitness.watch, app[REDIS], say, app[SETTINGS].wait_replicas)
+            )
+        )
         yield
         await cancel(*tasks)
 

@@ -25,7 +25,7 @@ from shared.auth import ANYONE, Principal
 from shared.commit import Behind, Committed, Committer, Contended, Decide
 from shared.events import Event, Origin
 from shared.journal import Head, Journal
-from shared.metrics import COMMITS
+from shared.metrics import COMMITS, CommitOutcome
 from shared.problems import Problem, Slug, unavailable
 from shared.streams import Stream
 from shared.topics import is_stream_id
@@ -172,7 +172,7 @@ class Streams:
                 raise
             raise Problem(409, Slug.REFUSED, str(refusal)) from None
         except Contended as error:
-            COMMITS.labels("contended").inc()
+            COMMITS.labels(CommitOutcome.CONTENDED).inc()
             raise Problem(503, Slug.CONTENDED, str(error), headers={"Retry-After": "1"}) from None
         except Behind as error:
             raise unavailable(str(error)) from None

@@ -16,6 +16,7 @@ from services.fanout.endings import Endings
 from services.fanout.feed import Feed
 from services.fanout.jitter import Rate, jittered
 from services.fanout.leases import Lease, Leases
+from services.fanout.reasons import Ended, Refused
 from services.fanout.replay import Replay
 from services.fanout.resume import resume_position
 from services.fanout.settings import Settings
@@ -32,7 +33,7 @@ from shared.topics import Subscription, parse_subscription
 log = structlog.get_logger()
 
 _HOLDERS = {"user": "account", "ip": "address"}
-_CANNOT_TELL = "unavailable", "whether you may cannot be told now"
+_CANNOT_TELL = Refused.UNAVAILABLE, "whether you may cannot be told now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Handshake:
         if isinstance(lease, str):
             why = f"this {_HOLDERS[lease]} holds as many connections as it may"
             return self._turn_away(
-                request, f"per_{lease}", why, status=429, credentials=credentials
+                request, Refused(f"per_{lease}"), why, status=429, credentials=credentials
             )
         if trouble := self._trouble():  # of those who asked meanwhile, some were let in
             self._leases.release(lease)
@@ -95,7 +96,7 @@ class Handshake:
             subscriber = self._detach(request, subscription, principal, lease)
         except OSError as error:  # no descriptor left
             why = f"this replica cannot take more connections: {error.strerror}"
-            return self._turn_away(request, "full", why, credentials=credentials)
+            return self._turn_away(request, Refused.FULL, why, credentials=credentials)
         cookie = credentials.cookie if credentials else None
         return await self._take_over(request, subscriber, subscription, resume, cookie)
 
@@ -117,16 +118,16 @@ class Handshake:
         try:
             await self._greet(request, subscriber, subscription, resume, cookie)
         except ConnectionError:
-            self._crowd.leave(subscriber, "gone")
+            self._crowd.leave(subscriber, Ended.GONE)
         except Unreachable:
             farewell = sse.overload("the history cannot be read now", self._retry_later())
             self._crowd.send(subscriber, farewell)
-            self._crowd.leave(subscriber, "unavailable")
+            self._crowd.leave(subscriber, Ended.UNAVAILABLE)
         except Exception:  # never aiohttp's error page: the head of the answer is out already
             log.exception("greeting_failed", path=request.path)
-            self._crowd.leave(subscriber, "failed")
+            self._crowd.leave(subscriber, Ended.FAILED)
         except BaseException:
-            self._crowd.leave(subscriber, "unfinished")
+            self._crowd.leave(subscriber, Ended.UNFINISHED)
             raise
         return Left()
 
@@ -148,25 +149,25 @@ class Handshake:
             raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
         return subscription
 
-    def _trouble(self) -> tuple[str, str] | None:
+    def _trouble(self) -> tuple[Refused, str] | None:
         """Why nobody can be let in now: a slug for the metric and a sentence."""
         if self.draining:
-            return "draining", "this replica is shutting down"
+            return Refused.DRAINING, "this replica is shutting down"
         if not self._feed.started.is_set():
-            return "not_ready", "events cannot be read yet"
+            return Refused.NOT_READY, "events cannot be read yet"
         if self._crowd.count >= self._settings.max_connections:
-            return "full", "this replica holds as many connections as it may"
+            return Refused.FULL, "this replica holds as many connections as it may"
         return None
 
-    def _haste(self) -> tuple[str, str] | None:
+    def _haste(self) -> tuple[Refused, str] | None:
         if self._rate.allows(time.monotonic()):
             return None
-        return "handshake_rate", "too many come at once"
+        return Refused.HANDSHAKE_RATE, "too many come at once"
 
     def _turn_away(
         self,
         request: web.Request,
-        reason: str,
+        reason: Refused,
         why: str,
         *,
         status: int = 503,

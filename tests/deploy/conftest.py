@@ -12,7 +12,10 @@ import pytest
 from deploy.local.network.app import running
 from deploy.local.network.network import Network
 from deploy.local.network.settings import Settings
+from shared.keys import Keys
 from tests.deploy.network_samples import NOW, Sim
+from tests.fanout.rig import CONTRACT
+from tests.support import processes
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,21 @@ def lived() -> Network:
         now += clock.choice((0, 1, 5, 5, 6, 40))
         network.close(now)
     return network
+
+
+@pytest.fixture
+async def exposition(redis_url: str, keys: Keys) -> list[str]:
+    """The lines of /metrics of each service, just started."""
+    lines: list[str] = []
+    for service in ("indexer", "api", "fanout"):
+        environment = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}
+        async with (
+            processes.running(f"services.{service}", **environment) as process,
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{process.port}/metrics") as response,
+        ):
+            lines += (await response.text()).splitlines()
+    return lines
 
 
 @pytest.fixture
