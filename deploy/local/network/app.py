@@ -11,14 +11,14 @@ import orjson
 from aiohttp import web
 
 from deploy.local.network import control, horizon
-from deploy.local.network.faults import Faults
+from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.keys import FAULTS, NETWORK
 from deploy.local.network.misbehave import misbehave, refuse, wants_stream
 from deploy.local.network.network import Network
 from deploy.local.network.problems import INVALID_REQUEST, PARSE_ERROR, ProblemError, RpcError
 from deploy.local.network.rpc import Server
 from deploy.local.network.sse import stream
-from deploy.local.network.views import View
+from deploy.local.network.views import NOT_YET, Status, View, Views
 from shared.tasks import cancel, supervise
 
 routes = web.RouteTableDef()
@@ -28,7 +28,7 @@ def build_app(network: Network) -> web.Application:
     """The whole network behind one port; it closes ledgers by the clock if its settings say so."""
     app = web.Application(middlewares=[refuse, misbehave])
     app[NETWORK] = network
-    app[FAULTS] = Faults()
+    app[FAULTS] = Faults(Views(network.settings.root_cache_seconds))
     app.add_routes(routes)
     app.add_routes(control.routes)
     app.cleanup_ctx.append(_clock)
@@ -69,8 +69,13 @@ async def _close_ledgers(network: Network) -> None:
 @routes.get("/")
 async def root(request: web.Request) -> web.Response:
     """Horizon's state of things."""
-    passphrase = request.app[NETWORK].settings.network_passphrase
-    return _hal(horizon.root(_view(request, "horizon"), passphrase))
+    starting = request.app[FAULTS].take("root", {Kind.STARTING})
+    status = NOT_YET if starting else _status(request)
+    return _hal(horizon.root(status, request.app[NETWORK].settings.network_passphrase))
+
+
+def _status(request: web.Request) -> Status:
+    return request.app[FAULTS].views.status(request.app[NETWORK].chain)
 
 
 def _view(request: web.Request, server: str) -> View:
@@ -83,7 +88,7 @@ async def ledger(request: web.Request) -> web.Response:
     text = request.match_info["sequence"]
     if not (text.isascii() and text.isdecimal()):
         raise ProblemError(400, {"invalid_field": "ledger_id", "reason": "invalid ledger_id"})
-    return _hal(horizon.ledger(_view(request, "horizon"), int(text)))
+    return _hal(horizon.ledger(_view(request, "horizon"), _status(request), int(text)))
 
 
 @routes.get("/transactions/{hash}")
@@ -101,7 +106,8 @@ async def transactions(request: web.Request) -> web.StreamResponse:
     if wants_stream(request):
         return await stream(request)
     chain, faults = _view(request, "horizon"), request.app[FAULTS]
-    query = horizon.page_query(request.query, request.headers.get("Last-Event-ID"), chain)
+    last_event_id = request.headers.get("Last-Event-ID")
+    query = horizon.page_query(request.query, last_event_id, _status(request))
     records = [horizon.record(faults.distort("page", each)) for each in query.page(chain)]
     return _hal(horizon.page(query, records))
 
@@ -110,12 +116,12 @@ async def transactions(request: web.Request) -> web.StreamResponse:
 async def rpc(request: web.Request) -> web.Response:
     """One JSON-RPC 2.0 call."""
     network = request.app[NETWORK]
-    passphrase = network.settings.network_passphrase
-    server = Server(_view(request, "rpc"), passphrase, request.app[FAULTS])
+    server = Server(_view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time())
     answer: dict[str, object] = {"jsonrpc": "2.0", "id": None}
     try:
         answer |= _called(server, await request.read(), answer)
     except RpcError as error:
+        await asyncio.sleep(error.seconds)
         answer["error"] = error.body()
     return web.Response(body=orjson.dumps(answer), content_type="application/json")
 

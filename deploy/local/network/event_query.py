@@ -11,10 +11,15 @@ from heapq import merge
 
 from stellar_sdk import StrKey, xdr
 
-from deploy.local.network.faults import Faults
+from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.fees import fees
 from deploy.local.network.ledger import LAST_OF_LEDGER, Ledger, Transaction, iso
-from deploy.local.network.problems import INVALID_PARAMS, INVALID_REQUEST, RpcError
+from deploy.local.network.problems import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    RpcError,
+    processing_limit,
+)
 from deploy.local.network.values import Emitted
 from deploy.local.network.views import View
 from shared.positions import Position, parse_position
@@ -79,13 +84,15 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
 def scan(query: EventQuery, chain: View, faults: Faults) -> tuple[list[dict[str, object]], str]:
     """The events found, and the cursor: the last event, or the end of what was looked through.
 
-    Raises RpcError -32600 for a start outside the history.
+    Raises RpcError -32600 for a start outside the history, -32001 at a processing limit.
     """
     oldest, latest = chain.oldest.sequence, chain.latest.sequence
     if not oldest <= query.start <= latest:
         text = f"startLedger must be within the ledger range: {oldest} - {latest}"
         raise RpcError(INVALID_REQUEST, text)
     end = min(latest + 1, query.start + SCANNED, query.end or latest + 1)
+    if fault := faults.take("getEvents", {Kind.PROCESSING_LIMIT}, end - query.start):
+        raise processing_limit(fault.seconds)
     found: list[dict[str, object]] = []
     for ledger in chain.ledgers(query.start, end):
         said = merge(fees(ledger), _said(query, ledger, faults), key=lambda each: each[1])

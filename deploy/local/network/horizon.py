@@ -12,7 +12,7 @@ from itertools import islice
 
 from deploy.local.network.ledger import LAST_OF_LEDGER, Transaction, iso
 from deploy.local.network.problems import ProblemError
-from deploy.local.network.views import View
+from deploy.local.network.views import Status, View
 from shared.positions import toid
 
 PROTOCOL = 30
@@ -38,7 +38,7 @@ class PageQuery:
         return replace(self, cursor=transaction.toid)
 
 
-def page_query(query: Mapping[str, str], last_event_id: str | None, chain: View) -> PageQuery:
+def page_query(query: Mapping[str, str], last_event_id: str | None, status: Status) -> PageQuery:
     """Read `cursor`, `limit`, `order`, `include_failed`; `Last-Event-ID` overrides the cursor.
 
     Raises ProblemError 400 that names the field.
@@ -49,7 +49,7 @@ def page_query(query: Mapping[str, str], last_event_id: str | None, chain: View)
     descending = order == "desc"
     cursor = last_event_id or query.get("cursor") or ""
     if cursor == "now":
-        cursor = str((chain.latest.sequence << 32) + LAST_OF_LEDGER)
+        cursor = str((status.latest << 32) + LAST_OF_LEDGER)
     if cursor and not (cursor.isascii() and cursor.isdecimal()):
         raise _invalid("cursor", "cursor: invalid value")
     return PageQuery(
@@ -74,9 +74,8 @@ def _invalid(field: str, reason: str) -> ProblemError:
     return ProblemError(400, {"invalid_field": field, "reason": reason})
 
 
-def root(chain: View, passphrase: str) -> dict[str, object]:
+def root(status: Status, passphrase: str) -> dict[str, object]:
     """`GET /`."""
-    latest = chain.latest
     return {
         "_links": {
             "self": {"href": "/"},
@@ -86,11 +85,11 @@ def root(chain: View, passphrase: str) -> dict[str, object]:
         },
         "horizon_version": VERSION,
         "core_version": VERSION,
-        "ingest_latest_ledger": latest.sequence,
-        "history_latest_ledger": latest.sequence,
-        "history_latest_ledger_closed_at": iso(latest.closed_at),
-        "history_elder_ledger": chain.oldest.sequence,
-        "core_latest_ledger": latest.sequence,
+        "ingest_latest_ledger": status.latest,
+        "history_latest_ledger": status.latest,
+        "history_latest_ledger_closed_at": status.closed_at,
+        "history_elder_ledger": status.elder,
+        "core_latest_ledger": status.latest,
         "network_passphrase": passphrase,
         "current_protocol_version": PROTOCOL,
         "supported_protocol_version": PROTOCOL,
@@ -98,11 +97,17 @@ def root(chain: View, passphrase: str) -> dict[str, object]:
     }
 
 
-def ledger(chain: View, sequence: int) -> dict[str, object]:
-    """`GET /ledgers/{sequence}`. Raises ProblemError 410 before the history, 404 after the tip."""
+def ledger(chain: View, status: Status, sequence: int) -> dict[str, object]:
+    """`GET /ledgers/{sequence}`. Raises ProblemError 410 before the history, else 404.
+
+    Horizon compares with the bounds that it last looked up: a ledger that was trimmed since
+    then is 404, and 410 a second later.
+    """
+    if sequence < status.elder:
+        raise ProblemError(410)
     found = chain.ledger(sequence)
     if found is None:
-        raise ProblemError(410 if 0 < sequence < chain.oldest.sequence else 404)
+        raise ProblemError(404)
     successful = sum(each.successful for each in found.transactions)
     return {
         "id": found.hash,

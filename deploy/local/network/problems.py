@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PARSE_ERROR, INVALID_REQUEST, NO_SUCH_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
-TIMED_OUT = -32001
+INTERNAL_ERROR, TIMED_OUT = -32603, -32001
 
 
 class RpcError(Exception):
-    """A JSON-RPC answer with an `error` in it; the codes are above."""
+    """A JSON-RPC answer with an `error` in it; the codes are above. It comes after `seconds`."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, data: str = "", seconds: float = 0.0) -> None:
         super().__init__(message)
         self.code = code
+        self.data = data
+        self.seconds = seconds
 
     def body(self) -> dict[str, object]:
         """The `error` member."""
-        return {"code": self.code, "message": str(self)}
+        error: dict[str, object] = {"code": self.code, "message": str(self)}
+        return error | ({"data": self.data} if self.data else {})
+
+
+def processing_limit(seconds: float = 0.0) -> RpcError:
+    """What stellar-rpc says when a request took too long."""
+    return RpcError(TIMED_OUT, "request exceeded processing limit threshold", seconds=seconds)
 
 
 class ProblemError(Exception):

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deploy.local.network.event_query import read_query, scan
-from deploy.local.network.faults import Faults
+from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.horizon import PROTOCOL, VERSION
 from deploy.local.network.ledger import Transaction
 from deploy.local.network.problems import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     NO_SUCH_METHOD,
     RpcError,
 )
+from deploy.local.network.settings import Settings
 from deploy.local.network.views import View
 
 Json = dict[str, object]
@@ -28,8 +30,10 @@ class Server:
     """What the methods look at."""
 
     chain: View
-    passphrase: str
+    settings: Settings
     faults: Faults
+    now: float
+    """Unix seconds."""
 
     def call(self, method: object, params: object) -> Json:
         """The result of a method. Raises RpcError."""
@@ -42,7 +46,11 @@ class Server:
 
 
 def get_health(server: Server, params: Json) -> Json:
-    """Healthy, and how far the history reaches."""
+    """Healthy, and how far the history reaches. Raises RpcError when the tip is too old."""
+    if fault := server.faults.take("getHealth", {Kind.UNHEALTHY}):
+        raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
+    if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
+        raise _too_old(server, age)
     oldest, latest = server.chain.oldest, server.chain.latest
     return {
         "status": "healthy",
@@ -53,9 +61,32 @@ def get_health(server: Server, params: Json) -> Json:
     }
 
 
+def _no_ledgers() -> RpcError:
+    return RpcError(INTERNAL_ERROR, "data stores are not initialized")
+
+
+def _too_old(server: Server, age: float) -> RpcError:
+    limit = duration(server.settings.healthy_seconds)
+    text = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
+    return RpcError(INTERNAL_ERROR, text)
+
+
+def duration(seconds: float) -> str:
+    """Whole seconds as Go writes them: 45s, 2m5s, 1h0m0s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+    )
+
+
 def get_network(server: Server, params: Json) -> Json:
     """Which network this is."""
-    return {"passphrase": server.passphrase, "protocolVersion": PROTOCOL, "build": VERSION}
+    return {
+        "passphrase": server.settings.network_passphrase,
+        "protocolVersion": PROTOCOL,
+        "build": VERSION,
+    }
 
 
 def get_latest_ledger(server: Server, params: Json) -> Json:

@@ -42,8 +42,8 @@ def error_frame(problem: ProblemError) -> bytes:
 async def stream(request: web.Request) -> web.StreamResponse:
     """`GET /transactions` for `Accept: text/event-stream`."""
     network = request.app[NETWORK]
-    chain = request.app[FAULTS].views.of("horizon", network.chain)
-    query = page_query(request.query, request.headers.get("Last-Event-ID"), chain)
+    status = request.app[FAULTS].views.status(network.chain)
+    query = page_query(request.query, request.headers.get("Last-Event-ID"), status)
     if query.descending:
         raise ProblemError(400, {"invalid_field": "order", "reason": "streams only go forward"})
     fault = request.get(FAULT)
