@@ -1,7 +1,8 @@
 """Misbehaviour on demand: which fault strikes where, and how often. Pure bookkeeping.
 
-A surface is `stream` (Horizon's SSE), `page`, `root`, `ledger`, `transaction`, or the name of an
-RPC method; `horizon`, `rpc` and `*` stand for several.
+A surface is `stream` (Horizon's SSE), `page` (of transactions), `ledgers` (a page of them),
+`root`, `ledger`, `transaction`, or the name of an RPC method; `horizon`, `rpc` and `*` stand for
+several.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 
-from deploy.local.network.ledger import Transaction
+from deploy.local.network.ledger import Ledger, Transaction
 from deploy.local.network.metas import corrupt, emptied
 from deploy.local.network.views import Views
 
@@ -56,7 +57,7 @@ OF_EXCHANGE = frozenset(Kind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
 OF_STREAM = frozenset(
     {Kind.STALL, Kind.DROP, Kind.CUT, Kind.MALFORMED, Kind.ERROR, Kind.BYEBYE, Kind.SLOW}
 )
-HORIZON = frozenset({"stream", "page", "root", "ledger", "transaction"})
+HORIZON = frozenset({"stream", "page", "ledgers", "root", "ledger", "transaction"})
 SERVERS = ("horizon", "rpc")
 
 REFUSALS = frozenset({Kind.RATE_LIMITED, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.NOT_FOUND, Kind.HANG})
@@ -125,6 +126,7 @@ def read_fault(body: Mapping[str, object]) -> Fault:
                 fault.retry_after = value
             case _:
                 raise ValueError(f"{name!r} cannot be {value!r}")
+    fault.surface = OF_ONE_SURFACE.get(fault.kind, fault.surface)
     if fault.kind is Kind.HOLE and not 0 < fault.first <= fault.last:
         raise ValueError("a hole needs `first` and `last`, the numbers of two ledgers in order")
     return fault
@@ -160,6 +162,10 @@ class Faults:
                 fault.times -= 1
                 return fault
         return None
+
+    def shown(self, surface: str, record: Transaction | Ledger) -> Transaction | Ledger:
+        """The record as this surface shows it now; a ledger is always as it is."""
+        return record if isinstance(record, Ledger) else self.distort(surface, record)
 
     def distort(self, surface: str, transaction: Transaction) -> Transaction:
         """The transaction as this surface shows it now; one without events is left alone."""

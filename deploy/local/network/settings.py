@@ -29,6 +29,10 @@ class Settings:
     seed: str = _setting("headrace", "seed of the script: the same seed, the same life")
     fee_bps: int = _setting(50, "fee of the stream contract, hundredths of a percent")
     stream_seconds: float = _setting(55.0, "longest life of one of Horizon's streams")
+    protocol: int = _setting(30, "version of the protocol; the two servers answer as theirs do")
+    stream_poll_seconds: float = _setting(
+        0.0, "seconds between a stream's looks for a new ledger (a real one: 5); 0: at once"
+    )
     root_cache_seconds: float = _setting(0.0, "age of what Horizon's root says; a real one: 1")
     healthy_seconds: float = _setting(
         30.0, "oldest tip that RPC calls healthy, if the clock closes ledgers; 0: any"

@@ -77,6 +77,16 @@ class View:
         """As Chain's."""
         return (each for each in self.chain.before(cursor) if self._has(each.ledger))
 
+    def ledgers_after(self, cursor: int) -> Iterator[Ledger]:
+        """Ledgers whose TOID is above `cursor`, oldest first."""
+        found = self.ledgers(cursor >> 32, self.latest.sequence + 1)
+        return (each for each in found if each.toid > cursor)
+
+    def ledgers_before(self, cursor: int) -> Iterator[Ledger]:
+        """Ledgers whose TOID is below `cursor`, newest first."""
+        found = reversed(list(self.ledgers(0, (cursor >> 32) + 1)))
+        return (each for each in found if each.toid < cursor)
+
     def status(self) -> Status:
         """The bounds as they are now."""
         latest = self.latest
