@@ -28,6 +28,10 @@ async def test_refusals(http: aiohttp.ClientSession, sim: Sim, kind: str) -> Non
             assert response.status == int(kind)
             assert response.headers["Retry-After"] == "3"
             assert response.content_type == "application/problem+json"
+    date = "Sat, 28 Nov 2026 10:00:00 GMT"
+    await sim("POST", "faults", kind=kind, retryAfter=date)
+    async with http.get("/") as response:
+        assert response.headers["Retry-After"] == date
     await sim("POST", "faults", kind=kind, surface="rpc", times=2)
     async with http.get("/") as response:
         assert response.status == 200

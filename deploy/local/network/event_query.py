@@ -1,6 +1,6 @@
 """What RPC's getEvents is asked for, and what it finds. Pure.
 
-Limits, texts and codes are those of stellar-rpc v30 (docs/architecture.md, "RPC").
+Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
 
 from __future__ import annotations

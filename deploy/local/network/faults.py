@@ -80,7 +80,7 @@ class Fault:
 
     `seconds`: the pause of a slow one; how long a hanging one hangs (0: for good); how long
     the root still says the old bounds after a trim; how late a processing limit is told.
-    `retry_after`: seconds, in the header of an error answer; None leaves it out.
+    `retry_after`: seconds or any text, in the header of an error answer; None leaves it out.
     `status`: of a proxy's page. `first`, `last`: the ledgers of a hole, both missing.
     """
 
@@ -89,7 +89,7 @@ class Fault:
     times: int = 1
     after: int = 0
     seconds: float = 0.0
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     status: int = 404
     first: int = 0
     last: int = 0
@@ -122,7 +122,7 @@ def read_fault(body: Mapping[str, object]) -> Fault:
                 fault.status = value
             case "seconds", int() | float() if value >= 0:
                 fault.seconds = float(value)
-            case "retryAfter", int() | None:
+            case "retryAfter", int() | str() | None:
                 fault.retry_after = value
             case _:
                 raise ValueError(f"{name!r} cannot be {value!r}")

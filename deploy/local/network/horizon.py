@@ -1,7 +1,8 @@
 """Horizon's documents: the root, ledgers, transactions and pages of them. Pure.
 
 Fields, their order and the texts are those of Horizon v28 (docs/architecture.md, "Horizon").
-`base` is the URL under which the client reached the server, without a slash at its end.
+`base` is the URL under which the client reached the server, without a slash at its end; with ""
+links are relative.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def find_transaction(chain: View, digest: str) -> Transaction:
     raise ProblemError(404)
 
 
-def record(shown: Transaction | Ledger, base: str) -> dict[str, object]:
+def record(shown: Transaction | Ledger, base: str = "") -> dict[str, object]:
     """A ledger or a transaction as a document, and as a record of a page or a stream."""
     return _ledger(shown, base) if isinstance(shown, Ledger) else _transaction(shown, base)
 

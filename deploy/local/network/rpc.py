@@ -1,6 +1,6 @@
 """Stellar RPC: getEvents, getTransaction and the small ones, as pure functions of the chain.
 
-Limits, texts and codes are those of stellar-rpc v30 (docs/architecture.md, "RPC").
+Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
 
 from __future__ import annotations
