@@ -23,6 +23,8 @@ RPC = (*["getEvents", "getTransaction"] * 4, "getHealth", "getNetwork", "getLate
 RPC += ("getLedgers",)
 SURFACES = {"horizon": (*HORIZON, "getTransaction"), "rpc": RPC, "auto": HORIZON + RPC}
 WITH_META = ("stream", "getTransaction")
+FINAL = {Kind.PASSPHRASE, Kind.NOT_FOUND}
+"""Kinds that stop an indexer for good."""
 CALLS = (
     {"op": "emit"},
     {"op": "foreign"},
@@ -105,7 +107,7 @@ class Chaos:
         ):  # else they stand in line, and the first kinds are all that strike
             return
         surface = self.chance.choice(SURFACES[self.source])
-        kinds = [*sorted(kinds_for(surface) - {Kind.PASSPHRASE}), Kind.CUT, Kind.MALFORMED]
+        kinds = [*sorted(kinds_for(surface) - FINAL), Kind.CUT, Kind.MALFORMED]
         kind = self.chance.choice(kinds + [Kind.NO_META] * (surface in WITH_META))
         pause = 0.001 if kind is Kind.SLOW else self.chance.choice((0.02, 0.1, 0.9))
         times, after = self.chance.randint(1, 2), self.chance.randrange(3)

@@ -7,7 +7,7 @@ import json
 import aiohttp
 import pytest
 
-from deploy.local.network.faults import AT_ONCE, OF_CONTENT, Kind, kinds_for
+from deploy.local.network.faults import AT_ONCE, OF_CONTENT, OF_ONE_SURFACE, Kind, kinds_for
 from deploy.local.network.network import Network
 from deploy.local.network.sse import BYEBYE
 from tests.deploy.network_samples import SSE, Sim, aged, rpc, stream
@@ -28,6 +28,10 @@ async def test_refusals(http: aiohttp.ClientSession, sim: Sim, kind: str) -> Non
             assert response.status == int(kind)
             assert response.headers["Retry-After"] == "3"
             assert response.content_type == "application/problem+json"
+    date = "Sat, 28 Nov 2026 10:00:00 GMT"
+    await sim("POST", "faults", kind=kind, retryAfter=date)
+    async with http.get("/") as response:
+        assert response.headers["Retry-After"] == date
     await sim("POST", "faults", kind=kind, surface="rpc", times=2)
     async with http.get("/") as response:
         assert response.status == 200
@@ -83,4 +87,4 @@ def test_every_fault_of_an_exchange_strikes_somewhere() -> None:
     somewhere = {
         k for s in ("stream", "root", "page", "getEvents", "getNetwork") for k in kinds_for(s)
     }
-    assert somewhere | OF_CONTENT | AT_ONCE == set(Kind)
+    assert somewhere | OF_CONTENT | AT_ONCE | OF_ONE_SURFACE.keys() == set(Kind)

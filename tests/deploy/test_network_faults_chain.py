@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from stellar_sdk import xdr
 
-from deploy.local.network.faults import Faults, corrupt, read_fault
+from deploy.local.network.faults import Faults, read_fault
+from deploy.local.network.metas import corrupt
 from deploy.local.network.network import Network
 from deploy.local.network.sse import BYEBYE
 from tests.deploy.network_samples import CREATE, NOW, Sim, aged, rpc, stream

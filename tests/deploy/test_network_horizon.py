@@ -7,6 +7,7 @@ import json
 import aiohttp
 import pytest
 
+from deploy.local.network.answers import HAL, negotiated
 from deploy.local.network.network import Network
 from deploy.local.network.operations import Operation, Proposal
 from tests.deploy.network_samples import NOW, SSE, aged, good, read
@@ -97,20 +98,60 @@ PROBLEMS = [
     ("/transactions?cursor=-1", 400, "bad_request"),
     ("/transactions?cursor=abc", 400, "bad_request"),
     ("/transactions?order=up", 400, "bad_request"),
+    ("/transactions?order=desc&cursor=1", 410, "before_history"),
+    ("/nowhere", 404, "not_found"),
+]
+OF_ONE = [
     ("/ledgers/9999999", 404, "not_found"),
     ("/ledgers/17", 410, "before_history"),
     ("/ledgers/x", 400, "bad_request"),
     (f"/transactions/{'0' * 64}", 404, "not_found"),
-    ("/nowhere", 404, "not_found"),
+    ("/transactions/zz", 400, "bad_request"),
 ]
 
 
 async def test_problems(http: aiohttp.ClientSession) -> None:
-    for path, status, slug in PROBLEMS:
-        for headers in (SSE, {}):
-            async with http.get(path, headers=headers) as response:
-                assert response.status == status, path
-                assert response.headers["Content-Type"] == PROBLEM
-                problem = json.loads(await response.read())
-            assert problem["type"] == f"https://stellar.org/horizon-errors/{slug}"
-            assert problem["status"] == status
+    asked = [(*each, headers) for each in PROBLEMS for headers in (SSE, {})]
+    asked += [(*each, {}) for each in OF_ONE]
+    asked += [(path, 406, "not_acceptable", SSE) for path, *_ in OF_ONE]
+    for path, status, slug, headers in asked:
+        async with http.get(path, headers=headers) as response:
+            assert response.status == status, path
+            assert response.headers["Content-Type"] == PROBLEM
+            problem = json.loads(await response.read())
+        assert problem["type"] == f"https://stellar.org/horizon-errors/{slug}"
+        assert problem["status"] == status
+
+
+async def test_pages_of_ledgers(network: Network, http: aiohttp.ClientSession) -> None:
+    oldest, latest = network.chain.oldest.sequence, network.chain.latest.sequence
+    page = await read(http, f"/ledgers?cursor={oldest << 32}&limit=3&order=asc")
+    records = page["_embedded"]["records"]
+    assert [each["sequence"] for each in records] == [oldest + 1, oldest + 2, oldest + 3]
+    assert records[0] == await read(http, f"/ledgers/{oldest + 1}")
+    page = await read(http, page["_links"]["next"]["href"])
+    assert page["_embedded"]["records"][0]["sequence"] == oldest + 4
+    page = await read(http, page["_links"]["prev"]["href"])
+    assert [each["sequence"] for each in page["_embedded"]["records"]] == [
+        *range(oldest + 3, oldest, -1)
+    ]
+    newest = await read(http, "/ledgers?order=desc&limit=1")
+    assert newest["_embedded"]["records"][0]["sequence"] == latest
+    assert (await read(http, "/ledgers?cursor=now"))["_embedded"]["records"] == []
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", HAL),
+        ("*/*", HAL),
+        ("application/*", HAL),
+        ("application/json", "application/json"),
+        ("text/html, application/json;q=0.9, */*;q=0.8", "application/json"),
+        ("text/event-stream", "text/event-stream"),
+        ("application/json;q=0.1, text/event-stream", "text/event-stream"),
+        ("text/html", ""),
+    ],
+)
+def test_negotiation(accept: str, kind: str) -> None:
+    assert negotiated(accept) == kind

@@ -6,9 +6,9 @@ import gzip
 import zlib
 
 import aiohttp
-import orjson
 import pytest
 
+from deploy.local.network.answers import to_json
 from deploy.local.network.app import running
 from deploy.local.network.horizon import record
 from deploy.local.network.network import Network
@@ -41,9 +41,10 @@ async def test_frames_byte_for_byte(network: Network, http: aiohttp.ClientSessio
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert "Content-Encoding" not in response.headers
         body = await response.read()
+    base = str(http._base_url).rstrip("/")
     first, second = (t for t in network.chain.after(0) if t.toid in good(network)[:2])
     frames = [
-        b"id: " + str(t.toid).encode() + b"\ndata: " + orjson.dumps(record(t)) + b"\n\n"
+        b"id: " + str(t.toid).encode() + b"\ndata: " + to_json(record(t, base)) + b"\n\n"
         for t in (first, second)
     ]
     assert body == b"".join(
@@ -53,7 +54,10 @@ async def test_frames_byte_for_byte(network: Network, http: aiohttp.ClientSessio
             b'retry: 10\nevent: close\ndata: "byebye"\n\n',
         ]
     )
-    assert frames[0].split(b"\ndata: ")[1].startswith(b'{"id":"%s",' % first.hash.encode())
+    own = b'{"_links":{"self":{"href":"%s/transactions/%s"},"account":{"href":'
+    data = frames[0].split(b"\ndata: ")[1]
+    assert data.startswith(own % (base.encode(), first.hash.encode()))
+    assert rb"order=asc\u0026cursor=" in data  # as Go writes an ampersand
 
 
 async def test_stream_ends_at_its_limit(network: Network, http: aiohttp.ClientSession) -> None:
@@ -142,3 +146,43 @@ async def test_a_client_that_leaves_leaves_nothing(
         assert await lines(response, 1) == HELLO
         assert len(network.listeners) == 1
     await until(lambda: not network.listeners)
+
+
+async def test_newest_first(network: Network, http: aiohttp.ClientSession) -> None:
+    cursor = good(network)[4]
+    async with http.get(f"/transactions?cursor={cursor}&limit=3&order=desc", headers=SSE) as answer:
+        body = await answer.read()
+    assert ids(body) == good(network)[3:0:-1]
+    assert body.endswith(BYEBYE)
+
+
+async def test_ledgers_can_be_streamed(network: Network, http: aiohttp.ClientSession) -> None:
+    async with http.get("/ledgers?cursor=now&limit=1", headers=SSE) as response:
+        assert await lines(response, 1) == HELLO
+        fresh = network.close(NOW + 30)
+        assert ids(await response.read()) == [fresh.toid]
+
+
+async def test_new_ledgers_wait_for_the_next_look(network: Network) -> None:
+    slow = Network(Settings(close_seconds=0, stream_seconds=0.3, stream_poll_seconds=60), NOW)
+    quick = Network(Settings(close_seconds=0, stream_poll_seconds=0.01), NOW)
+    for polled, told in ((slow, 0), (quick, 1)):
+        async with (
+            running(polled) as url,
+            aiohttp.ClientSession(url) as http,
+            http.get("/transactions?cursor=now&limit=1", headers=SSE) as response,
+        ):
+            assert await lines(response, 1) == HELLO
+            polled.close(NOW + 30)
+            assert len(ids(await response.read())) == told
+
+
+async def test_streams_were_not_compressed_before_protocol_30() -> None:
+    old = Network(Settings(close_seconds=0, protocol=28), NOW)
+    async with (
+        running(old) as url,
+        aiohttp.ClientSession(url) as http,
+        http.get("/transactions?limit=1", headers={"Accept": "text/event-stream"}) as response,
+    ):
+        assert "Content-Encoding" not in response.headers
+        assert (await response.read()).endswith(BYEBYE)

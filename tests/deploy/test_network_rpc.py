@@ -183,7 +183,6 @@ REFUSED: list[tuple[dict[str, object], int, str]] = [
     ),
     ({"startLedger": START, "filters": [{"topics": [["x"]]}]}, -32602, "invalid parameters"),
     ({"startLedger": START, "filters": {}}, -32602, "invalid parameters"),
-    ({"pagination": {"cursor": "x"}}, -32602, "invalid event id x"),
 ]
 
 
@@ -192,6 +191,12 @@ async def test_what_is_refused(network: Network, call: Call) -> None:
     for params, code, text in REFUSED:
         answer = await call("getEvents", **params)
         assert answer == {"code": code, "message": text.format(*bounds)}, params
+
+
+async def test_a_cursor_that_is_none(call: Call) -> None:
+    answer = await call("getEvents", pagination={"cursor": "x"})
+    data = "invalid event id x"
+    assert answer == {"code": -32602, "message": "invalid parameters", "data": data}
 
 
 async def test_a_cursor_can_fall_out_of_history(network: Network, call: Call) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import aiohttp
 import pytest
+from stellar_sdk import xdr
 
 from deploy.local.network.network import Network
 from tests.deploy.network_samples import Sim, aged, read, rpc, stream
@@ -77,8 +80,33 @@ async def test_ledgers_have_their_hashes(http: aiohttp.ClientSession, network: N
         assert (told["sequence"], told["hash"]) == (ledger.sequence, ledger.hash)
         assert (await read(http, f"/ledgers/{ledger.sequence}"))["hash"] == ledger.hash
         assert found["latestLedger"] == latest.sequence
-    for start in (oldest.sequence - 1, latest.sequence + 1, "x"):
+        header = xdr.LedgerHeaderHistoryEntry.from_xdr(told["headerXdr"])
+        assert header.hash.hash.hex() == ledger.hash
+        assert sha256(header.header.to_xdr_bytes()).hexdigest() == ledger.hash
+        assert header.header.ledger_seq.uint32 == ledger.sequence
+    for start in (oldest.sequence - 1, latest.sequence + 1):
         refused = await rpc(http, "getLedgers", startLedger=start, pagination={"limit": 1})
         assert refused["error"]["code"] == -32600
     refused = await rpc(http, "getLedgers", startLedger=latest.sequence, pagination={"limit": 201})
-    assert refused["error"]["code"] == -32602
+    assert refused["error"] == {"code": -32600, "message": "limit must not exceed 200"}
+
+
+async def test_metadata_of_a_ledger(http: aiohttp.ClientSession, network: Network) -> None:
+    oldest, latest = network.chain.oldest, network.chain.latest
+    found = (await rpc(http, "getLedgers", startLedger=oldest.sequence))["result"]
+    assert found["cursor"] == str(latest.sequence)
+    for ledger, told in zip(network.chain.ledgers(0, 1 << 31), found["ledgers"], strict=True):
+        meta = xdr.LedgerCloseMeta.from_xdr(told["metadataXdr"])
+        assert meta.to_xdr() == told["metadataXdr"]
+        assert meta.v2
+        assert meta.v2.ledger_header.to_xdr() == told["headerXdr"]
+        results = [each.result.transaction_hash.hash.hex() for each in meta.v2.tx_processing]
+        assert results == [each.hash for each in ledger.transactions]
+    tip = (await rpc(http, "getLatestLedger"))["result"]
+    assert tip["metadataXdr"] == found["ledgers"][-1]["metadataXdr"]
+    assert xdr.LedgerHeader.from_xdr(tip["headerXdr"]).ledger_seq.uint32 == latest.sequence
+    rest = await rpc(http, "getLedgers", pagination={"cursor": str(latest.sequence - 2)})
+    assert [each["sequence"] for each in rest["result"]["ledgers"]] == [
+        latest.sequence - 1,
+        latest.sequence,
+    ]

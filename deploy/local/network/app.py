@@ -11,14 +11,23 @@ import orjson
 from aiohttp import web
 
 from deploy.local.network import control, horizon
-from deploy.local.network.faults import Faults
+from deploy.local.network.answers import (
+    base_url,
+    hal,
+    head,
+    pack,
+    require_json,
+    wants_stream,
+)
+from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.keys import FAULTS, NETWORK
-from deploy.local.network.misbehave import misbehave, refuse, wants_stream
+from deploy.local.network.misbehave import misbehave, refuse
 from deploy.local.network.network import Network
-from deploy.local.network.problems import INVALID_REQUEST, PARSE_ERROR, ProblemError, RpcError
+from deploy.local.network.paging import PageQuery, page_query
+from deploy.local.network.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
 from deploy.local.network.rpc import Server
 from deploy.local.network.sse import stream
-from deploy.local.network.views import View
+from deploy.local.network.views import NOT_YET, Status, View, Views
 from shared.tasks import cancel, supervise
 
 routes = web.RouteTableDef()
@@ -26,9 +35,10 @@ routes = web.RouteTableDef()
 
 def build_app(network: Network) -> web.Application:
     """The whole network behind one port; it closes ledgers by the clock if its settings say so."""
-    app = web.Application(middlewares=[refuse, misbehave])
+    app = web.Application(middlewares=[pack, refuse, misbehave])
+    app.on_response_prepare.append(head)
     app[NETWORK] = network
-    app[FAULTS] = Faults()
+    app[FAULTS] = Faults(Views(network.settings.root_cache_seconds))
     app.add_routes(routes)
     app.add_routes(control.routes)
     app.cleanup_ctx.append(_clock)
@@ -69,8 +79,14 @@ async def _close_ledgers(network: Network) -> None:
 @routes.get("/")
 async def root(request: web.Request) -> web.Response:
     """Horizon's state of things."""
-    passphrase = request.app[NETWORK].settings.network_passphrase
-    return _hal(horizon.root(_view(request, "horizon"), passphrase))
+    require_json(request)
+    starting = request.app[FAULTS].take("root", {Kind.STARTING})
+    status = NOT_YET if starting else _status(request)
+    return hal(horizon.root(status, request.app[NETWORK].settings, base_url(request)))
+
+
+def _status(request: web.Request) -> Status:
+    return request.app[FAULTS].views.status(request.app[NETWORK].chain)
 
 
 def _view(request: web.Request, server: str) -> View:
@@ -80,42 +96,61 @@ def _view(request: web.Request, server: str) -> View:
 @routes.get("/ledgers/{sequence}")
 async def ledger(request: web.Request) -> web.Response:
     """A ledger by its number."""
+    require_json(request)
     text = request.match_info["sequence"]
-    if not (text.isascii() and text.isdecimal()):
-        raise ProblemError(400, {"invalid_field": "ledger_id", "reason": "invalid ledger_id"})
-    return _hal(horizon.ledger(_view(request, "horizon"), int(text)))
+    found = horizon.find_ledger(_view(request, "horizon"), _status(request), text)
+    return hal(horizon.record(found, base_url(request)))
 
 
 @routes.get("/transactions/{hash}")
 async def transaction(request: web.Request) -> web.Response:
     """A transaction by its hash."""
-    found = _view(request, "horizon").transaction(request.match_info["hash"])
-    if found is None:
-        raise ProblemError(404)
-    return _hal(horizon.record(request.app[FAULTS].distort("transaction", found)))
+    require_json(request)
+    found = horizon.find_transaction(_view(request, "horizon"), request.match_info["hash"])
+    shown = request.app[FAULTS].distort("transaction", found)
+    return hal(horizon.record(shown, base_url(request)))
 
 
 @routes.get("/transactions")
 async def transactions(request: web.Request) -> web.StreamResponse:
     """Transactions after a cursor, as a stream or as a page."""
-    if wants_stream(request):
-        return await stream(request)
-    chain, faults = _view(request, "horizon"), request.app[FAULTS]
-    query = horizon.page_query(request.query, request.headers.get("Last-Event-ID"), chain)
-    records = [horizon.record(faults.distort("page", each)) for each in query.page(chain)]
-    return _hal(horizon.page(query, records))
+    return await _collection(request, of_ledgers=False)
+
+
+@routes.get("/ledgers")
+async def ledgers(request: web.Request) -> web.StreamResponse:
+    """Ledgers after a cursor, as a stream or as a page."""
+    return await _collection(request, of_ledgers=True)
+
+
+async def _collection(request: web.Request, *, of_ledgers: bool) -> web.StreamResponse:
+    streaming = wants_stream(request)
+    if not streaming:
+        require_json(request)
+    last_event_id = request.headers.get("Last-Event-ID")
+    status = _status(request)
+    query = page_query(request.query, last_event_id, status, of_ledgers=of_ledgers)
+    return await stream(request, query) if streaming else _page(request, query)
+
+
+def _page(request: web.Request, query: PageQuery) -> web.Response:
+    faults, base = request.app[FAULTS], base_url(request)
+    surface = "ledgers" if query.of_ledgers else "page"
+    found = query.page(_view(request, "horizon"))
+    records = [horizon.record(faults.shown(surface, each), base) for each in found]
+    return hal(horizon.page(query, records, base + request.path, request.query))
 
 
 @routes.post("/rpc")
 async def rpc(request: web.Request) -> web.Response:
     """One JSON-RPC 2.0 call."""
     network = request.app[NETWORK]
-    passphrase = network.settings.network_passphrase
-    server = Server(_view(request, "rpc"), passphrase, request.app[FAULTS])
+    server = Server(_view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time())
     answer: dict[str, object] = {"jsonrpc": "2.0", "id": None}
     try:
         answer |= _called(server, await request.read(), answer)
     except RpcError as error:
+        await asyncio.sleep(error.seconds)
         answer["error"] = error.body()
     return web.Response(body=orjson.dumps(answer), content_type="application/json")
 
@@ -130,9 +165,3 @@ def _called(server: Server, body: bytes, answer: dict[str, object]) -> dict[str,
         raise RpcError(INVALID_REQUEST, "invalid request")
     answer["id"] = call.get("id")
     return {"result": server.call(call["method"], call.get("params"))}
-
-
-def _hal(body: dict[str, object]) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(body), headers={"Content-Type": "application/hal+json; charset=utf-8"}
-    )

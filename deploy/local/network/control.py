@@ -66,7 +66,7 @@ def _future(name: object) -> str | None:
 
 @routes.post("/sim/faults")
 async def arm(request: web.Request) -> web.Response:
-    """{"kind", "surface", "times", "after", "seconds", "retryAfter"}; see `faults`."""
+    """{"kind"} and the other fields of `faults.Fault` in camelCase, where they matter."""
     try:
         fault = read_fault(await _body(request))
     except ValueError as error:
@@ -79,10 +79,10 @@ async def arm(request: web.Request) -> web.Response:
 def _at_once(network: Network, views: Views, fault: Fault) -> bool:
     one = fault.surface if fault.surface in SERVERS else None
     match fault.kind:
-        case Kind.TRIM if one:
-            views.trim(one, network.chain, fault.after)
         case Kind.TRIM:
-            network.chain.trim(fault.after)
+            _trim(network, views, one, fault)
+        case Kind.HOLE:
+            views.lose(one or "horizon", (fault.first, fault.last))
         case Kind.LAG:
             for server in (one,) if one else SERVERS:
                 views.lag(server, fault.after)
@@ -90,6 +90,15 @@ def _at_once(network: Network, views: Views, fault: Fault) -> bool:
             views.forget()
             network.reset(int(time.time()))
     return fault.kind in AT_ONCE
+
+
+def _trim(network: Network, views: Views, server: str | None, fault: Fault) -> None:
+    if fault.seconds and server != "rpc":
+        views.look(network.chain, fault.seconds)
+    if server:
+        views.trim(server, network.chain, fault.after)
+    else:
+        network.chain.trim(fault.after)
 
 
 @routes.get("/sim/faults")

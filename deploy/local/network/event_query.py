@@ -1,6 +1,6 @@
 """What RPC's getEvents is asked for, and what it finds. Pure.
 
-Limits, texts and codes are those of stellar-rpc v30 (docs/architecture.md, "RPC").
+Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from heapq import merge
 
 from stellar_sdk import StrKey, xdr
 
-from deploy.local.network.faults import Faults
+from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.fees import fees
 from deploy.local.network.ledger import LAST_OF_LEDGER, Ledger, Transaction, iso
-from deploy.local.network.problems import INVALID_PARAMS, INVALID_REQUEST, RpcError
+from deploy.local.network.problems import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    RpcError,
+    processing_limit,
+)
 from deploy.local.network.values import Emitted
 from deploy.local.network.views import View
 from shared.positions import Position, parse_position
@@ -23,6 +28,8 @@ SCANNED = 10_000
 """Ledgers that one call looks through; also the most events that it returns."""
 
 DEFAULT_LIMIT = 100
+SUCCESS_UNTOLD = 30
+"""The first version of stellar-rpc whose events lack `inSuccessfulContractCall`."""
 _END = (1 << 32) - 1
 
 
@@ -76,22 +83,26 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
     return EventQuery(start, after, end, limit or DEFAULT_LIMIT, _filters(params.get("filters")))
 
 
-def scan(query: EventQuery, chain: View, faults: Faults) -> tuple[list[dict[str, object]], str]:
+def scan(
+    query: EventQuery, chain: View, faults: Faults, protocol: int
+) -> tuple[list[dict[str, object]], str]:
     """The events found, and the cursor: the last event, or the end of what was looked through.
 
-    Raises RpcError -32600 for a start outside the history.
+    Raises RpcError -32600 for a start outside the history, -32001 at a processing limit.
     """
     oldest, latest = chain.oldest.sequence, chain.latest.sequence
     if not oldest <= query.start <= latest:
         text = f"startLedger must be within the ledger range: {oldest} - {latest}"
         raise RpcError(INVALID_REQUEST, text)
     end = min(latest + 1, query.start + SCANNED, query.end or latest + 1)
+    if fault := faults.take("getEvents", {Kind.PROCESSING_LIMIT}, end - query.start):
+        raise processing_limit(fault.seconds)
     found: list[dict[str, object]] = []
     for ledger in chain.ledgers(query.start, end):
         said = merge(fees(ledger), _said(query, ledger, faults), key=lambda each: each[1])
         for transaction, position, event in said:
             if position > query.after and query.wants(event):
-                found.append(_event(transaction, position, event))
+                found.append(_event(transaction, position, event, protocol))
                 if len(found) == query.limit:
                     return found, padded(position)
     return found, padded(Position((end - 1 << 32) + LAST_OF_LEDGER, _END))
@@ -112,18 +123,22 @@ def padded(position: Position) -> str:
     return f"{position.toid:019}-{position.n:010}"
 
 
-def _event(transaction: Transaction, position: Position, event: Emitted) -> dict[str, object]:
+def _event(
+    transaction: Transaction, position: Position, event: Emitted, protocol: int
+) -> dict[str, object]:
+    old = {"inSuccessfulContractCall": transaction.successful} if protocol < SUCCESS_UNTOLD else {}
     return {
         "type": event.type,
         "ledger": transaction.ledger,
         "ledgerClosedAt": iso(transaction.closed_at),
         "contractId": event.contract_id,
         "id": padded(position),
-        "transactionIndex": position.toid >> 12 & 0xFFFFF,
         "operationIndex": position.toid & 0xFFF,
+        "transactionIndex": position.toid >> 12 & 0xFFFFF,
+        "txHash": transaction.hash,
+        **old,
         **({"topic": list(event.topics)} if event.topics else {}),
         "value": event.value,
-        "txHash": transaction.hash,
     }
 
 
@@ -195,7 +210,7 @@ def _cursor(text: str) -> Position:
     try:
         return parse_position(text)
     except ValueError:
-        raise _invalid(f"invalid event id {text}") from None
+        raise _invalid("invalid parameters", data=f"invalid event id {text}") from None
 
 
 def _number(body: Mapping[str, object], name: str) -> int:
@@ -217,5 +232,5 @@ def _list(value: object) -> Sequence[object]:
     return value or ()
 
 
-def _invalid(text: str) -> RpcError:
-    return RpcError(INVALID_PARAMS, text)
+def _invalid(text: str, data: str = "") -> RpcError:
+    return RpcError(INVALID_PARAMS, text, data=data)

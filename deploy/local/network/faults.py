@@ -1,18 +1,19 @@
 """Misbehaviour on demand: which fault strikes where, and how often. Pure bookkeeping.
 
-A surface is `stream` (Horizon's SSE), `page`, `root`, `ledger`, `transaction`, or the name of an
-RPC method; `horizon`, `rpc` and `*` stand for several.
+A surface is `stream` (Horizon's SSE), `page` (of transactions), `ledgers` (a page of them),
+`root`, `ledger`, `transaction`, or the name of an RPC method; `horizon`, `rpc` and `*` stand for
+several.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from http import HTTPStatus
 
-from deploy.local.network.ledger import Transaction
-from deploy.local.network.values import to_base64
+from deploy.local.network.ledger import Ledger, Transaction
+from deploy.local.network.metas import corrupt, emptied
 from deploy.local.network.views import Views
 
 
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     RATE_LIMITED = "429"
     UNAVAILABLE = "503"
     TIMEOUT = "504"  # with an empty body, as a proxy in front of Horizon answers
+    NOT_FOUND = "not_found"  # a proxy's own page in HTML, with `status` (404 unless told)
     HANG = "hang"  # the request is taken and never answered
     STALL = "stall"  # the stream goes silent, the connection stays
     DROP = "drop"  # the TCP connection is aborted between two frames
@@ -33,21 +35,32 @@ class Kind(StrEnum):
     PASSPHRASE = "passphrase"  # another network's passphrase
     NO_META = "no_meta"  # a transaction with events comes without its meta
     CORRUPT_META = "corrupt_meta"  # a bit of a transaction's first event is flipped
+    EMPTY_META = "empty_meta"  # Horizon has a meta with nothing in it, as with SKIP_TXMETA
+    STARTING = "starting"  # Horizon's root knows no ledger yet: 0, as right after its start
+    UNHEALTHY = "unhealthy"  # getHealth is an error; `seconds` is the age of the tip, 0: no tip
+    PROCESSING_LIMIT = "processing_limit"  # getEvents of more than `after` ledgers takes too long
     TRIM = "trim"  # at once: history forgets all but the newest `after` ledgers, or one server does
+    HOLE = "hole"  # at once: ledgers `first` to `last` are missing inside Horizon's history
     LAG = "lag"  # at once and until forgiven: a server is `after` ledgers behind
     RESET = "reset"  # at once: the chain starts anew at ledger 2, as a testnet reset
 
 
-OF_CONTENT = frozenset({Kind.NO_META, Kind.CORRUPT_META})
-AT_ONCE = frozenset({Kind.TRIM, Kind.LAG, Kind.RESET})
-OF_EXCHANGE = frozenset(Kind) - OF_CONTENT - AT_ONCE
+OF_CONTENT = frozenset({Kind.NO_META, Kind.CORRUPT_META, Kind.EMPTY_META})
+AT_ONCE = frozenset({Kind.TRIM, Kind.HOLE, Kind.LAG, Kind.RESET})
+OF_ONE_SURFACE = {
+    Kind.STARTING: "root",
+    Kind.UNHEALTHY: "getHealth",
+    Kind.PROCESSING_LIMIT: "getEvents",
+}
+"""The faults of what a single endpoint says; it takes them itself."""
+OF_EXCHANGE = frozenset(Kind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
 OF_STREAM = frozenset(
     {Kind.STALL, Kind.DROP, Kind.CUT, Kind.MALFORMED, Kind.ERROR, Kind.BYEBYE, Kind.SLOW}
 )
-HORIZON = frozenset({"stream", "page", "root", "ledger", "transaction"})
+HORIZON = frozenset({"stream", "page", "ledgers", "root", "ledger", "transaction"})
 SERVERS = ("horizon", "rpc")
 
-REFUSALS = frozenset({Kind.RATE_LIMITED, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.HANG})
+REFUSALS = frozenset({Kind.RATE_LIMITED, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.NOT_FOUND, Kind.HANG})
 TELLS_PASSPHRASE = frozenset({"root", "getNetwork"})
 
 
@@ -65,8 +78,10 @@ def kinds_for(surface: str) -> frozenset[Kind]:
 class Fault:
     """A fault that strikes `times` more times: once a request, or once a transaction.
 
-    `seconds`: the pause of a slow one, how long a hanging one hangs (0: for good).
-    `retry_after`: seconds, in the header of an error answer; None leaves it out.
+    `seconds`: the pause of a slow one; how long a hanging one hangs (0: for good); how long
+    the root still says the old bounds after a trim; how late a processing limit is told.
+    `retry_after`: seconds or any text, in the header of an error answer; None leaves it out.
+    `status`: of a proxy's page. `first`, `last`: the ledgers of a hole, both missing.
     """
 
     kind: Kind
@@ -74,12 +89,16 @@ class Fault:
     times: int = 1
     after: int = 0
     seconds: float = 0.0
-    retry_after: int | None = None
+    retry_after: int | str | None = None
+    status: int = 404
+    first: int = 0
+    last: int = 0
 
-    def strikes(self, surface: str, kinds: Collection[Kind]) -> bool:
-        """Whether this fault, of one of `kinds`, concerns the surface."""
+    def strikes(self, surface: str, kinds: Collection[Kind], span: int) -> bool:
+        """Whether this fault, of one of `kinds`, concerns the surface, and that many ledgers."""
         group = "horizon" if surface in HORIZON else "rpc"
-        return self.kind in kinds and self.surface in (surface, group, "*")
+        enough = self.kind is not Kind.PROCESSING_LIMIT or span > self.after
+        return self.kind in kinds and self.surface in (surface, group, "*") and enough
 
 
 def read_fault(body: Mapping[str, object]) -> Fault:
@@ -97,23 +116,28 @@ def read_fault(body: Mapping[str, object]) -> Fault:
         match name, value:
             case "surface", str():
                 fault.surface = value
-            case "times" | "after", int() if value >= 0:
+            case "times" | "after" | "first" | "last", int() if value >= 0:
                 setattr(fault, name, value)
+            case "status", int() if value in set(HTTPStatus) and value >= 400:
+                fault.status = value
             case "seconds", int() | float() if value >= 0:
                 fault.seconds = float(value)
-            case "retryAfter", int() | None:
+            case "retryAfter", int() | str() | None:
                 fault.retry_after = value
             case _:
                 raise ValueError(f"{name!r} cannot be {value!r}")
+    fault.surface = OF_ONE_SURFACE.get(fault.kind, fault.surface)
+    if fault.kind is Kind.HOLE and not 0 < fault.first <= fault.last:
+        raise ValueError("a hole needs `first` and `last`, the numbers of two ledgers in order")
     return fault
 
 
 class Faults:
     """The faults that wait to strike, in the order in which they were armed."""
 
-    def __init__(self) -> None:
+    def __init__(self, views: Views | None = None) -> None:
         self._armed: list[Fault] = []
-        self.views = Views()
+        self.views = views or Views()
 
     def arm(self, fault: Fault) -> None:
         """Let it strike `fault.times` times from now on."""
@@ -128,38 +152,31 @@ class Faults:
         """What is still to strike, for the control surface."""
         return [asdict(fault) for fault in self._armed if fault.times > 0]
 
-    def take(self, surface: str, kinds: Collection[Kind]) -> Fault | None:
-        """The first fault that strikes here now; it has one time less afterwards."""
+    def take(self, surface: str, kinds: Collection[Kind], span: int = 0) -> Fault | None:
+        """The first fault that strikes here now; it has one time less afterwards.
+
+        `span`: how many ledgers are asked for.
+        """
         for fault in self._armed:
-            if fault.times > 0 and fault.strikes(surface, kinds):
+            if fault.times > 0 and fault.strikes(surface, kinds, span):
                 fault.times -= 1
                 return fault
         return None
+
+    def shown(self, surface: str, record: Transaction | Ledger) -> Transaction | Ledger:
+        """The record as this surface shows it now; a ledger is always as it is."""
+        return record if isinstance(record, Ledger) else self.distort(surface, record)
 
     def distort(self, surface: str, transaction: Transaction) -> Transaction:
         """The transaction as this surface shows it now; one without events is left alone."""
         if not any(transaction.operations):
             return transaction
-        fault = self.take(surface, OF_CONTENT)
-        if fault is None:
-            return transaction
-        return (
-            replace(transaction, meta=None) if fault.kind is Kind.NO_META else corrupt(transaction)
-        )
-
-
-def corrupt(transaction: Transaction) -> Transaction:
-    """The transaction with the last bit of its first event's data flipped, in events and meta.
-
-    The XDR stays readable; only the hash in the result tells.
-    """
-    operation = next(n for n, events in enumerate(transaction.operations) if events)
-    event, *others = transaction.operations[operation]
-    raw = base64.b64decode(event.xdr)
-    flipped = raw[:-1] + bytes([raw[-1] ^ 1])
-    value = base64.b64decode(event.value)
-    bad = replace(event, xdr=to_base64(flipped), value=to_base64(value[:-1] + flipped[-1:]))
-    operations = list(transaction.operations)
-    operations[operation] = (bad, *others)
-    meta = base64.b64decode(transaction.meta or "").replace(raw, flipped, 1)
-    return replace(transaction, meta=to_base64(meta), operations=tuple(operations))
+        kinds = OF_CONTENT if surface in HORIZON else OF_CONTENT - {Kind.EMPTY_META}
+        match self.take(surface, kinds):
+            case None:
+                return transaction
+            case Fault(kind=Kind.NO_META):
+                return replace(transaction, meta=None)
+            case Fault(kind=Kind.EMPTY_META):
+                return emptied(transaction)
+        return corrupt(transaction)

@@ -1,138 +1,124 @@
-"""Horizon's documents: the root, ledgers, transactions, pages and problems. Pure.
+"""Horizon's documents: the root, ledgers, transactions and pages of them. Pure.
 
-Fields, their order and the texts are those of Horizon v30 (docs/architecture.md, "Horizon").
+Fields, their order and the texts are those of Horizon v28 (docs/architecture.md, "Horizon").
+`base` is the URL under which the client reached the server, without a slash at its end; with ""
+links are relative.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Mapping
 
-from deploy.local.network.ledger import LAST_OF_LEDGER, Transaction, iso
+from deploy.local.network.header import (
+    BASE_FEE,
+    BASE_RESERVE,
+    FEE_POOL,
+    MAX_TX_SET_SIZE,
+    TOTAL_COINS,
+)
+from deploy.local.network.ledger import Ledger, Transaction, iso
+from deploy.local.network.links import (
+    ledger_links,
+    page_links,
+    root_links,
+    transaction_links,
+)
+from deploy.local.network.paging import PageQuery
 from deploy.local.network.problems import ProblemError
-from deploy.local.network.views import View
-from shared.positions import toid
-
-PROTOCOL = 30
-VERSION = "30.0.0-headrace"
+from deploy.local.network.settings import Settings
+from deploy.local.network.views import Status, View
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
-    """Which transactions are asked for: those on the far side of `cursor`, at most `limit`."""
-
-    cursor: int
-    limit: int
-    descending: bool
-    include_failed: bool
-
-    def page(self, chain: View) -> Iterable[Transaction]:
-        """The transactions, as far as they exist by now."""
-        found = chain.before(self.cursor) if self.descending else chain.after(self.cursor)
-        return islice((t for t in found if t.successful or self.include_failed), self.limit)
-
-    def after(self, transaction: Transaction) -> PageQuery:
-        """The same question, from that transaction on."""
-        return replace(self, cursor=transaction.toid)
-
-
-def page_query(query: Mapping[str, str], last_event_id: str | None, chain: View) -> PageQuery:
-    """Read `cursor`, `limit`, `order`, `include_failed`; `Last-Event-ID` overrides the cursor.
-
-    Raises ProblemError 400 that names the field.
-    """
-    order = query.get("order") or "asc"
-    if order not in ("asc", "desc"):
-        raise _invalid("order", "order: invalid value")
-    descending = order == "desc"
-    cursor = last_event_id or query.get("cursor") or ""
-    if cursor == "now":
-        cursor = str((chain.latest.sequence << 32) + LAST_OF_LEDGER)
-    if cursor and not (cursor.isascii() and cursor.isdecimal()):
-        raise _invalid("cursor", "cursor: invalid value")
-    return PageQuery(
-        cursor=int(cursor) if cursor else (1 << 63 if descending else 0),
-        limit=_limit(query.get("limit") or "10"),
-        descending=descending,
-        include_failed=query.get("include_failed") == "true",
-    )
-
-
-def _limit(text: str) -> int:
-    if not text.removeprefix("-").isdecimal():
-        raise _invalid("limit", "unparseable value")
-    if int(text) <= 0:
-        raise _invalid("limit", "invalid limit: non-positive value provided")
-    if int(text) > 200:
-        raise _invalid("limit", "invalid limit: value provided that is over limit max of 200")
-    return int(text)
-
-
-def _invalid(field: str, reason: str) -> ProblemError:
-    return ProblemError(400, {"invalid_field": field, "reason": reason})
-
-
-def root(chain: View, passphrase: str) -> dict[str, object]:
+def root(status: Status, settings: Settings, base: str) -> dict[str, object]:
     """`GET /`."""
-    latest = chain.latest
+    protocol = settings.protocol
     return {
-        "_links": {
-            "self": {"href": "/"},
-            "ledger": {"href": "/ledgers/{sequence}", "templated": True},
-            "transaction": {"href": "/transactions/{hash}", "templated": True},
-            "transactions": {"href": "/transactions{?cursor,limit,order}", "templated": True},
-        },
-        "horizon_version": VERSION,
-        "core_version": VERSION,
-        "ingest_latest_ledger": latest.sequence,
-        "history_latest_ledger": latest.sequence,
-        "history_latest_ledger_closed_at": iso(latest.closed_at),
-        "history_elder_ledger": chain.oldest.sequence,
-        "core_latest_ledger": latest.sequence,
-        "network_passphrase": passphrase,
-        "current_protocol_version": PROTOCOL,
-        "supported_protocol_version": PROTOCOL,
-        "core_supported_protocol_version": PROTOCOL,
+        "_links": root_links(base),
+        "horizon_version": f"{protocol}.0.0-headrace",
+        "core_version": f"stellar-core {protocol}.0.0 (headrace)",
+        "ingest_latest_ledger": status.latest,
+        "history_latest_ledger": status.latest,
+        "history_latest_ledger_closed_at": status.closed_at,
+        "history_elder_ledger": status.elder,
+        "core_latest_ledger": status.latest,
+        "network_passphrase": settings.network_passphrase,
+        "current_protocol_version": protocol,
+        "supported_protocol_version": protocol,
+        "core_supported_protocol_version": protocol,
     }
 
 
-def ledger(chain: View, sequence: int) -> dict[str, object]:
-    """`GET /ledgers/{sequence}`. Raises ProblemError 410 before the history, 404 after the tip."""
-    found = chain.ledger(sequence)
-    if found is None:
-        raise ProblemError(410 if 0 < sequence < chain.oldest.sequence else 404)
-    successful = sum(each.successful for each in found.transactions)
+def find_ledger(chain: View, status: Status, text: str) -> Ledger:
+    """The ledger of `GET /ledgers/{text}`. Raises ProblemError.
+
+    400 if it is no number; 410 before the history; else 404. Horizon compares with the bounds
+    that it last looked up: a ledger that was trimmed since then is 404, and 410 a second later.
+    """
+    if not (text.isascii() and text.isdecimal() and int(text) < 1 << 32):
+        reason = "Ledger ID must be an integer higher than 0"
+        raise ProblemError(400, {"invalid_field": "ledger_id", "reason": reason})
+    if int(text) < status.elder:
+        raise ProblemError(410)
+    if found := chain.ledger(int(text)):
+        return found
+    raise ProblemError(404)
+
+
+def find_transaction(chain: View, digest: str) -> Transaction:
+    """The transaction of `GET /transactions/{digest}`. Raises ProblemError 400 or 404."""
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        reason = "Transaction hash must be a hex-encoded, lowercase SHA-256 hash"
+        raise ProblemError(400, {"invalid_field": "tx_id", "reason": reason})
+    if found := chain.transaction(digest):
+        return found
+    raise ProblemError(404)
+
+
+def record(shown: Transaction | Ledger, base: str = "") -> dict[str, object]:
+    """A ledger or a transaction as a document, and as a record of a page or a stream."""
+    return _ledger(shown, base) if isinstance(shown, Ledger) else _transaction(shown, base)
+
+
+def _ledger(ledger: Ledger, base: str) -> dict[str, object]:
+    successful = sum(each.successful for each in ledger.transactions)
     return {
-        "id": found.hash,
-        "paging_token": str(toid(sequence)),
-        "hash": found.hash,
-        "prev_hash": found.previous,
-        "sequence": sequence,
+        "_links": ledger_links(base, ledger.sequence),
+        "id": ledger.hash,
+        "paging_token": str(ledger.toid),
+        "hash": ledger.hash,
+        "prev_hash": ledger.previous,
+        "sequence": ledger.sequence,
         "successful_transaction_count": successful,
-        "failed_transaction_count": len(found.transactions) - successful,
+        "failed_transaction_count": len(ledger.transactions) - successful,
         "operation_count": successful,
-        "tx_set_operation_count": len(found.transactions),
-        "closed_at": iso(found.closed_at),
-        "total_coins": "105443902087.3472865",
-        "fee_pool": "5445.2345678",
-        "base_fee_in_stroops": 100,
-        "base_reserve_in_stroops": 5_000_000,
-        "max_tx_set_size": 200,
-        "protocol_version": PROTOCOL,
+        "tx_set_operation_count": len(ledger.transactions),
+        "closed_at": iso(ledger.closed_at),
+        "total_coins": _lumens(TOTAL_COINS),
+        "fee_pool": _lumens(FEE_POOL),
+        "base_fee_in_stroops": BASE_FEE,
+        "base_reserve_in_stroops": BASE_RESERVE,
+        "max_tx_set_size": MAX_TX_SET_SIZE,
+        "protocol_version": ledger.protocol,
+        "header_xdr": base64.b64encode(ledger.header).decode(),
     }
 
 
-def record(transaction: Transaction) -> dict[str, object]:
-    """A transaction, in Horizon's order of fields (a memo stands first)."""
-    signed = transaction.signed
+def _lumens(stroops: int) -> str:
+    return f"{stroops // 10**7}.{stroops % 10**7:07}"
+
+
+def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
+    """In Horizon's order of fields: a memo stands first, even before the links."""
+    signed, token = transaction.signed, transaction.toid
+    links = transaction_links(base, transaction.hash, signed.source, transaction.ledger, token)
     shown: dict[str, object] = {}
     if signed.memo is not None:
         shown = {"memo": signed.memo, "memo_bytes": base64.b64encode(signed.memo.encode()).decode()}
     shown |= {
+        "_links": links,
         "id": transaction.hash,
-        "paging_token": str(transaction.toid),
+        "paging_token": str(token),
         "successful": transaction.successful,
         "hash": transaction.hash,
         "ledger": transaction.ledger,
@@ -169,21 +155,14 @@ def _fee_bump(transaction: Transaction) -> dict[str, object]:
     return {"fee_bump_transaction": outer, "inner_transaction": inner}
 
 
-def page(query: PageQuery, records: list[dict[str, object]]) -> dict[str, object]:
-    """A page of transactions; `next` goes on after the last of them."""
-    order = "desc" if query.descending else "asc"
-    last = records[-1]["paging_token"] if records else query.cursor
-
-    def href(cursor: object, direction: str) -> dict[str, str]:
-        return {"href": f"/transactions?cursor={cursor}&limit={query.limit}&order={direction}"}
-
+def page(
+    query: PageQuery, records: list[dict[str, object]], url: str, asked: Mapping[str, str]
+) -> dict[str, object]:
+    """A page of what is at `url`; `asked` is its query string, which its links repeat."""
+    own = {"cursor": query.cursor, "limit": str(query.limit), "order": query.order}
+    tokens = [str(each["paging_token"]) for each in records] or [query.cursor]
     back = "asc" if query.descending else "desc"
-    first = records[0]["paging_token"] if records else query.cursor
     return {
-        "_links": {
-            "self": href(query.cursor, order),
-            "next": href(last, order),
-            "prev": href(first, back),
-        },
+        "_links": page_links(url, {**asked, **own}, tokens[0], tokens[-1], back),
         "_embedded": {"records": records},
     }

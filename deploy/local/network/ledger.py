@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from deploy.local.network.envelopes import Signed
+from deploy.local.network.header import ledger_header
 from deploy.local.network.values import Emitted
 from shared.positions import Position, toid
 
@@ -52,22 +53,38 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A closed ledger: `closed_at` in Unix seconds, hashes in hex."""
+    """A closed ledger: `closed_at` in Unix seconds, hashes in hex, `header` in XDR."""
 
     sequence: int
     closed_at: int
     previous: str
     transactions: tuple[Transaction, ...]
+    header: bytes
     hash: str
+
+    @property
+    def toid(self) -> int:
+        """What Horizon calls its paging token."""
+        return toid(self.sequence)
+
+    @property
+    def protocol(self) -> int:
+        """The version of the protocol, with which the header begins."""
+        return int.from_bytes(self.header[:4], "big")
 
 
 def close_ledger(
-    sequence: int, closed_at: int, previous: str, transactions: Sequence[Transaction]
+    sequence: int,
+    closed_at: int,
+    previous: str,
+    transactions: Sequence[Transaction],
+    protocol: int,
 ) -> Ledger:
     """The ledger after the one whose hash is `previous`; its own hash covers all that it holds."""
-    content = "\n".join([previous, str(sequence), str(closed_at), *(t.hash for t in transactions)])
-    digest = sha256(content.encode()).hexdigest()
-    return Ledger(sequence, closed_at, previous, tuple(transactions), digest)
+    hashes = [each.hash for each in transactions]
+    header = ledger_header(sequence, closed_at, previous, hashes, protocol)
+    digest = sha256(header).hexdigest()
+    return Ledger(sequence, closed_at, previous, tuple(transactions), header, digest)
 
 
 def iso(seconds: int) -> str:

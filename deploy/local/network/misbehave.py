@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import orjson
 from aiohttp import web
 
+from deploy.local.network.answers import Handler, problem_response, wants_stream
 from deploy.local.network.faults import Fault, Kind, kinds_for
 from deploy.local.network.keys import FAULT, FAULTS, NETWORK
-from deploy.local.network.problems import TIMED_OUT, ProblemError, RpcError
+from deploy.local.network.problems import ProblemError, processing_limit
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WRONG_PASSPHRASE = "Some Other Network ; January 1970"
-
-
-def problem_response(problem: ProblemError) -> web.Response:
-    """A problem as Horizon writes it."""
-    return web.Response(
-        status=problem.status,
-        body=orjson.dumps(problem.body(), option=orjson.OPT_INDENT_2),
-        headers={"Content-Type": "application/problem+json; charset=utf-8"},
-    )
 
 
 @web.middleware
@@ -60,16 +51,13 @@ async def surface_of(request: web.Request) -> str:
             return "stream" if wants_stream(request) else "page"
         case ["transactions", _]:
             return "transaction"
+        case ["ledgers"]:
+            return "stream" if wants_stream(request) else "ledgers"
         case ["ledgers", _]:
             return "ledger"
         case ["rpc"]:
             return _method(await request.read())
     return ""
-
-
-def wants_stream(request: web.Request) -> bool:
-    """Whether the client asks for SSE."""
-    return "text/event-stream" in request.headers.get("Accept", "")
 
 
 def _method(body: bytes) -> str:
@@ -93,6 +81,14 @@ async def _timeout(request: web.Request, handler: Handler, fault: Fault) -> web.
     return web.Response(status=504)
 
 
+async def _proxys_page(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
+    title = f"{fault.status} {HTTPStatus(fault.status).phrase}"
+    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return web.Response(
+        status=fault.status, text=page, content_type="text/html", headers={"Server": "proxy"}
+    )
+
+
 async def _hang(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
     await asyncio.sleep(fault.seconds or float("inf"))
     return await handler(request)
@@ -102,6 +98,7 @@ _INSTEAD = {
     Kind.RATE_LIMITED: _refusal,
     Kind.UNAVAILABLE: _refusal,
     Kind.TIMEOUT: _timeout,
+    Kind.NOT_FOUND: _proxys_page,
     Kind.HANG: _hang,
 }
 
@@ -129,9 +126,8 @@ async def _spoil(
             right = request.app[NETWORK].settings.network_passphrase
             return _answer(answer, body.replace(right.encode(), WRONG_PASSPHRASE.encode()))
         case _:
-            error = RpcError(TIMED_OUT, "request exceeded processing limit threshold")
             number = orjson.loads(body).get("id")
-            told = {"jsonrpc": "2.0", "id": number, "error": error.body()}
+            told = {"jsonrpc": "2.0", "id": number, "error": processing_limit().body()}
             return _answer(answer, orjson.dumps(told))
 
 

@@ -70,7 +70,7 @@ class Network:
 
     def replay(self, vectors: Sequence[Vector]) -> None:
         """Make recorded transactions, one pass of them, the whole chain."""
-        first, *rest = kept = ledgers(vectors, self.settings.network_passphrase)
+        first, *rest = kept = ledgers(vectors, self.settings)
         self.contract = StreamContract(STREAMS, TOKEN, self.settings.fee_bps)
         self.events = []
         self.chain = Chain(first, max(self.settings.history_ledgers, len(kept)))
@@ -101,7 +101,7 @@ class Network:
             place = Place(sequence, 1, now)
             transactions.append(execute(Proposal(), self.contract, place, self._caller))
         self._record(transactions)
-        return close_ledger(sequence, now, previous, transactions)
+        return close_ledger(sequence, now, previous, transactions, self.settings.protocol)
 
     def _proposals(self, now: int) -> Iterator[Proposal]:
         waiting, self._waiting = self._waiting, []

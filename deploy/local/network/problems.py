@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PARSE_ERROR, INVALID_REQUEST, NO_SUCH_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
-TIMED_OUT = -32001
+INTERNAL_ERROR, TIMED_OUT = -32603, -32001
 
 
 class RpcError(Exception):
-    """A JSON-RPC answer with an `error` in it; the codes are above."""
+    """A JSON-RPC answer with an `error` in it; the codes are above. It comes after `seconds`."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, data: str = "", seconds: float = 0.0) -> None:
         super().__init__(message)
         self.code = code
+        self.data = data
+        self.seconds = seconds
 
     def body(self) -> dict[str, object]:
         """The `error` member."""
-        return {"code": self.code, "message": str(self)}
+        error: dict[str, object] = {"code": self.code, "message": str(self)}
+        return error | ({"data": self.data} if self.data else {})
+
+
+def processing_limit(seconds: float = 0.0) -> RpcError:
+    """What stellar-rpc says when a request took too long."""
+    return RpcError(TIMED_OUT, "request exceeded processing limit threshold", seconds=seconds)
 
 
 class ProblemError(Exception):
@@ -38,8 +46,8 @@ class ProblemError(Exception):
             "type": f"https://stellar.org/horizon-errors/{self.slug}",
             "title": title,
             "status": self.status,
-            "detail": detail,
         }
+        problem |= {"detail": detail} if detail else {}
         return problem | ({"extras": dict(self.extras)} if self.extras else {})
 
     def line(self) -> str:
@@ -50,6 +58,7 @@ class ProblemError(Exception):
 _SLUGS = {
     400: "bad_request",
     404: "not_found",
+    406: "not_acceptable",
     410: "before_history",
     429: "rate_limit_exceeded",
     503: "stale_history",
@@ -62,6 +71,10 @@ _TEXTS = {
         "The resource at the url requested was not found.  This usually occurs for one of two "
         "reasons:  The url requested is not valid, or no data in our database could be found with "
         "the parameters provided.",
+    ),
+    "not_acceptable": (
+        "An acceptable response content-type could not be provided for this request",
+        "",
     ),
     "before_history": (
         "Data Requested Is Before Recorded History",
@@ -78,11 +91,14 @@ _TEXTS = {
     "stale_history": (
         "Historical DB Is Too Stale",
         "This horizon instance is configured to reject client requests when it can determine that "
-        "the history database is lagging too far behind the connected instance of stellar-core.  "
-        "If you operate this server, please ensure that the ingestion system is properly running.",
+        "the history database is lagging too far behind the connected instance of Stellar-Core or "
+        "read replica. It's also possible that Stellar-Core is out of sync. Please try again "
+        "later.",
     ),
     "timeout": (
         "Timeout",
-        "Your request timed out before completing.  Please try your request again.",
+        "Your request timed out before completing.  Please try your request again. If you are "
+        "submitting a transaction make sure you are sending exactly the same transaction (with "
+        "the same sequence number).",
     ),
 }

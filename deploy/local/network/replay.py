@@ -16,6 +16,7 @@ from stellar_sdk import xdr
 from deploy.local.network.accounts import STRANGER, keypair
 from deploy.local.network.envelopes import Caller, invocation
 from deploy.local.network.ledger import Ledger, Transaction, close_ledger
+from deploy.local.network.settings import Settings
 from deploy.local.network.values import Emitted, emitted
 
 Vector = Mapping[str, Any]
@@ -34,7 +35,7 @@ def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
     return [[each[place] for place in sorted(each)] for each in sets]
 
 
-def ledgers(vectors: Sequence[Vector], passphrase: str) -> list[Ledger]:
+def ledgers(vectors: Sequence[Vector], settings: Settings) -> list[Ledger]:
     """One pass as ledgers without a hole: those that no vector names are empty."""
     first, last = vectors[0]["ledger"], vectors[-1]["ledger"]
     chain: list[Ledger] = []
@@ -42,8 +43,8 @@ def ledgers(vectors: Sequence[Vector], passphrase: str) -> list[Ledger]:
     for sequence in range(first, last + 1):
         here = [each for each in vectors if each["ledger"] == sequence]
         now = here[0]["close_time"] if here else now
-        transactions = [_transaction(each, passphrase) for each in here]
-        chain.append(close_ledger(sequence, now, previous, transactions))
+        transactions = [_transaction(each, settings.network_passphrase) for each in here]
+        chain.append(close_ledger(sequence, now, previous, transactions, settings.protocol))
         previous = chain[-1].hash
     return chain
 

@@ -1,26 +1,32 @@
 """Stellar RPC: getEvents, getTransaction and the small ones, as pure functions of the chain.
 
-Limits, texts and codes are those of stellar-rpc v30 (docs/architecture.md, "RPC").
+Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from string import hexdigits
 
+from deploy.local.network.close_meta import close_meta, history_entry
 from deploy.local.network.event_query import read_query, scan
-from deploy.local.network.faults import Faults
-from deploy.local.network.horizon import PROTOCOL, VERSION
-from deploy.local.network.ledger import Transaction
+from deploy.local.network.faults import Faults, Kind
+from deploy.local.network.ledger import Ledger, Transaction
 from deploy.local.network.problems import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     NO_SUCH_METHOD,
     RpcError,
 )
+from deploy.local.network.settings import Settings
+from deploy.local.network.values import to_base64
 from deploy.local.network.views import View
 
 Json = dict[str, object]
+LEDGERS, MOST_LEDGERS = 50, 200
+"""How many one call of getLedgers returns, if not told, and at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,63 +34,118 @@ class Server:
     """What the methods look at."""
 
     chain: View
-    passphrase: str
+    settings: Settings
     faults: Faults
+    now: float
+    """Unix seconds."""
 
     def call(self, method: object, params: object) -> Json:
         """The result of a method. Raises RpcError."""
         found = _METHODS.get(str(method))
         if found is None:
-            raise RpcError(NO_SUCH_METHOD, f'no such method "{method}"')
+            raise RpcError(NO_SUCH_METHOD, "method not found", data=str(method))
         if params is not None and not isinstance(params, dict):
             raise RpcError(INVALID_PARAMS, "invalid parameters")
         return found(self, params or {})
 
 
 def get_health(server: Server, params: Json) -> Json:
-    """Healthy, and how far the history reaches."""
+    """Healthy, and how far the history reaches. Raises RpcError when the tip is too old."""
+    if fault := server.faults.take("getHealth", {Kind.UNHEALTHY}):
+        raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
+    if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
+        raise _too_old(server, age)
     oldest, latest = server.chain.oldest, server.chain.latest
     return {
         "status": "healthy",
         "latestLedger": latest.sequence,
-        "latestLedgerCloseTime": latest.closed_at,
         "oldestLedger": oldest.sequence,
-        "ledgerRetentionWindow": latest.sequence - oldest.sequence + 1,
+        "ledgerRetentionWindow": server.settings.history_ledgers,
+        "latestLedgerCloseTime": str(latest.closed_at),
+        "oldestLedgerCloseTime": str(oldest.closed_at),
     }
+
+
+def _no_ledgers() -> RpcError:
+    return RpcError(INTERNAL_ERROR, "data stores are not initialized")
+
+
+def _too_old(server: Server, age: float) -> RpcError:
+    limit = duration(server.settings.healthy_seconds)
+    text = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
+    return RpcError(INTERNAL_ERROR, text)
+
+
+def duration(seconds: float) -> str:
+    """Whole seconds as Go writes them: 45s, 2m5s, 1h0m0s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+    )
 
 
 def get_network(server: Server, params: Json) -> Json:
     """Which network this is."""
-    return {"passphrase": server.passphrase, "protocolVersion": PROTOCOL, "build": VERSION}
+    settings = server.settings
+    return {"passphrase": settings.network_passphrase, "protocolVersion": settings.protocol}
 
 
 def get_latest_ledger(server: Server, params: Json) -> Json:
-    """The tip; without its header and meta, which nobody here decodes."""
+    """The tip."""
     latest = server.chain.latest
     return {
         "id": latest.hash,
-        "protocolVersion": PROTOCOL,
+        "protocolVersion": latest.protocol,
         "sequence": latest.sequence,
         "closeTime": str(latest.closed_at),
+        "headerXdr": to_base64(latest.header),
+        "metadataXdr": to_base64(close_meta(latest)),
     }
 
 
 def get_ledgers(server: Server, params: Json) -> Json:
-    """Ledgers from one on, each by its hash; without header and meta, which nobody here decodes."""
-    start, pagination = params.get("startLedger"), params.get("pagination") or {}
-    limit = pagination.get("limit") if isinstance(pagination, dict) else None
-    oldest, latest = server.chain.oldest.sequence, server.chain.latest.sequence
-    if not isinstance(start, int) or not oldest <= start <= latest:
+    """Ledgers from one on, or after a cursor, which is the number of a ledger.
+
+    Raises RpcError -32600 for a start outside the history or too high a limit.
+    """
+    oldest, latest = server.chain.oldest, server.chain.latest
+    start, limit = _start_and_limit(params, oldest.sequence, latest.sequence)
+    found = list(server.chain.ledgers(start, start + limit))
+    return {
+        "ledgers": [_ledger(each) for each in found],
+        "latestLedger": latest.sequence,
+        "latestLedgerCloseTime": latest.closed_at,
+        "oldestLedger": oldest.sequence,
+        "oldestLedgerCloseTime": oldest.closed_at,
+        "cursor": str(found[-1].sequence if found else start - 1),
+    }
+
+
+def _start_and_limit(params: Json, oldest: int, latest: int) -> tuple[int, int]:
+    pagination = params.get("pagination") or {}
+    asked = pagination if isinstance(pagination, dict) else {}
+    limit, start = asked.get("limit") or LEDGERS, params.get("startLedger") or 0
+    if not isinstance(limit, int) or not isinstance(start, int):
+        raise RpcError(INVALID_PARAMS, "invalid parameters")
+    if (cursor := str(asked.get("cursor") or "")).isdecimal():
+        start = int(cursor) + 1
+    if not oldest <= start <= latest:
         text = f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
         raise RpcError(INVALID_REQUEST, f"{text} ledger: {latest} for this rpc instance")
-    if not isinstance(limit, int) or not 1 <= limit <= 200:
-        raise RpcError(INVALID_PARAMS, "limit must be between 1 and 200")
-    found = list(server.chain.ledgers(start, start + limit))
-    ledgers = [
-        {"hash": each.hash, "sequence": each.sequence, "ledgerCloseTime": str(each.closed_at)}
-        for each in found
-    ]
-    return {"ledgers": ledgers, "cursor": str(found[-1].sequence)} | _range(server.chain)
+    if limit > MOST_LEDGERS:
+        raise RpcError(INVALID_REQUEST, f"limit must not exceed {MOST_LEDGERS}")
+    return start, limit
+
+
+def _ledger(ledger: Ledger) -> Json:
+    return {
+        "hash": ledger.hash,
+        "sequence": ledger.sequence,
+        "ledgerCloseTime": str(ledger.closed_at),
+        "headerXdr": to_base64(history_entry(ledger)),
+        "metadataXdr": to_base64(close_meta(ledger)),
+    }
 
 
 def get_transaction(server: Server, params: Json) -> Json:
@@ -92,6 +153,9 @@ def get_transaction(server: Server, params: Json) -> Json:
     digest = str(params.get("hash") or "")
     if len(digest) != 64:
         raise RpcError(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
+    if odd := next((each for each in digest if each not in hexdigits), ""):
+        trouble = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
+        raise RpcError(INVALID_PARAMS, f"incorrect hash: {trouble}")
     found = server.chain.transaction(digest)
     shown = _range(server.chain) | {"txHash": digest}
     if found is None:
@@ -129,7 +193,7 @@ def _range(chain: View) -> Json:
 
 def get_events(server: Server, params: Json) -> Json:
     """The events of a range of ledgers, and the cursor from which to go on."""
-    events, cursor = scan(read_query(params), server.chain, server.faults)
+    events, cursor = scan(read_query(params), server.chain, server.faults, server.settings.protocol)
     return {"events": events, "cursor": cursor} | _range(server.chain)
 
 

@@ -29,8 +29,22 @@ class Settings:
     seed: str = _setting("headrace", "seed of the script: the same seed, the same life")
     fee_bps: int = _setting(50, "fee of the stream contract, hundredths of a percent")
     stream_seconds: float = _setting(55.0, "longest life of one of Horizon's streams")
+    protocol: int = _setting(30, "version of the protocol; the two servers answer as theirs do")
+    stream_poll_seconds: float = _setting(
+        0.0, "seconds between a stream's looks for a new ledger (a real one: 5); 0: at once"
+    )
+    root_cache_seconds: float = _setting(0.0, "age of what Horizon's root says; a real one: 1")
+    healthy_seconds: float = _setting(
+        30.0, "oldest tip that RPC calls healthy, if the clock closes ledgers; 0: any"
+    )
     vectors: str = _setting("", "file of stellar-core's transactions to replay as the chain")
     vectors_pass: int = _setting(0, "which of the file's collision-free sets to replay")
+
+    @property
+    def oldest_healthy(self) -> float:
+        """Seconds. Ledgers closed by hand have times that no clock can judge."""
+        judged = self.healthy_seconds > 0 and self.close_seconds > 0 and not self.vectors
+        return self.healthy_seconds if judged else float("inf")
 
 
 _KINDS: Mapping[Any, Callable[[str], object]] = {"str": str, "int": int, "float": float}

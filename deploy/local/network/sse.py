@@ -7,15 +7,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import orjson
 from aiohttp import web
 
-from deploy.local.network.faults import Fault, Faults, Kind
-from deploy.local.network.horizon import PageQuery, page_query, record
+from deploy.local.network.answers import base_url, to_json
+from deploy.local.network.faults import Fault, Kind
+from deploy.local.network.horizon import record
 from deploy.local.network.keys import FAULT, FAULTS, NETWORK
-from deploy.local.network.ledger import Transaction
+from deploy.local.network.ledger import Ledger, Transaction
 from deploy.local.network.misbehave import abort
 from deploy.local.network.network import Network
+from deploy.local.network.paging import PageQuery
 from deploy.local.network.problems import ProblemError
 
 HELLO = b'retry: 1000\nevent: open\ndata: "hello"\n\n'
@@ -25,13 +26,15 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Access-Control-Allow-Origin": "*",
 }
+GZIPS_STREAMS = 30
+"""The first version of Horizon that compresses streams for clients that take gzip."""
 DROP_BYTES = 64
 """How much a slow stream sends at a time."""
 
 
-def frame(transaction: Transaction) -> bytes:
-    """A record as the stream sends it."""
-    return b"id: %d\ndata: %s\n\n" % (transaction.toid, orjson.dumps(record(transaction)))
+def frame(shown: Transaction | Ledger, base: str) -> bytes:
+    """A record as the stream sends it; `base` is for its links."""
+    return b"id: %d\ndata: %s\n\n" % (shown.toid, to_json(record(shown, base)))
 
 
 def error_frame(problem: ProblemError) -> bytes:
@@ -39,17 +42,12 @@ def error_frame(problem: ProblemError) -> bytes:
     return f"event: error\ndata: {problem.line()}\n\n".encode()
 
 
-async def stream(request: web.Request) -> web.StreamResponse:
-    """`GET /transactions` for `Accept: text/event-stream`."""
-    network = request.app[NETWORK]
-    chain = request.app[FAULTS].views.of("horizon", network.chain)
-    query = page_query(request.query, request.headers.get("Last-Event-ID"), chain)
-    if query.descending:
-        raise ProblemError(400, {"invalid_field": "order", "reason": "streams only go forward"})
-    fault = request.get(FAULT)
-    wire = Wire(request, fault)
+async def stream(request: web.Request, query: PageQuery) -> web.StreamResponse:
+    """Answer the query for `Accept: text/event-stream`."""
+    settings = request.app[NETWORK].settings
+    wire = Wire(request, request.get(FAULT), gzip=settings.protocol >= GZIPS_STREAMS)
     await wire.open()
-    await Delivery(network, request.app[FAULTS], wire, query, fault).run()
+    await Delivery(request, wire, query).run()
     return wire.response
 
 
@@ -60,12 +58,12 @@ class Ended(Exception):
 class Wire:
     """The bytes to one client; each `send` leaves at once, compressed where the client likes it."""
 
-    def __init__(self, request: web.Request, fault: Fault | None) -> None:
+    def __init__(self, request: web.Request, fault: Fault | None, *, gzip: bool) -> None:
         self.response = web.StreamResponse(headers=HEADERS)
         self._request = request
         self._pause = fault.seconds if fault and fault.kind is Kind.SLOW else None
         self._gzip = None
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        if gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
             self._gzip = zlib.compressobj(wbits=31)
             self.response.headers["Content-Encoding"] = "gzip"
 
@@ -103,14 +101,13 @@ class Wire:
 class Delivery:
     """One client's stream from its cursor on: what there is, then what comes."""
 
-    def __init__(
-        self, network: Network, faults: Faults, wire: Wire, query: PageQuery, fault: Fault | None
-    ) -> None:
-        self._network = network
-        self._faults = faults
+    def __init__(self, request: web.Request, wire: Wire, query: PageQuery) -> None:
+        self._network = request.app[NETWORK]
+        self._faults = request.app[FAULTS]
+        self._base = base_url(request)
         self._wire = wire
         self._query = query
-        self._fault = fault
+        self._fault = request.get(FAULT)
         self._sent = 0
 
     async def run(self) -> None:
@@ -129,20 +126,29 @@ class Delivery:
                 await self._strike()
                 woken.clear()
                 if not await self._next():
-                    await _wait(woken, deadline)
+                    await self._wait(woken, deadline)
         await self._strike()
 
     async def _next(self) -> bool:
         """Deliver a record if there is one after the cursor."""
         chain = self._faults.views.of("horizon", self._network.chain)
-        transaction = next(iter(self._query.page(chain)), None)
-        if transaction is None:
+        found = next(iter(self._query.page(chain)), None)
+        if found is None:
             return False
-        data = frame(self._faults.distort("stream", transaction))
+        data = frame(self._faults.shown("stream", found), self._base)
         await self._wire.send(await self._break(data))
-        self._query = self._query.after(transaction)
+        self._query = self._query.after(found)
         self._sent += 1
         return True
+
+    async def _wait(self, woken: asyncio.Event, deadline: float) -> None:
+        """Until there may be a new ledger, or the stream is old."""
+        poll = self._network.settings.stream_poll_seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await (asyncio.sleep(poll) if poll else woken.wait())
+        except TimeoutError:
+            return
 
     def _due(self, *kinds: Kind) -> Fault | None:
         fault = self._fault
@@ -184,11 +190,3 @@ def _woken_by(network: Network) -> Iterator[asyncio.Event]:
         yield woken
     finally:
         network.listeners.discard(woken.set)
-
-
-async def _wait(woken: asyncio.Event, deadline: float) -> None:
-    try:
-        async with asyncio.timeout_at(deadline):
-            await woken.wait()
-    except TimeoutError:
-        return

@@ -1,0 +1,65 @@
+"""The simulated Horizon's streams against what a real one sent: Horizon 28, 2026-11."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import aiohttp
+import pytest
+
+from deploy.local.network.network import Network
+from tests.deploy.network_real import GZIP, STREAM, ask, places, small
+
+pytestmark = pytest.mark.timeout(15)
+
+
+@pytest.fixture
+def network() -> Network:
+    return small()
+
+
+STREAMS = [
+    ("cursor={after}&limit=3&order=asc", {}, 3),
+    ("cursor={after}&limit=3&order=desc", {}, 3),
+    ("cursor={after}&limit=1&order=asc", GZIP, 1),
+    ("cursor=5&limit=1&order=asc", {"Last-Event-ID": "{after}"}, 1),
+]
+
+
+@pytest.mark.parametrize(("query", "headers", "records"), STREAMS)
+async def test_streams(
+    http: aiohttp.ClientSession,
+    network: Network,
+    query: str,
+    headers: Mapping[str, str],
+    records: int,
+) -> None:
+    here = places(network)
+    headers = {name: value.format(**here) for name, value in headers.items()}
+    path = f"/transactions?{query.format(**here)}"
+    response = await ask(http, path, STREAM | headers)
+    told = dict(response.headers)
+    del told["Date"]
+    assert told == {
+        "Access-Control-Allow-Origin": "*",
+        "Cache-Control": "no-cache",
+        "Content-Type": "text/event-stream; charset=utf-8",
+        "Vary": "Origin",
+        "Transfer-Encoding": "chunked",
+    }
+    first, *frames, last, rest = (await response.text()).split("\n\n")
+    assert first == 'retry: 1000\nevent: open\ndata: "hello"'
+    assert (last, rest) == ('retry: 10\nevent: close\ndata: "byebye"', "")
+    assert len(frames) == records
+    ids = [int(re.fullmatch(r"id: (\d+)\ndata: \{.*\}", frame)[1]) for frame in frames]  # type: ignore[index]
+    after = int(str(here["after"]))
+    assert ids == sorted(ids, reverse="desc" in query)
+    assert all((each < after) == ("desc" in query) for each in ids)
+    assert ids[0] >> 32 == (after >> 32) - ("desc" in query)
+
+
+async def test_stream_without_records_says_hello(http: aiohttp.ClientSession) -> None:
+    path = "/transactions?cursor=now&order=asc"
+    async with http.get(path, headers=STREAM, skip_auto_headers=["Accept-Encoding"]) as response:
+        assert await response.content.readany() == b'retry: 1000\nevent: open\ndata: "hello"\n\n'
