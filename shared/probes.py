@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 from aiohttp import web
 
@@ -13,6 +15,7 @@ class Readiness:
 
     def __init__(self, *parts: str) -> None:
         self._notes: dict[str, str] = {}
+        self._remarks: dict[str, Callable[[], str | None]] = {}
         self._state: dict[str, str | None] = {}
         for part in parts:
             self.set(part, "starting")
@@ -26,6 +29,10 @@ class Readiness:
         """Something for the operator that does not keep the service from its work."""
         self._notes[kind] = text
 
+    def remark(self, kind: str, look: Callable[[], str | None]) -> None:
+        """A note for as long as `look` returns one; it is asked for each answer."""
+        self._remarks[kind] = look
+
     @property
     def ready(self) -> bool:
         """Whether every part is well."""
@@ -34,8 +41,9 @@ class Readiness:
     def document(self) -> dict[str, object]:
         """The JSON object of /readyz."""
         parts = {part: trouble or "ok" for part, trouble in self._state.items()}
-        notes = {"notes": dict(self._notes)} if self._notes else {}
-        return {"ready": self.ready, "parts": parts, **notes}
+        found = {kind: look() for kind, look in self._remarks.items()}
+        notes = self._notes | {kind: text for kind, text in found.items() if text}
+        return {"ready": self.ready, "parts": parts, **({"notes": notes} if notes else {})}
 
 
 READINESS = web.AppKey("readiness", Readiness)

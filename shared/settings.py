@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.contracts import Named, parse_contracts
 from shared.keys import Keys, namespace_of
 from shared.store import check_url
+from shared.urls import shown
 from shared.writes import Limits
 
 
@@ -82,11 +83,11 @@ class JournalSettings(Common):
 
 
 def http_url(value: str) -> str:
-    """Validate an http(s) URL, without a trailing slash."""
+    """Validate an http(s) URL; without a query it loses a trailing slash."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is no URL: expected http://… or https://…")
-    return value.rstrip("/")
+        raise ValueError(f"{shown(value)!r} is no URL: expected http://… or https://…")
+    return value if parts.query else value.rstrip("/")
 
 
 def split_list(value: object) -> object:

@@ -22,6 +22,7 @@ LONGEST = 250
 PURE = (
     *(f"shared.{name}" for name in ("accounts", "commands", "contracts", "events", "indexes")),
     *(f"shared.{name}" for name in ("keys", "positions", "streams", "topics", "wire", "writes")),
+    *(f"shared.{name}" for name in ("horizon", "urls")),
     "services.fanout.hub",
     "services.fanout.ring",
     "services.fanout.sse",
@@ -33,6 +34,7 @@ PURE = (
     "services.indexer.records",
     "services.indexer.sources",
     *(f"services.indexer.sources.{name}" for name in ("bounds", "details", "health", "pages")),
+    "services.indexer.sources.span",
     "services.indexer.token",
     "services.indexer.transactions",
     "services.indexer.verification",

@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from shared import http
+
 _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "refundedAmount")
 
 
@@ -18,7 +20,7 @@ async def follow(url: str) -> None:
     """Print events until cancelled; reconnects and resumes by the last id."""
     last: str | None = None
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
-    async with aiohttp.ClientSession(timeout=timeout, read_bufsize=1 << 20) as session:
+    async with http.session(timeout=timeout, read_bufsize=1 << 20) as session:
         while True:
             try:
                 async for name, data, position in events(session, url, last):

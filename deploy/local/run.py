@@ -22,6 +22,7 @@ from deploy.local.follow import follow
 from deploy.local.gateway import find_gateway
 from deploy.local.plan import Chain, Ports, Unusable, parts, read_chain, read_ports
 from deploy.local.processes import Ended, Part, Processes
+from shared import http
 from shared.tasks import cancel
 
 _READY_SECONDS = 60
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         asked = set(arguments) <= {"-h", "--help"}
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
+    _spare_loopback()
     try:
         ports = read_ports(os.environ)
         find_gateway(os.environ.get("GATEWAY", ""))
@@ -61,6 +63,12 @@ def main(arguments: Sequence[str] = ()) -> int:
     except (Unusable, LookupError, local_redis.NoRedis) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
+
+
+def _spare_loopback() -> None:
+    """The parts listen on loopback, where no proxy reaches them (HTTP_PROXY of a developer)."""
+    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    os.environ["no_proxy"] = ",".join(filter(None, [named, "localhost", "127.0.0.1", "::1"]))
 
 
 async def _run(ports: Ports, chain: Chain, folder: Path) -> int:
@@ -136,7 +144,7 @@ async def _first(*tasks: asyncio.Task[None]) -> None:
 async def _until_ready(url: str, processes: Processes) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     said = "it did not answer"
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+    async with http.session(timeout=aiohttp.ClientTimeout(total=2)) as session:
         while time.monotonic() < deadline:
             try:
                 async with session.get(url) as response:

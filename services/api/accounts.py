@@ -9,7 +9,9 @@ import aiohttp
 import structlog
 
 from services.api.challenges import Signers
+from shared.horizon import slug
 from shared.problems import Problem, unavailable
+from shared.urls import joined
 
 log = structlog.get_logger()
 
@@ -43,7 +45,7 @@ class Accounts:
                 return _signers(document)
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
             raise _unable(type(error).__name__) from None
-        if status == 404 and str(document.get("type", "")).endswith("/not_found"):
+        if status == 404 and slug(document) == "not_found":
             return None
         raise _unable(f"answer {status}")
 
@@ -54,7 +56,7 @@ class Accounts:
         self._network_checked = True
 
     async def _get(self, path: str) -> tuple[int, Mapping[str, Any]]:
-        url = self._url + path
+        url = joined(self._url, path)
         async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as response:
             document = await response.json(content_type=None)
         if not isinstance(document, dict):

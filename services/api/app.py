@@ -19,7 +19,7 @@ from services.api.document_routes import add_document_routes
 from services.api.endings import Endings
 from services.api.envelope import EXPOSED, envelope
 from services.api.guard import IDENTITY, LIMITS, Guard
-from services.api.health import ready_check, redis_check, watch
+from services.api.health import part_names, ready_check, redis_check, watch
 from services.api.history import History
 from services.api.history_routes import HISTORY, SUMMARIES, add_history_routes
 from services.api.identity import Identity
@@ -34,7 +34,7 @@ from services.api.streams import Streams
 from services.api.summary import Summaries
 from services.api.system import add_system_routes
 from services.api.times import Clock, Times
-from shared import fitness
+from shared import fitness, http
 from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
@@ -88,7 +88,7 @@ def build_app(
     app[ENDINGS] = Endings(redis, committer, journal, Times(clock))
     app[HISTORY] = History(redis, settings.keys, journal)
     app[SUMMARIES] = Summaries(listing, journal, Times(clock))
-    add_probes(app, Readiness("redis", "store", *settings.ready_urls))
+    add_probes(app, Readiness("redis", "store", *part_names(settings.ready_urls)))
     add_routes(app)
     add_history_routes(app)
     add_login_routes(app)
@@ -128,7 +128,7 @@ async def _redis(app: web.Application) -> AsyncIterator[None]:
 
 async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
     settings, redis = app[SETTINGS], app[REDIS]
-    async with aiohttp.ClientSession() as session:
+    async with http.session() as session:
         verifier, replicas = Verifier(settings, session), app[REPLICAS]
         sessions = Sessions(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
@@ -148,9 +148,13 @@ async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
 
 
 async def _watches(app: web.Application) -> AsyncIterator[None]:
-    async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+    async with http.session(timeout=_PROBE_TIMEOUT) as session:
         checks = {"redis": redis_check(app[REDIS])}
-        checks |= {url: ready_check(session, url) for url in app[SETTINGS].ready_urls}
+        urls = app[SETTINGS].ready_urls
+        checks |= {
+            name: ready_check(session, url)
+            for name, url in zip(part_names(urls), urls, strict=True)
+        }
         tasks = [
             supervise(f"watch {part}", partial(watch, part, check, app[READINESS]))
             for part, check in checks.items()

@@ -7,6 +7,7 @@ the name stands for must be public, and the connection goes to just those addres
 
 from __future__ import annotations
 
+import asyncio
 import re
 import tomllib
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.api.challenges import Refused
+from shared import http
 from shared.accounts import is_public_key
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -67,15 +69,20 @@ class PublicResolver(AbstractResolver):
 
 
 async def fetch_toml(domain: str) -> bytes:
-    """The bytes of https://<domain>/.well-known/stellar.toml. Raises Refused."""
-    resolver = PublicResolver(aiohttp.ThreadedResolver())
-    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
+    """The bytes of https://<domain>/.well-known/stellar.toml. Raises Refused.
+
+    Behind a proxy (HTTPS_PROXY) it is the proxy that connects. The name must be public here too.
+    """
     url = f"https://{domain}/.well-known/stellar.toml"
+    resolver: AbstractResolver = PublicResolver(aiohttp.ThreadedResolver())
     try:
+        if http.is_proxied(url):
+            async with asyncio.timeout(_TIMEOUT.total):
+                await resolver.resolve(domain, 443)
+            resolver = aiohttp.ThreadedResolver()  # of the proxy, which is rarely public
+        connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
         async with (
-            aiohttp.ClientSession(
-                connector=connector, timeout=_TIMEOUT, auto_decompress=False
-            ) as session,
+            http.session(connector=connector, timeout=_TIMEOUT, auto_decompress=False) as session,
             session.get(url, allow_redirects=False, headers=_PLAIN) as response,
         ):
             return await read_bounded(response)

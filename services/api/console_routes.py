@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from services.api.requests import answer
 from services.api.routes import SETTINGS, places
 from shared.problems import Problem, Slug
+from shared.urls import origin
 
 _FOLDER = Path(__file__).with_name("console")
 _KINDS = {
@@ -77,8 +77,7 @@ async def front(request: web.Request) -> web.Response:
 
 def policy(fanout_urls: Iterable[str]) -> str:
     """The Content-Security-Policy of the page. CSP 3 holds redirects to `connect-src` too."""
-    origins = (f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, fanout_urls))
-    return _POLICY.format(" ".join(["'self'", *dict.fromkeys(origins)]))
+    return _POLICY.format(" ".join(["'self'", *dict.fromkeys(map(origin, fanout_urls))]))
 
 
 async def part(request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import aiohttp
 import structlog
@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from shared.probes import Readiness
 from shared.store import RedisError
+from shared.urls import shown
 
 log = structlog.get_logger()
 
@@ -33,6 +34,15 @@ async def watch(part: str, check: Check, readiness: Readiness) -> None:
             report("part_unwell" if trouble else "part_well", part=part, trouble=trouble)
         before = trouble
         await asyncio.sleep(UNWELL if trouble else WELL)
+
+
+def part_names(urls: Sequence[str]) -> list[str]:
+    """How /readyz calls the parts of READY_URLS: by URL without its secrets, each name once."""
+    names: list[str] = []
+    for url in urls:
+        name = shown(url)
+        names.append(f"{name} #{len(names) + 1}" if name in names else name)
+    return names
 
 
 def redis_check(redis: Redis) -> Check:

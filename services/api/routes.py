@@ -24,6 +24,7 @@ from services.api.streams import (
     top_up,
 )
 from shared.problems import Problem, Slug
+from shared.urls import joined
 
 SETTINGS = web.AppKey("settings", Settings)
 STREAMS = web.AppKey("streams", Streams)
@@ -141,7 +142,9 @@ async def subscribe(request: web.Request) -> web.Response:
         word = "events are served by the fanouts, and none is named here (FANOUT_URLS)"
         raise Problem(404, Slug.NOT_FOUND, word)
     query = request.rel_url.raw_query_string
-    location = secrets.choice(urls) + request.path + (f"?{query}" if query else "")
+    location = joined(secrets.choice(urls), request.path)
+    if query:  # as it was sent, behind what FANOUT_URLS says
+        location += ("&" if "?" in location else "?") + query
     headers = {"Location": location, "Cache-Control": "no-store"}
     return web.Response(status=307, headers=headers)
 

@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Annotated
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -23,7 +22,9 @@ from services.api.answers import Answer
 from services.api.identity import require
 from services.api.requests import answer
 from services.api.routes import SETTINGS
+from shared import http
 from shared.auth import Scope
+from shared.urls import host_of, metrics_of
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 _SESSION = web.AppKey("system_session", aiohttp.ClientSession)
@@ -76,7 +77,7 @@ def add_system_routes(app: web.Application) -> None:
 
 
 async def _session(app: web.Application) -> AsyncIterator[None]:
-    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+    async with http.session(timeout=_TIMEOUT) as session:
         app[_SESSION] = session
         yield
 
@@ -94,12 +95,12 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 def metrics_urls(urls: Iterable[str]) -> list[str]:
-    """Where each part's metrics are: beside its /readyz, each part once."""
-    return list(dict.fromkeys(urljoin(url, "/metrics") for url in urls))
+    """Where each part's metrics are, each part once."""
+    return list(dict.fromkeys(map(metrics_of, urls)))
 
 
 async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
-    name = urlsplit(url).netloc
+    name = host_of(url)
     try:
         async with session.get(url, allow_redirects=False) as response:
             response.raise_for_status()

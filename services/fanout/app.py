@@ -33,6 +33,7 @@ from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.fitness import watch
+from shared.http import session
 from shared.positions import START
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -57,7 +58,7 @@ def build_app(settings: Settings) -> web.Application:
     async def run(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
         sessions = Sessions(redis, settings.keys)
-        async with aiohttp.ClientSession() as http:
+        async with session() as http:
             parts, outbox = _assemble(settings, redis, sessions, cors, http)
             app[PARTS] = parts
             app[HANDSHAKE] = handshake = Handshake(parts)

@@ -18,6 +18,7 @@ from services.indexer.settings import Settings
 from services.indexer.settling import Settling
 from services.indexer.sources import Source, SourceFatal, choice
 from services.indexer.sources.auto import Auto
+from shared import http
 from shared.commit import Committer, Disorder, Fenced, Moved
 from shared.fitness import require_fit, watch
 from shared.lease import Lease
@@ -39,12 +40,13 @@ def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
     readiness = Readiness("redis", "store", "source")
+    readiness.remark("lag", metrics.old_tip)
     add_probes(app, readiness)
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
         settling = Settling()
-        async with aiohttp.ClientSession() as session:
+        async with http.session() as session:
             task = supervise(
                 "indexer",
                 lambda: _lead(settings, redis, session, readiness, settling),
@@ -116,7 +118,10 @@ def _works(
     settling: Settling,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
-    opened = partial(readiness.set, "source", None)
+
+    def opened() -> None:
+        ingest.opened()
+
     source = _source(settings, session, opened)
     ingest = Ingest(
         source,

@@ -27,6 +27,9 @@ from shared.tasks import backoff
 
 log = structlog.get_logger()
 
+_GOOD_SECONDS = 5.0
+"""A connection that lasted as long was good."""
+
 
 class Ingest:
     """Reads one source for as long as it runs."""
@@ -55,6 +58,7 @@ class Ingest:
         self._most_wait = most_wait
         self._stop_at_gap = stop_at_gap
         self._waits = self._fresh_waits()
+        self._good_since: float | None = None
         self._backfill = Backfill()
         self._settling = settling or Settling()
 
@@ -75,14 +79,28 @@ class Ingest:
                 except SourceGap as gap:
                     cursor = await self._pass(gap)
                 except SourceError as error:
-                    await self._wait(error, next(self._waits))
+                    await self._wait(error)
         finally:
             self._backfill.close()
+
+    def opened(self) -> None:
+        """The source calls this when it has answered that it has what follows."""
+        self._readiness.set("source", None)
+        if self._good_since is None:
+            self._good_since = time.monotonic()
 
     def _fresh_waits(self) -> Iterator[float]:
         return backoff(most=self._most_wait)
 
-    async def _wait(self, error: SourceError, seconds: float) -> None:
+    async def _wait(self, error: SourceError) -> None:
+        """The waits begin anew after a good connection, though it may have brought nothing.
+
+        One that was lost at once was none: its server would be asked again without a pause.
+        """
+        good_since, self._good_since = self._good_since, None
+        if good_since is not None and time.monotonic() - good_since >= _GOOD_SECONDS:
+            self._waits = self._fresh_waits()
+        seconds = next(self._waits)
         metrics.SOURCE_ERRORS.labels(error.kind).inc()
         self._readiness.set("source", str(error))
         seconds = max(seconds, error.retry_after or 0.0)

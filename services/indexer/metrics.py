@@ -55,6 +55,8 @@ RECONCILIATIONS = at_zero(
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"]), ALARMS)
 """Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""
 
+_OLD = 30.0
+"""Seconds: older, and RPC calls itself unhealthy (stellar-rpc's default)."""
 _closed_at = 0.0
 
 
@@ -68,6 +70,24 @@ def committed(ledger: int, closed_at: float | None, latest: int) -> None:
     if closed_at is not None:
         _closed_at = closed_at
         LEDGER_CLOSED.set(closed_at)
+
+
+def at_tip(latest: int, closed_at: float) -> None:
+    """Tell that all is read up to the source's last ledger, which closed then (Unix seconds)."""
+    global _closed_at  # noqa: PLW0603 - as above
+    NETWORK_LEDGER.set(latest)
+    _closed_at = max(_closed_at, closed_at)
+
+
+def old_tip(now: float | None = None) -> str | None:
+    """A sentence for the operator while the last ledger that was read is old, else None."""
+    age = (time.time() if now is None else now) - _closed_at
+    if not _closed_at or age <= _OLD:
+        return None
+    return (
+        f"the last ledger that was read closed {age:.0f} s ago: the network stands still, the "
+        "source lags, or older ledgers are being read; what the source has is read all the same"
+    )
 
 
 LAG_SECONDS.set_function(lambda: max(0.0, time.time() - _closed_at) if _closed_at else 0.0)

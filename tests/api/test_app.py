@@ -96,6 +96,27 @@ async def test_requests_are_counted_by_route_not_by_id(client):
     assert stream_id not in text
 
 
+async def test_a_fanouts_url_keeps_its_path_and_query(start):
+    client = await start(fanout_urls=["https://h/sse/?api-key=a%2Bb"])
+    for query, more in (("", ""), ("?streams=1", "&streams=1")):
+        response = await client.get(f"/v1/events/subscribe{query}", allow_redirects=False)
+        where = "https://h/sse/v1/events/subscribe?api-key=a%2Bb"
+        assert response.headers["Location"] == where + more
+
+
+async def test_readyz_names_no_secret_of_a_url(start):
+    dead = f"http://user:geheim@127.0.0.1:{free_port()}/readyz"
+    client = await start(ready_urls=[f"{dead}?key=geheim1", f"{dead}?key=geheim2"])
+
+    async def parts():
+        return (await ready(client))["parts"]
+
+    name = dead.replace("user:geheim@", "") + "?key=…"
+    await until(lambda: asked(parts, name, "does not answer (ClientConnectorError)"))
+    await until(lambda: asked(parts, f"{name} #2", "does not answer (ClientConnectorError)"))
+    assert "geheim" not in str(await parts()) + await (await client.get("/metrics")).text()
+
+
 async def test_readiness_asks_the_other_parts_too(start, aiohttp_server):
     state = {"status": 503}
 

@@ -25,6 +25,7 @@ from services.api.client_domains import (
 from services.api.settings import Settings
 from tests.api.login_samples import ALICE, WALLETS, challenge, claims_of, log_in, signed
 from tests.api.samples import TOKEN
+from tests.support.proxy import proxying
 
 WALLET = Keypair.random()
 
@@ -157,6 +158,21 @@ async def test_the_real_fetcher_does_not_reach_inside(monkeypatch):
         await fetch_toml(f"inside.example:{port}")
     server.close()
     assert reached == []
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"), [("8.8.8.8", ["CONNECT wallet.example:443"]), ("10.0.0.1", [])]
+)
+async def test_behind_a_proxy_the_name_must_be_public_here_too(monkeypatch, host, asked):
+    """The proxy itself is inside; the wallet must not be."""
+    for name in ("https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(client_domains.aiohttp, "ThreadedResolver", lambda: Names(host))
+    async with proxying() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(Refused):
+            await fetch_toml("wallet.example")
+        assert proxy.asked == asked
 
 
 @pytest.mark.parametrize(

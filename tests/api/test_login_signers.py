@@ -62,6 +62,7 @@ async def test_a_muxed_account_has_the_signers_of_the_one_below(wallets, horizon
     [
         (404, "<html>not found</html>"),
         (404, '{"detail":"Not Found"}'),
+        (404, '{"type":"https://gateway.example/errors/not_found"}'),
         (404, "[]"),
         (429, '{"type":"https://stellar.org/horizon-errors/rate_limit_exceeded"}'),
         (500, ""),

@@ -19,7 +19,7 @@ shared_loop = pytest.mark.asyncio(loop_scope="session")
 
 def test_a_part_that_is_named_twice_is_asked_once():
     urls = ["http://f1:80", "http://f1:80/readyz", "http://f2:80/deep/readyz"]
-    assert metrics_urls(urls) == ["http://f1:80/metrics", "http://f2:80/metrics"]
+    assert metrics_urls(urls) == ["http://f1:80/metrics", "http://f2:80/deep/metrics"]
 
 
 def test_labels_are_added_up_and_the_kind_is_told_by_the_names():

@@ -56,6 +56,15 @@ async def test_a_source_that_keeps_failing_gives_way(sim: Sim, fault: str) -> No
     assert source.name == "rpc"
 
 
+async def test_a_source_that_asks_for_a_long_wait_gives_way_at_once(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("429", surface="getEvents", retryAfter=3600)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+    assert read.errors == []
+
+
 async def test_both_away_is_waited_out(sim: Sim) -> None:
     source = auto(sim)
     await sim.arm("503", surface="*", times=12)

@@ -23,6 +23,15 @@ def test_one_failure_is_none():
     assert one.verdict() is Why.FAILING
 
 
+def test_one_that_asks_for_a_long_wait_is_not_waited_for():
+    one = judge()
+    one.failed("rpc", wait=5)
+    assert one.verdict() is None
+    one.works("rpc")
+    one.failed("rpc", wait=3600)
+    assert one.verdict() is Why.FAILING
+
+
 def test_what_fails_more_is_not_the_healthier():
     one = judge()
     for _ in range(3):

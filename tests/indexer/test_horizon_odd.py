@@ -69,6 +69,12 @@ def answering(
     return handler
 
 
+def refusing(status: int, slug: str) -> Handler:
+    """As Horizon itself does."""
+    problem = {"type": f"https://stellar.org/horizon-errors/{slug}", "status": status}
+    return answering(orjson.dumps(problem), "application/problem+json; charset=utf-8", status)
+
+
 def wire(document: dict[str, object], token: str | None = None) -> bytes:
     id_ = str(document["paging_token"]) if token is None else token
     return f"id: {id_}\ndata: ".encode() + orjson.dumps(document) + b"\n\n"
@@ -83,10 +89,10 @@ ODD = [
     (answering(b"", status=301, Location="/"), "status_301"),
     (answering(b"<html>", "text/html"), "content_type"),
     (answering(b"{}", "application/hal+json"), "content_type"),
-    (answering(b"{}", status=400), "bad_request"),
-    (answering(b"{}", status=404), "not_found"),
-    (answering(b"{}", status=406), "not_acceptable"),
-    (answering(b"{}", status=410), "before_history"),
+    (refusing(400, "bad_request"), "bad_request"),
+    (refusing(404, "not_found"), "not_found"),
+    (refusing(406, "not_acceptable"), "not_acceptable"),
+    (refusing(410, "before_history"), "before_history"),
     (answering(b"{}", status=500), "status_500"),
     (answering(HELLO), "dropped"),
     (answering(b""), "dropped"),

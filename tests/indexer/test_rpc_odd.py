@@ -27,6 +27,10 @@ pytestmark = pytest.mark.timeout(20)
 LEDGER = 3_700_000
 START = toid(LEDGER)
 HASH = "ab" * 32
+OUTSIDE = {
+    "code": -32600,
+    "message": f"startLedger must be within the ledger range: {LEDGER} - {LEDGER}",
+}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -81,13 +85,15 @@ async def served(
     """A source whose getEvents and getTransaction get these results, or go to `odd`."""
     results = {
         "getNetwork": {"passphrase": PASSPHRASE},
-        "getHealth": {"oldestLedger": 1, "latestLedger": LEDGER},
         "getEvents": answer(event()) if events is None else events,
         "getTransaction": details() if transaction is None else transaction,
     }
 
     async def rpc(request: web.Request) -> web.StreamResponse:
-        method = orjson.loads(await request.read())["method"]
+        call = orjson.loads(await request.read())
+        method, params = call["method"], call.get("params", {})
+        if method == "getEvents" and params.get("startLedger") == 1:  # asks what there is
+            return web.json_response({"jsonrpc": "2.0", "id": 1, "error": OUTSIDE})
         if odd and method == "getEvents":
             return await odd(request)
         return web.json_response({"jsonrpc": "2.0", "id": 1, "result": results[method]})
@@ -132,10 +138,15 @@ def answering(body: bytes, status: int = 200, **headers: str) -> Handler:
 
 JSON = {"Content_Type": "application/json"}
 ODD = [
-    (answering(b"", 302, Location="http://127.0.0.1:9/"), "status_302", ""),
+    (
+        answering(b"", 302, Location="http://127.0.0.1:9/"),
+        "status_302",
+        "it leads to http://127.0.0.1:9",
+    ),
     (answering(b"", 307, Location="/"), "status_307", ""),
-    (answering(b"no", 400), "bad_request", ""),
-    (answering(b"no", 404), "not_found", ""),
+    (answering(b"no", 400), "status_400", "no"),
+    (answering(b"no", 404), "status_404", "no"),
+    (answering(b"no", 401), "status_401", "look at the key"),
     (answering(b"", 500), "status_500", ""),
     (answering(b"<html>", Content_Type="text/html"), "content_type", "text/html"),
     (answering(b"{}"), "content_type", "octet-stream"),

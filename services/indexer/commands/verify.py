@@ -13,7 +13,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 
-import aiohttp
 import orjson
 from redis.asyncio import Redis
 
@@ -23,6 +22,7 @@ from services.indexer.settings import Settings
 from services.indexer.sources import Source, SourceError, choice
 from services.indexer.sources.bounds import before
 from services.indexer.verification import compare, event_of, tell
+from shared import http
 from shared.events import Event
 from shared.positions import Position
 from shared.tasks import backoff
@@ -83,7 +83,7 @@ async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> in
 
 @asynccontextmanager
 async def _source(settings: Settings) -> AsyncIterator[Source]:
-    async with aiohttp.ClientSession() as session:
+    async with http.session() as session:
         yield choice.chosen(settings, session, lambda: None)
 
 
@@ -102,11 +102,11 @@ async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, E
                 async for batch in batches:
                     events |= {e.position: e for e in batch.events if e.position}
                     dead += len(batch.dead)
-                    cursor, failures = batch.cursor, 0
+                    cursor, failures, waits = batch.cursor, 0, backoff()
                     if cursor >= end:
                         break
-        except SourceError:
+        except SourceError as error:
             if (failures := failures + 1) == _TRIES:
                 raise
-            await asyncio.sleep(next(waits))
+            await asyncio.sleep(max(next(waits), error.retry_after or 0.0))
     return {place: event for place, event in events.items() if place.toid <= end}, dead

@@ -34,12 +34,24 @@ class Batch:
 
 
 class SourceError(Exception):
-    """The source failed in a way that another try may mend; `kind` is for the metric."""
+    """The source failed in a way that another try may mend; `kind` is for the metric.
 
-    def __init__(self, kind: str, detail: str, retry_after: float | None = None) -> None:
+    `retry_after` is in seconds. `too_much`: it took too long or was too large, so that a request
+    for less may succeed.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        retry_after: float | None = None,
+        *,
+        too_much: bool = False,
+    ) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.retry_after = retry_after
+        self.too_much = too_much
 
 
 class SourceFatal(Exception):

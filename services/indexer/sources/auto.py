@@ -145,7 +145,7 @@ class Auto:
 
     def _failed(self, error: SourceError) -> bool:
         """Whether the other is read from now on."""
-        self._judge.failed(self.name)
+        self._judge.failed(self.name, wait=error.retry_after or 0.0)
         return self._judged(error)
 
     def _cannot(self, error: SourceFatal) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
 
+from services.indexer import metrics
 from services.indexer.contracts import Contracts
 from services.indexer.records import Malformed, Record
 from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal
@@ -59,10 +61,7 @@ class RpcEvents:
         theirs = (await self._rpc.call("getNetwork")).get("passphrase")
         if theirs != self._passphrase:
             raise SourceFatal("passphrase", f"RPC is of {theirs!r}, not {self._passphrase!r}")
-        health = await self._rpc.call("getHealth")
-        return Ledgers(
-            *(ledger_number("RPC", health, f"{end}Ledger") for end in ("oldest", "latest"))
-        )
+        return await self._rpc.ledgers()
 
     async def latest_hash(self) -> tuple[int, str]:
         """See Source."""
@@ -102,6 +101,7 @@ class RpcEvents:
                 yield batch
                 cursor = batch.cursor
             if next_ledger(cursor) > latest:
+                _at_tip(window)
                 await asyncio.sleep(self._poll_seconds)
 
     async def _proved(self, cursor: int, window: Window) -> AsyncGenerator[Batch]:
@@ -152,6 +152,11 @@ def _grouped(said: Sequence[Said]) -> list[Spoken]:
         return transactions(said)
     except Malformed as error:
         raise SourceError("malformed", f"getEvents: {error}") from error
+
+
+def _at_tip(window: Window) -> None:
+    closed = datetime.fromisoformat(window.closed_at).timestamp()
+    metrics.at_tip(window.latest, closed)
 
 
 def _batch(reading: Reading, upto: int, last: Spoken | None, window: Window) -> Batch:

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 _PATIENCE = 2
 """Failures in a row of the one that is read before the other is tried."""
+_LONG_WAIT = 5.0
+"""Seconds: a source that asks for a longer wait (Retry-After) is not waited for to fail again."""
 _STALLED = 6
 """Ledgers that the other has more, while nothing comes from the one that is read …"""
 _STILL = 3
@@ -44,9 +46,9 @@ class Judge:
         """It answered, and has what is wanted."""
         self._health[name] = _Health()
 
-    def failed(self, name: str) -> None:
-        """It failed in a way that may pass."""
-        self._health[name].failures += 1
+    def failed(self, name: str, *, wait: float = 0.0) -> None:
+        """It failed in a way that may pass; `wait`: seconds for which it asks not to be tried."""
+        self._health[name].failures += _PATIENCE if wait > _LONG_WAIT else 1
 
     def cannot(self, name: str) -> None:
         """It does not have what is wanted, or refuses for good, as far as is known."""

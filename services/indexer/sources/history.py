@@ -14,6 +14,7 @@ import aiohttp
 from services.indexer.sources import Ledgers, SourceFatal
 from services.indexer.sources.bounds import refuse, refuse_gap
 from services.indexer.sources.http import JSON, get, ledger_hash, ledger_number, read_json
+from shared.urls import joined
 
 _EVERY = 10.0
 """Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
@@ -65,5 +66,6 @@ class History:
         return ledger_hash("Horizon", document, "hash")
 
     async def _read(self, path: str) -> dict[str, Any]:
-        async with get(self._session, self._url + path, self._timeout, JSON) as response:
+        url = joined(self._url, path)
+        async with get(self._session, url, self._timeout, JSON) as response:
             return await read_json(response)

@@ -25,7 +25,9 @@ from services.indexer.sources.http import SSE, get, parse_object
 from services.indexer.sources.rpc import Rpc
 from services.indexer.suspects import Suspects
 from services.indexer.transactions import MetaMissing, Reading
+from shared.http import reason
 from shared.tasks import backoff
+from shared.urls import joined
 
 _PAGE = 200
 _BRIEF = 1.0
@@ -99,7 +101,7 @@ class Horizon:
     # ── one connection ──
 
     async def _stream(self, cursor: int) -> AsyncGenerator[Batch]:
-        url = f"{self._url}/transactions?cursor={cursor}&order=asc&limit={_PAGE}"
+        url = joined(self._url, "/transactions", cursor=cursor, order="asc", limit=_PAGE)
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = FrameParser()
             first = True
@@ -196,7 +198,7 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
         async for chunk in response.content.iter_any():
             yield chunk
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise SourceError("dropped", repr(error)) from error
+        raise SourceError("dropped", reason(error)) from error
 
 
 def _frames(parser: FrameParser, chunk: bytes) -> Sequence[Frame]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -11,16 +13,29 @@ import orjson
 
 from services.indexer.records import hash_text
 from services.indexer.sources import SourceError, SourceFatal
+from shared.horizon import problem
+from shared.http import reason
+from shared.urls import shown, without_secrets
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")
 """Types of content: the first is asked for, any of them is taken."""
 
-_FATAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
+_FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
+"""Final as Horizon's own problem only: a proxy answers the same while Horizon restarts."""
+_TOO_MUCH = {408, 413, 504, 524}
+"""Time-outs of the server or of a proxy (524: Cloudflare's), and an answer that is too large."""
+_HINTS = {
+    401: "look at the key or password in the URL",
+    403: "look at the key or password in the URL",
+    407: "look at the password in HTTPS_PROXY or HTTP_PROXY",
+}
 _MOST_BYTES = 32 << 20
 """Of one answer: a page of events, a transaction's or a whole ledger's meta in base64."""
 _LONGEST_WAIT = 3600.0
 """Seconds: Horizon counts requests by the hour, so a Retry-After beyond that is a mistake."""
+_MOST_SAID = 4096
+"""Bytes of a refusal that are read; Horizon's problems have about 350."""
 
 
 @asynccontextmanager
@@ -45,7 +60,7 @@ async def post_json(
     try:
         async with _asked(session, "POST", url, timeout=limits, accept=JSON, body=body) as response:
             return await read_json(response)
-    except SourceFatal as error:
+    except SourceFatal as error:  # RPC_URL leads to a Horizon
         raise SourceError(error.kind, str(error)) from error
 
 
@@ -65,28 +80,64 @@ async def _asked(
             method, url, data=body, timeout=timeout, headers=headers, allow_redirects=False
         )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise SourceError("unreachable", f"{url}: {error!r}") from error
+        raise _broken("unreachable", url, error) from error
     try:
         if response.status != 200:
             raise await _refusal(response)
         if response.content_type not in accept:
-            raise SourceError("content_type", f"{url} answered {response.content_type}")
+            what = f"{shown(url)} answered {response.content_type}, not {accept[0]}"
+            raise SourceError("content_type", what)
         yield response
     finally:
         response.close()
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Exception:
-    status = response.status
+    """SourceFatal when Horizon itself refuses for good, else SourceError."""
+    status, url, kind = response.status, str(response.url), f"status_{response.status}"
     try:
-        said = (await response.content.read(400)).decode(errors="replace")
+        body = await response.content.read(_MOST_SAID)
     except (aiohttp.ClientError, TimeoutError):
-        said = ""
-    if kind := _FATAL.get(status):
-        return SourceFatal(kind, f"{response.url} answered {status}: {said}")
-    wait = response.headers.get("Retry-After", "")
-    after = min(float(wait), _LONGEST_WAIT) if wait.isdecimal() else None
-    return SourceError(f"status_{status}", said or "(no body)", after)
+        body = b""
+    said = without_secrets(body[:400].decode(errors="replace"), url) or "(no body)"
+    where = f"{shown(url)} answered {status}"
+    if status in _FINAL and (slug := problem(response.headers.get("Content-Type", ""), body)):
+        return SourceFatal(_FINAL[status], f"Horizon itself: {where} {slug}: {said}")
+    if to := response.headers.get("Location"):
+        said = f"redirects are not followed; it leads to {shown(to)}"
+    hint = f"; {_HINTS[status]}" if status in _HINTS else ""
+    after = retry_after(response.headers)
+    return SourceError(kind, f"{where}{hint}: {said}", after, too_much=status in _TOO_MUCH)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that Retry-After asks to wait, an hour at the most; None when it is not there.
+
+    It is a number of seconds or a date (RFC 9110 10.2.3). A date is read by the server's own clock
+    (`Date`), since ours may differ.
+    """
+    said = headers.get("Retry-After", "").strip()
+    if said.isascii() and said.isdecimal():
+        return min(float(said), _LONGEST_WAIT)
+    if (until := _date(said)) is None:
+        return None
+    now = _date(headers.get("Date", "")) or datetime.now(UTC)
+    return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP-date in any of its three forms; all are in GMT."""
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _broken(kind: str, url: str, error: Exception) -> SourceError:
+    """No answer, or not all of it. A connection that was never made asked for nothing."""
+    slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
+    return SourceError(kind, f"{shown(url)}: {reason(error)}", too_much=slow)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -96,9 +147,10 @@ async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > _MOST_BYTES:
-                raise SourceError("malformed", f"{response.url}: more than {_MOST_BYTES} bytes")
+                what = f"{shown(str(response.url))}: more than {_MOST_BYTES} bytes"
+                raise SourceError("malformed", what, too_much=True)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise SourceError("dropped", repr(error)) from error
+        raise _broken("dropped", str(response.url), error) from error
     return parse_object(bytes(body))
 
 

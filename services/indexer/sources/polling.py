@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
+from services.indexer import metrics
 from services.indexer.contracts import Contracts
 from services.indexer.records import Malformed
 from services.indexer.sources import Ledgers, SourceError
 from services.indexer.sources.bounds import before, is_between_ledgers, next_ledger, refuse
 from services.indexer.sources.pages import PER_CALL, Page, Said, filters, parse_page
 from services.indexer.sources.rpc import OUT_OF_RANGE, Rpc, RpcRefused
+from services.indexer.sources.span import Span
 from shared.positions import Position
 
+log = structlog.get_logger()
+
 _PAGE = 1_000
+_MOST = 10_000
+"""Events of the largest page that stellar-rpc gives."""
 _PAGES_OF_ONE = 10
 """Pages that one transaction may fill; what it can emit is bounded far below that (CAP-46)."""
 _OPERATION = (1 << 12) - 1
@@ -38,6 +46,7 @@ class Polls:
         self._rpc = rpc
         self._contracts = contracts
         self._ledgers = ledgers
+        self._span = Span()
 
     async def window(self, cursor: int, latest: int) -> Window:
         """All contracts' events up to where every poll has looked, whole transactions only."""
@@ -51,32 +60,81 @@ class Polls:
         return Window(said, least.upto, least.latest, least.closed_at)
 
     async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
-        """Some contracts' events; the last transaction of a full page may be cut and is held back.
+        """Some contracts' events. What is too much for the server is asked for in halves."""
+        while True:
+            try:
+                window = await self._window(addresses, cursor, latest)
+            except SourceError as error:
+                if not error.too_much:
+                    raise
+                latest = (await self._ledgers()).latest
+                self._narrow(next_ledger(cursor), latest, error)
+            else:
+                self._span.succeeded()
+                return window
 
-        When it is the only one, paging goes on until it is whole.
+    def _narrow(self, ledger: int, latest: int, error: SourceError) -> None:
+        """Halve the span. Raises the error when there is nothing to halve, or a wait is asked."""
+        asked = latest - ledger + 1
+        if asked < 1:
+            raise error
+        if not self._span.failed(asked):
+            text = f"getEvents cannot be read for ledger {ledger}, asked for alone: {error}"
+            raise SourceError(error.kind, text, error.retry_after) from error
+        if error.retry_after:
+            raise error
+        metrics.SOURCE_ERRORS.labels(error.kind).inc()
+        log.warning("span_halved", ledger=ledger, ledgers=self._span.ledgers, error=str(error))
+
+    async def _window(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+        ledger = next_ledger(cursor)
+        if self._span.is_bound and ledger <= latest:
+            return await self._bounded(addresses, cursor, ledger)
+        return await self._onward(addresses, cursor, latest)
+
+    async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> Window:
+        """What follows the cursor, in as many ledgers as the span has.
+
+        `endLedger` (which is not included) excludes a cursor, so this begins with the cursor's
+        ledger again. Where that fills a page before the cursor, the largest page is asked for.
         """
+        where = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
+        for limit in (_PAGE, _MOST):
+            after = Position(before(ledger), 0)
+            page = await self._page(addresses, cursor, after, limit, where)
+            said = [each for each in page.said if each.transaction > cursor]
+            if window := _whole(page, said, cursor, limit):
+                return window
+        raise SourceError("malformed", f"ledger {ledger} has {_MOST} events and more of one call")
+
+    async def _onward(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+        """What follows the cursor, as far as the server looks in one call."""
         said: list[Said] = []
         after, start = _begin(cursor, latest)
         for _ in range(_PAGES_OF_ONE):
-            page = await self._page(addresses, cursor, after, start)
+            where = {} if start is None else {"startLedger": start}
+            page = await self._page(addresses, cursor, after, _PAGE, where)
             said += page.said
-            if page.count < _PAGE:
-                return Window(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
-            last = page.cursor.toid & ~_OPERATION
-            if last - 1 > cursor:
-                whole = [each for each in said if each.transaction < last]
-                return Window(whole, last - 1, page.latest, page.closed_at)
+            if window := _whole(page, said, cursor, _PAGE):
+                return window
             after, start = page.cursor, None
+        last = after.toid & ~_OPERATION
         raise SourceError("malformed", f"getEvents says that transaction {last} never ends")
 
     async def _page(
-        self, addresses: Sequence[str], cursor: int, after: Position, start: int | None
+        self,
+        addresses: Sequence[str],
+        cursor: int,
+        after: Position,
+        limit: int,
+        where: Mapping[str, int],
     ) -> Page:
-        where: dict[str, object] = {"pagination": {"limit": _PAGE, "cursor": _text(after)}}
-        if start is not None:
-            where = {"startLedger": start, "pagination": {"limit": _PAGE}}
+        """A page from the ledgers `where`, or without them from the position `after`."""
+        pagination = {"limit": limit} | ({} if where else {"cursor": _text(after)})
         try:
-            result = await self._rpc.call("getEvents", filters=filters(addresses), **where)
+            result = await self._rpc.call(
+                "getEvents", filters=filters(addresses), pagination=pagination, **where
+            )
             return parse_page(result, self._contracts, after)
         except RpcRefused as error:
             if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
@@ -84,6 +142,21 @@ class Polls:
             raise
         except Malformed as error:
             raise SourceError("malformed", f"getEvents: {error}") from error
+
+
+def _whole(page: Page, said: Sequence[Said], cursor: int, limit: int) -> Window | None:
+    """The whole transactions of what was read so far, up to where the page ends.
+
+    The last transaction of a full page may be cut, and is held back. None when it is the only one
+    above the cursor: more has to be read.
+    """
+    if page.count < limit:
+        return Window(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
+    last = page.cursor.toid & ~_OPERATION
+    if last - 1 <= cursor:
+        return None
+    whole = [each for each in said if each.transaction < last]
+    return Window(whole, last - 1, page.latest, page.closed_at)
 
 
 def _begin(cursor: int, latest: int) -> tuple[Position, int | None]:

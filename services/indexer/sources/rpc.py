@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import aiohttp
 import orjson
 
-from services.indexer.sources import SourceError
-from services.indexer.sources.http import post_json
+from services.indexer.sources import Ledgers, SourceError
+from services.indexer.sources.http import ledger_number, post_json
 
 OUT_OF_RANGE = -32600
 """stellar-rpc's code, among other things, for a start outside of its history."""
 NO_SUCH_METHOD = -32601
 _TIMED_OUT = -32001
+_CONNECT_SECONDS = 5.0
+_RANGE = re.compile(r"ledger range: (\d{1,10}) - (\d{1,10})", re.ASCII)
+"""How a refusal of getEvents (-32600) names the ledgers that there are."""
+_TOO_MUCH = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
+"""How servers and providers say that a call asks for too much, whatever code they use."""
+
+
+_ONE = {"limit": 1}
 
 
 class RpcRefused(SourceError):
@@ -23,7 +32,8 @@ class RpcRefused(SourceError):
 
     def __init__(self, method: str, code: object, said: str) -> None:
         kind = "rpc_timeout" if code == _TIMED_OUT else "rpc_error"
-        super().__init__(kind, f"{method} answered {code}: {said}")
+        much = code == _TIMED_OUT or _TOO_MUCH.search(said) is not None
+        super().__init__(kind, f"{method} answered {code}: {said}", too_much=much)
         self.code = code
         self.said = said
 
@@ -34,7 +44,7 @@ class Rpc:
     def __init__(self, session: aiohttp.ClientSession, url: str, *, seconds: float = 10.0) -> None:
         self._session = session
         self._url = url
-        self._timeout = aiohttp.ClientTimeout(total=seconds)
+        self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
 
     async def call(self, method: str, **params: object) -> dict[str, Any]:
         """The call's result. Raises SourceError; RpcRefused when the answer is an error."""
@@ -47,6 +57,23 @@ class Rpc:
         if not isinstance(result, dict):
             raise SourceError("malformed", f"{method}: neither result nor error: {answer!s:.200}")
         return result
+
+    async def ledgers(self) -> Ledgers:
+        """The first and the last ledger of which it has the events. Raises SourceError.
+
+        getHealth is an error while the last ledger is older than 30 s, though getEvents answers
+        (stellar-rpc's max-healthy-ledger-latency); and getLatestLedger brings a whole meta. So a
+        start before all history is asked for: the refusal names the range.
+        """
+        try:
+            found = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE)
+        except RpcRefused as error:
+            if error.code != OUT_OF_RANGE:
+                raise
+            if named := _RANGE.search(error.said):
+                return Ledgers(int(named[1]), int(named[2]))
+            found = await self.call("getHealth")  # worded otherwise, by a provider's own server
+        return Ledgers(*(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest")))
 
     async def meta(self, tx_hash: str) -> bytes:
         """The transaction's TransactionMeta. Raises SourceError when RPC does not have it (yet)."""

@@ -1,0 +1,41 @@
+"""How many ledgers one getEvents may cover. Pure.
+
+A server ends a call that takes it too long, and the same call would take it as long again. So the
+span is halved until the call succeeds, and grows again behind successes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WHOLE = 10_000
+"""Ledgers that stellar-rpc looks through in one call: a span as wide is no bound."""
+_STEADY = 10
+"""Successes in a row before it grows: one that is too wide again costs a whole time-out."""
+
+
+@dataclass(slots=True)
+class Span:
+    """`ledgers` is between 1 and WHOLE, and WHOLE at first."""
+
+    ledgers: int = WHOLE
+    _successes: int = 0
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether calls have to name their last ledger."""
+        return self.ledgers < WHOLE
+
+    def failed(self, asked: int) -> bool:
+        """A call for `asked` ledgers (1 or more) was too much. False if that was a single one."""
+        covered = min(asked, self.ledgers)
+        self.ledgers = max(1, covered // 2)
+        self._successes = 0
+        return covered > 1
+
+    def succeeded(self) -> None:
+        """A call was answered: after ten in a row the span is doubled."""
+        self._successes += 1
+        if self._successes >= _STEADY:
+            self.ledgers = min(WHOLE, self.ledgers * 2)
+            self._successes = 0

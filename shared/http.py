@@ -1,0 +1,61 @@
+"""HTTP to other servers: every client session of the project is made here.
+
+So each of them goes through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. aiohttp reads
+NO_PROXY as Python's urllib does: `*`, or host names (each with all names below it) and addresses.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import structlog
+from yarl import URL
+
+log = structlog.get_logger()
+
+
+def session(**options: Any) -> aiohttp.ClientSession:
+    """A ClientSession with these options of aiohttp's; close it as usual.
+
+    Without a proxy in the environment aiohttp is not told to look at it: that costs two threads'
+    work for each request, and reads ~/.netrc.
+    """
+    _warn(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
+    return aiohttp.ClientSession(trust_env=bool(getproxies()), **options)
+
+
+def is_proxied(url: str) -> bool:
+    """Whether a session sends requests for this URL through a proxy."""
+    asked = URL(url)
+    return asked.scheme in getproxies() and not proxy_bypass(asked.host or "")
+
+
+def reason(error: BaseException) -> str:
+    """An aiohttp error in words, for logs.
+
+    Its `repr` is none: that holds the request's headers, the proxy's password and the whole URL.
+    """
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{name}: {error.status} {error.message}"
+    if isinstance(error, aiohttp.InvalidURL):
+        return name
+    return f"{name}: {error}" if str(error) else name
+
+
+def ignored(no_proxy: str) -> list[str]:
+    """Entries of NO_PROXY that match nothing: networks (10.0.0.0/8) and hosts with a port."""
+    entries = [entry.strip() for entry in no_proxy.split(",")]
+    return [entry for entry in entries if "/" in entry or entry.count(":") == 1 or "]" in entry]
+
+
+@lru_cache(maxsize=1)
+def _warn(no_proxy: str) -> None:
+    """Once for each value."""
+    if entries := ignored(no_proxy):
+        said = "these match nothing: give host names or addresses, without a port"
+        log.warning("no_proxy_ignored", entries=entries, meaning=said)

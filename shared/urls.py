@@ -1,0 +1,93 @@
+"""URLs of other servers: a path is appended, the query is kept, secrets are not shown. Pure.
+
+Providers put keys into the query (`?api-key=…`), into the path (`/v1/<key>`) and before the host
+(`user:password@`). All three must reach the server, and none of them a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import SplitResult, unquote, unquote_plus, urlencode, urlsplit
+
+_HIDDEN = "…"
+_LONGEST_SEGMENT = 15
+"""A longer segment of a path is taken for a key."""
+_SHORTEST_SECRET = 4
+"""A shorter value would be replaced where it stands by chance."""
+
+
+def joined(base: str, path: str, **query: str | int) -> str:
+    """`base` with `path` (which begins with `/`) behind its own path, and `query` behind its own.
+
+    joined("https://h/horizon?key=K", "/ledgers/5", limit=1) is
+    "https://h/horizon/ledgers/5?key=K&limit=1".
+    """
+    parts = urlsplit(base)
+    queries = filter(None, (parts.query, urlencode(query)))
+    whole = parts._replace(path=parts.path.rstrip("/") + path, query="&".join(queries), fragment="")
+    return whole.geturl()
+
+
+def metrics_of(url: str) -> str:
+    """Where a part's metrics are: beside its /readyz, or below its URL."""
+    parts = urlsplit(url)
+    return joined(parts._replace(path=parts.path.removesuffix("/readyz")).geturl(), "/metrics")
+
+
+def host_of(url: str) -> str:
+    """Host and port as they stand there."""
+    return _host(urlsplit(url))
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port, such as `https://h:8443`."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{_host(parts)}"
+
+
+def shown(url: str) -> str:
+    """The URL for logs, errors and answers: no user, no password, no values of the query.
+
+    A segment of the path with more than 15 characters is shortened to its first four.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not a URL)"
+    if not (parts.scheme and parts.netloc):
+        return "(not a URL)"
+    path = "/".join(map(_segment, parts.path.split("/"))).removesuffix("/")
+    query = "&".join(map(_pair, parts.query.split("&"))) if parts.query else ""
+    return f"{parts.scheme}://{_host(parts)}{path}" + (f"?{query}" if query else "")
+
+
+def without_secrets(text: str, url: str) -> str:
+    """`text` without the secrets of `url`, for what a server says: it may repeat the request."""
+    for secret in sorted(set(_secrets(urlsplit(url))), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _host(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _segment(segment: str) -> str:
+    return segment if len(segment) <= _LONGEST_SEGMENT else segment[:4] + _HIDDEN
+
+
+def _pair(pair: str) -> str:
+    """One without a name is all value."""
+    name, equals, _ = pair.partition("=")
+    return f"{name}={_HIDDEN}" if equals else _HIDDEN
+
+
+def _secrets(parts: SplitResult) -> Iterator[str]:
+    """As they were given and as they are sent: a server may say either."""
+    raw = [pair.partition("=")[2] or pair for pair in parts.query.split("&")]
+    raw += parts.netloc.rpartition("@")[0].split(":", 1)
+    raw += [each for each in parts.path.split("/") if len(each) > _LONGEST_SEGMENT]
+    for each in raw:
+        for secret in (each, unquote(each), unquote_plus(each)):
+            if len(secret) >= _SHORTEST_SECRET:
+                yield secret
