@@ -11,15 +11,19 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from tests.chaos.clocks import Clock, Jumps
+from tests.chaos.deletions import EMPTY, FLUSHED, Deletions
+from tests.chaos.history import History
 from tests.chaos.outside import Outside
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import Storage
-from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, World
+from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
 
-ALONE = "clock of Redis jumps"
-"""Not with another at once: a lease outlives its holder by as much as that clock goes back."""
+ALONE = frozenset({"clock of Redis jumps", FLUSHED, EMPTY})
+"""Not with another at once: a lease outlives its holder by as much as that clock goes back, and
+what everything that was lost held is known by the parts that live on.
+"""
 
 
 class Faults:
@@ -42,11 +46,13 @@ class Faults:
             "SIGTERM of a fanout": lambda: self._end(FANOUTS, signal.SIGTERM),
             "SIGKILL of the active indexer": self.kill_active,
             "SIGTERM of an indexer": lambda: self._end(INDEXERS, signal.SIGTERM),
-            "SIGKILL of the API": lambda: self._end(("api",), signal.SIGKILL),
-            "SIGTERM of the API": lambda: self._end(("api",), signal.SIGTERM),
+            "SIGKILL of the API": lambda: self._end(APIS, signal.SIGKILL),
+            "SIGTERM of the API": lambda: self._end(APIS, signal.SIGTERM),
             "SIGSTOP of a service": self.stop_service,
             **self._of_storage(),
             **self.jumps.all(),
+            **Deletions(self._world, self._chance).all(),
+            **History(self._world, self._chance).all(),
             "CLIENT KILL of pub/sub": self.kill_pubsub,
             "pub/sub late": self.late_pubsub,
             "connections cut": self.cut,

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.positions import START, Position
-from tests.chaos.checker import Asked, Ended, Fact, Kind, Told, check_client, check_ends, shortest
+from tests.chaos.checker import (
+    Asked,
+    Ended,
+    Fact,
+    Kind,
+    Span,
+    Told,
+    check_client,
+    check_ends,
+    shortest,
+)
 
 PARTIES = ("alice", "bob", "carol")
 ALL = Asked(everything=True)
@@ -31,8 +41,21 @@ def gap(since: int, to: int) -> Told:
     return Told(0.0, "fanout-1", "gap", Position(to, 0), since=Position(since, 0))
 
 
-def kinds(asked: Asked, story: list[Told], facts: list[Fact]) -> list[Kind]:
-    return [each.kind for each in check_client("somebody", asked, story, facts)]
+def lost(since: int, to: int) -> Span:
+    """All after the first, up to and including the second."""
+    return Position(since, 1), Position(to, 0)
+
+
+def told_as_lost(story: list[Told]) -> list[Span]:
+    """As if all that the story tells as a gap had really been lost."""
+    return [lost(each.since.toid, each.position.toid) for each in story if each.since is not None]
+
+
+def kinds(
+    asked: Asked, story: list[Told], facts: list[Fact], spans: list[Span] | None = None
+) -> list[Kind]:
+    spans = told_as_lost(story) if spans is None else spans
+    return [each.kind for each in check_client("somebody", asked, story, facts, spans)]
 
 
 FACTS = [fact(n, "1", "alice", "bob") for n in range(1, 6)]
@@ -67,6 +90,21 @@ def test_what_an_announced_gap_covers_is_not_missing():
 
 def test_a_gap_covers_what_follows_its_first_end_up_to_its_last_alone():
     assert kinds(ALL, [STORY[0], STORY[1], gap(2, 3), *STORY[4:]], FACTS) == [Kind.MISSING]
+
+
+def test_what_was_lost_and_not_told_is_missing():
+    assert kinds(ALL, [STORY[0], *STORY[2:]], FACTS, [lost(0, 1)]) == [Kind.MISSING]
+
+
+def test_a_gap_excuses_nothing_that_was_not_lost():
+    story = [STORY[0], gap(0, 2), *STORY[3:]]
+    assert kinds(ALL, story, FACTS, [lost(0, 1)]) == [Kind.MISSING]
+
+
+def test_a_gap_where_nothing_was_lost_is_a_false_one():
+    story = [*STORY, gap(5, 7)]
+    assert kinds(ALL, story, FACTS, [lost(3, 5)]) == [Kind.GAP]
+    assert kinds(ALL, story, FACTS, [lost(3, 6)]) == []
 
 
 def test_twice_is_duplicated_across_connections_too():

@@ -115,7 +115,7 @@ def test_what_stands_before_a_resets_position_was_due_before_it():
     [
         [*START, RESET],
         [*START, control("sync", 2, 7), RESET],
-        [*START, told(TWO, 12), told(GONE, 13), control("reset", 3, 21)],
+        [*START, told(TWO, 12), control("reset", 3, 21)],
     ],
     ids=["at its cursor", "given out before the loss", "above its cursor"],
 )
