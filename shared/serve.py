@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from shared import traces
+from shared.heads import LINE_BYTES, limit_heads
 
 log = structlog.get_logger()
 
@@ -69,9 +70,11 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         keepalive_timeout=_IDLE_SECONDS,
         tcp_keepalive=False,  # inherited from the listening socket
         shutdown_timeout=1.0,  # SSE sockets have left aiohttp: only short requests are waited for
-        max_line_size=1 << 16,  # a subscription may name thousands of streams in its URL
+        max_line_size=LINE_BYTES,  # a subscription may name thousands of streams in its URL
+        max_field_size=LINE_BYTES,  # and a token have thousands of claims
     )
     await runner.setup()
+    limit_heads(runner)
     _ignore_odd_expectations(runner)
     watch = asyncio.create_task(impatience.run(runner))
     try:
