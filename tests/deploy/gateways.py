@@ -1,17 +1,19 @@
-"""The production gateway: a real nginx started by its own start.sh, and fanouts behind one name."""
+"""Gateways as real processes, the deployment's and those of `make run`, and fanouts behind them."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from deploy.local.gateway import proxy
+from deploy.local.processes import Part
 from shared.keys import Keys
 from tests.fanout.rig import CONTRACT, SUBSCRIBE
 from tests.support.name_server import NameServer
@@ -26,7 +28,7 @@ PORT = 8080
 
 @dataclass
 class Gateway:
-    """nginx on 127.0.0.1, and what a test does with it."""
+    """A gateway on 127.0.0.1, and what a test does with it."""
 
     port: int
     tls_port: int
@@ -55,17 +57,32 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
         "PATH": f"{Path(needed('nginx')).parent}:{os.environ['PATH']}",
     } | settings
     needed("envsubst")
-    with (folder / "nginx.log").open("wb") as log:
+    part = Part("nginx", ["sh", str(NGINX / "start.sh")], {k: str(v) for k, v in given.items()})
+    async with _running(part, folder, port, tls_port) as front:
+        yield front
+
+
+@asynccontextmanager
+async def local_gateway(
+    kind: str, folder: Path, fanouts: Sequence[str], api: str
+) -> AsyncIterator[Gateway]:
+    """Start nginx or Caddy as `make run` does; fanouts and API as `host:port`."""
+    port = free_port()
+    part = proxy(kind, needed(kind), port=port, api=api, fanouts=fanouts, folder=folder)
+    async with _running(part, folder, port, 0) as front:
+        yield front
+
+
+@asynccontextmanager
+async def _running(part: Part, folder: Path, port: int, tls_port: int) -> AsyncIterator[Gateway]:
+    log = folder / f"{part.name}.log"
+    with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            "sh",
-            str(NGINX / "start.sh"),
-            env={**os.environ, **{k: str(v) for k, v in given.items()}},
-            stdout=log,
-            stderr=log,
+            *part.command, env={**os.environ, **part.environment}, stdout=file, stderr=file
         )
     front = Gateway(port, tls_port, process)
     try:
-        await until(lambda: _answers(front), what=f"nginx: {(folder / 'nginx.log').read_text()}")
+        await until(lambda: _listens(front), what=f"the gateway: {log.read_text()}")
         yield front
     finally:
         for client in front.clients:
@@ -75,14 +92,14 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
         await process.wait()
 
 
-async def _answers(front: Gateway) -> bool:
-    assert front.process.returncode is None, "nginx ended at once"
-    url = f"http://127.0.0.1:{front.port}/gateway/livez"
+async def _listens(front: Gateway) -> bool:
+    assert front.process.returncode is None, "the gateway ended at once"
     try:
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            return response.status == 200
-    except aiohttp.ClientError:
+        _, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    except OSError:
         return False
+    writer.close()
+    return True
 
 
 class Fanouts:
@@ -106,9 +123,9 @@ class Fanouts:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def start(self, **settings: object) -> str:
-        """Another replica, ready and in the name server; returns its address."""
-        address = f"{loopback()}.{10 + len(self.by_address)}"
+    async def start(self, address: str = "", **settings: object) -> str:
+        """A replica, another or a killed one, ready and known by name; returns its address."""
+        address = address or f"{loopback()}.{10 + len(self.by_address)}"
         environment = {**self._common, "HOST": address, **settings}
         self.by_address[address] = await self._stack.enter_async_context(
             running("services.fanout", **environment)
@@ -116,6 +133,13 @@ class Fanouts:
         await until(lambda: self._ready(address), what="a ready fanout")
         self._names.addresses = {"fanout": list(self.by_address)}
         return address
+
+    async def kill(self, *addresses: str) -> None:
+        """End these at once by SIGKILL; their addresses stay known."""
+        for address in addresses:
+            self.by_address[address].signal(signal.SIGKILL)
+        for address in addresses:
+            await self.by_address[address].ended()
 
     async def drain(self, address: str) -> None:
         """Tell a replica to stop; it is busy for some seconds with saying goodbye to many."""
