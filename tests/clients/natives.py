@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.clients.libraries import NAMES, Driver, Received
 from tests.console.browser import chromium
@@ -19,14 +19,16 @@ _A_CONTEXT = 6
 _PAGE = """
 <!doctype html>
 <script>
-  function subscribe(number, url, names) {
-    const source = new EventSource(url)
-    for (const name of names) {
-      source.addEventListener(name, (e) => report(number, e.type, e.lastEventId, e.data))
-    }
-    source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) report(number, "given up", "", "")
-    }
+  function subscribe(urls, names) {
+    urls.forEach((url, number) => {
+      const source = new EventSource(url)
+      for (const name of names) {
+        source.addEventListener(name, (e) => report(number, e.type, e.lastEventId, e.data))
+      }
+      source.onerror = () => {
+        if (source.readyState === EventSource.CLOSED) report(number, "given up", "", "")
+      }
+    })
   }
 </script>
 """
@@ -73,7 +75,8 @@ class Natives:
         """To each URL this many of Chromium's, and one of each of Node's libraries."""
         new: list[Native] = []
         for _ in range(0, count, _A_CONTEXT):
-            new += await self._in_a_context([url for url in urls for _ in range(_A_CONTEXT)])
+            each = [url for url in urls for _ in range(_A_CONTEXT)]
+            new += await self.subscribe(await self.page(), each)
         for url in urls:
             for library in _NODE:
                 driver = await Driver.start(library, url)
@@ -82,21 +85,23 @@ class Natives:
         self.all += new
         return new
 
-    async def _in_a_context(self, urls: Sequence[str]) -> list[Native]:
-        context = await self._browser.new_context()
+    async def page(self) -> Page:
+        """A page of an origin of its own, in a browser's profile of its own."""
+        context = await self._browser.new_context(ignore_https_errors=True)
         self._stack.push_async_callback(context.close)
         page = await context.new_page()
+        await page.goto(self._page)
+        return page
+
+    async def subscribe(self, page: Page, urls: Sequence[str]) -> list[Native]:
+        """The page's own EventSources."""
         natives = [Native(url, "chromium") for url in urls]
 
         def report(number: int, name: str, position: str, data: str) -> None:
             natives[number].events.append(Received(name, position, data))
 
         await page.expose_function("report", report)
-        await page.goto(self._page)
-        for number, url in enumerate(urls):
-            await page.evaluate(
-                "([n, url, names]) => subscribe(n, url, names)", [number, url, NAMES]
-            )
+        await page.evaluate("([urls, names]) => subscribe(urls, names)", [list(urls), NAMES])
         return natives
 
 

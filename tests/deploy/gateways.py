@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from tests.support.waiting import free_port, until
 
 NGINX = Path(__file__).parents[2] / "deploy/nginx"
 PORT = 8080
+_hosts = itertools.count(11)
 
 
 @dataclass
@@ -102,6 +105,16 @@ async def _listens(front: Gateway) -> bool:
     return True
 
 
+def certificate(folder: Path) -> None:
+    """A key and a certificate signed by itself, as tls.key and tls.crt."""
+    subprocess.run(
+        [needed("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=localhost", "-days", "1", "-keyout", str(folder / "tls.key"),
+         "-out", str(folder / "tls.crt")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
 class Fanouts:
     """Replicas on addresses of their own and one port, known by the name `fanout`."""
 
@@ -125,14 +138,17 @@ class Fanouts:
 
     async def start(self, address: str = "", **settings: object) -> str:
         """A replica, another or a killed one, ready and known by name; returns its address."""
-        address = address or f"{loopback()}.{10 + len(self.by_address)}"
+        address = address or f"{loopback()}.{next(_hosts)}"
         environment = {**self._common, "HOST": address, **settings}
         self.by_address[address] = await self._stack.enter_async_context(
             running("services.fanout", **environment)
         )
         await until(lambda: self._ready(address), what="a ready fanout")
-        self._names.addresses = {"fanout": list(self.by_address)}
+        self._tell_names()
         return address
+
+    def _tell_names(self) -> None:
+        self._names.addresses = {"fanout": list(self.by_address)}
 
     async def kill(self, *addresses: str) -> None:
         """End these at once by SIGKILL; their addresses stay known."""
@@ -140,6 +156,12 @@ class Fanouts:
             self.by_address[address].signal(signal.SIGKILL)
         for address in addresses:
             await self.by_address[address].ended()
+
+    async def remove(self, address: str) -> None:
+        """Kill a replica, and its address is known no more."""
+        await self.kill(address)
+        del self.by_address[address]
+        self._tell_names()
 
     async def drain(self, address: str) -> None:
         """Tell a replica to stop; it is busy for some seconds with saying goodbye to many."""
@@ -164,6 +186,14 @@ class Fanouts:
 
     async def _ready(self, address: str) -> bool:
         return (await self.text(address, "/readyz"))[0] == 200
+
+    async def until_connections(self, address: str, count: int) -> None:
+        """Until a replica holds so many."""
+
+        async def there() -> bool:
+            return await self.metric(address, "connections") == count
+
+        await until(there, what=f"{count} connections")
 
     async def metric(self, address: str, name: str) -> float:
         """A metric's value, by its name with labels; 0 while there is none."""
