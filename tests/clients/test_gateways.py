@@ -20,7 +20,8 @@ from shared.positions import parse_position
 from shared.store import connect
 from tests.clients.libraries import need
 from tests.clients.natives import Native, Natives, natives
-from tests.deploy.gateways import PORT, Fanouts, gateway, local_gateway
+from tests.deploy.fanouts import PORT, Fanouts
+from tests.deploy.gateways import gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE, Chain
 from tests.support.name_server import name_server
 from tests.support.waiting import until

@@ -17,9 +17,10 @@ import pytest_asyncio
 
 from services.fanout.resume import RESUME_PARAMETERS
 from shared.keys import Keys
-from tests.clients.natives import natives
 from tests.clients.peers import Peer
-from tests.deploy.gateways import PORT, Fanouts, Gateway, certificate, gateway, local_gateway
+from tests.deploy.conftest import SHARED
+from tests.deploy.fanouts import PORT, Fanouts
+from tests.deploy.gateways import Gateway, gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE
 from tests.support.name_server import name_server
 from tests.support.sse_client import Parser
@@ -27,7 +28,6 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
-SHARED = {"scope": "module", "loop_scope": "module"}
 GATEWAYS = ("deployment", "nginx", "caddy")
 PAGE = "https://app.example"
 ACCESS = {
@@ -222,80 +222,3 @@ async def test_longer_heads_are_refused_by_their_own_status(port, header):
     peer = await Peer.say(port, head(port, BY_EVENT, header, 200_000))
     await peer.ended()
     assert peer.status in (414, 431)
-
-
-async def test_limits_are_told_to_pages_too(tmp_path, http, fanout):
-    address, _, port = fanout.partition(":")
-    to = {"FANOUT": f"behind:{port}", "API": f"behind:{port}"}
-    limits = {"CONNECTIONS_PER_IP": 1, "REQUESTS_PER_IP": "1r/m"}
-    async with (
-        name_server({"behind": [address]}) as names,
-        gateway(tmp_path, names, **to, **limits, **ACCESS) as front,
-    ):
-        url = f"http://127.0.0.1:{front.port}"
-        await (await front.subscribe()).wait(1)
-
-        async def limited() -> bool:
-            async with http.get(url + "/livez", headers={"Origin": PAGE}) as response:
-                return response.status == 429
-
-        await until(limited)
-        for path in ("/livez", BY_STATUS):
-            async with http.get(url + path, headers={"Origin": PAGE}) as response:
-                assert response.status == 429
-                assert (await response.json())["type"] == "/problems/overloaded"
-                assert int(response.headers["Retry-After"]) >= 4
-                assert response.headers["Access-Control-Allow-Origin"] == PAGE
-                assert response.headers["Access-Control-Expose-Headers"] == "Retry-After"
-            async with http.options(url + path, headers={"Origin": PAGE} | PREFLIGHT) as response:
-                assert response.status == 204
-                assert response.headers["Access-Control-Allow-Origin"] == PAGE
-        by_event = await front.subscribe(headers={"Origin": PAGE})
-        (event,) = await by_event.wait(1, "overload")
-        assert event.json["reason"] == "too many connections or requests from this address"
-        assert by_event.headers["access-control-allow-origin"] == PAGE
-
-
-async def test_calls_do_not_wait_behind_as_many_subscriptions_as_one_address_may_have(
-    tmp_path, redis_url, keys
-):
-    """Chromium has one connection of HTTP/2 for all of them."""
-    certificate(tmp_path)
-    async with (
-        name_server({}) as names,
-        Fanouts(redis_url, keys, names) as fanouts,
-        natives() as opener,
-    ):
-        await fanouts.start()
-        most = {"CONNECTIONS_PER_IP": 140, "HANDSHAKES_PER_IP": "1000r/s"}
-        async with gateway(tmp_path, names, API=f"fanout:{PORT}", **most) as front:
-            page = await opener.page()
-            url = f"https://localhost:{front.tls_port}"
-            held = await opener.subscribe(page, [f"{url}{BY_EVENT}"] * 140)
-            await until(
-                lambda: all(native.named("message") for native in held),
-                seconds=30,
-                what="140 subscriptions",
-            )
-            async with asyncio.timeout(10):
-                ask = "async (url) => (await fetch(url)).status"
-                assert await page.evaluate(ask, f"{url}/livez") == 200
-            assert not any(native.given_up for native in held)
-
-
-async def test_a_page_reads_when_it_may_call_again(tmp_path):
-    """In Chromium: after a preflight, since it asks with a header of its own."""
-    async with (
-        natives() as opener,
-        local_gateway("caddy", tmp_path, [NOBODY], NOBODY) as caddy,
-        name_server({}) as names,
-        gateway(tmp_path, names) as nginx,
-    ):
-        page = await opener.page()
-        ask = """async (url) => {
-            const answer = await fetch(url, { headers: { "If-Match": "1" } })
-            return answer.headers.get("Retry-After")
-        }"""
-        for front in (caddy, nginx):
-            seconds = await page.evaluate(ask, f"http://localhost:{front.port}/v1/streams")
-            assert 4 <= int(seconds) <= 7

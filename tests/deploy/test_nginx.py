@@ -6,14 +6,14 @@ import asyncio
 import json
 import re
 import time
-import uuid
 
 import pytest
 import pytest_asyncio
 
-from shared.keys import Keys
 from shared.store import connect
-from tests.deploy.gateways import Fanouts, Gateway, certificate, gateway
+from tests.deploy.conftest import SHARED
+from tests.deploy.fanouts import Fanouts, silent_host
+from tests.deploy.gateways import Gateway, certificate, gateway, overloads
 from tests.fanout.rig import Chain
 from tests.support.name_server import name_server
 from tests.support.programs import needed
@@ -21,26 +21,6 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
-SHARED = {"scope": "module", "loop_scope": "module"}
-"""One fanout and one nginx for all tests; those that need others start their own."""
-
-
-@pytest_asyncio.fixture(**SHARED)
-async def names():
-    async with name_server({}) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def module_keys() -> Keys:
-    return Keys(f"test-{uuid.uuid4().hex[:12]}")
-
-
-@pytest_asyncio.fixture(**SHARED)
-async def fanouts(redis_url, module_keys, names):
-    async with Fanouts(redis_url, module_keys, names) as fanouts:
-        await fanouts.start(BACKLOG_BYTES=200_000)
-        yield fanouts
 
 
 @pytest_asyncio.fixture(**SHARED)
@@ -64,10 +44,6 @@ async def chain(redis_url, module_keys):
     redis = connect(redis_url)
     yield Chain(redis, module_keys)
     await redis.aclose()
-
-
-def overloads(client: SseClient) -> list[dict]:
-    return [event.json for event in client.named("overload")]
 
 
 async def test_events_arrive_at_once_and_as_they_were_sent(front, fanouts, chain):
@@ -96,61 +72,6 @@ async def test_browsers_are_spoken_to_in_http_2_over_tls(front, fanouts, chain):
         await curl.stdout.readuntil(f"id: {position}\n\n".encode())
     curl.kill()
     await curl.wait()
-
-
-async def test_the_sixth_connection_of_an_address_is_refused(tmp_path, names, fanouts):
-    async with gateway(tmp_path, names, CONNECTIONS_PER_IP=5) as front:
-        five = [await front.subscribe() for _ in range(5)]
-        for client in five:
-            await client.wait(1)
-
-        by_event = await front.subscribe(headers={"Origin": "https://app.example"})
-        assert by_event.status == 200, "any other status is final for an EventSource"
-        await by_event.wait(1, "overload")
-        assert by_event.headers["access-control-allow-origin"] == "https://app.example"
-        (told,) = overloads(by_event)
-        assert 4000 <= told["retry"] < 8000
-        assert by_event.parser.retry == told["retry"]
-        assert by_event.parser.last_id == "", "no cursor is moved"
-
-        by_status = await front.subscribe("all=true&on_overload=status")
-        assert by_status.status == 429
-        assert int(by_status.headers["retry-after"]) > 0
-        assert json.loads(await by_status.whole())["type"] == "/problems/overloaded"
-
-        assert all(client.events and not client.closed.is_set() for client in five)
-        five[0].close()
-
-        async def there_is_room() -> bool:
-            client = await front.subscribe()
-            await client.wait(1)
-            return not overloads(client)
-
-        await until(there_is_room)
-
-
-async def test_the_limit_counts_clients_not_the_proxy_before_us(tmp_path, names, fanouts):
-    async def turned_away(front, forwarded: str) -> bool:
-        client = await front.subscribe(headers={"X-Forwarded-For": forwarded})
-        await client.wait(1)
-        return bool(overloads(client))
-
-    async with gateway(
-        tmp_path, names, CONNECTIONS_PER_IP=1, TRUSTED_PROXIES="127.0.0.0/8,10.0.0.0/8"
-    ) as front:
-        assert not await turned_away(front, "203.0.113.5")
-        assert not await turned_away(front, "203.0.113.6, 10.1.2.3")
-        assert await turned_away(front, "198.51.100.1, 203.0.113.6"), "what it says itself is not"
-
-
-async def test_nobody_is_believed_unless_named(tmp_path, names, fanouts):
-    async with gateway(tmp_path, names, CONNECTIONS_PER_IP=1) as front:
-        answers = [
-            await front.subscribe(headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n in (5, 6)
-        ]
-        for client in answers:
-            await client.wait(1)
-        assert [bool(overloads(client)) for client in answers] == [False, True]
 
 
 async def test_a_stalled_client_is_felt_by_the_fanout(front, fanouts, chain):
@@ -220,6 +141,21 @@ async def test_a_new_fanout_is_found_by_its_name(front, fanouts):
     second = await fanouts.start()
     await until(lambda: is_reached(front, fanouts, second), seconds=20)
     await fanouts.remove(second)
+
+
+async def test_a_host_that_is_gone_without_a_word_is_passed_over(tmp_path, fanouts):
+    (living,) = fanouts.by_address
+    with silent_host() as gone:
+        async with (
+            name_server({"fanout": [gone, living]}) as names,
+            gateway(tmp_path, names) as front,
+        ):
+            new = await asyncio.gather(*(front.subscribe() for _ in range(8)))
+            for client in new:
+                await client.wait(1)
+            assert [overloads(client) for client in new] == [[]] * 8
+            log = (tmp_path / "nginx.log").read_text()
+            assert "upstream timed out" in log, "and some asked it first"
 
 
 async def test_without_any_fanout_clients_are_told_to_come_back(tmp_path):
