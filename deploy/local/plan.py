@@ -168,8 +168,8 @@ def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
         kind,
         path,
         port=ports.gateway,
-        api=ports.api,
-        fanouts=ports.fanouts,
+        api=f"127.0.0.1:{ports.api}",
+        fanouts=[f"127.0.0.1:{fanout}" for fanout in ports.fanouts],
         folder=folder / "gateway",
     )
 
