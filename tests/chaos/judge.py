@@ -1,4 +1,4 @@
-"""The judgement at the end of a run: let all catch up, then compare what was told with the truth."""
+"""The judgement at the end of a run: let all catch up, then compare what each was told."""
 
 from __future__ import annotations
 
