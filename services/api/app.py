@@ -156,7 +156,9 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
             for part, check in checks.items()
         ]
         say = partial(app[READINESS].set, "store")
-        tasks.append(supervise("fitness", partial(fitness.watch, app[REDIS], say)))
+        tasks.append(
+            supervise("fitness", partial(fitness.watch, app[REDIS], app[SETTINGS].keys, say))
+        )
         yield
         await cancel(*tasks)
 
