@@ -18,6 +18,7 @@ class RedisProblem(StrEnum):
     NO_AOF = "no_aof"
     AOF_FAILS = "aof_fails"
     REPLICAS_MISSING = "replicas_missing"
+    ACL = "acl"
 
 
 UP = Gauge("headrace_redis_up", "1 while Redis answers this service")
@@ -33,9 +34,8 @@ def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
     UP.set(1)
     limit = info.get("maxmemory", 0)
     MEMORY.set(info.get("used_memory", 0) / limit if limit else 0.0)
-    found = problems(info, replicas)
-    for problem in RedisProblem:
-        PROBLEM.labels(problem).set(problem in found)
+    for problem, is_there in problems(info, replicas).items():
+        PROBLEM.labels(problem).set(is_there)
 
 
 def unreachable() -> None:
@@ -43,12 +43,11 @@ def unreachable() -> None:
     UP.set(0)
 
 
-def problems(info: Mapping[str, Any], replicas: int) -> set[RedisProblem]:
+def problems(info: Mapping[str, Any], replicas: int) -> dict[RedisProblem, bool]:
     """Those that INFO shows; what a managed service leaves out is assumed to be fine. Pure."""
-    there = {
+    return {
         RedisProblem.EVICTS: info.get("maxmemory_policy", "noeviction") != "noeviction",
         RedisProblem.NO_AOF: not info.get("aof_enabled", 1),
         RedisProblem.AOF_FAILS: info.get("aof_last_write_status", "ok") != "ok",
         RedisProblem.REPLICAS_MISSING: info.get("connected_slaves", replicas) < replicas,
     }
-    return {problem for problem, is_there in there.items() if is_there}

@@ -162,7 +162,10 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         say = partial(app[READINESS].set, "store")
         tasks.append(
             supervise(
-                "fitness", partial(fitness.watch, app[REDIS], say, app[SETTINGS].wait_replicas)
+                "fitness",
+                partial(
+                    fitness.watch, app[REDIS], app[SETTINGS].keys, say, app[SETTINGS].wait_replicas
+                ),
             )
         )
         yield

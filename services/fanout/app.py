@@ -58,6 +58,7 @@ def build_app(settings: Settings) -> web.Application:
     async def run(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
         sessions = Sessions(redis, settings.keys)
+        say = partial(readiness.set, "store")
         async with session() as http:
             parts, outbox = _assemble(settings, redis, sessions, cors, http)
             app[PARTS] = parts
@@ -71,7 +72,7 @@ def build_app(settings: Settings) -> web.Application:
                 supervise("beat", beat.run),
                 supervise("leases", parts.leases.run, most=1.0),
                 supervise("revocations", lambda: _revocations(parts, sessions), most=1.0),
-                supervise("fitness", lambda: watch(redis, partial(readiness.set, "store"))),
+                supervise("fitness", lambda: watch(redis, settings.keys, say)),
                 supervise("readiness", lambda: _watch(parts.feed, readiness, handshake)),
             ]
             yield

@@ -54,7 +54,7 @@ def build_app(settings: Settings) -> web.Application:
                 on_fatal=lambda error: _stopped(error, readiness),
             )
             say = partial(readiness.set, "store")
-            fitness = supervise("fitness", lambda: watch(redis, say))
+            fitness = supervise("fitness", lambda: watch(redis, settings.keys, say))
             yield
             await cancel(task, fitness)
         await redis.aclose()
@@ -82,7 +82,7 @@ async def _lead(
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
     try:
-        await require_fit(redis)
+        await require_fit(redis, keys)
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
