@@ -90,7 +90,7 @@ def _is_due(
     """Whether the reset that ends this life is one that a loss explains.
 
     It told everyone of a loss of everything; or the cursor before it was given out in a loss, and
-    lay above it; or an event of the API's that this life was told is gone.
+    lies above it or at a place that is gone; or an event of the API's that this life was told is.
     """
     *before, reset = life
     if not before:
@@ -99,7 +99,8 @@ def _is_due(
     if reset.position in void.resets:
         return cursor < reset.position
     given = next(each.at for each in before if each.position == cursor)
-    if cursor > reset.position and lost_at(began + given, losses):
+    moved = cursor > reset.position or cursor not in known
+    if moved and lost_at(began + given, losses):
         return True
     return any(
         "." in each.name and each.position not in known and _is_void(each, losses)
