@@ -5,13 +5,19 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from shared.metrics import READY, metrics
+from shared.metrics import NAMESPACE, READY, metrics
 
 
 class Readiness:
-    """Named parts of a service's readiness; ready when none of them has something to say."""
+    """Named parts of a service's readiness; ready when none of them has something to say.
 
-    def __init__(self, *parts: str) -> None:
+    It names the namespace, so that parts of an installation can be compared.
+    """
+
+    def __init__(self, *parts: str, namespace: str = "") -> None:
+        self._namespace = namespace
+        if namespace:
+            NAMESPACE.labels(namespace).set(1)
         self._notes: dict[str, str] = {}
         self._state: dict[str, str | None] = {}
         for part in parts:
@@ -35,7 +41,8 @@ class Readiness:
         """The JSON object of /readyz."""
         parts = {part: trouble or "ok" for part, trouble in self._state.items()}
         notes = {"notes": dict(self._notes)} if self._notes else {}
-        return {"ready": self.ready, "parts": parts, **notes}
+        where = {"namespace": self._namespace} if self._namespace else {}
+        return {"ready": self.ready, **where, "parts": parts, **notes}
 
 
 READINESS = web.AppKey("readiness", Readiness)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from functools import partial
+from urllib.parse import urljoin
 
 import aiohttp
 import structlog
@@ -19,26 +19,28 @@ from services.api.document_routes import add_document_routes
 from services.api.endings import Endings
 from services.api.envelope import EXPOSED, envelope
 from services.api.guard import IDENTITY, LIMITS, Guard
-from services.api.health import ready_check, redis_check, watch
+from services.api.health import Check, ready_check, redis_check, same_namespace_check, watch
 from services.api.history import History
 from services.api.history_routes import HISTORY, SUMMARIES, add_history_routes
 from services.api.identity import Identity
 from services.api.limits import RateLimits
 from services.api.listing import Listing
 from services.api.login import Login
-from services.api.login_routes import API_KEYS, LOGIN, SESSIONS, add_login_routes
+from services.api.login_routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_login_routes
 from services.api.metrics import measure
 from services.api.routes import SETTINGS, STREAMS, add_routes
 from services.api.settings import Settings
 from services.api.streams import Streams
 from services.api.summary import Summaries
 from services.api.system import add_system_routes
-from services.api.times import Clock, Times
+from services.api.times import Times
 from shared import fitness
 from shared.auth import Verifier
+from shared.clock import Clock, RedisClock
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
+from shared.namespace import NamespaceWatch
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.replicas import Replicas
@@ -58,11 +60,13 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 def build_app(
     settings: Settings,
     *,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
     fetch: Fetch = fetch_toml,
     notices: bool = True,
 ) -> web.Application:
-    """The application; `clock` gives Unix seconds, `fetch` reads a wallet's stellar.toml.
+    """The application; `fetch` reads a wallet's stellar.toml.
+
+    `clock` is the streams', in the place of Redis'.
 
     Redis need not be there yet. Without `notices` it leaves the ends of streams to other replicas.
     """
@@ -84,11 +88,14 @@ def build_app(
     app[REDIS] = redis
     app[REPLICAS] = replicas
     journal = Journal(redis, settings.keys)
-    app[STREAMS] = Streams(committer, journal, listing, clock)
-    app[ENDINGS] = Endings(redis, committer, journal, Times(clock))
+    app[CLOCK] = by_redis = RedisClock()
+    times = Times(clock or by_redis)
+    app[STREAMS] = Streams(committer, journal, listing, clock or by_redis)
+    app[ENDINGS] = Endings(redis, committer, journal, times, lambda: by_redis.trouble)
     app[HISTORY] = History(redis, settings.keys, journal)
-    app[SUMMARIES] = Summaries(listing, journal, Times(clock))
-    add_probes(app, Readiness("redis", "store", *settings.ready_urls))
+    app[SUMMARIES] = Summaries(listing, journal, times)
+    parts = ("redis", "store", "clock", "namespace", *settings.ready_urls)
+    add_probes(app, Readiness(*parts, namespace=settings.keys.namespace))
     add_routes(app)
     add_history_routes(app)
     add_login_routes(app)
@@ -129,11 +136,12 @@ async def _redis(app: web.Application) -> AsyncIterator[None]:
 async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
     settings, redis = app[SETTINGS], app[REDIS]
     async with aiohttp.ClientSession() as session:
-        verifier, replicas = Verifier(settings, session), app[REPLICAS]
+        clock, replicas = app[CLOCK], app[REPLICAS]
+        verifier = Verifier(settings, session, clock)
         sessions = Sessions(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
-        app[IDENTITY] = Identity(verifier, sessions, keys, required=required)
+        app[IDENTITY] = Identity(verifier, sessions, keys, clock, required=required)
         app[LIMITS] = RateLimits(redis, settings.keys)
         app[SESSIONS], app[API_KEYS] = sessions, keys
         app[LOGIN] = Login(
@@ -143,22 +151,34 @@ async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
             sessions=sessions,
             accounts=Accounts(session, settings.horizon_url, settings.network_passphrase),
             fetch=fetch,
+            clock=clock,
         )
         yield
 
 
 async def _watches(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    data = NamespaceWatch(app[REDIS], settings, app[CLOCK], app[READINESS], begins=True)
+    await data.first()
     async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
-        checks = {"redis": redis_check(app[REDIS])}
-        checks |= {url: ready_check(session, url) for url in app[SETTINGS].ready_urls}
+        checks = {"redis": redis_check(app[REDIS])} | _checks(settings, session)
         tasks = [
             supervise(f"watch {part}", partial(watch, part, check, app[READINESS]))
             for part, check in checks.items()
         ]
         say = partial(app[READINESS].set, "store")
         tasks.append(supervise("fitness", partial(fitness.watch, app[REDIS], say)))
+        tasks.append(supervise("namespace", data.run, most=1.0))
         yield
         await cancel(*tasks)
+
+
+def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Check]:
+    """Of other parts: those we are ready with, and fanouts that must not be elsewhere."""
+    namespace, ready = settings.keys.namespace, settings.ready_urls
+    fanouts = {urljoin(url, "/readyz") for url in settings.fanout_urls} - set(ready)
+    checks = {url: ready_check(session, url, namespace) for url in ready}
+    return checks | {url: same_namespace_check(session, url, namespace) for url in fanouts}
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
 
@@ -45,4 +45,11 @@ def committed(ledger: int, closed_at: float | None, latest: int) -> None:
         LEDGER_CLOSED.set(closed_at)
 
 
-LAG_SECONDS.set_function(lambda: max(0.0, time.time() - _closed_at) if _closed_at else 0.0)
+def measure_lag(now: Callable[[], float | None]) -> None:
+    """Let the lag grow by this clock (Unix seconds, None while not known), ledgers or not."""
+
+    def lag() -> float:
+        moment = now()
+        return max(0.0, moment - _closed_at) if _closed_at and moment else 0.0
+
+    LAG_SECONDS.set_function(lag)

@@ -27,6 +27,14 @@ WELL = {
     'up{job="headrace-api",instance="a1"}': "1x200",
     'headrace_ready{job="headrace-fanout",instance="f1",part="feed"}': "1x200",
     'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "1x200",
+    'headrace_ready{job="headrace-api",instance="a1",part="clock"}': "1x200",
+    'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}': "0.01x200",
+    'headrace_clock_skew_seconds{job="headrace-fanout",instance="f1"}': "-1x200",
+    'headrace_namespace{job="headrace-api",instance="a1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-fanout",instance="f1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-fanout",instance="f2",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-indexer",instance="i1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-indexer",instance="i2",name="next"}': "1x200",
     'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "3x200",
     'headrace_indexer_active{instance="i1"}': "1x200",
     'headrace_indexer_active{instance="i2"}': "0x200",
@@ -62,6 +70,31 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "a replica is not ready": (
         {'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "0x200"},
         {"HeadraceNotReady"},
+    ),
+    "a clock is ahead": (
+        {
+            'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}': "3600x200",
+            'headrace_ready{job="headrace-api",instance="a1",part="clock"}': "0x200",
+        },
+        {"HeadraceClockSkew"},
+    ),
+    "a clock is behind": (
+        {'headrace_clock_skew_seconds{job="headrace-fanout",instance="f1"}': "-6x200"},
+        {"HeadraceClockSkew"},
+    ),
+    "the API is in another namespace than the fanouts": (
+        {
+            'headrace_namespace{job="headrace-api",instance="a1",name="x"}': None,
+            'headrace_namespace{job="headrace-api",instance="a1",name="y"}': "1x200",
+        },
+        {"HeadraceNamespacesDiffer"},
+    ),
+    "a fanout is in another namespace than the indexers": (
+        {
+            'headrace_namespace{job="headrace-fanout",instance="f2",name="x"}': None,
+            'headrace_namespace{job="headrace-fanout",instance="f2",name="y"}': "1x200",
+        },
+        {"HeadraceNamespacesDiffer"},
     ),
     "a task fails": (
         {'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0+1x200"},
