@@ -70,6 +70,7 @@ async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
         )  # fmt: skip
         await site.redis.delete(site.keys.lease)
         await refused(site, wrong)
+        assert not wrong.said("active")
         assert not await site.redis.exists(site.keys.progress, site.keys.lease)
 
 
