@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
-from shared.auth import AuthSettings
+from shared.auth_settings import AuthSettings
 from shared.settings import split_list
 
 ANY_ORIGIN = "*"

@@ -60,6 +60,16 @@ class Keys:
         """The token of the indexer that was active last; never expires, checked in the commit."""
         return self._key("fence")
 
+    @property
+    def epoch(self) -> str:
+        """Unix microseconds at which the data began; absent after a loss (shared.namespace)."""
+        return self._key("epoch")
+
+    @property
+    def made_for(self) -> str:
+        """Hash: the network and contracts whose indexer came first (shared.namespace)."""
+        return self._key("made-for")
+
     def stream(self, stream_id: str) -> str:
         """JSON document of one stream (shared.wire)."""
         return self._key("stream", stream_id)

@@ -43,6 +43,9 @@ TASK_FAILURES = Counter(
     "headrace_task_failures_total", "Background tasks that failed and were started again", ["task"]
 )
 READY = Gauge("headrace_ready", "1 when a part of the service's readiness holds", ["part"])
+NAMESPACE = Gauge("headrace_namespace", "1 for the namespace that this process works in", ["name"])
+SKEW = Gauge("headrace_clock_skew_seconds", "This machine's clock minus that of Redis")
+EPOCH = Gauge("headrace_epoch_seconds", "Unix seconds since which Redis has its data; 0 = unknown")
 COMMITS = at_zero(
     Counter("headrace_commits_total", "Commits to the journal, by outcome", ["outcome"]),
     CommitOutcome,

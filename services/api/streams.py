@@ -19,9 +19,10 @@ from services.api.once import Once
 from services.api.requests import etag
 from services.api.rights import Party, may_read, may_step
 from services.api.schemas import CreateStream, ListQuery
-from services.api.times import Clock, Times
+from services.api.times import Times
 from shared import commands
 from shared.auth import ANYONE, Principal
+from shared.clock import Clock
 from shared.commit import Behind, Committed, Committer, Contended, Decide
 from shared.events import Event, Origin
 from shared.journal import Head, Journal

@@ -101,8 +101,7 @@ class Access:
     async def _verified(self, credentials: Credentials) -> Principal:
         assert self._verifier is not None
         principal = await self._verifier.verify(credentials.token)
-        if await self._sessions.is_revoked(principal):
-            raise unauthorized("the token was revoked")
+        await self._sessions.check(principal)
         return principal
 
     def _cookie(self, token: str) -> str:

@@ -24,6 +24,7 @@ from services.fanout.subscriber import Subscriber
 from services.fanout.takeover import Left, own_descriptor
 from shared.addresses import UNKNOWN, bucket_of, client_address
 from shared.auth import Principal
+from shared.clock import RedisClock
 from shared.cors import Cors
 from shared.positions import Position
 from shared.problems import Problem, Slug
@@ -47,6 +48,7 @@ class Parts:
     access: Access
     leases: Leases
     endings: Endings
+    clock: RedisClock
 
 
 class Handshake:

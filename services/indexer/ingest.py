@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from services.indexer.gap import gap_event
 from services.indexer.settling import Settling
 from services.indexer.sources import Batch, Source, SourceError, SourceGap
 from services.indexer.sources.bounds import before, next_ledger
+from shared.clock import Clock
 from shared.commit import Committed, Committer
 from shared.keys import Keys
 from shared.probes import Readiness
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 _GOOD_SECONDS = 5.0
 """A connection that lasted as long was good."""
+Begin = Callable[[], Awaitable[None]]
+"""Called before the first commit of a namespace, once the source was found to be of our network."""
 
 
 class Ingest:
@@ -46,8 +49,12 @@ class Ingest:
         most_wait: float,
         stop_at_gap: bool = False,
         settling: Settling | None = None,
+        clock: Clock = time.time,
+        begin: Begin | None = None,
     ) -> None:
-        """`stop_at_gap`: rather than go on behind it and tell everyone."""
+        """`stop_at_gap`: rather than go on behind it and tell everyone. `clock`: Redis'."""
+        self._clock = clock
+        self._begin = begin
         self.checkpoint = Checkpoint(redis, keys, committer)
         self._source = source
         self._committer = committer
@@ -115,6 +122,8 @@ class Ingest:
             log.info("resuming", cursor=cursor, ledger=cursor >> 32)
             return cursor
         cursor = await self._source.start(self._start)
+        if self._begin:
+            await self._begin()
         await self._committer.record([], progress={"cursor": str(cursor)})
         log.info("starting", start=self._start, cursor=cursor, ledger=cursor >> 32)
         return cursor
@@ -124,7 +133,7 @@ class Ingest:
         if self._stop_at_gap:
             raise gap
         cursor = before(gap.elder)
-        event = gap_event(gap, int(time.time()))
+        event = gap_event(gap, int(self._clock()))
         done = await self._committer.record([event], progress={"cursor": str(cursor)})
         _count(done)
         metrics.ALARM.labels(gap.kind).set(1)

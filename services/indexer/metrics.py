@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
 
@@ -18,7 +18,7 @@ ERRORS = (
 """Kinds of failures that pass by themselves; a rare HTTP status makes a kind of its own."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
-    *("unproved", "sources_differ"),
+    *("unproved", "sources_differ", "namespace"),
     *("bad_request", "not_found", "not_acceptable", "before_history"),
 )
 """Kinds of alarms, each with its row in docs/operations.md."""
@@ -79,9 +79,12 @@ def at_tip(latest: int, closed_at: float) -> None:
     _closed_at = max(_closed_at, closed_at)
 
 
-def old_tip(now: float | None = None) -> str | None:
-    """A sentence for the operator while the last ledger that was read is old, else None."""
-    age = (time.time() if now is None else now) - _closed_at
+def old_tip(now: float | None) -> str | None:
+    """A sentence for the operator while the last ledger that was read is old, else None.
+
+    `now` is in Unix seconds; None while it is not known.
+    """
+    age = 0.0 if now is None else now - _closed_at
     if not _closed_at or age <= _OLD:
         return None
     return (
@@ -90,4 +93,11 @@ def old_tip(now: float | None = None) -> str | None:
     )
 
 
-LAG_SECONDS.set_function(lambda: max(0.0, time.time() - _closed_at) if _closed_at else 0.0)
+def measure_lag(now: Callable[[], float | None]) -> None:
+    """Let the lag grow by this clock (Unix seconds, None while not known), ledgers or not."""
+
+    def lag() -> float:
+        moment = now()
+        return max(0.0, moment - _closed_at) if _closed_at and moment else 0.0
+
+    LAG_SECONDS.set_function(lag)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from services.api.login_routes import CLOCK
 from shared.sessions import Sessions
 from tests.api.login_samples import ADMIN, ALICE, BOB, REQUIRED, bearer, claims_of, writer
 from tests.api.samples import order
@@ -93,8 +94,9 @@ async def test_an_expired_key_is_none(secure, monkeypatch):
     document = await made_key(secure, expiresAt=int(time.time()) + 100)
     headers = bearer(document["key"])
     assert (await secure.get("/v1/streams", headers=headers)).status == 200
-    now = time.time()
-    monkeypatch.setattr("services.api.identity.time.time", lambda: now + 101)
+    clock = secure.app[CLOCK]
+    later = clock() + 101
+    monkeypatch.setattr(type(clock), "__call__", lambda _: later)
     assert (await secure.get("/v1/streams", headers=headers)).status == 401
 
 

@@ -7,18 +7,21 @@ from pathlib import Path
 
 from tests.api.login_samples import ADMIN, REQUIRED
 from tests.api.samples import order
+from tests.support.data import begun_long_ago
 from tests.support.redis_node import Node
 from tests.support.waiting import until
 
 
 async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twice(
-    start, tmp_path: Path
+    start, keys, tmp_path: Path
 ):
     master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
     replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
     await master.start()
     try:
         url = f"redis://127.0.0.1:{master.port}/0"
+        async with master.client() as redis:
+            await begun_long_ago(redis, keys)
         client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
         once = ADMIN | {"Idempotency-Key": "one"}
 

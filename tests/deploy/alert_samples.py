@@ -5,6 +5,8 @@ from __future__ import annotations
 STEADY = "100+10x200"
 """A counter that goes up, every 15 s for 50 minutes."""
 
+SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
+
 # A healthy installation: two indexers, one of them active, two fanouts, an API.
 WELL = {
     'up{job="headrace-fanout",instance="f1"}': "1x200",
@@ -19,6 +21,12 @@ WELL = {
     'headrace_redis_problem{instance="a1",problem="no_aof"}': "0x200",
     'headrace_ready{job="headrace-fanout",instance="f1",part="feed"}': "1x200",
     'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "1x200",
+    SKEW: "-1x200",
+    'headrace_namespace{job="headrace-api",instance="a1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-fanout",instance="f1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-fanout",instance="f2",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-indexer",instance="i1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-indexer",instance="i2",name="next"}': "1x200",
     'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "3x200",
     'headrace_indexer_active{instance="i1"}': "1x200",
     'headrace_indexer_active{instance="i2"}': "0x200",
@@ -96,6 +104,25 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "a replica is not ready": (
         {'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "0x200"},
         {"HeadraceNotReady"},
+    ),
+    "a clock is ahead": (
+        {SKEW: "3600x200", 'headrace_ready{job="headrace-api",part="clock"}': "0x200"},
+        {"HeadraceClockSkew"},
+    ),
+    "a clock is behind": ({SKEW: "-6x200"}, {"HeadraceClockSkew"}),
+    "the API is in another namespace than the fanouts": (
+        {
+            'headrace_namespace{job="headrace-api",instance="a1",name="x"}': None,
+            'headrace_namespace{job="headrace-api",instance="a1",name="y"}': "1x200",
+        },
+        {"HeadraceNamespacesDiffer"},
+    ),
+    "a fanout is in another namespace than the indexers": (
+        {
+            'headrace_namespace{job="headrace-fanout",instance="f2",name="x"}': None,
+            'headrace_namespace{job="headrace-fanout",instance="f2",name="y"}': "1x200",
+        },
+        {"HeadraceNamespacesDiffer"},
     ),
     "a task fails": (
         {'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0+1x200"},

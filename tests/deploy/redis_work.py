@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from deploy.local.network import accounts
 from deploy.local.network.settings import Settings as NetworkSettings
 from shared.keys import Keys
 from shared.store import connect
-from tests.api.login_samples import ADMIN, SECRET, SERVER, bearer, signed, token_of
+from tests.api.login_samples import SECRET, SERVER, bearer, signed, token_of
 from tests.deploy.composed import Composed, read_compose
 from tests.support.name_server import name_server
 from tests.support.processes import ServiceProcess, running
@@ -136,10 +137,12 @@ async def ready(session: aiohttp.ClientSession, port: int) -> bool:
 
 async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -> None:
     """Every call of the API's that comes to Redis in a way of its own, and a subscription."""
+    # Issued after the services began the data, which they did before they were ready.
+    admin = bearer(token_of(accounts.address("carol"), "admin", iat=time.time()))
 
     async def call(method: str, path: str, expected: int = 200, **how: Any) -> Any:
         url = f"http://127.0.0.1:{api}/v1/{path}"
-        how.setdefault("headers", ADMIN)
+        how.setdefault("headers", admin)
         async with session.request(method, url, **how) as response:
             text = await response.text()
             assert response.status == expected, (method, path, text)
@@ -156,7 +159,7 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     ticket = (await call("POST", "events/ticket", 201))["ticket"]
     subscribe = "/v1/events/subscribe"
     client = await SseClient.connect(fanout, f"{subscribe}?all=true&ticket={ticket}&since=1-0")
-    once = ADMIN | {"Idempotency-Key": key}
+    once = admin | {"Idempotency-Key": key}
     made = await call("POST", "streams", 201, json=order, headers=once)
     assert await call("POST", "streams", 201, json=order, headers=once) == made
     await call("POST", f"streams/{made['id']}/top-up", json={"amount": "5000000"})
@@ -168,7 +171,7 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     for path in (f"streams/{made['id']}", f"streams/{made['id']}/events", f"users/{bob}/summary"):
         await call("GET", path)
     await call("GET", f"events?users={bob}")
-    await call("GET", f"events?users={bob}", headers=ADMIN | {"Accept": "text/csv"})
+    await call("GET", f"events?users={bob}", headers=admin | {"Accept": "text/csv"})
     await call("GET", "system")
 
     question = await call("GET", f"auth?account={alice.public_key}", headers={})
@@ -183,7 +186,7 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     await call("DELETE", f"keys/{key['id']}", 204)
 
     assert await client.wait(1, "stream.cancelled")
-    again = bearer(token_of(alice.public_key))
+    again = bearer(token_of(alice.public_key, iat=time.time()))
     target = f"{subscribe}?users={alice.public_key}"
     other = await SseClient.connect(fanout, target, headers=again)
     await other.wait(2)

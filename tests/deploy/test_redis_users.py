@@ -31,6 +31,7 @@ OTHERS = {
     ),
     "api": (
         ("SET", KEYS.fence, "x"),
+        ("HSET", KEYS.made_for, "contract", "x"),
         ("SET", KEYS.lease, "x"),
         ("XADD", KEYS.dead_letters, "*", "a", "b"),
         ("SUBSCRIBE", CHANNEL),
@@ -39,12 +40,13 @@ OTHERS = {
         ("XADD", KEYS.journal, "*", "a", "b"),
         ("PUBLISH", CHANNEL, "x"),
         ("SET", KEYS.stream("1"), "x"),
+        ("SET", KEYS.epoch, "1"),
         ("XADD", KEYS.revocations, "*", "a", "b"),
         ("HVALS", KEYS.api_keys),
     ),
 }
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
-LASTING |= {"revocations", "api-keys"}
+LASTING |= {"revocations", "api-keys", "epoch", "made-for"}
 """Streams and their indexes stay; the rest is bounded by the journal's length, MAXLEN, admins."""
 
 NOBODY = (
