@@ -107,7 +107,8 @@ class Client:
         """One connection, until it ends or the client has enough of it; whether it was answered."""
         way = self._world.ways.get(("clients", via))
         port = way.port if way else self._world.gateways[via]
-        headers, shown = {"Authorization": f"Bearer {self.token}"}, self.token_name
+        headers = {"Host": f"127.0.0.1:{port}", "Authorization": f"Bearer {self.token}"}
+        shown = self.token_name
         if self.last:
             headers["Last-Event-ID"] = self.last
         target = f"/v1/events/subscribe?{self._query}"

@@ -152,8 +152,8 @@ class SseClient(asyncio.Protocol):
         _, client = await loop.create_connection(cls, sock=sock)
         if stalled:
             client.stall()
-        lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: test"]
-        for name, value in (headers or {}).items():
+        lines = [f"{method} {target} HTTP/1.1".encode()]
+        for name, value in {"Host": "test", **(headers or {})}.items():
             lines.append(
                 name.encode() + b": " + (value.encode() if isinstance(value, str) else value)
             )
