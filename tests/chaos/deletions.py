@@ -8,16 +8,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from shared.positions import START, parse_position
 from shared.wire import Entry, entry_of
+from tests.chaos.facts import RESET
 from tests.chaos.losses import Loss
 from tests.chaos.lost import Whole
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.world import KEYS, World
+from tests.support.pace import last
+from tests.support.waiting import until
 
 _NEWEST = 30
 """Entries that the last commits have made, and that an indexer may read again."""
@@ -55,12 +60,14 @@ class Deletions:
     async def everything(self) -> str:
         """FLUSHALL, as by an operator's mistake."""
         await self._lose("FLUSHALL")
+        await self._told()
         return "redis"
 
     async def folder(self, server: RedisSingle) -> str:
         """As when the volume was lost. It answers nobody from when its journal was looked at."""
         await self._lose("CLIENT", "PAUSE", 60_000, "ALL")
         await server.start_empty()
+        await self._told()
         return "redis"
 
     async def _lose(self, *command: str | int) -> None:
@@ -76,6 +83,18 @@ class Deletions:
         self._world.lost.journals.append(Whole(at, place, entries))
         self._world.lost.rewound.append(Loss(at, time.time() + _SEEN))
         self._world.began = START
+
+    async def _told(self) -> None:
+        """Another loss before everyone was told of this one is not what is looked for."""
+        with suppress(AssertionError):
+            await until(self._has_reset, seconds=15)
+        await last(1.0)
+
+    async def _has_reset(self) -> bool:
+        with suppress(RedisError, OSError):
+            rows: Any = await self._redis.xrevrange(KEYS.journal, count=500)
+            return any(entry_of(*row).type == RESET for row in rows)
+        return False
 
     # ── one thing alone ──
 
@@ -94,7 +113,9 @@ class Deletions:
 
     async def document(self) -> str:
         """Its events tell what it was."""
-        keys = sorted([key async for key in self._redis.scan_iter(KEYS.stream("*"))])
+        keys = sorted([key async for key in self._redis.scan_iter(f"{KEYS.stream('0')[:-1]}*")])
+        if not keys:
+            return "none"
         key = self._chance.choice(keys)
         await self._redis.delete(key)
         return str(key, "utf-8").rpartition(":")[2]

@@ -88,7 +88,8 @@ class Judge:
         # One that was refused has lost its stream to others, and with it all that follows.
         reach = client.at if client.refused else end
         told = [each for each in client.told if each.position <= end]
-        resets = {parse_position(each.position) for each in journal if each.type == RESET}
+        entries = lost.everything(journal)
+        resets = {parse_position(each.position) for each in entries if each.type == RESET}
         void = Void(lost.void(journal), resets)
         due = due_to(told, [f for f in facts if f.position <= reach], void.events, lost, zero)
         yield from check_ends(client.name, [*trusted(told, self.began, self.wrong)], client.ends)

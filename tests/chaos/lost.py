@@ -88,13 +88,8 @@ def due_to(
     What is void was due until Redis lost it: up to the position that the client had come to then.
     `began` is the Unix time of the frames' second 0.
     """
-    reached = [_reached(told, whole.at - began) for whole in lost.journals]
-    highest = max(reached, default=START)
-    had = {each.position for each in told}
-    return [
-        f for f in facts if f.position not in void or f.position <= highest or f.position in had
-    ]
-
-
-def _reached(told: Sequence[Told], at: float) -> Position:
-    return max((each.position for each in told if each.at < at), default=START)
+    due = {each.position for each in told}
+    for whole in lost.journals:
+        reached = max((t.position for t in told if began + t.at < whole.at), default=START)
+        due |= {place for place in map(_place, whole.entries) if place <= reached}
+    return [fact for fact in facts if fact.position not in void or fact.position in due]

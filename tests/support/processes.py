@@ -70,7 +70,7 @@ class ServiceProcess:
                 raise AssertionError(f"it ended at once: {self.noise or self.log}")
             return bool(self.said("listening"))
 
-        await until(up, seconds=20, what="the log line 'listening'")
+        await until(up, seconds=60, what="the log line 'listening'")
 
     @property
     def descriptors(self) -> int:
