@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from services.api import losses
 from services.api.accounts import Accounts
 from services.api.api_keys import ApiKeys
 from services.api.client_domains import Fetch, fetch_toml
@@ -99,6 +100,7 @@ def build_app(
     app.cleanup_ctx.append(_redis)
     app.cleanup_ctx.append(partial(_login, fetch=fetch))
     app.cleanup_ctx.append(_watches)
+    app.cleanup_ctx.append(partial(_memory, committer=committer))
     if notices:
         app.cleanup_ctx.append(_notices)
     return app
@@ -159,6 +161,14 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         tasks.append(supervise("fitness", partial(fitness.watch, app[REDIS], say)))
         yield
         await cancel(*tasks)
+
+
+async def _memory(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
+    note = partial(app[READINESS].note, "lost")
+    watching = partial(losses.watch, app[REDIS], committer, note)
+    task = supervise("losses", watching, most=1.0)
+    yield
+    await cancel(task)
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:

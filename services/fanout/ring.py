@@ -96,8 +96,8 @@ class Ring:
             self._base += self._start
             self._start = 0
 
-    def cut(self, position: Position) -> list[str]:
-        """Take back the events after `position`, which is the top from now on; returns theirs."""
+    def cut(self, position: Position) -> list[Entry]:
+        """Take back the events after `position`, which is the top from now on; returns them."""
         taken = []
         while len(self) and _place(self._items[-1]) > position:
             item = self._items.pop()
@@ -107,7 +107,8 @@ class Ring:
                     self._newest[topic] = before
                 else:
                     self._newest.pop(topic, None)
-            taken.append(self._forget(item))
+            self._forget(item)
+            taken.append(item.entry)
         self.top = position
         self.floor = min(self.floor, position)
         return taken
@@ -123,10 +124,9 @@ class Ring:
                 del self._newest[topic]
         self._forget(item)
 
-    def _forget(self, item: Item) -> str:
+    def _forget(self, item: Item) -> None:
         self._known.discard(item.entry.position)
         self._bytes -= len(item.frame)
-        return item.entry.position
 
 
 def _topics(entry: Entry) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from services.indexer.sources.auto import Auto
 from shared.commit import Committer, Disorder, Fenced, Moved
 from shared.fitness import require_fit, watch
 from shared.lease import Lease
+from shared.losses import Memory, remember
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.store import RedisError, connect
@@ -43,11 +44,13 @@ def build_app(settings: Settings) -> web.Application:
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
-        settling = Settling()
+        settling, memory = Settling(), Memory()
         async with aiohttp.ClientSession() as session:
             task = supervise(
                 "indexer",
-                lambda: _lead(settings, redis, session, readiness, settling),
+                lambda: _lead(
+                    settings, redis, session, readiness, settling=settling, memory=memory
+                ),
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
             )
@@ -73,7 +76,9 @@ async def _lead(
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
+    *,
     settling: Settling,
+    memory: Memory,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
@@ -84,12 +89,21 @@ async def _lead(
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
+            await remember(redis, keys, memory, name=lease.token)
             await asyncio.sleep(pause / 2)
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
         committer = Committer(redis, keys, limits=settings.limits, token=lease.token)
-        works = _works(settings, redis, session, readiness, committer=committer, settling=settling)
+        works = _works(
+            settings,
+            redis,
+            session,
+            readiness,
+            committer=committer,
+            settling=settling,
+            memory=memory,
+        )
         await _first(*works, _hold(lease, pause))
     except (Fenced, Moved) as error:
         raise LeaseLost(str(error)) from error
@@ -114,6 +128,7 @@ def _works(
     *,
     committer: Committer,
     settling: Settling,
+    memory: Memory,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
     opened = partial(readiness.set, "source", None)
@@ -128,8 +143,10 @@ def _works(
         most_wait=settings.source_wait_seconds,
         stop_at_gap=settings.on_gap == "stop",
         settling=settling,
+        memory=memory,
     )
     yield ingest.run()
+    yield ingest.beginning.hear()
     yield ingest.checkpoint.keep(source)
     if isinstance(source, Auto) and settings.reconcile_seconds:
         twins = choice.both(settings, session, lambda: None)
