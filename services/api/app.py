@@ -40,6 +40,7 @@ from shared.auth import Verifier
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
+from shared.losses import Memory
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.replicas import Replicas
@@ -52,6 +53,7 @@ log = structlog.get_logger()
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
 ENDINGS = web.AppKey("endings", Endings)
+MEMORY = web.AppKey("memory", Memory)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -84,6 +86,7 @@ def build_app(
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas
+    app[MEMORY] = Memory()
     journal = Journal(redis, settings.keys)
     app[STREAMS] = Streams(committer, journal, listing, clock)
     app[ENDINGS] = Endings(redis, committer, journal, Times(clock))
@@ -165,7 +168,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
 
 async def _memory(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
     note = partial(app[READINESS].note, "lost")
-    watching = partial(losses.watch, app[REDIS], committer, note)
+    watching = partial(losses.watch, app[REDIS], committer, app[MEMORY], note)
     task = supervise("losses", watching, most=1.0)
     yield
     await cancel(task)

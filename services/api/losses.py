@@ -18,9 +18,11 @@ EVERY = 1.0
 """Seconds between two looks."""
 
 
-async def watch(redis: Redis, committer: Committer, note: Callable[[str], None]) -> None:
+async def watch(
+    redis: Redis, committer: Committer, memory: Memory, note: Callable[[str], None]
+) -> None:
     """Look for ever. Where there never was an indexer nobody has to be told of a loss."""
-    memory, name, noted = Memory(), secrets.token_hex(8), False
+    name, noted = secrets.token_hex(8), False
     while True:
         head = await remember(redis, committer.keys, memory, name=name)
         committer.saw(head.top)
