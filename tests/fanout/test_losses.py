@@ -28,10 +28,10 @@ async def test_who_was_told_an_event_that_a_failover_lost_gets_a_reset_and_nobod
     other = await replica.subscribe("streams=8")
     filtered = await replica.subscribe("streams=7&types=stream.created")
     lost = await api_commit(Committer(redis, keys))
-    later = await replica.subscribe("streams=7")
-    clients += [told, resumed, other, filtered, later]
     for client in (told, resumed):
         await client.wait_id(lost)
+    later = await replica.subscribe("streams=7")
+    clients += [told, resumed, other, filtered, later]
     before = chain.event()
     await chain.commit(before)
     await resumed.wait_id(str(before.position))
