@@ -75,7 +75,7 @@ async def test_a_deaf_channel_is_found_within_three_seconds(
     positions += await chain.commit()
     await client.wait_id(positions[-1], seconds=1)
     assert client.positions == positions
-    assert await replica.ready()
+    await until(replica.ready)
 
 
 async def test_steady_traffic_never_looks_like_a_deaf_channel(start_behind, proxy, chain, clients):
