@@ -27,7 +27,7 @@ from shared.wire import HISTORY_URL
 
 log = structlog.get_logger()
 
-_WAIT = 1.5
+_WAIT = 2.0
 """Seconds in which a fanout that lives on notices that Redis is empty, and says what it knew."""
 _HEAR = 1.0
 _AHEAD = 1_000_000
