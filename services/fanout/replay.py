@@ -21,6 +21,7 @@ from shared.topics import matches as topics_match
 from shared.wire import Entry, event_frame
 
 _PAGE = 500
+_LOST = "a failover of Redis lost the event that your id names"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 
 
@@ -56,7 +57,7 @@ class Replay:
         self._asked = position
         if self._is_void(position):
             self._write(first)
-            position, first = self._reset(f"the event {position} was lost by Redis"), b""
+            position, first = self._reset(self._feed.ring.before(position), _LOST), b""
         if not self._join(position, first):
             self._write(first)
             await self._catch_up(position)
@@ -109,7 +110,7 @@ class Replay:
                 self._write(sse.gap(position, resumes_after))
                 return resumes_after
             case Events(entries) if self._skips(position, entries[0]):
-                return self._reset(f"the event {position} was lost by Redis")
+                return self._reset(parse_position(entries[0].previous), _LOST)
             case Events(entries):
                 self._read += len(entries)
                 await self._send([event_frame(e) for e in entries if self._is_for(e)])
@@ -124,7 +125,8 @@ class Replay:
         """The journal or another replica was ahead of this one, or it is another journal's."""
         if await self._feed.reach(position):
             return position
-        return self._reset(f"position {position} is above the journal's top")
+        why = f"position {position} is above the journal's top"
+        return self._reset(self._feed.position, why)
 
     def _begins_at(self, position: Position) -> bool:
         """Whether an empty journal begins here."""
@@ -143,12 +145,12 @@ class Replay:
         """The same, of what the journal holds."""
         return position == self._asked and position.by_clock and first.previous != str(position)
 
-    def _reset(self, why: str) -> Position:
-        """What the client was told is void: it goes on from here, with a new state."""
+    def _reset(self, position: Position, why: str) -> Position:
+        """What the client was told is void: it goes on from this position, with a new state."""
         self._outcome = "reset"
-        here = self._subscriber.since = self._feed.position
-        self._write(sse.reset(here, why))
-        return here
+        self._subscriber.since = position
+        self._write(sse.reset(position, why))
+        return position
 
     def _give_up(self, position: Position) -> Position:
         """Too much for one resume: an honest gap up to what the ring still has."""

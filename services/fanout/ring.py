@@ -5,7 +5,7 @@ Pure. Bounded in events and in bytes; the oldest go first.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -77,6 +77,11 @@ class Ring:
         for topic in (*topics, _EVERYONE):
             numbers.update(self._numbers(topic, self._base + index))
         return [item for n in sorted(numbers) if (item := self._items[n - self._base])]
+
+    def before(self, position: Position) -> Position:
+        """The last event before `position`, or the floor."""
+        index = bisect_left(self._items, position, lo=self._start, key=_place)
+        return _place(self._items[index - 1]) if index > self._start else self.floor
 
     def _numbers(self, topic: str, first: int) -> Iterator[int]:
         """Sequence numbers of a topic's items, newest first, down to `first`."""
