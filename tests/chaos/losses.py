@@ -21,7 +21,8 @@ Acknowledged writes are gone with it, so everyone has to be told: by the `reset`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import inf
 
 import orjson
 
@@ -55,9 +56,12 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """Of the loss of everything: positions of the events that are gone, and of what told of it."""
+    """Of the loss of everything: positions of the events that are gone, and of what told of it.
 
-    events: Set[Position] = frozenset()
+    Each event with the Unix time at which it was lost.
+    """
+
+    events: Mapping[Position, float] = field(default_factory=dict)
     resets: Set[Position] = frozenset()
 
 
@@ -75,11 +79,12 @@ def lives(
     if not losses:
         yield Life(told, due)
         return
-    known = {fact.position for fact in due} - void.events
+    known = {fact.position for fact in due} - void.events.keys()
     start = 0
     for n, each in enumerate(told):
         if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, void):
             yield _life(told[start:n], due, losses, _reached(told[start : n + 1]))
+            due = [f for f in due if void.events.get(f.position, inf) > began + each.at]
             start = n
     yield _life(told[start:], due, losses, None)
 

@@ -7,7 +7,7 @@ told has to fit, and what was not lost has to be delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -66,10 +66,11 @@ class Lost:
         kept = {each.position: each for each in chain(old, self.entries, journal)}
         return sorted(kept.values(), key=_place)
 
-    def void(self, journal: Iterable[Entry]) -> set[Position]:
-        """Positions of a lost journal that are not in the one that is there now."""
-        gone = chain.from_iterable(whole.entries for whole in self.journals)
-        return set(map(_place, gone)) - set(map(_place, journal))
+    def void(self, journal: Iterable[Entry]) -> dict[Position, float]:
+        """Positions of a lost journal that are not in the one that is there now, and when."""
+        gone = {_place(each): whole.at for whole in self.journals for each in whole.entries}
+        there = set(map(_place, journal))
+        return {place: at for place, at in gone.items() if place not in there}
 
 
 def _place(entry: Entry) -> Position:
@@ -81,7 +82,11 @@ def _end(ledger: int) -> Position:
 
 
 def due_to(
-    told: Sequence[Told], facts: Sequence[Fact], void: set[Position], lost: Lost, began: float
+    told: Sequence[Told],
+    facts: Sequence[Fact],
+    void: Collection[Position],
+    lost: Lost,
+    began: float,
 ) -> list[Fact]:
     """The facts that one client was to be told.
 
