@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from shared.positions import START, parse_position
 from shared.wire import Entry, entry_of
-from tests.chaos.facts import RESET
+from tests.chaos.journals import RESET
 from tests.chaos.losses import Loss
 from tests.chaos.lost import Whole
 from tests.chaos.redis_single import RedisSingle

@@ -14,8 +14,9 @@ from tests.chaos.checker import ANY, Fact, Kind, Violation, check_client, check_
 from tests.chaos.checker import Span as Missing
 from tests.chaos.clients import Client, returns
 from tests.chaos.clocks import Span, trusted
-from tests.chaos.facts import RESET, endings, facts_of
+from tests.chaos.facts import facts_of
 from tests.chaos.failovers import losses_of
+from tests.chaos.journals import RESET, endings
 from tests.chaos.losses import Void, lives, lost_at
 from tests.chaos.lost import due_to
 from tests.chaos.orders import Orders
@@ -59,9 +60,12 @@ class Judge:
         facts, wrong = facts_of(held, self.orders.acks, kept, self.world.lost, began)
         self.report.violations += wrong
         self.report.violations += self._of_journal(kept)
+        entries = self.world.lost.everything(kept)
+        resets = {parse_position(each.position) for each in entries if each.type == RESET}
+        void = Void(self.world.lost.void(kept), resets, self.world.lost.begins(began))
         spans = ANY if journal else self.world.lost.spans(began)
         for client in self.clients:
-            self.report.violations += self._of_client(client, facts, kept, end, spans)
+            self.report.violations += self._of_client(client, facts, void, end, spans)
         self._count(len(held), len(facts) - len(held))
 
     async def _read(self) -> list[Entry]:
@@ -80,7 +84,7 @@ class Judge:
         self,
         client: Client,
         facts: Sequence[Fact],
-        journal: Sequence[Entry],
+        void: Void,
         end: Position,
         spans: Sequence[Missing],
     ) -> Iterator[Violation]:
@@ -88,9 +92,6 @@ class Judge:
         # One that was refused has lost its stream to others, and with it all that follows.
         reach = client.at if client.refused else end
         told = [each for each in client.told if each.position <= end]
-        entries = lost.everything(journal)
-        resets = {parse_position(each.position) for each in entries if each.type == RESET}
-        void = Void(lost.void(journal), resets)
         due = due_to(told, [f for f in facts if f.position <= reach], void.events, lost, zero)
         yield from check_ends(client.name, [*trusted(told, self.began, self.wrong)], client.ends)
         yield from client.final

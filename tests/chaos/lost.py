@@ -48,12 +48,16 @@ class Lost:
 
     def spans(self, began: Position) -> list[Span]:
         """Positions of which a gap may be told. `began`: of the journal that is there now."""
-        nexts = [*(whole.began for whole in self.journals), began][1:]
         return [
             *((Position(each.start << 32, 0), _end(each.stop - 1)) for each in self.ledgers),
             *((place, place) for place in map(_place, self.entries)),
-            *((START, each) for each in nexts),
+            *((START, each) for _, each in self.begins(began)),
         ]
+
+    def begins(self, began: Position) -> list[tuple[float, Position]]:
+        """When everything was lost, in Unix seconds, and where the journal after that began."""
+        nexts = [*(whole.began for whole in self.journals), began][1:]
+        return [(whole.at, each) for whole, each in zip(self.journals, nexts, strict=True)]
 
     @property
     def losses(self) -> list[Loss]:

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 from deploy.local.network import accounts
-from tests.chaos.facts import Ack
+from tests.chaos.journals import Ack
 from tests.chaos.world import APIS, World, token
 from tests.support.pace import last
 
