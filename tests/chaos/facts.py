@@ -29,6 +29,9 @@ _NAMES = ("sender", "recipient", "old_recipient", "new_recipient")
 
 Parties = frozenset[str]
 
+NOBODY: Parties = frozenset({"nobody"})
+"""Of a stream that is not known: who asks for that stream, or for everything, is told."""
+
 
 def parties_on_chain(
     held: Sequence[Mapping[str, Any]], unknown: Collection[str] = ()
@@ -48,7 +51,7 @@ def parties_on_chain(
         if before and moves:
             after = streams[event["streamId"]] = (before[0], event["data"]["new_recipient"])
         everyone = event["streamId"] is None
-        whom = frozenset() if everyone else frozenset((*before, *after)) | _named(event)
+        whom = frozenset() if everyone else frozenset((*before, *after)) | _named(event) or NOBODY
         concerned.append((whom, frozenset(after)))
     return concerned
 
