@@ -27,6 +27,13 @@ SWITCHES = Counter(
 RECONCILIATIONS = Counter(
     "headrace_indexer_reconciliations_total", "Comparisons of the sources, by outcome", ["outcome"]
 )
+MISSING = Counter(
+    "headrace_indexer_missing_ledgers_total",
+    "Ledgers that a source lacked, by outcome",
+    ["outcome"],
+)
+for _outcome in ("filled", "lost"):  # so that a first one is an increase
+    MISSING.labels(_outcome)
 ALARM = Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"])
 """Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""
 
