@@ -37,7 +37,7 @@ screenshots: $(VENV)/dev.done ## docs/screenshots/: each view of the console, li
 
 deploy-check: $(VENV)/dev.done ## all of deploy/, offline: images, compose, nginx, Kubernetes, dashboard, alerts
 	$(BIN)/pytest $(patsubst %,tests/deploy/test_%.py,images compose topology nginx \
-	  kubernetes kubernetes_traffic dashboard alerts)
+	  nginx_limits gateway_answers gateway_browsers kubernetes kubernetes_traffic dashboard alerts)
 
 lint: $(VENV)/dev.done ## mend style where it can be mended
 	$(BIN)/ruff check --fix .

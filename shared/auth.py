@@ -3,7 +3,7 @@
 Algorithms are pinned by the settings, never taken from the token (RFC 8725 2.1). `exp`, `iss` and
 `aud` are checked. Claims: `sub` (the account), `scope` (space-separated), optional `topics` (an
 allow-list that narrows, never widens), `jti` (what a revocation names: one login or one key, kept
-when its token is refreshed), `iat`, `exp`.
+when its token is refreshed), `iat`, `exp`. Whether `iat` is late enough: shared.sessions.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import aiohttp
 import jwt
 import structlog
 from aiohttp import web
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode
+from jwt.types import Options
 
+from shared.auth_settings import AuthSettings
+from shared.clock import Clock
 from shared.problems import Problem, Slug, unavailable
-from shared.settings import Common, http_url, split_list
 from shared.topics import ALL, user_topic
 
 log = structlog.get_logger()
@@ -33,6 +33,9 @@ _JWKS_SECONDS = 300.0
 _JWKS_FIRST, _JWKS_AGAIN = 1.0, 10.0
 """Seconds between two fetches for a key that is not known: a rotation, or somebody guessing."""
 
+
+_BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+"""PyJWT would compare with the machine's clock."""
 
 _UNREADABLE = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
 """What a document raises that is no JWKS."""
@@ -84,55 +87,6 @@ ANYONE = Principal("", frozenset(Scope))
 """Everybody in AUTH_MODE=open: anyone may do and see anything, as any party."""
 
 
-class AuthSettings(BaseSettings):
-    """How tokens are checked; part of the settings of the API and of the fanout."""
-
-    model_config = Common.model_config  # else that of BaseSettings undoes it in a class of both
-    auth_mode: Literal["open", "required"] = Field(
-        "open",
-        description="open: anyone may do and see anything, as any party; required: by token",
-    )
-    jwt_secret: SecretStr = Field(
-        SecretStr(""), description="secret of HS256 tokens, at least 32 bytes"
-    )
-    jwks_url: str = Field(
-        "", validate_default=True, description="where the public keys of tokens are (JWKS)"
-    )
-    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("ES256", "EdDSA", "RS256"), description="algorithms that keys of the JWKS may have"
-    )
-    jwt_issuer: str = Field("headrace", min_length=1, description="`iss` that tokens must have")
-    jwt_audience: str = Field("headrace", min_length=1, description="`aud` that tokens must have")
-
-    @field_validator("jwt_algorithms", mode="before")
-    @classmethod
-    def _split_algorithms(cls, value: object) -> object:
-        return split_list(value)
-
-    @field_validator("jwt_algorithms")
-    @classmethod
-    def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [a for a in value if not a.startswith(("RS", "PS", "ES", "EdDSA"))]
-        if wrong or not value:
-            raise ValueError(f"{wrong or 'none'}: expected RS…, PS…, ES… or EdDSA")
-        return value
-
-    @field_validator("jwt_secret")
-    @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value().encode()) < 32:  # RFC 7518 3.2
-            raise ValueError("is shorter than 32 bytes")
-        return value
-
-    @field_validator("jwks_url")
-    @classmethod
-    def _one_way_to_check(cls, value: str, info: ValidationInfo) -> str:
-        required, secret = info.data.get("auth_mode") == "required", info.data.get("jwt_secret")
-        if required and secret is not None and bool(secret) == bool(value):
-            raise ValueError("AUTH_MODE=required needs one of JWT_SECRET and JWKS_URL")
-        return http_url(value) if value else ""
-
-
 def unauthorized(detail: str) -> Problem:
     """401; final for a native EventSource by design: the page has to log in again."""
     headers = {"WWW-Authenticate": 'Bearer realm="headrace"'}
@@ -158,9 +112,18 @@ def token_of(request: web.Request) -> str | None:
 
 
 class Verifier:
-    """Checks tokens by the secret or by the keys of a JWKS, which may rotate."""
+    """Checks tokens by the secret or by the keys of a JWKS, which may rotate.
 
-    def __init__(self, settings: AuthSettings, session: aiohttp.ClientSession | None) -> None:
+    `clock` says when their time is over; services pass that of Redis (shared.clock).
+    """
+
+    def __init__(
+        self,
+        settings: AuthSettings,
+        session: aiohttp.ClientSession | None,
+        clock: Clock = time.time,
+    ) -> None:
+        self._clock = clock
         self._settings = settings
         self._session = session
         self._keys: dict[str | None, jwt.PyJWK] = {}
@@ -185,8 +148,9 @@ class Verifier:
                 algorithms=algorithms,
                 issuer=self._settings.jwt_issuer,
                 audience=self._settings.jwt_audience,
-                options={"require": ["exp", "iss", "aud", "sub"], "verify_iat": False},
+                options={"require": ["exp", "iss", "aud", "sub"], **_BY_OUR_CLOCK},
             )
+            _in_time(claims, self._clock())
             principal_of(claims)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             word = str(error) if isinstance(error, jwt.PyJWTError) else "it is no token"
@@ -229,6 +193,21 @@ class Verifier:
             self._read_at = now
         except (aiohttp.ClientError, TimeoutError, *_UNREADABLE) as error:
             log.warning("jwks_unreadable", error=type(error).__name__)
+
+
+def _in_time(claims: Mapping[str, Any], now: float) -> None:
+    """Raises jwt.InvalidTokenError past `exp` or before `nbf` (RFC 7519 4.1.4, 4.1.5)."""
+    if _seconds(claims, "exp") <= now:
+        raise jwt.ExpiredSignatureError("Signature has expired")
+    if _seconds(claims, "nbf") > now:
+        raise jwt.ImmatureSignatureError("The token is not yet valid (nbf)")
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> int:
+    try:
+        return int(claims.get(name, 0))
+    except (ValueError, TypeError, OverflowError):
+        raise jwt.DecodeError(f"{name} must be a number of seconds") from None
 
 
 def principal_of(claims: Mapping[str, Any]) -> Principal:

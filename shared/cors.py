@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
-from shared.auth import AuthSettings
+from shared.auth_settings import AuthSettings
 from shared.settings import split_list
 
 ANY_ORIGIN = "*"
@@ -23,7 +23,19 @@ _PREFLIGHT = {
     ),
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = ("ETag", "Headrace-Position", "Location", "Retry-After")
+_EXPOSED = (
+    "Allow",
+    "Content-Disposition",
+    "Date",
+    "ETag",
+    "Headrace-Gap",
+    "Headrace-Next",
+    "Headrace-Position",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+)
+"""Every header of an answer that a program reads; pages of other origins see no others."""
 
 
 def _origin(value: str) -> str:

@@ -1,12 +1,12 @@
 """Whether Redis is one that events can be trusted to: it keeps what it was given.
 
-Asked when a service starts and once a minute after, since a failover leads to another server.
+Asked when a service starts and every ten seconds after, since a failover leads to another server.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,17 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from shared import redis_metrics
+from shared.keys import Keys
+from shared.redis_metrics import RedisProblem
+from shared.store import RedisError
 from shared.tasks import Expected
 
 log = structlog.get_logger()
 
 OLDEST = (7, 0)
 KEEPS = "noeviction"
-_SECONDS = 60.0
+_SECONDS = 10.0
 
 
 class Unfit(Expected):
@@ -47,31 +51,103 @@ def judge(info: Mapping[str, Any]) -> Finding:
         )
     doubts = []
     if not info.get("aof_enabled", 1):
-        doubts.append("a restart of Redis loses what the API was told: set appendonly to yes")
+        doubts.append(
+            "a restart of Redis, which then empties its replicas too, loses everything that is not "
+            "on the chain: `CONFIG SET appendonly yes`, then the same in its file"
+        )
     if not info.get("maxmemory", 1):
         doubts.append("the kernel ends Redis when memory runs out: set maxmemory")
     return Finding(None, tuple(doubts))
 
 
-async def examine(redis: Redis) -> Finding:
+def replayed(keys: Keys) -> tuple[tuple[str, ...], ...]:
+    """Each command that our scripts leave in the append-only file, with arguments of its kind.
+
+    Redis writes what a script did as a transaction. Times become absolute (PXAT, PEXPIREAT), and a
+    key that has expired is a DEL or UNLINK.
+    """
+    return (
+        ("SET", keys.stream("0"), "", "PXAT", "1"),
+        ("DEL", keys.lease),
+        ("UNLINK", keys.rate("any", "0")),
+        ("PEXPIREAT", keys.lease, "1"),
+        ("HSET", keys.progress, "cursor", "0"),
+        ("XADD", keys.journal, "1-1", "b", ""),
+        ("XDEL", keys.journal, "1-1"),
+        ("ZADD", keys.topic("0"), "0", "0"),
+        ("ZREM", keys.index("any"), "0"),
+        ("ZREMRANGEBYSCORE", keys.connections("user", "0"), "0", "1"),
+    )
+
+
+def judge_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> Finding:
+    """Of what ACL DRYRUN answered for each of these commands of the user default: pure."""
+    for (name, key, *_), answer in zip(commands, answers, strict=True):
+        if isinstance(answer, Exception):
+            return Finding(None, (f"{_UNKNOWN} ({answer})",))
+        if answer != b"OK":
+            return Finding(_LOSES.format(name, key))
+    return Finding()
+
+
+_LOSES = (
+    "a restart of Redis loses the journal and the streams: it reads its append-only file with the "
+    "rights of the user default, who may not {} {}. Put this line into its ACL file: "
+    "user default off resetpass ~* &* +@all"
+)
+_UNKNOWN = (
+    "it is not known whether a restart of Redis keeps everything: the user default needs ~* &* "
+    "+@all, and this user needs +acl|dryrun to see that"
+)
+
+
+async def examine(redis: Redis, keys: Keys, replicas: int = 0) -> Finding:
     """Ask this Redis. Without the right to do so nothing is known, which is a doubt."""
     try:
-        return judge(await redis.info("everything"))
+        info = await redis.info("everything")
     except NoPermissionError:
         return Finding(None, ("nobody knows whether it keeps all: give this user +info",))
+    redis_metrics.observe(info, replicas)
+    found = judge(info)
+    if found.wrong or not info.get("aof_enabled"):
+        return found
+    replay = await _examine_replay(redis, keys)
+    redis_metrics.PROBLEM.labels(RedisProblem.ACL).set(replay.wrong is not None)
+    return Finding(replay.wrong, found.doubts + replay.doubts)
 
 
-async def require_fit(redis: Redis) -> None:
+async def _examine_replay(redis: Redis, keys: Keys) -> Finding:
+    """Of servers that check rights while they load, which most do (docs/decisions.md 47).
+
+    ACL DRYRUN asks whether a user may, not whether it can log in.
+    """
+    commands = replayed(keys)
+    pipe = redis.pipeline(transaction=False)
+    for command in commands:
+        pipe.execute_command("ACL DRYRUN", "default", *command)
+    return judge_replay(commands, await pipe.execute(raise_on_error=False))
+
+
+async def require_fit(redis: Redis, keys: Keys) -> None:
     """Raises Unfit."""
-    if wrong := (await examine(redis)).wrong:
+    if wrong := (await examine(redis, keys)).wrong:
         raise Unfit(wrong)
 
 
-async def watch(redis: Redis, say: Callable[[str | None], None]) -> None:
-    """Say what is wrong, for as long as the service lives; raises while Redis cannot be asked."""
+async def watch(
+    redis: Redis, keys: Keys, say: Callable[[str | None], None], replicas: int = 0
+) -> None:
+    """Say what is wrong, for as long as the service lives; raises while Redis cannot be asked.
+
+    `replicas` are those that a write waits for.
+    """
     before = Finding()
     while True:
-        finding = await examine(redis)
+        try:
+            finding = await examine(redis, keys, replicas)
+        except (RedisError, OSError):
+            redis_metrics.unreachable()
+            raise
         say(finding.wrong)
         if finding != before:
             report = log.error if finding.wrong else log.warning

@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import product
+from typing import TypeVar
+
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+
+_Metric = TypeVar("_Metric", Counter, Gauge)
+
+
+def at_zero(metric: _Metric, *values: Iterable[str]) -> _Metric:
+    """The metric, with a series at 0 for each combination of its labels' `values`.
+
+    A series that appears with its first count shows no increase to `increase()` and `rate()`, so
+    an alert would miss the first occurrence (Prometheus, "Instrumentation: avoid missing metrics").
+    """
+    for combination in product(*values):
+        metric.labels(*combination)
+    return metric
+
+
+class CommitOutcome(StrEnum):
+    """What came of a commit: the answers of commit.lua, and a race that was lost too often."""
+
+    COMMITTED = "committed"
+    ANSWERED = "answered"
+    SEEN = "seen"
+    CONFLICT = "conflict"
+    CONTENDED = "contended"
+    FENCED = "fenced"
+    MOVED = "moved"
+    BEHIND = "behind"
+    UNSETTLED = "unsettled"
+    DISORDER = "disorder"
+
 
 TASK_FAILURES = Counter(
     "headrace_task_failures_total", "Background tasks that failed and were started again", ["task"]
 )
 READY = Gauge("headrace_ready", "1 when a part of the service's readiness holds", ["part"])
-COMMITS = Counter("headrace_commits_total", "Commits to the journal, by outcome", ["outcome"])
+NAMESPACE = Gauge("headrace_namespace", "1 for the namespace that this process works in", ["name"])
+SKEW = Gauge("headrace_clock_skew_seconds", "This machine's clock minus that of Redis")
+EPOCH = Gauge("headrace_epoch_seconds", "Unix seconds since which Redis has its data; 0 = unknown")
+LOSSES = Counter("headrace_losses_total", "What was found missing in Redis", ["what"])
+COMMITS = at_zero(
+    Counter("headrace_commits_total", "Commits to the journal, by outcome", ["outcome"]),
+    CommitOutcome,
+)
+
+LOST_EVERYTHING, LOST_PROGRESS, LOST_ENTRY, LOST_DOCUMENT, LOST_EVENT = (
+    LOSSES.labels(what) for what in ("everything", "progress", "entry", "document", "event")
+)
+"""Known from the start, at 0, so that an alert sees the first one."""
 
 
 async def metrics(_: web.Request) -> web.Response:

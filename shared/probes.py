@@ -7,13 +7,19 @@ from collections.abc import Callable
 import orjson
 from aiohttp import web
 
-from shared.metrics import READY, metrics
+from shared.metrics import NAMESPACE, READY, metrics
 
 
 class Readiness:
-    """Named parts of a service's readiness; ready when none of them has something to say."""
+    """Named parts of a service's readiness; ready when none of them has something to say.
 
-    def __init__(self, *parts: str) -> None:
+    It names the namespace, so that parts of an installation can be compared.
+    """
+
+    def __init__(self, *parts: str, namespace: str = "") -> None:
+        self._namespace = namespace
+        if namespace:
+            NAMESPACE.labels(namespace).set(1)
         self._notes: dict[str, str] = {}
         self._remarks: dict[str, Callable[[], str | None]] = {}
         self._state: dict[str, str | None] = {}
@@ -43,7 +49,9 @@ class Readiness:
         parts = {part: trouble or "ok" for part, trouble in self._state.items()}
         found = {kind: look() for kind, look in self._remarks.items()}
         notes = self._notes | {kind: text for kind, text in found.items() if text}
-        return {"ready": self.ready, "parts": parts, **({"notes": notes} if notes else {})}
+        told = {"notes": notes} if notes else {}
+        where = {"namespace": self._namespace} if self._namespace else {}
+        return {"ready": self.ready, **where, "parts": parts, **told}
 
 
 READINESS = web.AppKey("readiness", Readiness)

@@ -21,6 +21,8 @@ from shared import traces
 log = structlog.get_logger()
 
 _BACKLOG = 4096
+_LINE_BYTES = 72 << 10
+"""A head of 64 KB passes, all of it in one line too, with what a gateway adds to that line."""
 _HEAD_SECONDS = 10.0
 _IDLE_SECONDS = 150.0  # above what gateways keep idle connections for (Caddy 120, nginx 60)
 
@@ -69,7 +71,8 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         keepalive_timeout=_IDLE_SECONDS,
         tcp_keepalive=False,  # inherited from the listening socket
         shutdown_timeout=1.0,  # SSE sockets have left aiohttp: only short requests are waited for
-        max_line_size=1 << 16,  # a subscription may name thousands of streams in its URL
+        max_line_size=_LINE_BYTES,  # a subscription may name thousands of streams in its URL
+        max_field_size=_LINE_BYTES,  # and a token have thousands of claims
     )
     await runner.setup()
     _ignore_odd_expectations(runner)
@@ -149,10 +152,16 @@ async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket; exits with a sentence when the address is not to be had."""
+    """A listening socket; exits with a sentence when the address is not to be had.
+
+    `::` listens on both families, where the machine has IPv6 and IPv4.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        sock = socket.create_server((host, port), backlog=_BACKLOG, family=family)
+        sock = socket.create_server(
+            (host, port), backlog=_BACKLOG, family=family, dualstack_ipv6=both
+        )
     except OSError as error:
         log.error("cannot_listen", host=host, port=port, error=str(error))
         raise SystemExit(1) from None

@@ -43,7 +43,7 @@ class Common(BaseSettings):
         pattern=r"^[a-z0-9-]{0,64}$",
         description="prefix of all names in Redis; by default derived from network and contract",
     )
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: str = Field("127.0.0.1", description="address to listen on; :: takes both IPv6 and IPv4")
     port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 = any, it is logged")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log from")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -10,6 +10,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from shared.lane import LaneRedis
 from shared.masters import Unwilling, connection_options
 from shared.places import parse_place
+from shared.pool import LivePool
 
 Unreachable = (RedisConnectionError, RedisTimeoutError, Unwilling)
 """What a call raises while Redis is away, no master, or refuses to write; anything else is a
@@ -28,7 +29,8 @@ def connect(url: str, *, near: str = "", timeout: float = 3.0) -> Redis:
 
     `url` is as shared.places has it; by `near`, any key of the namespace, the owner in a Cluster is
     found. No retries: a lost reply and a retry together write twice, and the callers that may retry
-    know it. Of more than 50 calls at once the rest wait for a connection first, as long at most.
+    know it. Of more than 50 calls at once the rest wait for a connection first, as long at most. A
+    connection that died unused costs no call: it is opened anew (shared.pool).
     Answers are bytes.
     """
     return Redis.from_pool(_pool(url, near, timeout))
@@ -43,6 +45,6 @@ def check_url(url: str) -> None:
         raise ValueError(f"an option is unknown to redis-py: {error}") from None
 
 
-def _pool(url: str, near: str, timeout: float) -> BlockingConnectionPool:
+def _pool(url: str, near: str, timeout: float) -> LivePool:
     options = connection_options(parse_place(url), near, timeout)
-    return BlockingConnectionPool(timeout=timeout, **options)
+    return LivePool(timeout=timeout, **options)

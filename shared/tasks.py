@@ -50,6 +50,7 @@ async def _supervised(
 ) -> None:
     loop = asyncio.get_running_loop()
     waits = backoff(most=most)
+    TASK_FAILURES.labels(name)  # its series begins at 0, not with the first failure
     while True:
         started = loop.time()
         try:

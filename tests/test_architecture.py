@@ -56,7 +56,7 @@ def files() -> tuple[Path, ...]:
         folders[:] = [
             name for name in folders if name not in NOT_OURS and not name.endswith(".egg-info")
         ]
-        found += [Path(folder, name) for name in names]
+        found += [Path(folder, name) for name in names if name not in NOT_OURS]  # a worktree's .git
     return tuple(sorted(found))
 
 

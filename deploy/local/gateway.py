@@ -12,10 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from pydantic import ValidationError
+
 from deploy.local.processes import Part
+from shared.cors import ANY_ORIGIN, CorsSettings
 
 _HERE = Path(__file__).parent
-
+_SHARED = _HERE.parent / "nginx"
+"""What the gateway of the deployment and nginx here have in common."""
 
 KINDS = ("nginx", "caddy", "api")
 """In order of preference; `api` is no proxy but the API itself, and always there."""
@@ -44,13 +48,15 @@ def _path_of(kind: str) -> str | None:
 
 
 def proxy(
-    kind: str, path: str, *, port: int, api: int, fanouts: Sequence[int], folder: Path
+    kind: str, path: str, *, port: int, api: str, fanouts: Sequence[str], folder: Path
 ) -> Part:
-    """The proxy as a part, its configuration written into `folder`."""
+    """The proxy as a part, its configuration written into `folder`; others as `host:port`."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / ("nginx.conf" if kind == "nginx" else "Caddyfile")
     template = Template((_HERE / f"{config.name}.template").read_text(encoding="utf-8"))
-    config.write_text(template.substitute(_values(kind, port, api, fanouts, folder)), "utf-8")
+    values = _for_nginx(fanouts) if kind == "nginx" else _for_caddy(fanouts)
+    text = template.substitute(port=port, api=api, folder=folder, shared=_SHARED, **values)
+    config.write_text(text, "utf-8")
     command = [path, "-p", str(folder), "-c", str(config), "-e", "stderr"]
     if kind == "caddy":
         command = [path, "run", "--config", str(config), "--adapter", "caddyfile"]
@@ -58,10 +64,23 @@ def proxy(
     return Part("gateway", command, home, port)
 
 
-def _values(
-    kind: str, port: int, api: int, fanouts: Sequence[int], folder: Path
-) -> dict[str, object]:
-    lines = [f"server 127.0.0.1:{p} max_fails=1 fail_timeout=2s;" for p in fanouts]
-    plain = [f"127.0.0.1:{p}" for p in fanouts]
-    servers = "\n    ".join(lines) if kind == "nginx" else " ".join(plain)
-    return {"port": port, "api": api, "fanouts": servers, "folder": folder}
+def _for_nginx(fanouts: Sequence[str]) -> dict[str, str]:
+    named = (
+        "default $http_origin;" if origin == ANY_ORIGIN else f'"{origin}" $http_origin;'
+        for origin in _origins()
+    )
+    servers = (f"server {fanout} max_fails=0;" for fanout in fanouts)
+    return {"origins": "\n    ".join(named), "fanouts": "\n    ".join(servers)}
+
+
+def _for_caddy(fanouts: Sequence[str]) -> dict[str, str]:
+    named = (f"header Origin {origin}" for origin in _origins())
+    return {"origins": "\n\t\t\t".join(named) or "expression false", "fanouts": " ".join(fanouts)}
+
+
+def _origins() -> Sequence[str]:
+    """Whose pages may read the gateway's own answers; wrong settings are told by the services."""
+    try:
+        return CorsSettings().origins
+    except ValidationError:
+        return ()

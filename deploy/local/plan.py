@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stellar_sdk import Asset
@@ -144,7 +144,10 @@ def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
     domain = f"localhost:{ports.gateway}"
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
-    network = [_service("network", "deploy.local.network", common, ports.network)]
+    # Started again, the simulated chain would begin anew: the journal could not follow it.
+    network = [
+        replace(_service("network", "deploy.local.network", common, ports.network), restart=False)
+    ]
     services = [
         _service("indexer", "services.indexer", common, ports.indexer),
         *(
@@ -165,8 +168,8 @@ def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
         kind,
         path,
         port=ports.gateway,
-        api=ports.api,
-        fanouts=ports.fanouts,
+        api=f"127.0.0.1:{ports.api}",
+        fanouts=[f"127.0.0.1:{fanout}" for fanout in ports.fanouts],
         folder=folder / "gateway",
     )
 

@@ -6,19 +6,29 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: what it is called, what it runs, and the environment it gets on top of ours."""
+    """One process: what it is called, what it runs, and the environment it gets on top of ours.
+
+    `restart`: whether it may be started again after it ended by itself.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    restart: bool = True
+
+
+_RESTARTS, _RESTART_SECONDS = 5, 30.0
+"""A part that ends more than this often within so many seconds is not started again."""
 
 
 class Ended(Exception):
@@ -31,15 +41,18 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._parts: dict[str, Part] = {}
+        self._ends: dict[str, list[float]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def log_of(self, name: str) -> Path:
         """Where the part's output goes."""
         return self._logs / f"{name}.log"
 
-    def start(self, part: Part) -> None:
-        """Start one part."""
-        with self.log_of(part.name).open("wb") as log:
+    def start(self, part: Part, *, log_mode: Literal["wb", "ab"] = "wb") -> None:
+        """Start one part; its log begins anew, or with "ab" goes on."""
+        self._parts[part.name] = part
+        with self.log_of(part.name).open(log_mode) as log:
             self.running[part.name] = subprocess.Popen(
                 list(part.command),
                 env={**os.environ, **part.environment},
@@ -61,6 +74,26 @@ class Processes:
             if process.poll() is not None:
                 raise Ended(f"{name} ended with {process.returncode}\n{self.tail(name)}")
 
+    async def keep_running(self, say: Callable[[str], None]) -> None:
+        """Start a part again when it ends, and say so; raises Ended when that does not help."""
+        while True:
+            for name, process in list(self.running.items()):
+                if process.poll() is not None:
+                    self._start_again(self._parts[name], process.returncode, say)
+            await asyncio.sleep(0.2)
+
+    def _start_again(self, part: Part, code: int, say: Callable[[str], None]) -> None:
+        name, now = part.name, time.monotonic()
+        if not part.restart:
+            raise Ended(f"{name} {_how_it_ended(code)}\n{self.tail(name)}")
+        recent = [at for at in self._ends.get(name, []) if now - at < _RESTART_SECONDS]
+        self._ends[name] = [*recent, now]
+        if len(recent) >= _RESTARTS:
+            times = f"{len(recent) + 1} times in {_RESTART_SECONDS:.0f} s"
+            raise Ended(f"{name} ended {times}\n{self.tail(name)}")
+        say(f"{name} {_how_it_ended(code)}; it is started again (log: {self.log_of(name)})")
+        self.start(part, log_mode="ab")
+
     def tail(self, name: str) -> str:
         """The end of what a part has said."""
         lines = self.log_of(name).read_text(errors="replace").splitlines()[-12:]
@@ -77,3 +110,9 @@ class Processes:
                     process.kill()
                     process.wait()
         self.running.clear()
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}"

@@ -1,4 +1,7 @@
-"""`make run`: the whole of Headrace on one machine, until Ctrl-C."""
+"""`make run`: the whole of Headrace on one machine, until Ctrl-C.
+
+A part that ends is started again, so that a failover can be tried by killing one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -21,10 +26,31 @@ from shared import http
 from shared.tasks import cancel
 
 _READY_SECONDS = 60
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill`, and the end of the terminal."""
+
+USAGE = """usage: make run   (or: python -m deploy.local.run)
+
+Starts the whole of Headrace on this machine and shows each event as it arrives, until Ctrl-C.
+A part that ends is started again: kill a fanout to see its clients go on at the other.
+
+  PORT_BASE=3000     first of the ports: gateway +1, API +10, fanouts +20 and +21, indexer +30,
+                     simulated network +40, Redis +50
+  NETWORK=testnet    the public testnet in place of the simulated network
+  CONTRACTS=C…:stream,C…:token
+                     your stream contract and its tokens
+  GATEWAY=nginx      which gateway: nginx, caddy or api; by default the first that is installed
+  REDIS_URL=redis://…
+                     your Redis in place of one that is started for the run
+"""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Exit code 0 after Ctrl-C, 1 when a part failed, 2 when the run could not start."""
+    if arguments:
+        asked = set(arguments) <= {"-h", "--help"}
+        print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
     _spare_loopback()
     try:
         ports = read_ports(os.environ)
@@ -47,7 +73,7 @@ def _spare_loopback() -> None:
 
 async def _run(ports: Ports, chain: Chain, folder: Path) -> int:
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _END_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     processes = Processes(folder / "logs")
     tasks = [
@@ -61,12 +87,22 @@ async def _run(ports: Ports, chain: Chain, folder: Path) -> int:
     except Ended as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read our output is gone, as `make run | head` is
+        return 0
     finally:
         await cancel(*tasks)
-        print("\nstopping …", flush=True)
+        _say("\nstopping …")
         processes.stop()
-        print("stopped")
+        _say("stopped")
     return 0
+
+
+def _say(text: str) -> None:
+    """Print it if there is still someone to read it; the processes have to be stopped anyway."""
+    try:
+        print(text, flush=True)
+    except OSError:  # a closed pipe or terminal; without this Python complains again at its exit
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 async def _until(stopped: asyncio.Event) -> None:
@@ -86,6 +122,8 @@ async def _live(ports: Ports, chain: Chain, folder: Path, processes: Processes) 
             processes.start(part)
         await _first(watch, asyncio.create_task(_until_ready(f"{gateway}/readyz", processes)))
         print(_where_to_look(gateway, processes), flush=True)
+        await cancel(watch)
+        watch = asyncio.create_task(processes.keep_running(partial(print, flush=True)))
         events = asyncio.create_task(follow(f"{gateway}/events/subscribe?all=true"))
         await _first(watch, events)
     finally:
@@ -136,4 +174,4 @@ Events as they arrive:"""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Write nginx' configuration from the environment, then become nginx; `start.sh -t` only checks it.
-set -eu
+set -euf
 FOLDER=$(cd "$(dirname "$0")" && pwd)
 : "${HOST:=0.0.0.0}" "${PORT:=8080}" "${TLS_PORT:=8443}" "${RUN_FOLDER:=/tmp}"
 : "${FANOUT:=fanout:8080}" "${API:=api:8080}" # name and port; all addresses of the name are used
@@ -8,16 +8,34 @@ FOLDER=$(cd "$(dirname "$0")" && pwd)
 : "${WORKERS:=auto}" # processes: as many as there are processors, also those that a limit forbids
 : "${CONNECTIONS_PER_IP:=100}" "${HANDSHAKES_PER_IP:=20r/s}" "${REQUESTS_PER_IP:=50r/s}"
 : "${TRUSTED_PROXIES:=}"                   # networks (CIDR), comma-separated
+: "${AUTH_MODE:=open}" "${CORS_ORIGINS:=}" # as the services have them
 : "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key there, TLS is spoken too
+STREAMS=$((CONNECTIONS_PER_IP + 128))
 export FOLDER HOST PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER
-export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP
+export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP STREAMS
 
 fill_in() {
   envsubst '$FOLDER $HOST $PORT $TLS_PORT $RUN_FOLDER $FANOUT $API $RESOLVER $TLS_FOLDER
-    $WORKERS $CONNECTIONS_PER_IP $HANDSHAKES_PER_IP $REQUESTS_PER_IP' <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
+    $WORKERS $CONNECTIONS_PER_IP $HANDSHAKES_PER_IP $REQUESTS_PER_IP $STREAMS' \
+    <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
+}
+
+# Whose pages may read the gateway's own answers, by the services' rule (shared/cors.py): with a login
+# only those that are named, else any, unless some are named.
+allowed_origins() {
+  echo 'map $http_origin $cors_origin {'
+  for origin in $(echo "${CORS_ORIGINS:-*}" | tr ',' ' '); do
+    if [ "$origin" != '*' ]; then
+      echo "\"$origin\" \$http_origin;"
+    elif [ "$AUTH_MODE" = open ]; then
+      echo 'default $http_origin;'
+    fi
+  done
+  echo '}'
 }
 
 fill_in nginx.conf
+allowed_origins >"$RUN_FOLDER/origins.conf"
 : >"$RUN_FOLDER/trusted.conf"
 for network in $(echo "$TRUSTED_PROXIES" | tr ',' ' '); do
   echo "set_real_ip_from $network;" >>"$RUN_FOLDER/trusted.conf"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -11,6 +10,7 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from services.api import losses
 from services.api.accounts import Accounts
 from services.api.api_keys import ApiKeys
 from services.api.client_domains import Fetch, fetch_toml
@@ -19,38 +19,50 @@ from services.api.document_routes import add_document_routes
 from services.api.endings import Endings
 from services.api.envelope import EXPOSED, envelope
 from services.api.guard import IDENTITY, LIMITS, Guard
-from services.api.health import part_names, ready_check, redis_check, watch
+from services.api.health import (
+    Check,
+    part_names,
+    ready_check,
+    redis_check,
+    same_namespace_check,
+    watch,
+)
 from services.api.history import History
 from services.api.history_routes import HISTORY, SUMMARIES, add_history_routes
 from services.api.identity import Identity
 from services.api.limits import RateLimits
 from services.api.listing import Listing
 from services.api.login import Login
-from services.api.login_routes import API_KEYS, LOGIN, SESSIONS, add_login_routes
+from services.api.login_routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_login_routes
 from services.api.metrics import measure
 from services.api.routes import SETTINGS, STREAMS, add_routes
 from services.api.settings import Settings
 from services.api.streams import Streams
 from services.api.summary import Summaries
 from services.api.system import add_system_routes
-from services.api.times import Clock, Times
+from services.api.times import Times
 from shared import fitness, http
 from shared.auth import Verifier
+from shared.clock import Clock, RedisClock
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
+from shared.losses import Memory
+from shared.namespace import NamespaceWatch
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.replicas import Replicas
 from shared.sessions import Sessions
 from shared.store import connect, connect_lane
 from shared.tasks import cancel, supervise
+from shared.urls import joined
 
 log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
 ENDINGS = web.AppKey("endings", Endings)
+MEMORY = web.AppKey("memory", Memory)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -58,11 +70,13 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 def build_app(
     settings: Settings,
     *,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
     fetch: Fetch = fetch_toml,
     notices: bool = True,
 ) -> web.Application:
-    """The application; `clock` gives Unix seconds, `fetch` reads a wallet's stellar.toml.
+    """The application; `fetch` reads a wallet's stellar.toml.
+
+    `clock` is the streams', in the place of Redis'.
 
     Redis need not be there yet. Without `notices` it leaves the ends of streams to other replicas.
     """
@@ -83,12 +97,16 @@ def build_app(
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas
+    app[MEMORY] = Memory()
     journal = Journal(redis, settings.keys)
-    app[STREAMS] = Streams(committer, journal, listing, clock)
-    app[ENDINGS] = Endings(redis, committer, journal, Times(clock))
+    app[CLOCK] = by_redis = RedisClock()
+    times = Times(clock or by_redis)
+    app[STREAMS] = Streams(committer, journal, listing, clock or by_redis)
+    app[ENDINGS] = Endings(redis, committer, journal, times, lambda: by_redis.trouble)
     app[HISTORY] = History(redis, settings.keys, journal)
-    app[SUMMARIES] = Summaries(listing, journal, Times(clock))
-    add_probes(app, Readiness("redis", "store", *part_names(settings.ready_urls)))
+    app[SUMMARIES] = Summaries(listing, journal, times)
+    parts = ("redis", "store", "clock", "namespace", *part_names(settings.ready_urls))
+    add_probes(app, Readiness(*parts, namespace=settings.keys.namespace))
     add_routes(app)
     add_history_routes(app)
     add_login_routes(app)
@@ -99,6 +117,7 @@ def build_app(
     app.cleanup_ctx.append(_redis)
     app.cleanup_ctx.append(partial(_login, fetch=fetch))
     app.cleanup_ctx.append(_watches)
+    app.cleanup_ctx.append(partial(_memory, committer=committer))
     if notices:
         app.cleanup_ctx.append(_notices)
     return app
@@ -129,11 +148,12 @@ async def _redis(app: web.Application) -> AsyncIterator[None]:
 async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
     settings, redis = app[SETTINGS], app[REDIS]
     async with http.session() as session:
-        verifier, replicas = Verifier(settings, session), app[REPLICAS]
+        clock, replicas = app[CLOCK], app[REPLICAS]
+        verifier = Verifier(settings, session, clock)
         sessions = Sessions(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
-        app[IDENTITY] = Identity(verifier, sessions, keys, required=required)
+        app[IDENTITY] = Identity(verifier, sessions, keys, clock, required=required)
         app[LIMITS] = RateLimits(redis, settings.keys)
         app[SESSIONS], app[API_KEYS] = sessions, keys
         app[LOGIN] = Login(
@@ -143,26 +163,51 @@ async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
             sessions=sessions,
             accounts=Accounts(session, settings.horizon_url, settings.network_passphrase),
             fetch=fetch,
+            clock=clock,
         )
         yield
 
 
 async def _watches(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    data = NamespaceWatch(app[REDIS], settings, app[CLOCK], app[READINESS], begins=True)
+    await data.first()
     async with http.session(timeout=_PROBE_TIMEOUT) as session:
-        checks = {"redis": redis_check(app[REDIS])}
-        urls = app[SETTINGS].ready_urls
-        checks |= {
-            name: ready_check(session, url)
-            for name, url in zip(part_names(urls), urls, strict=True)
-        }
+        checks = {"redis": redis_check(app[REDIS])} | _checks(settings, session)
         tasks = [
             supervise(f"watch {part}", partial(watch, part, check, app[READINESS]))
             for part, check in checks.items()
         ]
         say = partial(app[READINESS].set, "store")
-        tasks.append(supervise("fitness", partial(fitness.watch, app[REDIS], say)))
+        tasks.append(
+            supervise(
+                "fitness",
+                partial(fitness.watch, app[REDIS], settings.keys, say, settings.wait_replicas),
+            )
+        )
+        tasks.append(supervise("namespace", data.run, most=1.0))
         yield
         await cancel(*tasks)
+
+
+def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Check]:
+    """Of other parts: those we are ready with, and fanouts that must not be elsewhere."""
+    namespace, ready = settings.keys.namespace, settings.ready_urls
+    fanouts = sorted({joined(url, "/readyz") for url in settings.fanout_urls} - set(ready))
+    names = part_names([*ready, *fanouts])
+    checks = {
+        name: ready_check(session, url, namespace) for name, url in zip(names, ready, strict=False)
+    }
+    others = zip(names[len(ready) :], fanouts, strict=True)
+    return checks | {name: same_namespace_check(session, url, namespace) for name, url in others}
+
+
+async def _memory(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
+    note = partial(app[READINESS].note, "lost")
+    watching = partial(losses.watch, app[REDIS], committer, app[MEMORY], note)
+    task = supervise("losses", watching, most=1.0)
+    yield
+    await cancel(task)
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:

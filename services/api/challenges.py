@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stellar_sdk import Keypair, ManageData, MuxedAccount
+from stellar_sdk import (
+    Keypair,
+    ManageData,
+    MuxedAccount,
+    Preconditions,
+    TimeBounds,
+    TransactionEnvelope,
+)
 from stellar_sdk.sep import stellar_web_authentication as sep10
 from stellar_sdk.sep.ed25519_public_key_signer import Ed25519PublicKeySigner
 from stellar_sdk.sep.exceptions import InvalidSep10ChallengeError
@@ -49,6 +56,8 @@ class Challenge:
     memo: int | None
     client_domain: str | None
     digest: str
+    issued: int
+    """Unix seconds."""
 
     @property
     def address(self) -> str:
@@ -65,12 +74,16 @@ def build(
     server: Server,
     account: str,
     *,
+    now: int,
     memo: int | None = None,
     client_domain: str | None = None,
     client_key: str | None = None,
 ) -> str:
-    """A challenge for an account (G… or M…), signed by the server; base64 XDR."""
-    return sep10.build_challenge_transaction(
+    """A challenge for an account (G… or M…), signed by the server; base64 XDR.
+
+    `now` in Unix seconds: stellar-sdk takes the machine's clock, so it is put in afterwards.
+    """
+    envelope = sep10.build_challenge_transaction(
         server.keypair.secret,
         account,
         server.home_domain,
@@ -81,6 +94,13 @@ def build(
         client_signing_key=client_key,
         memo=memo,
     )
+    made = TransactionEnvelope.from_xdr(envelope, server.passphrase)
+    made.transaction.preconditions = Preconditions(
+        time_bounds=TimeBounds(now, now + CHALLENGE_SECONDS)
+    )
+    made.signatures.clear()
+    made.sign(server.keypair)
+    return made.to_xdr()
 
 
 def read(server: Server, envelope: str) -> Challenge:
@@ -96,12 +116,16 @@ def read(server: Server, envelope: str) -> Challenge:
         for op in found.transaction.transaction.operations
         if isinstance(op, ManageData) and op.data_name == "client_domain"
     ]
+    preconditions = found.transaction.transaction.preconditions
+    bounds = preconditions.time_bounds if preconditions else None
+    assert bounds is not None  # without them stellar-sdk refuses it
     return Challenge(
         envelope=envelope,
         account=found.client_account_id,
         memo=found.memo,
         client_domain=domains[0] if domains else None,
         digest=found.transaction.hash_hex(),
+        issued=bounds.min_time,
     )
 
 

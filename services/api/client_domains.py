@@ -15,10 +15,10 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from stellar_sdk import StrKey
 
 from services.api.challenges import Refused
 from shared import http
+from shared.accounts import is_public_key
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """From a host name to the bytes of its stellar.toml. Raises Refused."""
@@ -109,6 +109,6 @@ async def signing_key(domain: str, fetch: Fetch) -> str:
         key = tomllib.loads(raw.decode("utf-8")).get("SIGNING_KEY")
     except (ValueError, RecursionError):
         raise Refused(f"the stellar.toml of {domain} is not TOML") from None
-    if not isinstance(key, str) or not StrKey.is_valid_ed25519_public_key(key):
+    if not isinstance(key, str) or not is_public_key(key):
         raise Refused(f"the stellar.toml of {domain} names no SIGNING_KEY")
     return key

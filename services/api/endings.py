@@ -3,13 +3,14 @@
 Every commit keeps a schedule of what is to be told next (shared.indexes), so nobody looks through
 streams. One replica at a time works it off, by a lease that only saves the others the work: each
 notice is a commit on the stream's version and moves the stream's `ending`, so it comes once however
-many try, and one that was prepared for an end that has moved meanwhile is decided anew.
+many try, and one that was prepared for an end that has moved meanwhile is decided anew. The time is
+Redis'; a replica whose own clock says another tells nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -42,7 +43,16 @@ PAGE = 50
 class Endings:
     """The schedule of one namespace, seen from one replica."""
 
-    def __init__(self, redis: Redis, committer: Committer, journal: Journal, times: Times) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        committer: Committer,
+        journal: Journal,
+        times: Times,
+        doubt: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`doubt` says why the clocks cannot be believed, if so: what is told cannot be undone."""
+        self._doubt = doubt
         self._redis = redis
         self._committer = committer
         self._journal = journal
@@ -52,7 +62,9 @@ class Endings:
     async def run(self) -> None:
         """Work off the schedule for ever, while the lease is ours."""
         while True:
-            if await self.leads():
+            if self._doubt():
+                await self.release()  # to a replica whose clock agrees with Redis'
+            elif await self.leads():
                 await self.tell_all()
             await asyncio.sleep(EVERY)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import aiohttp
+import orjson
 import structlog
 from redis.asyncio import Redis
 
@@ -58,14 +59,43 @@ def redis_check(redis: Redis) -> Check:
     return check
 
 
-def ready_check(session: aiohttp.ClientSession, url: str) -> Check:
-    """Whether another part's /readyz says 200."""
+def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
+    """Whether another part's /readyz says 200, and works in our namespace."""
 
     async def check() -> str | None:
         try:
             async with session.get(url, allow_redirects=False) as response:
+                if wrong := elsewhere(await response.read(), namespace):
+                    return wrong
                 return None if response.status == 200 else f"answers {response.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             return f"does not answer ({type(error).__name__})"
 
     return check
+
+
+def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
+    """Whether a part that we need not wait for works in our namespace, if it answers."""
+
+    async def check() -> str | None:
+        try:
+            async with session.get(url, allow_redirects=False) as response:
+                return elsewhere(await response.read(), namespace)
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    return check
+
+
+def elsewhere(answer: bytes, namespace: str) -> str | None:
+    """Why the part that gave this answer to /readyz never meets our events; None when it does."""
+    try:
+        theirs = orjson.loads(answer).get("namespace", namespace)
+    except (ValueError, AttributeError):  # not a part of Headrace
+        return None
+    if theirs == namespace:
+        return None
+    return (
+        f"works in namespace {theirs}, and this API in {namespace}: set NAMESPACE, or CONTRACTS "
+        "and NETWORK_PASSPHRASE, alike for all services"
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from aiohttp import web
 
 from services.api.api_keys import PREFIX, ApiKeys
 from shared.auth import ANYONE, Principal, Scope, Verifier, forbidden, token_of, unauthorized
+from shared.clock import Clock
 from shared.sessions import Sessions
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,8 +32,15 @@ class Identity:
     """Checks what a request brings; `required` False lets everybody in as ANYONE."""
 
     def __init__(
-        self, verifier: Verifier, sessions: Sessions, api_keys: ApiKeys, *, required: bool
+        self,
+        verifier: Verifier,
+        sessions: Sessions,
+        api_keys: ApiKeys,
+        clock: Clock,
+        *,
+        required: bool,
     ) -> None:
+        self._clock = clock
         self._verifier = verifier
         self._sessions = sessions
         self._api_keys = api_keys
@@ -48,16 +54,14 @@ class Identity:
 
     async def check(self, credential: str) -> Principal:
         """The principal of a token or API key, whatever the mode. Raises Problem 401."""
-        if credential.startswith(PREFIX):
-            principal = await self._by_key(credential)
-        else:
-            principal = await self._verifier.verify(credential)
-        if await self._sessions.is_revoked(principal):
-            raise unauthorized("the token was revoked: log in again")
+        by_key = credential.startswith(PREFIX)
+        check = self._by_key if by_key else self._verifier.verify
+        principal = await check(credential)
+        await self._sessions.check(principal, stored=by_key)
         return principal
 
     async def _by_key(self, credential: str) -> Principal:
-        key = await self._api_keys.find(credential, time.time())
+        key = await self._api_keys.find(credential, self._clock())
         if key is None:
             raise unauthorized("the API key is not known, was ended, or is past its time")
         return key.principal()

@@ -6,7 +6,6 @@ login, so a revocation of it ends the whole login, live connections included.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import orjson
@@ -19,6 +18,7 @@ from services.api.client_domains import Fetch, is_public_name, signing_key
 from services.api.login_settings import ANY_DOMAIN, LoginSettings
 from services.api.tokens import LONGEST, Issuer
 from shared.auth import Principal, Scope, Verifier, principal_of, unauthorized
+from shared.clock import Clock
 from shared.problems import Problem, Slug
 from shared.sessions import Revocation, Sessions
 
@@ -38,7 +38,10 @@ class Token:
 
 
 class Login:
-    """SEP-10 and what follows, by the settings. `fetch` reads a stellar.toml."""
+    """SEP-10 and what follows, by the settings. `fetch` reads a stellar.toml.
+
+    `clock` is Redis', by which the epoch began.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Login:
         sessions: Sessions,
         accounts: Accounts,
         fetch: Fetch,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._passphrase = passphrase
@@ -56,7 +60,8 @@ class Login:
         self._sessions = sessions
         self._accounts = accounts
         self._fetch = fetch
-        self._issuer = Issuer(settings)
+        self._clock = clock
+        self._issuer = Issuer(settings, clock)
 
     @property
     def server(self) -> Server:
@@ -82,7 +87,12 @@ class Login:
         if domain:
             key = await self._client_key(domain)
         envelope = challenges.build(
-            server, account, memo=memo, client_domain=domain, client_key=key
+            server,
+            account,
+            now=int(self._clock()),
+            memo=memo,
+            client_domain=domain,
+            client_key=key,
         )
         return {"transaction": envelope, "network_passphrase": self._passphrase}
 
@@ -107,9 +117,10 @@ class Login:
         except Refused as refused:
             raise unauthorized(str(refused)) from None
         span = CHALLENGE_SECONDS + _GRACE
-        if not await self._sessions.spend_challenge(challenge.digest, seconds=span):
-            raise unauthorized("the challenge has given a token before: ask for a new one")
-        claims: dict[str, object] = {"auth_time": int(time.time())}
+        await self._sessions.spend_challenge(
+            challenge.digest, issued=challenge.issued, seconds=span
+        )
+        claims: dict[str, object] = {"auth_time": int(self._clock())}
         if challenge.client_domain:
             claims["client_domain"] = challenge.client_domain
         issued = self._issuer.issue(
@@ -128,8 +139,8 @@ class Login:
         """
         claims = await self._verifier.claims(token)
         principal = principal_of(claims)
-        await self._refuse_revoked(principal)
-        since, now = claims.get("auth_time"), int(time.time())
+        await self._sessions.check(principal)
+        since, now = claims.get("auth_time"), int(self._clock())
         left = since + self._settings.session_seconds - now if isinstance(since, int) else 0
         if left <= 0:
             raise unauthorized("the login is too old to be refreshed, or was none: log in again")
@@ -146,20 +157,16 @@ class Login:
     async def logout(self, token: str) -> None:
         """End the login of a token, with all that it was refreshed to. Raises Problem 401."""
         principal = await self._verifier.verify(token)
-        await self._refuse_revoked(principal)
+        await self._sessions.check(principal)
         if not principal.token_id:
             raise unauthorized("the token has no `jti`, by which it could be ended")
         await self._sessions.revoke(Revocation(token_id=principal.token_id), seconds=LONGEST)
-
-    async def _refuse_revoked(self, principal: Principal) -> None:
-        if await self._sessions.is_revoked(principal):
-            raise unauthorized("the token was revoked: log in again")
 
     def exchange(self, principal: Principal) -> Token:
         """A token for an API key's principal, which lives no longer than the key. Raises 404."""
         left = self._settings.login_seconds
         if principal.expires is not None:
-            left = max(1, min(left, int(principal.expires - time.time())))
+            left = max(1, min(left, int(principal.expires - self._clock())))
         issued = self._issuer.issue(
             principal.account, principal.scopes, seconds=left, token_id=principal.token_id
         )

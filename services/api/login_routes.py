@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -18,12 +17,14 @@ from services.api.requests import answer, read_body, read_no_body, read_query, v
 from services.api.schemas import Account, Body
 from services.api.tokens import LONGEST
 from shared.auth import ANYONE, Scope, unauthorized
+from shared.clock import RedisClock
 from shared.problems import Problem, Slug
 from shared.sessions import TICKET_SECONDS, Revocation, Sessions
 
 LOGIN = web.AppKey("login", Login)
 SESSIONS = web.AppKey("sessions", Sessions)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
+CLOCK = web.AppKey("clock", RedisClock)
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -181,7 +182,7 @@ async def ticket(request: web.Request) -> web.Response:
 async def create_key(request: web.Request) -> web.Response:
     """POST /v1/keys; the only answer that shows the key."""
     by = require(request, Scope.ADMIN)
-    order, now = await read_body(request, NewKey), int(time.time())
+    order, now = await read_body(request, NewKey), int(request.app[CLOCK]())
     if order.expires_at is not None and order.expires_at <= now:
         errors = [{"pointer": "/expiresAt", "detail": "must lie ahead"}]
         raise Problem(422, Slug.INVALID, "1 field(s) to mend", errors=errors)
@@ -221,7 +222,7 @@ async def revoke(request: web.Request) -> web.Response:
     revocation = (
         Revocation(token_id=order.jti)
         if order.jti
-        else Revocation(account=order.account or "", before=time.time())
+        else Revocation(account=order.account or "", before=request.app[CLOCK]())
     )
     await request.app[SESSIONS].revoke(revocation, seconds=LONGEST)
     return web.Response(status=204)

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 from stellar_sdk import Keypair
 
 from shared.addresses import Networks
-from shared.auth import AuthSettings
+from shared.auth_settings import AuthSettings
 from shared.settings import http_url, split_list
 
 ANY_DOMAIN = "*"

@@ -9,11 +9,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
+from shared.events import EventType
+from shared.metrics import at_zero
+
 REQUESTS = Counter(
     "headrace_api_requests_total", "Requests answered", ["method", "route", "status"]
 )
 SECONDS = Histogram("headrace_api_request_seconds", "Time to answer a request", ["method", "route"])
-NOTICES = Counter("headrace_api_notices_total", "Notices about the ends of streams", ["type"])
+NOTICES = at_zero(
+    Counter("headrace_api_notices_total", "Notices about the ends of streams", ["type"]),
+    (EventType.STREAM_RUNNING_LOW, EventType.STREAM_DEPLETED),
+)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"})
 

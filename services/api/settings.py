@@ -22,7 +22,7 @@ class Settings(JournalSettings, LoginSettings, CorsSettings):
     fanout_urls: Urls = Field(
         (),
         description="fanouts, comma-separated; /events/subscribe here redirects to one of them, "
-        "/v1/system asks them all",
+        "/v1/system asks them all, /readyz compares their namespaces",
     )
     ready_urls: Urls = Field(
         (),

@@ -19,13 +19,14 @@ from services.api.once import Once
 from services.api.requests import etag
 from services.api.rights import Party, may_read, may_step
 from services.api.schemas import CreateStream, ListQuery
-from services.api.times import Clock, Times
+from services.api.times import Times
 from shared import commands
 from shared.auth import ANYONE, Principal
+from shared.clock import Clock
 from shared.commit import Behind, Committed, Committer, Contended, Decide
 from shared.events import Event, Origin
 from shared.journal import Head, Journal
-from shared.metrics import COMMITS
+from shared.metrics import COMMITS, CommitOutcome
 from shared.problems import Problem, Slug, unavailable
 from shared.streams import Stream
 from shared.topics import is_stream_id
@@ -91,9 +92,13 @@ class Streams:
         if not is_stream_id(stream_id):
             raise _unknown(stream_id)
         head, (raw,) = await self._journal.head_and([self._committer.keys.stream(stream_id)])
-        if raw is None:
+        document: Document
+        if raw is not None:
+            document = orjson.loads(raw)
+        elif kept := await self._committer.rebuilt([stream_id]):
+            document = stream_document(kept[stream_id], kept[stream_id].updated_at)
+        else:
             raise _unknown(stream_id)
-        document: Document = orjson.loads(raw)
         stream = stream_of(document)
         may_read(by, stream)
         now = self._times.of(stream.origin, head)
@@ -172,7 +177,7 @@ class Streams:
                 raise
             raise Problem(409, Slug.REFUSED, str(refusal)) from None
         except Contended as error:
-            COMMITS.labels("contended").inc()
+            COMMITS.labels(CommitOutcome.CONTENDED).inc()
             raise Problem(503, Slug.CONTENDED, str(error), headers={"Retry-After": "1"}) from None
         except Behind as error:
             raise unavailable(str(error)) from None

@@ -8,7 +8,6 @@ twice knows the rate.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Annotated
@@ -20,6 +19,7 @@ from pydantic import Field
 
 from services.api.answers import Answer
 from services.api.identity import require
+from services.api.login_routes import CLOCK
 from services.api.requests import answer
 from services.api.routes import SETTINGS
 from shared import http
@@ -88,7 +88,7 @@ async def system(request: web.Request) -> web.Response:
     settings, session = request.app[SETTINGS], request.app[_SESSION]
     urls = metrics_urls([*settings.fanout_urls, *settings.ready_urls])
     parts = await asyncio.gather(*(_ask(session, url) for url in urls))
-    return answer({"asOf": round(time.time(), 3), "parts": parts}, headers=_FRESH)
+    return answer({"asOf": round(request.app[CLOCK](), 3), "parts": parts}, headers=_FRESH)
 
 
 _FRESH = {"Cache-Control": "no-store"}

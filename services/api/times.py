@@ -1,15 +1,15 @@
-"""Which clock a stream goes by: the API's by the wall's, the chain's by the last ledger's close."""
+"""Which clock a stream goes by: the API's by that of Redis, the chain's by the last ledger's close.
+
+No machine's own clock decides: replicas would tell different things (shared.clock).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
+from shared.clock import Clock
 from shared.events import Origin
 from shared.journal import Head
-
-Clock = Callable[[], float]
-"""Unix seconds."""
 
 
 class Times:
@@ -19,7 +19,7 @@ class Times:
         self._clock = clock
 
     def of(self, origin: Origin, head: Head) -> int:
-        """Now, for a stream of that origin; by the wall too while no ledger was read yet."""
+        """Now, for a stream of that origin; by the clock too while no ledger was read yet."""
         if origin is Origin.CHAIN and head.closed_at:
             return int(datetime.fromisoformat(head.closed_at).timestamp())
         return int(self._clock())

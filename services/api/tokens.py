@@ -7,6 +7,7 @@ API signs none.
 from __future__ import annotations
 
 import argparse
+import math
 import secrets
 import sys
 import time
@@ -16,7 +17,9 @@ import jwt
 
 from services.api.settings import Settings
 from shared.accounts import is_account
-from shared.auth import AuthSettings, Scope
+from shared.auth import Scope
+from shared.auth_settings import AuthSettings
+from shared.clock import Clock
 from shared.problems import Problem, Slug
 from shared.settings import load
 
@@ -25,10 +28,14 @@ LONGEST = 366 * 86_400
 
 
 class Issuer:
-    """Signs tokens by the settings that every Verifier checks them with."""
+    """Signs tokens by the settings that every Verifier checks them with.
 
-    def __init__(self, settings: AuthSettings) -> None:
+    `iat` has milliseconds, so that it can be compared with an epoch that began in the same second.
+    """
+
+    def __init__(self, settings: AuthSettings, clock: Clock = time.time) -> None:
         self._settings = settings
+        self._clock = clock
 
     def issue(
         self,
@@ -44,17 +51,18 @@ class Issuer:
         if not secret:
             word = "no tokens are issued here: they come from the issuer of JWKS_URL"
             raise Problem(404, Slug.NOT_FOUND, word)
-        now = int(time.time())
+        now = math.floor(self._clock() * 1000) / 1000
+        expires = int(now) + seconds
         ours: dict[str, object] = {
             "iss": self._settings.jwt_issuer,
             "aud": self._settings.jwt_audience,
             "sub": account,
             "scope": " ".join(sorted(scopes)),
             "iat": now,
-            "exp": now + seconds,
+            "exp": expires,
             "jti": token_id or secrets.token_hex(16),
         }
-        return jwt.encode({**(claims or {}), **ours}, secret, algorithm="HS256"), now + seconds
+        return jwt.encode({**(claims or {}), **ours}, secret, algorithm="HS256"), expires
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

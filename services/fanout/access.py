@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from aiohttp import web
 
+from shared.addresses import client_address
 from shared.auth import (
     ANYONE,
     COOKIE,
@@ -39,24 +41,31 @@ class Access:
     """The rules of AUTH_MODE=required; without a verifier everyone may see everything."""
 
     def __init__(
-        self, verifier: Verifier | None, sessions: Sessions, streams: Committer, same_site: str
+        self,
+        verifier: Verifier | None,
+        sessions: Sessions,
+        streams: Committer,
+        same_site: str,
+        trusted_proxies: Collection[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._verifier = verifier
         self._sessions = sessions
         self._streams = streams
         self._same_site = same_site
+        self._trusted_proxies = trusted_proxies
 
     async def credentials(self, request: web.Request) -> Credentials | None:
         """The request's token; None where none is needed. Raises Problem 401, and as Redis does.
 
-        A ticket is for one use, but an EventSource reconnects with the same URL: then the cookie
-        that the ticket had set answers for it. So every answer after which it may come back has to
-        set that cookie.
+        An EventSource reconnects with the same URL, so with a ticket that was used. Then the cookie
+        that the ticket had set answers for it: every answer after which it may come back has to set
+        that cookie. When that answer never arrived, the same client may use the ticket once more.
         """
         if self._verifier is None:
             return None
         ticket = request.query.get("ticket")
-        if ticket and (token := await self._sessions.redeem_ticket(ticket)):
+        token = ticket and await self._sessions.redeem_ticket(ticket, self._client(request))
+        if token:
             return Credentials(token, self._cookie(token))
         if token := token_of(request):
             return Credentials(token)
@@ -66,6 +75,12 @@ class Access:
             "no token: send Authorization: Bearer, the cookie headrace_token, or ?ticket= "
             "from POST /v1/events/ticket"
         )
+
+    def _client(self, request: web.Request) -> str:
+        """What tells one client of a ticket from another: its address and its browser's name."""
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        address = client_address(request.remote, forwarded, self._trusted_proxies)
+        return f"{address} {request.headers.get('User-Agent', '')}"
 
     async def admit(self, credentials: Credentials | None, subscription: Subscription) -> Principal:
         """Raises Problem 401, 403, 503 (keys not to be had), and what Redis raises while away."""
@@ -86,8 +101,7 @@ class Access:
     async def _verified(self, credentials: Credentials) -> Principal:
         assert self._verifier is not None
         principal = await self._verifier.verify(credentials.token)
-        if await self._sessions.is_revoked(principal):
-            raise unauthorized("the token was revoked")
+        await self._sessions.check(principal)
         return principal
 
     def _cookie(self, token: str) -> str:

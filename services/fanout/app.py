@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -28,12 +27,15 @@ from services.fanout.ring import Ring
 from services.fanout.settings import Settings
 from services.fanout.stats import stats
 from services.fanout.subscriber import Subscriber
+from services.fanout.void import void
 from shared import traces, wire
 from shared.auth import Verifier
+from shared.clock import RedisClock
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.fitness import watch
 from shared.http import session
+from shared.namespace import NamespaceWatch
 from shared.positions import START
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -52,26 +54,31 @@ def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     cors = Cors(settings.origins)
     app = web.Application(middlewares=[cors.middleware(), problem_middleware])
-    readiness = Readiness("feed", "store")
+    parts = ("feed", "store", "clock", "namespace")
+    readiness = Readiness(*parts, namespace=settings.keys.namespace)
     add_probes(app, readiness)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
         sessions = Sessions(redis, settings.keys)
+        clock = RedisClock()
+        data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
+        await data.first()
+        say = partial(readiness.set, "store")
         async with session() as http:
-            parts, outbox = _assemble(settings, redis, sessions, cors, http)
+            parts, outbox = _assemble(settings, redis, sessions, cors, http, clock=clock)
             app[PARTS] = parts
             app[HANDSHAKE] = handshake = Handshake(parts)
             app[DRAIN] = lambda: _leave_slowly(parts, handshake, readiness)
-            beat = Beat(
-                parts.feed, parts.crowd, outbox, parts.endings, seconds=settings.sync_seconds
-            )
+            every = settings.sync_seconds
+            beat = Beat(parts.feed, parts.crowd, outbox, parts.endings, clock, seconds=every)
             tasks = [
                 supervise("feed", parts.feed.run),
                 supervise("beat", beat.run),
                 supervise("leases", parts.leases.run, most=1.0),
                 supervise("revocations", lambda: _revocations(parts, sessions), most=1.0),
-                supervise("fitness", lambda: watch(redis, partial(readiness.set, "store"))),
+                supervise("namespace", data.run, most=1.0),
+                supervise("fitness", lambda: watch(redis, settings.keys, say)),
                 supervise("readiness", lambda: _watch(parts.feed, readiness, handshake)),
             ]
             yield
@@ -89,7 +96,13 @@ def build_app(settings: Settings) -> web.Application:
 
 
 def _assemble(
-    settings: Settings, redis: Redis, sessions: Sessions, cors: Cors, http: aiohttp.ClientSession
+    settings: Settings,
+    redis: Redis,
+    sessions: Sessions,
+    cors: Cors,
+    http: aiohttp.ClientSession,
+    *,
+    clock: RedisClock,
 ) -> tuple[Parts, Outbox]:
     keys = settings.keys
     leases = Leases(
@@ -115,25 +128,34 @@ def _assemble(
         max_age=settings.max_age_seconds,
         retry_ms=settings.retry_ms,
         every=settings.sync_seconds,
+        clock=clock,
     )
-    outbox = Outbox(crowd, batch_seconds=settings.batch_ms / 1000, sent=_measure)
+    measure = partial(_measure, clock)
+    outbox = Outbox(crowd, batch_seconds=settings.batch_ms / 1000, sent=measure)
     feed = Feed(
         redis,
         keys,
         Ring(START, events=settings.ring_events, size=settings.ring_bytes),
         publish=outbox.publish,
-        lost=lambda after, to: outbox.broadcast(sse.gap(after, to)),
+        missing=lambda after, to, epoch: outbox.broadcast(sse.gap(after, to), epoch),
+        void=lambda gone: void(gone, feed, outbox, crowd),
         probe_seconds=settings.probe_seconds,
     )
     access = Access(
-        _verifier(settings, http), sessions, Committer(redis, keys), settings.cookie_same_site
+        _verifier(settings, http, clock),
+        sessions,
+        Committer(redis, keys),
+        settings.cookie_same_site,
+        settings.trusted_proxies,
     )
-    return Parts(settings, feed, crowd, cors, access, leases, endings), outbox
+    return Parts(settings, feed, crowd, cors, access, leases, endings, clock), outbox
 
 
-def _verifier(settings: Settings, http: aiohttp.ClientSession) -> Verifier | None:
+def _verifier(
+    settings: Settings, http: aiohttp.ClientSession, clock: RedisClock
+) -> Verifier | None:
     if settings.auth_mode == "required":
-        return Verifier(settings, http)
+        return Verifier(settings, http, clock)
     log.warning("open_to_anyone", meaning="AUTH_MODE=open: anyone may see every event")
     return None
 
@@ -145,19 +167,21 @@ async def _subscribe(request: web.Request) -> web.StreamResponse:
 async def _stats(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     await parts.access.admit_admin(request)
-    document = stats(parts.feed, parts.crowd, parts.leases)
+    document = stats(parts.feed, parts.crowd, parts.leases, parts.clock)
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
-def _measure(entry: wire.Entry, reached: int, size: int) -> None:
+def _measure(clock: RedisClock, entry: wire.Entry, reached: int, size: int) -> None:
     """Once an event, whatever its audience."""
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
-    now = time.time()
+    traces.delivered(entry.position, entry.type, wire.published_at(entry), reached)
+    if not clock.known:
+        return
+    now = clock()
     metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - wire.published_at(entry)))
     if (lag := lag_seconds(wire.closed_at(entry), now)) is not None:
         metrics.CLOSE_TO_WRITE.observe(lag)
-    traces.delivered(entry.position, entry.type, wire.published_at(entry), reached)
 
 
 async def _leave_slowly(parts: Parts, handshake: Handshake, readiness: Readiness) -> None:
@@ -179,6 +203,8 @@ async def _watch(feed: Feed, readiness: Readiness, handshake: Handshake) -> None
     while not handshake.draining:
         trouble = feed.trouble
         readiness.set("feed", trouble)
+        if feed.failover.memory.lost:
+            readiness.note("lost", feed.failover.memory.sentence)
         if trouble != said:
             (log.warning if trouble else log.info)("feed", trouble=trouble)
             said = trouble

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from services.fanout import metrics
 from services.fanout.hub import Hub
 from services.fanout.poller import make_poller
+from services.fanout.reasons import Ended
 from services.fanout.subscriber import Subscriber
 from shared.problems import Goodbye
 
-Reason = str
+Reason = Goodbye | Ended
 
 
 class Crowd:
@@ -95,7 +96,7 @@ class Crowd:
             try:
                 subscriber.write(data, now)
             except OSError:
-                self.leave(subscriber, "gone")
+                self.leave(subscriber, Ended.GONE)
                 continue
             subscriber.events += events
             if subscriber.backlog is not None:
@@ -138,7 +139,7 @@ class Crowd:
         if subscriber is None:
             return
         if gone:
-            self.leave(subscriber, "gone")
+            self.leave(subscriber, Ended.GONE)
         elif subscriber.backlog is not None:
             self._flush(subscriber)
 
@@ -146,7 +147,7 @@ class Crowd:
         try:
             subscriber.flush(time.monotonic())
         except OSError:
-            self.leave(subscriber, "gone")
+            self.leave(subscriber, Ended.GONE)
             return
         if subscriber.backlog is None:
             self._stalled.discard(subscriber)
@@ -156,5 +157,5 @@ class Crowd:
     def close(self) -> None:
         """End all connections at once."""
         for subscriber in self.everyone():
-            self.leave(subscriber, "shutdown")
+            self.leave(subscriber, Ended.SHUTDOWN)
         self._poller.close()

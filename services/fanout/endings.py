@@ -1,6 +1,7 @@
 """Endings: connections whose time is up, by their token, their age or a revocation.
 
 A connection ends at its token's `exp`, a minute's notice before; it never goes on as anonymous.
+When Redis was lost its revocations are too, and whose token is older than what began then ends.
 Its own age ends it too, so that connections spread over replicas that were added.
 """
 
@@ -15,10 +16,12 @@ from services.fanout import sse
 from services.fanout.crowd import Crowd
 from services.fanout.jitter import jittered
 from services.fanout.subscriber import Subscriber
+from shared.clock import Clock
 from shared.problems import Goodbye
-from shared.sessions import Revocation, Sessions
+from shared.sessions import Revocation, Sessions, predates
 
 NOTICE_SECONDS = 60.0
+_BEGINNING = "0-0"
 _OVERLAP_SECONDS = 10.0
 """A revocation is applied for so long: a handshake under way had asked before it."""
 
@@ -30,7 +33,17 @@ class Endings:
     costs no place in a list.
     """
 
-    def __init__(self, crowd: Crowd, *, max_age: float, retry_ms: int, every: float = 15.0) -> None:
+    def __init__(
+        self,
+        crowd: Crowd,
+        *,
+        max_age: float,
+        retry_ms: int,
+        every: float = 15.0,
+        clock: Clock = time.time,
+    ) -> None:
+        """`clock` is what `exp` of tokens is compared with."""
+        self._clock = clock
         self._crowd = crowd
         self._near = every + 2.0  # seconds: a glance and what it may be late
         self._max_age = max_age
@@ -38,7 +51,9 @@ class Endings:
         self._buckets: dict[int, set[Subscriber]] = {}
         self._looked = int(time.monotonic())
         self._revoked: deque[tuple[float, Revocation]] = deque()
-        self._cursor = "0-0"  # not from now: a handshake may come before the first look
+        self._cursor = _BEGINNING  # not from now: a handshake may come before the first look
+        self._epoch = 0.0
+        self._epoch_seen = -_OVERLAP_SECONDS
 
     def begin(self, subscriber: Subscriber) -> None:
         """A connection's time begins."""
@@ -79,12 +94,12 @@ class Endings:
     def _next(self, subscriber: Subscriber, now: float) -> float:
         """The next moment at which something is due: notice, the token's end, the age."""
         moments = [subscriber.max_age_at] if subscriber.max_age_at else []
-        if (left := _left(subscriber)) is not None:
+        if (left := self._left(subscriber)) is not None:
             moments.append(now + left - (0 if subscriber.noticed else min(left, NOTICE_SECONDS)))
         return min(moments, default=0.0)
 
     def _look(self, subscriber: Subscriber) -> None:
-        now, left = time.monotonic(), _left(subscriber)
+        now, left = time.monotonic(), self._left(subscriber)
         if left is not None and left <= 0:
             self._end(subscriber, Goodbye.TOKEN_EXPIRED)
         elif subscriber.max_age_at and now >= subscriber.max_age_at:
@@ -101,14 +116,26 @@ class Endings:
             self._crowd.leave(subscriber, reason)
 
     async def look_for_revoked(self, sessions: Sessions) -> None:
-        """End the connections of tokens that were revoked since the last look."""
+        """End the connections of tokens that were revoked, or made void, since the last look."""
         now = time.monotonic()
-        self._cursor, found = await sessions.revocations_after(self._cursor)
-        self._revoked.extend((now, revocation) for revocation in found)
+        news = await sessions.news_after(self._cursor)
+        self._cursor = news.cursor
+        if news.epoch is not None and news.epoch != self._epoch:
+            # The log of revocations is another one now: its ids may begin below the cursor.
+            self._cursor = _BEGINNING if self._epoch else self._cursor
+            self._epoch, self._epoch_seen = news.epoch, now
+        if self._epoch_seen > now - _OVERLAP_SECONDS:
+            self._end_older(self._epoch)
+        self._revoked.extend((now, revocation) for revocation in news.revocations)
         while self._revoked and self._revoked[0][0] < now - _OVERLAP_SECONDS:
             self._revoked.popleft()
         for subscriber in self._named():
             if any(revocation.ends(subscriber.principal) for _, revocation in self._revoked):
+                self._end(subscriber, Goodbye.REVOKED)
+
+    def _end_older(self, epoch: float) -> None:
+        for subscriber in self._crowd.everyone():
+            if predates(subscriber.principal, epoch):
                 self._end(subscriber, Goodbye.REVOKED)
 
     def _named(self) -> list[Subscriber]:
@@ -123,8 +150,7 @@ class Endings:
             if s.principal.token_id in tokens or s.principal.account in accounts
         ]
 
-
-def _left(subscriber: Subscriber) -> float | None:
-    """Seconds that the token still holds; None for one without an end."""
-    expires = subscriber.principal.expires
-    return None if expires is None else expires - time.time()
+    def _left(self, subscriber: Subscriber) -> float | None:
+        """Seconds that the token still holds; None for one without an end."""
+        expires = subscriber.principal.expires
+        return None if expires is None else expires - self._clock()

@@ -16,6 +16,7 @@ from services.fanout.endings import Endings
 from services.fanout.feed import Feed
 from services.fanout.jitter import Rate, jittered
 from services.fanout.leases import Lease, Leases
+from services.fanout.reasons import Ended, Refused
 from services.fanout.replay import Replay
 from services.fanout.resume import resume_position
 from services.fanout.settings import Settings
@@ -23,6 +24,7 @@ from services.fanout.subscriber import Subscriber
 from services.fanout.takeover import Left, own_descriptor
 from shared.addresses import UNKNOWN, bucket_of, client_address
 from shared.auth import Principal
+from shared.clock import RedisClock
 from shared.cors import Cors
 from shared.positions import Position
 from shared.problems import Problem, Slug
@@ -32,7 +34,7 @@ from shared.topics import Subscription, parse_subscription
 log = structlog.get_logger()
 
 _HOLDERS = {"user": "account", "ip": "address"}
-_CANNOT_TELL = "unavailable", "whether you may cannot be told now"
+_CANNOT_TELL = Refused.UNAVAILABLE, "whether you may cannot be told now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Parts:
     access: Access
     leases: Leases
     endings: Endings
+    clock: RedisClock
 
 
 class Handshake:
@@ -86,7 +89,7 @@ class Handshake:
         if isinstance(lease, str):
             why = f"this {_HOLDERS[lease]} holds as many connections as it may"
             return self._turn_away(
-                request, f"per_{lease}", why, status=429, credentials=credentials
+                request, Refused(f"per_{lease}"), why, status=429, credentials=credentials
             )
         if trouble := self._trouble():  # of those who asked meanwhile, some were let in
             self._leases.release(lease)
@@ -95,7 +98,7 @@ class Handshake:
             subscriber = self._detach(request, subscription, principal, lease)
         except OSError as error:  # no descriptor left
             why = f"this replica cannot take more connections: {error.strerror}"
-            return self._turn_away(request, "full", why, credentials=credentials)
+            return self._turn_away(request, Refused.FULL, why, credentials=credentials)
         cookie = credentials.cookie if credentials else None
         return await self._take_over(request, subscriber, subscription, resume, cookie)
 
@@ -117,16 +120,16 @@ class Handshake:
         try:
             await self._greet(request, subscriber, subscription, resume, cookie)
         except ConnectionError:
-            self._crowd.leave(subscriber, "gone")
+            self._crowd.leave(subscriber, Ended.GONE)
         except Unreachable:
             farewell = sse.overload("the history cannot be read now", self._retry_later())
             self._crowd.send(subscriber, farewell)
-            self._crowd.leave(subscriber, "unavailable")
+            self._crowd.leave(subscriber, Ended.UNAVAILABLE)
         except Exception:  # never aiohttp's error page: the head of the answer is out already
             log.exception("greeting_failed", path=request.path)
-            self._crowd.leave(subscriber, "failed")
+            self._crowd.leave(subscriber, Ended.FAILED)
         except BaseException:
-            self._crowd.leave(subscriber, "unfinished")
+            self._crowd.leave(subscriber, Ended.UNFINISHED)
             raise
         return Left()
 
@@ -148,25 +151,25 @@ class Handshake:
             raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
         return subscription
 
-    def _trouble(self) -> tuple[str, str] | None:
+    def _trouble(self) -> tuple[Refused, str] | None:
         """Why nobody can be let in now: a slug for the metric and a sentence."""
         if self.draining:
-            return "draining", "this replica is shutting down"
+            return Refused.DRAINING, "this replica is shutting down"
         if not self._feed.started.is_set():
-            return "not_ready", "events cannot be read yet"
+            return Refused.NOT_READY, "events cannot be read yet"
         if self._crowd.count >= self._settings.max_connections:
-            return "full", "this replica holds as many connections as it may"
+            return Refused.FULL, "this replica holds as many connections as it may"
         return None
 
-    def _haste(self) -> tuple[str, str] | None:
+    def _haste(self) -> tuple[Refused, str] | None:
         if self._rate.allows(time.monotonic()):
             return None
-        return "handshake_rate", "too many come at once"
+        return Refused.HANDSHAKE_RATE, "too many come at once"
 
     def _turn_away(
         self,
         request: web.Request,
-        reason: str,
+        reason: Refused,
         why: str,
         *,
         status: int = 503,
@@ -181,8 +184,12 @@ class Handshake:
             headers["Retry-After"] = str(-(-retry // 1000))
             raise Problem(status, Slug.OVERLOADED, why, headers=headers)
         headers["Cache-Control"] = "no-store, no-transform"
+        asked = resume_position(request)
+        resume = asked if isinstance(asked, Position) else None
         response = web.Response(
-            body=sse.overload(why, retry), headers=headers, content_type="text/event-stream"
+            body=sse.overload(why, retry, resume),
+            headers=headers,
+            content_type="text/event-stream",
         )
         response.force_close()
         return response
@@ -217,7 +224,7 @@ class Handshake:
         cookie: str | None,
     ) -> None:
         here = self._feed.position
-        start = resume if isinstance(resume, Position) else here
+        start = subscriber.since = resume if isinstance(resume, Position) else here
         retry = jittered(self._settings.retry_ms)
         headers = list(self._cors.headers(request).items())
         if cookie:
@@ -228,7 +235,7 @@ class Handshake:
             first += sse.reset(here, resume)
         if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
             if self._crowd.send(subscriber, first):
-                self._crowd.join(subscriber, subscription.topics, self._feed.epoch)
+                self._crowd.join(subscriber, subscription.topics, self._feed.failover.epoch)
             return
         await Replay(
             self._feed,

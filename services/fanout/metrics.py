@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.fanout.reasons import Ended, Refused
+from shared.metrics import at_zero
+from shared.problems import Goodbye
+
 CONNECTIONS = Gauge("headrace_fanout_connections", "SSE connections now")
 SUBSCRIPTIONS = Gauge("headrace_fanout_subscriptions", "Topics subscribed to now, over all")
 BACKLOG = Gauge("headrace_fanout_backlog_bytes", "Unsent bytes kept for slow subscribers")
-EVENTS = Counter("headrace_fanout_events_total", "Events taken from the feed", ["via"])
+EVENTS = at_zero(
+    Counter("headrace_fanout_events_total", "Events taken from the feed", ["via"]),
+    ("channel", "journal"),
+)
 DELIVERIES = Counter("headrace_fanout_deliveries_total", "Events written to subscribers")
 BYTES = Counter("headrace_fanout_bytes_total", "Bytes of events written to subscribers")
-DISCONNECTS = Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"])
-TURNED_AWAY = Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"])
-REPLAYS = Counter("headrace_fanout_replays_total", "Resumes, by where they came from", ["outcome"])
+DISCONNECTS = at_zero(
+    Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"]),
+    (*Goodbye, *Ended),
+)
+TURNED_AWAY = at_zero(
+    Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), Refused
+)
+REPLAYS = at_zero(
+    Counter("headrace_fanout_replays_total", "Resumes, by where they came from", ["outcome"]),
+    ("ring", "journal", "gap", "reset"),
+)
 REPLAY_LENGTH = Histogram(
     "headrace_fanout_replay_events",
     "Events that a resume sent",

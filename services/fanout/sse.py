@@ -78,10 +78,15 @@ def reset(position: Position, why: str) -> bytes:
     return frame("reset", orjson.dumps({"position": str(position), "reason": why}), str(position))
 
 
-def overload(why: str, retry: int) -> bytes:
-    """An answer that a native EventSource survives: it comes back after `retry` milliseconds."""
+def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
+    """An answer that a native EventSource survives: it comes back after `retry` milliseconds.
+
+    `resume` is the position that was asked for. As the frame's id it comes back unchanged, since
+    some client libraries begin each connection without an id and would forget it otherwise.
+    """
     data = orjson.dumps({"reason": why, "retry": retry})
-    return b"retry: %d\n" % retry + frame("overload", data, None)
+    place = None if resume is None else str(resume)
+    return b"retry: %d\n" % retry + frame("overload", data, place)
 
 
 def token_expiring(at: float | None) -> bytes:

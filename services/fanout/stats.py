@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 from services.fanout.beat import lag_seconds
 from services.fanout.crowd import Crowd
 from services.fanout.feed import Feed
 from services.fanout.leases import Leases
+from shared.clock import RedisClock
 
 
-def stats(feed: Feed, crowd: Crowd, leases: Leases) -> dict[str, object]:
+def stats(feed: Feed, crowd: Crowd, leases: Leases, clock: RedisClock) -> dict[str, object]:
     """What this process holds and how far it is."""
     head = feed.head
-    lag = lag_seconds(head.closed_at if head else None, time.time())
+    lag = lag_seconds(head.closed_at if head else None, clock() if clock.known else None)
     return {
         "connections": crowd.count,
         "live": len(crowd.hub),

@@ -12,6 +12,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.indexer import metrics
+from services.indexer.beginning import Begin
 from services.indexer.ingest import Ingest
 from services.indexer.reconcile import Reconciliation
 from services.indexer.settings import Settings
@@ -19,9 +20,12 @@ from services.indexer.settling import Settling
 from services.indexer.sources import Source, SourceFatal, choice
 from services.indexer.sources.auto import Auto
 from shared import http
+from shared.clock import RedisClock
 from shared.commit import Committer, Disorder, Fenced, Moved
 from shared.fitness import require_fit, watch
 from shared.lease import Lease
+from shared.losses import Memory, remember
+from shared.namespace import Claim, ForeignNamespace, NamespaceWatch
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
 from shared.store import RedisError, connect
@@ -29,7 +33,7 @@ from shared.tasks import Expected, cancel, supervise
 
 log = structlog.get_logger()
 
-FATAL = (SourceFatal, Disorder)
+FATAL = (SourceFatal, Disorder, ForeignNamespace)
 
 
 class LeaseLost(Expected):
@@ -39,24 +43,38 @@ class LeaseLost(Expected):
 def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
-    readiness = Readiness("redis", "store", "source")
-    readiness.remark("lag", metrics.old_tip)
+    parts_of = ("redis", "store", "source", "clock", "namespace")
+    readiness = Readiness(*parts_of, namespace=settings.keys.namespace)
+    clock = RedisClock()
+    readiness.remark("lag", lambda: metrics.old_tip(clock() if clock.known else None))
     add_probes(app, readiness)
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
-        settling = Settling()
+        settling, memory = Settling(), Memory()
+        data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
+        metrics.measure_lag(lambda: clock() if clock.known else None)
+        await data.first()
         async with http.session() as session:
             task = supervise(
                 "indexer",
-                lambda: _lead(settings, redis, session, readiness, settling),
+                lambda: _lead(
+                    settings,
+                    redis,
+                    session,
+                    readiness,
+                    settling=settling,
+                    clock=clock,
+                    memory=memory,
+                ),
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
             )
             say = partial(readiness.set, "store")
-            fitness = supervise("fitness", lambda: watch(redis, say))
+            fitness = supervise("fitness", lambda: watch(redis, settings.keys, say))
+            watching = supervise("namespace", data.run, most=1.0)
             yield
-            await cancel(task, fitness)
+            await cancel(task, fitness, watching)
         await redis.aclose()
 
     app.cleanup_ctx.append(parts)
@@ -65,7 +83,11 @@ def build_app(settings: Settings) -> web.Application:
 
 def _stopped(error: Exception, readiness: Readiness) -> None:
     """Up but not ready: an operator has to look, and a restart loop would hide it."""
-    kind = error.kind if isinstance(error, SourceFatal) else "disorder"
+    kind = "disorder"
+    if isinstance(error, SourceFatal):
+        kind = error.kind
+    elif isinstance(error, ForeignNamespace):
+        kind = "namespace"
     metrics.ALARM.labels(kind).set(1)
     readiness.set("source", f"stopped: {error}")
 
@@ -75,24 +97,41 @@ async def _lead(
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
+    *,
     settling: Settling,
+    clock: RedisClock,
+    memory: Memory,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
+    claim = Claim(redis, settings)
     try:
-        await require_fit(redis)
+        await require_fit(redis, keys)
+        await claim.check()  # before the lease, which would stop the indexer whose namespace it is
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
+            await remember(redis, keys, memory, name=lease.token)
             await asyncio.sleep(pause / 2)
+        await claim.hold()
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
         committer = Committer(redis, keys, limits=settings.limits, token=lease.token)
-        works = _works(settings, redis, session, readiness, committer=committer, settling=settling)
-        await _first(*works, _hold(lease, pause))
+        works = _works(
+            settings,
+            redis,
+            session,
+            readiness,
+            committer=committer,
+            settling=settling,
+            clock=clock,
+            memory=memory,
+            begin=partial(claim.hold, begin=True),
+        )
+        await _first(*works, _hold(lease, claim, pause))
     except (Fenced, Moved) as error:
         raise LeaseLost(str(error)) from error
     except (RedisError, OSError) as error:
@@ -116,6 +155,9 @@ def _works(
     *,
     committer: Committer,
     settling: Settling,
+    clock: RedisClock,
+    begin: Begin,
+    memory: Memory,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
 
@@ -133,8 +175,12 @@ def _works(
         most_wait=settings.source_wait_seconds,
         stop_at_gap=settings.on_gap == "stop",
         settling=settling,
+        clock=clock,
+        begin=begin,
+        memory=memory,
     )
     yield ingest.run()
+    yield ingest.beginning.hear()
     yield ingest.checkpoint.keep(source)
     if isinstance(source, Auto) and settings.reconcile_seconds:
         twins = choice.both(settings, session, lambda: None)
@@ -150,8 +196,9 @@ def _source(
     return choice.chosen(settings, session, opened)
 
 
-async def _hold(lease: Lease, pause: float) -> None:
-    while await lease.renew():  # noqa: ASYNC110 - it polls Redis, there is nothing to be told by
+async def _hold(lease: Lease, claim: Claim, pause: float) -> None:
+    while await lease.renew():
+        await claim.hold()  # written again where it alone was lost
         await asyncio.sleep(pause)
     raise LeaseLost("the lease expired before it was renewed")
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stellar_sdk import StrKey
-
 from services.indexer.contract import read_event
 from services.indexer.token import read_token_event
 from services.indexer.xdr import ContractEvent
+from shared.accounts import CONTRACT, payload_of
 from shared.contracts import Kind, Named, parse_contracts
 from shared.events import Event, Provenance
 from shared.positions import Position
@@ -32,7 +31,7 @@ class Contract:
     @classmethod
     def of(cls, named: Named) -> Contract:
         """From the settings."""
-        return cls(named.address, StrKey.decode_contract(named.address), named.kind)
+        return cls(named.address, payload_of(CONTRACT, named.address), named.kind)
 
     @property
     def from_calls_alone(self) -> bool:

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
+
+from services.indexer.sources.health import Why
+from shared.events import EventType
+from shared.metrics import at_zero
+
+ERRORS = (
+    *("unreachable", "dropped", "content_type", "in_band", "malformed", "disorder", "behind"),
+    *("no_ledger", "missing"),
+    *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
+    *("status_429", "status_500", "status_502", "status_503", "status_504"),
+)
+"""Kinds of failures that pass by themselves; a rare HTTP status makes a kind of its own."""
+ALARMS = (
+    *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
+    *("unproved", "sources_differ", "namespace"),
+    *("bad_request", "not_found", "not_acceptable", "before_history"),
+)
+"""Kinds of alarms, each with its row in docs/operations.md."""
+_SOURCES = ("horizon", "rpc")
 
 ACTIVE = Gauge("headrace_indexer_active", "1 while this indexer holds the lease")
 CURSOR_LEDGER = Gauge("headrace_indexer_cursor_ledger", "Last ledger committed")
@@ -12,7 +31,9 @@ NETWORK_LEDGER = Gauge("headrace_indexer_network_ledger", "Last ledger the sourc
 LEDGER_CLOSED = Gauge("headrace_indexer_ledger_closed_seconds", "Close of the last ledger, Unix")
 LAG_LEDGERS = Gauge("headrace_indexer_lag_ledgers", "Ledgers not read yet; of a backfill too")
 LAG_SECONDS = Gauge("headrace_indexer_lag_seconds", "Age of the last ledger committed")
-EVENTS = Counter("headrace_indexer_events_total", "Events committed, by type", ["type"])
+EVENTS = at_zero(
+    Counter("headrace_indexer_events_total", "Events committed, by type", ["type"]), EventType
+)
 SEEN = Counter("headrace_indexer_events_seen_total", "Events that the journal had already")
 UNPROVED = Counter("headrace_indexer_unproved_total", "Transactions kept without their proof")
 DECODE_FAILURES = Counter(
@@ -20,21 +41,23 @@ DECODE_FAILURES = Counter(
 )
 DEAD_LETTERS = Counter("headrace_indexer_dead_letters_total", "Undecodable events kept raw")
 SOURCE = Gauge("headrace_indexer_source", "1 for the source that is read", ["source"])
-SOURCE_ERRORS = Counter("headrace_indexer_source_errors_total", "Failures of the source", ["kind"])
-SWITCHES = Counter(
-    "headrace_indexer_switches_total", "Switches to a source, and why", ["to", "why"]
+SOURCE_ERRORS = at_zero(
+    Counter("headrace_indexer_source_errors_total", "Failures of the source", ["kind"]), ERRORS
 )
-RECONCILIATIONS = Counter(
-    "headrace_indexer_reconciliations_total", "Comparisons of the sources, by outcome", ["outcome"]
+SWITCHES = at_zero(
+    Counter("headrace_indexer_switches_total", "Switches to a source, and why", ["to", "why"]),
+    _SOURCES,
+    Why,
 )
-MISSING = Counter(
-    "headrace_indexer_missing_ledgers_total",
-    "Ledgers that a source lacked, by outcome",
-    ["outcome"],
+RECONCILIATIONS = at_zero(
+    Counter("headrace_indexer_reconciliations_total", "Comparisons of both sources", ["outcome"]),
+    ("same", "differs", "failed"),
 )
-for _outcome in ("filled", "lost"):  # so that a first one is an increase
-    MISSING.labels(_outcome)
-ALARM = Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"])
+MISSING = at_zero(
+    Counter("headrace_indexer_missing_ledgers_total", "Ledgers that a source lacked", ["outcome"]),
+    ("filled", "lost"),
+)
+ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"]), ALARMS)
 """Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""
 
 _OLD = 30.0
@@ -61,9 +84,12 @@ def at_tip(latest: int, closed_at: float) -> None:
     _closed_at = max(_closed_at, closed_at)
 
 
-def old_tip(now: float | None = None) -> str | None:
-    """A sentence for the operator while the last ledger that was read is old, else None."""
-    age = (time.time() if now is None else now) - _closed_at
+def old_tip(now: float | None) -> str | None:
+    """A sentence for the operator while the last ledger that was read is old, else None.
+
+    `now` is in Unix seconds; None while it is not known.
+    """
+    age = 0.0 if now is None else now - _closed_at
     if not _closed_at or age <= _OLD:
         return None
     return (
@@ -72,4 +98,11 @@ def old_tip(now: float | None = None) -> str | None:
     )
 
 
-LAG_SECONDS.set_function(lambda: max(0.0, time.time() - _closed_at) if _closed_at else 0.0)
+def measure_lag(now: Callable[[], float | None]) -> None:
+    """Let the lag grow by this clock (Unix seconds, None while not known), ledgers or not."""
+
+    def lag() -> float:
+        moment = now()
+        return max(0.0, moment - _closed_at) if _closed_at and moment else 0.0
+
+    LAG_SECONDS.set_function(lag)

@@ -11,6 +11,7 @@ from services.api.app import build_app
 from services.api.settings import Settings
 from tests.api.login_samples import REQUIRED, WALLETS, Horizon
 from tests.api.samples import TOKEN, Clock
+from tests.support.data import begun_long_ago
 from tests.support.waiting import until
 
 
@@ -21,11 +22,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def start(
-    aiohttp_client: Any, redis_url: str, keys: Any, clock: Clock
+    aiohttp_client: Any, redis: Any, redis_url: str, keys: Any, clock: Clock
 ) -> Callable[..., Awaitable[Any]]:
     """Start an API, with settings of its own if need be; answers its client."""
 
     async def start(**more: Any) -> Any:
+        await begun_long_ago(redis, keys)
         given = {"redis_url": redis_url, "contracts": (TOKEN,), "namespace": keys.namespace}
         settings = Settings(**(given | more))
         return await aiohttp_client(build_app(settings, clock=clock, notices=False))

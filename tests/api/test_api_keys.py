@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from services.api.login_routes import CLOCK
 from shared.sessions import Sessions
 from tests.api.login_samples import ADMIN, ALICE, BOB, REQUIRED, bearer, claims_of, writer
 from tests.api.samples import order
@@ -42,7 +43,7 @@ async def test_a_key_of_no_account_sees_what_its_scopes_say(secure, redis, keys)
     assert (await secure.post("/v1/streams", json=body, headers=headers)).status == 403
     assert (await secure.get("/v1/keys", headers=headers)).status == 403
     given = await secure.post("/v1/events/ticket", headers=headers)
-    token = await Sessions(redis, keys).redeem_ticket((await given.json())["ticket"])
+    token = await Sessions(redis, keys).redeem_ticket((await given.json())["ticket"], "client")
     assert (await secure.get("/v1/streams", headers=bearer(token))).status == 200
     assert claims_of(token)["scope"] == "events:all"
     nothing = await made_key(secure, account=None, scopes=[])
@@ -78,7 +79,7 @@ async def test_an_ended_key_ends_its_tokens(secure, redis, keys):
     document = await made_key(secure)
     headers = bearer(document["key"])
     response = await secure.post("/v1/events/ticket", headers=headers)
-    token = await Sessions(redis, keys).redeem_ticket((await response.json())["ticket"])
+    token = await Sessions(redis, keys).redeem_ticket((await response.json())["ticket"], "client")
     claims = claims_of(token)
     assert (claims["sub"], claims["scope"]) == (ALICE.public_key, "streams:write")
     assert (await secure.get("/v1/streams", headers=bearer(token))).status == 200
@@ -93,8 +94,9 @@ async def test_an_expired_key_is_none(secure, monkeypatch):
     document = await made_key(secure, expiresAt=int(time.time()) + 100)
     headers = bearer(document["key"])
     assert (await secure.get("/v1/streams", headers=headers)).status == 200
-    now = time.time()
-    monkeypatch.setattr("services.api.identity.time.time", lambda: now + 101)
+    clock = secure.app[CLOCK]
+    later = clock() + 101
+    monkeypatch.setattr(type(clock), "__call__", lambda _: later)
     assert (await secure.get("/v1/streams", headers=headers)).status == 401
 
 

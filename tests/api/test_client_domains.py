@@ -25,13 +25,14 @@ from services.api.client_domains import (
 from services.api.settings import Settings
 from tests.api.login_samples import ALICE, WALLETS, challenge, claims_of, log_in, signed
 from tests.api.samples import TOKEN
+from tests.support.data import begun_long_ago
 from tests.support.proxy import proxying
 
 WALLET = Keypair.random()
 
 
 @pytest.fixture
-def served(aiohttp_client, redis_url, keys, horizon):
+def served(aiohttp_client, redis, redis_url, keys, horizon):
     """Start an API whose fetcher answers for some domains."""
 
     async def start(files, allowed="wallet.example,other.example"):
@@ -40,6 +41,7 @@ def served(aiohttp_client, redis_url, keys, horizon):
                 raise Refused(f"the stellar.toml of {domain} cannot be read")
             return files[domain]
 
+        await begun_long_ago(redis, keys)
         settings = Settings(
             redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
             horizon_url=horizon.url, client_domains=allowed, **WALLETS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from structlog.testing import capture_logs
 from services.api.envelope import request_id
 from services.api.settings import Settings
 from tests.api.login_samples import ADMIN, ALICE, CAROL, REQUIRED, bearer, token_of, writer
-from tests.api.samples import TOKEN, order
+from tests.api.samples import TOKEN, made, order
 
 ORIGIN = {"Origin": "https://app.example"}
 
@@ -63,6 +65,33 @@ async def test_no_page_is_let_in_unless_named(start):
     assert headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
     for name in ("RateLimit", "X-Request-ID", "ETag"):
         assert name in headers["Access-Control-Expose-Headers"]
+
+
+FOR_THE_BROWSER = re.compile(
+    r"Access-Control-.*|Vary|Server|Connection|Transfer-Encoding|Content-(Encoding|Security-Policy)|"
+    r"X-Content-Type-Options|Referrer-Policy|Set-Cookie|"
+    # what a page may read anyway (WHATWG Fetch, "CORS-safelisted response-header name")
+    r"Cache-Control|Content-(Language|Length|Type)|Expires|Last-Modified|Pragma"
+)
+
+
+async def test_a_page_of_another_origin_can_read_every_header(start, redis, keys):
+    client = await start(rate_limit_ip=100)
+    for _ in range(3):
+        stream = await made(client)
+    await redis.xdel(keys.journal, (await redis.xrange(keys.journal, count=1))[0][0])
+    csv = {"Accept": "text/csv"}
+    answers = [
+        await client.get(f"/v1/streams/{stream['id']}", headers=ORIGIN),
+        await client.get("/v1/events?all=true&order=asc&after=0-0&limit=1", headers=ORIGIN | csv),
+        await client.put("/v1/streams", headers=ORIGIN),
+    ]
+    assert answers[1].status == 200, await answers[1].text()
+    assert {"Headrace-Gap", "Headrace-Next", "Headrace-Position"} <= set(answers[1].headers)
+    for answer in answers:
+        exposed = answer.headers["Access-Control-Expose-Headers"].lower().split(", ")
+        names = {name.lower() for name in answer.headers if not FOR_THE_BROWSER.fullmatch(name)}
+        assert names - set(exposed) == set()
 
 
 def test_every_page_with_every_cookie_is_refused_as_a_setting():

@@ -80,7 +80,7 @@ async def revoke(client, body, headers=ADMIN):
 
 async def test_an_admin_revokes_one_token_or_all_of_an_account(secure, redis, keys):
     sessions = Sessions(redis, keys)
-    cursor, _ = await sessions.revocations_after("")
+    cursor = (await sessions.news_after("")).cursor
     first, second = token_of(ALICE.public_key, jti="a"), token_of(ALICE.public_key, jti="b")
     other = token_of(BOB.public_key)
     assert await revoke(secure, {"jti": "a"}) == 204
@@ -89,7 +89,7 @@ async def test_an_admin_revokes_one_token_or_all_of_an_account(secure, redis, ke
     assert [await reads(secure, t) for t in (first, second, other)] == [401, 401, 200]
     later = token_of(ALICE.public_key, iat=int(time.time()) + 2)
     assert await reads(secure, later) == 200
-    _, told = await sessions.revocations_after(cursor)
+    told = (await sessions.news_after(cursor)).revocations
     assert [(r.token_id, r.account) for r in told] == [("a", ""), ("", ALICE.public_key)]
 
 
@@ -115,7 +115,7 @@ async def test_a_ticket_stands_for_its_token_once(secure, redis, keys):
     assert response.headers["Cache-Control"] == "no-store"
     sessions = Sessions(redis, keys)
     redeemed = await asyncio.gather(
-        *(sessions.redeem_ticket(document["ticket"]) for _ in range(50))
+        *(sessions.redeem_ticket(document["ticket"], f"client {n}") for n in range(50))
     )
     (token,) = [t for t in redeemed if t is not None]
     assert bearer(token) == headers
@@ -131,7 +131,7 @@ async def test_tickets_need_a_token(secure):
 async def test_in_open_mode_a_ticket_is_given_too(client, redis, keys):
     response, document = await ticket(client, {})
     assert response.status == 201
-    assert await Sessions(redis, keys).redeem_ticket(document["ticket"]) == ""
+    assert await Sessions(redis, keys).redeem_ticket(document["ticket"], "client") == ""
 
 
 async def test_a_revoked_token_gets_no_ticket(secure, redis, keys):

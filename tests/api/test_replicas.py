@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from tests.api.login_samples import ADMIN, REQUIRED
 from tests.api.samples import order
+from tests.support.data import begun_long_ago
 from tests.support.redis_node import Node
 from tests.support.waiting import until
 
 
 async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twice(
-    start, tmp_path: Path
+    start, keys, tmp_path: Path
 ):
     master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
     replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
     await master.start()
     try:
         url = f"redis://127.0.0.1:{master.port}/0"
+        async with master.client() as redis:
+            await begun_long_ago(redis, keys)
         client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
         once = ADMIN | {"Idempotency-Key": "one"}
 
@@ -47,6 +51,38 @@ async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twi
         assert [stream["id"] for stream in listed] == [made["id"]]
         (key,) = await replica.ask("KEYS", f"*:stream:{made['id']}")
         assert key
+    finally:
+        await replica.stop()
+        await master.stop()
+
+
+async def test_connections_that_died_idle_cost_no_503(start, tmp_path: Path):
+    master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
+    replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
+    await master.start()
+    await replica.start()
+    try:
+        url = f"redis://127.0.0.1:{master.port}/0"
+        client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
+
+        async def post() -> int:
+            async with client.post("/v1/streams", json=order(), headers=ADMIN) as response:
+                return response.status
+
+        async def in_step() -> bool:
+            return await post() == 201
+
+        await until(in_step, what="a replica in step")
+        for kind in ("restarted", "killed"):
+            assert await asyncio.gather(*(post() for _ in range(12))) == [201] * 12
+            if kind == "killed":
+                await master.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            else:
+                await master.stop()
+                await master.start()
+                await until(in_step, what="a replica in step again")
+            assert [await post() for _ in range(12)] == [201] * 12
+            assert await asyncio.gather(*(post() for _ in range(12))) == [201] * 12
     finally:
         await replica.stop()
         await master.stop()

@@ -10,6 +10,7 @@ import pytest
 
 from tests.api.login_samples import ADMIN, ALICE, SECRET, SERVER, bearer, token_of
 from tests.api.samples import TOKEN, order
+from tests.support.data import begun_long_ago
 from tests.support.processes import running, start
 
 TOKENS = [token_of(ALICE.public_key, "streams:write"), token_of(ALICE.public_key, exp=1)]
@@ -64,7 +65,8 @@ async def hammer(session, token):
             assert token not in await response.text() or "ticket=" in path
 
 
-async def test_a_process_that_is_shown_secrets_keeps_them(redis_url, keys):
+async def test_a_process_that_is_shown_secrets_keeps_them(redis, redis_url, keys):
+    await begun_long_ago(redis, keys)
     async with running(
         "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace,
         AUTH_MODE="required", JWT_SECRET=SECRET, SIGNING_SEED=SERVER.secret, LOG_LEVEL="debug",

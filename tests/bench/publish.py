@@ -17,6 +17,7 @@ from shared import commands
 from shared.commit import Committer
 from shared.events import Event, EventType, Provenance
 from shared.keys import Keys
+from shared.namespace import begin_epoch
 from shared.positions import Position, toid
 from shared.store import connect_lane
 
@@ -51,7 +52,8 @@ class Publisher:
         self.published: list[str] = []
 
     async def prepare(self) -> None:
-        """Create streams 1 to N; their events are not counted."""
+        """Begin the data, and create streams 1 to N; their events are not counted."""
+        await begin_epoch(self._redis, self._committer.keys)
         for first in range(1, self._streams + 1, _CREATE_AT_ONCE):
             numbers = range(first, min(first + _CREATE_AT_ONCE, self._streams + 1))
             await self._committer.record([self._created(n) for n in numbers], progress={})

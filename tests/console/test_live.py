@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.console.browser import User
+from tests.console.browser import User, user
 from tests.console.samples import connections, create, journal, shown
 from tests.support.installation import Installation
 from tests.support.waiting import until
@@ -46,6 +46,20 @@ async def test_events_appear_without_a_reload(whole, someone):
     await row.wait_for()
     assert "995,000 at 11 a second" in await row.inner_text()
     assert someone.noise == []
+
+
+async def test_a_browser_that_denies_storage_shows_events_too(whole, browser):
+    error = "new DOMException('denied', 'SecurityError')"
+    denied = f"Object.defineProperty(window, '%s', {{get() {{ throw {error}; }}}});"
+    async with user(browser, whole.url(whole.ports.gateway)) as someone:
+        for kind in ("localStorage", "sessionStorage"):
+            await someone.context.add_init_script(denied % kind)
+        page = await someone.open("#/live")
+        await page.wait_for_selector(".event")
+        await follows_the_journal(whole, page)
+        await page.locator("#theme").click()
+        assert await page.evaluate("document.documentElement.dataset.theme")
+        assert someone.noise == []
 
 
 async def test_the_fanout_is_killed_and_nothing_is_missed(whole, someone):

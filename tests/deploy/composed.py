@@ -24,6 +24,7 @@ from deploy.local.redis import find_server
 from tests.deploy.dockerfile import ROOT, Image
 from tests.support.name_server import NameServer
 from tests.support.programs import loopback, needed
+from tests.support.redis_servers import redis_tools
 from tests.support.waiting import until
 
 COMPOSE = ROOT / "deploy/compose.yaml"
@@ -52,6 +53,7 @@ class Running:
     workdir: Path
     process: subprocess.Popen[bytes]
     image: Image | None
+    place: _Places
 
     @property
     def log(self) -> str:
@@ -62,7 +64,10 @@ class Running:
 class Composed:
     """Replicas by service; `names` is what every name stands for now."""
 
-    def __init__(self, folder: Path, services: dict, names: NameServer) -> None:
+    def __init__(
+        self, folder: Path, services: dict, names: NameServer, server: str | None = None
+    ) -> None:
+        self.server = server or find_server()  # which Redis or Valkey is the one in the file
         self.session = aiohttp.ClientSession(read_bufsize=1 << 20)
         self.running: dict[str, list[Running]] = {}
         self._services = services
@@ -122,14 +127,43 @@ class Composed:
     async def _is_well(self, name: str, replica: Running) -> bool:
         code = replica.process.poll()
         assert code is None, f"{name} ended with {code}:\n{replica.log}"
-        if replica.image is None:  # Redis: its own client need not be installed
-            check = [sys.executable, "-c", _PING, replica.address, replica.environment["PORT"]]
+        if replica.image is None:
+            _, *parts = self._services[name]["healthcheck"]["test"]
+            check = [replica.place.of(part) for part in parts]
         else:
             check = self._translated(replica.image.health_check, replica)
+        nothing = asyncio.subprocess.DEVNULL
         done = await asyncio.create_subprocess_exec(
-            *check, env=_environment(replica), stderr=asyncio.subprocess.DEVNULL
+            *check, env=self._environment(replica), stdout=nothing, stderr=nothing
         )
         return await done.wait() == 0
+
+    async def stop(self, name: str, number: int = signal.SIGTERM) -> None:
+        """`docker compose stop`, or `kill`: end every replica and wait for the end."""
+        for each in self.running[name]:
+            each.process.send_signal(number)
+            await asyncio.to_thread(each.process.wait, 30)
+
+    async def start(self, name: str) -> None:
+        """`docker compose start`: the replicas that ended, with the files that they had."""
+        for each in self.running[name]:
+            self._launch(name, each)
+        await self._until_healthy(name)
+
+    async def run(
+        self, name: str, command: list[str], stdin: bytes = b""
+    ) -> tuple[int | None, bytes, str]:
+        """`docker compose exec` or `run`: exit code, output and errors of a command in there."""
+        replica = self.running[name][0]
+        done = await asyncio.create_subprocess_exec(
+            *(replica.place.of(part) for part in command),
+            env=self._environment(replica),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await done.communicate(stdin)
+        return done.returncode, output, errors.decode()
 
     def _translated(self, check: list[str], replica: Running) -> list[str]:
         program = {"python": sys.executable, "wget": needed("curl")}[check[0]]
@@ -150,19 +184,29 @@ class Composed:
         given = (image.environment if image else {}) | service["environment"]
         environment = {k: place.of(self._named(v, given)) for k, v in given.items()}
         environment["HOST"] = address
-        command = [place.of(part) for part in service["command"] or image.command]  # type: ignore
-        with (workdir / "log").open("wb") as log:
-            replica = Running(address, environment, workdir, None, image)  # type: ignore
-            replica.process = subprocess.Popen(
-                [sys.executable if command[0] == "python" else command[0], *command[1:]],
-                cwd=workdir, env=_environment(replica), stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
+        replica = Running(address, environment, workdir, None, image, place)  # type: ignore
+        self._launch(name, replica)
         self.running.setdefault(name, []).append(replica)
         self._names.addresses = {
             each: [replica.address for replica in replicas]
             for each, replicas in self.running.items()
         }
+
+    def _launch(self, name: str, replica: Running) -> None:
+        parts = self._services[name]["command"] or replica.image.command  # type: ignore
+        command = [replica.place.of(part) for part in parts]
+        with (replica.workdir / "log").open("ab") as log:
+            replica.process = subprocess.Popen(
+                [sys.executable if command[0] == "python" else command[0], *command[1:]],
+                cwd=replica.workdir, env=self._environment(replica), stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def _environment(self, replica: Running) -> dict[str, str]:
+        """As a container's: nothing but what it is given, and where programs are."""
+        path = f"{Path(needed('nginx')).parent}:{os.environ['PATH']}"
+        tools = redis_tools(self.server, replica.workdir) if replica.image is None else {}
+        return {"PATH": path, **tools, **replica.environment}
 
     def _named(self, text: str, environment: dict[str, str]) -> str:
         """Names as addresses, but for who has a name server to ask."""
@@ -197,17 +241,3 @@ class _Places:
             if text == inside or text.startswith(f"{inside}/"):
                 return self._known[inside] + text.removeprefix(inside)
         return text
-
-
-def _environment(replica: Running) -> dict[str, str]:
-    """As a container's: nothing but what it is given, and where programs are."""
-    path = f"{Path(needed('nginx')).parent}:{os.environ['PATH']}"
-    return {"PATH": path, "REDIS_SERVER": find_server(), **replica.environment}
-
-
-_PING = """
-import socket, sys
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), 1) as connection:
-    connection.sendall(b"PING\\r\\n")
-    sys.exit(not connection.recv(16).startswith(b"+PONG"))
-"""

@@ -1,32 +1,30 @@
-"""The production gateway: a real nginx started by its own start.sh, and fanouts behind one name."""
+"""Gateways as real processes: the deployment's and those of `make run`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
-
-from shared.keys import Keys
-from tests.fanout.rig import CONTRACT, SUBSCRIBE
+from deploy.local.gateway import proxy
+from deploy.local.processes import Part
+from tests.fanout.rig import SUBSCRIBE
 from tests.support.name_server import NameServer
-from tests.support.processes import ServiceProcess, running
-from tests.support.programs import loopback, needed
+from tests.support.programs import needed
 from tests.support.sse_client import SseClient
 from tests.support.waiting import free_port, until
 
 NGINX = Path(__file__).parents[2] / "deploy/nginx"
-PORT = 8080
 
 
 @dataclass
 class Gateway:
-    """nginx on 127.0.0.1, and what a test does with it."""
+    """A gateway on 127.0.0.1, and what a test does with it."""
 
     port: int
     tls_port: int
@@ -55,17 +53,32 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
         "PATH": f"{Path(needed('nginx')).parent}:{os.environ['PATH']}",
     } | settings
     needed("envsubst")
-    with (folder / "nginx.log").open("wb") as log:
+    part = Part("nginx", ["sh", str(NGINX / "start.sh")], {k: str(v) for k, v in given.items()})
+    async with _running(part, folder, port, tls_port) as front:
+        yield front
+
+
+@asynccontextmanager
+async def local_gateway(
+    kind: str, folder: Path, fanouts: Sequence[str], api: str
+) -> AsyncIterator[Gateway]:
+    """Start nginx or Caddy as `make run` does; fanouts and API as `host:port`."""
+    port = free_port()
+    part = proxy(kind, needed(kind), port=port, api=api, fanouts=fanouts, folder=folder)
+    async with _running(part, folder, port, 0) as front:
+        yield front
+
+
+@asynccontextmanager
+async def _running(part: Part, folder: Path, port: int, tls_port: int) -> AsyncIterator[Gateway]:
+    log = folder / f"{part.name}.log"
+    with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            "sh",
-            str(NGINX / "start.sh"),
-            env={**os.environ, **{k: str(v) for k, v in given.items()}},
-            stdout=log,
-            stderr=log,
+            *part.command, env={**os.environ, **part.environment}, stdout=file, stderr=file
         )
     front = Gateway(port, tls_port, process)
     try:
-        await until(lambda: _answers(front), what=f"nginx: {(folder / 'nginx.log').read_text()}")
+        await until(lambda: _listens(front), what=f"the gateway: {log.read_text()}")
         yield front
     finally:
         for client in front.clients:
@@ -75,74 +88,26 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
         await process.wait()
 
 
-async def _answers(front: Gateway) -> bool:
-    assert front.process.returncode is None, "nginx ended at once"
-    url = f"http://127.0.0.1:{front.port}/gateway/livez"
+async def _listens(front: Gateway) -> bool:
+    assert front.process.returncode is None, "the gateway ended at once"
     try:
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            return response.status == 200
-    except aiohttp.ClientError:
+        _, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    except OSError:
         return False
+    writer.close()
+    return True
 
 
-class Fanouts:
-    """Replicas on addresses of their own and one port, known by the name `fanout`."""
+def certificate(folder: Path) -> None:
+    """A key and a certificate signed by itself, as tls.key and tls.crt."""
+    subprocess.run(
+        [needed("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=localhost", "-days", "1", "-keyout", str(folder / "tls.key"),
+         "-out", str(folder / "tls.crt")],
+        check=True, capture_output=True,
+    )  # fmt: skip
 
-    def __init__(self, redis_url: str, keys: Keys, names: NameServer) -> None:
-        self._common = {
-            "REDIS_URL": redis_url,
-            "NAMESPACE": keys.namespace,
-            "CONTRACTS": CONTRACT,
-            "PORT": PORT,
-            "TRUSTED_PROXIES": "127.0.0.0/8",
-        }
-        self._names = names
-        self._stack = AsyncExitStack()
-        self.by_address: dict[str, ServiceProcess] = {}
 
-    async def __aenter__(self) -> Fanouts:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
-
-    async def start(self, **settings: object) -> str:
-        """Another replica, ready and in the name server; returns its address."""
-        address = f"{loopback()}.{10 + len(self.by_address)}"
-        environment = {**self._common, "HOST": address, **settings}
-        self.by_address[address] = await self._stack.enter_async_context(
-            running("services.fanout", **environment)
-        )
-        await until(lambda: self._ready(address), what="a ready fanout")
-        self._names.addresses = {"fanout": list(self.by_address)}
-        return address
-
-    async def drain(self, address: str) -> None:
-        """Tell a replica to stop; it is busy for some seconds with saying goodbye to many."""
-        request = f"GET {SUBSCRIBE}?all=true HTTP/1.1\r\nHost: test\r\n\r\n".encode()
-        for _ in range(150):  # one every 50 ms
-            reader, writer = await asyncio.open_connection(address, PORT)
-            self._stack.callback(writer.close)
-            writer.write(request)
-            await reader.readuntil(b"connected")
-        self.by_address[address].signal(signal.SIGTERM)
-
-        async def is_draining() -> bool:
-            return (await self.text(address, "/readyz"))[0] == 503
-
-        await until(is_draining)
-
-    async def text(self, address: str, path: str) -> tuple[int, str]:
-        """What a replica itself answers."""
-        url = f"http://{address}:{PORT}{path}"
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            return response.status, await response.text()
-
-    async def _ready(self, address: str) -> bool:
-        return (await self.text(address, "/readyz"))[0] == 200
-
-    async def metric(self, address: str, name: str) -> float:
-        """A metric's value, by its name with labels; 0 while there is none."""
-        _, text = await self.text(address, "/metrics")
-        found = [line for line in text.splitlines() if line.startswith(f"headrace_fanout_{name} ")]
-        return float(found[0].rpartition(" ")[2]) if found else 0.0
+def overloads(client: SseClient) -> list[dict]:
+    """What a client was told when it was turned away."""
+    return [event.json for event in client.named("overload")]

@@ -17,7 +17,7 @@ from tests.deploy.composed import read_compose
 OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}
 SECRETS = {
     "CONTRACTS": f"{accounts.STREAMS}:stream",
-    **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in OURS},
+    **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in (*OURS, "operator")},
     "JWT_SECRET": "0" * 32,
 }
 

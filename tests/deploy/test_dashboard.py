@@ -7,35 +7,24 @@ import re
 import subprocess
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 
 from deploy.grafana.dashboard import FILE, text
 from tests.deploy.dockerfile import ROOT
-from tests.fanout.rig import CONTRACT
-from tests.support.processes import running
 from tests.support.programs import needed
 
-SERVICES = ("indexer", "api", "fanout")
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 NAME = re.compile(r"\b(?:headrace|process)_[a-z_]+\b")
 
 
 @pytest.fixture
-async def exposed(redis_url, keys) -> set[str]:
+def exposed(exposition: list[str]) -> set[str]:
     """Names of the series that live services have."""
     found: set[str] = set()
-    for service in SERVICES:
-        environment = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}
-        async with (
-            running(f"services.{service}", **environment) as process,
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{process.port}/metrics") as response,
-        ):
-            for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", await response.text(), re.M):
-                ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
-                found |= {name + end for end in ends}
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(exposition), re.M):
+        ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        found |= {name + end for end in ends}
     return found
 
 

@@ -109,6 +109,12 @@ def test_subscriptions_last_through_the_gateway_api():
     assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
 
 
+def test_one_failure_does_not_put_a_fanout_out_of_use_behind_the_ingress():
+    """tests/clients/test_gateways.py shows what nginx does otherwise."""
+    (ingress,) = of_kind("production-ingress", "Ingress").values()
+    assert ingress["metadata"]["annotations"]["nginx.org/max-fails"] == "0"
+
+
 @pytest.mark.parametrize("overlay", PRODUCTION)
 def test_prometheus_finds_every_service(overlay: str):
     (monitor,) = of_kind(overlay, "ServiceMonitor").values()

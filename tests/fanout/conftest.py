@@ -14,6 +14,7 @@ from shared.sessions import Sessions
 from tests.fanout.peers import Peer, Post
 from tests.fanout.rig import Chain, Replica, inside, outside
 from tests.fanout.tokens import REQUIRED
+from tests.support.data import begun_long_ago
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
@@ -24,22 +25,24 @@ def chain(redis: Redis, keys: Keys) -> Chain:
 
 
 @pytest.fixture
-async def start(redis_url: str, keys: Keys):
+async def start(redis: Redis, redis_url: str, keys: Keys):
     """To start replicas in this process, with settings; they end after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(url: str = redis_url, **settings) -> Replica:
+            await begun_long_ago(redis, keys)
             return await stack.enter_async_context(inside(url, keys, **settings))
 
         yield start
 
 
 @pytest.fixture
-async def launch(redis_url: str, keys: Keys):
+async def launch(redis: Redis, redis_url: str, keys: Keys):
     """To start replicas as processes; they are killed after the test."""
     async with AsyncExitStack() as stack:
 
         async def launch(url: str = redis_url, **settings) -> Replica:
+            await begun_long_ago(redis, keys)
             return await stack.enter_async_context(outside(url, keys, **settings))
 
         yield launch

@@ -12,6 +12,7 @@ from services.fanout import drain as drain_module
 from services.fanout.beat import Beat, lag_seconds
 from services.fanout.drain import drain
 from services.fanout.endings import Endings
+from shared.clock import RedisClock
 from shared.journal import Head
 from shared.positions import START, Position
 from tests.fanout.peers import Peer, item
@@ -123,7 +124,7 @@ async def test_every_subscriber_has_its_beat_exactly_once_an_interval(crowd, pee
         position=Position(9, 1), whole=True, head=Head(START, 7, "2026-07-21T18:01:10Z")
     )
     endings = Endings(crowd, max_age=0, retry_ms=2000)
-    beat = Beat(feed, crowd, post, endings, seconds=1.3)
+    beat = Beat(feed, crowd, post, endings, RedisClock(), seconds=1.3)
     for _ in range(3):
         beats: Counter[int] = Counter()
         for _ in range(beat._parts):

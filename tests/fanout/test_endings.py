@@ -11,7 +11,7 @@ from services.fanout import endings as endings_module
 from services.fanout.crowd import Crowd
 from services.fanout.endings import NOTICE_SECONDS, Endings
 from shared.auth import Principal
-from shared.sessions import Revocation
+from shared.sessions import News, Revocation
 from tests.fanout.peers import Peer
 
 EVERY = 15.0
@@ -43,7 +43,7 @@ class Scene:
 
     def __init__(self, crowd: Crowd, clock: Clock, peers, max_age: float = 0.0) -> None:
         self.clock, self.crowd, self.peers = clock, crowd, peers
-        self.endings = Endings(crowd, max_age=max_age, retry_ms=2000, every=EVERY)
+        self.endings = Endings(crowd, max_age=max_age, retry_ms=2000, every=EVERY, clock=clock.time)
         self.glance_at = clock.now + EVERY * random.random()
         crowd._left = lambda subscriber, *_: self.endings.forget(subscriber)
         self.heard: dict[Peer, list[tuple[float, str]]] = {}
@@ -180,10 +180,10 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
     at = scene()
     log: list[Revocation] = []
 
-    async def revocations_after(cursor: str):
-        return str(len(log)), log[int(cursor.removesuffix("-0")) :]
+    async def news_after(cursor: str):
+        return News(str(len(log)), log[int(cursor.removesuffix("-0")) :], 0.0)
 
-    sessions = SimpleNamespace(revocations_after=revocations_after)
+    sessions = SimpleNamespace(news_after=news_after)
 
     def enter(**more):
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))

@@ -12,6 +12,7 @@ from services.fanout import outbox as outbox_module
 from services.fanout.beat import Beat
 from services.fanout.crowd import Crowd
 from services.fanout.endings import Endings
+from shared.clock import RedisClock
 from shared.positions import START, Position
 from tests.fanout.peers import NO_POLLER, Fake, Post, item
 from tests.fanout.turns import turn
@@ -155,7 +156,8 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monke
     members = fakes(6, "7")
     post = Post(fakes.crowd)
     feed = SimpleNamespace(position=START, whole=True, head=None)
-    beat = Beat(feed, fakes.crowd, post, Endings(fakes.crowd, max_age=0, retry_ms=9), seconds=0.5)
+    endings = Endings(fakes.crowd, max_age=0, retry_ms=9)
+    beat = Beat(feed, fakes.crowd, post, endings, RedisClock(), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
         feed.position = Position(n, 0)
         post.publish(item("7", n=n))

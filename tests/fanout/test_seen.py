@@ -119,7 +119,8 @@ async def test_no_token_and_no_ticket_is_ever_logged(launch, chain, sessions):
         await status(replica, f"users={BOB}", headers={"Cookie": f"headrace_token={good}"}) == 200
     )
     assert await status(replica, f"users={ALICE}&ticket={ticket}") == 200
-    assert await status(replica, f"users={ALICE}&ticket={ticket}") == 401
+    another = {"User-Agent": "another"}
+    assert await status(replica, f"users={ALICE}&ticket={ticket}", headers=another) == 401
     assert await status(replica, f"{query}{good}&types=nonsense") == 400
     assert await status(replica, f"{query}{good}&all=true") == 403
     path = f"/v1/events/subscribe?{query}{good}"

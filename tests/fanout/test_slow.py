@@ -172,9 +172,17 @@ async def test_more_than_it_may_hold_are_turned_away_in_band(start, chain, clien
     assert (one_more.status, event.name, event.own_id) == (200, "overload", None)
     assert 2000 <= event.retry == event.json["retry"] <= 6000
     assert one_more.parser.faults == []
+    for how in ({"headers": {"Last-Event-ID": "5-7"}}, {"query": "&last_event_id=5-7"}):
+        query, headers = how.get("query", ""), how.get("headers")
+        again = await SseClient.connect(
+            replica.port, f"{SUBSCRIBE}?all=true{query}", headers=headers
+        )
+        clients.append(again)
+        (event,) = await again.wait(1)
+        assert (event.name, event.own_id) == ("overload", "5-7"), "its position comes back"
     status, text = await replica.get(f"{SUBSCRIBE}?all=true&on_overload=status")
     assert (status, "overloaded" in text) == (503, True)
-    assert await counted(replica, "turned_away_total", reason="full") == 2
+    assert await counted(replica, "turned_away_total", reason="full") == 4
     status, _ = await replica.get(f"{SUBSCRIBE}?all=maybe")
     assert status == 400, "a malformed one is told so first"
     clients[0].close()

@@ -67,6 +67,10 @@ def test_goodbye_and_overload_say_when_to_come_back_and_leave_the_cursor_alone(r
         assert event.json == {"reason": reason, "retry": 1500}
 
 
+def test_overload_gives_the_position_that_was_asked_for_back_as_its_id():
+    assert read(sse.overload("full", 1500, HERE)).own_id == str(HERE)
+
+
 def test_a_frame_cut_off_anywhere_dispatches_nothing():
     frame = sse.sync(HERE, 7, None, None)
     for end in range(len(frame)):

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.fanout.rig import BOB
+from tests.fanout.rig import BOB, SUBSCRIBE
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
@@ -28,7 +29,7 @@ async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
     assert cookie == f"headrace_token={value}"
     assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax"]
     assert await status(guarded, query, headers={"Cookie": cookie}) == 200
-    assert await status(guarded, query) == 401
+    assert await status(guarded, query, headers={"User-Agent": "another"}) == 401
     expired = {"Cookie": f"headrace_token={token(BOB, exp=1_700_000_000)}"}
     assert await status(guarded, query, headers=expired) == 401, "never on as anonymous"
 
@@ -40,10 +41,24 @@ async def test_a_cookie_for_other_sites_is_secure(start, ticket, clients):
     assert client.headers["set-cookie"].endswith("; SameSite=None; Secure")
 
 
-async def test_of_many_who_bring_one_ticket_at_once_one_is_let_in(guarded, stream, ticket):
+async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(guarded, stream, ticket):
     query = f"streams=7&ticket={await ticket(token(BOB))}"
-    got = await asyncio.gather(*(status(guarded, query) for _ in range(30)))
+    got = await asyncio.gather(
+        *(status(guarded, query, headers={"User-Agent": f"browser {n}"}) for n in range(30))
+    )
     assert sorted(got) == [200] + [401] * 29
+
+
+async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
+    guarded, stream, ticket
+):
+    browser = {"User-Agent": "a browser"}
+    query = f"streams=7&ticket={await ticket(token(BOB))}"
+    lost = await SseClient.connect(guarded.port, f"{SUBSCRIBE}?{query}", headers=browser)
+    await until(lambda: guarded.parts.crowd.count == 1)  # it was answered, and that is lost
+    lost.close()
+    assert await status(guarded, query, headers=browser) == 200
+    assert await status(guarded, query, headers=browser) == 401, "its second use was the last"
 
 
 async def test_a_ticket_gives_no_more_than_its_token(guarded, stream, ticket):

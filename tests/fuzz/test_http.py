@@ -17,6 +17,7 @@ from tests.fanout.rig import SUBSCRIBE
 from tests.fanout.tokens import SECRET
 from tests.fuzz.answers import Answer, exchange, judge
 from tests.fuzz.requests import CANARY, FOUND, FULL, Request, requests
+from tests.support.data import begun_long_ago
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until
 
@@ -90,6 +91,7 @@ def case(request) -> Case:
 
 @pytest.fixture(params=MODES)
 async def service(request, case, redis_url, redis, keys) -> AsyncIterator[ServiceProcess]:
+    await begun_long_ago(redis, keys)
     await on_chain(redis, keys, 7)
     given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     given |= {"LOG_LEVEL": "debug"} | MODES[request.param]

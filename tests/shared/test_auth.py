@@ -15,13 +15,13 @@ from pydantic import ValidationError
 
 from shared.auth import (
     ANYONE,
-    AuthSettings,
     Principal,
     Scope,
     Verifier,
     principal_of,
     token_of,
 )
+from shared.auth_settings import AuthSettings
 from shared.problems import Problem
 from shared.settings import JournalSettings
 from tests.shared.samples import TOKEN

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from shared import auth
-from shared.auth import AuthSettings, Verifier
+from shared.auth import Verifier
+from shared.auth_settings import AuthSettings
 from shared.problems import Problem
 
 RSA = rsa.generate_private_key(65537, 2048)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from shared.fitness import Finding, Unfit, judge, require_fit, watch
+from shared.fitness import Finding, Unfit, examine, judge, replayed, require_fit, watch
+from shared.keys import Keys
 from shared.store import connect
 from tests.fanout.rig import CONTRACT
 from tests.support.processes import running
 from tests.support.redis_server import redis_server
 from tests.support.waiting import until
 
+KEYS = Keys("fitness")
 GOOD = {
     "redis_version": "7.2.4", "maxmemory_policy": "noeviction", "aof_enabled": 1,
     "maxmemory": 1 << 30,
@@ -47,11 +49,11 @@ async def test_it_is_watched_for_as_long_as_the_service_lives(tmp_path: Path):
     said: list[str | None] = []
     with redis_server(tmp_path) as url:
         redis = connect(url)
-        await require_fit(redis)
+        await require_fit(redis, KEYS)
         await redis.config_set("maxmemory-policy", "allkeys-lfu")
         with pytest.raises(Unfit, match="allkeys-lfu"):
-            await require_fit(redis)
-        task = asyncio.create_task(watch(redis, said.append))
+            await require_fit(redis, KEYS)
+        task = asyncio.create_task(watch(redis, KEYS, said.append))
         await until(lambda: said)
         task.cancel()
         await redis.aclose()
@@ -65,7 +67,7 @@ async def test_who_may_not_ask_goes_on_with_a_doubt(tmp_path: Path):
             "timid", enabled=True, passwords="+x", commands=["+@all", "-info"], keys=["*"]
         )
         timid = connect(url.replace("//", "//timid:x@"))
-        await require_fit(timid)
+        await require_fit(timid, KEYS)
         await timid.aclose()
         await redis.aclose()
 
@@ -83,4 +85,54 @@ async def test_a_service_on_a_redis_that_evicts_is_never_ready(tmp_path: Path, s
             assert line["level"] == "error"
             assert "noeviction" in line["wrong"]
         assert await redis.keys("*:lease") == [], "no indexer became active"
+        await redis.aclose()
+
+
+LINE = "user default off resetpass ~* &* +@all"
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        "~* &* -@all +ping",
+        "~* &* +@all -xadd",
+        "~* &* +@all -zremrangebyscore",
+        "~other:* &* +@all",
+        "off ~* &* -@all",
+    ],
+)
+async def test_a_redis_whose_default_user_may_too_little_is_named_with_the_line_that_helps(
+    tmp_path: Path, rights: str
+):
+    with redis_server(tmp_path) as url:
+        everyone = connect(url)
+        await everyone.execute_command("ACL", "SETUSER", "all", "on", ">x", "~*", "&*", "+@all")
+        redis = connect(url.replace("//", "//all:x@"))
+        for name, *_ in replayed(KEYS):
+            assert await redis.execute_command("COMMAND", "INFO", name), name
+        assert (await examine(redis, KEYS)).wrong is None
+        await redis.execute_command("ACL", "SETUSER", "default", "reset", *rights.split())
+        with pytest.raises(Unfit) as raised:
+            await require_fit(redis, KEYS)
+        assert LINE in str(raised.value)
+        await redis.execute_command("ACL", "SETUSER", *LINE.split()[1:])
+        await require_fit(redis, KEYS)
+        await redis.config_set("appendonly", "no")
+        await redis.execute_command("ACL", "SETUSER", "default", "reset")
+        await require_fit(redis, KEYS)  # there is no such file to read
+        await redis.aclose()
+        await everyone.aclose()
+
+
+async def test_who_may_not_ask_about_the_default_user_goes_on_with_a_doubt(tmp_path: Path):
+    with redis_server(tmp_path) as url:
+        redis = connect(url)
+        await redis.acl_setuser(
+            "timid", enabled=True, passwords="+x", commands=["+@all", "-acl"], keys=["*"]
+        )
+        timid = connect(url.replace("//", "//timid:x@"))
+        finding = await examine(timid, KEYS)
+        assert finding.wrong is None
+        assert "+acl|dryrun" in finding.doubts[-1]
+        await timid.aclose()
         await redis.aclose()

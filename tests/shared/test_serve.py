@@ -124,6 +124,18 @@ def test_an_ipv6_address_is_listened_on():
         assert started.wait(10) == 0
 
 
+def test_two_colons_listen_on_both_families():
+    try:
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True).close()
+    except (OSError, ValueError):
+        pytest.skip("no IPv6 here")
+    with process("::") as started:
+        port = port_of(started)
+        assert [ask(port, "/livez", host) for host in ("127.0.0.1", "[::1]")] == [200, 200]
+        started.terminate()
+        assert started.wait(10) == 0
+
+
 def test_a_peer_that_vanished_is_gone_within_a_minute():
     with serve._bind("127.0.0.1", 0) as listening:
         with socket.create_connection(listening.getsockname()):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
 from shared.auth import Principal
-from shared.sessions import TICKET_SECONDS, Revocation, Sessions
+from shared.problems import Problem
+from shared.sessions import TICKET_SECONDS, EpochUnknown, Revocation, Sessions
+from tests.support.data import begun_long_ago
 
 
 def who(account="GA", token_id="t", issued=100.0):
@@ -15,21 +18,52 @@ def who(account="GA", token_id="t", issued=100.0):
 
 
 @pytest.fixture
-def sessions(redis, keys):
+async def sessions(redis, keys):
+    """In data that began one second after 1970 did."""
+    await begun_long_ago(redis, keys)
     return Sessions(redis, keys)
 
 
-async def test_a_ticket_is_redeemed_once_of_fifty(sessions):
+async def refused(work) -> str:
+    """The sentence of its 401; "" when it is let pass."""
+    try:
+        await work
+    except Problem as problem:
+        return problem.detail if problem.status == 401 else str(problem.status)
+    return ""
+
+
+async def is_revoked(sessions, principal) -> bool:
+    return "revoked" in await refused(sessions.check(principal))
+
+
+async def spend(sessions, digest, **more) -> bool:
+    return not await refused(sessions.spend_challenge(digest, seconds=60, **{"issued": 9} | more))
+
+
+async def test_of_fifty_clients_one_redeems_a_ticket(sessions):
     ticket = await sessions.issue_ticket("the token")
-    redeemed = await asyncio.gather(*(sessions.redeem_ticket(ticket) for _ in range(50)))
+    redeemed = await asyncio.gather(*(sessions.redeem_ticket(ticket, f"{n}") for n in range(50)))
     assert sorted(redeemed, key=str) == [None] * 49 + ["the token"]
-    assert await sessions.redeem_ticket("never was") is None
+    assert await sessions.redeem_ticket("never was", "1") is None
+
+
+async def test_the_client_that_used_a_ticket_may_use_it_once_more_within_its_time(
+    sessions, redis, keys
+):
+    ticket = await sessions.issue_ticket("the token")
+    (name,) = [n async for n in redis.scan_iter(f"{keys.ticket('')}*")]
+    assert await sessions.redeem_ticket(ticket, "ours") == "the token"
+    assert 0 < await redis.pttl(name) <= 30_000, "the first use does not lengthen its life"
+    assert await sessions.redeem_ticket(ticket, "a thief's") is None
+    assert await sessions.redeem_ticket(ticket, "ours") == "the token"
+    assert await sessions.redeem_ticket(ticket, "ours") is None
 
 
 async def test_tickets_differ_expire_and_are_hashed_at_rest(sessions, redis, keys):
     tickets = {await sessions.issue_ticket("token") for _ in range(20)}
     assert len(tickets) == 20
-    names = [n.decode() async for n in redis.scan_iter(f"*{keys.namespace}*")]
+    names = [n.decode() async for n in redis.scan_iter(f"*{keys.namespace}*:ticket:*")]
     assert len(names) == 20
     assert not [n for n in names for t in tickets if t in n]
     for name in names:
@@ -37,27 +71,49 @@ async def test_tickets_differ_expire_and_are_hashed_at_rest(sessions, redis, key
 
 
 async def test_a_challenge_is_spent_once_of_fifty(sessions, redis, keys):
-    spent = await asyncio.gather(*(sessions.spend_challenge("c", seconds=60) for _ in range(50)))
+    spent = await asyncio.gather(*(spend(sessions, "c") for _ in range(50)))
     assert sum(spent) == 1
-    assert await sessions.spend_challenge("d", seconds=60)
+    assert await spend(sessions, "d")
     assert 0 < await redis.ttl(keys.challenge("c")) <= 60
 
 
+async def test_what_was_issued_before_the_epoch_is_refused(sessions, redis, keys):
+    await redis.set(keys.epoch, 100_500_000)
+    old, new = who(issued=100.4), who(issued=100.5)
+    assert "log in again" in await refused(sessions.check(old))
+    assert "1970-01-01T00:01:40Z" in await refused(sessions.check(old)), "when the data began"
+    assert await refused(sessions.check(new)) == ""
+    assert "`iat`" in await refused(sessions.check(who(issued=0.0)))
+    assert await refused(sessions.check(who(issued=math.nan))) != ""
+    assert await refused(sessions.check(old, stored=True)) == "", "an API key stands in Redis"
+    assert not await spend(sessions, "c", issued=100)
+    assert await spend(sessions, "e", issued=101)
+
+
+async def test_without_an_epoch_nothing_is_let_pass(sessions, redis, keys):
+    await redis.delete(keys.epoch)
+    with pytest.raises(EpochUnknown):
+        await sessions.check(who())
+    with pytest.raises(EpochUnknown):
+        await sessions.spend_challenge("c", issued=1 << 40, seconds=60)
+    assert (await sessions.news_after("0-0")).epoch is None
+
+
 async def test_one_token_is_ended(sessions):
-    assert not await sessions.is_revoked(who())
+    assert not await is_revoked(sessions, who())
     await sessions.revoke(Revocation(token_id="t"), seconds=60)
-    assert await sessions.is_revoked(who())
-    assert await sessions.is_revoked(who(account="GB"))
-    assert not await sessions.is_revoked(who(token_id="u"))
-    assert not await sessions.is_revoked(who(token_id=""))
+    assert await is_revoked(sessions, who())
+    assert await is_revoked(sessions, who(account="GB"))
+    assert not await is_revoked(sessions, who(token_id="u"))
+    assert not await is_revoked(sessions, who(token_id=""))
 
 
 async def test_all_of_an_account_are_ended_up_to_a_time(sessions):
     await sessions.revoke(Revocation(account="GA", before=100.0), seconds=60)
-    assert await sessions.is_revoked(who(issued=100.0))
-    assert await sessions.is_revoked(who(issued=0.0))
-    assert not await sessions.is_revoked(who(issued=101.0))
-    assert not await sessions.is_revoked(who(account="GB"))
+    assert await is_revoked(sessions, who(issued=100.0))
+    assert await is_revoked(sessions, who(issued=0.0))
+    assert not await is_revoked(sessions, who(issued=101.0))
+    assert not await is_revoked(sessions, who(account="GB"))
 
 
 async def test_a_revocation_is_kept_as_long_as_asked(sessions, redis, keys):
@@ -68,17 +124,17 @@ async def test_a_revocation_is_kept_as_long_as_asked(sessions, redis, keys):
 
 
 async def test_the_log_tells_each_revocation_once(sessions, redis, keys):
-    cursor, before = await sessions.revocations_after("")
-    assert before == []
+    first = await sessions.news_after("")
+    assert (list(first.revocations), first.epoch) == ([], 1.0)
     made = [Revocation(token_id="t"), Revocation(account="GA", before=1795446105.25)]
     for revocation in made:
         await sessions.revoke(revocation, seconds=60)
-    cursor, told = await sessions.revocations_after(cursor)
-    assert told == made
-    assert await sessions.revocations_after(cursor) == (cursor, [])
-    later = Sessions(redis, keys)
-    beginning, nothing = await later.revocations_after("")
-    assert (beginning, nothing) == (cursor, [])
+    news = await sessions.news_after(first.cursor)
+    assert news.revocations == made
+    again = await sessions.news_after(news.cursor)
+    assert (again.cursor, again.revocations) == (news.cursor, [])
+    later = await Sessions(redis, keys).news_after("")
+    assert (later.cursor, later.revocations) == (news.cursor, [])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -33,6 +34,11 @@ def make_run(folder: Path, log: Path, **more: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             COMMAND, cwd=folder, env=environment(folder, **more), stdout=out, stderr=out
         )
+
+
+def with_pipes(folder: Path, **more: str) -> subprocess.Popen[bytes]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(COMMAND, cwd=folder, env=environment(folder, **more), **pipes)
 
 
 def curl(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -106,10 +112,95 @@ async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind)
     assert code == 0
     assert log.read_text().endswith("stopped\n")
     assert re.search(r"^  \d\d:\d\d:\d\d  stream\.\w+ +#\d+ ", log.read_text(), re.M)
+    assert not ports_in_use(ports)
+
+
+def ports_in_use(ports) -> list[str]:
+    """The ports of a run that somebody still listens at."""
+    used = []
     for port in ports.all:
         with socket.socket() as sock:
             sock.settimeout(2)
-            assert sock.connect_ex(("127.0.0.1", port)) != 0, f"port {port} is still in use"
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                used.append(str(port))
+    return used
+
+
+def pid_at(port: int) -> int:
+    """The process that listens at a port, from its command's environment."""
+    wanted = f"PORT={port}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if wanted in environment:
+            return int(folder.name)
+    return 0
+
+
+async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_path):
+    ports, log = free_ports(), tmp_path / "run.txt"
+    run = make_run(tmp_path, log, PORT_BASE=str(ports.base))
+    try:
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        killed = pid_at(ports.fanouts[0])
+        os.kill(killed, signal.SIGKILL)
+        await until(
+            lambda: "fanout-1 was killed by SIGKILL; it is started again" in log.read_text(),
+            seconds=20,
+            what=log.read_text,
+        )
+        await until(lambda: pid_at(ports.fanouts[0]) not in (0, killed), seconds=20)
+        already = len(re.findall(r"#\d+ ", log.read_text()))
+        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=20)
+        assert run.poll() is None
+
+        os.kill(pid_at(ports.network), signal.SIGKILL)
+        assert await until(lambda: run.poll() is not None, seconds=30)
+        assert run.returncode == 1
+        assert "network was killed by SIGKILL" in log.read_text()
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(30)
+    assert not ports_in_use(ports)
+
+
+@pytest.mark.parametrize("end", ["broken pipe", "SIGHUP"])
+async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end):
+    ports = free_ports()
+    run = with_pipes(tmp_path, PORT_BASE=str(ports.base))
+    assert run.stdout is not None
+    assert run.stderr is not None
+    try:
+        assert b"Headrace starts" in await asyncio.to_thread(run.stdout.readline)
+        await until(lambda: ports_in_use(ports), seconds=20)
+        if end == "SIGHUP":
+            run.send_signal(signal.SIGHUP)
+        else:
+            run.stdout.close()
+        assert await until(lambda: run.poll() is not None, seconds=60)
+        assert run.returncode == 0
+        assert run.stderr.read() == b""
+    finally:
+        run.kill()
+        run.wait()
+        run.stdout.close()
+        run.stderr.close()
+    assert not ports_in_use(ports)
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("start", 2)])
+def test_help_explains_the_run_and_starts_nothing(tmp_path, argument, code):
+    ports = free_ports()
+    done = subprocess.run(
+        [*COMMAND, argument], cwd=tmp_path, env=environment(tmp_path, PORT_BASE=str(ports.base)),
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "PORT_BASE=3000" in done.stdout + done.stderr
+    assert not ports_in_use(ports)
+    assert not (tmp_path / ".run").exists()
 
 
 def create(gateway: str) -> dict:

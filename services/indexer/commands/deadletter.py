@@ -23,6 +23,7 @@ from services.indexer.transactions import Reading
 from shared.commit import Committer, Disorder
 from shared.events import Event
 from shared.keys import Keys
+from shared.namespace import Claim
 
 _SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
 _LATE = (
@@ -60,6 +61,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
     """Do it; returns the exit code."""
+    if given.action == "retry":  # which commits
+        await Claim(redis, settings).check()
     letters = await _letters(redis, settings.keys)
     if given.action == "list":
         for entry, letter in letters.items():

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from services.indexer.settings import Settings
 from services.indexer.sources import SourceError, SourceFatal
 from shared import logs
+from shared.namespace import ForeignNamespace
 from shared.settings import load
 from shared.store import RedisError, connect
 
@@ -47,6 +48,6 @@ async def attempt(work: Awaitable[int]) -> int:
         print(f"Redis does not answer: {error}", file=sys.stderr)
     except (SourceError, SourceFatal) as error:
         print(f"the source does not serve: {error}", file=sys.stderr)
-    except Impossible as error:
+    except (Impossible, ForeignNamespace) as error:
         print(error, file=sys.stderr)
     return FAILED

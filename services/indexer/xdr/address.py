@@ -1,12 +1,11 @@
 """SCAddress to strkey (SEP-23), with a bounded cache: the same few addresses occur all the time."""
 
-import binascii
-from base64 import b32encode
 from functools import lru_cache
 from typing import NamedTuple
 
 from services.indexer.xdr.natives import Address
 from services.indexer.xdr.reader import U32, XdrError, ended_early
+from shared.accounts import CONTRACT, strkey
 
 
 class _Arm(NamedTuple):
@@ -27,17 +26,10 @@ _ARMS = (
 _BALANCE = 3
 
 
-def strkey(version: int, payload: bytes) -> Address:
-    """Spell `payload` as a strkey. stellar-sdk 16.1 has no W, so this does all of them."""
-    body = bytes((version,)) + payload
-    checked = body + binascii.crc_hqx(body, 0).to_bytes(2, "little")
-    return Address(b32encode(checked).rstrip(b"=").decode())
-
-
 @lru_cache(maxsize=16_384)
 def contract_address(contract: bytes) -> Address:
     """Return the strkey (C…) of a contract's 32 raw bytes."""
-    return strkey(_ARMS[1].version, contract)
+    return Address(strkey(CONTRACT, contract))
 
 
 def address(buf: bytes, at: int) -> tuple[Address, int]:
@@ -58,7 +50,7 @@ def address(buf: bytes, at: int) -> tuple[Address, int]:
 def _spelled(raw: bytes) -> Address:
     arm = _ARMS[raw[3]]
     if arm.id_first:
-        return strkey(arm.version, raw[12:] + raw[4:12])
+        return Address(strkey(arm.version, raw[12:] + raw[4:12]))
     if raw[3] == _BALANCE:
-        return strkey(arm.version, b"\0" + raw[8:])  # a B… names its kind in one byte
-    return strkey(arm.version, raw[-32:])
+        return Address(strkey(arm.version, b"\0" + raw[8:]))  # a B… names its kind in one byte
+    return Address(strkey(arm.version, raw[-32:]))

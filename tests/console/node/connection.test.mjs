@@ -93,10 +93,10 @@ test("while the browser reconnects by itself nothing is opened; when it gave up,
 
 test("a connection on which nothing is heard is opened anew", async () => {
   await live();
-  mock.timers.tick(44_000);
+  mock.timers.tick(29_000);
   assert.equal(world.open.length, 1);
   world.source.send("sync", { position: "1-0" }, "1-0");
-  mock.timers.tick(44_000);
+  mock.timers.tick(29_000);
   assert.equal(world.open.length, 1);
   mock.timers.tick(1500);
   assert.equal(world.open.length, 0);
@@ -146,6 +146,13 @@ test("without Web Locks a tab has a connection of its own", async () => {
   const tab = world.tab({ env: { navigator: {} } });
   await settle();
   world.source.connect("1-0");
+  send(2);
+  assert.deepEqual(tab.events, ["2-0"]);
+});
+
+test("where storage is denied events arrive all the same", async () => {
+  const env = { get sessionStorage() { throw new DOMException("denied", "SecurityError"); } };
+  const tab = await live({ env });
   send(2);
   assert.deepEqual(tab.events, ["2-0"]);
 });

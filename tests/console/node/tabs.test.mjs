@@ -112,3 +112,34 @@ test("a tab that fell silent loses the connection to one that waits, and takes i
   assert.equal(first.headrace.state.leader, true);
   assert.equal(world.open.length, 1);
 });
+
+test("a frame that may share nothing has a connection of its own", async () => {
+  const refused = () => Promise.reject(Object.assign(new Error("no origin"), { name: "SecurityError" }));
+  const tab = world.tab({ env: { navigator: { locks: { request: refused } } } });
+  await settle();
+  assert.equal(world.open.length, 1);
+  world.source.connect("1-0");
+  await send(2);
+  assert.deepEqual(tab.events, ["2-0"]);
+});
+
+test("when nothing was heard for two syncs, every tab says so and a new connection is made", async () => {
+  const [first, second] = await tabs(2);
+  const dead = world.source;
+  world.channels.forEach((channel) => { channel.deaf = true; }); // the holder's tab is frozen
+  mock.timers.tick(29_000);
+  assert.deepEqual([first, second].map((tab) => tab.headrace.state.status), ["live", "live"]);
+  mock.timers.tick(1_000);
+  for (const tab of [first, second]) {
+    assert.equal(tab.headrace.state.status, "reconnecting");
+    assert.equal(tab.headrace.state.reason, "nothing was heard for 30 seconds");
+  }
+  world.channels.forEach((channel) => { channel.deaf = false; });
+  mock.timers.tick(1_000);
+  await settle();
+  assert.ok(dead.closed);
+  assert.equal(world.open.length, 1);
+  world.source.connect("1-0");
+  await send(2);
+  assert.deepEqual(second.events, ["2-0"]);
+});

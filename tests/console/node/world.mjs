@@ -80,8 +80,8 @@ export class World {
       navigator: { locks: this.locks },
       sessionStorage: { getItem: (key) => storage.get(key) ?? null, setItem: (key, value) => storage.set(key, value) },
       fetch: (url) => this.answer(url),
-      ...options.env,
     };
+    Object.defineProperties(env, Object.getOwnPropertyDescriptors(options.env ?? {}));
     const page = { events: [], states: [], reloads: [], deaf: false, storage };
     page.env = env;
     page.headrace = new Headrace({ query: "all=true", ...options, env });

@@ -104,7 +104,10 @@ export interface Options {
   url?: string;
   history?: string;
   fetch?: (address: string) => Promise<Response>;
-  /** Without a frame for so long the connection counts as dead; `sync` comes every 15 s. */
+  /**
+   * Without a frame for so long the connection counts as dead, `state` says so, and a new one is
+   * made. By default 30: two of the fanout's `sync`, which comes every 15 s (SYNC_SECONDS).
+   */
   silenceSeconds?: number;
   /** A reload resumes after what the tab saw last, if that was not longer ago. */
   resumeSeconds?: number;

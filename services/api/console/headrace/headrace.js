@@ -16,6 +16,7 @@
 
 import { comparePositions, EVENT_TYPES, Versions } from "./events.js";
 import { Source } from "./source.js";
+import { Storage } from "./storage.js";
 
 export { comparePositions, EVENT_TYPES, Versions };
 
@@ -23,7 +24,7 @@ const TOLD = new Set(EVENT_TYPES);
 
 /** A user's subscription, shared by the user's tabs. */
 export class Headrace {
-  #begin; #options; #name; #listeners = new Map(); #source; #channel = null; #held = null;
+  #begin; #options; #name; #storage; #listeners = new Map(); #source; #channel = null; #held = null;
   #waiting = null; #release = null; #timer; #closed = false;
 
   /** What is known of the connection; a new object with each change. */
@@ -37,11 +38,12 @@ export class Headrace {
   constructor(options) {
     this.#options = {
       url: "/v1/events/subscribe", history: "/v1/events", user: "", ticket: null,
-      silenceSeconds: 45, resumeSeconds: 600, env: globalThis,
+      silenceSeconds: 30, resumeSeconds: 600, env: globalThis,
       fetch: (address) => this.#options.env.fetch(address), ...options,
     };
     const { user, url, query } = this.#options;
     this.#name = `headrace ${user} ${url}?${query}`;
+    this.#storage = new Storage(this.#options.env, "sessionStorage");
     this.#moved(this.#stored());
     this.#source = new Source(this.#options, {
       position: () => this.position,
@@ -125,8 +127,9 @@ export class Headrace {
       return new Promise((resolve) => { this.#release = resolve; });
     };
     const how = steal ? { steal } : { signal: waiting.signal };
-    this.#options.env.navigator.locks.request(this.#name, how, hold).catch(() => {
+    this.#options.env.navigator.locks.request(this.#name, how, hold).catch((error) => {
       if (waiting.signal.aborted || this.#closed) return;
+      if (error.name === "SecurityError") return this.#lead(); // a frame that may share nothing
       this.#source.close(); // the lock was stolen: a tab had heard nothing from us for long
       this.#tell({ leader: false });
       this.#stand();
@@ -140,11 +143,8 @@ export class Headrace {
 
   #overheard({ hello, state, position, frame }) {
     if (this.#closed) return;
-    if (hello) {
-      const { state: mine, position: here } = this;
-      if (mine.leader) this.#channel.postMessage({ state: mine, position: here });
-      return;
-    }
+    const { state: mine, position: here } = this;
+    if (hello) return void (mine.leader && this.#channel.postMessage({ state: mine, position: here }));
     this.#alive();
     if (state && !this.state.leader) this.#tell({ ...state, leader: false });
     if (position) this.#take({ name: "position", data: {}, id: position, previous: position });
@@ -198,7 +198,7 @@ export class Headrace {
       if (this.#isPast(id)) return; // it came by another way
       this.#moved(id);
       this.#emit("event", data);
-    } else if (name === "reset") {
+    } else if (name === "reset" || name === "journal.reset") {
       this.position = null;
       this.#moved(id);
       this.#emit("reload", { ...data, reason: "reset", detail: data.reason });
@@ -216,12 +216,11 @@ export class Headrace {
     if (!id || this.#isPast(id)) return;
     this.position = id;
     this.#begin();
-    this.#options.env.sessionStorage?.setItem(this.#name, `${id} ${Date.now()}`);
+    this.#storage.set(this.#name, `${id} ${Date.now()}`);
   }
 
   #stored() {
-    const kept = this.#options.env.sessionStorage?.getItem(this.#name) ?? "";
-    const [id, at] = kept.split(" ");
+    const [id, at] = (this.#storage.get(this.#name) ?? "").split(" ");
     return Date.now() - Number(at) < this.#options.resumeSeconds * 1000 ? id : null;
   }
 
@@ -232,8 +231,10 @@ export class Headrace {
 
   #silent() {
     this.#alive();
-    if (this.state.leader) this.#source.retry("nothing was heard for long");
-    else if (this.#channel) this.#stand(true);
+    const reason = `nothing was heard for ${this.#options.silenceSeconds} seconds`;
+    if (this.state.leader) return this.#source.retry(reason);
+    this.#tell({ status: "reconnecting", reason });
+    if (this.#channel) this.#stand(true);
   }
 
   #tell(change) {

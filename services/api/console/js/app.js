@@ -1,6 +1,7 @@
 /** The console put together: who is logged in, the one connection, the views. */
 
 import { Headrace } from "../headrace/headrace.js";
+import { Storage } from "../headrace/storage.js";
 import { account } from "./account.js";
 import { ask, get } from "./api.js";
 import { h, say } from "./dom.js";
@@ -25,11 +26,12 @@ function find([name = "live", id]) {
 }
 
 function theme() {
+  const storage = new Storage(globalThis, "localStorage");
   const root = document.documentElement;
   element("theme").addEventListener("click", () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
-    localStorage.setItem("headrace theme", root.dataset.theme);
+    storage.set("headrace theme", root.dataset.theme);
   });
 }
 

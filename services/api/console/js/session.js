@@ -1,10 +1,13 @@
 /** Who is logged in. The token is shared by the user's tabs, as the connection is. */
 
+import { Storage } from "../headrace/storage.js";
+
 const KEPT = "headrace login";
+const storage = new Storage(globalThis, "localStorage");
 
 function read() {
   try {
-    const { token } = JSON.parse(localStorage.getItem(KEPT)) ?? {};
+    const { token } = JSON.parse(storage.get(KEPT)) ?? {};
     const body = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const { sub, scope = "", exp } = JSON.parse(atob(body));
     return exp * 1000 > Date.now() ? { token, account: sub, scopes: scope.split(" "), expires: exp } : {};
@@ -33,8 +36,7 @@ class Session {
 
   /** Keep a token, or forget it with "". Throws when it is none. */
   keep(token) {
-    if (token) localStorage.setItem(KEPT, JSON.stringify({ token }));
-    else localStorage.removeItem(KEPT);
+    storage.set(KEPT, token ? JSON.stringify({ token }) : null);
     this.#kept = read();
     if (token && !this.token) throw new Error("this is no token, or its time has passed");
   }

@@ -1,0 +1,8 @@
+#!/bin/sh
+# valkey-cli as the user operator: `sh cli.sh info persistence`. An error of Redis is exit code 1.
+# The password comes from the environment, since others can see the arguments of a process.
+set -eu
+: "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
+: "${HOST:=127.0.0.1}" "${PORT:=6379}"
+export REDISCLI_AUTH="$OPERATOR_REDIS_PASSWORD" VALKEYCLI_AUTH="$OPERATOR_REDIS_PASSWORD"
+exec "${REDIS_CLI:-valkey-cli}" -e --user operator -h "$HOST" -p "$PORT" "$@"

@@ -1,0 +1,27 @@
+"""Why a subscription is refused and why a connection ends, as logs and metrics name it. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refused(StrEnum):
+    """Why a subscription is not taken now; the client is told to come back later."""
+
+    DRAINING = "draining"
+    NOT_READY = "not_ready"
+    FULL = "full"
+    HANDSHAKE_RATE = "handshake_rate"
+    PER_USER = "per_user"
+    PER_IP = "per_ip"
+    UNAVAILABLE = "unavailable"
+
+
+class Ended(StrEnum):
+    """Why a connection ends without a goodbye (those reasons are shared.problems.Goodbye)."""
+
+    GONE = "gone"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+    SHUTDOWN = "shutdown"

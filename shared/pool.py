@@ -1,0 +1,56 @@
+"""A pool that hands out connections which are alive.
+
+A connection may die while nobody uses it: Redis was restarted, a proxy or a NAT forgot it. Whoever
+gets it then would fail, though nothing is wrong with Redis. It cannot be told afterwards whether a
+write that failed was carried out, so it is not tried again: the connection is tested before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from redis.asyncio import BlockingConnectionPool
+from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+IDLE_SECONDS = 1.0
+"""A connection that was unused for longer answers a PING before it is used."""
+
+
+class LivePool(BlockingConnectionPool):
+    """Waits `timeout` seconds for a connection, and a third of that for the answer to a PING."""
+
+    def __init__(self, *, timeout: float, **options: Any) -> None:
+        # With these notices on, redis-py 8.1 also hands out connections that the server has closed.
+        quiet = MaintNotificationsConfig(enabled=False)
+        super().__init__(timeout=timeout, maint_notifications_config=quiet, **options)
+        self._patience = min(1.0, timeout / 3)
+        self._released: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    async def ensure_connection(self, connection: Any) -> None:
+        """Open it, or open it anew when it is dead. Raises redis-py's ConnectionError."""
+        if connection.is_connected and not await self._is_alive(connection):
+            await connection.disconnect(nowait=True)
+        await super().ensure_connection(connection)
+
+    async def release(self, connection: Any) -> None:
+        """Take it back."""
+        self._released[connection] = asyncio.get_running_loop().time()
+        await super().release(connection)
+
+    async def _is_alive(self, connection: Any) -> bool:
+        stream = connection._reader  # redis-py itself has no eyes for a reset
+        if stream.at_eof() or stream.exception():
+            return False
+        now = asyncio.get_running_loop().time()
+        if now - self._released.get(connection, 0.0) < IDLE_SECONDS:
+            return True
+        try:
+            async with asyncio.timeout(self._patience):
+                await connection.send_command("PING", check_health=False)
+                await connection.read_response()
+        except (RedisError, OSError):
+            return False
+        return True

@@ -1,0 +1,218 @@
+"""Series of a healthy installation, and what is otherwise in each trouble, for promtool."""
+
+from __future__ import annotations
+
+STEADY = "100+10x200"
+"""A counter that goes up, every 15 s for 50 minutes."""
+
+SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
+
+# A healthy installation: two indexers, one of them active, two fanouts, an API.
+WELL = {
+    'up{job="headrace-fanout",instance="f1"}': "1x200",
+    'up{job="headrace-fanout",instance="f2"}': "1x200",
+    'up{job="headrace-api",instance="a1"}': "1x200",
+    'up{job="headrace-indexer",instance="i1"}': "1x200",
+    'up{job="headrace-indexer",instance="i2"}': "1x200",
+    'headrace_redis_up{instance="a1"}': "1x200",
+    'headrace_redis_up{instance="f1"}': "1x200",
+    'headrace_redis_memory_ratio{instance="a1"}': "0.3x200",
+    'headrace_redis_problem{instance="a1",problem="evicts"}': "0x200",
+    'headrace_redis_problem{instance="a1",problem="no_aof"}': "0x200",
+    'headrace_ready{job="headrace-fanout",instance="f1",part="feed"}': "1x200",
+    'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "1x200",
+    SKEW: "-1x200",
+    'headrace_namespace{job="headrace-api",instance="a1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-fanout",instance="f1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-fanout",instance="f2",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-indexer",instance="i1",name="x"}': "1x200",
+    'headrace_namespace{job="headrace-indexer",instance="i2",name="next"}': "1x200",
+    'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "3x200",
+    'headrace_indexer_active{instance="i1"}': "1x200",
+    'headrace_indexer_active{instance="i2"}': "0x200",
+    'headrace_indexer_ledger_closed_seconds{instance="i1"}': "-5+15x200",
+    'headrace_indexer_ledger_closed_seconds{instance="i2"}': "0x200",
+    'headrace_indexer_source_errors_total{kind="dropped"}': STEADY,
+    'headrace_indexer_source_errors_total{kind="unreachable"}': "7x200",
+    'headrace_indexer_dead_letters_total{instance="i1"}': "2x200",
+    'headrace_commits_total{outcome="committed"}': STEADY,
+    'headrace_commits_total{outcome="conflict"}': STEADY,
+    'headrace_commits_total{outcome="behind"}': "4x200",
+    'headrace_losses_total{what="everything"}': "0x200",
+    'headrace_losses_total{what="entry"}': "3x200",
+    'headrace_fanout_connections{instance="f1"}': "7000x200",
+    'headrace_fanout_turned_away_total{reason="draining"}': STEADY,
+    'headrace_fanout_turned_away_total{reason="full"}': "9x200",
+    'process_open_fds{job="headrace-fanout",instance="f1"}': "7000x200",
+    'process_max_fds{job="headrace-fanout",instance="f1"}': "32768x200",
+    'headrace_fanout_publish_to_write_seconds_bucket{le="0.01"}': STEADY,
+    'headrace_fanout_publish_to_write_seconds_bucket{le="+Inf"}': STEADY,
+    'headrace_fanout_loop_lag_seconds{instance="f1"}': "0.01x200",
+    'headrace_fanout_fill_ins_total{instance="f1"}': "5x200",
+    'headrace_fanout_disconnects_total{reason="slow"}': "0+1x200",
+    'headrace_fanout_disconnects_total{reason="gone"}': STEADY,
+    'headrace_fanout_replays_total{outcome="ring"}': STEADY,
+    'headrace_fanout_replays_total{outcome="gap"}': "1x200",
+    'headrace_api_requests_total{status="200"}': "0+100x200",
+    'headrace_api_requests_total{status="500"}': "0+1x200",
+    'headrace_api_request_seconds_bucket{le="0.1"}': STEADY,
+    'headrace_api_request_seconds_bucket{le="+Inf"}': STEADY,
+}
+# What is otherwise in each trouble, and the alerts that it sets off. None: the series is absent.
+REDIS_AWAY = {
+    'headrace_redis_up{instance="a1"}': "1x80 0x120",
+    'headrace_redis_up{instance="f1"}': "1x80 0x120",
+}
+TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
+    "Redis is away, and all that follows from it": (
+        {
+            **REDIS_AWAY,
+            'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "1x80 0x120",
+            'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x80 0+1x120",
+            'headrace_indexer_active{instance="i1"}': "1x80 0x120",
+            'headrace_indexer_ledger_closed_seconds{instance="i1"}': "1195x200",
+            'headrace_api_requests_total{status="500"}': STEADY,
+        },
+        {"HeadraceRedisAway"},
+    ),
+    "one service alone does not reach Redis": (
+        {'headrace_redis_up{instance="f1"}': "0x200"},
+        set(),
+    ),
+    "Redis evicts": (
+        {'headrace_redis_problem{instance="a1",problem="evicts"}': "1x200"},
+        {"HeadraceRedisUnsafe"},
+    ),
+    "Redis is nearly full": (
+        {'headrace_redis_memory_ratio{instance="a1"}': "0.85x200"},
+        {"HeadraceRedisMemory"},
+    ),
+    "a replica was stopped and its name has left DNS": (
+        {'up{job="headrace-fanout",instance="f2"}': "1x100 stale"},
+        {"HeadraceReplicaGone"},
+    ),
+    "a replica was replaced by another": (
+        {
+            'up{job="headrace-fanout",instance="f2"}': "1x100 stale",
+            'up{job="headrace-fanout",instance="f3"}': "_x102 1x98",
+        },
+        set(),
+    ),
+    "the last replica was stopped and its name has left DNS": (
+        {'up{job="headrace-api",instance="a1"}': "1x100 stale"},
+        {"HeadraceReplicaGone", "HeadraceServiceGone"},
+    ),
+    "a replica is away": ({'up{job="headrace-fanout",instance="f2"}': "0x200"}, {"HeadraceDown"}),
+    "a replica is not ready": (
+        {'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "0x200"},
+        {"HeadraceNotReady"},
+    ),
+    "a clock is ahead": (
+        {SKEW: "3600x200", 'headrace_ready{job="headrace-api",part="clock"}': "0x200"},
+        {"HeadraceClockSkew"},
+    ),
+    "a clock is behind": ({SKEW: "-6x200"}, {"HeadraceClockSkew"}),
+    "the API is in another namespace than the fanouts": (
+        {
+            'headrace_namespace{job="headrace-api",instance="a1",name="x"}': None,
+            'headrace_namespace{job="headrace-api",instance="a1",name="y"}': "1x200",
+        },
+        {"HeadraceNamespacesDiffer"},
+    ),
+    "a fanout is in another namespace than the indexers": (
+        {
+            'headrace_namespace{job="headrace-fanout",instance="f2",name="x"}': None,
+            'headrace_namespace{job="headrace-fanout",instance="f2",name="y"}': "1x200",
+        },
+        {"HeadraceNamespacesDiffer"},
+    ),
+    "a task fails": (
+        {'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0+1x200"},
+        {"HeadraceTaskFailing"},
+    ),
+    "the indexer needs an operator": (
+        {'headrace_indexer_alarm{kind="gap"}': "1x200"},
+        {"HeadraceIndexerAlarm"},
+    ),
+    "no indexer is active": (
+        {'headrace_indexer_active{instance="i1"}': "0x200"},
+        {"HeadraceNoActiveIndexer"},
+    ),
+    "no indexer is there": (
+        {
+            'headrace_indexer_active{instance="i1"}': None,
+            'headrace_indexer_active{instance="i2"}': None,
+        },
+        {"HeadraceNoActiveIndexer"},
+    ),
+    "two indexers are active": (
+        {'headrace_indexer_active{instance="i2"}': "1x200"},
+        {"HeadraceTwoActiveIndexers"},
+    ),
+    "the indexer is behind": (
+        {'headrace_indexer_ledger_closed_seconds{instance="i1"}': "-5x200"},
+        {"HeadraceIndexerBehind"},
+    ),
+    "the source fails": (
+        {'headrace_indexer_source_errors_total{kind="unreachable"}': "0+1x200"},
+        {"HeadraceSourceFailing"},
+    ),
+    "an event was not decoded": (
+        {'headrace_indexer_dead_letters_total{instance="i1"}': "2x60 3x140"},
+        {"HeadraceDeadLetters"},
+    ),
+    "Redis lost writes": (
+        {'headrace_commits_total{outcome="behind"}': "4x118 5x82"},
+        {"HeadraceJournalLostWrites"},
+    ),
+    "Redis lost writes for the first time": (
+        {'headrace_commits_total{outcome="moved"}': "0x118 1x82"},
+        {"HeadraceJournalLostWrites"},
+    ),
+    "Redis was emptied": (
+        {'headrace_losses_total{what="everything"}': "0x118 1x82"},
+        {"HeadraceDataLost"},
+    ),
+    "fanouts are full": (
+        {'headrace_fanout_turned_away_total{reason="full"}': STEADY},
+        {"HeadraceFanoutFull"},
+    ),
+    "descriptors are scarce": (
+        {'process_max_fds{job="headrace-fanout",instance="f1"}': "8000x200"},
+        {"HeadraceDescriptorsScarce"},
+    ),
+    "deliveries are slow": (
+        {
+            'headrace_fanout_publish_to_write_seconds_bucket{le="0.01"}': "0x200",
+            'headrace_fanout_publish_to_write_seconds_bucket{le="10"}': STEADY,
+        },
+        {"HeadraceDeliverySlow"},
+    ),
+    "a loop is late": (
+        {'headrace_fanout_loop_lag_seconds{instance="f1"}': "2x200"},
+        {"HeadraceLoopLate"},
+    ),
+    "the channel loses messages": (
+        {'headrace_fanout_fill_ins_total{instance="f1"}': STEADY},
+        {"HeadraceChannelLossy"},
+    ),
+    "many subscribers are slow": (
+        {'headrace_fanout_disconnects_total{reason="slow"}': "0+100x200"},
+        {"HeadraceSlowSubscribers"},
+    ),
+    "clients come back too late": (
+        {'headrace_fanout_replays_total{outcome="gap"}': STEADY},
+        {"HeadraceHistoryTooShort"},
+    ),
+    "the API fails": (
+        {'headrace_api_requests_total{status="500"}': STEADY},
+        {"HeadraceApiFailing"},
+    ),
+    "the API is slow": (
+        {
+            'headrace_api_request_seconds_bucket{le="0.1"}': "0x200",
+            'headrace_api_request_seconds_bucket{le="5"}': STEADY,
+        },
+        {"HeadraceApiSlow"},
+    ),
+}

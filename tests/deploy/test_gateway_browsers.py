@@ -1,0 +1,67 @@
+"""Chromium before the gateways: calls beside held streams, and errors that a page reads."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.clients.libraries import need
+from tests.clients.natives import natives
+from tests.deploy.fanouts import PORT, Fanouts
+from tests.deploy.gateways import certificate, gateway, local_gateway
+from tests.fanout.rig import SUBSCRIBE
+from tests.support.name_server import name_server
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(autouse=True)
+def chromium_is_there() -> None:
+    need("chromium")
+
+
+async def test_calls_do_not_wait_behind_as_many_subscriptions_as_one_address_may_have(
+    tmp_path, redis_url, keys
+):
+    """Chromium has one connection of HTTP/2 for all of them."""
+    certificate(tmp_path)
+    async with (
+        name_server({}) as names,
+        Fanouts(redis_url, keys, names) as fanouts,
+        natives() as opener,
+    ):
+        await fanouts.start()
+        most = {"CONNECTIONS_PER_IP": 140, "HANDSHAKES_PER_IP": "1000r/s"}
+        async with gateway(tmp_path, names, API=f"fanout:{PORT}", **most) as front:
+            page = await opener.page()
+            url = f"https://localhost:{front.tls_port}"
+            held = await opener.subscribe(page, [f"{url}{SUBSCRIBE}?all=true"] * 140)
+            await until(
+                lambda: all(native.named("message") for native in held),
+                seconds=30,
+                what="140 subscriptions",
+            )
+            async with asyncio.timeout(10):
+                ask = "async (url) => (await fetch(url)).status"
+                assert await page.evaluate(ask, f"{url}/livez") == 200
+            assert not any(native.given_up for native in held)
+
+
+async def test_a_page_reads_when_it_may_call_again(tmp_path):
+    """In Chromium: after a preflight, since it asks with a header of its own."""
+    async with (
+        natives() as opener,
+        local_gateway("caddy", tmp_path, ["127.0.0.1:1"], "127.0.0.1:1") as caddy,
+        name_server({}) as names,
+        gateway(tmp_path, names) as nginx,
+    ):
+        page = await opener.page()
+        ask = """async (url) => {
+            const answer = await fetch(url, { headers: { "If-Match": "1" } })
+            return answer.headers.get("Retry-After")
+        }"""
+        for front in (caddy, nginx):
+            seconds = await page.evaluate(ask, f"http://localhost:{front.port}/v1/streams")
+            assert 4 <= int(seconds) <= 7

@@ -1,0 +1,102 @@
+"""The deployment's gateway limits each address, and tells those whom it turns away."""
+
+from __future__ import annotations
+
+import json
+
+import aiohttp
+import pytest
+
+from tests.deploy.fanouts import PORT
+from tests.deploy.gateways import gateway, overloads
+from tests.deploy.test_gateway_answers import BY_STATUS, PAGE, PREFLIGHT
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_the_sixth_connection_of_an_address_is_refused(tmp_path, names, fanouts):
+    async with gateway(tmp_path, names, CONNECTIONS_PER_IP=5) as front:
+        five = [await front.subscribe() for _ in range(5)]
+        for client in five:
+            await client.wait(1)
+
+        by_event = await front.subscribe(headers={"Origin": "https://app.example"})
+        assert by_event.status == 200, "any other status is final for an EventSource"
+        await by_event.wait(1, "overload")
+        assert by_event.headers["access-control-allow-origin"] == "https://app.example"
+        (told,) = overloads(by_event)
+        assert 4000 <= told["retry"] < 8000
+        assert by_event.parser.retry == told["retry"]
+        assert by_event.parser.last_id == "", "no cursor is moved"
+
+        by_status = await front.subscribe("all=true&on_overload=status")
+        assert by_status.status == 429
+        assert int(by_status.headers["retry-after"]) > 0
+        assert json.loads(await by_status.whole())["type"] == "/problems/overloaded"
+
+        assert all(client.events and not client.closed.is_set() for client in five)
+        five[0].close()
+
+        async def there_is_room() -> bool:
+            client = await front.subscribe()
+            await client.wait(1)
+            return not overloads(client)
+
+        await until(there_is_room)
+
+
+async def test_the_limit_counts_clients_not_the_proxy_before_us(tmp_path, names, fanouts):
+    async def turned_away(front, forwarded: str) -> bool:
+        client = await front.subscribe(headers={"X-Forwarded-For": forwarded})
+        await client.wait(1)
+        return bool(overloads(client))
+
+    async with gateway(
+        tmp_path, names, CONNECTIONS_PER_IP=1, TRUSTED_PROXIES="127.0.0.0/8,10.0.0.0/8"
+    ) as front:
+        assert not await turned_away(front, "203.0.113.5")
+        assert not await turned_away(front, "203.0.113.6, 10.1.2.3")
+        assert await turned_away(front, "198.51.100.1, 203.0.113.6"), "what it says itself is not"
+
+
+async def test_nobody_is_believed_unless_named(tmp_path, names, fanouts):
+    async with gateway(tmp_path, names, CONNECTIONS_PER_IP=1) as front:
+        answers = [
+            await front.subscribe(headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n in (5, 6)
+        ]
+        for client in answers:
+            await client.wait(1)
+        assert [bool(overloads(client)) for client in answers] == [False, True]
+
+
+async def test_limits_are_told_to_pages_too(tmp_path, names, fanouts):
+    """The API is a fanout here: it has the services' own CORS."""
+    settings = {"API": f"fanout:{PORT}", "AUTH_MODE": "required", "CORS_ORIGINS": PAGE}
+    limits = {"CONNECTIONS_PER_IP": 1, "REQUESTS_PER_IP": "1r/m"}
+    async with (
+        aiohttp.ClientSession() as http,
+        gateway(tmp_path, names, **settings, **limits) as front,
+    ):
+        url = f"http://127.0.0.1:{front.port}"
+        await (await front.subscribe()).wait(1)
+
+        async def limited() -> bool:
+            async with http.get(url + "/livez", headers={"Origin": PAGE}) as response:
+                return response.status == 429
+
+        await until(limited)
+        for path in ("/livez", BY_STATUS):
+            async with http.get(url + path, headers={"Origin": PAGE}) as response:
+                assert response.status == 429
+                assert (await response.json())["type"] == "/problems/overloaded"
+                assert int(response.headers["Retry-After"]) >= 4
+                assert response.headers["Access-Control-Allow-Origin"] == PAGE
+                assert response.headers["Access-Control-Expose-Headers"] == "Retry-After"
+            async with http.options(url + path, headers={"Origin": PAGE} | PREFLIGHT) as response:
+                assert response.status == 204
+                assert response.headers["Access-Control-Allow-Origin"] == PAGE
+        by_event = await front.subscribe(headers={"Origin": PAGE})
+        (event,) = await by_event.wait(1, "overload")
+        assert event.json["reason"] == "too many connections or requests from this address"
+        assert by_event.headers["access-control-allow-origin"] == PAGE

@@ -1,0 +1,191 @@
+"""Backup and restore: the blocks of docs/operations.md, carried out as they stand there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local.network import accounts
+from shared.positions import parse_position
+from tests.api.login_samples import ADMIN
+from tests.deploy.dockerfile import ROOT
+from tests.deploy.redis_work import (
+    COMMON,
+    KEYS,
+    Guarded,
+    at_work,
+    guarded_redis,
+    network,
+    ready,
+    services,
+)
+from tests.support.processes import running
+from tests.support.redis_content import content, lasting
+from tests.support.redis_servers import find_servers, redis_tools
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+SERVERS = find_servers()
+COMPOSE = "export COMPOSE_FILE=deploy/compose.yaml COMPOSE_ENV_FILES=deploy/testnet.env"
+
+pytestmark = pytest.mark.timeout(180)
+each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+
+
+def block(name: str) -> list[str]:
+    """The lines of the block that bears this name."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^```sh {name}\n(.*?)^```$", text, re.M | re.S)
+    return found.splitlines()
+
+
+async def compose(redis: Guarded, lines: list[str], folder: Path) -> None:
+    """What an engine would do; the commands within the container are run as they are."""
+    assert lines[0] == COMPOSE
+    for line in lines[1:]:
+        words = shlex.split(re.sub(r" [<>]\S+$", "", line))
+        assert words[:2] == ["docker", "compose"], line
+        match words[2:]:
+            case ["stop"]:
+                await redis.composed.stop("redis")
+            case ["up", "-d"]:
+                await redis.composed.start("redis")
+            case ["exec", "-T", "redis", *command]:
+                _, _, target = line.rpartition(" >")
+                code, output, said = await redis.composed.run("redis", command)
+                assert code == 0, said
+                (folder / target).write_bytes(output)
+            case ["run", "--rm", "-T", "--no-deps", "redis", *command]:
+                _, _, source = line.rpartition(" <")
+                given = (folder / source).read_bytes()
+                code, _, said = await redis.composed.run("redis", command, given)
+                assert code == 0, said
+            case _:
+                raise AssertionError(f"nobody knows how to do this: {line}")
+
+
+async def plainly(redis: Guarded, lines: list[str], folder: Path) -> tuple[int | None, str]:
+    """By a shell in the project's folder; the backup is written to `folder`."""
+    replica = redis.composed.running["redis"][0]
+    tools = redis_tools(redis.composed.server, replica.workdir)
+    done = await asyncio.create_subprocess_shell(
+        "\n".join(["set -e", *lines]).replace("headrace.rdb", str(folder / "headrace.rdb")),
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **tools, **replica.environment, "DATA_FOLDER": redis.data},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await done.communicate()
+    return done.returncode, errors.decode()
+
+
+async def restored(redis: Guarded, before: dict) -> None:
+    after = await content(redis.all)
+    kept = lasting(before)
+    assert {key: after.get(key) for key in kept} == kept
+    assert set(after) <= set(before)
+
+
+async def journal(redis: Redis) -> list[str]:
+    return [entry.decode() for entry, _ in await redis.xrange(KEYS.journal)]
+
+
+@each_server
+async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
+    tmp_path: Path, server: str
+):
+    async with guarded_redis(tmp_path, server) as redis, network() as port:
+        async with at_work(redis, port, "one"):
+            pass
+        before = await content(redis.all)
+        top = (await journal(redis.all))[-1]
+        await compose(redis, block("backup with compose"), tmp_path)
+        assert await content(redis.all) == lasting(before), "a backup changes nothing"
+        async with at_work(redis, port, "two"):
+            pass
+        seen = (await journal(redis.all))[-1]
+        assert parse_position(seen) > parse_position(top)
+
+        shutil.rmtree(redis.data / "appendonlydir")  # all of it is lost
+        await compose(redis, block("restore with compose"), tmp_path)
+        await restored(redis, before)
+
+        environment = COMMON | {"REDIS_URL": redis.url("fanout")}
+        async with (
+            running("services.fanout", **environment) as fanout,
+            aiohttp.ClientSession() as session,
+        ):
+            await until(lambda: ready(session, fanout.port), what="a fanout alone")
+            ahead = await subscribe(fanout.port, seen)  # it knows more than the restored journal
+            await ahead.wait(1, "reset")
+            ahead.close()
+        async with services(redis, port) as parts, aiohttp.ClientSession() as session:
+            client = await subscribe(parts["fanout"].port, top)
+            held = await on_chain(session, port)
+            since = {p for p in held if parse_position(p) > parse_position(top)}
+            assert since
+            await until(lambda: since <= ids(client), seconds=30, what="the chain's events again")
+            assert since <= set(await journal(redis.all))
+            client.close()
+
+
+async def subscribe(fanout: int, after: str) -> SseClient:
+    target = f"/v1/events/subscribe?all=true&last_event_id={after}"
+    return await SseClient.connect(fanout, target, headers=ADMIN)
+
+
+def ids(client: SseClient) -> set[str | None]:
+    return {event.own_id for event in client.events}
+
+
+async def on_chain(session: aiohttp.ClientSession, port: int) -> list[str]:
+    """Positions of the contract's events that the network has told so far."""
+    async with session.get(f"http://127.0.0.1:{port}/sim/events") as response:
+        events = json.loads(await response.text())["events"]
+    return [event["id"] for event in events if event["contractId"] == accounts.STREAMS]
+
+
+@each_server
+async def test_the_scripts_do_it_without_containers(tmp_path: Path, server: str):
+    async with guarded_redis(tmp_path, server) as redis:
+        await redis.all.eval("redis.call('XADD', KEYS[1], '5-1', 'b', 'x')", 1, KEYS.journal)
+        await redis.all.set(KEYS.stream("7"), "x", px=3_600_000)
+        before = await content(redis.all)
+        code, said = await plainly(redis, block("backup"), tmp_path)
+        assert code == 0, said
+        await redis.all.flushall()
+
+        code, said = await plainly(redis, block("restore"), tmp_path)
+        assert code == 1
+        assert "a Redis uses" in said, "not beneath a server"
+        await redis.composed.stop("redis")
+        whole = (tmp_path / "headrace.rdb").read_bytes()
+        for broken in (b"", whole[: len(whole) // 2], whole[:-20] + b"?" * 20):
+            (tmp_path / "headrace.rdb").write_bytes(broken)
+            code, said = await plainly(redis, block("restore"), tmp_path)
+            assert code == 1
+            assert "the backup is not whole" in said
+        (tmp_path / "headrace.rdb").write_bytes(whole)
+        code, said = await plainly(redis, block("restore"), tmp_path)
+        assert code == 0, said
+        await redis.composed.start("redis")
+        await restored(redis, before)
+        names = {path.name.partition(".2")[0] for path in redis.data.iterdir()}
+        assert names == {"appendonlydir", "appendonlydir.before", "in-use"}, "no rest is left"
+
+
+async def test_a_backup_that_fails_says_so_and_writes_nothing(tmp_path: Path):
+    async with guarded_redis(tmp_path) as redis:
+        redis.composed.running["redis"][0].environment["OPERATOR_REDIS_PASSWORD"] = "wrong"
+        code, said = await plainly(redis, block("backup"), tmp_path)
+        assert code
+        assert "WRONGPASS" in said
+        assert (tmp_path / "headrace.rdb").read_bytes() == b""
+        assert {path.name for path in redis.data.iterdir()} == {"appendonlydir", "in-use"}

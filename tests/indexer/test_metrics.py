@@ -1,0 +1,35 @@
+"""Each kind of failure and alarm has its series from the start."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from services.indexer import metrics
+
+SERVICE = Path(metrics.__file__).parent
+
+
+def kinds(*errors: str) -> set[str]:
+    """The literal kinds that the code raises these errors with."""
+    found = set()
+    for path in SERVICE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in errors and node.args:
+                kind = node.args[0]
+                if isinstance(kind, ast.Constant):
+                    found.add(kind.value)
+    return found
+
+
+def test_every_kind_of_failure_is_listed():
+    assert kinds("SourceError", "_broken") <= set(metrics.ERRORS)
+    assert {"malformed", "unreachable"} <= kinds("SourceError", "_broken")
+
+
+def test_every_kind_of_alarm_is_listed_and_explained():
+    assert kinds("SourceFatal", "metrics.ALARM.labels") <= set(metrics.ALARMS)
+    assert "reset" in kinds("SourceFatal")
+    text = (SERVICE.parents[1] / "docs/operations.md").read_text(encoding="utf-8")
+    table = text.partition("| kind |")[2].partition("\n\n")[0]
+    assert [kind for kind in metrics.ALARMS if f"`{kind}`" not in table] == []

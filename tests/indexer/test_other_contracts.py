@@ -1,0 +1,109 @@
+"""An indexer of another contract or network in a namespace: refused before it moves anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local.network import accounts
+from shared.keys import Keys
+from tests.indexer.installed import Site
+from tests.indexer.simulated import simulated
+from tests.support.processes import ServiceProcess
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(60)
+
+OTHER = {"CONTRACTS": accounts.STRANGER, "LEASE_SECONDS": "0.5"}
+
+
+@pytest.fixture
+async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
+    async with simulated() as sim:
+        yield Site(sim, redis, redis_url, keys)
+
+
+async def refused(site: Site, process: ServiceProcess) -> None:
+    """It says why, with both contracts, and raises the alarm."""
+
+    async def alarmed() -> bool:
+        return await site.metric(process, 'headrace_indexer_alarm{kind="namespace"}') == 1
+
+    await until(alarmed, what="the alarm")
+    ready, parts = await site.ready(process)
+    assert not ready
+    assert parts["source"].startswith("stopped: the namespace ")
+    for part in (site.keys.namespace, accounts.STREAMS, accounts.STRANGER):
+        assert part in parts["source"]
+    assert process.said("task_ended")
+
+
+async def test_after_the_right_one_it_moves_nothing(site: Site) -> None:
+    async with site.indexer() as right:
+        await site.caught_up()
+        await until(lambda: site.redis.exists(site.keys.made_for))
+        right.signal()
+        assert await right.ended() == 0
+    before = await site.redis.hgetall(site.keys.progress), await site.redis.get(site.keys.fence)
+    site.sim.close(3)
+    async with site.indexer(**OTHER) as wrong:
+        await refused(site, wrong)
+        told = await site.redis.hgetall(site.keys.progress), await site.redis.get(site.keys.fence)
+        assert told == before, "neither cursor nor fence"
+        async with site.indexer():
+            await site.caught_up()
+    await site.is_exact()
+
+
+async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
+    """A standby that came before the first cursor is looked at again under the lease."""
+    await site.redis.set(site.keys.lease, "another", px=60_000)
+    async with site.indexer(**OTHER) as wrong:
+        await until(lambda: wrong.said("namespace_compared") or wrong.said("redis_examined"))
+        assert not await site.redis.exists(site.keys.made_for)
+        await site.redis.hset(
+            site.keys.made_for,
+            mapping={"network": site.settings()["NETWORK_PASSPHRASE"], "contract": accounts.STREAMS,
+                     "tokens": ""},
+        )  # fmt: skip
+        await site.redis.delete(site.keys.lease)
+        await refused(site, wrong)
+        assert not wrong.said("active")
+        assert not await site.redis.exists(site.keys.progress, site.keys.lease)
+
+
+async def test_one_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Site) -> None:
+    async with site.indexer(NETWORK_PASSPHRASE="Another Network") as wrong:
+        await until(lambda: wrong.said("task_ended"))
+    assert not await site.redis.exists(site.keys.made_for)
+    async with site.indexer():
+        await site.caught_up()
+
+
+async def test_a_claim_that_was_lost_alone_is_written_again(site: Site) -> None:
+    async with site.indexer():
+        await site.caught_up()
+        await site.redis.delete(site.keys.made_for)
+        await until(lambda: site.redis.exists(site.keys.made_for), seconds=5)
+        assert await site.redis.hget(site.keys.made_for, "contract") == accounts.STREAMS.encode()
+
+
+async def test_a_token_that_is_added_is_let_pass_and_logged(site: Site) -> None:
+    async with site.indexer() as first:
+        await site.caught_up()
+        first.signal()
+        await first.ended()
+    async with site.indexer(CONTRACTS=f"{accounts.STREAMS},{accounts.TOKEN}:token") as second:
+        (line,) = await until(lambda: second.said("tokens_changed"))
+        assert (line["added"], line["removed"]) == ([accounts.TOKEN], [])
+        await site.until_ready(second)
+
+
+async def test_a_retry_of_dead_letters_is_refused_too(site: Site) -> None:
+    async with site.indexer():
+        await site.caught_up()
+    said = await site.command("deadletter", "retry", CONTRACTS=accounts.STRANGER)
+    assert said.code == 2
+    assert accounts.STREAMS in said.complained

