@@ -116,7 +116,7 @@ class Ingest:
         await asyncio.sleep(seconds)
 
     async def _pass(self, gap: SourceGap) -> int:
-        """Tell everyone of the ledgers that were lost, and go on with the first that is there."""
+        """Tell everyone of the ledgers that no source has, and go on behind them."""
         if self._stop_at_gap:
             raise gap
         cursor = before(gap.elder)
@@ -124,9 +124,10 @@ class Ingest:
         done = await self._committer.record([event], progress={"cursor": str(cursor)})
         _count(done)
         metrics.ALARM.labels(gap.kind).set(1)
+        metrics.MISSING.labels("lost").inc(gap.elder - gap.first)
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
         self._readiness.note(gap.kind, f"{gap}; subscribers were told")
-        log.error("gap", error=str(gap), **event.facts)
+        log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
         return cursor
 
     async def _keep(self, batch: Batch, after: int) -> None:

@@ -100,7 +100,8 @@ async def test_a_gap_and_a_reset_stop_it(site: Site) -> None:
     await site.redis.hset(site.keys.progress, "cursor", str(cursor))
     site.sim.close(10)
     await site.sim.arm("trim", after=2)
-    for fault, kind, word in ((None, "gap", "Horizon begins at"), ("reset", "reset", "ends at 2")):
+    told = ((None, "gap", "are not in the history of horizon or rpc"), ("reset", "reset", "at 2"))
+    for fault, kind, word in told:
         if fault:
             await site.sim.arm(fault)
         async with site.indexer(ON_GAP="stop") as process:
