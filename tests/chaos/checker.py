@@ -48,13 +48,17 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What was to be told; `parties` are the accounts concerned, none when it is everyone's."""
+    """What was to be told; `parties` are the accounts concerned, none when it is everyone's.
+
+    `sure` are those who were to be told whichever journal it came from, where several had it.
+    """
 
     position: Position
     type: str
     stream_id: str | None
     parties: frozenset[str]
     body: str = ""
+    sure: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,17 @@ class Asked:
 
     def is_for(self, fact: Fact) -> bool:
         """Whether the fact was asked for and is the holder's to see."""
-        if not fact.parties:
+        return self._concerns(fact, fact.parties)
+
+    def is_due(self, fact: Fact) -> bool:
+        """Whether it has to come."""
+        return self._concerns(fact, fact.parties if fact.sure is None else fact.sure)
+
+    def _concerns(self, fact: Fact, parties: frozenset[str]) -> bool:
+        if not parties:
             return True
-        asked = self.everything or fact.stream_id in self.streams or self.accounts & fact.parties
-        return bool(asked) and (self.holder is None or self.holder in fact.parties)
+        asked = self.everything or fact.stream_id in self.streams or self.accounts & parties
+        return bool(asked) and (self.holder is None or self.holder in parties)
 
 
 _CONTROL = frozenset({"connected", "sync", "overload", "goodbye", "token_expiring"})
@@ -181,7 +192,7 @@ def _missing(
     for position, fact in known.items():
         if position <= began or (position, fact.type in _LOSS) in received:
             continue
-        if not asked.is_for(fact):
+        if not asked.is_due(fact):
             continue
         is_told = any(since < position <= to for since, to in gaps)
         if not (is_told and any(first <= position <= last for first, last in lost)):

@@ -84,19 +84,20 @@ def facts_of(
         parties.setdefault(ack.stream_id, [(START, ack.parties)])
     facts, gaps = [], gaps_of(entries)
     whom = _parties(held, lost, began, gaps)
-    for event, (concerned, after) in zip(held, whom, strict=True):
+    for event, (concerned, after, sure) in zip(held, whom, strict=True):
         place, stream_id = parse_position(event["id"]), event["streamId"]
-        facts.append(Fact(place, event["name"], stream_id, concerned, bodies.get(event["id"], "")))
+        body = bodies.get(event["id"], "")
+        facts.append(Fact(place, event["name"], stream_id, concerned, body, sure))
         if stream_id:
             parties.setdefault(stream_id, [(START, after)]).append((place, after))
     for entry in entries:
-        body, place = orjson.loads(entry.body), parse_position(entry.position)
+        told, place = orjson.loads(entry.body), parse_position(entry.position)
         if entry.type in TOLD_TO_ALL:
             facts.append(Fact(place, TOLD_TO_ALL[entry.type], None, frozenset()))
-        elif body["origin"] == "api":
-            known = [who for since, who in parties.get(body["streamId"], ()) if since < place]
-            concerned = known[-1] if known else _in_body(body)
-            facts.append(Fact(place, entry.type, body["streamId"], concerned, entry.body.decode()))
+        elif told["origin"] == "api":
+            known = [who for since, who in parties.get(told["streamId"], ()) if since < place]
+            concerned = known[-1] if known else _in_body(told)
+            facts.append(Fact(place, entry.type, told["streamId"], concerned, entry.body.decode()))
     wrong = [
         *chain(held, entries, lost, began, gaps),
         *resets(journal, lost),
@@ -108,16 +109,22 @@ def facts_of(
 
 def _parties(
     held: Sequence[Mapping[str, Any]], lost: Lost, began: Position, gaps: Sequence[Span]
-) -> list[tuple[Parties, Parties]]:
-    """By what each journal could know: the streams of the one before are lost with it."""
+) -> list[tuple[Parties, Parties, Parties]]:
+    """By what each journal could know: the streams of the one before are lost with it.
+
+    As `parties_on_chain`, by the first journal that had the event; then whom it concerns by the
+    last one.
+    """
     found: list[tuple[Parties, Parties]] = []
     places = [parse_position(event["id"]) for event in held]
     gone = {e["id"] for e, p in zip(held, places, strict=True) if any(a < p <= b for a, b in gaps)}
+    sure: list[Parties] = []
     for start, top in [*((whole.began, whole.top) for whole in lost.journals), (began, END)]:
-        before = {e["id"] for e, place in zip(held, places, strict=True) if place <= start}
-        known = parties_on_chain(held, gone | before)
+        first = bisect_right(places, start)
+        known = parties_on_chain(held, gone | {event["id"] for event in held[:first]})
         found += known[len(found) : bisect_right(places, top)]
-    return found
+        sure = [*sure[:first], *(whom for whom, _ in known[len(sure[:first]) :])]
+    return [(whom, after, last) for (whom, after), last in zip(found, sure, strict=True)]
 
 
 def _in_body(body: Mapping[str, Any]) -> Parties:

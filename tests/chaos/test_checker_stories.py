@@ -1,4 +1,4 @@
-"""Properties of the checker: a story that keeps the rules passes, one that breaks a rule does not."""
+"""Properties of the checker: a story that keeps the rules passes, one that breaks one does not."""
 
 from __future__ import annotations
 

@@ -7,13 +7,11 @@ import pytest
 
 from shared.positions import START, Position, parse_position
 from shared.wire import Entry
-from tests.chaos.checker import Kind
+from tests.chaos.checker import Asked, Kind
 from tests.chaos.facts import NOBODY, facts_of
 from tests.chaos.journals import Ack, endings
 from tests.chaos.lost import Lost, Whole
 from tests.chaos.test_facts import ALICE, BOB, CAROL, held, kept
-
-Held = dict[str, object]
 
 
 def at(ledger: int, name: str, **data: str) -> dict[str, object]:
@@ -97,8 +95,19 @@ def test_only_what_redis_had_when_it_lost_everything_may_be_gone():
 
 def test_nothing_is_known_of_a_stream_that_was_created_before_the_journal_began():
     facts, _ = facts_of(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
-    by_place = {fact.position.ledger: fact.parties for fact in facts if fact.type != "reset"}
+    by_place = {fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"}
     assert by_place == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
+
+
+def test_what_two_journals_had_is_due_to_those_whom_both_knew():
+    began = parse_position(f"{1 << 32 | 4095}-5")
+    facts, found = facts_of(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
+    assert found == []
+    (paused,) = [fact for fact in facts if fact.type == "stream_paused"]
+    assert (paused.parties, paused.sure) == ({ALICE, BOB}, NOBODY)
+    alice = Asked(accounts=frozenset({ALICE}))
+    assert (alice.is_for(paused), alice.is_due(paused)) == (True, False)
+    assert Asked(everything=True).is_due(paused)
 
 
 def test_what_was_before_the_first_journal_began_is_not_due():
