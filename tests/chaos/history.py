@@ -30,22 +30,23 @@ class History:
         self._world = world
         self._chance = chance
         self._one_at_a_time = asyncio.Lock()
-        self._sources = ("rpc",) if world.source == "rpc" else ("horizon", "rpc")
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Each by its name in the table; it answers whom it struck."""
+        sources = self._world.sources
         acts: dict[str, Callable[[], Awaitable[str]]] = {
-            "Horizon restarts": self.restart,
-            "Horizon trims what is read": lambda: self.trim("horizon"),
-            "history trimmed while read": lambda: self.trim(*self._sources),
-            "hole in Horizon": self.hole,
+            "history trimmed while read": lambda: self.trim(*sources),
             "proxy refuses with a page": self.refuse,
         }
-        if self._world.source != "rpc":
+        if "horizon" in sources:
+            acts["Horizon restarts"] = self.restart
+        if "rpc" in sources:
+            acts["RPC unhealthy and slow"] = self.strain
+        if len(sources) > 1:
+            acts["Horizon trims what is read"] = lambda: self.trim("horizon")
+            acts["hole in Horizon"] = self.hole
             acts["hole in Horizon, trimmed in RPC"] = lambda: self.hole("rpc")
             acts["metas are empty"] = self.empty_metas
-        if self._world.source != "horizon":
-            acts["RPC unhealthy and slow"] = self.strain
         return acts
 
     async def _arm(self, kind: str, **more: Any) -> None:
@@ -57,10 +58,12 @@ class History:
     # ── before the sources ──
 
     async def restart(self) -> str:
-        """Streams end, then the root knows no ledger for a while."""
-        await self._arm("starting", times=self._chance.randint(2, 6))
+        """Streams end, then the root knows no ledger for a while. A new reader asks it at once."""
+        await self._arm("starting", times=50)
         for name in INDEXERS:
             self._world.ways[name, "network"].cut()
+        with suppress(RedisError, OSError):
+            await self._world.redis.delete(KEYS.lease)
         await last(self._chance.uniform(1, 2.5))
         await self._forgive()
         return "horizon"
@@ -119,7 +122,7 @@ class History:
             for server in servers:
                 await self._arm("trim", surface=server, after=keep, seconds=_CACHED)
             kept = await self._tip() - keep + 1
-            if servers == self._sources:
+            if servers == self._world.sources:
                 self._world.lost.ledgers.append(range(read, kept))
         return " and ".join(servers)
 

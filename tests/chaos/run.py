@@ -43,7 +43,7 @@ async def run(
     redis: MakeRedis = RedisSingle,
     **environment: str,
 ) -> Report:
-    """`only` limits the faults by name; `environment` goes to the services."""
+    """`only` limits the faults by name, and each comes; `environment` goes to the services."""
     chance = random.Random(seed)
     report = Report(seed, seconds)
     source = chance.choice(("horizon", "rpc", "auto"))
@@ -139,7 +139,7 @@ class Life:
         acts = {name: act for name, act in possible.items() if not only or name in only}
         end = time.monotonic() + seconds
         deck: list[str] = []
-        while time.monotonic() < end:
+        while time.monotonic() < end or (only and deck):
             if not deck:  # each comes before any comes again
                 deck = dealt(acts, self._chance)
             two = self._chance.random() < 0.3 and not ALONE & set(deck[-2:])

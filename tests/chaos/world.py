@@ -64,6 +64,14 @@ MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
 """Makes the kind of Redis, given a folder and the names of the services."""
 
 
+def _sources(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Which ones the indexers have, the first asked first."""
+    if environment.get("RPC_URL") == "":
+        return ("horizon",)
+    source = environment.get("SOURCE", "horizon")
+    return {"rpc": ("rpc",), "auto": ("rpc", "horizon")}.get(source, ("horizon", "rpc"))
+
+
 def kinds_here() -> list[str]:
     """The gateways of a local run that are installed. In CI all have to be."""
     found = []
@@ -93,7 +101,7 @@ class World:
         self.lost = Lost()
         self.began = START
         self.gateways: dict[str, int] = {}
-        self.source = environment.get("SOURCE", "horizon")
+        self.sources = _sources(environment)
         self._folder = folder
         self._seed = seed
         self._environment = environment
@@ -143,7 +151,7 @@ class World:
         environment["REDIS_URL"] = self.server.url_for(name)
         if name in INDEXERS:
             source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
-            environment |= {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"}
+            environment = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"} | environment
         if environment.get("MUTATION"):
             module = "tests.chaos.mutants"
         await self._arrive(name, await start(module, **environment))
