@@ -87,7 +87,7 @@ class World:
         await self._arrive("network", await start("deploy.local.network", **life))
         await asyncio.gather(*map(self.start, SERVICES))
         for each in (*FANOUTS, "api"):
-            await until(lambda name=each: self.ready(name), seconds=30, what=f"{each} is ready")
+            await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
 
     async def end(self) -> None:
         """End all of it, whatever state it is in."""
@@ -130,7 +130,7 @@ class World:
         """Send a signal that ends it, and wait for the end."""
         process = self.running.pop(name)
         process.signal(number)
-        await process.ended(20)
+        await process.ended()
 
     def restart_soon(self, name: str) -> None:
         """Start it again beside what goes on, as whoever looks after containers does."""

@@ -108,7 +108,7 @@ async def services(redis: Guarded, network_port: int) -> AsyncIterator[dict[str,
             started = running(f"services.{user}", **environment)
             parts[user] = await stack.enter_async_context(started)
         for part in parts.values():
-            await until(lambda port=part.port: ready(session, port), seconds=20, what="ready")
+            await until(lambda port=part.port: ready(session, port), seconds=60, what="ready")
         yield parts
 
 

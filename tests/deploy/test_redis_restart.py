@@ -104,7 +104,7 @@ async def test_no_service_is_ready_where_a_restart_would_lose_everything(
                 environment = COMMON | {"REDIS_URL": redis.url(user)}
                 environment |= {"HORIZON_URL": "http://127.0.0.1:1"}
                 part = await stack.enter_async_context(running(f"services.{user}", **environment))
-                await until(lambda part=part: part.said("redis_examined"), seconds=20)
+                await until(lambda part=part: part.said("redis_examined"), seconds=60)
                 (line, *_) = part.said("redis_examined")
                 assert line["level"] == "error"
                 assert "user default off resetpass ~* &* +@all" in line["wrong"]
