@@ -49,9 +49,10 @@ local function less(a, b)
 end
 
 -- Not the last entry's id: that one may be trimmed or deleted, and Redis refuses ids up to this.
+-- The first entry follows the place at which this journal began: what was before is not in it.
 local function journal_top()
   local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-  if info.err then return '0-0' end
+  if info.err then return redis.call('HGET', KEYS[2], 'began') or '0-0' end
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then return info[i + 1] end
   end

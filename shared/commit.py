@@ -14,7 +14,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from shared import traces
-from shared.events import Event
+from shared.documents import rebuilt
+from shared.events import Event, EventType
 from shared.keys import Keys
 from shared.metrics import COMMITS
 from shared.positions import START, Position, parse_position
@@ -25,6 +26,7 @@ from shared.writes import Answer, Limits, Progress, Request, Streams, Write, pla
 
 _SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
 _ATTEMPTS = 50
+_NOTHING = Progress()
 
 Decide = Callable[[Streams], Sequence[Event]]
 """From the stored states to the events; called again when a race was lost."""
@@ -91,6 +93,10 @@ class Committer:
         self._script = redis.register_script(_SCRIPT)
         self._floor = START
 
+    def saw(self, position: Position) -> None:
+        """The journal reached up to here: nothing is given out below it, whatever Redis loses."""
+        self._floor = max(self._floor, position)
+
     async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
         """The stored states of these streams, None where there is none."""
         if not stream_ids:
@@ -100,6 +106,10 @@ class Committer:
             stream_id: decode_stream(document) if document else None
             for stream_id, document in zip(stream_ids, raw, strict=True)
         }
+
+    async def rebuilt(self, stream_ids: Collection[str]) -> dict[str, Stream]:
+        """Those of them whose document is gone, as the journal has them (shared.documents)."""
+        return await rebuilt(self._redis, self.keys, stream_ids)
 
     async def answered(self, key: str) -> bytes | None:
         """What was answered under a key (shared.writes.Answer), if anything."""
@@ -121,9 +131,7 @@ class Committer:
         `answer` is kept with it, unless there is one already. Ids that are `fresh`, made up just
         now, are not looked for first. Raises Contended when a race was lost too often, Behind.
         """
-        return await self._commit(
-            stream_ids, decide, progress=Progress(), dead=(), answer=answer, fresh=fresh
-        )
+        return await self._commit(stream_ids, decide, answer=answer, fresh=fresh)
 
     async def record(
         self,
@@ -143,34 +151,40 @@ class Committer:
         if len(positions) != len(events) or positions != sorted(set(positions)):
             raise ValueError("chain events need positions, each above the one before")
         ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
+        new = {e.stream_id for e in events if e.stream_id and e.type is EventType.STREAM_CREATED}
         made = Progress(progress, after, settled)
-        return await self._commit(ids, lambda _: events, progress=made, dead=dead)
+        return await self._commit(ids, lambda _: events, read=made, dead=dead, new=new)
 
     async def _commit(
         self,
         stream_ids: Collection[str],
         decide: Decide,
         *,
-        progress: Progress,
-        dead: Sequence[bytes],
+        read: Progress = _NOTHING,
+        dead: Sequence[bytes] = (),
         answer: Answer | None = None,
         fresh: bool = False,
+        new: Collection[str] = (),
     ) -> Committed:
         seen: set[str] = set()
         began = traces.clock()
         for attempt in range(_ATTEMPTS):
             unseen = fresh and not attempt
             streams = dict.fromkeys(stream_ids) if unseen else await self.load(stream_ids)
+            absent = [i for i, s in streams.items() if s is None and not fresh and i not in new]
+            gone = await self.rebuilt(absent)
+            streams |= gone
             events = [e for e in decide(streams) if str(e.position) not in seen]
             writes = plan(events, streams)
             request = Request(self.keys)
             request.fill(
                 writes,
                 streams=streams,
+                gone=gone,
                 token=self._token,
                 floor=self._raise_floor(streams),
                 limits=self._limits,
-                progress=progress,
+                progress=read,
                 dead=dead,
                 answer=answer,
             )
@@ -195,7 +209,7 @@ class Committer:
                 case b"unsettled":
                     raise Behind(_UNSETTLED)
                 case b"moved":
-                    raise Moved(_MOVED.format(rest[0].decode() or "gone", progress.after))
+                    raise Moved(_MOVED.format(rest[0].decode() or "gone", read.after))
         raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
 
     async def _call(self, request: Request) -> list[bytes]:
@@ -231,9 +245,5 @@ _DISORDER = (
     "event {} is not in the journal although later ones are; the journal must be rebuilt from the "
     "chain (docs/operations.md)"
 )
-
-_UNSETTLED = (
-    "Redis was started again or failed over, and the indexer has not yet read on to where the "
-    "chain is now"
-)
+_UNSETTLED = "another Redis than before: the indexer has not yet read on to where the chain is now"
 _MOVED = "the stored cursor is {}, not {}: Redis lost writes, which are read again from there"

@@ -39,7 +39,11 @@ class EventType(StrEnum):
     TOKEN_CLAWBACK = "token.clawback"
     CHAIN_UNKNOWN = "chain.unknown"
     CHAIN_GAP = "chain.gap"
+    JOURNAL_RESET = "journal.reset"
 
+
+OF_THE_JOURNAL = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
+"""What was lost. It concerns everyone, as it may have been whatever was asked for."""
 
 TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))
 """What token contracts say: of no stream, and for those alone whom it names."""

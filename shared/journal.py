@@ -1,25 +1,35 @@
 """Reading the journal: events, nothing new, or a gap.
 
 The journal is the truth; the channel only carries it sooner. Every entry names the position of the
-one before it, so a reader proves from what it reads that nothing is missing, without counters.
+one before it. All readers go through here, where the whole chain of these names is checked: of
+every entry of every page, and from page to page. The first entry names the place at which the
+journal began, or the last entry that was trimmed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 
 from shared.keys import Keys
+from shared.metrics import LOST_ENTRY
 from shared.positions import END, START, Position, parse_position
 from shared.wire import Entry, entry_of
+
+log = structlog.get_logger()
+
+_REMEMBERED = 10_000
+_HEAD = ("ledger", "closedAt", "cursor", "began", "told")
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The entries that follow, oldest first, none missing; `more` when the page was full."""
+    """The entries that follow, oldest first, none missing; `more` when there may be others."""
 
     entries: Sequence[Entry]
     more: bool
@@ -32,18 +42,27 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Entries after the position were trimmed; the history goes on after `resumes_after`."""
+    """Entries after the position are missing; the history goes on after `resumes_after`."""
 
     resumes_after: Position
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far the journal goes and how far the source was read."""
+    """How far the journal goes and how far the source was read.
+
+    `top` is the last entry, or the place where an `empty` journal began. `cursor` (a TOID) and
+    `began` are None where no indexer has ever written. `told` is where everyone was last told that
+    Redis had lost everything.
+    """
 
     top: Position
     ledger: int | None
     closed_at: str | None
+    cursor: int | None = None
+    began: Position | None = None
+    told: Position = START
+    empty: bool = False
 
 
 class Journal:
@@ -52,24 +71,51 @@ class Journal:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._counted: set[str] = set()
 
     async def after(self, position: Position, limit: int = 500) -> Events | Nothing | Gap:
-        """The page of entries that follow `position`."""
+        """The page of entries that follow `position`, up to the first that is missing.
+
+        From START nothing is missing but what was trimmed: the journal is told from its beginning.
+        """
         if position == END:  # Redis refuses to look beyond it
             return Nothing()
         rows = await self._redis.xrange(self._keys.journal, min=f"({position}", count=limit)
         if not rows:
-            return Nothing()
+            began = await self._began()
+            return Gap(began) if START < position < began else Nothing()
         entries = _entries(rows)
         before = parse_position(entries[0].previous)
-        if before > position:
+        if before > position and not (position == START and before == await self._began()):
+            await self._count_unless_trimmed(entries[0])
             return Gap(before)
-        return Events(entries, len(entries) == limit)
+        whole = next((n for n, _ in self.holes(entries)), len(entries))
+        return Events(entries[:whole], whole < len(entries) or len(entries) == limit)
+
+    def holes(self, entries: Sequence[Entry]) -> Iterator[tuple[int, Position]]:
+        """Where entries are missing among these, oldest first: before which, and the last missing.
+
+        Each hole is logged and counted once.
+        """
+        for n, (one, other) in enumerate(pairwise(entries), 1):
+            if other.previous != one.position:
+                self.count_missing(other.previous)
+                yield n, parse_position(other.previous)
+
+    async def between(
+        self, after: Position, before: Position, count: int, *, newest_first: bool
+    ) -> list[Entry]:
+        """At most `count` entries between two positions, both exclusive. See `holes`."""
+        low, high, journal = f"({after}", f"({before}", self._keys.journal
+        if newest_first:
+            return _entries(await self._redis.xrevrange(journal, max=high, min=low, count=count))
+        return _entries(await self._redis.xrange(journal, min=low, max=high, count=count))
 
     async def latest(self, limit: int) -> list[Entry]:
-        """The newest entries, oldest first."""
+        """The newest entries, oldest first; none is missing among them."""
         rows = await self._redis.xrevrange(self._keys.journal, count=limit)
-        return _entries(rows)[::-1]
+        entries = _entries(rows)[::-1]
+        return entries[max((n for n, _ in self.holes(entries)), default=0) :]
 
     async def head(self) -> Head:
         """Top of the journal and progress of the source, in one round trip."""
@@ -77,19 +123,51 @@ class Journal:
         return head
 
     async def head_and(self, names: Sequence[str]) -> tuple[Head, list[bytes | None]]:
-        """The head, and the values of these keys at that time or later, in one round trip."""
+        """The head, and the values of these keys at that time or later, in one round trip.
+
+        All events up to the head's cursor stand up to its top: the progress is read first.
+        """
         pipe = self._redis.pipeline(transaction=False)
+        pipe.hmget(self._keys.progress, list(_HEAD))
         pipe.xrevrange(self._keys.journal, count=1)
-        pipe.hmget(self._keys.progress, ["ledger", "closedAt"])
         if names:
             pipe.mget(names)
-        rows, (ledger, closed_at), *values = await pipe.execute()
-        head = Head(
-            top=parse_position(rows[0][0].decode()) if rows else START,
-            ledger=int(ledger) if ledger else None,
-            closed_at=closed_at.decode() if closed_at else None,
-        )
-        return head, values[0] if values else []
+        progress, rows, *values = await pipe.execute()
+        return _head(progress, rows), values[0] if values else []
+
+    async def _began(self) -> Position:
+        stored: Any = await self._redis.hget(self._keys.progress, "began")
+        return parse_position(stored.decode()) if stored else START
+
+    async def _count_unless_trimmed(self, entry: Entry) -> None:
+        """What is missing before an entry was trimmed, unless an older entry is still there."""
+        rows: Any = await self._redis.xrange(self._keys.journal, count=1)
+        if rows and parse_position(rows[0][0].decode()) < parse_position(entry.position):
+            self.count_missing(entry.previous)
+
+    def count_missing(self, position: str) -> None:
+        """Log and count, once, that entries up to this one are missing inside the journal."""
+        if position in self._counted:
+            return
+        if len(self._counted) >= _REMEMBERED:
+            self._counted.clear()
+        self._counted.add(position)
+        LOST_ENTRY.inc()
+        log.error("journal_entries_missing", up_to=position)
+
+
+def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
+    ledger, closed_at, cursor, began, told = [each.decode() if each else None for each in progress]
+    start = parse_position(began) if began else None
+    return Head(
+        top=parse_position(rows[0][0].decode()) if rows else start or START,
+        ledger=int(ledger) if ledger else None,
+        closed_at=closed_at,
+        cursor=int(cursor.partition("-")[0]) if cursor else None,
+        began=start,
+        told=parse_position(told) if told else START,
+        empty=not rows,
+    )
 
 
 def _entries(rows: Any) -> list[Entry]:

@@ -42,8 +42,18 @@ class Keys:
 
     @property
     def progress(self) -> str:
-        """Hash: cursor of the source, ledger and its close time, as last committed."""
+        """Hash: how far the source is read, as last committed, and where this journal began.
+
+        `cursor`, `ledger` and `closedAt` of the source; `began`, the position before the journal's
+        first entry; `told`, the position of the event that told everyone of the last loss;
+        `server`, the history of writes that the indexer has settled with.
+        """
         return self._key("progress")
+
+    @property
+    def losses(self) -> str:
+        """Hash: what each process knew when it noticed that Redis was emptied (shared.losses)."""
+        return self._key("losses")
 
     @property
     def dead_letters(self) -> str:

@@ -46,10 +46,16 @@ READY = Gauge("headrace_ready", "1 when a part of the service's readiness holds"
 NAMESPACE = Gauge("headrace_namespace", "1 for the namespace that this process works in", ["name"])
 SKEW = Gauge("headrace_clock_skew_seconds", "This machine's clock minus that of Redis")
 EPOCH = Gauge("headrace_epoch_seconds", "Unix seconds since which Redis has its data; 0 = unknown")
+LOSSES = Counter("headrace_losses_total", "What was found missing in Redis", ["what"])
 COMMITS = at_zero(
     Counter("headrace_commits_total", "Commits to the journal, by outcome", ["outcome"]),
     CommitOutcome,
 )
+
+LOST_EVERYTHING, LOST_PROGRESS, LOST_ENTRY, LOST_DOCUMENT, LOST_EVENT = (
+    LOSSES.labels(what) for what in ("everything", "progress", "entry", "document", "event")
+)
+"""Known from the start, at 0, so that an alert sees the first one."""
 
 
 async def metrics(_: web.Request) -> web.Response:

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 _TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _U64 = 1 << 64
+_BY_CLOCK = 1 << 32
+"""An operation has fewer events than this, and Unix time has more microseconds."""
+_OPERATION = (1 << 12) - 1
 
 
 class Position(NamedTuple):
@@ -34,6 +37,11 @@ class Position(NamedTuple):
     def ledger(self) -> int:
         """The ledger's sequence number, the upper 32 bits of the TOID."""
         return self.toid >> 32
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether `n` is microseconds: given by a commit, so the chain cannot bring it back."""
+        return _BY_CLOCK <= self.n < _U64 >> 1
 
 
 START = Position(0, 0)
@@ -58,6 +66,14 @@ def parse_position(text: str) -> Position:
     if max(position) >= _U64:
         raise ValueError(f"{text!r} is no position: both numbers must be below 2^64")
     return position
+
+
+def beginning(cursor: int, microseconds: int) -> Position:
+    """Where a journal begins whose source was read from the TOID `cursor` at that Unix time.
+
+    Below all that is read from there on, above every position that was given out before.
+    """
+    return Position(cursor | _OPERATION, microseconds)
 
 
 def toid(ledger: int, transaction: int = 0, operation: int = 0) -> int:

@@ -33,6 +33,8 @@ class Entry(NamedTuple):
     body: bytes
 
 
+_NAMES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
+
 HISTORY_URL = "/v1/events"
 """Where a client that missed something reads what is still kept; the state is at /v1/streams."""
 
@@ -190,9 +192,9 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
 def event_frame(entry: Entry) -> bytes:
     """The frame of a committed event, the same bytes for every subscriber.
 
-    Ledgers that were lost are a gap to a client like any other, so they bear its name.
+    What was lost reaches a client as a gap or a reset like any other, so it bears that name.
     """
-    name = "gap" if entry.type == EventType.CHAIN_GAP else entry.type
+    name = _NAMES.get(entry.type, entry.type)
     return frame(name, entry.body, entry.position)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -110,6 +110,7 @@ class Request:
         writes: Sequence[Write],
         *,
         streams: Streams,
+        gone: Collection[str],
         token: str,
         floor: Position,
         limits: Limits,
@@ -117,7 +118,7 @@ class Request:
         dead: Sequence[bytes],
         answer: Answer | None,
     ) -> None:
-        """Lay out a whole commit."""
+        """Lay out a whole commit; no document is stored of the streams that are `gone`."""
         age = limits.max_age * 1_000_000
         fence = self._place(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
@@ -126,7 +127,10 @@ class Request:
         answers = [answer] if answer else []
         self._section((self._place(a.key), a.head, a.seconds) for a in answers)
         self._section(
-            (self._place(self._keys.stream(stream_id)), stream.version if stream else 0)
+            (
+                self._place(self._keys.stream(stream_id)),
+                stream.version if stream and stream_id not in gone else 0,
+            )
             for stream_id, stream in streams.items()
         )
         self._section(self._event(write) for write in writes)

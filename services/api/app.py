@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from services.api import losses
 from services.api.accounts import Accounts
 from services.api.api_keys import ApiKeys
 from services.api.client_domains import Fetch, fetch_toml
@@ -46,6 +47,7 @@ from shared.clock import Clock, RedisClock
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
+from shared.losses import Memory
 from shared.namespace import NamespaceWatch
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
@@ -60,6 +62,7 @@ log = structlog.get_logger()
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
 ENDINGS = web.AppKey("endings", Endings)
+MEMORY = web.AppKey("memory", Memory)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -94,6 +97,7 @@ def build_app(
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas
+    app[MEMORY] = Memory()
     journal = Journal(redis, settings.keys)
     app[CLOCK] = by_redis = RedisClock()
     times = Times(clock or by_redis)
@@ -113,6 +117,7 @@ def build_app(
     app.cleanup_ctx.append(_redis)
     app.cleanup_ctx.append(partial(_login, fetch=fetch))
     app.cleanup_ctx.append(_watches)
+    app.cleanup_ctx.append(partial(_memory, committer=committer))
     if notices:
         app.cleanup_ctx.append(_notices)
     return app
@@ -195,6 +200,14 @@ def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Che
     }
     others = zip(names[len(ready) :], fanouts, strict=True)
     return checks | {name: same_namespace_check(session, url, namespace) for name, url in others}
+
+
+async def _memory(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
+    note = partial(app[READINESS].note, "lost")
+    watching = partial(losses.watch, app[REDIS], committer, app[MEMORY], note)
+    task = supervise("losses", watching, most=1.0)
+    yield
+    await cancel(task)
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:

@@ -103,3 +103,11 @@ class Lost(Event):
     from_: str = Field(alias="from")
     to: str
     history_url: str
+
+
+class Reset(Event):
+    """Redis lost all that it held: what was told up to here may be void, so load it anew."""
+
+    stream_id: None
+    position: str
+    reason: str

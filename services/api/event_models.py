@@ -19,6 +19,7 @@ from services.api.chain_models import (
     Lost,
     Minted,
     Moved,
+    Reset,
     Unknown,
 )
 from shared.events import EventType
@@ -152,6 +153,7 @@ _MODELS: dict[EventType, type[Event]] = {
     EventType.TOKEN_CLAWBACK: ClawedBack,
     EventType.CHAIN_UNKNOWN: Unknown,
     EventType.CHAIN_GAP: Lost,
+    EventType.JOURNAL_RESET: Reset,
 }
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from shared.journal import Journal
+from shared.journal import Head, Journal
 from shared.keys import Keys
 from shared.positions import END, START, Position, parse_position
 from shared.topics import ALL, Subscription
@@ -50,18 +50,31 @@ class Span:
         return Span(position, self.before)
 
 
+Gap = tuple[Position, Position]
+"""What is missing: after the first, up to and including the second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Entries in the order asked for, where to go on (None at the end), and what is missing.
 
     `top` is the journal's, up to which was read: who subscribes from there gets the rest, and
-    nothing twice. `gap` is the last position of what was trimmed, when that reaches into the span.
+    nothing twice. `gap` holds what is missing of the span, as far as this page reaches: after its
+    first position, up to and including its second. What is there in between is in the page.
     """
 
     entries: Sequence[Entry]
     next: Position | None
     top: Position
-    gap: Position | None
+    gap: Gap | None
+
+
+class _Read(NamedTuple):
+    """Entries in the order asked for, None for one that is gone; and whether that is all."""
+
+    rows: Sequence[tuple[Position, Entry | None]]
+    missing: list[Gap]
+    whole: bool
 
 
 class History:
@@ -76,13 +89,16 @@ class History:
         self, wanted: Subscription, span: Span, *, limit: int, newest_first: bool
     ) -> Page:
         """At most `limit` events of a span."""
-        top = (await self._journal.head()).top
+        head = await self._journal.head()
         found: list[Entry] = []
-        left, whole = span.up_to(top), False
+        missing: list[Gap] = []
+        left, whole = span.up_to(head.top), False
         count = CHUNK if wanted.types else limit
         for _ in range(max(1, MOST_READ // count) if wanted.types else 1):
-            read, whole = await self._read(wanted.topics, left, count, newest_first)
-            for place, entry in read:
+            read = await self._read(wanted.topics, left, count, newest_first)
+            missing += read.missing
+            whole = read.whole
+            for place, entry in read.rows:
                 if len(found) == limit:
                     whole = False
                     break
@@ -92,56 +108,70 @@ class History:
             if whole or len(found) == limit:
                 break
         going_on = None if whole else (left.before if newest_first else left.after)
-        at_the_old_end = whole if newest_first else True
-        gap = await self._gap(span) if at_the_old_end else None
-        return Page(found, going_on, top, gap)
+        old_end = whole or not newest_first
+        gap = await self._gap(head, span, missing, old_end=old_end and not span.empty)
+        return Page(found, going_on, head.top, gap)
 
-    async def _gap(self, span: Span) -> Position | None:
-        """Where what was trimmed ends, when it begins within the span."""
+    async def _gap(
+        self, head: Head, span: Span, missing: Sequence[Gap], *, old_end: bool
+    ) -> Gap | None:
+        """All that is missing as one gap; at the old end, what was trimmed too.
+
+        From START on nothing is missing before the place where the journal began.
+        """
         rows: Any = await self._redis.xrange(self._keys.journal, count=1)
-        edge = parse_position(entry_of(*rows[0]).previous) if rows else START
-        return edge if edge > span.after and not span.empty else None
+        edge = parse_position(entry_of(*rows[0]).previous) if rows else head.top
+        missing = [gap for gap in missing if gap[1] > edge]  # the others were trimmed just now
+        for _, last in missing:
+            self._journal.count_missing(str(last))
+        from_the_start = span.after == START and edge == head.began
+        if old_end and edge > span.after and not from_the_start:
+            missing.append((span.after, edge))
+        if not missing:
+            return None
+        return min(gap[0] for gap in missing), max(gap[1] for gap in missing)
 
     async def _read(
         self, topics: Sequence[str], span: Span, count: int, newest_first: bool
-    ) -> tuple[list[tuple[Position, Entry | None]], bool]:
-        """The next `count` entries, None for one trimmed just now; and whether that is all."""
+    ) -> _Read:
+        """The next `count` entries, and one more that only tells whether something follows."""
         if span.empty:
-            return [], True
+            return _Read([], [], True)
         if ALL in topics:
-            rows = await self._all(span, count + 1, newest_first)
-        else:
-            rows = await self._filed(topics, span, count + 1, newest_first)
-        return rows[:count], len(rows) <= count
+            return await self._all(span, count, newest_first)
+        return await self._filed(topics, span, count, newest_first)
 
-    async def _all(
-        self, span: Span, count: int, newest_first: bool
-    ) -> list[tuple[Position, Entry | None]]:
-        low, high = f"({span.after}", f"({span.before}"
-        journal = self._keys.journal
-        rows: Any
-        if newest_first:
-            rows = await self._redis.xrevrange(journal, max=high, min=low, count=count)
-        else:
-            rows = await self._redis.xrange(journal, min=low, max=high, count=count)
-        return [_placed(row) for row in rows]
+    async def _all(self, span: Span, count: int, newest_first: bool) -> _Read:
+        """Entries that are missing show in what each names as the one before."""
+        entries = await self._journal.between(
+            span.after, span.before, count + 1, newest_first=newest_first
+        )
+        rising = entries[::-1] if newest_first else entries
+        holes = self._journal.holes(rising)
+        missing = [(parse_position(rising[n - 1].position), last) for n, last in holes]
+        if rising and not newest_first:
+            missing.append((span.after, parse_position(rising[0].previous)))
+        rows = [(parse_position(entry.position), entry) for entry in entries[:count]]
+        return _Read(rows, [gap for gap in missing if gap[0] < gap[1]], len(entries) <= count)
 
     async def _filed(
         self, topics: Sequence[str], span: Span, count: int, newest_first: bool
-    ) -> list[tuple[Position, Entry | None]]:
-        """Of the topics and of everyone's, each position once."""
+    ) -> _Read:
+        """Of the topics and of everyone's, each position once; whose entry is gone is missing."""
         low, high = f"({span.after.padded}", f"({span.before.padded}"
         pipe = self._redis.pipeline(transaction=False)
         for topic in (*topics, ""):
             key = self._keys.topic(topic)
             if newest_first:
-                pipe.zrevrangebylex(key, high, low, 0, count)
+                pipe.zrevrangebylex(key, high, low, 0, count + 1)
             else:
-                pipe.zrangebylex(key, low, high, 0, count)
+                pipe.zrangebylex(key, low, high, 0, count + 1)
         members = {member for row in await pipe.execute() for member in row}
-        first = sorted(members, reverse=newest_first)[:count]
-        places = [parse_position(member.decode()) for member in first]
-        return list(zip(places, await self._entries(places), strict=True))
+        places = [parse_position(each.decode()) for each in sorted(members, reverse=newest_first)]
+        entries = await self._entries(places[:count])
+        rows = list(zip(places, entries, strict=False))
+        missing = [(_just_before(place), place) for place, entry in rows if entry is None]
+        return _Read(rows, missing, len(places) <= count)
 
     async def _entries(self, places: Sequence[Position]) -> list[Entry | None]:
         pipe = self._redis.pipeline(transaction=False)
@@ -150,6 +180,5 @@ class History:
         return [entry_of(*rows[0]) if rows else None for rows in await pipe.execute()]
 
 
-def _placed(row: Any) -> tuple[Position, Entry | None]:
-    entry = entry_of(*row)
-    return parse_position(entry.position), entry
+def _just_before(place: Position) -> Position:
+    return Position(place.toid, place.n - 1) if place.n else Position(place.toid - 1, END.n)

@@ -69,8 +69,8 @@ async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) 
     )
     seen = [entry for entry in page.entries if caller.may_see(entry.topics)]
     if _prefers_csv(request.headers.get("Accept", "")):
-        return _csv(page, seen, query)
-    return _json(page, seen, query)
+        return _csv(page, seen)
+    return _json(page, seen)
 
 
 async def _may_follow(caller: Principal, wanted: Subscription, streams: Streams) -> None:
@@ -83,10 +83,10 @@ async def _may_follow(caller: Principal, wanted: Subscription, streams: Streams)
             raise forbidden(f"the history of {topic!r} is not yours to see")
 
 
-def _json(page: Page, entries: list[Entry], query: EventsQuery) -> web.Response:
+def _json(page: Page, entries: list[Entry]) -> web.Response:
     """Bodies as they were published, byte for byte."""
     more = b'],"next":%b,"position":"%b","gap":%b}' % tuple(
-        str(each).encode() for each in (_quoted(page.next), page.top, _gap(page, query))
+        str(each).encode() for each in (_quoted(page.next), page.top, _gap(page))
     )
     items = b",".join(entry.body for entry in entries)
     return web.Response(body=b'{"items":[' + items + more, content_type=JSON)
@@ -96,13 +96,13 @@ def _quoted(value: object) -> str:
     return "null" if value is None else f'"{value}"'
 
 
-def _gap(page: Page, query: EventsQuery) -> str:
+def _gap(page: Page) -> str:
     if page.gap is None:
         return "null"
-    return f'{{"from":"{query.span.after}","to":"{page.gap}"}}'
+    return '{{"from":"{}","to":"{}"}}'.format(*page.gap)
 
 
-def _csv(page: Page, entries: list[Entry], query: EventsQuery) -> web.Response:
+def _csv(page: Page, entries: list[Entry]) -> web.Response:
     headers = {
         "Content-Disposition": 'attachment; filename="events.csv"',
         "Headrace-Position": str(page.top),
@@ -111,7 +111,7 @@ def _csv(page: Page, entries: list[Entry], query: EventsQuery) -> web.Response:
     if page.next is not None:
         headers["Headrace-Next"] = str(page.next)
     if page.gap is not None:
-        headers["Headrace-Gap"] = f"{query.span.after} {page.gap}"
+        headers["Headrace-Gap"] = "{} {}".format(*page.gap)
     return web.Response(body=table(entries), content_type=CSV, charset="utf-8", headers=headers)
 
 

@@ -92,9 +92,13 @@ class Streams:
         if not is_stream_id(stream_id):
             raise _unknown(stream_id)
         head, (raw,) = await self._journal.head_and([self._committer.keys.stream(stream_id)])
-        if raw is None:
+        document: Document
+        if raw is not None:
+            document = orjson.loads(raw)
+        elif kept := await self._committer.rebuilt([stream_id]):
+            document = stream_document(kept[stream_id], kept[stream_id].updated_at)
+        else:
             raise _unknown(stream_id)
-        document: Document = orjson.loads(raw)
         stream = stream_of(document)
         may_read(by, stream)
         now = self._times.of(stream.origin, head)

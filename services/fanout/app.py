@@ -27,6 +27,7 @@ from services.fanout.ring import Ring
 from services.fanout.settings import Settings
 from services.fanout.stats import stats
 from services.fanout.subscriber import Subscriber
+from services.fanout.void import void
 from shared import traces, wire
 from shared.auth import Verifier
 from shared.clock import RedisClock
@@ -136,7 +137,8 @@ def _assemble(
         keys,
         Ring(START, events=settings.ring_events, size=settings.ring_bytes),
         publish=outbox.publish,
-        lost=lambda after, to: outbox.broadcast(sse.gap(after, to)),
+        missing=lambda after, to, epoch: outbox.broadcast(sse.gap(after, to), epoch),
+        void=lambda gone: void(gone, feed, outbox, crowd),
         probe_seconds=settings.probe_seconds,
     )
     access = Access(
@@ -201,6 +203,8 @@ async def _watch(feed: Feed, readiness: Readiness, handshake: Handshake) -> None
     while not handshake.draining:
         trouble = feed.trouble
         readiness.set("feed", trouble)
+        if feed.failover.memory.lost:
+            readiness.note("lost", feed.failover.memory.sentence)
         if trouble != said:
             (log.warning if trouble else log.info)("feed", trouble=trouble)
             said = trouble

@@ -1,8 +1,8 @@
 """The feed: every event of the journal, in order, none missing, as soon as it is committed.
 
 The channel is a hint, the journal is the truth. Each message names the position of the entry before
-it, so a lost message shows at once and is filled in from the journal, with nobody disconnected; the
-journal's top is probed about once a second, so that a channel that died in silence shows too.
+it, so a lost message shows at once and is filled in from the journal. The journal's top is probed
+about once a second, so that a channel that died in silence shows too.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import structlog
 from redis.asyncio import Redis
 
 from services.fanout import metrics
-from services.fanout.fork import find_fork
+from services.fanout.failover import Failover, Gone
 from services.fanout.pages import Pages
-from services.fanout.pubsub import ChannelReader, subscribe
+from services.fanout.pubsub import ChannelReader, own_entry, subscribe
 from services.fanout.ring import Item, Ring
 from shared.journal import Events, Gap, Head, Journal, Nothing
 from shared.keys import CHANNEL, Keys
 from shared.positions import START, Position, parse_position
 from shared.tasks import cancel, supervise
-from shared.wire import Entry, parse_message
+from shared.wire import Entry
 
 log = structlog.get_logger()
 
@@ -34,10 +34,10 @@ _WARM = 5_000
 
 
 class Feed:
-    """One per process. `publish` is called with each event, `lost` with a gap in the journal.
+    """One per process.
 
-    `epoch` counts the failovers that lost writes. What was published and is brought back after one
-    is published again with that number, since only who joined before it has seen it.
+    `publish` is called with each event, `missing` with a gap in the journal, both with the lowest
+    epoch (services.fanout.failover) that it is news for; `void` with what a loss took for good.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class Feed:
         ring: Ring,
         *,
         publish: Callable[[Item, int], None],
-        lost: Callable[[Position, Position], None],
+        missing: Callable[[Position, Position, int], None],
+        void: Callable[[Gone], None],
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
@@ -55,16 +56,15 @@ class Feed:
         self.ring = ring
         self.head: Head | None = None
         self.started = asyncio.Event()
+        self.failover = Failover(redis, keys)
         self._redis = redis
         self._namespace = keys.namespace
         self._publish = publish
-        self._lost = lost
+        self._missing = missing
+        self._void = void
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._heard = START  # position of the newest message
-        self.epoch = 0
-        self._highest = START  # that was ever published
-        self._lost_in: dict[str, int] = {}  # published positions, by the epoch that lost them
         self._forked = False  # the journal is not the one that was published
         self._reader: ChannelReader | None = None
         self._behind = asyncio.Event()
@@ -78,7 +78,7 @@ class Feed:
     @property
     def whole(self) -> bool:
         """Whether nothing that was published is missing in the journal after a failover."""
-        return self.position >= self._highest
+        return self.position >= self.failover.highest
 
     @property
     def trouble(self) -> str | None:
@@ -94,9 +94,9 @@ class Feed:
     async def run(self) -> None:
         """Read until cancelled."""
         tasks = [
-            supervise("feed_channel", self._listen),
+            supervise("feed_channel", self._listen, most=1.0),
             supervise("feed_fill_in", self._fill_in),
-            supervise("feed_probe", self._probe),
+            supervise("feed_probe", self._probe, most=1.0),  # the indexer waits for its word
         ]
         try:
             await asyncio.gather(*tasks)
@@ -110,7 +110,7 @@ class Feed:
         reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
         self._reader = reader
         try:
-            self._heard = max(self._heard, (await self.journal.head()).top)
+            self._heard = max(self._heard, (await self._read_head()).top)
             if not self.started.is_set():
                 await self._start()
             self._behind.set()
@@ -120,23 +120,18 @@ class Feed:
 
     async def _start(self) -> None:
         """Begin at the journal's top, with the newest events in the ring."""
+        head = await self.journal.head()
         entries = await self.journal.latest(_WARM)
-        self.ring.clear(parse_position(entries[0].previous) if entries else START)
+        self.ring.clear(parse_position(entries[0].previous) if entries else head.top)
         for entry in entries:
             self.ring.append(entry)
         self.started.set()
         log.info("feed_started", position=str(self.position), events=len(entries))
 
     def _on_message(self, raw: bytes) -> None:
-        try:
-            namespace, entry = parse_message(raw)
-            position = parse_position(entry.position)
-        except ValueError as error:
-            log.warning("foreign_message", error=str(error))
+        if (entry := own_entry(raw, self._namespace)) is None:
             return
-        if namespace != self._namespace:
-            return
-        self._heard = position
+        self._heard = position = parse_position(entry.position)
         if not self.started.is_set() or self._take(entry, "channel"):
             return
         if position > self.position:
@@ -154,7 +149,7 @@ class Feed:
             return False
         item = self.ring.append(entry)
         _TAKEN[via].inc()
-        self._publish(item, self._lost_in.pop(entry.position, 0))
+        self._publish(item, self.failover.epoch_of(entry))
         return True
 
     # ── the journal ──
@@ -187,10 +182,14 @@ class Feed:
                 case Nothing():
                     return
                 case Gap(resumes_after):
-                    if self.position == position:
+                    await self._read_head()
+                    if self.position == position and not self._forked:
                         self._skip_to(resumes_after)
                 case Events(entries, more):
+                    if position == self.position == START:  # nothing was published from it
+                        self.ring.clear(parse_position(entries[0].previous))
                     if position == self.position != parse_position(entries[0].previous):
+                        await self._read_head()
                         if not await self._rewind():
                             raise RuntimeError(f"the journal contradicts itself after {position}")
                         continue
@@ -200,47 +199,52 @@ class Feed:
                         return
 
     def _skip_to(self, position: Position) -> None:
-        """The journal was trimmed past us: tell everyone, go on behind the gap."""
-        log.error("journal_trimmed_past_feed", after=str(self.position), to=str(position))
-        self._lost(self.position, position)
+        """Entries after ours are missing: tell who has not seen them, go on behind them."""
+        log.error("journal_entries_passed", after=str(self.position), to=str(position))
+        seen = position <= self.failover.highest
+        self._missing(self.position, position, self.failover.epoch if seen else 0)
         self.ring.clear(position)
 
     async def _probe(self) -> None:
         while True:
             await self._look()
+            await self.failover.report()
             await asyncio.sleep(self._probe_seconds)
 
     async def _look(self) -> None:
         """Compare the journal's top with what was published and with what the channel brought."""
         before, published = self.head, self.position
-        head = self.head = await self.journal.head()
+        head = await self._read_head()
         self._probed_at = time.monotonic()
         if not self.started.is_set():
             return
-        if head.top < published:
+        if published == self.position == START < head.top and head.empty:
+            self.ring.clear(head.top)  # the journal began, and nothing was published before
+        elif head.top < published:
             self._forked = True
+        if self._forked:
             self._heard = min(self._heard, head.top)
         if self._forked or head.top > self.position:
             self._behind.set()
+        elif self.failover.is_over(head, self.position):
+            self._void(self.failover.end(head))
         # A message not here one look after its entry never comes: the channel is deaf, begin anew.
-        if before and self._reader and head.top >= before.top > self._heard:
+        if before and not before.empty and self._reader and head.top >= before.top > self._heard:
             log.warning("channel_deaf", top=str(before.top), heard=str(self._heard))
             self._reader.close()
 
-    # ── a failover that lost writes ──
+    async def _read_head(self) -> Head:
+        """The journal's head; another journal than the one that was published is noticed."""
+        before, self.head = self.head, await self.journal.head()
+        if self.failover.look(before, self.head, self.position):
+            self._forked = True
+        return self.head
 
     async def _rewind(self) -> bool:
         """Go back to where the journal parts from what was published; False when it does not."""
         self._forked = False
         try:
-            fork = await find_fork(self.journal, self.ring)
+            return await self.failover.rewind(self.journal, self.ring)
         except BaseException:
             self._forked = True
             raise
-        if fork >= self.position:
-            return False
-        log.error("journal_went_backwards", published=str(self.position), agreed=str(fork))
-        self._highest = max(self._highest, self.position)
-        self.epoch += 1
-        self._lost_in |= dict.fromkeys(self.ring.cut(fork), self.epoch)
-        return True

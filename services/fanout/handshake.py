@@ -224,7 +224,7 @@ class Handshake:
         cookie: str | None,
     ) -> None:
         here = self._feed.position
-        start = resume if isinstance(resume, Position) else here
+        start = subscriber.since = resume if isinstance(resume, Position) else here
         retry = jittered(self._settings.retry_ms)
         headers = list(self._cors.headers(request).items())
         if cookie:
@@ -235,7 +235,7 @@ class Handshake:
             first += sse.reset(here, resume)
         if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
             if self._crowd.send(subscriber, first):
-                self._crowd.join(subscriber, subscription.topics, self._feed.epoch)
+                self._crowd.join(subscriber, subscription.topics, self._feed.failover.epoch)
             return
         await Replay(
             self._feed,

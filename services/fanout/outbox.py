@@ -67,9 +67,9 @@ class Outbox:
         """An event for its audience; `epoch` above 0 only for who joined in that or later."""
         self._add(Letter(self._crowd.next_letter(), item.frame, item.entry, epoch))
 
-    def broadcast(self, frame: bytes) -> None:
-        """A frame for all live subscribers, behind what was published before."""
-        self._add(Letter(self._crowd.next_letter(), frame))
+    def broadcast(self, frame: bytes, epoch: int = 0) -> None:
+        """A frame for all live subscribers of that epoch on, behind what was published before."""
+        self._add(Letter(self._crowd.next_letter(), frame, epoch=epoch))
 
     def post(self, to: Collection[Subscriber], frame: bytes) -> None:
         """A frame for these live subscribers, behind what was published before."""

@@ -11,9 +11,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
+import structlog
 from redis.asyncio import Redis
 
 from shared.dial import Dialled, dial
+from shared.positions import parse_position
+from shared.wire import Entry, parse_message
+
+log = structlog.get_logger()
 
 OnMessage = Callable[[bytes], None]
 
@@ -101,3 +106,14 @@ async def subscribe(
             reader.close()
             raise
     return reader
+
+
+def own_entry(raw: bytes, namespace: str) -> Entry | None:
+    """The entry in a message, when it is one of this namespace."""
+    try:
+        name, entry = parse_message(raw)
+        parse_position(entry.position)
+    except ValueError as error:
+        log.warning("foreign_message", error=str(error))
+        return None
+    return entry if name == namespace else None

@@ -15,12 +15,13 @@ from services.fanout.crowd import Crowd
 from services.fanout.feed import Feed
 from services.fanout.subscriber import Subscriber
 from shared.journal import Events, Gap, Nothing
-from shared.positions import Position, parse_position
+from shared.positions import START, Position, parse_position
 from shared.topics import Subscription
 from shared.topics import matches as topics_match
 from shared.wire import Entry, event_frame
 
 _PAGE = 500
+_LOST = "a failover of Redis lost the event that your id names"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 
 
@@ -46,12 +47,17 @@ class Replay:
         self._chunk = crowd.backlog_bytes // 2
         self._read = 0
         self._outcome = "ring"
+        self._asked = START
 
     async def run(self, position: Position, first: bytes) -> None:
         """Send `first` and what is missing; in one write where the ring has it.
 
         Raises ConnectionError when the subscriber left, and what Redis raises while away.
         """
+        self._asked = position
+        if self._is_void(position):
+            self._write(first)
+            position, first = self._reset(self._feed.ring.before(position), _LOST), b""
         if not self._join(position, first):
             self._write(first)
             await self._catch_up(position)
@@ -79,7 +85,7 @@ class Replay:
             return False
         self._write(b"".join((first, *frames)))
         self._count(len(frames))
-        self._crowd.join(self._subscriber, self._subscription.topics, self._feed.epoch)
+        self._crowd.join(self._subscriber, self._subscription.topics, self._feed.failover.epoch)
         return True
 
     def _from_the_ring(self, position: Position) -> list[bytes] | None:
@@ -95,10 +101,16 @@ class Replay:
         limit = min(_PAGE, self._max_events - self._read)
         match await self._feed.pages.after(position, limit):
             case Nothing():  # writes were lost, or the ring reaches back to here by now
-                return position if position >= self._feed.ring.floor else self._give_up(position)
+                floor = self._feed.ring.floor
+                if position == START and self._begins_at(floor):
+                    return floor
+                return position if position >= floor else self._give_up(position)
             case Gap(resumes_after):
+                self._outcome = "gap"
                 self._write(sse.gap(position, resumes_after))
                 return resumes_after
+            case Events(entries) if self._skips(position, entries[0]):
+                return self._reset(parse_position(entries[0].previous), _LOST)
             case Events(entries):
                 self._read += len(entries)
                 await self._send([event_frame(e) for e in entries if self._is_for(e)])
@@ -113,10 +125,32 @@ class Replay:
         """The journal or another replica was ahead of this one, or it is another journal's."""
         if await self._feed.reach(position):
             return position
+        why = f"position {position} is above the journal's top"
+        return self._reset(self._feed.position, why)
+
+    def _begins_at(self, position: Position) -> bool:
+        """Whether an empty journal begins here."""
+        head = self._feed.head
+        return head is not None and head.empty and head.began == position
+
+    def _is_void(self, position: Position) -> bool:
+        """Whether it is an event of the API's that the ring would hold, had no failover taken it.
+
+        A position of the chain that no event bears is as good as the one before it.
+        """
+        ring = self._feed.ring
+        return position.by_clock and ring.floor < position < ring.top and str(position) not in ring
+
+    def _skips(self, position: Position, first: Entry) -> bool:
+        """The same, of what the journal holds."""
+        return position == self._asked and position.by_clock and first.previous != str(position)
+
+    def _reset(self, position: Position, why: str) -> Position:
+        """What the client was told is void: it goes on from this position, with a new state."""
         self._outcome = "reset"
-        here = self._feed.position
-        self._write(sse.reset(here, f"position {position} is above the journal's top"))
-        return here
+        self._subscriber.since = position
+        self._write(sse.reset(position, why))
+        return position
 
     def _give_up(self, position: Position) -> Position:
         """Too much for one resume: an honest gap up to what the ring still has."""

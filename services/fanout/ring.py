@@ -5,7 +5,7 @@ Pure. Bounded in events and in bytes; the oldest go first.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -78,6 +78,11 @@ class Ring:
             numbers.update(self._numbers(topic, self._base + index))
         return [item for n in sorted(numbers) if (item := self._items[n - self._base])]
 
+    def before(self, position: Position) -> Position:
+        """The last event before `position`, or the floor."""
+        index = bisect_left(self._items, position, lo=self._start, key=_place)
+        return _place(self._items[index - 1]) if index > self._start else self.floor
+
     def _numbers(self, topic: str, first: int) -> Iterator[int]:
         """Sequence numbers of a topic's items, newest first, down to `first`."""
         number = self._newest.get(topic, _NONE)
@@ -96,8 +101,8 @@ class Ring:
             self._base += self._start
             self._start = 0
 
-    def cut(self, position: Position) -> list[str]:
-        """Take back the events after `position`, which is the top from now on; returns theirs."""
+    def cut(self, position: Position) -> list[Entry]:
+        """Take back the events after `position`, which is the top from now on; returns them."""
         taken = []
         while len(self) and _place(self._items[-1]) > position:
             item = self._items.pop()
@@ -107,7 +112,8 @@ class Ring:
                     self._newest[topic] = before
                 else:
                     self._newest.pop(topic, None)
-            taken.append(self._forget(item))
+            self._forget(item)
+            taken.append(item.entry)
         self.top = position
         self.floor = min(self.floor, position)
         return taken
@@ -123,10 +129,9 @@ class Ring:
                 del self._newest[topic]
         self._forget(item)
 
-    def _forget(self, item: Item) -> str:
+    def _forget(self, item: Item) -> None:
         self._known.discard(item.entry.position)
         self._bytes -= len(item.frame)
-        return item.entry.position
 
 
 def _topics(entry: Entry) -> tuple[str, ...]:

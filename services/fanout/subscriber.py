@@ -12,7 +12,8 @@ from collections import deque
 
 from services.fanout.leases import Lease
 from shared.auth import ANYONE, Principal
-from shared.events import EventType
+from shared.events import OF_THE_JOURNAL
+from shared.positions import START
 from shared.topics import user_topic
 from shared.wire import Entry
 
@@ -39,6 +40,7 @@ class Subscriber:
         "only",
         "principal",
         "progress_at",
+        "since",
         "takes_all",
         "types",
     )
@@ -57,6 +59,7 @@ class Subscriber:
         self.max_age_at = 0.0
         self.noticed = False  # told that its token ends soon
         self.events = 0
+        self.since = START  # it was sent what follows this position
         self.types = types or None
         self.takes_all = self.types is None and self.only is None  # of its topics
         self.epoch = 0  # the feed's, when it joined
@@ -69,10 +72,10 @@ class Subscriber:
         """Whether an event of its topics passes its type filter, and is its account's to see.
 
         Parties are checked at each delivery: a stream that changes hands changes who may see it.
-        Lost ledgers concern everyone, as they may have held whatever was asked for.
+        What was lost concerns everyone, as it may have been whatever was asked for.
         """
         if self.types is not None and entry.type not in self.types:
-            return entry.type == EventType.CHAIN_GAP
+            return entry.type in OF_THE_JOURNAL
         return self.only is None or not entry.topics or self.only in entry.topics
 
     def write(self, frame: bytes, now: float) -> None:

@@ -12,7 +12,8 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.ingest import Begin, Ingest
+from services.indexer.beginning import Begin
+from services.indexer.ingest import Ingest
 from services.indexer.reconcile import Reconciliation
 from services.indexer.settings import Settings
 from services.indexer.settling import Settling
@@ -23,6 +24,7 @@ from shared.clock import RedisClock
 from shared.commit import Committer, Disorder, Fenced, Moved
 from shared.fitness import require_fit, watch
 from shared.lease import Lease
+from shared.losses import Memory, remember
 from shared.namespace import Claim, ForeignNamespace, NamespaceWatch
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -49,14 +51,22 @@ def build_app(settings: Settings) -> web.Application:
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
-        settling = Settling()
+        settling, memory = Settling(), Memory()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(lambda: clock() if clock.known else None)
         await data.first()
         async with http.session() as session:
             task = supervise(
                 "indexer",
-                lambda: _lead(settings, redis, session, readiness, settling, clock=clock),
+                lambda: _lead(
+                    settings,
+                    redis,
+                    session,
+                    readiness,
+                    settling=settling,
+                    clock=clock,
+                    memory=memory,
+                ),
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
             )
@@ -87,9 +97,10 @@ async def _lead(
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
-    settling: Settling,
     *,
+    settling: Settling,
     clock: RedisClock,
+    memory: Memory,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
@@ -102,6 +113,7 @@ async def _lead(
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
+            await remember(redis, keys, memory, name=lease.token)
             await asyncio.sleep(pause / 2)
         await claim.hold()
         readiness.set("redis", None)
@@ -116,6 +128,7 @@ async def _lead(
             committer=committer,
             settling=settling,
             clock=clock,
+            memory=memory,
             begin=partial(claim.hold, begin=True),
         )
         await _first(*works, _hold(lease, claim, pause))
@@ -144,6 +157,7 @@ def _works(
     settling: Settling,
     clock: RedisClock,
     begin: Begin,
+    memory: Memory,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
 
@@ -163,8 +177,10 @@ def _works(
         settling=settling,
         clock=clock,
         begin=begin,
+        memory=memory,
     )
     yield ingest.run()
+    yield ingest.beginning.hear()
     yield ingest.checkpoint.keep(source)
     if isinstance(source, Auto) and settings.reconcile_seconds:
         twins = choice.both(settings, session, lambda: None)

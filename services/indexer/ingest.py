@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.ahead import ahead
 from services.indexer.backfill import Backfill
+from services.indexer.beginning import Begin, Beginning
 from services.indexer.checkpoint import Checkpoint
 from services.indexer.gap import gap_event
 from services.indexer.settling import Settling
@@ -23,6 +24,7 @@ from services.indexer.sources.bounds import before, next_ledger
 from shared.clock import Clock
 from shared.commit import Committed, Committer
 from shared.keys import Keys
+from shared.losses import Memory
 from shared.probes import Readiness
 from shared.tasks import backoff
 
@@ -30,8 +32,6 @@ log = structlog.get_logger()
 
 _GOOD_SECONDS = 5.0
 """A connection that lasted as long was good."""
-Begin = Callable[[], Awaitable[None]]
-"""Called before the first commit of a namespace, once the source was found to be of our network."""
 
 
 class Ingest:
@@ -51,15 +51,16 @@ class Ingest:
         settling: Settling | None = None,
         clock: Clock = time.time,
         begin: Begin | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """`stop_at_gap`: rather than go on behind it and tell everyone. `clock`: Redis'."""
         self._clock = clock
-        self._begin = begin
         self.checkpoint = Checkpoint(redis, keys, committer)
+        self.beginning = Beginning(
+            redis, keys, committer, readiness, memory or Memory(), clock=clock, begin=begin
+        )
         self._source = source
         self._committer = committer
-        self._redis = redis
-        self._keys = keys
         self._readiness = readiness
         self._start = start
         self._most_wait = most_wait
@@ -77,7 +78,7 @@ class Ingest:
             while True:
                 try:
                     if cursor is None:
-                        cursor = await self._cursor()
+                        cursor = await self.beginning.cursor(self._source, self._start)
                     await self.checkpoint.compare(self._source)
                     async with aclosing(ahead(self._source.batches(cursor))) as batches:
                         async for batch in batches:
@@ -114,22 +115,8 @@ class Ingest:
         log.warning("source_failed", error=str(error), kind=error.kind, wait=round(seconds, 2))
         await asyncio.sleep(seconds)
 
-    async def _cursor(self) -> int:
-        """Where the journal's progress says, else where START says; the latter is kept at once."""
-        stored = await self._redis.hget(self._keys.progress, "cursor")
-        if stored is not None:
-            cursor = int(stored)
-            log.info("resuming", cursor=cursor, ledger=cursor >> 32)
-            return cursor
-        cursor = await self._source.start(self._start)
-        if self._begin:
-            await self._begin()
-        await self._committer.record([], progress={"cursor": str(cursor)})
-        log.info("starting", start=self._start, cursor=cursor, ledger=cursor >> 32)
-        return cursor
-
     async def _pass(self, gap: SourceGap) -> int:
-        """Tell everyone of the ledgers that were lost, and go on with the first that is there."""
+        """Tell everyone of the ledgers that no source has, and go on behind them."""
         if self._stop_at_gap:
             raise gap
         cursor = before(gap.elder)
@@ -137,9 +124,10 @@ class Ingest:
         done = await self._committer.record([event], progress={"cursor": str(cursor)})
         _count(done)
         metrics.ALARM.labels(gap.kind).set(1)
+        metrics.MISSING.labels("lost").inc(gap.elder - gap.first)
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
         self._readiness.note(gap.kind, f"{gap}; subscribers were told")
-        log.error("gap", error=str(gap), **event.facts)
+        log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
         return cursor
 
     async def _keep(self, batch: Batch, after: int) -> None:
@@ -148,9 +136,13 @@ class Ingest:
             progress |= {"ledger": str(batch.ledger), "closedAt": batch.closed_at}
         dead = [orjson.dumps(letter) for letter in batch.dead]
         settled = self._settling.kept(batch.cursor, batch.latest)
+        events = batch.events
+        if settled and (told := await self.beginning.reset_event(batch.cursor)):
+            events, progress = [*events, told], progress | {"told": str(told.position)}
         done = await self._committer.record(
-            batch.events, progress=progress, dead=dead, after=after, settled=settled
+            events, progress=progress, dead=dead, after=after, settled=settled
         )
+        self.beginning.kept(done.positions, batch.cursor)
         _count(done)
         for letter in batch.dead:
             metrics.DEAD_LETTERS.inc()

@@ -10,7 +10,13 @@ from typing import Any
 
 from services.indexer.contracts import Contracts
 from services.indexer.records import Malformed, Record, base64_bytes, hash_text, time_text
-from services.indexer.transactions import Reading, Unproved, read_told, read_transaction
+from services.indexer.transactions import (
+    MetaMissing,
+    Reading,
+    Unproved,
+    read_told,
+    read_transaction,
+)
 from services.indexer.xdr import XdrError
 from services.indexer.xdr.event import contract_of
 from shared.positions import Position, parse_position
@@ -34,6 +40,8 @@ def reread(letter: Mapping[str, Any], contracts: Contracts) -> Reading:
             _meta(letter, position, raw, contracts, into)
     except (KeyError, TypeError, Malformed) as error:
         raise StillDead(f"the letter lacks what is needed: {error!s:.200}") from error
+    except MetaMissing as error:
+        raise StillDead(f"the meta of transaction {error} has nothing in it") from error
     except Unproved as error:
         raise StillDead(f"the events of {error} do not hash to what consensus signed") from error
     except (XdrError, ValueError) as error:

@@ -12,6 +12,7 @@ from shared.metrics import at_zero
 
 ERRORS = (
     *("unreachable", "dropped", "content_type", "in_band", "malformed", "disorder", "behind"),
+    *("no_ledger", "missing"),
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )
@@ -51,6 +52,10 @@ SWITCHES = at_zero(
 RECONCILIATIONS = at_zero(
     Counter("headrace_indexer_reconciliations_total", "Comparisons of both sources", ["outcome"]),
     ("same", "differs", "failed"),
+)
+MISSING = at_zero(
+    Counter("headrace_indexer_missing_ledgers_total", "Ledgers that a source lacked", ["outcome"]),
+    ("filled", "lost"),
 )
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"]), ALARMS)
 """Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""

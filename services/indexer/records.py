@@ -94,9 +94,21 @@ def base64_bytes(text: Any) -> bytes:
     return binascii.a2b_base64(text, strict_mode=True)
 
 
+def known_meta(raw: bytes) -> bytes | None:
+    """A TransactionMeta, None when the server left out all that was in it."""
+    return None if raw in _LEFT_OUT else raw
+
+
 hash_text = matching("[0-9a-f]{64}")
 """Reads a hash of a transaction or a ledger."""
 _digits = matching(r"\d{1,19}")
+_WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
+"""By version of a TransactionMeta: its lists and options, each a word of zeros when empty."""
+_LEFT_OUT = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _WORDS.items()}
+"""Metas with nothing in them, as Horizon writes them under SKIP_TXMETA.
+
+A transaction that succeeded has one operation at least, and its meta tells of each.
+"""
 _OPERATION = (1 << 12) - 1
 """The bits of a TOID that say which operation; a transaction's own has none of them set."""
 _READ: Mapping[str, Callable[[Any], Any]] = {
@@ -107,6 +119,6 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "successful": typed(bool),
     "envelope_xdr": base64_bytes,
     "result_xdr": base64_bytes,
-    "result_meta_xdr": lambda value: base64_bytes(value) if value else None,
+    "result_meta_xdr": lambda value: known_meta(base64_bytes(value)) if value else None,
 }
 """Horizon's fields in the order of Record's."""

@@ -14,7 +14,14 @@ from services.indexer.consensus import verify
 from services.indexer.contract import Unreadable
 from services.indexer.contracts import Contracts
 from services.indexer.records import Record
-from services.indexer.xdr import Meta, XdrError, decode_contract_event, decode_meta, decode_result
+from services.indexer.xdr import (
+    Meta,
+    Result,
+    XdrError,
+    decode_contract_event,
+    decode_meta,
+    decode_result,
+)
 from services.indexer.xdr.event import contract_of
 from shared.events import Event, Provenance
 from shared.positions import Position
@@ -54,15 +61,18 @@ def read_transaction(
     """Add the contracts' events and dead letters of one transaction.
 
     `told`, where there is any, must be just what the meta holds. `believed` keeps what cannot be
-    proved, marked as such. Raises MetaMissing, and Unproved when the events were altered on the
-    way; XdrError when the meta or the result as a whole cannot be read.
+    proved, marked as such. Raises MetaMissing when another source must be asked for the meta,
+    Unproved when the events were altered on the way, XdrError when the meta or the result as a
+    whole cannot be read.
     """
     if not told and not (record.successful and contracts.may_speak(record.envelope, record.meta)):
         return
     if record.meta is None:
         raise MetaMissing(record.hash)
-    meta = decode_meta(record.meta, frozenset())
-    verified = verify(meta, decode_result(record.result))
+    meta, result = decode_meta(record.meta, frozenset()), decode_result(record.result)
+    if told is None and _is_left_out(meta, result):
+        raise MetaMissing(record.hash)
+    verified = verify(meta, result)
     held = _events_of(contracts, record, meta)
     altered = verified is False or not record.successful or (told is not None and told != held)
     # What comes from a call is proved by the call's result: there None is no proof.
@@ -112,6 +122,11 @@ def _events_of(contracts: Contracts, record: Record, meta: Meta) -> Told:
         for index, raw in enumerate(events)
         if contracts.by_raw(contract_of(raw, 0)[0]) and raw[_KIND] not in _NOT_SAID
     }
+
+
+def _is_left_out(meta: Meta, result: Result) -> bool:
+    """Whether a call succeeded of which the meta says nothing; it returns something at least."""
+    return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
 
 
 def _is_from_a_call(contracts: Contracts, raw: bytes) -> bool:

@@ -39,7 +39,7 @@ class Canned:
         self.made = transactions(count)
         self.latest = self.made[-1].ledger
         self.frames = [
-            b"id: %d\ndata: %s\n\n" % (t.toid, _dump(horizon.record(t))) for t in self.made
+            b"id: %d\ndata: %s\n\n" % (t.toid, _dump(horizon.record(t, ""))) for t in self.made
         ]
         self.places = {t.toid: n for n, t in enumerate(self.made)}
         self.details = {t.hash: _details(t) for t in self.made}
@@ -68,6 +68,15 @@ class Canned:
         """Any ledger, by a hash that it could have."""
         digest = sha256(request.match_info["n"].encode()).hexdigest()
         return web.json_response({"hash": digest})
+
+    async def ledgers(self, request: web.Request) -> web.Response:
+        """A page of ledgers, full ones; none has more transactions than were made for it."""
+        first = max(FIRST, (int(request.query["cursor"]) + 1) >> 32)
+        numbers = range(first, min(first + _PAGE, self.latest + 1))
+        last = len(self.made) - (self.latest - FIRST) * _PER_LEDGER
+        counts = {n: _PER_LEDGER if n < self.latest else last for n in numbers}
+        records = [{"sequence": n, "successful_transaction_count": counts[n]} for n in numbers]
+        return web.json_response({"_embedded": {"records": records}})
 
     async def rpc(self, request: web.Request) -> web.Response:
         """One call."""
@@ -164,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     app = web.Application()
     app.router.add_get("/", canned.root)
     app.router.add_get("/transactions", canned.stream)
+    app.router.add_get("/ledgers", canned.ledgers)
     app.router.add_get("/ledgers/{n}", canned.ledger)
     app.router.add_post("/rpc", canned.rpc)
     web.run_app(app, host="127.0.0.1", port=given.port, print=None)

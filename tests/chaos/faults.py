@@ -60,6 +60,7 @@ class Faults:
             "tokens revoked": self.outside.revoke,
             "flood of slow readers": self.outside.flood,
             "rolling restart": self.roll,
+            "progress deleted": self.delete_progress,
         }
 
     def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
@@ -142,6 +143,13 @@ class Faults:
             await last(2.5)
             self._way(active, "network").delay = 0.0
         return active or ""
+
+    async def delete_progress(self) -> str:
+        """The journal tells from where to go on."""
+        with suppress(RedisError):
+            await self._world.redis.delete(KEYS.progress)
+        await last(1.0)
+        return "redis"
 
     # ── the ways between ──
 

@@ -6,8 +6,9 @@ Redis acknowledges before its replicas have a write, so the primary's last ones 
 * A write of the API that was published in that time and never acknowledged may be gone, though
   clients were told of it: the one who asked was answered 503, asks again, and gets another event.
 * A client whose cursor was given out in that time gets a `reset` when it comes back to a journal
-  that ends below it. From the position of the `reset` on it begins anew: what follows it has to
-  come, in order, had before or not.
+  that ends below it, or holds nothing at that place. So does one that was told of a write that is
+  gone, while it is connected. From the position of the `reset` on it begins anew: what follows it
+  has to come, in order, had before or not.
 * An event of the chain that was published in that time was lost and brought back, and may bear
   another `publishedAt` and the stream's other state.
 
@@ -17,7 +18,7 @@ event of the ledger is there; and nothing that a client has not seen is left out
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -57,22 +58,29 @@ def lives(
     if not losses:
         yield Life(told, due)
         return
-    excused = [
-        n for n, each in enumerate(told) if each.name == "reset" and _is_due(told, n, losses, began)
-    ]
+    held = {fact.position for fact in due}
+    resets = [n for n, each in enumerate(told) if each.name == "reset"]
     start = 0
-    for n in excused:
+    for n in resets:
+        if not _is_due(told[start : n + 1], held, losses, began):
+            continue
         yield _life(told[start:n], due, losses, told[n].position)
         start = n
     yield _life(told[start:], due, losses, None)
 
 
-def _is_due(told: Sequence[Told], n: int, losses: Sequence[Loss], began: float) -> bool:
-    """Whether the cursor before the reset was given out in a loss, and lay above it."""
-    if n == 0 or told[n - 1].position <= told[n].position:
+def _is_due(
+    told: Sequence[Told], held: Collection[Position], losses: Sequence[Loss], began: float
+) -> bool:
+    """Whether the last of these, a reset, is explained by what a loss took from those before."""
+    *before, reset = told
+    if not before:
         return False
-    given = next(each.at for each in told if each.position == told[n - 1].position)
-    return lost_at(began + given, losses)
+    cursor = before[-1].position
+    given = next(each.at for each in before if each.position == cursor)
+    moved = cursor > reset.position or cursor not in held
+    void = any(each.position not in held for each in before if any(_void(each, losses)))
+    return void or (moved and lost_at(began + given, losses))
 
 
 def _life(
@@ -107,6 +115,8 @@ def _of_chain(body: Mapping[str, object]) -> dict[str, object]:
 
 def _void(each: Told, losses: Sequence[Loss]) -> Iterable[Fact]:
     """The fact that it was when it was told: of the API, and gone with the old primary."""
+    if "." not in each.name:
+        return
     body = orjson.loads(each.body)
     if body.get("origin") == "api" and _was_lost(each.body, losses):
         parties = frozenset(body[name] for name in ("sender", "recipient") if name in body)

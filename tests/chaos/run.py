@@ -158,12 +158,12 @@ class Life:
         return None
 
     async def _watch_cursor(self) -> None:
-        """The cursor never moves back: only one that was replaced would write an old one."""
+        """The cursor never moves back, but where it was deleted (0): a replaced one would do it."""
         top = 0
         while True:
             with suppress(RedisError, OSError):
                 cursor = int(await self._world.redis.hget(KEYS.progress, "cursor") or 0)
-                if cursor < top:
+                if 0 < cursor < top:
                     self._set_back.append((time.time(), f"cursor {top} moved back to {cursor}"))
                 top = cursor
             await last(0.01)

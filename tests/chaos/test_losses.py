@@ -105,6 +105,22 @@ def test_after_a_reset_all_that_follows_its_position_comes_again():
     assert kinds([*STORY[:4], *again, told(THREE, 26)], DUE) == [Kind.DUPLICATE]
 
 
+def test_who_is_connected_and_was_told_a_write_that_is_gone_gets_a_reset_and_goes_on():
+    reset = replace(RESET, position=AGAIN.position)
+    assert kinds([*STORY[:5], reset, STORY[5]], DUE) == []
+    assert kinds([*STORY[:5], reset], DUE) == [Kind.MISSING]
+    assert kinds([*STORY[:4], reset, STORY[5]], DUE) == [Kind.MISSING]
+    whole = [*STORY[:3], STORY[4], reset, STORY[5]]
+    assert Kind.RESET in kinds(whole, DUE), "nothing that it was told is gone"
+
+
+def test_a_cursor_at_a_place_that_is_gone_is_one_for_a_reset():
+    sync = control("sync", 2, 14)
+    sync = replace(sync, position=GONE.position)
+    story = [*STORY[:3], sync, replace(RESET, position=AGAIN.position), STORY[5]]
+    assert kinds(story, [ONE, BACK, THREE]) == []
+
+
 def test_what_stands_before_a_resets_position_was_due_before_it():
     story = [START[0], told(TWO, 12), RESET, told(BACK, 21), told(AGAIN, 22), told(THREE, 25)]
     assert kinds(story, DUE) == [Kind.MISSING]
@@ -115,7 +131,7 @@ def test_what_stands_before_a_resets_position_was_due_before_it():
     [
         [*START, RESET],
         [*START, control("sync", 2, 7), RESET],
-        [*START, told(TWO, 12), told(GONE, 13), control("reset", 3, 21)],
+        [*START, told(TWO, 12), control("reset", 3, 21)],
     ],
     ids=["at its cursor", "given out before the loss", "above its cursor"],
 )

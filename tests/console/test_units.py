@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import EventType, Origin
+from shared.events import OF_THE_JOURNAL, EventType, Origin
 from shared.streams import I128_MAX, Status, Stream, claimable
 from shared.wire import stream_document
 from tests.support.tier import examples
@@ -100,7 +100,7 @@ def test_every_type_of_event_is_listened_for():
     text = (CONSOLE / "headrace/events.js").read_text()
     listed = re.search(r"EVENT_TYPES = Object\.freeze\(\[(.*?)\]\)", text, re.S)
     assert listed
-    wanted = set(EventType) - {EventType.CHAIN_GAP}  # which comes as `gap`: shared.wire
+    wanted = set(EventType) - OF_THE_JOURNAL  # which come as `gap` and `reset`: shared.wire
     assert set(re.findall(r'"([a-z_.]+)"', listed[1])) == wanted
 
 

@@ -38,6 +38,8 @@ WELL = {
     'headrace_commits_total{outcome="committed"}': STEADY,
     'headrace_commits_total{outcome="conflict"}': STEADY,
     'headrace_commits_total{outcome="behind"}': "4x200",
+    'headrace_losses_total{what="everything"}': "0x200",
+    'headrace_losses_total{what="entry"}': "3x200",
     'headrace_fanout_connections{instance="f1"}': "7000x200",
     'headrace_fanout_turned_away_total{reason="draining"}': STEADY,
     'headrace_fanout_turned_away_total{reason="full"}': "9x200",
@@ -166,6 +168,10 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "Redis lost writes for the first time": (
         {'headrace_commits_total{outcome="moved"}': "0x118 1x82"},
         {"HeadraceJournalLostWrites"},
+    ),
+    "Redis was emptied": (
+        {'headrace_losses_total{what="everything"}': "0x118 1x82"},
+        {"HeadraceDataLost"},
     ),
     "fanouts are full": (
         {'headrace_fanout_turned_away_total{reason="full"}': STEADY},

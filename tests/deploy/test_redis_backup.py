@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import time
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +16,7 @@ from redis.asyncio import Redis
 
 from deploy.local.network import accounts
 from shared.positions import parse_position
-from tests.api.login_samples import ADMIN
+from tests.api.login_samples import bearer, token_of
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.redis_work import (
     COMMON,
@@ -138,7 +139,8 @@ async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
 
 async def subscribe(fanout: int, after: str) -> SseClient:
     target = f"/v1/events/subscribe?all=true&last_event_id={after}"
-    return await SseClient.connect(fanout, target, headers=ADMIN)
+    admin = bearer(token_of(accounts.address("carol"), "admin", iat=time.time()))
+    return await SseClient.connect(fanout, target, headers=admin)
 
 
 def ids(client: SseClient) -> set[str | None]:

@@ -13,6 +13,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from shared.fitness import replayed
 from shared.keys import CHANNEL
 from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, network
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -77,6 +78,7 @@ async def test_each_service_does_all_its_work(guarded: Guarded):
             assert not part.said("task_failed")
             assert not part.said("request_failed")
             assert not part.said("redis_examined"), "nothing doubtful, and INFO is theirs to ask"
+        await lose_everything(guarded.all)
     assert await guarded.refusals() == []
     assert await lasting(guarded.all) <= LASTING, "all else expires by itself"
     assert in_transactions(guarded.data) <= {command for command, *_ in replayed(KEYS)}
@@ -104,3 +106,17 @@ async def lasting(redis: Redis) -> set[str]:
         if await redis.ttl(key) == -1:
             found.add(key.decode().removeprefix(prefix).partition(":")[0])
     return found
+
+
+async def lose_everything(redis: Redis) -> None:
+    """Each service notices and reports it, and the indexer brings back what it can."""
+    await redis.flushall()
+
+    async def told() -> bool:
+        return bool(await redis.hget(KEYS.progress, "told"))
+
+    async def reported() -> bool:
+        return len(await redis.hvals(KEYS.losses)) == 2  # the fanout's and the API's
+
+    await until(reported, seconds=20, what="the reports")
+    await until(told, seconds=20, what="the reset")

@@ -67,10 +67,14 @@ class Replica:
         return (await self.get("/readyz"))[0] == 200
 
     async def metric(self, name: str, **labels: str) -> float:
+        """A fanout's metric now; 0 while it has none."""
+        return await self.metric_of(f"headrace_fanout_{name}", **labels)
+
+    async def metric_of(self, name: str, **labels: str) -> float:
         """A metric's value now; 0 while it has none."""
         _, text = await self.get("/metrics")
         inner = ",".join(f'{k}="{v}"' for k, v in labels.items())
-        pattern = re.escape(f"headrace_fanout_{name}" + (f"{{{inner}}}" if inner else ""))
+        pattern = re.escape(name + (f"{{{inner}}}" if inner else ""))
         found = re.search(rf"^{pattern} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 from deploy.local.network.operations import Operation, Proposal
-from services.indexer.sources import SourceError, SourceFatal, SourceGap
+from services.indexer.sources import SourceError, SourceFatal, SourceGap, bounds
 from services.indexer.sources.auto import Auto
 from services.indexer.sources.bounds import before
 from shared.positions import toid
@@ -138,10 +138,72 @@ async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
         await Read(before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
 
 
-async def test_events_without_proof_are_final_and_no_reason_to_switch(sim: Sim) -> None:
+async def test_events_without_proof_are_read_from_the_other(sim: Sim) -> None:
     await sim.arm("corrupt_meta", surface="getTransaction", times=EVER)
+    source = auto(sim)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+
+
+@pytest.mark.parametrize("look", [0.0, 1.0])
+async def test_events_that_neither_can_prove_are_final(sim: Sim, look: float) -> None:
+    """And nobody goes from one to the other and back for ever."""
+    for surface in ("getTransaction", "stream"):
+        await sim.arm("corrupt_meta", surface=surface, times=EVER)
+    source = auto(sim, look=look)
     with pytest.raises(SourceFatal, match="unproved"):
-        await Read(START).up_to(sim.tip, auto(sim, look=1))
+        await Read(START).up_to(sim.tip, source)
+
+
+async def test_metas_that_one_cannot_get_are_read_from_the_other(sim: Sim) -> None:
+    await sim.arm("empty_meta", surface="stream", times=EVER)
+    source = Auto(sim.horizon(rpc=False), sim.rpc(), look_seconds=0.05)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+async def test_an_older_database_of_one_is_no_reset_of_the_network(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "_LAG", 2)
+    cursor = before(sim.network.chain.latest.sequence + 1)
+    await sim.arm("lag", surface="horizon", after=10)
+    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)
+    reading = asyncio.create_task(Read(cursor).up_to(cursor + (1 << 32), source))
+    await until(lambda: source.name == "rpc")
+    sim.close(2)
+    assert (await reading).positions[:1] == sim.positions(cursor)[:1]
+
+
+HOLE = (3_700_005, 3_700_009)
+
+
+@pytest.mark.parametrize("first", ["horizon", "rpc"])
+async def test_a_hole_that_one_has_is_read_from_the_other(sim: Sim, first: str) -> None:
+    await sim.arm("hole", first=HOLE[0], last=HOLE[1])
+    both = [sim.horizon(), sim.rpc()]
+    source = Auto(*(both if first == "horizon" else both[::-1]), look_seconds=0.05)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+@pytest.mark.parametrize("look", [0.0, 1.0])
+async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) -> None:
+    """RPC's history begins inside of Horizon's hole; neither is asked again and again."""
+    await sim.arm("hole", first=HOLE[0], last=HOLE[1])
+    latest = sim.network.chain.latest.sequence
+    await sim.arm("trim", surface="rpc", after=latest - HOLE[1] + 2)
+    source = Auto(sim.horizon(), sim.rpc(), look_seconds=look)
+    with pytest.raises(SourceGap) as gap:
+        await Read(START).up_to(sim.tip, source)
+    assert (gap.value.first, gap.value.last) == (HOLE[0], HOLE[1] - 2)
+    assert gap.value.read == before(HOLE[0])
+    cursor = before(gap.value.elder)
+    read = await Read(cursor).up_to(sim.tip, source)
+    assert read.positions == sim.positions(cursor)
 
 
 @pytest.mark.parametrize("seed", range(4))

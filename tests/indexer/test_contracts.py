@@ -194,7 +194,7 @@ def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
     watched = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token", f"{lumens}:token")
     into = Reading()
     for transaction in network.chain.after(0):
-        read_transaction(parse_record(horizon.record(transaction)), watched, into)
+        read_transaction(parse_record(horizon.record(transaction, "")), watched, into)
     ours = [e for e in network.events if e.event.contract_id in watched.addresses]
     assert [(e.position, e.provenance and e.provenance.contract_id) for e in into.events] == [
         (e.position, e.event.contract_id) for e in ours

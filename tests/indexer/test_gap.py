@@ -76,7 +76,7 @@ async def test_a_gap_is_told_to_those_who_listen_and_those_who_come_back(
             parts = await site.until_ready(process)
             assert parts["source"] == "ok"
             assert await site.metric(process, 'headrace_indexer_alarm{kind="gap"}') == 1
-            assert "begins at" in (await site.notes(process))["gap"]
+            assert "are not in the history of" in (await site.notes(process))["gap"]
             [said] = process.said("gap")
             [told] = await listener.wait(1, "gap")
             back = await SseClient.connect(hub.port, query, headers={"Last-Event-ID": held[-1]})

@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 import pytest
 
 from deploy.local.network.operations import Operation, Proposal
-from services.indexer.sources import Batch, SourceError, SourceFatal
+from services.indexer.sources import Batch, SourceError, SourceFatal, SourceGap
 from services.indexer.sources import history as history_module
 from shared.positions import toid
 from tests.indexer.simulated import Read, Sim, simulated
@@ -138,16 +138,17 @@ async def test_trimmed_history_is_a_gap_and_not_a_jump(sim: Sim) -> None:
     await sim.arm("trim", after=3)
     elder = sim.network.chain.oldest.sequence
     before = list(read.positions)
-    # Its root was looked at a moment ago: the jump itself has to tell.
-    with pytest.raises(SourceFatal, match=f"up to ledger {stopped}, Horizon begins at {elder}"):
+    # Its root was looked at a moment ago: the ledgers themselves have to tell.
+    text = f"gap: ledgers {stopped} to {elder - 1} are not in the history of Horizon"
+    with pytest.raises(SourceGap, match=text):
         await read.up_to(sim.tip, source)
     assert read.positions == before
-    with pytest.raises(SourceFatal, match="gap: read up to"):  # and a new process looks first
+    with pytest.raises(SourceGap, match="gap: ledgers"):  # and a new process looks first
         await read.up_to(sim.tip, sim.horizon())
 
 
 async def test_ledgers_without_transactions_are_no_gap() -> None:
-    """Horizon without failed transactions shows such; they cost a look at the root."""
+    """Horizon without failed transactions shows such; they cost a look at its ledgers."""
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
         fail = Proposal(operations=(Operation(op="fail"),))

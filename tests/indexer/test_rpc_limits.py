@@ -91,7 +91,7 @@ async def test_a_tip_that_is_old_is_said_and_does_not_keep_from_reading(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "_closed_at", 0.0)
-    assert metrics.old_tip() is None
+    assert metrics.old_tip(1.0) is None
     closed = sim.network.chain.latest.closed_at
     async with aclosing(sim.rpc().batches(before(ledgers(sim)[1] + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))  # nothing follows: the network stands still

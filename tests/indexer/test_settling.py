@@ -11,7 +11,7 @@ import pytest
 from services.indexer.settling import Settling
 from shared.positions import toid
 from shared.store import connect
-from tests.deploy.test_redis_users import COMMON, KEYS, ready
+from tests.deploy.redis_work import COMMON, KEYS, ready
 from tests.support.processes import running
 from tests.support.redis_node import Node
 from tests.support.waiting import until

@@ -81,7 +81,7 @@ def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
         network.close(NOW + 7 * n)
     into = Reading()
     for transaction in network.chain.after(0):
-        read_transaction(parse_record(horizon.record(transaction)), STREAMS_ALONE, into)
+        read_transaction(parse_record(horizon.record(transaction, "")), STREAMS_ALONE, into)
     ours = [e for e in network.events if e.event.contract_id == WATCHED.address]
     assert len(ours) > 150
     assert [(e.position, e.stream_id) for e in into.events] == [
@@ -176,7 +176,6 @@ FORGED = {
     "a second operation": record(meta_v4([created()], [withdrawn()]), result(proof([created()]))),
     "under a payment's result": record(meta_v4([created()]), result(None)),
     "under a failure": record(meta_v4([created()]), result(None, code=-1)),
-    "of a meta without Soroban": record(b"\0\0\0\2" + bytes(12), result(proof([created()]))),
 }  # fmt: skip
 
 

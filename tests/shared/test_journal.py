@@ -6,9 +6,11 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.commit import Committer
+from shared.events import Event
 from shared.journal import Events, Gap, Journal, Nothing
 from shared.keys import Keys
-from shared.positions import END, START, Position, parse_position
+from shared.metrics import LOST_ENTRY
+from shared.positions import END, START, Position, beginning, parse_position
 from shared.writes import Limits
 from tests.shared.samples import TYPE, at, chain
 
@@ -137,3 +139,65 @@ async def test_a_gap_is_told_on_the_smallest_page_too(redis, keys, limit):
     await fill(redis, keys, 3)
     await redis.xdel(keys.journal, str(at(1)))
     await check_edge(redis, keys, at(1), limit)
+
+
+async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis, keys):
+    await fill(redis, keys, 12)
+    await redis.xdel(keys.journal, str(at(4)), str(at(5)), str(at(9)))
+    counted = LOST_ENTRY._value.get()
+    for limit in (500, 6, 3, 2, 1):
+        journal, position, read = Journal(redis, keys), START, []
+        while (page := await journal.after(position, limit)) != Nothing():
+            if isinstance(page, Gap):
+                read.append(f"gap to {page.resumes_after.ledger}")
+                position = page.resumes_after
+            else:
+                assert page.entries
+                read += [parse_position(e.position).ledger for e in page.entries]
+                position = parse_position(page.entries[-1].position)
+        assert read == [1, 2, 3, "gap to 5", 6, 7, 8, "gap to 9", 10, 11, 12], limit
+    assert LOST_ENTRY._value.get() == counted + 10, "two holes, once by each reader"
+
+
+async def test_the_newest_entries_are_whole(redis, keys):
+    await fill(redis, keys, 8)
+    await redis.xdel(keys.journal, str(at(2)), str(at(5)))
+    latest = await Journal(redis, keys).latest(100)
+    assert [parse_position(e.position).ledger for e in latest] == [6, 7, 8]
+    assert latest[0].previous == str(at(5))
+
+
+async def test_what_was_trimmed_is_no_hole(redis, keys):
+    counted = LOST_ENTRY._value.get()
+    await fill(redis, keys, 2 * SLACK + 50, limits=Limits(max_length=10))
+    assert isinstance(await Journal(redis, keys).after(at(1)), Gap)
+    assert LOST_ENTRY._value.get() == counted
+
+
+@pytest.mark.parametrize("by", ["chain", "api"])
+async def test_the_first_entry_names_the_place_where_the_journal_began(redis, keys, by):
+    began = beginning(at(4).toid, 7 << 40)
+    committer = Committer(redis, keys)
+    progress = {"cursor": str(at(4).toid), "began": str(began)}
+    await committer.record([], progress=progress)
+    journal = Journal(redis, keys)
+    head = await journal.head()
+    assert (head.top, head.began, head.empty) == (began, began, True)
+    for position in (at(1), at(4)):
+        assert await journal.after(position) == Gap(began), "also while it is empty"
+    for position in (START, began, at(5)):
+        assert await journal.after(position) == Nothing()
+    event = chain(TYPE.CONTRACT_INITIALIZED, None, at(5), admin="G")
+    if by == "chain":
+        await committer.record([event], progress={"cursor": str(at(5).toid)})
+    else:
+        event = Event(TYPE.CONTRACT_INITIALIZED, None, 100, {"admin": "G"})
+        (given,) = (await Committer(redis, keys).change([], lambda _: [event])).positions
+        assert began < given < at(5)
+        assert given.toid == began.toid
+    for position in (at(1), at(4)):
+        assert await journal.after(position) == Gap(began)
+    for position in (START, began):
+        page = await journal.after(position)
+        assert isinstance(page, Events)
+        assert page.entries[0].previous == str(began)

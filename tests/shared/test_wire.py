@@ -77,7 +77,7 @@ def test_journal_channel_and_browser_carry_the_same_event(event: Event, previous
     assert (entry.position, entry.previous) == (str(event.position), str(previous))
     assert (entry.type, entry.topics) == (event.type, topics_of(event))
     messages, last_id = parse(event_frame(entry))
-    name = "gap" if event.type is EventType.CHAIN_GAP else event.type
+    name = {TYPE.CHAIN_GAP: "gap", TYPE.JOURNAL_RESET: "reset"}.get(event.type, event.type)
     assert messages == [Message(name, entry.body.decode(), entry.position)]
     assert last_id == entry.position
     assert re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", last_id)

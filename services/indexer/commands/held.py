@@ -34,13 +34,14 @@ class Held:
     @classmethod
     async def of(cls, redis: Redis, keys: Keys, first: int, last: int) -> Held:
         """Raises Impossible when the indexer has not read these ledgers, or they were trimmed."""
-        cursor = await redis.hget(keys.progress, "cursor")
+        stored: Any = await redis.hmget(keys.progress, ["cursor", "began"])
+        cursor, began = stored
         read = next_ledger(int(cursor)) - 1 if cursor else 0
         if last > read:
             raise Impossible(f"the indexer of {keys.namespace} has read up to ledger {read} so far")
         oldest: Any = await redis.xrange(keys.journal, count=1)
         begins = START
-        if oldest and oldest[0][1][b"p"] != b"0-0":
+        if oldest and oldest[0][1][b"p"] not in (b"0-0", began):
             begins = parse_position(oldest[0][0].decode())
         if begins.ledger > last:
             raise Impossible(f"the journal keeps events from ledger {begins.ledger} on, no older")

@@ -63,12 +63,26 @@ class SourceFatal(Exception):
 
 
 class SourceGap(SourceFatal):
-    """The source's history begins at ledger `elder`, after what was read up to the TOID `read`."""
+    """Ledgers are missing: all up to the TOID `read` was read, and the source goes on at `elder`.
+
+    They were trimmed, or are a hole inside the history. Of the first one a part may have been read.
+    """
 
     def __init__(self, name: str, read: int, elder: int) -> None:
-        super().__init__("gap", f"read up to ledger {read >> 32}, {name} begins at {elder}")
         self.read = read
         self.elder = elder
+        text = f"ledgers {self.first} to {self.last} are not in the history of {name}"
+        super().__init__("gap", text)
+
+    @property
+    def first(self) -> int:
+        """The first ledger that is missing, or a part of it."""
+        return (self.read + 1) >> 32
+
+    @property
+    def last(self) -> int:
+        """The last ledger that is missing."""
+        return self.elder - 1
 
 
 class Source(Protocol):

@@ -21,8 +21,9 @@ from shared.tasks import cancel
 
 log = structlog.get_logger()
 
-_UNABLE = {"gap", "meta_missing", "bad_request", "not_found", "not_acceptable", "before_history"}
-"""What one source cannot do and the other may; anything else final is about the chain itself."""
+_UNABLE = {"gap", "reset", "unproved", "meta_missing"}
+_UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
+"""What one source cannot do and the other may; a wrong passphrase is for an operator."""
 
 
 class Auto:
@@ -34,7 +35,7 @@ class Auto:
         self._judge = Judge(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
-        self._gaps: dict[str, SourceGap] = {}
+        self._refusals: dict[str, SourceFatal] = {}  # by name: why it cannot go on at the cursor
 
     @property
     def name(self) -> str:
@@ -78,11 +79,7 @@ class Auto:
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source; it ends with a switch."""
-        if cursor > self._cursor:
-            for name in self._gaps:
-                self._judge.works(name)
-            self._gaps.clear()
-        self._cursor = cursor
+        self._at(cursor)
         metrics.SOURCE.labels(self.name).set(1)
         metrics.SOURCE.labels(self.other).set(0)
         try:
@@ -112,13 +109,16 @@ class Auto:
                         return
                     batch = coming.result()
                     yield batch
-                    self._cursor = batch.cursor
+                    self._at(batch.cursor)
             finally:
                 await cancel(watch, *([coming] if coming else []))
 
     async def _watch(self) -> Why:
         """Look at the other now and then; ends when it should be read."""
+        pause = 0.0
         while True:
+            await asyncio.sleep(pause)
+            pause = self._look_seconds
             name, other = self.other, self._sources[self.other]
             try:
                 found = await other.ledgers()
@@ -133,9 +133,10 @@ class Auto:
                 log.warning("other_source_unable", source=name, error=str(error))
             else:
                 read = next_ledger(self._cursor) - 1
+                if self._refuses(name):  # it answers, but cannot go on here
+                    continue
                 if why := self._judge.looked(read, self._cursor, found.latest):
                     return why
-            await asyncio.sleep(self._look_seconds)
 
     # ── deciding ──
 
@@ -155,16 +156,32 @@ class Auto:
         self._note(self.name, error)
         if self._judged(error):
             return True
-        theirs = self._gaps.get(self.other)
-        if isinstance(error, SourceGap) and theirs and theirs.elder < error.elder:
+        theirs = self._refusals.get(self.other)
+        if isinstance(error, SourceGap) and theirs and not _is_smaller(error, theirs):
             self._switch(Why.UNABLE, str(error))
             raise theirs
         return False
 
+    def _at(self, cursor: int) -> None:
+        """What a source cannot do at one cursor says nothing of another."""
+        if cursor == self._cursor:
+            return
+        self._cursor = cursor
+        for name in self._refusals:
+            self._judge.works(name)
+        self._refusals.clear()
+
+    def _refuses(self, name: str) -> bool:
+        """Whether a source that has the ledger at the cursor cannot go on there all the same."""
+        if name in self._refusals and self._refusals[name].kind == "reset":
+            del self._refusals[name]  # it had an older database and has caught up
+        return name in self._refusals
+
     def _note(self, name: str, error: SourceFatal) -> None:
         self._judge.cannot(name)
-        if isinstance(error, SourceGap):
-            self._gaps[name] = error
+        self._refusals[name] = error
+        if error.kind == "unproved":
+            metrics.ALARM.labels(error.kind).set(1)
 
     def _judged(self, error: SourceError | SourceFatal) -> bool:
         if why := self._judge.verdict():
@@ -176,6 +193,11 @@ class Auto:
         self._judge.switch()
         metrics.SWITCHES.labels(self.name, why).inc()
         log.warning("source_switched", to=self.name, why=why, error=error, cursor=self._cursor)
+
+
+def _is_smaller(gap: SourceGap, theirs: SourceFatal) -> bool:
+    """Whether a gap is what is to be told: not when the other has those ledgers, or may have."""
+    return isinstance(theirs, SourceGap) and gap.elder <= theirs.elder
 
 
 async def _next(batches: AsyncGenerator[Batch]) -> Batch:

@@ -11,6 +11,7 @@ from services.indexer.settings import Settings
 from services.indexer.sources import Source
 from services.indexer.sources.auto import Auto
 from services.indexer.sources.events import RpcEvents
+from services.indexer.sources.fallback import Fallback
 from services.indexer.sources.horizon import Horizon
 from services.indexer.sources.rpc import Rpc
 
@@ -53,7 +54,10 @@ def both(
 def chosen(
     settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """The one that SOURCE names."""
-    if settings.source == "auto":
-        return Auto(*both(settings, session, opened))
-    return (rpc if settings.source == "rpc" else horizon)(settings, session, opened)
+    """The one that SOURCE names; RPC, where it is known, has what Horizon lacks."""
+    if settings.source == "rpc":
+        return rpc(settings, session, opened)
+    if not settings.rpc_url:
+        return horizon(settings, session, opened)
+    first, second = both(settings, session, opened)
+    return Auto(first, second) if settings.source == "auto" else Fallback(second, first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.indexer.records import Malformed, Record, base64_bytes
+from services.indexer.records import Malformed, Record, base64_bytes, known_meta
 from services.indexer.sources.pages import Spoken
 
 _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
@@ -34,6 +34,8 @@ def read_details(result: Mapping[str, Any], spoken: Spoken) -> Record:
             parts.append(base64_bytes(result.get(name)))
         except (TypeError, ValueError) as error:
             raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
+    if status == _SUCCESS and known_meta(parts[-1]) is None:
+        raise Malformed("'resultMetaXdr' has nothing in it")
     return _record(spoken, status == _SUCCESS, *parts)
 
 

@@ -1,7 +1,8 @@
-"""History: whether Horizon still has what follows a cursor, which it never says by itself.
+"""History: what Horizon has, as its root and its ledgers tell it.
 
-It skips trimmed history without a word and waits for ever above its tip, so its root is asked:
-now and then for both, and whenever a record does not follow closely on the one before.
+Its stream skips trimmed history without a word and waits for ever above its tip. So its root is
+asked now and then, which may be a second old; the ledgers themselves are always as they are now
+(services.indexer.sources.continuity).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Any
 
 import aiohttp
 
-from services.indexer.sources import Ledgers, SourceFatal
-from services.indexer.sources.bounds import refuse, refuse_gap
+from services.indexer.records import Malformed
+from services.indexer.sources import Ledgers, SourceError, SourceFatal
+from services.indexer.sources.bounds import before, refuse
+from services.indexer.sources.counting import PAGE, Listing, parse_listing
 from services.indexer.sources.http import JSON, get, ledger_hash, ledger_number, read_json
 from shared.urls import joined
 
@@ -32,7 +35,7 @@ class History:
         self._url = url
         self._passphrase = passphrase
         self._timeout = aiohttp.ClientTimeout(total=seconds)
-        self._asked_at = -_EVERY
+        self._checked_at = -_EVERY
 
     async def ledgers(self) -> Ledgers:
         """Ask the root. Raises SourceError, SourceFatal."""
@@ -42,18 +45,22 @@ class History:
         found = Ledgers(
             *(ledger_number("Horizon", root, f"history_{end}_ledger") for end in Ledgers._fields)
         )
-        self._asked_at = time.monotonic()
         self.latest = found.latest
         return found
 
     async def check(self, cursor: int) -> None:
         """Before a connection: that it begins where the last one ended."""
-        if time.monotonic() - self._asked_at >= _EVERY:
+        if time.monotonic() - self._checked_at >= _EVERY:
             refuse("Horizon", cursor, await self.ledgers())
+            self._checked_at = time.monotonic()  # what was refused is looked at again at once
 
-    async def check_jump(self, cursor: int) -> None:
-        """After a record that left ledgers out: that those were empty, not trimmed."""
-        refuse_gap("Horizon", cursor, await self.ledgers())
+    async def listing(self, first: int) -> Listing:
+        """The ledgers from that number on, at most PAGE of them. Raises SourceError."""
+        document = await self._read("/ledgers", cursor=before(first), order="asc", limit=PAGE)
+        try:
+            return parse_listing(first, document)
+        except Malformed as error:
+            raise SourceError("malformed", str(error)) from error
 
     async def hash_of(self, ledger: int) -> str | None:
         """A ledger's hash, None when it is not there. Raises SourceError."""
@@ -61,11 +68,12 @@ class History:
             document = await self._read(f"/ledgers/{ledger}")
         except SourceFatal as error:
             if error.kind in _NOT_THERE:
+                await self.ledgers()  # a server without any ledger cannot tell
                 return None
             raise
         return ledger_hash("Horizon", document, "hash")
 
-    async def _read(self, path: str) -> dict[str, Any]:
-        url = joined(self._url, path)
+    async def _read(self, path: str, **query: int | str) -> dict[str, Any]:
+        url = joined(self._url, path, **query)
         async with get(self._session, url, self._timeout, JSON) as response:
             return await read_json(response)

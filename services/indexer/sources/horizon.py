@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from services.indexer.contracts import Contracts
-from services.indexer.records import Malformed, Record, parse_record
-from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal
-from services.indexer.sources.bounds import begin, next_ledger
+from services.indexer.records import Malformed, Record, known_meta, parse_record
+from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal, SourceGap
+from services.indexer.sources.bounds import begin
+from services.indexer.sources.continuity import Continuity
 from services.indexer.sources.frames import Frame, FrameParser, FrameTooLong
 from services.indexer.sources.history import History
 from services.indexer.sources.http import SSE, get, parse_object
@@ -56,6 +57,7 @@ class Horizon:
         self._opened = opened
         self._suspects = Suspects(contracts, alarm_only=alarm_only)
         self._history = History(session, url, passphrase, min(10.0, read_seconds))
+        self._continuity = Continuity(self._history)
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=read_seconds)
 
     @property
@@ -86,6 +88,7 @@ class Horizon:
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source. Raises SourceError for another try, SourceFatal for an operator."""
         waits = _pauses()
+        self._continuity.begin(cursor)
         while True:
             await self._history.check(cursor)
             began, before = time.monotonic(), cursor
@@ -102,15 +105,17 @@ class Horizon:
 
     async def _stream(self, cursor: int) -> AsyncGenerator[Batch]:
         url = joined(self._url, "/transactions", cursor=cursor, order="asc", limit=_PAGE)
+        self._continuity.connected()
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = FrameParser()
-            first = True
             async for chunk in _chunks(response):
-                chapter = _Chapter(cursor, first)
+                chapter = _Chapter(cursor)
                 trouble = await self._read(_frames(parser, chunk), chapter)
                 if batch := chapter.batch(self._history.latest):
                     yield batch  # what came before the trouble is good
-                    cursor, first = batch.cursor, False
+                    cursor = batch.cursor
+                if isinstance(trouble, SourceGap) and trouble.read > cursor:
+                    yield _empty(trouble.read, self._history.latest)
                 if trouble:
                     raise trouble
                 if chapter.ended:
@@ -136,21 +141,25 @@ class Horizon:
     async def _take(self, record: Record, chapter: _Chapter) -> None:
         if record.toid <= chapter.cursor:
             raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
-        if record.ledger > chapter.expected:
-            await self._history.check_jump(chapter.cursor)
+        await self._continuity.check(record.ledger)
         try:
             self._suspects.read(record, chapter.reading)
         except MetaMissing:
-            self._suspects.read(await self._with_meta(record), chapter.reading)
+            await self._take_with_meta(record, chapter.reading)
         chapter.last = record
+        self._continuity.add(record)
 
-    async def _with_meta(self, record: Record) -> Record:
+    async def _take_with_meta(self, record: Record, into: Reading) -> None:
         """Providers may leave the meta out (SKIP_TXMETA); RPC has it for some days."""
         if self._rpc is None:
-            raise SourceFatal(
-                "meta_missing", f"Horizon leaves metas out ({record.hash}): set RPC_URL"
-            )
-        return replace(record, meta=await self._rpc.meta(record.hash))
+            text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"
+            raise SourceFatal("meta_missing", text)
+        meta = known_meta(await self._rpc.meta(record.hash))
+        try:
+            self._suspects.read(replace(record, meta=meta), into)
+        except MetaMissing as error:
+            text = f"RPC's meta of {record.hash} has nothing in it either"
+            raise SourceError("meta_missing", text) from error
 
 
 @dataclass(slots=True)
@@ -158,7 +167,6 @@ class _Chapter:
     """What one piece of the stream came to."""
 
     before: int
-    first: bool
     reading: Reading = field(default_factory=Reading)
     last: Record | None = None
     ended: bool = False
@@ -166,14 +174,6 @@ class _Chapter:
     @property
     def cursor(self) -> int:
         return self.last.toid if self.last else self.before
-
-    @property
-    def expected(self) -> int:
-        """The highest ledger that the next record can be of when none was left out.
-
-        A connection may begin within a ledger; on it, a ledger with nothing in it is rare.
-        """
-        return next_ledger(self.cursor) + (not self.first or self.last is not None)
 
     def batch(self, latest: int) -> Batch | None:
         if (last := self.last) is None:
@@ -187,6 +187,11 @@ class _Chapter:
             last.closed_at,
             max(latest, last.ledger),
         )
+
+
+def _empty(upto: int, latest: int) -> Batch:
+    """Ledgers without transactions up to a TOID at the end of one."""
+    return Batch((), (), upto, upto >> 32, None, latest)
 
 
 def _pauses() -> Iterator[float]:

@@ -166,9 +166,14 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 
 
 def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:
-    """A ledger's number in an answer. Raises SourceError."""
+    """A ledger's number in an answer. Raises SourceError.
+
+    0 is what a server says that has just started, or has no ledger yet: nothing follows from it.
+    """
     match body.get(name):
-        case int(number) if 0 <= number < 1 << 31:
+        case 0:
+            raise SourceError("no_ledger", f"{whose} knows no ledger yet: it says 0 for {name!r}")
+        case int(number) if 0 < number < 1 << 31:
             return number
     raise SourceError("malformed", f"{whose} tells no ledger's number {name!r}: {body!s:.200}")
 

@@ -71,8 +71,9 @@ class Rpc:
             if error.code != OUT_OF_RANGE:
                 raise
             if named := _RANGE.search(error.said):
-                return Ledgers(int(named[1]), int(named[2]))
-            found = await self.call("getHealth")  # worded otherwise, by a provider's own server
+                found = {"oldestLedger": int(named[1]), "latestLedger": int(named[2])}
+            else:  # worded otherwise, by a provider's own server
+                found = await self.call("getHealth")
         return Ledgers(*(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest")))
 
     async def meta(self, tx_hash: str) -> bytes:

@@ -1,7 +1,10 @@
 // @ts-check
 /** What an event is called, where it stands, and whether it is news. Pure. */
 
-/** Every type of event that tells of a stream, a contract or a token; chain.gap comes as `gap`. */
+/**
+ * Every type of event that tells of a stream, a contract or a token. chain.gap comes as `gap`,
+ * journal.reset as `reset`.
+ */
 export const EVENT_TYPES = Object.freeze([
   "stream.created", "stream.topped_up", "stream.withdrawn", "stream.paused", "stream.resumed",
   "stream.completed", "stream.cancelled", "stream.updated", "stream.fee_collected",

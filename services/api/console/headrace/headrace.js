@@ -198,7 +198,7 @@ export class Headrace {
       if (this.#isPast(id)) return; // it came by another way
       this.#moved(id);
       this.#emit("event", data);
-    } else if (name === "reset") {
+    } else if (name === "reset" || name === "journal.reset") {
       this.position = null;
       this.#moved(id);
       this.#emit("reload", { ...data, reason: "reset", detail: data.reason });

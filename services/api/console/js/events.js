@@ -22,6 +22,7 @@ const NAMES = {
   "token.burn": ["Burn", "quiet"],
   "token.clawback": ["Clawback", "quiet"],
   "chain.gap": ["History lost", "over"],
+  "journal.reset": ["Everything lost", "over"],
 };
 
 /** [words, tone] for a type; one that is new here reads as it is called. */

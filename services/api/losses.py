@@ -1,0 +1,34 @@
+"""The API's memory of the journal: it notices that Redis was emptied, and gives no order after it.
+
+Until the indexer has read the chain again, the commit refuses events below what this process saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from redis.asyncio import Redis
+
+from shared.commit import Committer
+from shared.losses import Memory, remember
+
+EVERY = 1.0
+"""Seconds between two looks."""
+
+
+async def watch(
+    redis: Redis, committer: Committer, memory: Memory, note: Callable[[str], None]
+) -> None:
+    """Look for ever. Where there never was an indexer nobody has to be told of a loss."""
+    name, noted = secrets.token_hex(8), False
+    while True:
+        head = await remember(redis, committer.keys, memory, name=name)
+        committer.saw(head.top)
+        if memory.lost and not noted:
+            note(memory.sentence)
+        noted = memory.lost
+        if memory.lost and memory.cursor is None and head.cursor is None:
+            memory.forget(head)
+        await asyncio.sleep(EVERY)

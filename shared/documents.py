@@ -1,0 +1,45 @@
+"""A stream's document that is gone: built again from the last event that the journal keeps of it.
+
+Every event of a known stream carries the state after it, so that is the document as it was. A
+stream that was never known (made before the start) has events without a state, and is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+from shared.keys import Keys
+from shared.metrics import LOST_DOCUMENT
+from shared.positions import parse_position
+from shared.streams import Stream
+from shared.wire import entry_of, stream_of
+
+log = structlog.get_logger()
+
+
+async def rebuilt(redis: Redis, keys: Keys, stream_ids: Collection[str]) -> dict[str, Stream]:
+    """The streams among these that have a state in the journal, as it is after their last event."""
+    if not stream_ids:
+        return {}
+    pipe = redis.pipeline(transaction=False)
+    for stream_id in stream_ids:
+        pipe.zrevrangebylex(keys.topic(stream_id), "+", "-", 0, 1)
+    found = [members[0] for members in await pipe.execute() if members]
+    if not found:
+        return {}
+    pipe = redis.pipeline(transaction=False)
+    for member in found:
+        place = str(parse_position(member.decode()))
+        pipe.xrange(keys.journal, place, place)
+    rows: list[Any] = [page[0] for page in await pipe.execute() if page]
+    bodies = [orjson.loads(entry_of(*row).body) for row in rows]
+    streams = [stream_of(body["stream"]) for body in bodies if "stream" in body]
+    for stream in streams:
+        LOST_DOCUMENT.inc()
+        log.error("document_lost", stream=stream.id, version=stream.version)
+    return {stream.id: stream for stream in streams}

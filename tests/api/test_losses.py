@@ -1,0 +1,55 @@
+"""What Redis lost, as far as the API has to do with it."""
+
+from __future__ import annotations
+
+from services.api.app import MEMORY
+from shared.commit import Committer
+from shared.losses import reports
+from shared.positions import beginning, toid
+from tests.api.samples import made, on_chain, order
+from tests.fanout.rig import restore
+from tests.support.waiting import until
+
+
+async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, redis, keys):
+    """It has written nothing itself; what it saw is enough."""
+    progress = {"cursor": str(toid(5)), "began": str(beginning(toid(5), 1 << 50))}
+    await Committer(redis, keys).record([], progress=progress)
+    await on_chain(redis, keys, 7, cursor=str(toid(8)))
+    await until(lambda: client.app[MEMORY].top.ledger == 7, what="the API's look")
+    await restore(redis, keys, {})
+
+    async def reported():
+        return await reports(redis, keys)
+
+    (report,) = await until(reported)
+    assert (report.cursor, report.top.ledger) == (toid(8), 7)
+
+    async def noted():
+        return "Redis was emptied" in await (await client.get("/readyz")).text()
+
+    await until(noted)
+    answer = await client.post("/v1/streams", json=order())
+    assert answer.status == 503
+    assert "Retry-After" in answer.headers
+    text = await (await client.get("/metrics")).text()
+    assert 'headrace_losses_total{what="everything"} 0.0' not in text
+
+
+async def test_where_there_never_was_an_indexer_it_goes_on(client, redis, keys):
+    lost = await made(client)
+    await until(lambda: str(client.app[MEMORY].top) == lost["position"])
+    await restore(redis, keys, {})
+    await made(client)
+    await until(lambda: str(client.app[MEMORY].top) > lost["position"])
+    assert not client.app[MEMORY].lost
+
+
+async def test_a_document_that_is_gone_is_answered_from_the_journal(client, redis, keys):
+    stream = await made(client)
+    await redis.delete(keys.stream(stream["id"]))
+    answer = await client.get(f"/v1/streams/{stream['id']}")
+    document = await answer.json()
+    assert (answer.status, document["version"]) == (200, 1)
+    again = await client.post(f"/v1/streams/{stream['id']}/pause")
+    assert (again.status, (await again.json())["version"]) == (200, 2)

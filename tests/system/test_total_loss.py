@@ -1,0 +1,201 @@
+"""All of Redis is lost, with START=latest: read again from what anyone knows, and told to everyone.
+
+Real processes, and a Redis that keeps nothing on disk: killed and started, it is an empty volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import aiohttp
+import pytest
+
+from deploy.local.network import accounts
+from deploy.local.network.settings import Settings as NetworkSettings
+from shared.keys import Keys
+from shared.positions import parse_position
+from tests.support.processes import ServiceProcess, running
+from tests.support.redis_node import Node
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(120)
+KEYS = Keys("loss")
+
+
+@dataclass
+class House:
+    """Everything of one installation, part by part."""
+
+    node: Node
+    session: aiohttp.ClientSession
+    stack: AsyncExitStack
+    network: ServiceProcess
+    parts: dict[str, ServiceProcess] = field(default_factory=dict)
+
+    async def start(self, name: str) -> None:
+        """Start a part and wait until it is ready."""
+        url = f"http://127.0.0.1:{self.network.port}"
+        process = await self.stack.enter_async_context(
+            running(
+                f"services.{name.partition('-')[0]}",
+                REDIS_URL=f"redis://127.0.0.1:{self.node.port}/0",
+                NAMESPACE=KEYS.namespace,
+                CONTRACTS=accounts.STREAMS,
+                NETWORK_PASSPHRASE=NetworkSettings().network_passphrase,
+                HORIZON_URL=url,
+                RPC_URL=f"{url}/rpc",
+                START="latest",
+                SOURCE_WAIT_SECONDS="0.2",
+                LEASE_SECONDS="2",
+            )
+        )
+        self.parts[name] = process
+        await until(lambda: self.ready(name), seconds=30, what=f"{name} ready")
+
+    async def kill(self, *names: str) -> None:
+        for name in names:
+            process = self.parts.pop(name)
+            process.signal(SIGKILL)
+            await process.ended()
+
+    async def ready(self, name: str) -> bool:
+        return (await self.get(self.parts[name].port, "/readyz"))[0] == 200
+
+    async def get(self, port: int, path: str) -> tuple[int, str]:
+        async with self.session.get(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status, await answer.text()
+
+    async def create(self) -> dict[str, Any]:
+        """A stream of the API's."""
+        order = {
+            "sender": accounts.address("alice"),
+            "recipient": accounts.address("bob"),
+            "tokenAddress": accounts.TOKEN,
+            "ratePerSecond": "5",
+            "depositedAmount": "100000",
+        }
+        url = f"http://127.0.0.1:{self.parts['api'].port}/v1/streams"
+        async with self.session.post(url, json=order) as answer:
+            assert answer.status == 201, await answer.text()
+            return dict(await answer.json())
+
+    async def chain(self, after: str, up_to: str) -> list[str]:
+        """Positions of the chain's events between two, the first exclusive."""
+        url = f"http://127.0.0.1:{self.network.port}/sim/events"
+        async with self.session.get(url) as answer:
+            held = [each["id"] for each in (await answer.json())["events"]]
+        low, high = parse_position(after), parse_position(up_to)
+        return [each for each in held if low < parse_position(each) <= high]
+
+    async def subscribe(self, name: str, since: str = "") -> SseClient:
+        headers = {"Last-Event-ID": since} if since else {}
+        target = "/v1/events/subscribe?all=true"
+        client = await SseClient.connect(self.parts[name].port, target, headers=headers)
+        await client.wait(1)
+        return client
+
+    async def told(self, name: str) -> bool:
+        """Whether the part noticed, and says so to its operator."""
+        port = self.parts[name].port
+        _, text = await self.get(port, "/readyz")
+        _, measured = await self.get(port, "/metrics")
+        counted = 'headrace_losses_total{what="everything"} 0.0' not in measured
+        return counted and "Redis was emptied" in text
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    node = Node(tmp_path / "redis", {"save": '""', "appendonly": "no"})
+    await node.start()
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        network = await stack.enter_async_context(
+            running("deploy.local.network", CLOSE_SECONDS="0.25")
+        )
+        house = House(node, session, stack, network)
+        for name in ("indexer", "api", "fanout-1", "fanout-2"):
+            await house.start(name)
+        yield house
+    await node.stop()
+
+
+async def flush(house: House) -> None:
+    client = house.node.client()
+    await client.flushall()
+    await client.aclose()
+
+
+async def empty_volume(house: House) -> None:
+    await house.node.stop()
+    await house.node.start()
+
+
+async def with_the_indexer(house: House) -> None:
+    """It knows nothing any more, and comes back before Redis does."""
+    await house.kill("indexer")
+    await empty_volume(house)
+    await house.start("indexer")
+
+
+def of_chain(client: SseClient) -> list[str]:
+    events = (e for e in client.events if e.name.startswith(("stream.", "contract.")))
+    return [e.json["id"] for e in events if e.json["origin"] == "chain"]
+
+
+@pytest.mark.parametrize("lose", [flush, empty_volume, with_the_indexer])
+async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(house: House, lose):
+    clients = [await house.subscribe(f"fanout-{n}") for n in (1, 2)]
+    gone = await house.subscribe("fanout-1")
+    for client in (*clients, gone):
+        await until(lambda c=client: len(of_chain(c)) >= 3, seconds=30)
+    lost = await house.create()
+    for client in (*clients, gone):
+        await client.wait_id(lost["position"])
+    gone.close()
+    await lose(house)
+    for client in clients:
+        await client.wait(1, "reset", seconds=30)
+    (reset,) = clients[0].named("reset")
+    lived_on = [name for name in house.parts if lose is not with_the_indexer or name != "indexer"]
+    for name in lived_on:
+        await until(lambda name=name: house.told(name), what=f"{name} to notice")
+    made = await house.create()
+    for client in clients:
+        await client.wait_id(made["position"])
+        start = client.events[0].json["position"]
+        assert of_chain(client) == await house.chain(start, made["position"])
+        assert [e.own_id for e in client.named("reset")] == [reset.own_id]
+        assert not client.named("gap")
+    status, _ = await house.get(house.parts["api"].port, f"/v1/streams/{lost['id']}")
+    assert status == 404
+    for name in ("fanout-1", "fanout-2"):
+        late = await house.subscribe(name, since=gone.last_id)
+        await late.wait_id(made["position"])
+        assert [e.name for e in late.events][1] in ("gap", "reset")
+        assert late.named("reset")
+        late.close()
+    for client in clients:
+        client.close()
+
+
+async def test_where_nobody_knows_anything_who_comes_back_gets_a_gap(house: House):
+    client = await house.subscribe("fanout-1")
+    await until(lambda: len(of_chain(client)) >= 2, seconds=30)
+    client.close()
+    await house.kill(*house.parts)
+    await empty_volume(house)
+    for name in ("indexer", "api", "fanout-1"):
+        await house.start(name)
+    late = await house.subscribe("fanout-1", since=client.last_id)
+    (gap,) = await late.wait(1, "gap")
+    assert gap.json["from"] == client.last_id
+    await until(lambda: len(of_chain(late)) >= 2, seconds=30)
+    seen = of_chain(late)
+    assert seen == await house.chain(gap.json["to"], seen[-1])
+    late.close()
