@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from services.api import tokens
-from services.api.app import build_app
 from services.api.settings import Settings
 from shared.logs import configure
 from shared.serve import run
@@ -18,6 +17,8 @@ def main() -> int:
         return tokens.main(sys.argv[2:])
     settings = load(Settings, sys.argv[1:])
     configure("api", settings.log_level)
+    from services.api.app import build_app  # noqa: PLC0415 - a second, for the server alone
+
     return run(lambda: build_app(settings), settings.host, settings.port)
 
 

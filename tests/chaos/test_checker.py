@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.positions import START, Position
 from tests.chaos.checker import Asked, Ended, Fact, Kind, Told, check_client, check_ends, shortest
+from tests.support.tier import examples
 
 PARTIES = ("alice", "bob", "carol")
 ALL = Asked(everything=True)
@@ -172,6 +173,7 @@ def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
     return asked, story, facts
 
 
+@settings(max_examples=examples(40))
 @given(stories())
 def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]):
     asked, story, facts = drawn
@@ -182,6 +184,7 @@ def events(story: list[Told]) -> list[int]:
     return [n for n, each in enumerate(story) if each.name == "stream.paused"]
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
     asked, story, facts = drawn
@@ -191,6 +194,7 @@ def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], d
         assert wrong == [Kind.MISSING]
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_put_in_again_is_duplicated(
     drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
@@ -202,6 +206,7 @@ def test_one_put_in_again_is_duplicated(
         assert Kind.DUPLICATE in kinds(asked, [*story[:again], story[n], *story[again:]], facts)
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_two_in_each_others_place_are_out_of_order(
     drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
@@ -215,6 +220,7 @@ def test_two_in_each_others_place_are_out_of_order(
         assert Kind.DISORDER in kinds(asked, swapped, facts)
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
     asked, story, facts = drawn

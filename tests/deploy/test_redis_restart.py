@@ -22,10 +22,10 @@ from tests.deploy.redis_work import (
 )
 from tests.support.processes import running
 from tests.support.redis_content import Content, content, lasting
-from tests.support.redis_servers import find_servers
+from tests.support.redis_servers import find_servers, one_of_each_kind
 from tests.support.waiting import until
 
-SERVERS = find_servers()
+SERVERS = one_of_each_kind(find_servers())
 FORMER = "user default on nopass resetkeys resetchannels -@all +ping"
 """The line that lost everything: the append-only file is read with the rights of this user."""
 
