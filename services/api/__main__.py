@@ -15,10 +15,10 @@ def main() -> int:
     """Serve until told to stop; returns the exit code."""
     if sys.argv[1:2] == ["token"]:
         return tokens.main(sys.argv[2:])
+    from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs it not
+
     settings = load(Settings, sys.argv[1:])
     configure("api", settings.log_level)
-    from services.api.app import build_app  # noqa: PLC0415 - a second, for the server alone
-
     return run(lambda: build_app(settings), settings.host, settings.port)
 
 
