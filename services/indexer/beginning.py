@@ -82,7 +82,7 @@ class Beginning:
             return head.cursor
         if head.top.toid and not head.empty:
             return await self._recover(head)
-        return await self._begin(source, start, head)
+        return await self._begin(source, start)
 
     async def _recover(self, head: Head) -> int:
         """The progress is lost and the journal is not: its last ledger is read again.
@@ -114,7 +114,7 @@ class Beginning:
                     return place
         return START
 
-    async def _begin(self, source: Source, start: str, head: Head) -> int:
+    async def _begin(self, source: Source, start: str) -> int:
         """START, or from where it is known that more has to be read."""
         cursor = await source.start(start)
         if self._begin_namespace:
@@ -122,6 +122,7 @@ class Beginning:
         known = await self._known(wait=start == "latest")
         cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
         began = await self._place(cursor)
+        head = await self._journal.head()  # the API may have written while we waited
         progress = {"cursor": str(cursor), "began": str(began)}
         if known:
             progress = {"server": _UNSETTLED} | progress

@@ -81,7 +81,7 @@ class Life:
         watch = asyncio.create_task(self._watch_cursor())
         hands = asyncio.create_task(self._change_hands(self.draws()))
         try:
-            await until(lambda: all(c.told for c in self.clients), seconds=30, what="greetings")
+            await until(lambda: all(c.told for c in self.clients), seconds=90, what="greetings")
             yield
         finally:
             await cancel(watch, hands)
@@ -89,7 +89,7 @@ class Life:
                 await client.close()
 
     async def _audience(self) -> list[tuple[str, str, Asked]]:
-        await until(self._known_streams, seconds=30, what="three streams")
+        await until(self._known_streams, seconds=90, what="three streams")
         alice = accounts.address("alice")
         found = [(f"all-{n}", "all=true", Asked(everything=True)) for n in (1, 2, 3)]
         for name in ("alice", "bob", "carol"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.chaos.checker import Asked, Fact, Kind, Told
 from tests.chaos.test_checker import connected, fact, gap, kinds, told
+from tests.support.tier import examples
 
 PARTIES = ("alice", "bob", "carol")
 
@@ -51,6 +52,7 @@ def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
     return asked, story, facts
 
 
+@settings(max_examples=examples(40))
 @given(stories())
 def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]):
     asked, story, facts = drawn
@@ -61,6 +63,7 @@ def events(story: list[Told]) -> list[int]:
     return [n for n, each in enumerate(story) if each.name == "stream.paused"]
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
     asked, story, facts = drawn
@@ -70,6 +73,7 @@ def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], d
         assert wrong == [Kind.MISSING]
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_put_in_again_is_duplicated(
     drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
@@ -81,6 +85,7 @@ def test_one_put_in_again_is_duplicated(
         assert Kind.DUPLICATE in kinds(asked, [*story[:again], story[n], *story[again:]], facts)
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_two_in_each_others_place_are_out_of_order(
     drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
@@ -94,6 +99,7 @@ def test_two_in_each_others_place_are_out_of_order(
         assert Kind.DISORDER in kinds(asked, swapped, facts)
 
 
+@settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
     asked, story, facts = drawn

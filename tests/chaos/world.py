@@ -117,7 +117,7 @@ class World:
         await self._arrive("network", await start("deploy.local.network", **life))
         await asyncio.gather(*map(self.start, SERVICES))
         for each in (*FANOUTS, *APIS):
-            await until(lambda name=each: self.ready(name), seconds=30, what=f"{each} is ready")
+            await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
         await self.where_it_began()
         fanouts, api = ([self._door(name) for name in names] for names in (FANOUTS, APIS))
         for kind in kinds_here():
@@ -168,7 +168,7 @@ class World:
         """Send a signal that ends it, and wait for the end."""
         process = self.running.pop(name)
         process.signal(number)
-        await process.ended(20)
+        await process.ended()
 
     def restart_soon(self, name: str) -> None:
         """Start it again beside what goes on, as whoever looks after containers does."""

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from services.indexer import beginning
 from services.indexer.ingest import Ingest
 from services.indexer.settling import Settling
 from shared.commit import Behind, Committer, Moved
 from shared.events import Event, EventType
 from shared.journal import Gap, Journal
 from shared.keys import Keys
-from shared.losses import Memory, report
+from shared.losses import Memory, Report, report
 from shared.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from shared.positions import Position, parse_position
 from shared.probes import Readiness
@@ -252,3 +253,20 @@ async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
     first, gap, *_ = await process.entries()
     assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
     assert parse_position(gap.position).toid >> 32 > 0
+
+
+async def test_what_the_api_writes_while_the_indexer_waits_for_reports_is_followed_by_a_gap(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committer = Committer(process.redis, process.keys)
+
+    async def reports(*_: object) -> list[Report]:
+        if not await process.redis.exists(process.keys.journal):
+            await committer.change([], lambda _: [_api_event()])
+        return []
+
+    monkeypatch.setattr(beginning, "reports", reports)
+    async with process.running():
+        await read_some(process)
+    first, gap, *_ = await process.entries()
+    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
