@@ -43,6 +43,7 @@ class Faults:
         """Each by its name in the table; it answers whom it struck."""
         return {
             "SIGKILL of a fanout": lambda: self._end(FANOUTS, signal.SIGKILL),
+            "SIGKILL of every fanout": self.kill_fanouts,
             "SIGTERM of a fanout": lambda: self._end(FANOUTS, signal.SIGTERM),
             "SIGKILL of the active indexer": self.kill_active,
             "SIGTERM of an indexer": lambda: self._end(INDEXERS, signal.SIGTERM),
@@ -92,6 +93,10 @@ class Faults:
             await self._world.stop(name, number)
             self._world.restart_soon(name)
         return name or ""
+
+    async def kill_fanouts(self) -> str:
+        """For a while a gateway has nobody to ask."""
+        return " and ".join([await self._end((name,), signal.SIGKILL) for name in FANOUTS])
 
     async def kill_active(self) -> str:
         """The standby has to notice by itself."""
