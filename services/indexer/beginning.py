@@ -96,6 +96,7 @@ class Beginning:
         self._told = await self._last_told()
         if self._told > START:
             progress["told"] = str(self._told)
+        self._owe([])  # what was heard before this was compared with nothing
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
         text = f"the progress was lost: reading goes on from the journal's top, {head.top}"
