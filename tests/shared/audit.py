@@ -64,9 +64,9 @@ async def check(redis: Redis, keys: Keys) -> list[Entry]:
     entries = await entries_of(redis, keys)
     positions = [parse_position(entry.position) for entry in entries]
     assert positions == sorted(set(positions)), "positions ascend strictly"
-    assert [e.previous for e in entries] == [str(p) for p in [START, *positions[:-1]]][
-        : len(entries)
-    ]
+    began = await redis.hget(keys.progress, "began")
+    first = began.decode() if began else str(START)
+    assert [e.previous for e in entries] == [first, *map(str, positions[:-1])][: len(entries)]
     streams = fold(entries)
     stored = [key async for key in redis.scan_iter(keys.stream("*"))]
     assert {key.decode() for key in stored} == {keys.stream(i) for i in streams}
