@@ -2,92 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from services.indexer import beginning
-from services.indexer.ingest import Ingest
-from services.indexer.settling import Settling
-from shared.commit import Behind, Committer, Moved
+from shared.commit import Behind, Committer
 from shared.events import Event, EventType
 from shared.journal import Gap, Journal
 from shared.keys import Keys
 from shared.losses import Memory, Report, report
-from shared.metrics import LOST_EVERYTHING, LOST_PROGRESS
+from shared.metrics import LOST_EVERYTHING
 from shared.positions import Position, parse_position
-from shared.probes import Readiness
-from shared.tasks import cancel
-from shared.wire import Entry
-from tests.indexer.simulated import Sim, journal, simulated
+from tests.indexer.reading import Process, hear_nothing_more, read_some
+from tests.indexer.simulated import Sim, simulated
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
-
-
-class Process:
-    """An indexer as far as it reads and commits; `memory` ends with it."""
-
-    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
-        self.sim, self.redis, self.keys = sim, redis, keys
-        self.memory, self.settling, self.readiness = Memory(), Settling(), Readiness("source")
-
-    @asynccontextmanager
-    async def running(self, start: str = "latest") -> AsyncIterator[None]:
-        task = asyncio.create_task(self._lead(start))
-        try:
-            yield
-        finally:
-            await cancel(task)
-
-    async def _lead(self, start: str) -> None:
-        while True:
-            ingest = Ingest(
-                self.sim.horizon(),
-                Committer(self.redis, self.keys),
-                self.redis,
-                self.keys,
-                self.readiness,
-                start=start,
-                most_wait=0.02,
-                settling=self.settling,
-                memory=self.memory,
-            )
-            hearing = asyncio.create_task(ingest.beginning.hear())
-            try:
-                await ingest.run()
-            except Moved:  # as services.indexer.app does
-                continue
-            finally:
-                await cancel(hearing)
-
-    async def caught_up(self) -> None:
-        async def is_there() -> bool:
-            cursor = await self.redis.hget(self.keys.progress, "cursor")
-            return cursor is not None and int(cursor) >= self.sim.tip
-
-        await until(is_there, seconds=15, what="the tip")
-
-    async def settled(self) -> None:
-        """Close ledgers until everyone was told of the loss."""
-
-        async def is_told() -> bool:
-            self.sim.close()
-            return bool(await self.redis.hget(self.keys.progress, "told"))
-
-        await until(is_told, seconds=15, what="journal.reset")
-        await self.caught_up()
-
-    async def entries(self) -> list[Entry]:
-        return await journal(self.redis, self.keys)
-
-    async def flush(self) -> None:
-        names = [n async for n in self.redis.scan_iter(f"headrace:{{{self.keys.namespace}}}:*")]
-        await self.redis.delete(*names)
 
 
 @pytest.fixture
@@ -99,22 +31,6 @@ async def sim() -> AsyncIterator[Sim]:
 @pytest.fixture
 def process(sim: Sim, redis: Redis, keys: Keys) -> Process:
     return Process(sim, redis, keys)
-
-
-async def started(process: Process) -> None:
-    async def has_begun() -> bool:
-        return bool(await process.redis.hget(process.keys.progress, "began"))
-
-    await until(has_begun, what="the beginning")
-
-
-async def read_some(process: Process, ledgers: int = 8) -> list[str]:
-    """Ledgers after the beginning, read to the end; the events' positions."""
-    await started(process)
-    first = process.sim.tip
-    process.sim.close(ledgers)
-    await process.caught_up()
-    return process.sim.positions(after=first | 4095)
 
 
 async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: Process) -> None:
@@ -151,14 +67,7 @@ async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
     assert parse_position(held[-1]) < began < parse_position(missed[0])
     assert LOST_EVERYTHING._value.get() == counted + 1
     assert "Redis was emptied" in str(process.readiness.document())
-    await _hear_nothing_more(process)
-
-
-async def _hear_nothing_more(process: Process) -> None:
-    async with process.running():
-        process.sim.close(2)
-        await process.caught_up()
-    assert [e.type for e in await process.entries()].count("journal.reset") == 1
+    await hear_nothing_more(process)
 
 
 async def test_an_indexer_that_knows_nothing_asks_those_who_do(
@@ -207,40 +116,6 @@ async def test_an_older_start_reads_more_than_was_known(process: Process) -> Non
     chain = [e.position for e in await process.entries() if e.type != "journal.reset"]
     assert chain == process.sim.positions()[: len(chain)]
     assert len(chain) > 10
-
-
-async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Process) -> None:
-    counted: Any = LOST_PROGRESS._value.get()
-    async with process.running():
-        held = await read_some(process)
-    before = await process.entries()
-    await process.redis.delete(process.keys.progress)
-    first = process.sim.tip
-    process.sim.close(6)
-    other = Process(process.sim, process.redis, process.keys)
-    async with other.running():  # with START=latest
-        await other.caught_up()
-    entries = await process.entries()
-    assert entries[: len(before)] == before
-    assert [e.position for e in entries] == held + process.sim.positions(after=first | 4095)
-    assert LOST_PROGRESS._value.get() == counted + 1
-    assert "progress was lost" in str(other.readiness.document())
-
-
-async def test_a_loss_that_was_told_is_not_told_again_when_the_progress_is_lost(
-    process: Process,
-) -> None:
-    async with process.running():
-        [*_, top] = await read_some(process)
-        await process.flush()
-        await process.settled()
-        told = await process.redis.hget(process.keys.progress, "told")
-        await report(process.redis, process.keys, "a fanout", Memory(top=parse_position(top)))
-        await process.redis.delete(process.keys.progress)
-        process.sim.close(2)
-        await process.caught_up()
-    assert await process.redis.hget(process.keys.progress, "told") == told
-    await _hear_nothing_more(process)
 
 
 async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
