@@ -73,6 +73,7 @@ class Life:
         self._began = time.monotonic()
         self._set_back: list[tuple[float, str]] = []
         self._wrong: list[Span] = []
+        self._before = 0  # events of the ledger from before all were connected
 
     def draws(self) -> random.Random:
         """Chances of one's own, so that nobody's haste changes what befalls another."""
@@ -87,6 +88,7 @@ class Life:
         hands = asyncio.create_task(self._change_hands(self.draws()))
         try:
             await until(lambda: all(c.told for c in self.clients), seconds=90, what="greetings")
+            self._before = len(await self._world.held())
             yield
         finally:
             await cancel(watch, hands)
@@ -133,15 +135,13 @@ class Life:
             faults.outside.alone = len(names) == 1
             notes = await asyncio.gather(*(acts[name]() for name in names))
             recovery = await self._recovered()
-            whom = zip(names, notes, strict=True)
             alone = len(names) == 1
-            self._report.struck += [Struck(*each, at, recovery, alone) for each in whom]
+            for whom in zip(names, notes, strict=True):
+                self._report.struck.append(Struck(*whom, at, recovery, alone))
             await self._world.restarted()
             if recovery is None:
-                told = Violation(
-                    Kind.STUCK, "all", f"{at:.1f} s", (f"after {' and '.join(names)}",)
-                )
-                self._report.violations.append(told)
+                after = (f"after {' and '.join(names)}",)
+                self._report.violations.append(Violation(Kind.STUCK, "all", f"{at:.1f} s", after))
                 await self._world.heal()
 
     async def _recovered(self) -> float | None:
@@ -213,7 +213,7 @@ class Life:
             report.violations += check_ends(client.name, sure, client.ends)
             for life in lives(told, due, losses, zero):
                 report.violations += check_client(client.name, client.asked, life.told, life.due)
-        self._count(len(held), len(facts) - len(held))
+        self._count(len(held) - self._before, len(facts) - len(held))
 
     async def _caught_up(self, end: Position, settle: float) -> None:
         with suppress(AssertionError):
