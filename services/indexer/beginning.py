@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -22,15 +23,17 @@ from shared.journal import Head, Journal
 from shared.keys import CHANNEL, Keys
 from shared.losses import Memory, Report, reports
 from shared.metrics import LOST_PROGRESS
-from shared.positions import START, Position, beginning
+from shared.positions import START, Position, beginning, parse_position
 from shared.probes import Readiness
-from shared.wire import HISTORY_URL
+from shared.wire import HISTORY_URL, entry_of
 
 log = structlog.get_logger()
 
 _WAIT = 2.0
 """Seconds in which a fanout that lives on notices that Redis is empty, and says what it knew."""
 _HEAR = 1.0
+_EVERYONES = 50
+"""Events for everyone that are looked through: they are few."""
 _AHEAD = 1_000_000
 """Microseconds: no event that the API commits meanwhile stands above the one that is made here."""
 _UNSETTLED = "unsettled"
@@ -90,12 +93,26 @@ class Beginning:
         progress = {"cursor": str(cursor)}
         if self._memory.began:
             progress["began"] = str(self._memory.began)
+        self._told = await self._last_told()
+        if self._told > START:
+            progress["told"] = str(self._told)
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
         text = f"the progress was lost: reading goes on from the journal's top, {head.top}"
         self._note("progress", text)
         log.error("progress_lost", top=str(head.top), cursor=cursor, ledger=cursor >> 32)
         return cursor
+
+    async def _last_told(self) -> Position:
+        """Where the journal tells of the last loss of everything: it is not told a second time."""
+        topic = self._keys.topic("")
+        members: Any = await self._redis.zrevrangebylex(topic, "+", "-", 0, _EVERYONES)
+        for place in [parse_position(member.decode()) for member in members]:
+            rows: Any = await self._redis.xrange(self._keys.journal, str(place), str(place))
+            for row in rows:
+                if entry_of(*row).type == EventType.JOURNAL_RESET:
+                    return place
+        return START
 
     async def _begin(self, source: Source, start: str) -> int:
         """START, or from where it is known that more has to be read."""

@@ -227,6 +227,22 @@ async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Pr
     assert "progress was lost" in str(other.readiness.document())
 
 
+async def test_a_loss_that_was_told_is_not_told_again_when_the_progress_is_lost(
+    process: Process,
+) -> None:
+    async with process.running():
+        [*_, top] = await read_some(process)
+        await process.flush()
+        await process.settled()
+        told = await process.redis.hget(process.keys.progress, "told")
+        await report(process.redis, process.keys, "a fanout", Memory(top=parse_position(top)))
+        await process.redis.delete(process.keys.progress)
+        process.sim.close(2)
+        await process.caught_up()
+    assert await process.redis.hget(process.keys.progress, "told") == told
+    await _hear_nothing_more(process)
+
+
 async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
     process: Process,
 ) -> None:

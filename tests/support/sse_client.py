@@ -93,6 +93,29 @@ class Parser:
         ]
 
 
+class Chunks:
+    """Takes the chunks of HTTP/1.1 apart (RFC 9112 7.1), as a gateway sends them."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._left = 0  # bytes of the chunk that has begun, its CRLF included
+
+    def feed(self, data: bytes) -> bytes:
+        """What these bytes hold of the body."""
+        self._rest += data
+        body = b""
+        while self._rest:
+            if not self._left:
+                size, found, rest = self._rest.partition(b"\r\n")
+                if not found:
+                    break
+                self._rest, self._left = rest, int(size.partition(b";")[0], 16) + 2
+            part = self._rest[: self._left]
+            self._rest, self._left = self._rest[len(part) :], self._left - len(part)
+            body += part[: max(0, len(part) + min(0, self._left - 2))]
+        return body
+
+
 class SseClient(asyncio.Protocol):
     """One subscription. `events` grows as they come; `closed` is set at the end."""
 
@@ -105,6 +128,7 @@ class SseClient(asyncio.Protocol):
         self.events: list[Event] = []
         self.closed = asyncio.Event()
         self.error: Exception | None = None
+        self._chunks = Chunks()
         self._transport: asyncio.Transport | None = None
 
     @classmethod
@@ -128,8 +152,8 @@ class SseClient(asyncio.Protocol):
         _, client = await loop.create_connection(cls, sock=sock)
         if stalled:
             client.stall()
-        lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: test"]
-        for name, value in (headers or {}).items():
+        lines = [f"{method} {target} HTTP/1.1".encode()]
+        for name, value in {"Host": "test", **(headers or {})}.items():
             lines.append(
                 name.encode() + b": " + (value.encode() if isinstance(value, str) else value)
             )
@@ -151,6 +175,8 @@ class SseClient(asyncio.Protocol):
             self.status = int(status.split(" ")[1])
             pairs = (line.split(": ", 1) for line in lines)
             self.headers = {name.lower(): value for name, value in pairs}
+        if self.headers.get("transfer-encoding") == "chunked":
+            data = self._chunks.feed(data)
         self.body += data
         if self.headers.get("content-type", "").startswith("text/event-stream"):
             self.events += self.parser.feed(data)

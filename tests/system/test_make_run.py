@@ -166,6 +166,28 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
     assert not ports_in_use(ports)
 
 
+@pytest.mark.skipif("nginx" not in gateways(), reason="nginx is missing")
+async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(tmp_path):
+    ports, log = free_ports(), tmp_path / "run.txt"
+    run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY="nginx")
+    pid_file = tmp_path / ".run" / str(ports.base) / "gateway/nginx.pid"
+    try:
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        killed = pid_file.read_text()
+        os.kill(int(killed), signal.SIGKILL)
+        told = "gateway was killed by SIGKILL; it is started again"
+        await until(lambda: told in log.read_text(), seconds=20, what=log.read_text)
+        await until(lambda: pid_file.read_text() not in ("", killed), seconds=20)
+        already = len(re.findall(r"#\d+ ", log.read_text()))
+        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=20)
+    finally:
+        run.send_signal(signal.SIGINT)
+        code = run.wait(30)
+    assert code == 0
+    assert "gateway ended" not in log.read_text()
+    assert not ports_in_use(ports)
+
+
 @pytest.mark.parametrize("end", ["broken pipe", "SIGHUP"])
 async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end):
     ports = free_ports()
