@@ -32,6 +32,7 @@ class Judge:
     """Of one run. `began` is its second 0 by the monotonic clock.
 
     `wrong` is when a clock was; `set_back` when the source's cursor moved back, in Unix seconds.
+    `before` is how many events the ledger had before all clients were connected.
     """
 
     world: World
@@ -42,6 +43,7 @@ class Judge:
     wrong: Sequence[Span] = ()
     clock_of_redis: bool = False
     set_back: list[tuple[float, str]] = field(default_factory=list)
+    before: int = 0
 
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
         """Heal everything, let all catch up, compare. `journal` reads one that is trimmed."""
@@ -67,7 +69,7 @@ class Judge:
         spans = ANY if journal else self.world.lost.spans(began)
         for client in self.clients:
             self.report.violations += self._of_client(client, facts, void, end, spans)
-        self._count(len(held), len(facts) - len(held))
+        self._count(len(held) - self.before, len(facts) - len(held))
 
     async def _read(self) -> list[Entry]:
         """As it is: nobody else is believed about what is missing in it."""

@@ -67,6 +67,7 @@ class Life:
         self._began = time.monotonic()
         self._set_back: list[tuple[float, str]] = []
         self._jumps: Jumps | None = None
+        self._before = 0  # events of the ledger from before all were connected
 
     def draws(self) -> random.Random:
         """Chances of one's own, so that nobody's haste changes what befalls another."""
@@ -82,6 +83,7 @@ class Life:
         hands = asyncio.create_task(self._change_hands(self.draws()))
         try:
             await until(lambda: all(c.told for c in self.clients), seconds=90, what="greetings")
+            self._before = len(await self._world.held())
             yield
         finally:
             await cancel(watch, hands)
@@ -200,7 +202,7 @@ class Life:
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
         """What is wrong with all that was told (tests.chaos.judge)."""
         judge = Judge(self._world, self._report, self._began, self.clients, self.orders)
-        judge.set_back = self._set_back
+        judge.set_back, judge.before = self._set_back, self._before
         if self._jumps:
             judge.wrong, judge.clock_of_redis = self._jumps.wrong, self._jumps.of_redis
         await judge.judge(settle, journal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -13,9 +14,9 @@ from shared.events import Event, EventType
 from shared.journal import Gap, Journal
 from shared.keys import Keys
 from shared.losses import Memory, Report, report
-from shared.metrics import LOST_EVERYTHING
+from shared.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from shared.positions import Position, parse_position
-from tests.indexer.reading import Process, hear_nothing_more, read_some
+from tests.indexer.reading_process import Process
 from tests.indexer.simulated import Sim, simulated
 from tests.support.waiting import until
 
@@ -31,6 +32,22 @@ async def sim() -> AsyncIterator[Sim]:
 @pytest.fixture
 def process(sim: Sim, redis: Redis, keys: Keys) -> Process:
     return Process(sim, redis, keys)
+
+
+async def started(process: Process) -> None:
+    async def has_begun() -> bool:
+        return bool(await process.redis.hget(process.keys.progress, "began"))
+
+    await until(has_begun, what="the beginning")
+
+
+async def read_some(process: Process, ledgers: int = 8) -> list[str]:
+    """Ledgers after the beginning, read to the end; the events' positions."""
+    await started(process)
+    first = process.sim.tip
+    process.sim.close(ledgers)
+    await process.caught_up()
+    return process.sim.positions(after=first | 4095)
 
 
 async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: Process) -> None:
@@ -67,7 +84,14 @@ async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
     assert parse_position(held[-1]) < began < parse_position(missed[0])
     assert LOST_EVERYTHING._value.get() == counted + 1
     assert "Redis was emptied" in str(process.readiness.document())
-    await hear_nothing_more(process)
+    await _hear_nothing_more(process)
+
+
+async def _hear_nothing_more(process: Process) -> None:
+    async with process.running():
+        process.sim.close(2)
+        await process.caught_up()
+    assert [e.type for e in await process.entries()].count("journal.reset") == 1
 
 
 async def test_an_indexer_that_knows_nothing_asks_those_who_do(
@@ -116,6 +140,40 @@ async def test_an_older_start_reads_more_than_was_known(process: Process) -> Non
     chain = [e.position for e in await process.entries() if e.type != "journal.reset"]
     assert chain == process.sim.positions()[: len(chain)]
     assert len(chain) > 10
+
+
+async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Process) -> None:
+    counted: Any = LOST_PROGRESS._value.get()
+    async with process.running():
+        held = await read_some(process)
+    before = await process.entries()
+    await process.redis.delete(process.keys.progress)
+    first = process.sim.tip
+    process.sim.close(6)
+    other = Process(process.sim, process.redis, process.keys)
+    async with other.running():  # with START=latest
+        await other.caught_up()
+    entries = await process.entries()
+    assert entries[: len(before)] == before
+    assert [e.position for e in entries] == held + process.sim.positions(after=first | 4095)
+    assert LOST_PROGRESS._value.get() == counted + 1
+    assert "progress was lost" in str(other.readiness.document())
+
+
+async def test_a_loss_that_was_told_is_not_told_again_when_the_progress_is_lost(
+    process: Process,
+) -> None:
+    async with process.running():
+        [*_, top] = await read_some(process)
+        await process.flush()
+        await process.settled()
+        told = await process.redis.hget(process.keys.progress, "told")
+        await report(process.redis, process.keys, "a fanout", Memory(top=parse_position(top)))
+        await process.redis.delete(process.keys.progress)
+        process.sim.close(2)
+        await process.caught_up()
+    assert await process.redis.hget(process.keys.progress, "told") == told
+    await _hear_nothing_more(process)
 
 
 async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(

@@ -1,4 +1,4 @@
-"""An indexer as far as it reads and commits, without a process of its own."""
+"""An indexer as far as it reads and commits, inside a test's own process."""
 
 from __future__ import annotations
 
@@ -79,26 +79,3 @@ class Process:
     async def flush(self) -> None:
         names = [n async for n in self.redis.scan_iter(f"headrace:{{{self.keys.namespace}}}:*")]
         await self.redis.delete(*names)
-
-
-async def started(process: Process) -> None:
-    async def has_begun() -> bool:
-        return bool(await process.redis.hget(process.keys.progress, "began"))
-
-    await until(has_begun, what="the beginning")
-
-
-async def read_some(process: Process, ledgers: int = 8) -> list[str]:
-    """Ledgers after the beginning, read to the end; the events' positions."""
-    await started(process)
-    first = process.sim.tip
-    process.sim.close(ledgers)
-    await process.caught_up()
-    return process.sim.positions(after=first | 4095)
-
-
-async def hear_nothing_more(process: Process) -> None:
-    async with process.running():
-        process.sim.close(2)
-        await process.caught_up()
-    assert [e.type for e in await process.entries()].count("journal.reset") == 1
