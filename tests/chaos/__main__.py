@@ -1,4 +1,8 @@
-"""`make chaos`: the whole system under faults by chance; SEED and DURATION from the environment."""
+"""`make chaos`: the whole system under faults by chance; SEED and DURATION from the environment.
+
+REDIS is the kind of Redis. START is where the indexers begin: `earliest` with an odd seed, else
+`latest`.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,14 @@ def main() -> int:
     seconds = float(os.environ.get("DURATION") or 60)
     console = Console(width=110)
     kind = os.environ.get("REDIS") or "single"
-    console.print(f"make chaos SEED={seed} DURATION={seconds:g} REDIS={kind}")
+    start = os.environ.get("START") or ("latest", "earliest")[seed % 2]
+    more = f" REDIS={kind} START={start}"
+    console.print(f"make chaos SEED={seed} DURATION={seconds:g}{more}")
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds, **of_kind(kind)))
-    report.more = f" REDIS={kind}"
+        report = asyncio.run(
+            run(Path(folder), seed=seed, seconds=seconds, **of_kind(kind), START=start)
+        )
+    report.more = more
     show(report, console)
     return 1 if report.violations or report.late else 0
 
