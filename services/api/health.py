@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from shared.probes import Readiness
 from shared.store import RedisError
-from shared.urls import shown
+from shared.urls import redacted
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ def part_names(urls: Sequence[str]) -> list[str]:
     """How /readyz calls the parts of READY_URLS: by URL without its secrets, each name once."""
     names: list[str] = []
     for url in urls:
-        name = shown(url)
+        name = redacted(url)
         names.append(f"{name} #{len(names) + 1}" if name in names else name)
     return names
 

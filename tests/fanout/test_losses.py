@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from shared.commit import Committer
 from shared.events import Event, EventType
-from shared.losses import reports
-from shared.positions import Position, beginning, parse_position
+from shared.losses import read_reports
+from shared.positions import Position, journal_start, parse_position
 from tests.fanout.rig import ALICE, CAROL, Chain, api_commit, journal, restore, snapshot
 from tests.support.waiting import until
 
 
 async def begin(committer: Committer, cursor: int, clock: int) -> Position:
     """What the indexer writes where a journal begins; `clock` are microseconds."""
-    began = beginning(cursor, clock << 40)
+    began = journal_start(cursor, clock << 40)
     await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
     return began
 
@@ -118,7 +118,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await restore(redis, keys, {})
 
     async def reported():
-        return await reports(redis, keys)
+        return await read_reports(redis, keys)
 
     (report,) = await until(reported)
     assert (str(report.top), report.cursor) == (lost, events[-1].position.toid)
@@ -139,7 +139,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await between.wait_id(str(missed.position))
     assert client.positions == [*positions, lost, str(missed.position)]
     assert between.positions == [*positions, str(missed.position)]
-    place = beginning(missed.position.toid, 3 << 40)
+    place = journal_start(missed.position.toid, 3 << 40)
     facts = {"position": str(place), "reason": "lost"}
     reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
     await again.committer.record([reset], progress={"told": str(place)})
@@ -151,7 +151,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     assert len(client.named("reset")) == 1
     assert not client.named("gap")
     feed = replica.parts.feed
-    await until(lambda: not feed.failover.memory.lost)
+    await until(lambda: not feed.failover.last_seen.lost)
     late = await replica.subscribe("streams=9", since=lost)
     clients.append(late)
     await late.wait(1, "reset")

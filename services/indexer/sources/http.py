@@ -15,7 +15,7 @@ from services.indexer.records import hash_text
 from services.indexer.sources import SourceError, SourceFatal
 from shared.horizon import problem
 from shared.http import reason
-from shared.urls import shown, without_secrets
+from shared.urls import redacted, without_secrets
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")
@@ -85,7 +85,7 @@ async def _asked(
         if response.status != 200:
             raise await _refusal(response)
         if response.content_type not in accept:
-            what = f"{shown(url)} answered {response.content_type}, not {accept[0]}"
+            what = f"{redacted(url)} answered {response.content_type}, not {accept[0]}"
             raise SourceError("content_type", what)
         yield response
     finally:
@@ -100,11 +100,11 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     except (aiohttp.ClientError, TimeoutError):
         body = b""
     said = without_secrets(body[:400].decode(errors="replace"), url) or "(no body)"
-    where = f"{shown(url)} answered {status}"
+    where = f"{redacted(url)} answered {status}"
     if status in _FINAL and (slug := problem(response.headers.get("Content-Type", ""), body)):
         return SourceFatal(_FINAL[status], f"Horizon itself: {where} {slug}: {said}")
     if to := response.headers.get("Location"):
-        said = f"redirects are not followed; it leads to {shown(to)}"
+        said = f"redirects are not followed; it leads to {redacted(to)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
     after = retry_after(response.headers)
     return SourceError(kind, f"{where}{hint}: {said}", after, too_much=status in _TOO_MUCH)
@@ -137,7 +137,7 @@ def _date(text: str) -> datetime | None:
 def _broken(kind: str, url: str, error: Exception) -> SourceError:
     """No answer, or not all of it. A connection that was never made asked for nothing."""
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
-    return SourceError(kind, f"{shown(url)}: {reason(error)}", too_much=slow)
+    return SourceError(kind, f"{redacted(url)}: {reason(error)}", too_much=slow)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -147,7 +147,7 @@ async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > _MOST_BYTES:
-                what = f"{shown(str(response.url))}: more than {_MOST_BYTES} bytes"
+                what = f"{redacted(str(response.url))}: more than {_MOST_BYTES} bytes"
                 raise SourceError("malformed", what, too_much=True)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _broken("dropped", str(response.url), error) from error

@@ -16,7 +16,7 @@ from shared.commit import Behind, Committer, Moved
 from shared.events import Event, EventType
 from shared.journal import Gap, Journal
 from shared.keys import Keys
-from shared.losses import Memory, report
+from shared.losses import LastSeen, write_report
 from shared.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from shared.positions import Position, parse_position
 from shared.probes import Readiness
@@ -29,11 +29,11 @@ pytestmark = pytest.mark.timeout(60)
 
 
 class Process:
-    """An indexer as far as it reads and commits; `memory` ends with it."""
+    """An indexer as far as it reads and commits; `last_seen` ends with it."""
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
-        self.memory, self.settling, self.readiness = Memory(), Settling(), Readiness("source")
+        self.last_seen, self.settling, self.readiness = LastSeen(), Settling(), Readiness("source")
 
     @asynccontextmanager
     async def running(self, start: str = "latest") -> AsyncIterator[None]:
@@ -54,9 +54,9 @@ class Process:
                 start=start,
                 most_wait=0.02,
                 settling=self.settling,
-                memory=self.memory,
+                last_seen=self.last_seen,
             )
-            hearing = asyncio.create_task(ingest.beginning.hear())
+            hearing = asyncio.create_task(ingest.startup.watch_reports())
             try:
                 await ingest.run()
             except Moved:  # as services.indexer.app does
@@ -66,16 +66,13 @@ class Process:
 
     async def caught_up(self) -> None:
         async def is_there() -> bool:
-            cursor = await self.redis.hget(self.keys.progress, "cursor")
-            return cursor is not None and int(cursor) >= self.sim.tip
+            return int(await self.redis.hget(self.keys.progress, "cursor") or -1) >= self.sim.tip
 
         await until(is_there, seconds=15, what="the tip")
 
     async def settled(self) -> None:
-        """Close ledgers until everyone was told of the loss."""
-
         async def is_told() -> bool:
-            self.sim.close()
+            self.sim.close()  # until the loss is announced
             return bool(await self.redis.hget(self.keys.progress, "told"))
 
         await until(is_told, seconds=15, what="journal.reset")
@@ -126,7 +123,7 @@ async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: P
     assert began.toid >> 12 == started_at >> 12
     later = Journal(process.redis, process.keys)
     assert await later.after(Position(process.sim.tip >> 33 << 32, 0)) == Gap(began)
-    assert not process.memory.lost
+    assert not process.last_seen.lost
 
 
 async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
@@ -170,7 +167,7 @@ async def test_an_indexer_that_knows_nothing_asks_those_who_do(
     await process.flush()
     for name, position in (("one", late), ("two", early)):
         place = parse_position(position)
-        await report(redis, keys, name, Memory(top=place, cursor=place.toid))
+        await write_report(redis, keys, name, LastSeen(top=place, cursor=place.toid))
     sim.close(3)
     other = Process(sim, redis, keys)
     async with other.running():
@@ -192,8 +189,8 @@ def _api_event() -> Event:
 async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -> None:
     async with process.running():
         await read_some(process)
-        memory = Memory(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
-        await report(process.redis, process.keys, "slow", memory)
+        last_seen = LastSeen(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
+        await write_report(process.redis, process.keys, "slow", last_seen)
         await process.settled()
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
 
@@ -224,6 +221,21 @@ async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Pr
     assert [e.position for e in entries] == held + process.sim.positions(after=first | 4095)
     assert LOST_PROGRESS._value.get() == counted + 1
     assert "progress was lost" in str(other.readiness.document())
+
+
+async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process: Process) -> None:
+    redis, keys = process.redis, process.keys
+    async with process.running():
+        [*_, top] = await read_some(process)
+        await process.flush()
+        await process.settled()
+        told = await redis.hget(keys.progress, "told")
+        await write_report(redis, keys, "a fanout", LastSeen(top=parse_position(top)))
+        await redis.delete(keys.progress)
+        process.sim.close(2)
+        await process.caught_up()
+    assert await redis.hget(keys.progress, "told") == told
+    await _hear_nothing_more(process)
 
 
 async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
