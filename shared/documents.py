@@ -1,7 +1,7 @@
-"""A stream's document that is gone: built again from the last event that the journal keeps of it.
+"""Rebuilds the document of a stream that is missing in Redis from its last event in the journal.
 
-Every event of a known stream carries the state after it, so that is the document as it was. A
-stream that was never known (made before the start) has events without a state, and is left alone.
+Every event of a known stream carries the state after it, which is the document as it was. A stream
+that was made before START was never known: its events carry no state, and nothing is rebuilt.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 async def rebuilt(redis: Redis, keys: Keys, stream_ids: Collection[str]) -> dict[str, Stream]:
-    """The streams among these that have a state in the journal, as it is after their last event."""
+    """Those of these streams that have a state in the journal, each as after its last event."""
     if not stream_ids:
         return {}
     pipe = redis.pipeline(transaction=False)

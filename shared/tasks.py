@@ -50,7 +50,7 @@ async def _supervised(
 ) -> None:
     loop = asyncio.get_running_loop()
     waits = backoff(most=most)
-    TASK_FAILURES.labels(name)  # its series begins at 0, not with the first failure
+    TASK_FAILURES.labels(name)  # the series exists at 0, so that the first failure is an increase
     while True:
         started = loop.time()
         try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.api.app import MEMORY
+from services.api.app import LAST_SEEN
 from shared.commit import Committer
-from shared.losses import reports
-from shared.positions import beginning, toid
+from shared.losses import read_reports
+from shared.positions import journal_start, toid
 from tests.api.samples import made, on_chain, order
 from tests.fanout.rig import restore
 from tests.support.waiting import until
@@ -13,14 +13,14 @@ from tests.support.waiting import until
 
 async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, redis, keys):
     """It has written nothing itself; what it saw is enough."""
-    progress = {"cursor": str(toid(5)), "began": str(beginning(toid(5), 1 << 50))}
+    progress = {"cursor": str(toid(5)), "began": str(journal_start(toid(5), 1 << 50))}
     await Committer(redis, keys).record([], progress=progress)
     await on_chain(redis, keys, 7, cursor=str(toid(8)))
-    await until(lambda: client.app[MEMORY].top.ledger == 7, what="the API's look")
+    await until(lambda: client.app[LAST_SEEN].top.ledger == 7, what="the API's look")
     await restore(redis, keys, {})
 
     async def reported():
-        return await reports(redis, keys)
+        return await read_reports(redis, keys)
 
     (report,) = await until(reported)
     assert (report.cursor, report.top.ledger) == (toid(8), 7)
@@ -38,11 +38,11 @@ async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, 
 
 async def test_where_there_never_was_an_indexer_it_goes_on(client, redis, keys):
     lost = await made(client)
-    await until(lambda: str(client.app[MEMORY].top) == lost["position"])
+    await until(lambda: str(client.app[LAST_SEEN].top) == lost["position"])
     await restore(redis, keys, {})
     await made(client)
-    await until(lambda: str(client.app[MEMORY].top) > lost["position"])
-    assert not client.app[MEMORY].lost
+    await until(lambda: str(client.app[LAST_SEEN].top) > lost["position"])
+    assert not client.app[LAST_SEEN].lost
 
 
 async def test_a_document_that_is_gone_is_answered_from_the_journal(client, redis, keys):
