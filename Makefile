@@ -6,7 +6,7 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench chaos soak audit screenshots deploy-check lint types lock clean
+.PHONY: help run test nightly bench chaos soak audit screenshots deploy-check lint types lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -19,6 +19,9 @@ test: $(VENV)/dev.done $(CLIENTS) ## all tests, types and style; a real Redis, n
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+nightly: export NIGHTLY = 1
+nightly: test ## the same tests at length: more examples, seconds and servers (tests/support/tier.py); hours
 
 bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
 	$(BIN)/python -m tests.bench $(CASES)

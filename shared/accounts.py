@@ -9,10 +9,10 @@ import binascii
 from base64 import b32decode, b32encode
 from functools import lru_cache
 
-ACCOUNT, CONTRACT, MUXED = 6 << 3, 2 << 3, 12 << 3
-"""Version bytes: the place of the first letter (G, C, M) in the base32 alphabet, times eight."""
+ACCOUNT, CONTRACT, MUXED, SEED = 6 << 3, 2 << 3, 12 << 3, 18 << 3
+"""Version bytes: the place of the first letter (G, C, M, S) in the base32 alphabet, times eight."""
 
-_SIZES = {ACCOUNT: 32, CONTRACT: 32, MUXED: 40}
+_SIZES = {ACCOUNT: 32, CONTRACT: 32, MUXED: 40, SEED: 32}
 """Bytes of the payload."""
 
 
@@ -39,7 +39,7 @@ def payload_of(version: int, text: str) -> bytes:
 @lru_cache(maxsize=4096)
 def is_account(text: str) -> bool:
     """Whether `text` can be a party of a stream: an account (G), a contract (C) or muxed (M)."""
-    return any(_is(version, text) for version in _SIZES)
+    return any(_is(version, text) for version in (ACCOUNT, CONTRACT, MUXED))
 
 
 @lru_cache(maxsize=4096)
@@ -51,6 +51,11 @@ def is_contract(text: str) -> bool:
 def is_public_key(text: str) -> bool:
     """Whether `text` is an account's own address (G…)."""
     return _is(ACCOUNT, text)
+
+
+def is_secret_seed(text: str) -> bool:
+    """Whether `text` is the secret seed of a key pair (S…)."""
+    return _is(SEED, text)
 
 
 def _is(version: int, text: str) -> bool:

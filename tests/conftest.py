@@ -14,10 +14,32 @@ from redis.asyncio import Redis
 from shared.keys import Keys
 from shared.store import connect
 from tests.support.redis_server import redis_server
+from tests.support.tier import LONGER, NIGHTLY, examples
 
 # A machine that is busy with other things is no defect: pytest-timeout bounds each test.
-settings.register_profile("headrace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "headrace",
+    deadline=None,
+    max_examples=examples(100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("headrace")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The files with the longest tests first, so that no worker is left alone with one at the end.
+
+    A long test has a long time limit, so the limit tells which ones these are.
+    """
+    usual = float(config.getini("timeout"))
+    longest: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        limit = float(mark.args[0]) if mark else usual
+        longest[item.path] = max(limit, longest.get(item.path, 0))
+        if NIGHTLY:
+            item.add_marker(pytest.mark.timeout(limit * LONGER), append=False)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -84,6 +85,7 @@ class Processes:
 
     def _start_again(self, part: Part, code: int, say: Callable[[str], None]) -> None:
         name, now = part.name, time.monotonic()
+        _kill_group(self.running[name])
         if not part.restart:
             raise Ended(f"{name} {_how_it_ended(code)}\n{self.tail(name)}")
         recent = [at for at in self._ends.get(name, []) if now - at < _RESTART_SECONDS]
@@ -109,7 +111,14 @@ class Processes:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+            _kill_group(process)
         self.running.clear()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what an ended part has left: workers of a killed nginx go on and keep its port."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _how_it_ended(code: int) -> str:

@@ -61,7 +61,7 @@ def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Pope
         )
 
 
-def wait_until_up(port: int, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+def wait_until_up(port: int, process: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
     """Block until the server answers PING. Raises NoRedis when it ended or takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

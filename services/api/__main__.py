@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from services.api import tokens
-from services.api.app import build_app
 from services.api.settings import Settings
 from shared.logs import configure
 from shared.serve import run
@@ -16,6 +15,8 @@ def main() -> int:
     """Serve until told to stop; returns the exit code."""
     if sys.argv[1:2] == ["token"]:
         return tokens.main(sys.argv[2:])
+    from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs it not
+
     settings = load(Settings, sys.argv[1:])
     configure("api", settings.log_level)
     return run(lambda: build_app(settings), settings.host, settings.port)

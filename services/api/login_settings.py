@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic import field_validator as check
 from pydantic_settings import NoDecode
-from stellar_sdk import Keypair
 
+from shared.accounts import is_secret_seed
 from shared.addresses import Networks
 from shared.auth_settings import AuthSettings
 from shared.settings import http_url, split_list
@@ -86,10 +86,8 @@ class LoginSettings(AuthSettings):
     def _seed(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         if not value:
             return value
-        try:
-            Keypair.from_secret(value.get_secret_value())
-        except Exception:  # not its words: they may repeat the seed
-            raise ValueError("is no secret seed: expected S… with its checksum") from None
+        if not is_secret_seed(value.get_secret_value()):  # the error must not repeat it
+            raise ValueError("is no secret seed: expected S… with its checksum")
         if not info.data.get("jwt_secret", "wrong"):
             raise ValueError("needs JWT_SECRET, by which the tokens of a login are signed")
         return value

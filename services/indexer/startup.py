@@ -83,7 +83,7 @@ class Startup:
             return head.cursor
         if head.top.toid and not head.empty:
             return await self._recover(head)
-        return await self._begin(source, start, head)
+        return await self._begin(source, start)
 
     async def _recover(self, head: Head) -> int:
         """Only the progress is lost: read the ledger of the journal's last entry again.
@@ -115,7 +115,7 @@ class Startup:
                     return place
         return START
 
-    async def _begin(self, source: Source, start: str, head: Head) -> int:
+    async def _begin(self, source: Source, start: str) -> int:
         """Start a journal at START, or at a lower cursor that is known from before a loss."""
         cursor = await source.start(start)
         if self._claim:
@@ -123,6 +123,7 @@ class Startup:
         known = await self._reports(wait=start == "latest")
         cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
         began = await self._start_position(cursor)
+        head = await self._journal.head()  # the API may have written while this waited
         progress = {"cursor": str(cursor), "began": str(began)}
         if known:
             progress = {"server": _UNSETTLED} | progress

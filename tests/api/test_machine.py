@@ -16,6 +16,7 @@ from shared.keys import Keys
 from shared.streams import I128_MAX
 from tests.api.samples import SENDER, TOKEN, Clock, order
 from tests.shared.audit import check
+from tests.support.tier import at_length
 
 amounts = st.one_of(st.integers(1, 2000), st.integers(1, 10**9), st.just(I128_MAX))
 STEPS = ("withdraw", "pause", "resume", "cancel")
@@ -103,7 +104,9 @@ class World:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=at_length(10, 250),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(plans)
 async def test_deposited_is_withdrawn_refunded_and_remaining_always(redis_url, redis, plan):

@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.samples import TOKEN
 from tests.support.processes import running
+from tests.support.tier import at_length
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -26,7 +27,8 @@ async def test_the_api_does_what_its_document_says(redis_url, keys, tmp_path):
             *("run", f"http://127.0.0.1:{api.port}/openapi.json"),
             # The paths without /v1 have the same handlers.
             *("--exclude-path-regex", "^/(streams|events|users|auth|keys)"),
-            *("--max-examples", "8", "--no-color", "--generation-database", "none"),
+            *("--max-examples", str(at_length(3, 50))),
+            *("--no-color", "--generation-database", "none"),
             cwd=tmp_path,
             env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.api.hooks", "PYTHONPATH": str(ROOT)},
             stdout=asyncio.subprocess.PIPE,

@@ -1,8 +1,9 @@
 """What a client was told against what was to be told: pure, knows of no process and no socket.
 
 `check_client` asks five things of a client that comes back with its last id until it has caught up:
-nothing missing that no `gap` announced, nothing twice, nothing out of order, nothing it was not
-entitled to, nothing altered. A violation carries the shortest piece of history that shows it.
+nothing missing that was not lost and told as a `gap`, nothing twice, nothing out of order, nothing
+it was not entitled to, nothing altered. A violation carries the shortest piece of history that
+shows it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from shared.positions import START, Position
+from shared.positions import END, START, Position
 
 
 class Kind(StrEnum):
@@ -29,6 +30,10 @@ class Kind(StrEnum):
     FENCE = "written by a replaced indexer"
     STUCK = "not recovered"
     ENDED = "told after its token's end"
+    GAP = "told as a gap, and nothing was lost"
+    UNTOLD = "lost, and nobody was told"
+    FALSE = "told of an end that was not so"
+    FINAL = "answered so that a native client gives up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,17 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What was to be told; `parties` are the accounts concerned, none when it is everyone's."""
+    """What was to be told; `parties` are the accounts concerned, none when it is everyone's.
+
+    `sure` are those who were to be told whichever journal it came from, where several had it.
+    """
 
     position: Position
     type: str
     stream_id: str | None
     parties: frozenset[str]
     body: str = ""
+    sure: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +94,47 @@ class Asked:
 
     def is_for(self, fact: Fact) -> bool:
         """Whether the fact was asked for and is the holder's to see."""
-        if not fact.parties:
+        return self._concerns(fact, fact.parties)
+
+    def is_due(self, fact: Fact) -> bool:
+        """Whether it has to come."""
+        return self._concerns(fact, fact.parties if fact.sure is None else fact.sure)
+
+    def _concerns(self, fact: Fact, parties: frozenset[str]) -> bool:
+        if not parties:
             return True
-        asked = self.everything or fact.stream_id in self.streams or self.accounts & fact.parties
-        return bool(asked) and (self.holder is None or self.holder in fact.parties)
+        asked = self.everything or fact.stream_id in self.streams or self.accounts & parties
+        return bool(asked) and (self.holder is None or self.holder in parties)
 
 
 _CONTROL = frozenset({"connected", "sync", "overload", "goodbye", "token_expiring"})
 
+_LOSS = frozenset({"gap", "reset"})
+
+Span = tuple[Position, Position]
+"""From and to, both included."""
+
+ANY = ((START, END),)
+"""Everything may have been lost."""
+
 
 def check_client(
-    who: str, asked: Asked, told: Sequence[Told], facts: Iterable[Fact]
+    who: str,
+    asked: Asked,
+    told: Sequence[Told],
+    facts: Iterable[Fact],
+    lost: Sequence[Span] = (),
 ) -> list[Violation]:
-    """What is wrong with all that one client was told; `facts` in order, all of the run's."""
+    """What is wrong with all that one client was told; `facts` in order, all of the run's.
+
+    `lost`: where something was really lost. A gap elsewhere is a violation, and excuses nothing.
+    """
     known = {fact.position: fact for fact in facts}
-    return [*_received(who, asked, told, known), *_missing(who, asked, told, known)]
+    return [
+        *_received(who, asked, told, known),
+        *_gaps(who, told, lost),
+        *_missing(who, asked, told, known, lost),
+    ]
 
 
 def _received(
@@ -110,7 +145,7 @@ def _received(
     for n, each in enumerate(told):
         if each.name == "reset":
             yield _violation(Kind.RESET, who, told, n - 1, n)
-        if each.name not in _CONTROL and each.name not in ("reset", "gap"):
+        if each.name not in _CONTROL | _LOSS:
             fact = known.get(each.position)
             if each.position in first_at:
                 yield _violation(Kind.DUPLICATE, who, told, first_at[each.position], n)
@@ -131,19 +166,36 @@ def _setter(told: Sequence[Told], before: int, top: Position) -> int:
     return next(n for n in range(before) if told[n].position == top)
 
 
+def _gaps(who: str, told: Sequence[Told], lost: Sequence[Span]) -> Iterable[Violation]:
+    """What was told as a gap though nothing of it was lost."""
+    for n, each in enumerate(told):
+        since = each.since
+        if since is None:
+            continue
+        if not any(since < last and first <= each.position for first, last in lost):
+            yield _violation(Kind.GAP, who, told, n, n)
+
+
 def _missing(
-    who: str, asked: Asked, told: Sequence[Told], known: Mapping[Position, Fact]
+    who: str,
+    asked: Asked,
+    told: Sequence[Told],
+    known: Mapping[Position, Fact],
+    lost: Sequence[Span],
 ) -> Iterable[Violation]:
-    """What never came though it lies after the first position, outside of every announced gap."""
+    """What never came though it lies after the first position; but for what was lost and told."""
     began = next((each.position for each in told if each.name == "connected"), None)
     if began is None:
         return
-    received = {each.position for each in told if each.name not in _CONTROL}
+    received = {(each.position, each.name in _LOSS) for each in told if each.name not in _CONTROL}
     gaps = [(each.since, each.position) for each in told if each.since is not None]
     for position, fact in known.items():
-        if position <= began or position in received or not asked.is_for(fact):
+        if position <= began or (position, fact.type in _LOSS) in received:
             continue
-        if not any(since < position <= to for since, to in gaps):
+        if not asked.is_due(fact):
+            continue
+        is_told = any(since < position <= to for since, to in gaps)
+        if not (is_told and any(first <= position <= last for first, last in lost)):
             yield _skipped(who, told, position)
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.positions import START, Position, parse_position
-from tests.chaos.checker import Asked, Ended, Told
+from tests.chaos.checker import Asked, Ended, Kind, Told, Violation
 from tests.chaos.world import FANOUTS, World, token
 from tests.support.pace import last
 from tests.support.sse_client import Event, SseClient
@@ -43,8 +43,12 @@ class Client:
         *,
         chance: random.Random,
         began: float,
+        gateway: str = "",
     ) -> None:
+        """`gateway`: it goes through that one, and is native: any other status is final for it."""
         self.name = name
+        self.final: list[Violation] = []
+        self._gateway = gateway
         self.asked = asked
         self.told: list[Told] = []
         self.absences: list[Absence] = []
@@ -92,7 +96,8 @@ class Client:
     async def _run(self) -> None:
         """Behind a balancer, which goes on to another fanout at once where one does not answer."""
         while not self.refused:
-            for via in self._chance.sample(FANOUTS, len(FANOUTS)):
+            ways = [self._gateway] if self._gateway else self._chance.sample(FANOUTS, len(FANOUTS))
+            for via in ways:
                 with suppress(OSError, TimeoutError):
                     if await self._visit(via):
                         break
@@ -100,8 +105,10 @@ class Client:
 
     async def _visit(self, via: str) -> bool:
         """One connection, until it ends or the client has enough of it; whether it was answered."""
-        port = self._world.ways["clients", via].port
-        headers, shown = {"Authorization": f"Bearer {self.token}"}, self.token_name
+        way = self._world.ways.get(("clients", via))
+        port = way.port if way else self._world.gateways[via]
+        headers = {"Host": f"127.0.0.1:{port}", "Authorization": f"Bearer {self.token}"}
+        shown = self.token_name
         if self.last:
             headers["Last-Event-ID"] = self.last
         target = f"/v1/events/subscribe?{self._query}"
@@ -118,6 +125,9 @@ class Client:
             self._lost = (via, time.monotonic())
         if sse.status == 401 or any(_is_over(event) for event in sse.events):
             self._renew()
+        if self._gateway and sse.status not in (0, 200, 401):
+            at = time.monotonic() - self._began
+            self.final.append(Violation(Kind.FINAL, self.name, f"{at:.1f} s", (_head(sse),)))
         self.refused = sse.status == 403
         return sse.status != 0
 
@@ -158,6 +168,10 @@ class Client:
                 self._lost = None
         if sse.parser.retry is not None:
             self._retry = sse.parser.retry / 1000
+
+
+def _head(sse: SseClient) -> str:
+    return sse.head.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
 
 
 def returns(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:

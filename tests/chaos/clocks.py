@@ -22,6 +22,9 @@ _LAZY = 1.0
 _RENEWED = 1.0
 """Seconds after which a lease has its time by the clock of Redis that is right again."""
 
+_WRONG = 10 * 86_400
+"""Seconds by which a machine that never heard of NTP may be wrong."""
+
 _SEEN_TO = 5.0
 """Seconds after which a fanout whose clock is right again has looked at every token."""
 
@@ -86,9 +89,13 @@ def trusted(told: Iterable[Told], began: float, wrong: Sequence[Span]) -> Iterat
 
 
 class Jumps:
-    """The acts: as in tests.chaos.faults. `wrong` is when a clock was, or what follows from it."""
+    """The acts: as in tests.chaos.faults. `wrong` is when a clock was, or what follows from it.
+
+    `of_redis` is whether that of Redis was.
+    """
 
     def __init__(self, clocks: dict[str, Clock], chance: random.Random) -> None:
+        self.of_redis = False
         self.wrong: list[Span] = []
         self._clocks = clocks
         self._chance = chance
@@ -98,18 +105,23 @@ class Jumps:
         if not library():
             return {}
         services = [name for name in self._clocks if name != "redis"]
+        apis = [name for name in services if name.startswith("api")]
         acts: dict[str, Act] = {"clock of a service jumps": partial(self.jump, services)}
+        acts["clock of an API is wrong"] = partial(self.jump, apis, (_WRONG,), 6.0)
         if "redis" in self._clocks:
             acts["clock of Redis jumps"] = partial(self.jump, ["redis"])
         return acts
 
-    async def jump(self, names: list[str]) -> str:
+    async def jump(
+        self, names: list[str], by: Sequence[int] = (2, 10, 60, 300), seconds: float = 3.0
+    ) -> str:
         """By seconds to minutes, forward or backward, and after a while back again."""
         began, name = time.monotonic(), self._chance.choice(names)
-        seconds = self._chance.choice((-1, 1)) * self._chance.choice((2, 10, 60, 300))
-        self._clocks[name].move(seconds)
-        await last(self._chance.uniform(2, 4))
+        self.of_redis |= name == "redis"
+        moved = self._chance.choice((-1, 1)) * self._chance.choice(by)
+        self._clocks[name].move(moved)
+        await last(self._chance.uniform(seconds - 1, seconds + 1))
         self._clocks[name].move(0)
         await last(_LAZY + _RENEWED)
         self.wrong.append((began, time.monotonic() + _SEEN_TO))
-        return f"{name} {seconds:+} s"
+        return f"{name} {moved:+} s"

@@ -11,15 +11,19 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from tests.chaos.clocks import Clock, Jumps
+from tests.chaos.deletions import EMPTY, FLUSHED, Deletions
+from tests.chaos.history import History
 from tests.chaos.outside import Outside
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import Storage
-from tests.chaos.world import FANOUTS, INDEXERS, KEYS, SERVICES, World
+from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
 
-ALONE = "clock of Redis jumps"
-"""Not with another at once: a lease outlives its holder by as much as that clock goes back."""
+ALONE = frozenset({"clock of Redis jumps", FLUSHED, EMPTY})
+"""Not with another at once: a lease outlives its holder by as much as that clock goes back, and
+what everything that was lost held is known by the parts that live on.
+"""
 
 
 class Faults:
@@ -39,14 +43,17 @@ class Faults:
         """Each by its name in the table; it answers whom it struck."""
         return {
             "SIGKILL of a fanout": lambda: self._end(FANOUTS, signal.SIGKILL),
+            "SIGKILL of every fanout": self.kill_fanouts,
             "SIGTERM of a fanout": lambda: self._end(FANOUTS, signal.SIGTERM),
             "SIGKILL of the active indexer": self.kill_active,
             "SIGTERM of an indexer": lambda: self._end(INDEXERS, signal.SIGTERM),
-            "SIGKILL of the API": lambda: self._end(("api",), signal.SIGKILL),
-            "SIGTERM of the API": lambda: self._end(("api",), signal.SIGTERM),
+            "SIGKILL of the API": lambda: self._end(APIS, signal.SIGKILL),
+            "SIGTERM of the API": lambda: self._end(APIS, signal.SIGTERM),
             "SIGSTOP of a service": self.stop_service,
             **self._of_storage(),
             **self.jumps.all(),
+            **Deletions(self._world, self._chance).all(),
+            **History(self._world, self._chance).all(),
             "CLIENT KILL of pub/sub": self.kill_pubsub,
             "pub/sub late": self.late_pubsub,
             "connections cut": self.cut,
@@ -60,7 +67,6 @@ class Faults:
             "tokens revoked": self.outside.revoke,
             "flood of slow readers": self.outside.flood,
             "rolling restart": self.roll,
-            "progress deleted": self.delete_progress,
         }
 
     def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
@@ -87,6 +93,10 @@ class Faults:
             await self._world.stop(name, number)
             self._world.restart_soon(name)
         return name or ""
+
+    async def kill_fanouts(self) -> str:
+        """For a while a gateway has nobody to ask."""
+        return " and ".join([await self._end((name,), signal.SIGKILL) for name in FANOUTS])
 
     async def kill_active(self) -> str:
         """The standby has to notice by itself."""
@@ -143,13 +153,6 @@ class Faults:
             await last(2.5)
             self._way(active, "network").delay = 0.0
         return active or ""
-
-    async def delete_progress(self) -> str:
-        """The journal tells from where to go on."""
-        with suppress(RedisError):
-            await self._world.redis.delete(KEYS.progress)
-        await last(1.0)
-        return "redis"
 
     # ── the ways between ──
 

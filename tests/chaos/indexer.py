@@ -23,8 +23,8 @@ RPC = (*["getEvents", "getTransaction"] * 4, "getHealth", "getNetwork", "getLate
 RPC += ("getLedgers",)
 SURFACES = {"horizon": (*HORIZON, "getTransaction"), "rpc": RPC, "auto": HORIZON + RPC}
 WITH_META = ("stream", "getTransaction")
-FINAL = {Kind.PASSPHRASE, Kind.NOT_FOUND}
-"""Kinds that stop an indexer for good."""
+FINAL = {Kind.PASSPHRASE}
+"""What stops an indexer for good."""
 CALLS = (
     {"op": "emit"},
     {"op": "foreign"},

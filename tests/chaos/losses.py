@@ -6,28 +6,34 @@ Redis acknowledges before its replicas have a write, so the primary's last ones 
 * A write of the API that was published in that time and never acknowledged may be gone, though
   clients were told of it: the one who asked was answered 503, asks again, and gets another event.
 * A client whose cursor was given out in that time gets a `reset` when it comes back to a journal
-  that ends below it, or holds nothing at that place. So does one that was told of a write that is
-  gone, while it is connected. From the position of the `reset` on it begins anew: what follows it
-  has to come, in order, had before or not.
+  that ends below it, and so does one that was told an event that is gone. From the position of the
+  `reset` on it begins anew: what follows it has to come, in order, had before or not.
 * An event of the chain that was published in that time was lost and brought back, and may bear
   another `publishedAt` and the stream's other state.
 
 So all else holds as ever: with WAIT_REPLICAS=1 an acknowledged write is there, at its place; each
 event of the ledger is there; and nothing that a client has not seen is left out without a word.
+
+The loss of everything that Redis held (tests.chaos.lost) is a `Loss` from the beginning of the run.
+Acknowledged writes are gone with it, so everyone has to be told: by the `reset` in the journal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from math import inf
 
 import orjson
 
-from shared.positions import Position
+from shared.positions import START, Position
 from tests.chaos.checker import Fact, Told
 
-_OF_REDIS = ("publishedAt", "stream")
+_OF_REDIS = frozenset({"publishedAt", "stream"})
 """What a commit puts into a body; the rest is the chain's."""
+
+_OF_STREAM = frozenset({"sender", "recipient", "tokenAddress"})
+"""What is not in the body where the journal began after the stream was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +57,83 @@ class Life:
     due: Sequence[Fact]
 
 
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Of the loss of everything: positions of the events that are gone, and of what told of it.
+
+    Each event with the Unix time at which it was lost; `begins`: when, and where the next began.
+    """
+
+    events: Mapping[Position, float] = field(default_factory=dict)
+    resets: Set[Position] = frozenset()
+    begins: Sequence[tuple[float, Position]] = ()
+
+    def began(self, at: float) -> Position:
+        """Where the journal that followed on the last loss before that time began."""
+        return next((began for lost, began in reversed(self.begins) if lost <= at), START)
+
+
+NOTHING = Void()
+
+
 def lives(
-    told: Sequence[Told], due: Sequence[Fact], losses: Sequence[Loss], began: float
+    told: Sequence[Told],
+    due: Sequence[Fact],
+    losses: Sequence[Loss],
+    began: float,
+    void: Void = NOTHING,
 ) -> Iterator[Life]:
     """For `check_client`, one by one. `began` is the Unix time of the frames' second 0."""
     if not losses:
         yield Life(told, due)
         return
-    held = {fact.position for fact in due}
-    resets = [n for n, each in enumerate(told) if each.name == "reset"]
+    known = {fact.position for fact in due} - void.events.keys()
     start = 0
-    for n in resets:
-        if not _is_due(told[start : n + 1], held, losses, began):
-            continue
-        yield _life(told[start:n], due, losses, told[n].position)
-        start = n
+    for n, each in enumerate(told):
+        if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, void):
+            yield _life(told[start:n], due, losses, _reached(told[start : n + 1]))
+            if each.position == START:  # of an empty Redis: it is sent the next journal, all of it
+                first = replace(each, position=void.began(began + each.at))
+                told = [*told[:n], first, *told[n + 1 :]]
+            due = [f for f in due if void.events.get(f.position, inf) > began + each.at]
+            start = n
     yield _life(told[start:], due, losses, None)
 
 
 def _is_due(
-    told: Sequence[Told], held: Collection[Position], losses: Sequence[Loss], began: float
+    life: Sequence[Told], known: Set[Position], losses: Sequence[Loss], began: float, void: Void
 ) -> bool:
-    """Whether the last of these, a reset, is explained by what a loss took from those before."""
-    *before, reset = told
+    """Whether the reset that ends this life is one that a loss explains.
+
+    It told everyone of a loss of everything; or the cursor before it was given out in a loss, and
+    lies above it or at a place that is gone; or an event of the API's that this life was told is.
+    """
+    *before, reset = life
     if not before:
         return False
     cursor = before[-1].position
+    if reset.position in void.resets:
+        return cursor < reset.position
     given = next(each.at for each in before if each.position == cursor)
-    moved = cursor > reset.position or cursor not in held
-    void = any(each.position not in held for each in before if any(_void(each, losses)))
-    return void or (moved and lost_at(began + given, losses))
+    moved = cursor > reset.position or cursor not in known
+    if moved and lost_at(began + given, losses):
+        return True
+    return any(
+        "." in each.name and each.position not in known and _is_void(each, losses)
+        for each in before
+    )
+
+
+def _reached(life: Sequence[Told]) -> Position:
+    """Up to where all was due before the reset at the end of this life.
+
+    In a handshake what lies between the client's cursor and the reset is not sent any more.
+    """
+    *before, reset = life
+    names = [each.name for each in before]
+    if names[-1] == "connected" and len(before) > 1:
+        return min(before[-2].position, reset.position)
+    return reset.position
 
 
 def _life(
@@ -92,7 +145,11 @@ def _life(
     had = {each.position: each for each in reversed(told) if "." in each.name}
     facts = [_as_told(fact, had, losses) for fact in due]
     if reset is not None:
-        facts = [fact for fact in facts if fact.position <= reset or fact.position in had]
+        facts = [
+            fact
+            for fact in facts
+            if (fact.position <= reset and fact.type != "reset") or fact.position in had
+        ]
     known = {fact.position for fact in facts}
     gone = [
         fact for each in had.values() if each.position not in known for fact in _void(each, losses)
@@ -105,22 +162,29 @@ def _as_told(fact: Fact, had: Mapping[Position, Told], losses: Sequence[Loss]) -
     each = had.get(fact.position)
     if each is None or each.body == fact.body or not _was_lost(each.body, losses):
         return fact
-    ours, theirs = (_of_chain(orjson.loads(body)) for body in (each.body, fact.body))
-    return replace(fact, body="") if ours == theirs else fact
+    if not fact.body:
+        return fact
+    ours, theirs = (orjson.loads(body) for body in (each.body, fact.body))
+    unknown = {name for name in _OF_STREAM if name not in theirs}
+    same = _without(ours, _OF_REDIS | unknown) == _without(theirs, _OF_REDIS | unknown)
+    return replace(fact, body="") if same else fact
 
 
-def _of_chain(body: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in body.items() if name not in _OF_REDIS}
+def _without(body: Mapping[str, object], names: Set[str]) -> dict[str, object]:
+    return {name: value for name, value in body.items() if name not in names}
 
 
 def _void(each: Told, losses: Sequence[Loss]) -> Iterable[Fact]:
     """The fact that it was when it was told: of the API, and gone with the old primary."""
-    if "." not in each.name:
-        return
-    body = orjson.loads(each.body)
-    if body.get("origin") == "api" and _was_lost(each.body, losses):
+    if _is_void(each, losses):
+        body = orjson.loads(each.body)
         parties = frozenset(body[name] for name in ("sender", "recipient") if name in body)
         yield Fact(each.position, each.name, body["streamId"], parties)
+
+
+def _is_void(each: Told, losses: Sequence[Loss]) -> bool:
+    """Whether it is the API's, and was published while writes could be lost."""
+    return _was_lost(each.body, losses) and orjson.loads(each.body).get("origin") == "api"
 
 
 def _was_lost(body: str, losses: Sequence[Loss]) -> bool:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.fanout import endings, feed, ring, subscriber
-from shared import commit, lease
+from services.indexer.sources import continuity, history
+from shared import clock, commit, lease
 from shared.positions import parse_position
 
 
@@ -101,6 +103,33 @@ def settling_off() -> None:
     commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
 
 
+def zero_is_a_ledger() -> None:
+    """What a Horizon says that has just started is believed: that it has no history any more."""
+    history.ledger_number = lambda _, body, name: body[name]
+
+
+def ledgers_uncounted() -> None:
+    """What Horizon leaves out between two transactions is not looked for."""
+
+    async def nothing(*_: Any) -> None:
+        return
+
+    continuity.Continuity.check = nothing  # type: ignore[method-assign]
+
+
+def beginning_unnamed() -> None:
+    """The first entry of a journal does not name where it began, as if nothing had been before."""
+    asks = "redis.call('HGET', KEYS[2], 'began') or '0-0'"
+    assert asks in commit._SCRIPT
+    commit._SCRIPT = commit._SCRIPT.replace(asks, "'0-0'")
+
+
+def own_clock() -> None:
+    """An API that goes by the clock of its machine, and does not doubt it."""
+    clock.RedisClock.__call__ = lambda _: time.time()  # type: ignore[method-assign]
+    clock.RedisClock.trouble = None  # type: ignore[assignment]
+
+
 def leaking() -> None:
     """A fanout that keeps 100 KB of each event that it publishes."""
     kept: list[bytes] = []
@@ -122,6 +151,10 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "entitlement_off": ("services.fanout", entitlement_off),
     "endings_off": ("services.fanout", endings_off),
     "settling_off": ("services.api", settling_off),
+    "zero_is_a_ledger": ("services.indexer", zero_is_a_ledger),
+    "ledgers_uncounted": ("services.indexer", ledgers_uncounted),
+    "beginning_unnamed": ("services.indexer", beginning_unnamed),
+    "own_clock": ("services.api", own_clock),
     "leaking": ("services.fanout", leaking),
 }
 

@@ -46,6 +46,7 @@ class Report:
     tries: int = 0
     delivered: int = 0
     gaps: int = 0
+    resets: int = 0
     connections: int = 0
     clients: int = 0
     returns: dict[str, float] = field(default_factory=dict)
@@ -88,7 +89,7 @@ def _sums(report: Report) -> Table:
     table.add_row("commands acknowledged, in tries", f"{report.acks}, {report.tries}")
     table.add_row("clients, connections", f"{report.clients}, {report.connections}")
     table.add_row("events delivered", str(report.delivered))
-    table.add_row("gaps announced", str(report.gaps))
+    table.add_row("gaps, resets told", f"{report.gaps}, {report.resets}")
     kinds = Counter(each.kind for each in report.violations)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     table.add_row("violations", told or "0")

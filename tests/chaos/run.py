@@ -5,35 +5,29 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from math import inf
 from pathlib import Path
 
 from redis.exceptions import RedisError
 
 from deploy.local.network import accounts
-from shared.journal import Journal
 from shared.positions import START, Position, parse_position
 from shared.tasks import cancel
-from shared.wire import Entry
-from tests.chaos.checker import Asked, Kind, Told, Violation, check_client, check_ends
-from tests.chaos.clients import Client, returns
-from tests.chaos.clocks import Span, trusted
-from tests.chaos.facts import facts_of
-from tests.chaos.failovers import acts_of, dealt, losses_of
+from tests.chaos.checker import Asked, Kind, Told, Violation
+from tests.chaos.clients import Client
+from tests.chaos.clocks import Jumps
+from tests.chaos.failovers import acts_of, dealt
 from tests.chaos.faults import ALONE, Faults
-from tests.chaos.losses import lives, lost_at
+from tests.chaos.judge import Judge, ReadJournal
 from tests.chaos.orders import Orders
 from tests.chaos.outside import Outside
 from tests.chaos.redis_single import RedisSingle
-from tests.chaos.report import GOALS, Report, Struck
+from tests.chaos.report import Report, Struck
 from tests.chaos.world import KEYS, MakeRedis, World, world
 from tests.support.pace import last
 from tests.support.waiting import until
-
-ReadJournal = Callable[[], Awaitable[Sequence[Entry]]]
 
 _RECOVERY = 20.0
 """Seconds within which events flow again after any fault."""
@@ -49,7 +43,7 @@ async def run(
     redis: MakeRedis = RedisSingle,
     **environment: str,
 ) -> Report:
-    """`only` limits the faults by name; `environment` goes to the services."""
+    """`only` limits the faults by name, and each comes; `environment` goes to the services."""
     chance = random.Random(seed)
     report = Report(seed, seconds)
     source = chance.choice(("horizon", "rpc", "auto"))
@@ -72,7 +66,8 @@ class Life:
         self._report = report
         self._began = time.monotonic()
         self._set_back: list[tuple[float, str]] = []
-        self._wrong: list[Span] = []
+        self._jumps: Jumps | None = None
+        self._before = 0  # events of the ledger from before all were connected
 
     def draws(self) -> random.Random:
         """Chances of one's own, so that nobody's haste changes what befalls another."""
@@ -82,11 +77,13 @@ class Life:
     async def lived(self) -> AsyncIterator[None]:
         """From the first subscription to the last."""
         self.clients = [self._client(*each) for each in await self._audience()]
+        self.clients += self._natives()
         self.orders = Orders(self._world, self.draws())
         watch = asyncio.create_task(self._watch_cursor())
         hands = asyncio.create_task(self._change_hands(self.draws()))
         try:
-            await until(lambda: all(c.told for c in self.clients), seconds=30, what="greetings")
+            await until(lambda: all(c.told for c in self.clients), seconds=90, what="greetings")
+            self._before = len(await self._world.held())
             yield
         finally:
             await cancel(watch, hands)
@@ -94,40 +91,60 @@ class Life:
                 await client.close()
 
     async def _audience(self) -> list[tuple[str, str, Asked]]:
-        third = KEYS.stream("3")
-        await until(lambda: self._world.redis.exists(third), seconds=30, what="three streams")
+        await until(self._known_streams, seconds=90, what="three streams")
         alice = accounts.address("alice")
         found = [(f"all-{n}", "all=true", Asked(everything=True)) for n in (1, 2, 3)]
         for name in ("alice", "bob", "carol"):
             address = accounts.address(name)
             asked = Asked(accounts=frozenset({address}), holder=address)
             found.append((name, f"users={address}", asked))
-        for stream in (await self._streams())[:3]:  # which will change hands
+        for stream in (await self._known_streams())[:3]:  # which will change hands
             one = Asked(streams=frozenset({stream["id"]}), holder=stream["recipient"])
             found.append((f"party-{stream['id']}", f"streams={stream['id']}", one))
         both = Asked(accounts=frozenset({alice}), streams=frozenset({"2", "3"}))
         return [*found, ("mixed", f"users={alice}&streams=2,3", both)]
 
+    def _natives(self) -> list[Client]:
+        """One behind each gateway."""
+        asked = Asked(everything=True)
+        return [
+            self._client(f"native-{kind}", "all=true", asked, kind) for kind in self._world.gateways
+        ]
+
+    async def _known_streams(self) -> list[dict[str, str]]:
+        """Those of the ledger that Redis has, once there are three; none was made before START."""
+        redis, streams = self._world.redis, await self._streams()
+        known = [each for each in streams if await redis.exists(KEYS.stream(each["id"]))]
+        return known if len(known) > 2 else []
+
     async def _streams(self) -> list[dict[str, str]]:
         streams: list[dict[str, str]] = (await self._world.network("GET", "streams"))["streams"]
         return streams
 
-    def _client(self, name: str, query: str, asked: Asked) -> Client:
-        return Client(name, query, asked, self._world, chance=self.draws(), began=self._began)
+    def _client(self, name: str, query: str, asked: Asked, gateway: str = "") -> Client:
+        return Client(
+            name,
+            query,
+            asked,
+            self._world,
+            chance=self.draws(),
+            began=self._began,
+            gateway=gateway,
+        )
 
     # ── while it goes on ──
 
     async def suffer(self, faults: Faults, seconds: float, only: Collection[str]) -> None:
         """Fault after fault, now and then two at once, each followed by a recovery."""
-        self._wrong = faults.jumps.wrong
+        self._jumps = faults.jumps
         possible = acts_of(faults, self._world, self.draws)
         acts = {name: act for name, act in possible.items() if not only or name in only}
         end = time.monotonic() + seconds
         deck: list[str] = []
-        while time.monotonic() < end:
+        while time.monotonic() < end or (only and deck):
             if not deck:  # each comes before any comes again
                 deck = dealt(acts, self._chance)
-            two = self._chance.random() < 0.3 and ALONE not in deck[-2:]
+            two = self._chance.random() < 0.3 and not ALONE & set(deck[-2:])
             names = [deck.pop() for _ in range(min(len(deck), 1 + two))]
             at = time.monotonic() - self._began
             faults.outside.alone = len(names) == 1
@@ -182,67 +199,13 @@ class Life:
                 call["recipient"] = chance.choice(others)
                 await self._world.network("POST", "operations", operations=[call])
 
-    # ── the end ──
-
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
-        """Heal everything, let all catch up, compare. `journal` reads one that is trimmed."""
-        report = self._report
-        await self._world.heal()
-        await self._world.restarted()
-        await self.orders.end()
-        held = await self._world.held()
-        places = [parse_position(each["id"]) for each in held]
-        end = max([*places, *(parse_position(ack.position) for ack in self.orders.acks)])
-        await self._caught_up(end, settle)
-        for client in self.clients:
-            await client.close()
-        read = journal or (lambda: Journal(self._world.redis, KEYS).latest(1_000_000))
-        kept = [entry for entry in await read() if parse_position(entry.position) <= end]
-        facts, wrong = facts_of(held, self.orders.acks, kept)
-        report.violations += wrong
-        losses, zero = losses_of(self._world), time.time() - (time.monotonic() - self._began)
-        for at, where in self._set_back:
-            if not lost_at(at, losses, noticed=5.0):
-                report.violations.append(Violation(Kind.FENCE, "journal", where))
-        for client in self.clients:
-            # One that was refused has lost its stream to others, and with it all that follows.
-            reach = client.at if client.refused else end
-            told = [each for each in client.told if each.position <= end]
-            due = [fact for fact in facts if fact.position <= reach]
-            sure = [*trusted(told, self._began, self._wrong)]
-            report.violations += check_ends(client.name, sure, client.ends)
-            for life in lives(told, due, losses, zero):
-                report.violations += check_client(client.name, client.asked, life.told, life.due)
-        self._count(len(held), len(facts) - len(held))
-
-    async def _caught_up(self, end: Position, settle: float) -> None:
-        with suppress(AssertionError):
-            await until(
-                lambda: all(client.refused or client.at >= end for client in self.clients),
-                seconds=settle,
-            )
-            return
-        for client in self.clients:
-            if not client.refused and client.at < end:
-                history = tuple(map(str, client.told[-3:]))
-                wrong = Violation(Kind.STUCK, client.name, f"{client.at}, not {end}", history)
-                self._report.violations.append(wrong)
-
-    def _count(self, chain: int, api: int) -> None:
-        report, clients = self._report, self.clients
-        report.chain_events, report.api_events = chain, api
-        report.acks, report.tries = len(self.orders.acks), self.orders.tries
-        report.clients = len(clients)
-        report.connections = sum(client.connections for client in clients)
-        report.delivered = sum("." in each.name for client in clients for each in client.told)
-        report.gaps = sum(each.since is not None for client in clients for each in client.told)
-        for struck in report.struck:
-            seconds = struck.recovery
-            if struck.name.endswith("of a fanout"):
-                seconds = max(returns(self.clients, struck.note, struck.at), default=0.0)
-                report.returns[struck.name] = max(report.returns.get(struck.name, 0.0), seconds)
-            if struck.alone and (seconds or 0.0) > GOALS.get(struck.name, inf):
-                report.late.append(f"{struck.name} at {struck.at:.1f} s: {seconds:.2f} s")
+        """What is wrong with all that was told (tests.chaos.judge)."""
+        judge = Judge(self._world, self._report, self._began, self.clients, self.orders)
+        judge.set_back, judge.before = self._set_back, self._before
+        if self._jumps:
+            judge.wrong, judge.clock_of_redis = self._jumps.wrong, self._jumps.of_redis
+        await judge.judge(settle, journal)
 
 
 def _newest(told: list[Told]) -> Position:

@@ -51,7 +51,7 @@ class Storage:
         """It ends itself rather than acknowledge what it cannot keep, and again at each start."""
         async with self._mine:
             self._server.limit_files(True)
-            await until(self._ended, seconds=10, what="Redis without a disk ends")
+            await until(self._ended, seconds=30, what="Redis without a disk ends")
             await last(self._chance.uniform(0, 1.0))
             await self._server.start()
         return "redis"

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shutil
 from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 from rich.console import Console
 
+from deploy.local import gateway
 from tests.chaos.checker import Kind
+from tests.chaos.clocks import library
+from tests.chaos.deletions import EMPTY, FLUSHED
 from tests.chaos.report import Report, show
 from tests.chaos.run import run
+from tests.support.programs import needed
+from tests.support.tier import at_length
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -42,12 +49,50 @@ def shown(report: Report) -> str:
 
 async def test_nothing_is_lost_whatever_fails(tmp_path):
     seed = int(os.environ.get("SEED", "7"))
-    report = await run(tmp_path, seed=seed, seconds=20, only=SHORT)
+    report = await run(tmp_path, seed=seed, seconds=at_length(20, 300), only=SHORT)
     assert report.violations == [], shown(report)
     assert report.chain_events > 50
     assert report.acks > 20
     assert report.delivered > 3 * report.chain_events
     assert report.struck
+
+
+HISTORY = (
+    "Horizon restarts",
+    "Horizon trims what is read",
+    "history trimmed while read",
+    "hole in Horizon",
+    "hole in Horizon, trimmed in RPC",
+    "metas are empty",
+    "proxy refuses with a page",
+    FLUSHED,
+)
+DELETED = (
+    "RPC unhealthy and slow",
+    "progress deleted",
+    "document of a stream deleted",
+    "epoch deleted",
+    "entry of the journal deleted",
+    "clock of an API is wrong",
+    EMPTY,
+)
+
+
+@pytest.mark.parametrize(
+    ("only", "environment"),
+    [
+        (HISTORY, {"SOURCE": "horizon", "START": "earliest"}),
+        (DELETED, {"SOURCE": "auto", "START": "latest"}),
+    ],
+    ids=["history", "Redis"],
+)
+async def test_what_is_lost_for_good_is_told_and_nothing_else(tmp_path, only, environment):
+    seed = int(os.environ.get("SEED", "7"))
+    report = await run(tmp_path, seed=seed, seconds=5, only=only, **environment)
+    assert report.violations == [], shown(report)
+    missing = set(only) - {each.name for each in report.struck}
+    assert missing <= {name for name in only if "clock" in name and not library()}
+    assert report.resets, "everything was lost"
 
 
 async def noticed(
@@ -61,25 +106,60 @@ async def noticed(
     return None
 
 
-@pytest.mark.parametrize(
-    ("mutation", "faults", "seen"),
-    [
-        ("fill_in_off", ("CLIENT KILL of pub/sub",), Kind.MISSING),
-        ("dedup_off", ("pub/sub late",), Kind.DUPLICATE),
-        ("replay_off_by_one", ("connections cut",), Kind.MISSING),
-        ("fencing_off", ("two indexers active",), Kind.FENCE),
-        ("entitlement_off", ("source lags",), Kind.LEAK),
-        ("endings_off", ("source lags",), Kind.ENDED),
-    ],
-)
-async def test_a_safeguard_that_is_taken_out_is_noticed(tmp_path, mutation, faults, seen):
+NOTICED = [
+    ("replay_off_by_one", "connections cut", Kind.MISSING),
+    ("entitlement_off", "source lags", Kind.LEAK),
+    ("ledgers_uncounted", "hole in Horizon", Kind.LOST),
+    ("fill_in_off", "CLIENT KILL of pub/sub", Kind.MISSING),
+    ("dedup_off", "pub/sub late", Kind.DUPLICATE),
+    ("fencing_off", "two indexers active", Kind.FENCE),
+    ("endings_off", "source lags", Kind.ENDED),
+    ("zero_is_a_ledger", "Horizon restarts", Kind.STUCK),
+    ("beginning_unnamed", FLUSHED, Kind.MISSING),
+    ("own_clock", "clock of an API is wrong", Kind.FALSE),
+]
+
+
+@pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:3], NOTICED))
+async def test_a_safeguard_that_is_taken_out_is_noticed(
+    tmp_path, monkeypatch, mutation, fault, seen
+):
+    monkeypatch.setattr("tests.chaos.run._RECOVERY", 8.0)
+
     async def attempt(seed: int) -> Report:
         folder, mutant = tmp_path / str(seed), {"MUTATION": mutation, "SOURCE": "horizon"}
-        return await run(folder, seed=seed, seconds=6, only=faults, settle=4, **mutant)
+        mutant |= _MORE.get(mutation, {})
+        return await run(folder, seed=seed, seconds=6, only=(fault,), settle=4, **mutant)
 
     report = await noticed({seen}, attempt)
     assert report
     assert f"make chaos SEED={report.seed} DURATION=6" in shown(report)
+
+
+_MORE = {
+    "zero_is_a_ledger": {"RPC_URL": ""},  # which would know better
+    "beginning_unnamed": {"START": "latest"},
+}
+
+
+async def test_a_gateway_that_answers_by_status_is_noticed(tmp_path, monkeypatch):
+    """As nginx is without our settings: who comes while no fanout is there gets a 502."""
+    needed("nginx")
+    shared = tmp_path / "shared"
+    shutil.copytree(gateway._SHARED, shared)
+    text = (shared / "server.conf").read_text()
+    (shared / "server.conf").write_text(re.sub(r"error_page .*@overload;", "", text))
+    monkeypatch.setattr(gateway, "_SHARED", shared)
+
+    async def attempt(seed: int) -> Report:
+        folder, killed = tmp_path / str(seed), ("SIGKILL of every fanout",)
+        return await run(folder, seed=seed, seconds=1, only=killed, settle=8, SOURCE="horizon")
+
+    report = await noticed({Kind.FINAL}, attempt)
+    assert report
+    final = [each for each in report.violations if each.kind is Kind.FINAL]
+    assert {each.who for each in final} == {"native-nginx"}
+    assert final[0].history[0].startswith("HTTP/1.1 502")
 
 
 async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(tmp_path):

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shared.positions import START, Position
-from tests.chaos.checker import Asked, Ended, Fact, Kind, Told, check_client, check_ends, shortest
+from tests.chaos.checker import (
+    Asked,
+    Ended,
+    Fact,
+    Kind,
+    Span,
+    Told,
+    check_client,
+    check_ends,
+    shortest,
+)
 
-PARTIES = ("alice", "bob", "carol")
 ALL = Asked(everything=True)
 
 
@@ -31,8 +38,21 @@ def gap(since: int, to: int) -> Told:
     return Told(0.0, "fanout-1", "gap", Position(to, 0), since=Position(since, 0))
 
 
-def kinds(asked: Asked, story: list[Told], facts: list[Fact]) -> list[Kind]:
-    return [each.kind for each in check_client("somebody", asked, story, facts)]
+def lost(since: int, to: int) -> Span:
+    """All after the first, up to and including the second."""
+    return Position(since, 1), Position(to, 0)
+
+
+def told_as_lost(story: list[Told]) -> list[Span]:
+    """As if all that the story tells as a gap had really been lost."""
+    return [lost(each.since.toid, each.position.toid) for each in story if each.since is not None]
+
+
+def kinds(
+    asked: Asked, story: list[Told], facts: list[Fact], spans: list[Span] | None = None
+) -> list[Kind]:
+    spans = told_as_lost(story) if spans is None else spans
+    return [each.kind for each in check_client("somebody", asked, story, facts, spans)]
 
 
 FACTS = [fact(n, "1", "alice", "bob") for n in range(1, 6)]
@@ -67,6 +87,21 @@ def test_what_an_announced_gap_covers_is_not_missing():
 
 def test_a_gap_covers_what_follows_its_first_end_up_to_its_last_alone():
     assert kinds(ALL, [STORY[0], STORY[1], gap(2, 3), *STORY[4:]], FACTS) == [Kind.MISSING]
+
+
+def test_what_was_lost_and_not_told_is_missing():
+    assert kinds(ALL, [STORY[0], *STORY[2:]], FACTS, [lost(0, 1)]) == [Kind.MISSING]
+
+
+def test_a_gap_excuses_nothing_that_was_not_lost():
+    story = [STORY[0], gap(0, 2), *STORY[3:]]
+    assert kinds(ALL, story, FACTS, [lost(0, 1)]) == [Kind.MISSING]
+
+
+def test_a_gap_where_nothing_was_lost_is_a_false_one():
+    story = [*STORY, gap(5, 7)]
+    assert kinds(ALL, story, FACTS, [lost(3, 5)]) == [Kind.GAP]
+    assert kinds(ALL, story, FACTS, [lost(3, 6)]) == []
 
 
 def test_twice_is_duplicated_across_connections_too():
@@ -127,101 +162,6 @@ def test_the_shortest_is_the_one_that_is_quickest_to_read():
     assert best
     assert len(best.history) == min(len(each.history) for each in found if each.history)
     assert shortest([]) is None
-
-
-# ── properties: a story that keeps the rules passes, one that breaks a rule does not ──
-
-audiences = st.builds(
-    Asked,
-    everything=st.booleans(),
-    accounts=st.frozensets(st.sampled_from(PARTIES)),
-    streams=st.frozensets(st.sampled_from("123")),
-    holder=st.sampled_from([None, *PARTIES]),
-)
-
-
-@st.composite
-def ledgers(draw: st.DrawFn) -> list[Fact]:
-    count = draw(st.integers(2, 25))
-    return [
-        fact(
-            n,
-            draw(st.sampled_from([None, *"123"])),
-            *draw(st.frozensets(st.sampled_from(PARTIES), min_size=1)),
-        )
-        for n in range(1, count + 1)
-    ]
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
-    """A client that keeps the rules: cut off anywhere, greeted again, at times told of a gap."""
-    asked, facts = draw(audiences), draw(ledgers())
-    story, cursor = [connected()], 0
-    for each in facts:
-        place = each.position.toid
-        if draw(st.integers(0, 5)) == 0:
-            story.append(connected(cursor))
-        if draw(st.integers(0, 9)) == 0:
-            story.append(gap(cursor, place))
-        elif asked.is_for(each):
-            story.append(told(each))
-        else:
-            continue
-        cursor = place
-    return asked, story, facts
-
-
-@given(stories())
-def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]):
-    asked, story, facts = drawn
-    assert kinds(asked, story, facts) == []
-
-
-def events(story: list[Told]) -> list[int]:
-    return [n for n, each in enumerate(story) if each.name == "stream.paused"]
-
-
-@given(stories(), st.data())
-def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
-    asked, story, facts = drawn
-    if places := events(story):
-        n = data.draw(st.sampled_from(places))
-        wrong = kinds(asked, story[:n] + story[n + 1 :], facts)
-        assert wrong == [Kind.MISSING]
-
-
-@given(stories(), st.data())
-def test_one_put_in_again_is_duplicated(
-    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
-):
-    asked, story, facts = drawn
-    if places := events(story):
-        n = data.draw(st.sampled_from(places))
-        again = data.draw(st.integers(n + 1, len(story)))
-        assert Kind.DUPLICATE in kinds(asked, [*story[:again], story[n], *story[again:]], facts)
-
-
-@given(stories(), st.data())
-def test_two_in_each_others_place_are_out_of_order(
-    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
-):
-    asked, story, facts = drawn
-    if len(places := events(story)) > 1:
-        n = data.draw(st.integers(0, len(places) - 2))
-        a, b = places[n], places[n + 1]
-        swapped = [*story]
-        swapped[a], swapped[b] = story[b], story[a]
-        assert Kind.DISORDER in kinds(asked, swapped, facts)
-
-
-@given(stories(), st.data())
-def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
-    asked, story, facts = drawn
-    if others := [each for each in facts if not asked.is_for(each)]:
-        each = data.draw(st.sampled_from(others))
-        place = next((n for n, s in enumerate(story) if s.position > each.position), len(story))
-        assert Kind.LEAK in kinds(asked, [*story[:place], told(each), *story[place:]], facts)
 
 
 def test_positions_start_where_the_journal_does():

@@ -8,7 +8,8 @@ import orjson
 
 from shared.wire import Entry
 from tests.chaos.checker import Kind
-from tests.chaos.facts import Ack, facts_of
+from tests.chaos.facts import facts_of
+from tests.chaos.journals import Ack
 
 ALICE, BOB, CAROL = "GALICE", "GBOB", "GCAROL"
 

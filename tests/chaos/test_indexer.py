@@ -23,10 +23,11 @@ from shared.streams import claimable
 from shared.wire import stream_of
 from tests.chaos.indexer import Chaos, chaos
 from tests.shared.audit import check
+from tests.support.tier import at_length
 from tests.support.waiting import until
 from tests.system.test_end_to_end import agrees
 
-SECONDS = float(os.environ.get("SECONDS", "40")) / 3
+SECONDS = float(os.environ.get("SECONDS") or at_length(15, 300)) / 3
 pytestmark = pytest.mark.timeout(SECONDS * 2 + 120)
 
 

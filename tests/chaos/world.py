@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -13,21 +14,26 @@ import aiohttp
 import jwt
 from redis.exceptions import RedisError
 
+from deploy.local.gateway import find_gateway
 from deploy.local.network import accounts
 from deploy.local.network.settings import Settings as NetworkSettings
 from shared.keys import Keys
+from shared.positions import START, Position, parse_position
 from tests.chaos.clocks import Clock, forget
+from tests.chaos.lost import Lost
 from tests.chaos.redis_single import RedisParts, RedisSingle
+from tests.deploy.gateways import local_gateway
 from tests.support.processes import ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, nobody
 from tests.support.waiting import until
 
 INDEXERS = ("indexer-1", "indexer-2")
 FANOUTS = ("fanout-1", "fanout-2")
-SERVICES = (*INDEXERS, *FANOUTS, "api")
+APIS = ("api-1", "api-2")
+SERVICES = (*INDEXERS, *FANOUTS, *APIS)
 _WAYS = (
     *((each, "network") for each in INDEXERS),
-    *(("clients", each) for each in (*FANOUTS, "api")),
+    *(("clients", each) for each in (*FANOUTS, *APIS)),
 )
 """Who talks to whom, besides to Redis."""
 
@@ -58,6 +64,25 @@ MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
 """Makes the kind of Redis, given a folder and the names of the services."""
 
 
+def _sources(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Which ones the indexers have, the first asked first."""
+    if environment.get("RPC_URL") == "":
+        return ("horizon",)
+    source = environment.get("SOURCE", "horizon")
+    return {"rpc": ("rpc",), "auto": ("rpc", "horizon")}.get(source, ("horizon", "rpc"))
+
+
+def kinds_here() -> list[str]:
+    """The gateways of a local run that are installed. In CI all have to be."""
+    found = []
+    for kind in ("nginx", "caddy"):
+        try:
+            found.append(find_gateway(kind)[0])
+        except LookupError:
+            assert os.environ.get("CI") != "true", f"{kind} is missing"
+    return found
+
+
 class World:
     """The running parts by name, and the ways between them."""
 
@@ -73,6 +98,11 @@ class World:
         self._all: list[ServiceProcess] = []
         self._ours = AsyncExitStack()
         self.restarts: set[asyncio.Task[None]] = set()
+        self.lost = Lost()
+        self.began = START
+        self.gateways: dict[str, int] = {}
+        self.sources = _sources(environment)
+        self._folder = folder
         self._seed = seed
         self._environment = environment
 
@@ -86,8 +116,16 @@ class World:
         life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
         await self._arrive("network", await start("deploy.local.network", **life))
         await asyncio.gather(*map(self.start, SERVICES))
-        for each in (*FANOUTS, "api"):
-            await until(lambda name=each: self.ready(name), seconds=30, what=f"{each} is ready")
+        for each in (*FANOUTS, *APIS):
+            await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
+        await self.where_it_began()
+        fanouts, api = ([self._door(name) for name in names] for names in (FANOUTS, APIS))
+        for kind in kinds_here():
+            gateway = local_gateway(kind, self._folder / kind, fanouts, api[0])
+            self.gateways[kind] = (await self._ours.enter_async_context(gateway)).port
+
+    def _door(self, name: str) -> str:
+        return f"127.0.0.1:{self.ways['clients', name].port}"
 
     async def end(self) -> None:
         """End all of it, whatever state it is in."""
@@ -113,7 +151,7 @@ class World:
         environment["REDIS_URL"] = self.server.url_for(name)
         if name in INDEXERS:
             source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
-            environment |= {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"}
+            environment = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"} | environment
         if environment.get("MUTATION"):
             module = "tests.chaos.mutants"
         await self._arrive(name, await start(module, **environment))
@@ -130,7 +168,7 @@ class World:
         """Send a signal that ends it, and wait for the end."""
         process = self.running.pop(name)
         process.signal(number)
-        await process.ended(20)
+        await process.ended()
 
     def restart_soon(self, name: str) -> None:
         """Start it again beside what goes on, as whoever looks after containers does."""
@@ -151,6 +189,12 @@ class World:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+    async def where_it_began(self) -> Position:
+        """The position before the first entry of the journal that is there now."""
+        if stored := await self.redis.hget(KEYS.progress, "began"):
+            self.began = parse_position(stored.decode())
+        return self.began
 
     async def active(self) -> str | None:
         """Which indexer holds the lease; None while nobody can tell."""

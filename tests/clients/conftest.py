@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from tests.fanout.conftest import chain, clients, launch
+from tests.fanout.rig import Chain, Replica
+from tests.support.sse_client import SseClient
 
 __all__ = ["chain", "clients", "launch"]
+
+Witness = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
@@ -18,6 +23,10 @@ async def replica(launch):
 
 @pytest.fixture
 async def witness(replica, chain, clients):
+    return await witness_of(replica, chain, clients)
+
+
+async def witness_of(replica: Replica, chain: Chain, clients: list[SseClient]) -> Witness:
     """To show that another subscriber gets its events, promptly, in order and each once."""
     client = await replica.subscribe("all=true")
     clients.append(client)

@@ -75,7 +75,7 @@ class Client:
         part = self.parts[name]
         part.committed = committed
         try:
-            await until(done, seconds=12, what=f"{self.library}'s end of {name!r}")
+            await until(done, seconds=60, what=f"{self.library}'s end of {name!r}")
         except AssertionError as error:
             part.trouble = f"{error} {self.driver.noise[-3:]}"
         part.received = self.driver.events[self._events :]

@@ -139,7 +139,7 @@ async def overloaded(on: Stage, replica: Replica) -> None:
             )
 
         try:
-            await until(turned_away, seconds=8, what="overload for each")
+            await until(turned_away, seconds=60, what="overload for each")
         finally:
             for filler in fillers:
                 filler.close()

@@ -1,17 +1,30 @@
 """Peers that speak no HTTP, or too much of it: each is answered alone, and briefly.
 
-Every test has a witness: a subscriber that goes on getting its events meanwhile.
+Every test has a witness: a subscriber that goes on getting its events meanwhile. All share one
+replica: what one of them sends must not trouble the others.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import AsyncIterator
+from functools import partial
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 
+from shared.keys import Keys
+from shared.store import connect
+from tests.clients.conftest import Witness, witness_of
 from tests.clients.peers import ALL, HOST, TLS_HELLO, Peer, get, memory
-from tests.fanout.rig import ALICE, SUBSCRIBE
+from tests.fanout.rig import ALICE, SUBSCRIBE, Chain, Replica, outside
+from tests.support.data import begun_long_ago
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+lasting = partial(pytest_asyncio.fixture, loop_scope="module")
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 
@@ -40,6 +53,33 @@ TOO_LONG = {
     "an id of 80,000 bytes": get(ALL, b"Last-Event-ID: " + b"9" * 80_000),
 }
 METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+@lasting(scope="module")
+async def chain(redis_url: str) -> AsyncIterator[Chain]:
+    keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
+    async with connect(redis_url) as redis:
+        await begun_long_ago(redis, keys)
+        yield Chain(redis, keys)
+
+
+@lasting(scope="module")
+async def replica(redis_url: str, chain: Chain) -> AsyncIterator[Replica]:
+    async with outside(redis_url, chain.committer.keys, sync_seconds=0.5) as replica:
+        yield replica
+
+
+@lasting()
+async def witness(replica: Replica, chain: Chain, clients: list[SseClient]) -> Witness:
+    return await witness_of(replica, chain, clients)
+
+
+@lasting()
+async def clients() -> AsyncIterator[list[SseClient]]:
+    kept: list[SseClient] = []
+    yield kept
+    for client in kept:
+        client.close()
 
 
 async def test_what_is_no_request_is_refused_with_a_4xx_and_the_end(replica, witness):
@@ -172,7 +212,12 @@ async def test_a_pipelined_second_request_is_never_answered(replica, witness, ch
         each.close()
 
 
-async def test_bytes_after_the_handshake_are_not_read_and_not_kept(replica, witness, chain):
+async def test_bytes_after_the_handshake_are_not_read_and_not_kept(redis_url, chain):
+    async with outside(redis_url, chain.committer.keys) as fresh:  # no memory of others to use
+        await flooded(fresh, chain)
+
+
+async def flooded(replica: Replica, chain: Chain) -> None:
     before = memory(replica.process.pid)
     flood = b"GET /livez HTTP/1.1\r\n\r\n\0\xff" * 40_000
     peers = [await Peer.say(replica.port, get(ALL)) for _ in range(20)]

@@ -78,7 +78,7 @@ class Teller:
     async def _all(self, act: str, whom: Sequence[Native], done) -> None:
         """Until it is done for all but those that gave up."""
         try:
-            await until(lambda: all(n.given_up or done(n) for n in whom), seconds=25, what=act)
+            await until(lambda: all(n.given_up or done(n) for n in whom), seconds=90, what=act)
         except AssertionError as error:
             self.story.troubles.append(str(error))
 

@@ -15,7 +15,7 @@ from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(180),
     pytest.mark.usefixtures("counted"),  # whose minute passes meanwhile
 ]
 
@@ -192,4 +192,4 @@ async def test_an_api_that_is_away_is_told_and_asked_again(whole, someone):
     await page.goto(f"{someone.address}/#/live")
     await page.get_by_text("The API cannot be read: Redis is away").wait_for()
     await page.unroute(f"{someone.address}/")
-    await until(lambda: page.locator(".event").count(), seconds=20, what="the page by itself")
+    await until(lambda: page.locator(".event").count(), seconds=60, what="the page by itself")

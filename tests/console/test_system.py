@@ -13,7 +13,7 @@ from tests.console.samples import connections
 from tests.support.installation import Client, installation
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(180)
 shared_loop = pytest.mark.asyncio(loop_scope="session")
 
 

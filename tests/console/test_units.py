@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from shared.events import OF_THE_JOURNAL, EventType, Origin
 from shared.streams import I128_MAX, Status, Stream, claimable
 from shared.wire import stream_document
+from tests.support.tier import examples
 
 HERE = Path(__file__).parent
 CONSOLE = HERE.parents[1] / "services/api/console"
@@ -88,7 +89,7 @@ def count() -> Iterator[Callable[[Stream, int], int]]:
         yield ask
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(case=cases())
 def test_what_the_page_counts_is_what_the_api_counts(count, case: tuple[Stream, int]):
     stream, now = case

@@ -94,7 +94,7 @@ class Composed:
 
     async def _until_healthy(self, name: str) -> None:
         try:
-            await until(lambda: self.healthy(name), seconds=40, what=f"a healthy {name}")
+            await until(lambda: self.healthy(name), seconds=120, what=f"a healthy {name}")
         except AssertionError as error:
             raise AssertionError(
                 "\n".join([str(error), *(r.log for r in self.running[name])])

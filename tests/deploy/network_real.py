@@ -12,6 +12,7 @@ from tests.deploy.network_samples import NOW, aged
 
 STREAM = {"Accept": "text/event-stream"}
 GZIP = {"Accept-Encoding": "gzip, deflate"}
+ORIGIN = {"Origin": "http://a.example"}
 NO_STORE = "no-cache, no-store, max-age=0"
 
 
@@ -43,10 +44,10 @@ def places(network: Network) -> Mapping[str, object]:
 
 
 async def ask(
-    http: aiohttp.ClientSession, path: str, headers: Mapping[str, str]
+    http: aiohttp.ClientSession, path: str, headers: Mapping[str, str], method: str = "GET"
 ) -> aiohttp.ClientResponse:
     """The answer to just these headers, read to its end."""
     silent = [name for name in ("Accept", "Accept-Encoding") if name not in headers]
-    response = await http.get(path, headers=headers, skip_auto_headers=silent)
+    response = await http.request(method, path, headers=headers, skip_auto_headers=silent)
     await response.read()
     return response

@@ -108,7 +108,7 @@ async def services(redis: Guarded, network_port: int) -> AsyncIterator[dict[str,
             started = running(f"services.{user}", **environment)
             parts[user] = await stack.enter_async_context(started)
         for part in parts.values():
-            await until(lambda port=part.port: ready(session, port), seconds=20, what="ready")
+            await until(lambda port=part.port: ready(session, port), seconds=60, what="ready")
         yield parts
 
 
@@ -160,6 +160,15 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     subscribe = "/v1/events/subscribe"
     client = await SseClient.connect(fanout, f"{subscribe}?all=true&ticket={ticket}&since=1-0")
     once = admin | {"Idempotency-Key": key}
+
+    async def accepted() -> bool:
+        """After a restart of Redis the API waits until the chain is read again (decision 36)."""
+        url = f"http://127.0.0.1:{api}/v1/streams"
+        async with session.post(url, json=order, headers=once) as response:
+            assert response.status in (201, 503), await response.text()
+            return response.status == 201
+
+    await until(accepted, seconds=30, what="the API takes orders")
     made = await call("POST", "streams", 201, json=order, headers=once)
     assert await call("POST", "streams", 201, json=order, headers=once) == made
     await call("POST", f"streams/{made['id']}/top-up", json={"amount": "5000000"})

@@ -25,8 +25,8 @@ def network() -> Network:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "data stores are not initialized"),
-        (45, "latency (45s) since last known ledger closed is too high (>30s)"),
+        (0, "[-32603] data stores are not initialized: DB is empty"),
+        (45, "[-32603] latency (45s) since last known ledger closed is too high (>30s)"),
     ],
 )
 async def test_unhealthy_but_answering(

@@ -58,13 +58,14 @@ ORDER = [
     "fee_meta_xdr",
     "memo_type",
     "signatures",
+    "preconditions",
 ]
 TRANSACTION = (
     links("account ledger precedes self succeeds transaction", "effects operations")
     | members("id paging_token hash created_at source_account source_account_sequence fee_account")
     | members("fee_charged max_fee envelope_xdr result_xdr result_meta_xdr fee_meta_xdr memo_type")
     | members("ledger operation_count", "int")
-    | {".successful": "bool", ".signatures[]": "str"}
+    | {".successful": "bool", ".signatures[]": "str", ".preconditions.timebounds.min_time": "str"}
 )
 MEMO = members("memo memo_bytes")
 FEE_BUMP = (
@@ -137,9 +138,12 @@ async def test_pages(http: aiohttp.ClientSession, network: Network, order: str) 
 
 async def test_order_of_a_records_members(http: aiohttp.ClientSession, network: Network) -> None:
     here = places(network)
-    for name, first in (("plain", []), ("memo", ["memo", "memo_bytes"])):
-        response = await ask(http, f"/transactions/{here[name]}", {})
-        assert list(await response.json()) == first + ORDER
+    bump = ["fee_bump_transaction", "inner_transaction"]
+    rows = ("plain", [], []), ("memo", ["memo", "memo_bytes"], []), ("outer", [], bump)
+    for name, first, last in rows:
+        document = await (await ask(http, f"/transactions/{here[name]}", {})).json()
+        assert list(document) == first + ORDER + last
+        assert document["preconditions"] == {"timebounds": {"min_time": "0"}}
 
 
 async def test_documents_are_compressed(http: aiohttp.ClientSession, network: Network) -> None:

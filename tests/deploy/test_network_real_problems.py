@@ -38,6 +38,8 @@ class Refusal(NamedTuple):
 GONE, MISSING = (410, "before_history", 351), (404, "not_found", 322)
 UNACCEPTABLE = (406, "not_acceptable", 171)
 LIMIT_0 = (400, "bad_request", 274, "limit", "invalid limit: non-positive value provided")
+CURSOR = (400, "bad_request", 254, "cursor", "cursor: invalid value")
+FAILED = (400, "bad_request", 271, "include_failed", "Filter should be true or false")
 REFUSALS = [
     Refusal("/transactions?limit=0", *LIMIT_0),
     Refusal("/transactions?limit=0", *LIMIT_0, headers=STREAM),
@@ -50,7 +52,7 @@ REFUSALS = [
         "invalid limit: value provided that is over limit max of 200",
     ),
     Refusal("/transactions?limit=x", 400, "bad_request", 249, "limit", "unparseable value"),
-    Refusal("/transactions?cursor=abc", 400, "bad_request", 254, "cursor", "cursor: invalid value"),
+    Refusal("/transactions?cursor=abc", *CURSOR),
     Refusal(
         "/transactions?cursor=-5",
         400,
@@ -58,6 +60,20 @@ REFUSALS = [
         269,
         "cursor",
         "the cursor -5 is a negative number: ",
+    ),
+    *(Refusal(f"/transactions?cursor={odd}", *CURSOR) for odd in ("1-x", "1-", "-1-2", "1--2")),
+    *(
+        Refusal(path, 400, "bad_request", 166, headers=headers)  # the first part is in the history
+        for path, headers in (
+            ("/transactions?cursor={after}-2", {}),
+            ("/transactions?cursor={after}-2&order=desc", {}),
+            ("/transactions?cursor={after}-2", STREAM),
+            ("/ledgers?cursor={after}-2", {}),
+        )
+    ),
+    *(
+        Refusal(f"/transactions?include_failed={odd}", *FAILED, headers=headers)
+        for odd, headers in (("x", {}), ("tRue", {}), ("x", STREAM))
     ),
     Refusal("/transactions?order=up", 400, "bad_request", 252, "order", "order: invalid value"),
     Refusal(
@@ -82,6 +98,8 @@ REFUSALS = [
     Refusal("/ledgers/1", *GONE),
     Refusal("/ledgers/0", *GONE),
     Refusal("/transactions?cursor=1&limit=1&order=desc", *GONE),
+    Refusal("/transactions?cursor=1&order=desc", *GONE, headers=STREAM),
+    Refusal("/transactions?cursor=1-2&order=desc", *GONE),
     Refusal("/ledgers/{ledger}", *UNACCEPTABLE, headers=STREAM),
     Refusal("/", *UNACCEPTABLE, headers={"Accept": "text/html"}),
 ]

@@ -87,6 +87,16 @@ async def post(http: aiohttp.ClientSession, method: str, params: Any) -> aiohttp
     return response
 
 
+LEDGER_BOUNDS = ["latestLedger", "oldestLedger"]
+_TRANSACTION = "latestLedger latestLedgerCloseTime oldestLedger oldestLedgerCloseTime status txHash"
+ORDERS = {
+    ("getEvents", False): ["events", "cursor", *LEDGER_BOUNDS, *TIMES.split()],
+    ("getTransaction", False): f"{_TRANSACTION} applicationOrder feeBump envelopeXdr resultXdr"
+    " resultMetaXdr events ledger createdAt".split(),
+    ("getTransaction", True): f"{_TRANSACTION} applicationOrder feeBump events ledger"
+    " createdAt".split(),
+}
+"""The order of a result's members."""
 RESULTS: list[tuple[str, Any, Shape]] = [
     ("getEvents", {"startLedger": "{ledger}", "filters": [OURS]}, EVENTS),
     ("getEvents", {"startLedger": "{ledger}"}, EVENTS),
@@ -115,6 +125,8 @@ async def test_results(
     assert response.status == 200
     assert list(answer) == ["jsonrpc", "id", "result"]
     assert shape(answer["result"]) == seen
+    expected = ORDERS.get((method, seen is NOT_FOUND), [])
+    assert [name for name in answer["result"] if name in expected] == expected
     told = dict(response.headers)
     del told["Date"], told["Content-Length"]
     assert told == {
@@ -194,6 +206,15 @@ ERRORS: list[tuple[str, Any, tuple[int, str, str | None]]] = [
         (-32600, "limit must not exceed 200", None),
     ),
     ("nope", None, (-32601, "method not found", "nope")),
+    ("", None, (-32600, "empty method name", None)),
+    *(
+        (
+            method,
+            params | {"xdrFormat": "bogus"},
+            (-32602, "got 'bogus': expected base64, json for optional 'xdrFormat'", None),
+        )
+        for method, params in (("getEvents", FROM), ("getTransaction", {"hash": "ab" * 32}))
+    ),
 ]
 
 

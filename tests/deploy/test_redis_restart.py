@@ -22,10 +22,10 @@ from tests.deploy.redis_work import (
 )
 from tests.support.processes import running
 from tests.support.redis_content import Content, content, lasting
-from tests.support.redis_servers import find_servers
+from tests.support.redis_servers import find_servers, one_of_each_kind
 from tests.support.waiting import until
 
-SERVERS = find_servers()
+SERVERS = one_of_each_kind(find_servers())
 FORMER = "user default on nopass resetkeys resetchannels -@all +ping"
 """The line that lost everything: the append-only file is read with the rights of this user."""
 
@@ -104,7 +104,7 @@ async def test_no_service_is_ready_where_a_restart_would_lose_everything(
                 environment = COMMON | {"REDIS_URL": redis.url(user)}
                 environment |= {"HORIZON_URL": "http://127.0.0.1:1"}
                 part = await stack.enter_async_context(running(f"services.{user}", **environment))
-                await until(lambda part=part: part.said("redis_examined"), seconds=20)
+                await until(lambda part=part: part.said("redis_examined"), seconds=60)
                 (line, *_) = part.said("redis_examined")
                 assert line["level"] == "error"
                 assert "user default off resetpass ~* &* +@all" in line["wrong"]

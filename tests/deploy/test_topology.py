@@ -76,12 +76,12 @@ async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_a
         clients.append(Client(whole, "all=true", 8080))
         return False
 
-    await until(all_four_serve, seconds=20, what="connections at all four fanouts")
+    await until(all_four_serve, seconds=60, what="connections at all four fanouts")
 
     active = [await metric(whole, "indexer", n, "headrace_indexer_active") for n in (0, 1)]
     assert sorted(active) == [0, 1]
     whole.running["indexer"][active.index(1)].process.kill()
-    await until(lambda: takes_over(whole, active.index(0)), seconds=20, what="the standby")
+    await until(lambda: takes_over(whole, active.index(0)), seconds=60, what="the standby")
 
     gone = whole.running["fanout"][0]
     gone.process.send_signal(signal.SIGTERM)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from services.fanout.hub import Hub
+from tests.support.tier import examples
 
 TOPICS = st.sampled_from(["*", "1", "2", "api-x", "user:GA", "user:GB"])
 
@@ -62,7 +63,7 @@ class HubMachine(RuleBasedStateMachine):
 
 
 TestHub = HubMachine.TestCase
-TestHub.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestHub.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
 def test_check_sees_a_hub_that_disagrees_with_itself():

@@ -6,7 +6,7 @@ from shared.commit import Committer
 from shared.events import Event, EventType
 from shared.losses import read_reports
 from shared.positions import Position, journal_start, parse_position
-from tests.fanout.rig import ALICE, CAROL, Chain, api_commit, journal, restore, snapshot
+from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
 from tests.support.waiting import until
 
 
@@ -157,6 +157,45 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await late.wait(1, "reset")
 
 
+async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
+    redis, keys, start, chain, clients
+):
+    """It published the next journal, the event that tells everyone included, between two looks."""
+    replica = await start(probe_seconds=3)
+    await begin(chain.committer, 1 << 32, 1)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    chain.ledger = 1
+    events = [chain.event() for _ in range(3)]
+    await chain.commit(*events)
+    await client.wait_id(str(events[-1].position))
+    began = await replica_began(replica)
+    await restore(redis, keys, {})
+    again = Chain(redis, keys)
+    again.ledger = chain.ledger
+    now = await begin(again.committer, 1 << 32, 2)
+    await again.commit(*events)
+    place = journal_start(events[-1].position.toid, 3 << 40)
+    facts = {"position": str(place), "reason": "lost"}
+    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
+    await again.committer.record([reset], progress={"told": str(place)})
+    await client.wait(1, "reset")
+    (new,) = await again.commit()
+    await client.wait_id(new)
+    last_seen = replica.parts.feed.failover.last_seen
+    assert last_seen.began == began, "it has not looked yet"
+    await until(lambda: last_seen.began == now, what="the next look")
+    assert not last_seen.lost
+    assert not await read_reports(redis, keys)
+    assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
+
+
+async def replica_began(replica) -> Position:
+    """Once it has looked at the journal's beginning."""
+    last_seen = replica.parts.feed.failover.last_seen
+    return await until(lambda: last_seen.began)
+
+
 async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(
     redis, keys, start, chain, clients
 ):
@@ -183,49 +222,3 @@ async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(
         await again.wait_id(written)
         assert not again.named("gap"), "it asked for all that there is"
     assert not first.named("gap")
-
-
-async def test_without_an_indexer_everyone_connected_is_told_at_once(redis, keys, start, clients):
-    replica = await start(probe_seconds=0.1)
-    client = await replica.subscribe(f"users={ALICE}")
-    clients.append(client)
-    lost = await api_commit(Committer(redis, keys))
-    await replica.at(lost)
-    await restore(redis, keys, {})
-    (reset,) = await client.wait(1, "reset")
-    assert reset.json == {"position": "0-0", "reason": "Redis lost everything"}
-    new = await api_commit(Committer(redis, keys))
-    other = await replica.subscribe("all=true", since="0-0")
-    clients.append(other)
-    await other.wait_id(new)
-
-
-async def test_a_hole_inside_a_page_is_a_gap_for_who_reads_across_it(
-    redis, keys, start, chain, clients
-):
-    positions = await chain.commit_many(9)
-    live = await start(probe_seconds=0.1)
-    connected = await live.subscribe("all=true", since=positions[0])
-    clients.append(connected)
-    await connected.wait_id(positions[-1])
-    await redis.xdel(keys.journal, positions[3], positions[4])
-    small = await start(ring_events=2)
-    fresh = await start()  # reads what is there into its ring
-    for replica in (small, fresh):
-        client = await replica.subscribe("all=true", since=positions[0])
-        beyond = await replica.subscribe("all=true", since=positions[5])
-        clients += [client, beyond]
-        await client.wait_id(positions[-1])
-        (gap,) = client.named("gap")
-        assert (gap.json["from"], gap.json["to"]) == (positions[2], positions[4])
-        assert client.positions == [*positions[1:3], *positions[5:]]
-        await beyond.wait_id(positions[-1])
-        assert not beyond.named("gap")
-    held = await live.subscribe("all=true", since=positions[0])
-    clients.append(held)
-    await held.wait_id(positions[-1])
-    assert held.positions == positions[1:], "the ring still has it"
-    (new,) = await chain.commit(chain.event(9, CAROL))
-    await connected.wait_id(new)
-    assert not connected.named("gap")
-    assert await small.metric_of("headrace_losses_total", what="entry") >= 1

@@ -15,6 +15,7 @@ from services.fanout.sse import sync
 from shared.positions import Position
 from tests.fanout.peers import NO_POLLER, Fake, Post, item
 from tests.fanout.turns import turn
+from tests.support.tier import examples
 
 TOPIC = st.sampled_from(["1", "2", "3"])
 STEP = st.one_of(
@@ -71,7 +72,7 @@ async def play(steps) -> None:
 
 
 @given(steps=st.lists(STEP, max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_each_gets_what_was_published_after_it_joined_in_order_and_once(steps):
     with (
         patch.object(crowd_module, "make_poller", lambda _: NO_POLLER),

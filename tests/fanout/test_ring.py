@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from services.fanout.ring import Ring
 from shared.positions import START, Position
 from shared.wire import Entry, event_frame
+from tests.support.tier import examples
 
 TOPICS = ["1", "2", "user:GA", "user:GB"]
 
@@ -59,7 +60,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     steps=st.lists(STEPS, max_size=60),
     events=st.integers(1, 12),

@@ -12,7 +12,7 @@ from shared.problems import Slug
 from tests.fuzz.requests import Request
 from tests.support.sse_client import Parser
 
-SECONDS = 5.0
+SECONDS = 20.0
 """In which an answer has to be there, and in which a connection has to end."""
 PATIENCE = 0.05
 """Seconds before we hang up on who waits for the rest of a request that has none."""

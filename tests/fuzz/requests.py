@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from tests.api.samples import RECIPIENT, SENDER, TOKEN, order
 from tests.fanout.tokens import token
@@ -19,7 +20,12 @@ CANARY = "cAnArY-of-a-secret"
 FULL = token(SENDER, scope="admin events:all streams:write", exp=4_000_000_000)
 
 
-@dataclass(frozen=True)
+SHOWN = 1000
+"""Bytes of a request that a failure shows. Hypothesis warns of a long `repr`, and as an error the
+warning would hide the failure."""
+
+
+@dataclass(frozen=True, repr=False)
 class Request:
     """Bytes to send; `whole` when its framing is right, so that it has to be answered."""
 
@@ -31,6 +37,14 @@ class Request:
     @property
     def raw(self) -> bytes:
         return self.head + self.body
+
+    def __repr__(self) -> str:
+        kind = "whole" if self.whole else "not whole"
+        return f"<{kind} request of {len(self.raw)} bytes: {self.raw[:SHOWN]!r}>"
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        """As Hypothesis shows it; without this it would print all fields of a dataclass."""
+        printer.text(repr(self))
 
 
 NASTY = [

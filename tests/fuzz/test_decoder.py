@@ -12,6 +12,7 @@ import pytest
 from services.indexer.xdr.reader import count, opaque
 from tests.fuzz.decoder import DECODERS, functions, try_all
 from tests.indexer.handmade import DEEP, UNKNOWN, created, meta_v3, meta_v4, proof, result
+from tests.support.tier import at_length
 
 SEEDS = (created(), meta_v4([created()]), meta_v3(created()), result(proof([])), DEEP, UNKNOWN)
 
@@ -44,6 +45,9 @@ def test_what_is_instrumented_is_the_decoder() -> None:
     assert places <= {"services.indexer", "services.indexer.xdr"}
 
 
+SECONDS = at_length(2, 120)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(not WHEELS, reason="atheris has no wheel for this machine")
 def test_atheris_finds_nothing_within_seconds(tmp_path: Path) -> None:
@@ -51,6 +55,14 @@ def test_atheris_finds_nothing_within_seconds(tmp_path: Path) -> None:
     corpus.mkdir()
     for n, seed in enumerate(SEEDS):
         (corpus / str(n)).write_bytes(seed)
-    command = [sys.executable, "-m", "tests.fuzz.decoder", "-max_total_time=5", str(corpus)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz.decoder",
+        f"-max_total_time={SECONDS}",
+        str(corpus),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS + 100, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]

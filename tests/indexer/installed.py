@@ -141,6 +141,6 @@ class Site:
             is_ready, parts = await self.ready(process)
             return parts if is_ready is ready else None
 
-        parts = await until(so, seconds=15, what=f"ready = {ready}")
+        parts = await until(so, seconds=45, what=f"ready = {ready}")
         assert parts
         return parts

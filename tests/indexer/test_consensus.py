@@ -16,6 +16,7 @@ from stellar_sdk import xdr
 from services.indexer.consensus import verify
 from services.indexer.xdr import Meta, Result, XdrError, decode_meta, decode_result
 from tests.indexer.test_xdr_oracle import throw
+from tests.support.tier import examples
 
 VECTORS = Path(__file__).parents[2] / "../shared/vectors/core_transactions.json"
 
@@ -83,7 +84,7 @@ def test_no_flipped_byte_of_the_hash_passes(transactions: list[dict[str, Any]]) 
         assert verify(meta, other) is False
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.integers(0, 2**32), max_size=4), st.integers(0, 2**32), st.data())
 def test_the_hash_is_over_what_the_sdk_calls_the_preimage(
     seeds: list[int], seed: int, data: st.DataObject

@@ -26,6 +26,7 @@ from tests.indexer.test_contract import (
     contract_event,
     read,
 )
+from tests.support.tier import examples
 
 NEEDED = [
     *(("stream_created", field) for field in CREATED if field != "stream_id"),
@@ -181,7 +182,7 @@ def near(draw: st.DrawFn) -> tuple[ScVal, ScVal, ScVal]:
 ANYTHING = st.tuples(SCALARS, SCALARS, VALUES)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(near() | ANYTHING, min_size=1, max_size=4))
 def test_nothing_that_a_contract_says_stops_the_indexer(
     said: list[tuple[ScVal, ScVal, ScVal]],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.indexer.sources import frames
 from services.indexer.sources.frames import Frame, FrameParser, FrameTooLong
+from tests.support.tier import examples
 
 HELLO = b'retry: 1000\nevent: open\ndata: "hello"\n\n'
 BYEBYE = b'retry: 10\nevent: close\ndata: "byebye"\n\n'
@@ -55,7 +56,7 @@ def test_horizons_own_frames() -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(WIRES, st.lists(st.integers(0, 10_000), max_size=12))
 def test_any_split_gives_the_same_frames(wire: bytes, at: list[int]) -> None:
     whole = parsed(wire)
@@ -63,7 +64,7 @@ def test_any_split_gives_the_same_frames(wire: bytes, at: list[int]) -> None:
     assert parsed(*(wire[i : i + 1] for i in range(len(wire)))) == whole
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(WIRES, st.integers(0, 10_000))
 def test_what_the_connections_end_cuts_off_is_not_handed_out(wire: bytes, at: int) -> None:
     whole, part = parsed(wire), parsed(wire[: at % (len(wire) + 1)])

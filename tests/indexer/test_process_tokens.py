@@ -40,7 +40,7 @@ async def watched(site: Site, *tokens: str, source: str = "horizon") -> list[Ent
     named = [accounts.STREAMS, *(f"{token}:token" for token in tokens)]
     given = {"CONTRACTS": ",".join(named), "SOURCE": source, "RPC_POLL_SECONDS": 0.05}
     async with site.indexer(**given) as process:
-        await until(lambda: _is_read(site), seconds=15, what="all of the chain")
+        await until(lambda: _is_read(site), seconds=45, what="all of the chain")
         assert (await site.ready(process))[0]
         assert await site.metric(process, "headrace_indexer_dead_letters_total") == 0
     return await journal(site.redis, site.keys)

@@ -30,7 +30,7 @@ async def read_all(site: Site) -> None:
     async def there() -> bool:
         return await site.cursor() >= site.sim.tip
 
-    await until(there, seconds=15, what="the tip")
+    await until(there, seconds=45, what="the tip")
 
 
 @pytest.mark.parametrize("source", ["rpc", "auto"])
@@ -155,7 +155,7 @@ async def test_a_long_backfill_is_told_in_lines(redis: Redis, redis_url: str, ke
     async with simulated(ledgers=300, streams=2) as sim:
         site = Site(sim, redis, redis_url, keys)
         async with site.indexer(SOURCE="rpc") as process:
-            await until(lambda: process.said("caught_up"), seconds=20)
+            await until(lambda: process.said("caught_up"), seconds=60)
             [first] = process.said("backfill")[:1]
             assert first["remaining"] > 100
             assert process.said("caught_up")[0]["ledgers"] > 100

@@ -2,88 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from services.indexer.ingest import Ingest
-from services.indexer.settling import Settling
-from shared.commit import Behind, Committer, Moved
+from services.indexer import startup
+from shared.commit import Behind, Committer
 from shared.events import Event, EventType
 from shared.journal import Gap, Journal
 from shared.keys import Keys
-from shared.losses import LastSeen, write_report
+from shared.losses import LastSeen, Report, write_report
 from shared.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from shared.positions import Position, parse_position
-from shared.probes import Readiness
-from shared.tasks import cancel
-from shared.wire import Entry
-from tests.indexer.simulated import Sim, journal, simulated
+from tests.indexer.reading_process import Process
+from tests.indexer.simulated import Sim, simulated
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
-
-
-class Process:
-    """An indexer as far as it reads and commits; `last_seen` ends with it."""
-
-    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
-        self.sim, self.redis, self.keys = sim, redis, keys
-        self.last_seen, self.settling, self.readiness = LastSeen(), Settling(), Readiness("source")
-
-    @asynccontextmanager
-    async def running(self, start: str = "latest") -> AsyncIterator[None]:
-        task = asyncio.create_task(self._lead(start))
-        try:
-            yield
-        finally:
-            await cancel(task)
-
-    async def _lead(self, start: str) -> None:
-        while True:
-            ingest = Ingest(
-                self.sim.horizon(),
-                Committer(self.redis, self.keys),
-                self.redis,
-                self.keys,
-                self.readiness,
-                start=start,
-                most_wait=0.02,
-                settling=self.settling,
-                last_seen=self.last_seen,
-            )
-            hearing = asyncio.create_task(ingest.startup.watch_reports())
-            try:
-                await ingest.run()
-            except Moved:  # as services.indexer.app does
-                continue
-            finally:
-                await cancel(hearing)
-
-    async def caught_up(self) -> None:
-        async def is_there() -> bool:
-            return int(await self.redis.hget(self.keys.progress, "cursor") or -1) >= self.sim.tip
-
-        await until(is_there, seconds=15, what="the tip")
-
-    async def settled(self) -> None:
-        async def is_told() -> bool:
-            self.sim.close()  # until the loss is announced
-            return bool(await self.redis.hget(self.keys.progress, "told"))
-
-        await until(is_told, seconds=15, what="journal.reset")
-        await self.caught_up()
-
-    async def entries(self) -> list[Entry]:
-        return await journal(self.redis, self.keys)
-
-    async def flush(self) -> None:
-        names = [n async for n in self.redis.scan_iter(f"headrace:{{{self.keys.namespace}}}:*")]
-        await self.redis.delete(*names)
 
 
 @pytest.fixture
@@ -248,3 +185,20 @@ async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
     first, gap, *_ = await process.entries()
     assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
     assert parse_position(gap.position).toid >> 32 > 0
+
+
+async def test_what_the_api_writes_while_the_indexer_waits_for_reports_is_followed_by_a_gap(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committer = Committer(process.redis, process.keys)
+
+    async def reports(*_: object) -> list[Report]:
+        if not await process.redis.exists(process.keys.journal):
+            await committer.change([], lambda _: [_api_event()])
+        return []
+
+    monkeypatch.setattr(startup, "read_reports", reports)
+    async with process.running():
+        await read_some(process)
+    first, gap, *_ = await process.entries()
+    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)

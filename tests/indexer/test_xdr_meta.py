@@ -16,6 +16,7 @@ from services.indexer.xdr import (
     decode_meta,
 )
 from tests.indexer.test_xdr_oracle import failure, native, throw
+from tests.support.tier import examples
 
 KINDS = ("system", "contract", "diagnostic")
 seeds = st.integers(0, 2**32)
@@ -51,14 +52,14 @@ def meta_of(version: int, value: Any) -> Meta:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(seeds)
 def test_any_event_decodes_as_the_sdk_says(seed: int) -> None:
     event = throw(xdr.ContractEvent, seed)
     assert decode_contract_event(event.to_xdr_bytes()) == event_of(event)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(seeds, st.sampled_from([3, 4]))
 def test_any_meta_is_skipped_to_its_events_and_its_end(seed: int, version: int) -> None:
     body = throw(xdr.TransactionMetaV3 if version == 3 else xdr.TransactionMetaV4, seed)
@@ -66,7 +67,7 @@ def test_any_meta_is_skipped_to_its_events_and_its_end(seed: int, version: int) 
     assert decode_meta(raw) == meta_of(version, body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(seeds, st.data())
 def test_a_damaged_meta_raises_nothing_but_xdr_error(seed: int, data: st.DataObject) -> None:
     raw = bytearray(b"\0\0\0\4" + throw(xdr.TransactionMetaV4, seed).to_xdr_bytes())

@@ -9,6 +9,7 @@ from stellar_sdk import xdr
 
 from services.indexer.xdr import XdrError, decode_result
 from tests.indexer.test_xdr_oracle import throw
+from tests.support.tier import examples
 
 seeds = st.integers(0, 2**32)
 
@@ -27,7 +28,7 @@ def outcome(result: Any) -> tuple[bool, dict[int, bytes]] | None:
     return successful, {0: invoked.success.hash} if invoked and invoked.success else {}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(seeds)
 def test_any_result_decodes_as_the_sdk_says(seed: int) -> None:
     result = throw(xdr.TransactionResult, seed)

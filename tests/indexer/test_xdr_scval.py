@@ -22,6 +22,7 @@ from services.indexer.xdr import (
     decode_scval,
 )
 from tests.indexer.test_xdr_oracle import failure, native, throw
+from tests.support.tier import examples
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 RECIPIENT = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
@@ -83,7 +84,7 @@ def test_names_and_addresses_are_told_from_text() -> None:
     assert type(decode_scval(scval.to_string("x").to_xdr_bytes())) is str
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(seeds)
 def test_any_value_decodes_as_the_sdk_says(seed: int) -> None:
     value = throw(xdr.SCVal, seed)
@@ -176,7 +177,7 @@ def test_an_error_says_what_and_where(raw: bytes, says: str, offset: int) -> Non
     assert caught.value.offset == offset
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seeds)
 def test_cut_short_anywhere_or_too_long_is_an_error(seed: int) -> None:
     raw = throw(xdr.SCVal, seed).to_xdr_bytes()
@@ -216,7 +217,7 @@ def test_lengths_that_each_fit_but_not_together_take_linear_time() -> None:
     assert time.perf_counter() - began < 2
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([b"", u32s(3, 0), u32s(4, 0), u32s(16, 1)]))
 def test_noise_raises_nothing_but_xdr_error(noise: bytes, head: bytes) -> None:
     for decode in PUBLIC:

@@ -17,6 +17,7 @@ from shared.accounts import (
     is_account,
     is_contract,
     is_public_key,
+    is_secret_seed,
     payload_of,
     strkey,
 )
@@ -53,6 +54,7 @@ def test_what_is_an_address_is_what_stellar_sdk_says(text: str):
     assert is_account(text) == any(check(text) for check in CHECKS.values())
     assert is_contract(text) == CHECKS[CONTRACT](text)
     assert is_public_key(text) == CHECKS[ACCOUNT](text)
+    assert is_secret_seed(text) == StrKey.is_valid_ed25519_secret_seed(text)
 
 
 @pytest.mark.parametrize("version", SIZES)

@@ -17,6 +17,7 @@ from shared.store import connect
 from shared.writes import Streams
 from tests.shared.audit import check, event_of, listening
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, at, chain, creation
+from tests.support.tier import examples
 
 API = ("api-1", "api-2")
 CHAIN = ("1", "2", "3")
@@ -104,7 +105,7 @@ async def use_api(committer: Committer, actions: list[tuple[str, str]]) -> None:
 
 
 # No shrinking: races do not repeat exactly, and each example is short.
-@settings(max_examples=80, deadline=None, phases=[Phase.reuse, Phase.generate])
+@settings(max_examples=examples(80), deadline=None, phases=[Phase.reuse, Phase.generate])
 @given(
     transactions=st.lists(transaction, max_size=12),
     readers=st.lists(steps, min_size=1, max_size=2),

@@ -13,6 +13,7 @@ from shared.commands import Refused
 from shared.events import Event
 from shared.streams import I128_MAX, U64_MAX, Stream, apply, claimable, end_time, remaining
 from tests.shared.samples import TOKEN, R, S
+from tests.support.tier import examples
 
 amounts = st.one_of(
     st.integers(1, 50), st.integers(1, 10**6), st.integers(1, I128_MAX), st.just(I128_MAX)
@@ -175,4 +176,6 @@ class StreamMachine(RuleBasedStateMachine):
 
 
 TestStreamMachine = StreamMachine.TestCase
-TestStreamMachine.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestStreamMachine.settings = settings(
+    max_examples=examples(80), stateful_step_count=30, deadline=None
+)

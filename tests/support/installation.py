@@ -67,7 +67,7 @@ class Installation:
             return await self.ready(self.ports.gateway)
 
         try:
-            await until(well, seconds=30, what="gateway's /readyz")
+            await until(well, seconds=90, what="gateway's /readyz")
         except AssertionError as error:
             tails = (f"{name}:\n{self._processes.tail(name)}" for name in self._processes.running)
             raise AssertionError("\n".join((str(error), *tails))) from None

@@ -10,8 +10,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class ServiceProcess:
         """Send a signal to this process."""
         self._process.send_signal(number)
 
-    async def ended(self, seconds: float = 15) -> int:
+    async def ended(self, seconds: float = 45) -> int:
         """The exit code, once it has ended."""
         async with asyncio.timeout(seconds):
             code = await self._process.wait()
@@ -70,12 +70,25 @@ class ServiceProcess:
                 raise AssertionError(f"it ended at once: {self.noise or self.log}")
             return bool(self.said("listening"))
 
-        await until(up, seconds=20, what="the log line 'listening'")
+        await until(up, seconds=60, what="the log line 'listening'")
 
     @property
     def descriptors(self) -> int:
         """How many files it has open (Linux)."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208 - names only, it is /proc
+
+    def connections(self, port: int) -> int:
+        """How many connections to another process' port it has open (Linux, IPv4)."""
+        lines = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
+        rows = [line.split() for line in lines]  # …, its end, the other end, …, inode
+        there = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}")}
+        return sum(link in there for link in self._links())
+
+    def _links(self) -> Iterator[str]:
+        """What each descriptor is, such as `socket:[4711]`."""
+        for each in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                yield str(each.readlink())
 
 
 async def start(module: str, **environment: object) -> ServiceProcess:

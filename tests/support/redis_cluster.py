@@ -89,7 +89,7 @@ class RedisCluster:
         if not self._begun:
             await self._found()
             self._begun = True
-        await until(self.is_well, seconds=30, what="a cluster whose owners all have replicas")
+        await until(self.is_well, seconds=90, what="a cluster whose owners all have replicas")
 
     async def _found(self) -> None:
         """Share out the slots, introduce all to each other, give each primary its replica."""
@@ -101,7 +101,7 @@ class RedisCluster:
             await node.ask("CLUSTER", "ADDSLOTSRANGE", n * share, end)
         for one, other in combinations(self.nodes.values(), 2):
             await one.ask("CLUSTER", "MEET", "127.0.0.1", other.port, self._buses[other.port])
-        await until(self._acquainted, seconds=20, what="nodes that know each other")
+        await until(self._acquainted, seconds=60, what="nodes that know each other")
         for primary, replica in zip(self._primaries, self._replicas, strict=True):
             await replica.ask("CLUSTER", "REPLICATE", await self.id_of(primary))
 

@@ -68,7 +68,7 @@ class RedisSentinel:
         both = (self.sentinels, self.servers) if self._begun else (self.servers, self.sentinels)
         for port in chain(*both):
             await self.start_again(port)
-        await until(self.is_well, seconds=20, what="Sentinels that know replicas and each other")
+        await until(self.is_well, seconds=60, what="Sentinels that know replicas and each other")
         self._begun = True
 
     async def start_again(self, port: int) -> None:

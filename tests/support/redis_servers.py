@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy.local.redis import OLDEST, NoRedis, find_server
 from tests.support.programs import needed
+from tests.support.tier import at_length
 
 
 def find_servers() -> dict[str, str]:
@@ -25,6 +26,14 @@ def find_servers() -> dict[str, str]:
         if version and int(version[1].split(".")[0]) >= OLDEST:
             found.setdefault(f"{kind} {version[1]}", path)
     return found or {"": find_server()}
+
+
+def one_of_each_kind(servers: dict[str, str]) -> dict[str, str]:
+    """The first Redis and the first Valkey of these; all of them in `make nightly`."""
+    first: dict[str, str] = {}
+    for name in servers:
+        first.setdefault(name.partition(" ")[0], name)
+    return at_length({name: servers[name] for name in first.values()}, servers)
 
 
 def _candidates() -> Iterator[str]:
@@ -53,4 +62,4 @@ def redis_tools(server: str, folder: Path) -> dict[str, str]:
     return {"REDIS_SERVER": server, "REDIS_CLI": client, "REDIS_CHECK_RDB": str(check)}
 
 
-__all__ = ["NoRedis", "find_servers", "redis_tools"]
+__all__ = ["NoRedis", "find_servers", "one_of_each_kind", "redis_tools"]

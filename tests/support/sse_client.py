@@ -7,90 +7,13 @@ what a browser forgives but Headrace's own rules forbid (`Parser.faults`).
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
+from tests.support.sse_parser import Chunks, Event, Parser
 from tests.support.waiting import until
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A dispatched event; `own_id` is its own `id:` line, `id` the lastEventId after it."""
-
-    name: str
-    data: str
-    id: str
-    own_id: str | None
-    retry: int | None
-    at: float
-
-    @property
-    def json(self) -> Any:
-        """The data as JSON."""
-        return json.loads(self.data)
-
-
-class Parser:
-    """Bytes in, events out; `last_id` and `retry` as an EventSource keeps them."""
-
-    def __init__(self) -> None:
-        self.last_id = ""
-        self.retry: int | None = None
-        self.faults: list[str] = []
-        self._rest = b""
-        self._clear()
-
-    def _clear(self) -> None:
-        self._fields: list[tuple[str, str]] = []
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether bytes of a block stand without its blank line."""
-        return bool(self._rest or self._fields)
-
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete."""
-        *lines, self._rest = (self._rest + data).split(b"\n")  # we never send a CR
-        events = []
-        for raw in lines:
-            line = raw.decode("utf-8")
-            if "\r" in line or "\0" in line:
-                self.faults.append(f"CR or NUL in {line[:80]!r}")
-            if line == "":
-                events += self._dispatch()
-            elif not line.startswith(":"):
-                field, _, value = line.partition(":")
-                self._fields.append((field, value.removeprefix(" ")))
-        return events
-
-    def _dispatch(self) -> list[Event]:
-        fields, named = self._fields, dict(self._fields)
-        self._clear()
-        if "retry" in named and named["retry"].isdigit():
-            self.retry = int(named["retry"])
-        self.last_id = named.get("id", self.last_id)
-        if "data" not in named:
-            self.faults.append(f"a block without data: {fields}")
-            return []
-        if len(named) != len(fields):
-            self.faults.append(f"a field twice: {fields}")
-        if "id" in named and fields[-1][0] != "id":
-            self.faults.append(f"id is not last: {fields}")
-        return [
-            Event(
-                name=named.get("event", "message"),
-                data="\n".join(value for field, value in fields if field == "data"),
-                id=self.last_id,
-                own_id=named.get("id"),
-                retry=int(named["retry"]) if "retry" in named else None,
-                at=time.monotonic(),
-            )
-        ]
 
 
 class SseClient(asyncio.Protocol):
@@ -105,6 +28,7 @@ class SseClient(asyncio.Protocol):
         self.events: list[Event] = []
         self.closed = asyncio.Event()
         self.error: Exception | None = None
+        self._chunks = Chunks()
         self._transport: asyncio.Transport | None = None
 
     @classmethod
@@ -128,8 +52,8 @@ class SseClient(asyncio.Protocol):
         _, client = await loop.create_connection(cls, sock=sock)
         if stalled:
             client.stall()
-        lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: test"]
-        for name, value in (headers or {}).items():
+        lines = [f"{method} {target} HTTP/1.1".encode()]
+        for name, value in {"Host": "test", **(headers or {})}.items():
             lines.append(
                 name.encode() + b": " + (value.encode() if isinstance(value, str) else value)
             )
@@ -151,6 +75,8 @@ class SseClient(asyncio.Protocol):
             self.status = int(status.split(" ")[1])
             pairs = (line.split(": ", 1) for line in lines)
             self.headers = {name.lower(): value for name, value in pairs}
+        if self.headers.get("transfer-encoding") == "chunked":
+            data = self._chunks.feed(data)
         self.body += data
         if self.headers.get("content-type", "").startswith("text/event-stream"):
             self.events += self.parser.feed(data)

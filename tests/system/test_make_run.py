@@ -21,7 +21,7 @@ from tests.support.waiting import until
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "deploy.local.run"]
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind)
     more = {"PORT_BASE": str(ports.base), "GATEWAY": kind}
     run = make_run(tmp_path, log, **more)
     try:
-        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=90, what=log.read_text)
         assert log.read_text().startswith(f"http://localhost:{ports.gateway} "), (
             "the console, first"
         )
@@ -143,7 +143,7 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base))
     try:
-        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=90, what=log.read_text)
         killed = pid_at(ports.fanouts[0])
         os.kill(killed, signal.SIGKILL)
         await until(
@@ -151,9 +151,9 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
             seconds=20,
             what=log.read_text,
         )
-        await until(lambda: pid_at(ports.fanouts[0]) not in (0, killed), seconds=20)
+        await until(lambda: pid_at(ports.fanouts[0]) not in (0, killed), seconds=60)
         already = len(re.findall(r"#\d+ ", log.read_text()))
-        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=20)
+        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=60)
         assert run.poll() is None
 
         os.kill(pid_at(ports.network), signal.SIGKILL)
@@ -166,6 +166,28 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
     assert not ports_in_use(ports)
 
 
+@pytest.mark.skipif("nginx" not in gateways(), reason="nginx is missing")
+async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(tmp_path):
+    ports, log = free_ports(), tmp_path / "run.txt"
+    run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY="nginx")
+    pid_file = tmp_path / ".run" / str(ports.base) / "gateway/nginx.pid"
+    try:
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        killed = pid_file.read_text()
+        os.kill(int(killed), signal.SIGKILL)
+        told = "gateway was killed by SIGKILL; it is started again"
+        await until(lambda: told in log.read_text(), seconds=20, what=log.read_text)
+        await until(lambda: pid_file.read_text() not in ("", killed), seconds=20)
+        already = len(re.findall(r"#\d+ ", log.read_text()))
+        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=20)
+    finally:
+        run.send_signal(signal.SIGINT)
+        code = run.wait(30)
+    assert code == 0
+    assert "gateway ended" not in log.read_text()
+    assert not ports_in_use(ports)
+
+
 @pytest.mark.parametrize("end", ["broken pipe", "SIGHUP"])
 async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end):
     ports = free_ports()
@@ -174,7 +196,7 @@ async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end
     assert run.stderr is not None
     try:
         assert b"Headrace starts" in await asyncio.to_thread(run.stdout.readline)
-        await until(lambda: ports_in_use(ports), seconds=20)
+        await until(lambda: ports_in_use(ports), seconds=60)
         if end == "SIGHUP":
             run.send_signal(signal.SIGHUP)
         else:
@@ -190,19 +212,6 @@ async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end
     assert not ports_in_use(ports)
 
 
-@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("start", 2)])
-def test_help_explains_the_run_and_starts_nothing(tmp_path, argument, code):
-    ports = free_ports()
-    done = subprocess.run(
-        [*COMMAND, argument], cwd=tmp_path, env=environment(tmp_path, PORT_BASE=str(ports.base)),
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert done.returncode == code
-    assert "PORT_BASE=3000" in done.stdout + done.stderr
-    assert not ports_in_use(ports)
-    assert not (tmp_path / ".run").exists()
-
-
 def create(gateway: str) -> dict:
     body = {
         "sender": "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG",
@@ -216,35 +225,3 @@ def create(gateway: str) -> dict:
         ["curl", "-s", *arguments, "-d", json.dumps(body)], capture_output=True, check=True
     )
     return json.loads(done.stdout)
-
-
-def refused(folder: Path, **more: str) -> str:
-    done = subprocess.run(
-        COMMAND, cwd=folder, env=environment(folder, **more), capture_output=True, text=True,
-        timeout=30, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    return done.stderr
-
-
-def test_occupied_ports_are_named_and_nothing_is_started(tmp_path):
-    ports = free_ports()
-    with socket.create_server(("127.0.0.1", ports.api)):
-        said = refused(tmp_path, PORT_BASE=str(ports.base))
-    assert f"occupied port(s): {ports.api}." in said
-    assert "PORT_BASE=" in said
-    assert not (tmp_path / ".run").exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "right"),
-    [
-        ("PORT_BASE", "x", "a number from 1024 to 65000"),
-        ("NETWORK", "moon", "local (the default) or testnet"),
-        ("GATEWAY", "moon", "expected one of"),
-    ],
-)
-def test_a_wrong_setting_is_named_with_what_would_be_right(tmp_path, name, value, right):
-    said = refused(tmp_path, **{"PORT_BASE": str(free_ports().base), name: value})
-    assert repr(value) in said
-    assert right in said

@@ -15,6 +15,8 @@ from deploy.local.network.problems import ProblemError
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HAL, SSE = "application/hal+json", "text/event-stream"
 _TYPES = (HAL, "application/json", SSE, "application/octet-stream")
+_SHARED = (("GET", "HEAD", "POST"), ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""The methods for which Horizon and RPC let pages of other origins read the answer."""
 _BUFFER = 2048
 """Bytes. Go's net/http sends a longer answer in chunks, without its length."""
 
@@ -76,6 +78,11 @@ def problem_response(problem: ProblemError) -> web.Response:
     return web.Response(status=problem.status, body=body, headers=headers)
 
 
+def refused_method() -> web.Response:
+    """405 as both servers answer it: without a body, and without `Allow`."""
+    return web.Response(status=405)
+
+
 @web.middleware
 async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Compress documents for clients that take gzip, and send long ones in chunks."""
@@ -97,7 +104,19 @@ async def head(request: web.Request, answer: web.StreamResponse) -> None:
         return
     del answer.headers["Server"]
     answer.headers.setdefault("Vary", "Origin")
+    _allow_origin(request, answer)
     if request.path == "/rpc":
         answer.headers["Accept-Post"] = "application/json"
     else:
         answer.headers.setdefault("Cache-Control", "no-cache, no-store, max-age=0")
+
+
+def _allow_origin(request: web.Request, answer: web.StreamResponse) -> None:
+    """Let the page that asks read the answer; only Horizon names headers that it may read too."""
+    origin = request.headers.get("Origin")
+    of_rpc, controlling = request.path == "/rpc", request.path.startswith("/sim/")
+    if not origin or controlling or request.method not in _SHARED[of_rpc]:
+        return
+    answer.headers.setdefault("Access-Control-Allow-Origin", origin)
+    if not of_rpc:
+        answer.headers["Access-Control-Expose-Headers"] = "Date, Latest-Ledger"

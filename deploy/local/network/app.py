@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import orjson
 from aiohttp import web
 
-from deploy.local.network import control, horizon
+from deploy.local.network import control, horizon, jsonrpc
 from deploy.local.network.answers import (
     base_url,
     hal,
@@ -24,7 +23,6 @@ from deploy.local.network.keys import FAULTS, NETWORK
 from deploy.local.network.misbehave import misbehave, refuse
 from deploy.local.network.network import Network
 from deploy.local.network.paging import PageQuery, page_query
-from deploy.local.network.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
 from deploy.local.network.rpc import Server
 from deploy.local.network.sse import stream
 from deploy.local.network.views import NOT_YET, Status, View, Views
@@ -76,24 +74,27 @@ async def _close_ledgers(network: Network) -> None:
         network.close(int(time.time()))
 
 
-@routes.get("/")
+@routes.get("/", allow_head=False)
 async def root(request: web.Request) -> web.Response:
     """Horizon's state of things."""
     require_json(request)
-    starting = request.app[FAULTS].take("root", {Kind.STARTING})
-    status = NOT_YET if starting else _status(request)
+    status = _status(request)
+    request.app[FAULTS].take("root", {Kind.STARTING})
     return hal(horizon.root(status, request.app[NETWORK].settings, base_url(request)))
 
 
 def _status(request: web.Request) -> Status:
-    return request.app[FAULTS].views.status(request.app[NETWORK].chain)
+    """What Horizon takes for its bounds, whatever is asked for."""
+    faults = request.app[FAULTS]
+    starting = faults.waits("root", Kind.STARTING)
+    return NOT_YET if starting else faults.views.status(request.app[NETWORK].chain)
 
 
 def _view(request: web.Request, server: str) -> View:
     return request.app[FAULTS].views.of(server, request.app[NETWORK].chain)
 
 
-@routes.get("/ledgers/{sequence}")
+@routes.get("/ledgers/{sequence}", allow_head=False)
 async def ledger(request: web.Request) -> web.Response:
     """A ledger by its number."""
     require_json(request)
@@ -102,7 +103,7 @@ async def ledger(request: web.Request) -> web.Response:
     return hal(horizon.record(found, base_url(request)))
 
 
-@routes.get("/transactions/{hash}")
+@routes.get("/transactions/{hash}", allow_head=False)
 async def transaction(request: web.Request) -> web.Response:
     """A transaction by its hash."""
     require_json(request)
@@ -111,13 +112,13 @@ async def transaction(request: web.Request) -> web.Response:
     return hal(horizon.record(shown, base_url(request)))
 
 
-@routes.get("/transactions")
+@routes.get("/transactions", allow_head=False)
 async def transactions(request: web.Request) -> web.StreamResponse:
     """Transactions after a cursor, as a stream or as a page."""
     return await _collection(request, of_ledgers=False)
 
 
-@routes.get("/ledgers")
+@routes.get("/ledgers", allow_head=False)
 async def ledgers(request: web.Request) -> web.StreamResponse:
     """Ledgers after a cursor, as a stream or as a page."""
     return await _collection(request, of_ledgers=True)
@@ -143,25 +144,7 @@ def _page(request: web.Request, query: PageQuery) -> web.Response:
 
 @routes.post("/rpc")
 async def rpc(request: web.Request) -> web.Response:
-    """One JSON-RPC 2.0 call."""
+    """A JSON-RPC 2.0 call, or a batch of them."""
     network = request.app[NETWORK]
     server = Server(_view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time())
-    answer: dict[str, object] = {"jsonrpc": "2.0", "id": None}
-    try:
-        answer |= _called(server, await request.read(), answer)
-    except RpcError as error:
-        await asyncio.sleep(error.seconds)
-        answer["error"] = error.body()
-    return web.Response(body=orjson.dumps(answer), content_type="application/json")
-
-
-def _called(server: Server, body: bytes, answer: dict[str, object]) -> dict[str, object]:
-    """The result's member; fills in the call's id as soon as it is known. Raises RpcError."""
-    try:
-        call = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RpcError(PARSE_ERROR, "invalid JSON") from None
-    if not isinstance(call, dict) or call.get("jsonrpc") != "2.0" or "method" not in call:
-        raise RpcError(INVALID_REQUEST, "invalid request")
-    answer["id"] = call.get("id")
-    return {"result": server.call(call["method"], call.get("params"))}
+    return await jsonrpc.respond(request, server.call)

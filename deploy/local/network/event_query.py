@@ -14,8 +14,8 @@ from stellar_sdk import StrKey, xdr
 from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.fees import fees
 from deploy.local.network.ledger import LAST_OF_LEDGER, Ledger, Transaction, iso
+from deploy.local.network.parameters import check_format, invalid, item, items, number
 from deploy.local.network.problems import (
-    INVALID_PARAMS,
     INVALID_REQUEST,
     RpcError,
     processing_limit,
@@ -28,6 +28,7 @@ SCANNED = 10_000
 """Ledgers that one call looks through; also the most events that it returns."""
 
 DEFAULT_LIMIT = 100
+REQUEST = "GetEventsRequest"
 SUCCESS_UNTOLD = 30
 """The first version of stellar-rpc whose events lack `inSuccessfulContractCall`."""
 _END = (1 << 32) - 1
@@ -67,20 +68,22 @@ class EventQuery:
 
 def read_query(params: Mapping[str, object]) -> EventQuery:
     """Read the parameters of getEvents. Raises RpcError -32602 in stellar-rpc's words."""
-    pagination = _object(params.get("pagination"))
-    start, end = _number(params, "startLedger"), _number(params, "endLedger")
-    after = Position(0, 0)
-    if (cursor := pagination.get("cursor")) is not None:
-        if start or end:
-            raise _invalid("ledger ranges and cursor cannot both be set")
-        after = _cursor(str(cursor))
-        start = after.ledger
-    elif start <= 0:
-        raise _invalid("startLedger must be positive")
-    limit = _number(pagination, "limit")
+    start = number(params, f"{REQUEST}.startLedger", "uint32")
+    end = number(params, f"{REQUEST}.endLedger", "uint32")
+    filters = _objects(params)
+    pagination = item(params.get("pagination"), f"{REQUEST}.pagination", "PaginationOptions")
+    limit = number(pagination, "PaginationOptions.pagination.limit", "uint")
+    after = _cursor(pagination.get("cursor"))
+    check_format(params, REQUEST)
+    if after is not None and (start or end):
+        raise invalid("ledger ranges and cursor cannot both be set")
+    if after is None and start == 0:
+        raise invalid("startLedger must be positive")
     if limit > SCANNED:
-        raise _invalid(f"limit must not exceed {SCANNED}")
-    return EventQuery(start, after, end, limit or DEFAULT_LIMIT, _filters(params.get("filters")))
+        raise invalid(f"limit must not exceed {SCANNED}")
+    begin = after or Position(0, 0)
+    start = start if after is None else after.ledger
+    return EventQuery(start, begin, end, limit or DEFAULT_LIMIT, _filters(filters))
 
 
 def scan(
@@ -151,23 +154,33 @@ def _matches(wanted: Sequence[str], topics: Sequence[str]) -> bool:
     return len(wanted) == len(topics) and all(a in ("*", b) for a, b in pairs)
 
 
-def _filters(value: object) -> tuple[Filter, ...]:
-    filters = [_object(each) for each in _list(value)]
+def _objects(params: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    field = f"{REQUEST}.filters"
+    found = items(params, field, "protocol.EventFilter")
+    return [item(each, field, "EventFilter") for each in found]
+
+
+def _filters(filters: Sequence[Mapping[str, object]]) -> tuple[Filter, ...]:
     if len(filters) > 5:
-        raise _invalid("maximum 5 filters per request")
+        raise invalid("maximum 5 filters per request")
     found = []
     for n, each in enumerate(filters, 1):
         try:
             found.append(_filter(each))
         except ValueError as error:
-            raise _invalid(f"filter {n} invalid: {error}") from None
+            raise invalid(f"filter {n} invalid: {error}") from None
     return tuple(found)
 
 
 def _filter(body: Mapping[str, object]) -> Filter:
     types = tuple(filter(None, str(body.get("type") or "").split(",")))
-    contracts = tuple(str(each) for each in _list(body.get("contractIds")))
-    topics = [tuple(str(part) for part in _list(each)) for each in _list(body.get("topics"))]
+    contracts = tuple(
+        str(each) for each in items(body, "EventFilter.filters.contractIds", "string")
+    )
+    topics = [
+        tuple(str(part) for part in _topic(each))
+        for each in items(body, "EventFilter.filters.topics", "protocol.TopicFilter")
+    ]
     if set(types) - {"system", "contract"}:
         raise ValueError("filter type invalid: if set, type must be either 'system' or 'contract'")
     if len(contracts) > 5:
@@ -181,6 +194,12 @@ def _filter(body: Mapping[str, object]) -> Filter:
         if trouble := _trouble(topic):
             raise ValueError(f"topic {n} invalid: {trouble}")
     return Filter(types, contracts, tuple(topics))
+
+
+def _topic(value: object) -> Sequence[object]:
+    if not isinstance(value, list):
+        raise invalid("invalid parameters")
+    return value
 
 
 def _trouble(topic: Sequence[str]) -> str:
@@ -203,34 +222,13 @@ def _scval(text: str) -> None:
     try:
         xdr.SCVal.from_xdr(text)
     except Exception:  # the SDK raises what struct, xdrlib and binascii raise
-        raise _invalid("invalid parameters") from None
+        raise invalid("invalid parameters") from None
 
 
-def _cursor(text: str) -> Position:
+def _cursor(value: object) -> Position | None:
+    if value is None:
+        return None
     try:
-        return parse_position(text)
+        return parse_position(str(value))
     except ValueError:
-        raise _invalid("invalid parameters", data=f"invalid event id {text}") from None
-
-
-def _number(body: Mapping[str, object], name: str) -> int:
-    value = body.get(name) or 0
-    if not isinstance(value, int) or value < 0:
-        raise _invalid("invalid parameters")
-    return value
-
-
-def _object(value: object) -> Mapping[str, object]:
-    if value is not None and not isinstance(value, dict):
-        raise _invalid("invalid parameters")
-    return value or {}
-
-
-def _list(value: object) -> Sequence[object]:
-    if value is not None and not isinstance(value, list):
-        raise _invalid("invalid parameters")
-    return value or ()
-
-
-def _invalid(text: str, data: str = "") -> RpcError:
-    return RpcError(INVALID_PARAMS, text, data=data)
+        raise invalid("invalid parameters", data=f"invalid event id {value}") from None

@@ -20,7 +20,7 @@ from deploy.local.network.views import Views
 class Kind(StrEnum):
     """What goes wrong; `after` counts the records that a stream delivers before that."""
 
-    RATE_LIMITED = "429"
+    RATE_LIMITED = "429"  # an answer; a stream that runs is told in-band, see ERROR
     UNAVAILABLE = "503"
     TIMEOUT = "504"  # with an empty body, as a proxy in front of Horizon answers
     NOT_FOUND = "not_found"  # a proxy's own page in HTML, with `status` (404 unless told)
@@ -36,7 +36,7 @@ class Kind(StrEnum):
     NO_META = "no_meta"  # a transaction with events comes without its meta
     CORRUPT_META = "corrupt_meta"  # a bit of a transaction's first event is flipped
     EMPTY_META = "empty_meta"  # Horizon has a meta with nothing in it, as with SKIP_TXMETA
-    STARTING = "starting"  # Horizon's root knows no ledger yet: 0, as right after its start
+    STARTING = "starting"  # Horizon does not know its bounds yet: 0; RPC's database is empty
     UNHEALTHY = "unhealthy"  # getHealth is an error; `seconds` is the age of the tip, 0: no tip
     PROCESSING_LIMIT = "processing_limit"  # getEvents of more than `after` ledgers takes too long
     TRIM = "trim"  # at once: history forgets all but the newest `after` ledgers, or one server does
@@ -52,7 +52,7 @@ OF_ONE_SURFACE = {
     Kind.UNHEALTHY: "getHealth",
     Kind.PROCESSING_LIMIT: "getEvents",
 }
-"""The faults of what a single endpoint says; it takes them itself."""
+"""The faults of what a single endpoint says; it takes them itself. RPC can be `starting` too."""
 OF_EXCHANGE = frozenset(Kind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
 OF_STREAM = frozenset(
     {Kind.STALL, Kind.DROP, Kind.CUT, Kind.MALFORMED, Kind.ERROR, Kind.BYEBYE, Kind.SLOW}
@@ -69,7 +69,7 @@ def kinds_for(surface: str) -> frozenset[Kind]:
     if surface == "stream":
         return OF_STREAM | REFUSALS
     kinds = OF_EXCHANGE - {Kind.STALL, Kind.BYEBYE}
-    if surface in HORIZON:
+    if surface in HORIZON or surface == "rpc":  # no single call, which an error would answer
         kinds -= {Kind.ERROR}
     return kinds if surface in TELLS_PASSPHRASE else kinds - {Kind.PASSPHRASE}
 
@@ -80,7 +80,8 @@ class Fault:
 
     `seconds`: the pause of a slow one; how long a hanging one hangs (0: for good); how long
     the root still says the old bounds after a trim; how late a processing limit is told.
-    `retry_after`: seconds or any text, in the header of an error answer; None leaves it out.
+    `retry_after`: seconds or any text, in the header of an error answer; None is as the server
+    does: 1 in a 429 of Horizon that is no stream, else nothing.
     `status`: of a proxy's page. `first`, `last`: the ledgers of a hole, both missing.
     """
 
@@ -126,7 +127,8 @@ def read_fault(body: Mapping[str, object]) -> Fault:
                 fault.retry_after = value
             case _:
                 raise ValueError(f"{name!r} cannot be {value!r}")
-    fault.surface = OF_ONE_SURFACE.get(fault.kind, fault.surface)
+    if fault.kind is not Kind.STARTING or fault.surface != "rpc":
+        fault.surface = OF_ONE_SURFACE.get(fault.kind, fault.surface)
     if fault.kind is Kind.HOLE and not 0 < fault.first <= fault.last:
         raise ValueError("a hole needs `first` and `last`, the numbers of two ledgers in order")
     return fault
@@ -162,6 +164,10 @@ class Faults:
                 fault.times -= 1
                 return fault
         return None
+
+    def waits(self, surface: str, kind: Kind) -> bool:
+        """Whether such a fault is to strike there; it stays as it is."""
+        return any(each.times > 0 and each.strikes(surface, {kind}, 0) for each in self._armed)
 
     def shown(self, surface: str, record: Transaction | Ledger) -> Transaction | Ledger:
         """The record as this surface shows it now; a ledger is always as it is."""

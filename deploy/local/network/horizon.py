@@ -138,6 +138,7 @@ def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
         "fee_meta_xdr": "AAAAAA==",  # no changes
         "memo_type": "none" if signed.memo is None else "text",
         "signatures": list(signed.signatures),
+        "preconditions": {"timebounds": {"min_time": "0"}},  # of (0, 0), as all envelopes here have
     }
     return shown | _fee_bump(transaction)
 

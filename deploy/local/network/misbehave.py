@@ -8,11 +8,23 @@ from http import HTTPStatus
 import orjson
 from aiohttp import web
 
-from deploy.local.network.answers import Handler, problem_response, wants_stream
-from deploy.local.network.faults import Fault, Kind, kinds_for
+from deploy.local.network.answers import (
+    Handler,
+    problem_response,
+    refused_method,
+    wants_stream,
+)
+from deploy.local.network.faults import HORIZON, Fault, Kind, kinds_for
 from deploy.local.network.keys import FAULT, FAULTS, NETWORK
 from deploy.local.network.problems import ProblemError, processing_limit
 
+RATE_LIMIT = {
+    "Retry-After": "1",
+    "X-RateLimit-Limit": "101",
+    "X-RateLimit-Remaining": "0",
+    "X-RateLimit-Reset": "101",
+}
+"""What Horizon's 429 says with its default of 3600 requests an hour; that of a stream does not."""
 WRONG_PASSPHRASE = "Some Other Network ; January 1970"
 
 
@@ -25,6 +37,8 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         return problem_response(problem)
     except web.HTTPNotFound:
         return problem_response(ProblemError(404))
+    except web.HTTPMethodNotAllowed:
+        return refused_method()
 
 
 @web.middleware
@@ -72,6 +86,8 @@ def _method(body: bytes) -> str:
 
 async def _refusal(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
     answer = problem_response(ProblemError(int(fault.kind)))
+    if fault.kind is Kind.RATE_LIMITED and await surface_of(request) in HORIZON - {"stream"}:
+        answer.headers.update(RATE_LIMIT)
     if fault.retry_after is not None:
         answer.headers["Retry-After"] = str(fault.retry_after)
     return answer

@@ -5,6 +5,7 @@ Rules and texts are those of Horizon v28 (docs/architecture.md, "Horizon").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,17 +15,21 @@ from deploy.local.network.problems import ProblemError
 from deploy.local.network.views import Status, View
 
 _HIGHEST = (1 << 63) - 1
+_CURSOR = re.compile(r"\+?(\d+)(?:-\+?(\d+))?", re.ASCII)
+_TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
+_FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
 
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
     """Which records are asked for: those on the far side of `cursor`, at most `limit`.
 
-    `cursor` is empty for the beginning, or for the end when `descending`. `of_ledgers`: the
-    records are ledgers, else transactions.
+    `cursor` is as it was asked for, `at` the position that it means. `of_ledgers`: the records
+    are ledgers, else transactions.
     """
 
     cursor: str
+    at: int
     limit: int
     descending: bool
     include_failed: bool
@@ -41,17 +46,13 @@ class PageQuery:
 
     def after(self, record: Transaction | Ledger) -> PageQuery:
         """The same question, from that record on."""
-        return replace(self, cursor=str(record.toid))
-
-    @property
-    def _at(self) -> int:
-        return int(self.cursor or (_HIGHEST if self.descending else 0))
+        return replace(self, cursor=str(record.toid), at=record.toid)
 
     def _ledgers(self, chain: View) -> Iterable[Ledger]:
-        return (chain.ledgers_before if self.descending else chain.ledgers_after)(self._at)
+        return (chain.ledgers_before if self.descending else chain.ledgers_after)(self.at)
 
     def _sent(self, chain: View) -> Iterable[Transaction]:
-        found = (chain.before if self.descending else chain.after)(self._at)
+        found = (chain.before if self.descending else chain.after)(self.at)
         return (each for each in found if each.successful or self.include_failed)
 
 
@@ -68,15 +69,13 @@ def page_query(
     order = query.get("order") or "asc"
     if order not in ("asc", "desc"):
         raise _invalid("order", "order: invalid value")
-    if cursor and not (cursor.isascii() and cursor.isdecimal() and int(cursor) <= _HIGHEST):
-        raise _invalid("cursor", "cursor: invalid value")
-    if order == "desc" and cursor and int(cursor) <= status.elder << 32:
-        raise ProblemError(410)
+    include_failed = not of_ledgers and _truth("include_failed", query.get("include_failed") or "0")
     return PageQuery(
         cursor=cursor,
+        at=_position(cursor, status, descending=order == "desc"),
         limit=limit,
         descending=order == "desc",
-        include_failed=query.get("include_failed") == "true",
+        include_failed=include_failed,
         of_ledgers=of_ledgers,
     )
 
@@ -88,6 +87,31 @@ def _cursor(text: str, status: Status) -> str:
     if digits != text and digits.isascii() and digits.isdecimal() and int(digits):
         raise _invalid("cursor", f"the cursor {int(text)} is a negative number: ")
     return text
+
+
+def _position(cursor: str, status: Status, *, descending: bool) -> int:
+    """The position that a cursor means; an empty one is the beginning, or the end.
+
+    Of a pair like `1-2` the first number counts, but only to find that it is before the history.
+    """
+    if not cursor:
+        return _HIGHEST if descending else 0
+    parts = _CURSOR.fullmatch(cursor)
+    if parts is None or any(int(each or 0) > _HIGHEST for each in parts.groups()):
+        raise _invalid("cursor", "cursor: invalid value")
+    at = int(parts[1])
+    before_history = at <= status.elder << 32
+    if before_history and descending:
+        raise ProblemError(410)
+    if parts[2] and not before_history:
+        raise ProblemError(400)
+    return at
+
+
+def _truth(name: str, text: str) -> bool:
+    if text not in _TRUE | _FALSE:
+        raise _invalid(name, "Filter should be true or false")
+    return text in _TRUE
 
 
 def _limit(text: str) -> int:

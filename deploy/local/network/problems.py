@@ -11,7 +11,9 @@ INTERNAL_ERROR, TIMED_OUT = -32603, -32001
 class RpcError(Exception):
     """A JSON-RPC answer with an `error` in it; the codes are above. It comes after `seconds`."""
 
-    def __init__(self, code: int, message: str, *, data: str = "", seconds: float = 0.0) -> None:
+    def __init__(
+        self, code: int, message: str, *, data: object = None, seconds: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.data = data

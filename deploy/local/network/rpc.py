@@ -13,6 +13,7 @@ from deploy.local.network.close_meta import close_meta, history_entry
 from deploy.local.network.event_query import read_query, scan
 from deploy.local.network.faults import Faults, Kind
 from deploy.local.network.ledger import Ledger, Transaction
+from deploy.local.network.parameters import check_format, item, mistyped, number, text
 from deploy.local.network.problems import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -25,6 +26,12 @@ from deploy.local.network.values import to_base64
 from deploy.local.network.views import View
 
 Json = dict[str, object]
+_EMPTY = {
+    "getHealth": f"[{INTERNAL_ERROR}] data stores are not initialized: DB is empty",
+    "getLatestLedger": "could not get latest ledger sequence",
+    "getTransaction": "unable to get ledger range: DB is empty",
+}
+"""What the methods say while there is no ledger; the others only that the database is empty."""
 LEDGERS, MOST_LEDGERS = 50, 200
 """How many one call of getLedgers returns, if not told, and at the most."""
 
@@ -39,13 +46,18 @@ class Server:
     now: float
     """Unix seconds."""
 
-    def call(self, method: object, params: object) -> Json:
+    def call(self, method: str, params: object) -> Json:
         """The result of a method. Raises RpcError."""
-        found = _METHODS.get(str(method))
+        if not method:
+            raise RpcError(INVALID_REQUEST, "empty method name")
+        found = _METHODS.get(method)
         if found is None:
-            raise RpcError(NO_SUCH_METHOD, "method not found", data=str(method))
+            raise RpcError(NO_SUCH_METHOD, "method not found", data=method)
         if params is not None and not isinstance(params, dict):
-            raise RpcError(INVALID_PARAMS, "invalid parameters")
+            request = f"protocol.{method[0].upper()}{method[1:]}Request"
+            raise mistyped(params, "value", request)
+        if self.faults.take(method, {Kind.STARTING}):
+            raise RpcError(INTERNAL_ERROR, _EMPTY.get(method, "DB is empty"))
         return found(self, params or {})
 
 
@@ -67,13 +79,14 @@ def get_health(server: Server, params: Json) -> Json:
 
 
 def _no_ledgers() -> RpcError:
-    return RpcError(INTERNAL_ERROR, "data stores are not initialized")
+    return RpcError(INTERNAL_ERROR, _EMPTY["getHealth"])
 
 
 def _too_old(server: Server, age: float) -> RpcError:
+    """The real one says the code twice: in its text too."""
     limit = duration(server.settings.healthy_seconds)
-    text = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
-    return RpcError(INTERNAL_ERROR, text)
+    trouble = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
+    return RpcError(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {trouble}")
 
 
 def duration(seconds: float) -> str:
@@ -123,16 +136,17 @@ def get_ledgers(server: Server, params: Json) -> Json:
 
 
 def _start_and_limit(params: Json, oldest: int, latest: int) -> tuple[int, int]:
-    pagination = params.get("pagination") or {}
-    asked = pagination if isinstance(pagination, dict) else {}
-    limit, start = asked.get("limit") or LEDGERS, params.get("startLedger") or 0
-    if not isinstance(limit, int) or not isinstance(start, int):
-        raise RpcError(INVALID_PARAMS, "invalid parameters")
+    field = "GetLedgersRequest.pagination"
+    asked = item(params.get("pagination"), field, "LedgerPaginationOptions")
+    limit = number(asked, "LedgerPaginationOptions.pagination.limit", "uint") or LEDGERS
+    start = number(params, "GetLedgersRequest.startLedger", "uint32")
     if (cursor := str(asked.get("cursor") or "")).isdecimal():
         start = int(cursor) + 1
     if not oldest <= start <= latest:
-        text = f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
-        raise RpcError(INVALID_REQUEST, f"{text} ledger: {latest} for this rpc instance")
+        trouble = (
+            f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
+        )
+        raise RpcError(INVALID_REQUEST, f"{trouble} ledger: {latest} for this rpc instance")
     if limit > MOST_LEDGERS:
         raise RpcError(INVALID_REQUEST, f"limit must not exceed {MOST_LEDGERS}")
     return start, limit
@@ -150,24 +164,34 @@ def _ledger(ledger: Ledger) -> Json:
 
 def get_transaction(server: Server, params: Json) -> Json:
     """A transaction by its hash, or NOT_FOUND."""
-    digest = str(params.get("hash") or "")
+    check_format(params, "GetTransactionRequest")
+    digest = text(params, "GetTransactionRequest.hash")
     if len(digest) != 64:
         raise RpcError(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
     if odd := next((each for each in digest if each not in hexdigits), ""):
         trouble = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
         raise RpcError(INVALID_PARAMS, f"incorrect hash: {trouble}")
     found = server.chain.transaction(digest)
-    shown = _range(server.chain) | {"txHash": digest}
     if found is None:
         nothing = {"applicationOrder": 0, "feeBump": False, "events": {}, "ledger": 0}
-        return shown | {"status": "NOT_FOUND", "createdAt": "0"} | nothing
-    return shown | _details(server.faults.distort("getTransaction", found))
+        shown = {"status": "NOT_FOUND", "txHash": digest} | nothing | {"createdAt": "0"}
+    else:
+        shown = _details(server.faults.distort("getTransaction", found), digest)
+    chain = server.chain
+    return {
+        "latestLedger": chain.latest.sequence,
+        "latestLedgerCloseTime": str(chain.latest.closed_at),
+        "oldestLedger": chain.oldest.sequence,
+        "oldestLedgerCloseTime": str(chain.oldest.closed_at),
+        **shown,
+    }
 
 
-def _details(found: Transaction) -> Json:
+def _details(found: Transaction, digest: str) -> Json:
     events = [[event.xdr for event in events] for events in found.operations]
     return {
         "status": "SUCCESS" if found.successful else "FAILED",
+        "txHash": digest,
         "applicationOrder": found.order,
         "feeBump": found.signed.inner_hash is not None,
         "envelopeXdr": found.signed.envelope,
@@ -182,19 +206,18 @@ def _details(found: Transaction) -> Json:
     }
 
 
-def _range(chain: View) -> Json:
-    return {
-        "latestLedger": chain.latest.sequence,
-        "latestLedgerCloseTime": str(chain.latest.closed_at),
-        "oldestLedger": chain.oldest.sequence,
-        "oldestLedgerCloseTime": str(chain.oldest.closed_at),
-    }
-
-
 def get_events(server: Server, params: Json) -> Json:
     """The events of a range of ledgers, and the cursor from which to go on."""
     events, cursor = scan(read_query(params), server.chain, server.faults, server.settings.protocol)
-    return {"events": events, "cursor": cursor} | _range(server.chain)
+    oldest, latest = server.chain.oldest, server.chain.latest
+    return {
+        "events": events,
+        "cursor": cursor,
+        "latestLedger": latest.sequence,
+        "oldestLedger": oldest.sequence,
+        "latestLedgerCloseTime": str(latest.closed_at),
+        "oldestLedgerCloseTime": str(oldest.closed_at),
+    }
 
 
 _METHODS: dict[str, Callable[[Server, Json], Json]] = {

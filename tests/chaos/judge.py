@@ -1,0 +1,131 @@
+"""The judgement at the end of a run: let all catch up, then compare what each was told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from math import inf
+
+from shared.positions import Position, parse_position
+from shared.wire import Entry, entry_of
+from tests.chaos.checker import ANY, Fact, Kind, Violation, check_client, check_ends
+from tests.chaos.checker import Span as Missing
+from tests.chaos.clients import Client, returns
+from tests.chaos.clocks import Span, trusted
+from tests.chaos.facts import facts_of
+from tests.chaos.failovers import losses_of
+from tests.chaos.journals import RESET, endings
+from tests.chaos.losses import Void, lives, lost_at
+from tests.chaos.lost import due_to
+from tests.chaos.orders import Orders
+from tests.chaos.report import GOALS, Report
+from tests.chaos.world import KEYS, World
+from tests.support.waiting import until
+
+ReadJournal = Callable[[], Awaitable[Sequence[Entry]]]
+
+
+@dataclass
+class Judge:
+    """Of one run. `began` is its second 0 by the monotonic clock.
+
+    `wrong` is when a clock was; `set_back` when the source's cursor moved back, in Unix seconds.
+    `before` is how many events the ledger had before all clients were connected.
+    """
+
+    world: World
+    report: Report
+    began: float
+    clients: Sequence[Client]
+    orders: Orders
+    wrong: Sequence[Span] = ()
+    clock_of_redis: bool = False
+    set_back: list[tuple[float, str]] = field(default_factory=list)
+    before: int = 0
+
+    async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
+        """Heal everything, let all catch up, compare. `journal` reads one that is trimmed."""
+        await self.world.heal()
+        await self.world.restarted()
+        await self.orders.end()
+        held = await self.world.held()
+        places = [parse_position(each["id"]) for each in held]
+        end = max([*places, *(parse_position(ack.position) for ack in self.orders.acks)])
+        await self._caught_up(end, settle)
+        for client in self.clients:
+            await client.close()
+        read = journal or self._read
+        kept = [entry for entry in await read() if parse_position(entry.position) <= end]
+        began = await self.world.where_it_began()
+        facts, wrong = facts_of(held, self.orders.acks, kept, self.world.lost, began)
+        self.report.violations += wrong
+        self.report.violations += self._of_journal(kept)
+        entries = self.world.lost.everything(kept)
+        resets = {parse_position(each.position) for each in entries if each.type == RESET}
+        void = Void(self.world.lost.void(kept), resets, self.world.lost.begins(began))
+        spans = ANY if journal else self.world.lost.spans(began)
+        for client in self.clients:
+            self.report.violations += self._of_client(client, facts, void, end, spans)
+        self._count(len(held) - self.before, len(facts) - len(held))
+
+    async def _read(self) -> list[Entry]:
+        """As it is: nobody else is believed about what is missing in it."""
+        return [entry_of(*row) for row in await self.world.redis.xrange(KEYS.journal)]
+
+    def _of_journal(self, journal: Sequence[Entry]) -> Iterator[Violation]:
+        losses = [*losses_of(self.world), *self.world.lost.rewound]
+        for at, where in self.set_back:
+            if not lost_at(at, losses, noticed=5.0):
+                yield Violation(Kind.FENCE, "journal", where)
+        if not self.clock_of_redis:
+            yield from endings(self.world.lost.everything(journal))
+
+    def _of_client(
+        self,
+        client: Client,
+        facts: Sequence[Fact],
+        void: Void,
+        end: Position,
+        spans: Sequence[Missing],
+    ) -> Iterator[Violation]:
+        lost, zero = self.world.lost, time.time() - (time.monotonic() - self.began)
+        # One that was refused has lost its stream to others, and with it all that follows.
+        reach = client.at if client.refused else end
+        told = [each for each in client.told if each.position <= end]
+        due = due_to(told, [f for f in facts if f.position <= reach], void.events, lost, zero)
+        yield from check_ends(client.name, [*trusted(told, self.began, self.wrong)], client.ends)
+        yield from client.final
+        for life in lives(told, due, [*losses_of(self.world), *lost.losses], zero, void):
+            yield from check_client(client.name, client.asked, life.told, life.due, spans)
+
+    async def _caught_up(self, end: Position, settle: float) -> None:
+        with suppress(AssertionError):
+            await until(
+                lambda: all(client.refused or client.at >= end for client in self.clients),
+                seconds=settle,
+            )
+            return
+        for client in self.clients:
+            if not client.refused and client.at < end:
+                history = tuple(map(str, client.told[-3:]))
+                wrong = Violation(Kind.STUCK, client.name, f"{client.at}, not {end}", history)
+                self.report.violations.append(wrong)
+
+    def _count(self, chain: int, api: int) -> None:
+        report, clients = self.report, self.clients
+        report.chain_events, report.api_events = chain, api
+        report.acks, report.tries = len(self.orders.acks), self.orders.tries
+        report.clients = len(clients)
+        report.connections = sum(client.connections for client in clients)
+        report.delivered = sum("." in each.name for client in clients for each in client.told)
+        report.gaps = sum(each.since is not None for client in clients for each in client.told)
+        report.resets = sum(each.name == "reset" for client in clients for each in client.told)
+        for struck in report.struck:
+            seconds = struck.recovery
+            if struck.name.endswith("of a fanout"):
+                seconds = max(returns(self.clients, struck.note, struck.at), default=0.0)
+                report.returns[struck.name] = max(report.returns.get(struck.name, 0.0), seconds)
+            if struck.alone and (seconds or 0.0) > GOALS.get(struck.name, inf):
+                report.late.append(f"{struck.name} at {struck.at:.1f} s: {seconds:.2f} s")

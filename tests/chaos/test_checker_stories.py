@@ -1,0 +1,109 @@
+"""Properties of the checker: a story that keeps the rules passes, one that breaks one does not."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.chaos.checker import Asked, Fact, Kind, Told
+from tests.chaos.test_checker import connected, fact, gap, kinds, told
+from tests.support.tier import examples
+
+PARTIES = ("alice", "bob", "carol")
+
+audiences = st.builds(
+    Asked,
+    everything=st.booleans(),
+    accounts=st.frozensets(st.sampled_from(PARTIES)),
+    streams=st.frozensets(st.sampled_from("123")),
+    holder=st.sampled_from([None, *PARTIES]),
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[Fact]:
+    count = draw(st.integers(2, 25))
+    return [
+        fact(
+            n,
+            draw(st.sampled_from([None, *"123"])),
+            *draw(st.frozensets(st.sampled_from(PARTIES), min_size=1)),
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
+    """A client that keeps the rules: cut off anywhere, greeted again, at times told of a gap."""
+    asked, facts = draw(audiences), draw(ledgers())
+    story, cursor = [connected()], 0
+    for each in facts:
+        place = each.position.toid
+        if draw(st.integers(0, 5)) == 0:
+            story.append(connected(cursor))
+        if draw(st.integers(0, 9)) == 0:
+            story.append(gap(cursor, place))
+        elif asked.is_for(each):
+            story.append(told(each))
+        else:
+            continue
+        cursor = place
+    return asked, story, facts
+
+
+@settings(max_examples=examples(40))
+@given(stories())
+def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]):
+    asked, story, facts = drawn
+    assert kinds(asked, story, facts) == []
+
+
+def events(story: list[Told]) -> list[int]:
+    return [n for n, each in enumerate(story) if each.name == "stream.paused"]
+
+
+@settings(max_examples=examples(40))
+@given(stories(), st.data())
+def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
+    asked, story, facts = drawn
+    if places := events(story):
+        n = data.draw(st.sampled_from(places))
+        wrong = kinds(asked, story[:n] + story[n + 1 :], facts)
+        assert wrong == [Kind.MISSING]
+
+
+@settings(max_examples=examples(40))
+@given(stories(), st.data())
+def test_one_put_in_again_is_duplicated(
+    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+):
+    asked, story, facts = drawn
+    if places := events(story):
+        n = data.draw(st.sampled_from(places))
+        again = data.draw(st.integers(n + 1, len(story)))
+        assert Kind.DUPLICATE in kinds(asked, [*story[:again], story[n], *story[again:]], facts)
+
+
+@settings(max_examples=examples(40))
+@given(stories(), st.data())
+def test_two_in_each_others_place_are_out_of_order(
+    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+):
+    asked, story, facts = drawn
+    if len(places := events(story)) > 1:
+        n = data.draw(st.integers(0, len(places) - 2))
+        a, b = places[n], places[n + 1]
+        swapped = [*story]
+        swapped[a], swapped[b] = story[b], story[a]
+        assert Kind.DISORDER in kinds(asked, swapped, facts)
+
+
+@settings(max_examples=examples(40))
+@given(stories(), st.data())
+def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
+    asked, story, facts = drawn
+    if others := [each for each in facts if not asked.is_for(each)]:
+        each = data.draw(st.sampled_from(others))
+        place = next((n for n, s in enumerate(story) if s.position > each.position), len(story))
+        assert Kind.LEAK in kinds(asked, [*story[:place], told(each), *story[place:]], facts)

@@ -1,0 +1,128 @@
+"""The journal of a run that lost something: what it must tell, and what it must not."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from shared.positions import START, Position, parse_position
+from shared.wire import Entry
+from tests.chaos.checker import Asked, Kind
+from tests.chaos.facts import NOBODY, facts_of
+from tests.chaos.journals import Ack, endings
+from tests.chaos.lost import Lost, Whole
+from tests.chaos.test_facts import ALICE, BOB, CAROL, held, kept
+
+
+def at(ledger: int, name: str, **data: str) -> dict[str, object]:
+    """An event of the first stream."""
+    return held(ledger << 32, name, **data) | {"ledger": 1}
+
+
+LEDGER = [
+    at(1, "stream_created", sender=ALICE, recipient=BOB),
+    at(2, "stream_paused"),
+    at(3, "recipient_transferred", old_recipient=BOB, new_recipient=CAROL),
+    at(4, "stream_resumed"),
+]
+JOURNAL = [kept(each) for each in LEDGER]
+
+
+def gap(after: int, upto: int) -> Entry:
+    """All ledgers after the first, up to the second."""
+    since, to = Position(after << 32 | 4095, 0), Position((upto << 32) + (1 << 32) - 1, 0)
+    facts = {"from": str(since), "to": str(to), "origin": "chain", "streamId": None}
+    return Entry(str(to), "0-0", "chain.gap", (), orjson.dumps(facts))
+
+
+def reset(ledger: int) -> Entry:
+    body = {"origin": "chain", "streamId": None}
+    return Entry(f"{ledger << 32 | 4095}-9", "0-0", "journal.reset", (), orjson.dumps(body))
+
+
+def written(place: str, version: int, **more: object) -> Entry:
+    body = {"origin": "api", "streamId": "a", "stream": {"version": version}, **more}
+    return Entry(place, "0-0", "stream.created", (), orjson.dumps(body))
+
+
+def kinds(journal: list[Entry], lost: Lost, *acks: Ack, began: Position = START) -> list[Kind]:
+    return [each.kind for each in facts_of(LEDGER, acks, journal, lost, began)[1]]
+
+
+TOLD = [JOURNAL[0], gap(1, 3), JOURNAL[3]]
+
+
+def test_lost_ledgers_are_told_and_nothing_else_is():
+    lost = Lost(ledgers=[range(2, 4)])
+    assert kinds(TOLD, lost) == []
+    assert kinds([JOURNAL[0], JOURNAL[3]], lost) == [Kind.LOST, Kind.LOST], "not told"
+    assert kinds(TOLD, Lost()) == [Kind.GAP], "not lost"
+    assert kinds(TOLD, Lost(ledgers=[range(2, 3)])) == [Kind.GAP], "not all of it was lost"
+    assert kinds([JOURNAL[0], gap(1, 2), JOURNAL[3]], lost) == [Kind.LOST], "not all of it is told"
+
+
+def test_a_gap_is_told_to_everyone_and_nobody_knows_what_was_in_it():
+    facts, _ = facts_of(LEDGER, [], TOLD, Lost(ledgers=[range(2, 4)]))
+    assert [f.type for f in facts if not f.parties] == ["gap"]
+    assert facts[-1].parties == {ALICE, BOB}, "that the stream changed hands was lost"
+
+
+OLD = [JOURNAL[0], JOURNAL[1], written(f"{2 << 32}-7", 1)]
+LOST = Lost(journals=[Whole(0.0, START, OLD)])
+ACK = Ack("streams", "a", 1, f"{2 << 32}-7", frozenset({ALICE}))
+BEGAN = parse_position(f"{2 << 32 | 4095}-5")
+
+
+def test_after_the_loss_of_everything_the_next_journal_tells_so_once():
+    after = [reset(2), *JOURNAL[2:]]
+    assert kinds(after, LOST, ACK, began=BEGAN) == []
+    assert kinds(after[1:], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
+    assert kinds([*after, reset(5)], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
+    low = [reset(1), *JOURNAL[2:]]
+    assert kinds(low, LOST, ACK, began=BEGAN) == [Kind.UNTOLD], "below what was told before"
+    assert kinds([*JOURNAL, reset(5)], Lost()) == [Kind.RESET], "nothing was lost"
+
+
+def test_after_the_loss_of_everything_the_chain_s_events_are_there():
+    assert kinds([reset(2), JOURNAL[3]], LOST, ACK, began=BEGAN) == [Kind.LOST]
+
+
+def test_only_what_redis_had_when_it_lost_everything_may_be_gone():
+    after = [reset(2), *JOURNAL[2:]]
+    later = Ack("streams", "a", 2, f"{3 << 32}-7", frozenset({ALICE}))
+    assert kinds(after, LOST, ACK, later, began=BEGAN) == [Kind.LOST]
+
+
+def test_nothing_is_known_of_a_stream_that_was_created_before_the_journal_began():
+    facts, _ = facts_of(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
+    by_place = {fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"}
+    assert by_place == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
+
+
+def test_what_two_journals_had_is_due_to_those_whom_both_knew():
+    began = parse_position(f"{1 << 32 | 4095}-5")
+    facts, found = facts_of(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
+    assert found == []
+    (paused,) = [fact for fact in facts if fact.type == "stream_paused"]
+    assert (paused.parties, paused.sure) == ({ALICE, BOB}, NOBODY)
+    alice = Asked(accounts=frozenset({ALICE}))
+    assert (alice.is_for(paused), alice.is_due(paused)) == (True, False)
+    assert Asked(everything=True).is_due(paused)
+
+
+def test_what_was_before_the_first_journal_began_is_not_due():
+    began = parse_position(f"{2 << 32 | 4095}-5")
+    assert kinds(JOURNAL[2:], Lost(), began=began) == []
+    assert kinds(JOURNAL[2:], Lost()) == [Kind.LOST, Kind.LOST]
+
+
+def test_a_deleted_entry_was_there():
+    assert kinds([JOURNAL[0], *JOURNAL[2:]], Lost(entries=[JOURNAL[1]])) == []
+    gone = Lost(entries=[written("1-7", 1)])
+    assert kinds(JOURNAL, gone, Ack("streams", "a", 1, "1-7", frozenset())) == []
+
+
+@pytest.mark.parametrize(("ahead", "seen"), [(0, []), (-9, []), (60, [Kind.FALSE])])
+def test_an_end_that_has_not_come_is_not_told(ahead: int, seen: list[Kind]):
+    entry = written("1-7", 2, timestamp=100 + ahead, publishedAt=100_000_000)
+    assert [each.kind for each in endings([entry])] == seen

@@ -1,0 +1,78 @@
+"""An indexer as far as it reads and commits, inside a test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+
+from services.indexer.ingest import Ingest
+from services.indexer.settling import Settling
+from shared.commit import Committer, Moved
+from shared.keys import Keys
+from shared.losses import LastSeen
+from shared.probes import Readiness
+from shared.tasks import cancel
+from shared.wire import Entry
+from tests.indexer.simulated import Sim, journal
+from tests.support.waiting import until
+
+
+class Process:
+    """An indexer as far as it reads and commits; `last_seen` ends with it."""
+
+    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
+        self.sim, self.redis, self.keys = sim, redis, keys
+        self.last_seen, self.settling, self.readiness = LastSeen(), Settling(), Readiness("source")
+
+    @asynccontextmanager
+    async def running(self, start: str = "latest") -> AsyncIterator[None]:
+        task = asyncio.create_task(self._lead(start))
+        try:
+            yield
+        finally:
+            await cancel(task)
+
+    async def _lead(self, start: str) -> None:
+        while True:
+            ingest = Ingest(
+                self.sim.horizon(),
+                Committer(self.redis, self.keys),
+                self.redis,
+                self.keys,
+                self.readiness,
+                start=start,
+                most_wait=0.02,
+                settling=self.settling,
+                last_seen=self.last_seen,
+            )
+            hearing = asyncio.create_task(ingest.startup.watch_reports())
+            try:
+                await ingest.run()
+            except Moved:  # as services.indexer.app does
+                continue
+            finally:
+                await cancel(hearing)
+
+    async def caught_up(self) -> None:
+        async def is_there() -> bool:
+            return int(await self.redis.hget(self.keys.progress, "cursor") or -1) >= self.sim.tip
+
+        await until(is_there, seconds=15, what="the tip")
+
+    async def settled(self) -> None:
+        async def is_told() -> bool:
+            self.sim.close()  # until the loss is announced
+            return bool(await self.redis.hget(self.keys.progress, "told"))
+
+        await until(is_told, seconds=15, what="journal.reset")
+        await self.caught_up()
+
+    async def entries(self) -> list[Entry]:
+        return await journal(self.redis, self.keys)
+
+    async def flush(self) -> None:
+        names = [n async for n in self.redis.scan_iter(f"headrace:{{{self.keys.namespace}}}:*")]
+        await self.redis.delete(*names)
