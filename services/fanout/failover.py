@@ -50,7 +50,7 @@ class Failover:
         self._keys = keys
         self._name = secrets.token_hex(8)
         self._emptied = False
-        self._told = START  # the last event that told everyone here of a loss of everything
+        self._announced = START  # the last journal.reset that was published here
         self._lost: dict[str, tuple[int, Entry]] = {}  # by position, with the epoch that lost it
         self._floors: list[tuple[Position, int]] = []  # up to there the ring had dropped events
 
@@ -61,7 +61,7 @@ class Failover:
         known = before.cursor if before and published >= before.top else None
         self.last_seen.update(published, known)
         emptied = self.last_seen.check(head)
-        if emptied and START < head.told == self._told:  # all this was over before we looked
+        if emptied and START < head.told == self._announced:  # the loss was over before this look
             self.last_seen.adopt(head)
             return False
         self._emptied |= emptied
@@ -95,7 +95,7 @@ class Failover:
     def epoch_of(self, entry: Entry) -> int:
         """The lowest epoch whose members have not seen this next entry of the journal."""
         if entry.type == EventType.JOURNAL_RESET:
-            self._told = parse_position(entry.position)
+            self._announced = parse_position(entry.position)
         if found := self._lost.pop(entry.position, None):
             return found[0]
         if not self._floors or (place := parse_position(entry.position)).by_clock:

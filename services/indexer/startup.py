@@ -123,7 +123,7 @@ class Startup:
         known = await self._reports(wait=start == "latest")
         cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
         began = await self._start_position(cursor)
-        head = await self._journal.head()  # the API may have written while this waited
+        head = await self._journal.head()  # the API may have written meanwhile
         progress = {"cursor": str(cursor), "began": str(began)}
         if known:
             progress = {"server": _UNSETTLED} | progress
