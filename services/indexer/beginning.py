@@ -79,7 +79,7 @@ class Beginning:
             return head.cursor
         if head.top.toid and not head.empty:
             return await self._recover(head)
-        return await self._begin(source, start, head)
+        return await self._begin(source, start)
 
     async def _recover(self, head: Head) -> int:
         """The progress is lost and the journal is not: its last ledger is read again.
@@ -97,7 +97,7 @@ class Beginning:
         log.error("progress_lost", top=str(head.top), cursor=cursor, ledger=cursor >> 32)
         return cursor
 
-    async def _begin(self, source: Source, start: str, head: Head) -> int:
+    async def _begin(self, source: Source, start: str) -> int:
         """START, or from where it is known that more has to be read."""
         cursor = await source.start(start)
         if self._begin_namespace:
@@ -109,6 +109,7 @@ class Beginning:
         if known:
             progress = {"server": _UNSETTLED} | progress
             log.error("beginning_again", cursor=cursor, ledger=cursor >> 32)
+        head = await self._journal.head()  # the API may have written meanwhile
         events = [] if head.empty else [_unread(head.top, began, int(self._clock()))]
         await self._committer.record(events, progress=progress)
         log.info("starting", start=start, cursor=cursor, ledger=cursor >> 32)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from services.indexer.beginning import Begin
 from services.indexer.ingest import Ingest
 from services.indexer.settling import Settling
 from shared.commit import Behind, Committer, Moved
@@ -34,6 +35,7 @@ class Process:
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
         self.memory, self.settling, self.readiness = Memory(), Settling(), Readiness("source")
+        self.begin: Begin | None = None
 
     @asynccontextmanager
     async def running(self, start: str = "latest") -> AsyncIterator[None]:
@@ -55,6 +57,7 @@ class Process:
                 most_wait=0.02,
                 settling=self.settling,
                 memory=self.memory,
+                begin=self.begin,
             )
             hearing = asyncio.create_task(ingest.beginning.hear())
             try:
@@ -226,11 +229,17 @@ async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Pr
     assert "progress was lost" in str(other.readiness.document())
 
 
+@pytest.mark.parametrize("when", ["before the indexer", "while it asks what is known"])
 async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
-    process: Process,
+    process: Process, when: str
 ) -> None:
-    committer = Committer(process.redis, process.keys)
-    await committer.change([], lambda _: [_api_event()])
+    async def write() -> None:
+        await Committer(process.redis, process.keys).change([], lambda _: [_api_event()])
+
+    if when.startswith("before"):
+        await write()
+    else:
+        process.begin = write
     async with process.running():
         await read_some(process)
     first, gap, *_ = await process.entries()
