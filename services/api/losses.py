@@ -12,7 +12,7 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 
 from shared.commit import Committer
-from shared.losses import Memory, remember
+from shared.losses import Memory, remember, reports
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -26,9 +26,18 @@ async def watch(
     while True:
         head = await remember(redis, committer.keys, memory, name=name)
         committer.saw(head.top)
+        if head.cursor is None:
+            await _hear(redis, committer)
         if memory.lost and not noted:
             note(memory.sentence)
         noted = memory.lost
         if memory.lost and memory.cursor is None and head.cursor is None:
             memory.forget(head)
         await asyncio.sleep(EVERY)
+
+
+async def _hear(redis: Redis, committer: Committer) -> None:
+    """An API that was started after the loss knows by the others how far the journal went."""
+    for each in await reports(redis, committer.keys):
+        if each.cursor is not None:  # an indexer was there, and will read again
+            committer.saw(each.top)
