@@ -21,6 +21,10 @@ from shared.wire import entry_of, stream_of
 
 log = structlog.get_logger()
 
+_REMEMBERED = 10_000
+_told: set[tuple[str, int]] = set()
+"""A document that is read often and seldom changed is counted once."""
+
 
 async def rebuilt(redis: Redis, keys: Keys, stream_ids: Collection[str]) -> dict[str, Stream]:
     """Those of these streams that have a state in the journal, each as after its last event."""
@@ -40,6 +44,15 @@ async def rebuilt(redis: Redis, keys: Keys, stream_ids: Collection[str]) -> dict
     bodies = [orjson.loads(entry_of(*row).body) for row in rows]
     streams = [stream_of(body["stream"]) for body in bodies if "stream" in body]
     for stream in streams:
-        LOST_DOCUMENT.inc()
-        log.error("document_lost", stream=stream.id, version=stream.version)
+        _tell(keys.stream(stream.id), stream)
     return {stream.id: stream for stream in streams}
+
+
+def _tell(key: str, stream: Stream) -> None:
+    if (key, stream.version) in _told:
+        return
+    if len(_told) >= _REMEMBERED:
+        _told.clear()
+    _told.add((key, stream.version))
+    LOST_DOCUMENT.inc()
+    log.error("document_lost", stream=stream.id, version=stream.version)

@@ -37,7 +37,7 @@ from services.api.login_routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_logi
 from services.api.metrics import measure
 from services.api.routes import SETTINGS, STREAMS, add_routes
 from services.api.settings import Settings
-from services.api.streams import Streams
+from services.api.streams import Streams, stored
 from services.api.summary import Summaries
 from services.api.system import add_system_routes
 from services.api.times import Times
@@ -92,7 +92,7 @@ def build_app(
     redis = connect_lane(settings.redis_url, near=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
-    listing = Listing(redis, settings.keys, committer.load)
+    listing = Listing(redis, settings.keys, partial(stored, committer))
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 
 from shared.commit import Committer
-from shared.losses import LastSeen, check_journal
+from shared.losses import LastSeen, check_journal, read_reports
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -26,9 +26,18 @@ async def watch(
     while True:
         head = await check_journal(redis, committer.keys, last_seen, name=name)
         committer.stay_above(head.top)
+        if head.cursor is None:
+            await _stay_above_reports(redis, committer)
         if last_seen.lost and not noted:
             note(last_seen.message)
         noted = last_seen.lost
         if last_seen.lost and last_seen.cursor is None and head.cursor is None:
             last_seen.adopt(head)
         await asyncio.sleep(EVERY)
+
+
+async def _stay_above_reports(redis: Redis, committer: Committer) -> None:
+    """An API that was started after the loss learns from the others how far the journal went."""
+    for each in await read_reports(redis, committer.keys):
+        if each.cursor is not None:  # an indexer was there, and will read again
+            committer.stay_above(each.top)

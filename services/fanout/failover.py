@@ -117,9 +117,10 @@ class Failover:
         if everything:
             self.last_seen.adopt(head)
         gone = list(self._lost.values())
-        for _, entry in gone:
-            LOST_EVENT.inc()
-            log.error("event_lost", position=entry.position, type=entry.type)
+        if gone:
+            LOST_EVENT.inc(len(gone))
+            places = sorted(parse_position(entry.position) for _, entry in gone)
+            log.error("events_lost", count=len(gone), first=str(places[0]), last=str(places[-1]))
         self.highest = START
         self._lost.clear()
         self._floors.clear()

@@ -97,6 +97,7 @@ class Startup:
         self._announced = await self._last_reset()
         if self._announced > START:
             progress["told"] = str(self._announced)
+        self._note_losses([])  # reports that were read before were compared with nothing
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
         text = f"the progress was lost: reading goes on from the journal's last entry, {head.top}"

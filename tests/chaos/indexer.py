@@ -25,6 +25,13 @@ SURFACES = {"horizon": (*HORIZON, "getTransaction"), "rpc": RPC, "auto": HORIZON
 WITH_META = ("stream", "getTransaction")
 FINAL = {Kind.PASSPHRASE}
 """What stops an indexer for good."""
+OF_ONE = {
+    "stream": [Kind.EMPTY_META],
+    "root": [Kind.STARTING],
+    "getHealth": [Kind.UNHEALTHY],
+    "getEvents": [Kind.PROCESSING_LIMIT],
+}
+"""What one surface alone can do."""
 CALLS = (
     {"op": "emit"},
     {"op": "foreign"},
@@ -108,7 +115,8 @@ class Chaos:
             return
         surface = self.chance.choice(SURFACES[self.source])
         kinds = [*sorted(kinds_for(surface) - FINAL), Kind.CUT, Kind.MALFORMED]
-        kind = self.chance.choice(kinds + [Kind.NO_META] * (surface in WITH_META))
+        kinds += [Kind.NO_META] * (surface in WITH_META) + OF_ONE.get(surface, [])
+        kind = self.chance.choice(kinds)
         pause = 0.001 if kind is Kind.SLOW else self.chance.choice((0.02, 0.1, 0.9))
         times, after = self.chance.randint(1, 2), self.chance.randrange(3)
         self.armed += times

@@ -64,7 +64,8 @@ class Judge:
         self.report.violations += self._of_journal(kept)
         entries = self.world.lost.everything(kept)
         resets = {parse_position(each.position) for each in entries if each.type == RESET}
-        void = Void(self.world.lost.void(kept), resets, self.world.lost.begins(began))
+        lost = self.world.lost
+        void = Void(lost.void(kept), resets, lost.begins(began), lost.held)
         spans = ANY if journal else self.world.lost.spans(began)
         for client in self.clients:
             self.report.violations += self._of_client(client, facts, void, end, spans)

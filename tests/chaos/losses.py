@@ -61,12 +61,14 @@ class Life:
 class Void:
     """Of the loss of everything: positions of the events that are gone, and of what told of it.
 
-    Each event with the Unix time at which it was lost; `begins`: when, and where the next began.
+    Each event with the Unix time at which it was lost; `begins`: when, and where the next began;
+    `held`: all that was lost, what came back included.
     """
 
     events: Mapping[Position, float] = field(default_factory=dict)
     resets: Set[Position] = frozenset()
     begins: Sequence[tuple[float, Position]] = ()
+    held: Set[Position] = frozenset()
 
     def began(self, at: float) -> Position:
         """Where the journal that followed on the last loss before that time began."""
@@ -91,13 +93,13 @@ def lives(
     start = 0
     for n, each in enumerate(told):
         if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, void):
-            yield _life(told[start:n], due, losses, _reached(told[start : n + 1]))
+            yield _life(told[start:n], due, losses, void, _reached(told[start : n + 1]))
             if each.position == START:  # of an empty Redis: it is sent the next journal, all of it
                 first = replace(each, position=void.began(began + each.at))
                 told = [*told[:n], first, *told[n + 1 :]]
             due = [f for f in due if void.events.get(f.position, inf) > began + each.at]
             start = n
-    yield _life(told[start:], due, losses, None)
+    yield _life(told[start:], due, losses, void, None)
 
 
 def _is_due(
@@ -119,7 +121,7 @@ def _is_due(
     if moved and lost_at(began + given, losses):
         return True
     return any(
-        "." in each.name and each.position not in known and _is_void(each, losses)
+        "." in each.name and each.position not in known and _is_void(each, losses, void)
         for each in before
     )
 
@@ -137,13 +139,17 @@ def _reached(life: Sequence[Told]) -> Position:
 
 
 def _life(
-    told: Sequence[Told], due: Sequence[Fact], losses: Sequence[Loss], reset: Position | None
+    told: Sequence[Told],
+    due: Sequence[Fact],
+    losses: Sequence[Loss],
+    void: Void,
+    reset: Position | None,
 ) -> Life:
     """One that a reset ends need not have what comes after that; one that it began starts there."""
     if told and told[0].name == "reset":
         told = [replace(told[0], name="connected"), *told[1:]]
     had = {each.position: each for each in reversed(told) if "." in each.name}
-    facts = [_as_told(fact, had, losses) for fact in due]
+    facts = [_as_told(fact, had, losses, void) for fact in due]
     if reset is not None:
         facts = [
             fact
@@ -152,15 +158,18 @@ def _life(
         ]
     known = {fact.position for fact in facts}
     gone = [
-        fact for each in had.values() if each.position not in known for fact in _void(each, losses)
+        fact
+        for each in had.values()
+        if each.position not in known
+        for fact in _void(each, losses, void)
     ]
     return Life(told, sorted([*facts, *gone], key=lambda fact: fact.position))
 
 
-def _as_told(fact: Fact, had: Mapping[Position, Told], losses: Sequence[Loss]) -> Fact:
+def _as_told(fact: Fact, had: Mapping[Position, Told], losses: Sequence[Loss], void: Void) -> Fact:
     """The fact without its body where what was told is the same but for what a commit puts in."""
     each = had.get(fact.position)
-    if each is None or each.body == fact.body or not _was_lost(each.body, losses):
+    if each is None or each.body == fact.body or not _was_lost(each, losses, void):
         return fact
     if not fact.body:
         return fact
@@ -174,19 +183,21 @@ def _without(body: Mapping[str, object], names: Set[str]) -> dict[str, object]:
     return {name: value for name, value in body.items() if name not in names}
 
 
-def _void(each: Told, losses: Sequence[Loss]) -> Iterable[Fact]:
+def _void(each: Told, losses: Sequence[Loss], void: Void) -> Iterable[Fact]:
     """The fact that it was when it was told: of the API, and gone with the old primary."""
-    if _is_void(each, losses):
+    if _is_void(each, losses, void):
         body = orjson.loads(each.body)
         parties = frozenset(body[name] for name in ("sender", "recipient") if name in body)
         yield Fact(each.position, each.name, body["streamId"], parties)
 
 
-def _is_void(each: Told, losses: Sequence[Loss]) -> bool:
+def _is_void(each: Told, losses: Sequence[Loss], void: Void) -> bool:
     """Whether it is the API's, and was published while writes could be lost."""
-    return _was_lost(each.body, losses) and orjson.loads(each.body).get("origin") == "api"
+    return _was_lost(each, losses, void) and orjson.loads(each.body).get("origin") == "api"
 
 
-def _was_lost(body: str, losses: Sequence[Loss]) -> bool:
-    """Whether it was published while writes could be lost."""
-    return bool(body) and lost_at(orjson.loads(body)["publishedAt"] / 1e6, losses)
+def _was_lost(each: Told, losses: Sequence[Loss], void: Void) -> bool:
+    """Whether it was published while writes could be lost, or lost for certain."""
+    if each.position in void.held:
+        return True
+    return bool(each.body) and lost_at(orjson.loads(each.body)["publishedAt"] / 1e6, losses)

@@ -70,6 +70,11 @@ class Lost:
         kept = {each.position: each for each in chain(old, self.entries, journal)}
         return sorted(kept.values(), key=_place)
 
+    @property
+    def held(self) -> set[Position]:
+        """Positions of all that was lost with everything."""
+        return {_place(each) for whole in self.journals for each in whole.entries}
+
     def void(self, journal: Iterable[Entry]) -> dict[Position, float]:
         """Positions of a lost journal that are not in the one that is there now, and when."""
         gone = {_place(each): whole.at for whole in self.journals for each in whole.entries}

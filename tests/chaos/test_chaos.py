@@ -109,18 +109,18 @@ async def noticed(
 NOTICED = [
     ("replay_off_by_one", "connections cut", Kind.MISSING),
     ("entitlement_off", "source lags", Kind.LEAK),
-    ("ledgers_uncounted", "hole in Horizon", Kind.LOST),
     ("fill_in_off", "CLIENT KILL of pub/sub", Kind.MISSING),
     ("dedup_off", "pub/sub late", Kind.DUPLICATE),
     ("fencing_off", "two indexers active", Kind.FENCE),
     ("endings_off", "source lags", Kind.ENDED),
+    ("ledgers_uncounted", "hole in Horizon", Kind.LOST),
     ("zero_is_a_ledger", "Horizon restarts", Kind.STUCK),
     ("beginning_unnamed", FLUSHED, Kind.MISSING),
     ("own_clock", "clock of an API is wrong", Kind.FALSE),
 ]
 
 
-@pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:3], NOTICED))
+@pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:2], NOTICED))
 async def test_a_safeguard_that_is_taken_out_is_noticed(
     tmp_path, monkeypatch, mutation, fault, seen
 ):
@@ -153,7 +153,7 @@ async def test_a_gateway_that_answers_by_status_is_noticed(tmp_path, monkeypatch
 
     async def attempt(seed: int) -> Report:
         folder, killed = tmp_path / str(seed), ("SIGKILL of every fanout",)
-        return await run(folder, seed=seed, seconds=1, only=killed, settle=8, SOURCE="horizon")
+        return await run(folder, seed=seed, seconds=1, only=killed, settle=4, SOURCE="horizon")
 
     report = await noticed({Kind.FINAL}, attempt)
     assert report

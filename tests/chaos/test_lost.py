@@ -68,7 +68,7 @@ AFTER = [told(FOUR, 14), told(AGAIN, 15), told(FIVE, 16)]
 
 
 def wrong(story: list[Told], facts: list[Fact] = FACTS, lost: Lost = LOST) -> list[Violation]:
-    void = Void(lost.void(map(entry, NEW)), {RESET}, lost.begins(BEGINS))
+    void = Void(lost.void(map(entry, NEW)), {RESET}, lost.begins(BEGINS), lost.held)
     due = due_to(story, facts, void.events, lost, BEGAN)
     return [
         violation
@@ -102,6 +102,11 @@ def test_what_a_client_had_not_come_to_may_be_gone():
 def test_the_chain_s_events_are_due_whoever_lost_them():
     assert kinds([*BEFORE[:2], TOLD, *AFTER]) == {Kind.MISSING}
     assert wrong([*BEFORE[:2], told(TWO_AGAIN, 12), TOLD, *AFTER]) == []
+
+
+def test_what_was_published_by_a_wrong_clock_is_lost_all_the_same():
+    ahead = replace(TWO, body=body(64, "chain"))
+    assert wrong([*BEFORE[:2], told(ahead, 4), *BEFORE[3:], TOLD, *AFTER]) == []
 
 
 def test_after_the_reset_everything_holds_again():
