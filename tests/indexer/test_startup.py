@@ -176,15 +176,10 @@ async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process:
 
 
 async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
-    process: Process, when: str
+    process: Process,
 ) -> None:
-    async def write() -> None:
-        await Committer(process.redis, process.keys).change([], lambda _: [_api_event()])
-
-    if when.startswith("before"):
-        await write()
-    else:
-        process.begin = write
+    committer = Committer(process.redis, process.keys)
+    await committer.change([], lambda _: [_api_event()])
     async with process.running():
         await read_some(process)
     first, gap, *_ = await process.entries()
