@@ -1,4 +1,4 @@
-"""Accounts and contracts: Stellar's addresses as text with a checksum, strkeys (SEP-23). Pure.
+"""Stellar's addresses of accounts and contracts: strkeys, text with a checksum (SEP-23). Pure.
 
 stellar-sdk can do the same, but importing it costs every process 20 MB and 0.4 s.
 """
@@ -17,22 +17,22 @@ _SIZES = {ACCOUNT: 32, CONTRACT: 32, MUXED: 40, SEED: 32}
 
 
 def strkey(version: int, payload: bytes) -> str:
-    """Spell a payload: version byte, payload and its CRC-16 (XModem), in base32 without padding."""
+    """Encode version byte, payload and their CRC-16 (XModem) in base32 without padding."""
     body = bytes((version,)) + payload
     checked = body + binascii.crc_hqx(body, 0).to_bytes(2, "little")
     return b32encode(checked).rstrip(b"=").decode()
 
 
 def payload_of(version: int, text: str) -> bytes:
-    """The payload that `text` spells. Raises ValueError unless it is a strkey of this version."""
+    """The payload that `text` encodes. Raises ValueError unless it is a strkey of this version."""
     try:
         raw = b32decode(text + "=" * (-len(text) % 8))
     except ValueError:
         raw = b""
     payload = raw[1:-2]
-    # Spelling it again checks the version, the checksum, and that there is only one spelling.
+    # Encoding it again checks version and checksum, and refuses other spellings of the same bytes.
     if len(payload) != _SIZES[version] or strkey(version, payload) != text:
-        raise ValueError(f"{text[:80]!r} is not an address of the wanted kind with its checksum")
+        raise ValueError(f"{text[:80]!r} is not an address of the expected kind with its checksum")
     return payload
 
 

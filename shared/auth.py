@@ -3,7 +3,7 @@
 Algorithms are pinned by the settings, never taken from the token (RFC 8725 2.1). `exp`, `iss` and
 `aud` are checked. Claims: `sub` (the account), `scope` (space-separated), optional `topics` (an
 allow-list that narrows, never widens), `jti` (what a revocation names: one login or one key, kept
-when its token is refreshed), `iat`, `exp`. Whether `iat` is late enough: shared.sessions.
+when its token is refreshed), `iat`, `exp`. shared.sessions compares `iat` with the epoch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _JWKS_FIRST, _JWKS_AGAIN = 1.0, 10.0
 
 
 _BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-"""PyJWT would compare with the machine's clock."""
+"""PyJWT would compare with the machine's clock; `_check_times` compares with `clock`."""
 
 _UNREADABLE = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
 """What a document raises that is no JWKS."""
@@ -114,7 +114,7 @@ def token_of(request: web.Request) -> str | None:
 class Verifier:
     """Checks tokens by the secret or by the keys of a JWKS, which may rotate.
 
-    `clock` says when their time is over; services pass that of Redis (shared.clock).
+    `exp` and `nbf` are compared with `clock`; services pass that of Redis (shared.clock).
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Verifier:
                 audience=self._settings.jwt_audience,
                 options={"require": ["exp", "iss", "aud", "sub"], **_BY_OUR_CLOCK},
             )
-            _in_time(claims, self._clock())
+            _check_times(claims, self._clock())
             principal_of(claims)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             word = str(error) if isinstance(error, jwt.PyJWTError) else "it is no token"
@@ -195,7 +195,7 @@ class Verifier:
             log.warning("jwks_unreadable", error=type(error).__name__)
 
 
-def _in_time(claims: Mapping[str, Any], now: float) -> None:
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
     """Raises jwt.InvalidTokenError past `exp` or before `nbf` (RFC 7519 4.1.4, 4.1.5)."""
     if _seconds(claims, "exp") <= now:
         raise jwt.ExpiredSignatureError("Signature has expired")

@@ -1,8 +1,8 @@
-"""Time by Redis' clock: one clock for all processes, whatever their machines say.
+"""The time by Redis' clock: one clock for all processes, whatever their machines say.
 
-It is measured once a second (shared.namespace) and goes on by the monotonic clock in between, so a
-clock that somebody sets on this machine changes nothing. How far the machine's own clock is from
-Redis' is measured along the way: beyond `MOST_SKEW` one of the two is wrong.
+Redis is asked once a second (shared.namespace); in between the monotonic clock counts on. So
+setting the machine's clock changes nothing. The difference between the machine's clock and that of
+Redis is measured too: beyond `MOST_SKEW` one of the two is wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_SKEW = 5.0
 
 
 class ClockUnknown(RedisConnectionError):
-    """Redis has not told the time yet; callers treat it as Redis being away."""
+    """Redis has not answered TIME yet; callers treat this as Redis being away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Moment:
 
     @classmethod
     def now(cls) -> Moment:
-        """Both, as they are."""
+        """Read both."""
         return cls(time.monotonic(), time.time())
 
 
 class RedisClock:
-    """Call it for Unix seconds. Raises ClockUnknown until it was measured once."""
+    """A Clock: call it for Unix seconds. Raises ClockUnknown until Redis has answered once."""
 
     def __init__(self) -> None:
         self._offset: float | None = None  # Redis' time minus the monotonic clock
@@ -47,15 +47,14 @@ class RedisClock:
         self._trouble: str | None = None
 
     def __call__(self) -> float:
-        """Now, in Unix seconds."""
+        """Unix seconds. Raises ClockUnknown."""
         if self._offset is None:
             raise ClockUnknown("the time is not known yet: Redis has not answered")
         return time.monotonic() + self._offset
 
-    @property
-    def known(self) -> bool:
-        """Whether it was measured at least once."""
-        return self._offset is not None
+    def now(self) -> float | None:
+        """Unix seconds; None until Redis has answered once."""
+        return None if self._offset is None else self()
 
     @property
     def skew(self) -> float:
@@ -68,10 +67,10 @@ class RedisClock:
         return self._trouble
 
     def set(self, redis: float, asked: Moment, answered: Moment) -> None:
-        """Redis said `redis` (Unix seconds) at some moment between these two.
+        """Redis answered `redis` (Unix seconds) at some moment between `asked` and `answered`.
 
-        So the true offset lies between two bounds. The one we have is kept while it does too: the
-        clock takes no step that is not proved, and differs by no more than one round trip.
+        So the true offset lies between two bounds. The offset in use is only moved when it is
+        outside of them. The clock never steps without need, and its error is one round trip.
         """
         low, high = redis - answered.monotonic, redis - asked.monotonic
         self._offset = low if self._offset is None else min(max(self._offset, low), high)
@@ -82,14 +81,14 @@ class RedisClock:
     def _sentence(self, redis: float, wall: float) -> str:
         word = "ahead" if self.skew > 0 else "behind"
         return (
-            f"the clock of this machine says {utc(wall)} and that of Redis {utc(redis)}: it is "
-            f"{abs(self.skew):.1f} s {word}, and {MOST_SKEW:.0f} s are allowed; set the clock "
+            f"this machine's clock is at {utc(wall)}, Redis' clock at {utc(redis)}: this machine "
+            f"is {abs(self.skew):.1f} s {word}, and {MOST_SKEW:.0f} s are allowed; set the clock "
             "that is wrong (NTP)"
         )
 
 
 def utc(seconds: float) -> str:
-    """Unix seconds as people read them. Any number: one that is no date stays a number."""
+    """Unix seconds as ISO 8601 in UTC. A number that is not a date is returned as a number."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):

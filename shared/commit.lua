@@ -48,11 +48,26 @@ local function less(a, b)
   return digits_less(a2, b2)
 end
 
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+-- The cursor is the source's own: RPC pads it with zeros.
+local stored = redis.call('HGET', KEYS[2], 'cursor')
+local cursor = stored and string.match(stored, '^0*(%d+)') or nil
+
 -- Not the last entry's id: that one may be trimmed or deleted, and Redis refuses ids up to this.
--- The first entry follows the place at which this journal began: what was before is not in it.
+-- The first entry follows the place at which this journal began: what was before is not in it. When
+-- there was a first entry and the journal alone was deleted, all up to the cursor is missing.
+local first
 local function journal_top()
   local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-  if info.err then return redis.call('HGET', KEYS[2], 'began') or '0-0' end
+  if info.err then
+    local began = redis.call('HGET', KEYS[2], 'began') or '0-0'
+    local read = string.format('%s-%.0f', cursor or '0', now)
+    local deleted = redis.call('HGET', KEYS[2], 'first') and less(began, read)
+    first = true
+    return deleted and read or began
+  end
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then return info[i + 1] end
   end
@@ -83,9 +98,6 @@ end
 
 local top = journal_top()
 
--- The cursor is the source's own: RPC pads it with zeros.
-local stored = redis.call('HGET', KEYS[2], 'cursor')
-local cursor = stored and string.match(stored, '^0*(%d+)') or nil
 if from ~= '' and from ~= cursor then return {'moved', stored or ''} end
 
 -- A failover that lost writes leaves the journal below what the committer has seen. An event given a
@@ -139,9 +151,6 @@ local function topics_of(head)
   return #found > 0 and found or {topic_prefix}
 end
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-
 -- What goes: by length, in strides, and by age from the old end; readers start from the top, so it
 -- stays unless something newer comes. A commit takes away a bounded number.
 local going = {}
@@ -175,6 +184,7 @@ end
 
 local last = ''
 local committed = {'committed'}
+if first and #events > 0 then redis.call('HSET', KEYS[2], 'first', top) end
 for _, event in ipairs(events) do
   local position = event[1] ~= '' and event[1] or next_position()
   local body = string.format('{"id":"%s","publishedAt":%.0f,', position, now) .. string.sub(event[3], 2)

@@ -93,8 +93,8 @@ class Committer:
         self._script = redis.register_script(_SCRIPT)
         self._floor = START
 
-    def saw(self, position: Position) -> None:
-        """The journal reached up to here: nothing is given out below it, whatever Redis loses."""
+    def stay_above(self, position: Position) -> None:
+        """Give out no position up to this one, even when Redis loses what is there."""
         self._floor = max(self._floor, position)
 
     async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
@@ -108,7 +108,7 @@ class Committer:
         }
 
     async def rebuilt(self, stream_ids: Collection[str]) -> dict[str, Stream]:
-        """Those of them whose document is gone, as the journal has them (shared.documents)."""
+        """Those of them whose document is missing but can be rebuilt (shared.documents)."""
         return await rebuilt(self._redis, self.keys, stream_ids)
 
     async def answered(self, key: str) -> bytes | None:
@@ -245,5 +245,5 @@ _DISORDER = (
     "event {} is not in the journal although later ones are; the journal must be rebuilt from the "
     "chain (docs/operations.md)"
 )
-_UNSETTLED = "another Redis than before: the indexer has not yet read on to where the chain is now"
+_UNSETTLED = "Redis was restarted or failed over: the indexer has not caught up with the chain"
 _MOVED = "the stored cursor is {}, not {}: Redis lost writes, which are read again from there"

@@ -35,7 +35,7 @@ _EXPOSED = (
     "Retry-After",
     "WWW-Authenticate",
 )
-"""Every header of an answer that a program reads; pages of other origins see no others."""
+"""All headers of our answers that a program reads; pages of other origins can read only these."""
 
 
 def _origin(value: str) -> str:

@@ -1,7 +1,7 @@
-"""A stream's document that is gone: built again from the last event that the journal keeps of it.
+"""Rebuilds the document of a stream that is missing in Redis from its last event in the journal.
 
-Every event of a known stream carries the state after it, so that is the document as it was. A
-stream that was never known (made before the start) has events without a state, and is left alone.
+Every event of a known stream carries the state after it, which is the document as it was. A stream
+that was made before START was never known: its events carry no state, and nothing is rebuilt.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from shared.wire import entry_of, stream_of
 
 log = structlog.get_logger()
 
+_REMEMBERED = 10_000
+_told: set[tuple[str, int]] = set()
+"""A document that is read often and seldom changed is counted once."""
+
 
 async def rebuilt(redis: Redis, keys: Keys, stream_ids: Collection[str]) -> dict[str, Stream]:
-    """The streams among these that have a state in the journal, as it is after their last event."""
+    """Those of these streams that have a state in the journal, each as after its last event."""
     if not stream_ids:
         return {}
     pipe = redis.pipeline(transaction=False)
@@ -40,6 +44,15 @@ async def rebuilt(redis: Redis, keys: Keys, stream_ids: Collection[str]) -> dict
     bodies = [orjson.loads(entry_of(*row).body) for row in rows]
     streams = [stream_of(body["stream"]) for body in bodies if "stream" in body]
     for stream in streams:
-        LOST_DOCUMENT.inc()
-        log.error("document_lost", stream=stream.id, version=stream.version)
+        _tell(keys.stream(stream.id), stream)
     return {stream.id: stream for stream in streams}
+
+
+def _tell(key: str, stream: Stream) -> None:
+    if (key, stream.version) in _told:
+        return
+    if len(_told) >= _REMEMBERED:
+        _told.clear()
+    _told.add((key, stream.version))
+    LOST_DOCUMENT.inc()
+    log.error("document_lost", stream=stream.id, version=stream.version)

@@ -43,7 +43,7 @@ class EventType(StrEnum):
 
 
 OF_THE_JOURNAL = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
-"""What was lost. It concerns everyone, as it may have been whatever was asked for."""
+"""Events about losses. They are for every subscriber: what was lost may have been for anyone."""
 
 TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))
 """What token contracts say: of no stream, and for those alone whom it names."""

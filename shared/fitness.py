@@ -1,6 +1,6 @@
-"""Whether Redis is one that events can be trusted to: it keeps what it was given.
+"""Whether Redis is configured so that it keeps what is written to it.
 
-Asked when a service starts and every ten seconds after, since a failover leads to another server.
+It is asked when a service starts and every ten seconds, since a failover leads to another server.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def judge(info: Mapping[str, Any]) -> Finding:
     doubts = []
     if not info.get("aof_enabled", 1):
         doubts.append(
-            "a restart of Redis, which then empties its replicas too, loses everything that is not "
-            "on the chain: `CONFIG SET appendonly yes`, then the same in its file"
+            "a restart of Redis empties it and then its replicas; all that is not on the chain is "
+            "lost: `CONFIG SET appendonly yes`, then the same in its configuration file"
         )
     if not info.get("maxmemory", 1):
         doubts.append("the kernel ends Redis when memory runs out: set maxmemory")
@@ -61,10 +61,10 @@ def judge(info: Mapping[str, Any]) -> Finding:
 
 
 def replayed(keys: Keys) -> tuple[tuple[str, ...], ...]:
-    """Each command that our scripts leave in the append-only file, with arguments of its kind.
+    """Each command that our scripts leave in the append-only file, with sample arguments.
 
-    Redis writes what a script did as a transaction. Times become absolute (PXAT, PEXPIREAT), and a
-    key that has expired is a DEL or UNLINK.
+    Redis writes what a script did as a transaction. Times become absolute (PXAT, PEXPIREAT). A key
+    that has expired becomes a DEL or UNLINK.
     """
     return (
         ("SET", keys.stream("0"), "", "PXAT", "1"),
@@ -81,7 +81,7 @@ def replayed(keys: Keys) -> tuple[tuple[str, ...], ...]:
 
 
 def judge_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> Finding:
-    """Of what ACL DRYRUN answered for each of these commands of the user default: pure."""
+    """Judge what ACL DRYRUN answered for each of these commands as the user default. Pure."""
     for (name, key, *_), answer in zip(commands, answers, strict=True):
         if isinstance(answer, Exception):
             return Finding(None, (f"{_UNKNOWN} ({answer})",))
@@ -91,22 +91,22 @@ def judge_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> F
 
 
 _LOSES = (
-    "a restart of Redis loses the journal and the streams: it reads its append-only file with the "
-    "rights of the user default, who may not {} {}. Put this line into its ACL file: "
+    "a restart of Redis would lose the journal and the streams: Redis loads its append-only file "
+    "with the rights of the user default, which may not {} {}. Put this line into the ACL file: "
     "user default off resetpass ~* &* +@all"
 )
 _UNKNOWN = (
-    "it is not known whether a restart of Redis keeps everything: the user default needs ~* &* "
-    "+@all, and this user needs +acl|dryrun to see that"
+    "unknown whether a restart of Redis keeps everything: give this user +acl|dryrun, so that the "
+    "rights of the user default can be checked; it needs ~* &* +@all"
 )
 
 
 async def examine(redis: Redis, keys: Keys, replicas: int = 0) -> Finding:
-    """Ask this Redis. Without the right to do so nothing is known, which is a doubt."""
+    """Ask this Redis. When this user may not ask, that is a doubt."""
     try:
         info = await redis.info("everything")
     except NoPermissionError:
-        return Finding(None, ("nobody knows whether it keeps all: give this user +info",))
+        return Finding(None, ("unknown whether Redis keeps everything: give this user +info",))
     redis_metrics.observe(info, replicas)
     found = judge(info)
     if found.wrong or not info.get("aof_enabled"):
@@ -117,9 +117,9 @@ async def examine(redis: Redis, keys: Keys, replicas: int = 0) -> Finding:
 
 
 async def _examine_replay(redis: Redis, keys: Keys) -> Finding:
-    """Of servers that check rights while they load, which most do (docs/decisions.md 47).
+    """Whether the user default may run what is in the append-only file (docs/decisions.md 47).
 
-    ACL DRYRUN asks whether a user may, not whether it can log in.
+    ACL DRYRUN checks rights only; that the user is off does not matter.
     """
     commands = replayed(keys)
     pipe = redis.pipeline(transaction=False)
@@ -137,9 +137,9 @@ async def require_fit(redis: Redis, keys: Keys) -> None:
 async def watch(
     redis: Redis, keys: Keys, say: Callable[[str | None], None], replicas: int = 0
 ) -> None:
-    """Say what is wrong, for as long as the service lives; raises while Redis cannot be asked.
+    """Call `say` with what is wrong (None: nothing), for ever. Raises while Redis is away.
 
-    `replicas` are those that a write waits for.
+    `replicas`: how many a write waits for (WAIT_REPLICAS).
     """
     before = Finding()
     while True:

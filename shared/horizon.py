@@ -12,10 +12,10 @@ _MEDIA = "application/problem+json"
 
 
 def problem(content_type: str, body: bytes) -> str | None:
-    """The last part of the error's `type`, such as `not_found`; None when Horizon did not say it.
+    """The last part of the error's `type`, such as `not_found`; None unless it is Horizon's error.
 
-    Both the media type and the `type` must be Horizon's. A proxy answers 404 too, in HTML, in JSON
-    or with no body, while Horizon restarts behind it: that says nothing of the ledger.
+    Both the media type and the `type` must be Horizon's. While Horizon restarts, a proxy before it
+    answers 404 too, in HTML, in JSON or with no body; that tells nothing about the ledger.
     """
     if content_type.partition(";")[0].strip().lower() != _MEDIA:
         return None

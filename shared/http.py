@@ -1,6 +1,6 @@
 """HTTP to other servers: every client session of the project is made here.
 
-So each of them goes through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. aiohttp reads
+So each session uses the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. aiohttp reads
 NO_PROXY as Python's urllib does: `*`, or host names (each with all names below it) and addresses.
 """
 
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 def session(**options: Any) -> aiohttp.ClientSession:
     """A ClientSession with these options of aiohttp's; close it as usual.
 
-    Without a proxy in the environment aiohttp is not told to look at it: that costs two threads'
-    work for each request, and reads ~/.netrc.
+    `trust_env` is set only when the environment names a proxy: with it aiohttp uses two threads for
+    each request and reads ~/.netrc.
     """
     _warn(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
     return aiohttp.ClientSession(trust_env=bool(getproxies()), **options)
@@ -37,7 +37,7 @@ def is_proxied(url: str) -> bool:
 def reason(error: BaseException) -> str:
     """An aiohttp error in words, for logs.
 
-    Its `repr` is none: that holds the request's headers, the proxy's password and the whole URL.
+    Never its `repr`, which has the request's headers, the proxy's password and the whole URL.
     """
     name = type(error).__name__
     if isinstance(error, aiohttp.ClientResponseError):
@@ -55,7 +55,7 @@ def ignored(no_proxy: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _warn(no_proxy: str) -> None:
-    """Once for each value."""
+    """Log once for each value."""
     if entries := ignored(no_proxy):
         said = "these match nothing: give host names or addresses, without a port"
         log.warning("no_proxy_ignored", entries=entries, meaning=said)

@@ -1,9 +1,9 @@
 """Reading the journal: events, nothing new, or a gap.
 
 The journal is the truth; the channel only carries it sooner. Every entry names the position of the
-one before it. All readers go through here, where the whole chain of these names is checked: of
-every entry of every page, and from page to page. The first entry names the place at which the
-journal began, or the last entry that was trimmed.
+entry before it. All readers go through here, where each of these names is checked, within a page
+and from page to page. The first entry names the position at which the journal began, or the last
+entry that was trimmed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD = ("ledger", "closedAt", "cursor", "began", "told")
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The entries that follow, oldest first, none missing; `more` when there may be others."""
+    """The entries that follow, oldest first, none missing; `more`: further ones may follow."""
 
     entries: Sequence[Entry]
     more: bool
@@ -51,9 +51,9 @@ class Gap:
 class Head:
     """How far the journal goes and how far the source was read.
 
-    `top` is the last entry, or the place where an `empty` journal began. `cursor` (a TOID) and
-    `began` are None where no indexer has ever written. `told` is where everyone was last told that
-    Redis had lost everything.
+    `top` is the position of the last entry, or where an `empty` journal began. `cursor` (a TOID)
+    and `began` are None until an indexer has written. `told` is the position of the last event
+    `journal.reset`, which announced that Redis had lost everything.
     """
 
     top: Position
@@ -76,7 +76,7 @@ class Journal:
     async def after(self, position: Position, limit: int = 500) -> Events | Nothing | Gap:
         """The page of entries that follow `position`, up to the first that is missing.
 
-        From START nothing is missing but what was trimmed: the journal is told from its beginning.
+        From START only trimmed entries are a gap, not what was before the journal began.
         """
         if position == END:  # Redis refuses to look beyond it
             return Nothing()
@@ -93,9 +93,10 @@ class Journal:
         return Events(entries[:whole], whole < len(entries) or len(entries) == limit)
 
     def holes(self, entries: Sequence[Entry]) -> Iterator[tuple[int, Position]]:
-        """Where entries are missing among these, oldest first: before which, and the last missing.
+        """Where entries are missing among these, oldest first.
 
-        Each hole is logged and counted once.
+        Yields the index of the entry after the hole, and the last position that is missing. Each
+        hole is logged and counted once.
         """
         for n, (one, other) in enumerate(pairwise(entries), 1):
             if other.previous != one.position:
@@ -112,7 +113,7 @@ class Journal:
         return _entries(await self._redis.xrange(journal, min=low, max=high, count=count))
 
     async def latest(self, limit: int) -> list[Entry]:
-        """The newest entries, oldest first; none is missing among them."""
+        """The newest entries, oldest first, none missing among them."""
         rows = await self._redis.xrevrange(self._keys.journal, count=limit)
         entries = _entries(rows)[::-1]
         return entries[max((n for n, _ in self.holes(entries)), default=0) :]
@@ -125,7 +126,7 @@ class Journal:
     async def head_and(self, names: Sequence[str]) -> tuple[Head, list[bytes | None]]:
         """The head, and the values of these keys at that time or later, in one round trip.
 
-        All events up to the head's cursor stand up to its top: the progress is read first.
+        The progress is read first, so all events up to the head's cursor are at or below its top.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.hmget(self._keys.progress, list(_HEAD))
@@ -140,13 +141,13 @@ class Journal:
         return parse_position(stored.decode()) if stored else START
 
     async def _count_unless_trimmed(self, entry: Entry) -> None:
-        """What is missing before an entry was trimmed, unless an older entry is still there."""
+        """Count what is missing before an entry, unless it was trimmed: no older entry is there."""
         rows: Any = await self._redis.xrange(self._keys.journal, count=1)
         if rows and parse_position(rows[0][0].decode()) < parse_position(entry.position):
             self.count_missing(entry.previous)
 
     def count_missing(self, position: str) -> None:
-        """Log and count, once, that entries up to this one are missing inside the journal."""
+        """Log and count, once, that entries up to this position are missing inside the journal."""
         if position in self._counted:
             return
         if len(self._counted) >= _REMEMBERED:

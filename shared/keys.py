@@ -45,8 +45,8 @@ class Keys:
         """Hash: how far the source is read, as last committed, and where this journal began.
 
         `cursor`, `ledger` and `closedAt` of the source; `began`, the position before the journal's
-        first entry; `told`, the position of the event that told everyone of the last loss;
-        `server`, the history of writes that the indexer has settled with.
+        first entry; `told`, the position of the last journal.reset; `server`, the replication id
+        of the Redis that the indexer has settled with.
         """
         return self._key("progress")
 
@@ -77,7 +77,7 @@ class Keys:
 
     @property
     def made_for(self) -> str:
-        """Hash: the network and contracts whose indexer came first (shared.namespace)."""
+        """Hash: network and contracts of the first indexer (shared.namespace)."""
         return self._key("made-for")
 
     def stream(self, stream_id: str) -> str:

@@ -1,9 +1,9 @@
-"""Losses: noticing that Redis was emptied, and telling the indexer what one knew before.
+"""Losses: noticing that Redis was emptied, and reporting to the indexer what was known before.
 
-A Redis that lost everything (FLUSHALL, an empty volume) looks like a new one. Every process
-remembers how far the journal went, so each that lives on notices, and writes down what it knew
-where the indexer looks before it begins anew. Who needs to be told is told by the indexer, with one
-event (docs/decisions.md 49).
+A Redis that lost everything (FLUSHALL, an empty volume) looks like a new one. Every process keeps
+in mind how far the journal went. So each process that still runs notices the loss, and writes what
+it knew to a hash that the indexer reads before it starts a new journal. The indexer then commits
+one event that announces the loss to all clients (docs/decisions.md 49).
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ from shared.positions import START, Position, parse_position
 
 log = structlog.get_logger()
 
-_KEPT_MS = 60_000
-"""Reports are written again every second or so for as long as they matter."""
+_REPORT_MS = 60_000
+"""Milliseconds a report lives; it is written again about once a second while it is needed."""
 
 
 class Report(NamedTuple):
-    """What a process knew: the cursor up to which all is known to it, the highest position."""
+    """The cursor of the source up to which a process knew all events, and the highest position."""
 
     cursor: int | None
     top: Position
 
 
 @dataclass(slots=True)
-class Memory:
-    """What this process knows of the journal, and whether Redis has lost it."""
+class LastSeen:
+    """What this process last saw of the journal, and whether Redis has lost it since."""
 
     began: Position | None = None
     top: Position = START
     cursor: int | None = None
     lost: bool = False
 
-    def saw(self, position: Position, cursor: int | None) -> None:
-        """All events up to the position and to the cursor are known here."""
+    def update(self, position: Position, cursor: int | None) -> None:
+        """All events up to the position, and all up to the cursor, are known to this process."""
         if not self.lost:
             self.top = max(self.top, position)
             self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
 
-    def look(self, head: Head) -> bool:
-        """Whether this head is the first to show that Redis was emptied.
+    def check(self, head: Head) -> bool:
+        """Whether this head is the first that shows that Redis was emptied.
 
-        `lost` from then on, until everyone was told.
+        From then on `lost` is True, until the loss was announced.
         """
         if self.lost and head.told >= self.top:
-            self.forget(head)
+            self.adopt(head)
         emptied = not self.lost and self._is_emptied(head)
         if emptied:
             self.lost = True
@@ -62,8 +62,8 @@ class Memory:
         self.began = head.began or self.began
         return emptied
 
-    def forget(self, head: Head) -> None:
-        """Go on from what is there now: everyone was told of what is not."""
+    def adopt(self, head: Head) -> None:
+        """The loss was announced: go on from the journal that is there now."""
         self.lost, self.top, self.cursor, self.began = False, head.top, head.cursor, head.began
 
     def _is_emptied(self, head: Head) -> bool:
@@ -71,27 +71,27 @@ class Memory:
             return head.empty and self.top > START
         if self.began != head.began:
             return True
-        # The journal alone: after a failover the cursor would have gone back with it.
+        # Only the journal was lost. After a failover the cursor would have gone back too.
         went_back = (head.cursor or 0) < (self.cursor or 0)
         return head.empty and head.top < self.top and not went_back
 
     @property
-    def sentence(self) -> str:
-        """For /readyz."""
+    def message(self) -> str:
+        """A note for /readyz."""
         return f"Redis was emptied: it had events up to {self.top}"
 
 
-async def report(redis: Redis, keys: Keys, name: str, memory: Memory) -> None:
-    """Write down what was known, under the name of this process."""
+async def write_report(redis: Redis, keys: Keys, name: str, last_seen: LastSeen) -> None:
+    """Report what was known, under the name of this process."""
     pipe = redis.pipeline(transaction=False)
-    cursor = "" if memory.cursor is None else memory.cursor
-    pipe.hset(keys.losses, name, f"{cursor} {memory.top}")
-    pipe.pexpire(keys.losses, _KEPT_MS)
+    cursor = "" if last_seen.cursor is None else last_seen.cursor
+    pipe.hset(keys.losses, name, f"{cursor} {last_seen.top}")
+    pipe.pexpire(keys.losses, _REPORT_MS)
     await pipe.execute()
 
 
-async def reports(redis: Redis, keys: Keys) -> list[Report]:
-    """What processes knew that noticed a loss lately."""
+async def read_reports(redis: Redis, keys: Keys) -> list[Report]:
+    """What the processes knew that noticed a loss in the last minute."""
     found = []
     values: Any = await redis.hvals(keys.losses)
     for value in values:
@@ -100,11 +100,11 @@ async def reports(redis: Redis, keys: Keys) -> list[Report]:
     return found
 
 
-async def remember(redis: Redis, keys: Keys, memory: Memory, *, name: str) -> Head:
-    """Look at the head once and keep it in mind; report what was lost, until everyone was told."""
+async def check_journal(redis: Redis, keys: Keys, last_seen: LastSeen, *, name: str) -> Head:
+    """Read the head once and keep it in mind. Report a loss until it was announced."""
     head = await Journal(redis, keys).head()
-    memory.look(head)
-    memory.saw(head.top, head.cursor)
-    if memory.lost:
-        await report(redis, keys, name, memory)
+    last_seen.check(head)
+    last_seen.update(head.top, head.cursor)
+    if last_seen.lost:
+        await write_report(redis, keys, name, last_seen)
     return head

@@ -25,7 +25,7 @@ def at_zero(metric: _Metric, *values: Iterable[str]) -> _Metric:
 
 
 class CommitOutcome(StrEnum):
-    """What came of a commit: the answers of commit.lua, and a race that was lost too often."""
+    """Outcomes of a commit: the answers of commit.lua, and `contended`: too many lost races."""
 
     COMMITTED = "committed"
     ANSWERED = "answered"
@@ -43,10 +43,12 @@ TASK_FAILURES = Counter(
     "headrace_task_failures_total", "Background tasks that failed and were started again", ["task"]
 )
 READY = Gauge("headrace_ready", "1 when a part of the service's readiness holds", ["part"])
-NAMESPACE = Gauge("headrace_namespace", "1 for the namespace that this process works in", ["name"])
+NAMESPACE = Gauge("headrace_namespace", "1 for the namespace of this process", ["name"])
 SKEW = Gauge("headrace_clock_skew_seconds", "This machine's clock minus that of Redis")
-EPOCH = Gauge("headrace_epoch_seconds", "Unix seconds since which Redis has its data; 0 = unknown")
-LOSSES = Counter("headrace_losses_total", "What was found missing in Redis", ["what"])
+EPOCH = Gauge("headrace_epoch_seconds", "When the data in Redis began, Unix seconds; 0 = unknown")
+LOSSES = Counter(
+    "headrace_losses_total", "Losses of data found in Redis, by what is lost", ["what"]
+)
 COMMITS = at_zero(
     Counter("headrace_commits_total", "Commits to the journal, by outcome", ["outcome"]),
     CommitOutcome,
@@ -55,7 +57,7 @@ COMMITS = at_zero(
 LOST_EVERYTHING, LOST_PROGRESS, LOST_ENTRY, LOST_DOCUMENT, LOST_EVENT = (
     LOSSES.labels(what) for what in ("everything", "progress", "entry", "document", "event")
 )
-"""Known from the start, at 0, so that an alert sees the first one."""
+"""Each series exists at 0 from the start, so that an alert sees the first loss."""
 
 
 async def metrics(_: web.Request) -> web.Response:

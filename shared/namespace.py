@@ -1,13 +1,13 @@
-"""What a namespace in Redis is: since when it has its data, and what it was made for.
+"""A namespace in Redis: when its data began, and which network and contract it belongs to.
 
-The *epoch* is the moment at which the data began, by Redis' clock. It is written once, by the first
-indexer or API that finds none, so it is lost with the data and a new one begins. Revocations are
-lost then too: what was issued before the epoch is refused (shared.sessions). To end every token on
-purpose, as after a restore of a backup, delete the key: a new epoch begins within a second.
+The *epoch* is the moment at which the data began, by Redis' clock. The first indexer or API that
+finds none writes it. It is lost together with the data, and then a new one begins. Revocations are
+lost with the data too, so what was issued before the epoch is refused (shared.sessions). To end
+all tokens on purpose, as after a restore, delete the key: a new epoch begins within a second.
 
-*Made for* is the network and the stream contract of the indexer that came first. An indexer of
-another is refused before it takes the lease, and once more under it; an API and a fanout of another
-are not ready.
+A namespace belongs to the network and the stream contract of its first indexer (the hash
+`made-for`). An indexer with others is refused before it takes the lease, and checked again under
+it. An API or a fanout with others is not ready.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ return made
 
 
 class ForeignNamespace(Exception):
-    """The namespace holds another contract's or network's events; only an operator can tell why."""
+    """The namespace belongs to another contract or network; an operator has to change a setting."""
 
 
 async def begin_epoch(redis: Redis, keys: Keys) -> int:
-    """The epoch in Unix microseconds; it begins now when there is none. One wins of many."""
+    """The epoch in Unix microseconds. Begins one if there is none; of many callers one does."""
     began, epoch = await redis.register_script(_BEGIN)(keys=[keys.epoch])
     if began:
         meaning = "Redis had no data of this namespace: tokens issued before now are refused"
@@ -66,7 +66,7 @@ async def begin_epoch(redis: Redis, keys: Keys) -> int:
 
 
 class Claim:
-    """The indexer's: makes a new namespace its own, and finds one that is another's."""
+    """The indexer's claim to a namespace: takes a new one, refuses one of another contract."""
 
     def __init__(self, redis: Redis, settings: Common) -> None:
         self._ours = settings
@@ -76,26 +76,26 @@ class Claim:
     async def check(self) -> None:
         """Raises ForeignNamespace. Changes nothing, so it needs no lease."""
         made = await self._redis.hmget(self._ours.keys.made_for, ["network", "contract"])
-        if wrong := unlike(self._ours, made):
+        if wrong := mismatch(self._ours, made):
             raise ForeignNamespace(wrong)
 
     async def hold(self, *, begin: bool = False) -> None:
-        """As `check`, and under the lease: write down what the namespace is for, unless it is.
+        """Under the lease: as `check`, and write network and contract if they are missing.
 
-        Before the first cursor only with `begin`, when the source was found to be of our network.
-        Tokens may come and go: one that is added is read from the cursor on.
+        Before the first cursor they are written only with `begin`, which says that the source is
+        of our network. Tokens may change: an added token is read from the cursor on.
         """
         ours = self._ours
         tokens = ",".join(sorted(each.address for each in ours.contracts[1:]))
-        told: list[str | int] = [
+        arguments: list[str | int] = [
             ours.network_passphrase,
             ours.contracts[0].address,
             tokens,
             int(begin),
         ]
         keys = [ours.keys.made_for, ours.keys.progress]
-        made = await self._script(keys=keys, args=told)
-        if wrong := unlike(ours, made[:2]):
+        made = await self._script(keys=keys, args=arguments)
+        if wrong := mismatch(ours, made[:2]):
             raise ForeignNamespace(wrong)
         if made and (before := made[2].decode()) != tokens:
             was, now = set(before.split(",")) - {""}, set(tokens.split(",")) - {""}
@@ -107,10 +107,10 @@ class Claim:
             )
 
 
-def unlike(ours: Common, made: Sequence[Any]) -> str | None:
-    """Why settings do not go with what a namespace was made for (network, contract).
+def mismatch(ours: Common, made: Sequence[Any]) -> str | None:
+    """Why these settings do not match the network and contract of a namespace.
 
-    None when they do, or when no indexer was there yet.
+    None when they match, or when no indexer has claimed the namespace yet.
     """
     if not made or None in made:
         return None
@@ -119,16 +119,16 @@ def unlike(ours: Common, made: Sequence[Any]) -> str | None:
     if (network, contract) == (ours.network_passphrase, mine):
         return None
     return (
-        f"the namespace {ours.keys.namespace} was made for contract {contract} on {network!r}, and "
-        f"this service is set to {mine} on {ours.network_passphrase!r}: mend CONTRACTS or "
+        f"the namespace {ours.keys.namespace} was made for contract {contract} on {network!r}, but "
+        f"this service is set to {mine} on {ours.network_passphrase!r}: correct CONTRACTS or "
         "NETWORK_PASSPHRASE, or set another NAMESPACE"
     )
 
 
 class NamespaceWatch:
-    """One in each service: measures Redis' clock, begins the epoch, compares what it is made for.
+    """One per service: reads Redis' clock, begins the epoch, checks whose the namespace is.
 
-    `begins` False is for the fanout, whose user of Redis may not write that.
+    The fanout passes `begins` False, since its user of Redis may not write the epoch.
     """
 
     def __init__(
@@ -148,19 +148,19 @@ class NamespaceWatch:
         self._said: dict[str, str | None] = {}
 
     async def first(self) -> None:
-        """Look before the first request, which then finds the time known; Redis may be away."""
+        """Look once before the first request, so that the time is known; Redis may be away."""
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(EVERY):
                 await self.look()
 
     async def run(self) -> None:
-        """Look for ever; raises what Redis does while it is away."""
+        """Look for ever. Raises redis-py's errors while Redis is away."""
         while True:
             await self.look()
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
-        """Once, in one round trip."""
+        """Look once, in one round trip."""
         keys = self._settings.keys
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
@@ -171,7 +171,7 @@ class NamespaceWatch:
         self._clock.set(seconds + microseconds / 1e6, asked, Moment.now())
         SKEW.set(self._clock.skew)
         self._say("clock", self._clock.trouble)
-        self._say("namespace", unlike(self._settings, made))
+        self._say("namespace", mismatch(self._settings, made))
         if epoch is None and self._begins:
             epoch = await begin_epoch(self._redis, keys)
         EPOCH.set(int(epoch or 0) / 1e6)

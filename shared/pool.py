@@ -1,8 +1,8 @@
-"""A pool that hands out connections which are alive.
+"""A pool of connections that are tested before use.
 
-A connection may die while nobody uses it: Redis was restarted, a proxy or a NAT forgot it. Whoever
-gets it then would fail, though nothing is wrong with Redis. It cannot be told afterwards whether a
-write that failed was carried out, so it is not tried again: the connection is tested before it.
+A connection may die while it is idle: Redis was restarted, a proxy or a NAT dropped it. The next
+call on it would fail, though Redis is well. A failed write may have been carried out, so it cannot
+be retried. Therefore the connection is tested first.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 IDLE_SECONDS = 1.0
-"""A connection that was unused for longer answers a PING before it is used."""
+"""A connection that was idle for longer must answer a PING before it is used."""
 
 
 class LivePool(BlockingConnectionPool):
-    """Waits `timeout` seconds for a connection, and a third of that for the answer to a PING."""
+    """Waits up to `timeout` seconds for a connection; for a PING a third of it, at most 1 s."""
 
     def __init__(self, *, timeout: float, **options: Any) -> None:
         # With these notices on, redis-py 8.1 also hands out connections that the server has closed.
@@ -41,7 +41,7 @@ class LivePool(BlockingConnectionPool):
         await super().release(connection)
 
     async def _is_alive(self, connection: Any) -> bool:
-        stream = connection._reader  # redis-py itself has no eyes for a reset
+        stream = connection._reader  # redis-py does not notice a reset by itself
         if stream.at_eof() or stream.exception():
             return False
         now = asyncio.get_running_loop().time()

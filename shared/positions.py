@@ -15,7 +15,7 @@ from typing import NamedTuple
 _TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _U64 = 1 << 64
 _BY_CLOCK = 1 << 32
-"""An operation has fewer events than this, and Unix time has more microseconds."""
+"""Above the number of events of any operation, below Unix time in microseconds."""
 _OPERATION = (1 << 12) - 1
 
 
@@ -40,7 +40,7 @@ class Position(NamedTuple):
 
     @property
     def by_clock(self) -> bool:
-        """Whether `n` is microseconds: given by a commit, so the chain cannot bring it back."""
+        """Whether `n` is microseconds of Redis' clock, as in no position of the chain's events."""
         return _BY_CLOCK <= self.n < _U64 >> 1
 
 
@@ -68,10 +68,10 @@ def parse_position(text: str) -> Position:
     return position
 
 
-def beginning(cursor: int, microseconds: int) -> Position:
-    """Where a journal begins whose source was read from the TOID `cursor` at that Unix time.
+def journal_start(cursor: int, microseconds: int) -> Position:
+    """The start of a journal: reading began at the TOID `cursor`, at that Unix time.
 
-    Below all that is read from there on, above every position that was given out before.
+    It is below every event that is read from there, and above every position given out earlier.
     """
     return Position(cursor | _OPERATION, microseconds)
 

@@ -13,15 +13,14 @@ from shared.metrics import NAMESPACE, READY, metrics
 class Readiness:
     """Named parts of a service's readiness; ready when none of them has something to say.
 
-    It names the namespace, so that parts of an installation can be compared.
+    /readyz also shows the namespace, so that the services of an installation can be compared.
     """
 
     def __init__(self, *parts: str, namespace: str = "") -> None:
         self._namespace = namespace
         if namespace:
             NAMESPACE.labels(namespace).set(1)
-        self._notes: dict[str, str] = {}
-        self._remarks: dict[str, Callable[[], str | None]] = {}
+        self._notes: dict[str, Callable[[], str | None]] = {}
         self._state: dict[str, str | None] = {}
         for part in parts:
             self.set(part, "starting")
@@ -31,13 +30,12 @@ class Readiness:
         self._state[part] = trouble
         READY.labels(part).set(trouble is None)
 
-    def note(self, kind: str, text: str) -> None:
-        """Something for the operator that does not keep the service from its work."""
-        self._notes[kind] = text
+    def note(self, kind: str, text: str | Callable[[], str | None]) -> None:
+        """Tell the operator something that does not make the service unready.
 
-    def remark(self, kind: str, look: Callable[[], str | None]) -> None:
-        """A note for as long as `look` returns one; it is asked for each answer."""
-        self._remarks[kind] = look
+        A function is called for each answer of /readyz, and returns None for no note.
+        """
+        self._notes[kind] = text if callable(text) else lambda: text
 
     @property
     def ready(self) -> bool:
@@ -47,11 +45,14 @@ class Readiness:
     def document(self) -> dict[str, object]:
         """The JSON object of /readyz."""
         parts = {part: trouble or "ok" for part, trouble in self._state.items()}
-        found = {kind: look() for kind, look in self._remarks.items()}
-        notes = self._notes | {kind: text for kind, text in found.items() if text}
-        told = {"notes": notes} if notes else {}
-        where = {"namespace": self._namespace} if self._namespace else {}
-        return {"ready": self.ready, **where, "parts": parts, **told}
+        notes = {kind: text for kind, look in self._notes.items() if (text := look())}
+        document: dict[str, object] = {"ready": self.ready}
+        if self._namespace:
+            document["namespace"] = self._namespace
+        document["parts"] = parts
+        if notes:
+            document["notes"] = notes
+        return document
 
 
 READINESS = web.AppKey("readiness", Readiness)

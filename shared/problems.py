@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 
 from shared.replicas import Unconfirmed
 from shared.store import Unreachable, Unwilling
+from shared.tasks import describe
 
 log = structlog.get_logger()
 
@@ -127,7 +128,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         log.error("redis_unwilling", path=request.path, error=str(error))
         return unavailable(f"{error}; nothing was written", retry_after=10).response()
     except Unreachable as error:
-        log.warning("redis_unreachable", path=request.path, error=repr(error))
+        log.warning("redis_unreachable", path=request.path, error=describe(error))
         return unavailable(
             "Redis does not answer; the request changed nothing we know of"
         ).response()

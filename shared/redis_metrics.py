@@ -1,4 +1,4 @@
-"""What a service sees of Redis, as metrics: whether it answers, its memory, what it may lose."""
+"""Redis as a service sees it, in metrics: whether it answers, its memory, why it may lose data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.metrics import at_zero
 
 
 class RedisProblem(StrEnum):
-    """What can make Redis lose what it was given."""
+    """Reasons for which Redis can lose data."""
 
     EVICTS = "evicts"
     NO_AOF = "no_aof"
@@ -22,15 +22,15 @@ class RedisProblem(StrEnum):
 
 
 UP = Gauge("headrace_redis_up", "1 while Redis answers this service")
-MEMORY = Gauge("headrace_redis_memory_ratio", "Memory that Redis uses, as a part of maxmemory")
+MEMORY = Gauge("headrace_redis_memory_ratio", "Memory that Redis uses, as a fraction of maxmemory")
 PROBLEM = at_zero(
-    Gauge("headrace_redis_problem", "1 when Redis can lose data, by the reason", ["problem"]),
+    Gauge("headrace_redis_problem", "1 when Redis can lose data, by reason", ["problem"]),
     RedisProblem,
 )
 
 
 def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
-    """Redis answered INFO; `replicas` are those that a write waits for (WAIT_REPLICAS)."""
+    """Redis answered INFO. `replicas`: how many a write waits for (WAIT_REPLICAS)."""
     UP.set(1)
     limit = info.get("maxmemory", 0)
     MEMORY.set(info.get("used_memory", 0) / limit if limit else 0.0)
@@ -39,12 +39,12 @@ def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
 
 
 def unreachable() -> None:
-    """Redis did not answer; what else was seen of it is left as it was."""
+    """Redis did not answer; the other metrics keep their last values."""
     UP.set(0)
 
 
 def problems(info: Mapping[str, Any], replicas: int) -> dict[RedisProblem, bool]:
-    """Those that INFO shows; what a managed service leaves out is assumed to be fine. Pure."""
+    """The problems that INFO shows; fields that a managed service omits are assumed fine. Pure."""
     return {
         RedisProblem.EVICTS: info.get("maxmemory_policy", "noeviction") != "noeviction",
         RedisProblem.NO_AOF: not info.get("aof_enabled", 1),

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 _BACKLOG = 4096
 _LINE_BYTES = 72 << 10
-"""A head of 64 KB passes, all of it in one line too, with what a gateway adds to that line."""
+"""A request's head of 64 KB passes, even in one line, with what a gateway adds to that line."""
 _HEAD_SECONDS = 10.0
 _IDLE_SECONDS = 150.0  # above what gateways keep idle connections for (Caddy 120, nginx 60)
 
@@ -152,9 +152,9 @@ async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket; exits with a sentence when the address is not to be had.
+    """A listening socket; logs and exits when the address cannot be used.
 
-    `::` listens on both families, where the machine has IPv6 and IPv4.
+    `::` listens on IPv6 and IPv4 where the machine has both.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()

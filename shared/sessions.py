@@ -2,12 +2,11 @@
 
 A ticket stands for a token for 30 s, so that no token need be in a URL. It is for one use, and for
 one more by the same client: an EventSource whose first answer never arrived has no cookie yet and
-comes back with the same URL. A revocation is a
-key that outlives the tokens it ends, and an entry in a short log that fanouts read once a second,
-so that live connections end too.
+comes back with the same URL. A revocation is a key that outlives the tokens it ends, and an entry
+in a short log that fanouts read once a second, so that live connections end too.
 
-A loss of Redis takes the revocations along. So each token must have been issued after the *epoch*,
-the moment at which the data in Redis began (shared.namespace).
+When Redis loses its data, it loses the revocations. So each token must have been issued after the
+*epoch*, the moment at which the data in Redis began (shared.namespace).
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Revocation:
 
 
 class EpochUnknown(RedisConnectionError):
-    """Redis is empty: no indexer and no API has begun an epoch yet. Nothing can be checked."""
+    """Redis has no epoch yet: no indexer and no API has begun one. No token can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,8 @@ class Sessions:
     async def redeem_ticket(self, ticket: str, client: str) -> str | None:
         """The ticket's token: once, and once more for the same `client`.
 
-        None when it was used, is older than 30 s or never was. `client` is whatever tells clients
-        apart, such as the address and the browser's name.
+        None when it is used up, older than 30 s or unknown. `client` identifies the client, such as
+        its address and User-Agent.
         """
         token = await self._redeem(keys=[self._ticket(ticket)], args=[_digest(client)])
         return None if token is None else _text(token)
@@ -98,19 +97,21 @@ class Sessions:
         return self._keys.ticket(_digest(ticket))
 
     async def spend_challenge(self, digest: str, *, issued: float, seconds: int) -> None:
-        """Spend a challenge, which gives one token and no more. Raises Problem 401, EpochUnknown.
+        """Spend a challenge, which is good for one token. Raises Problem 401, EpochUnknown.
 
-        `issued` in Unix seconds; `seconds` is how long it could still be shown. Both commands are
-        on one connection: a Redis that begins anew in between ends it.
+        `issued` in Unix seconds; `seconds` is how long it is still valid. Both commands use one
+        connection, so Redis cannot be restarted empty between them unnoticed.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(self._keys.epoch)
         pipe.set(self._keys.challenge(digest), 1, nx=True, ex=max(1, seconds))
         epoch, spent = await pipe.execute()
         if not issued >= _epoch(epoch):
-            raise unauthorized("the challenge is older than the data here: ask for a new one")
+            raise unauthorized(
+                "the challenge is older than the data of this service: ask for a new one"
+            )
         if not spent:
-            raise unauthorized("the challenge has given a token before: ask for a new one")
+            raise unauthorized("the challenge was used before: ask for a new one")
 
     async def revoke(self, revocation: Revocation, *, seconds: int) -> None:
         """End tokens; `seconds` is how long the longest of them would still live.
@@ -134,8 +135,8 @@ class Sessions:
     async def check(self, principal: Principal, *, stored: bool = False) -> None:
         """Raises Problem 401 when a token was revoked or is older than the epoch; EpochUnknown.
 
-        `stored`: the principal is of an API key, which stands in Redis itself and so is lost with
-        the rest; it has no need of the epoch.
+        `stored`: the principal is of an API key. Keys are stored in Redis and are lost with the
+        revocations, so they are not compared with the epoch.
         """
         token, before, epoch = await self._redis.mget(
             self._keys.revoked_token(principal.token_id),
@@ -173,17 +174,17 @@ def predates(principal: Principal, epoch: float) -> bool:
 def _epoch(stored: bytes | str | None) -> float:
     """In Unix seconds. Raises EpochUnknown."""
     if stored is None:
-        raise EpochUnknown("Redis has no data yet: an indexer or the API begins it")
+        raise EpochUnknown("Redis has no data yet: the indexer or the API has to begin the epoch")
     return int(stored) / 1e6
 
 
 def _too_old(principal: Principal, epoch: float) -> str:
     began = f"the data of this service began at {utc(epoch)}"
     if not principal.issued:
-        return f"the token does not say when it was issued (`iat`), and {began}: get one that does"
+        return f"the token does not say when it was issued (`iat`), and {began}: use one that does"
     return (
-        f"the token was issued at {utc(principal.issued)}, but {began}, so it is not known whether "
-        "it was revoked: log in again, or make a new one (python -m services.api token)"
+        f"the token was issued at {utc(principal.issued)}, but {began}, so it may have been "
+        "revoked: log in again, or make a new one (python -m services.api token)"
     )
 
 

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.contracts import Named, parse_contracts
 from shared.keys import Keys, namespace_of
 from shared.store import check_url
-from shared.urls import shown
+from shared.urls import redacted
 from shared.writes import Limits
 
 
@@ -83,10 +83,10 @@ class JournalSettings(Common):
 
 
 def http_url(value: str) -> str:
-    """Validate an http(s) URL; without a query it loses a trailing slash."""
+    """Validate an http(s) URL. A trailing slash is removed unless the URL has a query."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{shown(value)!r} is no URL: expected http://… or https://…")
+        raise ValueError(f"{redacted(value)!r} is not a URL: expected http://… or https://…")
     return value if parts.query else value.rstrip("/")
 
 

@@ -27,11 +27,10 @@ def connect_lane(url: str, *, near: str = "", timeout: float = 3.0) -> LaneRedis
 def connect(url: str, *, near: str = "", timeout: float = 3.0) -> Redis:
     """A client of the master that answers or fails within `timeout` seconds.
 
-    `url` is as shared.places has it; by `near`, any key of the namespace, the owner in a Cluster is
-    found. No retries: a lost reply and a retry together write twice, and the callers that may retry
-    know it. Of more than 50 calls at once the rest wait for a connection first, as long at most. A
-    connection that died unused costs no call: it is opened anew (shared.pool).
-    Answers are bytes.
+    `url` has the forms of shared.places. `near` is any key of the namespace; in a Cluster it finds
+    the owner. Nothing is retried: after a lost reply a retry would write twice, and only callers
+    know where that does no harm. At most 50 calls run at once; the others wait up to `timeout` for
+    a connection. A connection that died while idle is opened anew (shared.pool). Answers are bytes.
     """
     return Redis.from_pool(_pool(url, near, timeout))
 

@@ -50,7 +50,7 @@ async def _supervised(
 ) -> None:
     loop = asyncio.get_running_loop()
     waits = backoff(most=most)
-    TASK_FAILURES.labels(name)  # its series begins at 0, not with the first failure
+    TASK_FAILURES.labels(name)  # the series exists at 0, so that the first failure is an increase
     while True:
         started = loop.time()
         try:
@@ -63,17 +63,23 @@ async def _supervised(
             return
         except Exception as error:
             TASK_FAILURES.labels(name).inc()
-            log.warning("task_failed", task=name, error=repr(error), exc_info=_unforeseen(error))
+            log.warning(
+                "task_failed", task=name, error=describe(error), exc_info=_unforeseen(error)
+            )
         if loop.time() - started > most:  # it had worked for a while: begin the waits anew
             waits = backoff(most=most)
         await asyncio.sleep(next(waits))
 
 
+def describe(error: BaseException) -> str:
+    """For the log: what it is and what it says. redis-py's own repr leaves out what it says."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
 def _unforeseen(error: Exception) -> bool:
-    """A traceback is for defects; a peer that is away needs none."""
-    return (
-        not isinstance(error, OSError | EOFError | Expected)
-        and "redis" not in type(error).__module__
+    """A traceback is for defects; a peer that is away or refuses needs none."""
+    return not isinstance(error, OSError | EOFError | Expected) and not any(
+        kind.__module__.startswith("redis.") for kind in type(error).__mro__
     )
 
 

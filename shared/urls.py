@@ -1,7 +1,7 @@
-"""URLs of other servers: a path is appended, the query is kept, secrets are not shown. Pure.
+"""URLs of other servers: a path is appended, the query is kept, secrets are redacted. Pure.
 
 Providers put keys into the query (`?api-key=…`), into the path (`/v1/<key>`) and before the host
-(`user:password@`). All three must reach the server, and none of them a log.
+(`user:password@`). All three must reach the server. None of them may reach a log.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from urllib.parse import SplitResult, unquote, unquote_plus, urlencode, urlsplit
 
 _HIDDEN = "…"
 _LONGEST_SEGMENT = 15
-"""A longer segment of a path is taken for a key."""
+"""A longer segment of a path is treated as a key."""
 _SHORTEST_SECRET = 4
-"""A shorter value would be replaced where it stands by chance."""
+"""A shorter value would also match ordinary words, so it is not replaced."""
 
 
 def joined(base: str, path: str, **query: str | int) -> str:
-    """`base` with `path` (which begins with `/`) behind its own path, and `query` behind its own.
+    """Append `path` (which begins with `/`) to the path of `base`, and `query` to its query.
 
     joined("https://h/horizon?key=K", "/ledgers/5", limit=1) is
     "https://h/horizon/ledgers/5?key=K&limit=1".
@@ -29,13 +29,13 @@ def joined(base: str, path: str, **query: str | int) -> str:
 
 
 def metrics_of(url: str) -> str:
-    """Where a part's metrics are: beside its /readyz, or below its URL."""
+    """The URL of a service's metrics: beside its /readyz, or below its URL."""
     parts = urlsplit(url)
     return joined(parts._replace(path=parts.path.removesuffix("/readyz")).geturl(), "/metrics")
 
 
 def host_of(url: str) -> str:
-    """Host and port as they stand there."""
+    """Host and port, as the URL spells them."""
     return _host(urlsplit(url))
 
 
@@ -45,7 +45,7 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{_host(parts)}"
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """The URL for logs, errors and answers: no user, no password, no values of the query.
 
     A segment of the path with more than 15 characters is shortened to its first four.
@@ -62,7 +62,7 @@ def shown(url: str) -> str:
 
 
 def without_secrets(text: str, url: str) -> str:
-    """`text` without the secrets of `url`, for what a server says: it may repeat the request."""
+    """`text` of a server without the secrets of `url`: an error may repeat the request."""
     for secret in sorted(set(_secrets(urlsplit(url))), key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return text
@@ -77,13 +77,13 @@ def _segment(segment: str) -> str:
 
 
 def _pair(pair: str) -> str:
-    """One without a name is all value."""
+    """A pair without `=` may be a key, so all of it is hidden."""
     name, equals, _ = pair.partition("=")
     return f"{name}={_HIDDEN}" if equals else _HIDDEN
 
 
 def _secrets(parts: SplitResult) -> Iterator[str]:
-    """As they were given and as they are sent: a server may say either."""
+    """Each secret as it was set and as it is decoded: a server may repeat either."""
     raw = [pair.partition("=")[2] or pair for pair in parts.query.split("&")]
     raw += parts.netloc.rpartition("@")[0].split(":", 1)
     raw += [each for each in parts.path.split("/") if len(each) > _LONGEST_SEGMENT]

@@ -192,7 +192,7 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
 def event_frame(entry: Entry) -> bytes:
     """The frame of a committed event, the same bytes for every subscriber.
 
-    What was lost reaches a client as a gap or a reset like any other, so it bears that name.
+    The two events about losses are named `gap` and `reset` on the wire, like those of a resume.
     """
     name = _NAMES.get(entry.type, entry.type)
     return frame(name, entry.body, entry.position)

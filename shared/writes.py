@@ -118,7 +118,7 @@ class Request:
         dead: Sequence[bytes],
         answer: Answer | None,
     ) -> None:
-        """Lay out a whole commit; no document is stored of the streams that are `gone`."""
+        """Lay out a whole commit. `gone`: streams whose document is missing in Redis."""
         age = limits.max_age * 1_000_000
         fence = self._place(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]

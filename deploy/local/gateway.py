@@ -79,7 +79,7 @@ def _for_caddy(fanouts: Sequence[str]) -> dict[str, str]:
 
 
 def _origins() -> Sequence[str]:
-    """Whose pages may read the gateway's own answers; wrong settings are told by the services."""
+    """Origins whose pages may read the gateway's answers; services report wrong settings."""
     try:
         return CorsSettings().origins
     except ValidationError:

@@ -144,7 +144,7 @@ def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
     domain = f"localhost:{ports.gateway}"
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
-    # Started again, the simulated chain would begin anew: the journal could not follow it.
+    # Not restarted: the simulated chain would begin again, and the journal could not follow it.
     network = [
         replace(_service("network", "deploy.local.network", common, ports.network), restart=False)
     ]

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def _spare_loopback() -> None:
-    """The parts listen on loopback, where no proxy reaches them (HTTP_PROXY of a developer)."""
+    """Reach the parts on loopback without the proxy that a developer's HTTP_PROXY names."""
     named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     os.environ["no_proxy"] = ",".join(filter(None, [named, "localhost", "127.0.0.1", "::1"]))
 

@@ -20,8 +20,8 @@ fill_in() {
     <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
 }
 
-# Whose pages may read the gateway's own answers, by the services' rule (shared/cors.py): with a login
-# only those that are named, else any, unless some are named.
+# Origins whose pages may read the gateway's own answers, as in the services (shared/cors.py): those
+# in CORS_ORIGINS. With AUTH_MODE=open and no CORS_ORIGINS, all.
 allowed_origins() {
   echo 'map $http_origin $cors_origin {'
   for origin in $(echo "${CORS_ORIGINS:-*}" | tr ',' ' '); do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Put a backup, read from standard input, where Redis begins with it. Redis must not be running.
-# The data of before is not deleted: it is moved to appendonlydir.before.<time>.
+# Put a backup from standard input where Redis loads it at its start. Redis must not be running.
+# The former data is not deleted: it is moved to appendonlydir.before.<time>.
 #
 # With `appendonly yes` Redis ignores a dump.rdb. So the backup becomes the base file of a new set of
 # append-only files, which is what Redis (7.0 or newer, Valkey too) loads at its start.
@@ -23,7 +23,7 @@ sync
 if [ -e "$DATA_FOLDER/appendonlydir" ]; then
   before="$DATA_FOLDER/appendonlydir.before.$(date -u +%Y%m%dT%H%M%SZ)"
   mv "$DATA_FOLDER/appendonlydir" "$before"
-  echo "The data of before is in $before." >&2
+  echo "The former data is in $before." >&2
 fi
 mv "$folder/new" "$DATA_FOLDER/appendonlydir"
 echo "Restored. Start Redis." >&2

@@ -37,7 +37,7 @@ from services.api.login_routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_logi
 from services.api.metrics import measure
 from services.api.routes import SETTINGS, STREAMS, add_routes
 from services.api.settings import Settings
-from services.api.streams import Streams
+from services.api.streams import Streams, stored
 from services.api.summary import Summaries
 from services.api.system import add_system_routes
 from services.api.times import Times
@@ -47,7 +47,7 @@ from shared.clock import Clock, RedisClock
 from shared.commit import Committer
 from shared.cors import Cors
 from shared.journal import Journal
-from shared.losses import Memory
+from shared.losses import LastSeen
 from shared.namespace import NamespaceWatch
 from shared.probes import READINESS, Readiness, add_probes
 from shared.problems import problem_middleware
@@ -62,7 +62,7 @@ log = structlog.get_logger()
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
 ENDINGS = web.AppKey("endings", Endings)
-MEMORY = web.AppKey("memory", Memory)
+LAST_SEEN = web.AppKey("last_seen", LastSeen)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -76,9 +76,8 @@ def build_app(
 ) -> web.Application:
     """The application; `fetch` reads a wallet's stellar.toml.
 
-    `clock` is the streams', in the place of Redis'.
-
-    Redis need not be there yet. Without `notices` it leaves the ends of streams to other replicas.
+    Streams use `clock` instead of Redis' clock, if given. Redis need not be there yet. Without
+    `notices` this replica leaves the notices about ends of streams to others.
     """
     app = web.Application(
         client_max_size=settings.max_body_bytes,
@@ -93,11 +92,11 @@ def build_app(
     redis = connect_lane(settings.redis_url, near=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
-    listing = Listing(redis, settings.keys, committer.load)
+    listing = Listing(redis, settings.keys, partial(stored, committer))
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas
-    app[MEMORY] = Memory()
+    app[LAST_SEEN] = LastSeen()
     journal = Journal(redis, settings.keys)
     app[CLOCK] = by_redis = RedisClock()
     times = Times(clock or by_redis)
@@ -117,7 +116,7 @@ def build_app(
     app.cleanup_ctx.append(_redis)
     app.cleanup_ctx.append(partial(_login, fetch=fetch))
     app.cleanup_ctx.append(_watches)
-    app.cleanup_ctx.append(partial(_memory, committer=committer))
+    app.cleanup_ctx.append(partial(_losses, committer=committer))
     if notices:
         app.cleanup_ctx.append(_notices)
     return app
@@ -191,7 +190,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
 
 
 def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Check]:
-    """Of other parts: those we are ready with, and fanouts that must not be elsewhere."""
+    """Checks of READY_URLS, and of the namespace of each fanout in FANOUT_URLS."""
     namespace, ready = settings.keys.namespace, settings.ready_urls
     fanouts = sorted({joined(url, "/readyz") for url in settings.fanout_urls} - set(ready))
     names = part_names([*ready, *fanouts])
@@ -202,9 +201,9 @@ def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Che
     return checks | {name: same_namespace_check(session, url, namespace) for name, url in others}
 
 
-async def _memory(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
+async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
     note = partial(app[READINESS].note, "lost")
-    watching = partial(losses.watch, app[REDIS], committer, app[MEMORY], note)
+    watching = partial(losses.watch, app[REDIS], committer, app[LAST_SEEN], note)
     task = supervise("losses", watching, most=1.0)
     yield
     await cancel(task)

@@ -106,7 +106,7 @@ class Lost(Event):
 
 
 class Reset(Event):
-    """Redis lost all that it held: what was told up to here may be void, so load it anew."""
+    """Redis lost everything: what was sent before may be wrong now, so load the state anew."""
 
     stream_id: None
     position: str

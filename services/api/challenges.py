@@ -81,7 +81,7 @@ def build(
 ) -> str:
     """A challenge for an account (G… or M…), signed by the server; base64 XDR.
 
-    `now` in Unix seconds: stellar-sdk takes the machine's clock, so it is put in afterwards.
+    `now` in Unix seconds. stellar-sdk uses the machine's clock, so the time bounds are replaced.
     """
     envelope = sep10.build_challenge_transaction(
         server.keypair.secret,

@@ -71,7 +71,7 @@ class PublicResolver(AbstractResolver):
 async def fetch_toml(domain: str) -> bytes:
     """The bytes of https://<domain>/.well-known/stellar.toml. Raises Refused.
 
-    Behind a proxy (HTTPS_PROXY) it is the proxy that connects. The name must be public here too.
+    With HTTPS_PROXY the proxy connects; the name must have public addresses here all the same.
     """
     url = f"https://{domain}/.well-known/stellar.toml"
     resolver: AbstractResolver = PublicResolver(aiohttp.ThreadedResolver())
@@ -79,7 +79,9 @@ async def fetch_toml(domain: str) -> bytes:
         if http.is_proxied(url):
             async with asyncio.timeout(_TIMEOUT.total):
                 await resolver.resolve(domain, 443)
-            resolver = aiohttp.ThreadedResolver()  # of the proxy, which is rarely public
+            resolver = (
+                aiohttp.ThreadedResolver()
+            )  # resolves the proxy, whose address is rarely public
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
         async with (
             http.session(connector=connector, timeout=_TIMEOUT, auto_decompress=False) as session,

@@ -3,8 +3,8 @@
 Every commit keeps a schedule of what is to be told next (shared.indexes), so nobody looks through
 streams. One replica at a time works it off, by a lease that only saves the others the work: each
 notice is a commit on the stream's version and moves the stream's `ending`, so it comes once however
-many try, and one that was prepared for an end that has moved meanwhile is decided anew. The time is
-Redis'; a replica whose own clock says another tells nothing.
+many try, and one that was prepared for an end that has moved meanwhile is decided anew. Time is
+Redis' time; a replica whose machine's clock differs publishes nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Endings:
         times: Times,
         doubt: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`doubt` says why the clocks cannot be believed, if so: what is told cannot be undone."""
+        """`doubt` returns why the clocks disagree, or None. A published notice cannot be undone."""
         self._doubt = doubt
         self._redis = redis
         self._committer = committer
@@ -63,7 +63,7 @@ class Endings:
         """Work off the schedule for ever, while the lease is ours."""
         while True:
             if self._doubt():
-                await self.release()  # to a replica whose clock agrees with Redis'
+                await self.release()  # for a replica whose clock agrees with Redis'
             elif await self.leads():
                 await self.tell_all()
             await asyncio.sleep(EVERY)

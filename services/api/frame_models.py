@@ -47,7 +47,7 @@ class GapFrame(Frame):
 
 
 class Reset(Frame):
-    """What was told up to here may be void, or was of another journal: load the state anew."""
+    """What was sent before may be wrong, or is of another journal: load the state anew."""
 
     position: PositionText
     reason: str

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from shared.probes import Readiness
 from shared.store import RedisError
-from shared.urls import shown
+from shared.urls import redacted
 
 log = structlog.get_logger()
 
@@ -38,10 +38,10 @@ async def watch(part: str, check: Check, readiness: Readiness) -> None:
 
 
 def part_names(urls: Sequence[str]) -> list[str]:
-    """How /readyz calls the parts of READY_URLS: by URL without its secrets, each name once."""
+    """Names of READY_URLS in /readyz: URLs without secrets; a number makes equal ones distinct."""
     names: list[str] = []
     for url in urls:
-        name = shown(url)
+        name = redacted(url)
         names.append(f"{name} #{len(names) + 1}" if name in names else name)
     return names
 
@@ -60,12 +60,12 @@ def redis_check(redis: Redis) -> Check:
 
 
 def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
-    """Whether another part's /readyz says 200, and works in our namespace."""
+    """Whether another service's /readyz is 200 and names our namespace."""
 
     async def check() -> str | None:
         try:
             async with session.get(url, allow_redirects=False) as response:
-                if wrong := elsewhere(await response.read(), namespace):
+                if wrong := other_namespace(await response.read(), namespace):
                     return wrong
                 return None if response.status == 200 else f"answers {response.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -75,23 +75,23 @@ def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Che
 
 
 def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
-    """Whether a part that we need not wait for works in our namespace, if it answers."""
+    """Whether a service that need not be ready names our namespace, if it answers."""
 
     async def check() -> str | None:
         try:
             async with session.get(url, allow_redirects=False) as response:
-                return elsewhere(await response.read(), namespace)
+                return other_namespace(await response.read(), namespace)
         except (aiohttp.ClientError, TimeoutError):
             return None
 
     return check
 
 
-def elsewhere(answer: bytes, namespace: str) -> str | None:
-    """Why the part that gave this answer to /readyz never meets our events; None when it does."""
+def other_namespace(answer: bytes, namespace: str) -> str | None:
+    """Why the service of this /readyz answer is misconfigured; None when its namespace is ours."""
     try:
         theirs = orjson.loads(answer).get("namespace", namespace)
-    except (ValueError, AttributeError):  # not a part of Headrace
+    except (ValueError, AttributeError):  # not a service of Headrace
         return None
     if theirs == namespace:
         return None

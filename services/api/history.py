@@ -51,7 +51,7 @@ class Span:
 
 
 Gap = tuple[Position, Position]
-"""What is missing: after the first, up to and including the second."""
+"""What is missing: after the first position, up to and including the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Page:
     """Entries in the order asked for, where to go on (None at the end), and what is missing.
 
     `top` is the journal's, up to which was read: who subscribes from there gets the rest, and
-    nothing twice. `gap` holds what is missing of the span, as far as this page reaches: after its
-    first position, up to and including its second. What is there in between is in the page.
+    nothing twice. `gap` is what is missing of the span, as far as this page reaches: after the
+    first position, up to and including the second. Entries between them that exist are in the page.
     """
 
     entries: Sequence[Entry]
@@ -70,7 +70,7 @@ class Page:
 
 
 class _Read(NamedTuple):
-    """Entries in the order asked for, None for one that is gone; and whether that is all."""
+    """Entries in the order asked for, None for a missing one; `whole`: nothing follows."""
 
     rows: Sequence[tuple[Position, Entry | None]]
     missing: list[Gap]
@@ -115,9 +115,9 @@ class History:
     async def _gap(
         self, head: Head, span: Span, missing: Sequence[Gap], *, old_end: bool
     ) -> Gap | None:
-        """All that is missing as one gap; at the old end, what was trimmed too.
+        """Everything that is missing, as one gap; at the old end trimmed entries too.
 
-        From START on nothing is missing before the place where the journal began.
+        From START on, what was before the journal began is not missing.
         """
         rows: Any = await self._redis.xrange(self._keys.journal, count=1)
         edge = parse_position(entry_of(*rows[0]).previous) if rows else head.top
@@ -134,7 +134,7 @@ class History:
     async def _read(
         self, topics: Sequence[str], span: Span, count: int, newest_first: bool
     ) -> _Read:
-        """The next `count` entries, and one more that only tells whether something follows."""
+        """The next `count` entries. One more is read to see whether anything follows."""
         if span.empty:
             return _Read([], [], True)
         if ALL in topics:
@@ -142,7 +142,7 @@ class History:
         return await self._filed(topics, span, count, newest_first)
 
     async def _all(self, span: Span, count: int, newest_first: bool) -> _Read:
-        """Entries that are missing show in what each names as the one before."""
+        """Every entry names the one before it, which shows where entries are missing."""
         entries = await self._journal.between(
             span.after, span.before, count + 1, newest_first=newest_first
         )
@@ -157,7 +157,7 @@ class History:
     async def _filed(
         self, topics: Sequence[str], span: Span, count: int, newest_first: bool
     ) -> _Read:
-        """Of the topics and of everyone's, each position once; whose entry is gone is missing."""
+        """Entries of the topics and for everyone, each once; None where the entry is missing."""
         low, high = f"({span.after.padded}", f"({span.before.padded}"
         pipe = self._redis.pipeline(transaction=False)
         for topic in (*topics, ""):

@@ -40,7 +40,7 @@ class Token:
 class Login:
     """SEP-10 and what follows, by the settings. `fetch` reads a stellar.toml.
 
-    `clock` is Redis', by which the epoch began.
+    `clock` is Redis' clock, as for the epoch.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The API's memory of the journal: it notices that Redis was emptied, and gives no order after it.
+"""The API notices that Redis was emptied, and accepts no changes after that.
 
 Until the indexer has read the chain again, the commit refuses events below what this process saw.
 """
@@ -12,23 +12,32 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 
 from shared.commit import Committer
-from shared.losses import Memory, remember
+from shared.losses import LastSeen, check_journal, read_reports
 
 EVERY = 1.0
 """Seconds between two looks."""
 
 
 async def watch(
-    redis: Redis, committer: Committer, memory: Memory, note: Callable[[str], None]
+    redis: Redis, committer: Committer, last_seen: LastSeen, note: Callable[[str], None]
 ) -> None:
-    """Look for ever. Where there never was an indexer nobody has to be told of a loss."""
+    """Look for ever. If there never was an indexer, none can announce the loss: it ends at once."""
     name, noted = secrets.token_hex(8), False
     while True:
-        head = await remember(redis, committer.keys, memory, name=name)
-        committer.saw(head.top)
-        if memory.lost and not noted:
-            note(memory.sentence)
-        noted = memory.lost
-        if memory.lost and memory.cursor is None and head.cursor is None:
-            memory.forget(head)
+        head = await check_journal(redis, committer.keys, last_seen, name=name)
+        committer.stay_above(head.top)
+        if head.cursor is None:
+            await _stay_above_reports(redis, committer)
+        if last_seen.lost and not noted:
+            note(last_seen.message)
+        noted = last_seen.lost
+        if last_seen.lost and last_seen.cursor is None and head.cursor is None:
+            last_seen.adopt(head)
         await asyncio.sleep(EVERY)
+
+
+async def _stay_above_reports(redis: Redis, committer: Committer) -> None:
+    """An API that was started after the loss learns from the others how far the journal went."""
+    for each in await read_reports(redis, committer.keys):
+        if each.cursor is not None:  # an indexer was there, and will read again
+            committer.stay_above(each.top)

@@ -1,6 +1,6 @@
-"""Which clock a stream goes by: the API's by that of Redis, the chain's by the last ledger's close.
+"""The time of a stream: Redis' clock for API streams, the last ledger's close for chain streams.
 
-No machine's own clock decides: replicas would tell different things (shared.clock).
+The machine's own clock is not used: replicas would disagree (shared.clock).
 """
 
 from __future__ import annotations

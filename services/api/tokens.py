@@ -30,7 +30,7 @@ LONGEST = 366 * 86_400
 class Issuer:
     """Signs tokens by the settings that every Verifier checks them with.
 
-    `iat` has milliseconds, so that it can be compared with an epoch that began in the same second.
+    `iat` has milliseconds, to be comparable with an epoch that began in the same second.
     """
 
     def __init__(self, settings: AuthSettings, clock: Clock = time.time) -> None:

@@ -57,9 +57,10 @@ class Access:
     async def credentials(self, request: web.Request) -> Credentials | None:
         """The request's token; None where none is needed. Raises Problem 401, and as Redis does.
 
-        An EventSource reconnects with the same URL, so with a ticket that was used. Then the cookie
-        that the ticket had set answers for it: every answer after which it may come back has to set
-        that cookie. When that answer never arrived, the same client may use the ticket once more.
+        An EventSource reconnects with the same URL, so with a ticket that is used up. The cookie
+        that came with its first answer takes the ticket's place. So every answer after which a
+        client may come back has to set that cookie. If that answer was lost, the same client may
+        use the ticket once more.
         """
         if self._verifier is None:
             return None
@@ -77,7 +78,7 @@ class Access:
         )
 
     def _client(self, request: web.Request) -> str:
-        """What tells one client of a ticket from another: its address and its browser's name."""
+        """How clients with the same ticket are told apart: address and User-Agent."""
         forwarded = request.headers.getall("X-Forwarded-For", [])
         address = client_address(request.remote, forwarded, self._trusted_proxies)
         return f"{address} {request.headers.get('User-Agent', '')}"

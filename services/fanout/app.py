@@ -22,12 +22,12 @@ from services.fanout.farewells import Farewells
 from services.fanout.feed import Feed
 from services.fanout.handshake import Handshake, Parts
 from services.fanout.leases import Leases
+from services.fanout.lost_events import send_resets
 from services.fanout.outbox import Outbox
 from services.fanout.ring import Ring
 from services.fanout.settings import Settings
 from services.fanout.stats import stats
 from services.fanout.subscriber import Subscriber
-from services.fanout.void import void
 from shared import traces, wire
 from shared.auth import Verifier
 from shared.clock import RedisClock
@@ -138,7 +138,7 @@ def _assemble(
         Ring(START, events=settings.ring_events, size=settings.ring_bytes),
         publish=outbox.publish,
         missing=lambda after, to, epoch: outbox.broadcast(sse.gap(after, to), epoch),
-        void=lambda gone: void(gone, feed, outbox, crowd),
+        lost=lambda lost: send_resets(lost, feed, outbox, crowd),
         probe_seconds=settings.probe_seconds,
     )
     access = Access(
@@ -176,9 +176,8 @@ def _measure(clock: RedisClock, entry: wire.Entry, reached: int, size: int) -> N
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
     traces.delivered(entry.position, entry.type, wire.published_at(entry), reached)
-    if not clock.known:
+    if (now := clock.now()) is None:
         return
-    now = clock()
     metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - wire.published_at(entry)))
     if (lag := lag_seconds(wire.closed_at(entry), now)) is not None:
         metrics.CLOSE_TO_WRITE.observe(lag)
@@ -203,8 +202,8 @@ async def _watch(feed: Feed, readiness: Readiness, handshake: Handshake) -> None
     while not handshake.draining:
         trouble = feed.trouble
         readiness.set("feed", trouble)
-        if feed.failover.memory.lost:
-            readiness.note("lost", feed.failover.memory.sentence)
+        if feed.failover.last_seen.lost:
+            readiness.note("lost", feed.failover.last_seen.message)
         if trouble != said:
             (log.warning if trouble else log.info)("feed", trouble=trouble)
             said = trouble

@@ -23,7 +23,7 @@ _TICK = 0.25
 
 
 def lag_seconds(closed_at: str | None, now: float | None) -> float | None:
-    """Seconds since the last indexed ledger closed; None while no ledger was, or no time known."""
+    """Seconds since the last indexed ledger closed; None without a ledger or a known time."""
     if closed_at is None or now is None:
         return None
     return max(0.0, now - _unix(closed_at))
@@ -79,7 +79,7 @@ class Beat:
     def _frame(self) -> bytes:
         head = self._feed.head
         ledger, closed_at = (head.ledger, head.closed_at) if head else (None, None)
-        lag = lag_seconds(closed_at, self._clock() if self._clock.known else None)
+        lag = lag_seconds(closed_at, self._clock.now())
         metrics.LAG.set(lag or 0)
         position = self._feed.position if self._feed.whole else None
         return sse.sync(position, ledger, closed_at, lag)

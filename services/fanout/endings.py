@@ -1,8 +1,8 @@
 """Endings: connections whose time is up, by their token, their age or a revocation.
 
 A connection ends at its token's `exp`, a minute's notice before; it never goes on as anonymous.
-When Redis was lost its revocations are too, and whose token is older than what began then ends.
-Its own age ends it too, so that connections spread over replicas that were added.
+When Redis lost everything, and with it the revocations, connections of older tokens end. A
+connection also ends at a certain age, so that connections spread over replicas that were added.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Endings:
         every: float = 15.0,
         clock: Clock = time.time,
     ) -> None:
-        """`clock` is what `exp` of tokens is compared with."""
+        """`exp` of tokens is compared with `clock`."""
         self._clock = clock
         self._crowd = crowd
         self._near = every + 2.0  # seconds: a glance and what it may be late
@@ -116,12 +116,12 @@ class Endings:
             self._crowd.leave(subscriber, reason)
 
     async def look_for_revoked(self, sessions: Sessions) -> None:
-        """End the connections of tokens that were revoked, or made void, since the last look."""
+        """End the connections of tokens that were revoked, or are older than the epoch."""
         now = time.monotonic()
         news = await sessions.news_after(self._cursor)
         self._cursor = news.cursor
         if news.epoch is not None and news.epoch != self._epoch:
-            # The log of revocations is another one now: its ids may begin below the cursor.
+            # After a loss the log of revocations is a new one: its ids may be below the cursor.
             self._cursor = _BEGINNING if self._epoch else self._cursor
             self._epoch, self._epoch_seen = news.epoch, now
         if self._epoch_seen > now - _OVERLAP_SECONDS:

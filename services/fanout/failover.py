@@ -1,7 +1,8 @@
-"""What a failover took, or the loss of all of Redis: what was published and is not in the journal.
+"""Events that were published and then lost by Redis, in a failover or all at once.
 
-The chain's events come back, with the positions that they had; who has seen them must not get them
-again. The API's are gone; who was told of them must be told so, once all that comes back is back.
+The chain's events come back with the positions that they had, and subscribers that have seen them
+must not get them again. The API's events are gone. Once everything that comes back is back, the
+subscribers that were sent a lost event must get `reset`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from services.fanout.ring import Ring
 from shared.events import EventType
 from shared.journal import Head, Journal
 from shared.keys import Keys
-from shared.losses import Memory, report
+from shared.losses import LastSeen, write_report
 from shared.metrics import LOST_EVENT
-from shared.positions import START, Position, beginning, parse_position
+from shared.positions import START, Position, journal_start, parse_position
 from shared.wire import Entry
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class LostEvents:
     """What did not come back: these events, each with the epoch that lost it; or everything."""
 
     events: Sequence[tuple[int, Entry]]
@@ -37,44 +38,44 @@ class Gone:
 class Failover:
     """Of one feed.
 
-    `epoch` counts the losses. What comes back after one is only for those who joined in it or
-    later, since all who joined before have seen it.
+    `epoch` counts the losses. An event that comes back is only for subscribers that joined in its
+    epoch or later, since all who joined before have seen it.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self.memory = Memory()
+        self.last_seen = LastSeen()
         self.epoch = 0
-        self.highest = START  # that was published and may be missing in the journal
+        self.highest = START  # highest published position that the journal may lack
         self._redis = redis
         self._keys = keys
         self._name = secrets.token_hex(8)
         self._emptied = False
-        self._told = START  # the last event that told everyone here of a loss of everything
+        self._announced = START  # the last journal.reset that was published here
         self._lost: dict[str, tuple[int, Entry]] = {}  # by position, with the epoch that lost it
-        self._floors: list[tuple[Position, int]] = []  # up to where the ring had dropped events
+        self._floors: list[tuple[Position, int]] = []  # up to there the ring had dropped events
 
     def look(self, before: Head | None, head: Head, published: Position) -> bool:
-        """Whether this head is the first to show another journal than that of `before`."""
-        if self.memory.lost and published < head.top:  # first all that is there is published
+        """Whether this head is the first that shows another journal than `before` did."""
+        if self.last_seen.lost and published < head.top:  # first publish what is there
             return False
         known = before.cursor if before and published >= before.top else None
-        self.memory.saw(published, known)
-        emptied = self.memory.look(head)
-        if emptied and START < head.told == self._told:  # all this was over before we looked
-            self.memory.forget(head)
+        self.last_seen.update(published, known)
+        emptied = self.last_seen.check(head)
+        if emptied and START < head.told == self._announced:  # the loss was over before this look
+            self.last_seen.adopt(head)
             return False
         self._emptied |= emptied
         return emptied
 
     async def report(self) -> None:
-        """Let the indexer know what was published, until it has told everyone of the loss."""
-        if self.memory.lost:
-            await report(self._redis, self._keys, self._name, self.memory)
+        """Report to the indexer what was published, until it has announced the loss."""
+        if self.last_seen.lost:
+            await write_report(self._redis, self._keys, self._name, self.last_seen)
 
     async def rewind(self, journal: Journal, ring: Ring) -> bool:
-        """Take back what the journal does not hold any more; False when it holds all.
+        """Take back what the journal does not hold any more; False when it holds everything.
 
-        There is no await between looking for the last one that it holds and taking the others back.
+        There is no await between finding the last event that it holds and taking the others back.
         """
         if emptied := self._emptied:
             fork = (await journal.head()).began or START
@@ -94,7 +95,7 @@ class Failover:
     def epoch_of(self, entry: Entry) -> int:
         """The lowest epoch whose members have not seen this next entry of the journal."""
         if entry.type == EventType.JOURNAL_RESET:
-            self._told = parse_position(entry.position)
+            self._announced = parse_position(entry.position)
         if found := self._lost.pop(entry.position, None):
             return found[0]
         if not self._floors or (place := parse_position(entry.position)).by_clock:
@@ -102,24 +103,25 @@ class Failover:
         return max((epoch for floor, epoch in self._floors if place <= floor), default=0)
 
     def is_over(self, head: Head, published: Position) -> bool:
-        """Whether all that comes back after a loss was published again."""
+        """Whether everything that comes back after a loss was published again."""
         if self.highest == START or published < head.top:
             return False
-        if self.memory.lost:  # the indexer says when; where there never was one nothing comes back
-            return self.memory.cursor is None and head.cursor is None
-        return head.cursor is None or beginning(head.cursor, 0).toid >= self.highest.toid
+        if self.last_seen.lost:  # the indexer announces it; without one nothing comes back
+            return self.last_seen.cursor is None and head.cursor is None
+        return head.cursor is None or journal_start(head.cursor, 0).toid >= self.highest.toid
 
-    def end(self, head: Head) -> Gone:
-        """Forget the loss. What is gone, as far as those who had it have not been told."""
-        everything = self.memory.lost
-        told = self.highest <= head.told
+    def end(self, head: Head) -> LostEvents:
+        """End the loss. Returns what is gone, unless journal.reset has announced it already."""
+        everything = self.last_seen.lost
+        announced = self.highest <= head.told
         if everything:
-            self.memory.forget(head)
+            self.last_seen.adopt(head)
         gone = list(self._lost.values())
-        for _, entry in gone:
-            LOST_EVENT.inc()
-            log.error("event_lost", position=entry.position, type=entry.type)
+        if gone:
+            LOST_EVENT.inc(len(gone))
+            places = sorted(parse_position(entry.position) for _, entry in gone)
+            log.error("events_lost", count=len(gone), first=str(places[0]), last=str(places[-1]))
         self.highest = START
         self._lost.clear()
         self._floors.clear()
-        return Gone(() if told or everything else gone, everything)
+        return LostEvents(() if announced or everything else gone, everything)

@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.fanout import metrics
-from services.fanout.failover import Failover, Gone
+from services.fanout.failover import Failover, LostEvents
 from services.fanout.pages import Pages
 from services.fanout.pubsub import ChannelReader, own_entry, subscribe
 from services.fanout.ring import Item, Ring
@@ -37,7 +37,7 @@ class Feed:
     """One per process.
 
     `publish` is called with each event, `missing` with a gap in the journal, both with the lowest
-    epoch (services.fanout.failover) that it is news for; `void` with what a loss took for good.
+    epoch (services.fanout.failover) that has not seen it; `lost` with events that do not come back.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Feed:
         *,
         publish: Callable[[Item, int], None],
         missing: Callable[[Position, Position, int], None],
-        void: Callable[[Gone], None],
+        lost: Callable[[LostEvents], None],
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
@@ -61,7 +61,7 @@ class Feed:
         self._namespace = keys.namespace
         self._publish = publish
         self._missing = missing
-        self._void = void
+        self._lost = lost
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._heard = START  # position of the newest message
@@ -96,7 +96,7 @@ class Feed:
         tasks = [
             supervise("feed_channel", self._listen, most=1.0),
             supervise("feed_fill_in", self._fill_in),
-            supervise("feed_probe", self._probe, most=1.0),  # the indexer waits for its word
+            supervise("feed_probe", self._probe, most=1.0),  # the indexer waits for its report
         ]
         try:
             await asyncio.gather(*tasks)
@@ -199,7 +199,7 @@ class Feed:
                         return
 
     def _skip_to(self, position: Position) -> None:
-        """Entries after ours are missing: tell who has not seen them, go on behind them."""
+        """Entries after ours are missing: send a gap to those who have not seen them, and go on."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._missing(self.position, position, self.failover.epoch if seen else 0)
@@ -227,14 +227,14 @@ class Feed:
         if self._forked or head.top > self.position:
             self._behind.set()
         elif self.failover.is_over(head, self.position):
-            self._void(self.failover.end(head))
+            self._lost(self.failover.end(head))
         # A message not here one look after its entry never comes: the channel is deaf, begin anew.
         if before and not before.empty and self._reader and head.top >= before.top > self._heard:
             log.warning("channel_deaf", top=str(before.top), heard=str(self._heard))
             self._reader.close()
 
     async def _read_head(self) -> Head:
-        """The journal's head; another journal than the one that was published is noticed."""
+        """Read the journal's head. Notices when it is another journal than the one published."""
         before, self.head = self.head, await self.journal.head()
         if self.failover.look(before, self.head, self.position):
             self._forked = True

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from shared.keys import Keys
 from shared.store import Unreachable
+from shared.tasks import describe
 
 log = structlog.get_logger()
 
@@ -121,7 +122,7 @@ class Leases:
             try:
                 await pipe.execute()
             except Unreachable as error:  # the other portions would wait for it in vain as long
-                log.warning("leases_not_released", count=len(released), error=repr(error))
+                log.warning("leases_not_released", count=len(released), error=describe(error))
                 return
 
     async def _renew_all(self, held: Sequence[Lease]) -> None:

@@ -68,7 +68,7 @@ class Outbox:
         self._add(Letter(self._crowd.next_letter(), item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
-        """A frame for all live subscribers of that epoch on, behind what was published before."""
+        """A frame for all live subscribers of that epoch or later, after what was published."""
         self._add(Letter(self._crowd.next_letter(), frame, epoch=epoch))
 
     def post(self, to: Collection[Subscriber], frame: bytes) -> None:

@@ -109,7 +109,7 @@ async def subscribe(
 
 
 def own_entry(raw: bytes, namespace: str) -> Entry | None:
-    """The entry in a message, when it is one of this namespace."""
+    """The entry in a message; None when it is of another namespace or unreadable."""
     try:
         name, entry = parse_message(raw)
         parse_position(entry.position)

@@ -1,4 +1,4 @@
-"""Why a subscription is refused and why a connection ends, as logs and metrics name it. Pure."""
+"""Reasons for refused subscriptions and ended connections, as in logs and metrics. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Refused(StrEnum):
-    """Why a subscription is not taken now; the client is told to come back later."""
+    """Why a subscription is refused for now; the client may come back later."""
 
     DRAINING = "draining"
     NOT_READY = "not_ready"

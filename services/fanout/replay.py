@@ -21,7 +21,7 @@ from shared.topics import matches as topics_match
 from shared.wire import Entry, event_frame
 
 _PAGE = 500
-_LOST = "a failover of Redis lost the event that your id names"
+_LOST = "Redis lost the event with this id in a failover"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 
 
@@ -55,7 +55,7 @@ class Replay:
         Raises ConnectionError when the subscriber left, and what Redis raises while away.
         """
         self._asked = position
-        if self._is_void(position):
+        if self._was_lost(position):
             self._write(first)
             position, first = self._reset(self._feed.ring.before(position), _LOST), b""
         if not self._join(position, first):
@@ -109,7 +109,7 @@ class Replay:
                 self._outcome = "gap"
                 self._write(sse.gap(position, resumes_after))
                 return resumes_after
-            case Events(entries) if self._skips(position, entries[0]):
+            case Events(entries) if self._skips_lost(position, entries[0]):
                 return self._reset(parse_position(entries[0].previous), _LOST)
             case Events(entries):
                 self._read += len(entries)
@@ -129,24 +129,24 @@ class Replay:
         return self._reset(self._feed.position, why)
 
     def _begins_at(self, position: Position) -> bool:
-        """Whether an empty journal begins here."""
+        """Whether the journal is empty and begins at this position."""
         head = self._feed.head
         return head is not None and head.empty and head.began == position
 
-    def _is_void(self, position: Position) -> bool:
-        """Whether it is an event of the API's that the ring would hold, had no failover taken it.
+    def _was_lost(self, position: Position) -> bool:
+        """Whether an API event had this position and a failover lost it: the ring does not hold it.
 
-        A position of the chain that no event bears is as good as the one before it.
+        A position of the chain without an event is no sign of a loss: resume after it.
         """
         ring = self._feed.ring
         return position.by_clock and ring.floor < position < ring.top and str(position) not in ring
 
-    def _skips(self, position: Position, first: Entry) -> bool:
-        """The same, of what the journal holds."""
+    def _skips_lost(self, position: Position, first: Entry) -> bool:
+        """The same for the journal: its next entry does not follow on this position."""
         return position == self._asked and position.by_clock and first.previous != str(position)
 
     def _reset(self, position: Position, why: str) -> Position:
-        """What the client was told is void: it goes on from this position, with a new state."""
+        """Send `reset`: the client must load the state anew, and goes on from this position."""
         self._outcome = "reset"
         self._subscriber.since = position
         self._write(sse.reset(position, why))

@@ -102,7 +102,7 @@ class Ring:
             self._start = 0
 
     def cut(self, position: Position) -> list[Entry]:
-        """Take back the events after `position`, which is the top from now on; returns them."""
+        """Remove and return the events after `position`, which becomes the top."""
         taken = []
         while len(self) and _place(self._items[-1]) > position:
             item = self._items.pop()

@@ -81,8 +81,8 @@ def reset(position: Position, why: str) -> bytes:
 def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
     """An answer that a native EventSource survives: it comes back after `retry` milliseconds.
 
-    `resume` is the position that was asked for. As the frame's id it comes back unchanged, since
-    some client libraries begin each connection without an id and would forget it otherwise.
+    `resume` is the position that was asked for, sent back as the frame's id: some client libraries
+    forget their last id when a connection brings none.
     """
     data = orjson.dumps({"reason": why, "retry": retry})
     place = None if resume is None else str(resume)

@@ -12,7 +12,7 @@ from shared.clock import RedisClock
 def stats(feed: Feed, crowd: Crowd, leases: Leases, clock: RedisClock) -> dict[str, object]:
     """What this process holds and how far it is."""
     head = feed.head
-    lag = lag_seconds(head.closed_at if head else None, clock() if clock.known else None)
+    lag = lag_seconds(head.closed_at if head else None, clock.now())
     return {
         "connections": crowd.count,
         "live": len(crowd.hub),

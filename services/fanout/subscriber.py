@@ -72,7 +72,7 @@ class Subscriber:
         """Whether an event of its topics passes its type filter, and is its account's to see.
 
         Parties are checked at each delivery: a stream that changes hands changes who may see it.
-        What was lost concerns everyone, as it may have been whatever was asked for.
+        Events about losses are for everyone: what was lost may have been of any type.
         """
         if self.types is not None and entry.type not in self.types:
             return entry.type in OF_THE_JOURNAL

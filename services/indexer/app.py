@@ -12,19 +12,19 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.beginning import Begin
 from services.indexer.ingest import Ingest
 from services.indexer.reconcile import Reconciliation
 from services.indexer.settings import Settings
 from services.indexer.settling import Settling
 from services.indexer.sources import Source, SourceFatal, choice
 from services.indexer.sources.auto import Auto
+from services.indexer.startup import ClaimNamespace
 from shared import http
 from shared.clock import RedisClock
 from shared.commit import Committer, Disorder, Fenced, Moved
 from shared.fitness import require_fit, watch
 from shared.lease import Lease
-from shared.losses import Memory, remember
+from shared.losses import LastSeen, check_journal
 from shared.namespace import Claim, ForeignNamespace, NamespaceWatch
 from shared.probes import Readiness, add_probes
 from shared.problems import problem_middleware
@@ -43,17 +43,17 @@ class LeaseLost(Expected):
 def build_app(settings: Settings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
-    parts_of = ("redis", "store", "source", "clock", "namespace")
-    readiness = Readiness(*parts_of, namespace=settings.keys.namespace)
+    ready_parts = ("redis", "store", "source", "clock", "namespace")
+    readiness = Readiness(*ready_parts, namespace=settings.keys.namespace)
     clock = RedisClock()
-    readiness.remark("lag", lambda: metrics.old_tip(clock() if clock.known else None))
+    readiness.note("lag", lambda: metrics.old_tip(clock.now()))
     add_probes(app, readiness)
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
-        settling, memory = Settling(), Memory()
+        settling, last_seen = Settling(), LastSeen()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
-        metrics.measure_lag(lambda: clock() if clock.known else None)
+        metrics.measure_lag(clock.now)
         await data.first()
         async with http.session() as session:
             task = supervise(
@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> web.Application:
                     readiness,
                     settling=settling,
                     clock=clock,
-                    memory=memory,
+                    last_seen=last_seen,
                 ),
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
@@ -100,7 +100,7 @@ async def _lead(
     *,
     settling: Settling,
     clock: RedisClock,
-    memory: Memory,
+    last_seen: LastSeen,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
@@ -109,11 +109,11 @@ async def _lead(
     claim = Claim(redis, settings)
     try:
         await require_fit(redis, keys)
-        await claim.check()  # before the lease, which would stop the indexer whose namespace it is
+        await claim.check()  # taking the lease would stop the indexer that owns the namespace
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
-            await remember(redis, keys, memory, name=lease.token)
+            await check_journal(redis, keys, last_seen, name=lease.token)
             await asyncio.sleep(pause / 2)
         await claim.hold()
         readiness.set("redis", None)
@@ -128,8 +128,8 @@ async def _lead(
             committer=committer,
             settling=settling,
             clock=clock,
-            memory=memory,
-            begin=partial(claim.hold, begin=True),
+            last_seen=last_seen,
+            claim=partial(claim.hold, begin=True),
         )
         await _first(*works, _hold(lease, claim, pause))
     except (Fenced, Moved) as error:
@@ -156,15 +156,11 @@ def _works(
     committer: Committer,
     settling: Settling,
     clock: RedisClock,
-    begin: Begin,
-    memory: Memory,
+    claim: ClaimNamespace,
+    last_seen: LastSeen,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
-
-    def opened() -> None:
-        ingest.opened()
-
-    source = _source(settings, session, opened)
+    source = _source(settings, session, lambda: ingest.opened())  # noqa: PLW0108 - made below
     ingest = Ingest(
         source,
         committer,
@@ -176,11 +172,11 @@ def _works(
         stop_at_gap=settings.on_gap == "stop",
         settling=settling,
         clock=clock,
-        begin=begin,
-        memory=memory,
+        claim=claim,
+        last_seen=last_seen,
     )
     yield ingest.run()
-    yield ingest.beginning.hear()
+    yield ingest.startup.watch_reports()
     yield ingest.checkpoint.keep(source)
     if isinstance(source, Auto) and settings.reconcile_seconds:
         twins = choice.both(settings, session, lambda: None)
@@ -198,7 +194,7 @@ def _source(
 
 async def _hold(lease: Lease, claim: Claim, pause: float) -> None:
     while await lease.renew():
-        await claim.hold()  # written again where it alone was lost
+        await claim.hold()  # writes it again if it alone was lost
         await asyncio.sleep(pause)
     raise LeaseLost("the lease expired before it was renewed")
 

@@ -15,23 +15,23 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.ahead import ahead
 from services.indexer.backfill import Backfill
-from services.indexer.beginning import Begin, Beginning
 from services.indexer.checkpoint import Checkpoint
 from services.indexer.gap import gap_event
 from services.indexer.settling import Settling
 from services.indexer.sources import Batch, Source, SourceError, SourceGap
 from services.indexer.sources.bounds import before, next_ledger
+from services.indexer.startup import ClaimNamespace, Startup
 from shared.clock import Clock
 from shared.commit import Committed, Committer
 from shared.keys import Keys
-from shared.losses import Memory
+from shared.losses import LastSeen
 from shared.probes import Readiness
 from shared.tasks import backoff
 
 log = structlog.get_logger()
 
 _GOOD_SECONDS = 5.0
-"""A connection that lasted as long was good."""
+"""A connection that lasted this long was good."""
 
 
 class Ingest:
@@ -50,14 +50,14 @@ class Ingest:
         stop_at_gap: bool = False,
         settling: Settling | None = None,
         clock: Clock = time.time,
-        begin: Begin | None = None,
-        memory: Memory | None = None,
+        claim: ClaimNamespace | None = None,
+        last_seen: LastSeen | None = None,
     ) -> None:
-        """`stop_at_gap`: rather than go on behind it and tell everyone. `clock`: Redis'."""
+        """`stop_at_gap`: raise at a gap, instead of publishing it and going on. `clock`: Redis'."""
         self._clock = clock
         self.checkpoint = Checkpoint(redis, keys, committer)
-        self.beginning = Beginning(
-            redis, keys, committer, readiness, memory or Memory(), clock=clock, begin=begin
+        self.startup = Startup(
+            redis, keys, committer, readiness, last_seen or LastSeen(), clock=clock, claim=claim
         )
         self._source = source
         self._committer = committer
@@ -78,7 +78,7 @@ class Ingest:
             while True:
                 try:
                     if cursor is None:
-                        cursor = await self.beginning.cursor(self._source, self._start)
+                        cursor = await self.startup.cursor(self._source, self._start)
                     await self.checkpoint.compare(self._source)
                     async with aclosing(ahead(self._source.batches(cursor))) as batches:
                         async for batch in batches:
@@ -92,7 +92,7 @@ class Ingest:
             self._backfill.close()
 
     def opened(self) -> None:
-        """The source calls this when it has answered that it has what follows."""
+        """The source calls this when it has answered that it has what follows the cursor."""
         self._readiness.set("source", None)
         if self._good_since is None:
             self._good_since = time.monotonic()
@@ -101,9 +101,9 @@ class Ingest:
         return backoff(most=self._most_wait)
 
     async def _wait(self, error: SourceError) -> None:
-        """The waits begin anew after a good connection, though it may have brought nothing.
+        """Wait before another try. The waits begin anew after a good connection, even an idle one.
 
-        One that was lost at once was none: its server would be asked again without a pause.
+        A connection that was lost at once does not count: its server would be asked in a loop.
         """
         good_since, self._good_since = self._good_since, None
         if good_since is not None and time.monotonic() - good_since >= _GOOD_SECONDS:
@@ -116,7 +116,7 @@ class Ingest:
         await asyncio.sleep(seconds)
 
     async def _pass(self, gap: SourceGap) -> int:
-        """Tell everyone of the ledgers that no source has, and go on behind them."""
+        """Publish the gap of ledgers that no source has, and go on behind it."""
         if self._stop_at_gap:
             raise gap
         cursor = before(gap.elder)
@@ -137,12 +137,12 @@ class Ingest:
         dead = [orjson.dumps(letter) for letter in batch.dead]
         settled = self._settling.kept(batch.cursor, batch.latest)
         events = batch.events
-        if settled and (told := await self.beginning.reset_event(batch.cursor)):
-            events, progress = [*events, told], progress | {"told": str(told.position)}
+        if settled and (reset := await self.startup.reset_event(batch.cursor)):
+            events, progress = [*events, reset], progress | {"told": str(reset.position)}
         done = await self._committer.record(
             events, progress=progress, dead=dead, after=after, settled=settled
         )
-        self.beginning.kept(done.positions, batch.cursor)
+        self.startup.committed(done.positions, batch.cursor)
         _count(done)
         for letter in batch.dead:
             metrics.DEAD_LETTERS.inc()

@@ -41,7 +41,7 @@ def reread(letter: Mapping[str, Any], contracts: Contracts) -> Reading:
     except (KeyError, TypeError, Malformed) as error:
         raise StillDead(f"the letter lacks what is needed: {error!s:.200}") from error
     except MetaMissing as error:
-        raise StillDead(f"the meta of transaction {error} has nothing in it") from error
+        raise StillDead(f"the meta of transaction {error} is empty") from error
     except Unproved as error:
         raise StillDead(f"the events of {error} do not hash to what consensus signed") from error
     except (XdrError, ValueError) as error:

@@ -16,7 +16,7 @@ ERRORS = (
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )
-"""Kinds of failures that pass by themselves; a rare HTTP status makes a kind of its own."""
+"""Kinds of failures that pass by themselves. Other HTTP statuses become `status_…` kinds too."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
     *("unproved", "sources_differ", "namespace"),
@@ -61,7 +61,7 @@ ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator has to look"
 """Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""
 
 _OLD = 30.0
-"""Seconds: older, and RPC calls itself unhealthy (stellar-rpc's default)."""
+"""Seconds; RPC calls itself unhealthy when its last ledger is older (stellar-rpc's default)."""
 _closed_at = 0.0
 
 
@@ -78,28 +78,28 @@ def committed(ledger: int, closed_at: float | None, latest: int) -> None:
 
 
 def at_tip(latest: int, closed_at: float) -> None:
-    """Tell that all is read up to the source's last ledger, which closed then (Unix seconds)."""
+    """Everything is read up to the source's last ledger, which closed at that Unix time."""
     global _closed_at  # noqa: PLW0603 - as above
     NETWORK_LEDGER.set(latest)
     _closed_at = max(_closed_at, closed_at)
 
 
 def old_tip(now: float | None) -> str | None:
-    """A sentence for the operator while the last ledger that was read is old, else None.
+    """A note for the operator while the last ledger that was read is old, else None.
 
-    `now` is in Unix seconds; None while it is not known.
+    `now` in Unix seconds; None while the time is not known.
     """
     age = 0.0 if now is None else now - _closed_at
     if not _closed_at or age <= _OLD:
         return None
     return (
         f"the last ledger that was read closed {age:.0f} s ago: the network stands still, the "
-        "source lags, or older ledgers are being read; what the source has is read all the same"
+        "source lags, or a backfill goes on; reading continues"
     )
 
 
 def measure_lag(now: Callable[[], float | None]) -> None:
-    """Let the lag grow by this clock (Unix seconds, None while not known), ledgers or not."""
+    """Compute the lag by this clock when it is scraped (Unix seconds; None while not known)."""
 
     def lag() -> float:
         moment = now()

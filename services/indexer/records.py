@@ -95,7 +95,7 @@ def base64_bytes(text: Any) -> bytes:
 
 
 def known_meta(raw: bytes) -> bytes | None:
-    """A TransactionMeta, None when the server left out all that was in it."""
+    """A TransactionMeta; None when the server left out its whole content."""
     return None if raw in _LEFT_OUT else raw
 
 
@@ -103,11 +103,11 @@ hash_text = matching("[0-9a-f]{64}")
 """Reads a hash of a transaction or a ledger."""
 _digits = matching(r"\d{1,19}")
 _WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
-"""By version of a TransactionMeta: its lists and options, each a word of zeros when empty."""
+"""Number of lists and options in a TransactionMeta by version; an empty one is a zero word."""
 _LEFT_OUT = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _WORDS.items()}
-"""Metas with nothing in them, as Horizon writes them under SKIP_TXMETA.
+"""Empty metas, as Horizon sends them under SKIP_TXMETA.
 
-A transaction that succeeded has one operation at least, and its meta tells of each.
+A successful transaction has at least one operation, and a complete meta describes each.
 """
 _OPERATION = (1 << 12) - 1
 """The bits of a TOID that say which operation; a transaction's own has none of them set."""

@@ -125,7 +125,7 @@ def _events_of(contracts: Contracts, record: Record, meta: Meta) -> Told:
 
 
 def _is_left_out(meta: Meta, result: Result) -> bool:
-    """Whether a call succeeded of which the meta says nothing; it returns something at least."""
+    """Whether the meta of a successful call was left out: a complete one has a return value."""
     return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.commit import Committer
 from shared.events import Event, EventType, Provenance
-from shared.positions import Position, beginning, toid
+from shared.positions import Position, journal_start, toid
 from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN
 
 HOLE = (4, 5)
@@ -69,7 +69,7 @@ async def test_the_table_says_so_too(client, journal):
 
 
 async def test_where_a_journal_began_is_a_gap_for_who_comes_from_before(client, redis, keys):
-    began = beginning(toid(5), 1 << 50)
+    began = journal_start(toid(5), 1 << 50)
     progress = {"cursor": str(toid(5)), "began": str(began)}
     await Committer(redis, keys).record([], progress=progress)
     for _ in range(2):

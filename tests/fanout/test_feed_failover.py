@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from structlog.testing import capture_logs
+
 from shared.commit import Committer
 from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
+from tests.support.waiting import until
 
 
 async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
@@ -148,3 +151,17 @@ async def test_meanwhile_sync_takes_nobody_back(redis, keys, start, chain, clien
     syncs = len(client.named("sync"))
     (*_, late) = await client.wait(syncs + 2, "sync")
     assert late.own_id == late.json["position"] == new[-1]
+
+
+async def test_what_is_gone_for_good_is_one_line_of_the_log(redis, keys, start, chain):
+    replica = await start(probe_seconds=0.1)
+    committer = Committer(redis, keys)
+    await chain.commit_many(1)
+    saved = await snapshot(redis, keys)
+    lost = [await api_commit(committer) for _ in range(5)]
+    await replica.at(lost[-1])
+    with capture_logs() as logs:
+        await restore(redis, keys, saved)
+        await until(lambda: any(each["event"] == "events_lost" for each in logs))
+    [line] = [each for each in logs if each["event"] == "events_lost"]
+    assert (line["count"], line["first"], line["last"]) == (5, lost[0], lost[-1])

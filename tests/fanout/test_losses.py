@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from shared.commit import Committer
 from shared.events import Event, EventType
-from shared.losses import reports
-from shared.positions import Position, beginning, parse_position
+from shared.losses import read_reports
+from shared.positions import Position, journal_start, parse_position
 from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
 from tests.support.waiting import until
 
 
 async def begin(committer: Committer, cursor: int, clock: int) -> Position:
     """What the indexer writes where a journal begins; `clock` are microseconds."""
-    began = beginning(cursor, clock << 40)
+    began = journal_start(cursor, clock << 40)
     await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
     return began
 
@@ -118,7 +118,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await restore(redis, keys, {})
 
     async def reported():
-        return await reports(redis, keys)
+        return await read_reports(redis, keys)
 
     (report,) = await until(reported)
     assert (str(report.top), report.cursor) == (lost, events[-1].position.toid)
@@ -139,7 +139,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await between.wait_id(str(missed.position))
     assert client.positions == [*positions, lost, str(missed.position)]
     assert between.positions == [*positions, str(missed.position)]
-    place = beginning(missed.position.toid, 3 << 40)
+    place = journal_start(missed.position.toid, 3 << 40)
     facts = {"position": str(place), "reason": "lost"}
     reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
     await again.committer.record([reset], progress={"told": str(place)})
@@ -151,7 +151,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     assert len(client.named("reset")) == 1
     assert not client.named("gap")
     feed = replica.parts.feed
-    await until(lambda: not feed.failover.memory.lost)
+    await until(lambda: not feed.failover.last_seen.lost)
     late = await replica.subscribe("streams=9", since=lost)
     clients.append(late)
     await late.wait(1, "reset")
@@ -175,25 +175,25 @@ async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
     again.ledger = chain.ledger
     now = await begin(again.committer, 1 << 32, 2)
     await again.commit(*events)
-    place = beginning(events[-1].position.toid, 3 << 40)
+    place = journal_start(events[-1].position.toid, 3 << 40)
     facts = {"position": str(place), "reason": "lost"}
     reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
     await again.committer.record([reset], progress={"told": str(place)})
     await client.wait(1, "reset")
     (new,) = await again.commit()
     await client.wait_id(new)
-    memory = replica.parts.feed.failover.memory
-    assert memory.began == began, "it has not looked yet"
-    await until(lambda: memory.began == now, what="the next look")
-    assert not memory.lost
-    assert not await reports(redis, keys)
+    last_seen = replica.parts.feed.failover.last_seen
+    assert last_seen.began == began, "it has not looked yet"
+    await until(lambda: last_seen.began == now, what="the next look")
+    assert not last_seen.lost
+    assert not await read_reports(redis, keys)
     assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
 
 
 async def replica_began(replica) -> Position:
     """Once it has looked at the journal's beginning."""
-    memory = replica.parts.feed.failover.memory
-    return await until(lambda: memory.began)
+    last_seen = replica.parts.feed.failover.last_seen
+    return await until(lambda: last_seen.began)
 
 
 async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(

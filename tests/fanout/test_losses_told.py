@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from shared.commit import Committer
-from tests.fanout.rig import ALICE, CAROL, api_commit, restore
+from shared.positions import parse_position
+from tests.fanout.rig import ALICE, CAROL, api_commit, journal, restore
+from tests.fanout.test_losses import begin
 
 
 async def test_without_an_indexer_everyone_connected_is_told_at_once(redis, keys, start, clients):
@@ -50,3 +52,22 @@ async def test_a_hole_inside_a_page_is_a_gap_for_who_reads_across_it(
     await connected.wait_id(new)
     assert not connected.named("gap")
     assert await small.metric_of("headrace_losses_total", what="entry") >= 1
+
+
+async def test_who_comes_back_to_a_journal_that_was_deleted_alone_gets_a_gap(
+    redis, keys, start, chain, clients
+):
+    """Something is written at once, so no service sees it empty."""
+    old = [str(await begin(chain.committer, 1 << 32, 2)), *await chain.commit_many(4)]
+    await redis.delete(keys.journal)
+    (new,) = await chain.commit(chain.event(9, CAROL))
+    [entry] = await journal(redis, keys)
+    missing = parse_position(entry.previous)
+    assert parse_position(old[-1]) < missing < parse_position(new)
+    replica = await start()
+    for since in ("0-0", *old):
+        client = await replica.subscribe("all=true", since=since)
+        clients.append(client)
+        await client.wait_id(new)
+        (gap,) = client.named("gap")
+        assert (gap.json["from"], gap.json["to"]) == (since, str(missing))

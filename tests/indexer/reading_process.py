@@ -12,7 +12,7 @@ from services.indexer.ingest import Ingest
 from services.indexer.settling import Settling
 from shared.commit import Committer, Moved
 from shared.keys import Keys
-from shared.losses import Memory
+from shared.losses import LastSeen
 from shared.probes import Readiness
 from shared.tasks import cancel
 from shared.wire import Entry
@@ -21,11 +21,11 @@ from tests.support.waiting import until
 
 
 class Process:
-    """An indexer as far as it reads and commits; `memory` ends with it."""
+    """An indexer as far as it reads and commits; `last_seen` ends with it."""
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
-        self.memory, self.settling, self.readiness = Memory(), Settling(), Readiness("source")
+        self.last_seen, self.settling, self.readiness = LastSeen(), Settling(), Readiness("source")
 
     @asynccontextmanager
     async def running(self, start: str = "latest") -> AsyncIterator[None]:
@@ -46,9 +46,9 @@ class Process:
                 start=start,
                 most_wait=0.02,
                 settling=self.settling,
-                memory=self.memory,
+                last_seen=self.last_seen,
             )
-            hearing = asyncio.create_task(ingest.beginning.hear())
+            hearing = asyncio.create_task(ingest.startup.watch_reports())
             try:
                 await ingest.run()
             except Moved:  # as services.indexer.app does
@@ -58,16 +58,13 @@ class Process:
 
     async def caught_up(self) -> None:
         async def is_there() -> bool:
-            cursor = await self.redis.hget(self.keys.progress, "cursor")
-            return cursor is not None and int(cursor) >= self.sim.tip
+            return int(await self.redis.hget(self.keys.progress, "cursor") or -1) >= self.sim.tip
 
         await until(is_there, seconds=15, what="the tip")
 
     async def settled(self) -> None:
-        """Close ledgers until everyone was told of the loss."""
-
         async def is_told() -> bool:
-            self.sim.close()
+            self.sim.close()  # until the loss is announced
             return bool(await self.redis.hget(self.keys.progress, "told"))
 
         await until(is_told, seconds=15, what="journal.reset")

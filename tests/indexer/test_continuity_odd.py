@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -14,9 +13,9 @@ from deploy.local.network.sse import BYEBYE, HELLO
 from services.indexer.sources import SourceGap
 from services.indexer.sources.horizon import Horizon
 from shared.positions import toid
-from tests.indexer.handmade import CONTRACTS, document, meta_v4, proof, result, withdrawn
-from tests.indexer.simulated import PASSPHRASE, Read
-from tests.indexer.test_horizon_odd import wire
+from tests.indexer.handmade import document, meta_v4, proof, result, withdrawn
+from tests.indexer.simulated import Read
+from tests.indexer.test_horizon_odd import horizon_of, wire
 
 pytestmark = pytest.mark.timeout(20)
 FIRST = 3_700_000
@@ -40,10 +39,6 @@ async def served(
     """Each stream and each list that is asked for is the next one."""
     streams, lists = iter(streams), iter(lists)
 
-    async def root(_: web.Request) -> web.Response:
-        ends = {"history_elder_ledger": 1, "history_latest_ledger": FIRST + latest}
-        return web.json_response(ends | {"network_passphrase": PASSPHRASE})
-
     async def stream(request: web.Request) -> web.Response:
         after = int(request.query["cursor"])
         frames = [
@@ -62,18 +57,9 @@ async def served(
         ]
         return web.json_response({"_embedded": {"records": records}})
 
-    app = web.Application()
-    app.add_routes([web.get("/", root), web.get("/transactions", stream)])
-    app.add_routes([web.get("/ledgers", ledgers)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session:
-        yield Horizon(
-            session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
-        )
-    await runner.cleanup()
+    routes = web.get("/transactions", stream), web.get("/ledgers", ledgers)
+    async with horizon_of(*routes, latest=FIRST + latest) as source:
+        yield source
 
 
 JUMP: Places = [(0, 1), (2, 1)]

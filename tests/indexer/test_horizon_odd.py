@@ -18,6 +18,7 @@ from services.indexer.sources.horizon import Horizon
 from shared.positions import toid
 from tests.indexer.handmade import CONTRACTS, created, document, meta_v4, proof, result, withdrawn
 from tests.indexer.simulated import PASSPHRASE, Read
+from tests.support.web import serving
 
 pytestmark = pytest.mark.timeout(20)
 START = toid(3_700_000)
@@ -35,25 +36,32 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def served(handler: Handler) -> AsyncIterator[Horizon]:
-    """A source whose stream is answered by `handler`."""
+async def horizon_of(*routes: web.RouteDef, latest: int = 3_700_100) -> AsyncIterator[Horizon]:
+    """A source of these routes and a root that tells ledgers 1 to `latest`."""
 
     async def root(_: web.Request) -> web.Response:
-        ends = {"history_elder_ledger": 1, "history_latest_ledger": 3_700_100}
+        ends = {"history_elder_ledger": 1, "history_latest_ledger": latest}
         return web.json_response(ends | {"network_passphrase": PASSPHRASE})
 
-    app = web.Application()
-    app.router.add_get("/", root)
-    app.router.add_get("/transactions", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session:
+    async with (
+        serving(web.get("/", root), *routes) as port,
+        aiohttp.ClientSession() as session,
+    ):
         yield Horizon(
-            session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
+            session,
+            f"http://127.0.0.1:{port}",
+            passphrase=PASSPHRASE,
+            contracts=CONTRACTS,
+            rpc=None,
+            read_seconds=1,
         )
-    await runner.cleanup()
+
+
+@asynccontextmanager
+async def served(handler: Handler) -> AsyncIterator[Horizon]:
+    """A source whose stream is answered by `handler`."""
+    async with horizon_of(web.get("/transactions", handler)) as source:
+        yield source
 
 
 def answering(

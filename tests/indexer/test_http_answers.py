@@ -17,6 +17,7 @@ from shared import http
 from tests.indexer.simulated import PASSPHRASE, Read, simulated
 from tests.indexer.test_horizon_odd import START, Handler, answering, refusing, served
 from tests.support.proxy import proxying
+from tests.support.web import serving
 
 pytestmark = pytest.mark.timeout(20)
 FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
@@ -164,12 +165,10 @@ async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
             return web.json_response({"result": {"sequence": 5}})
         return web.Response(status=503, text=f"no {request.raw_path} (ge/heim+)")
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", gateway)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with proxying(gateway_example=runner.addresses[0][1]) as proxy:
+    async with (
+        serving(web.route("*", "/{path:.*}", gateway)) as port,
+        proxying(gateway_example=port) as proxy,
+    ):
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         async with http.session() as session:
             base = "http://gateway.example/horizon?api-key=ge%2Fheim%2B"
@@ -179,7 +178,6 @@ async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
                 await history.hash_of(5)
             rpc = "http://gateway.example/rpc/v1/0123456789abcdef?api-key=ge/heim%2B"
             assert await Rpc(session, rpc).call("getLatestLedger") == {"sequence": 5}
-    await runner.cleanup()
     assert [each.partition("?")[0] for each in asked] == [
         "/horizon/",
         "/horizon/ledgers/5",

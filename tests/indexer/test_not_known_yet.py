@@ -23,6 +23,7 @@ from tests.indexer.handmade import CONTRACTS
 from tests.indexer.installed import Site
 from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
 from tests.support.waiting import until
+from tests.support.web import serving
 
 pytestmark = pytest.mark.timeout(40)
 EVER = 1_000_000
@@ -98,19 +99,13 @@ async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcEvent
             return web.json_response({"jsonrpc": "2.0", "id": 1, "error": error})
         return web.json_response({"jsonrpc": "2.0", "id": 1, "result": told[method]})
 
-    app = web.Application()
-    app.add_routes([web.post("/", answer)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with aiohttp.ClientSession() as session:
+    async with serving(web.post("/", answer)) as port, aiohttp.ClientSession() as session:
         yield RpcEvents(
-            Rpc(session, f"http://127.0.0.1:{runner.addresses[0][1]}/"),
+            Rpc(session, f"http://127.0.0.1:{port}/"),
             passphrase=PASSPHRASE,
             contracts=CONTRACTS,
             poll_seconds=0.05,
         )
-    await runner.cleanup()
 
 
 RANGE = "startLedger must be within the ledger range: {oldestLedger} - {latestLedger}"

@@ -22,6 +22,7 @@ from services.indexer.sources.rpc import Rpc
 from shared.positions import toid
 from tests.indexer.handmade import created, meta_v4, proof, result
 from tests.indexer.simulated import PASSPHRASE, Read
+from tests.support.web import serving
 
 pytestmark = pytest.mark.timeout(20)
 LEDGER = 3_700_000
@@ -98,20 +99,13 @@ async def served(
             return await odd(request)
         return web.json_response({"jsonrpc": "2.0", "id": 1, "result": results[method]})
 
-    app = web.Application()
-    app.router.add_post("/", rpc)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session:
+    async with serving(web.post("/", rpc)) as port, aiohttp.ClientSession() as session:
         yield RpcEvents(
-            Rpc(session, url, seconds=1),
+            Rpc(session, f"http://127.0.0.1:{port}", seconds=1),
             passphrase=PASSPHRASE,
             contracts=Contracts.of(accounts.STREAMS),
             poll_seconds=0.01,
         )
-    await runner.cleanup()
 
 
 async def fails(source: RpcEvents, kind: str, word: str = "") -> None:

@@ -52,7 +52,7 @@ async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(nod
     first, second, third = (str(at(n).toid) for n in (5, 6, 7))
     await indexer.record([created("1", at(5))], progress={"cursor": first})
     await started_again(node, redis)
-    with pytest.raises(Behind, match="has not yet read on to where the chain is now"):
+    with pytest.raises(Behind, match="the indexer has not caught up with the chain"):
         await Committer(redis, KEYS).change([ID], create)
 
     await indexer.record([created("2", at(6))], progress={"cursor": second}, after=int(first))

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from shared import http
 from tests.support.proxy import Proxy, proxying
+from tests.support.web import serving
 from tests.test_architecture import PARTS, ROOT, modules, name_of, offences, tree
 
 pytestmark = pytest.mark.timeout(20)
@@ -25,13 +26,8 @@ async def server() -> AsyncIterator[int]:
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text=f"{request.host}{request.rel_url}")
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", hello)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
+    async with serving(web.get("/{path:.*}", hello)) as port:
+        yield port
 
 
 @pytest.fixture

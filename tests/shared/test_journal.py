@@ -10,7 +10,7 @@ from shared.events import Event
 from shared.journal import Events, Gap, Journal, Nothing
 from shared.keys import Keys
 from shared.metrics import LOST_ENTRY
-from shared.positions import END, START, Position, beginning, parse_position
+from shared.positions import END, START, Position, journal_start, parse_position
 from shared.writes import Limits
 from tests.shared.samples import TYPE, at, chain
 
@@ -176,7 +176,7 @@ async def test_what_was_trimmed_is_no_hole(redis, keys):
 
 @pytest.mark.parametrize("by", ["chain", "api"])
 async def test_the_first_entry_names_the_place_where_the_journal_began(redis, keys, by):
-    began = beginning(at(4).toid, 7 << 40)
+    began = journal_start(at(4).toid, 7 << 40)
     committer = Committer(redis, keys)
     progress = {"cursor": str(at(4).toid), "began": str(began)}
     await committer.record([], progress=progress)

@@ -7,25 +7,25 @@ from dataclasses import replace
 import pytest
 
 from shared.journal import Head
-from shared.losses import Memory, Report, remember, report, reports
+from shared.losses import LastSeen, Report, check_journal, read_reports, write_report
 from shared.metrics import LOST_EVERYTHING, metrics
-from shared.positions import START, Position, beginning
+from shared.positions import START, Position, journal_start
 from tests.shared.samples import at
 
-BEGAN = beginning(at(4).toid, 4 << 40)
-AGAIN = beginning(at(7).toid, 5 << 40)
+BEGAN = journal_start(at(4).toid, 4 << 40)
+AGAIN = journal_start(at(7).toid, 5 << 40)
 NEW = Head(START, None, None, empty=True)
 BEGUN = Head(BEGAN, None, None, at(4).toid, BEGAN, empty=True)
 FULL = Head(at(7), 7, None, at(7).toid, BEGAN)
 API = Head(Position(0, 1 << 50), None, None)
 
 
-def memory_of(*heads: Head) -> Memory:
-    memory = Memory()
+def seen_of(*heads: Head) -> LastSeen:
+    last_seen = LastSeen()
     for head in heads:
-        assert not memory.look(head)
-        memory.saw(head.top, head.cursor)
-    return memory
+        assert not last_seen.check(head)
+        last_seen.update(head.top, head.cursor)
+    return last_seen
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def memory_of(*heads: Head) -> Memory:
     ids=["all", "all-of-a-quiet-one", "the-api-s", "begun-again", "full-again", "journal", "old"],
 )
 def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
-    memory, counted = memory_of(known), LOST_EVERYTHING._value.get()
-    assert memory.look(found)
-    assert memory.lost
-    memory.saw(found.top, found.cursor)
-    assert not memory.look(found)
-    assert (memory.top, memory.cursor) == (known.top, known.cursor), "what is reported stays"
+    last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
+    assert last_seen.check(found)
+    assert last_seen.lost
+    last_seen.update(found.top, found.cursor)
+    assert not last_seen.check(found)
+    assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), "what is reported stays"
     assert LOST_EVERYTHING._value.get() == counted + 1
     told = Head(at(20), None, None, at(20).toid, AGAIN, told=at(19))
-    assert not memory.look(told)
-    assert not memory.lost
-    memory.saw(told.top, told.cursor)
-    assert memory.look(NEW), "and the next one too"
+    assert not last_seen.check(told)
+    assert not last_seen.lost
+    last_seen.update(told.top, told.cursor)
+    assert last_seen.check(NEW), "and the next one too"
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
     ],
 )
 def test_all_else_is_not(known: Head, found: Head):
-    memory = memory_of(known)
-    assert not memory.look(found)
-    assert not memory.lost
+    last_seen = seen_of(known)
+    assert not last_seen.check(found)
+    assert not last_seen.lost
 
 
 async def test_what_is_known_is_written_down_until_everyone_was_told(redis, keys):
-    memory = memory_of(FULL)
-    assert await reports(redis, keys) == []
-    await remember(redis, keys, memory, name="one")
-    await report(redis, keys, "two", Memory(top=at(3)))
-    assert {*await reports(redis, keys)} == {Report(at(7).toid, at(7)), Report(None, at(3))}
+    last_seen = seen_of(FULL)
+    assert await read_reports(redis, keys) == []
+    await check_journal(redis, keys, last_seen, name="one")
+    await write_report(redis, keys, "two", LastSeen(top=at(3)))
+    assert {*await read_reports(redis, keys)} == {Report(at(7).toid, at(7)), Report(None, at(3))}
     assert 0 < await redis.pttl(keys.losses) <= 60_000, "it goes by itself"
 
 

@@ -7,9 +7,11 @@ from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from shared.metrics import TASK_FAILURES
+from shared.store import Unwilling
 from shared.tasks import Expected, backoff, cancel, supervise
 from tests.support.waiting import until
 
@@ -53,6 +55,23 @@ async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away
     with capture_logs() as logs:
         await asyncio.wait_for(supervise("peers", run, most=QUICK), 5)
     assert [entry["exc_info"] for entry in logs] == [True, False, False, False]
+
+
+async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
+    errors = iter([RedisConnectionError("a replica"), Unwilling("memory is full"), TimeoutError()])
+
+    async def run() -> None:
+        if (error := next(errors, None)) is not None:
+            raise error
+
+    with capture_logs() as logs:
+        await asyncio.wait_for(supervise("redis", run, most=QUICK), 5)
+    assert [entry["error"] for entry in logs] == [
+        "ConnectionError: a replica",
+        "Unwilling: memory is full",
+        "TimeoutError",
+    ]
+    assert not any(entry["exc_info"] for entry in logs)
 
 
 async def test_a_task_that_returns_is_done_and_not_run_again():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from shared.urls import host_of, joined, metrics_of, origin, shown, without_secrets
+from shared.urls import host_of, joined, metrics_of, origin, redacted, without_secrets
 
 KEY = "0a1b2c3d4e5f60718293"
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)
@@ -73,7 +73,7 @@ def test_host_and_origin() -> None:
     ],
 )
 def test_what_is_shown_of_a_url(url: str, text: str) -> None:
-    assert shown(url) == text
+    assert redacted(url) == text
 
 
 @given(TEXT.filter(lambda text: len(text) > 15))
@@ -81,7 +81,7 @@ def test_no_secret_of_a_url_is_shown(secret: str) -> None:
     url = str(
         URL.build(scheme="https", host="h", user=secret, password=secret, query={"k": secret})
     )
-    assert secret not in shown(url)
+    assert secret not in redacted(url)
 
 
 def test_a_server_that_repeats_the_request_tells_no_secret() -> None:

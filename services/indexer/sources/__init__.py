@@ -36,8 +36,8 @@ class Batch:
 class SourceError(Exception):
     """The source failed in a way that another try may mend; `kind` is for the metric.
 
-    `retry_after` is in seconds. `too_much`: it took too long or was too large, so that a request
-    for less may succeed.
+    `retry_after` is in seconds. `too_much`: the answer took too long or was too large, so a
+    request for less may succeed.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class SourceFatal(Exception):
 
 
 class SourceGap(SourceFatal):
-    """Ledgers are missing: all up to the TOID `read` was read, and the source goes on at `elder`.
+    """Ledgers are missing: all up to the TOID `read` was read; the source goes on at `elder`.
 
-    They were trimmed, or are a hole inside the history. Of the first one a part may have been read.
+    They were trimmed, or are a hole in the history. Of the first one, a part may have been read.
     """
 
     def __init__(self, name: str, read: int, elder: int) -> None:
@@ -76,7 +76,7 @@ class SourceGap(SourceFatal):
 
     @property
     def first(self) -> int:
-        """The first ledger that is missing, or a part of it."""
+        """The first ledger of which at least a part is missing."""
         return (self.read + 1) >> 32
 
     @property

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 _UNABLE = {"gap", "reset", "unproved", "meta_missing"}
 _UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
-"""What one source cannot do and the other may; a wrong passphrase is for an operator."""
+"""Kinds of errors that the other source may not have; others, as `passphrase`, are final."""
 
 
 class Auto:
@@ -35,7 +35,7 @@ class Auto:
         self._judge = Judge(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
-        self._refusals: dict[str, SourceFatal] = {}  # by name: why it cannot go on at the cursor
+        self._refusals: dict[str, SourceFatal] = {}  # by source: why it cannot go on at the cursor
 
     @property
     def name(self) -> str:
@@ -163,7 +163,7 @@ class Auto:
         return False
 
     def _at(self, cursor: int) -> None:
-        """What a source cannot do at one cursor says nothing of another."""
+        """Reading is at this cursor. Refusals at an earlier one do not count any more."""
         if cursor == self._cursor:
             return
         self._cursor = cursor
@@ -172,7 +172,7 @@ class Auto:
         self._refusals.clear()
 
     def _refuses(self, name: str) -> bool:
-        """Whether a source that has the ledger at the cursor cannot go on there all the same."""
+        """Whether a source that has the ledger was found unable to go on at the cursor."""
         if name in self._refusals and self._refusals[name].kind == "reset":
             del self._refusals[name]  # it had an older database and has caught up
         return name in self._refusals
@@ -196,7 +196,7 @@ class Auto:
 
 
 def _is_smaller(gap: SourceGap, theirs: SourceFatal) -> bool:
-    """Whether a gap is what is to be told: not when the other has those ledgers, or may have."""
+    """Whether this gap is the one to publish: the other source has a gap too, no smaller one."""
     return isinstance(theirs, SourceGap) and gap.elder <= theirs.elder
 
 

@@ -54,7 +54,7 @@ def both(
 def chosen(
     settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """The one that SOURCE names; RPC, where it is known, has what Horizon lacks."""
+    """The source that SOURCE names. With RPC_URL, ledgers that Horizon lacks are read from RPC."""
     if settings.source == "rpc":
         return rpc(settings, session, opened)
     if not settings.rpc_url:

@@ -1,8 +1,8 @@
-"""Continuity: that no ledger and no transaction is left out between two records of Horizon.
+"""Checks that Horizon left out no ledger and no transaction between two records.
 
-Horizon passes over what was trimmed, and over holes in its history, without a word, and its root
-says for a second what was true before. So it is asked for the ledgers themselves. One answer is
-about 200 ledgers; none is asked for while one ledger follows the other at the tip.
+Horizon silently passes over ledgers that were trimmed or that are a hole in its history, and its
+root may be a second old. So it is asked for the ledgers themselves, about 200 with one request.
+While one ledger follows the other at the tip, nothing is asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.indexer.sources.history import History
 
 
 class Continuity:
-    """Told of each connection and each record."""
+    """Of one stream of records; call it for each connection and each record."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -26,12 +26,12 @@ class Continuity:
 
     def begin(self, cursor: int) -> None:
         """Reading begins after this cursor."""
-        self._listing = NOTHING  # what is read next may be younger than what was known
+        self._listing = NOTHING  # the next records may be newer than the list
         if cursor != self._count.cursor:
             self._count = Count.at(cursor)
 
     def connected(self) -> None:
-        """A connection begins: a record that comes on it need not follow on the one before."""
+        """A connection begins: its first record need not follow on the last one that was read."""
         self._first = True
 
     def add(self, record: Record) -> None:
@@ -40,18 +40,18 @@ class Continuity:
         self._count.add(record)
 
     async def check(self, ledger: int) -> None:
-        """Before a record of `ledger` is read: that all before it was.
+        """Call it before a record of `ledger` is read: checks that everything before it was.
 
-        Raises SourceError when something is missing (or this server lags), and when it is still
-        missing at the next look, SourceGap.
+        Raises SourceError when something is missing or this server lags; SourceGap when it is
+        still missing at the next check.
         """
         if ledger > self._count.ledger and self._is_in_doubt(ledger):
             await self._look(ledger)
 
     def _is_in_doubt(self, ledger: int) -> bool:
-        """All of a new ledger comes at once; everywhere else something may be missing.
+        """Whether something may be missing: not while each ledger follows the last at the tip.
 
-        What the listing has is checked for nothing, and far from the tip it is asked for.
+        Ledgers that the listing covers are always checked, since that costs no request.
         """
         count = self._count
         jumped = ledger > count.ledger + 1 or count.seen == 0
@@ -64,7 +64,9 @@ class Continuity:
             if not self._listing.covers(at):
                 self._listing = await self._history.listing(at)
                 if self._listing.end == at:
-                    text = f"Horizon told of ledger {end}, but does not list any from {at} on"
+                    text = (
+                        f"Horizon sent a record of ledger {end}, but lists no ledger from {at} on"
+                    )
                     raise SourceError("behind", text)
             upto = min(end, self._listing.end)
             if missing := self._listing.missing(self._count, at, upto):
@@ -77,4 +79,4 @@ class Continuity:
             return SourceGap("Horizon", read, missing.stop)
         self._doubted = missing.start
         text = f"Horizon left out ledgers {missing.start} to {missing.stop - 1}"
-        return SourceError("missing", f"{text}; looking once more")
+        return SourceError("missing", f"{text}; they are looked for once more")

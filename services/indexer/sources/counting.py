@@ -1,8 +1,8 @@
 """Counting: which ledgers a stream of transactions left out. Pure.
 
-Horizon lists its ledgers, each with the number of its successful transactions. So of each ledger
-that was read it is known whether all came, and of each between two records whether it was empty.
-A ledger does not change any more once it is closed: the list may be older than the records.
+Horizon lists its ledgers, each with the number of its successful transactions. This shows whether
+all transactions of a ledger came, and whether a ledger between two records was empty. A closed
+ledger does not change, so the list may be older than the records.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Listed(NamedTuple):
 
 @dataclass(slots=True)
 class Count:
-    """How many records were seen of `ledger`, the one that is being read.
+    """How many successful transactions of `ledger`, the one being read, were seen.
 
     `seen` is None when reading began within that ledger. All up to the TOID `cursor` was read.
     """
@@ -39,7 +39,7 @@ class Count:
 
     @classmethod
     def at(cls, cursor: int) -> Count:
-        """Nothing was seen yet of what follows the cursor."""
+        """Nothing after the cursor was seen yet."""
         return cls(cursor, next_ledger(cursor), 0 if is_between_ledgers(cursor) else None)
 
     def add(self, record: Record) -> None:
@@ -51,31 +51,31 @@ class Count:
         self.cursor = record.toid
 
     def is_all(self, ledger: Listed) -> bool:
-        """Whether all transactions of a ledger came; of one after this count's, none did."""
+        """Whether all transactions of a ledger came. Of a ledger after `self.ledger` none came."""
         seen = self.seen if ledger.sequence == self.ledger else 0
         return seen is None or ledger.successful <= seen
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What was answered to the question for the ledgers from `first` on, in order."""
+    """Horizon's list of the ledgers from `first` on, in order."""
 
     first: int
     ledgers: Sequence[Listed]
 
     @property
     def end(self) -> int:
-        """The ledger behind the last of them; of those from `first` to there all is known."""
+        """The ledger after the last one: up to before it the list tells which ledgers exist."""
         return self.ledgers[-1].sequence + 1 if self.ledgers else self.first
 
     def covers(self, ledger: int) -> bool:
-        """Whether it is known if that ledger is there."""
+        """Whether the list tells if that ledger exists."""
         return self.first <= ledger < self.end
 
     def missing(self, count: Count, first: int, end: int) -> range:
-        """Of the ledgers from `first` to before `end`, the first ones that are not all read.
+        """The first run of missing ledgers from `first` to before `end`; empty if there is none.
 
-        They are not there, or have transactions that did not come. Empty when there are none.
+        A ledger is missing when it does not exist, or when some of its transactions did not come.
         """
         read = [
             each.sequence
@@ -99,7 +99,7 @@ def parse_listing(first: int, document: Mapping[str, Any]) -> Listing:
             for each in document["_embedded"]["records"]
         ]
     except (KeyError, TypeError) as error:
-        raise Malformed(f"the list of ledgers lacks something: {error!r:.200}") from error
+        raise Malformed(f"the list of ledgers lacks a field: {error!r:.200}") from error
     numbers = [each.sequence for each in ledgers]
     if any(b <= a for a, b in pairwise((first - 1, *numbers))):
         raise Malformed(f"the ledgers from {first} on are out of order: {numbers!s:.200}")

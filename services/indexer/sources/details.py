@@ -35,7 +35,7 @@ def read_details(result: Mapping[str, Any], spoken: Spoken) -> Record:
         except (TypeError, ValueError) as error:
             raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
     if status == _SUCCESS and known_meta(parts[-1]) is None:
-        raise Malformed("'resultMetaXdr' has nothing in it")
+        raise Malformed("'resultMetaXdr' is empty")
     return _record(spoken, status == _SUCCESS, *parts)
 
 

@@ -1,4 +1,4 @@
-"""Fallback: one source, and another one for the ledgers that the first does not have."""
+"""Fallback: reads one source, and another one for ledgers that the first does not have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Fallback:
-    """A source (services.indexer.sources): that of `source` as far as it goes."""
+    """A Source: `source`, and `other` for the ledgers that it lacks."""
 
     def __init__(self, source: Source, other: Source) -> None:
         self._source = source
@@ -44,7 +44,7 @@ class Fallback:
         return await self._source.start(where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """See Source. A gap is of ledgers that neither has."""
+        """See Source. Raises SourceGap for ledgers that neither source has."""
         while True:
             try:
                 async with aclosing(self._source.batches(cursor)) as batches:
@@ -64,7 +64,7 @@ class Fallback:
                     cursor = batch.cursor
 
     async def _missing(self, gap: SourceGap) -> AsyncGenerator[Batch]:
-        """The missing ledgers, from the other. Raises SourceGap of those that it lacks too."""
+        """The missing ledgers, from the other source. Raises SourceGap for those it lacks too."""
         log.warning("ledgers_missing", error=str(gap), asking=self._other.name)
         end = before(gap.elder)
         try:
@@ -80,9 +80,9 @@ class Fallback:
         log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
 
     async def _confirm(self, reset: SourceFatal, cursor: int) -> None:
-        """Raise SourceError when the other goes on: an old database is no reset of the network."""
+        """Raise SourceError if the other goes on: then it is an older database, not a reset."""
         refuse(self._other.name, cursor, await self._other.ledgers())
-        text = f"{reset}; {self._other.name} goes on, so it is an older database of the network"
+        text = f"{reset}; {self._other.name} goes on, so this is an older database, not a reset"
         raise SourceError("behind", text) from reset
 
 

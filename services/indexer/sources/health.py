@@ -11,7 +11,7 @@ from enum import StrEnum
 _PATIENCE = 2
 """Failures in a row of the one that is read before the other is tried."""
 _LONG_WAIT = 5.0
-"""Seconds: a source that asks for a longer wait (Retry-After) is not waited for to fail again."""
+"""Seconds: a source that asks for a longer wait (Retry-After) is left after its first failure."""
 _STALLED = 6
 """Ledgers that the other has more, while nothing comes from the one that is read …"""
 _STILL = 3
@@ -47,7 +47,7 @@ class Judge:
         self._health[name] = _Health()
 
     def failed(self, name: str, *, wait: float = 0.0) -> None:
-        """It failed in a way that may pass; `wait`: seconds for which it asks not to be tried."""
+        """It failed in a way that may pass. `wait`: seconds of its Retry-After."""
         self._health[name].failures += _PATIENCE if wait > _LONG_WAIT else 1
 
     def cannot(self, name: str) -> None:

@@ -1,7 +1,7 @@
-"""History: what Horizon has, as its root and its ledgers tell it.
+"""History: which ledgers Horizon has, by its root and by its list of ledgers.
 
-Its stream skips trimmed history without a word and waits for ever above its tip. So its root is
-asked now and then, which may be a second old; the ledgers themselves are always as they are now
+Its stream silently skips trimmed history, and waits for ever above its tip. So its root is asked
+now and then. The root may be a second old; the list of ledgers is always up to date
 (services.indexer.sources.continuity).
 """
 
@@ -52,7 +52,9 @@ class History:
         """Before a connection: that it begins where the last one ended."""
         if time.monotonic() - self._checked_at >= _EVERY:
             refuse("Horizon", cursor, await self.ledgers())
-            self._checked_at = time.monotonic()  # what was refused is looked at again at once
+            self._checked_at = (
+                time.monotonic()
+            )  # not after a refusal, so that the next check asks again
 
     async def listing(self, first: int) -> Listing:
         """The ledgers from that number on, at most PAGE of them. Raises SourceError."""
@@ -68,7 +70,7 @@ class History:
             document = await self._read(f"/ledgers/{ledger}")
         except SourceFatal as error:
             if error.kind in _NOT_THERE:
-                await self.ledgers()  # a server without any ledger cannot tell
+                await self.ledgers()  # raises when the server has no ledger at all yet
                 return None
             raise
         return ledger_hash("Horizon", document, "hash")

@@ -158,7 +158,7 @@ class Horizon:
         try:
             self._suspects.read(replace(record, meta=meta), into)
         except MetaMissing as error:
-            text = f"RPC's meta of {record.hash} has nothing in it either"
+            text = f"RPC's meta of {record.hash} is empty too"
             raise SourceError("meta_missing", text) from error
 
 
@@ -190,7 +190,7 @@ class _Chapter:
 
 
 def _empty(upto: int, latest: int) -> Batch:
-    """Ledgers without transactions up to a TOID at the end of one."""
+    """A batch without events, up to a TOID at the end of a ledger."""
     return Batch((), (), upto, upto >> 32, None, latest)
 
 

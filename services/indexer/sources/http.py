@@ -15,16 +15,16 @@ from services.indexer.records import hash_text
 from services.indexer.sources import SourceError, SourceFatal
 from shared.horizon import problem
 from shared.http import reason
-from shared.urls import shown, without_secrets
+from shared.urls import redacted, without_secrets
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")
 """Types of content: the first is asked for, any of them is taken."""
 
 _FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
-"""Final as Horizon's own problem only: a proxy answers the same while Horizon restarts."""
+"""Final only in Horizon's own problem: a proxy sends the same statuses while Horizon restarts."""
 _TOO_MUCH = {408, 413, 504, 524}
-"""Time-outs of the server or of a proxy (524: Cloudflare's), and an answer that is too large."""
+"""Time-outs of the server or a proxy (524: Cloudflare's), and requests that are too large."""
 _HINTS = {
     401: "look at the key or password in the URL",
     403: "look at the key or password in the URL",
@@ -60,7 +60,7 @@ async def post_json(
     try:
         async with _asked(session, "POST", url, timeout=limits, accept=JSON, body=body) as response:
             return await read_json(response)
-    except SourceFatal as error:  # RPC_URL leads to a Horizon
+    except SourceFatal as error:  # RPC_URL names a Horizon
         raise SourceError(error.kind, str(error)) from error
 
 
@@ -85,7 +85,7 @@ async def _asked(
         if response.status != 200:
             raise await _refusal(response)
         if response.content_type not in accept:
-            what = f"{shown(url)} answered {response.content_type}, not {accept[0]}"
+            what = f"{redacted(url)} answered {response.content_type}, not {accept[0]}"
             raise SourceError("content_type", what)
         yield response
     finally:
@@ -100,11 +100,11 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     except (aiohttp.ClientError, TimeoutError):
         body = b""
     said = without_secrets(body[:400].decode(errors="replace"), url) or "(no body)"
-    where = f"{shown(url)} answered {status}"
+    where = f"{redacted(url)} answered {status}"
     if status in _FINAL and (slug := problem(response.headers.get("Content-Type", ""), body)):
         return SourceFatal(_FINAL[status], f"Horizon itself: {where} {slug}: {said}")
     if to := response.headers.get("Location"):
-        said = f"redirects are not followed; it leads to {shown(to)}"
+        said = f"redirects are not followed; it leads to {redacted(to)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
     after = retry_after(response.headers)
     return SourceError(kind, f"{where}{hint}: {said}", after, too_much=status in _TOO_MUCH)
@@ -113,8 +113,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that Retry-After asks to wait, an hour at the most; None when it is not there.
 
-    It is a number of seconds or a date (RFC 9110 10.2.3). A date is read by the server's own clock
-    (`Date`), since ours may differ.
+    It is a number of seconds or a date (RFC 9110 10.2.3). A date is compared with the server's own
+    clock (`Date`), since ours may differ.
     """
     said = headers.get("Retry-After", "").strip()
     if said.isascii() and said.isdecimal():
@@ -135,9 +135,9 @@ def _date(text: str) -> datetime | None:
 
 
 def _broken(kind: str, url: str, error: Exception) -> SourceError:
-    """No answer, or not all of it. A connection that was never made asked for nothing."""
+    """The answer did not come, or not whole. A connection that was never made is not `too_much`."""
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
-    return SourceError(kind, f"{shown(url)}: {reason(error)}", too_much=slow)
+    return SourceError(kind, f"{redacted(url)}: {reason(error)}", too_much=slow)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -147,7 +147,7 @@ async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > _MOST_BYTES:
-                what = f"{shown(str(response.url))}: more than {_MOST_BYTES} bytes"
+                what = f"{redacted(str(response.url))}: more than {_MOST_BYTES} bytes"
                 raise SourceError("malformed", what, too_much=True)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _broken("dropped", str(response.url), error) from error
@@ -168,7 +168,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:
     """A ledger's number in an answer. Raises SourceError.
 
-    0 is what a server says that has just started, or has no ledger yet: nothing follows from it.
+    0 means that the server has just started or has no ledger yet, so nothing is known.
     """
     match body.get(name):
         case 0:

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 _PAGE = 1_000
 _MOST = 10_000
-"""Events of the largest page that stellar-rpc gives."""
+"""Events of the largest page that stellar-rpc returns."""
 _PAGES_OF_ONE = 10
 """Pages that one transaction may fill; what it can emit is bounded far below that (CAP-46)."""
 _OPERATION = (1 << 12) - 1
@@ -60,7 +60,7 @@ class Polls:
         return Window(said, least.upto, least.latest, least.closed_at)
 
     async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
-        """Some contracts' events. What is too much for the server is asked for in halves."""
+        """Some contracts' events. If the server cannot answer, half the ledgers are asked for."""
         while True:
             try:
                 window = await self._window(addresses, cursor, latest)
@@ -74,7 +74,7 @@ class Polls:
                 return window
 
     def _narrow(self, ledger: int, latest: int, error: SourceError) -> None:
-        """Halve the span. Raises the error when there is nothing to halve, or a wait is asked."""
+        """Halve the span. Raises the error if it is one ledger, or the server asks for a wait."""
         asked = latest - ledger + 1
         if asked < 1:
             raise error
@@ -95,8 +95,8 @@ class Polls:
     async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> Window:
         """What follows the cursor, in as many ledgers as the span has.
 
-        `endLedger` (which is not included) excludes a cursor, so this begins with the cursor's
-        ledger again. Where that fills a page before the cursor, the largest page is asked for.
+        RPC takes no cursor together with `endLedger` (exclusive), so this begins with the cursor's
+        ledger again. If events up to the cursor fill the page, the largest page is asked for.
         """
         where = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
         for limit in (_PAGE, _MOST):
@@ -129,7 +129,7 @@ class Polls:
         limit: int,
         where: Mapping[str, int],
     ) -> Page:
-        """A page from the ledgers `where`, or without them from the position `after`."""
+        """A page from the ledgers in `where`; if that is empty, from the position `after`."""
         pagination = {"limit": limit} | ({} if where else {"cursor": _text(after)})
         try:
             result = await self._rpc.call(
@@ -145,10 +145,10 @@ class Polls:
 
 
 def _whole(page: Page, said: Sequence[Said], cursor: int, limit: int) -> Window | None:
-    """The whole transactions of what was read so far, up to where the page ends.
+    """The complete transactions read so far, up to the end of the page.
 
-    The last transaction of a full page may be cut, and is held back. None when it is the only one
-    above the cursor: more has to be read.
+    The last transaction of a full page may be cut, so it is held back. None when it is the only
+    one above the cursor: then more has to be read.
     """
     if page.count < limit:
         return Window(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)

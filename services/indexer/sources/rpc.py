@@ -19,9 +19,9 @@ NO_SUCH_METHOD = -32601
 _TIMED_OUT = -32001
 _CONNECT_SECONDS = 5.0
 _RANGE = re.compile(r"ledger range: (\d{1,10}) - (\d{1,10})", re.ASCII)
-"""How a refusal of getEvents (-32600) names the ledgers that there are."""
+"""How a refusal of getEvents (-32600) names the range of ledgers that the server has."""
 _TOO_MUCH = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
-"""How servers and providers say that a call asks for too much, whatever code they use."""
+"""How servers and providers say that a call asks for too much, with various codes."""
 
 
 _ONE = {"limit": 1}
@@ -59,11 +59,11 @@ class Rpc:
         return result
 
     async def ledgers(self) -> Ledgers:
-        """The first and the last ledger of which it has the events. Raises SourceError.
+        """The first and the last ledger whose events it has. Raises SourceError.
 
-        getHealth is an error while the last ledger is older than 30 s, though getEvents answers
-        (stellar-rpc's max-healthy-ledger-latency); and getLatestLedger brings a whole meta. So a
-        start before all history is asked for: the refusal names the range.
+        getHealth is an error while the last ledger is older than 30 s (stellar-rpc's
+        max-healthy-ledger-latency), though getEvents answers; getLatestLedger returns a whole
+        meta. So getEvents is asked for ledger 1: the refusal names the range.
         """
         try:
             found = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE)
@@ -72,7 +72,7 @@ class Rpc:
                 raise
             if named := _RANGE.search(error.said):
                 found = {"oldestLedger": int(named[1]), "latestLedger": int(named[2])}
-            else:  # worded otherwise, by a provider's own server
+            else:  # other wording of a provider's own server
                 found = await self.call("getHealth")
         return Ledgers(*(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest")))
 

@@ -1,7 +1,7 @@
 """How many ledgers one getEvents may cover. Pure.
 
-A server ends a call that takes it too long, and the same call would take it as long again. So the
-span is halved until the call succeeds, and grows again behind successes.
+A server ends a call that takes too long, and the same call would take as long again. So the span is
+halved until the call succeeds, and grows again after successes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 WHOLE = 10_000
-"""Ledgers that stellar-rpc looks through in one call: a span as wide is no bound."""
+"""Ledgers that stellar-rpc searches in one call; a span of as many is no limit."""
 _STEADY = 10
-"""Successes in a row before it grows: one that is too wide again costs a whole time-out."""
+"""Successes in a row before the span grows; one that is too wide again costs a time-out."""
 
 
 @dataclass(slots=True)
@@ -23,11 +23,11 @@ class Span:
 
     @property
     def is_bound(self) -> bool:
-        """Whether calls have to name their last ledger."""
+        """Whether calls must name their last ledger."""
         return self.ledgers < WHOLE
 
     def failed(self, asked: int) -> bool:
-        """A call for `asked` ledgers (1 or more) was too much. False if that was a single one."""
+        """A call for `asked` ledgers (1 or more) was too much. False if it was for one ledger."""
         covered = min(asked, self.ledgers)
         self.ledgers = max(1, covered // 2)
         self._successes = 0

@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * Web Storage that may be denied. A browser that blocks site data, or a frame without an origin,
- * throws SecurityError as soon as `localStorage` is read (WHATWG HTML, "localStorage"), and a full
- * one throws when it is written. What cannot be stored is then kept as long as the page lives.
+ * throws SecurityError as soon as `localStorage` is read (WHATWG HTML, "localStorage"). A full storage
+ * throws when it is written. Values that cannot be stored are kept as long as the page lives.
  */
 export class Storage {
   #env; #kind; #memory = new Map();

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.indexer import beginning
+from services.indexer import startup
 from shared.commit import Behind, Committer
 from shared.events import Event, EventType
 from shared.journal import Gap, Journal
 from shared.keys import Keys
-from shared.losses import Memory, Report, report
+from shared.losses import LastSeen, Report, write_report
 from shared.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from shared.positions import Position, parse_position
 from tests.indexer.reading_process import Process
@@ -60,7 +60,7 @@ async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: P
     assert began.toid >> 12 == started_at >> 12
     later = Journal(process.redis, process.keys)
     assert await later.after(Position(process.sim.tip >> 33 << 32, 0)) == Gap(began)
-    assert not process.memory.lost
+    assert not process.last_seen.lost
 
 
 async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
@@ -104,7 +104,7 @@ async def test_an_indexer_that_knows_nothing_asks_those_who_do(
     await process.flush()
     for name, position in (("one", late), ("two", early)):
         place = parse_position(position)
-        await report(redis, keys, name, Memory(top=place, cursor=place.toid))
+        await write_report(redis, keys, name, LastSeen(top=place, cursor=place.toid))
     sim.close(3)
     other = Process(sim, redis, keys)
     async with other.running():
@@ -126,8 +126,8 @@ def _api_event() -> Event:
 async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -> None:
     async with process.running():
         await read_some(process)
-        memory = Memory(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
-        await report(process.redis, process.keys, "slow", memory)
+        last_seen = LastSeen(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
+        await write_report(process.redis, process.keys, "slow", last_seen)
         await process.settled()
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
 
@@ -160,19 +160,18 @@ async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Pr
     assert "progress was lost" in str(other.readiness.document())
 
 
-async def test_a_loss_that_was_told_is_not_told_again_when_the_progress_is_lost(
-    process: Process,
-) -> None:
+async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process: Process) -> None:
+    redis, keys = process.redis, process.keys
     async with process.running():
         [*_, top] = await read_some(process)
         await process.flush()
         await process.settled()
-        told = await process.redis.hget(process.keys.progress, "told")
-        await report(process.redis, process.keys, "a fanout", Memory(top=parse_position(top)))
-        await process.redis.delete(process.keys.progress)
+        told = await redis.hget(keys.progress, "told")
+        await write_report(redis, keys, "a fanout", LastSeen(top=parse_position(top)))
+        await redis.delete(keys.progress)
         process.sim.close(2)
         await process.caught_up()
-    assert await process.redis.hget(process.keys.progress, "told") == told
+    assert await redis.hget(keys.progress, "told") == told
     await _hear_nothing_more(process)
 
 
@@ -198,7 +197,7 @@ async def test_what_the_api_writes_while_the_indexer_waits_for_reports_is_follow
             await committer.change([], lambda _: [_api_event()])
         return []
 
-    monkeypatch.setattr(beginning, "reports", reports)
+    monkeypatch.setattr(startup, "read_reports", reports)
     async with process.running():
         await read_some(process)
     first, gap, *_ = await process.entries()
