@@ -86,7 +86,7 @@ def http_url(value: str) -> str:
     """Validate an http(s) URL. A trailing slash is removed unless the URL has a query."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{redacted(value)!r} is not a URL: expected http://… or https://…")
+        raise ValueError(f"{redacted(value)}: expected http://… or https://…")
     return value if parts.query else value.rstrip("/")
 
 
@@ -119,8 +119,10 @@ def load(settings: type[S], argv: Sequence[str]) -> S:
 def _mistakes(error: ValidationError) -> list[str]:
     lines = [f"{error.error_count()} setting(s) to mend:"]
     for mistake in error.errors(include_url=False):
-        name = str(mistake["loc"][0]).upper() if mistake["loc"] else "settings"
-        lines.append(f"  {name}: {mistake['msg'].removeprefix('Value error, ')}")
+        name, *entry = mistake["loc"] or ("settings",)
+        places = [f"entry {n + 1}" for n in entry if isinstance(n, int)]
+        where = " ".join([str(name).upper(), *places])
+        lines.append(f"  {where}: {mistake['msg'].removeprefix('Value error, ')}")
     return lines
 
 

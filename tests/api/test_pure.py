@@ -91,7 +91,7 @@ def test_settings_from_lists_and_their_defaults():
         ("trusted_proxies", "10.0.0.0/33", "10.0.0.0/33|network"),
         ("login_seconds", "5", "greater than or equal to 60"),
         ("fanout_urls", "http://a, ftp://b", "ftp://b"),
-        ("ready_urls", "localhost:3020", "no URL"),
+        ("ready_urls", "localhost:3020", "not a URL"),
         ("cors_origins", "https://a/", "no origin"),
         ("cors_origins", "null", "no origin"),
         ("max_body_bytes", "0", "greater than or equal to 1"),

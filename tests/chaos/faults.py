@@ -95,8 +95,13 @@ class Faults:
         return name or ""
 
     async def kill_fanouts(self) -> str:
-        """For a while a gateway has nobody to ask."""
-        return " and ".join([await self._end((name,), signal.SIGKILL) for name in FANOUTS])
+        """A gateway has no fanout to ask for longer than clients wait before they reconnect."""
+        names = [name for name in FANOUTS if name in self._world.running]
+        await asyncio.gather(*(self._world.stop(name, signal.SIGKILL) for name in names))
+        await last(self._chance.uniform(1.5, 3.0))
+        for name in names:
+            self._world.restart_soon(name)
+        return " and ".join(names)
 
     async def kill_active(self) -> str:
         """The standby has to notice by itself."""
