@@ -212,6 +212,19 @@ async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end
     assert not ports_in_use(ports)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
+@pytest.mark.parametrize("kind", gateways())
+async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path, kind):
+    ports, log = free_ports(), tmp_path / "run.txt"
+    run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)
+    try:
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+    finally:
+        run.kill()
+        run.wait()
+    await until(lambda: not ports_in_use(ports), seconds=20)
+
+
 def create(gateway: str) -> dict:
     body = {
         "sender": "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG",
