@@ -72,8 +72,23 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
             'headrace_indexer_active{instance="i1"}': "1x80 0x120",
             'headrace_indexer_ledger_closed_seconds{instance="i1"}': "1195x200",
             'headrace_api_requests_total{status="500"}': STEADY,
+            'headrace_api_request_seconds_bucket{le="0.1"}': "0x200",
+            'headrace_api_request_seconds_bucket{le="5"}': STEADY,
         },
         {"HeadraceRedisAway"},
+    ),
+    "Redis was away for five minutes and is back for four": (
+        {
+            'headrace_redis_up{instance="a1"}': "1x84 0x20 1x95",
+            'headrace_redis_up{instance="f1"}': "1x84 0x20 1x95",
+            'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x82 0+5x22 110x95",
+            'headrace_api_requests_total{status="500"}': "0x82 0+100x22 2200x95",
+        },
+        set(),
+    ),
+    "Redis was away for a moment": (
+        {'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x116 9x84"},
+        set(),
     ),
     "one service alone does not reach Redis": (
         {'headrace_redis_up{instance="f1"}': "0x200"},
@@ -102,7 +117,10 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {'up{job="headrace-api",instance="a1"}': "1x100 stale"},
         {"HeadraceReplicaGone", "HeadraceServiceGone"},
     ),
-    "a replica is away": ({'up{job="headrace-fanout",instance="f2"}': "0x200"}, {"HeadraceDown"}),
+    "a replica is away": (
+        {'up{job="headrace-fanout",instance="f2"}': "1x100 0x100"},
+        {"HeadraceDown"},
+    ),
     "a replica is not ready": (
         {'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "0x200"},
         {"HeadraceNotReady"},
@@ -198,6 +216,10 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     ),
     "many subscribers are slow": (
         {'headrace_fanout_disconnects_total{reason="slow"}': "0+100x200"},
+        {"HeadraceSlowSubscribers"},
+    ),
+    "many subscribers were slow at once, for the first time": (
+        {'headrace_fanout_disconnects_total{reason="slow"}': "0x108 400x92"},
         {"HeadraceSlowSubscribers"},
     ),
     "clients come back too late": (
