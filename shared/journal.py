@@ -24,7 +24,7 @@ from shared.wire import Entry, entry_of
 log = structlog.get_logger()
 
 _REMEMBERED = 10_000
-_HEAD = ("ledger", "closedAt", "cursor", "began", "told")
+_HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class Head:
 
     `top` is the last entry, or the place where an `empty` journal began. `cursor` (a TOID) and
     `began` are None where no indexer has ever written. `told` is where everyone was last told that
-    Redis had lost everything.
+    Redis had lost everything. `first` is the place that the first entry ever followed: another one
+    means that the journal alone was deleted and written again.
     """
 
     top: Position
@@ -63,6 +64,7 @@ class Head:
     began: Position | None = None
     told: Position = START
     empty: bool = False
+    first: str | None = None
 
 
 class Journal:
@@ -157,7 +159,9 @@ class Journal:
 
 
 def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
-    ledger, closed_at, cursor, began, told = [each.decode() if each else None for each in progress]
+    ledger, closed_at, cursor, began, told, first = [
+        each.decode() if each else None for each in progress
+    ]
     start = parse_position(began) if began else None
     return Head(
         top=parse_position(rows[0][0].decode()) if rows else start or START,
@@ -167,6 +171,7 @@ def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
         began=start,
         told=parse_position(told) if told else START,
         empty=not rows,
+        first=first,
     )
 
 

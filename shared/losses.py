@@ -40,6 +40,7 @@ class Memory:
     top: Position = START
     cursor: int | None = None
     lost: bool = False
+    first: str | None = None
 
     def saw(self, position: Position, cursor: int | None) -> None:
         """All events up to the position and to the cursor are known here."""
@@ -60,16 +61,18 @@ class Memory:
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
         self.began = head.began or self.began
+        self.first = head.first or self.first
         return emptied
 
     def forget(self, head: Head) -> None:
         """Go on from what is there now: everyone was told of what is not."""
         self.lost, self.top, self.cursor, self.began = False, head.top, head.cursor, head.began
+        self.first = head.first
 
     def _is_emptied(self, head: Head) -> bool:
         if self.began is None or head.began is None:
             return head.empty and self.top > START
-        if self.began != head.began:
+        if self.began != head.began or (self.first and self.first != (head.first or self.first)):
             return True
         # The journal alone: after a failover the cursor would have gone back with it.
         went_back = (head.cursor or 0) < (self.cursor or 0)

@@ -204,6 +204,7 @@ def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Che
 
 async def _memory(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
     note = partial(app[READINESS].note, "lost")
+    await losses.first(app[REDIS], committer)
     watching = partial(losses.watch, app[REDIS], committer, app[MEMORY], note)
     task = supervise("losses", watching, most=1.0)
     yield

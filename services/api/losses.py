@@ -8,14 +8,23 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shared.commit import Committer
 from shared.losses import Memory, remember, reports
 
 EVERY = 1.0
 """Seconds between two looks."""
+
+
+async def first(redis: Redis, committer: Committer) -> None:
+    """Look before the first request for what others know; Redis may be away."""
+    with suppress(RedisError, OSError, TimeoutError):
+        async with asyncio.timeout(EVERY):
+            await _hear(redis, committer)
 
 
 async def watch(
