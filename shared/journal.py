@@ -24,7 +24,7 @@ from shared.wire import Entry, entry_of
 log = structlog.get_logger()
 
 _REMEMBERED = 10_000
-_HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first")
+_HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first", "server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Head:
     `top` is the last entry, or the place where an `empty` journal began. `cursor` (a TOID) and
     `began` are None where no indexer has ever written. `told` is where everyone was last told that
     Redis had lost everything. `first` is the place that the first entry ever followed: another one
-    means that the journal alone was deleted and written again.
+    means that the journal alone was deleted and written again. `server` is the history of writes
+    that the indexer has settled with: another one began with a failover or a restart.
     """
 
     top: Position
@@ -65,6 +66,7 @@ class Head:
     told: Position = START
     empty: bool = False
     first: str | None = None
+    server: str | None = None
 
 
 class Journal:
@@ -159,7 +161,7 @@ class Journal:
 
 
 def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
-    ledger, closed_at, cursor, began, told, first = [
+    ledger, closed_at, cursor, began, told, first, server = [
         each.decode() if each else None for each in progress
     ]
     start = parse_position(began) if began else None
@@ -172,6 +174,7 @@ def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
         told=parse_position(told) if told else START,
         empty=not rows,
         first=first,
+        server=server,
     )
 
 

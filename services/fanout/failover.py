@@ -59,7 +59,9 @@ class Failover:
         self.memory.saw(published, known)
         emptied = self.memory.look(head)
         self._emptied |= emptied
-        return emptied
+        # What was lost may lie below what came back before anyone looked: all has to be compared.
+        server = before.server if before else None
+        return emptied or (server is not None and server != head.server)
 
     async def report(self) -> None:
         """Let the indexer know what was published, until it has told everyone of the loss."""
