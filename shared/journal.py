@@ -24,7 +24,7 @@ from shared.wire import Entry, entry_of
 log = structlog.get_logger()
 
 _REMEMBERED = 10_000
-_HEAD = ("ledger", "closedAt", "cursor", "began", "told")
+_HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first", "server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,10 @@ class Head:
 
     `top` is the position of the last entry, or where an `empty` journal began. `cursor` (a TOID)
     and `began` are None until an indexer has written. `told` is the position of the last event
-    `journal.reset`, which announced that Redis had lost everything.
+    `journal.reset`, which announced that Redis had lost everything. `first` is what the first entry
+    ever names as the entry before it: another value means that the journal alone was deleted and
+    written again. `server` is Redis' replication id that the indexer has accepted: it changes with
+    a failover or a restart.
     """
 
     top: Position
@@ -63,6 +66,8 @@ class Head:
     began: Position | None = None
     told: Position = START
     empty: bool = False
+    first: str | None = None
+    server: str | None = None
 
 
 class Journal:
@@ -158,7 +163,9 @@ class Journal:
 
 
 def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
-    ledger, closed_at, cursor, began, told = [each.decode() if each else None for each in progress]
+    ledger, closed_at, cursor, began, told, first, server = [
+        each.decode() if each else None for each in progress
+    ]
     start = parse_position(began) if began else None
     return Head(
         top=parse_position(rows[0][0].decode()) if rows else start or START,
@@ -168,6 +175,8 @@ def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
         began=start,
         told=parse_position(told) if told else START,
         empty=not rows,
+        first=first,
+        server=server,
     )
 
 

@@ -40,6 +40,7 @@ class LastSeen:
     top: Position = START
     cursor: int | None = None
     lost: bool = False
+    first: str | None = None
 
     def update(self, position: Position, cursor: int | None) -> None:
         """All events up to the position, and all up to the cursor, are known to this process."""
@@ -60,16 +61,18 @@ class LastSeen:
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
         self.began = head.began or self.began
+        self.first = head.first or self.first
         return emptied
 
     def adopt(self, head: Head) -> None:
         """The loss was announced: go on from the journal that is there now."""
         self.lost, self.top, self.cursor, self.began = False, head.top, head.cursor, head.began
+        self.first = head.first
 
     def _is_emptied(self, head: Head) -> bool:
         if self.began is None or head.began is None:
             return head.empty and self.top > START
-        if self.began != head.began:
+        if self.began != head.began or (self.first and self.first != (head.first or self.first)):
             return True
         # Only the journal was lost. After a failover the cursor would have gone back too.
         went_back = (head.cursor or 0) < (self.cursor or 0)

@@ -203,6 +203,7 @@ def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Che
 
 async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
     note = partial(app[READINESS].note, "lost")
+    await losses.check_reports(app[REDIS], committer)
     watching = partial(losses.watch, app[REDIS], committer, app[LAST_SEEN], note)
     task = supervise("losses", watching, most=1.0)
     yield

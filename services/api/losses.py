@@ -8,14 +8,23 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shared.commit import Committer
 from shared.losses import LastSeen, check_journal, read_reports
 
 EVERY = 1.0
 """Seconds between two looks."""
+
+
+async def check_reports(redis: Redis, committer: Committer) -> None:
+    """Look once, before the first request. If Redis does not answer, `watch` looks later."""
+    with suppress(RedisError, OSError, TimeoutError):
+        async with asyncio.timeout(EVERY):
+            await _stay_above_reports(redis, committer)
 
 
 async def watch(

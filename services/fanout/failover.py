@@ -65,7 +65,9 @@ class Failover:
             self.last_seen.adopt(head)
             return False
         self._emptied |= emptied
-        return emptied
+        # What was lost may lie below what came back before anyone looked: all has to be compared.
+        server = before.server if before else None
+        return emptied or (server is not None and server != head.server)
 
     async def report(self) -> None:
         """Report to the indexer what was published, until it has announced the loss."""

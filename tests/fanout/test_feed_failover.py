@@ -165,3 +165,32 @@ async def test_what_is_gone_for_good_is_one_line_of_the_log(redis, keys, start, 
         await until(lambda: any(each["event"] == "events_lost" for each in logs))
     [line] = [each for each in logs if each["event"] == "events_lost"]
     assert (line["count"], line["first"], line["last"]) == (5, lost[0], lost[-1])
+
+
+async def test_what_was_lost_below_what_came_back_before_anyone_looked_is_told(
+    redis, keys, start, chain, clients
+):
+    """The indexer was faster than the replicas: at their look the top is where it was."""
+    positions = await chain.commit_many(2)
+    before, event = await snapshot(redis, keys), chain.event()
+    await Chain(redis, keys).commit(event)
+    await redis.hset(keys.progress, "server", "the replica")
+    after = await snapshot(redis, keys)
+    await restore(redis, keys, before)
+    replica = await start(probe_seconds=0.1)
+    clients.append(told := await replica.subscribe("all=true"))
+    lost = await api_commit(Committer(redis, keys))
+    (top,) = await Chain(redis, keys).commit(event)
+    await told.wait_id(top)
+    await restore(redis, keys, after)
+    await told.wait(1, "reset")
+    assert told.positions == [lost, top], "what is still there is not sent again"
+    for since in (positions[0], lost):
+        clients.append(client := await replica.subscribe("all=true", since=since))
+        await client.wait_id(top)
+        assert lost not in client.positions
+        assert bool(client.named("reset")) == (since == lost)
+    (new,) = await chain.commit()
+    for client in clients:
+        await client.wait_id(new)
+        assert client.positions.count(top) == 1

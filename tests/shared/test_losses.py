@@ -37,9 +37,19 @@ def seen_of(*heads: Head) -> LastSeen:
         (FULL, Head(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
         (FULL, Head(at(9), None, None, at(9).toid, AGAIN)),
         (FULL, replace(FULL, top=BEGAN, empty=True)),
+        (replace(FULL, first="4-1"), replace(FULL, first="7-2", top=at(8))),
         (replace(FULL, began=None), Head(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
     ],
-    ids=["all", "all-of-a-quiet-one", "the-api-s", "begun-again", "full-again", "journal", "old"],
+    ids=[
+        "all",
+        "all-of-a-quiet-one",
+        "the-api-s",
+        "begun-again",
+        "full-again",
+        "journal",
+        "rewritten",
+        "old",
+    ],
 )
 def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
     last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
@@ -49,7 +59,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
     assert not last_seen.check(found)
     assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), "what is reported stays"
     assert LOST_EVERYTHING._value.get() == counted + 1
-    told = Head(at(20), None, None, at(20).toid, AGAIN, told=at(19))
+    told = Head(at(20), None, None, at(20).toid, AGAIN, told=at(19), first="19-1")
     assert not last_seen.check(told)
     assert not last_seen.lost
     last_seen.update(told.top, told.cursor)
@@ -66,6 +76,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
         (FULL, replace(FULL, top=BEGAN, empty=True, cursor=at(4).toid)),
         (FULL, Head(at(7), None, None)),
         (FULL, replace(FULL, told=at(6))),
+        (FULL, replace(FULL, first="4-1")),
     ],
     ids=[
         "begins",
@@ -75,6 +86,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
         "failover-of-all",
         "progress",
         "told-before",
+        "first",
     ],
 )
 def test_all_else_is_not(known: Head, found: Head):
