@@ -16,9 +16,17 @@ from shared import http
 _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "refundedAmount")
 
 
+class Refused(Exception):
+    """The gateway or a fanout answered by another status than 200; the text says why."""
+
+
 async def follow(url: str) -> None:
-    """Print events until cancelled; reconnects and resumes by the last id."""
+    """Print events until cancelled; reconnects and resumes by the last id.
+
+    Prints why a connection is refused, as with AUTH_MODE=required: once for each reason.
+    """
     last: str | None = None
+    said: Refused | None = None
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
     async with http.session(timeout=timeout, read_bufsize=1 << 20) as session:
         while True:
@@ -29,15 +37,24 @@ async def follow(url: str) -> None:
                         print(line(name, orjson.loads(data), time.time()), flush=True)
             except (aiohttp.ClientError, TimeoutError):
                 pass
+            except Refused as error:
+                if said is None or error.args != said.args:
+                    print(f"  no events are shown here: {error}", flush=True)
+                said = error
             await asyncio.sleep(0.5)
 
 
 async def events(
     session: aiohttp.ClientSession, url: str, last: str | None
 ) -> AsyncIterator[tuple[str, str, str | None]]:
-    """Name, data and id of each event of one connection, resuming after `last`."""
+    """Name, data and id of each event of one connection, resuming after `last`.
+
+    Raises Refused.
+    """
     headers = {"Last-Event-ID": last} if last else {}
     async with session.get(url, headers=headers) as response:
+        if response.status != 200:
+            raise Refused(f"{response.status} {await response.text()}")
         fields: dict[str, str] = {}
         async for raw in response.content:
             name, colon, value = raw.decode().rstrip("\n").partition(": ")

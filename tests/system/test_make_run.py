@@ -212,6 +212,18 @@ async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end
     assert not ports_in_use(ports)
 
 
+async def test_it_says_why_it_shows_no_events(tmp_path):
+    log = tmp_path / "run.txt"
+    needs_token = {"AUTH_MODE": "required", "JWT_SECRET": "s" * 32}
+    run = make_run(tmp_path, log, PORT_BASE=str(free_ports().base), **needs_token)
+    try:
+        await until(lambda: "no events are shown here: 401" in log.read_text(), seconds=40)
+    finally:
+        run.terminate()
+        run.wait()
+    assert log.read_text().count("no events are shown here") == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
 @pytest.mark.parametrize("kind", gateways())
 async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path, kind):
