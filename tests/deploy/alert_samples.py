@@ -35,6 +35,7 @@ WELL = {
     'headrace_indexer_source_errors_total{kind="dropped"}': STEADY,
     'headrace_indexer_source_errors_total{kind="unreachable"}': "7x200",
     'headrace_indexer_dead_letters_total{instance="i1"}': "2x200",
+    'process_start_time_seconds{instance="i1"}': "-7200x200",
     'headrace_commits_total{outcome="committed"}': STEADY,
     'headrace_commits_total{outcome="conflict"}': STEADY,
     'headrace_commits_total{outcome="behind"}': "4x200",
