@@ -7,6 +7,8 @@ STEADY = "100+10x200"
 
 SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
 
+ASKED = 'headrace_ready{job="headrace-api",instance="a1",part="http://fanout:8080/readyz"}'
+
 # A healthy installation: two indexers, one of them active, two fanouts, an API.
 WELL = {
     'up{job="headrace-fanout",instance="f1"}': "1x200",
@@ -118,14 +120,15 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {'up{job="headrace-api",instance="a1"}': "1x100 stale"},
         {"HeadraceReplicaGone", "HeadraceServiceGone"},
     ),
-    "a replica is away": (
-        {'up{job="headrace-fanout",instance="f2"}': "1x100 0x100"},
+    "a replica is away, and the API that asks it is not ready": (
+        {'up{job="headrace-fanout",instance="f2"}': "1x100 0x100", ASKED: "1x100 0x100"},
         {"HeadraceDown"},
     ),
     "a replica is not ready": (
         {'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "0x200"},
         {"HeadraceNotReady"},
     ),
+    "the API alone does not reach a replica": ({ASKED: "0x200"}, {"HeadraceNotReady"}),
     "a clock is ahead": (
         {SKEW: "3600x200", 'headrace_ready{job="headrace-api",part="clock"}': "0x200"},
         {"HeadraceClockSkew"},
