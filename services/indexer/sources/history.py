@@ -16,7 +16,14 @@ from services.indexer.records import Malformed
 from services.indexer.sources import Ledgers, SourceError, SourceFatal
 from services.indexer.sources.bounds import before, refuse
 from services.indexer.sources.counting import PAGE, Listing, parse_listing
-from services.indexer.sources.http import JSON, get, ledger_hash, ledger_number, read_json
+from services.indexer.sources.http import (
+    JSON,
+    check_network,
+    get,
+    ledger_hash,
+    ledger_number,
+    read_json,
+)
 from shared.urls import joined
 
 _EVERY = 10.0
@@ -40,8 +47,7 @@ class History:
     async def ledgers(self) -> Ledgers:
         """Ask the root. Raises SourceError, SourceFatal."""
         root = await self._read("/")
-        if (theirs := root.get("network_passphrase")) != self._passphrase:
-            raise SourceFatal("passphrase", f"Horizon is of {theirs!r}, not {self._passphrase!r}")
+        check_network("Horizon", root.get("network_passphrase"), self._passphrase)
         found = Ledgers(
             *(ledger_number("Horizon", root, f"history_{end}_ledger") for end in Ledgers._fields)
         )

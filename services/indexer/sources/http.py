@@ -165,6 +165,17 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     return document
 
 
+def check_network(whose: str, theirs: object, ours: str) -> None:
+    """Raise SourceFatal when a server names another network; SourceError when it names none.
+
+    A proxy may answer 200 with JSON of its own, for example while it is being serviced.
+    """
+    if not isinstance(theirs, str):
+        raise SourceError("malformed", f"{whose} names no network's passphrase: {theirs!r:.80}")
+    if theirs != ours:
+        raise SourceFatal("passphrase", f"{whose} is of {theirs!r}, not {ours!r}")
+
+
 def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:
     """A ledger's number in an answer. Raises SourceError.
 
