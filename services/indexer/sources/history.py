@@ -24,6 +24,7 @@ from services.indexer.sources.http import (
     ledger_number,
     read_json,
 )
+from services.indexer.sources.span import Span
 from shared.urls import joined
 
 _EVERY = 10.0
@@ -43,6 +44,7 @@ class History:
         self._passphrase = passphrase
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._checked_at = -_EVERY
+        self._span = Span(PAGE)
 
     async def ledgers(self) -> Ledgers:
         """Ask the root. Raises SourceError, SourceFatal."""
@@ -63,8 +65,19 @@ class History:
             )  # not after a refusal, so that the next check asks again
 
     async def listing(self, first: int) -> Listing:
-        """The ledgers from that number on, at most PAGE of them. Raises SourceError."""
-        document = await self._read("/ledgers", cursor=before(first), order="asc", limit=PAGE)
+        """The ledgers from that number on, at most PAGE of them. Raises SourceError.
+
+        After an answer that took too long the next request asks for fewer.
+        """
+        limit = self._span.ledgers
+        try:
+            document = await self._read("/ledgers", cursor=before(first), order="asc", limit=limit)
+        except SourceError as error:
+            if error.too_much and self._span.failed(limit):
+                text = f"{error}; fewer ledgers than {limit} are asked for next"
+                raise SourceError(error.kind, text, error.retry_after) from error
+            raise
+        self._span.succeeded()
         try:
             return parse_listing(first, document)
         except Malformed as error:
