@@ -95,7 +95,6 @@ async def test_a_list_of_ledgers_that_takes_too_long_is_asked_for_in_parts(sim: 
     await sim.arm("slow", surface="ledgers", times=1000, seconds=0.002)
     read = await Read(START).up_to(sim.tip, sim.horizon(seconds=0.3))
     assert set(read.kinds) == {"dropped"}
-    assert "fewer ledgers than 200 are asked for next" in str(read.errors[0])
     assert read.positions == sim.positions()
 
 

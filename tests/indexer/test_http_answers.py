@@ -157,6 +157,7 @@ async def test_a_date_reaches_the_error() -> None:
         with pytest.raises(SourceError) as caught:
             await anext(source.batches(START))
     assert caught.value.retry_after == 120.0
+    assert "; it asks for a wait of 120 s: " in str(caught.value)
 
 
 @pytest.mark.parametrize("said", [{"status": "maintenance"}, {"network_passphrase": None}])

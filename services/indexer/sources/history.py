@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import aiohttp
+import structlog
 
 from services.indexer.records import Malformed
 from services.indexer.sources import Ledgers, SourceError, SourceFatal
@@ -26,6 +27,8 @@ from services.indexer.sources.http import (
 )
 from services.indexer.sources.span import Span
 from shared.urls import joined
+
+log = structlog.get_logger()
 
 _EVERY = 10.0
 """Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
@@ -74,8 +77,9 @@ class History:
             document = await self._read("/ledgers", cursor=before(first), order="asc", limit=limit)
         except SourceError as error:
             if error.too_much and self._span.failed(limit):
-                text = f"{error}; fewer ledgers than {limit} are asked for next"
-                raise SourceError(error.kind, text, error.retry_after) from error
+                log.warning(
+                    "span_halved", ledger=first, ledgers=self._span.ledgers, error=str(error)
+                )
             raise
         self._span.succeeded()
         try:

@@ -106,7 +106,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     if to := response.headers.get("Location"):
         said = f"redirects are not followed; it leads to {redacted(to)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
-    after = retry_after(response.headers)
+    if after := retry_after(response.headers):
+        hint += f"; it asks for a wait of {after:.0f} s"
     return SourceError(kind, f"{where}{hint}: {said}", after, too_much=status in _TOO_MUCH)
 
 
