@@ -90,6 +90,8 @@ class RpcEvents:
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source."""
         found = await self.ledgers()
+        if next_ledger(cursor) < found.elder:  # another server behind the same URL may have it
+            found = await self._rpc.ledgers()
         refuse("RPC", cursor, found)
         self._opened()
         latest = found.latest
