@@ -63,6 +63,24 @@ async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: P
     assert not process.last_seen.lost
 
 
+async def test_who_announced_a_loss_does_not_find_it_again_when_active_once_more(
+    process: Process,
+) -> None:
+    async with process.running():
+        await read_some(process)
+    async with process.running():  # it now knows what the first entry follows
+        await process.caught_up()
+        await process.flush()
+        await process.settled()
+    counted = LOST_EVERYTHING._value.get()
+    async with process.running():
+        process.sim.close(4)
+        await process.caught_up()
+    assert LOST_EVERYTHING._value.get() == counted
+    types = [each.type for each in await process.entries()]
+    assert types.count(EventType.JOURNAL_RESET) == 1
+
+
 async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
     process: Process,
 ) -> None:
