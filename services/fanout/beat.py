@@ -17,6 +17,7 @@ from services.fanout.endings import Endings
 from services.fanout.feed import Feed
 from services.fanout.outbox import Outbox
 from shared.clock import RedisClock
+from shared.positions import Position
 
 _TICK = 0.25
 """Seconds: at 10,000 connections 167 are written to in a row, about 2 ms."""
@@ -68,18 +69,23 @@ class Beat:
         """One turn: sync to its share of the subscribers.
 
         Behind what is on its way to them: `sync` says that all up to its position were sent.
+        Those whose replay goes on get one without a position: a replay may find nothing of theirs
+        for long, and gateways and clients take silence for a dead connection.
         """
         self._crowd.check_stalled()
         self._endings.tick()
         self._part = (self._part + 1) % self._parts
         turn = self._crowd.share(self._part, self._parts)
         self._endings.glance(turn)
-        self._outbox.post([s for s in turn if s in self._crowd.hub], self._frame())
+        live = [s for s in turn if s in self._crowd.hub]
+        self._outbox.post(live, self._frame(self._feed.position if self._feed.whole else None))
+        if len(live) < len(turn):
+            replaying = [s for s in turn if s not in self._crowd.hub]
+            self._outbox.post(replaying, self._frame(None))
 
-    def _frame(self) -> bytes:
+    def _frame(self, position: Position | None) -> bytes:
         head = self._feed.head
         ledger, closed_at = (head.ledger, head.closed_at) if head else (None, None)
         lag = lag_seconds(closed_at, self._clock.now())
         metrics.LAG.set(lag or 0)
-        position = self._feed.position if self._feed.whole else None
         return sse.sync(position, ledger, closed_at, lag)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 import pytest
@@ -74,6 +75,29 @@ async def test_a_gap_counts_though_the_page_loads_anew_at_once(redis, keys, star
 
     await until(counted, what="the gap of a replay that cannot go on")
     client.close()
+
+
+async def test_a_replay_that_takes_long_is_not_silent(start, chain, clients, monkeypatch):
+    """Else a gateway or headrace.js gives the connection up, and its next one as well."""
+    (first, *_, last) = await chain.commit_many(50)
+    replica = await start(ring_events=5, sync_seconds=0.5)
+    await replica.at(last)
+    pages, may_read = replica.parts.feed.pages, asyncio.Event()
+    after = pages.after
+
+    async def slow(*given):
+        await may_read.wait()
+        return await after(*given)
+
+    monkeypatch.setattr(pages, "after", slow)
+    client = await replica.subscribe("all=true", since=first)
+    clients.append(client)
+    for sync in await client.wait(2, "sync"):
+        assert (sync.json["position"], sync.own_id) == (None, None)
+    assert client.last_id == first
+    may_read.set()
+    await client.wait_id(last)
+    assert len(client.positions) == 49
 
 
 async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(start, chain, clients):
