@@ -115,3 +115,15 @@ async def test_horizon_and_rpc_say_when_they_have_opened() -> None:
             await until(lambda: opened)  # noqa: B023
             await cancel(waiting)
             await batches.aclose()
+
+
+async def test_a_stream_whose_records_cannot_be_checked_is_not_open() -> None:
+    """Ready would be a lie: it streams, but nothing is read."""
+    async with simulated() as sim:
+        await sim.arm("hang", surface="ledgers")
+        opened: list[None] = []
+        source = sim.horizon(seconds=1.0, opened=lambda: opened.append(None))
+        with pytest.raises(SourceError, match=r"unreachable: .*/ledgers\?"):
+            async for _ in source.batches(await source.start("earliest")):
+                pass
+        assert opened == []

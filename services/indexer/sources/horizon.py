@@ -34,6 +34,8 @@ _PAGE = 200
 _CONNECT_SECONDS = 10.0
 _BRIEF = 1.0
 """Seconds: a connection that ended sooner and brought nothing was none."""
+_QUIET = 0.5
+"""Seconds without a record after which a stream that began counts as open."""
 
 
 class Horizon:
@@ -51,11 +53,12 @@ class Horizon:
         alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        """`opened` is called whenever Horizon has begun to stream; `alarm_only`: see Suspects."""
+        """`opened` is called when Horizon streams and no record waits; see also Suspects."""
         self._session = session
         self._url = url
         self._rpc = rpc
         self._opened = opened
+        self._opening: asyncio.TimerHandle | None = None
         self._suspects = Suspects(contracts, alarm_only=alarm_only)
         self._history = History(session, url, passphrase, min(10.0, read_seconds))
         self._continuity = Continuity(self._history)
@@ -96,10 +99,13 @@ class Horizon:
         while True:
             await self._history.check(cursor)
             began, before = time.monotonic(), cursor
-            async with aclosing(self._stream(cursor)) as stream:
-                async for batch in stream:
-                    yield batch
-                    cursor = batch.cursor
+            try:
+                async with aclosing(self._stream(cursor)) as stream:
+                    async for batch in stream:
+                        yield batch
+                        cursor = batch.cursor
+            finally:
+                self._not_open()
             if cursor > before or time.monotonic() - began > _BRIEF:
                 waits = _pauses()
             else:  # byebye means at once, but not to a server that says nothing else
@@ -135,14 +141,20 @@ class Horizon:
                 elif frame.event == "message":
                     await self._take(_record(frame), chapter)
                 elif frame.event == "open":
-                    self._opened()
+                    loop = asyncio.get_running_loop()
+                    self._opening = loop.call_later(_QUIET, self._opened)
                 else:
                     raise SourceError("in_band", f"{frame.event}: {frame.data[:200]!r}")
         except (SourceError, SourceFatal) as error:
             return error
         return None
 
+    def _not_open(self) -> None:
+        if self._opening:
+            self._opening.cancel()
+
     async def _take(self, record: Record, chapter: _Chapter) -> None:
+        self._not_open()  # it counts as open when this record was read: what that asks for may fail
         if record.toid <= chapter.cursor:
             raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
         await self._continuity.check(record.ledger)
