@@ -40,7 +40,7 @@ class LastSeen:
     top: Position = START
     cursor: int | None = None
     lost: bool = False
-    first: str | None = None
+    first: str | None = None  # as in Head
 
     def update(self, position: Position, cursor: int | None) -> None:
         """All events up to the position, and all up to the cursor, are known to this process."""
@@ -57,12 +57,17 @@ class LastSeen:
             self.adopt(head)
         emptied = not self.lost and self._is_emptied(head)
         if emptied:
-            self.lost = True
+            self.lost, self.first = True, None  # that was the first entry of the lost journal
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
         self.began = head.began or self.began
         self.first = head.first or self.first
         return emptied
+
+    def begin(self, began: Position, cursor: int) -> None:
+        """Go on from a journal that this process starts; it is still empty."""
+        self.began, self.first = began, None
+        self.update(began, cursor)
 
     def adopt(self, head: Head) -> None:
         """The loss was announced: go on from the journal that is there now."""

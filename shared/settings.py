@@ -120,9 +120,8 @@ def _mistakes(error: ValidationError) -> list[str]:
     lines = [f"{error.error_count()} setting(s) to mend:"]
     for mistake in error.errors(include_url=False):
         name, *entry = mistake["loc"] or ("settings",)
-        places = [f"entry {n + 1}" for n in entry if isinstance(n, int)]
-        where = " ".join([str(name).upper(), *places])
-        lines.append(f"  {where}: {mistake['msg'].removeprefix('Value error, ')}")
+        where = [str(name).upper(), *(f"entry {n + 1}" for n in entry if isinstance(n, int))]
+        lines.append(f"  {': '.join(where)}: {mistake['msg'].removeprefix('Value error, ')}")
     return lines
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from deploy.local.processes import Part
 from shared.cors import ANY_ORIGIN, CorsSettings
@@ -55,7 +56,8 @@ def proxy(
     config = folder / ("nginx.conf" if kind == "nginx" else "Caddyfile")
     template = Template((_HERE / f"{config.name}.template").read_text(encoding="utf-8"))
     values = _for_nginx(fanouts) if kind == "nginx" else _for_caddy(fanouts)
-    text = template.substitute(port=port, api=api, folder=folder, shared=_SHARED, **values)
+    common = {"port": port, "api": api, "folder": folder, "shared": _SHARED}
+    text = template.substitute(common, silence=_silence(), **values)
     config.write_text(text, "utf-8")
     command = [path, "-p", str(folder), "-c", str(config), "-e", "stderr"]
     if kind == "caddy":
@@ -84,3 +86,17 @@ def _origins() -> Sequence[str]:
         return CorsSettings().origins
     except ValidationError:
         return ()
+
+
+class _Fanout(BaseSettings):
+    """What the gateway has to know of the fanouts' settings."""
+
+    sync_seconds: float = 15.0
+
+
+def _silence() -> int:
+    """Seconds of silence after which a fanout is given up; services report wrong settings."""
+    try:
+        return int(_Fanout().sync_seconds) + 10
+    except ValidationError:
+        return 25

@@ -3,20 +3,26 @@
 set -euf
 FOLDER=$(cd "$(dirname "$0")" && pwd)
 : "${HOST:=0.0.0.0}" "${PORT:=8080}" "${TLS_PORT:=8443}" "${RUN_FOLDER:=/tmp}"
+case $HOST in # :: takes both IPv6 and IPv4, as in the services
+  *:*) ADDRESS="[$HOST]" FAMILIES=ipv6only=off ;;
+  *) ADDRESS=$HOST FAMILIES= ;;
+esac
 : "${FANOUT:=fanout:8080}" "${API:=api:8080}" # name and port; all addresses of the name are used
 : "${RESOLVER:=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1)}"
 : "${WORKERS:=auto}" # processes: as many as there are processors, also those that a limit forbids
 : "${CONNECTIONS_PER_IP:=100}" "${HANDSHAKES_PER_IP:=20r/s}" "${REQUESTS_PER_IP:=50r/s}"
 : "${TRUSTED_PROXIES:=}"                   # networks (CIDR), comma-separated
 : "${AUTH_MODE:=open}" "${CORS_ORIGINS:=}" # as the services have them
+: "${SYNC_SECONDS:=15}"                    # as the fanouts have it
 : "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key there, TLS is spoken too
 STREAMS=$((CONNECTIONS_PER_IP + 128))
-export FOLDER HOST PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER
-export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP STREAMS
+SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # a fanout that says nothing for so many seconds is given up
+export FOLDER ADDRESS FAMILIES PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER
+export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP STREAMS SILENCE
 
 fill_in() {
-  envsubst '$FOLDER $HOST $PORT $TLS_PORT $RUN_FOLDER $FANOUT $API $RESOLVER $TLS_FOLDER
-    $WORKERS $CONNECTIONS_PER_IP $HANDSHAKES_PER_IP $REQUESTS_PER_IP $STREAMS' \
+  envsubst '$FOLDER $ADDRESS $FAMILIES $PORT $TLS_PORT $RUN_FOLDER $FANOUT $API $RESOLVER $TLS_FOLDER
+    $WORKERS $CONNECTIONS_PER_IP $HANDSHAKES_PER_IP $REQUESTS_PER_IP $STREAMS $SILENCE' \
     <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
 }
 

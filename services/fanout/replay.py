@@ -23,6 +23,7 @@ from shared.wire import Entry, event_frame
 _PAGE = 500
 _LOST = "Redis lost the event with this id in a failover"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
+_INCOMPLETE = ("gap", "reset")
 
 
 class Replay:
@@ -61,7 +62,8 @@ class Replay:
         if not self._join(position, first):
             self._write(first)
             await self._catch_up(position)
-        _OUTCOMES[self._outcome].inc()
+        if self._outcome not in _INCOMPLETE:
+            _OUTCOMES[self._outcome].inc()
         metrics.REPLAY_LENGTH.observe(self._subscriber.events)
 
     async def _catch_up(self, position: Position) -> None:
@@ -97,7 +99,8 @@ class Replay:
 
     async def _from_the_journal(self, position: Position) -> Position:
         """Send a page of the journal; returns the position after it."""
-        self._outcome = "journal"
+        if self._outcome == "ring":
+            self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
         match await self._feed.pages.after(position, limit):
             case Nothing():  # writes were lost, or the ring reaches back to here by now
@@ -106,8 +109,7 @@ class Replay:
                     return floor
                 return position if position >= floor else self._give_up(position)
             case Gap(resumes_after):
-                self._outcome = "gap"
-                self._write(sse.gap(position, resumes_after))
+                self._tell("gap", sse.gap(position, resumes_after))
                 return resumes_after
             case Events(entries) if self._skips_lost(position, entries[0]):
                 return self._reset(parse_position(entries[0].previous), _LOST)
@@ -147,17 +149,22 @@ class Replay:
 
     def _reset(self, position: Position, why: str) -> Position:
         """Send `reset`: the client must load the state anew, and goes on from this position."""
-        self._outcome = "reset"
         self._subscriber.since = position
-        self._write(sse.reset(position, why))
+        self._tell("reset", sse.reset(position, why))
         return position
 
     def _give_up(self, position: Position) -> Position:
         """Too much for one resume: an honest gap up to what the ring still has."""
-        self._outcome = "gap"
         floor = self._feed.ring.floor
-        self._write(sse.gap(position, floor))
+        self._tell("gap", sse.gap(position, floor))
         return floor
+
+    def _tell(self, outcome: str, frame: bytes) -> None:
+        """Send `gap` or `reset`. It is counted now: many pages then load anew and leave at once."""
+        if self._outcome not in _INCOMPLETE:
+            _OUTCOMES[outcome].inc()
+            self._outcome = outcome
+        self._write(frame)
 
     async def _send(self, frames: list[bytes]) -> None:
         """Write in chunks that the backlog can hold, as fast as the client takes them."""

@@ -48,7 +48,10 @@ class Settings(Common, CorsSettings):
     )
     max_topics: int = Field(100, ge=1, description="topics that one subscription may name")
     sync_seconds: float = Field(
-        15.0, gt=0, description="seconds between two `sync` events of a connection (its heartbeat)"
+        15.0,
+        gt=0,
+        description="seconds between two `sync` events of a connection (its heartbeat); the "
+        "console misses one after 30",
     )
     batch_ms: float = Field(
         0.0,

@@ -16,6 +16,7 @@ from services.indexer import metrics
 from services.indexer.ahead import ahead
 from services.indexer.backfill import Backfill
 from services.indexer.checkpoint import Checkpoint
+from services.indexer.doubt import Doubt
 from services.indexer.gap import gap_event
 from services.indexer.settling import Settling
 from services.indexer.sources import Batch, Source, SourceError, SourceGap
@@ -69,6 +70,7 @@ class Ingest:
         self._good_since: float | None = None
         self._backfill = Backfill()
         self._settling = settling or Settling()
+        self._doubt = Doubt()
 
     async def run(self) -> None:
         """Until cancelled. Raises SourceFatal, and what the commit raises."""
@@ -85,7 +87,11 @@ class Ingest:
                             await self._keep(batch, cursor)
                             cursor = batch.cursor
                 except SourceGap as gap:
-                    cursor = await self._pass(gap)
+                    assert cursor is not None, "only reading finds a gap"
+                    if found := self._doubt.confirmed(cursor, gap):
+                        cursor = await self._pass(found)
+                    else:
+                        await self._wait(SourceError("missing", f"{gap}; they are asked for again"))
                 except SourceError as error:
                     await self._wait(error)
         finally:

@@ -132,8 +132,7 @@ class Startup:
         events = [] if head.empty else [_unread_gap(head.top, began, int(self._clock()))]
         await self._committer.record(events, progress=progress)
         log.info("starting", start=start, cursor=cursor, ledger=cursor >> 32)
-        self._last_seen.began = began
-        self._last_seen.update(began, cursor)
+        self._last_seen.begin(began, cursor)
         self._note_losses(known)
         return cursor
 

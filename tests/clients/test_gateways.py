@@ -33,7 +33,8 @@ NEW = 12
 REASON = "no replica can take this connection now"
 """The gateway's own; a fanout that has just started tells another."""
 
-ACTS = ("both live", "one is killed", "it is back and the other is killed")
+ACTS = ("both live", "one is killed", "it is back and the other is killed", "one is frozen")
+SYNC_SECONDS = 1
 
 
 @dataclass
@@ -90,7 +91,7 @@ async def tell(redis_url: str, folder: Path) -> Story:
         stack.push_async_callback(redis.aclose)
         names = await stack.enter_async_context(name_server({}))
         fanouts = await stack.enter_async_context(Fanouts(redis_url, keys, names))
-        settings = {"RETRY_MS": 300, "SYNC_SECONDS": 1}
+        settings = {"RETRY_MS": 300, "SYNC_SECONDS": SYNC_SECONDS}
         one, two = [await fanouts.start(**settings) for _ in range(2)]
         ports = {}
         for kind in GATEWAYS:
@@ -117,7 +118,13 @@ async def tell(redis_url: str, folder: Path) -> Story:
         await teller.open(ACTS[2])
         await teller.commit()
         await teller.delivered("three commits")
-        await fanouts.kill(one)
+        await fanouts.start(two, **settings)
+        fanouts.freeze(one)
+        await teller.open(ACTS[3])
+        await teller.commit()
+        await teller.delivered("those at the frozen one go on at the other")
+        fanouts.thaw(one)
+        await fanouts.kill(one, two)
         await teller.commit()
         await teller.turned_away("both are killed")
         await teller.commit()
@@ -130,7 +137,9 @@ async def tell(redis_url: str, folder: Path) -> Story:
 def story(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
     need("chromium")
     need("undici")
-    return asyncio.run(tell(redis_url, tmp_path_factory.mktemp("gateways")))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SYNC_SECONDS", str(SYNC_SECONDS))  # gateways read it too
+        return asyncio.run(tell(redis_url, tmp_path_factory.mktemp("gateways")))
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)

@@ -7,6 +7,8 @@ STEADY = "100+10x200"
 
 SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
 
+ASKED = 'headrace_ready{job="headrace-api",instance="a1",part="http://fanout:8080/readyz"}'
+
 # A healthy installation: two indexers, one of them active, two fanouts, an API.
 WELL = {
     'up{job="headrace-fanout",instance="f1"}': "1x200",
@@ -35,6 +37,7 @@ WELL = {
     'headrace_indexer_source_errors_total{kind="dropped"}': STEADY,
     'headrace_indexer_source_errors_total{kind="unreachable"}': "7x200",
     'headrace_indexer_dead_letters_total{instance="i1"}': "2x200",
+    'process_start_time_seconds{instance="i1"}': "-7200x200",
     'headrace_commits_total{outcome="committed"}': STEADY,
     'headrace_commits_total{outcome="conflict"}': STEADY,
     'headrace_commits_total{outcome="behind"}': "4x200",
@@ -117,14 +120,15 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {'up{job="headrace-api",instance="a1"}': "1x100 stale"},
         {"HeadraceReplicaGone", "HeadraceServiceGone"},
     ),
-    "a replica is away": (
-        {'up{job="headrace-fanout",instance="f2"}': "1x100 0x100"},
+    "a replica is away, and the API that asks it is not ready": (
+        {'up{job="headrace-fanout",instance="f2"}': "1x100 0x100", ASKED: "1x100 0x100"},
         {"HeadraceDown"},
     ),
     "a replica is not ready": (
         {'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "0x200"},
         {"HeadraceNotReady"},
     ),
+    "the API alone does not reach a replica": ({ASKED: "0x200"}, {"HeadraceNotReady"}),
     "a clock is ahead": (
         {SKEW: "3600x200", 'headrace_ready{job="headrace-api",part="clock"}': "0x200"},
         {"HeadraceClockSkew"},
@@ -180,15 +184,19 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {"HeadraceDeadLetters"},
     ),
     "Redis lost writes": (
-        {'headrace_commits_total{outcome="behind"}': "4x118 5x82"},
+        {'headrace_commits_total{outcome="behind"}': "4x114 5x86"},
         {"HeadraceJournalLostWrites"},
     ),
     "Redis lost writes for the first time": (
-        {'headrace_commits_total{outcome="moved"}': "0x118 1x82"},
+        {'headrace_commits_total{outcome="moved"}': "0x114 1x86"},
         {"HeadraceJournalLostWrites"},
     ),
     "Redis was emptied": (
-        {'headrace_losses_total{what="everything"}': "0x118 1x82"},
+        {
+            'headrace_losses_total{what="everything"}': "0x114 1x86",
+            'headrace_losses_total{what="event"}': "0x115 9x85",
+            'headrace_commits_total{outcome="moved"}': "0x113 1x87",
+        },
         {"HeadraceDataLost"},
     ),
     "fanouts are full": (

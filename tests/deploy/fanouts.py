@@ -1,4 +1,4 @@
-"""Fanouts behind one name, each with an address of its own; they come, drain, and are killed."""
+"""Fanouts behind one name, each with an address of its own; they come, drain, freeze, die."""
 
 from __future__ import annotations
 
@@ -79,6 +79,14 @@ class Fanouts:
             self.by_address[address].signal(signal.SIGKILL)
         for address in addresses:
             await self.by_address[address].ended()
+
+    def freeze(self, address: str) -> None:
+        """Stop a replica by SIGSTOP: its kernel accepts connections, and nobody answers."""
+        self.by_address[address].signal(signal.SIGSTOP)
+
+    def thaw(self, address: str) -> None:
+        """Let a frozen replica go on."""
+        self.by_address[address].signal(signal.SIGCONT)
 
     async def remove(self, address: str) -> None:
         """Kill a replica, and its address is known no more."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
+from tests.deploy.alert_first_scrape import FIRST_SCRAPE
 from tests.deploy.alert_samples import TROUBLE, WELL
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed
@@ -62,9 +63,9 @@ def test_nothing_fires_while_all_is_well(promtool, tmp_path):
     assert promtool.fires(WELL, set(), tmp_path) == ""
 
 
-@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("trouble", TROUBLE | FIRST_SCRAPE)
 def test_a_trouble_sets_off_its_alert_and_no_other(promtool, trouble, tmp_path):
-    changed, alerts = TROUBLE[trouble]
+    changed, alerts = (TROUBLE | FIRST_SCRAPE)[trouble]
     series = {name: values for name, values in (WELL | changed).items() if values}
     assert promtool.fires(series, alerts, tmp_path) == ""
 

@@ -198,6 +198,12 @@ async def test_a_preflight_is_answered_as_the_services_do(http, empty, fanout, p
         assert (response.status, cors(response)) == (status, expected)
 
 
+@pytest.mark.parametrize("host", ["stage.example", "[::1]:3001"])
+async def test_the_name_that_it_was_called_by_does_not_matter(http, port, host):
+    async with http.get(f"http://127.0.0.1:{port}/livez", headers={"Host": host}) as response:
+        assert (response.status, await response.text()) == (200, "ok\n")
+
+
 def head(port: int, target: str, header: str, size: int) -> bytes:
     """A request of this size: its target is that long, or this header."""
 

@@ -158,6 +158,15 @@ async def test_a_host_that_is_gone_without_a_word_is_passed_over(tmp_path, fanou
             assert "upstream timed out" in log, "and some asked it first"
 
 
+async def test_host_of_two_colons_takes_both_families(tmp_path, names):
+    certificate(tmp_path)
+    async with gateway(tmp_path, names, HOST="::") as front:
+        for address in ("127.0.0.1", "::1"):
+            for port in (front.port, front.tls_port):
+                _, writer = await asyncio.open_connection(address, port)
+                writer.close()
+
+
 async def test_without_any_fanout_clients_are_told_to_come_back(tmp_path):
     async with name_server({}) as names, gateway(tmp_path, names) as front:
         by_event = await front.subscribe()

@@ -7,9 +7,10 @@ import json
 import aiohttp
 import pytest
 
-from tests.deploy.fanouts import PORT
+from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import gateway, overloads
 from tests.deploy.test_gateway_answers import BY_STATUS, PAGE, PREFLIGHT
+from tests.support.name_server import name_server
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
@@ -44,6 +45,20 @@ async def test_the_sixth_connection_of_an_address_is_refused(tmp_path, names, fa
             return not overloads(client)
 
         await until(there_is_room)
+
+
+async def test_a_limit_of_the_fanout_is_told_as_such(tmp_path, redis_url, module_keys):
+    limit = {"CONNECTIONS_PER_IP": 1, "TRUSTED_PROXIES": "127.0.0.0/8"}
+    async with (
+        name_server({}) as own_names,
+        Fanouts(redis_url, module_keys, own_names) as fanouts,
+        gateway(tmp_path, own_names) as front,
+    ):
+        await fanouts.start(**limit)
+        await (await front.subscribe()).wait(1)
+        second = await front.subscribe()
+        (told,) = await second.wait(1, "overload")
+        assert told.json["reason"] == "this account or address holds as many connections as it may"
 
 
 async def test_the_limit_counts_clients_not_the_proxy_before_us(tmp_path, names, fanouts):

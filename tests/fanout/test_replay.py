@@ -40,6 +40,7 @@ async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, sta
     await chain.commit_many(600)
     kept = await journal(redis, keys)
     replica = await start(ring_events=20)
+    before = await replica.metric("replays_total", outcome="gap")
     for since in ("0-0", first[2]):
         client = await replica.subscribe("all=true", since=since)
         clients.append(client)
@@ -57,6 +58,22 @@ async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, sta
         await client.wait_id(live)
         assert client.positions == [e.position for e in kept] + [live]
         assert [e.name for e in client.events[:2]] == ["message", "gap"]
+    assert await replica.metric("replays_total", outcome="gap") == before + 2
+
+
+async def test_a_gap_counts_though_the_page_loads_anew_at_once(redis, keys, start, clients):
+    chain = Chain(redis, keys, limits=Limits(max_length=300))
+    await chain.commit_many(1000, padding=3000)
+    replica = await start(ring_events=5, backlog_bytes=20_000)
+    before = await replica.metric("replays_total", outcome="gap")
+    client = await replica.subscribe("all=true", since="0-0", receive_buffer=4096, stalled=True)
+    clients.append(client)
+
+    async def counted() -> bool:
+        return await replica.metric("replays_total", outcome="gap") == before + 1
+
+    await until(counted, what="the gap of a replay that cannot go on")
+    client.close()
 
 
 async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(start, chain, clients):

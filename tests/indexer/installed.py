@@ -134,7 +134,9 @@ class Site:
     async def is_exact(self, contract: str = accounts.STREAMS) -> None:
         """The journal is the contract's events, none missing, none twice."""
         positions = [entry.position for entry in await journal(self.redis, self.keys)]
-        assert positions == self.sim.positions(contract=contract)
+        due = self.sim.positions(contract=contract)
+        missing, others = sorted(set(due) - set(positions)), sorted(set(positions) - set(due))
+        assert positions == due, f"missing: {missing}; not of the chain, or twice: {others}"
 
     async def until_ready(self, process: ServiceProcess, ready: bool = True) -> dict[str, str]:
         async def so() -> dict[str, str] | None:

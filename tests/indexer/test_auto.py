@@ -121,6 +121,10 @@ async def test_it_begins_where_either_can(sim: Sim) -> None:
     assert await source.start("latest") == toid(latest + 1)
     with pytest.raises(SourceFatal, match="START=1:"):
         await source.start("1")
+    with pytest.raises(SourceFatal, match="START=3800000:"):
+        await source.start("3800000")
+    with pytest.raises(SourceError, match="behind: START="):  # they may only lag
+        await source.start(str(latest + 20))
     await sim.arm("503", surface="horizon", times=EVER)
     assert await source.start("earliest") == toid(latest - 3)
     await sim.arm("503", surface="rpc", times=EVER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 
 import pytest
 from aiohttp import web
@@ -120,6 +120,15 @@ async def test_the_rest_of_a_ledger_that_went_between_two_connections() -> None:
             await Read(START).up_to(END, source)
     assert gap.value.read == toid(FIRST, 1)
     assert (gap.value.first, gap.value.last) == (FIRST, FIRST)
+
+
+@pytest.mark.parametrize("lists", [cycle([{1: 0, 2: 1}, GOOD]), cycle([{2: 1}, GOOD])])
+async def test_what_another_server_lists_is_not_missing(lists: Iterable[Ledgers]) -> None:
+    """Two Horizons behind one URL in turn, and one of them has a hole or a shorter history."""
+    async with served(repeat(JUMP), lists) as source:
+        read = await Read(START).up_to(END, source)
+    assert read.kinds == []
+    assert len(read.positions) == 2
 
 
 async def test_a_list_that_is_none_is_asked_for_again() -> None:

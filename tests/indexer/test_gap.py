@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local.network import accounts
+from services.indexer.doubt import Doubt
 from services.indexer.gap import gap_event
 from services.indexer.sources import SourceGap
 from services.indexer.sources.bounds import before
@@ -21,6 +22,7 @@ from tests.indexer.installed import Site
 from tests.indexer.simulated import PASSPHRASE, journal, simulated
 from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -52,6 +54,39 @@ def test_it_stands_between_what_was_read_and_what_is_there():
     assert parse_position(str(event.facts["from"])) > Position(toid(1000, 3, 99), 7)
     assert parse_position(str(event.facts["from"])) < Position(toid(1000, 4), 0)
     assert event.facts["to"] == str(event.position)
+
+
+def test_it_is_told_after_several_looks_over_some_seconds() -> None:
+    """Of two servers behind one URL, one may have a shorter history than the other."""
+    now, elders = 0.0, iter((1050, 1010, 1050, 1010, 1030))
+    doubt = Doubt(clock=lambda: now)
+
+    def look(cursor: int) -> SourceGap | None:
+        return doubt.confirmed(cursor, SourceGap("Horizon", cursor, next(elders)))
+
+    assert look(toid(1000)) is None
+    now = 60.0  # a long wait is not several looks
+    assert look(toid(1000)) is None
+    found = look(toid(1000))
+    assert found
+    assert found.elder == 1010
+    assert look(toid(1005)) is None  # reading went on meanwhile
+    now = 62.9
+    assert look(toid(1005)) is None
+
+
+async def test_ledgers_that_come_back_within_seconds_are_no_gap(site: Site) -> None:
+    await site.sim.arm("hole", first=3_700_002, last=3_700_003)
+    async with site.indexer(RPC_URL="") as process:
+
+        def told() -> list[dict[str, object]]:
+            return [each for each in process.said("source_failed") if "again" in str(each["error"])]
+
+        await until(told, what="a look that found them missing twice")
+        await site.sim.ask("DELETE", "faults")
+        await site.caught_up()
+        assert not process.said("gap")
+    await site.is_exact()
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import orjson
@@ -15,10 +16,11 @@ from shared.keys import Keys
 from shared.positions import Position, parse_position, toid
 from tests.indexer.handmade import created, proven, withdrawn
 from tests.indexer.installed import Site
-from tests.indexer.simulated import journal, simulated
+from tests.indexer.simulated import Read, journal, simulated
 from tests.indexer.test_process import stopped
 from tests.indexer.test_sources_live import read_all
 from tests.indexer.test_transactions import read
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 FIRST = 3_700_000
@@ -113,9 +115,28 @@ async def test_an_older_database_is_waited_for_when_the_other_source_goes_on(
     await sim.arm("lag", surface="horizon", after=10)
     with pytest.raises(SourceError, match=r"behind: reset: .* an older database"):
         await anext(source.batches(cursor))
+    await sim.arm("trim", surface="rpc", after=1)
+    with pytest.raises(SourceError, match=r"behind: reset: .* an older database"):
+        await anext(source.batches(before(sim.network.chain.latest.sequence - 3)))
     await sim.arm("lag", surface="rpc", after=10)
     with pytest.raises(SourceFatal, match="reset"):
         await anext(source.batches(cursor))
+
+
+async def test_another_source_that_lags_far_behind_a_hole_stops_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is RPC's reset or its older database; Horizon goes on."""
+    monkeypatch.setattr(bounds, "_LAG", 2)
+    sim = site.sim
+    await sim.arm("lag", surface="rpc", after=19)
+    source, found = Fallback(sim.horizon(), sim.rpc()), Read(toid(FIRST))
+    task = asyncio.create_task(found.up_to(sim.tip, source))
+    await until(lambda: task.done() or "behind" in found.kinds, what="a refusal of RPC")
+    assert "rpc cannot fill them: reset: read up to ledger" in str(found.errors[-1])
+    await sim.arm("lag", surface="rpc", after=0)
+    await task
+    assert found.positions == sim.positions()
 
 
 def test_a_batch_is_cut_at_the_end_of_the_hole() -> None:

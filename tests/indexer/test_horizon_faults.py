@@ -90,6 +90,14 @@ async def test_faults_of_the_root(sim: Sim, fault: str, kind: str | None) -> Non
     assert read.positions == sim.positions()
 
 
+async def test_a_list_of_ledgers_that_takes_too_long_is_asked_for_in_parts(sim: Sim) -> None:
+    """The same list would take as long again, and nothing would ever be read."""
+    await sim.arm("slow", surface="ledgers", times=1000, seconds=0.002)
+    read = await Read(START).up_to(sim.tip, sim.horizon(seconds=0.3))
+    assert set(read.kinds) == {"dropped"}
+    assert read.positions == sim.positions()
+
+
 async def test_good_transactions_before_a_bad_one_are_kept(sim: Sim) -> None:
     """Of one piece of the stream; so a fault that stays does not keep them from getting through."""
     await sim.arm("malformed", after=5, times=1)

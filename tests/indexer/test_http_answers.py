@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
 
 from services.indexer.sources import SourceError, SourceFatal
+from services.indexer.sources import horizon as horizon_module
+from services.indexer.sources.events import RpcEvents
 from services.indexer.sources.history import History
+from services.indexer.sources.horizon import Horizon
 from services.indexer.sources.http import retry_after
 from services.indexer.sources.rpc import Rpc
 from shared import http
+from tests.indexer.handmade import CONTRACTS
 from tests.indexer.simulated import PASSPHRASE, Read, simulated
 from tests.indexer.test_horizon_odd import START, Handler, answering, refusing, served
 from tests.support.proxy import proxying
@@ -22,6 +28,16 @@ from tests.support.web import serving
 pytestmark = pytest.mark.timeout(20)
 FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
 PROBLEM = "application/problem+json"
+
+
+def horizon_at(session: aiohttp.ClientSession, url: str) -> Horizon:
+    return Horizon(
+        session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
+    )
+
+
+def rpc_at(session: aiohttp.ClientSession, url: str) -> RpcEvents:
+    return RpcEvents(Rpc(session, url), passphrase=PASSPHRASE, contracts=CONTRACTS, poll_seconds=1)
 
 
 def told(**body: object) -> bytes:
@@ -141,6 +157,25 @@ async def test_a_date_reaches_the_error() -> None:
         with pytest.raises(SourceError) as caught:
             await anext(source.batches(START))
     assert caught.value.retry_after == 120.0
+    assert "; it asks for a wait of 120 s: " in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [{"status": "maintenance"}, {"network_passphrase": None}])
+async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(said)
+
+    async def answer_rpc(_: web.Request) -> web.Response:
+        return web.json_response({"result": said})
+
+    async with (
+        serving(web.get("/", answer), web.post("/rpc", answer_rpc)) as port,
+        http.session() as session,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        for source in (horizon_at(session, url), rpc_at(session, f"{url}/rpc")):
+            with pytest.raises(SourceError, match=r"malformed: .* names no network's passphrase"):
+                await source.ledgers()
 
 
 # ── URLs with a path and a query, through a proxy ──
@@ -187,3 +222,15 @@ async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
     text = str(caught.value)
     assert "http://gateway.example/horizon/ledgers/5?api-key=… answered 503" in text
     assert "heim" not in text
+
+
+async def test_a_proxy_that_never_opens_its_tunnel_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aiohttp limits neither by `sock_connect` nor by `sock_read` how long CONNECT may take."""
+    monkeypatch.setattr(horizon_module, "_CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        async with http.session() as session:
+            source = horizon_at(session, "https://horizon.example")
+            with pytest.raises(SourceError, match="unreachable"):
+                await anext(source._stream(START))

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import cycle
 from typing import Any
 
+import orjson
 import pytest
+from aiohttp import web
 
+from deploy.local.network import accounts
 from deploy.local.network.operations import Operation, Proposal
+from services.indexer.contracts import Contracts
 from services.indexer.records import Record
 from services.indexer.sources import SourceError, SourceFatal, polling
 from services.indexer.sources.bounds import before
+from services.indexer.sources.events import RpcEvents
+from services.indexer.sources.rpc import Rpc
 from services.indexer.suspects import Suspects
-from shared.positions import toid
-from tests.indexer.simulated import Read, Sim, simulated
+from shared.positions import parse_position, toid
+from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
 from tests.indexer.test_rpc_events import ledgers, verdicts
+from tests.support.web import serving
 
 pytestmark = pytest.mark.timeout(30)
-START = toid(3_700_000)
+FIRST = 3_700_000
+START = toid(FIRST)
 
 
 @pytest.fixture
@@ -139,3 +148,33 @@ async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
     letters = [[letter for b in read.batches for letter in b.dead] for read in (by_rpc, by_horizon)]
     assert letters[0] == letters[1]
     assert len(letters[0]) == 1
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_of_two_servers_in_turn_one_with_less_costs_nothing(sim: Sim, first: int) -> None:
+    """Behind one URL; one has a shorter history and lags."""
+    turns = cycle([first, 1 - first])
+    elder, latest = FIRST + 8, sim.network.chain.latest.sequence - 2
+
+    async def rpc(request: web.Request) -> web.StreamResponse:
+        body = orjson.loads(await request.read())
+        if next(turns) and body["method"] == "getEvents":
+            params = body["params"]
+            cursor = params["pagination"].get("cursor", "0-0")
+            start = params.get("startLedger") or parse_position(cursor).ledger
+            if not elder <= start <= latest:
+                said = f"startLedger must be within the ledger range: {elder} - {latest}"
+                return web.json_response({"error": {"code": -32600, "message": said}})
+        async with sim.session.post(f"{sim.url}/rpc", json=body) as answer:
+            return web.json_response(await answer.json())
+
+    async with serving(web.post("/", rpc)) as port:
+        source = RpcEvents(
+            Rpc(sim.session, f"http://127.0.0.1:{port}"),
+            passphrase=PASSPHRASE,
+            contracts=Contracts.of(accounts.STREAMS),
+            poll_seconds=0.01,
+        )
+        read = await Read(START).up_to(sim.tip, source)
+    assert read.kinds == []
+    assert read.positions == sim.positions()

@@ -87,6 +87,23 @@ async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
     await _hear_nothing_more(process)
 
 
+async def test_a_loss_is_announced_once_to_a_process_that_goes_on_from_its_own_progress(
+    process: Process,
+) -> None:
+    """It knows the first entry of the lost journal, and reading begins anew in it once more."""
+    for _ in range(2):
+        async with process.running():
+            await read_some(process, ledgers=3)
+    counted = LOST_EVERYTHING._value.get()
+    async with process.running():
+        await process.flush()
+        process.sim.close(4)
+        await process.settled()
+    await _hear_nothing_more(process)
+    assert LOST_EVERYTHING._value.get() == counted + 1
+    assert not process.last_seen.lost
+
+
 async def _hear_nothing_more(process: Process) -> None:
     async with process.running():
         process.sim.close(2)

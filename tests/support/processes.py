@@ -70,7 +70,17 @@ class ServiceProcess:
                 raise AssertionError(f"it ended at once: {self.noise or self.log}")
             return bool(self.said("listening"))
 
-        await until(up, seconds=60, what="the log line 'listening'")
+        try:
+            await until(up, seconds=60, what="the log line 'listening'")
+        except AssertionError as error:
+            said = f"{self._state()}, {self.log} {self.noise}"
+            raise AssertionError(f"{error} of {self.pid}: {said}") from None
+
+    def _state(self) -> str:
+        """Such as `S (sleeping)`, and where in the kernel it waits (Linux)."""
+        folder = Path(f"/proc/{self.pid}")
+        state = (folder / "status").read_text().splitlines()[2]
+        return f"{state} in {(folder / 'wchan').read_text()}"
 
     @property
     def descriptors(self) -> int:

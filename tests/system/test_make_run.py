@@ -70,10 +70,8 @@ async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind)
     run = make_run(tmp_path, log, **more)
     try:
         await until(lambda: "Headrace is ready" in log.read_text(), seconds=90, what=log.read_text)
-        assert log.read_text().startswith(f"http://localhost:{ports.gateway} "), (
-            "the console, first"
-        )
         gateway = f"http://localhost:{ports.gateway}"
+        assert log.read_text().startswith(f"{gateway} "), "the console, first"
         follow = ["-L"] if kind == "api" else []
 
         first = curl(tmp_path / "first", *follow, f"{gateway}/events/subscribe?all=true")

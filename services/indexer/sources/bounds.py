@@ -29,14 +29,20 @@ def is_between_ledgers(cursor: int) -> bool:
 
 
 def begin(name: str, found: Ledgers, where: str) -> int:
-    """The cursor for `latest`, `earliest` or a ledger's number. Raises SourceFatal."""
+    """The cursor for `latest`, `earliest` or a ledger's number.
+
+    Raises SourceFatal, and SourceError while the source may only lag behind that ledger.
+    """
     elder, latest = found
     if where == "latest":
         return toid(latest + 1)
     if where == "earliest":
         return toid(elder)
+    text = f"START={where}: {name} has ledgers {elder} to {latest}"
+    if latest + 1 < int(where) <= latest + _LAG:
+        raise SourceError("behind", text)
     if not elder <= int(where) <= latest + 1:
-        raise SourceFatal("start", f"START={where}: {name} has ledgers {elder} to {latest}")
+        raise SourceFatal("start", text)
     return toid(int(where))
 
 

@@ -59,7 +59,7 @@ class Continuity:
         return jumped or self._first or behind or self._listing.covers(count.ledger)
 
     async def _look(self, end: int) -> None:
-        at = self._count.ledger
+        at, again = self._count.ledger, False
         while at < end:
             if not self._listing.covers(at):
                 self._listing = await self._history.listing(at)
@@ -69,7 +69,11 @@ class Continuity:
                     )
                     raise SourceError("behind", text)
             upto = min(end, self._listing.end)
-            if missing := self._listing.missing(self._count, at, upto):
+            missing = self._listing.missing(self._count, at, upto)
+            if missing and not again:  # one of several servers may lack what another has
+                self._listing, again = NOTHING, True
+                continue
+            if missing:
                 raise self._trouble(missing)
             at = upto
 

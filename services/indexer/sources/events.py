@@ -17,7 +17,7 @@ from services.indexer.records import Malformed, Record
 from services.indexer.sources import Batch, Ledgers, SourceError, SourceFatal
 from services.indexer.sources.bounds import begin, next_ledger, refuse
 from services.indexer.sources.details import NotYet, read_details
-from services.indexer.sources.http import ledger_hash, ledger_number
+from services.indexer.sources.http import check_network, ledger_hash, ledger_number
 from services.indexer.sources.pages import Said, Spoken, transactions
 from services.indexer.sources.polling import Polls, Window
 from services.indexer.sources.rpc import NO_SUCH_METHOD, Rpc, RpcRefused
@@ -59,8 +59,7 @@ class RpcEvents:
     async def ledgers(self) -> Ledgers:
         """See Source."""
         theirs = (await self._rpc.call("getNetwork")).get("passphrase")
-        if theirs != self._passphrase:
-            raise SourceFatal("passphrase", f"RPC is of {theirs!r}, not {self._passphrase!r}")
+        check_network("RPC", theirs, self._passphrase)
         return await self._rpc.ledgers()
 
     async def latest_hash(self) -> tuple[int, str]:
@@ -91,6 +90,8 @@ class RpcEvents:
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source."""
         found = await self.ledgers()
+        if next_ledger(cursor) < found.elder:  # another server behind the same URL may have it
+            found = await self._rpc.ledgers()
         refuse("RPC", cursor, found)
         self._opened()
         latest = found.latest

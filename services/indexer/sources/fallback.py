@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import structlog
 
@@ -76,12 +76,20 @@ class Fallback:
         except SourceGap as theirs:
             both = f"{self.name} or {self._other.name}"
             raise SourceGap(both, theirs.read, min(theirs.elder, gap.elder)) from theirs
+        except SourceFatal as error:
+            if error.kind != "reset":
+                raise
+            # It is the other one that lags or was reset; this one goes on.
+            text = f"{gap}, and {self._other.name} cannot fill them: {error}"
+            raise SourceError("behind", text) from error
         metrics.MISSING.labels("filled").inc(gap.elder - gap.first)
         log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
 
     async def _confirm(self, reset: SourceFatal, cursor: int) -> None:
         """Raise SourceError if the other goes on: then it is an older database, not a reset."""
-        refuse(self._other.name, cursor, await self._other.ledgers())
+        found = await self._other.ledgers()
+        with suppress(SourceGap):  # it has only newer ledgers than these, so it goes on too
+            refuse(self._other.name, cursor, found)
         text = f"{reset}; {self._other.name} goes on, so this is an older database, not a reset"
         raise SourceError("behind", text) from reset
 

@@ -11,13 +11,24 @@ import time
 from typing import Any
 
 import aiohttp
+import structlog
 
 from services.indexer.records import Malformed
 from services.indexer.sources import Ledgers, SourceError, SourceFatal
 from services.indexer.sources.bounds import before, refuse
 from services.indexer.sources.counting import PAGE, Listing, parse_listing
-from services.indexer.sources.http import JSON, get, ledger_hash, ledger_number, read_json
+from services.indexer.sources.http import (
+    JSON,
+    check_network,
+    get,
+    ledger_hash,
+    ledger_number,
+    read_json,
+)
+from services.indexer.sources.span import Span
 from shared.urls import joined
+
+log = structlog.get_logger()
 
 _EVERY = 10.0
 """Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
@@ -36,12 +47,12 @@ class History:
         self._passphrase = passphrase
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._checked_at = -_EVERY
+        self._span = Span(PAGE)
 
     async def ledgers(self) -> Ledgers:
         """Ask the root. Raises SourceError, SourceFatal."""
         root = await self._read("/")
-        if (theirs := root.get("network_passphrase")) != self._passphrase:
-            raise SourceFatal("passphrase", f"Horizon is of {theirs!r}, not {self._passphrase!r}")
+        check_network("Horizon", root.get("network_passphrase"), self._passphrase)
         found = Ledgers(
             *(ledger_number("Horizon", root, f"history_{end}_ledger") for end in Ledgers._fields)
         )
@@ -57,8 +68,20 @@ class History:
             )  # not after a refusal, so that the next check asks again
 
     async def listing(self, first: int) -> Listing:
-        """The ledgers from that number on, at most PAGE of them. Raises SourceError."""
-        document = await self._read("/ledgers", cursor=before(first), order="asc", limit=PAGE)
+        """The ledgers from that number on, at most PAGE of them. Raises SourceError.
+
+        After an answer that took too long the next request asks for fewer.
+        """
+        limit = self._span.ledgers
+        try:
+            document = await self._read("/ledgers", cursor=before(first), order="asc", limit=limit)
+        except SourceError as error:
+            if error.too_much and self._span.failed(limit):
+                log.warning(
+                    "span_halved", ledger=first, ledgers=self._span.ledgers, error=str(error)
+                )
+            raise
+        self._span.succeeded()
         try:
             return parse_listing(first, document)
         except Malformed as error:

@@ -31,6 +31,7 @@ from shared.tasks import backoff
 from shared.urls import joined
 
 _PAGE = 200
+_CONNECT_SECONDS = 10.0
 _BRIEF = 1.0
 """Seconds: a connection that ended sooner and brought nothing was none."""
 
@@ -58,7 +59,10 @@ class Horizon:
         self._suspects = Suspects(contracts, alarm_only=alarm_only)
         self._history = History(session, url, passphrase, min(10.0, read_seconds))
         self._continuity = Continuity(self._history)
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=read_seconds)
+        # `sock_connect` would not limit the look-up of a name, nor a proxy's answer to CONNECT.
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=_CONNECT_SECONDS, sock_read=read_seconds
+        )
 
     @property
     def name(self) -> str:

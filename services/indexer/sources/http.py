@@ -106,7 +106,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     if to := response.headers.get("Location"):
         said = f"redirects are not followed; it leads to {redacted(to)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
-    after = retry_after(response.headers)
+    if after := retry_after(response.headers):
+        hint += f"; it asks for a wait of {after:.0f} s"
     return SourceError(kind, f"{where}{hint}: {said}", after, too_much=status in _TOO_MUCH)
 
 
@@ -163,6 +164,17 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SourceError("malformed", f"not a JSON object: {text[:80]!r}")
     return document
+
+
+def check_network(whose: str, theirs: object, ours: str) -> None:
+    """Raise SourceFatal when a server names another network; SourceError when it names none.
+
+    A proxy may answer 200 with JSON of its own, for example while it is being serviced.
+    """
+    if not isinstance(theirs, str):
+        raise SourceError("malformed", f"{whose} names no network's passphrase: {theirs!r:.80}")
+    if theirs != ours:
+        raise SourceFatal("passphrase", f"{whose} is of {theirs!r}, not {ours!r}")
 
 
 def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -132,16 +133,26 @@ class Polls:
         """A page from the ledgers in `where`; if that is empty, from the position `after`."""
         pagination = {"limit": limit} | ({} if where else {"cursor": _text(after)})
         try:
-            result = await self._rpc.call(
-                "getEvents", filters=filters(addresses), pagination=pagination, **where
-            )
-            return parse_page(result, self._contracts, after)
+            asked = {"filters": filters(addresses), "pagination": pagination, **where}
+            return parse_page(await self._get_events(asked), self._contracts, after)
         except RpcRefused as error:
             if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
                 refuse("RPC", cursor, await self._ledgers())
             raise
         except Malformed as error:
             raise SourceError("malformed", f"getEvents: {error}") from error
+
+    async def _get_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The call's result. It is asked for twice when it is out of range.
+
+        Of several servers behind one URL, another may have what the first one lacks.
+        """
+        try:
+            return await self._rpc.call("getEvents", **params)
+        except RpcRefused as error:
+            if error.code != OUT_OF_RANGE:
+                raise
+        return await self._rpc.call("getEvents", **params)
 
 
 def _whole(page: Page, said: Sequence[Said], cursor: int, limit: int) -> Window | None:

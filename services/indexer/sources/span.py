@@ -1,4 +1,4 @@
-"""How many ledgers one getEvents may cover. Pure.
+"""How many ledgers one request may ask for: of getEvents, and of Horizon's list. Pure.
 
 A server ends a call that takes too long, and the same call would take as long again. So the span is
 halved until the call succeeds, and grows again after successes.
@@ -16,15 +16,19 @@ _STEADY = 10
 
 @dataclass(slots=True)
 class Span:
-    """`ledgers` is between 1 and WHOLE, and WHOLE at first."""
+    """`ledgers` is between 1 and `most`, and `most` at first."""
 
-    ledgers: int = WHOLE
+    most: int = WHOLE
+    ledgers: int = 0
     _successes: int = 0
+
+    def __post_init__(self) -> None:
+        self.ledgers = self.ledgers or self.most
 
     @property
     def is_bound(self) -> bool:
         """Whether calls must name their last ledger."""
-        return self.ledgers < WHOLE
+        return self.ledgers < self.most
 
     def failed(self, asked: int) -> bool:
         """A call for `asked` ledgers (1 or more) was too much. False if it was for one ledger."""
@@ -37,5 +41,5 @@ class Span:
         """A call was answered: after ten in a row the span is doubled."""
         self._successes += 1
         if self._successes >= _STEADY:
-            self.ledgers = min(WHOLE, self.ledgers * 2)
+            self.ledgers = min(self.most, self.ledgers * 2)
             self._successes = 0

@@ -105,6 +105,17 @@ test("a connection on which nothing is heard is opened anew", async () => {
   assert.equal(world.open.length, 1);
 });
 
+test("who is told again and again to come back later has heard something", async () => {
+  const tab = await live();
+  for (let n = 0; n < 10; n++) {
+    world.source.fail(0);
+    mock.timers.tick(7_000);
+    world.source.send("overload", { reason: "no replica can take this connection now", retry: 7000 });
+  }
+  assert.equal(tab.headrace.state.reason, "no replica can take this connection now");
+  assert.equal(world.sources.length, 1);
+});
+
 test("each connection has a ticket of its own; before the token ends a new one takes over", async () => {
   let tickets = 0;
   const tab = await live({ ticket: async () => `t${++tickets}` });

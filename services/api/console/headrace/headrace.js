@@ -47,6 +47,7 @@ export class Headrace {
     this.#moved(this.#stored());
     this.#source = new Source(this.#options, {
       position: () => this.position,
+      heard: () => this.#alive(),
       state: (change) => this.#tell(change),
       frame: (name, data, id) => this.#arrived(name, data, id),
     });
@@ -152,7 +153,6 @@ export class Headrace {
   }
 
   #arrived(name, data, id) {
-    this.#alive();
     if (name === "connected") this.#tell({ status: "live", reason: "" });
     if (name === "sync") this.#tell({ lagSeconds: data.lagSeconds, ledger: data.ledger });
     const frame = { name, data, id, previous: this.position };

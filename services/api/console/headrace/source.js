@@ -8,8 +8,8 @@ const LONGEST_WAIT = 30_000;
 const NOTICE = 60_000; // so long before its end a token's is told
 
 /**
- * Tells `frame(name, data, id)` what arrives and `state(change)` how the connection fares;
- * `position()` is where to go on.
+ * Tells `frame(name, data, id)` what arrives, `heard()` that anything did, and `state(change)` how
+ * the connection fares; `position()` is where to go on.
  */
 export class Source {
   #options; #tell; #source = null; #timer; #turn = 0; #tries = 0; #live = false; #wanted = false;
@@ -90,6 +90,7 @@ export class Source {
 
   #heard(name, message) {
     const data = JSON.parse(message.data);
+    this.#tell.heard();
     if (name === "token_expiring") return this.#renew();
     if (name === "overload" || name === "goodbye") {
       return this.#tell.state({ status: "reconnecting", reason: data.reason });
