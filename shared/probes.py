@@ -9,6 +9,8 @@ from aiohttp import web
 
 from shared.metrics import NAMESPACE, READY, metrics
 
+_STARTING = "starting"
+
 
 class Readiness:
     """Named parts of a service's readiness; ready when none of them has something to say.
@@ -23,7 +25,7 @@ class Readiness:
         self._notes: dict[str, Callable[[], str | None]] = {}
         self._state: dict[str, str | None] = {}
         for part in parts:
-            self.set(part, "starting")
+            self.set(part, _STARTING)
 
     def set(self, part: str, trouble: str | None) -> None:
         """`trouble` is a sentence for the operator; None when all is well."""
@@ -41,6 +43,11 @@ class Readiness:
     def ready(self) -> bool:
         """Whether every part is well."""
         return not any(self._state.values())
+
+    def trouble(self, *parts: str) -> str | None:
+        """What is wrong with the first of these parts that is not well; None while it starts."""
+        said = (self._state.get(part) for part in parts)
+        return next((each for each in said if each and each != _STARTING), None)
 
     def document(self) -> dict[str, object]:
         """The JSON object of /readyz."""

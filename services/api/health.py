@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from shared.probes import Readiness
 from shared.store import RedisError
+from shared.tasks import describe
 from shared.urls import redacted
 
 log = structlog.get_logger()
@@ -53,7 +54,7 @@ def redis_check(redis: Redis) -> Check:
         try:
             await redis.ping()
         except (RedisError, OSError) as error:
-            return f"Redis does not answer ({type(error).__name__})"
+            return f"Redis does not answer ({describe(error)})"
         return None
 
     return check

@@ -61,8 +61,15 @@ class Streams:
     """The streams of one namespace."""
 
     def __init__(
-        self, committer: Committer, journal: Journal, listing: Listing, clock: Clock
+        self,
+        committer: Committer,
+        journal: Journal,
+        listing: Listing,
+        clock: Clock,
+        doubt: Callable[[], str | None],
     ) -> None:
+        """`doubt` returns why nothing may be changed, or None."""
+        self._doubt = doubt
         self._committer = committer
         self._journal = journal
         self._listing = listing
@@ -166,6 +173,8 @@ class Streams:
     async def _commit(
         self, stream_id: str, decide: Decide, once: Once | None, *, fresh: bool = False
     ) -> Document:
+        if doubt := self._doubt():
+            raise unavailable(f"{doubt}; nothing was changed", retry_after=10)
         answer = once.answer(self._committer.keys) if once else None
         try:
             committed = await self._committer.change([stream_id], decide, answer, fresh=fresh)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.fanout.ring import Ring
 from shared.journal import Events, Gap, Journal
 from shared.positions import Position, parse_position
+from shared.wire import Entry
 
 _PAGE = 500
 
@@ -16,24 +19,38 @@ async def find_fork(journal: Journal, ring: Ring) -> Position:
     last entry that both have: an event of the chain may have come back already while the API's
     event before it is still missing. Entries below the ring's floor cannot be compared, so a loss
     below it counts as a loss of the whole ring.
+
+    Events may be published meanwhile, and the ring may drop its oldest. Neither is a loss.
     """
     top = (await journal.head()).top
-    return min(top, max(await _agreed(journal, ring), ring.floor))
+    agreed = await _agreed(journal, ring)
+    return agreed if agreed > ring.floor else min(top, ring.floor)
 
 
 async def _agreed(journal: Journal, ring: Ring) -> Position:
     agreed = ring.floor
     while True:
+        published = ring.top  # what is published after this may be newer than the answer
         match await journal.after(agreed, _PAGE):
             case Events(entries, more):
-                for entry in entries:
-                    place = parse_position(entry.position)
-                    if entry.position not in ring or ring.before(place) != agreed:
-                        return agreed
-                    agreed = place
-                if not more:
+                agreed, alike = _compare(ring, agreed, entries)
+                if not alike:
                     return agreed
+                if not more:
+                    break
             case Gap(resumes_after) if str(resumes_after) in ring:  # only the old end is gone
                 agreed = resumes_after
             case _:
-                return agreed
+                break
+    return ring.top if agreed >= published else agreed
+
+
+def _compare(ring: Ring, agreed: Position, entries: Sequence[Entry]) -> tuple[Position, bool]:
+    """The last of these entries up to which the ring has the same, and whether it has them all."""
+    for entry in entries:
+        place = parse_position(entry.position)
+        dropped = place <= ring.floor
+        if not dropped and (entry.position not in ring or ring.before(place) != agreed):
+            return agreed, False
+        agreed = place
+    return agreed, True

@@ -8,7 +8,7 @@ import pytest
 
 from shared.namespace import Claim
 from shared.settings import Common
-from tests.api.samples import TOKEN
+from tests.api.samples import TOKEN, made, order
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until
 
@@ -77,6 +77,20 @@ async def test_other_contracts_than_the_indexers_are_told_by_api_and_fanout(
         await parts(checks, ready=True)
         beside = await start(contracts=OTHER, ready_urls=url(wrong, "/readyz"))
         assert (await parts(beside, ready=False))[url(wrong, "/readyz")] == "answers 503"
+
+
+async def test_an_api_of_another_contract_changes_nothing(client, redis, keys):
+    stream = await made(client)
+    await Claim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
+    await parts(client, ready=False)
+    before = await redis.xlen(keys.journal)
+    for path in ("", f"/{stream['id']}/pause"):
+        answer = await client.post(f"/v1/streams{path}", json=order() if not path else None)
+        assert answer.status == 503
+        assert "Retry-After" in answer.headers
+        assert OTHER in (await answer.json())["detail"]
+    assert await redis.xlen(keys.journal) == before
+    assert (await client.get(f"/v1/streams/{stream['id']}")).status == 200
 
 
 async def test_every_service_names_its_namespace(client, keys):
