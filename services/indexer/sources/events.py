@@ -20,6 +20,7 @@ from services.indexer.sources.details import NotYet, read_details
 from services.indexer.sources.http import check_network, ledger_hash, ledger_number
 from services.indexer.sources.pages import Said, Spoken, transactions
 from services.indexer.sources.polling import Polls, Window
+from services.indexer.sources.presence import Presence
 from services.indexer.sources.rpc import NO_SUCH_METHOD, Rpc, RpcRefused
 from services.indexer.suspects import Suspects
 from services.indexer.transactions import Reading
@@ -46,6 +47,7 @@ class RpcEvents:
         self._rpc = rpc
         self._passphrase = passphrase
         self._polls = Polls(rpc, contracts, self.ledgers)
+        self._presence = Presence(rpc)
         self._poll_seconds = poll_seconds
         self._opened = opened
         self._suspects = Suspects(contracts, alarm_only=alarm_only)
@@ -97,6 +99,7 @@ class RpcEvents:
         latest = found.latest
         while True:
             window = await self._polls.window(cursor, latest)
+            window = await self._presence.checked(cursor, window)
             latest = window.latest
             async for batch in self._proved(cursor, window):
                 yield batch
