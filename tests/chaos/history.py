@@ -42,10 +42,11 @@ class History:
             acts["Horizon restarts"] = self.restart
         if "rpc" in sources:
             acts["RPC unhealthy and slow"] = self.strain
+            acts["hole in RPC"] = lambda: self.hole("rpc")
         if len(sources) > 1:
             acts["Horizon trims what is read"] = lambda: self.trim("horizon")
-            acts["hole in Horizon"] = self.hole
-            acts["hole in Horizon, trimmed in RPC"] = lambda: self.hole("rpc")
+            acts["hole in Horizon"] = lambda: self.hole("horizon")
+            acts["hole in Horizon, trimmed in RPC"] = lambda: self.hole("horizon", "rpc")
             acts["metas are empty"] = self.empty_metas
         return acts
 
@@ -126,14 +127,15 @@ class History:
                 self._world.lost.ledgers.append(range(read, kept))
         return " and ".join(servers)
 
-    async def hole(self, *trimmed: str) -> str:
-        """Some ledgers that nobody has read are missing in Horizon, and these servers trim."""
+    async def hole(self, server: str, *trimmed: str) -> str:
+        """Some ledgers that nobody has read are missing in one server, and others trim."""
         async with self._behind(self._chance.uniform(2, 3)) as (read, tip):
             first = self._chance.randint(read + 1, max(read + 1, tip - 2))
             end = self._chance.randint(first, max(first, tip - 1))
-            await self._arm("hole", first=first, last=end)
-            for server in trimmed:
-                await self._arm("trim", surface=server, after=1)
+            await self._arm("hole", surface=server, first=first, last=end)
+            for other in trimmed:
+                await self._arm("trim", surface=other, after=1)
+            if {server, *trimmed} == set(self._world.sources):
                 self._world.lost.ledgers.append(range(first, end + 1))
         with suppress(AssertionError):  # else events do not flow again, which is told
             await until(lambda: self._past(end), seconds=15)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.fanout import endings, feed, ring, subscriber
-from services.indexer.sources import continuity, history
+from services.indexer.sources import continuity, history, presence
 from shared import clock, commit, lease
 from shared.positions import parse_position
 
@@ -117,6 +117,15 @@ def ledgers_uncounted() -> None:
     continuity.Continuity.check = nothing  # type: ignore[method-assign]
 
 
+def ledgers_of_rpc_not_looked_for() -> None:
+    """What RPC's database lacks is passed over, as getEvents passes over it."""
+
+    async def as_it_is(_: object, cursor: int, window: Any) -> Any:
+        return window
+
+    presence.Presence.checked = as_it_is  # type: ignore[method-assign]
+
+
 def beginning_unnamed() -> None:
     """The first entry of a journal does not name where it began, as if nothing had been before."""
     asks = "redis.call('HGET', KEYS[2], 'began') or '0-0'"
@@ -153,6 +162,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "settling_off": ("services.api", settling_off),
     "zero_is_a_ledger": ("services.indexer", zero_is_a_ledger),
     "ledgers_uncounted": ("services.indexer", ledgers_uncounted),
+    "ledgers_of_rpc_not_looked_for": ("services.indexer", ledgers_of_rpc_not_looked_for),
     "beginning_unnamed": ("services.indexer", beginning_unnamed),
     "own_clock": ("services.api", own_clock),
     "leaking": ("services.fanout", leaking),

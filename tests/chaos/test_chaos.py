@@ -69,6 +69,7 @@ HISTORY = (
 )
 DELETED = (
     "RPC unhealthy and slow",
+    "hole in RPC",
     "progress deleted",
     "document of a stream deleted",
     "epoch deleted",
@@ -114,6 +115,7 @@ NOTICED = [
     ("fencing_off", "two indexers active", Kind.FENCE),
     ("endings_off", "source lags", Kind.ENDED),
     ("ledgers_uncounted", "hole in Horizon", Kind.LOST),
+    ("ledgers_of_rpc_not_looked_for", "hole in RPC", Kind.LOST),
     ("zero_is_a_ledger", "Horizon restarts", Kind.STUCK),
     ("beginning_unnamed", FLUSHED, Kind.MISSING),
     ("own_clock", "clock of an API is wrong", Kind.FALSE),
@@ -137,6 +139,7 @@ async def test_a_safeguard_that_is_taken_out_is_noticed(
 
 
 _MORE = {
+    "ledgers_of_rpc_not_looked_for": {"SOURCE": "rpc"},
     "zero_is_a_ledger": {"RPC_URL": ""},  # which would know better
     "beginning_unnamed": {"START": "latest"},
 }
