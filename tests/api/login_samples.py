@@ -21,11 +21,14 @@ WALLETS: dict[str, Any] = {**REQUIRED, "signing_seed": SERVER.secret, "home_doma
 
 
 def token_of(account: str, *scopes: str, **claims: Any) -> str:
-    """A good token but for what `claims` says."""
+    """A good token but for what `claims` says.
+
+    Good for longer than all tests take: some are made when tests are collected.
+    """
     now = int(time.time())
     document = {
         "iss": "headrace", "aud": "headrace", "sub": account, "scope": " ".join(scopes),
-        "iat": now, "exp": now + 600, "jti": f"test-{time.monotonic_ns()}",
+        "iat": now, "exp": now + 86_400, "jti": f"test-{time.monotonic_ns()}",
     }  # fmt: skip
     return jwt.encode(document | claims, SECRET, algorithm="HS256")
 
@@ -40,8 +43,7 @@ def writer(keypair: Keypair, **claims: Any) -> dict[str, str]:
     return bearer(token_of(keypair.public_key, "streams:write", **claims))
 
 
-# Good for longer than all tests take: it is made when they are collected.
-ADMIN = bearer(token_of(CAROL.public_key, "admin", exp=int(time.time()) + 86_400))
+ADMIN = bearer(token_of(CAROL.public_key, "admin"))
 
 
 def claims_of(token: str) -> dict[str, Any]:

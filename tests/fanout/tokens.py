@@ -23,7 +23,7 @@ def claims(account: str, **more: Any) -> dict[str, Any]:
         "aud": "headrace",
         "sub": account,
         "iat": now,
-        "exp": now + 600,
+        "exp": now + 86_400,
         "jti": uuid.uuid4().hex,
     }
     return {name: value for name, value in (good | more).items() if value is not None}

@@ -136,6 +136,18 @@ class RedisSentinel:
 
         return await until(another, seconds=seconds, what=f"a primary other than {former}")
 
+    async def fail_over(self, former: int) -> int:
+        """Ask for another primary until there is one; its port. A Sentinel may refuse at first."""
+
+        async def asked() -> int:
+            with suppress(AssertionError):
+                return await self.failed_over(former, seconds=1)
+            with suppress(RedisError):  # one is under way, or no replica is good enough just now
+                await next(iter(self.sentinels.values())).ask("SENTINEL", "FAILOVER", NAME)
+            return 0
+
+        return await until(asked, seconds=40, what=f"a primary other than {former}")
+
     async def close(self) -> None:
         """End every process, whatever state it is in."""
         for node in (*self.sentinels.values(), *self.servers.values()):
