@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local.gateway import proxy
+from deploy.local.gateway import find_gateway, proxy
 from deploy.local.processes import Part
 from tests.fanout.rig import SUBSCRIBE
 from tests.support.name_server import NameServer
@@ -111,3 +111,14 @@ def certificate(folder: Path) -> None:
 def overloads(client: SseClient) -> list[dict]:
     """What a client was told when it was turned away."""
     return [event.json for event in client.named("overload")]
+
+
+def kinds_here() -> list[str]:
+    """The gateways of a local run that are installed. In CI all have to be."""
+    found = []
+    for kind in ("nginx", "caddy"):
+        try:
+            found.append(find_gateway(kind)[0])
+        except LookupError:
+            assert os.environ.get("CI") != "true", f"{kind} is missing"
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,11 +53,13 @@ async def test_after_a_restart_of_redis_the_api_takes_orders_again(node: Node, s
     ):
         await until(lambda: ready(session, indexer.port))
         await until(lambda: redis.hget(KEYS.progress, "server"))
+        indexer.signal(signal.SIGSTOP)  # or it would be done before anyone looks
         await node.stop()
         await node.start()
         await redis.connection_pool.disconnect()
         here = (await redis.info("replication"))["master_replid"].encode()
         assert await redis.hget(KEYS.progress, "server") != here
+        indexer.signal(signal.SIGCONT)
 
         async def settled() -> bool:
             return await redis.hget(KEYS.progress, "server") == here

@@ -20,6 +20,10 @@ from tests.support.waiting import until
 _ROOT = Path(__file__).parents[2]
 
 
+class NotListening(AssertionError):
+    """It lives and does not listen; what it was doing is in the text."""
+
+
 class ServiceProcess:
     """A running service; `log` grows with its JSON lines, `noise` with what was none."""
 
@@ -62,8 +66,8 @@ class ServiceProcess:
             await self._reading
             return code
 
-    async def listening(self) -> None:
-        """Until the port is in the log."""
+    async def listening(self, seconds: float = 60) -> None:
+        """Until the port is in the log. Raises NotListening; AssertionError if it ends."""
 
         def up() -> bool:
             if self._process.returncode is not None:
@@ -71,10 +75,14 @@ class ServiceProcess:
             return bool(self.said("listening"))
 
         try:
-            await until(up, seconds=60, what="the log line 'listening'")
+            await until(up, seconds=seconds, what="the log line 'listening'")
         except AssertionError as error:
-            said = f"{self._state()}, {self.log} {self.noise}"
-            raise AssertionError(f"{error} of {self.pid}: {said}") from None
+            if self._process.returncode is not None:
+                raise
+            state = self._state()
+            self.signal(signal.SIGABRT)  # it prints where it is
+            await self.ended()
+            raise NotListening(f"{error}: {state}, {self.log} {self.noise}") from None
 
     def _state(self) -> str:
         """Such as `S (sleeping)`, and where in the kernel it waits (Linux)."""
@@ -102,8 +110,12 @@ class ServiceProcess:
 
 
 async def start(module: str, **environment: object) -> ServiceProcess:
-    """Start `python -m module`; its environment is ours, PORT=0, and what is given."""
-    env = os.environ | {"PORT": "0"} | {k: str(v) for k, v in environment.items()}
+    """Start `python -m module`; its environment is ours, PORT=0, and what is given.
+
+    On SIGABRT it prints where it is.
+    """
+    ours = os.environ | {"PORT": "0", "PYTHONFAULTHANDLER": "1"}
+    env = ours | {k: str(v) for k, v in environment.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
