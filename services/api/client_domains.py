@@ -79,9 +79,8 @@ async def fetch_toml(domain: str) -> bytes:
         if http.is_proxied(url):
             async with asyncio.timeout(_TIMEOUT.total):
                 await resolver.resolve(domain, 443)
-            resolver = (
-                aiohttp.ThreadedResolver()
-            )  # resolves the proxy, whose address is rarely public
+            # From here on it resolves the proxy, whose address is rarely public.
+            resolver = aiohttp.ThreadedResolver()
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
         async with (
             http.session(connector=connector, timeout=_TIMEOUT, auto_decompress=False) as session,

@@ -20,7 +20,7 @@ from shared.positions import START, Position, parse_position
 from tests.chaos.clocks import Clock, forget
 from tests.chaos.lost import Lost
 from tests.chaos.redis_single import RedisParts, RedisSingle
-from tests.deploy.gateways import kinds_here, local_gateway
+from tests.deploy.gateways import installed_kinds, local_gateway
 from tests.support.processes import NotListening, ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, nobody
 from tests.support.waiting import until
@@ -109,7 +109,7 @@ class World:
             await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
         await self.where_it_began()
         fanouts, api = ([self._door(name) for name in names] for names in (FANOUTS, APIS))
-        for kind in kinds_here():
+        for kind in installed_kinds():
             gateway = local_gateway(kind, self._folder / kind, fanouts, api[0])
             self.gateways[kind] = (await self._ours.enter_async_context(gateway)).port
 

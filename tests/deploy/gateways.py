@@ -113,12 +113,12 @@ def overloads(client: SseClient) -> list[dict]:
     return [event.json for event in client.named("overload")]
 
 
-def kinds_here() -> list[str]:
-    """The gateways of a local run that are installed. In CI all have to be."""
+def installed_kinds(kinds: Sequence[str] = ("nginx", "caddy")) -> list[str]:
+    """The gateways of a local run that are installed. In CI all of these kinds have to be."""
     found = []
-    for kind in ("nginx", "caddy"):
+    for kind in kinds:
         try:
             found.append(find_gateway(kind)[0])
         except LookupError:
-            assert os.environ.get("CI") != "true", f"{kind} is missing"
+            assert os.environ.get("CI") != "true", f"{kind} is missing: .ci/run installs it"
     return found

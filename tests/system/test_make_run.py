@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.gateway import KINDS, find_gateway
+from deploy.local.gateway import KINDS
+from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
 from tests.support.waiting import until
 
@@ -51,18 +52,7 @@ def ids(text: str) -> list[str]:
     return re.findall(r"^event: \w+\.\w+\ndata: .*\nid: (\S+)\n\n", text, re.M)
 
 
-def gateways() -> list[str]:
-    def there(kind: str) -> bool:
-        try:
-            return bool(find_gateway(kind))
-        except LookupError:
-            assert os.environ.get("CI") != "true", f"{kind} is missing: .ci/run installs it"
-            return False
-
-    return [kind for kind in KINDS if there(kind)]
-
-
-@pytest.mark.parametrize("kind", gateways())
+@pytest.mark.parametrize("kind", installed_kinds(KINDS))
 async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind):
     ports = free_ports()
     log = tmp_path / "run.txt"
@@ -164,7 +154,7 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
     assert not ports_in_use(ports)
 
 
-@pytest.mark.skipif("nginx" not in gateways(), reason="nginx is missing")
+@pytest.mark.skipif("nginx" not in installed_kinds(KINDS), reason="nginx is missing")
 async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(tmp_path):
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY="nginx")
@@ -223,7 +213,7 @@ async def test_it_says_why_it_shows_no_events(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
-@pytest.mark.parametrize("kind", gateways())
+@pytest.mark.parametrize("kind", installed_kinds(KINDS))
 async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path, kind):
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)

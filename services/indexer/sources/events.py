@@ -75,12 +75,12 @@ class RpcEvents:
         if not elder <= ledger <= latest:
             return None
         try:
-            found = await self._rpc.call("getLedgers", startLedger=ledger, pagination={"limit": 1})
+            listed = await self._rpc.listed(ledger, 1)
         except RpcRefused as error:
             if error.code == NO_SUCH_METHOD:
                 return None
             raise
-        match found.get("ledgers"):
+        match listed:
             case [{"sequence": int(number)} as told, *_] if number == ledger:
                 return ledger_hash("RPC", told, "hash")
         raise SourceError("malformed", f"getLedgers does not tell of ledger {ledger}")

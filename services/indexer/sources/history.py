@@ -63,9 +63,8 @@ class History:
         """Before a connection: that it begins where the last one ended."""
         if time.monotonic() - self._checked_at >= _EVERY:
             refuse("Horizon", cursor, await self.ledgers())
-            self._checked_at = (
-                time.monotonic()
-            )  # not after a refusal, so that the next check asks again
+            # Not after a refusal, so that the next check asks again.
+            self._checked_at = time.monotonic()
 
     async def listing(self, first: int) -> Listing:
         """The ledgers from that number on, at most PAGE of them. Raises SourceError.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from services.indexer.sources import SourceError, SourceGap
 from services.indexer.sources.bounds import before, next_ledger
@@ -73,18 +72,10 @@ class Presence:
             found = await self._rpc.call(
                 "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=one
             )
-            return bool(found.get("events")) or bool(await self._listed(ledger, 1))
+            return bool(found.get("events")) or bool(await self._rpc.listed(ledger, 1))
         except RpcRefused as error:  # out of range for this server, or a limit of its own
             self._can_list = error.code != NO_SUCH_METHOD
             return True
-
-    async def _listed(self, ledger: int, count: int) -> list[Any]:
-        """Those of so many ledgers from `ledger` on that RPC has."""
-        found = await self._rpc.call("getLedgers", startLedger=ledger, pagination={"limit": count})
-        listed = found.get("ledgers")
-        if not isinstance(listed, list):
-            raise SourceError("malformed", f"getLedgers lists no ledgers: {found!s:.200}")
-        return listed
 
     async def _beginning(self, present: int, missing: int) -> int:
         """The first missing ledger of a hole between one that is there and one that is not."""
@@ -100,7 +91,7 @@ class Presence:
         """The first ledger above a missing one that is there."""
         ledger, count = missing + 1, 1
         while ledger <= latest:
-            match await self._listed(ledger, count):
+            match await self._rpc.listed(ledger, count):
                 case [{"sequence": int(number)}, *_] if number >= ledger:
                     return number
             ledger, count = ledger + count, min(count * 2, _MOST_LEDGERS)

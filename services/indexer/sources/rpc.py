@@ -76,6 +76,16 @@ class Rpc:
                 found = await self.call("getHealth")
         return Ledgers(*(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest")))
 
+    async def listed(self, first: int, count: int) -> list[Any]:
+        """Of so many ledgers from `first` on, those that RPC has, each with its whole meta.
+
+        Raises SourceError.
+        """
+        found = await self.call("getLedgers", startLedger=first, pagination={"limit": count})
+        if not isinstance(listed := found.get("ledgers"), list):
+            raise SourceError("malformed", f"getLedgers lists no ledgers: {found!s:.200}")
+        return listed
+
     async def meta(self, tx_hash: str) -> bytes:
         """The transaction's TransactionMeta. Raises SourceError when RPC does not have it (yet)."""
         result = await self.call("getTransaction", hash=tx_hash)
