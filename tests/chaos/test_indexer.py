@@ -39,7 +39,7 @@ async def test_journal_and_streams_are_what_the_ledger_held(
     loop = asyncio.get_running_loop()
     async with chaos(source, seed, redis_url, keys) as whole:
         end = loop.time() + SECONDS
-        while loop.time() < end or not whole.killed:
+        while loop.time() < end or not whole.killed or whole.armed < SECONDS / 2:
             await whole.reading()
             await whole.alter()
             for _ in range(whole.chance.randint(12, 24)):
@@ -52,7 +52,6 @@ async def test_journal_and_streams_are_what_the_ledger_held(
         bodies = [orjson.loads(entry.body) for entry in await check(redis, keys)]
         assert {body["verified"] for body in bodies} <= set(contract)
         assert not await redis.exists(keys.dead_letters)
-        assert whole.armed >= SECONDS / 2, "faults struck"
 
 
 async def progressed(redis: Redis, keys: Keys) -> None:

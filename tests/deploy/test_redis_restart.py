@@ -78,7 +78,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
         assert await redis.all.xlen(KEYS.journal) > 5
         kinds = {key.decode().split("}:")[1].split(":")[0] for key in before}
         assert kinds >= {"journal", "progress", "fence", "stream", "index", "topic", "answer"}
-        assert kinds >= {"revoke", "revoke-all", "revocations", "challenge", "rate"}
+        assert kinds >= {"revoke", "revoke-all", "revocations", "challenge"}
         await redis.composed.stop("redis")
         await redis.composed.start("redis")
         await unchanged(redis, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from shared.fitness import replayed
 from shared.keys import CHANNEL
 from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, network
+from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
 
@@ -78,7 +80,7 @@ async def test_each_service_does_all_its_work(guarded: Guarded):
             assert not part.said("task_failed")
             assert not part.said("request_failed")
             assert not part.said("redis_examined"), "nothing doubtful, and INFO is theirs to ask"
-        await lose_everything(guarded.all)
+        await lose_everything(guarded.all, parts["indexer"])
     assert await guarded.refusals() == []
     assert await lasting(guarded.all) <= LASTING, "all else expires by itself"
     assert in_transactions(guarded.data) <= {command for command, *_ in replayed(KEYS)}
@@ -108,8 +110,13 @@ async def lasting(redis: Redis) -> set[str]:
     return found
 
 
-async def lose_everything(redis: Redis) -> None:
-    """Each service notices and reports it, and the indexer brings back what it can."""
+async def lose_everything(redis: Redis, indexer: ServiceProcess) -> None:
+    """Each service notices and reports it, and the indexer brings back what it can.
+
+    The indexer stands still until the others have reported: once it has announced the loss by
+    what it knows itself, no report is needed.
+    """
+    indexer.signal(signal.SIGSTOP)
     await redis.flushall()
 
     async def told() -> bool:
@@ -118,5 +125,6 @@ async def lose_everything(redis: Redis) -> None:
     async def reported() -> bool:
         return len(await redis.hvals(KEYS.losses)) == 2  # the fanout's and the API's
 
-    await until(reported, seconds=20, what="the reports")
-    await until(told, seconds=20, what="the reset")
+    await until(reported, what="the reports")
+    indexer.signal(signal.SIGCONT)
+    await until(told, what="the reset")
