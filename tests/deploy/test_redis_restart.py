@@ -69,11 +69,19 @@ async def rewritten(redis: Guarded) -> None:
     await until(done, what="the rewritten file")
 
 
+async def is_rated(redis: Guarded, port: int) -> bool:
+    """Whether Redis counts the requests of a client; the key expires soon after the last one."""
+    url = f"http://127.0.0.1:{port}/v1/streams"
+    async with aiohttp.ClientSession() as session, session.get(url):
+        found = [key async for key in redis.all.scan_iter(KEYS.rate("*", "*"))]
+    return bool(found)
+
+
 @each_server
 async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
     async with guarded_redis(tmp_path, server) as redis, network() as port:
-        async with at_work(redis, port, "one"):
-            pass
+        async with at_work(redis, port, "one") as parts:
+            await until(lambda: is_rated(redis, parts["api"].port), what="the key of a rate limit")
         before = await content(redis.all)
         assert await redis.all.xlen(KEYS.journal) > 5
         kinds = {key.decode().split("}:")[1].split(":")[0] for key in before}
