@@ -89,14 +89,18 @@ def _origins() -> Sequence[str]:
 
 
 class _Fanout(BaseSettings):
-    """What the gateway has to know of the fanouts' settings."""
+    """The settings of the fanouts that the gateway has to know."""
 
     sync_seconds: float = 15.0
 
 
 def _silence() -> int:
-    """Seconds of silence after which a fanout is given up; services report wrong settings."""
+    """Seconds without data after which the gateway gives up a fanout.
+
+    With an invalid setting the default counts; the fanout itself reports the mistake.
+    """
     try:
-        return int(_Fanout().sync_seconds) + 10
+        fanout = _Fanout()
     except ValidationError:
-        return 25
+        fanout = _Fanout.model_construct()
+    return int(fanout.sync_seconds) + 10
