@@ -45,7 +45,7 @@ class Readiness:
         return not any(self._state.values())
 
     def trouble(self, *parts: str) -> str | None:
-        """What is wrong with the first of these parts that is not well; None while it starts."""
+        """The trouble of the first of these parts that has one; None while it only starts."""
         said = (self._state.get(part) for part in parts)
         return next((each for each in said if each and each != _STARTING), None)
 

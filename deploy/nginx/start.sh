@@ -16,7 +16,7 @@ esac
 : "${SYNC_SECONDS:=15}"                    # as the fanouts have it
 : "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key there, TLS is spoken too
 STREAMS=$((CONNECTIONS_PER_IP + 128))
-SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # a fanout that says nothing for so many seconds is given up
+SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # seconds without data after which a fanout is given up
 export FOLDER ADDRESS FAMILIES PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER
 export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP STREAMS SILENCE
 

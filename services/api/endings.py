@@ -51,7 +51,7 @@ class Endings:
         times: Times,
         doubt: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`doubt` returns why no notice may go out, or None: a published one cannot be undone."""
+        """`doubt` returns why no notice may be published, or None: a notice cannot be undone."""
         self._doubt = doubt
         self._redis = redis
         self._committer = committer

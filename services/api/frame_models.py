@@ -29,8 +29,8 @@ class Connected(Frame):
 class Sync(Frame):
     """Everything up to here that is yours has been sent; also the heartbeat.
 
-    The position is null while what you missed is still on its way, or what a failover of Redis
-    lost is being brought back.
+    The position is null during a replay, and while the indexer restores events that a failover of
+    Redis lost.
     """
 
     position: PositionText | None

@@ -68,9 +68,9 @@ class Beat:
     def tick(self) -> None:
         """One turn: sync to its share of the subscribers.
 
-        Behind what is on its way to them: `sync` says that all up to its position were sent.
-        Those whose replay goes on get one without a position: a replay may find nothing of theirs
-        for long, and gateways and clients take silence for a dead connection.
+        `sync` says that all events up to its position were sent, so it is queued after them. A
+        client that still replays gets one without a position. Its replay may find no event for it
+        for a long time, and gateways and clients close a connection that is silent.
         """
         self._crowd.check_stalled()
         self._endings.tick()

@@ -160,7 +160,7 @@ class Replay:
         return floor
 
     def _tell(self, outcome: str, frame: bytes) -> None:
-        """Send `gap` or `reset`. It is counted now: many pages then load anew and leave at once."""
+        """Send `gap` or `reset`. Count it now: many pages reload then and close this connection."""
         if self._outcome not in _INCOMPLETE:
             _OUTCOMES[outcome].inc()
             self._outcome = outcome

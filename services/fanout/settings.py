@@ -50,8 +50,8 @@ class Settings(Common, CorsSettings):
     sync_seconds: float = Field(
         15.0,
         gt=0,
-        description="seconds between two `sync` events of a connection (its heartbeat); the "
-        "console misses one after 30",
+        description="seconds between two `sync` events of a connection (its heartbeat); below 30, "
+        "since the console reconnects after 30 seconds of silence",
     )
     batch_ms: float = Field(
         0.0,

@@ -1,4 +1,4 @@
-"""Doubt about a gap: it is published when the source was asked several times for the ledgers."""
+"""A gap is published only after the source was asked several times for the missing ledgers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LOOKS, _SECONDS = 3, 3.0
 
 @dataclass(slots=True)
 class Doubt:
-    """Whether ledgers are really missing: of several servers behind one URL another may have them.
+    """Counts how often ledgers were missing: three times, over at least three seconds, is a gap.
 
-    So the source is asked for them several times, over some seconds.
+    Several servers may answer at one URL. One may have the ledgers that another one lacks.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -24,7 +24,7 @@ class Doubt:
     _found: list[SourceGap] = field(default_factory=list)
 
     def confirmed(self, cursor: int, gap: SourceGap) -> SourceGap | None:
-        """The smallest gap found at this cursor, None while the source is to be asked again."""
+        """The smallest gap found at this cursor. None means: ask the source again."""
         if cursor != self._cursor:
             self._cursor, self._since, self._found = cursor, self.clock(), []
         self._found.append(gap)

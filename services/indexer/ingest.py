@@ -91,7 +91,7 @@ class Ingest:
                     if found := self._doubt.confirmed(cursor, gap):
                         cursor = await self._pass(found)
                     else:
-                        await self._wait(SourceError("missing", f"{gap}; they are asked for again"))
+                        await self._wait(SourceError("missing", f"{gap}; asking for them again"))
                 except SourceError as error:
                     await self._wait(error)
         finally:

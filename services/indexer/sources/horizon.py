@@ -154,7 +154,7 @@ class Horizon:
             self._opening.cancel()
 
     async def _take(self, record: Record, chapter: _Chapter) -> None:
-        self._not_open()  # it counts as open when this record was read: what that asks for may fail
+        self._not_open()  # not open before this record is read, since a request for it may fail
         if record.toid <= chapter.cursor:
             raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
         await self._continuity.check(record.ledger)

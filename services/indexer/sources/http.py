@@ -169,7 +169,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 def check_network(whose: str, theirs: object, ours: str) -> None:
     """Raise SourceFatal when a server names another network; SourceError when it names none.
 
-    A proxy may answer 200 with JSON of its own, for example while it is being serviced.
+    A proxy may answer 200 with JSON of its own, for example during maintenance.
     """
     if not isinstance(theirs, str):
         raise SourceError("malformed", f"{whose} names no network's passphrase: {theirs!r:.80}")

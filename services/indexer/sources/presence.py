@@ -22,10 +22,10 @@ _MOST_LEDGERS = 200
 
 
 class Presence:
-    """A hole that is longer than a 64th of what one answer covers is found; a shorter one may be.
+    """Finds each hole longer than 1/64 of the ledgers of one answer; a shorter one may be missed.
 
-    An event proves its ledger. Only where a ledger has no event at all, getLedgers is asked, which
-    returns a whole meta. A server without getLedgers cannot be checked.
+    One event proves that its ledger is there. Only for a ledger without events is getLedgers asked,
+    since it returns the whole meta. A server without getLedgers cannot be checked.
     """
 
     def __init__(self, rpc: Rpc) -> None:
@@ -64,7 +64,7 @@ class Presence:
         return await asyncio.gather(*map(self._has, ledgers))
 
     async def _has(self, ledger: int) -> bool:
-        """False if RPC says that it is not there. True when it does not say, too."""
+        """False if RPC says that the ledger is missing. True also when RPC cannot say."""
         if not self._can_list:
             return True
         try:
@@ -78,7 +78,7 @@ class Presence:
             return True
 
     async def _beginning(self, present: int, missing: int) -> int:
-        """The first missing ledger of a hole between one that is there and one that is not."""
+        """The first ledger of a hole, by bisection: `present` is there, `missing` is not."""
         while missing - present > 1:
             middle = (present + missing) // 2
             if await self._has(middle):
