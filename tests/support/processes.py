@@ -18,6 +18,7 @@ from typing import Any
 from tests.support.waiting import until
 
 _ROOT = Path(__file__).parents[2]
+_MOST_CPU_SECONDS = 20.0
 
 
 class NotListening(AssertionError):
@@ -67,12 +68,19 @@ class ServiceProcess:
             return code
 
     async def listening(self, seconds: float = 60) -> None:
-        """Until the port is in the log. Raises NotListening; AssertionError if it ends."""
+        """Until the port is in the log. Raises NotListening; AssertionError if it ends.
+
+        A start takes one or two seconds on a CPU. One that had many more does not get on; one that
+        only waits for a CPU has the whole time.
+        """
 
         def up() -> bool:
             if self._process.returncode is not None:
                 raise AssertionError(f"it ended at once: {self.noise or self.log}")
-            return bool(self.said("listening"))
+            if self.said("listening"):
+                return True
+            assert self._cpu_seconds()[0] < _MOST_CPU_SECONDS, "it is busy with something else"
+            return False
 
         try:
             await until(up, seconds=seconds, what="the log line 'listening'")
@@ -85,10 +93,19 @@ class ServiceProcess:
             raise NotListening(f"{error}: {state}, {self.log} {self.noise}") from None
 
     def _state(self) -> str:
-        """Such as `S (sleeping)`, and where in the kernel it waits (Linux)."""
+        """Such as `S (sleeping)`, where in the kernel it waits, and its time on a CPU (Linux)."""
         folder = Path(f"/proc/{self.pid}")
         state = (folder / "status").read_text().splitlines()[2]
-        return f"{state} in {(folder / 'wchan').read_text()}"
+        used = "{:.1f} s on a CPU, {:.1f} s waiting for one".format(*self._cpu_seconds())
+        return f"{state} in {(folder / 'wchan').read_text()}, {used}"
+
+    def _cpu_seconds(self) -> tuple[float, float]:
+        """How long its main thread ran, and how long it waited for a CPU; 0 if nobody tells."""
+        try:
+            ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
+        except OSError:  # it has just ended, or this is not Linux
+            return 0.0, 0.0
+        return int(ran) / 1e9, int(waited) / 1e9
 
     @property
     def descriptors(self) -> int:
