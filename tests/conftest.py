@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
-from shared.keys import Keys
-from shared.store import connect
+from shared.journal.keys import Keys
+from shared.redis.client import connect
 from tests.support.redis_server import redis_server
 from tests.support.tier import LONGER, NIGHTLY, examples
 

@@ -20,30 +20,27 @@ LONGEST = 250
 
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
-    *(f"shared.{name}" for name in ("accounts", "commands", "contracts", "events", "indexes")),
-    *(f"shared.{name}" for name in ("keys", "positions", "streams", "topics", "wire", "writes")),
-    *(f"shared.{name}" for name in ("horizon", "urls")),
-    "services.fanout.hub",
-    "services.fanout.ring",
+    *(f"shared.domain.{name}" for name in ("commands", "contracts", "events", "position")),
+    *(f"shared.domain.{name}" for name in ("stream", "strkeys", "topics")),
+    *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "wire")),
+    *(f"shared.web.{name}" for name in ("horizon_errors", "urls")),
+    "services.fanout.connections.hub",
+    "services.fanout.feed.recent",
     "services.fanout.sse",
-    "services.indexer.consensus",
-    "services.indexer.contract",
-    "services.indexer.contracts",
-    "services.indexer.gap",
-    "services.indexer.letters",
-    "services.indexer.records",
-    "services.indexer.sources",
-    *(f"services.indexer.sources.{name}" for name in ("bounds", "counting", "details", "health")),
-    "services.indexer.sources.pages",
-    "services.indexer.sources.span",
-    "services.indexer.token",
-    "services.indexer.transactions",
-    "services.indexer.verification",
+    "services.indexer.commands.verification",
+    *(f"services.indexer.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
+    *(f"services.indexer.decode.{name}" for name in ("records", "stream_contract")),
+    *(f"services.indexer.decode.{name}" for name in ("token_contract", "transactions")),
+    "services.indexer.ingest.gap",
+    *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range")),
+    "services.indexer.sources.failover.policy",
+    "services.indexer.sources.horizon.counting",
+    *(f"services.indexer.sources.rpc.{name}" for name in ("pages", "span", "transactions")),
     "services.indexer.xdr",
     *(f"services.indexer.xdr.{name}" for name in ("address", "event", "ledger", "meta", "natives")),
     *(f"services.indexer.xdr.{name}" for name in ("reader", "result", "scval", "shapes")),
 )
-WORDS = ("shared.problems.Goodbye",)
+WORDS = ("shared.web.problems.Goodbye",)
 """Mere names in modules that do more: what they say is the same everywhere."""
 IMPURE = {"asyncio", "aiohttp", "redis", "time", "random", "socket", "uvloop", "secrets", "os"}
 
@@ -178,7 +175,7 @@ def test_names_in_redis_stand_in_one_module():
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text!r}"
         for path in modules(*PARTS)
-        if name_of(path) != "shared.keys"
+        if name_of(path) != "shared.journal.keys"
         for line, text in strings(path)
         if text.startswith("headrace:") or text == "stream-events"
     ]

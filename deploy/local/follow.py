@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from shared import http
+from shared.web import client as http
 
 _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "refundedAmount")
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from deploy.local.processes import Part
-from shared.cors import ANY_ORIGIN, CorsSettings
+from shared.web.cors import ANY_ORIGIN, CorsSettings
 
 _HERE = Path(__file__).parent
 _SHARED = _HERE.parent / "nginx"

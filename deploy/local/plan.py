@@ -12,9 +12,9 @@ from pathlib import Path
 from stellar_sdk import Asset
 
 from deploy.local.gateway import find_gateway, proxy
-from deploy.local.network import accounts
-from deploy.local.network.settings import Settings as NetworkSettings
 from deploy.local.processes import Part
+from deploy.simulator.chain import accounts
+from deploy.simulator.settings import Settings as NetworkSettings
 
 _TESTNET = {
     "NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
@@ -146,7 +146,7 @@ def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
     # Not restarted: the simulated chain would begin again, and the journal could not follow it.
     network = [
-        replace(_service("network", "deploy.local.network", common, ports.network), restart=False)
+        replace(_service("network", "deploy.simulator", common, ports.network), restart=False)
     ]
     services = [
         _service("indexer", "services.indexer", common, ports.indexer),

@@ -22,8 +22,8 @@ from deploy.local.follow import follow
 from deploy.local.gateway import find_gateway
 from deploy.local.plan import Chain, Ports, Unusable, parts, read_chain, read_ports
 from deploy.local.processes import Ended, Part, Processes
-from shared import http
-from shared.tasks import cancel
+from shared.runtime.tasks import cancel
+from shared.web import client as http
 
 _READY_SECONDS = 60
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -26,7 +26,7 @@ fill_in() {
     <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
 }
 
-# Origins whose pages may read the gateway's own answers, as in the services (shared/cors.py): those
+# Origins whose pages may read the gateway's own answers, as in the services (shared/web/cors.py): those
 # in CORS_ORIGINS. With AUTH_MODE=open and no CORS_ORIGINS, all.
 allowed_origins() {
   echo 'map $http_origin $cors_origin {'

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from services.api import tokens
+from services.api.auth import tokens
 from services.api.settings import Settings
-from shared.logs import configure
-from shared.serve import run
-from shared.settings import load
+from shared.runtime.config import load
+from shared.runtime.logs import configure
+from shared.web.server import run
 
 
 def main() -> int:

@@ -10,16 +10,18 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.api import losses
-from services.api.accounts import Accounts
-from services.api.api_keys import ApiKeys
-from services.api.client_domains import Fetch, fetch_toml
-from services.api.console_routes import add_console_routes
-from services.api.document_routes import add_document_routes
-from services.api.endings import Endings
-from services.api.envelope import EXPOSED, envelope
-from services.api.guard import IDENTITY, LIMITS, Guard
-from services.api.health import (
+from services.api.auth.api_keys import ApiKeys
+from services.api.auth.authentication import Identity
+from services.api.auth.client_domains import Fetch, fetch_toml
+from services.api.auth.guard import IDENTITY, LIMITS, Guard
+from services.api.auth.routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_login_routes
+from services.api.auth.service import Login
+from services.api.auth.signers import Accounts
+from services.api.console.routes import add_console_routes
+from services.api.events.history import History
+from services.api.events.routes import HISTORY, SUMMARIES, add_history_routes
+from services.api.http.rate_limits import RateLimits
+from services.api.http.readiness import (
     Check,
     part_names,
     ready_check,
@@ -27,35 +29,34 @@ from services.api.health import (
     same_namespace_check,
     watch,
 )
-from services.api.history import History
-from services.api.history_routes import HISTORY, SUMMARIES, add_history_routes
-from services.api.identity import Identity
-from services.api.limits import RateLimits
-from services.api.listing import Listing
-from services.api.login import Login
-from services.api.login_routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_login_routes
+from services.api.http.response_headers import EXPOSED, envelope
 from services.api.metrics import measure
-from services.api.routes import SETTINGS, STREAMS, add_routes
+from services.api.reference.routes import add_document_routes
 from services.api.settings import Settings
-from services.api.streams import Streams, stored
-from services.api.summary import Summaries
-from services.api.system import add_system_routes
-from services.api.times import Times
-from shared import fitness, http
-from shared.auth import Verifier
-from shared.clock import Clock, RedisClock
-from shared.commit import Committer
-from shared.cors import Cors
-from shared.journal import Journal
-from shared.losses import LastSeen
-from shared.namespace import NamespaceWatch
-from shared.probes import READINESS, Readiness, add_probes
-from shared.problems import problem_middleware
-from shared.replicas import Replicas
-from shared.sessions import Sessions
-from shared.store import connect, connect_lane
-from shared.tasks import cancel, supervise
-from shared.urls import joined
+from services.api.streams import losses
+from services.api.streams.clock import Times
+from services.api.streams.listing import Listing
+from services.api.streams.notices import Endings
+from services.api.streams.routes import SETTINGS, STREAMS, add_routes
+from services.api.streams.service import Streams, stored
+from services.api.streams.summary import Summaries
+from services.api.system.routes import add_system_routes
+from shared.auth.revocations import Sessions
+from shared.auth.verifier import Verifier
+from shared.journal.commit import Committer
+from shared.journal.losses import LastSeen
+from shared.journal.namespace import NamespaceWatch
+from shared.journal.reader import Journal
+from shared.redis import durability as fitness
+from shared.redis.client import connect, connect_lane
+from shared.redis.clock import Clock, RedisClock
+from shared.redis.replication import Replicas
+from shared.runtime.tasks import cancel, supervise
+from shared.web import client as http
+from shared.web.cors import Cors
+from shared.web.probes import READINESS, Readiness, add_probes
+from shared.web.problems import problem_middleware
+from shared.web.urls import joined
 
 log = structlog.get_logger()
 

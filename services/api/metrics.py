@@ -1,4 +1,4 @@
-"""Metrics of the API, and the middleware that keeps them. Commits: shared.metrics.COMMITS."""
+"""Metrics of the API and the middleware that keeps them; commits are in shared.runtime.metrics."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
-from shared.events import EventType
-from shared.metrics import at_zero
+from shared.domain.events import EventType
+from shared.runtime.metrics import at_zero
 
 REQUESTS = Counter(
     "headrace_api_requests_total", "Requests answered", ["method", "route", "status"]

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from services.api.login_settings import LoginSettings
-from shared.cors import CorsSettings
-from shared.settings import JournalSettings, http_url, split_list
+from services.api.auth.settings import LoginSettings
+from shared.runtime.config import JournalSettings, http_url, split_list
+from shared.web.cors import CorsSettings
 
 Urls = Annotated[
     tuple[Annotated[str, AfterValidator(http_url)], ...], NoDecode, BeforeValidator(split_list)

@@ -4,8 +4,9 @@ import sys
 
 from services.fanout.app import build_app
 from services.fanout.settings import Settings
-from shared import logs, serve
-from shared.settings import load
+from shared.runtime import logs
+from shared.runtime.config import load
+from shared.web import server as serve
 
 
 def main() -> int:

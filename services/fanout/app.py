@@ -13,36 +13,37 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.fanout import metrics, sse
-from services.fanout.access import Access
-from services.fanout.beat import Beat, lag_seconds
-from services.fanout.crowd import Crowd
-from services.fanout.drain import drain
-from services.fanout.endings import Endings
-from services.fanout.farewells import Farewells
-from services.fanout.feed import Feed
-from services.fanout.handshake import Handshake, Parts
-from services.fanout.leases import Leases
-from services.fanout.lost_events import send_resets
-from services.fanout.outbox import Outbox
-from services.fanout.ring import Ring
+from services.fanout.connections.broadcaster import Outbox
+from services.fanout.connections.connection_log import Farewells
+from services.fanout.connections.drain import drain
+from services.fanout.connections.expiry import Endings
+from services.fanout.connections.heartbeat import Beat, lag_seconds
+from services.fanout.connections.limits import Leases
+from services.fanout.connections.registry import Crowd
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.feed.feed import Feed
+from services.fanout.feed.lost_events import send_resets
+from services.fanout.feed.recent import Ring
 from services.fanout.settings import Settings
 from services.fanout.stats import stats
-from services.fanout.subscriber import Subscriber
-from shared import traces, wire
-from shared.auth import Verifier
-from shared.clock import RedisClock
-from shared.commit import Committer
-from shared.cors import Cors
-from shared.fitness import watch
-from shared.http import session
-from shared.namespace import NamespaceWatch
-from shared.positions import START
-from shared.probes import Readiness, add_probes
-from shared.problems import problem_middleware
-from shared.serve import DRAIN
-from shared.sessions import Sessions
-from shared.store import connect
-from shared.tasks import cancel, supervise
+from services.fanout.subscribe.authorization import Access
+from services.fanout.subscribe.handler import Handshake, Parts
+from shared.auth.revocations import Sessions
+from shared.auth.verifier import Verifier
+from shared.domain.position import START
+from shared.journal import wire
+from shared.journal.commit import Committer
+from shared.journal.namespace import NamespaceWatch
+from shared.redis.client import connect
+from shared.redis.clock import RedisClock
+from shared.redis.durability import watch
+from shared.runtime import tracing as traces
+from shared.runtime.tasks import cancel, supervise
+from shared.web.client import session
+from shared.web.cors import Cors
+from shared.web.probes import Readiness, add_probes
+from shared.web.problems import problem_middleware
+from shared.web.server import DRAIN
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.fanout.reasons import Ended, Refused
-from shared.metrics import at_zero
-from shared.problems import Goodbye
+from shared.runtime.metrics import at_zero
+from shared.web.problems import Goodbye
 
 CONNECTIONS = Gauge("headrace_fanout_connections", "SSE connections now")
 SUBSCRIPTIONS = Gauge("headrace_fanout_subscriptions", "Topics subscribed to now, over all")

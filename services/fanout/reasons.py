@@ -18,7 +18,7 @@ class Refused(StrEnum):
 
 
 class Ended(StrEnum):
-    """Why a connection ends without a goodbye (those reasons are shared.problems.Goodbye)."""
+    """Why a connection ends without a goodbye (those reasons are shared.web.problems.Goodbye)."""
 
     GONE = "gone"
     UNAVAILABLE = "unavailable"

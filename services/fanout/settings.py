@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.addresses import Networks
-from shared.cors import CorsSettings
-from shared.settings import Common
+from shared.runtime.config import Common
+from shared.web.client_ip import Networks
+from shared.web.cors import CorsSettings
 
 
 class Settings(Common, CorsSettings):

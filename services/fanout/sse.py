@@ -1,8 +1,8 @@
 """The frames that are the fanout's own: connected, sync, gap, reset, overload, goodbye.
 
-Pure. Events themselves are framed once in `shared.wire`. Rules of the wire (docs/events.md): data
-is one line of JSON, `id:` comes last, `retry:` only inside a real event, the cursor travels on a
-named event with data.
+Pure. Events themselves are framed once in `shared.journal.wire`. Rules of the wire
+(docs/events.md): data is one line of JSON, `id:` comes last, `retry:` only inside a real event, the
+cursor travels on a named event with data.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import orjson
 
-from shared.positions import Position
-from shared.problems import Goodbye
-from shared.wire import HISTORY_URL, frame
+from shared.domain.position import Position
+from shared.journal.wire import HISTORY_URL, frame
+from shared.web.problems import Goodbye
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.fanout.beat import lag_seconds
-from services.fanout.crowd import Crowd
-from services.fanout.feed import Feed
-from services.fanout.leases import Leases
-from shared.clock import RedisClock
+from services.fanout.connections.heartbeat import lag_seconds
+from services.fanout.connections.limits import Leases
+from services.fanout.connections.registry import Crowd
+from services.fanout.feed.feed import Feed
+from shared.redis.clock import RedisClock
 
 
 def stats(feed: Feed, crowd: Crowd, leases: Leases, clock: RedisClock) -> dict[str, object]:

@@ -5,8 +5,9 @@ import sys
 from services.indexer.app import build_app
 from services.indexer.commands import deadletter, verify
 from services.indexer.settings import Settings
-from shared import logs, serve
-from shared.settings import load
+from shared.runtime import logs
+from shared.runtime.config import load
+from shared.web import server as serve
 
 COMMANDS = {"deadletter": deadletter.main, "verify": verify.main}
 

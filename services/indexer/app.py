@@ -12,24 +12,25 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.ingest import Ingest
-from services.indexer.reconcile import Reconciliation
+from services.indexer.ingest.ingest import Ingest
+from services.indexer.ingest.reconcile import Reconciliation
+from services.indexer.ingest.recovery import Settling
+from services.indexer.ingest.startup import ClaimNamespace
 from services.indexer.settings import Settings
-from services.indexer.settling import Settling
-from services.indexer.sources import Source, SourceFatal, choice
-from services.indexer.sources.auto import Auto
-from services.indexer.startup import ClaimNamespace
-from shared import http
-from shared.clock import RedisClock
-from shared.commit import Committer, Disorder, Fenced, Moved
-from shared.fitness import require_fit, watch
-from shared.lease import Lease
-from shared.losses import LastSeen, check_journal
-from shared.namespace import Claim, ForeignNamespace, NamespaceWatch
-from shared.probes import Readiness, add_probes
-from shared.problems import problem_middleware
-from shared.store import RedisError, connect
-from shared.tasks import Expected, cancel, supervise
+from services.indexer.sources import factory as choice
+from services.indexer.sources.base import Source, SourceFatal
+from services.indexer.sources.failover.source import Auto
+from shared.journal.commit import Committer, Disorder, Fenced, Moved
+from shared.journal.losses import LastSeen, check_journal
+from shared.journal.namespace import Claim, ForeignNamespace, NamespaceWatch
+from shared.redis.client import RedisError, connect
+from shared.redis.clock import RedisClock
+from shared.redis.durability import require_fit, watch
+from shared.redis.lease import Lease
+from shared.runtime.tasks import Expected, cancel, supervise
+from shared.web import client as http
+from shared.web.probes import Readiness, add_probes
+from shared.web.problems import problem_middleware
 
 log = structlog.get_logger()
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
 
-from services.indexer.sources.health import Why
-from shared.events import EventType
-from shared.metrics import at_zero
+from services.indexer.sources.failover.policy import Why
+from shared.domain.events import EventType
+from shared.runtime.metrics import at_zero
 
 ERRORS = (
     *("unreachable", "dropped", "content_type", "in_band", "malformed", "disorder", "behind"),

@@ -9,7 +9,7 @@ import pytest
 
 from services.api.app import build_app
 from services.api.settings import Settings
-from tests.api.login_samples import REQUIRED, WALLETS, Horizon
+from tests.api.auth.samples import REQUIRED, WALLETS, Horizon
 from tests.api.samples import TOKEN, Clock
 from tests.support.data import begun_long_ago
 from tests.support.waiting import until

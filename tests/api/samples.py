@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import commands
-from shared.commit import Committer
-from shared.events import Event, Provenance
-from shared.positions import Position, toid
+from shared.domain import commands
+from shared.domain.events import Event, Provenance
+from shared.domain.position import Position, toid
+from shared.journal.commit import Committer
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 RECIPIENT = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"

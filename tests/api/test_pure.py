@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from stellar_sdk import Keypair
 
-from services.api.cursors import decode_cursor, encode_cursor
-from services.api.ids import new_stream_id, uuid7
+from services.api.http.page_cursor import decode_cursor, encode_cursor
 from services.api.settings import Settings
-from shared.topics import is_stream_id
+from services.api.streams.ids import new_stream_id, uuid7
+from shared.domain.topics import is_stream_id
 from tests.api.samples import TOKEN
 
 

@@ -8,7 +8,7 @@ import json
 import aiohttp
 import pytest
 
-from tests.api.login_samples import ADMIN, ALICE, SECRET, SERVER, bearer, token_of
+from tests.api.auth.samples import ADMIN, ALICE, SECRET, SERVER, bearer, token_of
 from tests.api.samples import TOKEN, order
 from tests.support.data import begun_long_ago
 from tests.support.processes import running, start

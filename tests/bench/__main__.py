@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from shared.keys import Keys
+from shared.journal.keys import Keys
 from tests.bench.cases import CASES
 from tests.bench.place import Place, Row
 from tests.support.redis_server import redis_server

@@ -21,13 +21,13 @@ from pathlib import Path
 import uvloop
 
 from deploy.local import redis as local_redis
-from services.api.ids import new_stream_id
-from shared.events import Origin
-from shared.indexes import entries_of
-from shared.keys import Keys
-from shared.store import connect
-from shared.streams import Stream
-from shared.wire import encode_stream
+from services.api.streams.ids import new_stream_id
+from shared.domain.events import Origin
+from shared.domain.stream import Stream
+from shared.journal.indexes import entries_of
+from shared.journal.keys import Keys
+from shared.journal.wire import encode_stream
+from shared.redis.client import connect
 from tests.api.samples import RECIPIENT, SENDER, TOKEN, order
 from tests.bench.api_client import Client, Request, get, post
 from tests.support.processes import ServiceProcess, running

@@ -15,16 +15,16 @@ import orjson
 from redis.asyncio import Redis
 from stellar_sdk import scval
 
-from deploy.local.network import accounts
-from services.indexer.contracts import Contracts
-from services.indexer.records import Record, parse_record
-from services.indexer.sources.frames import FrameParser
+from deploy.simulator.chain import accounts
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Record, parse_record
+from services.indexer.decode.transactions import Reading, read_told, read_transaction
+from services.indexer.sources.horizon.sse_parser import FrameParser
 from services.indexer.sources.http import parse_object
-from services.indexer.sources.pages import parse_page, transactions
-from services.indexer.transactions import Reading, read_told, read_transaction
-from shared import serve
-from shared.positions import START
-from shared.store import connect
+from services.indexer.sources.rpc.pages import parse_page, transactions
+from shared.domain.position import START
+from shared.redis.client import connect
+from shared.web import server as serve
 from tests.bench import rig
 from tests.bench.ledger import PASSPHRASE, Canned, transactions_end
 from tests.bench.place import Place, Row
@@ -69,7 +69,7 @@ async def decode(_: Place) -> list[Row]:
 
 
 def _pace(work: Callable[[], int]) -> float:
-    """Events a second, the best of many; the collector is as calm as a service's (shared.serve)."""
+    """Events a second, the best of many; the garbage collector is tuned as in a service."""
     serve._calm_collector()
     best = 0.0
     for _ in range(15):
@@ -193,7 +193,7 @@ def _network(**settings: object) -> Iterator[Server]:
     own = {"PORT": port, "CLOSE_SECONDS": 0, "STREAMS": 0}
     with (
         _environment(own | settings),
-        rig.command(sys.executable, "-m", "deploy.local.network", port=port) as server,
+        rig.command(sys.executable, "-m", "deploy.simulator", port=port) as server,
     ):
         yield server
 

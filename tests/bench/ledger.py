@@ -16,14 +16,14 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from deploy.local.network import accounts
-from deploy.local.network.app import horizon
-from deploy.local.network.event_query import padded
-from deploy.local.network.ledger import Transaction, iso
-from deploy.local.network.network import start
-from deploy.local.network.settings import Settings
-from deploy.local.network.sse import BYEBYE, HELLO
-from shared.positions import toid
+from deploy.simulator.app import horizon
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.ledger import Transaction, iso
+from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
+from deploy.simulator.network import start
+from deploy.simulator.rpc.event_query import padded
+from deploy.simulator.settings import Settings
+from shared.domain.position import toid
 
 FIRST = 4_000_000
 PASSPHRASE = Settings().network_passphrase

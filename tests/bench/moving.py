@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
-from shared.keys import Keys
+from shared.journal.keys import Keys
 from tests.bench import rig
 from tests.bench.place import ALL, Place, Row
 from tests.bench.publish import recipient

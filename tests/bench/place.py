@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.keys import Keys
+from shared.journal.keys import Keys
 from tests.bench.publish import Publisher
 
 ALL = "/v1/events/subscribe?all=true"

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 
 from stellar_sdk import StrKey
 
-from shared import commands
-from shared.commit import Committer
-from shared.events import Event, EventType, Provenance
-from shared.keys import Keys
-from shared.namespace import begin_epoch
-from shared.positions import Position, toid
-from shared.store import connect_lane
+from shared.domain import commands
+from shared.domain.events import Event, EventType, Provenance
+from shared.domain.position import Position, toid
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys
+from shared.journal.namespace import begin_epoch
+from shared.redis.client import connect_lane
 
 TOKEN = StrKey.encode_contract(b"\1" * 32)
 CONTRACT = StrKey.encode_contract(b"\2" * 32)

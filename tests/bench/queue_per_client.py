@@ -11,7 +11,7 @@ import sys
 from aiohttp import web
 from redis.asyncio import Redis
 
-from shared.wire import event_frame, parse_message
+from shared.journal.wire import event_frame, parse_message
 
 _CLIENTS: set[asyncio.Queue[bytes]] = set()
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.keys import Keys
+from shared.journal.keys import Keys
 from tests.bench.publish import CONTRACT
 
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from shared.positions import END, START, Position
+from shared.domain.position import END, START, Position
 
 
 class Kind(StrEnum):

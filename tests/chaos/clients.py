@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shared.positions import START, Position, parse_position
+from shared.domain.position import START, Position, parse_position
 from tests.chaos.checker import Asked, Ended, Kind, Told, Violation
 from tests.chaos.world import FANOUTS, World, token
 from tests.support.pace import last

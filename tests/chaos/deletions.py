@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 from redis.exceptions import RedisError
 
-from shared.positions import START, parse_position
-from shared.wire import Entry, entry_of
+from shared.domain.position import START, parse_position
+from shared.journal.wire import Entry, entry_of
 from tests.chaos.journals import RESET
 from tests.chaos.losses import Loss
 from tests.chaos.lost import Whole

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from shared.positions import END, START, Position, parse_position
-from shared.wire import Entry
+from shared.domain.position import END, START, Position, parse_position
+from shared.journal.wire import Entry
 from tests.chaos.checker import Fact, Span, Violation
 from tests.chaos.journals import (
     TOLD_TO_ALL,

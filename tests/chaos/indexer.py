@@ -10,11 +10,11 @@ from typing import Any
 
 import aiohttp
 
-from deploy.local.network import accounts
-from deploy.local.network.faults import Kind, kinds_for
-from deploy.local.network.settings import Settings
-from shared.keys import Keys
-from shared.positions import toid
+from deploy.simulator.chain import accounts
+from deploy.simulator.faults.faults import Kind, kinds_for
+from deploy.simulator.settings import Settings
+from shared.domain.position import toid
+from shared.journal.keys import Keys
 from tests.support.processes import ServiceProcess, running, start
 from tests.support.waiting import until
 
@@ -170,7 +170,7 @@ class Chaos:
 async def chaos(source: str, seed: int, redis_url: str, keys: Keys) -> AsyncIterator[Chaos]:
     quiet = {"CLOSE_SECONDS": 0, "STREAM_SECONDS": 0.2, "SEED": f"chaos/{seed}"}
     async with (
-        running("deploy.local.network", **quiet) as network,
+        running("deploy.simulator", **quiet) as network,
         aiohttp.ClientSession() as session,
     ):
         where = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace}

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from shared.positions import Position, parse_position
-from shared.wire import Entry
+from shared.domain.position import Position, parse_position
+from shared.journal.wire import Entry
 from tests.chaos.checker import Kind, Span, Violation
 from tests.chaos.lost import Lost
 

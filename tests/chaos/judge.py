@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 
-from shared.positions import Position, parse_position
-from shared.wire import Entry, entry_of
+from shared.domain.position import Position, parse_position
+from shared.journal.wire import Entry, entry_of
 from tests.chaos.checker import ANY, Fact, Kind, Violation, check_client, check_ends
 from tests.chaos.checker import Span as Missing
 from tests.chaos.clients import Client, returns

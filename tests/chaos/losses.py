@@ -26,7 +26,7 @@ from math import inf
 
 import orjson
 
-from shared.positions import START, Position
+from shared.domain.position import START, Position
 from tests.chaos.checker import Fact, Told
 
 _OF_REDIS = frozenset({"publishedAt", "stream"})

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from shared.positions import END, START, Position, parse_position
-from shared.wire import Entry
+from shared.domain.position import END, START, Position, parse_position
+from shared.journal.wire import Entry
 from tests.chaos.checker import Fact, Span, Told
 from tests.chaos.losses import Loss
 

@@ -13,10 +13,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from services.fanout import endings, feed, ring, subscriber
-from services.indexer.sources import continuity, history, presence
-from shared import clock, commit, lease
-from shared.positions import parse_position
+from services.fanout.connections import expiry as endings
+from services.fanout.connections import subscriber
+from services.fanout.feed import feed
+from services.fanout.feed import recent as ring
+from services.indexer.sources.horizon import continuity, history
+from services.indexer.sources.rpc import presence
+from shared.domain.position import parse_position
+from shared.journal import commit
+from shared.redis import clock, lease
 
 
 def fill_in_off() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from deploy.local.network import accounts
+from deploy.simulator.chain import accounts
 from tests.chaos.journals import Ack
 from tests.chaos.world import APIS, World, token
 from tests.support.pace import last

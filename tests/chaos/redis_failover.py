@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared.store import connect
+from shared.redis.client import connect
 from tests.chaos.losses import Loss
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.world import KEYS, MakeRedis

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from deploy.local import redis as local_redis
-from shared.store import connect
+from shared.redis.client import connect
 from tests.chaos.clocks import Clock, forget
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import free_port, until

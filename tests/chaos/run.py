@@ -12,9 +12,9 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from deploy.local.network import accounts
-from shared.positions import START, Position, parse_position
-from shared.tasks import cancel
+from deploy.simulator.chain import accounts
+from shared.domain.position import START, Position, parse_position
+from shared.runtime.tasks import cancel
 from tests.chaos.checker import Asked, Kind, Told, Violation
 from tests.chaos.clients import Client
 from tests.chaos.clocks import Jumps

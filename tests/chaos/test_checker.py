@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.positions import START, Position
+from shared.domain.position import START, Position
 from tests.chaos.checker import (
     Asked,
     Ended,

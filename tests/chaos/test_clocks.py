@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from redis.exceptions import RedisError
 
-from shared.positions import START
+from shared.domain.position import START
 from tests.chaos.checker import Told
 from tests.chaos.clocks import Clock, Jumps, library, trusted
 from tests.chaos.redis_single import RedisSingle
@@ -51,7 +51,7 @@ async def is_ahead(server: RedisSingle, seconds: float) -> bool:
 async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path):
     clock = Clock(tmp_path / "clock")
     async with (
-        running("deploy.local.network", CLOSE_SECONDS=0, **clock.environment) as network,
+        running("deploy.simulator", CLOSE_SECONDS=0, **clock.environment) as network,
         aiohttp.ClientSession(f"http://127.0.0.1:{network.port}") as session,
     ):
 

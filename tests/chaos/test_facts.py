@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from shared.wire import Entry
+from shared.journal.wire import Entry
 from tests.chaos.checker import Kind
 from tests.chaos.facts import facts_of
 from tests.chaos.journals import Ack

@@ -17,12 +17,12 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from shared.keys import Keys
-from shared.positions import parse_position
-from shared.streams import claimable
-from shared.wire import stream_of
+from shared.domain.position import parse_position
+from shared.domain.stream import claimable
+from shared.journal.keys import Keys
+from shared.journal.wire import stream_of
 from tests.chaos.indexer import Chaos, chaos
-from tests.shared.audit import check
+from tests.shared.journal.audit import check
 from tests.support.tier import at_length
 from tests.support.waiting import until
 from tests.system.test_end_to_end import agrees

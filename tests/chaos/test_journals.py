@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from shared.positions import START, Position, parse_position
-from shared.wire import Entry
+from shared.domain.position import START, Position, parse_position
+from shared.journal.wire import Entry
 from tests.chaos.checker import Asked, Kind
 from tests.chaos.facts import NOBODY, facts_of
 from tests.chaos.journals import Ack, endings

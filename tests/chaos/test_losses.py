@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from shared.positions import Position
+from shared.domain.position import Position
 from tests.chaos.checker import Asked, Fact, Kind, Told, check_client
 from tests.chaos.losses import Loss, lives
 

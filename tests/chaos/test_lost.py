@@ -7,8 +7,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from shared.positions import END, START, Position
-from shared.wire import Entry
+from shared.domain.position import END, START, Position
+from shared.journal.wire import Entry
 from tests.chaos.checker import Asked, Fact, Kind, Told, Violation, check_client
 from tests.chaos.losses import Void, lives
 from tests.chaos.lost import Lost, Whole, due_to

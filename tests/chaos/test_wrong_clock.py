@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 import pytest
 
-from shared.journal import Journal
-from shared.positions import START
-from shared.wire import published_at
+from shared.domain.position import START
+from shared.journal.reader import Journal
+from shared.journal.wire import published_at
 from tests.api.samples import SENDER, TOKEN, order
 from tests.chaos.clocks import Clock, forget, library
 from tests.fanout.rig import SUBSCRIBE

@@ -13,10 +13,10 @@ import aiohttp
 import jwt
 from redis.exceptions import RedisError
 
-from deploy.local.network import accounts
-from deploy.local.network.settings import Settings as NetworkSettings
-from shared.keys import Keys
-from shared.positions import START, Position, parse_position
+from deploy.simulator.chain import accounts
+from deploy.simulator.settings import Settings as NetworkSettings
+from shared.domain.position import START, Position, parse_position
+from shared.journal.keys import Keys
 from tests.chaos.clocks import Clock, forget
 from tests.chaos.lost import Lost
 from tests.chaos.redis_single import RedisParts, RedisSingle
@@ -103,7 +103,7 @@ class World:
         for proxy in self.ways.values():
             await self._ours.enter_async_context(proxy)
         life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
-        await self._arrive("network", await start("deploy.local.network", **life), _START)
+        await self._arrive("network", await start("deploy.simulator", **life), _START)
         await asyncio.gather(*map(self.start, SERVICES))
         for each in (*FANOUTS, *APIS):
             await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.events import EventType
+from shared.domain.events import EventType
 
 FOLDER = Path(__file__).parent
 NAMES = ["message", "sync", "gap", "reset", "overload", "goodbye", *EventType, "undefined"]

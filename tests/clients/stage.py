@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from shared.keys import Keys
-from shared.store import connect
+from shared.journal.keys import Keys
+from shared.redis.client import connect
 from tests.clients.front import Front
 from tests.clients.libraries import Driver, Received
 from tests.fanout.rig import SUBSCRIBE, Chain, Replica, outside

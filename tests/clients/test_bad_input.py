@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from shared.keys import Keys
-from shared.store import connect
+from shared.journal.keys import Keys
+from shared.redis.client import connect
 from tests.clients.conftest import Witness, witness_of
 from tests.clients.peers import ALL, HOST, TLS_HELLO, Peer, get, memory
 from tests.fanout.rig import ALICE, SUBSCRIBE, Chain, Replica, outside

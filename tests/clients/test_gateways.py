@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.keys import Keys
-from shared.positions import parse_position
-from shared.store import connect
+from shared.domain.position import parse_position
+from shared.journal.keys import Keys
+from shared.redis.client import connect
 from tests.clients.libraries import need
 from tests.clients.natives import Native, Natives, natives
 from tests.deploy.fanouts import PORT, Fanouts

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 from stellar_sdk import Keypair
 
-from tests.api.login_samples import ALICE, BOB, CAROL, SECRET, SERVER, signed, token_of
+from tests.api.auth.samples import ALICE, BOB, CAROL, SECRET, SERVER, signed, token_of
 from tests.console.browser import User, user
 from tests.console.samples import TOKEN
 from tests.support.installation import Installation, installation

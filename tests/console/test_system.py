@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from services.api.console_routes import policy
-from services.api.system import metrics_urls, read
+from services.api.console.routes import policy
+from services.api.system.routes import metrics_urls, read
 from tests.console.browser import user
 from tests.console.samples import connections
 from tests.support.installation import Client, installation

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import OF_THE_JOURNAL, EventType, Origin
-from shared.streams import I128_MAX, Status, Stream, claimable
-from shared.wire import stream_document
+from shared.domain.events import OF_THE_JOURNAL, EventType, Origin
+from shared.domain.stream import I128_MAX, Status, Stream, claimable
+from shared.journal.wire import stream_document
 from tests.support.tier import examples
 
 HERE = Path(__file__).parent
@@ -100,7 +100,7 @@ def test_every_type_of_event_is_listened_for():
     text = (CONSOLE / "headrace/events.js").read_text()
     listed = re.search(r"EVENT_TYPES = Object\.freeze\(\[(.*?)\]\)", text, re.S)
     assert listed
-    wanted = set(EventType) - OF_THE_JOURNAL  # which come as `gap` and `reset`: shared.wire
+    wanted = set(EventType) - OF_THE_JOURNAL  # which come as `gap` and `reset`: shared.journal.wire
     assert set(re.findall(r'"([a-z_.]+)"', listed[1])) == wanted
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import aiohttp
 from redis.asyncio import Redis
 
-from deploy.local.network import accounts
-from deploy.local.network.settings import Settings as NetworkSettings
-from shared.keys import Keys
-from shared.store import connect
-from tests.api.login_samples import SECRET, SERVER, bearer, signed, token_of
+from deploy.simulator.chain import accounts
+from deploy.simulator.settings import Settings as NetworkSettings
+from shared.journal.keys import Keys
+from shared.redis.client import connect
+from tests.api.auth.samples import SECRET, SERVER, bearer, signed, token_of
 from tests.deploy.composed import Composed, read_compose
 from tests.support.name_server import name_server
 from tests.support.processes import ServiceProcess, running
@@ -115,7 +115,7 @@ async def services(redis: Guarded, network_port: int) -> AsyncIterator[dict[str,
 @asynccontextmanager
 async def network() -> AsyncIterator[int]:
     """The port of a simulated network."""
-    async with running("deploy.local.network", CLOSE_SECONDS="0.2", STREAM_SECONDS="3") as process:
+    async with running("deploy.simulator", CLOSE_SECONDS="0.2", STREAM_SECONDS="3") as process:
         yield process.port
 
 

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from deploy.local.network import accounts
-from deploy.local.network.settings import Settings as NetworkSettings
+from deploy.simulator.chain import accounts
+from deploy.simulator.settings import Settings as NetworkSettings
 from services.api.settings import Settings as ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings
-from shared.settings import Common
+from shared.runtime.config import Common
 from tests.deploy.composed import read_compose
 
 OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}

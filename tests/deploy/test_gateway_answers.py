@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from services.fanout.resume import RESUME_PARAMETERS
-from shared.keys import Keys
+from services.fanout.subscribe.last_event_id import RESUME_PARAMETERS
+from shared.journal.keys import Keys
 from tests.clients.peers import Peer
 from tests.deploy.conftest import SHARED
 from tests.deploy.fanouts import PORT, Fanouts

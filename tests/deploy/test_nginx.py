@@ -10,7 +10,7 @@ import time
 import pytest
 import pytest_asyncio
 
-from shared.store import connect
+from shared.redis.client import connect
 from tests.deploy.conftest import SHARED
 from tests.deploy.fanouts import Fanouts, silent_host
 from tests.deploy.gateways import Gateway, certificate, gateway, overloads

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.network import accounts
 from deploy.local.plan import Ports, read_chain
+from deploy.simulator.chain import accounts
 
 LUMENS = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
 NAMED = f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"

@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.network import accounts
-from shared.positions import parse_position
-from tests.api.login_samples import bearer, token_of
+from deploy.simulator.chain import accounts
+from shared.domain.position import parse_position
+from tests.api.auth.samples import bearer, token_of
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.redis_work import (
     COMMON,

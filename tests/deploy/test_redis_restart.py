@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from shared.fitness import examine
+from shared.redis.durability import examine
 from tests.deploy.redis_work import (
     COMMON,
     KEYS,

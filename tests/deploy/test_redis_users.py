@@ -11,8 +11,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from shared.fitness import replayed
-from shared.keys import CHANNEL
+from shared.journal.keys import CHANNEL
+from shared.redis.durability import replayed
 from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, network
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.network import accounts
-from shared.positions import parse_position
+from deploy.simulator.chain import accounts
+from shared.domain.position import parse_position
 from tests.deploy.composed import Composed, read_compose
 from tests.deploy.dockerfile import files_in
 from tests.support.installation import Client, create_stream

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from shared.otel import ids_of
+from shared.runtime.otel import ids_of
 from tests.deploy.dockerfile import ROOT
 from tests.fanout.rig import ALICE, BOB, CONTRACT, SUBSCRIBE
 from tests.support.processes import ServiceProcess, running, start
@@ -173,7 +173,7 @@ def test_without_a_collector_nothing_of_it_is_imported():
     code = (
         "import sys; from shared import traces; import services.fanout.app; traces.begin();"
         "traces.committed([('1-1', 'x')], 1); traces.delivered('1-1', 'x', 1.0, 1);"
-        "sys.exit('shared.otel' in sys.modules)"
+        "sys.exit('shared.runtime.otel' in sys.modules)"
     )
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
     done = subprocess.run(

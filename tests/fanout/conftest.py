@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from services.fanout.crowd import Crowd
-from shared.keys import Keys
-from shared.sessions import Sessions
+from services.fanout.connections.registry import Crowd
+from shared.auth.revocations import Sessions
+from shared.journal.keys import Keys
 from tests.fanout.peers import Peer, Post
 from tests.fanout.rig import Chain, Replica, inside, outside
 from tests.fanout.tokens import REQUIRED

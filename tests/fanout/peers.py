@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 from types import SimpleNamespace
 
-from services.fanout.crowd import Crowd
-from services.fanout.outbox import Outbox
-from services.fanout.ring import Item, Ring
-from services.fanout.subscriber import Subscriber
-from shared.auth import ANYONE, Principal
-from shared.positions import START
-from shared.wire import Entry
+from services.fanout.connections.broadcaster import Outbox
+from services.fanout.connections.registry import Crowd
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.feed.recent import Item, Ring
+from shared.auth.verifier import ANYONE, Principal
+from shared.domain.position import START
+from shared.journal.wire import Entry
 from tests.fanout.turns import turn
 from tests.support.sse_client import Event, Parser
 

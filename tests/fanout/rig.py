@@ -12,14 +12,14 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.fanout.app import PARTS, build_app
-from services.fanout.handshake import Parts
 from services.fanout.settings import Settings
-from shared.commit import Committer
-from shared.events import Event, EventType, Provenance
-from shared.keys import Keys
-from shared.positions import Position, parse_position, toid
-from shared.wire import Entry, entry_of
-from shared.writes import Limits
+from services.fanout.subscribe.handler import Parts
+from shared.domain.events import Event, EventType, Provenance
+from shared.domain.position import Position, parse_position, toid
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys
+from shared.journal.plan import Limits
+from shared.journal.wire import Entry, entry_of
 from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until

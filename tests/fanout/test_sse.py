@@ -6,8 +6,8 @@ import pytest
 
 from services.fanout import sse
 from services.fanout.jitter import jittered
-from shared.positions import Position
-from shared.problems import Goodbye
+from shared.domain.position import Position
+from shared.web.problems import Goodbye
 from tests.support.sse_client import Parser
 
 HERE, THERE = Position(16010972359577600, 1), Position(16010972359577601, 1)

@@ -8,7 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 
-from shared.problems import Slug
+from shared.web.problems import Slug
 from tests.fuzz.requests import Request
 from tests.support.sse_client import Parser
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from stellar_sdk import scval, xdr
 
-from deploy.local.network import accounts
-from services.indexer.contracts import Contract, Contracts
-from services.indexer.records import Record, parse_record
-from shared.positions import toid
+from deploy.simulator.chain import accounts
+from services.indexer.decode.contracts import Contract, Contracts
+from services.indexer.decode.records import Record, parse_record
+from shared.domain.position import toid
 
 NOW = 1_770_000_000
 CONTRACTS = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")

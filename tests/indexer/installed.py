@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from deploy.local.network import accounts
+from deploy.simulator.chain import accounts
 from services.indexer.commands import deadletter, verify
-from services.indexer.commands.doing import attempt
+from services.indexer.commands.runner import attempt
 from services.indexer.settings import Settings
-from shared.keys import Keys
+from shared.journal.keys import Keys
 from tests.indexer.simulated import PASSPHRASE, Sim, journal
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until

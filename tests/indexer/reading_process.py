@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
-from services.indexer.ingest import Ingest
-from services.indexer.settling import Settling
-from shared.commit import Committer, Moved
-from shared.keys import Keys
-from shared.losses import LastSeen
-from shared.probes import Readiness
-from shared.tasks import cancel
-from shared.wire import Entry
+from services.indexer.ingest.ingest import Ingest
+from services.indexer.ingest.recovery import Settling
+from shared.journal.commit import Committer, Moved
+from shared.journal.keys import Keys
+from shared.journal.losses import LastSeen
+from shared.journal.wire import Entry
+from shared.runtime.tasks import cancel
+from shared.web.probes import Readiness
 from tests.indexer.simulated import Sim, journal
 from tests.support.waiting import until
 

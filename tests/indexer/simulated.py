@@ -8,17 +8,17 @@ from typing import Any
 
 import aiohttp
 
-from deploy.local.network import accounts
-from deploy.local.network.app import running
-from deploy.local.network.network import Network, start
-from deploy.local.network.settings import Settings
-from services.indexer.contracts import Contracts
-from services.indexer.sources import Batch, Source, SourceError
-from services.indexer.sources.events import RpcEvents
-from services.indexer.sources.horizon import Horizon
-from services.indexer.sources.rpc import Rpc
-from shared.keys import Keys
-from shared.wire import entry_of
+from deploy.simulator.app import running
+from deploy.simulator.chain import accounts
+from deploy.simulator.network import Network, start
+from deploy.simulator.settings import Settings
+from services.indexer.decode.contracts import Contracts
+from services.indexer.sources.base import Batch, Source, SourceError
+from services.indexer.sources.horizon.source import Horizon
+from services.indexer.sources.rpc.client import Rpc
+from services.indexer.sources.rpc.source import RpcEvents
+from shared.journal.keys import Keys
+from shared.journal.wire import entry_of
 
 NOW = 1_770_000_000
 PASSPHRASE = Settings().network_passphrase

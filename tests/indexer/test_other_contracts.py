@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.network import accounts
-from shared.keys import Keys
+from deploy.simulator.chain import accounts
+from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import simulated
 from tests.support.processes import ServiceProcess

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.network.operations import Operation, Proposal
-from shared.keys import Keys
-from shared.positions import parse_position
+from deploy.simulator.chain.operations import Operation, Proposal
+from shared.domain.position import parse_position
+from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated
 from tests.support.processes import ServiceProcess

@@ -9,10 +9,10 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.network import accounts
-from deploy.local.network.operations import Operation, Proposal
-from shared.keys import Keys
-from shared.wire import Entry
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.operations import Operation, Proposal
+from shared.journal.keys import Keys
+from shared.journal.wire import Entry
 from tests.indexer.handmade import ALICE, BOB
 from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.events import Event, EventType, Provenance
-from shared.positions import Position, toid
-from shared.streams import Stream, apply
+from shared.domain.events import Event, EventType, Provenance
+from shared.domain.position import Position, toid
+from shared.domain.stream import Stream, apply
 
 S = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 R = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"

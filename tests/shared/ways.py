@@ -10,10 +10,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from services.fanout.pubsub import ChannelReader, subscribe
-from shared.journal import Journal
-from shared.keys import CHANNEL, Keys
-from shared.store import Unreachable, connect, connect_lane
+from services.fanout.feed.pubsub import ChannelReader, subscribe
+from shared.journal.keys import CHANNEL, Keys
+from shared.journal.reader import Journal
+from shared.redis.client import Unreachable, connect, connect_lane
 from tests.fanout.rig import Chain
 from tests.support.waiting import until
 

@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from shared.journal import Events, Journal
-from shared.positions import START, parse_position
-from shared.tasks import cancel
-from shared.wire import Entry
+from shared.domain.position import START, parse_position
+from shared.journal.reader import Events, Journal
+from shared.journal.wire import Entry
+from shared.runtime.tasks import cancel
 from tests.chaos.report import Report
 from tests.chaos.run import Life
 from tests.chaos.world import KEYS, SERVICES, World, world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from shared.keys import Keys
+from shared.journal.keys import Keys
 
 
 async def begun_long_ago(redis: Redis, keys: Keys) -> None:

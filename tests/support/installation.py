@@ -16,9 +16,9 @@ import aiohttp
 
 from deploy.local import redis as local_redis
 from deploy.local.follow import events
-from deploy.local.network import accounts
 from deploy.local.plan import Ports, Unusable, parts, read_chain, read_ports
 from deploy.local.processes import Part, Processes
+from deploy.simulator.chain import accounts
 from tests.support.waiting import own_ports, until
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.network import accounts
-from shared.positions import parse_position
+from deploy.simulator.chain import accounts
+from shared.domain.position import parse_position
 from tests.support.installation import Client, Installation, create_stream, installation
 from tests.support.waiting import until
 

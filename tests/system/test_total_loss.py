@@ -15,10 +15,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deploy.local.network import accounts
-from deploy.local.network.settings import Settings as NetworkSettings
-from shared.keys import Keys
-from shared.positions import parse_position
+from deploy.simulator.chain import accounts
+from deploy.simulator.settings import Settings as NetworkSettings
+from shared.domain.position import parse_position
+from shared.journal.keys import Keys
 from tests.support.processes import ServiceProcess, running
 from tests.support.redis_node import Node
 from tests.support.sse_client import SseClient
@@ -115,9 +115,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await node.start()
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        network = await stack.enter_async_context(
-            running("deploy.local.network", CLOSE_SECONDS="0.25")
-        )
+        network = await stack.enter_async_context(running("deploy.simulator", CLOSE_SECONDS="0.25"))
         house = House(node, session, stack, network)
         for name in ("indexer", "api", "fanout-1", "fanout-2"):
             await house.start(name)

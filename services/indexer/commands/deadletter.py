@@ -15,15 +15,15 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from services.indexer.commands.doing import do
-from services.indexer.contracts import Contracts
-from services.indexer.letters import StillDead, reread
+from services.indexer.commands.runner import do
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.dead_letters import StillDead, reread
+from services.indexer.decode.transactions import Reading
 from services.indexer.settings import Settings
-from services.indexer.transactions import Reading
-from shared.commit import Committer, Disorder
-from shared.events import Event
-from shared.keys import Keys
-from shared.namespace import Claim
+from shared.domain.events import Event
+from shared.journal.commit import Committer, Disorder
+from shared.journal.keys import Keys
+from shared.journal.namespace import Claim
 
 _SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
 _LATE = (

@@ -16,16 +16,17 @@ from functools import partial
 import orjson
 from redis.asyncio import Redis
 
-from services.indexer.commands.doing import Impossible, do
-from services.indexer.commands.held import Held
+from services.indexer.commands.journal_range import Held
+from services.indexer.commands.runner import Impossible, do
+from services.indexer.commands.verification import compare, event_of, tell
 from services.indexer.settings import Settings
-from services.indexer.sources import Source, SourceError, choice
-from services.indexer.sources.bounds import before
-from services.indexer.verification import compare, event_of, tell
-from shared import http
-from shared.events import Event
-from shared.positions import Position
-from shared.tasks import backoff
+from services.indexer.sources import factory as choice
+from services.indexer.sources.base import Source, SourceError
+from services.indexer.sources.ledger_range import before
+from shared.domain.events import Event
+from shared.domain.position import Position
+from shared.runtime.tasks import backoff
+from shared.web import client as http
 
 _TRIES = 6
 """At a source that fails, without any progress in between; what looks altered takes two."""

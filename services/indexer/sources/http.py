@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 import orjson
 
-from services.indexer.records import hash_text
-from services.indexer.sources import SourceError, SourceFatal
-from shared.horizon import problem
-from shared.http import reason
-from shared.urls import redacted, without_secrets
+from services.indexer.decode.records import hash_text
+from services.indexer.sources.base import SourceError, SourceFatal
+from shared.web.client import reason
+from shared.web.horizon_errors import problem
+from shared.web.urls import redacted, without_secrets
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")

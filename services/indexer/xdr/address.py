@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.indexer.xdr.natives import Address
 from services.indexer.xdr.reader import U32, XdrError, ended_early
-from shared.accounts import CONTRACT, strkey
+from shared.domain.strkeys import CONTRACT, strkey
 
 
 class _Arm(NamedTuple):

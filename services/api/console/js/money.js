@@ -1,5 +1,5 @@
 /**
- * A stream's money as time passes: the rules of shared/streams.py, in BigInt. Pure.
+ * A stream's money as time passes: the rules of shared/domain/stream.py, in BigInt. Pure.
  * Time comes in milliseconds; at a whole second this is what the API says.
  */
 

@@ -1,0 +1,13 @@
+"""What the handlers find in the application and in a request."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from deploy.simulator.faults.faults import Fault, Faults
+from deploy.simulator.network import Network
+
+NETWORK = web.AppKey("network", Network)
+FAULTS = web.AppKey("faults", Faults)
+FAULT: web.RequestKey[Fault] = web.RequestKey("fault", Fault)
+"""The fault that strikes inside this stream."""

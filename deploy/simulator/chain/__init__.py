@@ -1,0 +1,1 @@
+"""The simulated chain: ledgers, transactions, fees, accounts, and their XDR."""

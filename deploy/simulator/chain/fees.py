@@ -1,0 +1,44 @@
+"""Events of transactions as a whole, as stellar-rpc tells them among those of operations. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+
+from stellar_sdk import xdr
+
+from deploy.simulator.chain.ledger import Ledger, Transaction
+from deploy.simulator.chain.values import Emitted, emitted
+from shared.domain.position import Position, toid
+
+_LAST_TRANSACTION, _LAST_OPERATION = (1 << 20) - 1, (1 << 12) - 1
+
+
+def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
+    """The fees of a ledger in the order of their ids: charged before all, refunded at the end.
+
+    They stand under numbers that no operation has, each stage counting by itself.
+    """
+    counts: Counter[int] = Counter()
+    found = []
+    for transaction in ledger.transactions:
+        for text in transaction.fee_events:
+            stage, event = _parsed(text)
+            at = toid(ledger.sequence, *_PLACES.get(stage, (transaction.order, _LAST_OPERATION)))
+            found.append((transaction, Position(at, counts[at]), event))
+            counts[at] += 1
+    yield from sorted(found, key=lambda each: each[1])
+
+
+_STAGES = xdr.TransactionEventStage
+_PLACES = {
+    _STAGES.TRANSACTION_EVENT_STAGE_BEFORE_ALL_TXS: (0, 0),
+    _STAGES.TRANSACTION_EVENT_STAGE_AFTER_ALL_TXS: (_LAST_TRANSACTION, 0),
+}
+
+
+@lru_cache(maxsize=8192)
+def _parsed(text: str) -> tuple[xdr.TransactionEventStage, Emitted]:
+    said = xdr.TransactionEvent.from_xdr(text)
+    return said.stage, emitted(said.event)

@@ -1,0 +1,166 @@
+"""The chain: ledgers in order, a bounded history of them, and where a cursor stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from deploy.simulator.chain.envelopes import Signed
+from deploy.simulator.chain.header import ledger_header
+from deploy.simulator.chain.values import Emitted
+from shared.domain.position import Position, toid
+
+LAST_OF_LEDGER = toid(0, (1 << 20) - 1, (1 << 12) - 1)
+"""Added to a ledger's TOID: after everything in that ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A transaction in its place; `order` counts from 1, `result` and `meta` are base64 XDR.
+
+    `operations` holds the events of each operation; `meta` is None where a provider leaves it out.
+    """
+
+    ledger: int
+    order: int
+    closed_at: int
+    signed: Signed
+    successful: bool
+    fee_charged: int
+    result: str
+    meta: str | None
+    fee_events: tuple[str, ...] = ()
+    operations: tuple[tuple[Emitted, ...], ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """In hex; of the outer envelope where there are two."""
+        return self.signed.hash
+
+    @property
+    def toid(self) -> int:
+        """What Horizon calls its paging token."""
+        return toid(self.ledger, self.order)
+
+    def events(self) -> Iterator[tuple[Position, Emitted]]:
+        """Its events in order, each with its canonical id."""
+        for operation, events in enumerate(self.operations):
+            at = toid(self.ledger, self.order, operation)
+            yield from ((Position(at, n), event) for n, event in enumerate(events))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A closed ledger: `closed_at` in Unix seconds, hashes in hex, `header` in XDR."""
+
+    sequence: int
+    closed_at: int
+    previous: str
+    transactions: tuple[Transaction, ...]
+    header: bytes
+    hash: str
+
+    @property
+    def toid(self) -> int:
+        """What Horizon calls its paging token."""
+        return toid(self.sequence)
+
+    @property
+    def protocol(self) -> int:
+        """The version of the protocol, with which the header begins."""
+        return int.from_bytes(self.header[:4], "big")
+
+
+def close_ledger(
+    sequence: int,
+    closed_at: int,
+    previous: str,
+    transactions: Sequence[Transaction],
+    protocol: int,
+) -> Ledger:
+    """The ledger after the one whose hash is `previous`; its own hash covers all that it holds."""
+    hashes = [each.hash for each in transactions]
+    header = ledger_header(sequence, closed_at, previous, hashes, protocol)
+    digest = sha256(header).hexdigest()
+    return Ledger(sequence, closed_at, previous, tuple(transactions), header, digest)
+
+
+def iso(seconds: int) -> str:
+    """Unix seconds as Horizon and RPC write a time: 2026-07-21T18:01:10Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Chain:
+    """Ledgers without a hole from `oldest` to `latest`, at most `history` of them."""
+
+    def __init__(self, first: Ledger, history: int) -> None:
+        self._ledgers = [first]
+        self._history = max(1, history)
+        self._by_hash: dict[str, Transaction] = {}
+        self._index(first)
+
+    @property
+    def oldest(self) -> Ledger:
+        """The first ledger of the history kept."""
+        return self._ledgers[0]
+
+    @property
+    def latest(self) -> Ledger:
+        """The tip."""
+        return self._ledgers[-1]
+
+    def append(self, ledger: Ledger) -> None:
+        """A new tip; the oldest ledger goes when there are too many.
+
+        Raises ValueError when the ledger does not follow on the tip.
+        """
+        if (ledger.sequence, ledger.previous) != (self.latest.sequence + 1, self.latest.hash):
+            raise ValueError(f"ledger {ledger.sequence} does not follow {self.latest.sequence}")
+        self._ledgers.append(ledger)
+        self._index(ledger)
+        self.trim(self._history)
+
+    def trim(self, keep: int) -> None:
+        """Forget all but the newest `keep` ledgers, at least the tip."""
+        gone = self._ledgers[: -max(1, keep)]
+        del self._ledgers[: len(gone)]
+        for ledger in gone:
+            for transaction in ledger.transactions:
+                self._by_hash.pop(transaction.hash, None)
+                self._by_hash.pop(transaction.signed.inner_hash or "", None)
+
+    def ledger(self, sequence: int) -> Ledger | None:
+        """The ledger of that number, if it is kept."""
+        if not self.oldest.sequence <= sequence <= self.latest.sequence:
+            return None
+        return self._ledgers[sequence - self.oldest.sequence]
+
+    def transaction(self, digest: str) -> Transaction | None:
+        """The transaction of that hash, be it the outer or the inner one."""
+        return self._by_hash.get(digest)
+
+    def ledgers(self, start: int, end: int) -> Iterator[Ledger]:
+        """The kept ledgers from `start` to before `end`."""
+        base = self.oldest.sequence
+        yield from self._ledgers[max(0, start - base) : max(0, end - base)]
+
+    def after(self, cursor: int) -> Iterator[Transaction]:
+        """Transactions whose TOID is above `cursor`, oldest first.
+
+        A cursor from before the history starts at the oldest ledger without a word, as Horizon's.
+        """
+        for ledger in self.ledgers(cursor >> 32, self.latest.sequence + 1):
+            yield from (each for each in ledger.transactions if each.toid > cursor)
+
+    def before(self, cursor: int) -> Iterator[Transaction]:
+        """Transactions whose TOID is below `cursor`, newest first."""
+        for ledger in reversed(list(self.ledgers(0, (cursor >> 32) + 1))):
+            yield from (each for each in reversed(ledger.transactions) if each.toid < cursor)
+
+    def _index(self, ledger: Ledger) -> None:
+        for transaction in ledger.transactions:
+            self._by_hash[transaction.hash] = transaction
+            if transaction.signed.inner_hash is not None:
+                self._by_hash[transaction.signed.inner_hash] = transaction

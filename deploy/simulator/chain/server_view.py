@@ -1,0 +1,159 @@
+"""Views of the chain: what one server has of it, when it forgets more than others or lags."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, iso
+
+Hole = tuple[int, int]
+"""The first and the last of the ledgers that are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The bounds of Horizon's history as it last looked them up, and the tip's time as text."""
+
+    elder: int
+    latest: int
+    closed_at: str
+
+
+NOT_YET = Status(0, 0, "0001-01-01T00:00:00Z")
+"""What Horizon says until it has looked, for about a second after its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The chain from ledger `first` on, without its newest `hidden` ledgers; never empty.
+
+    Ledgers in `holes` are missing, but the bounds do not tell that.
+    """
+
+    chain: Chain
+    first: int
+    hidden: int
+    holes: tuple[Hole, ...] = ()
+
+    @property
+    def latest(self) -> Ledger:
+        """The tip, as this server knows it."""
+        chain = self.chain
+        return self._at(max(chain.oldest.sequence, chain.latest.sequence - self.hidden))
+
+    @property
+    def oldest(self) -> Ledger:
+        """The first ledger that this server has."""
+        return self._at(min(max(self.first, self.chain.oldest.sequence), self.latest.sequence))
+
+    def _at(self, sequence: int) -> Ledger:
+        ledger = self.chain.ledger(sequence)
+        assert ledger
+        return ledger
+
+    def ledger(self, sequence: int) -> Ledger | None:
+        """As Chain's."""
+        return self.chain.ledger(sequence) if self._has(sequence) else None
+
+    def transaction(self, digest: str) -> Transaction | None:
+        """As Chain's."""
+        found = self.chain.transaction(digest)
+        return found if found and self._has(found.ledger) else None
+
+    def ledgers(self, start: int, end: int) -> Iterator[Ledger]:
+        """As Chain's."""
+        oldest, latest = self.oldest.sequence, self.latest.sequence
+        found = self.chain.ledgers(max(start, oldest), min(end, latest + 1))
+        return (each for each in found if not self._missing(each.sequence))
+
+    def after(self, cursor: int) -> Iterator[Transaction]:
+        """As Chain's."""
+        for ledger in self.ledgers(cursor >> 32, self.latest.sequence + 1):
+            yield from (each for each in ledger.transactions if each.toid > cursor)
+
+    def before(self, cursor: int) -> Iterator[Transaction]:
+        """As Chain's."""
+        return (each for each in self.chain.before(cursor) if self._has(each.ledger))
+
+    def ledgers_after(self, cursor: int) -> Iterator[Ledger]:
+        """Ledgers whose TOID is above `cursor`, oldest first."""
+        found = self.ledgers(cursor >> 32, self.latest.sequence + 1)
+        return (each for each in found if each.toid > cursor)
+
+    def ledgers_before(self, cursor: int) -> Iterator[Ledger]:
+        """Ledgers whose TOID is below `cursor`, newest first."""
+        found = reversed(list(self.ledgers(0, (cursor >> 32) + 1)))
+        return (each for each in found if each.toid < cursor)
+
+    def status(self) -> Status:
+        """The bounds as they are now."""
+        latest = self.latest
+        return Status(self.oldest.sequence, latest.sequence, iso(latest.closed_at))
+
+    def _has(self, sequence: int) -> bool:
+        within = self.oldest.sequence <= sequence <= self.latest.sequence
+        return within and not self._missing(sequence)
+
+    def _missing(self, sequence: int) -> bool:
+        return any(first <= sequence <= last for first, last in self.holes)
+
+
+class Views:
+    """What is wrong with the views of `horizon` and `rpc`.
+
+    `cache_seconds`: how long Horizon goes on with the bounds that it looked up; a real one
+    looks once a second. `clock` gives seconds.
+    """
+
+    def __init__(
+        self, cache_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._first: dict[str, int] = {}
+        self._hidden: dict[str, int] = {}
+        self._holes: dict[str, tuple[Hole, ...]] = {}
+        self._cache_seconds = cache_seconds
+        self._clock = clock
+        self._status: Status | None = None
+        self._valid_until = 0.0
+
+    def of(self, server: str, chain: Chain) -> View:
+        """What that server has."""
+        first, hidden = self._first.get(server, 0), self._hidden.get(server, 0)
+        return View(chain, first, hidden, self._holes.get(server, ()))
+
+    def status(self, chain: Chain) -> Status:
+        """What Horizon says of its bounds, which may be old."""
+        if self._status is None or self._clock() >= self._valid_until:
+            return self.look(chain, self._cache_seconds)
+        return self._status
+
+    def look(self, chain: Chain, seconds: float) -> Status:
+        """Look Horizon's bounds up now, and go on with them for that long."""
+        self._status = self.of("horizon", chain).status()
+        self._valid_until = self._clock() + seconds
+        return self._status
+
+    def trim(self, server: str, chain: Chain, keep: int) -> None:
+        """Let one server forget all but the newest `keep` ledgers."""
+        self._first[server] = chain.latest.sequence - max(1, keep) + 1
+
+    def lag(self, server: str, ledgers: int) -> None:
+        """Let one server be behind by that many."""
+        self._hidden[server] = ledgers
+
+    def lose(self, server: str, hole: Hole) -> None:
+        """Let one server miss some ledgers inside its history."""
+        self._holes[server] = (*self._holes.get(server, ()), hole)
+
+    def clear(self) -> None:
+        """No server lags, and holes are filled; what was trimmed stays so."""
+        self._hidden.clear()
+        self._holes.clear()
+        self._status = None
+
+    def forget(self) -> None:
+        """A new chain: all have all of it."""
+        self.clear()
+        self._first.clear()

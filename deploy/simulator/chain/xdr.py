@@ -1,0 +1,205 @@
+"""What the network makes of a transaction: its result and its meta, as stellar-core writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from stellar_sdk import Keypair, scval, xdr
+
+from deploy.simulator.chain.envelopes import BASE_FEE, RESOURCE_FEE, Signed
+from deploy.simulator.chain.values import Emission, Typed, sc_address
+
+_NOTHING = xdr.LedgerEntryChanges([])
+_PLAIN = xdr.ExtensionPoint(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How an invocation went: what it returned and which events its operation left."""
+
+    events: Sequence[xdr.ContractEvent] = ()
+    returned: xdr.SCVal | None = None
+    successful: bool = True
+
+    def commitment(self) -> bytes:
+        """The hash that consensus signs: SHA-256 of InvokeHostFunctionSuccessPreImage."""
+        image = xdr.InvokeHostFunctionSuccessPreImage(self._value(), list(self.events))
+        return sha256(image.to_xdr_bytes()).digest()
+
+    def _value(self) -> xdr.SCVal:
+        return scval.to_void() if self.returned is None else self.returned
+
+
+def fee_charged(signed: Signed, *, soroban: bool) -> int:
+    """Stroops that the transaction cost."""
+    operations = 2 if signed.inner_hash else 1
+    return BASE_FEE * operations + (RESOURCE_FEE if soroban else 0)
+
+
+def invocation_result(signed: Signed, run: Run) -> xdr.TransactionResult:
+    """The result of a call; where it succeeded, with the hash of what it returned and emitted."""
+    codes = xdr.InvokeHostFunctionResultCode
+    inner = (
+        xdr.InvokeHostFunctionResult(codes.INVOKE_HOST_FUNCTION_SUCCESS, xdr.Hash(run.commitment()))
+        if run.successful
+        else xdr.InvokeHostFunctionResult(codes.INVOKE_HOST_FUNCTION_TRAPPED)
+    )
+    kind = xdr.OperationType.INVOKE_HOST_FUNCTION
+    outcome = xdr.OperationResultTr(kind, invoke_host_function_result=inner)
+    return _result(signed, outcome, run.successful, fee_charged(signed, soroban=True))
+
+
+def payment_result(signed: Signed) -> xdr.TransactionResult:
+    """The result of a classic payment that went through."""
+    outcome = xdr.OperationResultTr(
+        xdr.OperationType.PAYMENT,
+        payment_result=xdr.PaymentResult(xdr.PaymentResultCode.PAYMENT_SUCCESS),
+    )
+    return _result(signed, outcome, True, fee_charged(signed, soroban=False))
+
+
+def _result(
+    signed: Signed, outcome: xdr.OperationResultTr, successful: bool, fee: int
+) -> xdr.TransactionResult:
+    codes = xdr.TransactionResultCode
+    code = codes.txSUCCESS if successful else codes.txFAILED
+    results = [xdr.OperationResult(xdr.OperationResultCode.opINNER, outcome)]
+    if signed.inner_hash is None:
+        body = xdr.TransactionResultResult(code, results=results)
+    else:
+        bumped = codes.txFEE_BUMP_INNER_SUCCESS if successful else codes.txFEE_BUMP_INNER_FAILED
+        inner = xdr.InnerTransactionResult(
+            xdr.Int64(0),  # the sponsor pays it all
+            xdr.InnerTransactionResultResult(code, results),
+            xdr.InnerTransactionResultExt(0),
+        )
+        pair = xdr.InnerTransactionResultPair(xdr.Hash(bytes.fromhex(signed.inner_hash)), inner)
+        body = xdr.TransactionResultResult(bumped, inner_result_pair=pair)
+    return xdr.TransactionResult(xdr.Int64(fee), body, xdr.TransactionResultExt(0))
+
+
+def meta_v4(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xdr.TransactionMeta:
+    """Meta of protocol 23 and later: the operation bears its events.
+
+    Beside them stand what a reader must not take for them: the fee's event and, where the call
+    failed, the diagnostic copies of the events that did not happen.
+    """
+    operation = xdr.OperationMetaV2(_PLAIN, _entry_changes(ledger, touched), list(run.events))
+    soroban = xdr.SorobanTransactionMetaV2(xdr.SorobanTransactionMetaExt(0), run.returned)
+    failed = not run.successful
+    return xdr.TransactionMeta(
+        4,
+        v4=xdr.TransactionMetaV4(
+            ext=_PLAIN,
+            tx_changes_before=_account_changes(signed, ledger),
+            operations=[] if failed else [operation],
+            tx_changes_after=_NOTHING,
+            soroban_meta=soroban if touched else None,
+            events=[_fee_event(signed, soroban=bool(touched))],
+            diagnostic_events=[xdr.DiagnosticEvent(False, each) for each in run.events]
+            if failed
+            else [],
+        ),
+    )
+
+
+def meta_v3(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xdr.TransactionMeta:
+    """Meta of protocols 20 to 22: the transaction bears its events, all of operation 0."""
+    events = list(run.events)
+    soroban = xdr.SorobanTransactionMeta(
+        ext=xdr.SorobanTransactionMetaExt(0),
+        events=events if run.successful else [],
+        return_value=run.returned or scval.to_void(),
+        diagnostic_events=[xdr.DiagnosticEvent(run.successful, each) for each in events],
+    )
+    operation = xdr.OperationMeta(_entry_changes(ledger, touched))
+    return xdr.TransactionMeta(
+        3,
+        v3=xdr.TransactionMetaV3(
+            ext=_PLAIN,
+            tx_changes_before=_account_changes(signed, ledger),
+            operations=[operation] if run.successful else [],
+            tx_changes_after=_NOTHING,
+            soroban_meta=soroban,
+        ),
+    )
+
+
+def _fee_event(signed: Signed, *, soroban: bool) -> xdr.TransactionEvent:
+    fee = Emission(
+        signed.native,
+        (Typed("symbol", "fee"), Typed("address", signed.fee_source)),
+        Typed("i128", fee_charged(signed, soroban=soroban)),
+    )
+    stage = xdr.TransactionEventStage.TRANSACTION_EVENT_STAGE_BEFORE_ALL_TXS
+    return xdr.TransactionEvent(stage, fee.to_xdr())
+
+
+def _account_changes(signed: Signed, ledger: int) -> xdr.LedgerEntryChanges:
+    """The source's sequence number goes up by one."""
+    before, after = (
+        _entry(
+            ledger - 1, xdr.LedgerEntryType.ACCOUNT, account=_account(signed, signed.sequence - 1)
+        ),
+        _entry(ledger, xdr.LedgerEntryType.ACCOUNT, account=_account(signed, signed.sequence)),
+    )
+    return _changes(before, after)
+
+
+def _account(signed: Signed, sequence: int) -> xdr.AccountEntry:
+    return xdr.AccountEntry(
+        account_id=Keypair.from_public_key(signed.source).xdr_account_id(),
+        balance=xdr.Int64(100_000_000_000),
+        seq_num=xdr.SequenceNumber(xdr.Int64(sequence)),
+        num_sub_entries=xdr.Uint32(0),
+        inflation_dest=None,
+        flags=xdr.Uint32(0),
+        home_domain=xdr.String32(b"local"),
+        thresholds=xdr.Thresholds(b"\x01\x00\x00\x00"),
+        signers=[],
+        ext=xdr.AccountEntryExt(0),
+    )
+
+
+def _entry_changes(ledger: int, touched: Sequence[str]) -> xdr.LedgerEntryChanges:
+    """Each contract touched had its entry rewritten."""
+    if not touched:
+        return _NOTHING
+    changes = [_changes(_data(ledger - 1, each), _data(ledger, each)) for each in touched]
+    return xdr.LedgerEntryChanges(
+        [change for each in changes for change in each.ledger_entry_changes]
+    )
+
+
+def _data(ledger: int, contract_id: str) -> xdr.LedgerEntry:
+    entry = xdr.ContractDataEntry(
+        ext=_PLAIN,
+        contract=sc_address(contract_id),
+        key=scval.to_symbol("entry"),
+        durability=xdr.ContractDataDurability.PERSISTENT,
+        val=scval.to_struct({"ledger": scval.to_uint32(ledger)}),
+    )
+    return _entry(ledger, xdr.LedgerEntryType.CONTRACT_DATA, contract_data=entry)
+
+
+def _entry(
+    ledger: int,
+    kind: xdr.LedgerEntryType,
+    *,
+    account: xdr.AccountEntry | None = None,
+    contract_data: xdr.ContractDataEntry | None = None,
+) -> xdr.LedgerEntry:
+    data = xdr.LedgerEntryData(kind, account=account, contract_data=contract_data)
+    return xdr.LedgerEntry(xdr.Uint32(ledger), data, xdr.LedgerEntryExt(0))
+
+
+def _changes(before: xdr.LedgerEntry, after: xdr.LedgerEntry) -> xdr.LedgerEntryChanges:
+    kinds = xdr.LedgerEntryChangeType
+    return xdr.LedgerEntryChanges(
+        [
+            xdr.LedgerEntryChange(kinds.LEDGER_ENTRY_STATE, state=before),
+            xdr.LedgerEntryChange(kinds.LEDGER_ENTRY_UPDATED, updated=after),
+        ]
+    )

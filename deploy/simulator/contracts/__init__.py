@@ -1,0 +1,1 @@
+"""The simulated contracts: the stream contract and its token."""

@@ -1,0 +1,58 @@
+"""A token's events in the forms that are on chain: SEP-41's own, and those of asset contracts."""
+
+from __future__ import annotations
+
+from deploy.simulator.chain.accounts import address
+from deploy.simulator.chain.operations import Operation
+from deploy.simulator.chain.values import Emission, Typed
+from shared.domain.commands import Refused
+
+FORMS = ("asset", "old", "plain")
+"""Of an asset's contract since protocol 23 (CAP-67) and before, and of any other (SEP-41)."""
+
+_PARTIES = {
+    "transfer": ("sender", "recipient"),
+    "mint": ("recipient",),
+    "burn": ("sender",),
+    "clawback": ("sender",),
+    "approve": ("sender", "recipient"),
+}
+_BY_ADMIN = ("mint", "clawback")
+
+
+def transfer(
+    token: str, asset: str, *, sender: str, recipient: str, amount: int, memo: str = ""
+) -> Emission:
+    """The event of a transfer, as the contract of `asset` says it."""
+    call = Operation(
+        op="token", name="transfer", sender=sender, recipient=recipient, amount=amount, muxed=memo
+    )
+    return event_of(call, token, asset)
+
+
+def event_of(operation: Operation, token: str, asset: str) -> Emission:
+    """What the token says to a call of its own.
+
+    `muxed` tells the destination's sub-account: a u64 in digits, bytes as 0x…, or text.
+    Raises Refused for a name or form that no token has.
+    """
+    name, form = operation.name, operation.form
+    if name not in _PARTIES or form not in FORMS:
+        raise Refused(f"a token says none of {name!r} in the form {form!r}")
+    admin = ("admin",) if form == "old" and name in _BY_ADMIN else ()
+    parties = (getattr(operation, each) for each in (*admin, *_PARTIES[name]))
+    named = (Typed("address", address(each)) for each in parties)
+    of = () if form == "plain" else (Typed("string", asset),)
+    value = Typed("i128", operation.amount)
+    topics = (Typed("symbol", name), *named, *of)
+    if not operation.muxed:
+        return Emission(token, topics, value)
+    return Emission(token, topics, {"amount": value, "to_muxed_id": _muxed(operation.muxed)})
+
+
+def _muxed(text: str) -> Typed:
+    if text.isdecimal():
+        return Typed("u64", int(text))
+    if text.startswith("0x"):
+        return Typed("bytes", bytes.fromhex(text[2:]))
+    return Typed("string", text)

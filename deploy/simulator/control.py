@@ -1,0 +1,226 @@
+"""The control surface under `/sim/`: close ledgers, submit operations, arm faults, ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import orjson
+from aiohttp import web
+
+from deploy.simulator.app_keys import FAULTS, NETWORK
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.ledger import iso
+from deploy.simulator.chain.operations import Proposal, read_operation
+from deploy.simulator.chain.server_view import Views
+from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, Kind, read_fault
+from deploy.simulator.future_protocol import CHANGES
+from deploy.simulator.network import Network, Recorded
+from shared.domain.position import parse_position
+from shared.domain.stream import Stream
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/sim/close")
+async def close(request: web.Request) -> web.Response:
+    """{"ledgers": 1, "now": Unix seconds, "step": 0}: close ledgers, `step` seconds apart."""
+    body = await _body(request)
+    network = request.app[NETWORK]
+    now, step = _number(body, "now", int(time.time())), _number(body, "step", 0)
+    for n in range(_number(body, "ledgers", 1)):
+        network.close(now + n * step)
+        await asyncio.sleep(0)  # many ledgers take a while; let the streams have them one by one
+    return _tip(network)
+
+
+@routes.post("/sim/operations")
+async def submit(request: web.Request) -> web.Response:
+    """{"operations": […], "feeBump": false, "meta": 4, "future": null}: one transaction more.
+
+    The operations succeed or fail together, in the next ledger; without any it is a payment.
+    `future` is a key of `future.CHANGES`. The answer says how many transactions wait.
+    """
+    body = await _body(request)
+    operations = body.get("operations")
+    if not isinstance(operations, list) or not all(isinstance(each, dict) for each in operations):
+        raise _bad("operations must be a list of objects")
+    try:
+        proposal = Proposal(
+            operations=tuple(read_operation(each) for each in operations),
+            fee_bump=body.get("feeBump") is True,
+            meta=_number(body, "meta", 4),
+            future=_future(body.get("future")),
+        )
+    except ValueError as error:
+        raise _bad(str(error)) from None
+    return _json({"waiting": request.app[NETWORK].submit(proposal)})
+
+
+def _future(name: object) -> str | None:
+    if name is not None and name not in CHANGES:
+        raise ValueError(f"future must be one of {', '.join(CHANGES)}, not {name!r}")
+    return None if name is None else str(name)
+
+
+@routes.post("/sim/faults")
+async def arm(request: web.Request) -> web.Response:
+    """{"kind"} and the other fields of `faults.Fault` in camelCase, where they matter."""
+    try:
+        fault = read_fault(await _body(request))
+    except ValueError as error:
+        raise _bad(str(error)) from None
+    if not _at_once(request.app[NETWORK], request.app[FAULTS].views, fault):
+        request.app[FAULTS].arm(fault)
+    return _json({"armed": request.app[FAULTS].armed()})
+
+
+def _at_once(network: Network, views: Views, fault: Fault) -> bool:
+    one = fault.surface if fault.surface in SERVERS else None
+    match fault.kind:
+        case Kind.TRIM:
+            _trim(network, views, one, fault)
+        case Kind.HOLE:
+            views.lose(one or "horizon", (fault.first, fault.last))
+        case Kind.LAG:
+            for server in (one,) if one else SERVERS:
+                views.lag(server, fault.after)
+        case Kind.RESET:
+            views.forget()
+            network.reset(int(time.time()))
+    return fault.kind in AT_ONCE
+
+
+def _trim(network: Network, views: Views, server: str | None, fault: Fault) -> None:
+    if fault.seconds and server != "rpc":
+        views.look(network.chain, fault.seconds)
+    if server:
+        views.trim(server, network.chain, fault.after)
+    else:
+        network.chain.trim(fault.after)
+
+
+@routes.get("/sim/faults")
+async def armed(request: web.Request) -> web.Response:
+    """The faults that are still to strike."""
+    return _json({"armed": request.app[FAULTS].armed()})
+
+
+@routes.delete("/sim/faults")
+async def behave(request: web.Request) -> web.Response:
+    """Forget them all."""
+    request.app[FAULTS].clear()
+    return _json({"armed": []})
+
+
+@routes.get("/sim/events")
+async def events(request: web.Request) -> web.Response:
+    """Every event since the chain began, in order; those above the position `?after=`.
+
+    `?contractId=` asks for another contract than the stream contract, `*` for all of them.
+    """
+    wanted = request.query.get("contractId", accounts.STREAMS)
+    try:
+        after = parse_position(request.query.get("after", "0-0"))
+    except ValueError as error:
+        raise _bad(str(error)) from None
+    found = (each for each in request.app[NETWORK].events if each.position > after)
+    return _json({"events": [_event(r) for r in found if wanted in ("*", r.event.contract_id)]})
+
+
+def _event(recorded: Recorded) -> dict[str, object]:
+    event = recorded.event
+    return {
+        "id": str(recorded.position),
+        "ledger": recorded.position.ledger,
+        "closedAt": iso(recorded.closed_at),
+        "txHash": recorded.tx_hash,
+        "contractId": event.contract_id,
+        "name": event.name,
+        "streamId": event.stream_id,
+        "data": event.data,
+    }
+
+
+@routes.get("/sim/streams")
+async def streams(request: web.Request) -> web.Response:
+    """The contract's own state: every stream, and what it holds of the token."""
+    state = request.app[NETWORK].contract.state
+    return _json(
+        {"streams": [_stream(each) for each in state.streams.values()], "held": str(state.held)}
+    )
+
+
+def _stream(stream: Stream) -> dict[str, object]:
+    return {
+        "id": stream.id,
+        "sender": stream.sender,
+        "recipient": stream.recipient,
+        "tokenAddress": stream.token,
+        "ratePerSecond": str(stream.rate),
+        "depositedAmount": str(stream.deposited),
+        "withdrawnAmount": str(stream.withdrawn),
+        "refundedAmount": str(stream.refunded),
+        "startTime": stream.start_time,
+        "lastUpdateTime": stream.last_update_time,
+        "pausedAt": stream.paused_at,
+        "status": stream.status,
+        "version": stream.version,
+    }
+
+
+@routes.get("/sim/accounts")
+async def parties(request: web.Request) -> web.Response:
+    """Who and what there is: names and addresses, contracts, the passphrase."""
+    return _json(
+        {
+            "networkPassphrase": request.app[NETWORK].settings.network_passphrase,
+            "contractId": accounts.STREAMS,
+            "tokenId": accounts.TOKEN,
+            "routerId": accounts.ROUTER,
+            "strangerId": accounts.STRANGER,
+            "accounts": {name: accounts.address(name) for name in accounts.ALL_NAMES},
+        }
+    )
+
+
+def _tip(network: Network) -> web.Response:
+    latest = network.chain.latest
+    return _json(
+        {
+            "ledger": latest.sequence,
+            "closedAt": latest.closed_at,
+            "hash": latest.hash,
+            "transactions": [
+                {"hash": each.hash, "successful": each.successful} for each in latest.transactions
+            ],
+        }
+    )
+
+
+def _json(body: object) -> web.Response:
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
+
+
+async def _body(request: web.Request) -> Mapping[str, object]:
+    try:
+        body = orjson.loads(await request.read() or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise _bad(str(error)) from None
+    if not isinstance(body, dict):
+        raise _bad("an object is expected")
+    return body
+
+
+def _number(body: Mapping[str, object], name: str, default: int) -> int:
+    value = body.get(name, default)
+    if not isinstance(value, int) or value < 0:
+        raise _bad(f"{name} must be a number, 0 or more")
+    return value
+
+
+def _bad(text: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(
+        text=orjson.dumps({"error": text}).decode(), content_type="application/json"
+    )

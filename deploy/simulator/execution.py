@@ -1,0 +1,185 @@
+"""Running a transaction: from a proposal to its envelope, result, meta and events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from stellar_sdk import Keypair, scval, xdr
+
+from deploy.simulator.chain.accounts import (
+    ADMIN,
+    NAMES,
+    ROUTER,
+    SPONSOR,
+    STRANGER,
+    STREAMS,
+    TOKEN,
+    address,
+    keypair,
+    signer,
+)
+from deploy.simulator.chain.envelopes import Caller, Signed, invocation, payment
+from deploy.simulator.chain.ledger import Transaction
+from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.chain.values import Emission, Emitted, Typed, emitted, to_scval
+from deploy.simulator.chain.xdr import (
+    Run,
+    fee_charged,
+    invocation_result,
+    meta_v3,
+    meta_v4,
+    payment_result,
+)
+from deploy.simulator.contracts.stream_contract import StreamContract
+from deploy.simulator.contracts.token import transfer
+from deploy.simulator.future_protocol import CHANGES, rewritten
+from shared.domain.commands import Refused
+
+STROOPS = 10_000_000
+"""To the lumen."""
+
+PHANTOM = Emission(
+    STREAMS,
+    (Typed("symbol", "tokens_withdrawn"), Typed("u64", 1)),
+    {"amount": Typed("i128", 1), "stream_id": Typed("u64", 1)},
+)
+"""What a failed call leaves among its diagnostics; whoever takes it for an event is wrong."""
+
+
+class Place(NamedTuple):
+    """Where a transaction runs."""
+
+    ledger: int
+    order: int
+    closed_at: int
+
+
+CallerOf = Callable[[Keypair, Keypair | None], Caller]
+"""Gives an account its next sequence number; the second account sponsors a fee bump."""
+
+
+def execute(
+    proposal: Proposal, contract: StreamContract, place: Place, caller_of: CallerOf
+) -> Transaction:
+    """The transaction in its place; the contract's state is what it is after it."""
+    caller = caller_of(_caller(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None)
+    if not proposal.operations:
+        return _pay(caller, proposal, place)
+    run = _call(contract, proposal.operations, place.closed_at)
+    touched = _touched(proposal.operations)
+    signed = _invocation(caller, proposal.operations, touched)
+    write = meta_v3 if proposal.meta == 3 else meta_v4
+    made = _transaction(
+        place,
+        signed,
+        invocation_result(signed, run),
+        write(signed, place.ledger, run, touched),
+        fee=fee_charged(signed, soroban=True),
+        events=[emitted(each) for each in run.events] if run.successful else [],
+        successful=run.successful,
+    )
+    if proposal.future is None or run.returned is None:
+        return made
+    return rewritten(made, run.returned, CHANGES[proposal.future])
+
+
+def _pay(caller: Caller, proposal: Proposal, place: Place) -> Transaction:
+    """A classic payment: the contract of lumens tells of it, unproved by the result (CAP-67)."""
+    to = address(NAMES[place.order % len(NAMES)])
+    signed = payment(caller, to, f"{place.order}.5", proposal.memo)
+    said = transfer(
+        signed.native,
+        "native",
+        sender=signed.source,
+        recipient=to,
+        amount=place.order * STROOPS + STROOPS // 2,
+        memo=proposal.memo or "",
+    )
+    run = Run(events=[said.to_xdr()])
+    return _transaction(
+        place,
+        signed,
+        payment_result(signed),
+        meta_v4(signed, place.ledger, run, ()),
+        fee=fee_charged(signed, soroban=False),
+        events=[emitted(each) for each in run.events],
+        successful=True,
+    )
+
+
+def _transaction(
+    place: Place,
+    signed: Signed,
+    result: xdr.TransactionResult,
+    meta: xdr.TransactionMeta,
+    *,
+    fee: int,
+    events: Sequence[Emitted],
+    successful: bool,
+) -> Transaction:
+    return Transaction(
+        ledger=place.ledger,
+        order=place.order,
+        closed_at=place.closed_at,
+        signed=signed,
+        successful=successful,
+        fee_charged=fee,
+        result=result.to_xdr(),
+        meta=meta.to_xdr(),
+        fee_events=tuple(each.to_xdr() for each in meta.v4.events) if meta.v4 else (),
+        operations=(tuple(events),) if successful else (),
+    )
+
+
+def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -> Run:
+    try:
+        emissions = contract.call(operations, now)
+    except Refused:
+        return Run(events=[PHANTOM.to_xdr()], successful=False)
+    returned = _returned(operations, emissions)
+    return Run(events=[each.to_xdr() for each in emissions], returned=returned)
+
+
+def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) -> xdr.SCVal:
+    """The id of a stream created alone, the amount of a single withdrawal, nothing else."""
+    match [each.op for each in operations]:
+        case ["create"]:
+            return to_scval(emissions[-1].topics[1])
+        case ["withdraw"]:
+            moved = emissions[0].data
+            return to_scval(moved)
+    return scval.to_void()
+
+
+def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
+    """Who may do this: the recipient withdraws, the sender does nearly everything else."""
+    if not proposal.operations:
+        return keypair(NAMES[0])
+    operation = proposal.operations[0]
+    if operation.op == "create":
+        return signer(operation.sender)
+    stream = contract.state.streams.get(operation.stream_id)
+    if stream is None:
+        return keypair(ADMIN)
+    recipients = operation.op in ("withdraw", "transfer_recipient")
+    return signer(stream.recipient if recipients else stream.sender)
+
+
+def _touched(operations: Sequence[Operation]) -> list[str]:
+    """The contracts of the footprint; a transaction has one call, so several go by a router."""
+    if all(each.op == "foreign" for each in operations):
+        return [STRANGER]
+    if all(each.op == "token" for each in operations):
+        return [TOKEN]
+    return [STREAMS, TOKEN] if len(operations) == 1 else [ROUTER, STREAMS, TOKEN]
+
+
+def _invocation(caller: Caller, operations: Sequence[Operation], touched: list[str]) -> Signed:
+    first = operations[0]
+    if len(operations) == 1:
+        arguments = [to_scval(each) for each in first.arguments()]
+        function = first.name if first.op == "token" else first.op
+        return invocation(caller, touched[0], function, arguments, touched)
+    calls = scval.to_vec([scval.to_symbol(each.op) for each in operations])
+    return invocation(caller, touched[0], "batch", [calls], touched)

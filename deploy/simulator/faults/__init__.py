@@ -1,0 +1,1 @@
+"""Faults of the simulated network that can be switched on."""

@@ -1,0 +1,39 @@
+"""A transaction's meta as a bad server shows it: with a bit flipped, or emptied."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+from deploy.simulator.chain.ledger import Transaction
+from deploy.simulator.chain.values import to_base64
+
+_WORDS = {3: 5, 4: 7}
+"""XDR words of zeros that follow the version: no extension, no changes, no events."""
+
+
+def corrupt(transaction: Transaction) -> Transaction:
+    """The transaction with the last bit of its first event's data flipped, in events and meta.
+
+    The XDR stays readable; only the hash in the result tells.
+    """
+    operation = next(n for n, events in enumerate(transaction.operations) if events)
+    event, *others = transaction.operations[operation]
+    raw = base64.b64decode(event.xdr)
+    flipped = raw[:-1] + bytes([raw[-1] ^ 1])
+    value = base64.b64decode(event.value)
+    bad = replace(event, xdr=to_base64(flipped), value=to_base64(value[:-1] + flipped[-1:]))
+    operations = list(transaction.operations)
+    operations[operation] = (bad, *others)
+    meta = base64.b64decode(transaction.meta or "").replace(raw, flipped, 1)
+    return replace(transaction, meta=to_base64(meta), operations=tuple(operations))
+
+
+def emptied(transaction: Transaction) -> Transaction:
+    """The transaction as Horizon has it that ingested with SKIP_TXMETA.
+
+    The meta keeps its version and is valid XDR, but all its lists are empty.
+    """
+    version = int.from_bytes(base64.b64decode(transaction.meta or "AAAABA==")[:4], "big")
+    meta = version.to_bytes(4, "big") + bytes(4 * _WORDS[version])
+    return replace(transaction, meta=to_base64(meta))

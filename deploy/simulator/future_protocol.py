@@ -1,0 +1,66 @@
+"""Events in XDR that is newer than the SDK, so that a reader's dead letters can be tried.
+
+The SDK cannot write them: a transaction is made with what it knows and rewritten afterwards, in
+its events, its meta and the hash in its result, so that the consensus check still holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from stellar_sdk import xdr
+
+from deploy.simulator.chain.ledger import Transaction
+from deploy.simulator.chain.values import Emitted, to_base64
+
+Change = Callable[[bytes], bytes]
+
+
+def _muxed_contract(raw: bytes) -> bytes:
+    """Protocol 30: every muxed account (SCAddress arm 2) becomes a muxed contract (arm 5)."""
+    return raw.replace(struct.pack(">II", 18, 2), struct.pack(">II", 18, 5))
+
+
+def _unknown_type(raw: bytes) -> bytes:
+    """A type that does not exist yet, 99, in place of the u64 of `timestamp`."""
+    name = b"timestamp\0\0\0"
+    return raw.replace(name + struct.pack(">I", 5), name + struct.pack(">I", 99))
+
+
+CHANGES: Mapping[str, Change] = {"muxed_contract": _muxed_contract, "unknown_type": _unknown_type}
+
+
+def rewritten(transaction: Transaction, returned: xdr.SCVal, change: Change) -> Transaction:
+    """The transaction with its events changed; `returned` is what its call returned."""
+    (events,) = transaction.operations
+    before = [base64.b64decode(event.xdr) for event in events]
+    after = [change(raw) for raw in before]
+    meta = base64.b64decode(transaction.meta or "")
+    for old, new in zip(before, after, strict=True):
+        meta = meta.replace(old, new)
+    result = base64.b64decode(transaction.result)
+    result = result.replace(_commitment(returned, before), _commitment(returned, after))
+    return replace(
+        transaction,
+        meta=to_base64(meta),
+        result=to_base64(result),
+        operations=(tuple(_event(event, change) for event in events),),
+    )
+
+
+def _commitment(returned: xdr.SCVal, events: Sequence[bytes]) -> bytes:
+    """As `xdr.Run.commitment`, of events that only bytes can express."""
+    image = returned.to_xdr_bytes() + struct.pack(">I", len(events)) + b"".join(events)
+    return sha256(image).digest()
+
+
+def _event(event: Emitted, change: Change) -> Emitted:
+    def changed(text: str) -> str:
+        return to_base64(change(base64.b64decode(text)))
+
+    topics = tuple(changed(topic) for topic in event.topics)
+    return replace(event, topics=topics, value=changed(event.value), xdr=changed(event.xdr))

@@ -1,0 +1,1 @@
+"""A simulated Horizon: documents, pages, problems and the transaction stream."""

@@ -1,0 +1,197 @@
+"""Horizon's stream of transactions: SSE byte for byte, gzip flushed at every frame."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+from deploy.simulator.app_keys import FAULT, FAULTS, NETWORK
+from deploy.simulator.chain.ledger import Ledger, Transaction
+from deploy.simulator.faults.faults import Fault, Kind
+from deploy.simulator.faults.wire_faults import abort
+from deploy.simulator.horizon.documents import record
+from deploy.simulator.horizon.paging import PageQuery
+from deploy.simulator.horizon.problems import ProblemError
+from deploy.simulator.network import Network
+from deploy.simulator.responses import base_url, to_json
+
+HELLO = b'retry: 1000\nevent: open\ndata: "hello"\n\n'
+BYEBYE = b'retry: 10\nevent: close\ndata: "byebye"\n\n'
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*",
+}
+GZIPS_STREAMS = 30
+"""The first version of Horizon that compresses streams for clients that take gzip.
+
+None up to 28 does: of all types it compresses `application/hal+json` only.
+"""
+DROP_BYTES = 64
+"""How much a slow stream sends at a time."""
+
+
+def frame(shown: Transaction | Ledger, base: str) -> bytes:
+    """A record as the stream sends it; `base` is for its links."""
+    return b"id: %d\ndata: %s\n\n" % (shown.toid, to_json(record(shown, base)))
+
+
+def error_frame(problem: ProblemError) -> bytes:
+    """A failure inside a stream; its data is text, not JSON."""
+    return f"event: error\ndata: {problem.line()}\n\n".encode()
+
+
+async def stream(request: web.Request, query: PageQuery) -> web.StreamResponse:
+    """Answer the query for `Accept: text/event-stream`."""
+    settings = request.app[NETWORK].settings
+    wire = Wire(request, request.get(FAULT), gzip=settings.protocol >= GZIPS_STREAMS)
+    await wire.open()
+    await Delivery(request, wire, query).run()
+    return wire.response
+
+
+class Ended(Exception):
+    """The stream is over; nothing more is to be sent."""
+
+
+class Wire:
+    """The bytes to one client; each `send` leaves at once, compressed where the client likes it."""
+
+    def __init__(self, request: web.Request, fault: Fault | None, *, gzip: bool) -> None:
+        self.response = web.StreamResponse(headers=HEADERS)
+        if request.keep_alive:
+            self.response.headers["Connection"] = "keep-alive"
+        self._request = request
+        self._pause = fault.seconds if fault and fault.kind is Kind.SLOW else None
+        self._gzip = None
+        if gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
+            self._gzip = zlib.compressobj(wbits=31)
+            self.response.headers["Content-Encoding"] = "gzip"
+
+    async def open(self) -> None:
+        """The head of the answer, and the first frame."""
+        await self.response.prepare(self._request)
+        await self.send(HELLO)
+
+    async def send(self, data: bytes) -> None:
+        """Send and flush."""
+        if self._gzip is not None:
+            data = self._gzip.compress(data) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
+        if self._pause is None:
+            await self.response.write(data)
+            return
+        for at in range(0, len(data), DROP_BYTES):
+            await self.response.write(data[at : at + DROP_BYTES])
+            await asyncio.sleep(self._pause)
+
+    async def finish(self, last: bytes = b"") -> None:
+        """Send the last frame and the end of the body. Raises Ended."""
+        if last:
+            await self.send(last)
+        if self._gzip is not None:
+            await self.response.write(self._gzip.flush(zlib.Z_FINISH))
+        await self.response.write_eof()
+        raise Ended
+
+    async def abort(self) -> None:
+        """Break the connection. Raises Ended."""
+        await abort(self._request)
+        raise Ended
+
+
+class Delivery:
+    """One client's stream from its cursor on: what there is, then what comes."""
+
+    def __init__(self, request: web.Request, wire: Wire, query: PageQuery) -> None:
+        self._network = request.app[NETWORK]
+        self._faults = request.app[FAULTS]
+        self._base = base_url(request)
+        self._wire = wire
+        self._query = query
+        self._fault = request.get(FAULT)
+        self._sent = 0
+
+    async def run(self) -> None:
+        """Deliver up to the query's limit, or until the stream is old; then say goodbye."""
+        try:
+            await self._records()
+            await self._wire.finish(BYEBYE)
+        except Ended:
+            return
+
+    async def _records(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._network.settings.stream_seconds
+        with _woken_by(self._network) as woken:
+            while self._sent < self._query.limit and loop.time() < deadline:
+                await self._strike()
+                woken.clear()
+                if not await self._next():
+                    await self._wait(woken, deadline)
+        await self._strike()
+
+    async def _next(self) -> bool:
+        """Deliver a record if there is one after the cursor."""
+        chain = self._faults.views.of("horizon", self._network.chain)
+        found = next(iter(self._query.page(chain)), None)
+        if found is None:
+            return False
+        data = frame(self._faults.shown("stream", found), self._base)
+        await self._wire.send(await self._break(data))
+        self._query = self._query.after(found)
+        self._sent += 1
+        return True
+
+    async def _wait(self, woken: asyncio.Event, deadline: float) -> None:
+        """Until there may be a new ledger, or the stream is old."""
+        poll = self._network.settings.stream_poll_seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await (asyncio.sleep(poll) if poll else woken.wait())
+        except TimeoutError:
+            return
+
+    def _due(self, *kinds: Kind) -> Fault | None:
+        fault = self._fault
+        return fault if fault and fault.kind in kinds and self._sent >= fault.after else None
+
+    async def _strike(self) -> None:
+        """The faults that come between two frames."""
+        fault = self._due(Kind.DROP, Kind.ERROR, Kind.BYEBYE, Kind.STALL)
+        if fault is None:
+            return
+        match fault.kind:
+            case Kind.DROP:
+                await self._wire.abort()
+            case Kind.ERROR:
+                await self._wire.finish(error_frame(ProblemError(429)))
+            case Kind.BYEBYE:
+                await self._wire.finish(BYEBYE)
+            case _:
+                await asyncio.sleep(fault.seconds or float("inf"))
+                self._fault = None
+
+    async def _break(self, data: bytes) -> bytes:
+        """The faults that come inside a frame."""
+        if self._due(Kind.CUT):
+            await self._wire.send(data[: len(data) // 2])
+            await self._wire.abort()
+        if self._due(Kind.MALFORMED):
+            self._fault = None
+            return data[: len(data) // 2] + b"\n\n"
+        return data
+
+
+@contextmanager
+def _woken_by(network: Network) -> Iterator[asyncio.Event]:
+    """An event that is set at every new ledger."""
+    woken = asyncio.Event()
+    network.listeners.add(woken.set)
+    try:
+        yield woken
+    finally:
+        network.listeners.discard(woken.set)

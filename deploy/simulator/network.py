@@ -1,0 +1,140 @@
+"""The network: it closes ledgers out of what was submitted and what the script does.
+
+No clock and no socket: `close(now)` takes the ledger's time, in Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+from stellar_sdk import Keypair
+
+from deploy.simulator.chain.accounts import STREAMS, TOKEN
+from deploy.simulator.chain.envelopes import Caller
+from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledger
+from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.chain.values import Emitted
+from deploy.simulator.contracts.stream_contract import StreamContract
+from deploy.simulator.execution import Place, execute
+from deploy.simulator.replay import Vector, ledgers, passes
+from deploy.simulator.script import Script
+from deploy.simulator.settings import Settings
+from shared.domain.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event for the oracle: where it stands, and what it is."""
+
+    position: Position
+    closed_at: int
+    tx_hash: str
+    event: Emitted
+
+
+class Network:
+    """One chain, the contracts on it, and everything that was ever emitted since it began."""
+
+    def __init__(self, settings: Settings, now: int) -> None:
+        self.settings = settings
+        self.listeners: set[Callable[[], None]] = set()
+        """Called after each ledger and each reset; a plain function that does not raise."""
+        self.events: list[Recorded] = []
+        """Every event since the chain began, whatever the history has forgotten."""
+        self._epoch = 0
+        self._begin(settings.start_ledger, now)
+
+    def submit(self, *proposals: Proposal) -> int:
+        """Put transactions into the next ledger, before the script's. How many wait now."""
+        self._waiting += proposals
+        return len(self._waiting)
+
+    def close(self, now: int) -> Ledger:
+        """Close a ledger at `now`, or at the tip's time if that is later (time never runs back)."""
+        tip = self.chain.latest
+        ledger = self._next_ledger(tip.sequence + 1, max(now, tip.closed_at), tip.hash)
+        self.chain.append(ledger)
+        self._notify()
+        return ledger
+
+    def reset(self, now: int, start_ledger: int = 2) -> None:
+        """Start anew from a low ledger under the same passphrase, as the test network does."""
+        self._epoch += 1
+        self._begin(start_ledger, now)
+        self._notify()
+
+    def replay(self, vectors: Sequence[Vector]) -> None:
+        """Make recorded transactions, one pass of them, the whole chain."""
+        first, *rest = kept = ledgers(vectors, self.settings)
+        self.contract = StreamContract(STREAMS, TOKEN, self.settings.fee_bps)
+        self.events = []
+        self.chain = Chain(first, max(self.settings.history_ledgers, len(kept)))
+        for ledger in rest:
+            self.chain.append(ledger)
+        for ledger in kept:
+            self._record(ledger.transactions)
+        self._notify()
+
+    def _begin(self, start_ledger: int, now: int) -> None:
+        settings = self.settings
+        self.contract = StreamContract(STREAMS, TOKEN, settings.fee_bps)
+        self.events = []
+        self._script = Script(f"{settings.seed}/{self._epoch}", settings.streams)
+        self._sequences: defaultdict[str, int] = defaultdict(lambda: start_ledger << 32)
+        self._waiting = [Proposal(operations=(Operation(op="initialize"),))]
+        genesis = sha256(f"{settings.network_passphrase}/{self._epoch}".encode()).hexdigest()
+        first = self._next_ledger(start_ledger, now, genesis)
+        self.chain = Chain(first, settings.history_ledgers)
+
+    def _next_ledger(self, sequence: int, now: int, previous: str) -> Ledger:
+        """A ledger of all that waits, of what the script does then, of a payment at the least."""
+        transactions: list[Transaction] = []
+        for proposal in self._proposals(now):
+            place = Place(sequence, len(transactions) + 1, now)
+            transactions.append(execute(proposal, self.contract, place, self._caller))
+        if not transactions:
+            place = Place(sequence, 1, now)
+            transactions.append(execute(Proposal(), self.contract, place, self._caller))
+        self._record(transactions)
+        return close_ledger(sequence, now, previous, transactions, self.settings.protocol)
+
+    def _proposals(self, now: int) -> Iterator[Proposal]:
+        waiting, self._waiting = self._waiting, []
+        yield from waiting
+        if self.settings.streams:
+            yield from self._script.proposals(self.contract, now)
+
+    def _caller(self, keys: Keypair, sponsor: Keypair | None) -> Caller:
+        self._sequences[keys.public_key] += 1
+        sequence = self._sequences[keys.public_key]
+        return Caller(keys, sequence, self.settings.network_passphrase, sponsor)
+
+    def _record(self, transactions: Sequence[Transaction]) -> None:
+        for transaction in transactions:
+            for position, event in transaction.events():
+                self.events.append(
+                    Recorded(position, transaction.closed_at, transaction.hash, event)
+                )
+
+    def _notify(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+
+def start(settings: Settings, now: int) -> Network:
+    """The network as the settings want it: a life of its own, or a replay of `vectors`.
+
+    Raises OSError or ValueError when there are no such vectors.
+    """
+    network = Network(settings, now)
+    if settings.vectors:
+        sets = passes(orjson.loads(Path(settings.vectors).read_bytes()))
+        if settings.vectors_pass >= len(sets):
+            raise ValueError(f"VECTORS_PASS must be below {len(sets)}")
+        network.replay(sets[settings.vectors_pass])
+    return network

@@ -1,0 +1,1 @@
+"""A simulated Stellar RPC: JSON-RPC methods, parameters and event queries."""

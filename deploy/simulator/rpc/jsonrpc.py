@@ -1,0 +1,70 @@
+"""JSON-RPC 2.0 over HTTP: single calls, batches and notifications, as stellar-rpc takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
+from aiohttp import web
+
+from deploy.simulator.horizon.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
+
+Method = Callable[[str, object], dict[str, object]]
+"""From a method's name and its parameters to its result. Raises RpcError."""
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "error", "result"})
+
+
+async def respond(request: web.Request, method: Method) -> web.Response:
+    """The answer to a request; 204 when it has notifications only.
+
+    A body that is no JSON is HTTP 500 and plain text, anything else is answered inside of JSON.
+    """
+    if request.content_type != "application/json":
+        return _text(415, "content-type must be application/json")
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        return _text(500, f"[{PARSE_ERROR}] invalid request value")
+    calls = body if isinstance(body, list) else [body]
+    answers = [await _answer(call, method) for call in calls]
+    told = [each for each in answers if each is not None]
+    if not told:
+        return web.Response(status=204)
+    document = told if isinstance(body, list) else told[0]
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+def _text(status: int, line: str) -> web.Response:
+    return web.Response(status=status, text=f"{line}\n")
+
+
+async def _answer(call: object, method: Method) -> dict[str, object] | None:
+    """What to tell the caller; None after a notification, which has no id."""
+    number = call.get("id") if isinstance(call, dict) else None
+    answer = {"jsonrpc": "2.0", "id": None if isinstance(number, (bool, list, dict)) else number}
+    try:
+        name, params = _read(call)
+        if number is None:
+            return None
+        return answer | {"result": method(name, params)}
+    except RpcError as error:
+        await asyncio.sleep(error.seconds)
+        return answer | {"error": error.body()}
+
+
+def _read(call: object) -> tuple[str, object]:
+    """The method and the parameters. Raises RpcError for what is no call."""
+    if not isinstance(call, dict):
+        raise RpcError(PARSE_ERROR, "request is not a JSON object")
+    if isinstance(call.get("id"), (bool, list, dict)):
+        raise RpcError(INVALID_REQUEST, "invalid request ID")
+    if not isinstance(name := call.get("method") or "", str):
+        raise RpcError(PARSE_ERROR, "invalid method name")
+    if not isinstance(params := call.get("params"), (dict, list, type(None))):
+        raise RpcError(INVALID_REQUEST, "parameters must be array or object")
+    if call.get("jsonrpc") != "2.0":
+        raise RpcError(INVALID_REQUEST, "invalid version marker")
+    if extra := [each for each in call if each not in _MEMBERS]:
+        raise RpcError(INVALID_REQUEST, "extra fields in request", data=extra)
+    return name, params

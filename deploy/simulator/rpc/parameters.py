@@ -1,0 +1,82 @@
+"""Parameters of RPC's methods, and what stellar-rpc says of those of a wrong type. Pure.
+
+It is written in Go, whose JSON decoder names the field and the type that it had to fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.simulator.horizon.problems import INVALID_PARAMS, RpcError
+
+_UNSIGNED = {"uint32": 1 << 32, "uint": 1 << 64}
+_FORMATS = ("base64", "json")
+
+
+def number(body: Mapping[str, object], field: str, kind: str) -> int:
+    """An unsigned number, 0 if there is none. `field` is Go's: its type, a dot, its path.
+
+    Raises RpcError -32602, as all functions here.
+    """
+    value = body.get(field.rpartition(".")[2])
+    if value is None:
+        return 0
+    if type(value) is not int or not 0 <= value < _UNSIGNED[kind]:
+        raise mistyped(value, f"struct field {field}", kind)
+    return value
+
+
+def text(body: Mapping[str, object], field: str) -> str:
+    """A text, empty if there is none."""
+    value = body.get(field.rpartition(".")[2])
+    if not isinstance(value, str | None):
+        raise mistyped(value, f"struct field {field}", "string")
+    return value or ""
+
+
+def item(value: object, field: str, kind: str) -> Mapping[str, object]:
+    """An object, empty if there is none."""
+    if value is not None and not isinstance(value, dict):
+        raise mistyped(value, f"struct field {field}", f"protocol.{kind}")
+    return value or {}
+
+
+def items(body: Mapping[str, object], field: str, kind: str) -> Sequence[object]:
+    """A list, empty if there is none."""
+    value = body.get(field.rpartition(".")[2])
+    if value is not None and not isinstance(value, list):
+        raise mistyped(value, f"struct field {field}", f"[]{kind}")
+    return value or ()
+
+
+def check_format(params: Mapping[str, object], request: str) -> None:
+    """Whether `xdrFormat` is one that there is; only base64 is simulated."""
+    asked = text(params, f"{request}.xdrFormat")
+    if asked and asked not in _FORMATS:
+        known = ", ".join(_FORMATS)
+        raise invalid(f"got '{asked}': expected {known} for optional 'xdrFormat'")
+    if asked == "json":
+        raise invalid("the simulated network knows xdrFormat base64 only")
+
+
+def mistyped(value: object, place: str, kind: str) -> RpcError:
+    """What Go's decoder says of a value that does not fit."""
+    numeric = kind in _UNSIGNED and type(value) in (int, float)
+    told = f"{_GO[type(value)]} {value}" if numeric else _GO[type(value)]
+    trouble = f"json: cannot unmarshal {told} into Go {place} of type {kind}"
+    return invalid("invalid parameters", data=trouble)
+
+
+def invalid(message: str, data: str = "") -> RpcError:
+    """The refusal of a parameter."""
+    return RpcError(INVALID_PARAMS, message, data=data)
+
+
+_GO: Mapping[type, str] = {
+    str: "string",
+    bool: "bool",
+    int: "number",
+    float: "number",
+    list: "array",
+    dict: "object",
+}

@@ -1,0 +1,230 @@
+"""Stellar RPC: getEvents, getTransaction and the small ones, as pure functions of the chain.
+
+Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from string import hexdigits
+
+from deploy.simulator.chain.close_meta import close_meta, history_entry
+from deploy.simulator.chain.ledger import Ledger, Transaction
+from deploy.simulator.chain.server_view import View
+from deploy.simulator.chain.values import to_base64
+from deploy.simulator.faults.faults import Faults, Kind
+from deploy.simulator.horizon.problems import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    NO_SUCH_METHOD,
+    RpcError,
+)
+from deploy.simulator.rpc.event_query import read_query, scan
+from deploy.simulator.rpc.parameters import check_format, item, mistyped, number, text
+from deploy.simulator.settings import Settings
+
+Json = dict[str, object]
+_EMPTY = {
+    "getHealth": f"[{INTERNAL_ERROR}] data stores are not initialized: DB is empty",
+    "getLatestLedger": "could not get latest ledger sequence",
+    "getTransaction": "unable to get ledger range: DB is empty",
+}
+"""What the methods say while there is no ledger; the others only that the database is empty."""
+LEDGERS, MOST_LEDGERS = 50, 200
+"""How many one call of getLedgers returns, if not told, and at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the methods look at."""
+
+    chain: View
+    settings: Settings
+    faults: Faults
+    now: float
+    """Unix seconds."""
+
+    def call(self, method: str, params: object) -> Json:
+        """The result of a method. Raises RpcError."""
+        if not method:
+            raise RpcError(INVALID_REQUEST, "empty method name")
+        found = _METHODS.get(method)
+        if found is None:
+            raise RpcError(NO_SUCH_METHOD, "method not found", data=method)
+        if params is not None and not isinstance(params, dict):
+            request = f"protocol.{method[0].upper()}{method[1:]}Request"
+            raise mistyped(params, "value", request)
+        if self.faults.take(method, {Kind.STARTING}):
+            raise RpcError(INTERNAL_ERROR, _EMPTY.get(method, "DB is empty"))
+        return found(self, params or {})
+
+
+def get_health(server: Server, params: Json) -> Json:
+    """Healthy, and how far the history reaches. Raises RpcError when the tip is too old."""
+    if fault := server.faults.take("getHealth", {Kind.UNHEALTHY}):
+        raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
+    if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
+        raise _too_old(server, age)
+    oldest, latest = server.chain.oldest, server.chain.latest
+    return {
+        "status": "healthy",
+        "latestLedger": latest.sequence,
+        "oldestLedger": oldest.sequence,
+        "ledgerRetentionWindow": server.settings.history_ledgers,
+        "latestLedgerCloseTime": str(latest.closed_at),
+        "oldestLedgerCloseTime": str(oldest.closed_at),
+    }
+
+
+def _no_ledgers() -> RpcError:
+    return RpcError(INTERNAL_ERROR, _EMPTY["getHealth"])
+
+
+def _too_old(server: Server, age: float) -> RpcError:
+    """The real one says the code twice: in its text too."""
+    limit = duration(server.settings.healthy_seconds)
+    trouble = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
+    return RpcError(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {trouble}")
+
+
+def duration(seconds: float) -> str:
+    """Whole seconds as Go writes them: 45s, 2m5s, 1h0m0s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+    )
+
+
+def get_network(server: Server, params: Json) -> Json:
+    """Which network this is."""
+    settings = server.settings
+    return {"passphrase": settings.network_passphrase, "protocolVersion": settings.protocol}
+
+
+def get_latest_ledger(server: Server, params: Json) -> Json:
+    """The tip."""
+    latest = server.chain.latest
+    return {
+        "id": latest.hash,
+        "protocolVersion": latest.protocol,
+        "sequence": latest.sequence,
+        "closeTime": str(latest.closed_at),
+        "headerXdr": to_base64(latest.header),
+        "metadataXdr": to_base64(close_meta(latest)),
+    }
+
+
+def get_ledgers(server: Server, params: Json) -> Json:
+    """Ledgers from one on, or after a cursor, which is the number of a ledger.
+
+    Raises RpcError -32600 for a start outside the history or too high a limit.
+    """
+    oldest, latest = server.chain.oldest, server.chain.latest
+    start, limit = _start_and_limit(params, oldest.sequence, latest.sequence)
+    found = list(server.chain.ledgers(start, start + limit))
+    return {
+        "ledgers": [_ledger(each) for each in found],
+        "latestLedger": latest.sequence,
+        "latestLedgerCloseTime": latest.closed_at,
+        "oldestLedger": oldest.sequence,
+        "oldestLedgerCloseTime": oldest.closed_at,
+        "cursor": str(found[-1].sequence if found else start - 1),
+    }
+
+
+def _start_and_limit(params: Json, oldest: int, latest: int) -> tuple[int, int]:
+    field = "GetLedgersRequest.pagination"
+    asked = item(params.get("pagination"), field, "LedgerPaginationOptions")
+    limit = number(asked, "LedgerPaginationOptions.pagination.limit", "uint") or LEDGERS
+    start = number(params, "GetLedgersRequest.startLedger", "uint32")
+    if (cursor := str(asked.get("cursor") or "")).isdecimal():
+        start = int(cursor) + 1
+    if not oldest <= start <= latest:
+        trouble = (
+            f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
+        )
+        raise RpcError(INVALID_REQUEST, f"{trouble} ledger: {latest} for this rpc instance")
+    if limit > MOST_LEDGERS:
+        raise RpcError(INVALID_REQUEST, f"limit must not exceed {MOST_LEDGERS}")
+    return start, limit
+
+
+def _ledger(ledger: Ledger) -> Json:
+    return {
+        "hash": ledger.hash,
+        "sequence": ledger.sequence,
+        "ledgerCloseTime": str(ledger.closed_at),
+        "headerXdr": to_base64(history_entry(ledger)),
+        "metadataXdr": to_base64(close_meta(ledger)),
+    }
+
+
+def get_transaction(server: Server, params: Json) -> Json:
+    """A transaction by its hash, or NOT_FOUND."""
+    check_format(params, "GetTransactionRequest")
+    digest = text(params, "GetTransactionRequest.hash")
+    if len(digest) != 64:
+        raise RpcError(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
+    if odd := next((each for each in digest if each not in hexdigits), ""):
+        trouble = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
+        raise RpcError(INVALID_PARAMS, f"incorrect hash: {trouble}")
+    found = server.chain.transaction(digest)
+    if found is None:
+        nothing = {"applicationOrder": 0, "feeBump": False, "events": {}, "ledger": 0}
+        shown = {"status": "NOT_FOUND", "txHash": digest} | nothing | {"createdAt": "0"}
+    else:
+        shown = _details(server.faults.distort("getTransaction", found), digest)
+    chain = server.chain
+    return {
+        "latestLedger": chain.latest.sequence,
+        "latestLedgerCloseTime": str(chain.latest.closed_at),
+        "oldestLedger": chain.oldest.sequence,
+        "oldestLedgerCloseTime": str(chain.oldest.closed_at),
+        **shown,
+    }
+
+
+def _details(found: Transaction, digest: str) -> Json:
+    events = [[event.xdr for event in events] for events in found.operations]
+    return {
+        "status": "SUCCESS" if found.successful else "FAILED",
+        "txHash": digest,
+        "applicationOrder": found.order,
+        "feeBump": found.signed.inner_hash is not None,
+        "envelopeXdr": found.signed.envelope,
+        "resultXdr": found.result,
+        **({} if found.meta is None else {"resultMetaXdr": found.meta}),
+        "events": {
+            **({"transactionEventsXdr": list(found.fee_events)} if found.fee_events else {}),
+            **({"contractEventsXdr": events} if events else {}),
+        },
+        "ledger": found.ledger,
+        "createdAt": str(found.closed_at),
+    }
+
+
+def get_events(server: Server, params: Json) -> Json:
+    """The events of a range of ledgers, and the cursor from which to go on."""
+    events, cursor = scan(read_query(params), server.chain, server.faults, server.settings.protocol)
+    oldest, latest = server.chain.oldest, server.chain.latest
+    return {
+        "events": events,
+        "cursor": cursor,
+        "latestLedger": latest.sequence,
+        "oldestLedger": oldest.sequence,
+        "latestLedgerCloseTime": str(latest.closed_at),
+        "oldestLedgerCloseTime": str(oldest.closed_at),
+    }
+
+
+_METHODS: dict[str, Callable[[Server, Json], Json]] = {
+    "getEvents": get_events,
+    "getHealth": get_health,
+    "getLatestLedger": get_latest_ledger,
+    "getLedgers": get_ledgers,
+    "getNetwork": get_network,
+    "getTransaction": get_transaction,
+}

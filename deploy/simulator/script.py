@@ -1,0 +1,83 @@
+"""An endless believable life of the network: what its parties do next."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from deploy.simulator.chain.accounts import NAMES
+from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.contracts.stream_contract import StreamContract
+from shared.domain.stream import Stream, claimable
+
+MEMOS = (None, None, "rent", "thanks", "invoice 7")
+RUNNING = {"withdraw": 12, "pause": 4, "top_up": 3, "cancel": 1}
+PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # the withdrawal is refused
+
+
+class Script:
+    """Keeps about `streams` payment streams going; `seed` decides all that happens."""
+
+    def __init__(self, seed: str, streams: int) -> None:
+        self._random = random.Random(seed)
+        self._target = streams
+        self._live: list[str] = []
+        self._seen = 0
+        self._zombies: list[str] = []
+
+    def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
+        """The transactions of the next ledger.
+
+        Each one looks at the contract as the one before it left it.
+        """
+        for _ in range(self._random.choice((0, 1, 1, 2))):
+            yield self._noise()
+        for _ in range(self._random.choice((0, 1, 1, 2, 3))):
+            self._look(contract)
+            operations = self._operations(contract, now)
+            if operations:
+                yield Proposal(operations=operations, fee_bump=self._random.random() < 0.1)
+
+    def _look(self, contract: StreamContract) -> None:
+        """Learn of new streams, drop those that ended."""
+        streams = contract.state.streams
+        self._live += [str(n) for n in range(self._seen + 1, len(streams) + 1)]
+        self._seen = len(streams)
+        self._live = [each for each in self._live if not streams[each].terminal]
+
+    def _noise(self) -> Proposal:
+        if self._random.random() < 0.2:
+            amount = self._random.randint(1, 10**9)
+            return Proposal(operations=(Operation(op="foreign", amount=amount),))
+        return Proposal(memo=self._random.choice(MEMOS))
+
+    def _operations(self, contract: StreamContract, now: int) -> tuple[Operation, ...]:
+        if self._zombies and self._random.random() < 0.5:
+            return (Operation(op="resume", stream_id=self._zombies.pop()),)
+        if len(self._live) < self._target:
+            twice = self._random.random() < 0.15
+            return tuple(self._create() for _ in range(2 if twice else 1))
+        twice = len(self._live) > 1 and self._random.random() < 0.15
+        chosen = self._random.sample(self._live, k=2 if twice else 1)
+        return tuple(self._next(contract.stream(each), now) for each in chosen)
+
+    def _create(self) -> Operation:
+        sender, recipient = self._random.choices(NAMES, k=2)  # now and then one and the same
+        return Operation(
+            op="create",
+            sender=sender,
+            recipient=recipient,
+            amount=self._random.randint(10**6, 10**10),
+            duration=self._random.randint(20, 300),
+        )
+
+    def _next(self, stream: Stream, now: int) -> Operation:
+        """What a party of the stream does; a few of these the contract refuses."""
+        weights = RUNNING if stream.paused_at is None else PAUSED
+        op = self._random.choices(list(weights), weights=list(weights.values()))[0]
+        if weights is RUNNING and op == "withdraw" and claimable(stream, now) == 0:
+            op = "top_up"
+        if weights is PAUSED and op == "cancel":
+            self._zombies.append(stream.id)
+        amount = self._random.randint(10**5, 10**9) if op == "top_up" else 0
+        return Operation(op=op, stream_id=stream.id, amount=amount)

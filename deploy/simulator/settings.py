@@ -1,0 +1,88 @@
+"""The settings of the simulated network, read from the environment once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _setting(default: object, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field a variable of the same name in capitals."""
+
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(0, "port to listen on; 0 takes a free one, which is printed")
+    network_passphrase: str = _setting(
+        "Headrace Local Network ; November 2026", "what signatures are bound to"
+    )
+    close_seconds: float = _setting(3.0, "seconds between ledgers; 0: by POST /sim/close only")
+    start_ledger: int = _setting(3_700_000, "sequence number of the first ledger")
+    history_ledgers: int = _setting(2_000, "ledgers kept; older ones are forgotten")
+    streams: int = _setting(8, "payment streams that the script keeps alive; 0: no script")
+    seed: str = _setting("headrace", "seed of the script: the same seed, the same life")
+    fee_bps: int = _setting(50, "fee of the stream contract, hundredths of a percent")
+    stream_seconds: float = _setting(55.0, "longest life of one of Horizon's streams")
+    protocol: int = _setting(30, "version of the protocol; the two servers answer as theirs do")
+    stream_poll_seconds: float = _setting(
+        0.0, "seconds between a stream's looks for a new ledger (a real one: 5); 0: at once"
+    )
+    root_cache_seconds: float = _setting(0.0, "age of what Horizon's root says; a real one: 1")
+    healthy_seconds: float = _setting(
+        30.0, "oldest tip that RPC calls healthy, if the clock closes ledgers; 0: any"
+    )
+    vectors: str = _setting("", "file of stellar-core's transactions to replay as the chain")
+    vectors_pass: int = _setting(0, "which of the file's collision-free sets to replay")
+
+    @property
+    def oldest_healthy(self) -> float:
+        """Seconds. Ledgers closed by hand have times that no clock can judge."""
+        judged = self.healthy_seconds > 0 and self.close_seconds > 0 and not self.vectors
+        return self.healthy_seconds if judged else float("inf")
+
+
+_KINDS: Mapping[Any, Callable[[str], object]] = {"str": str, "int": int, "float": float}
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; all mistakes at once in one ValueError."""
+    values: dict[str, Any] = {}
+    mistakes = []
+    for each in fields(Settings):
+        text = environment.get(each.name.upper())
+        if not text:
+            continue
+        try:
+            values[each.name] = _KINDS[each.type](text)
+        except ValueError:
+            mistakes.append(f"{each.name.upper()}={text!r} is no {each.type}")
+    if mistakes:
+        raise ValueError("; ".join(mistakes))
+    return Settings(**values)
+
+
+def usage() -> str:
+    """The text of `--help`."""
+    lines = [
+        f"  {f.name.upper():19} {f.metadata['meaning']} ({f.default!r})" for f in fields(Settings)
+    ]
+    head = "python -m deploy.simulator: a simulated Stellar network (Horizon at /, RPC at /rpc)."
+    return "\n".join([head, "", "Settings, from the environment:", *lines])
+
+
+def load(arguments: Sequence[str]) -> Settings:
+    """Settings from the environment; prints help or every mistake and exits (0 or 2)."""
+    if arguments:
+        print(usage())
+        raise SystemExit(0 if arguments[0] in ("-h", "--help") else 2)
+    try:
+        return from_environment(os.environ)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

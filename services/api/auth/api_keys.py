@@ -1,0 +1,138 @@
+"""API keys for servers: shown once, kept as a hash, with scopes, ended by an admin.
+
+A key is `hr_` and 256 random bits, so its SHA-256 cannot be turned back or guessed and needs no
+salt or stretching (NIST SP 800-63B 5.1.2.2 asks those of secrets under 112 bits only).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import orjson
+from redis.asyncio import Redis
+
+from shared.auth.verifier import Principal
+from shared.journal.keys import Keys
+from shared.redis.replication import Replicas
+
+PREFIX = "hr_"
+_KEY = re.compile(r"hr_[A-Za-z0-9_-]{43}", re.ASCII)
+_ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is known of a key; times in Unix seconds, `expires` None for never."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    account: str
+    created: int
+    created_by: str
+    expires: int | None
+
+    def document(self) -> dict[str, object]:
+        """The JSON object of the answers."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "scopes": list(self.scopes),
+            "account": self.account or None,
+            "createdAt": self.created,
+            "createdBy": self.created_by,
+            "expiresAt": self.expires,
+        }
+
+    def principal(self) -> Principal:
+        """Who acts by this key: its account, else its own name, which no stream has as a party."""
+        return Principal(
+            account=self.account or token_id(self.id),
+            scopes=frozenset(self.scopes),
+            expires=None if self.expires is None else float(self.expires),
+            issued=float(self.created),
+            token_id=token_id(self.id),
+        )
+
+
+def token_id(key_id: str) -> str:
+    """The `jti` of every token that a key was exchanged for: revoking it ends all of them."""
+    return f"key-{key_id}"
+
+
+class ApiKeys:
+    """The keys of one namespace; what changes them waits for `replicas`."""
+
+    def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
+        self._redis = redis
+        self._replicas = replicas or Replicas(redis)
+        self._name = keys.api_keys
+
+    async def create(
+        self,
+        *,
+        name: str,
+        scopes: Collection[str],
+        account: str,
+        by: str,
+        now: int,
+        expires: int | None,
+    ) -> tuple[ApiKey, str]:
+        """A new key, and its secret, which nobody can read again."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        digest = _digest(secret)
+        key = ApiKey(
+            digest[:_ID_LENGTH], name, tuple(sorted(set(scopes))), account, now, by, expires
+        )
+        stored = orjson.dumps(key.document() | {"digest": digest})
+        pipe = self._replicas.pipeline()
+        pipe.hset(self._name, key.id, stored)
+        await self._replicas.execute(pipe)
+        return key, secret
+
+    async def find(self, secret: str, now: float) -> ApiKey | None:
+        """The key of a secret; None when it is none, was ended or is past its time."""
+        if not _KEY.fullmatch(secret):
+            return None
+        digest = _digest(secret)
+        if (stored := await self._redis.hget(self._name, digest[:_ID_LENGTH])) is None:
+            return None
+        document = orjson.loads(stored)
+        key = _key(document)
+        alive = key.expires is None or now < key.expires
+        return key if alive and hmac.compare_digest(document["digest"], digest) else None
+
+    async def all(self) -> list[ApiKey]:
+        """Every key, the newest first."""
+        rows = await self._redis.hvals(self._name)
+        return sorted((_key(orjson.loads(row)) for row in rows), key=lambda k: (-k.created, k.id))
+
+    async def delete(self, key_id: str) -> bool:
+        """Whether there was such a key."""
+        pipe = self._replicas.pipeline()
+        pipe.hdel(self._name, key_id)
+        return bool((await self._replicas.execute(pipe))[0])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key(document: dict[str, object]) -> ApiKey:
+    expires = document["expiresAt"]
+    scopes = document["scopes"]
+    assert isinstance(scopes, list)
+    return ApiKey(
+        id=str(document["id"]),
+        name=str(document["name"]),
+        scopes=tuple(scopes),
+        account=str(document["account"] or ""),
+        created=int(str(document["createdAt"])),
+        created_by=str(document["createdBy"]),
+        expires=None if expires is None else int(str(expires)),
+    )

@@ -1,0 +1,233 @@
+"""Routes of login, tickets, API keys and revocations; each answers with and without /v1."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from services.api.auth.api_keys import PREFIX, ApiKeys, token_id
+from services.api.auth.authentication import caller, presented, require
+from services.api.auth.guard import subject_of
+from services.api.auth.service import Login
+from services.api.auth.tokens import LONGEST
+from services.api.http.requests import answer, read_body, read_no_body, read_query, validated
+from services.api.streams.schemas import Account, Body
+from shared.auth.revocations import TICKET_SECONDS, Revocation, Sessions
+from shared.auth.verifier import ANYONE, Scope, unauthorized
+from shared.redis.clock import RedisClock
+from shared.web.problems import Problem, Slug
+
+LOGIN = web.AppKey("login", Login)
+SESSIONS = web.AppKey("sessions", Sessions)
+API_KEYS = web.AppKey("api_keys", ApiKeys)
+CLOCK = web.AppKey("clock", RedisClock)
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+_FORM = "application/x-www-form-urlencoded"
+_SECRET = {"Cache-Control": "no-store"}  # RFC 6749 5.1 asks it of every answer with a token
+
+
+def _wallet(value: str) -> str:
+    if value[:1] not in ("G", "M"):
+        raise ValueError("must be a G… or M… account: contracts cannot sign a challenge (SEP-45)")
+    return value
+
+
+class ChallengeQuery(BaseModel):
+    """GET /auth (SEP-10 "Challenge"). Parameters that it does not know are let pass."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    account: Annotated[Account, AfterValidator(_wallet)]
+    # SEP-10 has memos from 0, but stellar-sdk builds a challenge without any for 0.
+    memo: Annotated[int, Field(ge=1, lt=1 << 64)] | None = None
+    home_domain: Annotated[str, Field(max_length=64)] | None = None
+    client_domain: Annotated[str, Field(max_length=255)] | None = None
+
+    @model_validator(mode="after")
+    def _one_user(self) -> ChallengeQuery:
+        if self.memo is not None and self.account.startswith("M"):
+            raise ValueError("memo: an M… account names its user already")
+        return self
+
+
+class SignedChallenge(Body):
+    """POST /auth (SEP-10 "Token")."""
+
+    transaction: Annotated[str, Field(min_length=1)]
+
+
+class NewKey(Body):
+    """POST /keys. `account` is whom the key acts as; `expiresAt` in Unix seconds."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Field(max_length=len(Scope))]
+    account: Account | None = None
+    expires_at: Annotated[int, Field(strict=True, ge=1, le=253_402_300_799)] | None = None
+
+
+class Revoke(Body):
+    """POST /auth/revoke: one token with all it was refreshed to, or all tokens of an account."""
+
+    jti: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    account: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Revoke:
+        if (self.jti is None) == (self.account is None):
+            raise ValueError("name either jti or account")
+        return self
+
+
+def add_login_routes(app: web.Application) -> None:
+    """All routes of this module."""
+    app.router.add_get("/.well-known/stellar.toml", toml)
+    for prefix in ("/v1", ""):
+        app.router.add_get(f"{prefix}/auth", challenge)
+        app.router.add_post(f"{prefix}/auth", token)
+        app.router.add_delete(f"{prefix}/auth", logout)
+        app.router.add_post(f"{prefix}/auth/logout", logout)
+        app.router.add_post(f"{prefix}/auth/refresh", refresh)
+        app.router.add_post(f"{prefix}/auth/revoke", revoke)
+        app.router.add_post(f"{prefix}/events/ticket", ticket)
+        app.router.add_post(f"{prefix}/keys", create_key)
+        app.router.add_get(f"{prefix}/keys", list_keys)
+        app.router.add_delete(f"{prefix}/keys/{{id}}", delete_key)
+
+
+def for_wallets(handler: Handler) -> Handler:
+    """Adds `error` to problems, where SEP-10 clients look for the sentence."""
+
+    @functools.wraps(handler)
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except Problem as problem:
+            problem.extra = {**problem.extra, "error": problem.detail}
+            raise
+
+    return handle
+
+
+@for_wallets
+async def challenge(request: web.Request) -> web.Response:
+    """GET /v1/auth."""
+    query, login = read_query(request, ChallengeQuery), request.app[LOGIN]
+    served = login.server.home_domain
+    if query.home_domain not in (None, served):
+        word = f"home_domain: this server logs in for {served} only"
+        raise Problem(400, Slug.MALFORMED, word)
+    document = await login.challenge(
+        query.account, memo=query.memo, client_domain=query.client_domain
+    )
+    return answer(document, headers=_SECRET)
+
+
+@for_wallets
+async def token(request: web.Request) -> web.Response:
+    """POST /v1/auth, as JSON or as a form."""
+    if request.content_type == _FORM:
+        body = validated(SignedChallenge, await _form(request), "pointer")
+    else:
+        body = await read_body(request, SignedChallenge)
+    issued = await request.app[LOGIN].token(body.transaction)
+    return answer(issued.document(), headers=_SECRET)
+
+
+async def _form(request: web.Request) -> dict[str, object]:
+    try:
+        return dict(await request.post())
+    except (LookupError, ValueError) as error:  # a charset that is none, or bytes not of it
+        raise Problem(400, Slug.MALFORMED, f"the form cannot be read: {error}") from None
+
+
+async def refresh(request: web.Request) -> web.Response:
+    """POST /v1/auth/refresh."""
+    await read_no_body(request)
+    issued = await request.app[LOGIN].refresh(_bearer(request))
+    return answer(issued.document(), headers=_SECRET)
+
+
+async def logout(request: web.Request) -> web.Response:
+    """POST /v1/auth/logout, DELETE /v1/auth."""
+    await read_no_body(request)
+    await request.app[LOGIN].logout(_bearer(request))
+    return web.Response(status=204)
+
+
+def _bearer(request: web.Request) -> str:
+    credential = presented(request)
+    if credential.startswith(PREFIX):
+        raise unauthorized("an API key is no login: an admin ends it (DELETE /v1/keys/{id})")
+    return credential
+
+
+async def ticket(request: web.Request) -> web.Response:
+    """POST /v1/events/ticket: for one subscription that is made within 30 s."""
+    await read_no_body(request)
+    principal = caller(request)
+    if principal is ANYONE:
+        stands_for = ""  # so that a client is written once for both modes
+    elif (stands_for := presented(request)).startswith(PREFIX):
+        stands_for = request.app[LOGIN].exchange(principal).token
+    name = await request.app[SESSIONS].issue_ticket(stands_for)
+    return answer({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _SECRET)
+
+
+async def create_key(request: web.Request) -> web.Response:
+    """POST /v1/keys; the only answer that shows the key."""
+    by = require(request, Scope.ADMIN)
+    order, now = await read_body(request, NewKey), int(request.app[CLOCK]())
+    if order.expires_at is not None and order.expires_at <= now:
+        errors = [{"pointer": "/expiresAt", "detail": "must lie ahead"}]
+        raise Problem(422, Slug.INVALID, "1 field(s) to mend", errors=errors)
+    key, secret = await request.app[API_KEYS].create(
+        name=order.name,
+        scopes=order.scopes,
+        account=order.account or "",
+        by=subject_of(by) or "anyone",
+        now=now,
+        expires=order.expires_at,
+    )
+    return answer(key.document() | {"key": secret}, 201, _SECRET)
+
+
+async def list_keys(request: web.Request) -> web.Response:
+    """GET /v1/keys."""
+    require(request, Scope.ADMIN)
+    keys = await request.app[API_KEYS].all()
+    return answer({"items": [key.document() for key in keys], "next": None}, headers=_SECRET)
+
+
+async def delete_key(request: web.Request) -> web.Response:
+    """DELETE /v1/keys/{id}; its tokens and live connections end too."""
+    require(request, Scope.ADMIN)
+    key_id = request.match_info["id"]
+    # Revoked first: should we die in between, nothing that the key was exchanged for lives on.
+    await request.app[SESSIONS].revoke(Revocation(token_id=token_id(key_id)), seconds=LONGEST)
+    if not await request.app[API_KEYS].delete(key_id):
+        raise Problem(404, Slug.NOT_FOUND, f"there is no API key {key_id[:64]!r}")
+    return web.Response(status=204)
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """POST /v1/auth/revoke."""
+    require(request, Scope.ADMIN)
+    order = await read_body(request, Revoke)
+    revocation = (
+        Revocation(token_id=order.jti)
+        if order.jti
+        else Revocation(account=order.account or "", before=request.app[CLOCK]())
+    )
+    await request.app[SESSIONS].revoke(revocation, seconds=LONGEST)
+    return web.Response(status=204)
+
+
+async def toml(request: web.Request) -> web.Response:
+    """/.well-known/stellar.toml."""
+    return web.Response(text=request.app[LOGIN].toml(), content_type="text/plain")

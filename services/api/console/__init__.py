@@ -1,0 +1,1 @@
+"""The console: a web page and its files."""

@@ -1,0 +1,99 @@
+"""Routes of the console: the page at `/`, its scripts and styles, and headrace.js for others.
+
+No build step: the files are served as they stand. The page needs no outside host, and its policy
+lets it reach none but the fanouts that this API sends an EventSource on to.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from services.api.http.requests import answer
+from services.api.streams.routes import SETTINGS, places
+from shared.web.problems import Problem, Slug
+from shared.web.urls import origin
+
+_FOLDER = Path(__file__).parent
+_KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".ts": "text/plain",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+_HTML = "text/html"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of the console as it is served."""
+
+    kind: str
+    body: bytes
+    packed: bytes
+    tag: str
+
+
+_PARTS: web.AppKey[dict[str, Part]] = web.AppKey("console", dict)
+
+
+def add_console_routes(app: web.Application) -> None:
+    """The routes; the files are read once."""
+    app[_PARTS] = dict(_parts())
+    app.router.add_get("/", front)
+    app.router.add_get("/console/{folder}/{file}", part)
+
+
+def _parts() -> Iterable[tuple[str, Part]]:
+    for path in sorted(_FOLDER.rglob("*.*")):
+        if kind := _KINDS.get(path.suffix):
+            body = path.read_bytes()
+            tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+            packed = gzip.compress(body, mtime=0)
+            yield path.relative_to(_FOLDER).as_posix(), Part(kind, body, packed, tag)
+
+
+async def front(request: web.Request) -> web.Response:
+    """The page for who asks for HTML, as browsers do; else what this is and where things are."""
+    if _HTML in request.headers.get("Accept", ""):
+        response = _serve(request, request.app[_PARTS]["index.html"])
+        response.headers["Content-Security-Policy"] = policy(request.app[SETTINGS].fanout_urls)
+    else:
+        response = answer(places(request.app[SETTINGS]), headers={"Cache-Control": "no-cache"})
+    response.headers["Vary"] = "Accept, Accept-Encoding"
+    return response
+
+
+def policy(fanout_urls: Iterable[str]) -> str:
+    """The Content-Security-Policy of the page. CSP 3 holds redirects to `connect-src` too."""
+    return _POLICY.format(" ".join(["'self'", *dict.fromkeys(map(origin, fanout_urls))]))
+
+
+async def part(request: web.Request) -> web.Response:
+    """A part of the page."""
+    name = f"{request.match_info['folder']}/{request.match_info['file']}"
+    if (found := request.app[_PARTS].get(name)) is None:
+        raise Problem(404, Slug.NOT_FOUND, "there is no such part of the console")
+    return _serve(request, found)
+
+
+def _serve(request: web.Request, part: Part) -> web.Response:
+    """Kept by browsers and asked about each time, so a new release is seen at once."""
+    headers = {"Cache-Control": "no-cache", "ETag": part.tag, "Vary": "Accept-Encoding"}
+    if part.tag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    body = part.body
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        body, headers["Content-Encoding"] = part.packed, "gzip"
+    return web.Response(body=body, content_type=part.kind, charset="utf-8", headers=headers)

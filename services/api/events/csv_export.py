@@ -1,0 +1,76 @@
+"""Events as a table: CSV (RFC 4180) that a spreadsheet shows and does not run. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import orjson
+
+from shared.journal.wire import Entry
+
+_PLAIN = (
+    "type",
+    "streamId",
+    "sender",
+    "recipient",
+    "tokenAddress",
+    "amount",
+    "depositedAmount",
+    "newDepositedAmount",
+    "refundedAmount",
+    "feeAmount",
+    "origin",
+    "ledger",
+    "ledgerClosedAt",
+    "txHash",
+    "verified",
+)
+_KNOWN = frozenset({*_PLAIN, "id", "timestamp", "publishedAt", "stream", "contractId"})
+COLUMNS = ("id", "time", *_PLAIN, "status", "version", "more")
+"""`time` is the event's, in UTC; `more` holds what else it says, as JSON."""
+
+_RUNS = re.compile(r"[\s]*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
+_NUMBER = re.compile(r"-?\d+", re.ASCII)
+
+
+def table(entries: Iterable[Entry]) -> bytes:
+    """The events, a line each, below a line of names; UTF-8."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows(_row(orjson.loads(entry.body)) for entry in entries)
+    return text.getvalue().encode()
+
+
+def _row(event: Mapping[str, object]) -> list[str]:
+    stream = event.get("stream")
+    state: Mapping[str, object] = stream if isinstance(stream, Mapping) else {}
+    more = {name: value for name, value in event.items() if name not in _KNOWN}
+    return [
+        _cell(event["id"]),
+        _time(event["timestamp"]),
+        *(_cell(event.get(name)) for name in _PLAIN),
+        _cell(state.get("status")),
+        _cell(state.get("version")),
+        _cell(orjson.dumps(more).decode() if more else None),
+    ]
+
+
+def _cell(value: object) -> str:
+    """As text; an apostrophe disarms what a spreadsheet would take for a formula (OWASP)."""
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"'{text}" if _RUNS.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _time(seconds: object) -> str:
+    """ISO 8601; the number itself when no calendar reaches that far."""
+    try:
+        return datetime.fromtimestamp(int(str(seconds)), UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)

@@ -1,0 +1,131 @@
+"""Routes of what has been: events of the past, and what an account's streams come to."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from services.api.auth.authentication import CALLER
+from services.api.auth.permissions import may_list
+from services.api.events.csv_export import table
+from services.api.events.history import History, Page
+from services.api.http.requests import answer, invalid, read_query
+from services.api.streams.routes import STREAMS
+from services.api.streams.schemas import EventsQuery, HistoryQuery, SummaryQuery
+from services.api.streams.service import Streams
+from services.api.streams.summary import Summaries
+from shared.auth.verifier import ANYONE, Principal, forbidden
+from shared.domain.strkeys import is_account
+from shared.domain.topics import Subscription, is_stream_id, user_topic
+from shared.journal.wire import Entry
+from shared.web.problems import Problem, Slug
+
+HISTORY = web.AppKey("history", History)
+SUMMARIES = web.AppKey("summaries", Summaries)
+
+CSV = "text/csv"
+JSON = "application/json"
+
+
+def add_history_routes(app: web.Application) -> None:
+    """The routes, with and without /v1."""
+    for prefix in ("/v1", ""):
+        app.router.add_get(f"{prefix}/events", events)
+        app.router.add_get(f"{prefix}/streams/{{id}}/events", events_of_stream)
+        app.router.add_get(f"{prefix}/users/{{account}}/summary", summary)
+
+
+async def events(request: web.Request) -> web.Response:
+    """Past events: by the filters of a subscription, a page at a time, as JSON or CSV."""
+    query = read_query(request, HistoryQuery)
+    if not (topics := query.topics()):
+        word = "name at least one of streams=<id>, users=<G…>, all=true"
+        raise invalid([{"parameter": "streams", "detail": word}])
+    return await _page(request, query.subscription(*topics), query)
+
+
+async def events_of_stream(request: web.Request) -> web.Response:
+    """Past events of one stream, a page at a time, as JSON or CSV."""
+    query, stream_id = read_query(request, EventsQuery), request.match_info["id"]
+    if not is_stream_id(stream_id):
+        raise Problem(404, Slug.NOT_FOUND, f"there is no stream {stream_id[:64]!r}")
+    return await _page(request, query.subscription(stream_id), query)
+
+
+async def summary(request: web.Request) -> web.Response:
+    """What an account has sent, received and may claim now, by token; counts by status."""
+    query, account = read_query(request, SummaryQuery), request.match_info["account"]
+    if not is_account(account):
+        raise Problem(404, Slug.NOT_FOUND, f"{account[:64]!r} is no account (its checksum counts)")
+    may_list(request.get(CALLER, ANYONE), user_topic(account))
+    sums = await request.app[SUMMARIES].of(account, after=query.cursor, limit=query.limit)
+    return answer(sums)
+
+
+async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) -> web.Response:
+    caller = request.get(CALLER, ANYONE)
+    await _may_follow(caller, wanted, request.app[STREAMS])
+    page = await request.app[HISTORY].page(
+        wanted, query.span, limit=query.limit, newest_first=query.order == "desc"
+    )
+    seen = [entry for entry in page.entries if caller.may_see(entry.topics)]
+    if _prefers_csv(request.headers.get("Accept", "")):
+        return _csv(page, seen)
+    return _json(page, seen)
+
+
+async def _may_follow(caller: Principal, wanted: Subscription, streams: Streams) -> None:
+    """Raise Problem 403 unless the caller may subscribe to all of it."""
+    if caller is ANYONE:
+        return
+    parties = await streams.parties([t for t in wanted.topics if is_stream_id(t)])
+    for topic in wanted.topics:
+        if not caller.may_subscribe(topic, parties.get(topic, ())):
+            raise forbidden(f"the history of {topic!r} is not yours to see")
+
+
+def _json(page: Page, entries: list[Entry]) -> web.Response:
+    """Bodies as they were published, byte for byte."""
+    more = b'],"next":%b,"position":"%b","gap":%b}' % tuple(
+        str(each).encode() for each in (_quoted(page.next), page.top, _gap(page))
+    )
+    items = b",".join(entry.body for entry in entries)
+    return web.Response(body=b'{"items":[' + items + more, content_type=JSON)
+
+
+def _quoted(value: object) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+def _gap(page: Page) -> str:
+    if page.gap is None:
+        return "null"
+    return '{{"from":"{}","to":"{}"}}'.format(*page.gap)
+
+
+def _csv(page: Page, entries: list[Entry]) -> web.Response:
+    headers = {
+        "Content-Disposition": 'attachment; filename="events.csv"',
+        "Headrace-Position": str(page.top),
+        "Vary": "Accept",
+    }
+    if page.next is not None:
+        headers["Headrace-Next"] = str(page.next)
+    if page.gap is not None:
+        headers["Headrace-Gap"] = "{} {}".format(*page.gap)
+    return web.Response(body=table(entries), content_type=CSV, charset="utf-8", headers=headers)
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Whether `text/csv` is named, and JSON not before it (RFC 9110 12.5.1, by the weights)."""
+    weights = dict(_weight(part) for part in accept.split(","))
+    csv = weights.get(CSV, 0.0)
+    return csv > 0 and csv >= weights.get(JSON, 0.0)
+
+
+def _weight(part: str) -> tuple[str, float]:
+    name, *parameters = (text.strip() for text in part.lower().split(";"))
+    given = [p.removeprefix("q=") for p in parameters if p.startswith("q=")]
+    try:
+        return name, float(given[0]) if given else 1.0
+    except ValueError:
+        return name, 0.0

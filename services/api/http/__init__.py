@@ -1,0 +1,1 @@
+"""What every endpoint shares: requests, fields, headers, rate limits, idempotency, readiness."""

@@ -1,0 +1,1 @@
+"""Models of what the API answers and publishes, for its documents."""

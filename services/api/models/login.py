@@ -1,0 +1,58 @@
+"""What the calls of login and keys answer, as models for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.models.responses import Answer, Seconds
+from shared.auth.verifier import Scope
+
+
+class Ticket(Answer):
+    """Good for one subscription, within `expiresIn` seconds: `?ticket=…`."""
+
+    ticket: str
+    expires_in: int
+
+
+class Challenge(BaseModel):
+    """A transaction to sign with the wallet's keys and send back; nobody submits it (SEP-10)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    transaction: Annotated[str, Field(description="base64 XDR of an envelope")]
+    network_passphrase: str
+
+
+class Token(Answer):
+    """A token: `Authorization: Bearer <token>`."""
+
+    token: str
+    expires_at: Seconds
+
+
+class KeyDocument(Answer):
+    """An API key, without what is secret of it."""
+
+    id: str
+    name: str
+    scopes: list[Scope]
+    account: str | None
+    created_at: Seconds
+    created_by: str
+    expires_at: Seconds | None
+
+
+class FreshKey(KeyDocument):
+    """The same, with the key itself, which is shown here only."""
+
+    key: str
+
+
+class Keys(Answer):
+    """All API keys."""
+
+    items: list[KeyDocument]
+    next: None

@@ -1,0 +1,1 @@
+"""The API's reference: OpenAPI, AsyncAPI, JSON Schema and the page that shows them."""

@@ -1,0 +1,1 @@
+"""Streams: endpoints, use cases, lists, summaries, notices of their ends."""

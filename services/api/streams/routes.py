@@ -1,0 +1,160 @@
+"""Routes: from a request to a use case and back. Every path answers with and without /v1."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from services.api.auth.authentication import caller
+from services.api.auth.permissions import may_change, narrowed
+from services.api.http.idempotency import once_of
+from services.api.http.requests import (
+    answer,
+    etag,
+    read_body,
+    read_if_match,
+    read_no_body,
+    read_query,
+)
+from services.api.settings import Settings
+from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, TopUp
+from services.api.streams.service import (
+    CANCEL,
+    PAUSE,
+    RESUME,
+    WITHDRAW,
+    Action,
+    Document,
+    Streams,
+    top_up,
+)
+from shared.web.problems import Problem, Slug
+from shared.web.urls import joined
+
+SETTINGS = web.AppKey("settings", Settings)
+STREAMS = web.AppKey("streams", Streams)
+
+
+def add_routes(app: web.Application) -> None:
+    """The routes of streams, and the way to their events."""
+    for prefix in ("/v1", ""):
+        streams, one = f"{prefix}/streams", f"{prefix}/streams/{{id}}"
+        app.router.add_post(streams, create)
+        app.router.add_get(streams, page)
+        app.router.add_get(one, get)
+        app.router.add_patch(one, update)
+        app.router.add_delete(one, action(CANCEL))
+        app.router.add_post(f"{one}/top-up", add_money)
+        app.router.add_post(f"{one}/withdraw", action(WITHDRAW))
+        app.router.add_post(f"{one}/pause", action(PAUSE))
+        app.router.add_post(f"{one}/resume", action(RESUME))
+        app.router.add_post(f"{one}/cancel", action(CANCEL))
+        app.router.add_get(f"{prefix}/events/subscribe", subscribe)
+
+
+def places(settings: Settings) -> Document:
+    """What this is and where things are."""
+    return {
+        "service": "headrace api",
+        "about": "payment streams on Stellar, and their events as they happen",
+        "network": settings.network_passphrase,
+        "authMode": settings.auth_mode,
+        "walletLogin": bool(settings.signing_seed),
+        "streams": "/v1/streams",
+        "events": "/v1/events/subscribe",
+        "history": "/v1/events",
+        "login": "/v1/auth",
+        "console": "/",
+        "reference": "/docs",
+        "openapi": "/openapi.json",
+        "asyncapi": "/asyncapi.json",
+        "live": "/livez",
+        "ready": "/readyz",
+        "metrics": "/metrics",
+    }
+
+
+async def create(request: web.Request) -> web.Response:
+    """POST /v1/streams."""
+    order = await read_body(request, CreateStream)
+    may_change(caller(request), order.sender, "a new stream, as its sender")
+    document = await request.app[STREAMS].create(order, once_of(request, order))
+    response = _stream(document, 201)
+    response.headers["Location"] = f"{request.path}/{document['id']}"
+    return response
+
+
+async def page(request: web.Request) -> web.Response:
+    """GET /v1/streams."""
+    query = read_query(request, ListQuery)
+    user = narrowed(
+        caller(request), user=query.user, sender=query.sender, recipient=query.recipient
+    )
+    return answer(await request.app[STREAMS].page(query.model_copy(update={"user": user})))
+
+
+async def get(request: web.Request) -> web.Response:
+    """GET /v1/streams/{id}.
+
+    `position` is where the stream's latest event stands, which the journal may have trimmed since;
+    the header Headrace-Position is the journal's top before the read, safe to subscribe from.
+    """
+    document, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
+    response = _stream(document)
+    response.headers["Headrace-Position"] = top
+    return response
+
+
+async def update(request: web.Request) -> web.Response:
+    """PATCH /v1/streams/{id}."""
+    tags = read_if_match(request)
+    patch = await read_body(request, PatchStream)
+    streams, stream_id = request.app[STREAMS], request.match_info["id"]
+    once = once_of(request, patch)
+    facts, by = patch.metadata.facts(), caller(request)
+    return _stream(await streams.update(stream_id, facts, tags, once, by))
+
+
+async def add_money(request: web.Request) -> web.Response:
+    """POST /v1/streams/{id}/top-up."""
+    tags = read_if_match(request)
+    order = await read_body(request, TopUp)
+    stream_id, once = request.match_info["id"], once_of(request, order)
+    step, by = top_up(order.amount), caller(request)
+    return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
+
+
+def action(step: Action) -> Handler:
+    """A handler of POST /v1/streams/{id}/<step>, which takes no body."""
+
+    async def handle(request: web.Request) -> web.Response:
+        tags = read_if_match(request)
+        await read_no_body(request)
+        stream_id, once = request.match_info["id"], once_of(request)
+        by = caller(request)
+        return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
+
+    return handle
+
+
+async def subscribe(request: web.Request) -> web.Response:
+    """Send an EventSource on to a fanout; it repeats its Last-Event-ID there by itself.
+
+    Any of them at random: after one has failed, a reconnect is likely to reach another.
+    """
+    urls = request.app[SETTINGS].fanout_urls
+    if not urls:
+        word = "events are served by the fanouts, and none is named here (FANOUT_URLS)"
+        raise Problem(404, Slug.NOT_FOUND, word)
+    query = request.rel_url.raw_query_string
+    location = joined(secrets.choice(urls), request.path)
+    if query:  # as it was sent, behind what FANOUT_URLS says
+        location += ("&" if "?" in location else "?") + query
+    headers = {"Location": location, "Cache-Control": "no-store"}
+    return web.Response(status=307, headers=headers)
+
+
+def _stream(document: Document, status: int = 200) -> web.Response:
+    return answer(document, status, {"ETag": etag(document["version"])})

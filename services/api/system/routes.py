@@ -1,0 +1,123 @@
+"""The system as a whole: what the other parts say of themselves in their metrics, in one answer.
+
+A browser reaches any one fanout through the gateway, never all of them, and no indexer. So the API
+asks those that READY_URLS and FANOUT_URLS name. Counters are passed on as they stand: who asks
+twice knows the rate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Annotated
+
+import aiohttp
+from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import Field
+
+from services.api.auth.authentication import require
+from services.api.auth.routes import CLOCK
+from services.api.http.requests import answer
+from services.api.models.responses import Answer
+from services.api.streams.routes import SETTINGS
+from shared.auth.verifier import Scope
+from shared.web import client as http
+from shared.web.urls import host_of, metrics_of
+
+_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_SESSION = web.AppKey("system_session", aiohttp.ClientSession)
+
+_FANOUT = {
+    "connections": "headrace_fanout_connections",
+    "subscriptions": "headrace_fanout_subscriptions",
+    "backlogBytes": "headrace_fanout_backlog_bytes",
+    "events": "headrace_fanout_events_total",
+    "deliveries": "headrace_fanout_deliveries_total",
+    "disconnects": "headrace_fanout_disconnects_total",
+    "lagSeconds": "headrace_fanout_lag_seconds",
+    "loopLagSeconds": "headrace_fanout_loop_lag_seconds",
+    "writes": "headrace_fanout_publish_to_write_seconds_count",
+    "writeSeconds": "headrace_fanout_publish_to_write_seconds_sum",
+}
+_INDEXER = {
+    "active": "headrace_indexer_active",
+    "ledger": "headrace_indexer_cursor_ledger",
+    "networkLedger": "headrace_indexer_network_ledger",
+    "ledgerClosedAt": "headrace_indexer_ledger_closed_seconds",
+    "events": "headrace_indexer_events_total",
+    "deadLetters": "headrace_indexer_dead_letters_total",
+    "alarms": "headrace_indexer_alarm",
+}
+_KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}
+
+
+class PartDocument(Answer):
+    """One process. `measures` are gauges as they are and counters since its start."""
+
+    url: str
+    kind: Annotated[str, Field(examples=["fanout", "indexer", "other"])]
+    trouble: Annotated[str | None, Field(description="why it cannot be asked")]
+    measures: dict[str, float]
+
+
+class SystemDocument(Answer):
+    """All parts that this API knows of."""
+
+    as_of: Annotated[float, Field(description="Unix seconds")]
+    parts: list[PartDocument]
+
+
+def add_system_routes(app: web.Application) -> None:
+    """The route, with and without /v1."""
+    app.cleanup_ctx.append(_session)
+    for prefix in ("/v1", ""):
+        app.router.add_get(f"{prefix}/system", system)
+
+
+async def _session(app: web.Application) -> AsyncIterator[None]:
+    async with http.session(timeout=_TIMEOUT) as session:
+        app[_SESSION] = session
+        yield
+
+
+async def system(request: web.Request) -> web.Response:
+    """GET /v1/system, for admins: all parts are asked at once."""
+    require(request, Scope.ADMIN)
+    settings, session = request.app[SETTINGS], request.app[_SESSION]
+    urls = metrics_urls([*settings.fanout_urls, *settings.ready_urls])
+    parts = await asyncio.gather(*(_ask(session, url) for url in urls))
+    return answer({"asOf": round(request.app[CLOCK](), 3), "parts": parts}, headers=_FRESH)
+
+
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def metrics_urls(urls: Iterable[str]) -> list[str]:
+    """Where each part's metrics are, each part once."""
+    return list(dict.fromkeys(map(metrics_of, urls)))
+
+
+async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
+    name = host_of(url)
+    try:
+        async with session.get(url, allow_redirects=False) as response:
+            response.raise_for_status()
+            kind, measures = read(await response.text())
+            trouble = None
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        kind, measures, trouble = "other", {}, f"does not answer ({type(error).__name__})"
+    return {"url": name, "kind": kind, "trouble": trouble, "measures": measures}
+
+
+def read(text: str) -> tuple[str, Mapping[str, float]]:
+    """Kind and measures of a part from its metrics, labels added up. Raises ValueError."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            sums[sample.name] += sample.value
+    for kind, names in _KINDS.items():
+        if any(name in sums for name in names.values()):
+            return kind, {name: sums[metric] for name, metric in names.items()}
+    return "other", {}

@@ -1,0 +1,1 @@
+"""Connections of subscribers: the hub, queues, heartbeats, limits, and their end."""

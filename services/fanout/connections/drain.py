@@ -1,0 +1,28 @@
+"""The drain: a replica that stops says goodbye to its connections spread over a window.
+
+Clients come back to another replica with their last id; spread and jittered, they do not arrive
+there all at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.fanout import sse
+from services.fanout.connections.registry import Crowd
+from services.fanout.jitter import jittered
+from shared.web.problems import Goodbye
+
+_STEP = 0.05
+
+
+async def drain(crowd: Crowd, *, seconds: float, retry_ms: int) -> None:
+    """Say goodbye to everyone within `seconds`; cancelled, it leaves the rest to `Crowd.close`."""
+    leaving = crowd.everyone()
+    steps = max(1, round(seconds / _STEP))
+    for step in range(steps):
+        for subscriber in leaving[step::steps]:
+            if crowd.send(subscriber, sse.goodbye(Goodbye.DRAINING, jittered(retry_ms))):
+                crowd.leave(subscriber, Goodbye.DRAINING)
+        if step + 1 < steps and crowd.count:
+            await asyncio.sleep(seconds / steps)

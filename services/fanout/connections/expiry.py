@@ -1,0 +1,156 @@
+"""Endings: connections whose time is up, by their token, their age or a revocation.
+
+A connection ends at its token's `exp`, a minute's notice before; it never goes on as anonymous.
+When Redis lost everything, and with it the revocations, connections of older tokens end. A
+connection also ends at a certain age, so that connections spread over replicas that were added.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from services.fanout import sse
+from services.fanout.connections.registry import Crowd
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.jitter import jittered
+from shared.auth.revocations import Revocation, Sessions, predates
+from shared.redis.clock import Clock
+from shared.web.problems import Goodbye
+
+NOTICE_SECONDS = 60.0
+_BEGINNING = "0-0"
+_OVERLAP_SECONDS = 10.0
+"""A revocation is applied for so long: a handshake under way had asked before it."""
+
+
+class Endings:
+    """Whose time is near stands in the bucket of its second; the others are only glanced at.
+
+    Every connection is, at its beginning and then each `every` seconds, so one whose end is far off
+    costs no place in a list.
+    """
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        *,
+        max_age: float,
+        retry_ms: int,
+        every: float = 15.0,
+        clock: Clock = time.time,
+    ) -> None:
+        """`exp` of tokens is compared with `clock`."""
+        self._clock = clock
+        self._crowd = crowd
+        self._near = every + 2.0  # seconds: a glance and what it may be late
+        self._max_age = max_age
+        self._retry_ms = retry_ms
+        self._buckets: dict[int, set[Subscriber]] = {}
+        self._looked = int(time.monotonic())
+        self._revoked: deque[tuple[float, Revocation]] = deque()
+        self._cursor = _BEGINNING  # not from now: a handshake may come before the first look
+        self._epoch = 0.0
+        self._epoch_seen = -_OVERLAP_SECONDS
+
+    def begin(self, subscriber: Subscriber) -> None:
+        """A connection's time begins."""
+        now = time.monotonic()
+        if self._max_age:
+            subscriber.max_age_at = now + self._max_age * random.uniform(0.8, 1.0)
+        self._set(subscriber, now)
+
+    def glance(self, subscribers: Iterable[Subscriber]) -> None:
+        """Put those whose time is near into their seconds."""
+        now = time.monotonic()
+        for subscriber in subscribers:
+            if not subscriber.due_at:
+                self._set(subscriber, now)
+
+    def forget(self, subscriber: Subscriber) -> None:
+        """It left by itself."""
+        if (bucket := self._buckets.get(subscriber.due_at)) is not None:
+            bucket.discard(subscriber)
+            if not bucket:
+                del self._buckets[subscriber.due_at]
+
+    def tick(self) -> None:
+        """Look at those whose second has come."""
+        now = int(time.monotonic())
+        while self._looked < now:
+            self._looked += 1
+            for subscriber in self._buckets.pop(self._looked, ()):
+                self._look(subscriber)
+
+    def _set(self, subscriber: Subscriber, now: float) -> None:
+        subscriber.due_at = 0
+        at = self._next(subscriber, now)
+        if at and at < now + self._near:
+            subscriber.due_at = max(int(at), self._looked) + 1
+            self._buckets.setdefault(subscriber.due_at, set()).add(subscriber)
+
+    def _next(self, subscriber: Subscriber, now: float) -> float:
+        """The next moment at which something is due: notice, the token's end, the age."""
+        moments = [subscriber.max_age_at] if subscriber.max_age_at else []
+        if (left := self._left(subscriber)) is not None:
+            moments.append(now + left - (0 if subscriber.noticed else min(left, NOTICE_SECONDS)))
+        return min(moments, default=0.0)
+
+    def _look(self, subscriber: Subscriber) -> None:
+        now, left = time.monotonic(), self._left(subscriber)
+        if left is not None and left <= 0:
+            self._end(subscriber, Goodbye.TOKEN_EXPIRED)
+        elif subscriber.max_age_at and now >= subscriber.max_age_at:
+            self._end(subscriber, Goodbye.MAX_AGE)
+        else:
+            if left is not None and left <= NOTICE_SECONDS and not subscriber.noticed:
+                subscriber.noticed = True
+                self._crowd.send(subscriber, sse.token_expiring(subscriber.principal.expires))
+            if subscriber.fd >= 0:
+                self._set(subscriber, now)
+
+    def _end(self, subscriber: Subscriber, reason: Goodbye) -> None:
+        if self._crowd.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):
+            self._crowd.leave(subscriber, reason)
+
+    async def look_for_revoked(self, sessions: Sessions) -> None:
+        """End the connections of tokens that were revoked, or are older than the epoch."""
+        now = time.monotonic()
+        news = await sessions.news_after(self._cursor)
+        self._cursor = news.cursor
+        if news.epoch is not None and news.epoch != self._epoch:
+            # After a loss the log of revocations is a new one: its ids may be below the cursor.
+            self._cursor = _BEGINNING if self._epoch else self._cursor
+            self._epoch, self._epoch_seen = news.epoch, now
+        if self._epoch_seen > now - _OVERLAP_SECONDS:
+            self._end_older(self._epoch)
+        self._revoked.extend((now, revocation) for revocation in news.revocations)
+        while self._revoked and self._revoked[0][0] < now - _OVERLAP_SECONDS:
+            self._revoked.popleft()
+        for subscriber in self._named():
+            if any(revocation.ends(subscriber.principal) for _, revocation in self._revoked):
+                self._end(subscriber, Goodbye.REVOKED)
+
+    def _end_older(self, epoch: float) -> None:
+        for subscriber in self._crowd.everyone():
+            if predates(subscriber.principal, epoch):
+                self._end(subscriber, Goodbye.REVOKED)
+
+    def _named(self) -> list[Subscriber]:
+        """Those whom a revocation may concern: found in one walk, however many there were."""
+        if not self._revoked:
+            return []
+        tokens = {revocation.token_id for _, revocation in self._revoked}
+        accounts = {revocation.account for _, revocation in self._revoked}
+        return [
+            s
+            for s in self._crowd.everyone()
+            if s.principal.token_id in tokens or s.principal.account in accounts
+        ]
+
+    def _left(self, subscriber: Subscriber) -> float | None:
+        """Seconds that the token still holds; None for one without an end."""
+        expires = subscriber.principal.expires
+        return None if expires is None else expires - self._clock()

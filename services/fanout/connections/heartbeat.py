@@ -1,0 +1,91 @@
+"""The beat: `sync` to every subscriber in its turn, and the end of those that stall.
+
+Connections take turns by descriptor, spread over the interval, so that heartbeats are a trickle and
+never a burst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from functools import lru_cache
+
+from services.fanout import metrics, sse
+from services.fanout.connections.broadcaster import Outbox
+from services.fanout.connections.expiry import Endings
+from services.fanout.connections.registry import Crowd
+from services.fanout.feed.feed import Feed
+from shared.domain.position import Position
+from shared.redis.clock import RedisClock
+
+_TICK = 0.25
+"""Seconds: at 10,000 connections 167 are written to in a row, about 2 ms."""
+
+
+def lag_seconds(closed_at: str | None, now: float | None) -> float | None:
+    """Seconds since the last indexed ledger closed; None without a ledger or a known time."""
+    if closed_at is None or now is None:
+        return None
+    return max(0.0, now - _unix(closed_at))
+
+
+@lru_cache(maxsize=64)  # the events of a ledger share their close
+def _unix(closed_at: str) -> float:
+    return datetime.fromisoformat(closed_at).timestamp()
+
+
+class Beat:
+    """One task for all connections."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        crowd: Crowd,
+        outbox: Outbox,
+        endings: Endings,
+        clock: RedisClock,
+        *,
+        seconds: float,
+    ) -> None:
+        self._clock = clock
+        self._feed = feed
+        self._crowd = crowd
+        self._outbox = outbox
+        self._endings = endings
+        self._parts = max(1, round(seconds / _TICK))
+        self._tick = seconds / self._parts
+        self._part = 0
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(self._tick)
+            metrics.LOOP_LAG.set(max(0.0, time.monotonic() - began - self._tick))
+            self.tick()
+
+    def tick(self) -> None:
+        """One turn: sync to its share of the subscribers.
+
+        `sync` says that all events up to its position were sent, so it is queued after them. A
+        client that still replays gets one without a position. Its replay may find no event for it
+        for a long time, and gateways and clients close a connection that is silent.
+        """
+        self._crowd.check_stalled()
+        self._endings.tick()
+        self._part = (self._part + 1) % self._parts
+        turn = self._crowd.share(self._part, self._parts)
+        self._endings.glance(turn)
+        live = [s for s in turn if s in self._crowd.hub]
+        self._outbox.post(live, self._frame(self._feed.position if self._feed.whole else None))
+        if len(live) < len(turn):
+            replaying = [s for s in turn if s not in self._crowd.hub]
+            self._outbox.post(replaying, self._frame(None))
+
+    def _frame(self, position: Position | None) -> bytes:
+        head = self._feed.head
+        ledger, closed_at = (head.ledger, head.closed_at) if head else (None, None)
+        lag = lag_seconds(closed_at, self._clock.now())
+        metrics.LAG.set(lag or 0)
+        return sse.sync(position, ledger, closed_at, lag)

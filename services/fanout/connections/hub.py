@@ -1,0 +1,70 @@
+"""The hub: who subscribed to what. Two dictionaries and plain functions; nothing here waits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable
+from typing import Generic, TypeVar
+
+from shared.domain.topics import ALL
+
+S = TypeVar("S", bound=Hashable)
+
+_EVERYTHING = (ALL,)
+
+
+class Hub(Generic[S]):
+    """topic → subscribers, subscriber → topics; both always say the same (`check`)."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[str, set[S]] = {}
+        self._topics: dict[S, tuple[str, ...]] = {}
+        self.subscriptions = 0
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def __contains__(self, subscriber: S) -> bool:
+        return subscriber in self._topics
+
+    def add(self, subscriber: S, topics: Iterable[str]) -> None:
+        """Subscribe to distinct topics. A subscriber is added once."""
+        if subscriber in self._topics:
+            raise ValueError("the subscriber is in the hub already")
+        own = tuple(dict.fromkeys(topics))
+        own = _EVERYTHING if own == _EVERYTHING else own  # one for all of them
+        self._topics[subscriber] = own
+        for topic in own:
+            self._subscribers.setdefault(topic, set()).add(subscriber)
+        self.subscriptions += len(own)
+
+    def remove(self, subscriber: S) -> int:
+        """Forget a subscriber; returns how many topics it had, 0 when it was not here."""
+        own = self._topics.pop(subscriber, ())
+        for topic in own:
+            peers = self._subscribers[topic]
+            peers.discard(subscriber)
+            if not peers:
+                del self._subscribers[topic]
+        self.subscriptions -= len(own)
+        return len(own)
+
+    def audience(self, topics: Iterable[str]) -> Collection[S]:
+        """Each subscriber that an event with these topics is for, once.
+
+        An event without topics is for all. The answer may be the hub's own set: finish with it
+        before adding or removing anyone.
+        """
+        topics = tuple(topics)
+        if not topics:
+            return self._topics.keys()
+        found = [peers for t in (*topics, ALL) if (peers := self._subscribers.get(t))]
+        if not found:
+            return ()
+        return found[0] if len(found) == 1 else set().union(*found)
+
+    def check(self) -> None:
+        """Raise AssertionError unless both dictionaries and the counter agree (for tests)."""
+        pairs = {(t, s) for t, peers in self._subscribers.items() for s in peers}
+        assert pairs == {(t, s) for s, own in self._topics.items() for t in own}
+        assert self.subscriptions == len(pairs)
+        assert all(self._subscribers.values())

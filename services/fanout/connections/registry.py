@@ -1,0 +1,161 @@
+"""The crowd: all subscribers of this process, the hub that files them and the writes to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from services.fanout import metrics
+from services.fanout.connections.hub import Hub
+from services.fanout.connections.poller import make_poller
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.reasons import Ended
+from shared.web.problems import Goodbye
+
+Reason = Goodbye | Ended
+
+
+class Crowd:
+    """Plain functions, no await between a look and an act; one peer's failure never reaches others.
+
+    Descriptors index a table, so that heartbeats walk a share of it at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        backlog_bytes: int,
+        write_seconds: float,
+        left: Callable[[Subscriber, int, Reason], None] = lambda *_: None,
+    ) -> None:
+        self.hub: Hub[Subscriber] = Hub()
+        self._left = left
+        self._letters = 0
+        self.letters_before = 0  # how many had been published when the newest joined
+        self._now = time.monotonic()  # of the last beat: one float for all who come until the next
+        self.backlog_bytes = backlog_bytes
+        self._write_seconds = write_seconds
+        self._table: list[Subscriber | None] = []
+        self._stalled: set[Subscriber] = set()
+        self._poller = make_poller(self._ready)
+        self.count = 0
+
+    def enter(self, subscriber: Subscriber) -> None:
+        """Watch a new connection; it gets nothing live until `join`."""
+        missing = subscriber.fd + 1 - len(self._table)
+        self._table.extend([None] * max(0, missing))
+        self._table[subscriber.fd] = subscriber
+        subscriber.joined_at = self._now
+        self._poller.add(subscriber.fd)
+        self.count += 1
+        metrics.CONNECTIONS.set(self.count)
+
+    def join(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
+        """From now on it gets what is published to these topics.
+
+        Raises ConnectionError when it left meanwhile: nobody would ever take it out again.
+        """
+        if subscriber.fd < 0:
+            raise ConnectionResetError("the subscriber is gone")
+        subscriber.epoch = epoch
+        subscriber.letters = self.letters_before = self._letters
+        self.hub.add(subscriber, topics)
+        metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+
+    def next_letter(self) -> int:
+        """Number what is published; who joins from now on has had it from the ring."""
+        self._letters += 1
+        return self._letters
+
+    def leave(self, subscriber: Subscriber, reason: Reason) -> None:
+        """Close a connection and forget it; leaving twice is leaving once."""
+        if subscriber.fd < 0:
+            return
+        self._poller.remove(subscriber.fd)
+        self._table[subscriber.fd] = None
+        self._stalled.discard(subscriber)
+        topics = self.hub.remove(subscriber)
+        subscriber.close()
+        self.count -= 1
+        metrics.DISCONNECTS.labels(reason).inc()
+        metrics.CONNECTIONS.set(self.count)
+        metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+        self._left(subscriber, topics, reason)
+
+    def send(self, subscriber: Subscriber, data: bytes) -> bool:
+        """Write to one; False when that ended it."""
+        self.deliver((subscriber,), data)
+        return subscriber.fd >= 0
+
+    def deliver(self, members: Iterable[Subscriber], data: bytes, events: int = 0) -> None:
+        """Write the same to each that is still here; it holds so many events."""
+        now = time.monotonic()
+        for subscriber in members:
+            if subscriber.fd < 0:
+                continue
+            try:
+                subscriber.write(data, now)
+            except OSError:
+                self.leave(subscriber, Ended.GONE)
+                continue
+            subscriber.events += events
+            if subscriber.backlog is not None:
+                self._stall(subscriber)
+
+    def _stall(self, subscriber: Subscriber) -> None:
+        self._stalled.add(subscriber)
+        self._poller.waiting(subscriber.fd)
+        if subscriber.backlog_bytes > self.backlog_bytes:
+            self.leave(subscriber, Goodbye.SLOW)
+
+    def share(self, part: int, parts: int) -> list[Subscriber]:
+        """The connections among every `parts`-th descriptor, from `part` on."""
+        return [s for s in self._table[part::parts] if s is not None]
+
+    def everyone(self) -> list[Subscriber]:
+        """All connections, those still replaying included."""
+        return [s for s in self._table if s is not None]
+
+    def check_stalled(self) -> None:
+        """End those that took no byte for too long; tell how much is kept for the slow.
+
+        The kernel tells of room only when a third of its buffer is free, so ask once more.
+        """
+        self._now = time.monotonic()
+        late = self._now - self._write_seconds
+        for subscriber in [s for s in self._stalled if s.progress_at < late]:
+            self._flush(subscriber)
+            if subscriber.backlog is not None and subscriber.progress_at < late:
+                self.leave(subscriber, Goodbye.SLOW)
+        metrics.BACKLOG.set(self.backlog_now)
+
+    @property
+    def backlog_now(self) -> int:
+        """Bytes kept for the slow."""
+        return sum(s.backlog_bytes for s in self._stalled)
+
+    def _ready(self, fd: int, gone: bool) -> None:
+        subscriber = self._table[fd] if fd < len(self._table) else None
+        if subscriber is None:
+            return
+        if gone:
+            self.leave(subscriber, Ended.GONE)
+        elif subscriber.backlog is not None:
+            self._flush(subscriber)
+
+    def _flush(self, subscriber: Subscriber) -> None:
+        try:
+            subscriber.flush(time.monotonic())
+        except OSError:
+            self.leave(subscriber, Ended.GONE)
+            return
+        if subscriber.backlog is None:
+            self._stalled.discard(subscriber)
+        else:
+            self._poller.waiting(subscriber.fd)
+
+    def close(self) -> None:
+        """End all connections at once."""
+        for subscriber in self.everyone():
+            self.leave(subscriber, Ended.SHUTDOWN)
+        self._poller.close()

@@ -1,0 +1,147 @@
+"""A subscriber: one SSE connection after its socket left aiohttp, a descriptor and its backlog.
+
+In steady state nothing is kept but the descriptor: a frame goes out in one write that never blocks.
+When the kernel takes no more, the rest waits in a bounded backlog until the socket drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+
+from services.fanout.connections.limits import Lease
+from shared.auth.verifier import ANYONE, Principal
+from shared.domain.events import OF_THE_JOURNAL
+from shared.domain.position import START
+from shared.domain.topics import user_topic
+from shared.journal.wire import Entry
+
+_IOV = 64
+"""Frames handed to the kernel in one writev."""
+
+
+class Subscriber:
+    """A connection: its write side, and whose it is. `fd` is its own duplicate; -1 once closed."""
+
+    __slots__ = (
+        "_waiter",
+        "backlog",
+        "backlog_bytes",
+        "due_at",
+        "epoch",
+        "events",
+        "fd",
+        "joined_at",
+        "lease",
+        "letters",
+        "max_age_at",
+        "noticed",
+        "only",
+        "principal",
+        "progress_at",
+        "since",
+        "takes_all",
+        "types",
+    )
+
+    def __init__(
+        self, fd: int, types: frozenset[str] = frozenset(), principal: Principal = ANYONE
+    ) -> None:
+        self.fd = fd
+        self.principal = principal
+        # The topic that an event must bear to be this account's to see; None when all are.
+        self.only = None if principal.may_see_all() else user_topic(principal.account)
+        self.lease: Lease | None = None
+        self.joined_at = 0.0  # by the crowd's clock
+        self.letters = 0  # how many had been published when it joined
+        self.due_at = 0  # the second in which its token or its age is looked at; 0: not soon
+        self.max_age_at = 0.0
+        self.noticed = False  # told that its token ends soon
+        self.events = 0
+        self.since = START  # it was sent what follows this position
+        self.types = types or None
+        self.takes_all = self.types is None and self.only is None  # of its topics
+        self.epoch = 0  # the feed's, when it joined
+        self.backlog: deque[memoryview | bytes] | None = None
+        self.backlog_bytes = 0
+        self.progress_at = 0.0  # when the kernel last took a byte of the backlog
+        self._waiter: asyncio.Future[None] | None = None
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether an event of its topics passes its type filter, and is its account's to see.
+
+        Parties are checked at each delivery: a stream that changes hands changes who may see it.
+        Events about losses are for everyone: what was lost may have been of any type.
+        """
+        if self.types is not None and entry.type not in self.types:
+            return entry.type in OF_THE_JOURNAL
+        return self.only is None or not entry.topics or self.only in entry.topics
+
+    def write(self, frame: bytes, now: float) -> None:
+        """Send one or more whole frames, or as much as the kernel takes and the rest later.
+
+        Raises OSError when the peer is gone. The caller bounds `backlog_bytes`.
+        """
+        if self.backlog is not None:
+            self._keep(frame, len(frame))
+            return
+        try:
+            sent = os.write(self.fd, frame)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(frame):
+            self.backlog = deque()
+            self.progress_at = now
+            self._keep(memoryview(frame)[sent:] if sent else frame, len(frame) - sent)
+
+    def _keep(self, frame: memoryview | bytes, size: int) -> None:
+        assert self.backlog is not None
+        self.backlog.append(frame)
+        self.backlog_bytes += size
+
+    def flush(self, now: float) -> None:
+        """Write the backlog out as far as the kernel takes it. Raises OSError like `write`."""
+        while self.backlog:
+            try:
+                sent = os.writev(
+                    self.fd, [self.backlog[i] for i in range(min(_IOV, len(self.backlog)))]
+                )
+            except BlockingIOError:
+                return
+            self.progress_at = now
+            self._forget(sent)
+        self.backlog = None
+        self._wake()
+
+    def _forget(self, sent: int) -> None:
+        assert self.backlog is not None
+        self.backlog_bytes -= sent
+        while sent:
+            first = self.backlog[0]
+            if len(first) > sent:
+                self.backlog[0] = memoryview(first)[sent:]
+                return
+            sent -= len(first)
+            self.backlog.popleft()
+
+    async def drained(self) -> None:
+        """Wait until the backlog is empty. Raises ConnectionError when closed meanwhile."""
+        while self.backlog is not None and self.fd >= 0:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self.fd < 0:
+            raise ConnectionResetError("the subscriber is gone")
+
+    def close(self) -> None:
+        """Close the descriptor and drop the backlog; whoever waits is told."""
+        fd, self.fd = self.fd, -1
+        self.backlog, self.backlog_bytes = None, 0
+        if fd >= 0:
+            os.close(fd)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,129 @@
+"""Events that were published and then lost by Redis, in a failover or all at once.
+
+The chain's events come back with the positions that they had, and subscribers that have seen them
+must not get them again. The API's events are gone. Once everything that comes back is back, the
+subscribers that were sent a lost event must get `reset`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from redis.asyncio import Redis
+
+from services.fanout.feed.divergence import find_fork
+from services.fanout.feed.recent import Ring
+from shared.domain.events import EventType
+from shared.domain.position import START, Position, journal_start, parse_position
+from shared.journal.keys import Keys
+from shared.journal.losses import LastSeen, write_report
+from shared.journal.reader import Head, Journal
+from shared.journal.wire import Entry
+from shared.runtime.metrics import LOST_EVENT
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LostEvents:
+    """What did not come back: these events, each with the epoch that lost it; or everything."""
+
+    events: Sequence[tuple[int, Entry]]
+    everything: bool = False
+
+
+class Failover:
+    """Of one feed.
+
+    `epoch` counts the losses. An event that comes back is only for subscribers that joined in its
+    epoch or later, since all who joined before have seen it.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self.last_seen = LastSeen()
+        self.epoch = 0
+        self.highest = START  # highest published position that the journal may lack
+        self._redis = redis
+        self._keys = keys
+        self._name = secrets.token_hex(8)
+        self._emptied = False
+        self._announced = START  # the last journal.reset that was published here
+        self._lost: dict[str, tuple[int, Entry]] = {}  # by position, with the epoch that lost it
+        self._floors: list[tuple[Position, int]] = []  # up to there the ring had dropped events
+
+    def look(self, before: Head | None, head: Head, published: Position) -> bool:
+        """Whether this head is the first that shows another journal than `before` did."""
+        if self.last_seen.lost and published < head.top:  # first publish what is there
+            return False
+        known = before.cursor if before and published >= before.top else None
+        self.last_seen.update(published, known)
+        emptied = self.last_seen.check(head)
+        if emptied and START < head.told == self._announced:  # the loss was over before this look
+            self.last_seen.adopt(head)
+            return False
+        self._emptied |= emptied
+        # What was lost may lie below what came back before anyone looked: all has to be compared.
+        server = before.server if before else None
+        return emptied or (server is not None and server != head.server)
+
+    async def report(self) -> None:
+        """Report to the indexer what was published, until it has announced the loss."""
+        if self.last_seen.lost:
+            await write_report(self._redis, self._keys, self._name, self.last_seen)
+
+    async def rewind(self, journal: Journal, ring: Ring) -> bool:
+        """Take back what the journal does not hold any more; False when it holds everything.
+
+        There is no await between finding the last event that it holds and taking the others back.
+        """
+        if emptied := self._emptied:
+            fork = (await journal.head()).began or START
+        elif (fork := await find_fork(journal, ring)) >= ring.top:
+            return False
+        log.error("journal_went_backwards", published=str(ring.top), agreed=str(fork))
+        self.epoch += 1
+        self.highest = max(self.highest, ring.top)
+        self._floors.append((ring.floor, self.epoch))
+        taken = ring.cut(START if emptied else fork)
+        self._lost |= {entry.position: (self.epoch, entry) for entry in taken}
+        if emptied:
+            ring.clear(fork)
+            self._emptied = False
+        return True
+
+    def epoch_of(self, entry: Entry) -> int:
+        """The lowest epoch whose members have not seen this next entry of the journal."""
+        if entry.type == EventType.JOURNAL_RESET:
+            self._announced = parse_position(entry.position)
+        if found := self._lost.pop(entry.position, None):
+            return found[0]
+        if not self._floors or (place := parse_position(entry.position)).by_clock:
+            return 0
+        return max((epoch for floor, epoch in self._floors if place <= floor), default=0)
+
+    def is_over(self, head: Head, published: Position) -> bool:
+        """Whether everything that comes back after a loss was published again."""
+        if self.highest == START or published < head.top:
+            return False
+        if self.last_seen.lost:  # the indexer announces it; without one nothing comes back
+            return self.last_seen.cursor is None and head.cursor is None
+        return head.cursor is None or journal_start(head.cursor, 0).toid >= self.highest.toid
+
+    def end(self, head: Head) -> LostEvents:
+        """End the loss. Returns what is gone, unless journal.reset has announced it already."""
+        everything = self.last_seen.lost
+        announced = self.highest <= head.told
+        if everything:
+            self.last_seen.adopt(head)
+        gone = list(self._lost.values())
+        if gone:
+            LOST_EVENT.inc(len(gone))
+            places = sorted(parse_position(entry.position) for _, entry in gone)
+            log.error("events_lost", count=len(gone), first=str(places[0]), last=str(places[-1]))
+        self.highest = START
+        self._lost.clear()
+        self._floors.clear()
+        return LostEvents(() if announced or everything else gone, everything)

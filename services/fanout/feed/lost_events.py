@@ -1,0 +1,34 @@
+"""After a loss: `reset` to the subscribers that were sent what is gone, and to no others."""
+
+from __future__ import annotations
+
+from services.fanout import sse
+from services.fanout.connections.broadcaster import Outbox
+from services.fanout.connections.registry import Crowd
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.feed.failover import LostEvents
+from services.fanout.feed.feed import Feed
+from shared.domain.position import parse_position
+
+_EVENTS = "a failover of Redis lost events that were sent on this connection"
+_EVERYTHING = "Redis lost everything"
+
+
+def send_resets(lost: LostEvents, feed: Feed, outbox: Outbox, crowd: Crowd) -> None:
+    """To those connected now, after what was published to them before. There is no await."""
+    audience = _audience(lost, feed, crowd)
+    if audience:
+        why = _EVERYTHING if lost.everything else _EVENTS
+        outbox.post(audience, sse.reset(feed.position, why))
+
+
+def _audience(lost: LostEvents, feed: Feed, crowd: Crowd) -> set[Subscriber]:
+    if lost.everything:
+        return {s for s in crowd.everyone() if s in crowd.hub and s.epoch < feed.failover.epoch}
+    found = set()
+    for epoch, entry in lost.events:
+        place = parse_position(entry.position)
+        for subscriber in crowd.hub.audience(entry.topics):
+            if subscriber.epoch < epoch and subscriber.since < place and subscriber.wants(entry):
+                found.add(subscriber)
+    return found

@@ -1,0 +1,119 @@
+"""The channel's reader: a connection in subscriber mode, straight on hiredis.
+
+redis-py's pub/sub costs twice as much a message and resubscribes in silence after a lost
+connection (docs/decisions.md 7). This one ends when its connection does, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+import structlog
+from redis.asyncio import Redis
+
+from shared.domain.position import parse_position
+from shared.journal.wire import Entry, parse_message
+from shared.redis.transport import Dialled, dial
+
+log = structlog.get_logger()
+
+OnMessage = Callable[[bytes], None]
+
+_LULL = 0.004
+"""Seconds: messages that follow each other faster are read together, since a turn of the loop and
+the waking of a client's machine cost more than the message does."""
+
+
+class ChannelReader(Dialled):
+    """Feeds each message to a callback as it arrives; `closed` resolves at the end."""
+
+    def __init__(self, on_message: OnMessage) -> None:
+        self._on_message = on_message
+        self._parser = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._read_at = 0.0
+        self.subscribed: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport for commands."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+
+    def send(self, *command: str) -> None:
+        """Write a command; its answer comes through `data_received`."""
+        assert self._transport is not None
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type] # stub means tuple[…, ...]
+        self._transport.write(packed)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; several messages may come in one go."""
+        self._parser.feed(data)
+        while (answer := self._parser.gets()) is not False:
+            self._take(answer)
+        self._rest()
+
+    def _rest(self) -> None:
+        """After a lone message read on at once; in a flow of them let some more come first."""
+        now = self._loop.time()
+        if now - self._read_at < _LULL and self._transport and not self.closed.done():
+            self._transport.pause_reading()
+            self._loop.call_later(_LULL, self._resume)
+        self._read_at = now
+
+    def _resume(self) -> None:
+        if self._transport and not self.closed.done():
+            self._transport.resume_reading()
+
+    def _take(self, answer: Any) -> None:
+        if isinstance(answer, hiredis.ReplyError):
+            self._end(ConnectionError(f"Redis refused: {answer}"))
+        elif isinstance(answer, list) and answer[0] == b"message":
+            self._on_message(answer[2])
+        elif isinstance(answer, list) and answer[0] == b"subscribe" and not self.subscribed.done():
+            self.subscribed.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits."""
+        self._end(exc or ConnectionResetError("Redis closed the channel's connection"))
+
+    def _end(self, error: Exception) -> None:
+        for future in (self.subscribed, self.closed):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # marked as seen: only one of the two is awaited
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def subscribe(
+    redis: Redis, channel: str, on_message: OnMessage, *, seconds: float
+) -> ChannelReader:
+    """Connect like `redis` does and subscribe; Unreachable or TimeoutError when that fails."""
+    async with asyncio.timeout(seconds):
+        reader = await dial(redis.connection_pool, lambda: ChannelReader(on_message))
+        try:
+            reader.send("SUBSCRIBE", channel)
+            await reader.subscribed
+        except BaseException:
+            reader.close()
+            raise
+    return reader
+
+
+def own_entry(raw: bytes, namespace: str) -> Entry | None:
+    """The entry in a message; None when it is of another namespace or unreadable."""
+    try:
+        name, entry = parse_message(raw)
+        parse_position(entry.position)
+    except ValueError as error:
+        log.warning("foreign_message", error=str(error))
+        return None
+    return entry if name == namespace else None

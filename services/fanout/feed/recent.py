@@ -1,0 +1,143 @@
+"""The ring: recent events in memory, by topic, so that a storm of resumes asks Redis nothing.
+
+Pure. Bounded in events and in bytes; the oldest go first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from shared.domain.position import Position, parse_position
+from shared.domain.topics import ALL
+from shared.journal.wire import Entry, event_frame
+
+_EVERYONE = ""
+"""Index of the events without topics, which are for all."""
+
+
+_NONE = -1
+"""Number of no item."""
+
+
+class Item(NamedTuple):
+    """One event, framed; `before` numbers the items before it, for each of its topics."""
+
+    place: Position
+    entry: Entry
+    frame: bytes
+    before: tuple[int, ...]
+
+
+class Ring:
+    """The newest events in journal order; `floor` is the position before the oldest."""
+
+    def __init__(self, floor: Position, *, events: int, size: int) -> None:
+        self._limits = (events, size)
+        self.clear(floor)
+
+    def clear(self, floor: Position) -> None:
+        """Forget everything; the ring goes on from `floor`."""
+        self.floor = self.top = floor
+        self._items: list[Item | None] = []  # dropped ones are None until the list is cut
+        self._start = 0  # index of the oldest item
+        self._base = 0  # sequence number of index 0
+        self._newest: dict[str, int] = {}  # number of each topic's newest item
+        self._known: set[str] = set()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._items) - self._start
+
+    def __contains__(self, position: str) -> bool:
+        return position in self._known
+
+    def append(self, entry: Entry) -> Item:
+        """Add the newest event; its frame is made here, once."""
+        topics, newest = _topics(entry), self._newest
+        before = tuple([newest.get(topic, _NONE) for topic in topics])
+        item = Item(parse_position(entry.position), entry, event_frame(entry), before)
+        newest.update(dict.fromkeys(topics, self._base + len(self._items)))
+        self._items.append(item)
+        self._known.add(entry.position)
+        self._bytes += len(item.frame)
+        self.top = item.place
+        self._shrink()
+        return item
+
+    def after(self, position: Position, topics: Iterable[str]) -> list[Item] | None:
+        """The events of these topics that follow `position`; None when it is not covered."""
+        if not self.floor <= position <= self.top:
+            return None
+        index = bisect_right(self._items, position, lo=self._start, key=_place)
+        if ALL in topics:
+            return [item for item in self._items[index:] if item]
+        numbers: set[int] = set()
+        for topic in (*topics, _EVERYONE):
+            numbers.update(self._numbers(topic, self._base + index))
+        return [item for n in sorted(numbers) if (item := self._items[n - self._base])]
+
+    def before(self, position: Position) -> Position:
+        """The last event before `position`, or the floor."""
+        index = bisect_left(self._items, position, lo=self._start, key=_place)
+        return _place(self._items[index - 1]) if index > self._start else self.floor
+
+    def _numbers(self, topic: str, first: int) -> Iterator[int]:
+        """Sequence numbers of a topic's items, newest first, down to `first`."""
+        number = self._newest.get(topic, _NONE)
+        while number >= first:
+            yield number
+            item = self._items[number - self._base]
+            assert item is not None  # it is not below `first`
+            number = item.before[_topics(item.entry).index(topic)]
+
+    def _shrink(self) -> None:
+        events, size = self._limits
+        while len(self) > events or (self._bytes > size and len(self) > 1):
+            self._drop_oldest()
+        if self._start > 1024 and self._start > len(self._items) // 2:
+            del self._items[: self._start]
+            self._base += self._start
+            self._start = 0
+
+    def cut(self, position: Position) -> list[Entry]:
+        """Remove and return the events after `position`, which becomes the top."""
+        taken = []
+        while len(self) and _place(self._items[-1]) > position:
+            item = self._items.pop()
+            assert item is not None
+            for topic, before in zip(_topics(item.entry), item.before, strict=True):
+                if before >= self._base + self._start:
+                    self._newest[topic] = before
+                else:
+                    self._newest.pop(topic, None)
+            self._forget(item)
+            taken.append(item.entry)
+        self.top = position
+        self.floor = min(self.floor, position)
+        return taken
+
+    def _drop_oldest(self) -> None:
+        item, number = self._items[self._start], self._base + self._start
+        assert item is not None
+        self._items[self._start] = None
+        self._start += 1
+        self.floor = item.place
+        for topic in _topics(item.entry):
+            if self._newest.get(topic) == number:
+                del self._newest[topic]
+        self._forget(item)
+
+    def _forget(self, item: Item) -> None:
+        self._known.discard(item.entry.position)
+        self._bytes -= len(item.frame)
+
+
+def _topics(entry: Entry) -> tuple[str, ...]:
+    return entry.topics or (_EVERYONE,)
+
+
+def _place(item: Item | None) -> Position:
+    assert item is not None  # only dropped items are, and those are never searched
+    return item.place

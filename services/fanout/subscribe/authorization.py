@@ -1,0 +1,133 @@
+"""Access: who asks for events, and whether they may have these.
+
+Asked once at the handshake; what it grants is checked again at each delivery, since a stream may
+change hands (`Principal.may_see`). Refusals are 401 and 403, which a native EventSource takes as
+final: the page has to log in again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from aiohttp import web
+
+from shared.auth.revocations import Sessions
+from shared.auth.verifier import (
+    ANYONE,
+    COOKIE,
+    Principal,
+    Scope,
+    Verifier,
+    forbidden,
+    token_of,
+    unauthorized,
+)
+from shared.domain.topics import ALL, Subscription, is_stream_id
+from shared.journal.commit import Committer
+from shared.web.client_ip import client_address
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request shows; `cookie` is a Set-Cookie value when a ticket was redeemed for it."""
+
+    token: str = field(repr=False)
+    cookie: str | None = field(default=None, repr=False)
+
+
+class Access:
+    """The rules of AUTH_MODE=required; without a verifier everyone may see everything."""
+
+    def __init__(
+        self,
+        verifier: Verifier | None,
+        sessions: Sessions,
+        streams: Committer,
+        same_site: str,
+        trusted_proxies: Collection[IPv4Network | IPv6Network] = (),
+    ) -> None:
+        self._verifier = verifier
+        self._sessions = sessions
+        self._streams = streams
+        self._same_site = same_site
+        self._trusted_proxies = trusted_proxies
+
+    async def credentials(self, request: web.Request) -> Credentials | None:
+        """The request's token; None where none is needed. Raises Problem 401, and as Redis does.
+
+        An EventSource reconnects with the same URL, so with a ticket that is used up. The cookie
+        that came with its first answer takes the ticket's place. So every answer after which a
+        client may come back has to set that cookie. If that answer was lost, the same client may
+        use the ticket once more.
+        """
+        if self._verifier is None:
+            return None
+        ticket = request.query.get("ticket")
+        token = ticket and await self._sessions.redeem_ticket(ticket, self._client(request))
+        if token:
+            return Credentials(token, self._cookie(token))
+        if token := token_of(request):
+            return Credentials(token)
+        if ticket:
+            raise unauthorized("the ticket was used or is older than 30 s: get another")
+        raise unauthorized(
+            "no token: send Authorization: Bearer, the cookie headrace_token, or ?ticket= "
+            "from POST /v1/events/ticket"
+        )
+
+    def _client(self, request: web.Request) -> str:
+        """How clients with the same ticket are told apart: address and User-Agent."""
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        address = client_address(request.remote, forwarded, self._trusted_proxies)
+        return f"{address} {request.headers.get('User-Agent', '')}"
+
+    async def admit(self, credentials: Credentials | None, subscription: Subscription) -> Principal:
+        """Raises Problem 401, 403, 503 (keys not to be had), and what Redis raises while away."""
+        if credentials is None:
+            return ANYONE
+        principal = await self._verified(credentials)
+        await self._check(principal, subscription.topics)
+        return principal
+
+    async def admit_admin(self, request: web.Request) -> None:
+        """Raises Problem 401 or 403 unless an admin asks, or anyone may do anything."""
+        if (credentials := await self.credentials(request)) is None:
+            return
+        principal = await self._verified(credentials)
+        if Scope.ADMIN not in principal.scopes:
+            raise forbidden("this needs the scope admin")
+
+    async def _verified(self, credentials: Credentials) -> Principal:
+        assert self._verifier is not None
+        principal = await self._verifier.verify(credentials.token)
+        await self._sessions.check(principal)
+        return principal
+
+    def _cookie(self, token: str) -> str:
+        secure = "; Secure" if self._same_site == "None" else ""
+        return f"{COOKIE}={token}; Path=/; HttpOnly; SameSite={self._same_site}{secure}"
+
+    async def _check(self, principal: Principal, topics: Collection[str]) -> None:
+        streams = [topic for topic in topics if is_stream_id(topic)]
+        ask = [] if principal.may_see_all() else streams
+        parties = await self._parties(ask)
+        errors = [
+            {"parameter": _parameter(topic), "detail": f"{topic!r} is not this account's to see"}
+            for topic in topics
+            if not principal.may_subscribe(topic, parties.get(topic, ()))
+        ]
+        if errors:
+            detail = "; ".join(error["detail"] for error in errors[:5])
+            raise forbidden(detail, errors)
+
+    async def _parties(self, stream_ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
+        stored = await self._streams.load(stream_ids)
+        return {i: (s.sender, s.recipient) for i, s in stored.items() if s}
+
+
+def _parameter(topic: str) -> str:
+    if topic == ALL:
+        return "all"
+    return "streams" if is_stream_id(topic) else "users"

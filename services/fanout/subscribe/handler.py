@@ -1,0 +1,247 @@
+"""The handshake: from an HTTP request to a subscriber whose socket has left aiohttp."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from services.fanout import metrics, sse
+from services.fanout.connections.expiry import Endings
+from services.fanout.connections.limits import Lease, Leases
+from services.fanout.connections.registry import Crowd
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.feed.feed import Feed
+from services.fanout.jitter import Rate, jittered
+from services.fanout.reasons import Ended, Refused
+from services.fanout.settings import Settings
+from services.fanout.subscribe.authorization import Access, Credentials
+from services.fanout.subscribe.detach import Left, own_descriptor
+from services.fanout.subscribe.last_event_id import resume_position
+from services.fanout.subscribe.replay import Replay
+from shared.auth.verifier import Principal
+from shared.domain.position import Position
+from shared.domain.topics import Subscription, parse_subscription
+from shared.redis.client import Unreachable
+from shared.redis.clock import RedisClock
+from shared.web.client_ip import UNKNOWN, bucket_of, client_address
+from shared.web.cors import Cors
+from shared.web.problems import Problem, Slug
+
+log = structlog.get_logger()
+
+_HOLDERS = {"user": "account", "ip": "address"}
+_CANNOT_TELL = Refused.UNAVAILABLE, "whether you may cannot be told now"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a handshake needs of the service."""
+
+    settings: Settings
+    feed: Feed
+    crowd: Crowd
+    cors: Cors
+    access: Access
+    leases: Leases
+    endings: Endings
+    clock: RedisClock
+
+
+class Handshake:
+    """The handler of /v1/events/subscribe."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._settings = parts.settings
+        self._feed = parts.feed
+        self._crowd = parts.crowd
+        self._cors = parts.cors
+        self._access = parts.access
+        self._leases = parts.leases
+        self._endings = parts.endings
+        self._rate = Rate(parts.settings.handshakes_per_second)
+        self.draining = False
+
+    async def subscribe(self, request: web.Request) -> web.StreamResponse:
+        """Answer with events until one of both sides ends it.
+
+        Raises Problem 400 for a malformed subscription, 401 and 403 for a token that is not good
+        for it; whatever passes by itself is told in-band (`overload`).
+        """
+        subscription = self._subscription(request)
+        resume = resume_position(request)
+        if trouble := self._trouble() or self._haste():
+            return self._turn_away(request, *trouble)
+        credentials: Credentials | None = None
+        try:
+            credentials = await self._access.credentials(request)
+            principal = await self._access.admit(credentials, subscription)
+            lease = await self._leases.take(principal.account, self._address(request))
+        except Unreachable:
+            return self._turn_away(request, *_CANNOT_TELL, credentials=credentials)
+        except Problem as problem:
+            if problem.slug != Slug.UNAVAILABLE:
+                raise
+            return self._turn_away(request, *_CANNOT_TELL, credentials=credentials)
+        if isinstance(lease, str):
+            why = f"this {_HOLDERS[lease]} holds as many connections as it may"
+            return self._turn_away(
+                request, Refused(f"per_{lease}"), why, status=429, credentials=credentials
+            )
+        if trouble := self._trouble():  # of those who asked meanwhile, some were let in
+            self._leases.release(lease)
+            return self._turn_away(request, *trouble, credentials=credentials)
+        try:
+            subscriber = self._detach(request, subscription, principal, lease)
+        except OSError as error:  # no descriptor left
+            why = f"this replica cannot take more connections: {error.strerror}"
+            return self._turn_away(request, Refused.FULL, why, credentials=credentials)
+        cookie = credentials.cookie if credentials else None
+        return await self._take_over(request, subscriber, subscription, resume, cookie)
+
+    def _address(self, request: web.Request) -> str:
+        if not self._settings.connections_per_ip:
+            return UNKNOWN  # reading it costs more than to subscribe
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        trusted = self._settings.trusted_proxies
+        return bucket_of(client_address(request.remote, forwarded, trusted))
+
+    async def _take_over(
+        self,
+        request: web.Request,
+        subscriber: Subscriber,
+        subscription: Subscription,
+        resume: Position | str | None,
+        cookie: str | None,
+    ) -> web.StreamResponse:
+        try:
+            await self._greet(request, subscriber, subscription, resume, cookie)
+        except ConnectionError:
+            self._crowd.leave(subscriber, Ended.GONE)
+        except Unreachable:
+            farewell = sse.overload("the history cannot be read now", self._retry_later())
+            self._crowd.send(subscriber, farewell)
+            self._crowd.leave(subscriber, Ended.UNAVAILABLE)
+        except Exception:  # never aiohttp's error page: the head of the answer is out already
+            log.exception("greeting_failed", path=request.path)
+            self._crowd.leave(subscriber, Ended.FAILED)
+        except BaseException:
+            self._crowd.leave(subscriber, Ended.UNFINISHED)
+            raise
+        return Left()
+
+    def _subscription(self, request: web.Request) -> Subscription:
+        query = request.query
+        subscription, mistakes = parse_subscription(
+            streams=query.getall("streams", ()),
+            users=query.getall("users", ()),
+            everything=query.get("all"),
+            types=query.getall("types", ()),
+        )
+        most = self._settings.max_topics
+        if len(subscription.topics) > most:
+            count = len(subscription.topics)
+            mistakes = [("streams", f"{count} topics in one subscription; at most {most}")]
+        if mistakes:
+            errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
+            detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])
+            raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
+        return subscription
+
+    def _trouble(self) -> tuple[Refused, str] | None:
+        """Why nobody can be let in now: a slug for the metric and a sentence."""
+        if self.draining:
+            return Refused.DRAINING, "this replica is shutting down"
+        if not self._feed.started.is_set():
+            return Refused.NOT_READY, "events cannot be read yet"
+        if self._crowd.count >= self._settings.max_connections:
+            return Refused.FULL, "this replica holds as many connections as it may"
+        return None
+
+    def _haste(self) -> tuple[Refused, str] | None:
+        if self._rate.allows(time.monotonic()):
+            return None
+        return Refused.HANDSHAKE_RATE, "too many come at once"
+
+    def _turn_away(
+        self,
+        request: web.Request,
+        reason: Refused,
+        why: str,
+        *,
+        status: int = 503,
+        credentials: Credentials | None = None,
+    ) -> web.StreamResponse:
+        """In-band, as any status but 200 is final for a native EventSource; or by status."""
+        metrics.TURNED_AWAY.labels(reason).inc()
+        retry = self._retry_later()
+        cookie = credentials.cookie if credentials else None
+        headers = {"Set-Cookie": cookie} if cookie else {}
+        if request.query.get("on_overload") == "status":
+            headers["Retry-After"] = str(-(-retry // 1000))
+            raise Problem(status, Slug.OVERLOADED, why, headers=headers)
+        headers["Cache-Control"] = "no-store, no-transform"
+        asked = resume_position(request)
+        resume = asked if isinstance(asked, Position) else None
+        response = web.Response(
+            body=sse.overload(why, retry, resume),
+            headers=headers,
+            content_type="text/event-stream",
+        )
+        response.force_close()
+        return response
+
+    def _retry_later(self) -> int:
+        return jittered(max(self._settings.retry_ms, 4000))
+
+    def _detach(
+        self,
+        request: web.Request,
+        subscription: Subscription,
+        principal: Principal,
+        lease: Lease,
+    ) -> Subscriber:
+        try:
+            fd = own_descriptor(request)
+        except BaseException:
+            self._leases.release(lease)
+            raise
+        subscriber = Subscriber(fd, subscription.types, principal)
+        subscriber.lease = lease
+        self._crowd.enter(subscriber)
+        self._endings.begin(subscriber)
+        return subscriber
+
+    async def _greet(
+        self,
+        request: web.Request,
+        subscriber: Subscriber,
+        subscription: Subscription,
+        resume: Position | str | None,
+        cookie: str | None,
+    ) -> None:
+        here = self._feed.position
+        start = subscriber.since = resume if isinstance(resume, Position) else here
+        retry = jittered(self._settings.retry_ms)
+        headers = list(self._cors.headers(request).items())
+        if cookie:
+            headers.append(("Set-Cookie", cookie))
+        first = sse.head(headers)
+        first += sse.connected(secrets.token_hex(8), subscription.topics, start, retry)
+        if isinstance(resume, str):
+            first += sse.reset(here, resume)
+        if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
+            if self._crowd.send(subscriber, first):
+                self._crowd.join(subscriber, subscription.topics, self._feed.failover.epoch)
+            return
+        await Replay(
+            self._feed,
+            self._crowd,
+            subscriber,
+            subscription,
+            max_events=self._settings.replay_events,
+            max_seconds=self._settings.replay_seconds,
+        ).run(resume, first)

@@ -1,0 +1,197 @@
+"""Resuming: what a client missed, then live, with nothing missed and nothing twice in between.
+
+Replay runs in the handshake's coroutine with ordinary back-pressure: what is missing goes out in
+chunks, from the journal and then from the ring. The last step looks into the ring, writes what is
+still missing and joins the hub, with no await in between: gapless by construction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+from services.fanout import metrics, sse
+from services.fanout.connections.registry import Crowd
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.feed.feed import Feed
+from shared.domain.position import START, Position, parse_position
+from shared.domain.topics import Subscription
+from shared.domain.topics import matches as topics_match
+from shared.journal.reader import Events, Gap, Nothing
+from shared.journal.wire import Entry, event_frame
+
+_PAGE = 500
+_LOST = "Redis lost the event with this id in a failover"
+_OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
+_INCOMPLETE = ("gap", "reset")
+
+
+class Replay:
+    """Brings one subscriber from its position to live."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        crowd: Crowd,
+        subscriber: Subscriber,
+        subscription: Subscription,
+        *,
+        max_events: int,
+        max_seconds: float,
+    ) -> None:
+        self._feed = feed
+        self._crowd = crowd
+        self._subscriber = subscriber
+        self._subscription = subscription
+        self._max_events = max_events
+        self._max_seconds = max_seconds
+        self._chunk = crowd.backlog_bytes // 2
+        self._read = 0
+        self._outcome = "ring"
+        self._asked = START
+
+    async def run(self, position: Position, first: bytes) -> None:
+        """Send `first` and what is missing; in one write where the ring has it.
+
+        Raises ConnectionError when the subscriber left, and what Redis raises while away.
+        """
+        self._asked = position
+        if self._was_lost(position):
+            self._write(first)
+            position, first = self._reset(self._feed.ring.before(position), _LOST), b""
+        if not self._join(position, first):
+            self._write(first)
+            await self._catch_up(position)
+        if self._outcome not in _INCOMPLETE:
+            _OUTCOMES[self._outcome].inc()
+        metrics.REPLAY_LENGTH.observe(self._subscriber.events)
+
+    async def _catch_up(self, position: Position) -> None:
+        deadline = asyncio.get_running_loop().time() + self._max_seconds
+        while not self._join(position):
+            here = self._feed.position
+            if position > here:
+                position = await self._from_the_future(position)
+            elif (frames := self._from_the_ring(position)) is not None:
+                await self._send(frames)
+                position = here
+            elif self._read >= self._max_events or asyncio.get_running_loop().time() > deadline:
+                position = self._give_up(position)
+            else:
+                position = await self._from_the_journal(position)
+
+    def _join(self, position: Position, first: bytes = b"") -> bool:
+        """The last step, without an await; False while more is missing than one chunk."""
+        frames = self._from_the_ring(position)
+        if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
+            return False
+        self._write(b"".join((first, *frames)))
+        self._count(len(frames))
+        self._crowd.join(self._subscriber, self._subscription.topics, self._feed.failover.epoch)
+        return True
+
+    def _from_the_ring(self, position: Position) -> list[bytes] | None:
+        """The frames of what follows `position`; None when the ring does not cover it."""
+        items = self._feed.ring.after(position, self._subscription.topics)
+        if items is None:
+            return None
+        return [item.frame for item in items if self._subscriber.wants(item.entry)]
+
+    async def _from_the_journal(self, position: Position) -> Position:
+        """Send a page of the journal; returns the position after it."""
+        if self._outcome == "ring":
+            self._outcome = "journal"
+        limit = min(_PAGE, self._max_events - self._read)
+        match await self._feed.pages.after(position, limit):
+            case Nothing():  # writes were lost, or the ring reaches back to here by now
+                floor = self._feed.ring.floor
+                if position == START and self._begins_at(floor):
+                    return floor
+                return position if position >= floor else self._give_up(position)
+            case Gap(resumes_after):
+                self._tell("gap", sse.gap(position, resumes_after))
+                return resumes_after
+            case Events(entries) if self._skips_lost(position, entries[0]):
+                return self._reset(parse_position(entries[0].previous), _LOST)
+            case Events(entries):
+                self._read += len(entries)
+                await self._send([event_frame(e) for e in entries if self._is_for(e)])
+                return parse_position(entries[-1].position)
+
+    def _is_for(self, entry: Entry) -> bool:
+        return self._subscriber.wants(entry) and topics_match(
+            self._subscription.topics, entry.topics
+        )
+
+    async def _from_the_future(self, position: Position) -> Position:
+        """The journal or another replica was ahead of this one, or it is another journal's."""
+        if await self._feed.reach(position):
+            return position
+        why = f"position {position} is above the journal's top"
+        return self._reset(self._feed.position, why)
+
+    def _begins_at(self, position: Position) -> bool:
+        """Whether the journal is empty and begins at this position."""
+        head = self._feed.head
+        return head is not None and head.empty and head.began == position
+
+    def _was_lost(self, position: Position) -> bool:
+        """Whether an API event had this position and a failover lost it: the ring does not hold it.
+
+        A position of the chain without an event is no sign of a loss: resume after it.
+        """
+        ring = self._feed.ring
+        return position.by_clock and ring.floor < position < ring.top and str(position) not in ring
+
+    def _skips_lost(self, position: Position, first: Entry) -> bool:
+        """The same for the journal: its next entry does not follow on this position."""
+        return position == self._asked and position.by_clock and first.previous != str(position)
+
+    def _reset(self, position: Position, why: str) -> Position:
+        """Send `reset`: the client must load the state anew, and goes on from this position."""
+        self._subscriber.since = position
+        self._tell("reset", sse.reset(position, why))
+        return position
+
+    def _give_up(self, position: Position) -> Position:
+        """Too much for one resume: an honest gap up to what the ring still has."""
+        floor = self._feed.ring.floor
+        self._tell("gap", sse.gap(position, floor))
+        return floor
+
+    def _tell(self, outcome: str, frame: bytes) -> None:
+        """Send `gap` or `reset`. Count it now: many pages reload then and close this connection."""
+        if self._outcome not in _INCOMPLETE:
+            _OUTCOMES[outcome].inc()
+            self._outcome = outcome
+        self._write(frame)
+
+    async def _send(self, frames: list[bytes]) -> None:
+        """Write in chunks that the backlog can hold, as fast as the client takes them."""
+        for chunk in _chunks(frames, self._chunk):
+            self._write(chunk)
+            await asyncio.sleep(0)
+            await self._subscriber.drained()
+        self._count(len(frames))
+
+    def _count(self, events: int) -> None:
+        self._subscriber.events += events
+        metrics.REPLAYED.inc(events)
+
+    def _write(self, data: bytes) -> None:
+        if data and not self._crowd.send(self._subscriber, data):
+            raise ConnectionResetError("the subscriber left during its replay")
+
+
+def _chunks(frames: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Whole frames, joined up to about `size` bytes."""
+    chunk: list[bytes] = []
+    length = 0
+    for frame in frames:
+        if chunk and length + len(frame) > size:
+            yield b"".join(chunk)
+            chunk, length = [], 0
+        chunk.append(frame)
+        length += len(frame)
+    if chunk:
+        yield b"".join(chunk)

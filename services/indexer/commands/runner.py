@@ -1,0 +1,53 @@
+"""What every command does around its work: settings, logs, Redis, and failures in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+from redis.asyncio import Redis
+
+from services.indexer.settings import Settings
+from services.indexer.sources.base import SourceError, SourceFatal
+from shared.journal.namespace import ForeignNamespace
+from shared.redis.client import RedisError, connect
+from shared.runtime import logs
+from shared.runtime.config import load
+
+Work = Callable[[Settings, Redis], Awaitable[int]]
+"""From the settings and a connection to the exit code."""
+
+FAILED = 2
+
+
+class Impossible(Exception):
+    """What was asked for cannot be done; says why, and what can."""
+
+
+def do(work: Work) -> int:
+    """Run it with what the environment says; returns its exit code."""
+    settings = load(Settings, [])
+    logs.configure("indexer", "error")
+    return asyncio.run(_connected(settings, work))
+
+
+async def _connected(settings: Settings, work: Work) -> int:
+    redis = connect(settings.redis_url, near=settings.keys.journal)
+    try:
+        return await attempt(work(settings, redis))
+    finally:
+        await redis.aclose()
+
+
+async def attempt(work: Awaitable[int]) -> int:
+    """Its exit code, or 2 behind a line on stderr when it could not be done."""
+    try:
+        return await work
+    except (RedisError, OSError) as error:
+        print(f"Redis does not answer: {error}", file=sys.stderr)
+    except (SourceError, SourceFatal) as error:
+        print(f"the source does not serve: {error}", file=sys.stderr)
+    except (Impossible, ForeignNamespace) as error:
+        print(error, file=sys.stderr)
+    return FAILED

@@ -1,0 +1,211 @@
+"""The stream contract's events: from names and fields on chain to events of ours.
+
+Pure. Decoded by field name; fields that are missing or more than expected are tolerated as far as
+the stream's state does not need them. Names nobody knows are kept raw as `chain.unknown`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import orjson
+
+from services.indexer.xdr import Address, ContractEvent, Pairs, ScVal
+from shared.domain.events import Event, EventType, Provenance
+from shared.domain.position import Position
+
+_TYPES = {
+    "initialized": EventType.CONTRACT_INITIALIZED,
+    "fee_config_updated": EventType.CONTRACT_FEE_CONFIG_UPDATED,
+    "admin_transferred": EventType.CONTRACT_ADMIN_TRANSFERRED,
+    "fee_collected": EventType.STREAM_FEE_COLLECTED,
+    "stream_created": EventType.STREAM_CREATED,
+    "stream_topped_up": EventType.STREAM_TOPPED_UP,
+    "tokens_withdrawn": EventType.STREAM_WITHDRAWN,
+    "stream_completed": EventType.STREAM_COMPLETED,
+    "stream_cancelled": EventType.STREAM_CANCELLED,
+    "stream_paused": EventType.STREAM_PAUSED,
+    "stream_resumed": EventType.STREAM_RESUMED,
+    "recipient_transferred": EventType.STREAM_RECIPIENT_TRANSFERRED,
+    "stream_rate_modified": EventType.STREAM_RATE_MODIFIED,
+}
+
+
+class _Want(NamedTuple):
+    """What a field has to be so that the stream's state can be told."""
+
+    holds: Callable[[ScVal], bool]
+    what: str
+
+
+def _integer(value: ScVal) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _below(most: int) -> Callable[[ScVal], bool]:
+    return lambda value: _integer(value) and isinstance(value, int) and 0 <= value < most
+
+
+_ADDRESS = _Want(lambda value: isinstance(value, Address), "address")
+_AMOUNT = _Want(_integer, "integer")
+_TIME = _Want(_below(1 << 63), "Unix time")  # half of u64: an anchor moves, and stays a JSON number
+_END = _Want(_below(1 << 64), "Unix time")  # the contract lets it saturate
+
+_NEEDED: Mapping[EventType, Mapping[str, _Want]] = {
+    EventType.STREAM_CREATED: {
+        "sender": _ADDRESS,
+        "recipient": _ADDRESS,
+        "token_address": _ADDRESS,
+        "rate_per_second": _AMOUNT,
+        "deposited_amount": _AMOUNT,
+        "start_time": _TIME,
+    },
+    EventType.STREAM_TOPPED_UP: {"new_deposited_amount": _AMOUNT},
+    EventType.STREAM_WITHDRAWN: {"amount": _AMOUNT},
+    EventType.STREAM_CANCELLED: {"amount_withdrawn": _AMOUNT, "refunded_amount": _AMOUNT},
+    EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": _ADDRESS},
+    EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": _AMOUNT},
+}
+"""Fields without which the state after the event cannot be told."""
+
+_USED: Mapping[str, _Want] = {
+    "timestamp": _TIME,
+    "paused_at": _TIME,
+    "settled_amount": _AMOUNT,
+    "new_end_time": _END,
+}
+"""Fields that count where they are there; void is as good as absent."""
+
+_OF_THE_CONTRACT = "contract."
+
+
+class Unreadable(ValueError):
+    """An event of the contract that lacks what its name promises; it goes to the dead letters."""
+
+
+def read_event(event: ContractEvent, position: Position, source: Provenance, closed: int) -> Event:
+    """Our event for one of the contract's; `closed` is the ledger's close in Unix seconds.
+
+    Raises Unreadable.
+    """
+    name = name_of(event)
+    kind = _TYPES.get(name)
+    stream_id = _stream_id(event)
+    if kind is None:
+        return Event(EventType.CHAIN_UNKNOWN, stream_id, closed, raw_facts(event), position, source)
+    if kind.startswith(_OF_THE_CONTRACT):
+        stream_id = None
+    elif stream_id is None:
+        raise Unreadable(f"{name}: its second topic is no stream id")
+    fields = _fields(name, event.data)
+    _check(name, kind, {_camel(field): value for field, value in fields.items()})
+    facts = _facts(name, kind, fields, closed)
+    said = fields.get("timestamp")
+    timestamp = said if isinstance(said, int) else closed
+    return Event(kind, stream_id, timestamp, facts, position, source)
+
+
+def name_of(event: ContractEvent) -> str:
+    """The event's first topic when it is a symbol or string, "" otherwise."""
+    name = event.topics[0] if event.topics else None
+    return str(name) if isinstance(name, str) else ""
+
+
+def _stream_id(event: ContractEvent) -> str | None:
+    """The second topic when it can be a stream's id, a u64 from 1."""
+    value = event.topics[1] if len(event.topics) > 1 else None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 64:
+        return None
+    return str(value)
+
+
+def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
+    fields = data if isinstance(data, dict) else {None: data}
+    named = {key: value for key, value in fields.items() if isinstance(key, str)}
+    if len(named) < len(fields):
+        raise Unreadable(f"{name}: its data is no map with names as keys")
+    return named
+
+
+def _check(name: str, kind: EventType, camel: Mapping[str, ScVal]) -> None:
+    for field, want in _NEEDED.get(kind, {}).items():
+        if not want.holds(camel.get(_camel(field))):
+            raise Unreadable(f"{name}: {field!r} is missing or no {want.what}")
+    for field, want in _USED.items():
+        if (value := camel.get(_camel(field))) is not None and not want.holds(value):
+            raise Unreadable(f"{name}: {field!r} is no {want.what}")
+
+
+def _facts(
+    name: str, kind: EventType, fields: Mapping[str, ScVal], closed: int
+) -> dict[str, object]:
+    facts = _named([(k, v) for k, v in fields.items() if k != "stream_id"])
+    if kind is EventType.STREAM_WITHDRAWN and facts.get("timestamp") is None:
+        facts["timestamp"] = closed
+    if kind is EventType.STREAM_PAUSED and facts.get("pausedAt") is None:
+        facts["pausedAt"] = closed
+    if any(isinstance(fact, list | dict) for fact in facts.values()):
+        _refuse_too_deep(name, facts)
+    return facts
+
+
+def _refuse_too_deep(name: str, facts: dict[str, object]) -> None:
+    try:
+        orjson.dumps(facts)
+    except TypeError as error:  # nested deeper than JSON's writer goes
+        raise Unreadable(f"{name}: its data cannot be told in JSON: {error}") from error
+
+
+def raw_facts(event: ContractEvent) -> dict[str, object]:
+    """Everything there is, as base64 XDR, so that nothing is lost on a name yet unknown."""
+    return {
+        "name": name_of(event),
+        "topicsXdr": [base64.b64encode(topic).decode() for topic in event.topic_xdr],
+        "valueXdr": base64.b64encode(event.value_xdr).decode(),
+    }
+
+
+def plain(name: str, value: ScVal) -> object:
+    """JSON-ready: amounts and ids as decimal strings, times and basis points as numbers."""
+    match value:
+        case str():
+            return str(value)
+        case bool() | None:
+            return value
+        case int():
+            return value if _is_number(name) and 0 <= value < 1 << 64 else str(value)
+        case bytes():
+            return value.hex()
+        case list():
+            return [plain(name, item) for item in value]
+        case dict():
+            return _named([(_text(k), v) for k, v in value.items()])
+        case Pairs():
+            return [[plain("", k), plain("", v)] for k, v in value]
+    return str(value)
+
+
+def _text(key: ScVal) -> str:
+    return key.hex() if isinstance(key, bytes) else str(key)
+
+
+def _named(fields: Sequence[tuple[str, ScVal]]) -> dict[str, object]:
+    named = {_camel(name): plain(name, value) for name, value in fields}
+    if len(named) < len(fields):
+        names = ", ".join(name for name, _ in fields)
+        raise Unreadable(f"two fields have one name in camelCase: {names}")
+    return named
+
+
+@lru_cache(maxsize=256)
+def _is_number(name: str) -> bool:
+    return name == "timestamp" or name.endswith(("_time", "_at", "_bps"))
+
+
+@lru_cache(maxsize=256)  # a contract has few names
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

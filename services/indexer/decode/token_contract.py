@@ -1,0 +1,85 @@
+"""A token contract's events: transfers, mints, burns and clawbacks of any asset.
+
+Pure. Three forms are in use, told apart by what stands in the topics: SEP-41's own; that of asset
+contracts since protocol 23 (CAP-67), which adds the asset; and theirs of before (CAP-46-6), which
+also names the admin of a mint or clawback. The amount is the data, or a field of it where a muxed
+destination has to be told beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from services.indexer.decode.stream_contract import Unreadable, name_of, raw_facts
+from services.indexer.xdr import Address, ContractEvent, ScVal
+from shared.domain.events import Event, EventType, Provenance
+from shared.domain.position import Position
+
+
+class _Form(NamedTuple):
+    """The type that a name becomes, and whom its topics name, in order."""
+
+    type: EventType
+    parties: tuple[str, ...]
+    with_admin: tuple[str, ...] = ()
+
+
+_FORMS: Mapping[str, _Form] = {
+    "transfer": _Form(EventType.TOKEN_TRANSFER, ("from", "to")),
+    "mint": _Form(EventType.TOKEN_MINT, ("to",), ("admin", "to")),
+    "burn": _Form(EventType.TOKEN_BURN, ("from",)),
+    "clawback": _Form(EventType.TOKEN_CLAWBACK, ("from",), ("admin", "from")),
+}
+
+
+def read_token_event(
+    event: ContractEvent, position: Position, source: Provenance, closed: int
+) -> Event:
+    """Our event for one of the token's; `closed` is the ledger's close in Unix seconds.
+
+    Other names, such as approve and set_admin, are kept raw. Raises Unreadable.
+    """
+    name = name_of(event)
+    token: dict[str, object] = {"tokenAddress": source.contract_id}
+    if (form := _FORMS.get(name)) is None:
+        kind, facts = EventType.CHAIN_UNKNOWN, token | raw_facts(event)
+    else:
+        kind = form.type
+        facts = _parties(name, form, event.topics[1:]) | token | _amount(name, event.data)
+    return Event(kind, None, closed, facts, position, source)
+
+
+def _parties(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, object]:
+    """Whom the event names, and the asset (SEP-11) where it follows them."""
+    count = next((n for n, each in enumerate(topics) if not isinstance(each, Address)), len(topics))
+    parties = form.with_admin if count == len(form.with_admin) else form.parties
+    if not parties or count != len(parties):
+        raise Unreadable(f"{name}: its topics name {count} addresses, not {_wanted(form)}")
+    facts: dict[str, object] = {
+        party: str(each) for party, each in zip(parties, topics, strict=False)
+    }
+    asset = topics[count] if count < len(topics) else None
+    return facts | ({"asset": str(asset)} if isinstance(asset, str) else {})
+
+
+def _wanted(form: _Form) -> str:
+    return " or ".join(", ".join(each) for each in (form.parties, form.with_admin) if each)
+
+
+def _amount(name: str, data: ScVal) -> dict[str, object]:
+    """The amount in base units, and for whom at a muxed destination it is (CAP-67)."""
+    muxed = data.get("to_muxed_id") if isinstance(data, dict) else None
+    amount = data.get("amount") if isinstance(data, dict) else data
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise Unreadable(f"{name}: neither its data nor its field 'amount' is an integer")
+    match muxed:
+        case None:
+            return {"amount": str(amount)}
+        case bool():
+            pass
+        case int() | str():
+            return {"amount": str(amount), "toMuxedId": str(muxed)}
+        case bytes():
+            return {"amount": str(amount), "toMuxedId": muxed.hex()}
+    raise Unreadable(f"{name}: its field 'to_muxed_id' is no u64, string or bytes")

@@ -1,0 +1,164 @@
+"""A transaction as Horizon tells it, read into events of ours, dead letters and a verdict.
+
+Pure. The 32 raw bytes of a contract occur in every transaction that can hold events of it, so most
+transactions cost a search through bytes (services.indexer.decode.contracts).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.proof import verify
+from services.indexer.decode.records import Record
+from services.indexer.decode.stream_contract import Unreadable
+from services.indexer.xdr import (
+    Meta,
+    Result,
+    XdrError,
+    decode_contract_event,
+    decode_meta,
+    decode_result,
+)
+from services.indexer.xdr.event import contract_of
+from shared.domain.events import Event, Provenance
+from shared.domain.position import Position
+
+_KIND, _NOT_SAID = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
+"""Where an event with a contract's id has its kind, and the kinds that others say of a contract."""
+
+
+class MetaMissing(Exception):
+    """The source left the transaction's meta out; another must be asked for it."""
+
+
+class Unproved(Exception):
+    """The events do not hash to what consensus signed: someone altered them."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one or more transactions came to. A dead letter is JSON-ready."""
+
+    events: list[Event] = field(default_factory=list)
+    dead: list[dict[str, object]] = field(default_factory=list)
+
+
+Told = Mapping[Position, bytes]
+"""A transaction's events as Stellar RPC's getEvents told them: XDR by position."""
+
+
+def read_transaction(
+    record: Record,
+    contracts: Contracts,
+    into: Reading,
+    *,
+    told: Told | None = None,
+    believed: bool = False,
+) -> None:
+    """Add the contracts' events and dead letters of one transaction.
+
+    `told`, where there is any, must be just what the meta holds. `believed` keeps what cannot be
+    proved, marked as such. Raises MetaMissing when another source must be asked for the meta,
+    Unproved when the events were altered on the way, XdrError when the meta or the result as a
+    whole cannot be read.
+    """
+    if not told and not (record.successful and contracts.may_speak(record.envelope, record.meta)):
+        return
+    if record.meta is None:
+        raise MetaMissing(record.hash)
+    meta, result = decode_meta(record.meta, frozenset()), decode_result(record.result)
+    if told is None and _is_left_out(meta, result):
+        raise MetaMissing(record.hash)
+    verified = verify(meta, result)
+    held = _events_of(contracts, record, meta)
+    altered = verified is False or not record.successful or (told is not None and told != held)
+    # What comes from a call is proved by the call's result: there None is no proof.
+    if altered or (not verified and any(_is_from_a_call(contracts, raw) for raw in held.values())):
+        if not believed:
+            raise Unproved(f"transaction {record.hash} of ledger {record.ledger}")
+        verified = False
+    _add(record, contracts, held, verified, into)
+
+
+def read_told(
+    record: Record,
+    contracts: Contracts,
+    told: Told,
+    into: Reading,
+    verified: bool | None = None,
+) -> None:
+    """Add the events of a transaction whose result is not to be had, so nothing proves them.
+
+    `verified` is what was found when it was.
+    """
+    _add(record, contracts, told, verified, into)
+
+
+def _add(
+    record: Record, contracts: Contracts, held: Told, verified: bool | None, into: Reading
+) -> None:
+    closed = record.closed
+    for position, raw in held.items():
+        contract = contracts.by_raw(contract_of(raw, 0)[0])
+        assert contract, "only what comes from one of the contracts gets here"
+        source = Provenance(
+            contract.address, record.ledger, record.closed_at, record.hash, verified
+        )
+        try:
+            event = decode_contract_event(raw)
+            into.events.append(contract.read(event, position, source, closed))
+        except (XdrError, Unreadable) as error:
+            into.dead.append(dead_letter(record, str(error), raw, position, source))
+
+
+def _events_of(contracts: Contracts, record: Record, meta: Meta) -> Told:
+    """What the contracts themselves said, without what system and diagnostics say of them."""
+    return {
+        Position(record.toid + operation, index): raw
+        for operation, events in enumerate(meta.event_xdr)
+        for index, raw in enumerate(events)
+        if contracts.by_raw(contract_of(raw, 0)[0]) and raw[_KIND] not in _NOT_SAID
+    }
+
+
+def _is_left_out(meta: Meta, result: Result) -> bool:
+    """Whether the meta of a successful call was left out: a complete one has a return value."""
+    return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
+
+
+def _is_from_a_call(contracts: Contracts, raw: bytes) -> bool:
+    contract = contracts.by_raw(contract_of(raw, 0)[0])
+    return contract is not None and contract.from_calls_alone
+
+
+def dead_letter(
+    record: Record,
+    why: str,
+    raw: bytes,
+    position: Position | None = None,
+    source: Provenance | None = None,
+) -> dict[str, object]:
+    """What is kept of something that could not be read, all that reading it later takes.
+
+    An event at its `position`; without one the transaction's whole meta, at the first place that
+    an event of it could have, beside what proves it. services.indexer.decode.dead_letters reads it
+    again.
+    """
+    of_event = source and {"contractId": source.contract_id, "verified": source.verified}
+    return {
+        "kind": "meta" if position is None else "event",
+        "position": str(position or Position(record.toid, 0)),
+        "ledger": record.ledger,
+        "closedAt": record.closed_at,
+        "txHash": record.hash,
+        "why": why,
+        "xdr": _text(raw),
+        **(of_event or {"envelope": _text(record.envelope), "result": _text(record.result)}),
+    }
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,1 @@
+"""From batches of a source to commits: start, checkpoints, gaps and recovery."""

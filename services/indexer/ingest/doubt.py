@@ -1,0 +1,33 @@
+"""A gap is published only after the source was asked several times for the missing ledgers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.indexer.sources.base import SourceGap
+
+_LOOKS, _SECONDS = 3, 3.0
+
+
+@dataclass(slots=True)
+class Doubt:
+    """Counts how often ledgers were missing: three times, over at least three seconds, is a gap.
+
+    Several servers may answer at one URL. One may have the ledgers that another one lacks.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _cursor: int = -1
+    _since: float = 0.0
+    _found: list[SourceGap] = field(default_factory=list)
+
+    def confirmed(self, cursor: int, gap: SourceGap) -> SourceGap | None:
+        """The smallest gap found at this cursor. None means: ask the source again."""
+        if cursor != self._cursor:
+            self._cursor, self._since, self._found = cursor, self.clock(), []
+        self._found.append(gap)
+        if len(self._found) < _LOOKS or self.clock() - self._since < _SECONDS:
+            return None
+        return min(self._found, key=lambda each: each.elder)

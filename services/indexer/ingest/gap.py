@@ -1,0 +1,21 @@
+"""A gap of the chain's history: ledgers that no source has any more, told as an event. Pure."""
+
+from __future__ import annotations
+
+from services.indexer.sources.base import SourceGap
+from services.indexer.sources.ledger_range import before
+from shared.domain.events import Event, EventType
+from shared.domain.position import Position
+from shared.journal.wire import HISTORY_URL
+
+_OPERATION = (1 << 12) - 1
+
+
+def gap_event(gap: SourceGap, now: int) -> Event:
+    """For everyone, at the last position before the first ledger that is there; `now` in Unix s.
+
+    So whoever resumes from before it is told, in order, that what lies between is not known.
+    """
+    after, last = Position(gap.read | _OPERATION, 0), Position(before(gap.elder), 0)
+    facts = {"from": str(after), "to": str(last), "historyUrl": HISTORY_URL}
+    return Event(EventType.CHAIN_GAP, None, now, facts, last)

@@ -1,0 +1,167 @@
+"""Ingest: from the source to the journal, the cursor moving only with what was kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+from datetime import datetime
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+from services.indexer import metrics
+from services.indexer.ingest.checkpoint import Checkpoint
+from services.indexer.ingest.doubt import Doubt
+from services.indexer.ingest.gap import gap_event
+from services.indexer.ingest.prefetch import ahead
+from services.indexer.ingest.progress_bar import Backfill
+from services.indexer.ingest.recovery import Settling
+from services.indexer.ingest.startup import ClaimNamespace, Startup
+from services.indexer.sources.base import Batch, Source, SourceError, SourceGap
+from services.indexer.sources.ledger_range import before, next_ledger
+from shared.journal.commit import Committed, Committer
+from shared.journal.keys import Keys
+from shared.journal.losses import LastSeen
+from shared.redis.clock import Clock
+from shared.runtime.tasks import backoff
+from shared.web.probes import Readiness
+
+log = structlog.get_logger()
+
+_GOOD_SECONDS = 5.0
+"""A connection that lasted this long was good."""
+
+
+class Ingest:
+    """Reads one source for as long as it runs."""
+
+    def __init__(
+        self,
+        source: Source,
+        committer: Committer,
+        redis: Redis,
+        keys: Keys,
+        readiness: Readiness,
+        *,
+        start: str,
+        most_wait: float,
+        stop_at_gap: bool = False,
+        settling: Settling | None = None,
+        clock: Clock = time.time,
+        claim: ClaimNamespace | None = None,
+        last_seen: LastSeen | None = None,
+    ) -> None:
+        """`stop_at_gap`: raise at a gap, instead of publishing it and going on. `clock`: Redis'."""
+        self._clock = clock
+        self.checkpoint = Checkpoint(redis, keys, committer)
+        self.startup = Startup(
+            redis, keys, committer, readiness, last_seen or LastSeen(), clock=clock, claim=claim
+        )
+        self._source = source
+        self._committer = committer
+        self._readiness = readiness
+        self._start = start
+        self._most_wait = most_wait
+        self._stop_at_gap = stop_at_gap
+        self._waits = self._fresh_waits()
+        self._good_since: float | None = None
+        self._backfill = Backfill()
+        self._settling = settling or Settling()
+        self._doubt = Doubt()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises SourceFatal, and what the commit raises."""
+        cursor: int | None = None
+        self._settling.restart()
+        try:
+            while True:
+                try:
+                    if cursor is None:
+                        cursor = await self.startup.cursor(self._source, self._start)
+                    await self.checkpoint.compare(self._source)
+                    async with aclosing(ahead(self._source.batches(cursor))) as batches:
+                        async for batch in batches:
+                            await self._keep(batch, cursor)
+                            cursor = batch.cursor
+                except SourceGap as gap:
+                    assert cursor is not None, "only reading finds a gap"
+                    if found := self._doubt.confirmed(cursor, gap):
+                        cursor = await self._pass(found)
+                    else:
+                        await self._wait(SourceError("missing", f"{gap}; asking for them again"))
+                except SourceError as error:
+                    await self._wait(error)
+        finally:
+            self._backfill.close()
+
+    def opened(self) -> None:
+        """The source calls this when it has answered that it has what follows the cursor."""
+        self._readiness.set("source", None)
+        if self._good_since is None:
+            self._good_since = time.monotonic()
+
+    def _fresh_waits(self) -> Iterator[float]:
+        return backoff(most=self._most_wait)
+
+    async def _wait(self, error: SourceError) -> None:
+        """Wait before another try. The waits begin anew after a good connection, even an idle one.
+
+        A connection that was lost at once does not count: its server would be asked in a loop.
+        """
+        good_since, self._good_since = self._good_since, None
+        if good_since is not None and time.monotonic() - good_since >= _GOOD_SECONDS:
+            self._waits = self._fresh_waits()
+        seconds = next(self._waits)
+        metrics.SOURCE_ERRORS.labels(error.kind).inc()
+        self._readiness.set("source", str(error))
+        seconds = max(seconds, error.retry_after or 0.0)
+        log.warning("source_failed", error=str(error), kind=error.kind, wait=round(seconds, 2))
+        await asyncio.sleep(seconds)
+
+    async def _pass(self, gap: SourceGap) -> int:
+        """Publish the gap of ledgers that no source has, and go on behind it."""
+        if self._stop_at_gap:
+            raise gap
+        cursor = before(gap.elder)
+        event = gap_event(gap, int(self._clock()))
+        done = await self._committer.record([event], progress={"cursor": str(cursor)})
+        _count(done)
+        metrics.ALARM.labels(gap.kind).set(1)
+        metrics.MISSING.labels("lost").inc(gap.elder - gap.first)
+        metrics.SOURCE_ERRORS.labels(gap.kind).inc()
+        self._readiness.note(gap.kind, f"{gap}; subscribers were told")
+        log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
+        return cursor
+
+    async def _keep(self, batch: Batch, after: int) -> None:
+        progress = {"cursor": str(batch.cursor)}
+        if batch.closed_at is not None:
+            progress |= {"ledger": str(batch.ledger), "closedAt": batch.closed_at}
+        dead = [orjson.dumps(letter) for letter in batch.dead]
+        settled = self._settling.kept(batch.cursor, batch.latest)
+        events = batch.events
+        if settled and (reset := await self.startup.reset_event(batch.cursor)):
+            events, progress = [*events, reset], progress | {"told": str(reset.position)}
+        done = await self._committer.record(
+            events, progress=progress, dead=dead, after=after, settled=settled
+        )
+        self.startup.committed(done.positions, batch.cursor)
+        _count(done)
+        for letter in batch.dead:
+            metrics.DEAD_LETTERS.inc()
+            log.error("dead_letter", **letter)
+        closed = batch.closed_at and datetime.fromisoformat(batch.closed_at).timestamp()
+        reached = max(batch.ledger, next_ledger(batch.cursor) - 1)
+        metrics.committed(reached, closed or None, batch.latest)
+        self._backfill.at(reached, batch.latest)
+        self._readiness.set("source", None)
+        self._waits = self._fresh_waits()
+
+
+def _count(done: Committed) -> None:
+    for write in done.writes:
+        metrics.EVENTS.labels(write.event.type).inc()
+    metrics.SEEN.inc(done.seen)

@@ -1,0 +1,72 @@
+"""Reading ahead: the source goes on while what it brought is being committed, and not too far."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from services.indexer.sources.base import Batch
+from shared.runtime.tasks import cancel
+
+_BATCHES = 8
+_EVENTS = 500
+"""A commit of more would hold up everybody else in Redis."""
+
+
+async def ahead(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
+    """The same, with those joined that came while nobody asked for them.
+
+    Closes `batches`; what that raises comes after all that it brought before.
+    """
+    queue: asyncio.Queue[Batch | None] = asyncio.Queue(_BATCHES)
+    task = asyncio.create_task(_read(batches, queue))
+    try:
+        following = await queue.get()
+        while following:
+            found = [following]
+            following = _take(queue, found)
+            yield join(found)
+            following = following or await queue.get()
+        await task
+    finally:
+        await cancel(task)
+
+
+def _take(queue: asyncio.Queue[Batch | None], found: list[Batch]) -> Batch | None:
+    """Add what waits, as far as it fits; returns the first that does not."""
+    count = len(found[0].events)
+    while not queue.empty():
+        following = queue.get_nowait()
+        if following is None:
+            queue.put_nowait(None)  # the end, for the next to ask
+            return None
+        if (count := count + len(following.events)) > _EVENTS:
+            return following
+        found.append(following)
+    return None
+
+
+async def _read(batches: AsyncGenerator[Batch], queue: asyncio.Queue[Batch | None]) -> None:
+    try:
+        async with aclosing(batches):
+            async for batch in batches:
+                await queue.put(batch)
+    except Exception:  # not a cancellation: then nobody takes anything any more
+        await queue.put(None)
+        raise
+    await queue.put(None)
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """Several that follow each other, as one."""
+    last = batches[-1]
+    told = next((each for each in reversed(batches) if each.closed_at is not None), last)
+    return Batch(
+        [event for each in batches for event in each.events],
+        [letter for each in batches for letter in each.dead],
+        last.cursor,
+        told.ledger,
+        told.closed_at,
+        last.latest,
+    )

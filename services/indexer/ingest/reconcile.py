@@ -1,0 +1,144 @@
+"""Reconciling: what the journal holds of some recent ledgers, against what the other source says.
+
+Each source is believed as it is read; that both say the same shows that neither leaves out what
+belongs there. Only ledgers that this process has read are compared, since of those before it
+cannot know whether they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+from services.indexer import metrics
+from services.indexer.sources.base import Source, SourceError, SourceFatal
+from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.ledger_range import before, next_ledger
+from shared.domain.events import Event, EventType, Origin
+from shared.domain.position import Position, parse_position
+from shared.journal.keys import Keys
+from shared.journal.wire import encode, entry_of
+from shared.web.probes import Readiness
+
+log = structlog.get_logger()
+
+_LEDGERS = 20
+"""How many are compared; of all their transactions, where the other source is Horizon."""
+_MOST_SECONDS = 60.0
+_MAY_DIFFER = ("verified", "ledgerClosedAt")
+_ALARM = "sources_differ"
+
+Bodies = Mapping[Position, Mapping[str, Any]]
+
+
+class Reconciliation:
+    """Compares now and then; `twins` are sources of its own, by name."""
+
+    def __init__(
+        self,
+        auto: Auto,
+        twins: Sequence[Source],
+        redis: Redis,
+        keys: Keys,
+        readiness: Readiness,
+        *,
+        seconds: float,
+    ) -> None:
+        self._auto = auto
+        self._twins = {each.name: each for each in twins}
+        self._redis = redis
+        self._keys = keys
+        self._readiness = readiness
+        self._seconds = seconds
+        self._first: int | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._once()
+            except (SourceError, SourceFatal, TimeoutError) as error:
+                metrics.RECONCILIATIONS.labels("failed").inc()
+                log.warning("not_reconciled", source=self._auto.other, error=repr(error))
+                if isinstance(error, SourceFatal) and error.kind == "unproved":
+                    metrics.ALARM.labels(error.kind).set(1)
+            await asyncio.sleep(self._seconds)
+
+    async def _once(self) -> None:
+        cursor = await self._redis.hget(self._keys.progress, "cursor")
+        if cursor is None:
+            return
+        ledger = next_ledger(int(cursor))
+        if self._first is None:
+            self._first = ledger + 1  # of the one at the cursor, a part may have been read before
+        # Horizon tells the end of a ledger by what follows it, so that has to be there.
+        first, last = max(self._first, ledger - _LEDGERS), ledger - 2
+        ours, first = await self._ours(first, last)
+        if first > last:
+            return
+        async with asyncio.timeout(_MOST_SECONDS):
+            theirs = await _read(self._twins[self._auto.other], before(first), before(last + 1))
+        self._tell(difference(ours, theirs), first, last)
+
+    async def _ours(self, first: int, last: int) -> tuple[Bodies, int]:
+        """The journal's chain events from ledger `first` on, or from where it is whole."""
+        start, end = before(first), before(last + 1)
+        rows: Any = await self._redis.xrange(self._keys.journal, min=start, max=end)
+        entries = [entry_of(position, fields) for position, fields in rows]
+        lost = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
+        oldest: Any = await self._redis.xrange(self._keys.journal, count=1)
+        if oldest and oldest[0][1][b"p"] != b"0-0":  # trimmed: all of that ledger may not be there
+            lost.append(oldest[0][0].decode())
+        first = max([first, *(parse_position(each).ledger + 1 for each in lost)])
+        bodies = {parse_position(e.position): orjson.loads(e.body) for e in entries}
+        return {
+            position: body
+            for position, body in bodies.items()
+            if body["origin"] == Origin.CHAIN and position.ledger >= first
+        }, first
+
+    def _tell(self, found: str | None, first: int, last: int) -> None:
+        metrics.RECONCILIATIONS.labels("differs" if found else "same").inc()
+        if found is None:
+            log.debug("reconciled", first=first, last=last, source=self._auto.other)
+            return
+        metrics.ALARM.labels(_ALARM).set(1)
+        text = f"{_ALARM}: {found} ({self._auto.other}, ledgers {first} to {last})"
+        self._readiness.note(_ALARM, text)
+        log.error(_ALARM, first=first, last=last, source=self._auto.other, error=found)
+
+
+async def _read(source: Source, start: int, end: int) -> Bodies:
+    """All events after the TOID `start` up to `end`, as the journal would have their bodies."""
+    found: dict[Position, Mapping[str, Any]] = {}
+    async with aclosing(source.batches(start)) as batches:
+        async for batch in batches:
+            found |= {e.position: _body(e) for e in batch.events if e.position}
+            if batch.cursor >= end:
+                break
+    return {position: body for position, body in found.items() if position.toid <= end}
+
+
+def _body(event: Event) -> Mapping[str, Any]:
+    body: dict[str, Any] = orjson.loads(encode(event, ())[1])
+    return {name: value for name, value in body.items() if name not in _MAY_DIFFER}
+
+
+def difference(ours: Bodies, theirs: Bodies) -> str | None:
+    """The first position at which two readings of the same ledgers differ, and how."""
+    for position in sorted(ours.keys() | theirs.keys()):
+        if position not in theirs:
+            return f"the other source does not have {position}"
+        if position not in ours:
+            return f"the journal does not have {position}"
+        held = ours[position]
+        for name, value in theirs[position].items():
+            if held.get(name) != value:
+                return f"{position} has {name} {held.get(name)!r:.80}, the other {value!r:.80}"
+    return None

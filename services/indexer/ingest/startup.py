@@ -1,0 +1,205 @@
+"""Where the indexer starts to read, and the event that it commits after Redis lost everything.
+
+Without progress in Redis the namespace is new, or Redis lost the progress, or it lost everything.
+What this process and the others have last seen tells which, and how far the source was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from services.indexer.sources.base import Source
+from services.indexer.sources.ledger_range import before
+from shared.domain.events import Event, EventType
+from shared.domain.position import START, Position, journal_start, parse_position
+from shared.journal.commit import Committer
+from shared.journal.keys import CHANNEL, Keys
+from shared.journal.losses import LastSeen, Report, read_reports
+from shared.journal.reader import Head, Journal
+from shared.journal.wire import HISTORY_URL, entry_of
+from shared.redis.clock import Clock
+from shared.runtime.metrics import LOST_PROGRESS
+from shared.web.probes import Readiness
+
+log = structlog.get_logger()
+
+_REPORT_WAIT = 2.0
+"""Seconds in which a running fanout notices that Redis is empty and reports what it knew."""
+_REPORT_EVERY = 1.0
+"""Seconds between two looks for reports."""
+_BROADCASTS = 50
+"""Newest events for everyone that are searched for the last reset event; they are few."""
+_AHEAD = 1_000_000
+"""Microseconds: an API event that is committed meanwhile stays below the reset event."""
+_UNSETTLED = "unsettled"
+"""Not the name of any server, so the API is refused until the chain is read again."""
+_REASON = "Redis lost everything"
+
+ClaimNamespace = Callable[[], Awaitable[None]]
+"""Called before the first commit of a namespace, once the source is known to be of our network."""
+
+
+class Startup:
+    """Of one Ingest. `last_seen` outlives it in the process; `clock` is Redis'."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        committer: Committer,
+        readiness: Readiness,
+        last_seen: LastSeen,
+        *,
+        clock: Clock = time.time,
+        claim: ClaimNamespace | None = None,
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._journal = Journal(redis, keys)
+        self._committer = committer
+        self._readiness = readiness
+        self._last_seen = last_seen
+        self._clock = clock
+        self._claim = claim
+        self._announced = START  # position of the last journal.reset
+        self._unannounced = START  # highest position that was lost since then
+
+    async def cursor(self, source: Source, start: str) -> int:
+        """The TOID to read from; starts a journal if there is none. Raises as the source does."""
+        head = await self._journal.head()
+        self._announced = head.told
+        if self._last_seen.check(head):
+            self._readiness.note("lost", self._last_seen.message)
+        if head.cursor is not None:
+            self._last_seen.update(head.top, head.cursor)
+            self._note_losses([])
+            log.info("resuming", cursor=head.cursor, ledger=head.cursor >> 32)
+            return head.cursor
+        if head.top.toid and not head.empty:
+            return await self._recover(head)
+        return await self._begin(source, start)
+
+    async def _recover(self, head: Head) -> int:
+        """Only the progress is lost: read the ledger of the journal's last entry again.
+
+        The commit skips those of its events that the journal has.
+        """
+        cursor = before(head.top.ledger)
+        progress = {"cursor": str(cursor)}
+        if self._last_seen.began:
+            progress["began"] = str(self._last_seen.began)
+        self._announced = await self._last_reset()
+        if self._announced > START:
+            progress["told"] = str(self._announced)
+        self._note_losses([])  # reports that were read before were compared with nothing
+        await self._committer.record([], progress=progress)
+        LOST_PROGRESS.inc()
+        text = f"the progress was lost: reading goes on from the journal's last entry, {head.top}"
+        self._readiness.note("progress", text)
+        log.error("progress_lost", top=str(head.top), cursor=cursor, ledger=cursor >> 32)
+        return cursor
+
+    async def _last_reset(self) -> Position:
+        """Position of the last journal.reset, which must not be announced a second time."""
+        topic = self._keys.topic("")
+        members: Any = await self._redis.zrevrangebylex(topic, "+", "-", 0, _BROADCASTS)
+        for place in [parse_position(member.decode()) for member in members]:
+            rows: Any = await self._redis.xrange(self._keys.journal, str(place), str(place))
+            for row in rows:
+                if entry_of(*row).type == EventType.JOURNAL_RESET:
+                    return place
+        return START
+
+    async def _begin(self, source: Source, start: str) -> int:
+        """Start a journal at START, or at a lower cursor that is known from before a loss."""
+        cursor = await source.start(start)
+        if self._claim:
+            await self._claim()
+        known = await self._reports(wait=start == "latest")
+        cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
+        began = await self._start_position(cursor)
+        head = await self._journal.head()  # the API may have written meanwhile
+        progress = {"cursor": str(cursor), "began": str(began)}
+        if known:
+            progress = {"server": _UNSETTLED} | progress
+            log.error("starting_again", cursor=cursor, ledger=cursor >> 32)
+        events = [] if head.empty else [_unread_gap(head.top, began, int(self._clock()))]
+        await self._committer.record(events, progress=progress)
+        log.info("starting", start=start, cursor=cursor, ledger=cursor >> 32)
+        self._last_seen.begin(began, cursor)
+        self._note_losses(known)
+        return cursor
+
+    async def _reports(self, *, wait: bool) -> list[Report]:
+        """What processes knew of a journal that is lost; empty when this is the first journal.
+
+        `wait` for reports, but only if this process knows of a loss or a fanout listens.
+        """
+        if wait and (self._last_seen.lost or await self._fanout_listens()):
+            await asyncio.sleep(_REPORT_WAIT)
+        own = [Report(self._last_seen.cursor, self._last_seen.top)] if self._last_seen.lost else []
+        return own + await read_reports(self._redis, self._keys)
+
+    async def _fanout_listens(self) -> bool:
+        [(_, count)] = await self._redis.pubsub_numsub(CHANNEL)
+        return bool(count)
+
+    async def _start_position(self, cursor: int) -> Position:
+        seconds, micros = await self._redis.time()
+        return journal_start(cursor, seconds * 1_000_000 + micros)
+
+    # ── announcing a loss ──
+
+    async def watch_reports(self) -> None:
+        """Look for losses that other processes report, until cancelled."""
+        while True:
+            self._note_losses(await read_reports(self._redis, self._keys))
+            await asyncio.sleep(_REPORT_EVERY)
+
+    def _note_losses(self, found: Sequence[Report]) -> None:
+        tops = [each.top for each in found]
+        if self._last_seen.lost:
+            tops.append(self._last_seen.top)
+        highest = max((top for top in tops if top >= self._announced), default=START)
+        if highest > self._unannounced:
+            self._readiness.note("lost", f"Redis was emptied: it had events up to {highest}")
+        self._unannounced = highest
+
+    async def reset_event(self, cursor: int) -> Event | None:
+        """The event that announces the loss of everything; None when there is none to announce.
+
+        Call it when the chain is read again. The event is above every position from before the
+        loss, so clients that resume later get it too.
+        """
+        if self._unannounced == START:
+            return None
+        place = await self._start_position(cursor)
+        place = Position(place.toid, place.n + _AHEAD)
+        if place <= self._unannounced:
+            return None
+        facts = {"position": str(place), "reason": _REASON}
+        return Event(EventType.JOURNAL_RESET, None, int(self._clock()), facts, place)
+
+    def committed(self, positions: Sequence[Position], cursor: int) -> None:
+        """Events at these positions, and everything up to the cursor, are in the journal now."""
+        top = max(positions, default=START)
+        if self._unannounced > START and top.by_clock:  # the reset event
+            log.error("loss_announced", position=str(top), lost=str(self._unannounced))
+            self._announced, self._unannounced = top, START
+            self._last_seen.lost = False
+        self._last_seen.update(top, cursor)
+
+
+def _unread_gap(top: Position, began: Position, now: int) -> Event:
+    """The gap between events that the API wrote before any ledger was read, and the first ledger.
+
+    It is where reading starts, so clients that resume from below it get it.
+    """
+    facts = {"from": str(top), "to": str(began), "historyUrl": HISTORY_URL}
+    return Event(EventType.CHAIN_GAP, None, now, facts, began)

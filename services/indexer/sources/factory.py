@@ -1,0 +1,63 @@
+"""Which source is read: what SOURCE chooses, made from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import aiohttp
+
+from services.indexer.decode.contracts import Contracts
+from services.indexer.settings import Settings
+from services.indexer.sources.base import Source
+from services.indexer.sources.failover.fallback import Fallback
+from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.horizon.source import Horizon
+from services.indexer.sources.rpc.client import Rpc
+from services.indexer.sources.rpc.source import RpcEvents
+
+
+def horizon(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> Source:
+    """Horizon, with RPC for what it leaves out."""
+    return Horizon(
+        session,
+        settings.horizon_url,
+        passphrase=settings.network_passphrase,
+        contracts=Contracts(settings.contracts),
+        rpc=Rpc(session, settings.rpc_url) if settings.rpc_url else None,
+        read_seconds=settings.source_read_seconds,
+        alarm_only=settings.unproved == "alarm",
+        opened=opened,
+    )
+
+
+def rpc(settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]) -> Source:
+    """Stellar RPC alone."""
+    return RpcEvents(
+        Rpc(session, settings.rpc_url, seconds=min(settings.source_read_seconds, 30.0)),
+        passphrase=settings.network_passphrase,
+        contracts=Contracts(settings.contracts),
+        poll_seconds=settings.rpc_poll_seconds,
+        alarm_only=settings.unproved == "alarm",
+        opened=opened,
+    )
+
+
+def both(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> tuple[Source, Source]:
+    """RPC first: it brings only what is wanted, and a backfill at full speed."""
+    return rpc(settings, session, opened), horizon(settings, session, opened)
+
+
+def chosen(
+    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> Source:
+    """The source that SOURCE names. With RPC_URL, ledgers that Horizon lacks are read from RPC."""
+    if settings.source == "rpc":
+        return rpc(settings, session, opened)
+    if not settings.rpc_url:
+        return horizon(settings, session, opened)
+    first, second = both(settings, session, opened)
+    return Auto(first, second) if settings.source == "auto" else Fallback(second, first)

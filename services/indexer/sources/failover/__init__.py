@@ -1,0 +1,1 @@
+"""Two sources as one: failover, and the second source for ledgers that the first lacks."""

@@ -1,0 +1,115 @@
+"""Fallback: reads one source, and another one for ledgers that the first does not have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+
+import structlog
+
+from services.indexer import metrics
+from services.indexer.sources.base import (
+    Batch,
+    Ledgers,
+    Source,
+    SourceError,
+    SourceFatal,
+    SourceGap,
+)
+from services.indexer.sources.ledger_range import before, refuse
+from shared.domain.position import parse_position
+
+log = structlog.get_logger()
+
+
+class Fallback:
+    """A Source: `source`, and `other` for the ledgers that it lacks."""
+
+    def __init__(self, source: Source, other: Source) -> None:
+        self._source = source
+        self._other = other
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return self._source.name
+
+    async def ledgers(self) -> Ledgers:
+        """See Source."""
+        return await self._source.ledgers()
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """See Source."""
+        return await self._source.latest_hash()
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """See Source."""
+        return await self._source.hash_of(ledger)
+
+    async def start(self, where: str) -> int:
+        """See Source."""
+        return await self._source.start(where)
+
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        """See Source. Raises SourceGap for ledgers that neither source has."""
+        while True:
+            try:
+                async with aclosing(self._source.batches(cursor)) as batches:
+                    async for batch in batches:
+                        yield batch
+                        cursor = batch.cursor
+                return
+            except SourceGap as error:
+                gap = error
+            except SourceFatal as error:
+                if error.kind == "reset":
+                    await self._confirm(error, cursor)
+                raise
+            async with aclosing(self._missing(gap)) as batches:
+                async for batch in batches:
+                    yield batch
+                    cursor = batch.cursor
+
+    async def _missing(self, gap: SourceGap) -> AsyncGenerator[Batch]:
+        """The missing ledgers, from the other source. Raises SourceGap for those it lacks too."""
+        log.warning("ledgers_missing", error=str(gap), asking=self._other.name)
+        end = before(gap.elder)
+        try:
+            async with aclosing(self._other.batches(gap.read)) as batches:
+                async for batch in batches:
+                    yield up_to(end, batch)
+                    if batch.cursor >= end:
+                        break
+        except SourceGap as theirs:
+            both = f"{self.name} or {self._other.name}"
+            raise SourceGap(both, theirs.read, min(theirs.elder, gap.elder)) from theirs
+        except SourceFatal as error:
+            if error.kind != "reset":
+                raise
+            # It is the other one that lags or was reset; this one goes on.
+            text = f"{gap}, and {self._other.name} cannot fill them: {error}"
+            raise SourceError("behind", text) from error
+        metrics.MISSING.labels("filled").inc(gap.elder - gap.first)
+        log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
+
+    async def _confirm(self, reset: SourceFatal, cursor: int) -> None:
+        """Raise SourceError if the other goes on: then it is an older database, not a reset."""
+        found = await self._other.ledgers()
+        with suppress(SourceGap):  # it has only newer ledgers than these, so it goes on too
+            refuse(self._other.name, cursor, found)
+        text = f"{reset}; {self._other.name} goes on, so this is an older database, not a reset"
+        raise SourceError("behind", text) from reset
+
+
+def up_to(end: int, batch: Batch) -> Batch:
+    """The part of a batch up to a TOID."""
+    if batch.cursor <= end:
+        return batch
+    return Batch(
+        [event for event in batch.events if event.position and event.position.toid <= end],
+        [one for one in batch.dead if parse_position(str(one["position"])).toid <= end],
+        end,
+        end >> 32,
+        None,
+        batch.latest,
+    )

@@ -1,0 +1,211 @@
+"""Auto: the healthier of two sources, as one.
+
+Ids and cursors are the same for both, so that a switch is a new start from the cursor with the
+other: nothing is lost and nothing comes twice. The generator ends at a switch, and whoever reads
+it asks for the next one after having looked whether the other source has the same history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import structlog
+
+from services.indexer import metrics
+from services.indexer.sources.base import (
+    Batch,
+    Ledgers,
+    Source,
+    SourceError,
+    SourceFatal,
+    SourceGap,
+)
+from services.indexer.sources.failover.policy import Judge, Why
+from services.indexer.sources.ledger_range import next_ledger, refuse
+from shared.runtime.tasks import cancel
+
+log = structlog.get_logger()
+
+_UNABLE = {"gap", "reset", "unproved", "meta_missing"}
+_UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
+"""Kinds of errors that the other source may not have; others, as `passphrase`, are final."""
+
+
+class Auto:
+    """A source (services.indexer.sources) of two others; the first is preferred."""
+
+    def __init__(self, first: Source, second: Source, *, look_seconds: float = 10.0) -> None:
+        """`look_seconds` between two looks at the one that is not read."""
+        self._sources = {each.name: each for each in (first, second)}
+        self._judge = Judge(first.name, second.name)
+        self._look_seconds = look_seconds
+        self._cursor = 0
+        self._refusals: dict[str, SourceFatal] = {}  # by source: why it cannot go on at the cursor
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return self._judge.active
+
+    @property
+    def other(self) -> str:
+        """The one that is not read."""
+        return self._judge.other
+
+    async def ledgers(self) -> Ledgers:
+        """See Source."""
+        return await self._active.ledgers()
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """See Source."""
+        return await self._active.latest_hash()
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """See Source."""
+        try:
+            return await self._active.hash_of(ledger)
+        except SourceError as error:
+            self._failed(error)
+            raise
+
+    async def start(self, where: str) -> int:
+        """See Source. The earliest that either has; a ledger that one of them has will do."""
+        found: list[int] = []
+        errors: list[SourceError | SourceFatal] = []
+        for source in (self._active, self._sources[self.other]):
+            try:
+                found.append(await source.start(where))
+            except (SourceError, SourceFatal) as error:
+                errors.append(error)
+        final = [e for e in errors if isinstance(e, SourceFatal) and e.kind != "start"]
+        if final or not found:
+            raise [*final, *errors][0]
+        return min(found)
+
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        """See Source; it ends with a switch."""
+        self._at(cursor)
+        metrics.SOURCE.labels(self.name).set(1)
+        metrics.SOURCE.labels(self.other).set(0)
+        try:
+            async with aclosing(self._until_stalled(cursor)) as batches:
+                async for batch in batches:
+                    yield batch
+                    self._judge.works(self.name)
+        except SourceError as error:
+            if not self._failed(error):
+                raise
+        except SourceFatal as error:
+            if not self._cannot(error):
+                raise
+
+    # ── reading one while looking at the other ──
+
+    async def _until_stalled(self, cursor: int) -> AsyncGenerator[Batch]:
+        watch = asyncio.create_task(self._watch())
+        async with aclosing(self._active.batches(cursor)) as batches:
+            coming: asyncio.Task[Batch] | None = None
+            try:
+                while True:
+                    coming = asyncio.create_task(_next(batches))
+                    await asyncio.wait((coming, watch), return_when=asyncio.FIRST_COMPLETED)
+                    if not coming.done():
+                        self._switch(watch.result(), f"nothing comes from {self.name}")
+                        return
+                    batch = coming.result()
+                    yield batch
+                    self._at(batch.cursor)
+            finally:
+                await cancel(watch, *([coming] if coming else []))
+
+    async def _watch(self) -> Why:
+        """Look at the other now and then; ends when it should be read."""
+        pause = 0.0
+        while True:
+            await asyncio.sleep(pause)
+            pause = self._look_seconds
+            name, other = self.other, self._sources[self.other]
+            try:
+                found = await other.ledgers()
+                refuse(name, self._cursor, found)
+            except SourceError as error:
+                self._judge.failed(name)
+                log.info("other_source_failed", source=name, error=str(error))
+            except SourceFatal as error:
+                if error.kind == "passphrase":
+                    raise
+                self._note(name, error)
+                log.warning("other_source_unable", source=name, error=str(error))
+            else:
+                read = next_ledger(self._cursor) - 1
+                if self._refuses(name):  # it answers, but cannot go on here
+                    continue
+                if why := self._judge.looked(read, self._cursor, found.latest):
+                    return why
+
+    # ── deciding ──
+
+    @property
+    def _active(self) -> Source:
+        return self._sources[self._judge.active]
+
+    def _failed(self, error: SourceError) -> bool:
+        """Whether the other is read from now on."""
+        self._judge.failed(self.name, wait=error.retry_after or 0.0)
+        return self._judged(error)
+
+    def _cannot(self, error: SourceFatal) -> bool:
+        """As above. When neither has the ledgers, raises the smaller gap, and reads that source."""
+        if error.kind not in _UNABLE:
+            return False
+        self._note(self.name, error)
+        if self._judged(error):
+            return True
+        theirs = self._refusals.get(self.other)
+        if isinstance(error, SourceGap) and theirs and not _is_smaller(error, theirs):
+            self._switch(Why.UNABLE, str(error))
+            raise theirs
+        return False
+
+    def _at(self, cursor: int) -> None:
+        """Reading is at this cursor. Refusals at an earlier one do not count any more."""
+        if cursor == self._cursor:
+            return
+        self._cursor = cursor
+        for name in self._refusals:
+            self._judge.works(name)
+        self._refusals.clear()
+
+    def _refuses(self, name: str) -> bool:
+        """Whether a source that has the ledger was found unable to go on at the cursor."""
+        if name in self._refusals and self._refusals[name].kind == "reset":
+            del self._refusals[name]  # it had an older database and has caught up
+        return name in self._refusals
+
+    def _note(self, name: str, error: SourceFatal) -> None:
+        self._judge.cannot(name)
+        self._refusals[name] = error
+        if error.kind == "unproved":
+            metrics.ALARM.labels(error.kind).set(1)
+
+    def _judged(self, error: SourceError | SourceFatal) -> bool:
+        if why := self._judge.verdict():
+            metrics.SOURCE_ERRORS.labels(error.kind).inc()
+            self._switch(why, str(error))
+        return why is not None
+
+    def _switch(self, why: Why, error: str) -> None:
+        self._judge.switch()
+        metrics.SWITCHES.labels(self.name, why).inc()
+        log.warning("source_switched", to=self.name, why=why, error=error, cursor=self._cursor)
+
+
+def _is_smaller(gap: SourceGap, theirs: SourceFatal) -> bool:
+    """Whether this gap is the one to publish: the other source has a gap too, no smaller one."""
+    return isinstance(theirs, SourceGap) and gap.elder <= theirs.elder
+
+
+async def _next(batches: AsyncGenerator[Batch]) -> Batch:
+    return await anext(batches)

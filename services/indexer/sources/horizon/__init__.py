@@ -1,0 +1,1 @@
+"""Horizon: transactions over SSE, its history, and checks that no ledger is missing."""

@@ -1,0 +1,86 @@
+"""Checks that Horizon left out no ledger and no transaction between two records.
+
+Horizon silently passes over ledgers that were trimmed or that are a hole in its history, and its
+root may be a second old. So it is asked for the ledgers themselves, about 200 with one request.
+While one ledger follows the other at the tip, nothing is asked.
+"""
+
+from __future__ import annotations
+
+from services.indexer.decode.records import Record
+from services.indexer.sources.base import SourceError, SourceGap
+from services.indexer.sources.horizon.counting import NOTHING, Count
+from services.indexer.sources.horizon.history import History
+from services.indexer.sources.ledger_range import before
+
+
+class Continuity:
+    """Of one stream of records; call it for each connection and each record."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._count = Count.at(0)
+        self._listing = NOTHING
+        self._doubted = 0
+        self._first = True
+
+    def begin(self, cursor: int) -> None:
+        """Reading begins after this cursor."""
+        self._listing = NOTHING  # the next records may be newer than the list
+        if cursor != self._count.cursor:
+            self._count = Count.at(cursor)
+
+    def connected(self) -> None:
+        """A connection begins: its first record need not follow on the last one that was read."""
+        self._first = True
+
+    def add(self, record: Record) -> None:
+        """The next record was read."""
+        self._first = False
+        self._count.add(record)
+
+    async def check(self, ledger: int) -> None:
+        """Call it before a record of `ledger` is read: checks that everything before it was.
+
+        Raises SourceError when something is missing or this server lags; SourceGap when it is
+        still missing at the next check.
+        """
+        if ledger > self._count.ledger and self._is_in_doubt(ledger):
+            await self._look(ledger)
+
+    def _is_in_doubt(self, ledger: int) -> bool:
+        """Whether something may be missing: not while each ledger follows the last at the tip.
+
+        Ledgers that the listing covers are always checked, since that costs no request.
+        """
+        count = self._count
+        jumped = ledger > count.ledger + 1 or count.seen == 0
+        behind = self._history.latest > ledger + 1
+        return jumped or self._first or behind or self._listing.covers(count.ledger)
+
+    async def _look(self, end: int) -> None:
+        at, again = self._count.ledger, False
+        while at < end:
+            if not self._listing.covers(at):
+                self._listing = await self._history.listing(at)
+                if self._listing.end == at:
+                    text = (
+                        f"Horizon sent a record of ledger {end}, but lists no ledger from {at} on"
+                    )
+                    raise SourceError("behind", text)
+            upto = min(end, self._listing.end)
+            missing = self._listing.missing(self._count, at, upto)
+            if missing and not again:  # one of several servers may lack what another has
+                self._listing, again = NOTHING, True
+                continue
+            if missing:
+                raise self._trouble(missing)
+            at = upto
+
+    def _trouble(self, missing: range) -> Exception:
+        if self._doubted == missing.start:
+            read = max(self._count.cursor, before(missing.start))
+            return SourceGap("Horizon", read, missing.stop)
+        self._doubted = missing.start
+        text = f"Horizon left out ledgers {missing.start} to {missing.stop - 1}"
+        return SourceError("missing", f"{text}; they are looked for once more")

@@ -1,0 +1,103 @@
+"""History: which ledgers Horizon has, by its root and by its list of ledgers.
+
+Its stream silently skips trimmed history, and waits for ever above its tip. So its root is asked
+now and then. The root may be a second old; the list of ledgers is always up to date
+(services.indexer.sources.horizon.continuity).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import aiohttp
+import structlog
+
+from services.indexer.decode.records import Malformed
+from services.indexer.sources.base import Ledgers, SourceError, SourceFatal
+from services.indexer.sources.horizon.counting import PAGE, Listing, parse_listing
+from services.indexer.sources.http import (
+    JSON,
+    check_network,
+    get,
+    ledger_hash,
+    ledger_number,
+    read_json,
+)
+from services.indexer.sources.ledger_range import before, refuse
+from services.indexer.sources.rpc.span import Span
+from shared.web.urls import joined
+
+log = structlog.get_logger()
+
+_EVERY = 10.0
+"""Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
+_NOT_THERE = ("not_found", "before_history")
+
+
+class History:
+    """What Horizon's root and its ledgers say. `latest` is the last ledger known, 0 before that."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, passphrase: str, seconds: float
+    ) -> None:
+        self.latest = 0
+        self._session = session
+        self._url = url
+        self._passphrase = passphrase
+        self._timeout = aiohttp.ClientTimeout(total=seconds)
+        self._checked_at = -_EVERY
+        self._span = Span(PAGE)
+
+    async def ledgers(self) -> Ledgers:
+        """Ask the root. Raises SourceError, SourceFatal."""
+        root = await self._read("/")
+        check_network("Horizon", root.get("network_passphrase"), self._passphrase)
+        found = Ledgers(
+            *(ledger_number("Horizon", root, f"history_{end}_ledger") for end in Ledgers._fields)
+        )
+        self.latest = found.latest
+        return found
+
+    async def check(self, cursor: int) -> None:
+        """Before a connection: that it begins where the last one ended."""
+        if time.monotonic() - self._checked_at >= _EVERY:
+            refuse("Horizon", cursor, await self.ledgers())
+            # Not after a refusal, so that the next check asks again.
+            self._checked_at = time.monotonic()
+
+    async def listing(self, first: int) -> Listing:
+        """The ledgers from that number on, at most PAGE of them. Raises SourceError.
+
+        After an answer that took too long the next request asks for fewer.
+        """
+        limit = self._span.ledgers
+        try:
+            document = await self._read("/ledgers", cursor=before(first), order="asc", limit=limit)
+        except SourceError as error:
+            if error.too_much and self._span.failed(limit):
+                log.warning(
+                    "span_halved", ledger=first, ledgers=self._span.ledgers, error=str(error)
+                )
+            raise
+        self._span.succeeded()
+        try:
+            return parse_listing(first, document)
+        except Malformed as error:
+            raise SourceError("malformed", str(error)) from error
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """A ledger's hash, None when it is not there. Raises SourceError."""
+        try:
+            document = await self._read(f"/ledgers/{ledger}")
+        except SourceFatal as error:
+            if error.kind in _NOT_THERE:
+                await self.ledgers()  # raises when the server has no ledger at all yet
+                return None
+            raise
+        return ledger_hash("Horizon", document, "hash")
+
+    async def _read(self, path: str, **query: int | str) -> dict[str, Any]:
+        url = joined(self._url, path, **query)
+        async with get(self._session, url, self._timeout, JSON) as response:
+            return await read_json(response)

@@ -1,0 +1,239 @@
+"""Horizon: all transactions over SSE, by a loop of our own.
+
+The SDK's streaming loses data on a malformed frame, an in-band error and a dropped connection
+(docs/decisions.md 9). Here the cursor is the caller's: it moves when a batch was kept, and every
+other end of a connection is a new start from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Malformed, Record, known_meta, parse_record
+from services.indexer.decode.transactions import MetaMissing, Reading
+from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal, SourceGap
+from services.indexer.sources.horizon.continuity import Continuity
+from services.indexer.sources.horizon.history import History
+from services.indexer.sources.horizon.sse_parser import Frame, FrameParser, FrameTooLong
+from services.indexer.sources.http import SSE, get, parse_object
+from services.indexer.sources.ledger_range import begin
+from services.indexer.sources.rpc.client import Rpc
+from services.indexer.sources.verified_reader import Suspects
+from shared.runtime.tasks import backoff
+from shared.web.client import reason
+from shared.web.urls import joined
+
+_PAGE = 200
+_CONNECT_SECONDS = 10.0
+_BRIEF = 1.0
+"""Seconds: a connection that ended sooner and brought nothing was none."""
+_QUIET = 0.5
+"""Seconds without a record after which a stream that began counts as open."""
+
+
+class Horizon:
+    """A source (services.indexer.sources)."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        *,
+        passphrase: str,
+        contracts: Contracts,
+        rpc: Rpc | None,
+        read_seconds: float,
+        alarm_only: bool = False,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`opened` is called when Horizon streams and no record waits; see also Suspects."""
+        self._session = session
+        self._url = url
+        self._rpc = rpc
+        self._opened = opened
+        self._opening: asyncio.TimerHandle | None = None
+        self._suspects = Suspects(contracts, alarm_only=alarm_only)
+        self._history = History(session, url, passphrase, min(10.0, read_seconds))
+        self._continuity = Continuity(self._history)
+        # `sock_connect` would not limit the look-up of a name, nor a proxy's answer to CONNECT.
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=_CONNECT_SECONDS, sock_read=read_seconds
+        )
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return "horizon"
+
+    async def ledgers(self) -> Ledgers:
+        """See Source."""
+        return await self._history.ledgers()
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """See Source."""
+        latest = (await self._history.ledgers()).latest
+        digest = await self._history.hash_of(latest)
+        if digest is None:
+            raise SourceError("behind", f"Horizon does not have its last ledger, {latest}")
+        return latest, digest
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """See Source."""
+        return await self._history.hash_of(ledger)
+
+    async def start(self, where: str) -> int:
+        """TOID to begin at. `latest` is resolved here, once: `cursor=now` would lose events."""
+        return begin("Horizon", await self._history.ledgers(), where)
+
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        """See Source. Raises SourceError for another try, SourceFatal for an operator."""
+        waits = _pauses()
+        self._continuity.begin(cursor)
+        while True:
+            await self._history.check(cursor)
+            began, before = time.monotonic(), cursor
+            try:
+                async with aclosing(self._stream(cursor)) as stream:
+                    async for batch in stream:
+                        yield batch
+                        cursor = batch.cursor
+            finally:
+                self._not_open()
+            if cursor > before or time.monotonic() - began > _BRIEF:
+                waits = _pauses()
+            else:  # byebye means at once, but not to a server that says nothing else
+                await asyncio.sleep(next(waits))
+
+    # ── one connection ──
+
+    async def _stream(self, cursor: int) -> AsyncGenerator[Batch]:
+        url = joined(self._url, "/transactions", cursor=cursor, order="asc", limit=_PAGE)
+        self._continuity.connected()
+        async with get(self._session, url, self._timeout, SSE) as response:
+            parser = FrameParser()
+            async for chunk in _chunks(response):
+                chapter = _Chapter(cursor)
+                trouble = await self._read(_frames(parser, chunk), chapter)
+                if batch := chapter.batch(self._history.latest):
+                    yield batch  # what came before the trouble is good
+                    cursor = batch.cursor
+                if isinstance(trouble, SourceGap) and trouble.read > cursor:
+                    yield _empty(trouble.read, self._history.latest)
+                if trouble:
+                    raise trouble
+                if chapter.ended:
+                    return
+        raise SourceError("dropped", "the stream ended without byebye")
+
+    async def _read(self, frames: Sequence[Frame], chapter: _Chapter) -> Exception | None:
+        """Read frames into the chapter until one of them is trouble."""
+        try:
+            for frame in frames:
+                if frame.event == "close":
+                    chapter.ended = True
+                elif frame.event == "message":
+                    await self._take(_record(frame), chapter)
+                elif frame.event == "open":
+                    loop = asyncio.get_running_loop()
+                    self._opening = loop.call_later(_QUIET, self._opened)
+                else:
+                    raise SourceError("in_band", f"{frame.event}: {frame.data[:200]!r}")
+        except (SourceError, SourceFatal) as error:
+            return error
+        return None
+
+    def _not_open(self) -> None:
+        if self._opening:
+            self._opening.cancel()
+
+    async def _take(self, record: Record, chapter: _Chapter) -> None:
+        self._not_open()  # not open before this record is read, since a request for it may fail
+        if record.toid <= chapter.cursor:
+            raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
+        await self._continuity.check(record.ledger)
+        try:
+            self._suspects.read(record, chapter.reading)
+        except MetaMissing:
+            await self._take_with_meta(record, chapter.reading)
+        chapter.last = record
+        self._continuity.add(record)
+
+    async def _take_with_meta(self, record: Record, into: Reading) -> None:
+        """Providers may leave the meta out (SKIP_TXMETA); RPC has it for some days."""
+        if self._rpc is None:
+            text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"
+            raise SourceFatal("meta_missing", text)
+        meta = known_meta(await self._rpc.meta(record.hash))
+        try:
+            self._suspects.read(replace(record, meta=meta), into)
+        except MetaMissing as error:
+            text = f"RPC's meta of {record.hash} is empty too"
+            raise SourceError("meta_missing", text) from error
+
+
+@dataclass(slots=True)
+class _Chapter:
+    """What one piece of the stream came to."""
+
+    before: int
+    reading: Reading = field(default_factory=Reading)
+    last: Record | None = None
+    ended: bool = False
+
+    @property
+    def cursor(self) -> int:
+        return self.last.toid if self.last else self.before
+
+    def batch(self, latest: int) -> Batch | None:
+        if (last := self.last) is None:
+            return None
+        reading = self.reading
+        return Batch(
+            reading.events,
+            reading.dead,
+            last.toid,
+            last.ledger,
+            last.closed_at,
+            max(latest, last.ledger),
+        )
+
+
+def _empty(upto: int, latest: int) -> Batch:
+    """A batch without events, up to a TOID at the end of a ledger."""
+    return Batch((), (), upto, upto >> 32, None, latest)
+
+
+def _pauses() -> Iterator[float]:
+    return backoff(most=5.0)
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise SourceError("dropped", reason(error)) from error
+
+
+def _frames(parser: FrameParser, chunk: bytes) -> Sequence[Frame]:
+    try:
+        return parser.feed(chunk)
+    except FrameTooLong as error:
+        raise SourceError("malformed", str(error)) from error
+
+
+def _record(frame: Frame) -> Record:
+    try:
+        record = parse_record(parse_object(frame.data))
+    except Malformed as error:
+        raise SourceError("malformed", str(error)) from error
+    if frame.id != str(record.toid):
+        raise SourceError("malformed", f"frame {frame.id!r} holds transaction {record.toid}")
+    return record

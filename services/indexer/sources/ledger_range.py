@@ -1,0 +1,63 @@
+"""Bounds of a source's history: where to begin in it, and whether a cursor still lies in it. Pure.
+
+The same for every source. A cursor is the TOID up to which everything was read.
+"""
+
+from __future__ import annotations
+
+from services.indexer.sources.base import Ledgers, SourceError, SourceFatal, SourceGap
+from shared.domain.position import toid
+
+_LAG = 1_000
+"""Ledgers that one of several servers may lag behind another; a reset goes back by far more."""
+_OF_LEDGER = (1 << 32) - 1
+
+
+def before(ledger: int) -> int:
+    """The cursor when everything before that ledger was read, and nothing of it."""
+    return toid(ledger) - 1
+
+
+def next_ledger(cursor: int) -> int:
+    """The ledger that what follows the cursor is of, or a later one."""
+    return (cursor + 1) >> 32
+
+
+def is_between_ledgers(cursor: int) -> bool:
+    """Whether it stands at the end of a ledger or at the beginning of one."""
+    return cursor & _OF_LEDGER in (0, _OF_LEDGER)
+
+
+def begin(name: str, found: Ledgers, where: str) -> int:
+    """The cursor for `latest`, `earliest` or a ledger's number.
+
+    Raises SourceFatal, and SourceError while the source may only lag behind that ledger.
+    """
+    elder, latest = found
+    if where == "latest":
+        return toid(latest + 1)
+    if where == "earliest":
+        return toid(elder)
+    text = f"START={where}: {name} has ledgers {elder} to {latest}"
+    if latest + 1 < int(where) <= latest + _LAG:
+        raise SourceError("behind", text)
+    if not elder <= int(where) <= latest + 1:
+        raise SourceFatal("start", text)
+    return toid(int(where))
+
+
+def refuse_gap(name: str, cursor: int, found: Ledgers) -> None:
+    """Raise SourceGap when what follows the cursor is not there any more."""
+    if next_ledger(cursor) < found.elder:
+        raise SourceGap(name, cursor, found.elder)
+
+
+def refuse(name: str, cursor: int, found: Ledgers) -> None:
+    """Raise SourceGap as above, SourceFatal after a reset, SourceError when the source lags."""
+    refuse_gap(name, cursor, found)
+    ahead = next_ledger(cursor) - found.latest
+    text = f"read up to ledger {cursor >> 32}, {name} ends at {found.latest}"
+    if ahead > _LAG:
+        raise SourceFatal("reset", text)
+    if ahead > 1:  # START=latest begins one ledger ahead
+        raise SourceError("behind", text)

@@ -1,0 +1,1 @@
+"""Stellar RPC: getEvents, polled, and the transactions of these events."""

@@ -1,0 +1,97 @@
+"""Stellar RPC's client: JSON-RPC 2.0 over HTTP, each call with a time-out, its answer bounded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+import aiohttp
+import orjson
+
+from services.indexer.sources.base import Ledgers, SourceError
+from services.indexer.sources.http import ledger_number, post_json
+
+OUT_OF_RANGE = -32600
+"""stellar-rpc's code, among other things, for a start outside of its history."""
+NO_SUCH_METHOD = -32601
+_TIMED_OUT = -32001
+_CONNECT_SECONDS = 5.0
+_RANGE = re.compile(r"ledger range: (\d{1,10}) - (\d{1,10})", re.ASCII)
+"""How a refusal of getEvents (-32600) names the range of ledgers that the server has."""
+_TOO_MUCH = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
+"""How servers and providers say that a call asks for too much, with various codes."""
+
+
+_ONE = {"limit": 1}
+
+
+class RpcRefused(SourceError):
+    """An answer with an `error` in it; `code` and `said` are JSON-RPC's code and message."""
+
+    def __init__(self, method: str, code: object, said: str) -> None:
+        kind = "rpc_timeout" if code == _TIMED_OUT else "rpc_error"
+        much = code == _TIMED_OUT or _TOO_MUCH.search(said) is not None
+        super().__init__(kind, f"{method} answered {code}: {said}", too_much=much)
+        self.code = code
+        self.said = said
+
+
+class Rpc:
+    """The calls, by name."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, *, seconds: float = 10.0) -> None:
+        self._session = session
+        self._url = url
+        self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+
+    async def call(self, method: str, **params: object) -> dict[str, Any]:
+        """The call's result. Raises SourceError; RpcRefused when the answer is an error."""
+        request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
+        body = orjson.dumps(request | ({"params": params} if params else {}))
+        answer = await post_json(self._session, self._url, self._timeout, body)
+        if isinstance(error := answer.get("error"), dict):
+            raise RpcRefused(method, error.get("code"), str(error.get("message"))[:200])
+        result = answer.get("result")
+        if not isinstance(result, dict):
+            raise SourceError("malformed", f"{method}: neither result nor error: {answer!s:.200}")
+        return result
+
+    async def ledgers(self) -> Ledgers:
+        """The first and the last ledger whose events it has. Raises SourceError.
+
+        getHealth is an error while the last ledger is older than 30 s (stellar-rpc's
+        max-healthy-ledger-latency), though getEvents answers; getLatestLedger returns a whole
+        meta. So getEvents is asked for ledger 1: the refusal names the range.
+        """
+        try:
+            found = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE)
+        except RpcRefused as error:
+            if error.code != OUT_OF_RANGE:
+                raise
+            if named := _RANGE.search(error.said):
+                found = {"oldestLedger": int(named[1]), "latestLedger": int(named[2])}
+            else:  # other wording of a provider's own server
+                found = await self.call("getHealth")
+        return Ledgers(*(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest")))
+
+    async def listed(self, first: int, count: int) -> list[Any]:
+        """Of so many ledgers from `first` on, those that RPC has, each with its whole meta.
+
+        Raises SourceError.
+        """
+        found = await self.call("getLedgers", startLedger=first, pagination={"limit": count})
+        if not isinstance(listed := found.get("ledgers"), list):
+            raise SourceError("malformed", f"getLedgers lists no ledgers: {found!s:.200}")
+        return listed
+
+    async def meta(self, tx_hash: str) -> bytes:
+        """The transaction's TransactionMeta. Raises SourceError when RPC does not have it (yet)."""
+        result = await self.call("getTransaction", hash=tx_hash)
+        try:
+            return base64.b64decode(result["resultMetaXdr"], validate=True)
+        except (KeyError, TypeError, binascii.Error):
+            raise SourceError(
+                "meta_missing", f"RPC has no meta of {tx_hash} either ({result.get('status')})"
+            ) from None

@@ -1,0 +1,188 @@
+"""Polling getEvents: what the contracts said after a cursor, whole transactions only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from services.indexer import metrics
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Malformed
+from services.indexer.sources.base import Ledgers, SourceError
+from services.indexer.sources.ledger_range import before, is_between_ledgers, next_ledger, refuse
+from services.indexer.sources.rpc.client import OUT_OF_RANGE, Rpc, RpcRefused
+from services.indexer.sources.rpc.pages import PER_CALL, Page, Said, filters, parse_page
+from services.indexer.sources.rpc.span import Span
+from shared.domain.position import Position
+
+log = structlog.get_logger()
+
+_PAGE = 1_000
+_MOST = 10_000
+"""Events of the largest page that stellar-rpc returns."""
+_PAGES_OF_ONE = 10
+"""Pages that one transaction may fill; what it can emit is bounded far below that (CAP-46)."""
+_OPERATION = (1 << 12) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was said from the cursor up to `upto`, a TOID; `closed_at` is the close of `latest`."""
+
+    said: Sequence[Said]
+    upto: int
+    latest: int
+    closed_at: str
+
+
+class Polls:
+    """Asks for any number of contracts; `ledgers` tells what the server has, when it refuses."""
+
+    def __init__(
+        self, rpc: Rpc, contracts: Contracts, ledgers: Callable[[], Awaitable[Ledgers]]
+    ) -> None:
+        self._rpc = rpc
+        self._contracts = contracts
+        self._ledgers = ledgers
+        self._span = Span()
+
+    async def window(self, cursor: int, latest: int) -> Window:
+        """All contracts' events up to where every poll has looked, whole transactions only."""
+        addresses = self._contracts.addresses
+        windows = [
+            await self._poll(addresses[at : at + PER_CALL], cursor, latest)
+            for at in range(0, len(addresses), PER_CALL)
+        ]
+        least = min(windows, key=lambda each: each.upto)
+        said = [each for w in windows for each in w.said if each.transaction <= least.upto]
+        return Window(said, least.upto, least.latest, least.closed_at)
+
+    async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+        """Some contracts' events. If the server cannot answer, half the ledgers are asked for."""
+        while True:
+            try:
+                window = await self._window(addresses, cursor, latest)
+            except SourceError as error:
+                if not error.too_much:
+                    raise
+                latest = (await self._ledgers()).latest
+                self._narrow(next_ledger(cursor), latest, error)
+            else:
+                self._span.succeeded()
+                return window
+
+    def _narrow(self, ledger: int, latest: int, error: SourceError) -> None:
+        """Halve the span. Raises the error if it is one ledger, or the server asks for a wait."""
+        asked = latest - ledger + 1
+        if asked < 1:
+            raise error
+        if not self._span.failed(asked):
+            text = f"getEvents cannot be read for ledger {ledger}, asked for alone: {error}"
+            raise SourceError(error.kind, text, error.retry_after) from error
+        if error.retry_after:
+            raise error
+        metrics.SOURCE_ERRORS.labels(error.kind).inc()
+        log.warning("span_halved", ledger=ledger, ledgers=self._span.ledgers, error=str(error))
+
+    async def _window(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+        ledger = next_ledger(cursor)
+        if self._span.is_bound and ledger <= latest:
+            return await self._bounded(addresses, cursor, ledger)
+        return await self._onward(addresses, cursor, latest)
+
+    async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> Window:
+        """What follows the cursor, in as many ledgers as the span has.
+
+        RPC takes no cursor together with `endLedger` (exclusive), so this begins with the cursor's
+        ledger again. If events up to the cursor fill the page, the largest page is asked for.
+        """
+        where = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
+        for limit in (_PAGE, _MOST):
+            after = Position(before(ledger), 0)
+            page = await self._page(addresses, cursor, after, limit, where)
+            said = [each for each in page.said if each.transaction > cursor]
+            if window := _whole(page, said, cursor, limit):
+                return window
+        raise SourceError("malformed", f"ledger {ledger} has {_MOST} events and more of one call")
+
+    async def _onward(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+        """What follows the cursor, as far as the server looks in one call."""
+        said: list[Said] = []
+        after, start = _begin(cursor, latest)
+        for _ in range(_PAGES_OF_ONE):
+            where = {} if start is None else {"startLedger": start}
+            page = await self._page(addresses, cursor, after, _PAGE, where)
+            said += page.said
+            if window := _whole(page, said, cursor, _PAGE):
+                return window
+            after, start = page.cursor, None
+        last = after.toid & ~_OPERATION
+        raise SourceError("malformed", f"getEvents says that transaction {last} never ends")
+
+    async def _page(
+        self,
+        addresses: Sequence[str],
+        cursor: int,
+        after: Position,
+        limit: int,
+        where: Mapping[str, int],
+    ) -> Page:
+        """A page from the ledgers in `where`; if that is empty, from the position `after`."""
+        pagination = {"limit": limit} | ({} if where else {"cursor": _text(after)})
+        try:
+            asked = {"filters": filters(addresses), "pagination": pagination, **where}
+            return parse_page(await self._get_events(asked), self._contracts, after)
+        except RpcRefused as error:
+            if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
+                refuse("RPC", cursor, await self._ledgers())
+            raise
+        except Malformed as error:
+            raise SourceError("malformed", f"getEvents: {error}") from error
+
+    async def _get_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The call's result. It is asked for twice when it is out of range.
+
+        Of several servers behind one URL, another may have what the first one lacks.
+        """
+        try:
+            return await self._rpc.call("getEvents", **params)
+        except RpcRefused as error:
+            if error.code != OUT_OF_RANGE:
+                raise
+        return await self._rpc.call("getEvents", **params)
+
+
+def _whole(page: Page, said: Sequence[Said], cursor: int, limit: int) -> Window | None:
+    """The complete transactions read so far, up to the end of the page.
+
+    The last transaction of a full page may be cut, so it is held back. None when it is the only
+    one above the cursor: then more has to be read.
+    """
+    if page.count < limit:
+        return Window(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
+    last = page.cursor.toid & ~_OPERATION
+    if last - 1 <= cursor:
+        return None
+    whole = [each for each in said if each.transaction < last]
+    return Window(whole, last - 1, page.latest, page.closed_at)
+
+
+def _begin(cursor: int, latest: int) -> tuple[Position, int | None]:
+    """The position that all that follows a TOID is above, and the ledger to ask from, if any.
+
+    A cursor excludes `startLedger`, and must be of a ledger that is there. So what begins with a
+    ledger is asked for by its number, unless that ledger is still to come; and a cursor stands
+    behind the last operation that a transaction could have.
+    """
+    ledger = next_ledger(cursor)
+    if not is_between_ledgers(cursor):
+        return Position(cursor | _OPERATION, 0), None
+    return Position(before(ledger), 0), ledger if ledger <= latest else None
+
+
+def _text(position: Position) -> str:
+    """A cursor as stellar-rpc writes it."""
+    return f"{position.toid:019d}-{position.n:010d}"

@@ -1,0 +1,98 @@
+"""Checks that Stellar RPC has the ledgers that an answer of getEvents covers.
+
+getEvents does not show that ledgers are missing inside RPC's database. So ledgers are looked for
+one by one: all of them at the tip, and 64 of those that a longer answer covers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from services.indexer.sources.base import SourceError, SourceGap
+from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
+from services.indexer.sources.rpc.polling import Window
+
+_LOOKS = 64
+_AT_ONCE = 8
+_MOST_LEDGERS = 200
+"""Ledgers that one getLedgers returns at the most (stellar-rpc's limit)."""
+
+
+class Presence:
+    """Finds each hole longer than 1/64 of the ledgers of one answer; a shorter one may be missed.
+
+    One event proves that its ledger is there. Only for a ledger without events is getLedgers asked,
+    since it returns the whole meta. A server without getLedgers cannot be checked.
+    """
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+        self._can_list = True
+
+    async def checked(self, cursor: int, window: Window) -> Window:
+        """The window up to the first missing ledger.
+
+        Raises SourceGap when the ledger after the cursor is missing, SourceError as the calls do.
+        """
+        first, end = next_ledger(cursor), next_ledger(window.upto)
+        missing = await self._first_missing(first, end, {s.position.ledger for s in window.said})
+        if missing is None:
+            return window
+        if missing == first:
+            raise SourceGap("RPC", cursor, await self._end_of_hole(missing, window.latest))
+        upto = before(missing)
+        said = [each for each in window.said if each.transaction <= upto]
+        return replace(window, said=said, upto=upto)
+
+    async def _first_missing(self, first: int, end: int, known: set[int]) -> int | None:
+        """The first missing ledger from `first` to before `end`; `known` ledgers have events."""
+        step = max(1, -(-(end - first) // _LOOKS))
+        present = first - 1
+        wanted = [each for each in range(first, end, step) if each not in known]
+        for at in range(0, len(wanted), _AT_ONCE):
+            ledgers = wanted[at : at + _AT_ONCE]
+            for ledger, there in zip(ledgers, await self._have(ledgers), strict=True):
+                if not there:
+                    return await self._beginning(present, ledger)
+                present = ledger
+        return None
+
+    async def _have(self, ledgers: Sequence[int]) -> list[bool]:
+        return await asyncio.gather(*map(self._has, ledgers))
+
+    async def _has(self, ledger: int) -> bool:
+        """False if RPC says that the ledger is missing. True also when RPC cannot say."""
+        if not self._can_list:
+            return True
+        try:
+            one = {"limit": 1}
+            found = await self._rpc.call(
+                "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=one
+            )
+            return bool(found.get("events")) or bool(await self._rpc.listed(ledger, 1))
+        except RpcRefused as error:  # out of range for this server, or a limit of its own
+            self._can_list = error.code != NO_SUCH_METHOD
+            return True
+
+    async def _beginning(self, present: int, missing: int) -> int:
+        """The first ledger of a hole, by bisection: `present` is there, `missing` is not."""
+        while missing - present > 1:
+            middle = (present + missing) // 2
+            if await self._has(middle):
+                present = middle
+            else:
+                missing = middle
+        return missing
+
+    async def _end_of_hole(self, missing: int, latest: int) -> int:
+        """The first ledger above a missing one that is there."""
+        ledger, count = missing + 1, 1
+        while ledger <= latest:
+            match await self._rpc.listed(ledger, count):
+                case [{"sequence": int(number)}, *_] if number >= ledger:
+                    return number
+            ledger, count = ledger + count, min(count * 2, _MOST_LEDGERS)
+        raise SourceError("missing", f"RPC lists no ledger from {missing} to its last, {latest}")

@@ -1,0 +1,174 @@
+"""Stellar RPC's getEvents, polled: only the contracts' events come over the wire.
+
+Every answer moves the cursor, empty ones too: a quiet contract would otherwise be looked for in
+the same ledgers until they are trimmed. Each transaction is then fetched and proved as Horizon's
+are (services.indexer.sources.verified_reader); one that RPC does not have any more is unproven, not
+untrue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
+
+from services.indexer import metrics
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Malformed, Record
+from services.indexer.decode.transactions import Reading
+from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal
+from services.indexer.sources.http import check_network, ledger_hash, ledger_number
+from services.indexer.sources.ledger_range import begin, next_ledger, refuse
+from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
+from services.indexer.sources.rpc.pages import Said, Spoken, transactions
+from services.indexer.sources.rpc.polling import Polls, Window
+from services.indexer.sources.rpc.presence import Presence
+from services.indexer.sources.rpc.transactions import NotYet, read_details
+from services.indexer.sources.verified_reader import Suspects
+
+_AT_ONCE = 8
+_CHUNK = 50
+"""Transactions proved and committed together."""
+
+
+class RpcEvents:
+    """A source (services.indexer.sources)."""
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        *,
+        passphrase: str,
+        contracts: Contracts,
+        poll_seconds: float,
+        alarm_only: bool = False,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`opened` is called when RPC has answered that it has what follows; see also Suspects."""
+        self._rpc = rpc
+        self._passphrase = passphrase
+        self._polls = Polls(rpc, contracts, self.ledgers)
+        self._presence = Presence(rpc)
+        self._poll_seconds = poll_seconds
+        self._opened = opened
+        self._suspects = Suspects(contracts, alarm_only=alarm_only)
+        self._calls = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def name(self) -> str:
+        """See Source."""
+        return "rpc"
+
+    async def ledgers(self) -> Ledgers:
+        """See Source."""
+        theirs = (await self._rpc.call("getNetwork")).get("passphrase")
+        check_network("RPC", theirs, self._passphrase)
+        return await self._rpc.ledgers()
+
+    async def latest_hash(self) -> tuple[int, str]:
+        """See Source."""
+        tip = await self._rpc.call("getLatestLedger")
+        return ledger_number("RPC", tip, "sequence"), ledger_hash("RPC", tip, "id")
+
+    async def hash_of(self, ledger: int) -> str | None:
+        """See Source. It brings the ledger's whole meta along, so it is asked for rarely."""
+        elder, latest = await self.ledgers()
+        if not elder <= ledger <= latest:
+            return None
+        try:
+            listed = await self._rpc.listed(ledger, 1)
+        except RpcRefused as error:
+            if error.code == NO_SUCH_METHOD:
+                return None
+            raise
+        match listed:
+            case [{"sequence": int(number)} as told, *_] if number == ledger:
+                return ledger_hash("RPC", told, "hash")
+        raise SourceError("malformed", f"getLedgers does not tell of ledger {ledger}")
+
+    async def start(self, where: str) -> int:
+        """See Source."""
+        return begin("RPC", await self.ledgers(), where)
+
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        """See Source."""
+        found = await self.ledgers()
+        if next_ledger(cursor) < found.elder:  # another server behind the same URL may have it
+            found = await self._rpc.ledgers()
+        refuse("RPC", cursor, found)
+        self._opened()
+        latest = found.latest
+        while True:
+            window = await self._polls.window(cursor, latest)
+            window = await self._presence.checked(cursor, window)
+            latest = window.latest
+            async for batch in self._proved(cursor, window):
+                yield batch
+                cursor = batch.cursor
+            if next_ledger(cursor) > latest:
+                _at_tip(window)
+                await asyncio.sleep(self._poll_seconds)
+
+    async def _proved(self, cursor: int, window: Window) -> AsyncGenerator[Batch]:
+        spoken = _grouped(window.said)
+        for at in range(0, len(spoken) or 1, _CHUNK):
+            chunk = spoken[at : at + _CHUNK]
+            reading, last, trouble = await self._read(chunk)
+            whole = trouble is None and at + _CHUNK >= len(spoken)
+            upto = window.upto if whole else last.toid if last else cursor
+            if upto > cursor:  # what came before the trouble is good
+                yield _batch(reading, upto, last, window)
+                cursor = upto
+            if trouble:
+                raise trouble
+
+    async def _read(
+        self, chunk: Sequence[Spoken]
+    ) -> tuple[Reading, Spoken | None, Exception | None]:
+        """Read transactions until one is trouble; the last one that was not."""
+        reading, last = Reading(), None
+        results = await asyncio.gather(*map(self._details, chunk), return_exceptions=True)
+        for spoken, found in zip(chunk, results, strict=True):
+            try:
+                if isinstance(found, BaseException):
+                    raise found
+                if found.meta is None:
+                    self._suspects.read_told(found, reading, spoken.told)
+                else:
+                    self._suspects.read(found, reading, spoken.told)
+            except (SourceError, SourceFatal) as error:
+                return reading, last, error
+            last = spoken
+        return reading, last, None
+
+    async def _details(self, spoken: Spoken) -> Record:
+        async with self._calls:
+            result = await self._rpc.call("getTransaction", hash=spoken.hash)
+        try:
+            return read_details(result, spoken)
+        except NotYet as error:
+            raise SourceError("behind", f"getTransaction {spoken.hash}: {error}") from error
+        except Malformed as error:
+            raise SourceError("malformed", f"getTransaction {spoken.hash}: {error}") from error
+
+
+def _grouped(said: Sequence[Said]) -> list[Spoken]:
+    try:
+        return transactions(said)
+    except Malformed as error:
+        raise SourceError("malformed", f"getEvents: {error}") from error
+
+
+def _at_tip(window: Window) -> None:
+    closed = datetime.fromisoformat(window.closed_at).timestamp()
+    metrics.at_tip(window.latest, closed)
+
+
+def _batch(reading: Reading, upto: int, last: Spoken | None, window: Window) -> Batch:
+    """Of the ledgers that were read, the last whose close is known stands for all."""
+    ledger, closed_at = next_ledger(upto) - 1, None
+    if ledger == window.latest:
+        closed_at = window.closed_at
+    elif last:
+        ledger, closed_at = last.toid >> 32, last.closed_at
+    return Batch(reading.events, reading.dead, upto, ledger, closed_at, window.latest)

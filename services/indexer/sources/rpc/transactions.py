@@ -1,0 +1,54 @@
+"""Details of a transaction, as getTransaction tells them, made a Record as Horizon's are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.indexer.decode.records import Malformed, Record, base64_bytes, known_meta
+from services.indexer.sources.rpc.pages import Spoken
+
+_SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
+
+
+class NotYet(Exception):
+    """The server has not come to that ledger: another than the one that told of the event."""
+
+
+def read_details(result: Mapping[str, Any], spoken: Spoken) -> Record:
+    """The record; without a meta when the server does not have the transaction any more.
+
+    Raises Malformed that names the mistake, NotYet.
+    """
+    status, ledger = result.get("status"), spoken.toid >> 32
+    if status == _NOT_FOUND:
+        latest = result.get("latestLedger")
+        if isinstance(latest, int) and latest < ledger:
+            raise NotYet(f"it ends at ledger {latest}, the transaction is of {ledger}")
+        return _record(spoken, True, b"", b"", None)
+    if status not in (_SUCCESS, _FAILED) or result.get("ledger") != ledger:
+        raise Malformed(f"it is {status!r} in ledger {result.get('ledger')!r}, not in {ledger}")
+    parts = []
+    for name in ("envelopeXdr", "resultXdr", "resultMetaXdr"):
+        try:
+            parts.append(base64_bytes(result.get(name)))
+        except (TypeError, ValueError) as error:
+            raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
+    if status == _SUCCESS and known_meta(parts[-1]) is None:
+        raise Malformed("'resultMetaXdr' is empty")
+    return _record(spoken, status == _SUCCESS, *parts)
+
+
+def _record(
+    spoken: Spoken, successful: bool, envelope: bytes, result: bytes, meta: bytes | None
+) -> Record:
+    return Record(
+        spoken.toid,
+        spoken.hash,
+        spoken.toid >> 32,
+        spoken.closed_at,
+        successful,
+        envelope,
+        result,
+        meta,
+    )

@@ -1,0 +1,1 @@
+"""Tokens and tickets: how they are verified, issued and revoked."""

@@ -1,0 +1,1 @@
+"""The domain: events, streams and their rules, positions, topics, contracts. Pure."""

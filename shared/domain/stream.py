@@ -1,0 +1,249 @@
+"""A payment stream: its state, what has accrued, and what each event makes of it.
+
+Pure: time is an argument. The rules are the stream contract's (docs/architecture.md, "Rules of a
+stream"). `apply` takes any event, decided by `shared.domain.commands` or read from the chain, to
+the state after it, so the API's streams and the chain's have one set of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from shared.domain.events import Event, EventType, Origin
+
+I128_MAX = (1 << 127) - 1
+U64_MAX = (1 << 64) - 1
+
+
+class Status(StrEnum):
+    """Completed and cancelled are terminal: nothing revives such a stream."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({Status.COMPLETED, Status.CANCELLED})
+
+ENDINGS = (48 * 3600, 24 * 3600, 0)
+"""Seconds before the end at which it is told that a stream runs low, twice, and that it is dry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """The state of a stream after its latest event. Amounts in base units, times in Unix seconds.
+
+    `last_update_time` is the anchor from which money accrues; `refunded` is set by a cancellation.
+    `position` is where the latest event stands ("" until the journal gave it one). `ending` counts
+    the ENDINGS of the present end that were told, or had passed when the end came to be.
+    """
+
+    id: str
+    origin: Origin
+    contract_id: str | None
+    sender: str
+    recipient: str
+    token: str
+    rate: int
+    deposited: int
+    withdrawn: int = 0
+    refunded: int = 0
+    start_time: int
+    last_update_time: int
+    paused_at: int | None = None
+    status: Status = Status.ACTIVE
+    ending: int = 0
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    version: int = 1
+    position: str = ""
+    created_at: int
+    updated_at: int
+
+    @property
+    def terminal(self) -> bool:
+        """No money will move in this stream again."""
+        return self.status in TERMINAL
+
+
+def remaining(stream: Stream) -> int:
+    """What the stream still holds: deposited = withdrawn + refunded + remaining, always."""
+    return stream.deposited - stream.withdrawn - stream.refunded
+
+
+def claimable(stream: Stream, now: int) -> int:
+    """What the recipient could withdraw at `now`; accrual stands still while paused.
+
+    A product beyond i128 means all that remains, which the minimum yields by itself.
+    """
+    if stream.terminal:
+        return 0
+    until = now if stream.paused_at is None else stream.paused_at
+    elapsed = max(0, until - stream.last_update_time)
+    return max(0, min(stream.rate * elapsed, remaining(stream)))
+
+
+def end_time(stream: Stream) -> int | None:
+    """When the deposit will have run dry, or did; None while paused and for a rate of zero."""
+    if stream.terminal:
+        return stream.last_update_time
+    if stream.status is Status.PAUSED or stream.rate <= 0:
+        return None
+    return runs_dry(stream)
+
+
+def runs_dry(stream: Stream) -> int:
+    """The second at which all that remains has accrued (rate above zero); at most a u64."""
+    left = max(0, remaining(stream))  # below zero only when an event of the chain was not readable
+    return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
+
+
+def apply(stream: Stream | None, event: Event) -> Stream | None:
+    """The state after `event`, its version one higher.
+
+    None for an event on a stream whose creation was never seen (an indexer started later).
+    Raises ValueError when a fact that the state needs is missing.
+    """
+    if event.type is EventType.STREAM_CREATED:
+        return _warned(_created(event, 1 if stream is None else stream.version + 1))
+    if stream is None:
+        return None
+    change = _CHANGES.get(event.type)
+    latest = max(stream.updated_at, event.timestamp)  # metadata may run ahead of the ledger
+    changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
+    if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
+        changed = change(changed, event)
+    same_end = (changed.status, end_time(changed)) == (stream.status, end_time(stream))
+    return changed if same_end else _warned(changed)
+
+
+def _warned(stream: Stream) -> Stream:
+    """With a new end: what had passed when it came to be is no news, except that it is dry."""
+    end = end_time(stream) if stream.status is Status.ACTIVE else None
+    left = (U64_MAX if end is None else end) - stream.updated_at
+    return replace(stream, ending=sum(left <= before for before in ENDINGS[:-1]))
+
+
+def _created(event: Event, version: int) -> Stream:
+    start = _need(event, "startTime")
+    metadata = event.facts.get("metadata")
+    return Stream(
+        id=event.stream_id or "",
+        origin=event.origin,
+        contract_id=event.provenance.contract_id if event.provenance else None,
+        sender=_need_text(event, "sender"),
+        recipient=_need_text(event, "recipient"),
+        token=_need_text(event, "tokenAddress"),
+        rate=_need(event, "ratePerSecond"),
+        deposited=_need(event, "depositedAmount"),
+        start_time=start,
+        last_update_time=start,
+        metadata=metadata if isinstance(metadata, Mapping) else {},
+        version=version,
+        created_at=event.timestamp,
+        updated_at=event.timestamp,
+    )
+
+
+def _topped_up(stream: Stream, event: Event) -> Stream:
+    return replace(stream, deposited=_need(event, "newDepositedAmount"))
+
+
+def _withdrawn(stream: Stream, event: Event) -> Stream:
+    total = stream.withdrawn + _need(event, "amount")
+    return replace(stream, withdrawn=total, last_update_time=_need(event, "timestamp"))
+
+
+def _paused(stream: Stream, event: Event) -> Stream:
+    return replace(stream, status=Status.PAUSED, paused_at=_need(event, "pausedAt"))
+
+
+def _resumed(stream: Stream, event: Event) -> Stream:
+    if stream.terminal:  # pause → cancel → resume succeeds on chain and must not revive the stream
+        return replace(stream, paused_at=None)
+    return unpaused(stream, event.timestamp)
+
+
+def unpaused(stream: Stream, now: int) -> Stream:
+    """The stream running again from `now`: the anchor moves by the length of the pause."""
+    if stream.paused_at is None:
+        return stream
+    anchor = min(U64_MAX, stream.last_update_time + max(0, now - stream.paused_at))
+    return replace(stream, status=Status.ACTIVE, paused_at=None, last_update_time=anchor)
+
+
+def _completed(stream: Stream, event: Event) -> Stream:
+    return replace(stream, status=Status.COMPLETED)
+
+
+def _cancelled(stream: Stream, event: Event) -> Stream:
+    return replace(
+        stream,
+        status=Status.CANCELLED,
+        withdrawn=_need(event, "amountWithdrawn"),
+        refunded=_need(event, "refundedAmount"),
+        last_update_time=event.timestamp,
+    )
+
+
+def _updated(stream: Stream, event: Event) -> Stream:
+    metadata = event.facts.get("metadata")
+    return replace(stream, metadata=metadata if isinstance(metadata, Mapping) else {})
+
+
+def _told(stream: Stream, event: Event) -> Stream:
+    return replace(stream, ending=min(stream.ending + 1, len(ENDINGS)))
+
+
+def _transferred(stream: Stream, event: Event) -> Stream:
+    """The new recipient's accrual starts where the old one was settled."""
+    settled = event.number("settledAmount") or 0
+    return replace(
+        stream,
+        recipient=_need_text(event, "newRecipient"),
+        withdrawn=stream.withdrawn + settled,
+        last_update_time=event.timestamp if settled else stream.last_update_time,
+    )
+
+
+def _rate_modified(stream: Stream, event: Event) -> Stream:
+    """The announced end tells the anchor, whether or not the contract settled on the change."""
+    changed = replace(stream, rate=_need(event, "newRatePerSecond"))
+    end = event.number("newEndTime")
+    if end is None or changed.rate <= 0:
+        return changed
+    anchor = end - -(-max(0, remaining(changed)) // changed.rate)
+    # An end that saturated tells nothing: keep the anchor.
+    return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
+
+
+_CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
+    EventType.STREAM_TOPPED_UP: _topped_up,
+    EventType.STREAM_WITHDRAWN: _withdrawn,
+    EventType.STREAM_PAUSED: _paused,
+    EventType.STREAM_RESUMED: _resumed,
+    EventType.STREAM_COMPLETED: _completed,
+    EventType.STREAM_CANCELLED: _cancelled,
+    EventType.STREAM_UPDATED: _updated,
+    EventType.STREAM_RECIPIENT_TRANSFERRED: _transferred,
+    EventType.STREAM_RATE_MODIFIED: _rate_modified,
+    EventType.STREAM_RUNNING_LOW: _told,
+    EventType.STREAM_DEPLETED: _told,
+}
+_ALSO_WHEN_TERMINAL = frozenset({EventType.STREAM_RESUMED, EventType.STREAM_UPDATED})
+
+
+def _need(event: Event, name: str) -> int:
+    value = event.number(name)
+    if value is None:
+        raise ValueError(f"{event.type} of stream {event.stream_id} lacks {name!r}")
+    return value
+
+
+def _need_text(event: Event, name: str) -> str:
+    value = event.text(name)
+    if value is None:
+        raise ValueError(f"{event.type} of stream {event.stream_id} lacks {name!r}")
+    return value

@@ -1,0 +1,1 @@
+"""The journal in Redis: keys, entries, the atomic commit, the reader, and checks for lost data."""

@@ -1,0 +1,249 @@
+"""The commit: the only way that an event gets into the journal.
+
+One Lua call checks and writes everything together: fencing token, positions already used, stream
+versions; then stream states, journal, announcement on the channel, indexes, progress of the source,
+dead letters. Two that race never both win: the loser reads again and decides anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from shared.domain.events import Event, EventType
+from shared.domain.position import START, Position, parse_position
+from shared.domain.stream import Stream
+from shared.journal.documents import rebuilt
+from shared.journal.keys import Keys
+from shared.journal.plan import Answer, Limits, Progress, Request, Streams, Write, plan
+from shared.journal.wire import decode_stream
+from shared.redis.replication import Replicas, Unconfirmed
+from shared.runtime import tracing as traces
+from shared.runtime.metrics import COMMITS
+
+_SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
+_ATTEMPTS = 50
+_NOTHING = Progress()
+
+Decide = Callable[[Streams], Sequence[Event]]
+"""From the stored states to the events; called again when a race was lost."""
+
+
+class CommitError(Exception):
+    """The journal did not take a commit; nothing of it was written."""
+
+
+class Fenced(CommitError):
+    """Another indexer is active; this one must stop writing."""
+
+
+class Disorder(CommitError):
+    """A chain event is missing inside the kept journal while later ones are there: never guess."""
+
+
+class Behind(CommitError):
+    """Redis may have lost writes and the indexer has not brought them back yet; try again."""
+
+
+class Moved(CommitError):
+    """The stored cursor is not the one that was read from: Redis lost writes. Read from there."""
+
+
+class Contended(CommitError):
+    """Others changed the same streams each time; try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What was written: each event with its position, and how many had been there already.
+
+    `answered` is what an earlier request of the same key was answered; then nothing was written.
+    """
+
+    writes: Sequence[Write]
+    positions: Sequence[Position]
+    seen: int = 0
+    answered: bytes | None = None
+
+
+class Committer:
+    """Commits to one namespace. `token` is the indexer's fencing token, "" for the API.
+
+    Where there are `replicas` to wait for, whatever writes or tells what was written raises
+    Unconfirmed when they are late.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        *,
+        limits: Limits | None = None,
+        token: str = "",
+        replicas: Replicas | None = None,
+    ) -> None:
+        self.keys = keys
+        self._redis = redis
+        self._limits = limits or Limits()
+        self._token = token
+        self._replicas = replicas or Replicas(redis)
+        self._script = redis.register_script(_SCRIPT)
+        self._floor = START
+
+    def stay_above(self, position: Position) -> None:
+        """Give out no position up to this one, even when Redis loses what is there."""
+        self._floor = max(self._floor, position)
+
+    async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
+        """The stored states of these streams, None where there is none."""
+        if not stream_ids:
+            return {}
+        raw = await self._redis.mget([self.keys.stream(i) for i in stream_ids])
+        return {
+            stream_id: decode_stream(document) if document else None
+            for stream_id, document in zip(stream_ids, raw, strict=True)
+        }
+
+    async def rebuilt(self, stream_ids: Collection[str]) -> dict[str, Stream]:
+        """Those of them whose document is missing but can be rebuilt (shared.journal.documents)."""
+        return await rebuilt(self._redis, self.keys, stream_ids)
+
+    async def answered(self, key: str) -> bytes | None:
+        """What was answered under a key (shared.journal.plan.Answer), if anything."""
+        pipe = self._replicas.pipeline()
+        pipe.get(key)
+        stored: bytes | None = (await self._replicas.execute(pipe))[0]
+        return stored
+
+    async def change(
+        self,
+        stream_ids: Collection[str],
+        decide: Decide,
+        answer: Answer | None = None,
+        *,
+        fresh: bool = False,
+    ) -> Committed:
+        """Commit what `decide` makes of the stored states; what it raises passes through.
+
+        `answer` is kept with it, unless there is one already. Ids that are `fresh`, made up just
+        now, are not looked for first. Raises Contended when a race was lost too often, Behind.
+        """
+        return await self._commit(stream_ids, decide, answer=answer, fresh=fresh)
+
+    async def record(
+        self,
+        events: Sequence[Event],
+        *,
+        progress: Mapping[str, str],
+        dead: Sequence[bytes] = (),
+        after: int | None = None,
+        settled: bool = False,
+    ) -> Committed:
+        """Commit chain events in order, with the source's progress and dead letters.
+
+        Events that the journal has already are left out. `after` and `settled` are as in Progress.
+        Raises Fenced, Disorder, Moved, Contended.
+        """
+        positions = [e.position for e in events if e.position is not None]
+        if len(positions) != len(events) or positions != sorted(set(positions)):
+            raise ValueError("chain events need positions, each above the one before")
+        ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
+        new = {e.stream_id for e in events if e.stream_id and e.type is EventType.STREAM_CREATED}
+        made = Progress(progress, after, settled)
+        return await self._commit(ids, lambda _: events, read=made, dead=dead, new=new)
+
+    async def _commit(
+        self,
+        stream_ids: Collection[str],
+        decide: Decide,
+        *,
+        read: Progress = _NOTHING,
+        dead: Sequence[bytes] = (),
+        answer: Answer | None = None,
+        fresh: bool = False,
+        new: Collection[str] = (),
+    ) -> Committed:
+        seen: set[str] = set()
+        began = traces.clock()
+        for attempt in range(_ATTEMPTS):
+            unseen = fresh and not attempt
+            streams = dict.fromkeys(stream_ids) if unseen else await self.load(stream_ids)
+            absent = [i for i, s in streams.items() if s is None and not fresh and i not in new]
+            gone = await self.rebuilt(absent)
+            streams |= gone
+            events = [e for e in decide(streams) if str(e.position) not in seen]
+            writes = plan(events, streams)
+            request = Request(self.keys)
+            request.fill(
+                writes,
+                streams=streams,
+                gone=gone,
+                token=self._token,
+                floor=self._raise_floor(streams),
+                limits=self._limits,
+                progress=read,
+                dead=dead,
+                answer=answer,
+            )
+            outcome, *rest = await self._call(request)
+            COMMITS.labels(outcome.decode()).inc()
+            match outcome:
+                case b"committed":
+                    positions = self._given(rest)
+                    kinds = (write.event.type for write in writes)
+                    traces.committed(zip(map(str, positions), kinds, strict=True), began)
+                    return Committed(writes, positions, len(seen))
+                case b"answered":
+                    return Committed((), (), answered=rest[0])
+                case b"seen":
+                    seen.update(p.decode() for p in rest)
+                case b"fenced":
+                    raise Fenced(f"the indexer {rest[0].decode() or '(none)'} is active, not this")
+                case b"disorder":
+                    raise Disorder(_DISORDER.format(rest[0].decode()))
+                case b"behind":
+                    raise Behind(f"the journal does not reach {rest[0].decode()} again yet")
+                case b"unsettled":
+                    raise Behind(_UNSETTLED)
+                case b"moved":
+                    raise Moved(_MOVED.format(rest[0].decode() or "gone", read.after))
+        raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
+
+    async def _call(self, request: Request) -> list[bytes]:
+        answer: list[bytes]
+        if not self._replicas.count:
+            answer = await self._script(keys=request.keys, args=request.args)
+            return answer
+        pipe = self._replicas.pipeline()
+        await self._script(keys=request.keys, args=request.args, client=pipe)
+        try:
+            (answer,) = await self._replicas.execute(pipe)
+        except Unconfirmed as late:
+            outcome, *rest = late.answers[0]
+            if outcome == b"committed":
+                self._given(rest)
+            raise
+        return answer
+
+    def _given(self, places: Sequence[bytes]) -> list[Position]:
+        """Positions that were given out; none up to the highest is given again."""
+        positions = [parse_position(place.decode()) for place in places]
+        self._floor = max(self._floor, *positions, START)
+        return positions
+
+    def _raise_floor(self, streams: Streams) -> Position:
+        for stream in streams.values():
+            if stream is not None:
+                self._floor = max(self._floor, parse_position(stream.position))
+        return self._floor
+
+
+_DISORDER = (
+    "event {} is not in the journal although later ones are; the journal must be rebuilt from the "
+    "chain (docs/operations.md)"
+)
+_UNSETTLED = "Redis was restarted or failed over: the indexer has not caught up with the chain"
+_MOVED = "the stored cursor is {}, not {}: Redis lost writes, which are read again from there"

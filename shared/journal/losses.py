@@ -1,0 +1,118 @@
+"""Losses: noticing that Redis was emptied, and reporting to the indexer what was known before.
+
+A Redis that lost everything (FLUSHALL, an empty volume) looks like a new one. Every process keeps
+in mind how far the journal went. So each process that still runs notices the loss, and writes what
+it knew to a hash that the indexer reads before it starts a new journal. The indexer then commits
+one event that announces the loss to all clients (docs/decisions.md 49).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import structlog
+from redis.asyncio import Redis
+
+from shared.domain.position import START, Position, parse_position
+from shared.journal.keys import Keys
+from shared.journal.reader import Head, Journal
+from shared.runtime.metrics import LOST_EVERYTHING
+
+log = structlog.get_logger()
+
+_REPORT_MS = 60_000
+"""Milliseconds a report lives; it is written again about once a second while it is needed."""
+
+
+class Report(NamedTuple):
+    """The cursor of the source up to which a process knew all events, and the highest position."""
+
+    cursor: int | None
+    top: Position
+
+
+@dataclass(slots=True)
+class LastSeen:
+    """What this process last saw of the journal, and whether Redis has lost it since."""
+
+    began: Position | None = None
+    top: Position = START
+    cursor: int | None = None
+    lost: bool = False
+    first: str | None = None  # as in Head
+
+    def update(self, position: Position, cursor: int | None) -> None:
+        """All events up to the position, and all up to the cursor, are known to this process."""
+        if not self.lost:
+            self.top = max(self.top, position)
+            self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
+
+    def check(self, head: Head) -> bool:
+        """Whether this head is the first that shows that Redis was emptied.
+
+        From then on `lost` is True, until the loss was announced.
+        """
+        if self.lost and head.told >= self.top:
+            self.adopt(head)
+        emptied = not self.lost and self._is_emptied(head)
+        if emptied:
+            self.lost, self.first = True, None  # that was the first entry of the lost journal
+            LOST_EVERYTHING.inc()
+            log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
+        self.began = head.began or self.began
+        self.first = head.first or self.first
+        return emptied
+
+    def begin(self, began: Position, cursor: int) -> None:
+        """Go on from a journal that this process starts; it is still empty."""
+        self.began, self.first = began, None
+        self.update(began, cursor)
+
+    def adopt(self, head: Head) -> None:
+        """The loss was announced: go on from the journal that is there now."""
+        self.lost, self.top, self.cursor, self.began = False, head.top, head.cursor, head.began
+        self.first = head.first
+
+    def _is_emptied(self, head: Head) -> bool:
+        if self.began is None or head.began is None:
+            return head.empty and self.top > START
+        if self.began != head.began or (self.first and self.first != (head.first or self.first)):
+            return True
+        # Only the journal was lost. After a failover the cursor would have gone back too.
+        went_back = (head.cursor or 0) < (self.cursor or 0)
+        return head.empty and head.top < self.top and not went_back
+
+    @property
+    def message(self) -> str:
+        """A note for /readyz."""
+        return f"Redis was emptied: it had events up to {self.top}"
+
+
+async def write_report(redis: Redis, keys: Keys, name: str, last_seen: LastSeen) -> None:
+    """Report what was known, under the name of this process."""
+    pipe = redis.pipeline(transaction=False)
+    cursor = "" if last_seen.cursor is None else last_seen.cursor
+    pipe.hset(keys.losses, name, f"{cursor} {last_seen.top}")
+    pipe.pexpire(keys.losses, _REPORT_MS)
+    await pipe.execute()
+
+
+async def read_reports(redis: Redis, keys: Keys) -> list[Report]:
+    """What the processes knew that noticed a loss in the last minute."""
+    found = []
+    values: Any = await redis.hvals(keys.losses)
+    for value in values:
+        cursor, _, top = value.decode().partition(" ")
+        found.append(Report(int(cursor) if cursor else None, parse_position(top)))
+    return found
+
+
+async def check_journal(redis: Redis, keys: Keys, last_seen: LastSeen, *, name: str) -> Head:
+    """Read the head once and keep it in mind. Report a loss until it was announced."""
+    head = await Journal(redis, keys).head()
+    last_seen.check(head)
+    last_seen.update(head.top, head.cursor)
+    if last_seen.lost:
+        await write_report(redis, keys, name, last_seen)
+    return head

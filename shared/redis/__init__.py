@@ -1,0 +1,1 @@
+"""Connections to Redis: URLs, the current primary, pools, leases and durability checks."""

@@ -1,0 +1,53 @@
+"""Redis as a service sees it, in metrics: whether it answers, its memory, why it may lose data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from prometheus_client import Gauge
+
+from shared.runtime.metrics import at_zero
+
+
+class RedisProblem(StrEnum):
+    """Reasons for which Redis can lose data."""
+
+    EVICTS = "evicts"
+    NO_AOF = "no_aof"
+    AOF_FAILS = "aof_fails"
+    REPLICAS_MISSING = "replicas_missing"
+    ACL = "acl"
+
+
+UP = Gauge("headrace_redis_up", "1 while Redis answers this service")
+MEMORY = Gauge("headrace_redis_memory_ratio", "Memory that Redis uses, as a fraction of maxmemory")
+PROBLEM = at_zero(
+    Gauge("headrace_redis_problem", "1 when Redis can lose data, by reason", ["problem"]),
+    RedisProblem,
+)
+
+
+def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
+    """Redis answered INFO. `replicas`: how many a write waits for (WAIT_REPLICAS)."""
+    UP.set(1)
+    limit = info.get("maxmemory", 0)
+    MEMORY.set(info.get("used_memory", 0) / limit if limit else 0.0)
+    for problem, is_there in problems(info, replicas).items():
+        PROBLEM.labels(problem).set(is_there)
+
+
+def unreachable() -> None:
+    """Redis did not answer; the other metrics keep their last values."""
+    UP.set(0)
+
+
+def problems(info: Mapping[str, Any], replicas: int) -> dict[RedisProblem, bool]:
+    """The problems that INFO shows; fields that a managed service omits are assumed fine. Pure."""
+    return {
+        RedisProblem.EVICTS: info.get("maxmemory_policy", "noeviction") != "noeviction",
+        RedisProblem.NO_AOF: not info.get("aof_enabled", 1),
+        RedisProblem.AOF_FAILS: info.get("aof_last_write_status", "ok") != "ok",
+        RedisProblem.REPLICAS_MISSING: info.get("connected_slaves", replicas) < replicas,
+    }

@@ -1,0 +1,101 @@
+"""Spans by OpenTelemetry; imported only where its extra is installed (shared.runtime.tracing)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import NamedTuple
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+
+_NOT_TRACED = "events/subscribe,livez,readyz,metrics"
+"""Subscriptions last for hours and leave aiohttp; the rest is asked every second."""
+
+
+class Ids(NamedTuple):
+    """Trace and span of an event's commit."""
+
+    trace: int
+    span: int
+
+
+def ids_of(position: str) -> Ids:
+    """The same in every process: a hash of the position."""
+    digest = hashlib.sha256(position.encode()).digest()
+    return Ids(int.from_bytes(digest[:16], "big"), int.from_bytes(digest[16:24], "big"))
+
+
+class _Generator(RandomIdGenerator):
+    """Random ids, but for the one span that is being started under ids of its own."""
+
+    def __init__(self) -> None:
+        self.given: Ids | None = None
+
+    def generate_trace_id(self) -> int:
+        return self.given.trace if self.given else super().generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        return self.given.span if self.given else super().generate_span_id()
+
+
+class Spans:
+    """Records spans after the fact, when their ids are known."""
+
+    def __init__(self, tracer: trace.Tracer, generator: _Generator) -> None:
+        self._tracer = tracer
+        self._generator = generator
+
+    def commit(self, position: str, kind: str, began: int) -> None:
+        """The root of the event's trace, linked to the request that made it, if any."""
+        request = trace.get_current_span().get_span_context()
+        self._generator.given = ids_of(position)
+        try:
+            span = self._tracer.start_span(
+                "commit",
+                Context(),
+                SpanKind.PRODUCER,
+                {"headrace.position": position, "headrace.type": kind},
+                [Link(request)] if request.is_valid else [],
+                began,
+            )
+        finally:
+            self._generator.given = None
+        span.end()
+
+    def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
+        """A child of the commit, from there to the last write of this fanout."""
+        ids = ids_of(position)
+        parent = SpanContext(ids.trace, ids.span, True, TraceFlags(TraceFlags.SAMPLED))
+        facts: dict[str, str | int] = {
+            "headrace.position": position,
+            "headrace.type": kind,
+            "headrace.reached": reached,
+        }
+        self._tracer.start_span(
+            "deliver",
+            trace.set_span_in_context(NonRecordingSpan(parent), Context()),
+            SpanKind.CONSUMER,
+            facts,
+            start_time=began,
+        ).end()
+
+
+def record() -> Spans:
+    """Send spans where OpenTelemetry's own variables say; requests are traced by route too."""
+    # By the trace's id alone, so that all processes choose the same events.
+    share = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)
+    generator = _Generator()
+    provider = TracerProvider(sampler=TraceIdRatioBased(share), id_generator=generator)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    os.environ.setdefault("OTEL_PYTHON_AIOHTTP_SERVER_EXCLUDED_URLS", _NOT_TRACED)
+    AioHttpServerInstrumentor().instrument(tracer_provider=provider)
+    return Spans(provider.get_tracer("headrace"), generator)

@@ -1,0 +1,1 @@
+"""HTTP for servers and clients: problems, CORS, probes, the server, and client sessions."""

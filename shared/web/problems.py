@@ -1,0 +1,146 @@
+"""The two families of errors: a Problem answers a request, a Goodbye ends an SSE connection.
+
+Their slugs are stable: clients, logs and metrics see them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from shared.redis.client import Unreachable, Unwilling
+from shared.redis.replication import Unconfirmed
+from shared.runtime.tasks import describe
+
+log = structlog.get_logger()
+
+
+class Slug(StrEnum):
+    """What went wrong, as the last part of a problem's `type` (RFC 9457)."""
+
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    INVALID_SUBSCRIPTION = "invalid-subscription"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    TOO_LARGE = "too-large"
+    CHAIN_OWNED = "chain-owned"
+    REFUSED = "refused"
+    STALE_VERSION = "stale-version"
+    IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
+    CONTENDED = "contended"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
+    RATE_LIMITED = "rate-limited"
+    INTERNAL = "internal"
+    HTTP = "http"
+
+
+class Goodbye(StrEnum):
+    """Why the server ends an SSE connection."""
+
+    SLOW = "slow"
+    TOKEN_EXPIRED = "token_expired"
+    REVOKED = "revoked"
+    DRAINING = "draining"
+    MAX_AGE = "max_age"
+
+
+class Problem(Exception):
+    """An answer by RFC 9457: status, slug, a sentence, and each invalid field by name."""
+
+    def __init__(
+        self,
+        status: int,
+        slug: Slug,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        **extra: object,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+        self.extra = extra
+
+    def document(self) -> dict[str, object]:
+        """The JSON object of the answer."""
+        title = self.slug.replace("-", " ").capitalize()
+        document: dict[str, object] = {
+            "type": f"/problems/{self.slug}",
+            "title": title,
+            "status": self.status,
+            "detail": self.detail,
+            **self.extra,
+        }
+        return document | ({"errors": self.errors} if self.errors else {})
+
+    def response(self) -> web.Response:
+        """The answer itself."""
+        return web.Response(
+            body=orjson.dumps(self.document()),
+            status=self.status,
+            headers=self.headers,
+            content_type="application/problem+json",
+        )
+
+
+def unavailable(detail: str, retry_after: int = 2) -> Problem:
+    """503: a part that this request needs is away; worth another try."""
+    headers = {"Retry-After": str(retry_after)}
+    return Problem(503, Slug.UNAVAILABLE, detail, headers=headers)
+
+
+_BY_STATUS = {
+    400: Slug.MALFORMED,
+    404: Slug.NOT_FOUND,
+    405: Slug.METHOD_NOT_ALLOWED,
+    413: Slug.TOO_LARGE,
+    415: Slug.UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+@web.middleware
+async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error leaves as problem+json; what nobody foresaw is logged and says nothing inside."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        return _from_http(error).response()
+    except Unwilling as error:
+        log.error("redis_unwilling", path=request.path, error=str(error))
+        return unavailable(f"{error}; nothing was written", retry_after=10).response()
+    except Unreachable as error:
+        log.warning("redis_unreachable", path=request.path, error=describe(error))
+        return unavailable(
+            "Redis does not answer; the request changed nothing we know of"
+        ).response()
+    except Unconfirmed as error:
+        log.warning("replicas_late", path=request.path, error=str(error))
+        return unavailable(f"{error}; ask again with the same Idempotency-Key").response()
+    except Exception:
+        log.exception("request_failed", method=request.method, path=request.path)
+        return Problem(500, Slug.INTERNAL, "an error of ours; it has been logged").response()
+
+
+def _from_http(error: web.HTTPException) -> Problem:
+    headers: dict[str, Any] = {k: error.headers[k] for k in ("Allow",) if k in error.headers}
+    slug = _BY_STATUS.get(error.status, Slug.HTTP)
+    return Problem(error.status, slug, error.text or error.reason, headers=headers)

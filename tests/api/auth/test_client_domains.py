@@ -1,0 +1,205 @@
+"""A wallet's own domain vouches for a login; what it points to is fetched with care."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+
+import aiohttp
+import pytest
+from aiohttp import web
+from stellar_sdk import Keypair
+
+from services.api.app import build_app
+from services.api.auth import client_domains
+from services.api.auth.client_domains import (
+    MOST_BYTES,
+    PublicResolver,
+    fetch_toml,
+    is_public,
+    is_public_name,
+    read_bounded,
+    signing_key,
+)
+from services.api.auth.sep10 import Refused
+from services.api.settings import Settings
+from tests.api.auth.samples import ALICE, WALLETS, challenge, claims_of, log_in, signed
+from tests.api.samples import TOKEN
+from tests.support.data import begun_long_ago
+from tests.support.proxy import proxying
+
+WALLET = Keypair.random()
+
+
+@pytest.fixture
+def served(aiohttp_client, redis, redis_url, keys, horizon):
+    """Start an API whose fetcher answers for some domains."""
+
+    async def start(files, allowed="wallet.example,other.example"):
+        async def fetch(domain):
+            if domain not in files:
+                raise Refused(f"the stellar.toml of {domain} cannot be read")
+            return files[domain]
+
+        await begun_long_ago(redis, keys)
+        settings = Settings(
+            redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
+            horizon_url=horizon.url, client_domains=allowed, **WALLETS,
+        )  # fmt: skip
+        return await aiohttp_client(build_app(settings, fetch=fetch))
+
+    return start
+
+
+TOML = f'SIGNING_KEY = "{WALLET.public_key}"\n'.encode()
+
+
+async def test_a_wallet_vouches_for_its_user(served):
+    client = await served({"wallet.example": TOML})
+    query = {"client_domain": "Wallet.example"}
+    token = await log_in(client, ALICE.public_key, ALICE, WALLET, **query)
+    assert claims_of(token)["client_domain"] == "wallet.example"
+    envelope = await challenge(client, ALICE.public_key, **query)
+    for keypairs in ((ALICE,), (WALLET,)):
+        body = {"transaction": signed(envelope, *keypairs)}
+        assert (await client.post("/v1/auth", json=body)).status == 401
+
+
+@pytest.mark.parametrize(
+    ("domain", "files", "allowed"),
+    [
+        ("unknown.example", {"unknown.example": TOML}, "wallet.example"),
+        ("wallet.example", {}, "*"),
+        ("wallet.example", {"wallet.example": b"SIGNING_KEY = 5"}, "*"),
+        ("wallet.example", {"wallet.example": b'SIGNING_KEY = "GABC"'}, "*"),
+        ("wallet.example", {"wallet.example": b"= ["}, "*"),
+        ("wallet.example", {"wallet.example": b"\xff"}, "*"),
+        ("wallet.example", {"wallet.example": b"a = " + b"[" * 50_000}, "*"),
+        ("localhost", {"localhost": TOML}, "*"),
+        ("127.0.0.1", {"127.0.0.1": TOML}, "*"),
+        ("wallet.example:8080", {"wallet.example:8080": TOML}, "*"),
+        ("user@wallet.example", {"user@wallet.example": TOML}, "*"),
+    ],
+)
+async def test_domains_that_vouch_for_nobody(served, domain, files, allowed):
+    client = await served(files, allowed)
+    query = {"account": ALICE.public_key, "client_domain": domain}
+    response = await client.get("/v1/auth", params=query)
+    document = await response.json()
+    assert (response.status, document["error"]) == (400, document["detail"])
+
+
+async def test_off_a_client_domain_is_passed_over(wallets):
+    token = await log_in(wallets, ALICE.public_key, ALICE, client_domain="wallet.example")
+    assert "client_domain" not in claims_of(token)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a", "a.b", "localhost", "1.2.3.4", "0x7f.1", "[::1]", "a..example", "-a.example",
+     "a.example.", "a.example/x", "a.example?x", "a.exa\nmple", "ä.example", "a" * 64 + ".example"],
+)  # fmt: skip
+def test_what_is_no_public_name(name):
+    assert not is_public_name(name)
+
+
+def test_public_names():
+    assert all(map(is_public_name, ("wallet.example", "a.b-c.example", "x1.co")))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
+     "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "ff02::1",
+     "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
+     "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"],
+)  # fmt: skip
+def test_what_is_no_public_address(address):
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+def test_public_addresses(address):
+    assert is_public(ip_address(address))
+
+
+class Names(aiohttp.abc.AbstractResolver):
+    """A DNS that answers what a test says."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+
+    async def resolve(self, host, port=0, family=0):
+        return [
+            {"hostname": host, "host": h, "port": port, "family": family, "proto": 0, "flags": 0}
+            for h in self.hosts
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("hosts", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["fe80::1%eth0"]])
+async def test_a_name_with_an_inner_address_is_not_connected_to(hosts):
+    with pytest.raises(OSError, match="not public"):
+        await PublicResolver(Names(*hosts)).resolve("evil.example", 443)
+    assert await PublicResolver(Names("8.8.8.8")).resolve("good.example", 443)
+
+
+async def test_the_real_fetcher_does_not_reach_inside(monkeypatch):
+    reached = []
+
+    async def count(reader, writer):
+        reached.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setattr(client_domains.aiohttp, "ThreadedResolver", lambda: Names("127.0.0.1"))
+    with pytest.raises(Refused):
+        await fetch_toml(f"inside.example:{port}")
+    server.close()
+    assert reached == []
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"), [("8.8.8.8", ["CONNECT wallet.example:443"]), ("10.0.0.1", [])]
+)
+async def test_behind_a_proxy_the_name_must_be_public_here_too(monkeypatch, host, asked):
+    """The proxy itself is inside; the wallet must not be."""
+    for name in ("https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(client_domains.aiohttp, "ThreadedResolver", lambda: Names(host))
+    async with proxying() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(Refused):
+            await fetch_toml("wallet.example")
+        assert proxy.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("status", "size", "good"),
+    [(200, MOST_BYTES, True), (200, MOST_BYTES + 1, False), (302, 5, False), (404, 5, False)],
+)
+async def test_only_a_200_of_bearable_size_is_read(aiohttp_client, status, size, good):
+    async def answer(_):
+        headers = {"Location": "http://127.0.0.1/"} if status == 302 else {}
+        return web.Response(status=status, body=b"x" * size, headers=headers)
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    client = await aiohttp_client(app)
+    response = await client.get("/", allow_redirects=False)
+    if good:
+        assert len(await read_bounded(response)) == size
+    else:
+        with pytest.raises(ValueError, match=r"answer|large"):
+            await read_bounded(response)
+
+
+async def test_the_signing_key_of_a_domain():
+    async def fetch(domain):
+        assert domain == "wallet.example"
+        return TOML
+
+    assert await signing_key("wallet.example", fetch) == WALLET.public_key

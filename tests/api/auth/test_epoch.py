@@ -1,0 +1,129 @@
+"""Redis lost with all that was revoked: what was issued before is refused, by the API itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.api.app import build_app
+from services.api.settings import Settings
+from shared.journal.keys import Keys
+from tests.api.auth.samples import (
+    ADMIN,
+    ALICE,
+    WALLETS,
+    bearer,
+    challenge,
+    claims_of,
+    log_in,
+    signed,
+    token_of,
+)
+from tests.api.samples import TOKEN
+from tests.support.data import begun_long_ago
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+
+class Lossy:
+    """An API in AUTH_MODE=required on a Redis that keeps nothing."""
+
+    def __init__(self, node: Node, keys: Keys, client: Any) -> None:
+        self.node, self.keys, self.client = node, keys, client
+
+    async def lose(self) -> None:
+        """All of Redis, and until the API has begun anew."""
+        await self.node.stop()
+        await self.node.start()
+        await until(lambda: self.node.ask("EXISTS", self.keys.epoch), what="a new epoch")
+
+    async def status(self, token: str) -> int:
+        return int((await self.client.get("/v1/streams", headers=bearer(token))).status)
+
+
+@pytest.fixture
+async def lossy(aiohttp_client, tmp_path: Path, keys, horizon) -> AsyncIterator[Lossy]:
+    node = Node(tmp_path / "redis", {"save": '""', "appendonly": "no"})
+    await node.start()
+    try:
+        async with node.client() as redis:
+            await begun_long_ago(redis, keys)
+        settings = Settings(
+            redis_url=f"redis://127.0.0.1:{node.port}/0", contracts=(TOKEN,),
+            namespace=keys.namespace, horizon_url=horizon.url, rate_limit_login=1000, **WALLETS,
+        )  # fmt: skip
+        client = await aiohttp_client(build_app(settings))
+        yield Lossy(node, keys, client)
+        await client.close()
+    finally:
+        await node.stop()
+
+
+async def test_a_revoked_token_is_not_good_again(lossy):
+    good, ended = [await log_in(lossy.client, ALICE.public_key, ALICE) for _ in range(2)]
+    assert (await lossy.client.delete("/v1/auth", headers=bearer(ended))).status == 204
+    assert [await lossy.status(each) for each in (good, ended)] == [200, 401]
+    await lossy.lose()
+    assert [await lossy.status(each) for each in (good, ended)] == [401, 401]
+    for path in ("/v1/auth/refresh", "/v1/events/ticket"):
+        assert (await lossy.client.post(path, headers=bearer(ended))).status == 401
+    response = await lossy.client.get("/v1/streams", headers=bearer(ended))
+    said = (await response.json())["detail"]
+    assert "log in again" in said
+    assert "python -m services.api token" in said, "for whoever made one by hand"
+
+
+async def test_who_logs_in_after_it_is_let_in_within_the_same_second(lossy):
+    """Its `iat` has milliseconds; only the challenge has whole seconds."""
+    await lossy.lose()
+
+    async def logged_in() -> str:
+        envelope = signed(await challenge(lossy.client, ALICE.public_key), ALICE)
+        response = await lossy.client.post("/v1/auth", json={"transaction": envelope})
+        return (await response.json()).get("token", "")
+
+    token = await until(logged_in, seconds=3)
+    assert await lossy.status(token) == 200
+    assert claims_of(token)["iat"] * 1e6 >= int(await lossy.node.ask("GET", lossy.keys.epoch))
+
+
+async def test_a_spent_challenge_gives_no_second_token(lossy):
+    envelope = signed(await challenge(lossy.client, ALICE.public_key), ALICE)
+    body = {"transaction": envelope}
+    assert (await lossy.client.post("/v1/auth", json=body)).status == 200
+    assert (await lossy.client.post("/v1/auth", json=body)).status == 401
+    await lossy.lose()
+    response = await lossy.client.post("/v1/auth", json=body)
+    assert response.status == 401
+    assert "older than the data" in (await response.json())["detail"]
+
+
+async def test_what_an_api_key_was_exchanged_for_ends_with_it(lossy):
+    order = {"name": "x", "scopes": ["events:all"]}
+    made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
+    given = await lossy.client.post("/v1/events/ticket", headers=bearer(made["key"]))
+    ticket = (await given.json())["ticket"]
+    assert given.status == 201
+    await lossy.lose()
+    assert await lossy.status(made["key"]) == 401, "the key was in Redis"
+    assert not await lossy.node.ask("KEYS", "*:ticket:*"), ticket
+
+
+async def test_a_key_that_was_kept_outlives_a_new_epoch_and_a_token_does_not(lossy):
+    """As when an operator begins one after a restore: keys are looked through by hand."""
+    order = {"name": "x", "scopes": ["events:all"]}
+    made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
+    token = token_of(ALICE.public_key)
+    assert await lossy.status(token) == 200
+    await lossy.node.ask("DEL", lossy.keys.epoch)
+    assert await lossy.status(token) == 503, "nobody can tell, so nobody is let in"
+    await until(lambda: lossy.node.ask("EXISTS", lossy.keys.epoch), seconds=5)
+    assert [await lossy.status(each) for each in (made["key"], token)] == [200, 401]
+
+
+@pytest.mark.parametrize("claims", [{"iat": None}, {"iat": 0}, {"iat": 0.5}])
+async def test_a_token_that_does_not_say_when_it_was_issued(lossy, claims):
+    assert await lossy.status(token_of(ALICE.public_key, **claims)) == 401

@@ -1,0 +1,219 @@
+"""Login by SEP-10: a wallet made of stellar-sdk gets a token, and everybody else a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp.test_utils import TestServer
+from stellar_sdk import Account, Keypair, MuxedAccount, TransactionBuilder
+from stellar_sdk.sep.stellar_toml import fetch_stellar_toml
+
+from services.api.app import build_app
+from services.api.settings import Settings
+from tests.api.auth.samples import (
+    ALICE,
+    BOB,
+    HOME,
+    PASSPHRASE,
+    SERVER,
+    WALLETS,
+    bearer,
+    challenge,
+    claims_of,
+    log_in,
+    signed,
+)
+from tests.api.samples import RECIPIENT, TOKEN, order
+from tests.support.data import begun_long_ago
+from tests.support.waiting import free_port
+
+
+async def refused(client, envelope, status=401, **how):
+    response = await client.post("/v1/auth", **(how or {"json": {"transaction": envelope}}))
+    document = await response.json(content_type="application/problem+json")
+    assert response.status == status, document
+    assert document["error"] == document["detail"]
+    assert "token" not in document
+    return document["detail"]
+
+
+async def test_a_wallet_that_knows_only_the_home_domain(
+    aiohttp_client, redis, redis_url, keys, horizon
+):
+    await begun_long_ago(redis, keys)
+    port = free_port()
+    host = f"127.0.0.1:{port}"
+    settings = Settings(
+        redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
+        horizon_url=horizon.url, **WALLETS | {"home_domain": host},
+    )  # fmt: skip
+    client = await aiohttp_client(TestServer(build_app(settings), port=port))
+    toml = await asyncio.to_thread(fetch_stellar_toml, host, use_http=True)
+    assert (toml["SIGNING_KEY"], toml["NETWORK_PASSPHRASE"]) == (SERVER.public_key, PASSPHRASE)
+    path = urlsplit(toml["WEB_AUTH_ENDPOINT"]).path
+    assert toml["WEB_AUTH_ENDPOINT"] == f"http://{host}{path}"
+    answer = await (await client.get(path, params={"account": ALICE.public_key})).json()
+    form = {"transaction": signed(answer["transaction"], ALICE)}
+    response = await client.post(path, data=form)  # as a form, which SEP-10 allows as well
+    token = (await response.json())["token"]
+    made = await client.post(
+        "/v1/streams", json=order(sender=ALICE.public_key), headers=bearer(token)
+    )
+    assert made.status == 201
+
+
+async def test_the_tokens_claims(wallets):
+    before = int(time.time())
+    token = await log_in(wallets, ALICE.public_key, ALICE)
+    claims = claims_of(token)
+    assert (claims["iss"], claims["sub"]) == ("headrace", ALICE.public_key)
+    assert (claims["scope"], len(claims["jti"])) == ("streams:write", 64)
+    assert before <= claims["iat"] <= time.time()
+    assert 3599 < claims["exp"] - claims["iat"] <= 3600, "iat has milliseconds"
+    answer = await wallets.get("/v1/streams", headers=bearer(token))
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(("memo", "mux"), [(None, 7), (12, None)])
+async def test_users_of_a_shared_account_are_not_the_account(wallets, memo, mux):
+    account, query = ALICE.public_key, {}
+    if mux:
+        account = MuxedAccount(ALICE.public_key, mux).account_muxed
+    else:
+        query = {"memo": str(memo)}
+    token = await log_in(wallets, account, ALICE, **query)
+    assert claims_of(token)["sub"] == (account if mux else f"{account}:12")
+    body = order(sender=ALICE.public_key)
+    response = await wallets.post("/v1/streams", json=body, headers=bearer(token))
+    assert response.status == 403
+    listed = await wallets.get("/v1/streams", headers=bearer(token))
+    assert (await listed.json())["items"] == []
+
+
+async def test_a_challenge_gives_one_token(wallets):
+    envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
+    answers = await asyncio.gather(
+        *(wallets.post("/v1/auth", json={"transaction": envelope}) for _ in range(20))
+    )
+    assert sorted(a.status for a in answers) == [200] + [401] * 19
+    again = signed(envelope, BOB)  # the signatures are no part of what is spent
+    assert "unrecognized signatures" in await refused(wallets, again)
+    assert "before" in await refused(wallets, envelope)
+
+
+async def test_who_has_not_signed_does_not_get_in(wallets):
+    envelope = await challenge(wallets, ALICE.public_key)
+    assert "not signed by any client signer" in await refused(wallets, envelope)
+    await refused(wallets, signed(envelope, BOB))  # somebody else's challenge
+    await refused(wallets, signed(envelope, ALICE, BOB))
+    await refused(wallets, signed(envelope, ALICE, passphrase="Public Global Stellar Network"))
+
+
+def made_by(keypair: Keypair, *, home=HOME, ends=300.0, passphrase=PASSPHRASE, sequence=-1):
+    """A challenge by hand, signed by `keypair` as the server and by Alice."""
+    account = Account(keypair.public_key, sequence)
+    builder = TransactionBuilder(account, passphrase, 100)
+    now = int(time.time())
+    builder.add_time_bounds(now - 600, int(now + ends))
+    builder.append_manage_data_op(f"{home} auth", "n" * 64, source=ALICE.public_key)
+    transaction = builder.build()
+    transaction.sign(keypair)
+    transaction.sign(ALICE)
+    return transaction.to_xdr()
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: made_by(BOB), "source account"),
+        (lambda: made_by(SERVER, ends=-1), "timebounds"),
+        (lambda: made_by(SERVER, home="evil.example"), "home domain"),
+        (
+            lambda: made_by(SERVER, passphrase="Public Global Stellar Network ; September 2015"),
+            "signed",
+        ),
+        (lambda: made_by(SERVER, sequence=7), "sequence"),
+        (lambda: "AAAA", "base64 XDR"),
+        (lambda: "AAAAAgAAAAD", "base64 XDR"),
+        (lambda: "no base64 at all", "base64 XDR"),
+        (lambda: "ÿ", "base64 XDR"),
+        (lambda: "A" * 60_000, "base64 XDR"),
+    ],
+)
+async def test_what_is_no_challenge_of_ours(wallets, make, word):
+    """Each is made when it is sent: a whole run takes longer than a challenge is valid."""
+    assert word in await refused(wallets, make())
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        ({"json": {}}, 422),
+        ({"json": {"transaction": ""}}, 422),
+        ({"json": {"transaction": 5}}, 422),
+        ({"json": {"transaction": "x", "other": 1}}, 422),
+        ({"data": {"other": "x"}}, 422),
+        ({"data": b"{", "headers": {"Content-Type": "application/json"}}, 400),
+        ({"data": b"x", "headers": {"Content-Type": "text/plain"}}, 415),
+        (
+            {
+                "data": b"transaction=x",
+                "headers": {"Content-Type": "application/x-www-form-urlencoded; charset=no"},
+            },
+            400,
+        ),
+    ],
+)
+async def test_bodies_that_are_none(wallets, how, status):
+    await refused(wallets, "", status, **how)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "word"),
+    [
+        ({}, 422, "account"),
+        ({"account": ALICE.public_key[:-1]}, 422, "account"),
+        ({"account": TOKEN}, 422, "SEP-45"),
+        ({"account": ALICE.secret}, 422, "account"),
+        ({"account": RECIPIENT, "memo": "x"}, 422, "memo"),
+        ({"account": RECIPIENT, "memo": "0"}, 422, "memo"),
+        ({"account": RECIPIENT, "memo": str(1 << 64)}, 422, "memo"),
+        (
+            {"account": MuxedAccount(RECIPIENT, 7).account_muxed, "memo": "1"},
+            422,
+            "names its user already",
+        ),
+        ({"account": RECIPIENT, "home_domain": "other.example"}, 400, HOME),
+    ],
+)
+async def test_challenges_that_are_not_given(wallets, query, status, word):
+    response = await wallets.get("/v1/auth", params=query)
+    document = await response.json()
+    assert response.status == status
+    assert word in str(document)
+    assert document["error"] == document["detail"]
+    assert ALICE.secret not in str(document)
+
+
+async def test_without_a_signing_key_there_is_no_wallet_login(start):
+    client = await start()
+    for path in (f"/v1/auth?account={RECIPIENT}", "/.well-known/stellar.toml"):
+        assert (await client.get(path)).status == 404
+    await refused(client, "AAAA", 404)
+
+
+async def test_any_page_may_log_in(wallets):
+    origin = {"Origin": "https://wallet.example"}
+    for response in (
+        await wallets.get("/.well-known/stellar.toml", headers=origin),
+        await wallets.get("/v1/auth", headers=origin),  # an error's answer too
+        await wallets.get(f"/v1/auth?account={RECIPIENT}", headers=origin),
+        await wallets.options("/auth", headers=origin | {"Access-Control-Request-Method": "POST"}),
+    ):
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in response.headers
+    other = await wallets.get("/v1/streams", headers=origin)
+    assert "Access-Control-Allow-Origin" not in other.headers

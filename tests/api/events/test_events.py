@@ -1,0 +1,79 @@
+"""What a change publishes: channel, journal and the API's answer say the same."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from shared.domain.position import START, parse_position
+from shared.journal.keys import CHANNEL
+from shared.journal.reader import Events, Journal
+from shared.journal.wire import parse_message
+from tests.api.samples import RECIPIENT, SENDER, made
+
+
+@asynccontextmanager
+async def channel(redis, keys):
+    """A function that waits for the next message of this namespace."""
+    async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        await pubsub.subscribe(CHANNEL)
+        await pubsub.get_message(timeout=5)  # the subscription itself
+
+        async def following():
+            while True:
+                message = await pubsub.get_message(timeout=5)
+                if message:
+                    namespace, entry = parse_message(message["data"])
+                    if namespace == keys.namespace:
+                        return entry
+
+        async def deadline():
+            async with asyncio.timeout(5):
+                return await following()
+
+        yield deadline
+
+
+@pytest.mark.parametrize(("call", "kind"), [("create", "created"), ("cancel", "cancelled")])
+async def test_the_published_event_is_the_journals_and_bears_the_stream(
+    client, redis, keys, call, kind
+):
+    before = START
+    if call == "cancel":
+        stream_id = (await made(client))["id"]
+        before = (await Journal(redis, keys).head()).top
+    async with channel(redis, keys) as following:
+        if call == "create":
+            stream_id = (await made(client))["id"]
+        else:
+            await client.delete(f"/v1/streams/{stream_id}")
+        entry = await following()
+    page = await Journal(redis, keys).after(before)
+    assert isinstance(page, Events)
+    assert list(page.entries) == [entry]
+    assert entry.previous == str(before)
+    assert entry.topics == (stream_id, f"user:{SENDER}", f"user:{RECIPIENT}")
+    body = orjson.loads(entry.body)
+    assert (body["id"], body["type"]) == (entry.position, f"stream.{kind}")
+    assert body["stream"] == await (await client.get(f"/v1/streams/{stream_id}")).json()
+
+
+async def test_completion_follows_its_withdrawal(client, redis, keys, clock):
+    document = await made(client)
+    clock.now += 1000
+    response = await client.post(f"/v1/streams/{document['id']}/withdraw")
+    page = await Journal(redis, keys).after(parse_position(document["position"]))
+    assert [e.type for e in page.entries] == ["stream.withdrawn", "stream.completed"]
+    assert orjson.loads(page.entries[-1].body)["stream"] == await response.json()
+
+
+async def test_a_refused_call_publishes_nothing(client, redis, keys):
+    stream_id = (await made(client))["id"]
+    top = (await Journal(redis, keys).head()).top
+    await client.post(f"/v1/streams/{stream_id}/resume")
+    await client.delete(f"/v1/streams/{stream_id}", headers={"If-Match": '"5"'})
+    await client.post("/v1/streams", json={})
+    assert (await Journal(redis, keys).head()).top == top

@@ -1,0 +1,50 @@
+"""The client's address behind proxies, and whom a limit counts."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.web.client_ip import UNKNOWN, bucket_of, client_address
+
+TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("203.0.113.9", [], "203.0.113.9"),
+        ("203.0.113.9", ["1.2.3.4"], "203.0.113.9"),  # nobody we trust says so
+        ("10.0.0.1", ["1.2.3.4"], "1.2.3.4"),
+        ("10.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # further left is the client's invention
+        ("10.0.0.1", ["6.6.6.6, 1.2.3.4, 10.2.3.4"], "1.2.3.4"),
+        ("10.0.0.1", ["6.6.6.6", "1.2.3.4", "10.2.3.4"], "1.2.3.4"),
+        ("10.0.0.1", ["10.9.9.9"], "10.9.9.9"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["1.2.3.4, nonsense"], "10.0.0.1"),
+        ("10.0.0.1", ["", ""], "10.0.0.1"),
+        ("10.0.0.1", ["1.2.3.4:5678"], "1.2.3.4"),
+        ("fd00::1", ["[2001:db8::1]:443"], "2001:db8::1"),
+        ("fd00::1", ["2001:DB8:0::1"], "2001:db8::1"),
+        ("::ffff:10.0.0.1", ["1.2.3.4"], "1.2.3.4"),
+        ("", ["1.2.3.4"], UNKNOWN),
+        (None, ["1.2.3.4"], UNKNOWN),
+    ],
+)
+def test_from_the_right_up_to_who_is_not_trusted(peer, forwarded, address):
+    assert client_address(peer, forwarded, TRUSTED) == address
+
+
+@given(st.lists(st.text(max_size=40), max_size=5))
+def test_no_header_breaks_it(forwarded):
+    assert client_address("10.0.0.1", forwarded, TRUSTED)
+    assert client_address("8.8.8.8", forwarded, TRUSTED) == "8.8.8.8"
+
+
+def test_a_household_is_one():
+    assert bucket_of("1.2.3.4") == "1.2.3.4"
+    assert bucket_of("2001:db8:1:2:3::4") == bucket_of("2001:db8:1:2::5") == "2001:db8:1:2::/64"
+    assert bucket_of(UNKNOWN) == UNKNOWN

@@ -1,0 +1,164 @@
+"""Idempotency-Key: sent twice, done once, whoever sends it when and to which replica."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from shared.domain.position import START
+from shared.journal.commit import Committer
+from shared.journal.reader import Journal
+from tests.api.samples import RECIPIENT, T0, made, order
+
+KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+
+
+async def journal(redis, keys) -> list[str]:
+    page = await Journal(redis, keys).after(START)
+    return [entry.type for entry in getattr(page, "entries", ())]
+
+
+def told(response) -> dict:
+    kept = ("ETag", "Location", "Content-Type")
+    return {name: response.headers.get(name) for name in kept}
+
+
+async def test_the_same_key_and_body_get_the_same_answer(client, start, redis, keys, clock):
+    body = order(metadata={"label": "Rent"})
+    first = await client.post("/v1/streams", json=body, headers=KEY)
+    clock.now += 3600
+    await client.post(f"/v1/streams/{(await first.json())['id']}/pause")
+    other = await start()
+    again = await other.post("/v1/streams", json=dict(reversed(body.items())), headers=KEY)
+    assert first.status == again.status == 201
+    assert await first.read() == await again.read()
+    assert told(first) == told(again)
+    assert await journal(redis, keys) == ["stream.created", "stream.paused"]
+
+
+async def test_of_fifty_at_once_one_is_made(client, start, redis, keys):
+    clients = [client, await start()]
+    responses = await asyncio.gather(
+        *(clients[n % 2].post("/v1/streams", json=order(), headers=KEY) for n in range(50))
+    )
+    assert {r.status for r in responses} == {201}
+    assert len({await r.read() for r in responses}) == 1
+    assert len({r.headers["Location"] for r in responses}) == 1
+    assert await journal(redis, keys) == ["stream.created"]
+
+
+async def test_another_body_under_the_key_is_refused(client, redis, keys):
+    await client.post("/v1/streams", json=order(), headers=KEY)
+    for body in (order(recipient=order()["sender"]), order(startTime=T0)):
+        response = await client.post("/v1/streams", json=body, headers=KEY)
+        document = await response.json(content_type="application/problem+json")
+        assert (response.status, document["type"]) == (409, "/problems/idempotency-key-reused")
+    assert await journal(redis, keys) == ["stream.created"]
+
+
+async def test_fifty_at_once_with_two_bodies_make_one(client, redis, keys):
+    bodies = [order(), order(recipient=order()["sender"])]
+    responses = await asyncio.gather(
+        *(client.post("/v1/streams", json=bodies[n % 2], headers=KEY) for n in range(50))
+    )
+    assert sorted(r.status for r in responses) == [201] * 25 + [409] * 25
+    assert await journal(redis, keys) == ["stream.created"]
+
+
+@pytest.mark.parametrize("step", ["top-up", "withdraw", "pause", "cancel"])
+async def test_a_step_is_taken_once(client, redis, keys, clock, step):
+    url = f"/v1/streams/{(await made(client))['id']}/{step}"
+    clock.now += 10
+    body = {"json": {"amount": "5"}} if step == "top-up" else {}
+    first, *rest = await asyncio.gather(*(client.post(url, **body, headers=KEY) for _ in range(9)))
+    assert {r.status for r in (first, *rest)} == {200}, [await r.text() for r in rest]
+    assert {await r.read() for r in rest} == {await first.read()}
+    assert len(await journal(redis, keys)) == 2
+    assert told(first) == told(rest[0])
+
+
+async def test_a_change_of_metadata_and_a_deletion_too(client, redis, keys):
+    url = f"/v1/streams/{(await made(client))['id']}"
+    for _ in range(2):
+        response = await client.patch(url, json={"metadata": {"label": "a"}}, headers=KEY)
+        assert (response.status, response.headers["ETag"]) == (200, '"2"')
+    for _ in range(2):
+        response = await client.delete(url, headers=KEY | {"If-Match": '"2"'})
+        assert (response.status, (await response.json())["status"]) == (200, "cancelled")
+    assert await journal(redis, keys) == ["stream.created", "stream.updated", "stream.cancelled"]
+
+
+async def test_a_step_that_was_taken_is_not_refused_for_having_been_taken(client, clock):
+    """Stale by its own doing, ended by its own doing, drained by its own doing."""
+    stream = await made(client)
+    url, clock.now = f"/v1/streams/{stream['id']}", T0 + 10
+    for step in ("withdraw", "cancel"):
+        headers = {"Idempotency-Key": step, "If-Match": (await client.get(url)).headers["ETag"]}
+        first = await client.post(f"{url}/{step}", headers=headers)
+        again = await client.post(f"{url}/{step}", headers=headers)
+        assert (first.status, again.status) == (200, 200)
+        assert await first.read() == await again.read()
+    refused = await client.post(f"{url}/top-up", json={"amount": "1"}, headers=KEY)
+    assert refused.status == 409
+
+
+async def test_a_key_is_of_one_path_and_one_method(client, redis, keys):
+    ids = [(await made(client))["id"] for _ in range(2)]
+    for stream_id in ids:
+        for response in (
+            await client.post(f"/v1/streams/{stream_id}/pause", headers=KEY),
+            await client.post(f"/streams/{stream_id}/pause", headers=KEY),
+            await client.post(f"/v1/streams/{stream_id}/resume", headers=KEY),
+        ):
+            assert response.status == 200
+            assert (await response.json())["id"] == stream_id
+    assert (await journal(redis, keys)).count("stream.paused") == 2
+
+
+async def test_what_was_refused_is_not_kept(client, clock):
+    url = f"/v1/streams/{(await made(client))['id']}/withdraw"
+    assert (await client.post(url, headers=KEY)).status == 409
+    clock.now += 10
+    assert (await client.post(url, headers=KEY)).status == 200
+    invalid = await client.post("/v1/streams", json=order(recipient="x"), headers=KEY)
+    assert invalid.status == 422
+    assert (await client.post("/v1/streams", json=order(), headers=KEY)).status == 201
+
+
+async def test_an_answer_is_kept_for_a_day(client, redis, keys):
+    await client.post("/v1/streams", json=order(), headers=KEY)
+    (name,) = [key async for key in redis.scan_iter(keys.answer("*"))]
+    assert 86_390 <= await redis.ttl(name) <= 86_400
+    await redis.delete(name)  # as if it had passed
+    await client.post("/v1/streams", json=order(), headers=KEY)
+    assert await journal(redis, keys) == ["stream.created"] * 2
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "a\tb", "ä"])
+async def test_keys_that_are_none(client, key):
+    response = await client.post("/v1/streams", json=order(), headers={"Idempotency-Key": key})
+    document = await response.json(content_type=None)
+    assert (response.status, document["type"]) == (400, "/problems/malformed")
+
+
+async def test_a_create_whose_answer_was_lost_is_safely_sent_again(
+    client, redis, keys, monkeypatch
+):
+    """Redis took the commit and its answer was lost: 503, and the key finds what was done."""
+    change = Committer.change
+
+    async def lost(self, *given, **more):
+        await change(self, *given, **more)
+        raise RedisConnectionError("lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Committer, "change", lost)
+        assert (await client.post("/v1/streams", json=order(), headers=KEY)).status == 503
+    assert await journal(redis, keys) == ["stream.created"]
+    again = await client.post("/v1/streams", json=order(), headers=KEY)
+    assert (again.status, again.headers["ETag"]) == (201, '"1"')
+    listed = await (await client.get("/v1/streams", params={"user": RECIPIENT})).json()
+    assert [item["id"] for item in listed["items"]] == [(await again.json())["id"]]
+    assert await journal(redis, keys) == ["stream.created"]

@@ -1,0 +1,149 @@
+"""Rate limits: exact under contention, even over time, and told to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from services.api.http.rate_limits import Policy, RateLimits, headers_of, refuse_if_over
+from shared.web.problems import Problem
+from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, bearer, writer
+from tests.support.waiting import until
+
+TEN = Policy("ip", 10)
+
+
+@pytest.fixture
+def limits(redis, keys):
+    return RateLimits(redis, keys)
+
+
+async def test_a_quota_is_exact_for_many_at_once(limits):
+    answers = await asyncio.gather(*(limits.take([(TEN, "me")]) for _ in range(50)))
+    verdicts = [verdict for (verdict,) in answers]
+    passed = [v for v in verdicts if v.wait == 0]
+    assert sorted(v.remaining for v in passed) == list(range(10))
+    assert all(v.remaining == 0 and 0 < v.wait <= 6 for v in verdicts if v.wait)
+    (other,) = await limits.take([(TEN, "you")])
+    assert (other.remaining, other.wait) == (9, 0)
+
+
+async def test_a_quota_comes_back_evenly(limits):
+    policy = Policy("ip", 50, window=1)
+    for _ in range(50):
+        await limits.take([(policy, "me")])
+
+    async def again():
+        (verdict,) = await limits.take([(policy, "me")])
+        return verdict.wait == 0
+
+    await until(again, seconds=2)
+
+
+async def test_all_quotas_or_none(limits):
+    one, many = Policy("login", 1), Policy("ip", 100)
+    await limits.take([(many, "a"), (one, "b")])
+    for _ in range(5):
+        first, second = await limits.take([(many, "a"), (one, "b")])
+        assert (first.remaining, first.wait, second.remaining) == (99, 0, 0)
+        assert second.wait > 0
+    (whole,) = await limits.take([(many, "a")])
+    assert whole.remaining == 98
+
+
+async def test_no_quota_is_any_number_and_asks_nobody():
+    class Nobody(RateLimits):
+        def __init__(self) -> None:
+            """Without a Redis."""
+
+    assert await Nobody().take([(Policy("ip", 0), "me")]) == []
+    assert headers_of([]) == {}
+    refuse_if_over([])
+
+
+async def test_what_is_kept_expires(limits, redis, keys):
+    await limits.take([(TEN, "me")])
+    (name,) = [n async for n in redis.scan_iter(f"*{keys.namespace}*rate*")]
+    assert 0 < await redis.pttl(name) <= 6001
+
+
+async def test_the_refusal_says_when_to_come_back(limits):
+    for _ in range(10):
+        verdicts = await limits.take([(TEN, "me")])
+        refuse_if_over(verdicts)
+    verdicts = await limits.take([(TEN, "me")])
+    with pytest.raises(Problem) as refused:
+        refuse_if_over(verdicts)
+    assert refused.value.status == 429
+    assert 1 <= int(refused.value.headers["Retry-After"]) <= 6
+
+
+async def test_the_headers_of_an_answer(start):
+    client = await start(**REQUIRED, rate_limit_ip=5, rate_limit_subject=3)
+    seen = []
+    for _ in range(5):
+        response = await client.get("/v1/streams", headers=writer(ALICE))
+        seen.append(response)
+    assert [r.status for r in seen] == [200, 200, 200, 429, 429]
+    policy = '"ip";q=5;w=60, "subject";q=3;w=60'
+    assert {r.headers["RateLimit-Policy"] for r in seen} == {policy}
+    states = [re.findall(r'"(\w+)";r=(\d+);t=\d+', r.headers["RateLimit"]) for r in seen]
+    assert states[0] == [("ip", "4"), ("subject", "2")]
+    assert states[2] == [("ip", "2"), ("subject", "0")]
+    assert int(seen[-1].headers["Retry-After"]) >= 1
+    document = await seen[-1].json(content_type="application/problem+json")
+    assert (document["status"], "subject" in document["detail"]) == (429, True)
+    assert (await client.get("/v1/streams", headers=writer(BOB))).status == 200
+
+
+async def test_guessing_tokens_is_counted(start):
+    client = await start(**REQUIRED, rate_limit_ip=3)
+    statuses = [(await client.get("/v1/streams", headers=bearer("guess"))).status for _ in range(5)]
+    assert statuses == [401, 401, 401, 429, 429]
+    assert (await client.get("/livez")).status == 200
+
+
+async def test_logins_have_a_limit_of_their_own(start):
+    client = await start(**REQUIRED, rate_limit_login=2)
+    statuses = [(await client.get("/v1/auth")).status for _ in range(4)]
+    assert statuses == [422, 422, 429, 429]
+    assert (await client.get("/v1/streams", headers=ADMIN)).status == 200
+
+
+async def test_each_client_behind_a_trusted_proxy_is_counted_alone(start):
+    client = await start(**REQUIRED, rate_limit_ip=1, trusted_proxies="127.0.0.0/8,::1/128")
+
+    async def status(forwarded):
+        headers = writer(ALICE) | {"X-Forwarded-For": forwarded}
+        return (await client.get("/v1/streams", headers=headers)).status
+
+    assert [await status("1.1.1.1"), await status("2.2.2.2")] == [200, 200]
+    assert await status("1.1.1.1") == 429
+    assert (
+        await status("9.9.9.9, 2.2.2.2") == 429
+    )  # what the client put in front counts for nothing
+
+
+async def test_without_trust_the_header_counts_for_nothing(start):
+    client = await start(**REQUIRED, rate_limit_ip=1)
+    statuses = []
+    for n in range(3):
+        headers = writer(ALICE) | {"X-Forwarded-For": f"1.1.1.{n}"}
+        statuses.append((await client.get("/v1/streams", headers=headers)).status)
+    assert statuses == [200, 429, 429]
+
+
+async def test_replicas_share_the_quota(start):
+    clients = [await start(**REQUIRED, rate_limit_ip=4) for _ in range(2)]
+    answers = await asyncio.gather(
+        *(c.get("/v1/streams", headers=writer(ALICE)) for c in clients for _ in range(10))
+    )
+    assert sorted(a.status for a in answers) == [200] * 4 + [429] * 16
+
+
+async def test_in_open_mode_there_are_limits_only_when_set(client, start):
+    assert "RateLimit" not in (await client.get("/v1/streams")).headers
+    limited = await start(rate_limit_ip=1)
+    assert [(await limited.get("/v1/streams")).status for _ in range(2)] == [200, 429]

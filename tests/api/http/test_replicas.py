@@ -1,0 +1,91 @@
+"""WAIT_REPLICAS: what was acknowledged is on a replica; what is not yet can be asked for again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from tests.api.auth.samples import ADMIN, CAROL, REQUIRED, bearer, token_of
+from tests.api.samples import order
+from tests.support.data import begun_long_ago
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+
+async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twice(
+    start, keys, tmp_path: Path
+):
+    master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
+    replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
+    await master.start()
+    try:
+        url = f"redis://127.0.0.1:{master.port}/0"
+        async with master.client() as redis:
+            await begun_long_ago(redis, keys)
+        client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
+        once = ADMIN | {"Idempotency-Key": "one"}
+
+        async def post(path: str, **how) -> tuple[int, dict]:
+            async with client.post(path, **how) as response:
+                return response.status, await response.json(content_type=None)
+
+        for _ in range(2):
+            status, said = await post("/v1/streams", json=order(), headers=once)
+            assert (status, said["type"]) == (503, "/problems/unavailable")
+            assert "0 of 1 replicas have it" in said["detail"]
+            assert "same Idempotency-Key" in said["detail"]
+        status, said = await post("/v1/auth/revoke", json={"jti": "x"}, headers=ADMIN)
+        assert status == 503, "a revocation that a failover could undo is none yet"
+        status, said = await post("/v1/keys", json={"name": "x", "scopes": []}, headers=ADMIN)
+        assert status == 503
+
+        await replica.start()
+
+        async def acknowledged() -> dict:
+            status, said = await post("/v1/streams", json=order(), headers=once)
+            return said if status == 201 else {}
+
+        made = await until(acknowledged, what="an acknowledgement")
+        async with client.get("/v1/streams", headers=ADMIN) as response:
+            listed = (await response.json())["items"]
+        assert [stream["id"] for stream in listed] == [made["id"]]
+        (key,) = await replica.ask("KEYS", f"*:stream:{made['id']}")
+        assert key
+    finally:
+        await replica.stop()
+        await master.stop()
+
+
+async def test_connections_that_died_idle_cost_no_503(start, tmp_path: Path):
+    master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
+    replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
+    await master.start()
+    await replica.start()
+    try:
+        url = f"redis://127.0.0.1:{master.port}/0"
+        client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
+
+        async def post() -> int:
+            # Redis restarts without its data, and a token has to be younger than the data.
+            fresh = bearer(token_of(CAROL.public_key, "admin", iat=time.time()))
+            async with client.post("/v1/streams", json=order(), headers=fresh) as response:
+                return response.status
+
+        async def in_step() -> bool:
+            return await post() == 201
+
+        await until(in_step, what="a replica in step")
+        for kind in ("restarted", "killed"):
+            assert await asyncio.gather(*(post() for _ in range(12))) == [201] * 12
+            if kind == "killed":
+                await master.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            else:
+                await master.stop()
+                await master.start()
+                await until(in_step, what="a replica in step again")
+            assert [await post() for _ in range(12)] == [201] * 12
+            assert await asyncio.gather(*(post() for _ in range(12))) == [201] * 12
+    finally:
+        await replica.stop()
+        await master.stop()

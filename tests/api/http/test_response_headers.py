@@ -1,0 +1,132 @@
+"""What every answer bears: request ids, headers for browsers; and the audit of admin calls."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from services.api.http.response_headers import request_id
+from services.api.settings import Settings
+from tests.api.auth.samples import ADMIN, ALICE, CAROL, REQUIRED, bearer, token_of, writer
+from tests.api.samples import TOKEN, made, order
+
+ORIGIN = {"Origin": "https://app.example"}
+
+
+async def test_a_sane_request_id_is_kept_and_named_in_problems(client):
+    response = await client.get("/v1/streams/7", headers={"X-Request-ID": "trace-1.a_B"})
+    assert response.headers["X-Request-ID"] == "trace-1.a_B"
+    assert (await response.json())["requestId"] == "trace-1.a_B"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ÿ", '"', "a;b"])
+async def test_any_other_is_replaced(client, given):
+    response = await client.get("/v1/streams", headers={"X-Request-ID": given})
+    assert len(response.headers["X-Request-ID"]) == 32
+
+
+@given(st.text(max_size=80))
+def test_no_id_can_forge_a_log_line(text):
+    assert request_id(text).isascii()
+    assert request_id(text).isprintable()
+
+
+async def test_the_id_is_in_the_log_of_the_request(secure):
+    with capture_logs() as logs:
+        await secure.get("/v1/streams", headers=writer(ALICE) | {"X-Request-ID": "abc"})
+    (line,) = [entry for entry in logs if entry["event"] == "request"]
+    assert (line["path"], line["status"]) == ("/v1/streams", 200)
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/streams", "/nowhere", "/v1/streams/7", "/livez"])
+async def test_headers_for_browsers(client, path):
+    headers = (await client.get(path)).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_no_cache_shares_what_a_token_showed(secure):
+    response = await secure.get("/v1/streams", headers=writer(ALICE))
+    assert response.headers["Cache-Control"] == "private, no-cache"
+
+
+async def test_no_page_is_let_in_unless_named(start):
+    shut = await start(**REQUIRED)
+    headers = (await shut.get("/v1/streams", headers=ORIGIN | writer(ALICE))).headers
+    assert "Access-Control-Allow-Origin" not in headers
+    named = await start(**REQUIRED, cors_origins="https://app.example")
+    headers = (await named.get("/v1/streams", headers=ORIGIN | writer(ALICE))).headers
+    assert headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    for name in ("RateLimit", "X-Request-ID", "ETag"):
+        assert name in headers["Access-Control-Expose-Headers"]
+
+
+FOR_THE_BROWSER = re.compile(
+    r"Access-Control-.*|Vary|Server|Connection|Transfer-Encoding|Content-(Encoding|Security-Policy)|"
+    r"X-Content-Type-Options|Referrer-Policy|Set-Cookie|"
+    # what a page may read anyway (WHATWG Fetch, "CORS-safelisted response-header name")
+    r"Cache-Control|Content-(Language|Length|Type)|Expires|Last-Modified|Pragma"
+)
+
+
+async def test_a_page_of_another_origin_can_read_every_header(start, redis, keys):
+    client = await start(rate_limit_ip=100)
+    for _ in range(3):
+        stream = await made(client)
+    await redis.xdel(keys.journal, (await redis.xrange(keys.journal, count=1))[0][0])
+    csv = {"Accept": "text/csv"}
+    answers = [
+        await client.get(f"/v1/streams/{stream['id']}", headers=ORIGIN),
+        await client.get("/v1/events?all=true&order=asc&after=0-0&limit=1", headers=ORIGIN | csv),
+        await client.put("/v1/streams", headers=ORIGIN),
+    ]
+    assert answers[1].status == 200, await answers[1].text()
+    assert {"Headrace-Gap", "Headrace-Next", "Headrace-Position"} <= set(answers[1].headers)
+    for answer in answers:
+        exposed = answer.headers["Access-Control-Expose-Headers"].lower().split(", ")
+        names = {name.lower() for name in answer.headers if not FOR_THE_BROWSER.fullmatch(name)}
+        assert names - set(exposed) == set()
+
+
+def test_every_page_with_every_cookie_is_refused_as_a_setting():
+    with pytest.raises(ValidationError, match="CORS_ORIGINS"):
+        Settings(contracts=TOKEN, **REQUIRED, cors_origins="*")
+    settings = Settings(contracts=TOKEN, **REQUIRED)
+    assert (settings.cors_origins, settings.origins) == (("*",), ())
+    assert Settings(contracts=TOKEN).origins == ("*",)
+
+
+async def audited(call):
+    with capture_logs() as logs:
+        await call
+    return [entry for entry in logs if entry["event"] == "audit"]
+
+
+async def test_what_an_admin_does_is_in_the_audit(secure):
+    body = {"name": "x", "scopes": []}
+    (line,) = await audited(secure.post("/v1/keys", json=body, headers=ADMIN))
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/keys", 201)
+    assert (line["by"], line["address"]) == (CAROL.public_key, "127.0.0.1")
+    (line,) = await audited(secure.post("/v1/streams", json=order(), headers=ADMIN))
+    assert (line["path"], line["status"]) == ("/v1/streams", 201)
+    (line,) = await audited(secure.post("/v1/auth/revoke", json={}, headers=ADMIN))
+    assert line["status"] == 422
+
+
+async def test_who_tries_what_only_an_admin_may_is_in_the_audit(secure):
+    (line,) = await audited(secure.get("/v1/keys", headers=writer(ALICE)))
+    assert (line["by"], line["status"]) == (ALICE.public_key, 403)
+
+
+async def test_what_others_do_and_what_admins_read_is_not(secure):
+    mine = order(sender=ALICE.public_key)
+    assert await audited(secure.post("/v1/streams", json=mine, headers=writer(ALICE))) == []
+    assert await audited(secure.get("/v1/streams", headers=ADMIN)) == []
+    everything = bearer(token_of(CAROL.public_key, "events:all"))
+    assert await audited(secure.get("/v1/streams", headers=everything)) == []

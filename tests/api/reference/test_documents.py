@@ -1,0 +1,115 @@
+"""The documents: every route is in one, they are valid, and what is answered is as they say."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from services.api.reference.openapi import routes_of
+from services.api.reference.operations import OPERATIONS
+from tests.api.samples import SENDER, made, on_chain
+
+
+@pytest.fixture
+async def document(client):
+    return await (await client.get("/openapi.json")).json()
+
+
+async def test_openapi_is_valid_and_holds_every_route(client, document):
+    validate(document)
+    assert document["openapi"].startswith("3.1.")
+    told = {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    }
+    assert told == set(routes_of(client.app.router))
+    assert {(m, p.removeprefix("/v1") or "/") for m, p in told} == set(OPERATIONS)
+    ids = [
+        each["operationId"] for methods in document["paths"].values() for each in methods.values()
+    ]
+    assert len(ids) == len(set(ids))
+
+
+def references(node):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for each in node.values():
+            yield from references(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from references(each)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
+async def test_every_reference_leads_somewhere(client, path):
+    document = await (await client.get(path)).json()
+    for reference in set(references(document)):
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+class Judge:
+    """Holds answers against the document."""
+
+    def __init__(self, document):
+        self._document = document
+
+    def schema(self, name):
+        return {"$ref": f"#/components/schemas/{name}", "components": self._document["components"]}
+
+    @cache  # noqa: B019 - one a test
+    def validator(self, name):
+        return Draft202012Validator(self.schema(name))
+
+    def check(self, name, answer):
+        errors = [f"{e.json_path}: {e.message}" for e in self.validator(name).iter_errors(answer)]
+        assert not errors
+
+
+async def test_what_is_answered_is_as_the_document_says(client, document, redis, keys, clock):
+    judge = Judge(document)
+    stream = await made(client, metadata={"label": "x", "tags": ["a"]})
+    await on_chain(redis, keys, 7)
+    clock.now += 30
+    url = f"/v1/streams/{stream['id']}"
+    judge.check("StreamDocument", stream)
+    for step in ("pause", "resume", "withdraw"):
+        judge.check("StreamDocument", await (await client.post(f"{url}/{step}")).json())
+    for name, path in [
+        ("StreamDocument", url),
+        ("StreamDocument", "/v1/streams/7"),
+        ("StreamPage", "/v1/streams"),
+        ("StreamPage", "/v1/streams?status=active&limit=1"),
+        ("StreamPage", f"/v1/streams?status=active&sender={SENDER}"),
+        ("HistoryPage", "/v1/events?all=true&limit=1"),
+        ("HistoryPage", f"{url}/events"),
+        ("Summary", f"/v1/users/{SENDER}/summary"),
+        ("ProblemDocument", "/v1/streams/8"),
+        ("ProblemDocument", "/v1/events"),
+    ]:
+        judge.check(name, await (await client.get(path)).json(content_type=None))
+    judge.check("StreamDocument", await (await client.delete(url)).json())
+
+
+async def test_the_page_needs_no_outside_host(client):
+    response = await client.get("/docs")
+    assert (response.status, response.content_type) == (200, "text/html")
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    text = await response.text()
+    parts = re.findall(r'(?:src|href)="(/docs/[^"]+)"', text)
+    assert len(parts) == 2
+    for part in parts:
+        answer = await client.get(part)
+        assert answer.status == 200
+        text += await answer.text()
+    assert not re.search(r"https?://|//[a-z]+\.", text)
+    assert not re.search(r"innerHTML|eval\(|\son[a-z]+=|style=\"", text)
+    assert (await client.get("/docs/../app.py")).status == 404
+    assert (await client.get("/docs/index.py")).status == 404

@@ -1,0 +1,50 @@
+"""docs/api.md keeps its word: its examples run as they stand, one after another."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from pathlib import Path
+
+from shared.web.problems import Slug
+from tests.api.samples import TOKEN
+from tests.support.processes import running
+
+PAGE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
+
+
+async def test_the_examples_run(redis_url, keys, tmp_path):
+    assert len(BLOCKS) > 5
+    given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
+    async with running("services.api", **given) as api:
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-eu", "-o", "pipefail", "-c", "\n".join(BLOCKS)),
+            cwd=tmp_path,
+            env=os.environ | {"API": f"http://127.0.0.1:{api.port}"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, complaint = await process.communicate()
+    assert process.returncode == 0, (said + complaint).decode()[-2000:]
+    made = json.loads((tmp_path / "stream.json").read_text())
+    assert made["metadata"] == {"label": "rent"}
+    assert '"depositedAmount":"996005"' in said.decode(), "topped up by 1000 and once by 5"
+    assert '"depositedAmount":"996010"' not in said.decode()
+    lines = (tmp_path / "events.csv").read_text().splitlines()
+    assert lines[0].startswith("id,time,type,")
+    assert len(lines) == 7
+
+
+def test_every_slug_that_the_api_answers_is_explained():
+    elsewhere = {
+        "invalid-subscription",
+        "invalid-position",
+        "method-not-allowed",
+        "internal",
+        "http",
+    }
+    missing = [slug for slug in Slug if slug not in elsewhere and f"`{slug}`" not in PAGE]
+    assert set(missing) <= {"unauthorized", "forbidden", "overloaded", "rate-limited"}

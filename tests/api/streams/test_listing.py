@@ -1,0 +1,195 @@
+"""Lists: complete, stable while streams come in between, by every filter and several."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from stellar_sdk import Keypair
+
+from services.api.streams import listing
+from shared.domain.position import parse_position
+from shared.journal.reader import Journal
+from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, made, on_chain
+
+OTHER = Keypair.random().public_key
+
+
+async def fetch(client, **query):
+    response = await client.get("/v1/streams", params=query)
+    document = await response.json(content_type=None)
+    assert response.status == 200, document
+    return document
+
+
+async def everything(client, between=None, **query):
+    """All ids over all pages."""
+    ids, cursor = [], {}
+    while True:
+        page = await fetch(client, **query, **cursor)
+        ids += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            return ids
+        cursor = {"cursor": page["next"]}
+        if between:
+            await between()
+
+
+@pytest.fixture
+async def many(client, clock):
+    """300 streams over 100 seconds, oldest first."""
+    ids = []
+    for second in range(100):
+        clock.now = T0 + second + 0.5
+        ids += sorted([(await made(client))["id"] for _ in range(3)])
+    return ids
+
+
+async def test_an_empty_list(client):
+    assert await fetch(client) == {
+        "items": [], "total": 0, "next": None, "position": "0-0"
+    }  # fmt: skip
+
+
+async def test_pages_are_complete_in_both_orders(client, many):
+    assert await everything(client, order="asc", limit=37) == many
+    assert await everything(client, limit=37) == many[::-1]
+    assert await everything(client, limit=100) == many[::-1]  # ends on a page's edge
+    page = await fetch(client)
+    assert [item["id"] for item in page["items"]] == many[:-51:-1]
+
+
+async def test_pages_are_stable_while_streams_come_in(client, many, clock):
+    added = []
+
+    async def add():
+        clock.now += 0.1
+        added.append((await made(client))["id"])
+
+    assert await everything(client, add, limit=40) == many[::-1]
+    assert added
+    oldest_first = await everything(client, add, order="asc", limit=40)
+    assert oldest_first[: len(many)] == many
+    assert len(oldest_first) == len(set(oldest_first))
+
+
+async def test_every_filter_and_their_combinations(client, redis, keys):
+    ids = {
+        "out": (await made(client))["id"],
+        "in": (await made(client, sender=RECIPIENT, recipient=SENDER))["id"],
+        "paused": (await made(client, recipient=OTHER))["id"],
+        "gone": (await made(client, tokenAddress=TOKEN))["id"],
+    }
+    await client.post(f"/v1/streams/{ids['paused']}/pause")
+    await client.delete(f"/v1/streams/{ids['gone']}")
+    await on_chain(redis, keys, 7)
+    names = {v: k for k, v in ids.items()} | {"7": "7"}
+    for query, expected in [
+        ({"sender": SENDER}, {"out", "paused", "gone", "7"}),
+        ({"recipient": SENDER}, {"in"}),
+        ({"user": OTHER}, {"paused"}),
+        ({"user": SENDER}, {"out", "in", "paused", "gone", "7"}),
+        ({"status": "active"}, {"out", "in", "7"}),
+        ({"status": "completed"}, set()),
+        ({"token": TOKEN}, {"out", "in", "paused", "gone", "7"}),
+        ({"origin": "chain"}, {"7"}),
+        ({"sender": SENDER, "status": "active"}, {"out", "7"}),
+        ({"user": RECIPIENT, "status": "active", "origin": "api"}, {"out", "in"}),
+        ({"sender": SENDER, "recipient": OTHER, "status": "cancelled"}, set()),
+    ]:
+        found = await everything(client, **query, limit=1)
+        assert sorted(names[i] for i in found) == sorted(expected), query
+        assert len(found) == len(set(found))
+
+
+async def test_several_filters_give_short_pages_rather_than_read_for_ever(
+    client, many, monkeypatch
+):
+    monkeypatch.setattr(listing, "CHUNK", 20)
+    monkeypatch.setattr(listing, "MOST_READ", 40)
+    wanted = [many[5], many[70], many[299]]
+    for stream_id in wanted:
+        await client.post(f"/v1/streams/{stream_id}/pause")
+    query = {"status": "active", "sender": SENDER, "order": "asc", "limit": 200}
+    first = await fetch(client, **query)
+    assert [i["id"] for i in first["items"]] == [i for i in many if i not in wanted][:40]
+    assert first["next"]
+    assert await everything(client, **query) == [i for i in many if i not in wanted]
+    assert await everything(client, **query | {"status": "paused"}) == wanted
+
+
+async def test_the_total_is_told_where_one_index_knows_it(client, many):
+    await client.post(f"/v1/streams/{many[7]}/pause")
+    for query, total in [
+        ({}, 300),
+        ({"status": "active"}, 299),
+        ({"status": "paused", "limit": 1}, 1),
+        ({"status": "completed"}, 0),
+        ({"status": "active", "sort": "updated"}, 299),
+        ({"user": OTHER}, 0),
+        ({"user": SENDER, "status": "active"}, None),
+    ]:
+        assert (await fetch(client, **query))["total"] == total, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"status": "active"},
+        {"sender": SENDER},
+        {"token": TOKEN},
+        {"user": RECIPIENT, "origin": "api"},
+    ],
+)
+async def test_by_latest_change(client, many, clock, monkeypatch, query):
+    monkeypatch.setattr(listing, "CHUNK", 20)
+    touched = [many[200], many[3], many[100]]
+    for stream_id in touched:
+        clock.now += 1
+        await client.patch(f"/v1/streams/{stream_id}", json={"metadata": {"label": "x"}})
+    order = [i for i in many if i not in touched] + touched
+    for limit in (40, 7, 200):
+        assert await everything(client, sort="updated", order="asc", limit=limit, **query) == order
+    assert await everything(client, sort="updated", limit=40, **query) == order[::-1]
+
+
+async def test_what_changes_during_a_walk_by_change_is_seen_at_its_new_place(client, many, clock):
+    clock.now += 5
+
+    async def touch():
+        clock.now += 1
+        await client.patch(f"/v1/streams/{many[299]}", json={"metadata": {"label": "x"}})
+
+    seen = await everything(client, touch, sort="updated", order="asc", limit=100)
+    assert set(seen) == set(many)
+    assert seen[-1] == many[299]
+
+
+async def test_nothing_is_missed_when_subscribing_from_the_pages_position(client, redis, keys):
+    """Streams that come during the read are in the list or after its position, never in neither."""
+    *created, page = await asyncio.gather(
+        *(made(client) for _ in range(30)), fetch(client, limit=200)
+    )
+    listed = {item["id"] for item in page["items"]}
+    later = await Journal(redis, keys).after(parse_position(page["position"]))
+    told = {e.topics[0] for e in getattr(later, "entries", ())}
+    assert {d["id"] for d in created} <= listed | told
+
+
+async def test_every_bad_parameter_is_named(client):
+    query = {
+        "sender": "G", "status": "open", "origin": "moon", "limit": "201",
+        "cursor": "x", "order": "up", "token": SENDER, "page": "2", "sort": "size",
+    }  # fmt: skip
+    response = await client.get("/v1/streams", params=query)
+    document = await response.json(content_type=None)
+    assert (response.status, document["type"]) == (422, "/problems/invalid")
+    assert {e["parameter"] for e in document["errors"]} == set(query)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=", "limit=5&limit=6", "user="])
+async def test_parameters_that_are_refused(client, query):
+    response = await client.get(f"/v1/streams?{query}")
+    (error,) = (await response.json(content_type=None))["errors"]
+    assert (response.status, error["parameter"]) == (422, query.partition("=")[0])

@@ -1,0 +1,88 @@
+"""What Redis lost, as far as the API has to do with it."""
+
+from __future__ import annotations
+
+from services.api.app import LAST_SEEN
+from shared.domain.position import journal_start, toid
+from shared.journal.commit import Committer
+from shared.journal.losses import LastSeen, read_reports, write_report
+from shared.runtime.metrics import LOST_DOCUMENT
+from tests.api.samples import made, on_chain, order
+from tests.fanout.rig import restore
+from tests.support.waiting import until
+
+
+async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, redis, keys):
+    """It has written nothing itself; what it saw is enough."""
+    progress = {"cursor": str(toid(5)), "began": str(journal_start(toid(5), 1 << 50))}
+    await Committer(redis, keys).record([], progress=progress)
+    await on_chain(redis, keys, 7, cursor=str(toid(8)))
+    await until(lambda: client.app[LAST_SEEN].top.ledger == 7, what="the API's look")
+    await restore(redis, keys, {})
+
+    async def reported():
+        return await read_reports(redis, keys)
+
+    (report,) = await until(reported)
+    assert (report.cursor, report.top.ledger) == (toid(8), 7)
+
+    async def noted():
+        return "Redis was emptied" in await (await client.get("/readyz")).text()
+
+    await until(noted)
+    answer = await client.post("/v1/streams", json=order())
+    assert answer.status == 503
+    assert "Retry-After" in answer.headers
+    text = await (await client.get("/metrics")).text()
+    assert 'headrace_losses_total{what="everything"} 0.0' not in text
+
+
+async def test_where_there_never_was_an_indexer_it_goes_on(client, redis, keys):
+    lost = await made(client)
+    await until(lambda: str(client.app[LAST_SEEN].top) == lost["position"])
+    await restore(redis, keys, {})
+    await made(client)
+    await until(lambda: str(client.app[LAST_SEEN].top) > lost["position"])
+    assert not client.app[LAST_SEEN].lost
+
+
+async def test_a_document_that_is_gone_is_answered_from_the_journal(client, redis, keys):
+    stream = await made(client)
+    await redis.delete(keys.stream(stream["id"]))
+    answer = await client.get(f"/v1/streams/{stream['id']}")
+    document = await answer.json()
+    assert (answer.status, document["version"]) == (200, 1)
+    again = await client.post(f"/v1/streams/{stream['id']}/pause")
+    assert (again.status, (await again.json())["version"]) == (200, 2)
+
+
+async def test_one_that_was_started_after_the_loss_waits_because_of_what_others_knew(
+    client, redis, keys
+):
+    place = journal_start(toid(9), 1 << 50)
+    await write_report(redis, keys, "a fanout", LastSeen(top=place, cursor=toid(9)))
+
+    async def refused():
+        return (await client.post("/v1/streams", json=order())).status == 503
+
+    await until(refused, what="the API's look")
+    read = {"cursor": str(toid(10)), "began": str(journal_start(toid(10), 1 << 51))}
+    await Committer(redis, keys).record([], progress=read)
+    assert (await client.post("/v1/streams", json=order())).status == 201
+
+
+async def test_lists_and_sums_have_a_stream_whose_document_is_gone(client, redis, keys):
+    counted = LOST_DOCUMENT._value.get()
+    kept, gone = await made(client), await made(client)
+    sums = await summary_of(client, gone["sender"])
+    await redis.delete(keys.stream(gone["id"]))
+    for _ in range(2):
+        page = await (await client.get("/v1/streams")).json()
+        assert {each["id"] for each in page["items"]} == {kept["id"], gone["id"]}
+        again = await summary_of(client, gone["sender"])
+        assert (again["streams"], again["counts"]) == (2, sums["counts"])
+    assert LOST_DOCUMENT._value.get() == counted + 1, "once, however often it is read"
+
+
+async def summary_of(client, account):
+    return await (await client.get(f"/v1/users/{account}/summary")).json()

@@ -1,0 +1,237 @@
+"""Ends of streams: told 48 h and 24 h before and when dry, once each, for every change of plan."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+
+from services.api.app import ENDINGS
+from services.api.streams.clock import Times
+from services.api.streams.notices import Endings
+from shared.domain.position import START
+from shared.journal.commit import Committer
+from shared.journal.indexes import schedule
+from shared.journal.reader import Journal
+from tests.api.samples import SENDER, T0, TOKEN, made, on_chain
+from tests.support.processes import running
+from tests.support.waiting import until
+
+HOUR = 3600
+DAYS = 10 * 24 * HOUR
+LOW, DRY = "stream.running_low", "stream.depleted"
+
+
+async def notices(redis, keys, stream_id=None) -> list[dict]:
+    page = await Journal(redis, keys).after(START, 5000)
+    bodies = [orjson.loads(e.body) for e in getattr(page, "entries", ()) if e.type in (LOW, DRY)]
+    return [body for body in bodies if stream_id in (None, body["streamId"])]
+
+
+def brief(bodies: list[dict]) -> list[tuple]:
+    return [(body["type"], body["timestamp"], body.get("secondsLeft")) for body in bodies]
+
+
+def all_three(end: int) -> list[tuple]:
+    return [
+        (LOW, end - 48 * HOUR, 48 * HOUR),
+        (LOW, end - 24 * HOUR, 24 * HOUR),
+        (DRY, end, None),
+    ]
+
+
+async def long_one(client, **more) -> dict:
+    """A stream that runs for ten days."""
+    return await made(client, ratePerSecond="1", depositedAmount=str(DAYS), **more)
+
+
+async def tell(client, clock, now: float) -> int:
+    clock.now = now
+    return await client.app[ENDINGS].tell_all()
+
+
+async def test_each_is_told_at_its_moment_and_once(client, redis, keys, clock):
+    stream = await long_one(client)
+    end = stream["endTime"]
+    assert end == T0 + DAYS
+    for moment, count in [
+        (end - 48 * HOUR - 1, 0), (end - 48 * HOUR, 1), (end - 48 * HOUR, 0),
+        (end - 24 * HOUR - 1, 0), (end - 24 * HOUR, 1), (end - 1, 0), (end, 1), (end + DAYS, 0),
+    ]:  # fmt: skip
+        assert await tell(client, clock, moment) == count, moment - end
+    told = await notices(redis, keys)
+    assert brief(told) == all_three(end)
+    assert {body["endsAt"] for body in told} == {end}
+    assert [body["stream"]["ending"] for body in told] == ["48h", "24h", "depleted"]
+    assert [body["stream"]["version"] for body in told] == [2, 3, 4]
+    assert told[-1]["stream"]["claimable"] == {"amount": str(DAYS), "asOf": end}
+    assert {(body["origin"], body["sender"]) for body in told} == {("api", SENDER)}
+    document = await (await client.get(f"/v1/streams/{stream['id']}")).json()
+    for name in ("depositedAmount", "withdrawnAmount", "status", "endTime", "lastUpdateTime"):
+        assert document[name] == stream[name], "no money moves"
+
+
+async def test_what_passed_unseen_is_told_late_and_in_order(client, redis, keys, clock):
+    stream = await long_one(client)
+    assert await tell(client, clock, T0 + 2 * DAYS) == 3
+    assert brief(await notices(redis, keys)) == all_three(stream["endTime"])
+
+
+async def test_what_had_passed_when_the_end_came_to_be_is_no_news(client, redis, keys, clock):
+    """A stream of 100 seconds is not told to end within a day; that it is dry, is."""
+    stream = await made(client)
+    assert stream["ending"] == "24h"
+    assert await tell(client, clock, T0 + 99) == 0
+    assert await tell(client, clock, T0 + 100) == 1
+    assert brief(await notices(redis, keys)) == [(DRY, T0 + 100, None)]
+
+
+async def test_a_top_up_begins_anew(client, redis, keys, clock):
+    stream = await long_one(client)
+    url = f"/v1/streams/{stream['id']}"
+    end = stream["endTime"]
+    assert await tell(client, clock, end) == 3
+    topped = await (await client.post(f"{url}/top-up", json={"amount": str(DAYS)})).json()
+    assert (topped["ending"], topped["endTime"]) == (None, end + DAYS)
+    assert await tell(client, clock, end + DAYS) == 3
+    assert brief(await notices(redis, keys)) == all_three(end) + all_three(end + DAYS)
+
+
+async def test_a_top_up_that_does_not_reach_today_leaves_it_dry(client, redis, keys, clock):
+    stream = await made(client)
+    clock.now = T0 + 1000
+    await client.app[ENDINGS].tell_all()
+    await client.post(f"/v1/streams/{stream['id']}/top-up", json={"amount": "10"})
+    assert await tell(client, clock, T0 + 1000) == 1
+    assert await tell(client, clock, T0 + 2000) == 0
+    told = brief(await notices(redis, keys))
+    assert told == [(DRY, T0 + 100, None), (DRY, T0 + 101, None)]
+
+
+async def test_a_pause_stops_the_clock_and_a_resume_moves_the_end(client, redis, keys, clock):
+    stream = await long_one(client)
+    url, end = f"/v1/streams/{stream['id']}", stream["endTime"]
+    await tell(client, clock, end - 30 * HOUR)
+    await client.post(f"{url}/pause")
+    assert await redis.zcard(keys.index("schedule:api")) == 0
+    assert await tell(client, clock, end + DAYS) == 0
+    resumed = await (await client.post(f"{url}/resume")).json()
+    new = end + DAYS + 30 * HOUR
+    assert resumed["endTime"] == new
+    assert await tell(client, clock, new) == 2, "it had 30 hours left"
+    told = brief(await notices(redis, keys))
+    assert told == [all_three(end)[0], *all_three(new)[1:]]
+
+
+@pytest.mark.parametrize("step", ["cancel", "withdraw"])
+async def test_an_end_that_came_leaves_the_schedule(client, redis, keys, clock, step):
+    stream = await long_one(client)
+    clock.now = T0 + 2 * DAYS
+    response = await client.post(f"/v1/streams/{stream['id']}/{step}")
+    assert (await response.json())["ending"] is None
+    assert await redis.zcard(keys.index("schedule:api")) == 0
+    assert await tell(client, clock, T0 + 3 * DAYS) == 0
+
+
+async def test_a_withdrawal_or_a_label_moves_no_end(client, redis, keys, clock):
+    stream = await long_one(client)
+    url, end = f"/v1/streams/{stream['id']}", stream["endTime"]
+    assert await tell(client, clock, end - 40 * HOUR) == 1
+    await client.post(f"{url}/withdraw")
+    await client.patch(url, json={"metadata": {"label": "x"}})
+    assert await tell(client, clock, end - 39 * HOUR) == 0
+    assert await tell(client, clock, end) == 2
+    assert brief(await notices(redis, keys)) == all_three(end)
+
+
+async def test_a_chain_stream_goes_by_the_ledgers_clock(client, redis, keys, clock):
+    await on_chain(redis, keys, 7, ledger="7", closedAt="2026-02-02T02:40:00Z")  # T0
+    assert await tell(client, clock, T0 + DAYS) == 0
+    await on_chain(redis, keys, 8, ledger="9", closedAt="2026-02-02T02:41:40Z")  # T0 + 100
+    assert await tell(client, clock, T0) == 2
+    told = await notices(redis, keys, "7")
+    assert brief(told) == [(DRY, T0 + 100, None)]
+    (event,) = told
+    assert (event["origin"], event["stream"]["origin"]) == ("api", "chain")
+    assert not {"txHash", "ledger", "verified"} & set(event), "nobody on the chain said so"
+    assert event["id"].partition("-")[0] == str((7 << 32) + (8 << 12)), "below the next operation"
+    document = await (await client.get("/v1/streams/7")).json()
+    assert (document["status"], document["origin"]) == ("active", "chain")
+
+
+async def test_many_replicas_tell_each_once(client, start, redis, keys, clock):
+    """Without a lease even: the commit lets only one of them through."""
+    ids = [(await long_one(client))["id"] for _ in range(120)]
+    others = [client, await start(), await start()]
+    clock.now = T0 + DAYS
+
+    async def unleashed(each):
+        endings = each.app[ENDINGS]
+        endings.leads = always
+        return await endings.tell_all()
+
+    async def always():
+        return True
+
+    counts = await asyncio.gather(*(unleashed(each) for each in others for _ in range(2)))
+    assert sum(counts) == 360
+    told = await notices(redis, keys)
+    assert len(told) == 360
+    for stream_id in ids:
+        mine = [body for body in told if body["streamId"] == stream_id]
+        assert brief(mine) == all_three(T0 + DAYS)
+
+
+async def test_changes_meanwhile_are_neither_lost_nor_told_by_an_old_plan(
+    client, start, redis, keys, clock
+):
+    streams = [await long_one(client) for _ in range(30)]
+    clock.now = T0 + DAYS
+    other = await start()
+    await asyncio.gather(
+        client.app[ENDINGS].tell_all(),
+        *(other.post(f"/v1/streams/{s['id']}/top-up", json={"amount": "5"}) for s in streams),
+    )
+    await client.app[ENDINGS].tell_all()
+    for stream in streams:
+        page = await (
+            await client.get(f"/v1/streams/{stream['id']}/events", params={"order": "asc"})
+        ).json()
+        deposited = DAYS
+        for event in page["items"]:
+            deposited += 5 * (event["type"] == "stream.topped_up")
+            if event["type"] in (LOW, DRY):
+                assert event["endsAt"] == T0 + deposited
+        assert int(page["items"][-1]["stream"]["depositedAmount"]) == deposited == DAYS + 5
+
+
+async def test_one_replica_at_a_time_works_the_schedule(client, redis, keys):
+    first, second = (
+        Endings(redis, Committer(redis, keys), Journal(redis, keys), Times(lambda: T0))
+        for _ in range(2)
+    )
+    assert await first.leads()
+    assert not await second.leads()
+    assert await first.leads()
+    assert 0 < await redis.pttl(keys.schedule_lease) <= 5000
+    await redis.delete(keys.schedule_lease)  # as if it had expired
+    assert await second.leads()
+    assert not await first.leads()
+    await first.release()  # it is not the first one's to give
+    assert not await first.leads()
+    await second.release()
+    assert await first.leads()
+
+
+async def test_a_running_process_tells_by_itself(redis, redis_url, keys):
+    async with running(
+        "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace
+    ) as process:
+        await on_chain(redis, keys, 7)  # dry since February by the wall's clock
+        await until(lambda: notices(redis, keys), what="the notice")
+        assert await redis.exists(keys.schedule_lease)
+        process.signal()
+        assert await process.ended() == 0
+    assert not await redis.exists(keys.schedule_lease), "another takes over at once"
+    assert await redis.zcard(keys.index(schedule("chain"))) == 0

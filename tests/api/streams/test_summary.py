@@ -1,0 +1,96 @@
+"""Summaries: what the sums are, by whose clock, and in bounded work."""
+
+from __future__ import annotations
+
+import pytest
+from stellar_sdk import Keypair, StrKey
+
+from shared.domain.stream import I128_MAX
+from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, made, on_chain
+
+OTHER_TOKEN = StrKey.encode_contract(bytes(32))
+NOBODY = Keypair.random().public_key
+NONE = {"active": 0, "paused": 0, "completed": 0, "cancelled": 0}
+
+
+async def summary(client, account, status=200, **query):
+    response = await client.get(f"/v1/users/{account}/summary", params=query)
+    document = await response.json(content_type=None)
+    assert response.status == status, document
+    return document
+
+
+async def test_nobodys_summary(client):
+    document = await summary(client, NOBODY)
+    assert document == {
+        "account": NOBODY,
+        "streams": 0,
+        "counts": {"sent": NONE, "received": NONE},
+        "tokens": [],
+        "next": None,
+        "position": "0-0",
+    }
+
+
+async def test_both_sides_of_several_lives(client, redis, keys, clock):
+    first = await made(client)  # 1000 at 10 a second
+    paused = await made(client, tokenAddress=OTHER_TOKEN)
+    gone = await made(client, sender=RECIPIENT, recipient=SENDER)
+    clock.now = T0 + 30
+    await client.post(f"/v1/streams/{first['id']}/withdraw")
+    await client.post(f"/v1/streams/{paused['id']}/pause")
+    await client.delete(f"/v1/streams/{gone['id']}")
+    clock.now = T0 + 50
+    await on_chain(redis, keys, 7, ledger="9", closedAt="2026-02-02T02:40:10Z")  # T0 + 10
+
+    document = await summary(client, SENDER)
+    assert document["streams"] == 4
+    assert document["counts"]["sent"] == NONE | {"active": 2, "paused": 1}
+    assert document["counts"]["received"] == NONE | {"cancelled": 1}
+    tokens = {t["tokenAddress"]: t for t in document["tokens"]}
+    assert tokens[TOKEN]["sent"] == {
+        "deposited": "2000", "withdrawn": "300", "refunded": "0", "remaining": "1700"
+    }  # fmt: skip
+    assert tokens[TOKEN]["received"] == {"withdrawn": "300", "claimable": "0", "remaining": "0"}
+    mirrored = await summary(client, RECIPIENT)
+    tokens = {t["tokenAddress"]: t for t in mirrored["tokens"]}
+    # 20 seconds since the withdrawal by the wall's clock, 10 by the ledger's: 200 + 100.
+    assert tokens[TOKEN]["received"] == {
+        "withdrawn": "300", "claimable": "300", "remaining": "1700"
+    }  # fmt: skip
+    assert tokens[OTHER_TOKEN]["received"]["claimable"] == "300"
+    assert mirrored["counts"]["sent"] == NONE | {"cancelled": 1}
+
+
+async def test_who_pays_itself_counts_on_both_sides_and_once_as_a_stream(client):
+    await made(client, recipient=SENDER)
+    document = await summary(client, SENDER)
+    assert document["streams"] == 1
+    assert document["counts"]["sent"]["active"] == document["counts"]["received"]["active"] == 1
+
+
+async def test_sums_may_pass_i128(client):
+    for _ in range(2):
+        await made(client, depositedAmount=str(I128_MAX), ratePerSecond="1")
+    (token,) = (await summary(client, SENDER))["tokens"]
+    assert token["sent"]["deposited"] == str(2 * I128_MAX)
+
+
+async def test_a_long_list_is_summed_in_parts(client, clock):
+    for _ in range(7):
+        clock.now += 1
+        await made(client)
+    parts, cursor = [], {}
+    while not parts or parts[-1]["next"]:
+        parts.append(await summary(client, RECIPIENT, limit=3, **cursor))
+        cursor = {"cursor": parts[-1]["next"]}
+    assert [part["streams"] for part in parts] == [3, 3, 1]
+    assert sum(int(part["tokens"][0]["received"]["remaining"]) for part in parts) == 7000
+
+
+@pytest.mark.parametrize(("account", "query", "status"), [
+    ("G123", {}, 404), (SENDER, {"limit": 0}, 422), (SENDER, {"cursor": "x"}, 422),
+    (SENDER, {"user": SENDER}, 422),
+])  # fmt: skip
+async def test_what_is_refused(client, account, query, status):
+    await summary(client, account, status, **query)

@@ -1,0 +1,185 @@
+"""The outbox: order for everyone, one write for what comes together, and turns for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from services.fanout.connections import broadcaster as outbox_module
+from services.fanout.connections import registry as crowd_module
+from services.fanout.connections.expiry import Endings
+from services.fanout.connections.heartbeat import Beat
+from services.fanout.connections.registry import Crowd
+from shared.domain.position import START, Position
+from shared.redis.clock import RedisClock
+from tests.fanout.peers import NO_POLLER, Fake, Post, item
+from tests.fanout.turns import turn
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def fakes(monkeypatch):
+    """A crowd of such, made by how many and topic."""
+    monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
+    crowd = Crowd(backlog_bytes=1 << 20, write_seconds=20.0)
+
+    def make(count: int, *topics: str) -> list[Fake]:
+        made = [Fake(fd) for fd in range(crowd.count, crowd.count + count)]
+        for fake in made:
+            crowd.enter(fake)
+            crowd.join(fake, topics)
+        return made
+
+    make.crowd = crowd
+    yield make
+    crowd.hub.check()
+
+
+async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes):
+    (seven,), (both,), (all_,) = fakes(1, "7"), fakes(1, "7", "8"), fakes(1, "*")
+    post = Post(fakes.crowd)
+    post.publish(item("7", n=1))
+    post.publish(item("8", n=2))
+    post.broadcast(b"event: gap\ndata: {}\nid: 2-5\n\n")
+    post.publish(item("7", n=3))
+    assert not any(fake.writes for fake in (seven, both, all_))
+    await turn()
+    assert [[e.own_id for e in write] for write in seven.writes] == [["1-0", "2-5", "3-0"]]
+    assert [[e.own_id for e in write] for write in both.writes] == [["1-0", "2-0", "2-5", "3-0"]]
+    assert both.ids == all_.ids
+    assert (seven.events, both.events) == (2, 3), "a gap is no event"
+    assert [(position, reached) for position, reached, _ in post.told] == [
+        ("1-0", 2 + 1),
+        ("2-0", 2),
+        ("3-0", 3),
+    ]
+    assert not post.busy
+
+
+async def test_within_the_window_everything_is_one_write(fakes):
+    (fake,) = fakes(1, "7")
+    post = Post(fakes.crowd, batch_seconds=0.05)
+    began = asyncio.get_running_loop().time()
+    for n in range(1, 6):
+        post.publish(item("7", n=n))
+        await turn()
+    assert not fake.writes
+    await until(lambda: fake.writes)
+    assert asyncio.get_running_loop().time() - began >= 0.045
+    assert [len(write) for write in fake.writes] == [5]
+    post.publish(item("7", n=6))
+    await until(lambda: len(fake.writes) == 2)
+    assert fake.ids == [f"{n}-0" for n in range(1, 7)]
+
+
+async def test_one_write_is_never_more_than_a_backlog_holds(fakes):
+    (fake,) = fakes(1, "7")
+    post = Post(fakes.crowd)
+    for n in range(1, 101):
+        post.publish(item("7", n=n, size=50_000))
+    turns = 0
+    while post.busy and turns < 1000:
+        await turn()
+        turns += 1
+    assert fake.ids == [f"{n}-0" for n in range(1, 101)]
+    assert max(map(len, fake.writes)) == 10
+    assert turns >= 10, "the loop has its turn between two"
+
+
+async def test_a_large_audience_leaves_turns_to_the_others(fakes):
+    members = fakes(5000, "7")
+    post = Post(fakes.crowd)
+    post.publish(item("7", n=1))
+    reached = []
+    for _ in range(8):
+        await turn()
+        reached.append(sum(1 for fake in members if fake.writes))
+    assert reached[:6] == [1000, 2000, 3000, 4000, 5000, 5000]
+    assert post.told == [("1-0", 5000, len(item("7").frame))]
+    assert all(fake.ids == ["1-0"] for fake in members)
+
+
+async def test_many_events_for_many_are_planned_in_portions_too(fakes, monkeypatch):
+    monkeypatch.setattr(outbox_module, "_PORTION", 50)
+    members = fakes(500, "7")
+    post = Post(fakes.crowd)
+    for n in range(1, 41):
+        post.publish(item("7", n=n))
+    looks = []
+    audience = fakes.crowd.hub.audience
+    monkeypatch.setattr(
+        fakes.crowd.hub, "audience", lambda topics: looks.append(1) or audience(topics)
+    )
+    planned = []
+    while post.busy and len(planned) < 100:
+        await turn()
+        planned.append(len(looks))
+    assert planned[0] <= 3, "1,000 looks at a time"
+    assert planned[-1] == 40
+    assert all(fake.ids == [f"{n}-0" for n in range(1, 41)] for fake in members)
+
+
+async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(fakes, monkeypatch):
+    monkeypatch.setattr(outbox_module, "_PORTION", 2)
+    early = fakes(6, "7")
+    post = Post(fakes.crowd)
+    post.publish(item("7", n=1))
+    await turn()
+    (late,) = fakes(1, "7")  # the ring has had the event since before it joined
+    waiting = next(fake for fake in early if not fake.writes)
+    fakes.crowd.leave(waiting, "revoked")
+    post.publish(item("7", n=2))
+    await post.idle()
+    assert late.ids == ["2-0"]
+    assert waiting.ids == []
+    assert all(fake.ids == ["1-0", "2-0"] for fake in early if fake is not waiting)
+
+
+async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(fakes):
+    (before,) = fakes(1, "7")
+    post = Post(fakes.crowd)
+    post.publish(item("7", n=1))
+    since = Fake(1)
+    fakes.crowd.enter(since)
+    fakes.crowd.join(since, ["7"], epoch=1)  # the failover came while 1-0 was on its way
+    post.publish(item("7", n=1), 1)
+    post.publish(item("7", n=2))
+    await post.idle()
+    assert before.ids == ["1-0", "2-0"]
+    assert since.ids == ["1-0", "2-0"]
+
+
+async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monkeypatch):
+    monkeypatch.setattr(outbox_module, "_PORTION", 2)
+    members = fakes(6, "7")
+    post = Post(fakes.crowd)
+    feed = SimpleNamespace(position=START, whole=True, head=None)
+    endings = Endings(fakes.crowd, max_age=0, retry_ms=9)
+    beat = Beat(feed, fakes.crowd, post, endings, RedisClock(), seconds=0.5)
+    for n in range(1, 30):  # there is never a moment without an event under way
+        feed.position = Position(n, 0)
+        post.publish(item("7", n=n))
+        beat.tick()
+        await turn()
+        assert post.busy
+    await post.idle()
+    for fake in members:
+        assert sum(event.name == "sync" for event in fake.got) in (14, 15)
+        places = [int(event.own_id.removesuffix("-0")) for event in fake.got]
+        assert places == sorted(places)
+        assert fake.ids == [f"{n}-0" for n in range(1, 30)]
+
+
+async def test_a_defect_while_telling_stops_nothing(fakes):
+    (fake,) = fakes(1, "7")
+    post = Post(fakes.crowd)
+    seen = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
+    post._sent = lambda *_: 1 / 0
+    for n in (1, 2):
+        post.publish(item("7", n=n, size=600_000))
+    await until(lambda: fake.ids == ["1-0", "2-0"])
+    await post.idle()
+    assert len(seen) == 2

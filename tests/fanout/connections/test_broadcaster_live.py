@@ -1,0 +1,47 @@
+"""The outbox under a live feed: who comes while a broadcast runs has it once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from services.fanout.connections import broadcaster as outbox_module
+from shared.domain.position import parse_position
+
+
+async def test_who_resumes_while_broadcasts_run_misses_nothing_and_has_nothing_twice(
+    start, chain, clients, monkeypatch
+):
+    monkeypatch.setattr(outbox_module, "_PORTION", 1)
+    random.seed(3)
+    replica = await start(sync_seconds=0.3)
+    clients += [await replica.subscribe() for _ in range(80)]
+    since = dict.fromkeys(clients, "0-0")
+    positions = ["0-0"]
+    over = asyncio.Event()
+
+    async def commit() -> None:
+        for _ in range(60):
+            positions.extend(await chain.commit(*(chain.event() for _ in range(3))))
+        over.set()
+
+    async def come() -> None:
+        while not over.is_set():
+            start_at = random.choice(positions[-4:])
+            client = await replica.subscribe(since=start_at)
+            clients.append(client)
+            since[client] = start_at
+
+    await asyncio.gather(commit(), *(come() for _ in range(4)))
+    assert len(clients) > 100
+    for client in clients:
+        await client.wait_id(positions[-1])
+        own = positions[positions.index(since[client]) + 1 :]
+        assert client.positions == own
+        got = 0
+        for event in client.events:
+            if event.name == "sync":
+                said = parse_position(event.own_id)
+                assert got == sum(parse_position(p) <= said for p in own), "sync told too much"
+            got += "." in event.name
+    assert any(client.named("sync") for client in clients)

@@ -1,0 +1,152 @@
+"""What an operator sees of connections: the statistics, a line at the end of each, no tokens."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.fanout.connections.connection_log import Farewells
+from services.fanout.connections.subscriber import Subscriber
+from shared.auth.revocations import Revocation
+from shared.auth.verifier import Principal
+from tests.fanout.rig import ALICE, BOB
+from tests.fanout.tokens import REQUIRED, ask, bearer, claims, status, token
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+
+@pytest.mark.parametrize("path", ["/v1/events/stats", "/events/stats"])
+async def test_statistics_in_open_mode_are_for_anyone(start, chain, clients, path):
+    (top,) = await chain.commit()
+    replica = await start(connections_per_ip=9)
+    await until(lambda: replica.parts.feed.head)
+    clients += [await replica.subscribe("streams=7,8"), await replica.subscribe()]
+    await until(lambda: replica.parts.crowd.count == 2)
+    code, text = await replica.get(path)
+    stats = json.loads(text)
+    assert code == 200
+    assert stats.pop("lagSeconds") > 0
+    assert stats == {
+        "connections": 2,
+        "live": 2,
+        "subscriptions": 3,
+        "backlogBytes": 0,
+        "leases": 2,
+        "position": top,
+        "journalTop": top,
+        "ledger": 1,
+        "ringEvents": 1,
+        "ringFrom": "0-0",
+        "trouble": None,
+    }
+
+
+async def test_statistics_in_required_mode_are_for_admins(guarded, sessions):
+    async def code(**more) -> int:
+        return (await guarded.get("/v1/events/stats", **more))[0]
+
+    assert await code() == 401
+    assert await code(headers=bearer("abc")) == 401
+    assert await code(headers=bearer(token(BOB, scope="events:all streams:write"))) == 403
+    assert await code(headers=bearer(token(BOB, scope="admin"))) == 200
+    admin = claims(BOB, scope="admin")
+    await sessions.revoke(Revocation(token_id=admin["jti"]), seconds=60)
+    assert await code(headers=bearer(token(BOB, **admin))) == 401
+
+
+def ended(lines: list[dict]) -> list[dict]:
+    return [line for line in lines if line["event"] == "connection_ended"]
+
+
+async def test_each_connection_s_end_is_one_line(guarded, chain, stream):
+    before = str(guarded.parts.feed.position)
+    with capture_logs() as lines:
+        query = f"streams=7&users={BOB}"
+        client = await guarded.subscribe(query, since="0-0", headers=bearer(token(BOB)))
+        (live, *_, last) = await chain.commit(chain.fee(), chain.fee(), chain.broadcast())
+        await client.wait_id(last)
+        assert client.positions == [before, live, *client.positions[2:]]
+        client.close()
+        await until(lambda: ended(lines))
+        short = {"exp": int(time.time()) + 2}
+        await guarded.subscribe(f"users={ALICE}", headers=bearer(token(ALICE, **short)))
+        await until(lambda: len(ended(lines)) == 2, seconds=5)
+    first, second = ended(lines)
+    assert 0 <= first.pop("seconds") < 5
+    assert first == {
+        "event": "connection_ended",
+        "log_level": "info",
+        "subject": BOB,
+        "topics": 2,
+        "events": 4,  # one of them from its replay
+        "reason": "gone",
+        "not_logged_before": 0,
+    }
+    assert (second["subject"], second["reason"], second["events"]) == (ALICE, "token_expired", 0)
+    assert 0.8 < second["seconds"] < 5
+
+
+def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("services.fanout.connections.connection_log.time.monotonic", lambda: now[0])
+    farewells = Farewells()
+    subscriber = Subscriber(-1, frozenset(), Principal("GA", frozenset()))
+    with capture_logs() as lines:
+        for _ in range(5000):
+            farewells.log(subscriber, 1, "draining")
+        assert len(lines) == 50
+        now[0] += 1
+        farewells.log(subscriber, 1, "gone")
+    assert len(lines) == 51
+    assert lines[-1]["not_logged_before"] == 4950
+
+
+async def test_no_token_and_no_ticket_is_ever_logged(launch, chain, sessions):
+    replica = await launch(**REQUIRED, log_level="debug")
+    await chain.commit()
+    good, bad, other = token(BOB), token(BOB, aud="elsewhere"), token(ALICE)
+    expired = token(BOB, exp=1_700_000_000)
+    ticket = await sessions.issue_ticket(other)
+    query = f"users={BOB}&access_token="
+    assert await status(replica, query + good) == 200
+    assert await status(replica, query + bad) == 401
+    assert await status(replica, query + expired) == 401
+    assert await status(replica, f"users={BOB}", headers=bearer(bad)) == 401
+    assert (
+        await status(replica, f"users={BOB}", headers={"Cookie": f"headrace_token={good}"}) == 200
+    )
+    assert await status(replica, f"users={ALICE}&ticket={ticket}") == 200
+    another = {"User-Agent": "another"}
+    assert await status(replica, f"users={ALICE}&ticket={ticket}", headers=another) == 401
+    assert await status(replica, f"{query}{good}&types=nonsense") == 400
+    assert await status(replica, f"{query}{good}&all=true") == 403
+    path = f"/v1/events/subscribe?{query}{good}"
+    for target, method in (
+        (path, "POST"),
+        (path, "NO SENSE"),
+        (f"/nowhere?{query}{good}", "GET"),
+        (f"{path}\x01\x02", "GET"),
+        (f"{path}&streams={'1,' * 40_000}", "GET"),
+    ):
+        client = await SseClient.connect(replica.port, target, method=method)
+        await client.answered()
+        assert client.status >= 400
+        client.close()
+    for line in (f"Authorization: Bearer {good}\x00", f": {good}", f"Content-Length: {good}"):
+        client = await SseClient.connect(replica.port, path, headers={"X": "y\r\n" + line})
+        await client.answered()
+        client.close()
+    client = await ask(replica, query + good)
+    client.reset()
+    process = replica.process
+    await until(lambda: len(process.said("connection_ended")) >= 4)
+    process.signal()
+    assert await process.ended() == 0
+    everything = json.dumps(process.log) + "".join(process.noise)
+    for secret in (good, bad, other, expired, ticket):
+        for part in (secret, *(p for p in secret.split(".")[1:] if len(p) > 20)):
+            assert part not in everything
+    assert process.said("stopping")

@@ -1,0 +1,75 @@
+"""Connections that end by their token, over real sockets."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shared.auth.revocations import Revocation
+from tests.fanout.rig import ALICE, BOB
+from tests.fanout.tokens import REQUIRED, bearer, claims, status, token
+from tests.support.waiting import until
+
+
+async def test_a_connection_ends_with_its_token(guarded, chain, stream, clients):
+    expires = int(time.time()) + 2
+    short = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB, exp=expires)))
+    long = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    clients += [short, long]
+    (notice,) = await short.wait(1, "token_expiring")
+    assert notice.json == {"at": expires}
+    await until(short.closed.is_set, seconds=5)
+    assert expires - 0.1 <= time.time() <= expires + 1.6
+    goodbye = short.events[-1]
+    assert (goodbye.name, goodbye.json["reason"]) == ("goodbye", "token_expired")
+    assert goodbye.json["retry"] == goodbye.retry
+    (live,) = await chain.commit(chain.fee())
+    await long.wait_id(live)
+    assert short.positions == []
+    assert long.named("token_expiring") == []
+
+
+@pytest.mark.parametrize("what", ["token", "account"])
+async def test_a_revocation_ends_live_connections_within_two_seconds(
+    guarded, stream, sessions, clients, what
+):
+    claim = claims(BOB)
+    of_bob = bearer(token(BOB, **claim))
+    clients += [await guarded.subscribe(f"users={BOB}", headers=of_bob) for _ in range(3)]
+    second = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    alice = await guarded.subscribe(f"users={ALICE}", headers=bearer(token(ALICE)))
+    ended = clients[:]
+    if what == "token":
+        revocation = Revocation(token_id=claim["jti"])
+    else:
+        revocation = Revocation(account=BOB, before=time.time())
+        ended.append(second)
+    clients += [second, alice]
+    began = time.monotonic()
+    await sessions.revoke(revocation, seconds=60)
+    for client in ended:
+        await until(client.closed.is_set, seconds=2)
+        assert client.events[-1].json["reason"] == "revoked"
+    assert time.monotonic() - began < 2
+    assert await status(guarded, f"users={BOB}", headers=of_bob) == 401
+    assert await status(guarded, f"users={ALICE}", headers=bearer(token(ALICE))) == 200
+    assert not alice.closed.is_set()
+    assert second.closed.is_set() is (what == "account")
+
+
+async def test_what_was_revoked_while_redis_was_away_ends_when_it_is_back(
+    start_behind, proxy, sessions, clients
+):
+    replica = await start_behind(**REQUIRED, probe_seconds=0.2)
+    client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))
+    clients.append(client)
+    proxy.refusing = True
+    for link in proxy.links:
+        link.cut()
+    await sessions.revoke(Revocation(token_id="j"), seconds=60)
+    await until(lambda: replica.parts.feed.trouble, seconds=5)
+    assert not client.closed.is_set()
+    proxy.refusing = False
+    await until(client.closed.is_set, seconds=3)
+    assert client.events[-1].json["reason"] == "revoked"

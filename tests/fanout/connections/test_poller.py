@@ -1,0 +1,147 @@
+"""Both pollers tell the same: room again, and a peer that is gone; nothing after `remove`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+
+import pytest
+import uvloop
+
+from services.fanout.connections.poller import EpollPoller, LoopPoller, make_poller
+from tests.support.waiting import until
+
+KINDS = [
+    LoopPoller,
+    pytest.param(EpollPoller, marks=pytest.mark.skipif(sys.platform != "linux", reason="epoll")),
+]
+LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])
+def run(request):
+    def run(main):
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(main())
+
+    return run
+
+
+class Rig:
+    """A poller and what it told."""
+
+    def __init__(self, kind) -> None:
+        self.told: list[tuple[int, bool]] = []
+        self._turns = 0
+        loop = asyncio.get_running_loop()
+        self.poller = kind(loop, lambda fd, gone: self.told.append((fd, gone)))
+
+    def turned(self, turns: int) -> bool:
+        """Whether this was asked so many times more."""
+        self._turns += 1
+        return self._turns % turns == 0
+
+    def pair(self):
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        self.poller.add(ours.fileno())
+        return ours, theirs
+
+
+def fill(sock: socket.socket) -> None:
+    try:
+        while True:
+            sock.send(b"x" * 65536)
+    except BlockingIOError:
+        pass
+
+
+def empty(sock: socket.socket) -> None:
+    try:
+        while sock.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        pass
+
+
+def test_room_is_told_when_a_full_socket_drains(kind, run):
+    async def main():
+        rig = Rig(kind)
+        ours, theirs = rig.pair()
+        for _ in range(3):
+            fill(ours)
+            rig.poller.waiting(ours.fileno())
+            await until(lambda: rig.turned(10))  # what was to be told of before is told
+            rig.told.clear()
+            empty(theirs)
+            await until(lambda: (ours.fileno(), False) in rig.told)
+        assert not any(gone for _, gone in rig.told)
+        rig.poller.remove(ours.fileno())
+        rig.poller.close()
+        ours.close()
+        theirs.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("how", ["close", "half"])
+def test_a_peer_that_left_is_told(kind, run, how):
+    async def main():
+        rig = Rig(kind)
+        ours, theirs = rig.pair()
+        theirs.close() if how == "close" else theirs.shutdown(socket.SHUT_WR)
+        await until(lambda: (ours.fileno(), True) in rig.told)
+        rig.poller.remove(ours.fileno())
+        rig.poller.close()
+        ours.close()
+        theirs.close()
+
+    run(main)
+
+
+def test_a_peer_that_left_before_it_was_watched_is_told_too(kind, run):
+    async def main():
+        rig = Rig(kind)
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        rig.poller.add(ours.fileno())
+        await until(lambda: (ours.fileno(), True) in rig.told)
+        rig.poller.close()
+        ours.close()
+
+    run(main)
+
+
+def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind, run):
+    async def main():
+        rig = Rig(kind)
+        ours, theirs = rig.pair()
+        other, its_peer = rig.pair()
+        fd = ours.fileno()
+        rig.poller.remove(fd)
+        theirs.close()
+        ours.close()
+        fresh, fresh_peer = socket.socketpair()  # takes the number that just became free
+        assert fd in (fresh.fileno(), fresh_peer.fileno())
+        fresh.close()
+        fresh_peer.close()
+        its_peer.close()
+        await until(lambda: (other.fileno(), True) in rig.told)
+        assert fd not in [told for told, _ in rig.told]
+        rig.poller.close()
+        other.close()
+
+    run(main)
+
+
+async def test_linux_gets_epoll():
+    poller = make_poller(lambda fd, gone: None)
+    assert isinstance(poller, EpollPoller if sys.platform == "linux" else LoopPoller)
+    poller.close()

@@ -1,0 +1,72 @@
+"""The comparison of ring and journal while events are published: only what is lost counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.fanout.feed.divergence import find_fork
+from services.fanout.feed.recent import Ring
+from shared.domain.position import START, Position, parse_position
+from shared.journal.reader import Events, Gap, Head, Journal, Nothing
+from tests.fanout.rig import Chain, api_commit, restore, snapshot
+from tests.fanout.rig import journal as entries_of
+
+
+class Busy(Journal):
+    """An event is committed and published after each answer of Redis, before it is looked at."""
+
+    def __init__(self, redis, keys, ring: Ring, *, events: int = 1) -> None:
+        super().__init__(redis, keys)
+        self._ring = ring
+        self._left = events
+        self._chain = Chain(redis, keys)
+        self._chain.ledger = 1000
+
+    async def after(self, position: Position, limit: int = 500) -> Events | Nothing | Gap:
+        page = await super().after(position, limit)
+        await self._publish()
+        return page
+
+    async def head(self) -> Head:
+        head = await super().head()
+        await self._publish()
+        return head
+
+    async def _publish(self) -> None:
+        if self._left:
+            self._left -= 1
+            await self._chain.commit()
+            self._ring.append((await entries_of(self._redis, self._keys))[-1])
+
+
+async def filled(redis, keys, events: int) -> Ring:
+    """A ring for so many events, and the whole journal in it as far as it goes."""
+    ring = Ring(START, events=events, size=1 << 20)
+    for entry in await entries_of(redis, keys):
+        ring.append(entry)
+    return ring
+
+
+@pytest.mark.parametrize("events", [1, 2, 3])
+async def test_what_is_published_meanwhile_is_no_loss(redis, keys, chain, events):
+    await chain.commit_many(5)
+    ring = await filled(redis, keys, 100)
+    assert await find_fork(Busy(redis, keys, ring, events=events), ring) == ring.top
+
+
+async def test_what_a_full_ring_drops_meanwhile_is_no_loss(redis, keys, chain):
+    await chain.commit_many(1200)
+    ring = await filled(redis, keys, 1200)
+    assert await find_fork(Busy(redis, keys, ring, events=9), ring) == ring.top
+
+
+async def test_a_lost_event_is_found_below_one_that_came_back(redis, keys, chain):
+    agreed = (await chain.commit_many(3))[-1]
+    saved = await snapshot(redis, keys)
+    await api_commit(chain.committer)
+    event = chain.event()
+    await chain.commit(event)
+    ring = await filled(redis, keys, 100)
+    await restore(redis, keys, saved)
+    await Chain(redis, keys).commit(event)
+    assert await find_fork(Journal(redis, keys), ring) == parse_position(agreed)

@@ -1,0 +1,194 @@
+"""The feed under faults: what is lost on the way is filled in, in order, nobody disconnected."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from services.fanout.app import HANDSHAKE
+from shared.domain.position import parse_position
+from shared.journal.keys import CHANNEL
+from shared.journal.plan import Limits
+from tests.fanout.rig import Chain, journal
+from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
+from tests.support.waiting import until
+
+
+async def lose(proxy: TcpProxy, chain: Chain) -> str:
+    """Commit an event whose message vanishes on the way."""
+    proxy.swallow = subscribers
+    (position,) = await chain.commit()
+    await until(lambda: f" {position} ".encode() in proxy.swallowed, what="the lost message")
+    proxy.swallow = nobody
+    return position
+
+
+async def test_a_lost_message_is_filled_in_before_the_next_one(start_behind, proxy, chain, clients):
+    replica = await start_behind(probe_seconds=30)  # no probe helps: the next message tells
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(3)
+    for _ in range(3):
+        positions.append(await lose(proxy, chain))
+        positions += await chain.commit()
+        await client.wait_id(positions[-1], seconds=2)
+    assert client.positions == positions
+    assert not client.closed.is_set()
+    assert await replica.metric("fill_ins_total") >= 3
+
+
+async def test_the_last_message_lost_is_found_by_the_probe_and_the_channel_begun_anew(
+    start_behind, proxy, chain, clients
+):
+    replica = await start_behind(probe_seconds=0.1)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    (link,) = filter(subscribers, proxy.links)
+    lost = await lose(proxy, chain)
+    await client.wait_id(lost, seconds=2)
+    await until(lambda: link not in proxy.links and any(map(subscribers, proxy.links)))
+    positions = [lost, *await chain.commit_many(3)]
+    await client.wait_id(positions[-1])
+    assert client.positions == positions
+
+
+@pytest.mark.parametrize("steady", [False, True], ids=["then-silence", "steady-commits"])
+async def test_a_deaf_channel_is_found_within_three_seconds(
+    start_behind, proxy, chain, clients, steady
+):
+    replica = await start_behind()  # as in production: a look a second
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    (deaf,) = filter(subscribers, proxy.links)
+    proxy.swallow = lambda link: link is deaf
+    positions = await chain.commit()
+    began = time.monotonic()
+
+    async def found() -> bool:
+        if steady:
+            positions.extend(await chain.commit())
+        return deaf not in proxy.links and any(map(subscribers, proxy.links))
+
+    await until(found, seconds=5)
+    assert time.monotonic() - began < 3.3
+    positions += await chain.commit()
+    await client.wait_id(positions[-1], seconds=1)
+    assert client.positions == positions
+    await until(replica.ready)
+
+
+async def test_steady_traffic_never_looks_like_a_deaf_channel(start_behind, proxy, chain, clients):
+    replica = await start_behind(probe_seconds=0.05)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    links = [*filter(subscribers, proxy.links)]
+    positions: list[str] = []
+    began = time.monotonic()
+    while time.monotonic() - began < 1.5:
+        positions += await chain.commit(*(chain.event() for _ in range(5)))
+    await client.wait_id(positions[-1])
+    assert client.positions == positions
+    assert [*filter(subscribers, proxy.links)] == links
+    assert await replica.metric("fill_ins_total") == 0 or client.positions == positions
+
+
+async def test_a_slow_answer_to_the_probe_is_not_taken_for_lost_writes(
+    start_behind, proxy, chain, clients
+):
+    """The channel may overtake it: the top it tells is then below what was published."""
+    replica = await start_behind(probe_seconds=0.1)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(3)
+    await client.wait_id(positions[-1])
+    proxy.hold = lambda link: not subscribers(link)
+    await until(lambda: any(link.held for link in proxy.links))
+    positions += await chain.commit_many(3)
+    await client.wait_id(positions[-1])
+    proxy.hold = nobody
+    await until(lambda: not any(link.held for link in proxy.links))
+    feed = replica.app[HANDSHAKE]._feed
+    looked = feed._probed_at
+    await until(lambda: feed._probed_at > looked)
+    assert feed.failover.epoch == 0
+    assert len(feed.ring) == len(positions), "the ring is still there for resumes"
+
+
+async def test_killed_channels_cost_nobody_an_event(redis, start, chain, clients):
+    replica = await start()
+    clients += [await replica.subscribe("all=true") for _ in range(3)]
+    positions: list[str] = []
+    for n in range(60):
+        if n % 10 == 5:
+            await until(lambda: redis.client_kill_filter(_type="pubsub"), what="a channel to kill")
+        positions += await chain.commit(*(chain.event() for _ in range(3)))
+    for client in clients:
+        await client.wait_id(positions[-1])
+        assert client.positions == positions
+        assert not client.closed.is_set()
+
+
+async def test_foreign_namespaces_and_garbage_are_ignored(redis, keys, start, chain, clients):
+    replica = await start(probe_seconds=30)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit()
+    top = positions[-1]
+    for garbage in (
+        b"",
+        b"\n",
+        b"\xff\xfe\n{}",
+        b"a b c\n{}",
+        b"other-namespace 0-0 9-9 stream.created 7\n{}",
+        f"{keys.namespace} x y stream.created 7\n{{}}".encode(),
+        f"{keys.namespace} {top} 99999999999999999999-1 stream.created\n{{}}".encode(),
+        f"{keys.namespace} 0-0 {top} stream.created 7\n{{}}".encode(),  # an old one, again
+        b"\0" * 10_000,
+    ):
+        await redis.publish(CHANNEL, garbage)
+    positions += await chain.commit()
+    await client.wait_id(positions[-1])
+    assert client.positions == positions
+    assert len(client.events) == 3
+
+
+async def test_a_journal_that_contradicts_itself_is_loud_and_not_read_in_a_loop(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1)
+    (position,) = await chain.commit()
+    await replica.at(position)
+    calls = (await redis.info("commandstats")).get("cmdstat_xrange", {}).get("calls", 0)
+    above = str(parse_position(position)._replace(n=9))
+    await redis.xadd(keys.journal, {"p": "1-0", "h": "stream.created 7", "b": "{}"}, id=above)
+
+    async def loud() -> bool:
+        _, text = await replica.get("/metrics")
+        return 'headrace_task_failures_total{task="feed_fill_in"}' in text
+
+    await until(loud)
+    assert (await redis.info("commandstats"))["cmdstat_xrange"]["calls"] - calls < 100
+
+
+async def test_events_trimmed_past_the_feed_are_an_honest_gap_for_everyone(
+    redis, keys, start_behind, proxy, clients
+):
+    chain = Chain(redis, keys, limits=Limits(max_length=10))
+    replica = await start_behind(probe_seconds=0.1)
+    first = await chain.commit()
+    await until(lambda: str(replica.parts.feed.position) == first[0])
+    clients += [await replica.subscribe("all=true"), await replica.subscribe("streams=999")]
+    proxy.refusing = True
+    proxy.cut()
+    await chain.commit_many(500)
+    kept = await journal(redis, keys)
+    proxy.refusing = False
+    (all_of_it, other) = clients
+    await all_of_it.wait_id(kept[-1].position)
+    for client in clients:
+        (gap,) = await client.wait(1, "gap")
+        assert gap.json["from"] == first[0]
+        assert gap.json["to"] == gap.own_id == kept[0].previous
+    assert all_of_it.positions == [e.position for e in kept]
+    assert other.positions == []

@@ -1,0 +1,196 @@
+"""A failover that lost writes: nothing unseen is dropped, nothing seen comes twice."""
+
+from __future__ import annotations
+
+from structlog.testing import capture_logs
+
+from shared.journal.commit import Committer
+from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
+from tests.support.waiting import until
+
+
+async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1)
+    before = await replica.subscribe("all=true")
+    positions = await chain.commit_many(5)
+    saved = await snapshot(redis, keys)
+    events = [chain.event() for _ in range(4)]
+    lost = await chain.commit(*events)
+    await before.wait_id(lost[-1])
+    await restore(redis, keys, saved)
+    await replica.at(positions[-1])  # noticed
+    since = await replica.subscribe("all=true")
+    resumed = await replica.subscribe("all=true", since=positions[1])
+    clients += [before, since, resumed]
+    brought_back = Chain(redis, keys)
+    brought_back.ledger = chain.ledger
+    assert await brought_back.commit(*events) == lost
+    new = await brought_back.commit_many(3)
+    for client in clients:
+        await client.wait_id(new[-1])
+        assert not client.closed.is_set()
+    assert before.positions == positions + lost + new
+    assert since.positions == lost + new
+    assert resumed.positions == positions[2:] + lost + new
+    afterwards = await replica.subscribe("all=true", since=positions[0])
+    clients.append(afterwards)
+    await afterwards.wait_id(new[-1])
+    assert afterwards.positions == positions[1:] + lost + new
+
+
+async def test_two_failovers_in_a_row_and_still_each_sees_each_event_once(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    events = [chain.event() for _ in range(4)]
+    clients.append(await replica.subscribe("all=true", since="0-0"))
+    await chain.commit(*events)
+    await clients[0].wait_id(str(events[-1].position))
+    for some in (events[:2], events[:3], events):
+        await restore(redis, keys, saved)
+        await replica.at(positions[-1])
+        clients.append(await replica.subscribe("all=true", since="0-0"))
+        returned = Chain(redis, keys)
+        returned.ledger = chain.ledger
+        await returned.commit(*some)
+        await clients[-1].wait_id(str(some[-1].position))
+    new = await returned.commit_many(2)
+    for client in clients:
+        await client.wait_id(new[-1])
+        assert client.positions == [e.position for e in await journal(redis, keys)]
+
+
+async def test_an_api_event_right_after_a_failover_that_lost_api_events(
+    redis, keys, start, chain, clients
+):
+    """Its position is above all that were given out; what it follows is long behind the feed."""
+    replica = await start(probe_seconds=30)  # before any probe
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    api = Committer(redis, keys)
+    positions += [await api_commit(api), await api_commit(api)]
+    await client.wait_id(positions[-1])
+    await restore(redis, keys, saved)
+    positions.append(await api_commit(api))
+    assert [e.position for e in await journal(redis, keys)] == positions[:3] + positions[5:]
+    await client.wait_id(positions[-1], seconds=3)
+    assert client.positions == positions
+    more = await chain.commit_many(2)
+    await client.wait_id(more[-1])
+    assert client.positions == positions + more
+
+
+async def test_an_api_event_below_what_was_published_is_not_overlooked(
+    redis, keys, start, chain, clients
+):
+    """An API that had not seen the lost events writes below them, and that is news."""
+    replica = await start(probe_seconds=30)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    events = [chain.event() for _ in range(4)]
+    lost = await chain.commit(*events)
+    await client.wait_id(lost[-1])
+    await restore(redis, keys, saved)
+    below = await api_commit(Committer(redis, keys))
+    assert positions[-1] < below < lost[0]
+    await client.wait_id(below, seconds=3)
+    returned = Chain(redis, keys)
+    returned.ledger = chain.ledger
+    await returned.commit(*events)
+    new = await returned.commit_many(2)
+    await client.wait_id(new[-1])
+    assert client.positions == positions + lost + [below] + new
+    again = await replica.subscribe("all=true", since=positions[-1])
+    clients.append(again)
+    await again.wait_id(new[-1])
+    assert again.positions == [below, *lost, *new]
+
+
+async def test_a_journal_begun_from_nothing_is_followed(redis, keys, start, chain, clients):
+    replica = await start(probe_seconds=0.1, ring_events=3)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(10)
+    await client.wait_id(positions[-1])
+    await restore(redis, keys, {})
+    await replica.at("0-0")
+    fresh = Chain(redis, keys)
+    low = await fresh.commit(fresh.event(), fresh.event())  # in the first ledgers again
+    assert low == positions[:2]
+    fresh.ledger = chain.ledger
+    new = await fresh.commit_many(3)
+    await client.wait_id(new[-1])
+    assert client.positions[-3:] == new
+
+
+async def test_meanwhile_sync_takes_nobody_back(redis, keys, start, chain, clients):
+    """A position below what was told would make its client ask for that again, without a reset."""
+    replica = await start(probe_seconds=0.1, sync_seconds=0.25)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(2)
+    saved = await snapshot(redis, keys)
+    lost = await chain.commit_many(2)
+    await client.wait_id(lost[-1])
+    await restore(redis, keys, saved)
+    await replica.at(positions[-1])  # noticed
+    seen = len(client.named("sync"))
+    (*_, late) = await client.wait(seen + 3, "sync")
+    assert (late.json["position"], late.own_id) == (None, None)
+    assert late.id == lost[-1], "where an EventSource would resume"
+    new = await chain.commit_many(1)
+    await client.wait_id(new[-1])
+    syncs = len(client.named("sync"))
+    (*_, late) = await client.wait(syncs + 2, "sync")
+    assert late.own_id == late.json["position"] == new[-1]
+
+
+async def test_what_is_gone_for_good_is_one_line_of_the_log(redis, keys, start, chain):
+    replica = await start(probe_seconds=0.1)
+    committer = Committer(redis, keys)
+    await chain.commit_many(1)
+    saved = await snapshot(redis, keys)
+    lost = [await api_commit(committer) for _ in range(5)]
+    await replica.at(lost[-1])
+    with capture_logs() as logs:
+        await restore(redis, keys, saved)
+        await until(lambda: any(each["event"] == "events_lost" for each in logs))
+    [line] = [each for each in logs if each["event"] == "events_lost"]
+    assert (line["count"], line["first"], line["last"]) == (5, lost[0], lost[-1])
+
+
+async def test_what_was_lost_below_what_came_back_before_anyone_looked_is_told(
+    redis, keys, start, chain, clients
+):
+    """The indexer was faster than the replicas: at their look the top is where it was."""
+    positions = await chain.commit_many(2)
+    before, event = await snapshot(redis, keys), chain.event()
+    await Chain(redis, keys).commit(event)
+    await redis.hset(keys.progress, "server", "the replica")
+    after = await snapshot(redis, keys)
+    await restore(redis, keys, before)
+    replica = await start(probe_seconds=0.1)
+    clients.append(told := await replica.subscribe("all=true"))
+    lost = await api_commit(Committer(redis, keys))
+    (top,) = await Chain(redis, keys).commit(event)
+    await told.wait_id(top)
+    await restore(redis, keys, after)
+    await told.wait(1, "reset")
+    assert told.positions == [lost, top], "what is still there is not sent again"
+    for since in (positions[0], lost):
+        clients.append(client := await replica.subscribe("all=true", since=since))
+        await client.wait_id(top)
+        assert lost not in client.positions
+        assert bool(client.named("reset")) == (since == lost)
+    (new,) = await chain.commit()
+    for client in clients:
+        await client.wait_id(new)
+        assert client.positions.count(top) == 1

@@ -1,0 +1,224 @@
+"""What Redis loses for good is told to those who had it, and what comes back comes once."""
+
+from __future__ import annotations
+
+from shared.domain.events import Event, EventType
+from shared.domain.position import Position, journal_start, parse_position
+from shared.journal.commit import Committer
+from shared.journal.losses import read_reports
+from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
+from tests.support.waiting import until
+
+
+async def begin(committer: Committer, cursor: int, clock: int) -> Position:
+    """What the indexer writes where a journal begins; `clock` are microseconds."""
+    began = journal_start(cursor, clock << 40)
+    await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
+    return began
+
+
+async def test_who_was_told_an_event_that_a_failover_lost_gets_a_reset_and_nobody_else(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1)
+    positions = await chain.commit_many(3)
+    saved = await snapshot(redis, keys)
+    told = await replica.subscribe("streams=7")
+    resumed = await replica.subscribe("all=true", since=positions[0])
+    other = await replica.subscribe("streams=8")
+    filtered = await replica.subscribe("streams=7&types=stream.created")
+    lost = await api_commit(Committer(redis, keys))
+    for client in (told, resumed):
+        await client.wait_id(lost)
+    later = await replica.subscribe("streams=7")
+    clients += [told, resumed, other, filtered, later]
+    before = chain.event()
+    await chain.commit(before)
+    await resumed.wait_id(str(before.position))
+    await restore(redis, keys, saved)
+    await replica.at(positions[-1])  # noticed; the chain is behind what was published
+    joined = await replica.subscribe("streams=7")
+    clients.append(joined)
+    assert not any(client.named("reset") for client in clients), "the chain is not back yet"
+    brought_back = Chain(redis, keys)
+    brought_back.ledger = chain.ledger
+    await brought_back.commit(before)
+    (reset,) = await told.wait(1, "reset")
+    assert "failover" in reset.json["reason"]
+    assert reset.own_id == reset.json["position"] == str(before.position)
+    await resumed.wait(1, "reset")
+    (new,) = await brought_back.commit()
+    for client in clients:
+        if client is not other:
+            await client.wait_id(new)
+    assert [len(c.named("reset")) for c in clients] == [1, 1, 0, 0, 0, 0]
+    assert told.positions == [lost, str(before.position), new]
+    assert await replica.metric_of("headrace_losses_total", what="event") >= 1
+
+
+async def test_on_a_quiet_chain_the_cursor_tells_that_all_is_back(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1, sync_seconds=0.25)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    (position,) = await chain.commit()
+    saved = await snapshot(redis, keys)
+    lost = await api_commit(Committer(redis, keys))
+    await client.wait_id(lost)
+    await restore(redis, keys, saved)  # its cursor has passed all that the chain had
+    (reset,) = await client.wait(1, "reset")
+    assert reset.json["position"] == position
+    syncs = len(client.named("sync"))
+    (*_, late) = await client.wait(syncs + 2, "sync")
+    assert late.json["position"] == position, "nothing is awaited any more"
+
+
+async def test_who_resumes_from_an_event_that_was_lost_gets_a_reset(
+    redis, keys, start, chain, clients
+):
+    chain.ledger = 5
+    (kept,) = await chain.commit()
+    saved = await snapshot(redis, keys)
+    lost = await api_commit(Committer(redis, keys))
+    await restore(redis, keys, saved)
+    new = await chain.commit_many(3)
+    for ring in (100, 1):
+        replica = await start(ring_events=ring)
+        client = await replica.subscribe("all=true", since=lost)
+        clients.append(client)
+        (reset,) = await client.wait(1, "reset")
+        assert "failover" in reset.json["reason"]
+        assert reset.own_id == reset.json["position"] == kept
+        await client.wait_id(new[-1])
+        assert client.positions == new, "what came since is not left out"
+        between = str(Position(parse_position(new[0]).toid, 7))  # the chain never had it
+        client = await replica.subscribe("all=true", since=between)
+        clients.append(client)
+        await client.wait_id(new[-1])
+        assert client.positions == new[1:]
+        assert not client.named("reset")
+
+
+async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
+    redis, keys, start, chain, clients
+):
+    replica = await start(probe_seconds=0.1, ring_events=3)
+    began = await begin(chain.committer, 1 << 32, 1)
+    await replica.at(began)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    chain.ledger = 1
+    events = [chain.event() for _ in range(8)]
+    await chain.commit(*events)
+    positions = [str(e.position) for e in events]
+    lost = await api_commit(Committer(redis, keys))
+    await client.wait_id(lost)
+    await until(lambda: replica.parts.feed.head.cursor == events[-1].position.toid)
+    await restore(redis, keys, {})
+
+    async def reported():
+        return await read_reports(redis, keys)
+
+    (report,) = await until(reported)
+    assert (str(report.top), report.cursor) == (lost, events[-1].position.toid)
+
+    async def noted():
+        return '"lost":"Redis was emptied' in (await replica.get("/readyz"))[1]
+
+    await until(noted)
+    assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
+    between = await replica.subscribe("all=true")
+    again = Chain(redis, keys)
+    again.ledger = chain.ledger
+    await begin(again.committer, 1 << 32, 2)
+    missed = again.event()
+    await again.commit(*events, missed)
+    clients.append(between)
+    await client.wait_id(str(missed.position))
+    await between.wait_id(str(missed.position))
+    assert client.positions == [*positions, lost, str(missed.position)]
+    assert between.positions == [*positions, str(missed.position)]
+    place = journal_start(missed.position.toid, 3 << 40)
+    facts = {"position": str(place), "reason": "lost"}
+    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
+    await again.committer.record([reset], progress={"told": str(place)})
+    for each in (client, between):
+        (told,) = await each.wait(1, "reset")
+        assert told.own_id == told.json["position"] == str(place)
+    (new,) = await again.commit()
+    await client.wait_id(new)
+    assert len(client.named("reset")) == 1
+    assert not client.named("gap")
+    feed = replica.parts.feed
+    await until(lambda: not feed.failover.last_seen.lost)
+    late = await replica.subscribe("streams=9", since=lost)
+    clients.append(late)
+    await late.wait(1, "reset")
+
+
+async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
+    redis, keys, start, chain, clients
+):
+    """It published the next journal, the event that tells everyone included, between two looks."""
+    replica = await start(probe_seconds=3)
+    await begin(chain.committer, 1 << 32, 1)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    chain.ledger = 1
+    events = [chain.event() for _ in range(3)]
+    await chain.commit(*events)
+    await client.wait_id(str(events[-1].position))
+    began = await replica_began(replica)
+    await restore(redis, keys, {})
+    again = Chain(redis, keys)
+    again.ledger = chain.ledger
+    now = await begin(again.committer, 1 << 32, 2)
+    await again.commit(*events)
+    place = journal_start(events[-1].position.toid, 3 << 40)
+    facts = {"position": str(place), "reason": "lost"}
+    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
+    await again.committer.record([reset], progress={"told": str(place)})
+    await client.wait(1, "reset")
+    (new,) = await again.commit()
+    await client.wait_id(new)
+    last_seen = replica.parts.feed.failover.last_seen
+    assert last_seen.began == began, "it has not looked yet"
+    await until(lambda: last_seen.began == now, what="the next look")
+    assert not last_seen.lost
+    assert not await read_reports(redis, keys)
+    assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
+
+
+async def replica_began(replica) -> Position:
+    """Once it has looked at the journal's beginning."""
+    last_seen = replica.parts.feed.failover.last_seen
+    return await until(lambda: last_seen.began)
+
+
+async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(
+    redis, keys, start, chain, clients
+):
+    """Nobody knew anything: all was started anew, and reading begins at the chain's end."""
+    began = await begin(chain.committer, 9 << 32, 2)
+    replica = await start(probe_seconds=0.1)
+    old = str(Position(7 << 32 | 4096, 0))
+    empty = await replica.subscribe("all=true", since=old)
+    first = await replica.subscribe("all=true", since="0-0")
+    clients += [empty, first]
+    (gap,) = await empty.wait(1, "gap")
+    assert gap.json["to"] == gap.own_id == str(began)
+    written = await api_commit(Committer(redis, keys))
+    [entry] = await journal(redis, keys)
+    assert entry.previous == str(began), "also when the API is the first"
+    for ring in (100, 1):
+        other = await start(ring_events=ring)
+        for client in (empty, first, await other.subscribe("all=true", since=old)):
+            clients.append(client)
+            await client.wait_id(written)
+        assert [e.name for e in client.events[:2]] == ["message", "gap"]
+        again = await other.subscribe("all=true", since="0-0")
+        clients.append(again)
+        await again.wait_id(written)
+        assert not again.named("gap"), "it asked for all that there is"
+    assert not first.named("gap")

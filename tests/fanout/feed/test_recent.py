@@ -1,0 +1,128 @@
+"""The ring, against a naive list: what it answers is complete or None, never something else."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.fanout.feed.recent import Ring
+from shared.domain.position import START, Position
+from shared.journal.wire import Entry, event_frame
+from tests.support.tier import examples
+
+TOPICS = ["1", "2", "user:GA", "user:GB"]
+
+
+def entry(n: int, topics: tuple[str, ...] = ("1",), size: int = 10) -> Entry:
+    return Entry(f"{n}-0", f"{n - 1}-0", "stream.created", topics, b"x" * size)
+
+
+class Naive:
+    """Keeps everything; bounds as the ring promises them."""
+
+    def __init__(self, floor: int, events: int, size: int) -> None:
+        self.limits = (events, size)
+        self.floor = self.top = floor
+        self.kept: list[tuple[int, Entry]] = []
+
+    def append(self, n: int, item: Entry) -> None:
+        self.kept.append((n, item))
+        self.top = n
+        events, size = self.limits
+        while len(self.kept) > events or (self.bytes > size and len(self.kept) > 1):
+            self.floor = self.kept.pop(0)[0]
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(event_frame(item)) for _, item in self.kept)
+
+    def cut(self, n: int) -> list[str]:
+        gone = [item.position for at, item in self.kept if at > n]
+        self.kept = [(at, item) for at, item in self.kept if at <= n]
+        self.top, self.floor = n, min(self.floor, n)
+        return gone
+
+    def after(self, n: int, topics: list[str]) -> list[str] | None:
+        if not self.floor <= n <= self.top:
+            return None
+        return [
+            item.position
+            for at, item in self.kept
+            if at > n and (not item.topics or "*" in topics or set(item.topics) & set(topics))
+        ]
+
+
+STEPS = st.one_of(
+    st.tuples(
+        st.just("append"), st.lists(st.sampled_from(TOPICS), unique=True), st.integers(0, 300)
+    ),
+    st.tuples(st.just("cut"), st.integers(0, 6), st.none()),
+)
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(
+    steps=st.lists(STEPS, max_size=60),
+    events=st.integers(1, 12),
+    size=st.integers(100, 3000),
+    wanted=st.lists(st.sampled_from([*TOPICS, "*"]), min_size=1, unique=True),
+)
+def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
+    ring, naive = Ring(Position(1000, 0), events=events, size=size), Naive(1000, events, size)
+    number = 1000
+    for step, what, amount in steps:
+        if step == "append":
+            number = naive.top + 1
+            item = entry(number, tuple(what), amount)
+            ring.append(item)
+            naive.append(number, item)
+        else:
+            number = naive.top - what
+            taken = [each.position for each in ring.cut(Position(number, 0))]
+            assert sorted(taken) == sorted(naive.cut(number))
+        assert (ring.floor.toid, ring.top.toid) == (naive.floor, naive.top)
+        assert len(ring) == len(naive.kept)
+        assert ring._bytes == naive.bytes
+        assert set(ring._newest) == {t for _, item in naive.kept for t in item.topics or ("",)}
+    for position in range(naive.floor - 2, naive.top + 3):
+        found = ring.after(Position(position, 0), wanted)
+        expected = naive.after(position, wanted)
+        assert (None if found is None else [i.entry.position for i in found]) == expected
+        assert (f"{position}-0" in ring) is (position in {at for at, _ in naive.kept})
+
+
+def test_it_stays_small_while_ten_thousand_events_pass_through():
+    ring = Ring(START, events=100, size=1 << 20)
+    for n in range(1, 10_001):
+        ring.append(entry(n, (str(n), "user:GA")))
+        assert len(ring._items) <= 1124 + 100  # dropped ones are cut off now and then
+    assert len(ring) == len(ring._known) == 100
+    assert len(ring._newest) == 101
+    assert ring.floor == Position(9_900, 0)
+    assert [i.place.toid for i in ring.after(Position(9_990, 0), ["user:GA"])] == [
+        *range(9991, 10_001)
+    ]
+    assert [i.place.toid for i in ring.after(ring.floor, ["9950"])] == [9950]
+
+
+def test_one_event_larger_than_all_room_is_kept_alone():
+    ring = Ring(START, events=100, size=100)
+    ring.append(entry(1))
+    ring.append(entry(2, size=5000))
+    assert len(ring) == 1
+    assert [i.place.toid for i in ring.after(Position(1, 0), ["*"])] == [2]
+    assert ring.after(START, ["*"]) is None
+
+
+def test_a_position_between_two_events_is_covered():
+    ring = Ring(START, events=9, size=1 << 20)
+    for n in (1, 2, 3):
+        ring.append(entry(n))
+    assert [i.place.toid for i in ring.after(Position(1, 500), ["1"])] == [2, 3]
+
+
+def test_an_empty_ring_covers_its_own_position_only():
+    ring = Ring(Position(5, 0), events=9, size=1 << 20)
+    assert ring.after(Position(5, 0), ["1"]) == []
+    assert ring.after(Position(4, 0), ["1"]) is None
+    assert ring.after(Position(6, 0), ["1"]) is None

@@ -1,0 +1,117 @@
+"""Redis away, hanging or not there yet: subscribers stay, and nothing they missed is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from deploy.local import redis as local_redis
+from shared.redis.client import connect
+from tests.fanout.rig import SUBSCRIBE, Chain
+from tests.support.sse_client import SseClient
+from tests.support.tcp_proxy import everybody, nobody
+from tests.support.waiting import free_port, until
+
+
+class OwnRedis:
+    """A server that a test may stop; what it has is on disk."""
+
+    def __init__(self, folder) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process = None
+
+    def start(self) -> None:
+        options = ("--appendfsync", "always", "--save", "")
+        self._process = local_redis.start(self.port, self._folder, *options)
+        local_redis.wait_until_up(self.port, self._process)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    server = OwnRedis(tmp_path / "redis")
+    yield server
+    server.stop()
+
+
+async def test_subscribers_outlive_a_restart_of_redis(start, keys, own_redis, clients):
+    own_redis.start()
+    replica = await start(own_redis.url, probe_seconds=0.2)
+    redis = connect(own_redis.url)
+    chain = Chain(redis, keys)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await chain.commit_many(10)
+    await client.wait_id(positions[-1])
+    for _ in range(2):
+        own_redis.stop()
+
+        async def not_ready() -> bool:
+            return not await replica.ready()
+
+        await until(not_ready, seconds=5)
+        late = await replica.subscribe("all=true", since=positions[2])  # from the ring
+        clients.append(late)
+        await late.wait_id(positions[-1])
+        own_redis.start()
+        await redis.connection_pool.disconnect()
+        positions += await chain.commit_many(10)
+        await until(replica.ready, seconds=10)
+        await client.wait_id(positions[-1])
+        await late.wait_id(positions[-1])
+        assert late.positions == positions[3:]
+    assert client.positions == positions
+    assert not client.closed.is_set()
+    await redis.aclose()
+
+
+async def test_without_redis_at_the_start_it_is_up_and_says_so(start, keys, own_redis, clients):
+    replica = await start(own_redis.url, wait=False, probe_seconds=0.2)
+    assert (await replica.get("/livez"))[0] == 200
+    status, text = await replica.get("/readyz")
+    assert (status, "Redis" in text) == (503, True)
+    client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
+    clients.append(client)
+    await client.whole()
+    assert client.status == 200
+    (event,) = client.events
+    assert (event.name, event.own_id) == ("overload", None)
+    assert event.retry >= 2000
+    async with asyncio.timeout(5):
+        await client.closed.wait()
+    status, text = await replica.get(f"{SUBSCRIBE}?all=true&on_overload=status")
+    assert (status, "overloaded" in text) == (503, True)
+    own_redis.start()
+    await until(replica.ready, seconds=10)
+    redis = connect(own_redis.url)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    positions = await Chain(redis, keys).commit_many(3)
+    await client.wait_id(positions[-1])
+    assert client.positions == positions
+    await redis.aclose()
+
+
+async def test_a_redis_that_only_hangs_is_seen(start_behind, proxy, chain, clients):
+    replica = await start_behind(probe_seconds=0.2)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    proxy.hold = everybody
+
+    async def not_ready() -> bool:
+        return not await replica.ready()
+
+    await until(not_ready, seconds=6)
+    positions = await chain.commit_many(3)
+    proxy.hold = nobody
+    await client.wait_id(positions[-1])
+    await until(replica.ready)
+    assert client.positions == positions

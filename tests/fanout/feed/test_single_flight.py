@@ -1,0 +1,65 @@
+"""Pages of the journal: many who ask for the same at once cost one read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.fanout.feed.single_flight import Page, Pages
+from shared.domain.position import START, Position
+from shared.journal.reader import Nothing
+from tests.support.waiting import until
+
+
+class Slow:
+    """A journal whose answers come when the test lets them."""
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[Position, int]] = []
+        self.go = asyncio.Event()
+        self.trouble: Exception | None = None
+
+    async def after(self, position: Position, limit: int) -> Page:
+        self.reads.append((position, limit))
+        await self.go.wait()
+        if self.trouble:
+            raise self.trouble
+        return Nothing()
+
+
+async def test_those_who_ask_for_the_same_share_one_read():
+    journal = Slow()
+    pages = Pages(journal)
+    same = [asyncio.create_task(pages.after(START, 500)) for _ in range(1000)]
+    other = asyncio.create_task(pages.after(Position(1, 0), 500))
+    await until(lambda: len(journal.reads) == 2)
+    same[0].cancel()  # one leaves; the others still get their answer
+    journal.go.set()
+    answers = await asyncio.gather(*same[1:], other)
+    assert answers == [Nothing()] * 1000
+    assert sorted(journal.reads) == [(START, 500), (Position(1, 0), 500)]
+
+
+async def test_nothing_is_kept_so_the_next_read_sees_what_came_since():
+    journal = Slow()
+    journal.go.set()
+    pages = Pages(journal)
+    await pages.after(START, 500)
+    await pages.after(START, 500)
+    assert len(journal.reads) == 2
+    assert not pages._under_way
+
+
+async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew():
+    journal = Slow()
+    journal.trouble = ConnectionError("away")
+    pages = Pages(journal)
+    waiting = [asyncio.create_task(pages.after(START, 500)) for _ in range(3)]
+    await until(lambda: journal.reads)
+    journal.go.set()
+    for task in waiting:
+        with pytest.raises(ConnectionError):
+            await task
+    journal.trouble = None
+    assert await pages.after(START, 500) == Nothing()

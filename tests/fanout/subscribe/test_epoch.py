@@ -1,0 +1,80 @@
+"""Redis lost with its revocations: connections by older tokens end, and none begins by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.auth.revocations import Revocation, Sessions
+from shared.journal.namespace import begin_epoch
+from tests.fanout.rig import ALICE, BOB, Replica, inside
+from tests.fanout.tokens import REQUIRED, bearer, status, token
+from tests.support.data import begun_long_ago
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def node(tmp_path: Path, keys) -> AsyncIterator[Node]:
+    """A Redis that keeps nothing."""
+    node = Node(tmp_path / "redis", {"save": '""', "appendonly": "no"})
+    await node.start()
+    try:
+        async with node.client() as redis:
+            await begun_long_ago(redis, keys)
+        yield node
+    finally:
+        await node.stop()
+
+
+@pytest.fixture
+async def replica(node, keys) -> AsyncIterator[Replica]:
+    url = f"redis://127.0.0.1:{node.port}/0"
+    async with inside(url, keys, **REQUIRED, probe_seconds=0.2) as replica:
+        yield replica
+
+
+async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(replica, node, keys, clients):
+    old = bearer(token(BOB))
+    client = await replica.subscribe(f"users={BOB}", headers=old)
+    clients.append(client)
+    await node.stop()
+    await node.start()
+    await until(lambda: replica.parts.feed.trouble is None, seconds=15)
+    assert await status(replica, f"users={BOB}", headers=old) == 0, "in-band: it may come back"
+    assert not client.closed.is_set()
+    async with node.client() as redis:
+        epoch = await begin_epoch(redis, keys)
+    await until(client.closed.is_set, seconds=4, what="the end of the older token")
+    assert client.events[-1].json["reason"] == "revoked"
+    assert await status(replica, f"users={BOB}", headers=old) == 401
+    new = bearer(token(ALICE, iat=epoch / 1e6 + 0.001))
+    newer = await replica.subscribe(f"users={ALICE}", headers=new)
+    clients.append(newer)
+    looks = replica.parts.endings._epoch_seen
+    await until(lambda: time.monotonic() > looks + 3, seconds=5, what="some looks more")
+    assert not newer.closed.is_set()
+
+
+async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
+    replica, node, keys, clients
+):
+    """Their ids in the log begin anew, below those that were read before."""
+    async with node.client() as redis:
+        far = await redis.xadd(keys.revocations, {"token": "x", "account": "", "before": "0"},
+                               id="9999999999999-0")  # fmt: skip
+        await until(lambda: replica.parts.endings._cursor == far.decode(), what="the last look")
+        await redis.delete(keys.revocations)
+        await redis.set(keys.epoch, 2_000_000)
+        client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))
+        clients.append(client)
+        await Sessions(redis, keys).revoke(Revocation(token_id="j"), seconds=60)
+        await until(client.closed.is_set, seconds=5)
+
+
+async def test_a_token_without_iat_is_refused(replica):
+    assert await status(replica, f"users={BOB}", headers=bearer(token(BOB, iat=None))) == 401
+    assert await status(replica, f"users={BOB}", headers=bearer(token(BOB))) == 200

@@ -1,0 +1,126 @@
+"""Resuming: what each client got, over all its connections, is the journal's slice, exactly."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from services.fanout.connections import registry as crowd
+from services.fanout.connections.poller import LoopPoller
+from shared.domain.position import parse_position
+from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, after, for_topics, journal
+from tests.support.sse_client import SseClient
+from tests.support.waiting import until
+
+
+class Wanderer:
+    """A client that connects, reads a while, is cut off, and resumes at any of the replicas."""
+
+    def __init__(self, rng: random.Random, replicas: list[Replica]) -> None:
+        self.topics = rng.choice(
+            [("*",), ("1",), ("2", "3"), (f"user:{CAROL}",), ("1", f"user:{CAROL}", "5")]
+        )
+        self.start = rng.choice(["0-0", ""])
+        self.got: list[str] = []
+        self.cursor = self.start
+        self.connections = 0
+        self._rng = rng
+        self._replicas = replicas
+
+    @property
+    def _query(self) -> str:
+        parts = [
+            "all=true"
+            if t == "*"
+            else t.replace("user:", "users=")
+            if "user" in t
+            else f"streams={t}"
+            for t in self.topics
+        ]
+        return "&".join(parts)
+
+    async def wander(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            await self._once(self._rng.choice([0, 1, 3, 20, 200]), over)
+
+    async def finish(self, top: str) -> None:
+        """A last connection, to the end."""
+        await self._once(None, asyncio.Event(), top)
+
+    async def _once(self, events: int | None, over: asyncio.Event, top: str = "") -> None:
+        replica = self._rng.choice(self._replicas)
+        client = await replica.subscribe(self._query, since=self.cursor)
+        self.connections += 1
+        if not self.start:
+            self.start = client.events[0].own_id
+        try:
+            await until(
+                lambda: (
+                    over.is_set()
+                    if events is not None and len(client.positions) < events
+                    else events is not None or reached(client, top)
+                ),
+                seconds=20,
+            )
+        finally:
+            self._rng.choice([client.close, client.reset])()
+        assert client.parser.faults == []
+        assert [e.name for e in client.events if e.name in ("gap", "reset", "overload")] == []
+        self.got += client.positions
+        self.cursor = client.last_id
+
+
+def reached(client: SseClient, top: str) -> bool:
+    return parse_position(client.last_id) >= parse_position(top)
+
+
+def some_event(rng: random.Random, chain: Chain):
+    match rng.randrange(10):
+        case 0:
+            return chain.broadcast()
+        case 1 | 2:
+            return chain.fee(rng.randrange(1, 7))
+        case _:
+            people = rng.sample([ALICE, BOB, CAROL], 2)
+            return chain.event(rng.randrange(1, 7), *people, padding=rng.choice([0, 0, 2000]))
+
+
+@pytest.mark.parametrize(
+    ("where", "ring", "seed"),
+    [
+        ("inside", 50_000, 1),
+        ("inside", 20, 2),
+        ("inside", 300, 3),
+        ("outside", 300, 4),
+        ("without epoll", 300, 5),
+    ],
+)
+async def test_nothing_is_missing_and_nothing_comes_twice(  # noqa: PLR0917 - fixtures
+    redis, keys, start, launch, chain, where, ring, seed, monkeypatch
+):
+    if where == "without epoll":
+        monkeypatch.setattr(
+            crowd, "make_poller", lambda ready: LoopPoller(asyncio.get_running_loop(), ready)
+        )
+    rng = random.Random(seed)
+    how = launch if where == "outside" else start
+    settings = {"ring_events": ring, "sync_seconds": 0.2, "backlog_bytes": 20_000}
+    replicas = [await how(**settings), await how(**settings)]
+    await chain.commit_many(150)
+    wanderers = [Wanderer(random.Random(seed * 100 + n), replicas) for n in range(12)]
+    over = asyncio.Event()
+    tasks = [asyncio.create_task(w.wander(over)) for w in wanderers]
+    try:
+        for _ in range(450):
+            await chain.commit(*(some_event(rng, chain) for _ in range(rng.choice([1, 1, 2, 5]))))
+    finally:
+        over.set()
+        await asyncio.gather(*tasks)
+    (top,) = await chain.commit(chain.broadcast())
+    await asyncio.gather(*(w.finish(top) for w in wanderers))
+    everything = await journal(redis, keys)
+    for wanderer in wanderers:
+        assert wanderer.got == for_topics(after(everything, wanderer.start), wanderer.topics)
+    assert sum(w.connections for w in wanderers) > 60

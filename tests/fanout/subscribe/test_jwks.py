@@ -1,0 +1,86 @@
+"""Tokens by public keys that rotate while subscribers are connected, over real sockets."""
+
+from __future__ import annotations
+
+import jwt
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+from shared.auth import verifier as auth
+from tests.fanout.rig import BOB
+from tests.fanout.tokens import ask, bearer, claims, status
+from tests.support.waiting import until
+
+OLD, NEW = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+
+
+def sign(key: Ed25519PrivateKey, kid: str) -> dict[str, str]:
+    return bearer(jwt.encode(claims(BOB), key, algorithm="EdDSA", headers={"kid": kid}))
+
+
+class Issuer:
+    """Serves its public keys, or nothing good."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, Ed25519PrivateKey] = {"old": OLD}
+        self.broken = False
+
+    async def answer(self, _: web.Request) -> web.Response:
+        if self.broken:
+            return web.Response(status=500)
+        documents = [
+            OKPAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid, "alg": "EdDSA"}
+            for kid, key in self.keys.items()
+        ]
+        return web.json_response({"keys": documents})
+
+
+@pytest.fixture
+async def issuer(monkeypatch):
+    monkeypatch.setattr(auth, "_JWKS_FIRST", 0.05)
+    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.05)
+    return Issuer()
+
+
+@pytest.fixture
+async def replica(issuer, aiohttp_server, start):
+    app = web.Application()
+    app.router.add_get("/keys", issuer.answer)
+    server = await aiohttp_server(app)
+    return await start(auth_mode="required", jwks_url=str(server.make_url("/keys")))
+
+
+QUERY = f"users={BOB}"
+
+
+async def test_keys_rotate_under_live_connections(replica, issuer, chain, clients):
+    clients.append(await replica.subscribe(QUERY, headers=sign(OLD, "old")))
+    assert await status(replica, QUERY, headers=sign(NEW, "new")) == 401
+    issuer.keys = {"new": NEW}
+
+    async def known() -> bool:
+        return await status(replica, QUERY, headers=sign(NEW, "new")) == 200
+
+    await until(known, seconds=5)
+    assert await status(replica, QUERY, headers=sign(OLD, "old")) == 401
+    assert await status(replica, QUERY, headers=sign(OLD, "new")) == 401
+    (live,) = await chain.commit()
+    await clients[0].wait_id(live)
+
+
+async def test_while_the_keys_are_away_one_is_told_to_come_back(replica, issuer):
+    issuer.broken = True
+    client = await ask(replica, QUERY, headers=sign(OLD, "old"))
+    await until(client.closed.is_set)
+    assert (client.status, [event.name for event in client.events]) == (200, ["overload"])
+    by_status = await ask(replica, f"{QUERY}&on_overload=status", headers=sign(OLD, "old"))
+    assert by_status.status == 503
+    by_status.close()
+    issuer.broken = False
+
+    async def back() -> bool:
+        return await status(replica, QUERY, headers=sign(OLD, "old")) == 200
+
+    await until(back, seconds=5)

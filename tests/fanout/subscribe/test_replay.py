@@ -1,0 +1,197 @@
+"""Replay: from ring and journal, with less than was asked for told as a gap or a reset."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+import pytest
+
+from shared.journal.plan import Limits
+from tests.fanout.rig import Chain, journal
+from tests.fanout.turns import turn
+from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
+from tests.support.waiting import until
+
+
+async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(start, chain, clients):
+    replica = await start(backlog_bytes=20_000)
+    positions = await chain.commit_many(1500, padding=3000)
+    await replica.at(positions[-1])
+    before = await replica.metric("replays_total", outcome="ring")
+    from_ring = await replica.subscribe("all=true", since="0-0", receive_buffer=4096)
+    clients.append(from_ring)
+    live: list[str] = []
+    for _ in range(5):
+        live += await chain.commit()
+        await turn()
+    await from_ring.wait_id(live[-1], seconds=20)
+    assert from_ring.positions == positions + live
+    assert await replica.metric("replays_total", outcome="ring") == before + 1
+    small = await start(backlog_bytes=20_000, ring_events=5)
+    from_journal = await small.subscribe("all=true", since="0-0", receive_buffer=4096)
+    clients.append(from_journal)
+    await from_journal.wait_id(live[-1], seconds=20)
+    assert from_journal.positions == positions + live
+
+
+async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, start, clients):
+    chain = Chain(redis, keys, limits=Limits(max_length=10))
+    first = await chain.commit_many(5)
+    await chain.commit_many(600)
+    kept = await journal(redis, keys)
+    replica = await start(ring_events=20)
+    before = await replica.metric("replays_total", outcome="gap")
+    for since in ("0-0", first[2]):
+        client = await replica.subscribe("all=true", since=since)
+        clients.append(client)
+        (gap,) = await client.wait(1, "gap")
+        assert gap.json == {
+            "from": since,
+            "to": kept[0].previous,
+            "historyUrl": gap.json["historyUrl"],
+        }
+        assert gap.own_id == kept[0].previous
+        await client.wait_id(kept[-1].position)
+        assert client.positions == [e.position for e in kept]
+    (live,) = await chain.commit()
+    for client in clients:
+        await client.wait_id(live)
+        assert client.positions == [e.position for e in kept] + [live]
+        assert [e.name for e in client.events[:2]] == ["message", "gap"]
+    assert await replica.metric("replays_total", outcome="gap") == before + 2
+
+
+async def test_a_gap_counts_though_the_page_loads_anew_at_once(redis, keys, start, clients):
+    chain = Chain(redis, keys, limits=Limits(max_length=300))
+    await chain.commit_many(1000, padding=3000)
+    replica = await start(ring_events=5, backlog_bytes=20_000)
+    before = await replica.metric("replays_total", outcome="gap")
+    client = await replica.subscribe("all=true", since="0-0", receive_buffer=4096, stalled=True)
+    clients.append(client)
+
+    async def counted() -> bool:
+        return await replica.metric("replays_total", outcome="gap") == before + 1
+
+    await until(counted, what="the gap of a replay that cannot go on")
+    client.close()
+
+
+async def test_a_replay_that_takes_long_is_not_silent(start, chain, clients, monkeypatch):
+    """Else a gateway or headrace.js gives the connection up, and its next one as well."""
+    (first, *_, last) = await chain.commit_many(50)
+    replica = await start(ring_events=5, sync_seconds=0.5)
+    await replica.at(last)
+    pages, may_read = replica.parts.feed.pages, asyncio.Event()
+    after = pages.after
+
+    async def slow(*given):
+        await may_read.wait()
+        return await after(*given)
+
+    monkeypatch.setattr(pages, "after", slow)
+    client = await replica.subscribe("all=true", since=first)
+    clients.append(client)
+    for sync in await client.wait(2, "sync"):
+        assert (sync.json["position"], sync.own_id) == (None, None)
+    assert client.last_id == first
+    may_read.set()
+    await client.wait_id(last)
+    assert len(client.positions) == 49
+
+
+async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(start, chain, clients):
+    positions = await chain.commit_many(200)
+    replica = await start(ring_events=20, replay_events=50)
+    within = await replica.subscribe("all=true", since=positions[130 - 1])
+    beyond = await replica.subscribe("all=true", since=positions[130 - 2])
+    clients += [within, beyond]
+    for client in clients:
+        await client.wait_id(positions[-1])
+    assert within.positions == positions[130:]
+    assert within.named("gap") == []
+    (gap,) = beyond.named("gap")
+    assert (gap.json["from"], gap.json["to"]) == (positions[128 + 50], positions[179])
+    assert beyond.positions == positions[129:179] + positions[180:]
+
+
+# ── a feed that is behind the journal ──
+
+
+@pytest.fixture
+async def behind(redis_url, start):
+    """A replica that hears nothing and looks rarely, so its feed stays where it is."""
+    async with TcpProxy(urlsplit(redis_url).port) as proxy:
+        replica = await start(f"redis://127.0.0.1:{proxy.port}/0", probe_seconds=30, ring_events=10)
+        proxy.hold = subscribers
+        yield replica, proxy
+        proxy.hold = nobody
+
+
+async def test_a_position_from_a_replica_that_is_ahead_is_continued_exactly(behind, chain, clients):
+    replica, proxy = behind
+    waiting = await replica.subscribe("all=true")
+    positions = await chain.commit_many(40)
+    assert await replica.position() == "0-0"
+    ahead = await replica.subscribe("all=true", since=positions[29])
+    clients += [waiting, ahead]
+    await ahead.wait_id(positions[-1])
+    assert ahead.positions == positions[30:]
+    assert ahead.named("reset") == []
+    proxy.hold = nobody
+    positions += await chain.commit_many(3)
+    for client in clients:
+        await client.wait_id(positions[-1])
+    assert ahead.positions == positions[30:]
+    assert waiting.positions == positions
+
+
+async def test_a_replay_that_reads_beyond_the_feed_sends_nothing_twice(behind, chain, clients):
+    replica, proxy = behind
+    proxy.hold = nobody
+    positions = await chain.commit_many(30)
+    await replica.at(positions[-1])
+    proxy.hold = subscribers
+    positions += await chain.commit_many(30)
+    client = await replica.subscribe("all=true", since=positions[3])  # below the ring
+    clients.append(client)
+    await client.wait_id(positions[-1])
+    proxy.hold = nobody
+    positions += await chain.commit_many(3)
+    await client.wait_id(positions[-1])
+    assert client.positions == positions[4:]
+
+
+async def test_redis_away_in_a_replay_ends_it_in_band(behind, chain, clients):
+    replica, proxy = behind
+    proxy.hold = nobody
+    positions = await chain.commit_many(30)
+    await replica.at(positions[-1])
+    proxy.refusing = True
+    proxy.cut()
+    client = await replica.subscribe("all=true", since=positions[3])
+    clients.append(client)
+    await until(client.closed.is_set)
+    assert [e.name for e in client.events] == ["message", "overload"]
+    assert client.last_id == positions[3]
+    assert b"HTTP/1.1" not in client.body
+    assert client.parser.faults == []
+    assert not client.parser.unfinished
+
+
+async def test_clients_that_leave_in_their_replay_leave_nothing_behind(behind, chain, clients):
+    replica, proxy = behind
+    positions = await chain.commit_many(30)
+    before = await replica.metric("subscriptions")
+    proxy.hold = lambda link: True
+    leavers = [await replica.subscribe("all=true", since=positions[0]) for _ in range(10)]
+    leavers += [await replica.subscribe("all=true", since=positions[-1]) for _ in range(10)]
+    for n, client in enumerate(leavers):
+        (client.reset if n % 2 else client.close)()
+    proxy.hold = nobody
+
+    async def all_gone() -> bool:
+        return await replica.metric("connections") == 0
+
+    await until(all_gone)
+    assert await replica.metric("subscriptions") == before == 0

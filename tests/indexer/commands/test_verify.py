@@ -1,0 +1,243 @@
+"""`verify`: a journal and streams that are as the ledger held them, and such as are not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.commands.verify import arguments
+from shared.domain.events import Event, EventType
+from shared.domain.position import parse_position
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys
+from tests.indexer.ingest.test_ingest import Bench
+from tests.indexer.installed import Site
+from tests.indexer.simulated import journal, simulated
+
+pytestmark = pytest.mark.timeout(60)
+
+FIRST = 3_700_000
+
+
+@pytest.fixture
+async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
+    """Thirty ledgers, read."""
+    async with simulated(ledgers=30) as sim:
+        site = Site(sim, redis, redis_url, keys)
+        await index(site)
+        yield site
+
+
+async def index(site: Site) -> None:
+    bench = Bench(site.sim, site.redis, site.keys)
+    async with bench.running():
+        await bench.caught_up()
+
+
+async def verify(site: Site, first: int = FIRST, last: int = FIRST + 29, **env: object) -> Any:
+    code, lines, complained = await site.command("verify", "--from", first, "--to", last, **env)
+    assert code == (1 if lines else 0), complained
+    return lines, complained
+
+
+async def rewrite(
+    site: Site, position: str, change: Callable[[bytes], bytes], at: str = "b"
+) -> None:
+    """Alter an entry in its place, which Redis allows by writing all of them anew."""
+    rows: Any = await site.redis.xrange(site.keys.journal)
+    await site.redis.delete(site.keys.journal)
+    for entry, fields in rows:
+        name = at.encode()
+        changed = {name: change(fields[name])} if entry.decode() == position else {}
+        await site.redis.xadd(site.keys.journal, fields | changed, id=entry)
+
+
+@pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
+async def test_what_the_ledger_held_is_equal(site: Site, source: str) -> None:
+    lines, said = await verify(site, SOURCE=source)
+    assert lines == []
+    total = len([p for p in site.sim.positions() if parse_position(p).ledger <= FIRST + 29])
+    streams = len(await site.redis.keys(site.keys.stream("*")))
+    assert said.startswith(f"{total} events and {streams} streams of ledgers {FIRST} to")
+    assert "all equal" in said
+    assert (await verify(site, FIRST + 11, FIRST + 17, SOURCE=source))[0] == []
+
+
+@pytest.mark.parametrize("source", ["horizon", "rpc"])
+async def test_a_deleted_entry(site: Site, source: str) -> None:
+    entries = await journal(site.redis, site.keys)
+    before, gone, after = entries[20:23]
+    await site.redis.xdel(site.keys.journal, gone.position)
+    lines, said = await verify(site, SOURCE=source)
+    missing, order = sorted(lines, key=lambda each: each["what"])
+    assert (missing["where"], missing["what"]) == (gone.position, "missing")
+    expected = orjson.loads(gone.body)
+    del expected["publishedAt"]
+    assert missing["expected"] == expected
+    assert order == {
+        "where": after.position,
+        "what": "order",
+        "expected": before.position,
+        "found": gone.position,
+    }
+    assert "2 differences" in said
+
+
+ALTERATIONS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "an amount": ("b", lambda b: b.replace(b'"amount":"', b'"amount":"1', 1), "amount"),
+    "the state": ("b", lambda b: b.replace(b'"version":', b'"version":9', 1), "stream.version"),
+    "the hash": ("b", lambda b: b.replace(b'"txHash":"', b'"txHash":"0', 1), "txHash"),
+    "a field more": ("b", lambda b: b[:-1] + b',"more":1}', "more"),
+    "the proof": ("b", lambda b: b.replace(b'"verified":true', b'"verified":false'), "verified"),
+    "its topics": ("h", lambda h: h + b" user:GNOBODY", "head"),
+    "its type": ("h", lambda h: h.replace(b"stream.withdrawn", b"stream.paused"), "head"),
+    "what precedes it": ("p", lambda p: b"1-1", "order"),
+}
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+async def test_an_altered_entry(site: Site, name: str) -> None:
+    at, change, field = ALTERATIONS[name]
+    entries = await journal(site.redis, site.keys)
+    victim = next(e for e in entries[10:] if e.type == EventType.STREAM_WITHDRAWN)
+    await rewrite(site, victim.position, change, at)
+    lines, _ = await verify(site)
+    assert {each["where"] for each in lines} >= {victim.position}
+    found = [each for each in lines if each["where"] == victim.position]
+    assert [each["what"] for each in found] == [field]
+    assert found[0]["expected"] != found[0]["found"]
+    # What the stored stream of its last event says is the journal's word against it.
+    assert all(each["where"].startswith("stream ") for each in lines if each not in found)
+
+
+async def test_an_entry_from_nowhere(site: Site) -> None:
+    [*_, last] = await journal(site.redis, site.keys)
+    head, _, n = last.position.partition("-")
+    forged = f"{head}-{int(n) + 1}"
+    body = last.body.replace(last.position.encode(), forged.encode())
+    fields: Any = {"p": last.position, "h": " ".join((last.type, *last.topics)), "b": body}
+    await site.redis.xadd(site.keys.journal, fields, id=forged)
+    ledger = parse_position(last.position).ledger
+    site.sim.close(2)
+    await index(site)
+    lines, _ = await verify(site, FIRST, ledger)
+    assert (forged, "extra") in [(each["where"], each["what"]) for each in lines]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda d: d.replace(b'"depositedAmount":"', b'"depositedAmount":"7'), "depositedAmount"),
+        (lambda d: d.replace(b'"status":"', b'"status":"un'), "status"),
+        (None, "missing"),
+    ],
+)
+@pytest.mark.parametrize("span", [(FIRST, FIRST + 29), (FIRST, FIRST + 8)])
+async def test_an_altered_stored_stream(
+    site: Site, change: Callable[[bytes], bytes] | None, what: str, span: tuple[int, int]
+) -> None:
+    key = site.keys.stream("1")
+    if change:
+        await site.redis.set(key, change(await site.redis.get(key)))
+    else:
+        await site.redis.delete(key)
+    lines, _ = await verify(site, *span)
+    assert [(each["where"], each["what"]) for each in lines] == [("stream 1", what)]
+
+
+async def test_what_the_api_and_nobody_else_knows_is_applied_too(site: Site) -> None:
+    committer = Committer(site.redis, site.keys)
+    label = {"metadata": {"label": "rent"}}
+    for _ in range(2):
+        note = Event(EventType.STREAM_UPDATED, "2", 1_770_000_300, label)
+        await committer.change(["2"], lambda _, note=note: [note])
+        site.sim.close(4)
+        await index(site)
+    tip = site.sim.network.chain.latest.sequence
+    assert (await verify(site, FIRST, tip - 1))[0] == []
+    [note, *_] = [e for e in await journal(site.redis, site.keys) if e.type == "stream.updated"]
+    await rewrite(
+        site, note.position, lambda b: b.replace(b'"metadata":{', b'"metadata":{"a":1,', 1)
+    )
+    lines, _ = await verify(site, FIRST, tip - 1)
+    assert [(each["where"], each["what"]) for each in lines][:1] == [
+        (note.position, "stream.metadata")
+    ]
+
+
+async def test_a_trimmed_journal_is_compared_from_where_it_begins(site: Site) -> None:
+    entries = await journal(site.redis, site.keys)
+    kept = entries[-25:]
+    for gone in entries[:-25]:  # as the commit does
+        for topic in gone.topics or ("",):
+            place = parse_position(gone.position).padded
+            await site.redis.zrem(site.keys.topic(topic), place)
+        await site.redis.xdel(site.keys.journal, gone.position)
+    lines, said = await verify(site)
+    assert lines == []
+    assert f"{len(entries) - 25} events are older than what the journal keeps" in said
+    await site.redis.xdel(site.keys.journal, kept[10].position)
+    lines, _ = await verify(site)
+    assert kept[10].position in [each["where"] for each in lines if each["what"] == "missing"]
+
+
+async def test_alterations_on_the_way_heal_and_a_source_that_is_away_is_told(site: Site) -> None:
+    await site.sim.arm("corrupt_meta", times=1)
+    await site.sim.arm("cut", after=3)
+    assert (await verify(site))[0] == []
+    await site.sim.arm("503", surface="*", times=1_000_000)
+    code, lines, said = await site.command("verify", "--from", FIRST, "--to", FIRST + 3)
+    assert (code, lines) == (2, [])
+    assert "the source does not serve: status_503" in said
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (FIRST, FIRST + 40, f"has read up to ledger {FIRST + 29} so far"),
+        (1, FIRST, f"horizon has ledgers {FIRST} to {FIRST + 30}, not 1 to {FIRST}"),
+    ],
+)
+async def test_what_cannot_be_compared(site: Site, first: int, last: int, said: str) -> None:
+    code, lines, complained = await site.command("verify", "--from", first, "--to", last)
+    assert (code, lines) == (2, [])
+    assert said in complained
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [(9, 5, "--from L must not be above --to M"), ("x", 5, "'x' is no ledger"), (0, 1, "'0' is")],
+)
+def test_no_sense(
+    first: object, last: object, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        arguments(["--from", str(first), "--to", str(last)])
+    assert said in capsys.readouterr().err
+
+
+async def test_the_command_as_a_process(site: Site) -> None:
+    range_ = ("verify", "--from", FIRST, "--to", FIRST + 3)
+    code, lines, complained = await site.process(*range_)
+    assert (code, lines) == (0, [])
+    assert "all equal" in complained
+    code, lines, complained = await site.process(*range_, REDIS_URL="redis://127.0.0.1:1/0")
+    assert (code, lines) == (2, [])
+    assert "Redis does not answer" in complained
+    assert len(complained.splitlines()) == 1
+
+
+async def test_an_event_that_became_readable_is_missing(site: Site) -> None:
+    """What was a dead letter once and can be decoded today is not in the journal."""
+    site.sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
+    site.sim.close(2)
+    ledger = site.sim.network.chain.latest.sequence - 1
+    lost = [p for p in site.sim.positions() if parse_position(p).ledger == ledger]
+    await site.redis.hset(site.keys.progress, "cursor", str(site.sim.tip))
+    lines, _ = await verify(site, ledger, ledger)
+    assert [each["where"] for each in lines if each["what"] == "missing"] == lost

@@ -1,0 +1,209 @@
+"""Several contracts watched at once: whose events are whose, and which need a proof."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stellar_sdk import Address, StrKey, scval, xdr
+
+from deploy.simulator.app import horizon
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.network import Network
+from deploy.simulator.settings import Settings
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Record, parse_record
+from services.indexer.decode.transactions import MetaMissing, Reading, Unproved, read_transaction
+from shared.domain.contracts import Kind
+from tests.indexer.handmade import (
+    ALICE,
+    BOB,
+    CONTRACTS,
+    NOW,
+    OTHER,
+    TOKEN,
+    WATCHED,
+    array,
+    created,
+    event,
+    fields,
+    meta_v3,
+    meta_v4,
+    number,
+    proof,
+    proven,
+    record,
+    result,
+    withdrawn,
+)
+
+STREAMS_ALONE = Contracts.of(WATCHED.address)
+
+
+def moved(amount: int = 5, contract: bytes = TOKEN.raw) -> bytes:
+    """The token's transfer from alice to bob."""
+    topics = [scval.to_symbol("transfer"), scval.to_address(ALICE), scval.to_address(BOB)]
+    head = number(0) + number(1) + contract + number(1) + number(0)
+    spelled = [topic.to_xdr_bytes() for topic in topics]
+    return head + array(spelled) + scval.to_int128(amount).to_xdr_bytes()
+
+
+def read(*records: Record, contracts: Contracts = CONTRACTS) -> Reading:
+    into = Reading()
+    for each in records:
+        read_transaction(each, contracts, into)
+    return into
+
+
+def told(reading: Reading) -> list[tuple[str, str]]:
+    return [(each.type, str(each.position)) for each in reading.events]
+
+
+def test_they_are_found_by_their_bytes_and_by_their_addresses() -> None:
+    assert CONTRACTS.addresses == (accounts.STREAMS, accounts.TOKEN)
+    assert CONTRACTS.raws == tuple(map(StrKey.decode_contract, CONTRACTS.addresses))
+    assert CONTRACTS.by_raw(TOKEN.raw) is CONTRACTS.by_address(accounts.TOKEN) is TOKEN
+    assert (WATCHED.kind, TOKEN.kind) == (Kind.STREAM, Kind.TOKEN)
+    assert CONTRACTS.by_raw(OTHER.raw) is CONTRACTS.by_raw(None) is None
+    assert CONTRACTS.by_address(OTHER.address) is None
+
+
+def test_the_envelope_tells_which_contracts_a_call_can_touch() -> None:
+    key = xdr.LedgerKey(
+        xdr.LedgerEntryType.CONTRACT_DATA,
+        contract_data=xdr.LedgerKeyContractData(
+            Address(accounts.TOKEN).to_xdr_sc_address(),
+            xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
+            xdr.ContractDataDurability.PERSISTENT,
+        ),
+    )
+    footprint = xdr.LedgerFootprint([key], []).to_xdr_bytes()
+    assert CONTRACTS.may_speak(footprint, b"")
+    assert not STREAMS_ALONE.may_speak(footprint, None)
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80), st.binary(max_size=80))
+def test_of_a_classic_operation_only_the_meta_tells(a: bytes, b: bytes, envelope: bytes) -> None:
+    assert CONTRACTS.may_speak(envelope, a + TOKEN.raw + b)
+    assert CONTRACTS.may_speak(envelope, None), "nothing can be ruled out"
+    assert not CONTRACTS.may_speak(envelope, a + WATCHED.raw + b), "a stream needs a call"
+    assert not CONTRACTS.may_speak(envelope, a + b)
+    assert not STREAMS_ALONE.may_speak(envelope, a + TOKEN.raw + b)
+
+
+@pytest.mark.parametrize("meta", [meta_v3, lambda *events: meta_v4(events)], ids=["V3", "V4"])
+def test_the_events_of_both_stand_in_the_order_of_the_chain(meta: object) -> None:
+    events = [moved(), created(), event("x", None, fields(), OTHER), withdrawn(), moved(7)]
+    assert callable(meta)
+    transaction = record(meta(*events), result(proof(events)))
+    reading = read(transaction)
+    assert told(reading) == [
+        ("token.transfer", f"{transaction.toid}-0"),
+        ("stream.created", f"{transaction.toid}-1"),
+        ("stream.withdrawn", f"{transaction.toid}-3"),
+        ("token.transfer", f"{transaction.toid}-4"),
+    ]
+    whose = [each.provenance.contract_id for each in reading.events if each.provenance]
+    assert whose == [TOKEN.address, WATCHED.address, WATCHED.address, TOKEN.address]
+    assert all(each.provenance and each.provenance.verified for each in reading.events)
+    assert [e.type for e in read(transaction, contracts=STREAMS_ALONE).events] == [
+        "stream.created",
+        "stream.withdrawn",
+    ]
+
+
+def test_a_payments_events_are_read_without_a_proof_each_at_its_operation() -> None:
+    payments = meta_v4([moved(1), moved(2, OTHER.raw)], [], [moved(3)], returned=None)
+    transaction = record(payments, result(None), contract=OTHER)  # no footprint names the token
+    reading = read(transaction)
+    assert told(reading) == [
+        ("token.transfer", f"{transaction.toid}-0"),
+        ("token.transfer", f"{transaction.toid + 2}-0"),
+    ]
+    assert [e.facts["amount"] for e in reading.events] == ["1", "3"]
+    assert [e.provenance and e.provenance.verified for e in reading.events] == [None, None]
+    assert read(transaction, contracts=STREAMS_ALONE) == Reading()
+
+
+def test_a_payment_that_failed_or_moves_something_else_is_passed_over() -> None:
+    rubbish = b"neither meta nor result"
+    assert read(record(rubbish, rubbish, contract=OTHER)) == Reading()
+    failed = record(rubbish + TOKEN.raw, rubbish, contract=OTHER, successful=False)
+    assert read(failed) == Reading()
+
+
+def test_the_fees_event_is_no_operations() -> None:
+    """It belongs to the transaction (CAP-67), which has no index in a canonical id."""
+    fees = number(1) + number(0) + moved(100)
+    classic = meta_v4([moved(1)], returned=None)
+    with_fee = classic[:-8] + fees + classic[-4:]
+    [only] = read(record(with_fee, result(None), contract=OTHER)).events
+    assert only.facts["amount"] == "1"
+
+
+def test_a_meta_left_out_has_to_be_asked_for_whatever_the_envelope_says() -> None:
+    missing = record(None, result(None), contract=OTHER)
+    with pytest.raises(MetaMissing):
+        read(missing)
+    assert read(missing, contracts=STREAMS_ALONE) == Reading()
+
+
+BOTH = [created(), moved()]
+FORGED = {
+    "a stream's event under a payment": record(
+        meta_v4(BOTH, returned=None), result(None), contract=OTHER
+    ),
+    "a token's event altered in a call": record(meta_v4([moved(6)]), result(proof([moved(5)]))),
+    "a token's event added to a call": record(meta_v4(BOTH), result(proof(BOTH[:1]))),
+    "a token's event left out of a call": record(meta_v4(BOTH[:1]), result(proof(BOTH))),
+    "a token's event under a failure": record(meta_v4([moved()]), result(None, code=-1)),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_a_token_lends_no_belief_to_what_a_call_has_to_prove(forged: Record) -> None:
+    with pytest.raises(Unproved):
+        read(forged)
+
+
+def test_an_unreadable_event_of_a_token_is_a_dead_letter() -> None:
+    odd = event("transfer", 7, fields(amount=scval.to_int128(1)), TOKEN)
+    transaction = proven(moved(), odd, created())
+    reading = read(transaction)
+    assert [each.type for each in reading.events] == ["token.transfer", "stream.created"]
+    [letter] = reading.dead
+    assert letter["why"] == "transfer: its topics name 0 addresses, not from, to"
+    assert letter["xdr"] == base64.b64encode(odd).decode()
+
+
+def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
+    network = Network(Settings(close_seconds=0), NOW)
+    forms = [
+        Operation(op="token", name=name, form=form, amount=5, muxed=muxed)
+        for name in ("transfer", "mint", "burn", "clawback", "approve")
+        for form in ("asset", "old", "plain")
+        for muxed in ("", "77", "0xabcd", "rent")
+    ]
+    for n, each in enumerate(forms):
+        network.submit(Proposal(operations=(each,), meta=3 if each.form == "old" else 4))
+        network.close(NOW + 7 * n)
+    lumens = network.chain.latest.transactions[0].signed.native
+    watched = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token", f"{lumens}:token")
+    into = Reading()
+    for transaction in network.chain.after(0):
+        read_transaction(parse_record(horizon.record(transaction, "")), watched, into)
+    ours = [e for e in network.events if e.event.contract_id in watched.addresses]
+    assert [(e.position, e.provenance and e.provenance.contract_id) for e in into.events] == [
+        (e.position, e.event.contract_id) for e in ours
+    ]
+    assert not into.dead
+    proofs = {c: set[object]() for c in watched.addresses}
+    for each in into.events:
+        assert each.provenance
+        proofs[each.provenance.contract_id].add(each.provenance.verified)
+    assert proofs == {accounts.STREAMS: {True}, accounts.TOKEN: {True}, lumens: {None}}
+    types = {each.type for each in into.events}
+    assert {"token.transfer", "token.mint", "token.burn", "token.clawback"} <= types

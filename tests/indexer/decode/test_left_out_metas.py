@@ -1,0 +1,135 @@
+"""Metas that a server left out: no member, an empty text, or a meta with nothing in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.dead_letters import StillDead, reread
+from services.indexer.decode.records import Malformed, Record, parse_record
+from services.indexer.decode.transactions import MetaMissing, Reading, dead_letter, read_transaction
+from services.indexer.sources.base import SourceFatal
+from services.indexer.sources.horizon import source as horizon_module
+from services.indexer.sources.rpc.pages import Spoken
+from services.indexer.sources.rpc.transactions import read_details
+from shared.domain.position import toid
+from tests.indexer.handmade import (
+    CONTRACTS,
+    OTHER,
+    WATCHED,
+    created,
+    document,
+    meta_v4,
+    number,
+    proof,
+    record,
+    result,
+)
+from tests.indexer.simulated import Read, Sim, simulated
+
+pytestmark = pytest.mark.timeout(20)
+STREAMS_ALONE = Contracts.of(WATCHED.address)
+START = toid(3_700_000)
+EVER = 1_000_000
+
+CALL = result(proof([created()]))
+EMPTY_V3, EMPTY_V4 = number(3) + bytes(20), number(4) + bytes(28)
+NOTHING_SAID = {
+    "none at all": None,
+    "an empty text": b"",
+    "an empty meta of version 3": EMPTY_V3,
+    "an empty meta of version 4": EMPTY_V4,
+    "an empty meta from before Soroban": number(2) + bytes(12),
+    "an operation without changes": meta_v4([], returned=None),
+}
+
+
+@pytest.mark.parametrize("meta", NOTHING_SAID.values(), ids=NOTHING_SAID)
+def test_another_is_asked_for_the_meta_of_a_call(meta: bytes | None) -> None:
+    into = Reading()
+    with pytest.raises(MetaMissing):
+        read_transaction(record(meta, CALL), STREAMS_ALONE, into)
+    assert into == Reading()
+
+
+@pytest.mark.parametrize("meta", [EMPTY_V3, EMPTY_V4], ids=["3", "4"])
+def test_a_payment_may_have_moved_a_token_that_is_watched(meta: bytes) -> None:
+    """Nothing in its envelope says so: its meta would."""
+    payment = record(meta, result(None), contract=OTHER)
+    with pytest.raises(MetaMissing):
+        read_transaction(payment, CONTRACTS, Reading())
+    into = Reading()
+    read_transaction(payment, STREAMS_ALONE, into)
+    assert into == Reading()
+
+
+def test_what_failed_has_said_nothing() -> None:
+    into = Reading()
+    failed = record(EMPTY_V4, result(None, code=-1), successful=False)
+    read_transaction(failed, CONTRACTS, into)
+    assert into == Reading()
+
+
+def test_the_forms_that_horizon_writes() -> None:
+    for text in (
+        "AAAAAwAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ):
+        told = document(None, CALL) | {"result_meta_xdr": text}
+        assert parse_record(told).meta is None
+        assert base64.b64decode(text) in (EMPTY_V3, EMPTY_V4)
+
+
+def test_rpc_that_leaves_them_out_is_asked_again() -> None:
+    spoken = Spoken(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
+    told = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
+    told |= {"resultXdr": base64.b64encode(CALL).decode()}
+    with pytest.raises(Malformed, match="'resultMetaXdr' is empty"):
+        read_details(told | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, spoken)
+
+
+def test_a_dead_letter_of_one_stays() -> None:
+    one: Record = record(meta_v4([], returned=None), CALL)
+    letter = dead_letter(one, "why", meta_v4([], returned=None))
+    with pytest.raises(StillDead, match="is empty"):
+        reread(letter, STREAMS_ALONE)
+
+
+# ── Horizon with SKIP_TXMETA ──
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated() as made:
+        await made.arm("empty_meta", surface="stream", times=EVER)
+        yield made
+
+
+async def test_rpc_has_them(sim: Sim) -> None:
+    read = await Read(START).up_to(sim.tip, sim.horizon())
+    assert read.positions == sim.positions()
+    assert not read.errors
+
+
+async def test_without_rpc_the_setting_is_named(sim: Sim) -> None:
+    with pytest.raises(SourceFatal, match=r"meta_missing: .* out .*set RPC_URL"):
+        await Read(START).up_to(sim.tip, sim.horizon(rpc=False))
+
+
+async def test_rpc_that_has_none_either_is_asked_again(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Empty(horizon_module.Rpc):
+        left = 3
+
+        async def meta(self, tx_hash: str) -> bytes:
+            Empty.left -= 1
+            return EMPTY_V4 if Empty.left >= 0 else await super().meta(tx_hash)
+
+    monkeypatch.setattr("tests.indexer.simulated.Rpc", Empty)
+    read = await Read(START).up_to(sim.tip, sim.horizon())
+    assert read.positions == sim.positions()
+    assert read.kinds == ["meta_missing"] * 3

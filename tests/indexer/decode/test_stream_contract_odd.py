@@ -1,0 +1,202 @@
+"""What no good contract would say: mistyped, colliding, endless; none of it stops the indexer."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.indexer.decode.stream_contract import Unreadable, read_event
+from services.indexer.xdr import Address, Pairs, ScVal, Symbol
+from services.indexer.xdr.scval import MAX_DEPTH
+from shared.journal.plan import plan
+from shared.journal.wire import encode, encode_stream
+from tests.indexer.decode.test_stream_contract import (
+    AT,
+    BIG,
+    CREATED,
+    SOURCE,
+    TABLE,
+    TOKEN,
+    A,
+    B,
+    C,
+    contract_event,
+    read,
+)
+from tests.indexer.handmade import NOW
+from tests.support.tier import examples
+
+NEEDED = [
+    *(("stream_created", field) for field in CREATED if field != "stream_id"),
+    ("stream_topped_up", "new_deposited_amount"),
+    ("tokens_withdrawn", "amount"),
+    ("stream_cancelled", "amount_withdrawn"),
+    ("stream_cancelled", "refunded_amount"),
+    ("recipient_transferred", "new_recipient"),
+    ("stream_rate_modified", "new_rate_per_second"),
+]
+GOOD = {row[0]: row[2] for row in TABLE}
+
+
+@pytest.mark.parametrize(("name", "field"), NEEDED)
+def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
+    name: str, field: str
+) -> None:
+    good = GOOD[name]
+    wrong: list[ScVal] = [None, True, "text", b"bytes", [], {}, Pairs()]
+    wrong += [5] if isinstance(good[field], Address) else [A]
+    cases = [{k: v for k, v in good.items() if k != field}] + [good | {field: w} for w in wrong]
+    for data in cases:
+        with pytest.raises(Unreadable, match=f"{name}: '{field}' is missing or no "):
+            read(name, data)
+
+
+@pytest.mark.parametrize("field", ["timestamp", "paused_at", "settled_amount", "new_end_time"])
+def test_a_field_that_may_be_absent_must_still_be_what_it_says(field: str) -> None:
+    for name in ("stream_paused", "stream_resumed", "stream_completed"):
+        for wrong in ("soon", [], True, b"\1", A):
+            with pytest.raises(Unreadable, match=f"'{field}' is no "):
+                read(name, {field: wrong})
+        assert read(name, {field: None}).timestamp == NOW
+    assert read("stream_paused", {"paused_at": None}).facts["pausedAt"] == NOW
+
+
+@pytest.mark.parametrize("time", [-1, 1 << 63, 1 << 64, BIG, -BIG])
+def test_times_beyond_reason_are_unreadable_and_others_are_told(time: int) -> None:
+    for name, field in (("stream_created", "start_time"), ("tokens_withdrawn", "timestamp")):
+        with pytest.raises(Unreadable, match=field):
+            read(name, GOOD[name] | {field: time})
+    facts = read("initialized", {"began_at": time, "fee_rate_bps": time}).facts
+    told = time if 0 <= time < 1 << 64 else str(time)
+    assert facts == {"beganAt": told, "feeRateBps": told}
+
+
+def test_missing_and_further_fields_are_tolerated() -> None:
+    facts = read("stream_paused", {"who": A, "deep": {"a_b": [1, b"\xff", None, True]}}).facts
+    deep = {"aB": ["1", "ff", None, True]}
+    assert facts == {"who": A, "deep": deep, "pausedAt": NOW}
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", [], Pairs(), {5: 5}, {b"k": 5}])
+def test_data_that_is_no_map_of_names(data: ScVal) -> None:
+    with pytest.raises(Unreadable, match="stream_paused: its data is no map"):
+        read("stream_paused", data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"amount": 1, "amount_": "abc"},
+        {"amountWithdrawn": 1, "amount_withdrawn": 2},
+        {"x": {"a_b": 1, "aB": 2}},
+        {"x": {1: 1, "1": 2}},
+    ],
+)
+def test_fields_that_would_hide_one_another_are_unreadable(data: dict[str, ScVal]) -> None:
+    with pytest.raises(Unreadable, match="one name in camelCase"):
+        read("stream_completed", data)
+
+
+@pytest.mark.parametrize("field", ["paused__at", "pausedAt", "paused_at_"])
+def test_a_field_that_only_becomes_one_of_ours_is_held_to_the_same(field: str) -> None:
+    with pytest.raises(Unreadable, match="'paused_at' is no Unix time"):
+        read("stream_paused", {field: "abc"})
+
+
+def test_no_field_takes_the_place_of_ours() -> None:
+    reserved = ("id", "type", "origin", "published_at", "stream", "contract_id", "ledger")
+    reserved += ("ledger_closed_at", "tx_hash", "verified", "streamId", "")
+    event = read("stream_resumed", dict.fromkeys(reserved, "forged"))
+    _, body = encode(event, ())
+    told = orjson.loads(body)
+    assert {k for k, v in told.items() if v == "forged"} == {""}
+    assert (told["streamId"], told["txHash"]) == ("7", SOURCE.tx_hash)
+
+
+def test_nesting_is_bounded_by_what_json_can_tell() -> None:
+    nested: ScVal = None
+    for _ in range(MAX_DEPTH - 5):
+        nested = {"x": nested}
+    assert read("stream_resumed", {"deep": nested})
+    pairs: ScVal = None
+    for _ in range(MAX_DEPTH - 5):
+        pairs = Pairs([(Symbol("x"), pairs), (Symbol("x"), None)])
+    with pytest.raises(Unreadable, match="cannot be told in JSON"):
+        read("stream_resumed", {"deep": pairs})
+
+
+def test_the_largest_times_stay_what_json_can_tell() -> None:
+    most = (1 << 63) - 1
+    modified = {"new_rate_per_second": 1 << 100, "new_end_time": (1 << 64) - 1}
+    events = [
+        read("stream_created", CREATED | {"start_time": most, "deposited_amount": 5}),
+        read("stream_topped_up", {"new_deposited_amount": -BIG}),
+        read("stream_rate_modified", modified),
+        read("stream_paused", {"paused_at": 0}),
+        read("stream_resumed", {}, closed=most),
+    ]
+    *_, last = plan(events, {})
+    assert last.after
+    assert orjson.loads(encode_stream(last.after, most))["lastUpdateTime"] == (1 << 64) - 1
+
+
+TEXTS = st.one_of(
+    st.sampled_from(sorted({f for data in GOOD.values() for f in data} | set(GOOD) | {"", "_"})),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(1 << 255), (1 << 256) - 1),
+    st.integers(0, 1 << 33),
+    st.binary(max_size=8),
+    TEXTS,
+    TEXTS.map(Symbol),
+    st.sampled_from([A, B, C, TOKEN]),
+)
+HASHABLE = st.one_of(TEXTS, TEXTS.map(Symbol), st.integers(-5, 5), st.binary(max_size=3))
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(HASHABLE, inner, max_size=5),
+        st.lists(st.tuples(inner, inner), max_size=3).map(Pairs),
+    ),
+    max_leaves=12,
+)
+
+
+@st.composite
+def near(draw: st.DrawFn) -> tuple[ScVal, ScVal, ScVal]:
+    """A known event with some fields wrong, missing or added."""
+    name = draw(st.sampled_from(sorted(GOOD)))
+    data = dict(GOOD[name])
+    for field in draw(st.sets(st.sampled_from(sorted(data)), max_size=2)) if data else ():
+        data[field] = draw(SCALARS)
+    data |= draw(st.dictionaries(TEXTS, VALUES, max_size=2))
+    return name, 7, data
+
+
+ANYTHING = st.tuples(SCALARS, SCALARS, VALUES)
+
+
+@settings(max_examples=examples(400), deadline=None)
+@given(st.lists(near() | ANYTHING, min_size=1, max_size=4))
+def test_nothing_that_a_contract_says_stops_the_indexer(
+    said: list[tuple[ScVal, ScVal, ScVal]],
+) -> None:
+    """Unreadable, or events that can be planned, written and read as JSON."""
+    events = [read("stream_created", CREATED)]
+    for name, stream_id, data in said:
+        try:
+            events.append(read_event(contract_event(name, stream_id, data), AT, SOURCE, NOW))
+        except Unreadable:
+            continue
+    for write in plan(events, {}):
+        head, body = encode(write.event, write.topics, write.concerns)
+        assert head.decode().split(" ")[0] == write.event.type
+        assert orjson.loads(body)["streamId"] == write.event.stream_id
+        if write.after:
+            assert orjson.loads(encode_stream(write.after, NOW))["version"] >= 1

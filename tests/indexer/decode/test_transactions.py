@@ -1,0 +1,187 @@
+"""Horizon's records as events of ours, dead letters, or a refusal to believe them."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from stellar_sdk import scval
+
+from deploy.simulator.app import horizon
+from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.network import Network
+from deploy.simulator.settings import Settings
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Record, parse_record
+from services.indexer.decode.transactions import (
+    MetaMissing,
+    Reading,
+    Unproved,
+    read_transaction,
+)
+from services.indexer.xdr import XdrError
+from shared.domain.position import toid
+from tests.indexer.handmade import (
+    BOB,
+    DEEP,
+    NOW,
+    OTHER,
+    UNKNOWN,
+    WATCHED,
+    created,
+    document,
+    event,
+    fee_bump,
+    fields,
+    meta_v3,
+    meta_v4,
+    proof,
+    proven,
+    record,
+    result,
+    withdrawn,
+)
+
+STREAMS_ALONE = Contracts.of(WATCHED.address)
+
+
+def read(*records: Record, contracts: Contracts = STREAMS_ALONE) -> Reading:
+    into = Reading()
+    for each in records:
+        read_transaction(each, contracts, into)
+    return into
+
+
+def places(reading: Reading) -> list[str]:
+    return [str(each.position) for each in reading.events]
+
+
+def test_both_versions_of_meta_and_fee_bumps() -> None:
+    events = [event("x", None, fields(), OTHER), created(), withdrawn()]
+    v4 = record(meta_v4(events), result(proof(events)), order=1)
+    v3 = record(meta_v3(*events), result(proof(events)), order=2)
+    bumped = record(meta_v4(events), fee_bump(result(proof(events))), order=3)
+    reading = read(v4, v3, bumped)
+    assert places(reading) == [f"{toid(1000, n)}-{i}" for n in (1, 2, 3) for i in (1, 2)]
+    assert [e.type for e in reading.events[:2]] == ["stream.created", "stream.withdrawn"]
+    source = reading.events[2].provenance
+    assert source
+    assert (source.ledger, source.tx_hash, source.verified) == (1000, v3.hash, True)
+    assert (source.contract_id, source.closed_at) == (WATCHED.address, "2026-02-02T02:40:00Z")
+    assert not reading.dead
+
+
+def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
+    network = Network(Settings(close_seconds=0), NOW)
+    for n, version in enumerate((3, 4) * 40):
+        network.submit(Proposal(operations=(Operation(op="foreign"),), meta=version))
+        network.submit(Proposal(operations=(Operation(op="emit"),), meta=version, fee_bump=True))
+        network.submit(Proposal(operations=(Operation(op="fail"),), meta=version))
+        network.close(NOW + 7 * n)
+    into = Reading()
+    for transaction in network.chain.after(0):
+        read_transaction(parse_record(horizon.record(transaction, "")), STREAMS_ALONE, into)
+    ours = [e for e in network.events if e.event.contract_id == WATCHED.address]
+    assert len(ours) > 150
+    assert [(e.position, e.stream_id) for e in into.events] == [
+        (e.position, e.event.stream_id) for e in ours
+    ]
+    assert all(e.provenance and e.provenance.verified for e in into.events)
+    assert not into.dead
+
+
+def test_what_failed_and_what_is_foreign_is_passed_over_unread() -> None:
+    rubbish = b"neither meta nor result"
+    assert read(record(rubbish, rubbish, successful=False)) == Reading()
+    assert read(record(rubbish, rubbish, contract=OTHER)) == Reading()
+    assert read(record(None, rubbish, contract=OTHER)) == Reading()
+    foreign = [event("tokens_withdrawn", 7, fields(amount=scval.to_int128(1)), OTHER)]
+    assert read(record(meta_v4(foreign), result(proof(foreign)))) == Reading()
+
+
+def test_a_contracts_own_system_and_diagnostic_events_are_none_of_ours() -> None:
+    for kind in (0, 2):
+        raw = bytearray(withdrawn())
+        raw[4 + 4 + 32 + 3] = kind
+        assert read(proven(bytes(raw))) == Reading()
+
+
+def test_meta_left_out() -> None:
+    with pytest.raises(MetaMissing):
+        read(record(None, result(proof([]))))
+    empty = document(None, result(proof([]))) | {"result_meta_xdr": ""}
+    assert parse_record(empty).meta is None
+
+
+BAD = {
+    "too deep": event("stream_paused", 7, DEEP),
+    "a field missing": event("tokens_withdrawn", 7, fields()),
+    "a field of another type": event("tokens_withdrawn", 7, fields(amount=scval.to_address(BOB))),
+    "no stream id": event("tokens_withdrawn", None, fields(amount=scval.to_int128(5))),
+    "a time that is text": event(
+        "tokens_withdrawn", 7, fields(amount=scval.to_int128(5), timestamp=scval.to_string("now"))
+    ),
+    "a time beyond 64 bit": event(
+        "stream_created",
+        7,
+        fields(
+            start_time=scval.to_int128(1 << 70),
+            **{n: scval.to_int128(1) for n in ("deposited_amount", "rate_per_second")},
+            **{n: scval.to_address(BOB) for n in ("sender", "recipient", "token_address")},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_an_unreadable_event_is_a_dead_letter_and_the_others_come_through(bad: bytes) -> None:
+    transaction = proven(created(), bad, withdrawn())
+    reading = read(transaction)
+    assert places(reading) == [f"{transaction.toid}-0", f"{transaction.toid}-2"]
+    [letter] = reading.dead
+    assert json.loads(json.dumps(letter)) == {
+        "kind": "event",
+        "position": f"{transaction.toid}-1",
+        "ledger": 1000,
+        "closedAt": "2026-02-02T02:40:00Z",
+        "txHash": transaction.hash,
+        "why": letter["why"],
+        "xdr": base64.b64encode(bad).decode(),
+        "contractId": WATCHED.address,
+        "verified": True,
+    }
+
+
+def test_an_event_without_a_known_end_leaves_nothing_half_read() -> None:
+    events = [created(), event("stream_paused", 7, UNKNOWN), withdrawn()]
+    into = Reading()
+    with pytest.raises(XdrError, match="no type 99"):
+        read_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE, into)
+    assert into == Reading()
+
+
+BOTH = [created(), withdrawn()]
+FORGED = {
+    "an event altered": record(meta_v4([withdrawn(1101)]), result(proof([withdrawn(1100)]))),
+    "an event added": record(meta_v4([created(), withdrawn()]), result(proof([created()]))),
+    "an event left out": record(meta_v4([created()]), result(proof([created(), withdrawn()]))),
+    "all left out": record(meta_v4([]), result(proof([created()]))),
+    "the order turned": record(meta_v4(BOTH[::-1]), result(proof(BOTH))),
+    "another return value": record(
+        meta_v4([created()], returned=bytes(8)), result(proof([created()]))
+    ),
+    "no return value": record(meta_v4([created()], returned=None), result(proof([created()]))),
+    "the hash altered": record(meta_v4([created()]), result(bytes(32))),
+    "a second operation": record(meta_v4([created()], [withdrawn()]), result(proof([created()]))),
+    "under a payment's result": record(meta_v4([created()]), result(None)),
+    "under a failure": record(meta_v4([created()]), result(None, code=-1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_what_does_not_hash_to_what_consensus_signed(forged: Record) -> None:
+    into = Reading()
+    with pytest.raises(Unproved, match=f"transaction {forged.hash} of ledger 1000"):
+        read_transaction(forged, STREAMS_ALONE, into)
+    assert into == Reading()

@@ -1,0 +1,93 @@
+"""Transactions that stellar-core itself made, as records: places, proofs, one flipped byte."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.indexer.decode.contracts import Contract, Contracts
+from services.indexer.decode.records import Record
+from services.indexer.decode.transactions import Reading, Unproved, read_transaction
+from services.indexer.xdr import XdrError
+from shared.domain.events import EventType
+from shared.domain.position import parse_position
+from tests.indexer.handmade import record, without
+
+
+def read(transaction: Record, contract: Contract) -> Reading:
+    into = Reading()
+    read_transaction(transaction, Contracts.of(contract.address), into)
+    return into
+
+
+@pytest.fixture(scope="module")
+def core(vectors: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((vectors / "core_transactions.json").read_text())
+    return found
+
+
+def of_core(vector: dict[str, Any], meta: bytes | None = None) -> tuple[Record, Contract]:
+    [contract] = {each["contract"] for each in vector["events"]}
+    [watched] = Contracts.of(contract).all
+    raw = base64.b64decode(vector["result_meta_xdr"]) if meta is None else meta
+    outcome = base64.b64decode(vector["result_xdr"])
+    where = {"ledger": vector["ledger"], "order": vector["tx_order"], "contract": watched}
+    return record(raw, outcome, closed=vector["close_time"], **where), watched
+
+
+def is_call(vector: dict[str, Any]) -> bool:
+    return base64.b64decode(vector["result_xdr"]).find(b"\0\0\0\0\0\0\0\x18\0\0\0\0") > 0
+
+
+def test_every_event_of_core_comes_through_proved_and_at_its_place(
+    core: list[dict[str, Any]],
+) -> None:
+    proved = 0
+    for vector in core:
+        transaction, watched = of_core(vector)
+        if not is_call(vector):  # a payment's events have no proof, so they are not believed
+            with pytest.raises(Unproved):
+                read(transaction, watched)
+            continue
+        reading = read(transaction, watched)
+        expected = [
+            (
+                parse_position(e["id"]),
+                EventType.CHAIN_UNKNOWN,
+                {"topicsXdr": e["topic_xdr"], "valueXdr": e["value_xdr"]},
+            )
+            for e in vector["events"]
+        ]
+        told = [(e.position, e.type, without(e.facts, "name")) for e in reading.events]
+        assert told == expected
+        assert all(e.provenance and e.provenance.verified for e in reading.events)
+        proved += len(told)
+    assert proved >= 8
+
+
+def test_a_flipped_byte_of_core_is_caught(core: list[dict[str, Any]]) -> None:
+    for vector in (each for each in core if is_call(each)):
+        true = base64.b64decode(vector["result_meta_xdr"])
+        _, watched = of_core(vector)
+        for at in event_bytes(vector, true):
+            flipped = true[:at] + bytes([true[at] ^ 1]) + true[at + 1 :]
+            forged, _ = of_core(vector, flipped)
+            with pytest.raises((Unproved, XdrError)):
+                read(forged, watched)
+
+
+def event_bytes(vector: dict[str, Any], meta: bytes) -> list[int]:
+    """Where the events of the operation stand in the meta."""
+    places: list[int] = []
+    at = 0
+    for each in vector["events"]:
+        raw = base64.b64decode(each["contract_event_xdr"])
+        at = meta.index(raw, at)
+        step = 1 if len(raw) < 4000 else 97
+        places += range(at, at + len(raw), step)
+        at += len(raw)
+    return places

@@ -1,0 +1,79 @@
+"""What is told of a backfill: lines in the log, or a bar on a terminal, and nothing when live."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import structlog
+from rich.console import Console
+from structlog.testing import capture_logs
+
+from services.indexer.ingest import progress_bar as module
+from services.indexer.ingest.progress_bar import Backfill
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "log", structlog.get_logger())
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_line_every_so_often_with_what_remains() -> None:
+    clock = Clock()
+    told = Backfill(terminal=False, clock=clock)
+    with capture_logs() as lines:
+        for ledger in range(0, 1001, 10):
+            told.at(ledger, 1000)
+            clock.now += 1
+        told.at(1000, 1000)
+        told.at(1001, 1001)
+    assert [line["event"] for line in lines] == ["backfill"] * (1 + 9) + ["caught_up"]
+    assert lines[0]["remaining"] == 1000
+    assert lines[1] == {
+        "event": "backfill",
+        "log_level": "info",
+        "ledger": 100,
+        "remaining": 900,
+        "per_second": 10,
+        "seconds_left": 90,
+    }
+    assert lines[-1]["ledgers"] == 1000
+
+
+def test_who_is_live_says_nothing() -> None:
+    told = Backfill(terminal=False)
+    with capture_logs() as lines:
+        for ledger in range(500):
+            told.at(ledger, ledger + 99)
+    assert not lines
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+
+    def console(*, stderr: bool) -> Console:
+        assert stderr
+        return Console(file=shown, force_terminal=True, width=80)
+
+    monkeypatch.setattr(module, "Console", console)
+    told = Backfill(terminal=True)
+    with capture_logs() as lines:
+        told.at(0, 400)
+        told.at(200, 400)
+        told.at(200, 400)
+        told.close()
+        told.at(300, 410)
+        told.at(409, 410)
+    assert "backfill" in shown.getvalue()
+    assert "/400" in shown.getvalue()
+    assert [line["event"] for line in lines] == ["backfill", "backfill", "caught_up"]
+    before = shown.tell()
+    told.at(410, 410)
+    assert shown.tell() == before

@@ -1,0 +1,74 @@
+"""The indexer settles a Redis that took over: it reads on to the tip, from where that one is."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from services.indexer.ingest.recovery import Settling
+from shared.domain.position import toid
+from shared.redis.client import connect
+from tests.deploy.redis_work import COMMON, KEYS, ready
+from tests.support.processes import running
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+
+def test_it_is_settled_behind_the_ledger_that_was_the_last_when_it_began():
+    settling = Settling()
+    assert not settling.kept(toid(9), 0), "nobody knows where it ends"
+    assert not settling.kept(toid(10, 3), 10), "there may be more in that ledger"
+    assert settling.kept(toid(11) - 1, 10)
+    assert settling.kept(toid(11, 1), 12), "it need not run after the tip"
+
+
+def test_a_source_that_lags_behind_what_was_kept_settles_nothing():
+    settling = Settling()
+    settling.kept(toid(12, 1), 10)
+    settling.restart()
+    assert not settling.kept(toid(11, 1), 10)
+    assert settling.kept(toid(12, 1), 10)
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    node = Node(tmp_path / "redis", {"appendonly": "yes", "appendfsync": "always"})
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.mark.parametrize("source", ["horizon", "rpc"])
+async def test_after_a_restart_of_redis_the_api_takes_orders_again(node: Node, source: str):
+    redis = connect(f"redis://127.0.0.1:{node.port}/0")
+    url = f"redis://127.0.0.1:{node.port}/0"
+    async with (
+        aiohttp.ClientSession() as session,
+        running("deploy.simulator", CLOSE_SECONDS="0.2") as network,
+        running("services.indexer", **environment(network.port, url, source)) as indexer,
+    ):
+        await until(lambda: ready(session, indexer.port))
+        await until(lambda: redis.hget(KEYS.progress, "server"))
+        indexer.signal(signal.SIGSTOP)  # or it would be done before anyone looks
+        await node.stop()
+        await node.start()
+        await redis.connection_pool.disconnect()
+        here = (await redis.info("replication"))["master_replid"].encode()
+        assert await redis.hget(KEYS.progress, "server") != here
+        indexer.signal(signal.SIGCONT)
+
+        async def settled() -> bool:
+            return await redis.hget(KEYS.progress, "server") == here
+
+        await until(settled, what="the indexer's word that all is back")
+    await redis.aclose()
+
+
+def environment(network: int, redis_url: str, source: str) -> dict[str, str]:
+    url = f"http://127.0.0.1:{network}"
+    where = {"HORIZON_URL": url, "RPC_URL": f"{url}/rpc", "RPC_POLL_SECONDS": "0.1"}
+    return COMMON | where | {"START": "earliest", "SOURCE": source, "REDIS_URL": redis_url}

@@ -1,0 +1,221 @@
+"""Where reading begins: after a loss from what is remembered, never silently elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from services.indexer.ingest import startup
+from shared.domain.events import Event, EventType
+from shared.domain.position import Position, parse_position
+from shared.journal.commit import Behind, Committer
+from shared.journal.keys import Keys
+from shared.journal.losses import LastSeen, Report, write_report
+from shared.journal.reader import Gap, Journal
+from shared.runtime.metrics import LOST_EVERYTHING, LOST_PROGRESS
+from tests.indexer.reading_process import Process
+from tests.indexer.simulated import Sim, simulated
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=6) as sim:
+        yield sim
+
+
+@pytest.fixture
+def process(sim: Sim, redis: Redis, keys: Keys) -> Process:
+    return Process(sim, redis, keys)
+
+
+async def started(process: Process) -> None:
+    async def has_begun() -> bool:
+        return bool(await process.redis.hget(process.keys.progress, "began"))
+
+    await until(has_begun, what="the beginning")
+
+
+async def read_some(process: Process, ledgers: int = 8) -> list[str]:
+    """Ledgers after the beginning, read to the end; the events' positions."""
+    await started(process)
+    first = process.sim.tip
+    process.sim.close(ledgers)
+    await process.caught_up()
+    return process.sim.positions(after=first | 4095)
+
+
+async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: Process) -> None:
+    started_at = (process.sim.tip >> 32) + 1 << 32
+    async with process.running():
+        held = await read_some(process)
+    entries = await process.entries()
+    assert [e.position for e in entries] == held
+    began = parse_position(entries[0].previous)
+    assert began.toid >> 12 == started_at >> 12
+    later = Journal(process.redis, process.keys)
+    assert await later.after(Position(process.sim.tip >> 33 << 32, 0)) == Gap(began)
+    assert not process.last_seen.lost
+
+
+async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
+    process: Process,
+) -> None:
+    counted = LOST_EVERYTHING._value.get()
+    async with process.running():
+        held = await read_some(process)
+        await process.flush()
+        before = process.sim.tip
+        process.sim.close(4)  # none of these were read before
+        await process.settled()
+    missed = process.sim.positions(after=before | 4095)
+    entries = await process.entries()
+    chain = [e.position for e in entries if e.type != "journal.reset"]
+    assert chain == missed
+    assert not set(chain) & set(held), "what was read and told is not read again"
+    [reset] = [e for e in entries if e.type == "journal.reset"]
+    assert parse_position(reset.position) > parse_position(held[-1])
+    began = parse_position(entries[0].previous)
+    assert parse_position(held[-1]) < began < parse_position(missed[0])
+    assert LOST_EVERYTHING._value.get() == counted + 1
+    assert "Redis was emptied" in str(process.readiness.document())
+    await _hear_nothing_more(process)
+
+
+async def test_a_loss_is_announced_once_to_a_process_that_goes_on_from_its_own_progress(
+    process: Process,
+) -> None:
+    """It knows the first entry of the lost journal, and reading begins anew in it once more."""
+    for _ in range(2):
+        async with process.running():
+            await read_some(process, ledgers=3)
+    counted = LOST_EVERYTHING._value.get()
+    async with process.running():
+        await process.flush()
+        process.sim.close(4)
+        await process.settled()
+    await _hear_nothing_more(process)
+    assert LOST_EVERYTHING._value.get() == counted + 1
+    assert not process.last_seen.lost
+
+
+async def _hear_nothing_more(process: Process) -> None:
+    async with process.running():
+        process.sim.close(2)
+        await process.caught_up()
+    assert [e.type for e in await process.entries()].count("journal.reset") == 1
+
+
+async def test_an_indexer_that_knows_nothing_asks_those_who_do(
+    process: Process, sim: Sim, redis: Redis, keys: Keys
+) -> None:
+    """It was started anew together with Redis; two fanouts live on, and one was late."""
+    async with process.running():
+        held = await read_some(process)
+    early, late = held[len(held) // 2], held[-1]
+    await process.flush()
+    for name, position in (("one", late), ("two", early)):
+        place = parse_position(position)
+        await write_report(redis, keys, name, LastSeen(top=place, cursor=place.toid))
+    sim.close(3)
+    other = Process(sim, redis, keys)
+    async with other.running():
+        await until(other.entries, seconds=15)
+        with pytest.raises(Behind):  # the API knows nothing either, and waits
+            await Committer(redis, keys).change([], lambda _: [_api_event()])
+        await other.settled()
+    entries = await process.entries()
+    chain = [e.position for e in entries if e.type != "journal.reset"]
+    assert chain == sim.positions(after=parse_position(early).toid)
+    assert [e.type for e in entries].count("journal.reset") == 1
+    await Committer(redis, keys).change([], lambda _: [_api_event()])
+
+
+def _api_event() -> Event:
+    return Event(EventType.CONTRACT_INITIALIZED, None, 100, {"admin": "G"})
+
+
+async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -> None:
+    async with process.running():
+        await read_some(process)
+        last_seen = LastSeen(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
+        await write_report(process.redis, process.keys, "slow", last_seen)
+        await process.settled()
+    assert [e.type for e in await process.entries()].count("journal.reset") == 1
+
+
+async def test_an_older_start_reads_more_than_was_known(process: Process) -> None:
+    async with process.running("earliest"):
+        await process.caught_up()
+        await process.flush()
+        await process.settled()
+    chain = [e.position for e in await process.entries() if e.type != "journal.reset"]
+    assert chain == process.sim.positions()[: len(chain)]
+    assert len(chain) > 10
+
+
+async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Process) -> None:
+    counted: Any = LOST_PROGRESS._value.get()
+    async with process.running():
+        held = await read_some(process)
+    before = await process.entries()
+    await process.redis.delete(process.keys.progress)
+    first = process.sim.tip
+    process.sim.close(6)
+    other = Process(process.sim, process.redis, process.keys)
+    async with other.running():  # with START=latest
+        await other.caught_up()
+    entries = await process.entries()
+    assert entries[: len(before)] == before
+    assert [e.position for e in entries] == held + process.sim.positions(after=first | 4095)
+    assert LOST_PROGRESS._value.get() == counted + 1
+    assert "progress was lost" in str(other.readiness.document())
+
+
+async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process: Process) -> None:
+    redis, keys = process.redis, process.keys
+    async with process.running():
+        [*_, top] = await read_some(process)
+        await process.flush()
+        await process.settled()
+        told = await redis.hget(keys.progress, "told")
+        await write_report(redis, keys, "a fanout", LastSeen(top=parse_position(top)))
+        await redis.delete(keys.progress)
+        process.sim.close(2)
+        await process.caught_up()
+    assert await redis.hget(keys.progress, "told") == told
+    await _hear_nothing_more(process)
+
+
+async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
+    process: Process,
+) -> None:
+    committer = Committer(process.redis, process.keys)
+    await committer.change([], lambda _: [_api_event()])
+    async with process.running():
+        await read_some(process)
+    first, gap, *_ = await process.entries()
+    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
+    assert parse_position(gap.position).toid >> 32 > 0
+
+
+async def test_what_the_api_writes_while_the_indexer_waits_for_reports_is_followed_by_a_gap(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committer = Committer(process.redis, process.keys)
+
+    async def reports(*_: object) -> list[Report]:
+        if not await process.redis.exists(process.keys.journal):
+            await committer.change([], lambda _: [_api_event()])
+        return []
+
+    monkeypatch.setattr(startup, "read_reports", reports)
+    async with process.running():
+        await read_some(process)
+    first, gap, *_ = await process.entries()
+    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)

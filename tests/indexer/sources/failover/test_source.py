@@ -1,0 +1,245 @@
+"""The healthier of two sources as one: no event lost and none twice, whatever is switched when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.sources import ledger_range as bounds
+from services.indexer.sources.base import SourceError, SourceFatal, SourceGap
+from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.ledger_range import before
+from shared.domain.position import toid
+from tests.indexer.simulated import Read, Sim, simulated
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(30)
+START = toid(3_700_000)
+EVER = 1_000_000
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=20) as made:
+        yield made
+
+
+def auto(sim: Sim, *, look: float = 0.05) -> Auto:
+    return Auto(sim.rpc(), sim.horizon(seconds=1), look_seconds=look)
+
+
+async def test_the_first_is_read_while_it_works(sim: Sim) -> None:
+    source = auto(sim)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert (source.name, source.other) == ("rpc", "horizon")
+    assert not [u for u in sim.asked if "/transactions" in u]
+
+
+@pytest.mark.parametrize("fault", ["503", "malformed", "error", "drop"])
+async def test_a_source_that_keeps_failing_gives_way(sim: Sim, fault: str) -> None:
+    source = auto(sim)
+    await sim.arm(fault, surface="getEvents", times=EVER)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+    assert len(read.errors) == 1  # the second was the switch
+    await sim.ask("DELETE", "faults")
+    await sim.arm("503", surface="stream", times=EVER)
+    sim.close(3)
+    await read.up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+async def test_a_source_that_asks_for_a_long_wait_gives_way_at_once(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("429", surface="getEvents", retryAfter=3600)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+    assert read.errors == []
+
+
+async def test_both_away_is_waited_out(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("503", surface="*", times=12)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert set(read.kinds) == {"status_503"}
+
+
+async def test_a_source_that_brings_nothing_gives_way(sim: Sim) -> None:
+    source = Auto(sim.horizon(seconds=60), sim.rpc(), look_seconds=0.2)
+    await sim.arm("stall", surface="stream", after=3)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+async def test_one_that_lags_behind_the_other_gives_way(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("lag", surface="rpc", after=10)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+
+
+async def test_history_that_one_does_not_have_comes_from_the_other(sim: Sim) -> None:
+    await sim.arm("trim", surface="rpc", after=4)
+    source = auto(sim)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert not read.errors
+    assert source.name == "horizon"
+
+
+async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
+    await sim.arm("trim", surface="rpc", after=4)
+    await sim.arm("trim", surface="horizon", after=8)
+    latest = sim.network.chain.latest.sequence
+    for source in (auto(sim), Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)):
+        with pytest.raises(SourceGap) as gap:
+            await Read(START).up_to(sim.tip, source)
+        assert gap.value.elder == latest - 7
+        assert source.name == "horizon"
+        cursor = before(gap.value.elder)
+        read = await Read(cursor).up_to(sim.tip, source)
+        assert read.positions == sim.positions(cursor)
+
+
+async def test_it_begins_where_either_can(sim: Sim) -> None:
+    source = auto(sim)
+    await sim.arm("trim", surface="rpc", after=4)
+    latest = sim.network.chain.latest.sequence
+    assert await source.start("earliest") == START
+    assert await source.start("3700001") == toid(3_700_001)
+    assert await source.start("latest") == toid(latest + 1)
+    with pytest.raises(SourceFatal, match="START=1:"):
+        await source.start("1")
+    with pytest.raises(SourceFatal, match="START=3800000:"):
+        await source.start("3800000")
+    with pytest.raises(SourceError, match="behind: START="):  # they may only lag
+        await source.start(str(latest + 20))
+    await sim.arm("503", surface="horizon", times=EVER)
+    assert await source.start("earliest") == toid(latest - 3)
+    await sim.arm("503", surface="rpc", times=EVER)
+    with pytest.raises(SourceError, match="status_503"):
+        await source.start("latest")
+
+
+async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
+    await sim.arm("passphrase", surface="getNetwork", times=EVER)
+    with pytest.raises(SourceFatal, match="passphrase: RPC"):
+        await Read(sim.tip + (1 << 40)).up_to(1 << 62, auto(sim))
+    await sim.ask("DELETE", "faults")
+    await sim.arm("passphrase", surface="root", times=EVER)
+    with pytest.raises(SourceFatal, match="passphrase: Horizon"):
+        await Read(before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
+
+
+async def test_events_without_proof_are_read_from_the_other(sim: Sim) -> None:
+    await sim.arm("corrupt_meta", surface="getTransaction", times=EVER)
+    source = auto(sim)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "horizon"
+
+
+@pytest.mark.parametrize("look", [0.0, 1.0])
+async def test_events_that_neither_can_prove_are_final(sim: Sim, look: float) -> None:
+    """And nobody goes from one to the other and back for ever."""
+    for surface in ("getTransaction", "stream"):
+        await sim.arm("corrupt_meta", surface=surface, times=EVER)
+    source = auto(sim, look=look)
+    with pytest.raises(SourceFatal, match="unproved"):
+        await Read(START).up_to(sim.tip, source)
+
+
+async def test_metas_that_one_cannot_get_are_read_from_the_other(sim: Sim) -> None:
+    await sim.arm("empty_meta", surface="stream", times=EVER)
+    source = Auto(sim.horizon(rpc=False), sim.rpc(), look_seconds=0.05)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+async def test_an_older_database_of_one_is_no_reset_of_the_network(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "_LAG", 2)
+    cursor = before(sim.network.chain.latest.sequence + 1)
+    await sim.arm("lag", surface="horizon", after=10)
+    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)
+    reading = asyncio.create_task(Read(cursor).up_to(cursor + (1 << 32), source))
+    await until(lambda: source.name == "rpc")
+    sim.close(2)
+    assert (await reading).positions[:1] == sim.positions(cursor)[:1]
+
+
+HOLE = (3_700_005, 3_700_009)
+
+
+@pytest.mark.parametrize("first", ["horizon", "rpc"])
+async def test_a_hole_that_one_has_is_read_from_the_other(sim: Sim, first: str) -> None:
+    await sim.arm("hole", first=HOLE[0], last=HOLE[1])
+    both = [sim.horizon(), sim.rpc()]
+    source = Auto(*(both if first == "horizon" else both[::-1]), look_seconds=0.05)
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert source.name == "rpc"
+
+
+@pytest.mark.parametrize("look", [0.0, 1.0])
+async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) -> None:
+    """RPC's history begins inside of Horizon's hole; neither is asked again and again."""
+    await sim.arm("hole", first=HOLE[0], last=HOLE[1])
+    latest = sim.network.chain.latest.sequence
+    await sim.arm("trim", surface="rpc", after=latest - HOLE[1] + 2)
+    source = Auto(sim.horizon(), sim.rpc(), look_seconds=look)
+    with pytest.raises(SourceGap) as gap:
+        await Read(START).up_to(sim.tip, source)
+    assert (gap.value.first, gap.value.last) == (HOLE[0], HOLE[1] - 2)
+    assert gap.value.read == before(HOLE[0])
+    cursor = before(gap.value.elder)
+    read = await Read(cursor).up_to(sim.tip, source)
+    assert read.positions == sim.positions(cursor)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_switching_loses_nothing_and_doubles_nothing(sim: Sim, seed: int) -> None:
+    chance = random.Random(seed)
+    source = auto(sim, look=0.02)
+    read = Read(START)
+    names = set()
+    for _ in range(12):
+        surface = "getEvents" if source.name == "rpc" else "stream"
+        if chance.random() < 0.8:
+            kind = chance.choice(["503", "504", "malformed", "cut", "drop"])
+            await sim.arm(kind, surface=surface, times=chance.randrange(1, 6))
+        for _ in range(chance.randrange(3)):
+            sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
+        sim.close(chance.randint(1, 4))
+        await read.up_to(sim.tip, source)
+        names.add(source.name)
+    assert read.positions == sim.positions()
+    assert names == {"rpc", "horizon"}
+
+
+async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
+    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.02)
+    task = asyncio.create_task(Read(sim.tip).up_to(1 << 62, source))
+    await until(lambda: sim.network.listeners)
+    task.cancel()
+    await until(lambda: not sim.network.listeners, what="closed after a cancellation")
+    async with aclosing(source.batches(START)) as batches:
+        await anext(batches)
+        assert sim.network.listeners
+    await until(lambda: not sim.network.listeners, what="closed after its reader left")
+    others = [t for t in asyncio.all_tasks() if "_watch" in repr(t)]
+    assert not others

@@ -1,0 +1,218 @@
+"""Ledgers that Horizon leaves out without a word: trimmed, holes, and who is asked how often."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.sources.base import Source, SourceError, SourceGap
+from services.indexer.sources.failover.fallback import Fallback
+from services.indexer.sources.ledger_range import before
+from shared.domain.position import parse_position, toid
+from tests.indexer.simulated import Read, Sim, simulated
+
+pytestmark = pytest.mark.timeout(30)
+FIRST = 3_700_000
+START = toid(FIRST)
+EVER = 1_000_000
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=30) as made:
+        yield made
+
+
+async def told(sim: Sim, source: Source, cursor: int = START) -> tuple[Read, list[tuple[int, int]]]:
+    """All that is read up to the tip as Ingest would, and the gaps that were told on the way."""
+    read, gaps = Read(cursor), []
+    while read.cursor < sim.tip:
+        gap: SourceGap | None = None
+        try:
+            await read.up_to(sim.tip, source)
+        except SourceGap as error:
+            gap = error
+        if gap:
+            assert gap.read == read.cursor  # all before it was handed out
+            gaps.append((gap.first, gap.last))
+            read.cursor = before(gap.elder)
+    return read, gaps
+
+
+def outside(sim: Sim, *holes: tuple[int, int]) -> list[str]:
+    return [
+        each
+        for each in sim.positions()
+        if not any(a <= parse_position(each).ledger <= b for a, b in holes)
+    ]
+
+
+def lists(sim: Sim) -> list[str]:
+    return [url for url in sim.asked if "/ledgers?" in url]
+
+
+async def test_what_is_trimmed_while_the_root_is_old_is_a_gap(sim: Sim) -> None:
+    """The root says for a second what was true before."""
+    source = sim.horizon()
+    await sim.arm("byebye", after=7)
+    read = Read(START)
+    async for batch in source.batches(START):
+        read.batches.append(batch)
+        read.cursor = batch.cursor
+        await sim.arm("trim", surface="horizon", after=5, seconds=60)
+        break
+    stopped = read.cursor >> 32
+    with pytest.raises(SourceGap) as gap:
+        await read.up_to(sim.tip, source)
+    latest = sim.network.chain.latest.sequence
+    assert (gap.value.first, gap.value.last) == (stopped, latest - 5)
+    assert read.kinds == ["missing"]  # it is looked twice before a gap is told
+    with pytest.raises(SourceGap) as gap:  # and by a new process, from the middle of a ledger
+        await Read(read.cursor).up_to(sim.tip, sim.horizon())
+    assert gap.value.elder == latest - 4
+
+
+HOLES = {
+    "in the middle": [(10, 15)],
+    "of one ledger": [(12, 12)],
+    "at the very beginning": [(0, 4)],
+    "up to the last but one": [(20, 29)],
+    "two": [(5, 6), (9, 20)],
+    "all but one between": [(5, 10), (12, 16)],
+}
+
+
+@pytest.mark.parametrize("holes", HOLES.values(), ids=HOLES)
+@pytest.mark.parametrize("page", [200, 1, 3])
+async def test_a_hole_is_told_to_the_ledger(
+    sim: Sim, holes: list[tuple[int, int]], page: int
+) -> None:
+    """Wherever a connection ends."""
+    made = [(FIRST + a, FIRST + b) for a, b in holes]
+    for first, last in made:
+        await sim.arm("hole", first=first, last=last)
+    if page < 200:
+        await sim.arm("byebye", after=page, times=EVER)
+    read, gaps = await told(sim, sim.horizon())
+    assert gaps == made
+    assert read.positions == outside(sim, *made)
+
+
+async def test_ledgers_without_transactions_around_a_hole_are_no_part_of_it() -> None:
+    async with simulated(streams=0, ledgers=2) as sim:
+        cursor = sim.tip
+        for op in ("emit", "fail", "fail", "emit", "emit", "fail", "emit"):
+            sim.network.submit(Proposal(operations=(Operation(op=op),)))
+            sim.close()
+        first = (cursor >> 32) + 1
+        await sim.arm("hole", first=first + 3, last=first + 4)
+        read, gaps = await told(sim, sim.horizon(), cursor)
+        assert gaps == [(first + 3, first + 4)]
+        assert [parse_position(each).ledger for each in read.positions] == [first, first + 6]
+
+
+async def test_a_hole_that_is_filled_meanwhile_is_none(sim: Sim) -> None:
+    await sim.arm("hole", first=FIRST + 5, last=FIRST + 9)
+    source, read = sim.horizon(), Read(START)
+    with pytest.raises(SourceError, match="missing"):  # noqa: PT012 - it reads until then
+        async for batch in source.batches(START):
+            read.batches.append(batch)
+            read.cursor = batch.cursor
+    await sim.ask("DELETE", "faults")
+    await read.up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert read.kinds == []
+
+
+async def test_a_backfill_asks_for_200_ledgers_at_once_and_the_tip_for_none() -> None:
+    async with simulated(ledgers=450) as sim:
+        source = sim.horizon()
+        cursor = await source.start("earliest")
+        read = await Read(cursor).up_to(sim.tip, source)
+        assert read.positions == sim.positions()
+        assert len(lists(sim)) == 3
+        sim.asked.clear()
+        batches = source.batches(sim.tip)
+        for _ in range(20):
+            sim.close()
+            while read.cursor < sim.tip:
+                batch = await anext(batches)
+                read.cursor = batch.cursor
+        await batches.aclose()
+        assert len(lists(sim)) == 1  # of the first record on this connection
+        assert len(sim.asked) <= 3
+
+
+async def test_a_jump_of_empty_ledgers_costs_one_question() -> None:
+    async with simulated(streams=0, ledgers=2) as sim:
+        source, read = sim.horizon(), Read(sim.tip)
+        batches = source.batches(sim.tip)
+        for _ in range(3):
+            for op in ("fail", "fail", "emit"):
+                sim.network.submit(Proposal(operations=(Operation(op=op),)))
+                sim.close()
+            while read.cursor < sim.tip:
+                batch = await anext(batches)
+                read.cursor = batch.cursor
+        await batches.aclose()
+        assert len(lists(sim)) == 3
+
+
+# ── the other source ──
+
+
+async def test_what_horizon_lacks_is_read_from_rpc(sim: Sim) -> None:
+    for first, last in ((FIRST, FIRST + 1), (FIRST + 5, FIRST + 9), (FIRST + 11, FIRST + 29)):
+        await sim.arm("hole", first=first, last=last)
+    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    assert not gaps
+    assert read.positions == sim.positions()
+    assert all(a.cursor < b.cursor for a, b in pairwise(read.batches))
+
+
+async def test_of_what_horizon_lacks_just_what_rpc_lacks_too_is_a_gap(sim: Sim) -> None:
+    latest = sim.network.chain.latest.sequence
+    await sim.arm("hole", first=FIRST + 5, last=FIRST + 20)
+    await sim.arm("trim", surface="rpc", after=latest - (FIRST + 12) + 1)
+    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    assert gaps == [(FIRST + 5, FIRST + 11)]
+    assert read.positions == outside(sim, *gaps)
+
+
+async def test_a_source_that_is_away_has_not_said_that_it_lacks_them(sim: Sim) -> None:
+    await sim.arm("hole", first=FIRST + 5, last=FIRST + 9)
+    await sim.arm("503", surface="rpc", times=6)
+    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    assert not gaps
+    assert read.positions == sim.positions()
+    assert read.kinds.count("status_503") == 6
+
+
+async def test_what_is_trimmed_before_it_is_read_comes_from_rpc(sim: Sim) -> None:
+    await sim.arm("trim", surface="horizon", after=5)
+    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    assert not gaps
+    assert read.positions == sim.positions()
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_everything_is_read_or_told_whatever_is_missing(sim: Sim, seed: int) -> None:
+    chance = random.Random(seed)
+    holes: list[tuple[int, int]] = []
+    at = FIRST + chance.randrange(3)
+    while at < FIRST + 28:
+        holes.append((at, min(at + chance.randrange(5), FIRST + 29)))
+        at = holes[-1][1] + chance.randint(2, 6)
+    for first, last in holes:
+        await sim.arm("hole", first=first, last=last)
+    await sim.arm("byebye", after=chance.randint(1, 9), times=EVER)
+    read, gaps = await told(sim, sim.horizon())
+    assert gaps == holes
+    assert read.positions == outside(sim, *holes)
+    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    assert not gaps
+    assert read.positions == sim.positions()

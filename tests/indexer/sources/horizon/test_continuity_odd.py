@@ -1,0 +1,137 @@
+"""What a list of ledgers can say against the stream: never believed at once, never overlooked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from itertools import chain, cycle, repeat
+
+import pytest
+from aiohttp import web
+
+from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
+from services.indexer.sources.base import SourceGap
+from services.indexer.sources.horizon.source import Horizon
+from shared.domain.position import toid
+from tests.indexer.handmade import document, meta_v4, proof, result, withdrawn
+from tests.indexer.simulated import Read
+from tests.indexer.sources.horizon.test_source_odd import horizon_of, wire
+
+pytestmark = pytest.mark.timeout(20)
+FIRST = 3_700_000
+START, END = toid(FIRST), toid(FIRST + 2, 1)
+
+Ledgers = dict[int, int]
+"""Successful transactions by ledger, counted from the first."""
+Places = list[tuple[int, int]]
+"""Transactions by ledger, counted from the first, and order in it."""
+
+
+def sent(ledger: int, order: int) -> bytes:
+    meta = meta_v4([withdrawn()])
+    return wire(document(meta, result(proof([withdrawn()])), ledger=FIRST + ledger, order=order))
+
+
+@asynccontextmanager
+async def served(
+    streams: Iterable[Places], lists: Iterable[Ledgers], *, latest: int = 9
+) -> AsyncIterator[Horizon]:
+    """Each stream and each list that is asked for is the next one."""
+    streams, lists = iter(streams), iter(lists)
+
+    async def stream(request: web.Request) -> web.Response:
+        after = int(request.query["cursor"])
+        frames = [
+            sent(*place) for place in next(streams) if toid(FIRST + place[0], place[1]) > after
+        ]
+        body = HELLO + b"".join(frames) + BYEBYE
+        return web.Response(body=body, content_type="text/event-stream")
+
+    async def ledgers(request: web.Request) -> web.Response:
+        after = int(request.query["cursor"])
+        assert (request.query["order"], request.query["limit"]) == ("asc", "200")
+        records = [
+            {"sequence": FIRST + n, "successful_transaction_count": count}
+            for n, count in sorted(next(lists).items())
+            if toid(FIRST + n) > after
+        ]
+        return web.json_response({"_embedded": {"records": records}})
+
+    routes = web.get("/transactions", stream), web.get("/ledgers", ledgers)
+    async with horizon_of(*routes, latest=FIRST + latest) as source:
+        yield source
+
+
+JUMP: Places = [(0, 1), (2, 1)]
+GOOD = {0: 1, 1: 0, 2: 1}
+
+
+async def test_a_ledger_whose_transactions_did_not_come_is_missing() -> None:
+    async with served(repeat(JUMP), repeat(GOOD | {1: 3})) as source:
+        read = Read(START)
+        with pytest.raises(SourceGap) as gap:
+            await read.up_to(END, source)
+    assert (gap.value.first, gap.value.last) == (FIRST + 1, FIRST + 1)
+    assert read.kinds == ["missing"]
+    assert read.positions == [f"{toid(FIRST, 1)}-0"]
+
+
+async def test_the_rest_of_a_ledger_is_missing() -> None:
+    async with served(repeat(JUMP), repeat(GOOD | {0: 2})) as source:
+        with pytest.raises(SourceGap) as gap:
+            await Read(START).up_to(END, source)
+    assert (gap.value.first, gap.value.last) == (FIRST, FIRST)
+    assert gap.value.read == toid(FIRST, 1)
+
+
+async def test_what_came_at_the_second_look_is_not_missing() -> None:
+    whole = [(0, 1), (1, 1), (1, 2), (2, 1)]
+    async with served(chain([JUMP], [whole]), repeat(GOOD | {1: 2})) as source:
+        read = await Read(START).up_to(END, source)
+    assert read.kinds == ["missing"]
+    assert len(read.positions) == 4
+
+
+@pytest.mark.parametrize(("short", "lagging"), [({}, 7), ({0: 1}, 3), ({0: 1, 1: 0}, 0)])
+async def test_a_server_that_does_not_list_what_another_told_lags(
+    short: Ledgers, lagging: int
+) -> None:
+    """Several Horizons behind one address: that is no hole, however long it takes."""
+    async with served(repeat(JUMP), chain([short] * 7, repeat(GOOD))) as source:
+        read = await Read(START).up_to(END, source)
+    assert read.kinds == ["behind"] * lagging
+    assert len(read.positions) == 2
+
+
+async def test_the_rest_of_a_ledger_that_is_not_listed_is_looked_for_elsewhere() -> None:
+    async with served(repeat([(0, 1), (1, 1), (2, 1)]), repeat({0: 1, 2: 1})) as source:
+        read = Read(START)
+        with pytest.raises(SourceGap) as gap:
+            await read.up_to(END, source)
+    assert gap.value.read == toid(FIRST + 1, 1)
+    assert (gap.value.first, gap.value.last) == (FIRST + 1, FIRST + 1)
+    assert len(read.positions) == 2
+
+
+async def test_the_rest_of_a_ledger_that_went_between_two_connections() -> None:
+    """At the tip: the next record is of the next ledger, and so looks right."""
+    async with served(chain([[(0, 1)]], repeat([(1, 1)])), repeat({1: 1}), latest=1) as source:
+        with pytest.raises(SourceGap) as gap:
+            await Read(START).up_to(END, source)
+    assert gap.value.read == toid(FIRST, 1)
+    assert (gap.value.first, gap.value.last) == (FIRST, FIRST)
+
+
+@pytest.mark.parametrize("lists", [cycle([{1: 0, 2: 1}, GOOD]), cycle([{2: 1}, GOOD])])
+async def test_what_another_server_lists_is_not_missing(lists: Iterable[Ledgers]) -> None:
+    """Two Horizons behind one URL in turn, and one of them has a hole or a shorter history."""
+    async with served(repeat(JUMP), lists) as source:
+        read = await Read(START).up_to(END, source)
+    assert read.kinds == []
+    assert len(read.positions) == 2
+
+
+async def test_a_list_that_is_none_is_asked_for_again() -> None:
+    async with served(repeat(JUMP), chain([{0: "many"}], repeat(GOOD))) as source:  # type: ignore[dict-item]
+        read = await Read(START).up_to(END, source)
+    assert read.kinds == ["malformed"]

@@ -1,0 +1,201 @@
+"""Horizon as a source: where it begins, that it goes on, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+
+import pytest
+
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.sources.base import Batch, SourceError, SourceFatal, SourceGap
+from services.indexer.sources.horizon import history as history_module
+from shared.domain.position import toid
+from tests.indexer.simulated import Read, Sim, simulated
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(20)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated() as made:
+        yield made
+
+
+def ledgers(sim: Sim) -> tuple[int, int]:
+    return sim.network.chain.oldest.sequence, sim.network.chain.latest.sequence
+
+
+async def test_where_it_begins(sim: Sim) -> None:
+    elder, latest = ledgers(sim)
+    source = sim.horizon()
+    assert await source.start("latest") == toid(latest + 1)
+    assert await source.start("earliest") == toid(elder)
+    for ledger in (elder, latest, latest + 1):
+        assert await source.start(str(ledger)) == toid(ledger)
+    for ledger in (elder - 1, latest + 2, latest + 2_000, 4_000_000_000):
+        final = SourceError if ledger == latest + 2 else SourceFatal  # it may only lag
+        with pytest.raises(final, match=f"{ledger}: Horizon has ledgers {elder} to {latest}"):
+            await source.start(str(ledger))
+
+
+@pytest.mark.parametrize("where", ["earliest", "latest", "3700004"])
+async def test_everything_from_there_on_comes_once_and_in_order(sim: Sim, where: str) -> None:
+    source = sim.horizon()
+    cursor = await source.start(where)
+    sim.close(5)
+    read = await Read(cursor).up_to(sim.tip, source)
+    assert read.positions == sim.positions(cursor)
+    assert not read.kinds
+    last = read.batches[-1]
+    assert (last.cursor, last.ledger) == (sim.tip, sim.network.chain.latest.sequence)
+    assert not [url for url in sim.asked if "now" in url]
+
+
+async def test_latest_loses_nothing_when_the_stream_drops_before_its_first_record(sim: Sim) -> None:
+    source = sim.horizon()
+    cursor = await source.start("latest")
+    await sim.arm("drop", times=3)
+    reading = asyncio.create_task(Read(cursor).up_to(toid(cursor >> 32, 1), source))
+    await until(lambda: len([u for u in sim.asked if "/transactions" in u]) >= 2)
+    sim.close()
+    read = await reading
+    assert read.positions == sim.positions(cursor)
+    assert set(read.kinds) == {"dropped"}
+
+
+async def test_transactions_come_as_they_happen(sim: Sim) -> None:
+    opened: list[None] = []
+    source = sim.horizon(opened=lambda: opened.append(None))
+    async with aclosing(source.batches(sim.tip)) as batches:
+        for _ in range(3):
+            waiting = asyncio.create_task(anext(batches))
+            await until(lambda: sim.network.listeners and opened)
+            sim.close()
+            batch: Batch = await waiting
+            assert batch.ledger == sim.network.chain.latest.sequence
+            assert batch.closed_at.endswith("Z")
+            while batch.cursor < sim.tip:
+                batch = await anext(batches)
+    assert len(opened) == 1
+    assert len([u for u in sim.asked if "/transactions" in u]) == 1  # one connection for all
+    await until(lambda: not sim.network.listeners, what="the connection closed")
+
+
+async def test_byebye_means_at_once_again() -> None:
+    async with simulated(stream_seconds=0.05) as sim:
+        source = sim.horizon()
+        reading = asyncio.create_task(Read(sim.tip).up_to(sim.tip + (1 << 32), source))
+        await until(lambda: len([u for u in sim.asked if "/transactions" in u]) >= 4, seconds=2)
+        sim.close()
+        read = await reading
+    assert not read.kinds
+    assert len([u for u in sim.asked if not u.endswith("/")]) >= 4
+    assert len([u for u in sim.asked if u.endswith("/")]) <= 2  # the root is asked now and then
+
+
+async def test_a_full_page_goes_on_behind_its_last_record() -> None:
+    async with simulated(ledgers=150) as sim:
+        read = await Read(toid(3_700_000)).up_to(sim.tip, sim.horizon())
+        assert read.positions == sim.positions()
+        assert not read.kinds
+        pages = [u for u in sim.asked if "/transactions" in u]
+        assert len(pages) >= 2
+        assert len(set(pages)) == len(pages)
+
+
+async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
+    """By the reader's failure, its leaving, its cancellation."""
+    source = sim.horizon()
+    cursor = await source.start("earliest")
+    with suppress(RuntimeError):
+        async with aclosing(source.batches(cursor)) as batches:
+            async for _ in batches:
+                assert sim.network.listeners
+                raise RuntimeError
+    await until(lambda: not sim.network.listeners, what="closed after a failure")
+    task = asyncio.create_task(Read(sim.tip).up_to(sim.tip + 1, source))
+    await until(lambda: sim.network.listeners)
+    task.cancel()
+    await until(lambda: not sim.network.listeners, what="closed after a cancellation")
+
+
+# ── history that is not there ──
+
+
+async def test_trimmed_history_is_a_gap_and_not_a_jump(sim: Sim) -> None:
+    source = sim.horizon()
+    await sim.arm("byebye", after=3)
+    read = Read(await source.start("earliest"))
+    reading = asyncio.create_task(read.up_to(sim.tip, source))
+    with suppress(asyncio.CancelledError):
+        await until(lambda: read.batches)
+        reading.cancel()
+        await reading
+    stopped = read.cursor >> 32
+    sim.close(12)
+    await sim.arm("trim", after=3)
+    elder = sim.network.chain.oldest.sequence
+    before = list(read.positions)
+    # Its root was looked at a moment ago: the ledgers themselves have to tell.
+    text = f"gap: ledgers {stopped} to {elder - 1} are not in the history of Horizon"
+    with pytest.raises(SourceGap, match=text):
+        await read.up_to(sim.tip, source)
+    assert read.positions == before
+    with pytest.raises(SourceGap, match="gap: ledgers"):  # and a new process looks first
+        await read.up_to(sim.tip, sim.horizon())
+
+
+async def test_ledgers_without_transactions_are_no_gap() -> None:
+    """Horizon without failed transactions shows such; they cost a look at its ledgers."""
+    async with simulated(streams=0, ledgers=2) as sim:
+        cursor = sim.tip
+        fail = Proposal(operations=(Operation(op="fail"),))
+        for _ in range(3):
+            sim.network.submit(fail)
+            sim.close()
+        sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
+        sim.close()
+        read = await Read(cursor).up_to(sim.tip, sim.horizon())
+        assert read.positions == sim.positions(cursor)
+        assert len(read.positions) == 1
+
+
+async def test_a_tip_that_went_far_back_is_a_reset(sim: Sim) -> None:
+    read = Read(sim.tip)
+    await sim.arm("reset")
+    with pytest.raises(SourceFatal, match="reset: read up to ledger 3700010, Horizon ends at 2"):
+        await read.up_to(read.cursor + 1, sim.horizon())
+
+
+async def test_a_reset_during_a_stream_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "_EVERY", 0.05)
+    async with simulated(stream_seconds=0.1) as sim:
+        read = Read(sim.tip)
+        reading = asyncio.create_task(read.up_to(read.cursor + 1, sim.horizon()))
+        await until(lambda: sim.network.listeners)
+        await sim.arm("reset")
+        with pytest.raises(SourceFatal, match="reset"):
+            await reading
+        assert not read.batches
+
+
+async def test_a_server_that_lags_is_tried_again(sim: Sim) -> None:
+    for ahead in (2, 900):
+        with pytest.raises(SourceError, match=r"behind: read up to ledger \d+, Horizon ends at"):
+            await anext(sim.horizon().batches(toid(ledgers(sim)[1] + ahead)))
+    async with aclosing(sim.horizon().batches(toid(ledgers(sim)[1] + 1))) as batches:
+        waiting = asyncio.create_task(anext(batches))
+        await until(lambda: sim.network.listeners)
+        sim.close()
+        assert (await waiting).ledger == ledgers(sim)[1]
+
+
+async def test_another_networks_passphrase(sim: Sim) -> None:
+    with pytest.raises(SourceFatal, match="passphrase: Horizon is of 'Headrace Local"):
+        await sim.horizon(passphrase="Another").start("latest")
+    await sim.arm("passphrase", surface="root")
+    with pytest.raises(SourceFatal, match="Some Other Network"):
+        await anext(sim.horizon().batches(sim.tip))

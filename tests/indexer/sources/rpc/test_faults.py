@@ -1,0 +1,181 @@
+"""Faults of Stellar RPC: what each is called, that none loses an event, what is believed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import cycle
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.records import Record
+from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.ledger_range import before
+from services.indexer.sources.rpc import polling
+from services.indexer.sources.rpc.client import Rpc
+from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.verified_reader import Suspects
+from shared.domain.position import parse_position, toid
+from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
+from tests.indexer.sources.rpc.test_source import ledgers, verdicts
+from tests.support.web import serving
+
+pytestmark = pytest.mark.timeout(30)
+FIRST = 3_700_000
+START = toid(FIRST)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=20) as made:
+        yield made
+
+
+FAULTS = [
+    ("429", "getEvents", "status_429"),
+    ("503", "getEvents", "status_503"),
+    ("504", "getTransaction", "status_504"),
+    ("hang", "getEvents", "unreachable"),
+    ("cut", "getEvents", "dropped"),
+    ("slow", "getTransaction", "dropped"),
+    ("malformed", "getEvents", "malformed"),
+    ("malformed", "getTransaction", "malformed"),
+    ("error", "getEvents", "rpc_timeout"),
+    ("error", "getTransaction", "rpc_timeout"),
+    ("error", "getNetwork", "rpc_timeout"),
+    ("not_found", "getEvents", "status_404"),
+    ("not_found", "getTransaction", "status_404"),
+    ("no_meta", "getTransaction", "malformed"),
+    ("corrupt_meta", "getTransaction", "unproved"),
+    ("corrupt_meta", "getEvents", "unproved"),
+]
+
+
+@pytest.mark.parametrize(("fault", "surface", "kind"), FAULTS, ids=str)
+async def test_faults_are_named_and_lose_nothing(
+    sim: Sim, fault: str, surface: str, kind: str
+) -> None:
+    await sim.arm(fault, surface=surface, seconds=0.05 if fault == "slow" else 0)
+    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=0.5))
+    assert read.kinds == [kind]
+    assert read.positions == sim.positions()
+    assert verdicts(read) == {True}
+    assert not await sim.unspent()
+
+
+@pytest.mark.parametrize("surface", ["getTransaction", "getEvents"])
+async def test_events_that_stay_altered_are_never_believed(sim: Sim, surface: str) -> None:
+    await sim.arm("corrupt_meta", surface=surface, times=1000)
+    read = Read(START)
+    with pytest.raises(SourceFatal, match="unproved: the events of transaction"):
+        await read.up_to(sim.tip, sim.rpc())
+    assert read.kinds == ["unproved"]
+    assert read.positions == sim.positions()[: len(read.positions)]
+
+
+async def test_alarm_only_keeps_what_is_unproved_and_says_so(sim: Sim) -> None:
+    for source in (sim.rpc(alarm_only=True), sim.horizon(alarm_only=True)):
+        surface = "getTransaction" if source.name == "rpc" else "stream"
+        await sim.arm("corrupt_meta", surface=surface, times=1000)
+        read = await Read(START).up_to(sim.tip, source)
+        assert read.positions == sim.positions()
+        assert verdicts(read) == {False}
+        await sim.ask("DELETE", "faults")
+
+
+async def test_what_rpc_does_not_have_any_more_is_unproven_and_not_untrue(sim: Sim) -> None:
+    details = sim.network.chain.transaction
+    sim.network.chain.transaction = lambda _: None  # type: ignore[method-assign]
+    read = await Read(START).up_to(sim.tip, sim.rpc())
+    assert read.positions == sim.positions()
+    assert verdicts(read) == {None}
+    sim.network.chain.transaction = details  # type: ignore[method-assign]
+    proved = await Read(START).up_to(sim.tip, sim.rpc())
+    assert [e.facts for b in read.batches for e in b.events] == [
+        e.facts for b in proved.batches for e in b.events
+    ]
+
+
+async def test_a_transaction_that_another_server_will_have_is_waited_for(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = before(ledgers(sim)[1])
+    source = sim.rpc()
+    window = polling.Polls.window
+
+    async def then_lag(*args: object) -> polling.Window:
+        found = await window(*args)  # type: ignore[arg-type]
+        await sim.arm("lag", surface="rpc", after=1)
+        return found
+
+    monkeypatch.setattr(polling.Polls, "window", then_lag)
+    sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
+    sim.close()
+    with pytest.raises(SourceError, match=r"behind: getTransaction .* it ends at ledger"):
+        await anext(source.batches(cursor + (1 << 32)))
+
+
+async def test_good_transactions_before_a_bad_one_are_kept(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_one = Suspects.read
+    seen: list[int] = []
+
+    def until_the_third(self: Suspects, record: Record, *more: Any) -> None:
+        seen.append(record.toid)
+        if len(seen) == 3:
+            raise SourceError("unproved", "the third")
+        read_one(self, record, *more)
+
+    monkeypatch.setattr(Suspects, "read", until_the_third)
+    read = await Read(START).up_to(sim.tip, sim.rpc())
+    assert read.kinds == ["unproved"]
+    assert read.batches[0].cursor == seen[1]
+    assert seen[2] == seen[3]
+    assert read.positions == sim.positions()
+
+
+async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
+    sim.network.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))
+    cursor = before(ledgers(sim)[1] + 1)
+    sim.close()
+    by_rpc = await Read(cursor).up_to(sim.tip, sim.rpc())
+    by_horizon = await Read(cursor).up_to(sim.tip, sim.horizon())
+    letters = [[letter for b in read.batches for letter in b.dead] for read in (by_rpc, by_horizon)]
+    assert letters[0] == letters[1]
+    assert len(letters[0]) == 1
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_of_two_servers_in_turn_one_with_less_costs_nothing(sim: Sim, first: int) -> None:
+    """Behind one URL; one has a shorter history and lags."""
+    turns = cycle([first, 1 - first])
+    elder, latest = FIRST + 8, sim.network.chain.latest.sequence - 2
+
+    async def rpc(request: web.Request) -> web.StreamResponse:
+        body = orjson.loads(await request.read())
+        if next(turns) and body["method"] == "getEvents":
+            params = body["params"]
+            cursor = params["pagination"].get("cursor", "0-0")
+            start = params.get("startLedger") or parse_position(cursor).ledger
+            if not elder <= start <= latest:
+                said = f"startLedger must be within the ledger range: {elder} - {latest}"
+                return web.json_response({"error": {"code": -32600, "message": said}})
+        async with sim.session.post(f"{sim.url}/rpc", json=body) as answer:
+            return web.json_response(await answer.json())
+
+    async with serving(web.post("/", rpc)) as port:
+        source = RpcEvents(
+            Rpc(sim.session, f"http://127.0.0.1:{port}"),
+            passphrase=PASSPHRASE,
+            contracts=Contracts.of(accounts.STREAMS),
+            poll_seconds=0.01,
+        )
+        read = await Read(START).up_to(sim.tip, source)
+    assert read.kinds == []
+    assert read.positions == sim.positions()

@@ -1,0 +1,149 @@
+"""Ledgers that are missing inside RPC's database, which getEvents passes over without a word."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.sources.base import SourceGap
+from services.indexer.sources.failover.fallback import Fallback
+from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
+from services.indexer.sources.rpc.polling import Window
+from services.indexer.sources.rpc.presence import Presence
+from tests.indexer.simulated import Read, Sim, simulated
+from tests.indexer.sources.horizon.test_continuity import FIRST, HOLES, START, outside, told
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=30) as made:
+        yield made
+
+
+async def lose(sim: Sim, *holes: tuple[int, int]) -> list[tuple[int, int]]:
+    made = [(FIRST + a, FIRST + b) for a, b in holes]
+    for first, last in made:
+        await sim.arm("hole", surface="rpc", first=first, last=last)
+    return made
+
+
+@pytest.mark.parametrize("holes", [h for h in HOLES.values() if h[0][0]], ids=str)
+async def test_a_hole_is_a_gap_of_exactly_its_ledgers(
+    sim: Sim, holes: list[tuple[int, int]]
+) -> None:
+    made = await lose(sim, *holes)
+    read, gaps = await told(sim, sim.rpc())
+    assert gaps == made
+    assert read.positions == outside(sim, *made)
+
+
+async def test_the_other_source_reads_it(sim: Sim) -> None:
+    await lose(sim, (10, 15))
+    await sim.arm("hole", first=FIRST + 3, last=FIRST + 5)
+    for source in (
+        Auto(sim.rpc(), sim.horizon(seconds=1), look_seconds=0.05),
+        Fallback(sim.horizon(), sim.rpc()),
+    ):
+        read, gaps = await told(sim, source)
+        assert gaps == []
+        assert read.positions == sim.positions()
+
+
+async def test_a_hole_at_the_tip_is_found_whatever_its_length(sim: Sim) -> None:
+    source, read = sim.rpc(), Read(START)
+    await read.up_to(sim.tip, source)
+    sim.close(4)
+    tip = sim.network.chain.latest.sequence
+    await sim.arm("hole", surface="rpc", first=tip - 2, last=tip - 2)
+    with pytest.raises(SourceGap) as gap:
+        await read.up_to(sim.tip, source)
+    assert (gap.value.first, gap.value.last) == (tip - 2, tip - 2)
+
+
+async def test_ledgers_without_any_event_are_no_hole() -> None:
+    async with simulated(streams=0, ledgers=2) as sim:
+        cursor = sim.tip
+        for op in ("emit", "fail", "fail", "emit", "fail", "emit"):
+            sim.network.submit(Proposal(operations=(Operation(op=op),)))
+            sim.close()
+        read, gaps = await told(sim, sim.rpc(), cursor)
+        assert gaps == []
+        assert read.positions == sim.positions(after=cursor)
+
+
+class Ledgers(Rpc):
+    """A server that has no events, and these ledgers of 0 to `latest`."""
+
+    def __init__(self, missing: range, latest: int) -> None:
+        self.missing, self.latest, self.calls = missing, latest, 0
+
+    async def call(self, method: str, **params: object) -> dict[str, object]:
+        self.calls += 1
+        if method == "getEvents":
+            return {"events": []}
+        start, count = params["startLedger"], params["pagination"]["limit"]  # type: ignore[index]
+        assert isinstance(start, int)
+        wanted = range(start, min(start + count, self.latest + 1))
+        return {"ledgers": [{"sequence": n} for n in wanted if n not in self.missing]}
+
+
+@given(
+    start=st.integers(1, 500),
+    length=st.integers(1, 9_000),
+    at=st.integers(0, 9_500),
+    missing=st.integers(1, 3_000),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_hole_beyond_a_64th_of_what_was_covered_is_always_found(
+    start: int, length: int, at: int, missing: int
+) -> None:
+    """And found or not, no ledger that is there is told as missing."""
+    end, first = start + length, start + at
+    hole = range(first, first + missing)
+    server = Ledgers(hole, latest=end + missing + 10_000)
+    found = await first_missing(server, start, end)
+    assert found in (None, first)
+    if missing >= -(-length // 64) and hole.stop <= end:
+        assert found == first
+    assert server.calls < 64 * 2 + 40
+
+
+async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
+    """As it is found when getEvents covered `start` to before `end`."""
+    window = Window([], before(end), server.latest, "")
+    try:
+        checked = await Presence(server).checked(before(start), window)
+    except SourceGap as gap:
+        assert gap.elder == server.missing.stop  # noqa: PT017 - there may be none
+        return gap.first
+    return None if checked == window else next_ledger(checked.upto)
+
+
+async def test_what_a_server_does_not_tell_is_no_hole() -> None:
+    """It has no getLedgers, or allows no search without a filter."""
+
+    class Old(Rpc):
+        def __init__(self, method: str) -> None:
+            self.refuses, self.calls = method, 0
+
+        async def call(self, method: str, **params: object) -> dict[str, object]:
+            self.calls += 1
+            if method == self.refuses:
+                raise RpcRefused(method, NO_SUCH_METHOD, "method not found")
+            return {"events": []}
+
+    for method in ("getLedgers", "getEvents"):
+        server = Old(method)
+        window = Window([], before(2_000), 3_000, "")
+        presence = Presence(server)
+        for _ in range(3):
+            assert await presence.checked(before(1_000), window) == window
+        assert server.calls <= 16, "it is asked once"

@@ -1,0 +1,222 @@
+"""Stellar RPC as a source: polling with pages, proof of each transaction, what it says it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.operations import Operation, Proposal
+from services.indexer.decode.contracts import Contracts
+from services.indexer.sources.base import Batch, SourceError, SourceFatal, SourceGap
+from services.indexer.sources.ledger_range import before
+from services.indexer.sources.rpc import polling
+from shared.domain.position import toid
+from tests.indexer.simulated import Read, Sim, simulated
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(30)
+START = toid(3_700_000)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Sim]:
+    async with simulated(ledgers=20) as made:
+        yield made
+
+
+def ledgers(sim: Sim) -> tuple[int, int]:
+    return sim.network.chain.oldest.sequence, sim.network.chain.latest.sequence
+
+
+def verdicts(read: Read) -> set[bool | None]:
+    return {e.provenance.verified for b in read.batches for e in b.events if e.provenance}
+
+
+async def test_where_it_begins(sim: Sim) -> None:
+    elder, latest = ledgers(sim)
+    source = sim.rpc()
+    assert await source.start("latest") == toid(latest + 1)
+    assert await source.start("earliest") == toid(elder)
+    assert await source.start(str(latest)) == toid(latest)
+    with pytest.raises(SourceFatal, match=f"1: RPC has ledgers {elder} to {latest}"):
+        await source.start("1")
+
+
+@pytest.mark.parametrize("where", ["earliest", "latest", "3700004"])
+async def test_everything_from_there_on_comes_once_in_order_and_proved(
+    sim: Sim, where: str
+) -> None:
+    source = sim.rpc()
+    cursor = await source.start(where)
+    sim.close(5)
+    read = await Read(cursor).up_to(sim.tip, source)
+    assert read.positions == sim.positions(cursor)
+    assert not read.kinds
+    assert verdicts(read) == {True}
+    last, latest = read.batches[-1], sim.network.chain.latest
+    assert (last.cursor, last.ledger) == (before(latest.sequence + 1), latest.sequence)
+    assert last.latest == latest.sequence
+
+
+async def test_both_sources_say_the_same(sim: Sim) -> None:
+    """Events and all that is told of them, so that a reader may change from one to the other."""
+    both = [await Read(START).up_to(sim.tip, each) for each in (sim.rpc(), sim.horizon())]
+    first, second = ([e for b in read.batches for e in b.events] for read in both)
+    assert first == second
+    assert len(first) > 10
+
+
+async def test_ledgers_come_as_they_close(sim: Sim) -> None:
+    opened: list[None] = []
+    source = sim.rpc(opened=lambda: opened.append(None))
+    async with aclosing(source.batches(before(ledgers(sim)[1] + 1))) as batches:
+        for _ in range(3):
+            waiting = asyncio.create_task(anext(batches))
+            await until(lambda: opened)
+            sim.close()
+            batch = await waiting
+            latest = sim.network.chain.latest
+            assert (batch.ledger, batch.cursor) == (latest.sequence, before(latest.sequence + 1))
+    assert len(opened) == 1
+
+
+async def test_an_empty_answer_moves_the_cursor(sim: Sim) -> None:
+    """A quiet contract is not looked for in the same ledgers again and again."""
+    nobody = Contracts.of(accounts.contract_id("nobody"))
+    source = sim.rpc(contracts=nobody)
+    read = await Read(START).up_to(sim.tip, source)
+    [batch] = read.batches
+    assert (batch.events, batch.cursor) == ([], before(ledgers(sim)[1] + 1))
+    sim.close()
+    async with aclosing(source.batches(batch.cursor)) as batches:
+        again = await anext(batches)
+    assert (again.events, again.cursor) == ([], batch.cursor + (1 << 32))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+async def test_a_page_that_cuts_a_transaction_holds_its_tail_back(
+    sim: Sim, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "_PAGE", size)
+    read = await Read(START).up_to(sim.tip, sim.rpc())
+    assert read.positions == sim.positions()
+    seen: set[int] = set()
+    for batch in read.batches:
+        whole = {e.position.toid for e in batch.events if e.position}
+        assert not whole & seen, "a transaction came in two commits"
+        seen |= whole
+    assert max(sim.positions().count(p) for p in sim.positions()) == 1
+
+
+async def test_a_transaction_that_never_ends_is_refused(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "_PAGE", 1)
+    monkeypatch.setattr(polling, "_PAGES_OF_ONE", 2)
+    emit = tuple(Operation(op="emit") for _ in range(5))
+    sim.network.submit(Proposal(operations=emit))
+    cursor = before(ledgers(sim)[1] + 1)
+    sim.close()
+    async with aclosing(sim.rpc().batches(cursor)) as batches:
+        assert not (await anext(batches)).events
+        with pytest.raises(SourceError, match="never ends"):
+            await anext(batches)
+
+
+async def test_more_contracts_than_one_call_takes(sim: Sim) -> None:
+    """Two polls, merged in order up to where both have looked."""
+    others = [f"{accounts.contract_id(f'token-{n}')}:token" for n in range(30)]
+    named = [accounts.STREAMS, *others, f"{accounts.TOKEN}:token"]
+    both = Contracts.of(*named)
+    assert len(both.addresses) == 32
+    read = await Read(START).up_to(sim.tip, sim.rpc(contracts=both))
+    wanted = {*sim.positions(), *sim.positions(contract=accounts.TOKEN)}
+    assert set(read.positions) == wanted
+    assert len(read.positions) == len(wanted)
+    ordered = [e.position for b in read.batches for e in b.events if e.position]
+    assert ordered == sorted(ordered)
+    assert len([u for u in sim.asked if u.endswith("/rpc")]) > 2
+
+
+async def test_polls_that_reach_differently_far(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "_PAGE", 2)
+    monkeypatch.setattr(polling, "PER_CALL", 1)
+    both = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
+    read = await Read(START).up_to(sim.tip, sim.rpc(contracts=both))
+    wanted = {*sim.positions(), *sim.positions(contract=accounts.TOKEN)}
+    assert set(read.positions) == wanted
+    assert len(read.positions) == len(wanted)
+    assert verdicts(read) == {True}
+    assert not read.kinds, "a transaction of which one poll had not come to all was read"
+
+
+async def test_it_polls_at_once_while_behind_and_then_in_its_own_time(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "_PAGE", 2)
+    source = sim.rpc(poll=60)
+    read = await asyncio.wait_for(Read(START).up_to(sim.tip, source), 10)
+    assert read.positions == sim.positions()
+    async with aclosing(source.batches(read.cursor - (1 << 32))) as batches:
+        while (await anext(batches)).cursor < read.cursor:
+            pass
+        asked = len(sim.asked)
+        waiting = asyncio.ensure_future(anext(batches))
+        await asyncio.wait({waiting}, timeout=0.3)
+        assert len(sim.asked) == asked
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+
+# ── out of range ──
+
+
+async def test_trimmed_before_it_is_asked_and_while_it_is_read(sim: Sim) -> None:
+    source = sim.rpc()
+    cursor = before(ledgers(sim)[0] + 2)
+    await sim.arm("trim", surface="rpc", after=3)
+    elder = ledgers(sim)[1] - 2
+    with pytest.raises(
+        SourceGap, match=f"gap: ledgers .* to {elder - 1} are not in the history of RPC"
+    ) as gap:
+        await anext(source.batches(cursor))
+    assert (gap.value.read, gap.value.elder) == (cursor, elder)
+    async with aclosing(source.batches(before(elder))) as batches:  # nothing is missing there
+        await anext(batches)
+        sim.close(20)
+        await sim.arm("trim", surface="rpc", after=2)
+        with pytest.raises(SourceGap):
+            await _drained(batches)
+
+
+async def _drained(batches: AsyncGenerator[Batch]) -> None:
+    async for _ in batches:
+        pass
+
+
+async def test_a_server_that_lags_is_tried_again_and_a_reset_is_final(sim: Sim) -> None:
+    cursor = before(ledgers(sim)[1] + 1)
+    await sim.arm("lag", surface="rpc", after=3)
+    with pytest.raises(SourceError, match="behind: read up to ledger"):
+        await anext(sim.rpc().batches(cursor))
+    await sim.ask("DELETE", "faults")
+    async with aclosing(sim.rpc().batches(before(ledgers(sim)[1]))) as batches:
+        await anext(batches)  # and one that begins to lag while it is read
+        await sim.arm("lag", surface="rpc", after=3)
+        with pytest.raises(SourceError, match="behind"):
+            await anext(batches)
+    await sim.arm("reset")
+    with pytest.raises(SourceFatal, match="reset: read up to ledger 3700020, RPC ends at 2"):
+        await anext(sim.rpc().batches(cursor))
+
+
+async def test_another_networks_passphrase(sim: Sim) -> None:
+    await sim.arm("passphrase", surface="getNetwork")
+    with pytest.raises(SourceFatal, match="passphrase: RPC is of 'Some Other Network"):
+        await anext(sim.rpc().batches(START))
+    with pytest.raises(SourceFatal, match="passphrase"):
+        await sim.rpc(passphrase="Another").start("latest")

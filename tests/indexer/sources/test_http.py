@@ -1,0 +1,242 @@
+"""Answers that are not Horizon's own: which are final, how long to wait, what is not told."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+
+from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.horizon import source as horizon_module
+from services.indexer.sources.horizon.history import History
+from services.indexer.sources.horizon.source import Horizon
+from services.indexer.sources.http import retry_after
+from services.indexer.sources.rpc.client import Rpc
+from services.indexer.sources.rpc.source import RpcEvents
+from shared.web import client as http
+from tests.indexer.handmade import CONTRACTS
+from tests.indexer.simulated import PASSPHRASE, Read, simulated
+from tests.indexer.sources.horizon.test_source_odd import (
+    START,
+    Handler,
+    answering,
+    refusing,
+    served,
+)
+from tests.support.proxy import proxying
+from tests.support.web import serving
+
+pytestmark = pytest.mark.timeout(20)
+FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
+PROBLEM = "application/problem+json"
+
+
+def horizon_at(session: aiohttp.ClientSession, url: str) -> Horizon:
+    return Horizon(
+        session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
+    )
+
+
+def rpc_at(session: aiohttp.ClientSession, url: str) -> RpcEvents:
+    return RpcEvents(Rpc(session, url), passphrase=PASSPHRASE, contracts=CONTRACTS, poll_seconds=1)
+
+
+def told(**body: object) -> bytes:
+    return orjson.dumps(body)
+
+
+OF_A_PROXY: list[tuple[bytes, str]] = [
+    (b"<html><h1>404 Not Found</h1></html>", "text/html"),
+    (b"", "text/plain"),
+    (b"404 page not found\n", "text/plain; charset=utf-8"),
+    (told(message="no healthy upstream"), "application/json"),
+    (told(type="https://stellar.org/horizon-errors/not_found"), "application/json"),
+    (told(type="about:blank", title="Not Found"), PROBLEM),
+    (told(type="https://gateway.example/errors/not_found"), PROBLEM),
+    (told(type="https://stellar.org/horizon-errors/"), PROBLEM),
+    (told(type=404), PROBLEM),
+    (b"[]", PROBLEM),
+    (b"<html>", PROBLEM),
+    (b"", PROBLEM),
+]
+
+
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize("body", OF_A_PROXY, ids=lambda pair: pair[0][:30].decode() or "empty")
+async def test_what_a_proxy_answers_is_not_final(status: int, body: tuple[bytes, str]) -> None:
+    async with served(answering(*body, status=status)) as source:
+        with pytest.raises(SourceError) as caught:
+            await anext(source.batches(START))
+    assert caught.value.kind == f"status_{status}"
+
+
+@pytest.mark.parametrize(("status", "slug"), FINAL.items())
+async def test_what_horizon_itself_answers_is_final_and_named(status: int, slug: str) -> None:
+    async with served(refusing(status, slug)) as source:
+        with pytest.raises(SourceFatal) as caught:
+            await anext(source.batches(START))
+    assert caught.value.kind == slug
+    assert "Horizon itself: http://127.0.0.1:" in str(caught.value)
+    assert f"/transactions?cursor=…&order=…&limit=… answered {status} {slug}" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize("surface", ["stream", "root", "ledger"])
+async def test_a_proxys_page_while_horizon_restarts_loses_nothing(
+    status: int, surface: str
+) -> None:
+    async with simulated(ledgers=10) as sim:
+        await sim.arm("not_found", surface=surface, status=status, times=2)
+        source = sim.horizon()
+        if surface == "ledger":  # is asked for by its hash: a proxy's 404 is no missing ledger
+            with pytest.raises(SourceError, match=f"status_{status}"):
+                await source.hash_of(3_700_001)
+            return
+        read = await Read(START).up_to(sim.tip, source)
+        assert read.kinds == [f"status_{status}"] * 2
+        assert read.positions == sim.positions()
+
+
+GATEWAY: list[tuple[Handler, str, str]] = [
+    (answering(b"", status=401), "status_401", "look at the key or password in the URL"),
+    (answering(b"no", status=403), "status_403", "look at the key or password in the URL: no"),
+    (answering(b"", status=308, Location="https://h/x?key=geheim"), "status_308", "https://h/x?key=…"),
+    (answering(b"<html>please log in", "text/html"), "content_type", "answered text/html"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("handler", "kind", "word"), GATEWAY, ids=[k for _, k, _ in GATEWAY])
+async def test_answers_of_a_gateway_are_named(handler: Handler, kind: str, word: str) -> None:
+    async with served(handler) as source:
+        with pytest.raises(SourceError) as caught:
+            await anext(source.batches(START))
+    assert caught.value.kind == kind
+    assert word in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+# ── Retry-After ──
+
+NOW = datetime(2026, 11, 28, 8, 49, 37, tzinfo=UTC)
+DATED = {"Date": format_datetime(NOW, usegmt=True)}
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Sat, 28 Nov 2026 08:51:37 GMT", 120.0),
+        ("Saturday, 28-Nov-26 08:51:37 GMT", 120.0),
+        ("Sat Nov 28 08:51:37 2026", 120.0),
+        ("Sat, 28 Nov 2026 08:00:00 GMT", 0.0),
+        ("Sun, 28 Nov 2027 08:00:00 GMT", 3600.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("9" * 400, 3600.0),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+        ("soon", None),
+        ("Sat, 99 Nov 2026 08:51:37 GMT", None),
+        ("", None),
+    ],
+)
+def test_retry_after_in_seconds_or_as_a_date(said: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": said} | DATED) == seconds
+
+
+def test_a_date_without_the_servers_clock_is_read_by_ours() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    for date in ({}, {"Date": "yesterday"}):
+        found = retry_after({"Retry-After": soon} | date)
+        assert found is not None
+        assert 50 < found <= 60
+
+
+async def test_a_date_reaches_the_error() -> None:
+    refused = answering(b"", status=503, Retry_After="Sat, 28 Nov 2026 08:51:37 GMT", **DATED)
+    async with served(refused) as source:
+        with pytest.raises(SourceError) as caught:
+            await anext(source.batches(START))
+    assert caught.value.retry_after == 120.0
+    assert "; it asks for a wait of 120 s: " in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [{"status": "maintenance"}, {"network_passphrase": None}])
+async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(said)
+
+    async def answer_rpc(_: web.Request) -> web.Response:
+        return web.json_response({"result": said})
+
+    async with (
+        serving(web.get("/", answer), web.post("/rpc", answer_rpc)) as port,
+        http.session() as session,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        for source in (horizon_at(session, url), rpc_at(session, f"{url}/rpc")):
+            with pytest.raises(SourceError, match=r"malformed: .* names no network's passphrase"):
+                await source.ledgers()
+
+
+# ── URLs with a path and a query, through a proxy ──
+
+
+async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind a gateway that asks for a key, reached by the proxy of the environment alone."""
+    for name in ("http_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    asked: list[str] = []
+
+    async def gateway(request: web.Request) -> web.Response:
+        asked.append(str(request.rel_url))
+        if request.query.getall("api-key", []) != ["ge/heim+"]:
+            return web.Response(status=401)
+        if request.path == "/horizon/":
+            ends = {"history_elder_ledger": 1, "history_latest_ledger": 5}
+            return web.json_response(ends | {"network_passphrase": PASSPHRASE})
+        if request.path == "/rpc/v1/0123456789abcdef":
+            return web.json_response({"result": {"sequence": 5}})
+        return web.Response(status=503, text=f"no {request.raw_path} (ge/heim+)")
+
+    async with (
+        serving(web.route("*", "/{path:.*}", gateway)) as port,
+        proxying(gateway_example=port) as proxy,
+    ):
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with http.session() as session:
+            base = "http://gateway.example/horizon?api-key=ge%2Fheim%2B"
+            history = History(session, base, PASSPHRASE, 5)
+            assert await history.ledgers() == (1, 5)
+            with pytest.raises(SourceError) as caught:
+                await history.hash_of(5)
+            rpc = "http://gateway.example/rpc/v1/0123456789abcdef?api-key=ge/heim%2B"
+            assert await Rpc(session, rpc).call("getLatestLedger") == {"sequence": 5}
+    assert [each.partition("?")[0] for each in asked] == [
+        "/horizon/",
+        "/horizon/ledgers/5",
+        "/rpc/v1/0123456789abcdef",
+    ]
+    assert len(proxy.asked) == 3
+    text = str(caught.value)
+    assert "http://gateway.example/horizon/ledgers/5?api-key=… answered 503" in text
+    assert "heim" not in text
+
+
+async def test_a_proxy_that_never_opens_its_tunnel_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aiohttp limits neither by `sock_connect` nor by `sock_read` how long CONNECT may take."""
+    monkeypatch.setattr(horizon_module, "_CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        async with http.session() as session:
+            source = horizon_at(session, "https://horizon.example")
+            with pytest.raises(SourceError, match="unreachable"):
+                await anext(source._stream(START))

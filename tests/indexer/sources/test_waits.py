@@ -1,0 +1,129 @@
+"""How long Ingest waits before another try: longer each time, and anew behind a good connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.indexer.ingest import ingest as ingest_module
+from services.indexer.ingest.ingest import Ingest
+from services.indexer.sources.base import Batch, SourceError
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys
+from shared.runtime.tasks import cancel
+from shared.web.probes import Readiness
+from tests.indexer.simulated import simulated
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(20)
+
+
+def steps(most: float) -> Iterator[float]:
+    return (n / 100 for n in count(1))
+
+
+class Failing:
+    """A source whose connections bring nothing; `connect` says how each of them goes."""
+
+    name = "failing"
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+
+    async def start(self, where: str) -> int:
+        return 0
+
+    async def hash_of(self, ledger: int) -> str | None:
+        return None
+
+    async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
+        await self._connect()
+        raise SourceError("dropped", "as told")
+        yield  # a generator, though it brings nothing
+
+
+async def waits(redis: Any, keys: Keys, connect: Callable[[Ingest], Any], tries: int) -> list[Any]:
+    """The first waits of an ingest."""
+    readiness = Readiness("source")
+    source: Any = Failing(lambda: connect(ingest))
+    ingest = Ingest(
+        source, Committer(redis, keys), redis, keys, readiness, start="latest", most_wait=1
+    )
+    with capture_logs() as logs:
+        task = asyncio.create_task(ingest.run())
+
+        def told() -> list[Any]:
+            return [each["wait"] for each in logs if each["event"] == "source_failed"]
+
+        await until(lambda: len(told()) >= tries)
+        await cancel(task)
+    return told()[:tries]
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest_module, "backoff", steps)
+    monkeypatch.setattr(ingest_module, "_GOOD_SECONDS", 0.1)
+
+
+async def good(ingest: Ingest) -> None:
+    ingest.opened()
+    await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.15)
+
+
+async def test_connections_that_were_good_are_tried_again_soon(redis: Any, keys: Keys) -> None:
+    """Nothing happened in the network meanwhile, so nothing was kept."""
+    assert await waits(redis, keys, good, 4) == [0.01] * 4
+
+
+async def test_one_that_is_lost_at_once_was_not_good(redis: Any, keys: Keys) -> None:
+    async def brief(ingest: Ingest) -> None:
+        ingest.opened()
+
+    assert await waits(redis, keys, brief, 4) == [0.01, 0.02, 0.03, 0.04]
+
+
+async def test_one_that_hangs_was_not_good(redis: Any, keys: Keys) -> None:
+    async def hang(_: Ingest) -> None:
+        await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.15)
+
+    assert await waits(redis, keys, hang, 3) == [0.01, 0.02, 0.03]
+
+
+async def test_what_was_good_before_does_not_count_for_the_next(redis: Any, keys: Keys) -> None:
+    goes = iter([True, False, False, True, False])
+
+    async def by_turns(ingest: Ingest) -> None:
+        if next(goes, False):
+            await good(ingest)
+
+    assert await waits(redis, keys, by_turns, 5) == [0.01, 0.02, 0.03, 0.01, 0.02]
+
+
+async def test_horizon_and_rpc_say_when_they_have_opened() -> None:
+    async with simulated() as sim:
+        for make in (sim.horizon, sim.rpc):
+            opened: list[None] = []
+            source: Any = make(opened=lambda: opened.append(None))  # noqa: B023
+            batches = source.batches(await source.start("latest"))
+            waiting = asyncio.ensure_future(anext(batches))
+            await until(lambda: opened)  # noqa: B023
+            await cancel(waiting)
+            await batches.aclose()
+
+
+async def test_a_stream_whose_records_cannot_be_checked_is_not_open() -> None:
+    """Ready would be a lie: it streams, but nothing is read."""
+    async with simulated() as sim:
+        await sim.arm("hang", surface="ledgers")
+        opened: list[None] = []
+        source = sim.horizon(seconds=1.0, opened=lambda: opened.append(None))
+        with pytest.raises(SourceError, match=r"unreachable: .*/ledgers\?"):
+            async for _ in source.batches(await source.start("earliest")):
+                pass
+        assert opened == []

@@ -1,0 +1,174 @@
+"""Tokens by public keys: read from a JWKS over a socket, rotated, and sometimes not to be had."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from base64 import urlsafe_b64encode
+
+import aiohttp
+import jwt
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from shared.auth import verifier as auth
+from shared.auth.settings import AuthSettings
+from shared.auth.verifier import Verifier
+from shared.web.problems import Problem
+
+RSA = rsa.generate_private_key(65537, 2048)
+EC = ec.generate_private_key(ec.SECP256R1())
+ED = ed25519.Ed25519PrivateKey.generate()
+KEYS = {
+    "RS256": (RSA, RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)),
+    "ES256": (EC, ECAlgorithm.to_jwk(EC.public_key(), as_dict=True)),
+    "EdDSA": (ED, OKPAlgorithm.to_jwk(ED.public_key(), as_dict=True)),
+}
+
+
+def sign(algorithm, kid, key=None, **more):
+    document = {"iss": "headrace", "aud": "headrace", "sub": "GA", "exp": int(time.time()) + 60}
+    return jwt.encode(
+        document | more, key or KEYS[algorithm][0], algorithm=algorithm, headers={"kid": kid}
+    )
+
+
+def confused_by(public_key):
+    """A token whose HMAC has a public key as its secret, which PyJWT itself would not make."""
+    body = sign("RS256", "a").split(".")[1]
+    header = urlsafe_b64encode(b'{"alg":"HS256","kid":"a"}').decode().rstrip("=")
+    digest = hmac.digest(public_key, f"{header}.{body}".encode(), "sha256")
+    return f"{header}.{body}.{urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+class Keys:
+    """A JWKS server: the keys, how often it was asked, and what it says when it fails."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict] = []
+        self.asked = 0
+        self.broken: tuple[int, str] | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    def put(self, kid, algorithm):
+        self.keys.append(KEYS[algorithm][1] | {"kid": kid, "alg": algorithm, "use": "sig"})
+
+    async def answer(self, _):
+        self.asked += 1
+        await self.open.wait()
+        if self.broken:
+            status, text = self.broken
+            return web.Response(status=status, text=text)
+        return web.json_response({"keys": self.keys})
+
+
+@pytest.fixture
+async def jwks():
+    return Keys()
+
+
+@pytest.fixture
+async def verifier(jwks, aiohttp_server):
+    app = web.Application()
+    app.router.add_get("/keys", jwks.answer)
+    server = await aiohttp_server(app)
+    settings = AuthSettings(auth_mode="required", jwks_url=str(server.make_url("/keys")))
+    async with aiohttp.ClientSession() as session:
+        yield Verifier(settings, session)
+
+
+async def status(verifier, token):
+    try:
+        await verifier.verify(token)
+    except Problem as problem:
+        return problem.status
+    return 200
+
+
+@pytest.mark.parametrize("algorithm", sorted(KEYS))
+async def test_each_kind_of_key(verifier, jwks, algorithm):
+    jwks.put("a", algorithm)
+    assert await status(verifier, sign(algorithm, "a")) == 200
+    assert await status(verifier, sign(algorithm, "a", exp=1)) == 401
+    assert await status(verifier, sign(algorithm, "a", aud="other")) == 401
+
+
+async def test_keys_rotate_without_a_restart(verifier, jwks, monkeypatch):
+    jwks.put("old", "ES256")
+    assert await status(verifier, sign("ES256", "old")) == 200
+    jwks.keys.clear()
+    jwks.put("new", "EdDSA")
+    assert await status(verifier, sign("EdDSA", "new")) == 401  # asked a moment ago
+    assert jwks.asked == 1
+    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.0)
+    assert await status(verifier, sign("EdDSA", "new")) == 200
+    assert await status(verifier, sign("ES256", "old")) == 401  # no longer listed
+
+
+async def test_a_key_that_was_taken_away_ends_in_time(verifier, jwks, monkeypatch):
+    jwks.put("a", "ES256")
+    assert await status(verifier, sign("ES256", "a")) == 200
+    jwks.keys.clear()
+    jwks.put("b", "RS256")
+    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.0)
+    assert await status(verifier, sign("ES256", "a")) == 200
+    monkeypatch.setattr(auth, "_JWKS_SECONDS", 0.0)
+    assert await status(verifier, sign("ES256", "a")) == 401
+
+
+async def test_guessing_key_ids_does_not_flood_the_issuer(verifier, jwks):
+    jwks.put("a", "ES256")
+    tokens = [sign("ES256", f"guess-{n}") for n in range(30)]
+    assert {await status(verifier, token) for token in tokens} == {401}
+    assert jwks.asked == 1
+
+
+async def test_many_at_once_wait_for_one_reading(verifier, jwks):
+    jwks.put("a", "ES256")
+    jwks.open.clear()
+    token = sign("ES256", "a")
+    waiting = [asyncio.create_task(status(verifier, token)) for _ in range(50)]
+    asyncio.get_running_loop().call_later(0.05, jwks.open.set)
+    assert set(await asyncio.gather(*waiting)) == {200}
+    assert jwks.asked == 1
+
+
+async def test_the_algorithm_is_the_keys(verifier, jwks):
+    jwks.put("a", "RS256")
+    pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert await status(verifier, confused_by(pem)) == 401  # RFC 8725 2.1
+    assert await status(verifier, sign("RS256", "a")) == 200
+    assert await status(verifier, sign("ES256", "a")) == 401
+
+
+async def test_a_secret_in_a_jwks_is_no_key(verifier, jwks):
+    jwks.keys.append({"kty": "oct", "kid": "s", "k": "c2VjcmV0" * 8, "alg": "HS256"})
+    jwks.put("a", "ES256")
+    key = b"secret" * 8
+    assert await status(verifier, sign("HS256", "s", key=key)) == 401
+    assert await status(verifier, sign("ES256", "a")) == 200
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [(500, ""), (404, "no"), (200, "<html>"), (200, "[]"), (200, '{"keys":[5]}'), (200, "{}")],
+)
+async def test_keys_that_cannot_be_read_are_no_fault_of_the_token(
+    verifier, jwks, monkeypatch, broken
+):
+    jwks.put("a", "ES256")
+    jwks.broken = broken
+    assert await status(verifier, sign("ES256", "a")) == 503
+    monkeypatch.setattr(auth, "_JWKS_FIRST", 0.0)
+    jwks.broken = None
+    assert await status(verifier, sign("ES256", "a")) == 200
+    jwks.broken = broken
+    monkeypatch.setattr(auth, "_JWKS_SECONDS", 0.0)
+    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.0)
+    assert await status(verifier, sign("ES256", "a")) == 200  # the keys known so far go on
+    assert await status(verifier, sign("ES256", "b")) == 503

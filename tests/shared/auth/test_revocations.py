@@ -1,0 +1,158 @@
+"""Tickets, challenges and revocations in Redis: once means once, and an end is told to all."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from shared.auth.revocations import TICKET_SECONDS, EpochUnknown, Revocation, Sessions
+from shared.auth.verifier import Principal
+from shared.web.problems import Problem
+from tests.support.data import begun_long_ago
+
+
+def who(account="GA", token_id="t", issued=100.0):
+    return Principal(account, frozenset(), issued=issued, token_id=token_id)
+
+
+@pytest.fixture
+async def sessions(redis, keys):
+    """In data that began one second after 1970 did."""
+    await begun_long_ago(redis, keys)
+    return Sessions(redis, keys)
+
+
+async def refused(work) -> str:
+    """The sentence of its 401; "" when it is let pass."""
+    try:
+        await work
+    except Problem as problem:
+        return problem.detail if problem.status == 401 else str(problem.status)
+    return ""
+
+
+async def is_revoked(sessions, principal) -> bool:
+    return "revoked" in await refused(sessions.check(principal))
+
+
+async def spend(sessions, digest, **more) -> bool:
+    return not await refused(sessions.spend_challenge(digest, seconds=60, **{"issued": 9} | more))
+
+
+async def test_of_fifty_clients_one_redeems_a_ticket(sessions):
+    ticket = await sessions.issue_ticket("the token")
+    redeemed = await asyncio.gather(*(sessions.redeem_ticket(ticket, f"{n}") for n in range(50)))
+    assert sorted(redeemed, key=str) == [None] * 49 + ["the token"]
+    assert await sessions.redeem_ticket("never was", "1") is None
+
+
+async def test_the_client_that_used_a_ticket_may_use_it_once_more_within_its_time(
+    sessions, redis, keys
+):
+    ticket = await sessions.issue_ticket("the token")
+    (name,) = [n async for n in redis.scan_iter(f"{keys.ticket('')}*")]
+    assert await sessions.redeem_ticket(ticket, "ours") == "the token"
+    assert 0 < await redis.pttl(name) <= 30_000, "the first use does not lengthen its life"
+    assert await sessions.redeem_ticket(ticket, "a thief's") is None
+    assert await sessions.redeem_ticket(ticket, "ours") == "the token"
+    assert await sessions.redeem_ticket(ticket, "ours") is None
+
+
+async def test_tickets_differ_expire_and_are_hashed_at_rest(sessions, redis, keys):
+    tickets = {await sessions.issue_ticket("token") for _ in range(20)}
+    assert len(tickets) == 20
+    names = [n.decode() async for n in redis.scan_iter(f"*{keys.namespace}*:ticket:*")]
+    assert len(names) == 20
+    assert not [n for n in names for t in tickets if t in n]
+    for name in names:
+        assert 0 < await redis.pttl(name) <= TICKET_SECONDS * 1000
+
+
+async def test_a_challenge_is_spent_once_of_fifty(sessions, redis, keys):
+    spent = await asyncio.gather(*(spend(sessions, "c") for _ in range(50)))
+    assert sum(spent) == 1
+    assert await spend(sessions, "d")
+    assert 0 < await redis.ttl(keys.challenge("c")) <= 60
+
+
+async def test_what_was_issued_before_the_epoch_is_refused(sessions, redis, keys):
+    await redis.set(keys.epoch, 100_500_000)
+    old, new = who(issued=100.4), who(issued=100.5)
+    assert "log in again" in await refused(sessions.check(old))
+    assert "1970-01-01T00:01:40Z" in await refused(sessions.check(old)), "when the data began"
+    assert await refused(sessions.check(new)) == ""
+    assert "`iat`" in await refused(sessions.check(who(issued=0.0)))
+    assert await refused(sessions.check(who(issued=math.nan))) != ""
+    assert await refused(sessions.check(old, stored=True)) == "", "an API key stands in Redis"
+    assert not await spend(sessions, "c", issued=100)
+    assert await spend(sessions, "e", issued=101)
+
+
+async def test_without_an_epoch_nothing_is_let_pass(sessions, redis, keys):
+    await redis.delete(keys.epoch)
+    with pytest.raises(EpochUnknown):
+        await sessions.check(who())
+    with pytest.raises(EpochUnknown):
+        await sessions.spend_challenge("c", issued=1 << 40, seconds=60)
+    assert (await sessions.news_after("0-0")).epoch is None
+
+
+async def test_one_token_is_ended(sessions):
+    assert not await is_revoked(sessions, who())
+    await sessions.revoke(Revocation(token_id="t"), seconds=60)
+    assert await is_revoked(sessions, who())
+    assert await is_revoked(sessions, who(account="GB"))
+    assert not await is_revoked(sessions, who(token_id="u"))
+    assert not await is_revoked(sessions, who(token_id=""))
+
+
+async def test_all_of_an_account_are_ended_up_to_a_time(sessions):
+    await sessions.revoke(Revocation(account="GA", before=100.0), seconds=60)
+    assert await is_revoked(sessions, who(issued=100.0))
+    assert await is_revoked(sessions, who(issued=0.0))
+    assert not await is_revoked(sessions, who(issued=101.0))
+    assert not await is_revoked(sessions, who(account="GB"))
+
+
+async def test_a_revocation_is_kept_as_long_as_asked(sessions, redis, keys):
+    await sessions.revoke(Revocation(token_id="t"), seconds=60)
+    await sessions.revoke(Revocation(account="GA", before=1.0), seconds=0)
+    assert 0 < await redis.ttl(keys.revoked_token("t")) <= 60
+    assert await redis.ttl(keys.revoked_account("GA")) <= 1
+
+
+async def test_the_log_tells_each_revocation_once(sessions, redis, keys):
+    first = await sessions.news_after("")
+    assert (list(first.revocations), first.epoch) == ([], 1.0)
+    made = [Revocation(token_id="t"), Revocation(account="GA", before=1795446105.25)]
+    for revocation in made:
+        await sessions.revoke(revocation, seconds=60)
+    news = await sessions.news_after(first.cursor)
+    assert news.revocations == made
+    again = await sessions.news_after(news.cursor)
+    assert (again.cursor, again.revocations) == (news.cursor, [])
+    later = await Sessions(redis, keys).news_after("")
+    assert (later.cursor, later.revocations) == (news.cursor, [])
+
+
+@pytest.mark.parametrize(
+    ("revocation", "ends"),
+    [
+        (Revocation(token_id="t"), True),
+        (Revocation(token_id="u"), False),
+        (Revocation(account="GA", before=100.0), True),
+        (Revocation(account="GA", before=99.0), False),
+        (Revocation(account="GB", before=200.0), False),
+    ],
+)
+def test_what_a_revocation_ends(revocation, ends):
+    assert revocation.ends(who()) is ends
+
+
+def test_the_names_stand_beside_those_of_keys(keys):
+    names = keys
+    assert names.journal == keys.journal
+    assert len({names.challenge("x"), names.rate("ip", "x"), names.api_keys}) == 3
+    assert all(f"{{{keys.namespace}}}" in n for n in (names.challenge("x"), names.rate("a", "b")))

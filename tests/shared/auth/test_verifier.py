@@ -1,0 +1,213 @@
+"""Tokens by a secret: what holds, what does not, and where a request brings one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import jwt
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.auth.settings import AuthSettings
+from shared.auth.verifier import (
+    ANYONE,
+    Principal,
+    Scope,
+    Verifier,
+    principal_of,
+    token_of,
+)
+from shared.runtime.config import JournalSettings
+from shared.web.problems import Problem
+from tests.shared.samples import TOKEN
+
+SECRET = "a secret of the tests, more than 32 bytes"
+SETTINGS = AuthSettings(auth_mode="required", jwt_secret=SECRET)
+
+
+def claims(**more):
+    now = int(time.time())
+    good = {"iss": "headrace", "aud": "headrace", "sub": "GA", "iat": now, "exp": now + 60}
+    return {k: v for k, v in (good | more).items() if v is not None}
+
+
+def sign(document, secret=SECRET, algorithm="HS256", **headers):
+    return jwt.encode(document, secret, algorithm=algorithm, headers=headers or None)
+
+
+async def refused(token, verifier=None):
+    with pytest.raises(Problem) as problem:
+        await (verifier or Verifier(SETTINGS, None)).verify(token)
+    assert problem.value.status == 401
+    assert problem.value.headers["WWW-Authenticate"] == 'Bearer realm="headrace"'
+    assert len(problem.value.detail) < 200
+    return problem.value.detail
+
+
+async def test_a_good_token_is_its_principal():
+    document = claims(scope="events:all  admin", topics=["7"], jti="j")
+    principal = await Verifier(SETTINGS, None).verify(sign(document))
+    assert principal == Principal(
+        "GA", frozenset({"events:all", "admin"}), frozenset({"7"}), document["exp"],
+        document["iat"], "j",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"exp": 1}, "expired"),
+        ({"exp": None}, "exp"),
+        ({"exp": "soon"}, "exp"),
+        ({"iss": "other"}, "issuer"),
+        ({"iss": None}, "iss"),
+        ({"aud": "other"}, "Audience"),
+        ({"aud": None}, "aud"),
+        ({"sub": None}, "sub"),
+        ({"sub": ""}, "sub"),
+        ({"sub": 5}, "ubject"),
+        ({"scope": ["admin"]}, "scope"),
+        ({"topics": "7"}, "topics"),
+        ({"topics": [7]}, "topics"),
+        ({"nbf": 1 << 40}, "nbf"),
+    ],
+)
+async def test_claims_that_do_not_hold(change, word):
+    assert word in await refused(sign(claims(**change)))
+
+
+@pytest.mark.parametrize("change", [{"iat": "x"}, {"iat": []}, {"iat": {}}])
+async def test_a_strange_iat_is_a_refusal_and_no_crash(change):
+    await refused(sign(claims(**change)))
+
+
+async def test_a_clock_a_little_ahead_at_the_issuer_is_no_reason_to_refuse():
+    assert await Verifier(SETTINGS, None).verify(sign(claims(iat=int(time.time()) + 3)))
+
+
+def unsigned(header, document):
+    parts = (json.dumps(part).encode() for part in (header, document))
+    return ".".join([base64.urlsafe_b64encode(p).decode().rstrip("=") for p in parts] + [""])
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "HS512", "RS256", None, 5])
+async def test_the_algorithm_is_ours_to_say(algorithm):
+    await refused(unsigned({"alg": algorithm, "typ": "JWT"}, claims()))
+    if algorithm == "HS512":
+        with pytest.warns(jwt.InsecureKeyLengthWarning):
+            token = sign(claims(), algorithm="HS512")
+        await refused(token)
+
+
+async def test_every_tampered_part_is_noticed():
+    header, body, signature = sign(claims()).split(".")
+    admin = sign(claims(scope="admin"), secret="another secret of more than 32 bytes").split(".")[1]
+    for parts in (
+        (header, admin, signature), (header, body, signature[:-4] + "AAAA"),
+        (header, body, ""), (header[:-2], body, signature), (header, body),
+    ):  # fmt: skip
+        await refused(".".join(parts))
+
+
+async def test_another_secret_signs_for_nobody():
+    await refused(sign(claims(), secret="another secret of more than 32 bytes"))
+
+
+@given(st.text(max_size=60))
+async def test_no_text_is_a_crash(text):
+    await refused(text)
+
+
+@pytest.mark.parametrize("part", [b"[" * 40_000, b"\xff", b"{}", b"null", b"5", b'{"alg":' * 9])
+async def test_no_header_is_a_crash(part):
+    text = base64.urlsafe_b64encode(part).decode().rstrip("=")
+    await refused(f"{text}.{text}.AAAA")
+    await refused(f"{text}.\udcff.AAAA")
+
+
+def request(path="/", **headers):
+    return make_mocked_request("GET", path, headers=headers)
+
+
+def test_where_a_token_is_looked_for():
+    every = {"Authorization": "Bearer a", "Cookie": "headrace_token=c"}
+    assert token_of(request("/?access_token=b", **every)) == "a"
+    assert token_of(request("/?access_token=b", Cookie=every["Cookie"])) == "b"
+    assert token_of(request(Cookie=every["Cookie"])) == "c"
+    assert token_of(request(Authorization="bearer   a ")) == "a"
+    assert token_of(request()) is None
+
+
+@pytest.mark.parametrize("header", ["Basic a", "Bearer", "Bearer ", "a"])
+def test_another_scheme_is_not_passed_over(header):
+    with pytest.raises(Problem):
+        token_of(request("/?access_token=b", Authorization=header))
+
+
+def test_admin_has_every_scope_and_anyone_is_all():
+    admin = Principal("GA", frozenset({"admin"}))
+    assert all(who.has(scope) for who in (admin, ANYONE) for scope in Scope)
+    assert not Principal("GA", frozenset({"events:all"})).has(Scope.STREAMS_WRITE)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "topics", "topic", "parties", "allowed"),
+    [
+        ("", None, "user:GA", (), True),
+        ("", None, "user:GB", (), False),
+        ("", None, "7", ("GA", "GB"), True),
+        ("", None, "7", ("GC", "GB"), False),
+        ("", None, "*", ("GA",), False),
+        ("events:all", None, "*", (), True),
+        ("events:all", ["7"], "*", (), False),
+        ("events:all", ["7"], "7", (), True),
+        ("", ["7"], "7", ("GB",), False),
+        ("", ["user:GA"], "7", ("GA",), False),
+        ("admin", None, "user:GB", (), True),
+    ],
+)
+def test_what_may_be_subscribed_to(scopes, topics, topic, parties, allowed):
+    who = principal_of(claims(scope=scopes, topics=topics))
+    assert who.may_subscribe(topic, parties) is allowed
+
+
+def test_each_event_is_checked_anew():
+    who = Principal("GA", frozenset())
+    assert who.may_see(("7", "user:GA", "user:GB"))
+    assert not who.may_see(("7", "user:GB"))
+    assert who.may_see(())  # concerns all
+    assert Principal("GA", frozenset({"events:all"})).may_see(("7",))
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"auth_mode": "required"}, "JWT_SECRET and JWKS_URL"),
+        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "needs one of"),
+        ({"jwt_secret": "short"}, "32 bytes"),
+        ({"jwks_url": "ftp://a"}, "expected http"),
+        ({"jwt_algorithms": "HS256"}, "expected RS"),
+        ({"jwt_algorithms": "none"}, "expected RS"),
+        ({"jwt_algorithms": ""}, "none"),
+        ({"jwt_issuer": ""}, "at least 1"),
+    ],
+)
+def test_settings_that_are_refused(given, word):
+    with pytest.raises(ValidationError, match=word):
+        AuthSettings(**given)
+
+
+def test_a_class_of_both_keeps_the_manners_of_common(monkeypatch):
+    class Both(JournalSettings, AuthSettings):
+        """As the API's."""
+
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.setenv("JWT_ALGORITHMS", "EdDSA, ES256")
+    settings = Both(contracts=TOKEN, unknown=1)
+    assert (settings.port, settings.jwt_algorithms) == (0, ("EdDSA", "ES256"))
+    assert SECRET not in repr(Both(contracts=TOKEN, jwt_secret=SECRET))

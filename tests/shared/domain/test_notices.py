@@ -1,0 +1,64 @@
+"""Notices about a stream's end: which are due when, and what each event makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain import commands
+from shared.domain.stream import ENDINGS, Status, end_time
+from tests.shared.samples import TYPE, a_stream, after, fact
+
+DAY = 86_400
+lengths = st.integers(1, 10 * DAY)
+
+
+def told(stream, now):
+    return [event.type for event in commands.endings(stream, now)]
+
+
+@given(lengths)
+def test_a_new_stream_owes_the_notices_that_lie_ahead(seconds):
+    stream = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
+    wanted = [100 + seconds - before for before in ENDINGS if before == 0 or seconds > before]
+    events = commands.endings(stream, 100 + seconds)
+    assert [event.timestamp for event in events] == wanted
+    assert commands.endings(stream, wanted[0] - 1) == []
+    assert commands.endings(after(stream, *events), 100 + 20 * DAY) == []
+
+
+@given(lengths, st.lists(st.integers(0, 4 * DAY), max_size=8))
+def test_told_in_pieces_or_at_once_it_is_the_same(seconds, steps):
+    stream = whole = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
+    pieces, now = [], 100
+    for step in steps:
+        now += step
+        events = commands.endings(stream, now)
+        stream, pieces = after(stream, *events), pieces + events
+    assert pieces == commands.endings(whole, now)
+    assert (end_time(stream), stream.deposited) == (end_time(whole), whole.deposited)
+
+
+def test_streams_that_do_not_run_owe_nothing():
+    stream = a_stream()
+    for other in (
+        after(stream, *commands.pause(stream, 110)),
+        after(stream, *commands.cancel(stream, 110)),
+        after(stream, *commands.withdraw(stream, 1000)),
+        replace(stream, rate=0),
+        replace(stream, status=Status.PAUSED),
+    ):
+        assert told(other, 1 << 62) == []
+
+
+def test_a_notice_moves_no_money_and_revives_nothing():
+    gone = after(a_stream(), *commands.cancel(a_stream(), 110))
+    late = after(gone, fact(TYPE.STREAM_DEPLETED, 300, endsAt=300))
+    assert late == replace(gone, version=gone.version + 1, updated_at=300)
+
+
+def test_an_event_of_an_earlier_time_does_not_turn_the_clock_back():
+    labelled = after(a_stream(), *commands.update(a_stream(), {}, 500))
+    assert after(labelled, *commands.endings(labelled, 400)).updated_at == 500

@@ -1,0 +1,212 @@
+"""The stream's rules: the cases that the contract's description names one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from shared.domain import commands
+from shared.domain.commands import Refused
+from shared.domain.events import Event
+from shared.domain.stream import I128_MAX, U64_MAX, Status, apply, claimable, end_time, remaining
+from shared.journal.wire import encode_stream
+from tests.shared.samples import R2, TYPE, R, S, a_stream, after, creation, fact
+
+
+def test_a_drained_stream_that_is_topped_up_vests_retroactively():
+    drained = a_stream()
+    assert claimable(drained, 10_000) == 1000
+    topped = after(drained, *commands.top_up(drained, 500, 10_000))
+    assert (topped.status, topped.last_update_time) == (Status.ACTIVE, 100)
+    assert claimable(topped, 10_000) == 1500
+
+
+def test_the_last_withdrawal_also_completes_in_that_order():
+    stream = a_stream()
+    first = commands.withdraw(stream, 150)
+    assert [e.type for e in first] == [TYPE.STREAM_WITHDRAWN]
+    assert first[0].facts == {"recipient": R, "amount": "250", "timestamp": 150}
+    stream = after(stream, *first)
+    last = commands.withdraw(stream, 300)
+    assert [e.type for e in last] == [TYPE.STREAM_WITHDRAWN, TYPE.STREAM_COMPLETED]
+    assert last[1].facts == {"recipient": R, "totalWithdrawn": "1000"}
+    done = after(stream, *last)
+    assert (done.status, done.withdrawn, claimable(done, 9999)) == (Status.COMPLETED, 1000, 0)
+    assert end_time(done) == 300
+
+
+def test_withdrawal_is_refused_while_paused_and_with_nothing_accrued():
+    stream = a_stream()
+    with pytest.raises(Refused, match="nothing to withdraw"):
+        commands.withdraw(stream, 100)
+    with pytest.raises(Refused, match="paused"):
+        commands.withdraw(after(stream, *commands.pause(stream, 150)), 200)
+
+
+def test_cancelling_while_paused_settles_to_the_pause():
+    stream = a_stream()
+    paused = after(stream, *commands.pause(stream, 120))
+    (event,) = commands.cancel(paused, 180)
+    assert (event.facts["amountWithdrawn"], event.facts["refundedAmount"]) == ("100", "900")
+    gone = after(paused, event)
+    assert (gone.status, gone.withdrawn, gone.refunded, remaining(gone)) == (
+        Status.CANCELLED,
+        100,
+        900,
+        0,
+    )
+
+
+def test_cancelled_with_nothing_to_refund_is_still_cancelled():
+    stream = a_stream()
+    (event,) = commands.cancel(stream, 10_000)
+    gone = after(stream, event)
+    assert (gone.status, gone.refunded, gone.withdrawn) == (Status.CANCELLED, 0, 1000)
+
+
+def test_a_resume_after_a_cancellation_revives_nothing_but_counts():
+    stream = a_stream()
+    paused = after(stream, *commands.pause(stream, 120))
+    gone = after(paused, *commands.cancel(paused, 180))
+    zombie = after(gone, fact(TYPE.STREAM_RESUMED, 200, sender=S, newEndTime=400))
+    assert (zombie.status, zombie.paused_at, claimable(zombie, 10**9)) == (
+        Status.CANCELLED,
+        None,
+        0,
+    )
+    assert zombie.version == gone.version + 1
+    money = replace(zombie, version=0, updated_at=0, paused_at=None, position="")
+    assert money == replace(gone, version=0, updated_at=0, paused_at=None, position="")
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        fact(TYPE.STREAM_TOPPED_UP, 500, amount="9", newDepositedAmount="1009"),
+        fact(TYPE.STREAM_WITHDRAWN, 500, amount="9", timestamp=500),
+        fact(TYPE.STREAM_PAUSED, 500, pausedAt=500),
+        fact(TYPE.STREAM_COMPLETED, 500),
+        fact(TYPE.STREAM_RATE_MODIFIED, 500, newRatePerSecond="9"),
+        fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, 500, newRecipient=R2),
+    ],
+)
+def test_nothing_moves_the_money_of_a_cancelled_stream(late: Event):
+    stream = a_stream()
+    gone = after(stream, *commands.cancel(stream, 120))
+    assert after(gone, late) == replace(gone, version=3, updated_at=500)
+
+
+@pytest.mark.parametrize("command", ["withdraw", "pause", "resume", "cancel"])
+def test_every_command_on_a_terminal_stream_is_refused(command: str):
+    stream = a_stream()
+    gone = after(stream, *commands.cancel(stream, 120))
+    with pytest.raises(Refused, match="cancelled and cannot be"):
+        getattr(commands, command)(gone, 200)
+    with pytest.raises(Refused, match="cancelled and cannot be"):
+        commands.top_up(gone, 1, 200)
+
+
+def test_the_extremes_of_i128_neither_overflow_nor_break_the_wire():
+    stream = a_stream(ratePerSecond=str(I128_MAX), depositedAmount=str(I128_MAX))
+    assert claimable(stream, U64_MAX) == I128_MAX
+    assert end_time(stream) == 101
+    slow = a_stream(ratePerSecond="1", depositedAmount=str(I128_MAX))
+    assert end_time(slow) == U64_MAX
+    document = orjson.loads(encode_stream(slow, 200))
+    assert document["depositedAmount"] == str(I128_MAX)
+    assert document["claimable"] == {"amount": "100", "asOf": 200}
+    with pytest.raises(Refused, match="from 1 to 0"):
+        commands.top_up(slow, 1, 200)
+    assert orjson.dumps(commands.resume(after(slow, *commands.pause(slow, 110)), 120)[0].facts)
+
+
+@pytest.mark.parametrize("amount", [0, -1, I128_MAX + 1])
+def test_amounts_outside_i128_are_refused_by_name(amount: int):
+    good = {"stream_id": "7", "sender": S, "recipient": R, "token": "C", "start_time": 0, "now": 0}
+    with pytest.raises(Refused, match="ratePerSecond"):
+        commands.create(rate=amount, deposited=1, **good)
+    with pytest.raises(Refused, match="depositedAmount"):
+        commands.create(rate=1, deposited=amount, **good)
+    with pytest.raises(Refused, match="amount"):
+        commands.top_up(a_stream(), amount, 100)
+
+
+def test_a_sender_may_be_its_own_recipient():
+    stream = a_stream(recipient=S)
+    assert after(stream, *commands.withdraw(stream, 150)).withdrawn == 250
+
+
+def test_a_stream_that_paid_more_than_we_know_of_owes_nothing():
+    """A top-up that could not be read leaves the known deposit short."""
+    paid = after(a_stream(), fact(TYPE.STREAM_WITHDRAWN, 300, amount="5000", timestamp=300))
+    assert (claimable(paid, 400), end_time(paid)) == (0, 300)
+
+
+def test_top_up_takes_the_total_that_the_contract_names_and_needs_no_end():
+    stream = after(a_stream(), fact(TYPE.STREAM_TOPPED_UP, amount="5", newDepositedAmount="1500"))
+    assert (stream.deposited, stream.last_update_time) == (1500, 100)
+
+
+def test_a_fee_changes_only_the_version():
+    stream = a_stream()
+    assert after(stream, fact(TYPE.STREAM_FEE_COLLECTED, 105, feeAmount="3")) == replace(
+        stream, version=2, updated_at=105
+    )
+
+
+def test_a_transfer_settles_the_old_recipient_and_changes_hands():
+    stream = a_stream()
+    moved = after(
+        stream,
+        fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, 150, newRecipient=R2, settledAmount="250"),
+    )
+    assert (moved.recipient, moved.withdrawn, claimable(moved, 160)) == (R2, 250, 50)
+    unsettled = after(
+        stream, fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, 150, newRecipient=R2, settledAmount="0")
+    )
+    assert (unsettled.withdrawn, claimable(unsettled, 160)) == (0, 300)
+
+
+def test_a_new_rate_accrues_from_where_the_announced_end_says():
+    stream = a_stream()
+    told = after(
+        stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="10", newEndTime=250)
+    )
+    assert (told.rate, told.last_update_time, end_time(told)) == (10, 150, 250)
+    untold = after(stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="10"))
+    assert (untold.rate, untold.last_update_time) == (10, 100)
+    huge = a_stream(depositedAmount=str(I128_MAX))
+    saturated = fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="1", newEndTime=U64_MAX)
+    assert after(huge, saturated).last_update_time == 100
+    stopped = after(stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="0"))
+    assert (end_time(stopped), claimable(stopped, 999)) == (None, 0)
+
+
+NEEDED = {
+    TYPE.STREAM_TOPPED_UP: {"newDepositedAmount": "1100"},
+    TYPE.STREAM_WITHDRAWN: {"amount": "1", "timestamp": 110},
+    TYPE.STREAM_PAUSED: {"pausedAt": 110},
+    TYPE.STREAM_CANCELLED: {"amountWithdrawn": "50", "refundedAmount": "950"},
+    TYPE.STREAM_RECIPIENT_TRANSFERRED: {"newRecipient": R2},
+    TYPE.STREAM_RATE_MODIFIED: {"newRatePerSecond": "2"},
+    TYPE.STREAM_CREATED: creation(),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"), [(kind, name) for kind, facts in NEEDED.items() for name in facts]
+)
+def test_an_event_that_lacks_a_fact_is_told_by_name(kind, missing):
+    whole = NEEDED[kind]
+    assert apply(a_stream(), fact(kind, **whole)) is not None
+    lacking = {name: value for name, value in whole.items() if name != missing}
+    with pytest.raises(ValueError, match=f"stream 7 lacks '{missing}'"):
+        apply(a_stream(), fact(kind, **lacking))
+
+
+def test_an_event_of_a_stream_never_seen_makes_no_state():
+    for kind in TYPE:
+        if kind is not TYPE.STREAM_CREATED:
+            assert apply(None, fact(kind)) is None

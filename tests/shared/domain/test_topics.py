@@ -1,0 +1,160 @@
+"""Topics of an event, and a subscription as it is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.topics import ALL, is_stream_id, matches, parse_subscription, topics_of
+from tests.shared.samples import R2, TOKEN, TYPE, R, S, a_stream, after, creation, fact
+
+API_ID = "api-01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+def test_a_creation_names_both_parties_itself():
+    event = fact(TYPE.STREAM_CREATED, **creation())
+    assert topics_of(event) == ("7", f"user:{S}", f"user:{R}")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        fact(TYPE.STREAM_TOPPED_UP, sender=S),
+        fact(TYPE.STREAM_WITHDRAWN, recipient=R),
+        fact(TYPE.STREAM_FEE_COLLECTED, treasury=R2),
+    ],
+)
+def test_a_party_that_the_event_does_not_name_comes_from_the_stored_stream(event):
+    topics = topics_of(event, a_stream())
+    assert topics[0] == "7"
+    assert set(topics) == {"7", f"user:{S}", f"user:{R}"}
+
+
+def test_a_change_of_hands_concerns_the_old_and_the_new_recipient():
+    event = fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, oldRecipient=R, newRecipient=R2)
+    both = {"7", f"user:{S}", f"user:{R}", f"user:{R2}"}
+    before = a_stream()
+    assert set(topics_of(event, before, after(before, event))) == both
+    assert set(topics_of(event)) == both - {f"user:{S}"}
+    unnamed = fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, newRecipient=R2)
+    assert set(topics_of(unnamed, before, after(before, unnamed))) == both
+
+
+def test_each_topic_comes_once_when_the_sender_is_the_recipient():
+    assert topics_of(fact(TYPE.STREAM_CREATED, **creation(recipient=S))) == ("7", f"user:{S}")
+
+
+def test_an_event_without_a_stream_goes_to_everyone():
+    assert topics_of(fact(TYPE.CONTRACT_INITIALIZED, stream_id=None, sender=S)) == ()
+
+
+@given(st.text())
+def test_no_text_of_a_contract_can_break_the_head_it_stands_in(party: str):
+    topics = topics_of(fact(TYPE.CHAIN_UNKNOWN, sender=party))
+    assert " ".join(topics).split() == list(topics)
+    assert all(topic.isascii() and topic.isprintable() for topic in topics)
+
+
+def test_a_subscription_of_everything_there_is():
+    subscription, mistakes = parse_subscription(
+        streams=["1", API_ID], users=[S], everything="true", types=["stream.withdrawn"]
+    )
+    assert mistakes == []
+    assert subscription.topics == (ALL, "1", API_ID, f"user:{S}")
+    assert subscription.types == {"stream.withdrawn"}
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [["1", "2"], ["1,2"], [" 1 , 2 "], ["1,", ",2"], ["1,2", "2", "1"]],
+)
+def test_repeated_and_comma_separated_forms_mean_the_same(streams):
+    subscription, mistakes = parse_subscription(streams=streams)
+    assert (subscription.topics, mistakes) == (("1", "2"), [])
+
+
+def test_each_mistake_is_named_with_its_parameter_and_what_would_be_right():
+    _, mistakes = parse_subscription(
+        streams=["0", "1"], users=[S[:-1] + "A", R], everything="yes", types=["created"]
+    )
+    assert [parameter for parameter, _ in mistakes] == ["streams", "users", "types", "all"]
+    told = dict(mistakes)
+    assert "'0' is no stream id" in told["streams"]
+    assert "checksum" in told["users"]
+    assert "stream.withdrawn" in told["types"]
+    assert "'true'" in told["all"]
+
+
+@pytest.mark.parametrize("query", [{}, {"everything": "false"}, {"types": ["stream.created"]}])
+def test_a_subscription_to_nothing_is_a_mistake(query):
+    _, ((parameter, text),) = parse_subscription(**query)
+    assert parameter == "streams"
+    assert "users=<G…>" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["1", str((1 << 64) - 1), API_ID, "api-00000000-0000-0000-0000-000000000000"]
+)
+def test_stream_ids(text):
+    assert is_stream_id(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "01", "-1", "+1", "1.0", str(1 << 64), "9" * 20, "9" * 5000, "٣", "1\n", "api-",
+     API_ID.upper(), API_ID + "0", API_ID[:-1], "user:1", "*"],
+)  # fmt: skip
+def test_what_is_no_stream_id(text):
+    assert not is_stream_id(text)
+
+
+def test_accounts_contracts_and_muxed_accounts_may_be_parties():
+    muxed = "MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVAAAAAAAAAAAAAJLK"
+    subscription, mistakes = parse_subscription(users=[S, TOKEN, muxed])
+    assert mistakes == []
+    assert subscription.topics == (f"user:{S}", f"user:{TOKEN}", f"user:{muxed}")
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_no_text_makes_the_parser_fail(streams, users, everything, types):
+    _, mistakes = parse_subscription(
+        streams=[streams], users=[users], everything=everything, types=[types]
+    )
+    assert {parameter for parameter, _ in mistakes} <= {"streams", "users", "all", "types"}
+
+
+TOKENS = {
+    "transfer": (TYPE.TOKEN_TRANSFER, {"from": S, "to": R}, {S, R}),
+    "transfer to oneself": (TYPE.TOKEN_TRANSFER, {"from": S, "to": S}, {S}),
+    "mint": (TYPE.TOKEN_MINT, {"admin": R2, "to": R}, {R}),
+    "burn": (TYPE.TOKEN_BURN, {"from": S}, {S}),
+    "clawback": (TYPE.TOKEN_CLAWBACK, {"admin": R2, "from": S}, {S}),
+    "unknown of a token": (TYPE.CHAIN_UNKNOWN, {"name": "approve"}, {TOKEN}),
+}
+
+
+@pytest.mark.parametrize(("kind", "facts", "parties"), TOKENS.values(), ids=TOKENS)
+def test_an_event_of_a_token_is_for_those_it_names_and_no_broadcast(kind, facts, parties):
+    topics = topics_of(fact(kind, stream_id=None, tokenAddress=TOKEN, **facts))
+    assert sorted(topics) == sorted(f"user:{party}" for party in parties)
+    for party in parties:
+        assert matches({f"user:{party}"}, topics)
+    assert matches({ALL}, topics)
+    assert not matches({"7", f"user:{R2}"}, topics), "the admin is no party"
+
+
+def test_what_is_unknown_of_the_stream_contract_is_its_streams_or_everyones():
+    assert topics_of(fact(TYPE.CHAIN_UNKNOWN, name="x")) == ("7",)
+    assert topics_of(fact(TYPE.CHAIN_UNKNOWN, stream_id=None, name="x")) == ()
+
+
+def test_a_stream_events_further_fields_make_nobody_a_party():
+    event = fact(TYPE.STREAM_PAUSED, **{"from": R2, "to": R2})
+    assert set(topics_of(event, a_stream())) == {"7", f"user:{S}", f"user:{R}"}
+
+
+@given(st.text(), st.text())
+def test_no_text_of_a_token_can_break_the_head_it_stands_in(payer: str, to: str):
+    topics = topics_of(fact(TYPE.TOKEN_TRANSFER, stream_id=None, **{"from": payer, "to": to}))
+    assert " ".join(topics).split() == list(topics)

@@ -1,0 +1,133 @@
+"""A failover to a replica that lagged: positions given out are never given again, nor overtaken."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.domain import commands
+from shared.domain.position import START, Position
+from shared.journal.commit import Behind, Committer, Disorder
+from tests.shared.journal.audit import check, dump, entries_of, restore
+from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
+
+ID = "api-1"
+
+
+def create(streams):
+    return commands.create(
+        stream_id=ID, sender=S, recipient=R, token=TOKEN, rate=5, deposited=1000,
+        start_time=100, now=100,
+    )  # fmt: skip
+
+
+def label(text: str):
+    return lambda streams: commands.update(streams[ID], {"label": text}, 110)
+
+
+def paused(ledger: int):
+    return chain(TYPE.STREAM_PAUSED, "1", at(ledger), pausedAt=110)
+
+
+async def record(indexer: Committer, event, cursor: str) -> None:
+    await indexer.record([event], progress={"cursor": cursor})
+
+
+PADDED = "{:019d}-0000000000"
+PLAIN = "{}"
+
+
+@pytest.mark.parametrize("cursor", [PLAIN, PADDED], ids=["horizon", "rpc"])
+async def test_the_api_waits_until_the_lost_chain_events_are_back(redis, keys, cursor):
+    indexer, api = Committer(redis, keys), Committer(redis, keys)
+    await record(indexer, created("1", at(5)), cursor.format(at(5).toid))
+    await api.change([ID], create)
+    replica = await dump(redis, keys)
+    await record(indexer, paused(6), cursor.format(at(6).toid))
+    (given,) = (await api.change([ID], label("lost"))).positions
+    assert given.toid == at(6).toid
+
+    await restore(redis, keys, replica)
+    with pytest.raises(Behind, match=str(given)):
+        await api.change([ID], label("too soon"))
+    assert await dump(redis, keys) == replica
+
+    await record(indexer, paused(6), cursor.format(at(6).toid))
+    (later,) = (await api.change([ID], label("again"))).positions
+    assert later > given
+    entries = await check(redis, keys)
+    assert [e.position for e in entries][2:] == [str(at(6)), str(later)]
+
+
+async def test_a_quiet_chain_lets_the_api_go_on_once_it_was_read_again(redis, keys):
+    """What was lost is known to be all of the chain's when the cursor has passed it."""
+    indexer, api = Committer(redis, keys), Committer(redis, keys)
+    await record(indexer, created("1", at(5)), "5")
+    await api.change([ID], create)
+    replica = await dump(redis, keys)
+    await record(indexer, paused(6), str(at(6).toid))
+    (given,) = (await api.change([ID], label("lost"))).positions
+    await restore(redis, keys, replica)
+    await indexer.record([], progress={"cursor": str(at(7).toid)})
+    (later,) = (await api.change([ID], label("again"))).positions
+    assert later > given
+    assert later.toid == at(6).toid
+
+
+async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(redis, keys):
+    indexer, api = Committer(redis, keys), Committer(redis, keys)
+    await record(indexer, created("1", at(5)), str(at(5).toid))
+    await api.change([ID], create)
+    await restore(redis, keys, {})
+    with pytest.raises(Behind):
+        await api.change([ID], create)
+    assert await dump(redis, keys) == {}
+    await record(indexer, created("1", at(5)), str(at(5).toid))
+    await api.change([ID], create)
+    assert len(await check(redis, keys)) == 2
+
+
+async def test_lost_writes_of_the_api_alone_never_give_a_position_twice(redis, keys):
+    api = Committer(redis, keys)
+    await api.change([ID], create)
+    replica = await dump(redis, keys)
+    given = [(await api.change([ID], label(str(n)))).positions[0] for n in range(5)]
+    await restore(redis, keys, replica)
+    (later,) = (await api.change([ID], label("again"))).positions
+    assert later > max(given)
+    assert later.toid == START.toid
+    entries = await entries_of(redis, keys)
+    assert entries[1].previous == entries[0].position, "the chain of entries has no hole"
+
+
+async def test_one_that_only_read_the_stream_knows_the_floor_as_well(redis, keys):
+    indexer, api, reader = (Committer(redis, keys) for _ in range(3))
+    await record(indexer, created("1", at(5)), str(at(5).toid))
+    await api.change([ID], create)
+    replica = await dump(redis, keys)
+    await record(indexer, paused(6), str(at(6).toid))
+    await api.change([ID], label("lost"))
+    await reader.change([ID], lambda _: [])
+    await restore(redis, keys, replica)
+    with pytest.raises(Behind):
+        await reader.change([ID], label("too soon"))
+
+
+async def test_an_api_event_never_shuts_out_the_next_operation(redis, keys):
+    indexer, api = Committer(redis, keys), Committer(redis, keys)
+    first = Position(at(5).toid, 0)
+    await record(indexer, created("1", first), "5")
+    await api.change([ID], create)
+    await record(indexer, created("2", Position(first.toid + 1, 0)), "6")
+    with pytest.raises(Disorder):
+        await record(indexer, created("3", Position(first.toid, 1)), "7")
+    await check(redis, keys)
+
+
+async def test_positions_go_up_even_when_the_clock_of_the_server_stands_behind(redis, keys):
+    """A new master's clock may be late: its events still come after the old one's."""
+    ahead = 2**52
+    await redis.xadd(keys.journal, {"p": "0-0", "h": "x", "b": "{}"}, id=f"0-{ahead}")
+    api = Committer(redis, keys)
+    given = (await api.change([ID], create)).positions
+    given += (await api.change([ID], label("next"))).positions
+    assert given == [Position(0, ahead + 1), Position(0, ahead + 2)]

@@ -1,0 +1,220 @@
+"""Commits that race, fail half-way or come twice: one outcome, and never half of it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from shared.domain import commands
+from shared.domain.position import Position
+from shared.journal.commit import Committer, Contended, Disorder, Fenced
+from shared.journal.keys import Keys
+from shared.redis.client import connect
+from tests.shared.journal.audit import check, dump, entries_of, event_of, fold
+from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
+
+ID = "api-1"
+
+
+def create(streams):
+    """Makes the stream unless it is there: what a retry must do."""
+    if streams[ID] is not None:
+        return []
+    return commands.create(
+        stream_id=ID, sender=S, recipient=R, token=TOKEN, rate=5, deposited=1000,
+        start_time=100, now=100,
+    )  # fmt: skip
+
+
+def label(text: str):
+    return lambda streams: commands.update(streams[ID], {"label": text}, 110)
+
+
+async def test_twenty_that_change_one_stream_at_once_all_land(redis, keys):
+    await Committer(redis, keys).change([ID], create)
+    committers = [Committer(redis, keys) for _ in range(20)]
+    await asyncio.gather(*(c.change([ID], label(str(n))) for n, c in enumerate(committers)))
+    entries = await check(redis, keys)
+    bodies = [orjson.loads(entry.body) for entry in entries]
+    assert [body["stream"]["version"] for body in bodies] == list(range(1, 22))
+    assert {body["metadata"]["label"] for body in bodies[1:]} == {str(n) for n in range(20)}
+
+
+async def test_of_twenty_that_create_one_stream_at_once_one_does(redis, keys):
+    committers = [Committer(redis, keys) for _ in range(20)]
+    done = await asyncio.gather(*(c.change([ID], create) for c in committers))
+    assert sorted(len(d.positions) for d in done) == [0] * 19 + [1]
+    assert len(await check(redis, keys)) == 1
+
+
+async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(redis, keys):
+    first, second = Committer(redis, keys), Committer(redis, keys)
+    await first.change([ID], create)
+    tops = []
+
+    class Late(Committer):
+        async def load(self, stream_ids):
+            streams = await super().load(stream_ids)
+            if not tops:  # the other gets in between the look and the act
+                await second.change([ID], lambda s: commands.top_up(s[ID], 500, 120))
+            tops.append(streams[ID].deposited)
+            return streams
+
+    await Late(redis, keys).change([ID], lambda s: commands.top_up(s[ID], 1, 120))
+    assert tops == [1000, 1500]
+    assert (await first.load([ID]))[ID].deposited == 1501
+    await check(redis, keys)
+
+
+async def test_who_loses_every_race_gives_up_having_written_nothing(redis, keys):
+    other = Committer(redis, keys)
+    await other.change([ID], create)
+
+    class Unlucky(Committer):
+        async def load(self, stream_ids):
+            streams = await super().load(stream_ids)
+            await other.change([ID], label("mine"))
+            return streams
+
+    with pytest.raises(Contended, match=ID):
+        await Unlucky(redis, keys).change([ID], label("never"))
+    assert all(b"never" not in entry.body for entry in await check(redis, keys))
+
+
+async def test_what_a_decision_raises_passes_through_and_writes_nothing(redis, keys):
+    committer = Committer(redis, keys)
+    await committer.change([ID], create)
+    before = await dump(redis, keys)
+    with pytest.raises(commands.Refused, match="not paused"):
+        await committer.change([ID], lambda s: commands.resume(s[ID], 110))
+    assert await dump(redis, keys) == before
+
+
+async def test_an_old_token_writes_nothing_at_all(redis, keys):
+    await redis.set(keys.fence, "2")
+    await Committer(redis, keys, token="2").record([created("1", at(5))], progress={"cursor": "5"})
+    before = await dump(redis, keys)
+    old = Committer(redis, keys, token="1")
+    with pytest.raises(Fenced, match="2"):
+        await old.record(
+            [created("1", at(5)), created("2", at(6))], progress={"cursor": "6"}, dead=[b"{}"]
+        )
+    assert await dump(redis, keys) == before
+    await redis.delete(keys.fence)
+    with pytest.raises(Fenced, match=r"\(none\)"):
+        await old.record([], progress={"cursor": "7"})
+
+
+async def test_the_api_needs_no_token_and_takes_none_away(redis, keys):
+    await redis.set(keys.fence, "2")
+    await Committer(redis, keys).change([ID], create)
+    assert await redis.get(keys.fence) == b"2"
+
+
+async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis, keys):
+    committer = Committer(redis, keys)
+    await committer.record([created("1", at(5)), created("3", at(7))], progress={"cursor": "7"})
+    before = await dump(redis, keys)
+    late = [created("1", at(5)), created("2", at(6)), created("4", at(8))]
+    with pytest.raises(Disorder, match=str(at(6))):
+        await committer.record(late, progress={"cursor": "8"}, dead=[b"{}"])
+    assert await dump(redis, keys) == before
+
+
+async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(redis, keys):
+    committer = Committer(redis, keys)
+    await committer.record([created("1", at(5)), created("2", at(6))], progress={})
+    await redis.xdel(keys.journal, str(at(5)))
+    again = await committer.record([created("1", at(5)), created("2", at(6))], progress={})
+    assert (again.seen, again.positions) == (2, [])
+    assert (await committer.load(["1"]))["1"].version == 1
+
+
+async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(redis, keys):
+    committer = Committer(redis, keys)
+    topped = chain(TYPE.STREAM_TOPPED_UP, "1", at(6), amount="5", newDepositedAmount="1005")
+    drawn = chain(TYPE.STREAM_WITHDRAWN, "1", at(7), amount="5", timestamp=100)
+    await committer.record([created("1", at(5)), topped], progress={})
+    done = await committer.record([created("1", at(5)), topped, drawn], progress={})
+    assert (done.seen, done.positions) == (2, [at(7)])
+    stream = (await committer.load(["1"]))["1"]
+    assert (stream.deposited, stream.withdrawn, stream.version) == (1005, 5, 3)
+    assert len(await check(redis, keys)) == 3
+
+
+@pytest.mark.parametrize("order", [(5, 5), (6, 5), (5, None)])
+async def test_a_batch_must_stand_in_order_with_a_position_each(redis, keys, order):
+    events = [created("1", at(ledger) if ledger else None) for ledger in order]
+    with pytest.raises(ValueError, match="chain events need positions"):
+        await Committer(redis, keys).record(events, progress={})
+    assert await dump(redis, keys) == {}
+
+
+@pytest.mark.parametrize("toid", [2**53, 2**62, 2**63 - 2])
+async def test_positions_beyond_what_a_double_holds_keep_their_order(redis, keys, toid):
+    places = [Position(toid, 0), Position(toid, 1), Position(toid + 1, 0), Position(toid + 1, 1)]
+    events = [created(str(n), place) for n, place in enumerate(places, 1)]
+    committer = Committer(redis, keys)
+    for event in (events[0], events[2], events[3]):
+        await committer.record([event], progress={})
+    assert (await committer.record([events[2]], progress={})).seen == 1
+    with pytest.raises(Disorder):
+        await committer.record([events[1]], progress={})
+    api = await Committer(redis, keys).change([ID], create)
+    assert api.positions[0].toid == toid + 1
+    await check(redis, keys)
+
+
+@asynccontextmanager
+async def swallowing(redis_url: str):
+    """A way to Redis that, once armed, cuts the line between a command and its answer."""
+    address = urlsplit(redis_url)
+    armed = asyncio.Event()
+
+    async def serve(reader, writer):
+        up_reader, up_writer = await asyncio.open_connection(address.hostname, address.port)
+
+        async def upwards():
+            while data := await reader.read(65536):
+                up_writer.write(data)
+            up_writer.close()
+
+        task = asyncio.create_task(upwards())
+        while data := await up_reader.read(65536):
+            if armed.is_set() and data.startswith(b"*2\r\n$9\r\ncommitted"):
+                break
+            writer.write(data)
+        task.cancel()
+        writer.close()
+        up_writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", armed
+    finally:
+        server.close()
+
+
+async def test_a_create_whose_answer_was_lost_is_not_made_twice(
+    redis: Redis, keys: Keys, redis_url
+):
+    async with swallowing(redis_url) as (url, armed):
+        client = connect(url)
+        committer = Committer(client, keys)
+        await committer.record([], progress={"ledger": "1"})
+        armed.set()
+        with pytest.raises(RedisConnectionError):
+            await committer.change([ID], create)
+        assert len(await entries_of(redis, keys)) == 1, "sent once, and not again by itself"
+        armed.clear()
+        assert (await committer.change([ID], create)).positions == []
+        await client.aclose()
+    entries = await check(redis, keys)
+    assert [event_of(entry).type for entry in entries] == [TYPE.STREAM_CREATED]
+    assert fold(entries)[ID].version == 1

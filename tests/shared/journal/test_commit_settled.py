@@ -1,0 +1,92 @@
+"""Another Redis than before: the API waits until the chain is read again, whatever it saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.domain import commands
+from shared.journal.commit import Behind, Committer, Moved
+from shared.journal.keys import Keys
+from shared.redis.client import connect
+from tests.shared.samples import TOKEN, R, S, at, created
+from tests.support.redis_node import Node
+
+KEYS = Keys("settled")
+ID = "api-1"
+
+
+def create(streams):
+    return commands.create(
+        stream_id=ID, sender=S, recipient=R, token=TOKEN, rate=5, deposited=1000,
+        start_time=100, now=100,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def node(tmp_path: Path):
+    node = Node(tmp_path / "redis", {"appendonly": "yes", "appendfsync": "always"})
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def redis(node: Node):
+    client = connect(f"redis://127.0.0.1:{node.port}/0")
+    yield client
+    await client.aclose()
+
+
+async def started_again(node: Node, redis: Redis) -> None:
+    await node.stop()
+    await node.start()
+    await redis.connection_pool.disconnect()
+
+
+async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(node, redis):
+    """Its floor cannot tell what others were told: a new process has none."""
+    indexer = Committer(redis, KEYS)
+    first, second, third = (str(at(n).toid) for n in (5, 6, 7))
+    await indexer.record([created("1", at(5))], progress={"cursor": first})
+    await started_again(node, redis)
+    with pytest.raises(Behind, match="the indexer has not caught up with the chain"):
+        await Committer(redis, KEYS).change([ID], create)
+
+    await indexer.record([created("2", at(6))], progress={"cursor": second}, after=int(first))
+    with pytest.raises(Behind):
+        await Committer(redis, KEYS).change([ID], create)
+    await indexer.record([], progress={"cursor": third}, after=int(second), settled=True)
+    (given,) = (await Committer(redis, KEYS).change([ID], create)).positions
+    assert given > at(6)
+
+
+async def test_where_no_indexer_ever_was_nothing_is_waited_for(node, redis):
+    await Committer(redis, KEYS).change([ID], create)
+    await started_again(node, redis)
+    await Committer(redis, KEYS).change([ID], lambda s: commands.update(s[ID], {"label": "x"}, 9))
+
+
+async def test_who_may_not_ask_which_server_it_is_goes_by_the_floor_alone(node, redis):
+    await Committer(redis, KEYS).record([created("1", at(5))], progress={"cursor": "5"})
+    await started_again(node, redis)
+    await node.ask("ACL", "SETUSER", "timid", "on", ">x", "~*", "&*", "+@all", "-info")
+    timid = connect(f"redis://timid:x@127.0.0.1:{node.port}/0")
+    await Committer(timid, KEYS).change([ID], create)
+    await timid.aclose()
+
+
+@pytest.mark.parametrize("stored", ["7", "0000000007"], ids=["horizon", "rpc"])
+async def test_a_cursor_that_went_back_is_read_from_again(redis, stored):
+    indexer = Committer(redis, KEYS)
+    await indexer.record([], progress={"cursor": stored})
+    await indexer.record([created("1", at(5))], progress={"cursor": "8"}, after=7)
+    for wrong in (7, 9):
+        with pytest.raises(Moved, match=f"the stored cursor is 8, not {wrong}"):
+            await indexer.record([created("2", at(6))], progress={"cursor": "10"}, after=wrong)
+    assert await redis.xlen(KEYS.journal) == 1
+    await redis.delete(KEYS.progress)
+    with pytest.raises(Moved, match="gone"):
+        await indexer.record([created("2", at(6))], progress={"cursor": "10"}, after=8)

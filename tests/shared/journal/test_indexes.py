@@ -1,0 +1,142 @@
+"""Indexes: in which lists a stream stands, in what order, and what a change does to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain import commands
+from shared.journal.indexes import (
+    by_change,
+    changed_member_of,
+    changes,
+    entries_of,
+    indexes_of,
+    member_of,
+    stream_id_of,
+)
+from tests.shared.samples import R2, TOKEN, R, S, a_stream, after
+
+API_ID = "api-01890a5d-ac96-774b-bcce-b302099a8057"
+ids = st.one_of(st.integers(1, (1 << 64) - 1).map(str), st.uuids().map(lambda u: f"api-{u}"))
+times = st.integers(0, 10**12 - 1)
+
+
+def test_a_stream_stands_under_its_parties_status_token_and_origin():
+    assert indexes_of(a_stream()) == {
+        "all",
+        f"sender:{S}",
+        f"recipient:{R}",
+        f"user:{S}",
+        f"user:{R}",
+        "status:active",
+        f"token:{TOKEN}",
+        "origin:api",
+    }
+
+
+def test_a_sender_that_is_its_own_recipient_is_listed_once():
+    assert f"user:{S}" in indexes_of(a_stream(recipient=S))
+    assert len(indexes_of(a_stream(recipient=S))) == 7
+
+
+@given(ids, times)
+def test_the_id_comes_back_from_a_member(stream_id: str, created_at: int):
+    stream = replace(a_stream(), id=stream_id, created_at=created_at)
+    assert stream_id_of(member_of(stream)) == stream_id
+
+
+@given(st.lists(st.tuples(times, st.integers(1, (1 << 64) - 1)), unique=True))
+def test_members_sort_as_text_by_time_of_creation_then_number(born: list[tuple[int, int]]):
+    members = [
+        member_of(replace(a_stream(), id=str(number), created_at=when))
+        for when, number in sorted(born)
+    ]
+    assert members == sorted(members, key=str.encode)
+
+
+def test_members_of_both_origins_sort_by_time_first():
+    early = replace(a_stream(), id=API_ID, created_at=99)
+    late = replace(a_stream(), id="1", created_at=100)
+    assert member_of(early) < member_of(late)
+
+
+def test_a_member_outlives_every_change():
+    stream = a_stream()
+    gone = after(stream, *commands.cancel(stream, 500))
+    assert member_of(gone) == member_of(stream)
+
+
+def test_a_new_stream_is_added_everywhere():
+    stream = a_stream()
+    assert {(c.name, c.member): c.score for c in changes(None, stream)} == entries_of(stream)
+    assert all(change.add for change in changes(None, stream))
+
+
+def test_only_what_differs_changes():
+    stream = a_stream()
+    assert changes(stream, stream) == []
+    paused = after(stream, *commands.pause(stream, 100))
+    found = {(c.add, c.name) for c in changes(stream, paused)}
+    assert found == {
+        (True, "status:paused"),
+        (False, "status:active"),
+        (True, "updated:status:paused"),
+        (False, "updated:status:active"),
+        (False, "schedule:api"),
+    }
+
+
+def test_a_later_change_moves_it_in_the_lists_by_change_alone():
+    stream = a_stream()
+    labelled = after(stream, *commands.update(stream, {}, 120))
+    moved = changes(stream, labelled)
+    assert {c.name for c in moved} == {
+        "updated:all", f"updated:user:{S}", f"updated:user:{R}", "updated:status:active"
+    }  # fmt: skip
+    assert {c.member for c in moved if c.add} == {changed_member_of(labelled)}
+    assert {c.member for c in moved if not c.add} == {changed_member_of(stream)}
+
+
+def test_every_filter_has_a_list_by_change_that_holds_all_of_it_or_none():
+    stream = a_stream()
+    names = {name for name, _ in entries_of(stream)}
+    for name in indexes_of(stream):
+        wider = by_change(name)
+        assert (wider is None) == name.startswith(("token:", "origin:"))
+        assert wider is None or wider in names
+
+
+def test_the_schedule_follows_the_end():
+    stream = a_stream()
+    assert entries_of(stream)["schedule:api", "7"] == 300
+    topped = after(stream, *commands.top_up(stream, 5 * 200_000, 100))
+    assert entries_of(topped)["schedule:api", "7"] == 200_300 - 48 * 3600
+    assert (True, "schedule:api", "7", 200_300 - 48 * 3600) in changes(stream, topped)
+    gone = after(topped, *commands.cancel(topped, 200))
+    assert (False, "schedule:api", "7", 0) in changes(topped, gone)
+
+
+def test_the_sender_stays_listed_when_it_gives_up_being_the_recipient():
+    own = a_stream(recipient=S)
+    given_away = replace(own, recipient=R2)
+    found = {(c.add, c.name) for c in changes(own, given_away)}
+    assert (False, f"user:{S}") not in found
+    assert (True, f"user:{R2}") in found
+    assert (False, f"recipient:{S}") in found
+
+
+@given(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 1))
+def test_applying_the_changes_leads_from_the_old_places_to_the_new(old, new, sender, later):
+    before = replace(a_stream(), sender=sender, recipient=old)
+    now = replace(before, recipient=new, updated_at=before.updated_at + later, ending=2 + later)
+    places = entries_of(before)
+    for add, name, member, score in changes(before, now):
+        assert add or (name, member) in places
+        if add:
+            places[name, member] = score
+        else:
+            del places[name, member]
+    assert places == entries_of(now)

@@ -1,0 +1,110 @@
+"""What a process remembers of the journal tells an emptied Redis from all that is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.domain.position import START, Position, journal_start
+from shared.journal.losses import LastSeen, Report, check_journal, read_reports, write_report
+from shared.journal.reader import Head
+from shared.runtime.metrics import LOST_EVERYTHING, metrics
+from tests.shared.samples import at
+
+BEGAN = journal_start(at(4).toid, 4 << 40)
+AGAIN = journal_start(at(7).toid, 5 << 40)
+NEW = Head(START, None, None, empty=True)
+BEGUN = Head(BEGAN, None, None, at(4).toid, BEGAN, empty=True)
+FULL = Head(at(7), 7, None, at(7).toid, BEGAN)
+API = Head(Position(0, 1 << 50), None, None)
+
+
+def seen_of(*heads: Head) -> LastSeen:
+    last_seen = LastSeen()
+    for head in heads:
+        assert not last_seen.check(head)
+        last_seen.update(head.top, head.cursor)
+    return last_seen
+
+
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        (FULL, NEW),
+        (BEGUN, NEW),
+        (API, NEW),
+        (FULL, Head(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
+        (FULL, Head(at(9), None, None, at(9).toid, AGAIN)),
+        (FULL, replace(FULL, top=BEGAN, empty=True)),
+        (replace(FULL, first="4-1"), replace(FULL, first="7-2", top=at(8))),
+        (replace(FULL, began=None), Head(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
+    ],
+    ids=[
+        "all",
+        "all-of-a-quiet-one",
+        "the-api-s",
+        "begun-again",
+        "full-again",
+        "journal",
+        "rewritten",
+        "old",
+    ],
+)
+def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
+    last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
+    assert last_seen.check(found)
+    assert last_seen.lost
+    last_seen.update(found.top, found.cursor)
+    assert not last_seen.check(found)
+    assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), "what is reported stays"
+    assert LOST_EVERYTHING._value.get() == counted + 1
+    told = Head(at(20), None, None, at(20).toid, AGAIN, told=at(19), first="19-1")
+    assert not last_seen.check(told)
+    assert not last_seen.lost
+    last_seen.update(told.top, told.cursor)
+    assert last_seen.check(NEW), "and the next one too"
+
+
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        (NEW, BEGUN),
+        (BEGUN, FULL),
+        (API, replace(FULL, top=at(9))),
+        (FULL, replace(FULL, top=at(5), cursor=at(5).toid)),
+        (FULL, replace(FULL, top=BEGAN, empty=True, cursor=at(4).toid)),
+        (FULL, Head(at(7), None, None)),
+        (FULL, replace(FULL, told=at(6))),
+        (FULL, replace(FULL, first="4-1")),
+    ],
+    ids=[
+        "begins",
+        "goes-on",
+        "api-first",
+        "failover",
+        "failover-of-all",
+        "progress",
+        "told-before",
+        "first",
+    ],
+)
+def test_all_else_is_not(known: Head, found: Head):
+    last_seen = seen_of(known)
+    assert not last_seen.check(found)
+    assert not last_seen.lost
+
+
+async def test_what_is_known_is_written_down_until_everyone_was_told(redis, keys):
+    last_seen = seen_of(FULL)
+    assert await read_reports(redis, keys) == []
+    await check_journal(redis, keys, last_seen, name="one")
+    await write_report(redis, keys, "two", LastSeen(top=at(3)))
+    assert {*await read_reports(redis, keys)} == {Report(at(7).toid, at(7)), Report(None, at(3))}
+    assert 0 < await redis.pttl(keys.losses) <= 60_000, "it goes by itself"
+
+
+async def test_the_counter_is_there_before_anything_was_lost():
+    text = (await metrics(None)).body.decode()
+    for what in ("everything", "progress", "entry", "document", "event"):
+        assert f'headrace_losses_total{{what="{what}"}}' in text

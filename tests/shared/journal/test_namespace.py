@@ -1,0 +1,101 @@
+"""What a namespace is: when its data began, and whose it is, in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared.journal.namespace import Claim, ForeignNamespace, NamespaceWatch, begin_epoch
+from shared.redis.clock import RedisClock
+from shared.runtime.config import Common
+from shared.web.probes import Readiness
+
+STREAMS = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
+OTHER = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
+
+
+def settings(keys, contracts=STREAMS, **more) -> Common:
+    return Common(namespace=keys.namespace, contracts=contracts, **more)
+
+
+async def micros(redis) -> int:
+    seconds, microseconds = await redis.time()
+    return int(seconds) * 1_000_000 + int(microseconds)
+
+
+async def test_of_fifty_one_begins_the_epoch_by_redis_clock(redis, keys):
+    before = await micros(redis)
+    epochs = await asyncio.gather(*(begin_epoch(redis, keys) for _ in range(50)))
+    assert len(set(epochs)) == 1
+    assert before <= epochs[0] <= await micros(redis)
+    assert int(await redis.get(keys.epoch)) == epochs[0]
+
+
+async def test_a_new_one_begins_when_it_was_lost(redis, keys):
+    first = await begin_epoch(redis, keys)
+    await redis.delete(keys.epoch)
+    with capture_logs() as logs:
+        second = await begin_epoch(redis, keys)
+        assert await begin_epoch(redis, keys) == second > first
+    assert [line["event"] for line in logs] == ["epoch_began"], "told once"
+
+
+async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(redis, keys):
+    claim = Claim(redis, settings(keys))
+    await claim.check()
+    await claim.hold()
+    assert not await redis.exists(keys.made_for), "the source may be of another network"
+    await claim.hold(begin=True)
+    assert await redis.hgetall(keys.made_for) == {
+        b"network": b"Test SDF Network ; September 2015",
+        b"contract": STREAMS.encode(),
+        b"tokens": b"",
+    }
+
+
+async def test_one_from_before_the_claim_was_kept_belongs_to_who_goes_on_with_it(redis, keys):
+    await redis.hset(keys.progress, "cursor", "7")
+    await Claim(redis, settings(keys)).hold()
+    assert await redis.hget(keys.made_for, "contract") == STREAMS.encode()
+
+
+@pytest.mark.parametrize("more", [{"contracts": OTHER}, {"network_passphrase": "Another"}])
+async def test_another_contract_or_network_is_refused_and_changes_nothing(redis, keys, more):
+    await Claim(redis, settings(keys)).hold(begin=True)
+    made = await redis.hgetall(keys.made_for)
+    other = Claim(redis, settings(keys, **more))
+    for attempt in (other.check(), other.hold(), other.hold(begin=True)):
+        with pytest.raises(ForeignNamespace) as error:
+            await attempt
+        for part in (keys.namespace, STREAMS, *more.values(), "NAMESPACE"):
+            assert part in str(error.value)
+    assert await redis.hgetall(keys.made_for) == made
+
+
+async def test_tokens_may_come_and_go_and_are_logged(redis, keys):
+    await Claim(redis, settings(keys)).hold(begin=True)
+    with capture_logs() as logs:
+        for _ in range(2):
+            await Claim(redis, settings(keys, f"{STREAMS},{OTHER}:token")).hold()
+        await Claim(redis, settings(keys)).hold()
+    told = [(line["added"], line["removed"]) for line in logs if line["event"] == "tokens_changed"]
+    assert told == [([OTHER], []), ([], [OTHER])]
+
+
+async def test_a_look_tells_time_epoch_and_whose_it_is(redis, keys):
+    readiness, clock = Readiness("clock", "namespace"), RedisClock()
+    fanout = NamespaceWatch(redis, settings(keys, OTHER), clock, readiness, begins=False)
+    await fanout.look()
+    assert clock.now() is not None
+    assert abs(clock() - await micros(redis) / 1e6) < 1
+    assert readiness.ready
+    assert not await redis.exists(keys.epoch), "a fanout begins none"
+    await Claim(redis, settings(keys)).hold(begin=True)
+    await fanout.look()
+    assert STREAMS in readiness.document()["parts"]["namespace"]
+    api = NamespaceWatch(redis, settings(keys), RedisClock(), readiness, begins=True)
+    await api.look()
+    assert readiness.ready
+    assert await redis.exists(keys.epoch)

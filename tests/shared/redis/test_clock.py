@@ -1,0 +1,81 @@
+"""The clock by Redis: within a round trip of it, whatever the machine's own clock says."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.redis.client import Unreachable
+from shared.redis.clock import MOST_SKEW, ClockUnknown, Moment, RedisClock, utc
+
+T0 = 1_795_000_000.0
+
+
+def moment(wall: float, monotonic: float | None = None) -> Moment:
+    return Moment(time.monotonic() if monotonic is None else monotonic, wall)
+
+
+def test_unknown_is_as_redis_away():
+    with pytest.raises(ClockUnknown):
+        RedisClock()()
+    assert issubclass(ClockUnknown, Unreachable)
+    assert RedisClock().now() is None
+
+
+@given(
+    samples=st.lists(
+        st.tuples(st.floats(0, 3), st.floats(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=8
+    )
+)
+def test_it_is_never_further_off_than_the_last_round_trip(samples):
+    clock = RedisClock()
+    now = time.monotonic()
+    for trip, share, jump in samples:  # Redis' clock is set, and answered somewhere on the way
+        true = T0 + jump
+        clock.set(true + trip * share, moment(T0, now), moment(T0 + trip, now + trip))
+        told = clock() - (time.monotonic() - now)  # what it says of the moment `now`
+        assert abs(told - true) <= trip + 1e-3
+
+
+def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch):
+    clock = RedisClock()
+    clock.set(T0, moment(T0), moment(T0))
+    monkeypatch.setattr(time, "time", lambda: T0 + 1e6)
+    assert 0 <= clock() - T0 < 1
+
+
+@pytest.mark.parametrize(
+    ("wall", "word"), [(T0 + 3600, "3600.0 s ahead"), (T0 - 60, "60.0 s behind")]
+)
+def test_a_skew_names_both_clocks_and_the_difference(wall, word):
+    clock = RedisClock()
+    clock.set(T0, moment(wall), moment(wall))
+    assert clock.trouble is not None
+    for part in (utc(wall), utc(T0), word, "NTP"):
+        assert part in clock.trouble
+    assert clock.skew == pytest.approx(wall - T0)
+    clock.set(T0, moment(T0), moment(T0))
+    assert clock.trouble is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wrong"),
+    [
+        (-MOST_SKEW - 2, MOST_SKEW + 2, False),  # an answer that took long accuses nobody
+        (MOST_SKEW - 0.1, MOST_SKEW + 3, False),
+        (MOST_SKEW + 0.1, MOST_SKEW + 3, True),
+        (-MOST_SKEW - 3, -MOST_SKEW - 0.1, True),
+    ],
+)
+def test_only_what_is_proved_counts(before, after, wrong):
+    clock = RedisClock()
+    clock.set(T0, moment(T0 + before), moment(T0 + after))
+    assert (clock.trouble is not None) is wrong
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e30])
+def test_a_time_that_is_none_is_shown_as_it_is(seconds):
+    assert utc(seconds) == str(seconds)

@@ -1,0 +1,163 @@
+"""One indexer is active, the others stand by; whoever is killed or stopped, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.journal.commit import Committer, Fenced
+from shared.journal.keys import Keys
+from shared.redis.lease import Lease
+from tests.indexer.installed import Site
+from tests.indexer.simulated import simulated
+from tests.support.processes import ServiceProcess
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(40)
+
+
+@pytest.fixture
+async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
+    async with simulated() as sim:
+        yield Site(sim, redis, redis_url, keys)
+
+
+async def test_one_holds_it_until_it_lets_go_or_expires(redis: Redis, keys: Keys) -> None:
+    one, two = (Lease(redis, keys.lease, seconds=30, fence=keys.fence) for _ in range(2))
+    assert one.token != two.token
+    assert [await each.take() for each in (one, two, one)] == [True, False, True]
+    assert [await each.renew() for each in (one, two)] == [True, False]
+    await two.release()  # which is not its own
+    assert not await two.take()
+    await one.release()
+    assert not await one.renew()
+    assert await two.take()
+    brief = Lease(redis, keys.lease, seconds=0.3, fence=keys.fence)
+    await two.release()
+    assert await brief.take()
+    await until(one.take, seconds=2, what="the lease expired")
+    assert not await brief.renew()
+
+
+async def test_a_renewal_prolongs_it(redis: Redis, keys: Keys) -> None:
+    lease = Lease(redis, keys.lease, seconds=30, fence=keys.fence)
+    assert await lease.take()
+    await redis.pexpire(keys.lease, 50)
+    assert await lease.renew()
+    assert 29_000 < await redis.pttl(keys.lease) <= 30_000
+
+
+async def test_only_the_last_to_take_it_may_write(redis: Redis, keys: Keys) -> None:
+    old, new = (Lease(redis, keys.lease, seconds=30, fence=keys.fence) for _ in range(2))
+    assert await old.take()
+    writer = Committer(redis, keys, token=old.token)
+    await writer.record([], progress={"cursor": "1"})
+    await redis.delete(keys.lease)  # expired
+    await writer.record([], progress={"cursor": "2"})  # nobody else is there yet
+    assert await new.take()
+    with pytest.raises(Fenced, match=new.token):
+        await writer.record([], progress={"cursor": "3"}, dead=[b"{}"])
+    await new.release()
+    with pytest.raises(Fenced):
+        await writer.record([], progress={"cursor": "3"})
+    assert await redis.hget(keys.progress, "cursor") == b"2"
+    assert not await redis.exists(keys.dead_letters)
+
+
+async def roles(site: Site, *both: ServiceProcess) -> tuple[ServiceProcess, ServiceProcess]:
+    """The active one and the standby, once that is settled."""
+
+    async def settled() -> list[ServiceProcess]:
+        active = await site.active(*both)
+        assert len(active) < 2
+        return active
+
+    [active] = await until(settled, what="an active indexer")
+    [standby] = [each for each in both if each is not active]
+    await site.until_ready(active)
+    await site.until_ready(standby)
+    return active, standby
+
+
+async def test_a_standby_takes_over_from_a_killed_one_within_five_seconds(site: Site) -> None:
+    async with site.indexer() as one, site.indexer() as two:
+        active, standby = await roles(site, one, two)
+        await site.caught_up()
+        parts = ("redis", "store", "source", "clock", "namespace")
+        assert await site.ready(standby) == (True, dict.fromkeys(parts, "ok"))
+        closing = asyncio.create_task(keep_closing(site))
+        await until(lambda: site.sim.network.chain.latest.sequence > 3_700_015)
+        active.signal(signal.SIGKILL)
+        began = asyncio.get_running_loop().time()
+        await until(lambda: standby.said("active"), seconds=6, what="the standby active")
+        assert asyncio.get_running_loop().time() - began < 5
+        closing.cancel()
+        await site.caught_up()
+    await site.is_exact()
+
+
+async def keep_closing(site: Site) -> None:
+    while True:
+        site.sim.close()
+        await site.redis.blpop([f"{site.keys.journal}:never"], timeout=0.05)
+
+
+async def test_one_that_is_told_to_stop_hands_over_at_once(site: Site) -> None:
+    async with site.indexer() as one, site.indexer() as two:
+        active, standby = await roles(site, one, two)
+        site.sim.close(3)
+        active.signal(signal.SIGTERM)
+        began = asyncio.get_running_loop().time()
+        await until(lambda: standby.said("active"), what="the standby active")
+        assert asyncio.get_running_loop().time() - began < 2
+        assert await active.ended() == 0
+        site.sim.close(3)
+        await site.caught_up()
+        assert not standby.said("task_failed")
+    await site.is_exact()
+
+
+async def test_one_that_was_only_stopped_cannot_write_and_stands_by(site: Site) -> None:
+    async with site.indexer(LEASE_SECONDS=1) as one, site.indexer(LEASE_SECONDS=1) as two:
+        for _ in range(2):  # there and back
+            active, standby = await roles(site, one, two)
+            await site.caught_up()
+            times = len(standby.said("active"))
+            active.signal(signal.SIGSTOP)
+            site.sim.close(3)  # these wait in its socket
+            await until(lambda s=standby, n=times: len(s.said("active")) > n, what="taken over")
+            await site.caught_up()
+            site.sim.close(3)
+            lost = len(active.said("task_failed"))
+            active.signal(signal.SIGCONT)
+            await until(lambda a=active, n=lost: len(a.said("task_failed")) > n, what="noticed")
+            [*_, failed] = active.said("task_failed")
+            assert "LeaseLost" in failed["error"]
+            assert "exception" not in failed  # it is foreseen: no traceback
+            site.sim.close(2)
+            await site.caught_up()
+            assert await site.active(one, two) == [standby]
+            await site.until_ready(active)
+    await site.is_exact()
+
+
+async def test_several_killed_one_after_another_lose_nothing(site: Site) -> None:
+    for _ in range(2):
+        async with site.indexer(LEASE_SECONDS=0.5) as process:
+            await until(lambda p=process: p.said("active"))
+            for _ in range(5):
+                site.sim.close()
+                before = await site.cursor()
+                await until(lambda b=before: _moved(site, b))
+            site.sim.close(3)
+    async with site.indexer(LEASE_SECONDS=0.5):
+        await site.caught_up()
+    await site.is_exact()
+
+
+async def _moved(site: Site, cursor: int) -> bool:
+    return await site.cursor() != cursor or cursor == site.sim.tip

@@ -1,0 +1,68 @@
+"""What a service says of Redis in its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from shared.journal.keys import Keys
+from shared.redis.client import RedisError, connect
+from shared.redis.durability import watch
+from shared.redis.metrics import RedisProblem, observe, problems
+from tests.support.redis_node import Node
+from tests.support.waiting import until
+
+KEYS = Keys("watched")
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"headrace_redis_{name}", labels)
+
+
+@pytest.mark.parametrize(
+    ("info", "replicas", "found"),
+    [
+        ({}, 0, set()),
+        ({"maxmemory_policy": "noeviction", "aof_enabled": 1}, 0, set()),
+        ({"maxmemory_policy": "allkeys-lru"}, 0, {RedisProblem.EVICTS}),
+        ({"aof_enabled": 0}, 0, {RedisProblem.NO_AOF}),
+        ({"aof_enabled": 1, "aof_last_write_status": "err"}, 0, {RedisProblem.AOF_FAILS}),
+        ({"connected_slaves": 1}, 2, {RedisProblem.REPLICAS_MISSING}),
+        ({"connected_slaves": 2}, 2, set()),
+        ({}, 2, set()),
+    ],
+)
+def test_problems_that_info_shows(info: dict, replicas: int, found: set):
+    assert {problem for problem, there in problems(info, replicas).items() if there} == found
+
+
+def test_memory_is_told_as_a_part_of_maxmemory():
+    observe({"used_memory": 300, "maxmemory": 400})
+    assert value("memory_ratio") == 0.75
+    observe({"used_memory": 300, "maxmemory": 0})
+    assert value("memory_ratio") == 0
+
+
+async def test_a_live_redis_is_watched_and_its_absence_shows(tmp_path: Path):
+    settings = {"appendonly": "yes", "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}
+    node = Node(tmp_path / "redis", settings)
+    await node.start()
+    redis = connect(f"redis://127.0.0.1:{node.port}/0")
+    watching = asyncio.create_task(watch(redis, KEYS, lambda _: None))
+    try:
+        await until(lambda: value("problem", problem="evicts") == 1)
+        assert value("problem", problem="no_aof") == 0
+        assert value("up") == 1
+        assert 0 < (value("memory_ratio") or 0) < 1
+        await node.stop(signal.SIGKILL)
+        with pytest.raises((RedisError, OSError)):
+            await watch(redis, KEYS, lambda _: None)
+        assert value("up") == 0
+    finally:
+        watching.cancel()
+        await redis.aclose()
+        await node.stop(signal.SIGKILL)

@@ -1,0 +1,105 @@
+"""rediss:// with a CA of one's own: calls, the lane and the channel, and nobody else's server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.fanout.feed.pubsub import subscribe
+from shared.journal.keys import CHANNEL, Keys
+from shared.redis.client import Unreachable, connect, connect_lane
+from tests.support.programs import needed
+from tests.support.redis_node import Node
+from tests.support.waiting import free_port, until
+
+KEYS = Keys("tls")
+
+
+def certify(folder: Path) -> dict[str, Path]:
+    """A CA, and by it a certificate for 127.0.0.1, which servers and clients show."""
+    made = {name: folder / f"{name}.pem" for name in ("ca", "ca_key", "it", "it_key", "asked")}
+    new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    ca = ["-x509", "-subj", "/CN=ours", "-days", "2", "-keyout", made["ca_key"], "-out", made["ca"]]
+    it = ["-subj", "/CN=redis", "-keyout", made["it_key"], "-out", made["asked"]]
+    names = folder / "names"
+    names.write_text("subjectAltName=IP:127.0.0.1")
+    by_ca = ["-CA", made["ca"], "-CAkey", made["ca_key"], "-CAcreateserial", "-days", "2"]
+    sign = ["x509", "-req", "-in", made["asked"], *by_ca, "-extfile", names, "-out", made["it"]]
+    for arguments in ([*new, *ca], [*new, *it], sign):
+        command = [needed("openssl"), *map(str, arguments)]
+        subprocess.run(command, check=True, capture_output=True)
+    return made
+
+
+class Secure:
+    """A server that speaks TLS to who shows a certificate of its CA, on `port`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = certify(folder)
+        self.port = free_port()
+        self.node = Node(
+            folder / "redis",
+            {
+                "tls-port": self.port,
+                "tls-ca-cert-file": self.files["ca"],
+                "tls-cert-file": self.files["it"],
+                "tls-key-file": self.files["it_key"],
+            },
+        )
+
+    def url(self, **options: object) -> str:
+        files = {"certfile": self.files["it"], "keyfile": self.files["it_key"]}
+        shown = {"ca_certs": self.files["ca"], **files, **options}
+        query = "&".join(f"ssl_{name}={value}" for name, value in shown.items() if value)
+        return f"rediss://127.0.0.1:{self.port}/0?{query}"
+
+
+@pytest.fixture
+async def secure(tmp_path: Path) -> AsyncIterator[Secure]:
+    secure = Secure(tmp_path)
+    try:
+        await secure.node.start()
+    except Exception as error:
+        word = f"this Redis has no TLS: {error}"
+        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
+    yield secure
+    await secure.node.stop()
+
+
+async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure):
+    client, lane = connect(secure.url()), connect_lane(secure.url())
+    got: list[bytes] = []
+    reader = await subscribe(client, CHANNEL, got.append, seconds=5)
+    await asyncio.gather(*(lane.set(KEYS.stream(str(n)), n) for n in range(100)))
+    assert await client.get(KEYS.stream("99")) == b"99"
+    big = b"x" * 200_000
+    await lane.publish(CHANNEL, big)
+    await until(lambda: got == [big])
+    await secure.node.stop()
+    with pytest.raises(Unreachable):
+        await lane.get(KEYS.stream("1"))
+    await until(reader.closed.done)
+    await client.aclose()
+    await lane.aclose()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ca_certs": None}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"certfile": None, "keyfile": None}, "(?i)certificate required|reset|closed"),
+        ({"ca_certs": "/nowhere.pem"}, "No such file"),
+    ],
+)
+async def test_who_cannot_prove_it_is_not_talked_to(secure: Secure, options: dict, said: str):
+    client = connect(secure.url(**options))
+    with pytest.raises(Unreachable, match=said):
+        await client.ping()
+    with pytest.raises(Unreachable):
+        await subscribe(client, CHANNEL, print, seconds=5)
+    await client.aclose()

@@ -1,0 +1,212 @@
+"""Settings: from the environment, every mistake told at once and by the variable's name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stellar_sdk import StrKey
+
+from shared.domain.contracts import Kind
+from shared.journal.keys import Keys
+from shared.journal.plan import Limits
+from shared.runtime.config import Common, JournalSettings, describe, http_url, load, split_list
+from tests.shared.samples import TOKEN, S
+
+NAMES = [name.upper() for name in JournalSettings.model_fields]
+FORMER = "CONTRACT_IDS"
+ASSET, OTHER = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Only what a test sets counts."""
+    for name in (*NAMES, FORMER):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CONTRACTS", TOKEN)
+    return monkeypatch
+
+
+def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with pytest.raises(SystemExit) as ended:
+        load(JournalSettings, [])
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()
+
+
+def test_the_contract_is_all_that_must_be_named():
+    settings = load(JournalSettings, [])
+    assert settings.contracts == ((TOKEN, Kind.STREAM),)
+    assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
+    assert settings.limits == Limits(1_000_000, 0)
+
+
+def test_an_empty_variable_is_as_good_as_none(environment):
+    environment.setenv("PORT", "")
+    environment.setenv("JOURNAL_MAX_AGE", "")
+    assert load(JournalSettings, []).port == 0
+
+
+def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
+    wrong = {
+        "REDIS_URL": "http://localhost",
+        "CONTRACTS": S,
+        "NAMESPACE": "Test Net",
+        "PORT": "70000",
+        "LOG_LEVEL": "loud",
+        "JOURNAL_MAX_LENGTH": "0",
+        "JOURNAL_MAX_AGE": "a day",
+    }
+    for name, value in wrong.items():
+        environment.setenv(name, value)
+    first, *lines = mistakes(capsys)
+    assert first == "7 setting(s) to mend:"
+    told = dict(line.strip().split(": ", 1) for line in lines)
+    assert set(told) == set(wrong)
+    assert "redis://" in told["REDIS_URL"]
+    assert "expected C…" in told["CONTRACTS"]
+    assert "65535" in told["PORT"]
+    assert "'warning'" in told["LOG_LEVEL"]
+    assert "integer" in told["JOURNAL_MAX_AGE"]
+    assert "greater than or equal to 1" in told["JOURNAL_MAX_LENGTH"]
+
+
+def test_a_missing_contract_is_named(environment, capsys):
+    environment.delenv("CONTRACTS")
+    assert mistakes(capsys) == ["1 setting(s) to mend:", "  CONTRACTS: Field required"]
+
+
+def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
+    environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
+    both = load(Common, [])
+    assert both.contracts == (
+        (TOKEN, Kind.STREAM), (ASSET, Kind.TOKEN), (OTHER, Kind.TOKEN)
+    )  # fmt: skip
+    environment.setenv("CONTRACTS", TOKEN)
+    assert load(Common, []).keys == both.keys, "the namespace is the stream contract's"
+
+
+def test_the_settings_former_name_is_still_understood(environment, capsys):
+    environment.delenv("CONTRACTS")
+    environment.setenv(FORMER, TOKEN)
+    assert load(Common, []).contracts == ((TOKEN, Kind.STREAM),)
+    assert Common(contract_ids=TOKEN).contracts == Common(contracts=(TOKEN,)).contracts
+    environment.setenv(FORMER, "C")
+    assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is no contract address")
+
+
+@pytest.mark.parametrize(
+    ("contracts", "told"),
+    [
+        (
+            TOKEN[:-1] + "A",
+            f"'{TOKEN[:-1]}A' is no contract address: expected C… with its checksum",
+        ),
+        (TOKEN.lower(), f"'{TOKEN.lower()}' is no contract address: expected C…"),
+        (",", "exactly one stream contract, not 0 (its stream ids are its own); any other is C…:t"),
+        (f"{TOKEN},{ASSET}", "exactly one stream contract, not 2"),
+        (f"{TOKEN}:token", "exactly one stream contract, not 0"),
+        (f"{TOKEN},{TOKEN}:token", f"{TOKEN} is named twice"),
+        (f"{TOKEN},{ASSET}:token,{ASSET}:token", f"{ASSET} is named twice"),
+        (
+            f"{TOKEN},{ASSET}:coin",
+            f"'{ASSET}:coin' is of no kind that is known: expected C…:stream",
+        ),
+        (f"{TOKEN},{ASSET}:", "of no kind that is known"),
+        (f"{TOKEN}:stream:token", "of no kind that is known"),
+        (f"{TOKEN},{ASSET},x", "stream contract, not 2"),
+        (f"{TOKEN},{ASSET},x", "'x' is no contract address"),
+    ],
+)
+def test_every_mistake_about_the_contracts_is_told(environment, capsys, contracts, told):
+    environment.setenv("CONTRACTS", contracts)
+    _, line = mistakes(capsys)
+    assert line.startswith("  CONTRACTS: ")
+    assert told in line
+
+
+def test_a_password_in_a_wrong_url_does_not_reach_the_log(environment, capsys):
+    environment.setenv("REDIS_URL", "reddis://:hunter2@redis/0")
+    assert "hunter2" not in "".join(mistakes(capsys))
+
+
+@pytest.mark.parametrize("url", ["redis://r:1/0", "rediss://r", "unix:///run/redis.sock"])
+def test_ways_to_name_a_redis(environment, url):
+    environment.setenv("REDIS_URL", url)
+    assert load(Common, []).redis_url == url
+
+
+def test_the_namespace_follows_network_and_contract_unless_named(environment):
+    default = load(Common, []).keys
+    assert default.namespace.startswith("testnet-")
+    environment.setenv("NETWORK_PASSPHRASE", "Standalone Network ; February 2017")
+    assert load(Common, []).keys.namespace.startswith("network-")
+    assert load(Common, []).keys.namespace[-12:] != default.namespace[-12:]
+    environment.setenv("NAMESPACE", "testnet-2")
+    assert load(Common, []).keys == Keys("testnet-2")
+    assert load(Common, []).keys.journal == "headrace:{testnet-2}:journal"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_every_setting_even_when_some_are_wrong(environment, capsys, flag):
+    environment.setenv("PORT", "wrong")
+    with pytest.raises(SystemExit) as ended:
+        load(JournalSettings, [flag])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == NAMES
+    assert "(required)" in next(line for line in lines if "CONTRACTS" in line)
+    assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
+
+
+def test_every_setting_says_what_it_means():
+    assert "None" not in describe(JournalSettings)
+    assert all(field.description for field in JournalSettings.model_fields.values())
+
+
+def test_an_argument_nobody_knows_ends_with_2(capsys):
+    with pytest.raises(SystemExit) as ended:
+        load(Common, ["--port=1"])
+    assert ended.value.code == 2
+    output = capsys.readouterr()
+    assert "'--port=1'" in output.out + output.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "code", "text"),
+    [
+        ([], {"PORT": "x"}, 2, "PORT: "),
+        (["--help"], {}, 0, "JOURNAL_MAX_AGE"),
+        (["--wrong"], {}, 2, "--wrong"),
+        ([], {"CONTRACTS": TOKEN}, 0, ""),
+    ],
+)
+def test_the_exit_code_of_a_real_process(argv, environ, code, text):
+    program = "import sys; from shared.runtime.config import *; load(JournalSettings, sys.argv[1:])"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *argv],
+        cwd=ROOT, env={"PATH": os.environ["PATH"]} | environ, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == code
+    assert text in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("url", ["localhost:80", "ftp://x", "https://", "//x", ""])
+def test_what_is_no_http_url(url):
+    with pytest.raises(ValueError, match="expected http"):
+        http_url(url)
+
+
+def test_an_http_url_loses_its_last_slash():
+    assert http_url("https://rpc.example/v1/") == "https://rpc.example/v1"
+
+
+def test_a_list_is_split_at_commas():
+    assert split_list(" a, b,,") == ("a", "b")
+    assert split_list(("a",)) == ("a",)

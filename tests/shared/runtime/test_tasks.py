@@ -1,0 +1,168 @@
+"""Background tasks: started again when they fail, ended by what is fatal, never unseen."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
+from structlog.testing import capture_logs
+
+from shared.redis.client import Unwilling
+from shared.runtime.metrics import TASK_FAILURES
+from shared.runtime.tasks import Expected, backoff, cancel, supervise
+from tests.support.waiting import until
+
+QUICK = 0.002
+"""A bound of the waits, in seconds, that keeps the tests short."""
+
+
+class Broken(Exception):
+    """A failure of the test's own."""
+
+
+def failures(name: str) -> float:
+    return TASK_FAILURES.labels(name)._value.get()
+
+
+async def test_a_task_that_fails_is_started_again_and_counted():
+    runs = 0
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 4:
+            raise Broken(f"run {runs}")
+
+    before = failures("again")
+    with capture_logs() as logs:
+        await asyncio.wait_for(supervise("again", run, most=QUICK), 5)
+    assert (runs, failures("again") - before) == (4, 3)
+    assert [entry["event"] for entry in logs] == ["task_failed"] * 3
+    assert logs[0]["task"] == "again"
+    assert "run 1" in logs[0]["error"]
+
+
+async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away():
+    errors = iter([ValueError("defect"), ConnectionResetError("away"), EOFError(), Expected()])
+
+    async def run() -> None:
+        if (error := next(errors, None)) is not None:
+            raise error
+
+    with capture_logs() as logs:
+        await asyncio.wait_for(supervise("peers", run, most=QUICK), 5)
+    assert [entry["exc_info"] for entry in logs] == [True, False, False, False]
+
+
+async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
+    errors = iter([RedisConnectionError("a replica"), Unwilling("memory is full"), TimeoutError()])
+
+    async def run() -> None:
+        if (error := next(errors, None)) is not None:
+            raise error
+
+    with capture_logs() as logs:
+        await asyncio.wait_for(supervise("redis", run, most=QUICK), 5)
+    assert [entry["error"] for entry in logs] == [
+        "ConnectionError: a replica",
+        "Unwilling: memory is full",
+        "TimeoutError",
+    ]
+    assert not any(entry["exc_info"] for entry in logs)
+
+
+async def test_a_task_that_returns_is_done_and_not_run_again():
+    runs = []
+
+    async def run() -> None:
+        runs.append(1)
+
+    await asyncio.wait_for(supervise("done", run), 5)
+    assert runs == [1]
+
+
+async def test_what_is_fatal_ends_the_task_and_is_handed_on():
+    told: list[Exception] = []
+
+    async def run() -> None:
+        raise Broken("for good")
+
+    before = failures("fatal")
+    with capture_logs() as logs:
+        task = supervise("fatal", run, fatal=(Broken,), on_fatal=told.append)
+        await asyncio.wait_for(task, 5)
+    assert [str(error) for error in told] == ["for good"]
+    assert failures("fatal") == before
+    assert [(e["event"], e["kind"]) for e in logs] == [("task_ended", "Broken")]
+
+
+async def test_what_is_fatal_may_go_to_nobody():
+    async def run() -> None:
+        raise Broken
+
+    with capture_logs():
+        await asyncio.wait_for(supervise("nobody", run, fatal=(Broken,)), 5)
+
+
+async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again():
+    started = asyncio.Event()
+
+    async def work() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async def fail() -> None:
+        raise Broken
+
+    with capture_logs():
+        tasks = [supervise("work", work), supervise("fail", fail, most=3600)]
+        await started.wait()
+        await until(lambda: failures("fail") >= 1)
+        await asyncio.wait_for(cancel(*tasks), 5)
+    assert all(task.cancelled() for task in tasks)
+
+
+async def test_cancelling_waits_for_what_a_task_does_last():
+    tidied, started = [], asyncio.Event()
+
+    async def work() -> None:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+        finally:
+            await until(lambda: True)
+            tidied.append(1)
+
+    task = supervise("tidy", work)
+    await started.wait()
+    await cancel(task)
+    assert tidied == [1]
+
+
+async def test_cancelling_nothing_and_what_has_ended_is_fine():
+    async def work() -> None:
+        return
+
+    task = supervise("short", work)
+    await task
+    await cancel()
+    await cancel(task)
+
+
+@given(st.floats(0.001, 10), st.floats(0.001, 100))
+def test_a_wait_is_never_above_its_doubling_bound(first, most):
+    bound = first
+    for wait in islice(backoff(first, most), 30):
+        assert 0 <= wait <= min(bound, most)
+        bound *= 2
+
+
+def test_waits_are_spread_and_grow():
+    firsts = [next(backoff(1, 64)) for _ in range(200)]
+    assert min(firsts) < 0.2
+    assert max(firsts) > 0.8
+    tenths = [next(islice(backoff(1, 64), 9, None)) for _ in range(200)]
+    assert max(tenths) > 32

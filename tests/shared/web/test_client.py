@@ -1,0 +1,142 @@
+"""Sessions to other servers: they go through the proxy of the environment, and spare NO_PROXY."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from structlog.testing import capture_logs
+
+from shared.web import client as http
+from tests.support.proxy import Proxy, proxying
+from tests.support.web import serving
+from tests.test_architecture import PARTS, ROOT, modules, name_of, offences, tree
+
+pytestmark = pytest.mark.timeout(20)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[int]:
+    async def hello(request: web.Request) -> web.Response:
+        return web.Response(text=f"{request.host}{request.rel_url}")
+
+    async with serving(web.get("/{path:.*}", hello)) as port:
+        yield port
+
+
+@pytest.fixture
+async def proxy(server: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Proxy]:
+    for name in ("http_proxy", "https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with proxying(horizon_example=server) as made:
+        monkeypatch.setenv("HTTP_PROXY", made.url)
+        monkeypatch.setenv("HTTPS_PROXY", made.url.replace("//", "//user:geheim@"))
+        yield made
+
+
+async def test_http_goes_through_the_proxy_with_path_and_query(proxy: Proxy) -> None:
+    async with http.session() as session, session.get("http://horizon.example/p?k=v") as response:
+        assert await response.text() == "horizon.example/p?k=v"
+    assert proxy.asked == ["GET http://horizon.example/p?k=v"]
+    assert http.is_proxied("http://horizon.example/")
+
+
+async def test_https_goes_through_a_tunnel_with_the_proxys_password(proxy: Proxy) -> None:
+    async with http.session() as session:
+        with pytest.raises(aiohttp.ClientHttpProxyError) as caught:
+            await session.get("https://elsewhere.example/?api-key=geheim2")
+    assert proxy.asked == ["CONNECT elsewhere.example:443"]
+    assert "Proxy-Authorization: Basic" in proxy.heads[0]
+    assert http.reason(caught.value) == "ClientHttpProxyError: 403 Forbidden"
+
+
+async def test_traces_go_through_the_proxy_too(proxy: Proxy) -> None:
+    """OpenTelemetry's exporter has a client of its own, which reads the same variables."""
+    exporter = OTLPSpanExporter(endpoint="http://collector.example:4318/v1/traces")
+    await asyncio.to_thread(exporter.export, [])
+    assert proxy.asked == ["POST http://collector.example:4318/v1/traces"]
+
+
+@pytest.mark.parametrize(
+    "spared", ["127.0.0.1", "localhost, 127.0.0.1,::1", "*", "example,127.0.0.1"]
+)
+async def test_no_proxy_spares_hosts_at_any_port(
+    proxy: Proxy, server: int, spared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", spared)
+    url = f"http://127.0.0.1:{server}/"
+    async with http.session() as session, session.get(url) as response:
+        assert response.status == 200
+    assert proxy.asked == []
+    assert not http.is_proxied(url)
+
+
+async def test_loopback_is_not_spared_by_itself(proxy: Proxy, server: int) -> None:
+    async with http.session() as session, session.get(f"http://127.0.0.1:{server}/") as response:
+        assert response.status == 403
+    assert proxy.asked == [f"GET http://127.0.0.1:{server}/"]
+
+
+@pytest.mark.parametrize("entry", ["127.0.0.0/8", "127.0.0.1:{port}", "[::1]"])
+async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_named(
+    proxy: Proxy, server: int, entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = entry.format(port=server)
+    monkeypatch.setenv("NO_PROXY", f".svc,::1,{entry}")
+    with capture_logs() as logs:
+        async with http.session() as session:
+            await session.get(f"http://127.0.0.1:{server}/")
+    assert len(proxy.asked) == 1
+    [said] = [each for each in logs if each["event"] == "no_proxy_ignored"]
+    assert said["entries"] == [entry]
+
+
+async def test_without_a_proxy_the_environment_is_not_looked_at(
+    server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "getproxies", dict)
+    async with http.session() as session:
+        assert not session.trust_env
+        async with session.get(f"http://127.0.0.1:{server}/") as response:
+            assert response.status == 200
+
+
+async def test_an_error_in_words_has_no_url() -> None:
+    async with http.session() as session:
+        with pytest.raises(aiohttp.InvalidURL) as caught:
+            await session.get("http://:8000/?api-key=geheim")
+        assert "geheim" not in http.reason(caught.value)
+        with pytest.raises(aiohttp.ClientConnectorError) as refused:
+            await session.get("http://user:geheim@127.0.0.1:9/")
+    assert "127.0.0.1:9" in http.reason(refused.value)
+    assert "geheim" not in http.reason(refused.value)
+    assert http.reason(TimeoutError()) == "TimeoutError"
+
+
+def calls(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and last name of all that is called: `aiohttp.ClientSession(…)` is `ClientSession`."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Attribute(attr=name) | ast.Name(id=name):
+                    yield node.lineno, name
+
+
+def test_sessions_are_made_in_one_module() -> None:
+    """Else one of them does not go through the proxy of the environment."""
+    makers = {"ClientSession", "urlopen", "HTTPConnection", "HTTPSConnection"}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}: use shared.web.client.session"
+        for path in modules(*PARTS)
+        if name_of(path) != "shared.web.client"
+        for line, name in calls(path)
+        if name in makers
+    ]
+    assert found == []
+    assert offences(modules(*PARTS), "requests", "httpx") == []

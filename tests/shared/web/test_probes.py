@@ -1,0 +1,90 @@
+"""Probes: alive, ready and if not why, and the metrics."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from shared.runtime.metrics import READY
+from shared.web.probes import Readiness, add_probes
+
+
+@pytest.fixture
+async def client(aiohttp_client, readiness):
+    app = web.Application()
+    add_probes(app, readiness)
+    return await aiohttp_client(app)
+
+
+@pytest.fixture
+def readiness() -> Readiness:
+    return Readiness("redis", "source")
+
+
+def gauge(part: str) -> float:
+    return READY.labels(part)._value.get()
+
+
+def test_every_part_starts_as_not_ready(readiness):
+    assert not readiness.ready
+    assert readiness.document() == {
+        "ready": False,
+        "parts": {"redis": "starting", "source": "starting"},
+    }
+
+
+def test_ready_when_no_part_has_something_to_say(readiness):
+    readiness.set("redis", None)
+    assert not readiness.ready
+    readiness.set("source", None)
+    assert readiness.ready
+    readiness.set("redis", "no answer for 3 s")
+    assert not readiness.ready
+
+
+def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness):
+    assert readiness.trouble("redis", "source") is None  # it only starts
+    readiness.set("source", "no source")
+    assert readiness.trouble("redis") is None
+    assert readiness.trouble("redis", "source") == "no source"
+    readiness.set("source", None)
+    assert readiness.trouble("redis", "source") is None
+
+
+def test_without_parts_there_is_nothing_to_wait_for():
+    assert Readiness().ready
+
+
+def test_the_metric_follows_each_part(readiness):
+    assert gauge("redis") == 0
+    readiness.set("redis", None)
+    assert gauge("redis") == 1
+    readiness.set("redis", "away")
+    assert gauge("redis") == 0
+
+
+async def test_alive_whatever_the_parts_say(client):
+    response = await client.get("/livez")
+    assert (response.status, await response.text()) == (200, "ok\n")
+
+
+async def test_readyz_is_503_with_the_reason_and_200_without(client, readiness):
+    readiness.set("source", None)
+    readiness.set("redis", "no answer for 3 s")
+    response = await client.get("/readyz")
+    assert response.status == 503
+    assert await response.json() == {
+        "ready": False,
+        "parts": {"redis": "no answer for 3 s", "source": "ok"},
+    }
+    readiness.set("redis", None)
+    response = await client.get("/readyz")
+    assert response.status == 200
+    assert (await response.json())["ready"] is True
+
+
+async def test_metrics_are_prometheus_text(client, readiness):
+    readiness.set("redis", None)
+    response = await client.get("/metrics")
+    assert response.content_type == "text/plain"
+    assert 'headrace_ready{part="redis"} 1.0' in await response.text()

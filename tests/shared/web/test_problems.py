@@ -1,0 +1,137 @@
+"""Problems: whatever goes wrong in a request leaves as problem+json and says nothing inside."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from shared.redis.client import connect
+from shared.web.problems import Goodbye, Problem, Slug, problem_middleware, unavailable
+from tests.support.waiting import free_port
+
+
+@pytest.fixture
+async def ask(aiohttp_client):
+    """Ask an app whose one handler is given; answers status, headers and document."""
+
+    async def asked(handler, path: str = "/x", method: str = "GET"):
+        app = web.Application(middlewares=[problem_middleware])
+        app.router.add_get("/x", handler)
+        client = await aiohttp_client(app)
+        response = await client.request(method, path, allow_redirects=False)
+        problem = response.content_type == "application/problem+json"
+        return response, await response.json(content_type=None) if problem else None
+
+    return asked
+
+
+async def fine(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+def raising(error: BaseException):
+    async def handler(_: web.Request) -> web.Response:
+        raise error
+
+    return handler
+
+
+async def test_what_goes_well_is_left_alone(ask):
+    response, document = await ask(fine)
+    assert (response.status, document) == (200, None)
+
+
+async def test_a_problem_is_told_with_each_field_and_its_extras(ask):
+    mistakes = [{"field": "amount", "detail": "must be above 0"}]
+    problem = Problem(
+        422, Slug.INVALID, "one field is wrong", errors=mistakes, headers={"Retry-After": "2"},
+        function="withdraw",
+    )  # fmt: skip
+    response, document = await ask(raising(problem))
+    assert response.status == 422
+    assert response.headers["Retry-After"] == "2"
+    assert document == {
+        "type": "/problems/invalid",
+        "title": "Invalid",
+        "status": 422,
+        "detail": "one field is wrong",
+        "function": "withdraw",
+        "errors": mistakes,
+    }
+
+
+async def test_a_problem_without_mistakes_has_no_empty_list(ask):
+    _, document = await ask(raising(Problem(409, Slug.STALE_VERSION, "read again")))
+    assert document["title"] == "Stale version"
+    assert "errors" not in document
+
+
+async def test_a_path_that_is_not_there(ask):
+    response, document = await ask(fine, path="/nowhere")
+    assert (response.status, document["type"]) == (404, "/problems/not-found")
+    assert document["status"] == 404
+
+
+async def test_a_method_that_is_not_allowed_names_those_that_are(ask):
+    response, document = await ask(fine, method="PUT")
+    assert (response.status, document["type"]) == (405, "/problems/method-not-allowed")
+    assert response.headers["Allow"] == "GET,HEAD"
+
+
+@pytest.mark.parametrize(
+    ("error", "slug"),
+    [
+        (web.HTTPBadRequest(text="no JSON"), Slug.MALFORMED),
+        (web.HTTPRequestEntityTooLarge(10, 20), Slug.TOO_LARGE),
+        (web.HTTPUnsupportedMediaType(), Slug.UNSUPPORTED_MEDIA_TYPE),
+        (web.HTTPTeapot() if hasattr(web, "HTTPTeapot") else web.HTTPGone(), Slug.HTTP),
+    ],
+)
+async def test_an_http_error_of_aiohttp_has_a_slug_too(ask, error, slug):
+    response, document = await ask(raising(error))
+    assert response.status == error.status == document["status"]
+    assert document["type"] == f"/problems/{slug}"
+    assert document["detail"]
+
+
+async def test_a_redirection_is_no_problem(ask):
+    response, document = await ask(raising(web.HTTPFound("/docs")))
+    assert (response.status, response.headers["Location"], document) == (302, "/docs", None)
+
+
+async def test_what_nobody_foresaw_is_logged_and_says_nothing_inside(ask):
+    with capture_logs() as logs:
+        response, document = await ask(raising(KeyError("the secret")))
+    assert (response.status, document["type"]) == (500, "/problems/internal")
+    assert "secret" not in str(document)
+    (entry,) = [entry for entry in logs if entry["event"] == "request_failed"]
+    assert (entry["method"], entry["path"], entry["exc_info"]) == ("GET", "/x", True)
+
+
+async def test_a_redis_that_is_away_is_worth_another_try(ask):
+    redis = connect(f"redis://127.0.0.1:{free_port()}/0", timeout=0.5)
+
+    async def handler(_: web.Request) -> web.Response:
+        await redis.get("x")
+        raise AssertionError("there is no Redis")
+
+    with capture_logs() as logs:
+        response, document = await ask(handler)
+    await redis.aclose()
+    assert (response.status, document["type"]) == (503, "/problems/unavailable")
+    assert int(response.headers["Retry-After"]) > 0
+    assert "127.0.0.1" not in str(document)
+    assert "redis_unreachable" in [entry["event"] for entry in logs]
+
+
+def test_unavailable_says_when_to_come_back():
+    problem = unavailable("later", retry_after=7)
+    assert (problem.status, problem.headers) == (503, {"Retry-After": "7"})
+
+
+@pytest.mark.parametrize("slug", [*Slug, *Goodbye])
+def test_slugs_are_stable_words(slug):
+    assert re.fullmatch(r"[a-z]+([-_][a-z]+)*", slug)

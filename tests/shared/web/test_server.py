@@ -1,0 +1,162 @@
+"""A process as an operator sees it: the port in the log, probes, and an orderly end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.web import server as serve
+
+PROGRAM = """
+import sys
+from aiohttp import web
+from shared import serve
+from shared.runtime.logs import configure
+from shared.web.probes import Readiness, add_probes
+
+async def tidy(app):
+    yield
+    print("tidied", flush=True)
+
+async def give_up(request):
+    serve.stop(request.app, 3)
+    return web.Response()
+
+def build():
+    app = web.Application()
+    add_probes(app, Readiness())
+    app.router.add_get("/give-up", give_up)
+    app.cleanup_ctx.append(tidy)
+    return app
+
+configure("sample")
+sys.exit(serve.run(build, sys.argv[1], int(sys.argv[2])))
+"""
+
+
+@contextmanager
+def process(host: str = "127.0.0.1", port: int = 0) -> Iterator[subprocess.Popen[str]]:
+    started = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, host, str(port)],
+        cwd=Path(__file__).parents[3], env={"PATH": os.environ["PATH"]}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        with started:
+            yield started
+    finally:
+        started.kill()
+
+
+def port_of(started: subprocess.Popen[str]) -> int:
+    """From the log line, which is the only place a caller with PORT=0 learns it."""
+    line = json.loads(started.stderr.readline())
+    assert (line["event"], line["service"], line["level"]) == ("listening", "sample", "info")
+    return line["port"]
+
+
+def ask(port: int, path: str, host: str = "127.0.0.1") -> int:
+    with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5) as response:
+        return response.status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number):
+    with process() as started:
+        port = port_of(started)
+        assert port > 0
+        assert ask(port, "/readyz") == 200
+        started.send_signal(number)
+        assert started.wait(10) == 0
+        assert started.stdout.read() == "tidied\n"
+        assert json.loads(started.stderr.readline())["event"] == "stopping"
+        assert "Traceback" not in started.stderr.read()
+
+
+def test_a_part_that_cannot_go_on_ends_the_process_with_its_code():
+    with process() as started:
+        assert ask(port_of(started), "/give-up") == 200
+        assert started.wait(10) == 3
+        assert started.stdout.read() == "tidied\n"
+
+
+def test_a_request_half_sent_does_not_hold_up_the_end():
+    with (
+        process() as started,
+        socket.create_connection(("127.0.0.1", port_of(started))) as slow,
+    ):
+        slow.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        started.terminate()
+        assert started.wait(10) == 0
+
+
+def test_a_port_that_is_taken_ends_in_an_error_that_names_it():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        process(port=taken.getsockname()[1]) as started,
+    ):
+        assert started.wait(10) == 1
+        line = json.loads(started.stderr.read())
+        assert (line["event"], line["port"]) == ("cannot_listen", taken.getsockname()[1])
+        assert "in use" in line["error"]
+        assert started.stdout.read() == ""  # nothing was begun
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_an_ipv6_address_is_listened_on():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    with process("::1") as started:
+        assert ask(port_of(started), "/livez", "[::1]") == 200
+        started.terminate()
+        assert started.wait(10) == 0
+
+
+def test_two_colons_listen_on_both_families():
+    try:
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True).close()
+    except (OSError, ValueError):
+        pytest.skip("no IPv6 here")
+    with process("::") as started:
+        port = port_of(started)
+        assert [ask(port, "/livez", host) for host in ("127.0.0.1", "[::1]")] == [200, 200]
+        started.terminate()
+        assert started.wait(10) == 0
+
+
+def test_a_peer_that_vanished_is_gone_within_a_minute():
+    with serve._bind("127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+        with accepted:
+            option = accepted.getsockopt
+            assert option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            idle, every, times = (
+                option(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"))
+                for name in ("IDLE", "INTVL", "CNT")
+            )
+            assert idle + every * times <= 60
+            assert 0 < option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000
+
+
+@pytest.mark.parametrize("expected", [b"\xff\xfe", b"miracles", b"100-continue"])
+def test_who_expects_what_nobody_knows_is_served_all_the_same(expected):
+    asked = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: %b\r\n\r\n" % expected
+    with process() as started, socket.create_connection(("127.0.0.1", port_of(started))) as sock:
+        sock.sendall(asked)
+        answer = b"".join(iter(lambda: sock.recv(4096), b""))
+        assert answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        started.terminate()
+        assert "Traceback" not in started.stderr.read()

@@ -1,0 +1,90 @@
+"""URLs of other servers: what is appended, and what is never shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from shared.web.urls import host_of, joined, metrics_of, origin, redacted, without_secrets
+
+KEY = "0a1b2c3d4e5f60718293"
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "whole"),
+    [
+        ("https://h", "/", "https://h/"),
+        ("https://h/", "/ledgers/5", "https://h/ledgers/5"),
+        ("https://h/horizon", "/ledgers/5", "https://h/horizon/ledgers/5"),
+        ("https://h/horizon/", "/ledgers/5", "https://h/horizon/ledgers/5"),
+        ("https://h?api-key=K", "/ledgers/5", "https://h/ledgers/5?api-key=K"),
+        ("https://h/a%2Fb?k=a%2Bb%26c", "/x", "https://h/a%2Fb/x?k=a%2Bb%26c"),
+        ("https://u:p@h:8443/v1/KEY", "/x", "https://u:p@h:8443/v1/KEY/x"),
+    ],
+)
+def test_path_and_query_of_the_base_are_kept(base: str, path: str, whole: str) -> None:
+    assert joined(base, path) == whole
+
+
+def test_a_query_is_added_behind_that_of_the_base() -> None:
+    url = joined("https://h/p?api-key=K&limit=3", "/transactions", cursor=5, order="asc")
+    assert url == "https://h/p/transactions?api-key=K&limit=3&cursor=5&order=asc"
+
+
+@given(TEXT)
+def test_any_key_arrives_as_it_was_given(key: str) -> None:
+    base = str(URL("https://h/p").with_query({"key": key}))
+    assert URL(joined(base, "/x", cursor=1)).query["key"] == key
+
+
+@pytest.mark.parametrize(
+    ("url", "metrics"),
+    [
+        ("http://h:80", "http://h:80/metrics"),
+        ("http://h:80/readyz", "http://h:80/metrics"),
+        ("https://h/f1/readyz?key=K", "https://h/f1/metrics?key=K"),
+        ("https://h/f1?key=K", "https://h/f1/metrics?key=K"),
+    ],
+)
+def test_where_the_metrics_of_a_part_are(url: str, metrics: str) -> None:
+    assert metrics_of(url) == metrics
+
+
+def test_host_and_origin() -> None:
+    assert origin("https://u:p@h:8443/x?y=z") == "https://h:8443"
+    assert host_of("https://u:p@h:80/x?y=z") == "h:80"
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://h:3020/readyz", "http://h:3020/readyz"),
+        ("https://h/", "https://h"),
+        ("http://h:80/readyz", "http://h:80/readyz"),
+        ("https://h?secret", "https://h?…"),
+        ("https://user:secret@h/p", "https://h/p"),
+        ("https://h/p?api-key=secret&limit=5", "https://h/p?api-key=…&limit=…"),
+        (f"https://h/v1/{KEY}/rpc", "https://h/v1/0a1b…/rpc"),
+        ("http://[::1", "(not a URL)"),
+        ("", "(not a URL)"),
+    ],
+)
+def test_what_is_shown_of_a_url(url: str, text: str) -> None:
+    assert redacted(url) == text
+
+
+@given(TEXT.filter(lambda text: len(text) > 15))
+def test_no_secret_of_a_url_is_shown(secret: str) -> None:
+    url = str(
+        URL.build(scheme="https", host="h", user=secret, password=secret, query={"k": secret})
+    )
+    assert secret not in redacted(url)
+
+
+def test_a_server_that_repeats_the_request_tells_no_secret() -> None:
+    url = f"https://user:pass%20word@h/v1/{KEY}?k=a%2Bbcd&limit=5"
+    said = f"cannot GET /v1/{KEY}?k=a%2Bbcd&limit=5 (a+bcd) for user, pass word"
+    assert without_secrets(said, url) == "cannot GET /v1/…?k=…&limit=5 (…) for …, …"
