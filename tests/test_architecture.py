@@ -23,7 +23,7 @@ PURE = (
     *(f"shared.domain.{name}" for name in ("commands", "contracts", "events", "position")),
     *(f"shared.domain.{name}" for name in ("stream", "strkeys", "topics")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "wire")),
-    *(f"shared.web.{name}" for name in ("horizon_errors", "urls")),
+    *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "services.fanout.connections.hub",
     "services.fanout.feed.recent",
     "services.fanout.sse",

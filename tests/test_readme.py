@@ -10,7 +10,7 @@ import pytest
 from services.api.settings import Settings as ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings
-from shared.runtime.config import Common
+from shared.journal.settings import Common
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from deploy.local.processes import Part
-from shared.web.cors import ANY_ORIGIN, CorsSettings
+from shared.auth.settings import CorsSettings
+from shared.web.cors import ANY_ORIGIN
 
 _HERE = Path(__file__).parent
 _SHARED = _HERE.parent / "nginx"

@@ -14,7 +14,7 @@ from services.api.auth.api_keys import ApiKeys
 from services.api.auth.authentication import Identity
 from services.api.auth.client_domains import Fetch, fetch_toml
 from services.api.auth.guard import IDENTITY, LIMITS, Guard
-from services.api.auth.routes import API_KEYS, CLOCK, LOGIN, SESSIONS, add_login_routes
+from services.api.auth.routes import API_KEYS, CLOCK, LOGIN, SESSIONS, TICKETS, add_login_routes
 from services.api.auth.service import Login
 from services.api.auth.signers import Accounts
 from services.api.console.routes import add_console_routes
@@ -42,6 +42,7 @@ from services.api.streams.service import Streams, stored
 from services.api.streams.summary import Summaries
 from services.api.system.routes import add_system_routes
 from shared.auth.revocations import Sessions
+from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.journal.commit import Committer
 from shared.journal.losses import LastSeen
@@ -52,11 +53,11 @@ from shared.redis.client import connect, connect_lane
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
 from shared.runtime.tasks import cancel, supervise
+from shared.runtime.urls import joined
 from shared.web import client as http
 from shared.web.cors import Cors
 from shared.web.probes import READINESS, Readiness, add_probes
 from shared.web.problems import problem_middleware
-from shared.web.urls import joined
 
 log = structlog.get_logger()
 
@@ -161,6 +162,7 @@ async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
         app[IDENTITY] = Identity(verifier, sessions, keys, clock, required=required)
         app[LIMITS] = RateLimits(redis, settings.keys)
         app[SESSIONS], app[API_KEYS] = sessions, keys
+        app[TICKETS] = Tickets(redis, settings.keys)
         app[LOGIN] = Login(
             settings,
             settings.network_passphrase,

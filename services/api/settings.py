@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from services.api.auth.settings import LoginSettings
-from shared.runtime.config import JournalSettings, http_url, split_list
-from shared.web.cors import CorsSettings
+from shared.auth.settings import CorsSettings
+from shared.journal.settings import JournalSettings
+from shared.runtime.config import http_url, split_list
 
 Urls = Annotated[
     tuple[Annotated[str, AfterValidator(http_url)], ...], NoDecode, BeforeValidator(split_list)

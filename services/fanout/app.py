@@ -29,6 +29,7 @@ from services.fanout.stats import stats
 from services.fanout.subscribe.authorization import Access
 from services.fanout.subscribe.handler import Handshake, Parts
 from shared.auth.revocations import Sessions
+from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.domain.position import START
 from shared.journal import wire
@@ -145,9 +146,10 @@ def _assemble(
     access = Access(
         _verifier(settings, http, clock),
         sessions,
+        Tickets(redis, settings.keys),
         Committer(redis, keys),
-        settings.cookie_same_site,
-        settings.trusted_proxies,
+        same_site=settings.cookie_same_site,
+        trusted_proxies=settings.trusted_proxies,
     )
     return Parts(settings, feed, crowd, cors, access, leases, endings, clock), outbox
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.runtime.config import Common
+from shared.auth.settings import CorsSettings
+from shared.journal.settings import Common
 from shared.web.client_ip import Networks
-from shared.web.cors import CorsSettings
 
 
 class Settings(Common, CorsSettings):

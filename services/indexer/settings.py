@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from shared.runtime.config import JournalSettings, http_url
+from shared.journal.settings import JournalSettings
+from shared.runtime.config import http_url
 
 _START = re.compile(r"latest|earliest|(?:ledger )?([1-9]\d{0,9})", re.ASCII)
 

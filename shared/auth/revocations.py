@@ -1,9 +1,7 @@
-"""Tickets and revocations: what the API and the fanouts tell each other about tokens, in Redis.
+"""Revocations: tokens that ended early, in Redis, for the API and the fanouts.
 
-A ticket stands for a token for 30 s, so that no token need be in a URL. It is for one use, and for
-one more by the same client: an EventSource whose first answer never arrived has no cookie yet and
-comes back with the same URL. A revocation is a key that outlives the tokens it ends, and an entry
-in a short log that fanouts read once a second, so that live connections end too.
+A revocation is a key that outlives the tokens it ends, and an entry in a short log. Fanouts read
+the log once a second, so that open connections end too.
 
 When Redis loses its data, it loses the revocations. So each token must have been issued after the
 *epoch*, the moment at which the data in Redis began (shared.journal.namespace).
@@ -11,8 +9,6 @@ When Redis loses its data, it loses the revocations. So each token must have bee
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,21 +16,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from shared.auth.verifier import Principal, unauthorized
+from shared.auth.credentials import unauthorized
+from shared.auth.principal import Principal
 from shared.journal.keys import Keys
 from shared.redis.clock import utc
 from shared.redis.replication import Replicas
 
-TICKET_SECONDS = 30
 _LOG_ENTRIES = 10_000
-
-_REDEEM = """
--- KEYS: the ticket, a hash of its token and of the client that has used it. ARGV: this client.
-local token, user = unpack(redis.call('HMGET', KEYS[1], 'token', 'user'))
-if not token or (user and user ~= ARGV[1]) then return false end
-if user then redis.call('DEL', KEYS[1]) else redis.call('HSET', KEYS[1], 'user', ARGV[1]) end
-return token
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +60,6 @@ class Sessions:
         self._redis = redis
         self._keys = keys
         self._replicas = replicas or Replicas(redis)
-        self._redeem = redis.register_script(_REDEEM)
-
-    async def issue_ticket(self, token: str) -> str:
-        """A ticket for a token that was verified just now."""
-        ticket = secrets.token_urlsafe(24)
-        key = self._ticket(ticket)
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(key, "token", token)
-        pipe.pexpire(key, TICKET_SECONDS * 1000)
-        await pipe.execute()
-        return ticket
-
-    async def redeem_ticket(self, ticket: str, client: str) -> str | None:
-        """The ticket's token: once, and once more for the same `client`.
-
-        None when it is used up, older than 30 s or unknown. `client` identifies the client, such as
-        its address and User-Agent.
-        """
-        token = await self._redeem(keys=[self._ticket(ticket)], args=[_digest(client)])
-        return None if token is None else _text(token)
-
-    def _ticket(self, ticket: str) -> str:
-        return self._keys.ticket(_digest(ticket))
 
     async def spend_challenge(self, digest: str, *, issued: float, seconds: int) -> None:
         """Spend a challenge, which is good for one token. Raises Problem 401, EpochUnknown.
@@ -186,10 +151,6 @@ def _too_old(principal: Principal, epoch: float) -> str:
         f"the token was issued at {utc(principal.issued)}, but {began}, so it may have been "
         "revoked: log in again, or make a new one (python -m services.api token)"
     )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _text(value: object) -> str:

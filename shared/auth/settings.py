@@ -1,13 +1,24 @@
-"""How tokens are checked: the settings that the API and the fanout share."""
+"""Settings that the API and the fanout share: how tokens are checked, and which pages may call."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode
 
-from shared.runtime.config import Common, http_url, split_list
+from shared.journal.settings import Common
+from shared.runtime.config import http_url, split_list
+from shared.web.cors import ANY_ORIGIN
 
 
 class AuthSettings(BaseSettings):
@@ -57,3 +68,42 @@ class AuthSettings(BaseSettings):
         if required and secret is not None and bool(secret) == bool(value):
             raise ValueError("AUTH_MODE=required needs one of JWT_SECRET and JWKS_URL")
         return http_url(value) if value else ""
+
+
+def _origin(value: str) -> str:
+    """Validate `scheme://host[:port]`, the form in which browsers send `Origin`."""
+    if value == ANY_ORIGIN:
+        return value
+    parts = urlsplit(value)
+    if value != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
+        raise ValueError(f"{value!r} is no origin: expected https://host, with :port if any, or *")
+    return value.lower()
+
+
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split_list)
+]
+
+
+class CorsSettings(AuthSettings):
+    """Whose pages are let in; part of the settings of the API and of the fanout."""
+
+    cors_origins: Origins = Field(
+        (ANY_ORIGIN,),
+        description="origins whose pages may call, comma-separated; * = any; "
+        "in AUTH_MODE=required none unless named",
+    )
+
+    @model_validator(mode="after")
+    def _not_every_page_with_cookies(self) -> Self:
+        named = "cors_origins" in self.model_fields_set and ANY_ORIGIN in self.cors_origins
+        if named and self.auth_mode == "required":
+            word = "CORS_ORIGINS: * would let any page act for whoever is logged in"
+            raise ValueError(f"{word}; name the origins")
+        return self
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that are let in; the default stands for none where a login is needed."""
+        any_page = ANY_ORIGIN in self.cors_origins
+        return () if any_page and self.auth_mode == "required" else self.cors_origins

@@ -1,34 +1,29 @@
-"""Who is asking, and what they may see: JSON Web Tokens and the rules on their claims.
+"""Checks JSON Web Tokens: signature, times, issuer and audience.
 
-Algorithms are pinned by the settings, never taken from the token (RFC 8725 2.1). `exp`, `iss` and
-`aud` are checked. Claims: `sub` (the account), `scope` (space-separated), optional `topics` (an
-allow-list that narrows, never widens), `jti` (what a revocation names: one login or one key, kept
-when its token is refreshed), `iat`, `exp`. shared.auth.revocations compares `iat` with the epoch.
+Algorithms are pinned by the settings, never taken from the token (RFC 8725 2.1). Whether a token
+was revoked, and whether its `iat` is older than the epoch, is checked by shared.auth.revocations.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import jwt
 import structlog
-from aiohttp import web
 from jwt.types import Options
 
+from shared.auth.credentials import unauthorized
+from shared.auth.principal import Principal, principal_of
 from shared.auth.settings import AuthSettings
-from shared.domain.topics import ALL, user_topic
 from shared.redis.clock import Clock
-from shared.web.problems import Problem, Slug, unavailable
+from shared.web.problems import unavailable
 
 log = structlog.get_logger()
 
-COOKIE = "headrace_token"
 _JWKS_SECONDS = 300.0
 _JWKS_FIRST, _JWKS_AGAIN = 1.0, 10.0
 """Seconds between two fetches for a key that is not known: a rotation, or somebody guessing."""
@@ -39,76 +34,6 @@ _BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat"
 
 _UNREADABLE = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
 """What a document raises that is no JWKS."""
-
-
-class Scope(StrEnum):
-    """What a token allows beyond seeing one's own streams."""
-
-    EVENTS_ALL = "events:all"
-    STREAMS_WRITE = "streams:write"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Somebody whose token held. `expires` in Unix seconds, None for never (open mode)."""
-
-    account: str
-    scopes: frozenset[str]
-    topics: frozenset[str] | None = None
-    expires: float | None = None
-    issued: float = 0.0
-    token_id: str = ""
-
-    def has(self, scope: Scope) -> bool:
-        """Whether the token carries a scope; admin carries all."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
-
-    def may_see_all(self) -> bool:
-        """Whether every event is visible, within the allow-list."""
-        return self.has(Scope.EVENTS_ALL)
-
-    def may_subscribe(self, topic: str, parties: Collection[str]) -> bool:
-        """Whether a topic may be subscribed to; `parties` are those of the stream it names."""
-        if self.topics is not None and topic not in self.topics:
-            return False
-        if self.may_see_all():
-            return True
-        if topic == ALL:
-            return False
-        return topic == user_topic(self.account) or self.account in parties
-
-    def may_see(self, event_topics: Collection[str]) -> bool:
-        """Whether an event may be delivered: checked anew for each, as streams change hands."""
-        return not event_topics or self.may_see_all() or user_topic(self.account) in event_topics
-
-
-ANYONE = Principal("", frozenset(Scope))
-"""Everybody in AUTH_MODE=open: anyone may do and see anything, as any party."""
-
-
-def unauthorized(detail: str) -> Problem:
-    """401; final for a native EventSource by design: the page has to log in again."""
-    headers = {"WWW-Authenticate": 'Bearer realm="headrace"'}
-    return Problem(401, Slug.UNAUTHORIZED, detail, headers=headers)
-
-
-def forbidden(detail: str, errors: Sequence[Mapping[str, str]] = ()) -> Problem:
-    """403: the token is good, but not for this."""
-    return Problem(403, Slug.FORBIDDEN, detail, errors=errors)
-
-
-def token_of(request: web.Request) -> str | None:
-    """The token of a request: header, else query, else cookie. Raises 401 on another scheme.
-
-    Each is an explicit wish that outweighs the next: a cookie is sent without being asked for.
-    """
-    if header := request.headers.get("Authorization"):
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise unauthorized("Authorization: expected `Bearer <token>`")
-        return token.strip()
-    return request.query.get("access_token") or request.cookies.get(COOKIE)
 
 
 class Verifier:
@@ -208,22 +133,3 @@ def _seconds(claims: Mapping[str, Any], name: str) -> int:
         return int(claims.get(name, 0))
     except (ValueError, TypeError, OverflowError):
         raise jwt.DecodeError(f"{name} must be a number of seconds") from None
-
-
-def principal_of(claims: Mapping[str, Any]) -> Principal:
-    """Claims as a principal. Raises jwt.InvalidTokenError on claims of the wrong shape."""
-    scope, topics = claims.get("scope", ""), claims.get("topics")
-    if not isinstance(claims["sub"], str) or not claims["sub"] or not isinstance(scope, str):
-        raise jwt.InvalidTokenError("sub and scope must be strings, and sub not empty")
-    if topics is not None and not (
-        isinstance(topics, list) and all(isinstance(topic, str) for topic in topics)
-    ):
-        raise jwt.InvalidTokenError("topics must be a list of strings")
-    return Principal(
-        account=claims["sub"],
-        scopes=frozenset(scope.split()),
-        topics=None if topics is None else frozenset(topics),
-        expires=float(claims["exp"]),
-        issued=float(claims.get("iat", 0)),
-        token_id=str(claims.get("jti", "")),
-    )

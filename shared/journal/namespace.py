@@ -22,8 +22,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.journal.keys import Keys
+from shared.journal.settings import Common
 from shared.redis.clock import Moment, RedisClock, utc
-from shared.runtime.config import Common
 from shared.runtime.metrics import EPOCH, SKEW
 from shared.web.probes import Readiness
 

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_settings import NoDecode
-
-from shared.auth.settings import AuthSettings
-from shared.runtime.config import split_list
 
 ANY_ORIGIN = "*"
 
@@ -36,45 +29,6 @@ _EXPOSED = (
     "WWW-Authenticate",
 )
 """All headers of our answers that a program reads; pages of other origins can read only these."""
-
-
-def _origin(value: str) -> str:
-    """Validate `scheme://host[:port]`, the form in which browsers send `Origin`."""
-    if value == ANY_ORIGIN:
-        return value
-    parts = urlsplit(value)
-    if value != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
-        raise ValueError(f"{value!r} is no origin: expected https://host, with :port if any, or *")
-    return value.lower()
-
-
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split_list)
-]
-
-
-class CorsSettings(AuthSettings):
-    """Whose pages are let in; part of the settings of the API and of the fanout."""
-
-    cors_origins: Origins = Field(
-        (ANY_ORIGIN,),
-        description="origins whose pages may call, comma-separated; * = any; "
-        "in AUTH_MODE=required none unless named",
-    )
-
-    @model_validator(mode="after")
-    def _not_every_page_with_cookies(self) -> Self:
-        named = "cors_origins" in self.model_fields_set and ANY_ORIGIN in self.cors_origins
-        if named and self.auth_mode == "required":
-            word = "CORS_ORIGINS: * would let any page act for whoever is logged in"
-            raise ValueError(f"{word}; name the origins")
-        return self
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """The origins that are let in; the default stands for none where a login is needed."""
-        any_page = ANY_ORIGIN in self.cors_origins
-        return () if any_page and self.auth_mode == "required" else self.cors_origins
 
 
 class Cors:

@@ -11,7 +11,7 @@ import yaml
 from services.api.settings import Settings as ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings
-from shared.runtime.config import Common
+from shared.journal.settings import Common
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed
 

@@ -11,7 +11,7 @@ from deploy.simulator.settings import Settings as NetworkSettings
 from services.api.settings import Settings as ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings
-from shared.runtime.config import Common
+from shared.journal.settings import Common
 from tests.deploy.composed import read_compose
 
 OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}

@@ -9,7 +9,7 @@ from services.fanout.connections.broadcaster import Outbox
 from services.fanout.connections.registry import Crowd
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.recent import Item, Ring
-from shared.auth.verifier import ANYONE, Principal
+from shared.auth.principal import ANYONE, Principal
 from shared.domain.position import START
 from shared.journal.wire import Entry
 from tests.fanout.turns import turn

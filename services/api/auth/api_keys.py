@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import orjson
 from redis.asyncio import Redis
 
-from shared.auth.verifier import Principal
+from shared.auth.principal import Principal
 from shared.journal.keys import Keys
 from shared.redis.replication import Replicas
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from services.api.auth.api_keys import PREFIX, ApiKeys
+from shared.auth.credentials import forbidden, token_of, unauthorized
+from shared.auth.principal import ANYONE, Principal, Scope
 from shared.auth.revocations import Sessions
-from shared.auth.verifier import (
-    ANYONE,
-    Principal,
-    Scope,
-    Verifier,
-    forbidden,
-    token_of,
-    unauthorized,
-)
+from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

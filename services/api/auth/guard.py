@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from services.api.auth.authentication import CALLER, Identity
 from services.api.auth.settings import LoginSettings
 from services.api.http.rate_limits import Policy, RateLimits, Verdict, headers_of, refuse_if_over
-from shared.auth.verifier import Principal, Scope
+from shared.auth.principal import Principal, Scope
 from shared.redis.client import Unreachable
 from shared.redis.replication import Unconfirmed
 from shared.web.client_ip import bucket_of, client_address

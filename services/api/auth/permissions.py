@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from shared.auth.verifier import Principal, Scope, forbidden
+from shared.auth.credentials import forbidden
+from shared.auth.principal import Principal, Scope
 from shared.domain.stream import Stream
 from shared.domain.topics import ALL, user_topic
 

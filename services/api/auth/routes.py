@@ -16,13 +16,16 @@ from services.api.auth.service import Login
 from services.api.auth.tokens import LONGEST
 from services.api.http.requests import answer, read_body, read_no_body, read_query, validated
 from services.api.streams.schemas import Account, Body
-from shared.auth.revocations import TICKET_SECONDS, Revocation, Sessions
-from shared.auth.verifier import ANYONE, Scope, unauthorized
+from shared.auth.credentials import unauthorized
+from shared.auth.principal import ANYONE, Scope
+from shared.auth.revocations import Revocation, Sessions
+from shared.auth.tickets import TICKET_SECONDS, Tickets
 from shared.redis.clock import RedisClock
 from shared.web.problems import Problem, Slug
 
 LOGIN = web.AppKey("login", Login)
 SESSIONS = web.AppKey("sessions", Sessions)
+TICKETS = web.AppKey("tickets", Tickets)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 CLOCK = web.AppKey("clock", RedisClock)
 
@@ -175,7 +178,7 @@ async def ticket(request: web.Request) -> web.Response:
         stands_for = ""  # so that a client is written once for both modes
     elif (stands_for := presented(request)).startswith(PREFIX):
         stands_for = request.app[LOGIN].exchange(principal).token
-    name = await request.app[SESSIONS].issue_ticket(stands_for)
+    name = await request.app[TICKETS].issue(stands_for)
     return answer({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _SECRET)
 
 

@@ -17,8 +17,10 @@ from services.api.auth.sep10 import CHALLENGE_SECONDS, Refused, Server
 from services.api.auth.settings import ANY_DOMAIN, LoginSettings
 from services.api.auth.signers import Accounts
 from services.api.auth.tokens import LONGEST, Issuer
+from shared.auth.credentials import unauthorized
+from shared.auth.principal import Principal, Scope, principal_of
 from shared.auth.revocations import Revocation, Sessions
-from shared.auth.verifier import Principal, Scope, Verifier, principal_of, unauthorized
+from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
 from shared.web.problems import Problem, Slug
 

@@ -9,9 +9,9 @@ import aiohttp
 import structlog
 
 from services.api.auth.sep10 import Signers
+from shared.runtime.urls import joined
 from shared.web.horizon_errors import slug
 from shared.web.problems import Problem, unavailable
-from shared.web.urls import joined
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from collections.abc import Collection, Mapping, Sequence
 import jwt
 
 from services.api.settings import Settings
+from shared.auth.principal import Scope
 from shared.auth.settings import AuthSettings
-from shared.auth.verifier import Scope
 from shared.domain.strkeys import is_account
 from shared.redis.clock import Clock
 from shared.runtime.config import load

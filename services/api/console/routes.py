@@ -16,8 +16,8 @@ from aiohttp import web
 
 from services.api.http.requests import answer
 from services.api.streams.routes import SETTINGS, places
+from shared.runtime.urls import origin
 from shared.web.problems import Problem, Slug
-from shared.web.urls import origin
 
 _FOLDER = Path(__file__).parent
 _KINDS = {

@@ -13,7 +13,8 @@ from services.api.streams.routes import STREAMS
 from services.api.streams.schemas import EventsQuery, HistoryQuery, SummaryQuery
 from services.api.streams.service import Streams
 from services.api.streams.summary import Summaries
-from shared.auth.verifier import ANYONE, Principal, forbidden
+from shared.auth.credentials import forbidden
+from shared.auth.principal import ANYONE, Principal
 from shared.domain.strkeys import is_account
 from shared.domain.topics import Subscription, is_stream_id, user_topic
 from shared.journal.wire import Entry

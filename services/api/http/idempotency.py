@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from services.api.auth.authentication import CALLER
-from shared.auth.verifier import ANYONE
+from shared.auth.principal import ANYONE
 from shared.journal.keys import Keys
 from shared.journal.plan import Answer
 from shared.web.problems import Problem, Slug

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from shared.redis.client import RedisError
 from shared.runtime.tasks import describe
+from shared.runtime.urls import redacted
 from shared.web.probes import Readiness
-from shared.web.urls import redacted
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 
 from services.api.auth.authentication import CALLER
 from services.api.auth.guard import LIMIT_HEADERS
-from shared.auth.verifier import ANYONE
+from shared.auth.principal import ANYONE
 
 log = structlog.get_logger()
 

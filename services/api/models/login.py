@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.models.responses import Answer, Seconds
-from shared.auth.verifier import Scope
+from shared.auth.principal import Scope
 
 
 class Ticket(Answer):

@@ -30,8 +30,8 @@ from services.api.streams.service import (
     Streams,
     top_up,
 )
+from shared.runtime.urls import joined
 from shared.web.problems import Problem, Slug
-from shared.web.urls import joined
 
 SETTINGS = web.AppKey("settings", Settings)
 STREAMS = web.AppKey("streams", Streams)

@@ -20,7 +20,7 @@ from services.api.streams.clock import Times
 from services.api.streams.ids import new_stream_id
 from services.api.streams.listing import Listing
 from services.api.streams.schemas import CreateStream, ListQuery
-from shared.auth.verifier import ANYONE, Principal
+from shared.auth.principal import ANYONE, Principal
 from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream

@@ -22,9 +22,9 @@ from services.api.auth.routes import CLOCK
 from services.api.http.requests import answer
 from services.api.models.responses import Answer
 from services.api.streams.routes import SETTINGS
-from shared.auth.verifier import Scope
+from shared.auth.principal import Scope
+from shared.runtime.urls import host_of, metrics_of
 from shared.web import client as http
-from shared.web.urls import host_of, metrics_of
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 _SESSION = web.AppKey("system_session", aiohttp.ClientSession)

@@ -11,7 +11,7 @@ import os
 from collections import deque
 
 from services.fanout.connections.limits import Lease
-from shared.auth.verifier import ANYONE, Principal
+from shared.auth.principal import ANYONE, Principal
 from shared.domain.events import OF_THE_JOURNAL
 from shared.domain.position import START
 from shared.domain.topics import user_topic

@@ -13,17 +13,11 @@ from ipaddress import IPv4Network, IPv6Network
 
 from aiohttp import web
 
+from shared.auth.credentials import COOKIE, forbidden, token_of, unauthorized
+from shared.auth.principal import ANYONE, Principal, Scope
 from shared.auth.revocations import Sessions
-from shared.auth.verifier import (
-    ANYONE,
-    COOKIE,
-    Principal,
-    Scope,
-    Verifier,
-    forbidden,
-    token_of,
-    unauthorized,
-)
+from shared.auth.tickets import Tickets
+from shared.auth.verifier import Verifier
 from shared.domain.topics import ALL, Subscription, is_stream_id
 from shared.journal.commit import Committer
 from shared.web.client_ip import client_address
@@ -44,12 +38,15 @@ class Access:
         self,
         verifier: Verifier | None,
         sessions: Sessions,
+        tickets: Tickets,
         streams: Committer,
+        *,
         same_site: str,
         trusted_proxies: Collection[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._verifier = verifier
         self._sessions = sessions
+        self._tickets = tickets
         self._streams = streams
         self._same_site = same_site
         self._trusted_proxies = trusted_proxies
@@ -65,7 +62,7 @@ class Access:
         if self._verifier is None:
             return None
         ticket = request.query.get("ticket")
-        token = ticket and await self._sessions.redeem_ticket(ticket, self._client(request))
+        token = ticket and await self._tickets.redeem(ticket, self._client(request))
         if token:
             return Credentials(token, self._cookie(token))
         if token := token_of(request):

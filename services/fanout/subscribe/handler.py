@@ -22,7 +22,7 @@ from services.fanout.subscribe.authorization import Access, Credentials
 from services.fanout.subscribe.detach import Left, own_descriptor
 from services.fanout.subscribe.last_event_id import resume_position
 from services.fanout.subscribe.replay import Replay
-from shared.auth.verifier import Principal
+from shared.auth.principal import Principal
 from shared.domain.position import Position
 from shared.domain.topics import Subscription, parse_subscription
 from shared.redis.client import Unreachable

@@ -13,9 +13,9 @@ import orjson
 
 from services.indexer.decode.records import hash_text
 from services.indexer.sources.base import SourceError, SourceFatal
+from shared.runtime.urls import redacted, without_secrets
 from shared.web.client import reason
 from shared.web.horizon_errors import problem
-from shared.web.urls import redacted, without_secrets
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from services.api.auth.routes import CLOCK
-from shared.auth.revocations import Sessions
+from shared.auth.tickets import Tickets
 from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, bearer, claims_of, writer
 from tests.api.samples import order
 
@@ -43,7 +43,7 @@ async def test_a_key_of_no_account_sees_what_its_scopes_say(secure, redis, keys)
     assert (await secure.post("/v1/streams", json=body, headers=headers)).status == 403
     assert (await secure.get("/v1/keys", headers=headers)).status == 403
     given = await secure.post("/v1/events/ticket", headers=headers)
-    token = await Sessions(redis, keys).redeem_ticket((await given.json())["ticket"], "client")
+    token = await Tickets(redis, keys).redeem((await given.json())["ticket"], "client")
     assert (await secure.get("/v1/streams", headers=bearer(token))).status == 200
     assert claims_of(token)["scope"] == "events:all"
     nothing = await made_key(secure, account=None, scopes=[])
@@ -79,7 +79,7 @@ async def test_an_ended_key_ends_its_tokens(secure, redis, keys):
     document = await made_key(secure)
     headers = bearer(document["key"])
     response = await secure.post("/v1/events/ticket", headers=headers)
-    token = await Sessions(redis, keys).redeem_ticket((await response.json())["ticket"], "client")
+    token = await Tickets(redis, keys).redeem((await response.json())["ticket"], "client")
     claims = claims_of(token)
     assert (claims["sub"], claims["scope"]) == (ALICE.public_key, "streams:write")
     assert (await secure.get("/v1/streams", headers=bearer(token))).status == 200

@@ -10,7 +10,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.auth.revocations import Sessions
+from shared.auth.tickets import Tickets
 from tests.api.auth.samples import ALICE, REQUIRED, bearer, writer
 from tests.api.samples import RECIPIENT, order
 from tests.support.waiting import free_port
@@ -45,7 +45,7 @@ async def test_another_issuers_tokens_count_and_can_be_ended(elsewhere, redis, k
     body = order(sender=ALICE.public_key)
     assert (await elsewhere.post("/v1/streams", json=body, headers=headers)).status == 201
     given = await elsewhere.post("/v1/events/ticket", headers=headers)
-    token = await Sessions(redis, keys).redeem_ticket((await given.json())["ticket"], "client")
+    token = await Tickets(redis, keys).redeem((await given.json())["ticket"], "client")
     assert bearer(token) == headers
     assert (await elsewhere.post("/v1/auth/logout", headers=headers)).status == 204
     assert (await elsewhere.get("/v1/streams", headers=headers)).status == 401

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from shared.auth.revocations import Revocation, Sessions
+from shared.auth.tickets import Tickets
 from tests.api.auth.samples import (
     ADMIN,
     ALICE,
@@ -113,9 +114,9 @@ async def test_a_ticket_stands_for_its_token_once(secure, redis, keys):
     response, document = await ticket(secure, headers)
     assert (response.status, document["expiresIn"]) == (201, 30)
     assert response.headers["Cache-Control"] == "no-store"
-    sessions = Sessions(redis, keys)
+    tickets = Tickets(redis, keys)
     redeemed = await asyncio.gather(
-        *(sessions.redeem_ticket(document["ticket"], f"client {n}") for n in range(50))
+        *(tickets.redeem(document["ticket"], f"client {n}") for n in range(50))
     )
     (token,) = [t for t in redeemed if t is not None]
     assert bearer(token) == headers
@@ -131,7 +132,7 @@ async def test_tickets_need_a_token(secure):
 async def test_in_open_mode_a_ticket_is_given_too(client, redis, keys):
     response, document = await ticket(client, {})
     assert response.status == 201
-    assert await Sessions(redis, keys).redeem_ticket(document["ticket"], "client") == ""
+    assert await Tickets(redis, keys).redeem(document["ticket"], "client") == ""
 
 
 async def test_a_revoked_token_gets_no_ticket(secure, redis, keys):

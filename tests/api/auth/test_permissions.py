@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.api.auth.permissions import Party, may_list, may_read, may_step, narrowed
-from shared.auth.verifier import ANYONE, Principal
+from shared.auth.principal import ANYONE, Principal
 from shared.journal.wire import decode_stream
 from shared.web.problems import Problem
 from tests.api.auth.samples import ADMIN, ALICE, BOB, CAROL, bearer, token_of, writer

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.journal.namespace import Claim
-from shared.runtime.config import Common
+from shared.journal.settings import Common
 from tests.api.samples import TOKEN, made, order
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 
 from services.fanout.connections.connection_log import Farewells
 from services.fanout.connections.subscriber import Subscriber
+from shared.auth.principal import Principal
 from shared.auth.revocations import Revocation
-from shared.auth.verifier import Principal
+from shared.auth.tickets import Tickets
 from tests.fanout.rig import ALICE, BOB
 from tests.fanout.tokens import REQUIRED, ask, bearer, claims, status, token
 from tests.support.sse_client import SseClient
@@ -104,12 +105,12 @@ def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch):
     assert lines[-1]["not_logged_before"] == 4950
 
 
-async def test_no_token_and_no_ticket_is_ever_logged(launch, chain, sessions):
+async def test_no_token_and_no_ticket_is_ever_logged(launch, chain, redis, keys):
     replica = await launch(**REQUIRED, log_level="debug")
     await chain.commit()
     good, bad, other = token(BOB), token(BOB, aud="elsewhere"), token(ALICE)
     expired = token(BOB, exp=1_700_000_000)
-    ticket = await sessions.issue_ticket(other)
+    ticket = await Tickets(redis, keys).issue(other)
     query = f"users={BOB}&access_token="
     assert await status(replica, query + good) == 200
     assert await status(replica, query + bad) == 401

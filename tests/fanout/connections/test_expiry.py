@@ -10,8 +10,8 @@ import pytest
 from services.fanout.connections import expiry as endings_module
 from services.fanout.connections.expiry import NOTICE_SECONDS, Endings
 from services.fanout.connections.registry import Crowd
+from shared.auth.principal import Principal
 from shared.auth.revocations import News, Revocation
-from shared.auth.verifier import Principal
 from tests.fanout.peers import Peer
 
 EVERY = 15.0

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from services.fanout.connections.subscriber import Subscriber
-from shared.auth.verifier import ANYONE, Principal, Scope
+from shared.auth.principal import ANYONE, Principal, Scope
 from shared.journal.wire import Entry
 from tests.fanout.turns import turn
 

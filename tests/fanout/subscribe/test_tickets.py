@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from shared.auth.tickets import Tickets
 from tests.fanout.rig import BOB, SUBSCRIBE
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient
@@ -13,9 +14,9 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-async def ticket(sessions):
+async def ticket(redis, keys):
     """Issues tickets as the API does."""
-    return sessions.issue_ticket
+    return Tickets(redis, keys).issue
 
 
 async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(

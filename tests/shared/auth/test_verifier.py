@@ -13,16 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared.auth.credentials import token_of
+from shared.auth.principal import ANYONE, Principal, Scope, principal_of
 from shared.auth.settings import AuthSettings
-from shared.auth.verifier import (
-    ANYONE,
-    Principal,
-    Scope,
-    Verifier,
-    principal_of,
-    token_of,
-)
-from shared.runtime.config import JournalSettings
+from shared.auth.verifier import Verifier
+from shared.journal.settings import JournalSettings
 from shared.web.problems import Problem
 from tests.shared.samples import TOKEN
 

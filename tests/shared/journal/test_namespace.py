@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.journal.namespace import Claim, ForeignNamespace, NamespaceWatch, begin_epoch
+from shared.journal.settings import Common
 from shared.redis.clock import RedisClock
-from shared.runtime.config import Common
 from shared.web.probes import Readiness
 
 STREAMS = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"

@@ -13,7 +13,8 @@ from stellar_sdk import StrKey
 from shared.domain.contracts import Kind
 from shared.journal.keys import Keys
 from shared.journal.plan import Limits
-from shared.runtime.config import Common, JournalSettings, describe, http_url, load, split_list
+from shared.journal.settings import Common, JournalSettings
+from shared.runtime.config import describe, http_url, load, split_list
 from tests.shared.samples import TOKEN, S
 
 NAMES = [name.upper() for name in JournalSettings.model_fields]
@@ -186,7 +187,10 @@ def test_an_argument_nobody_knows_ends_with_2(capsys):
     ],
 )
 def test_the_exit_code_of_a_real_process(argv, environ, code, text):
-    program = "import sys; from shared.runtime.config import *; load(JournalSettings, sys.argv[1:])"
+    program = (
+        "import sys; from shared.runtime.config import load;"
+        "from shared.journal.settings import JournalSettings; load(JournalSettings, sys.argv[1:])"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", program, *argv],
         cwd=ROOT, env={"PATH": os.environ["PATH"]} | environ, capture_output=True, text=True,

@@ -20,7 +20,7 @@ from shared.web import server as serve
 PROGRAM = """
 import sys
 from aiohttp import web
-from shared import serve
+from shared.web import server as serve
 from shared.runtime.logs import configure
 from shared.web.probes import Readiness, add_probes
 

@@ -26,7 +26,7 @@ from services.indexer.sources.http import (
 )
 from services.indexer.sources.ledger_range import before, refuse
 from services.indexer.sources.rpc.span import Span
-from shared.web.urls import joined
+from shared.runtime.urls import joined
 
 log = structlog.get_logger()
 

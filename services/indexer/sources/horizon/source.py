@@ -27,8 +27,8 @@ from services.indexer.sources.ledger_range import begin
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.verified_reader import Suspects
 from shared.runtime.tasks import backoff
+from shared.runtime.urls import joined
 from shared.web.client import reason
-from shared.web.urls import joined
 
 _PAGE = 200
 _CONNECT_SECONDS = 10.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from shared.web.urls import host_of, joined, metrics_of, origin, redacted, without_secrets
+from shared.runtime.urls import host_of, joined, metrics_of, origin, redacted, without_secrets
 
 KEY = "0a1b2c3d4e5f60718293"
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)

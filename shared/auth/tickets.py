@@ -1,0 +1,59 @@
+"""Tickets: a ticket stands for a token for 30 s, so that no URL has to carry a token.
+
+A ticket can be used once, and once more by the same client: an EventSource that never received its
+first answer has no cookie yet and reconnects with the same URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from redis.asyncio import Redis
+
+from shared.journal.keys import Keys
+
+TICKET_SECONDS = 30
+
+_REDEEM = """
+-- KEYS: the ticket, a hash of its token and of the client that has used it. ARGV: this client.
+local token, user = unpack(redis.call('HMGET', KEYS[1], 'token', 'user'))
+if not token or (user and user ~= ARGV[1]) then return false end
+if user then redis.call('DEL', KEYS[1]) else redis.call('HSET', KEYS[1], 'user', ARGV[1]) end
+return token
+"""
+
+
+class Tickets:
+    """The tickets of one namespace."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._redeem = redis.register_script(_REDEEM)
+
+    async def issue(self, token: str) -> str:
+        """A new ticket for a token; the caller has verified the token."""
+        ticket = secrets.token_urlsafe(24)
+        key = self._key(ticket)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(key, "token", token)
+        pipe.pexpire(key, TICKET_SECONDS * 1000)
+        await pipe.execute()
+        return ticket
+
+    async def redeem(self, ticket: str, client: str) -> str | None:
+        """The token of a ticket: once, and once more for the same `client`.
+
+        None when the ticket is used up, older than 30 s or unknown. `client` identifies the client,
+        for example by its address and User-Agent.
+        """
+        token = await self._redeem(keys=[self._key(ticket)], args=[_digest(client)])
+        return token.decode() if isinstance(token, bytes) else token
+
+    def _key(self, ticket: str) -> str:
+        return self._keys.ticket(_digest(ticket))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,74 @@
+"""Settings of every service, and those of every service that commits to the journal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.domain.contracts import Named, parse_contracts
+from shared.journal.keys import Keys, namespace_of
+from shared.journal.plan import Limits
+from shared.redis.client import check_url
+from shared.runtime.config import split_list
+
+
+class Common(BaseSettings):
+    """What every service reads."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = Field(
+        "redis://localhost:6379/0",
+        description="where Redis is: redis://, rediss://, redis+sentinel://, redis+cluster://, unix://",
+    )
+    network_passphrase: str = Field(
+        "Test SDF Network ; September 2015", min_length=1, description="the Stellar network"
+    )
+    contracts: Annotated[tuple[Named, ...], NoDecode] = Field(
+        validation_alias=AliasChoices("contracts", "contract_ids"),  # the latter: its former name
+        description="the contracts watched, comma-separated: one C…:stream, any number of C…:token",
+    )
+    namespace: str = Field(
+        "",
+        pattern=r"^[a-z0-9-]{0,64}$",
+        description="prefix of all names in Redis; by default derived from network and contract",
+    )
+    host: str = Field("127.0.0.1", description="address to listen on; :: takes both IPv6 and IPv4")
+    port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 = any, it is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log from")
+
+    @field_validator("contracts", mode="before")
+    @classmethod
+    def _parse_contracts(cls, value: object) -> object:
+        texts = split_list(value)
+        return parse_contracts(map(str, texts)) if isinstance(texts, tuple) else texts
+
+    @field_validator("redis_url")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        check_url(value)
+        return value
+
+    @property
+    def keys(self) -> Keys:
+        """The names in Redis."""
+        default = namespace_of(self.network_passphrase, self.contracts[0].address)
+        return Keys(self.namespace or default)
+
+
+class JournalSettings(Common):
+    """What every committer reads."""
+
+    journal_max_length: int = Field(
+        1_000_000, ge=1, description="events kept in the journal (about)"
+    )
+    journal_max_age: int = Field(
+        0, ge=0, description="seconds that an event is kept in the journal; 0 = any age"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """How much of the journal a commit keeps."""
+        return Limits(self.journal_max_length, self.journal_max_age)
