@@ -38,7 +38,7 @@ from services.api.streams.clock import Times
 from services.api.streams.listing import Listing
 from services.api.streams.notices import Endings
 from services.api.streams.routes import SETTINGS, STREAMS, add_routes
-from services.api.streams.service import Streams, stored
+from services.api.streams.service import Streams
 from services.api.streams.summary import Summaries
 from services.api.system.routes import add_system_routes
 from shared.auth.revocations import Sessions
@@ -94,7 +94,7 @@ def build_app(
     redis = connect_lane(settings.redis_url, near=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
-    listing = Listing(redis, settings.keys, partial(stored, committer))
+    listing = Listing(redis, settings.keys, committer.streams.find)
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas

@@ -33,8 +33,8 @@ from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.domain.position import START
 from shared.journal import wire
-from shared.journal.commit import Committer
 from shared.journal.namespace import NamespaceWatch
+from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from shared.redis.clock import RedisClock
 from shared.redis.durability import watch
@@ -147,7 +147,7 @@ def _assemble(
         _verifier(settings, http, clock),
         sessions,
         Tickets(redis, settings.keys),
-        Committer(redis, keys),
+        StoredStreams(redis, keys),
         same_site=settings.cookie_same_site,
         trusted_proxies=settings.trusted_proxies,
     )

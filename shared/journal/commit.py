@@ -15,11 +15,9 @@ from redis.asyncio import Redis
 
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, parse_position
-from shared.domain.stream import Stream
-from shared.journal.documents import rebuilt
 from shared.journal.keys import Keys
 from shared.journal.plan import Answer, Limits, Progress, Request, Streams, Write, plan
-from shared.journal.wire import decode_stream
+from shared.journal.streams import StoredStreams
 from shared.redis.replication import Replicas, Unconfirmed
 from shared.runtime import tracing as traces
 from shared.runtime.metrics import COMMITS
@@ -86,7 +84,7 @@ class Committer:
         replicas: Replicas | None = None,
     ) -> None:
         self.keys = keys
-        self._redis = redis
+        self.streams = StoredStreams(redis, keys)
         self._limits = limits or Limits()
         self._token = token
         self._replicas = replicas or Replicas(redis)
@@ -96,20 +94,6 @@ class Committer:
     def stay_above(self, position: Position) -> None:
         """Give out no position up to this one, even when Redis loses what is there."""
         self._floor = max(self._floor, position)
-
-    async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
-        """The stored states of these streams, None where there is none."""
-        if not stream_ids:
-            return {}
-        raw = await self._redis.mget([self.keys.stream(i) for i in stream_ids])
-        return {
-            stream_id: decode_stream(document) if document else None
-            for stream_id, document in zip(stream_ids, raw, strict=True)
-        }
-
-    async def rebuilt(self, stream_ids: Collection[str]) -> dict[str, Stream]:
-        """Those of them whose document is missing but can be rebuilt (shared.journal.documents)."""
-        return await rebuilt(self._redis, self.keys, stream_ids)
 
     async def answered(self, key: str) -> bytes | None:
         """What was answered under a key (shared.journal.plan.Answer), if anything."""
@@ -170,9 +154,9 @@ class Committer:
         began = traces.clock()
         for attempt in range(_ATTEMPTS):
             unseen = fresh and not attempt
-            streams = dict.fromkeys(stream_ids) if unseen else await self.load(stream_ids)
+            streams = dict.fromkeys(stream_ids) if unseen else await self.streams.load(stream_ids)
             absent = [i for i, s in streams.items() if s is None and not fresh and i not in new]
-            gone = await self.rebuilt(absent)
+            gone = await self.streams.rebuild(absent)
             streams |= gone
             events = [e for e in decide(streams) if str(e.position) not in seen]
             writes = plan(events, streams)
@@ -210,6 +194,10 @@ class Committer:
                     raise Behind(_UNSETTLED)
                 case b"moved":
                     raise Moved(_MOVED.format(rest[0].decode() or "gone", read.after))
+                case b"conflict":
+                    continue
+                case _:
+                    raise AssertionError(f"commit.lua answered {outcome!r}, which is not known")
         raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
 
     async def _call(self, request: Request) -> list[bytes]:

@@ -102,7 +102,7 @@ class Streams:
         document: Document
         if raw is not None:
             document = orjson.loads(raw)
-        elif kept := await self._committer.rebuilt([stream_id]):
+        elif kept := await self._committer.streams.rebuild([stream_id]):
             document = stream_document(kept[stream_id], kept[stream_id].updated_at)
         else:
             raise _unknown(stream_id)
@@ -113,7 +113,7 @@ class Streams:
 
     async def parties(self, stream_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Sender and recipient of each; () for a stream that is not known."""
-        streams = await stored(self._committer, stream_ids)
+        streams = await self._committer.streams.find(stream_ids)
         return {i: (s.sender, s.recipient) if s else () for i, s in streams.items()}
 
     async def page(self, query: ListQuery) -> Document:
@@ -196,13 +196,6 @@ class Streams:
 
     def _document(self, stream: Stream, head: Head) -> Document:
         return stream_document(stream, self._times.of(stream.origin, head))
-
-
-async def stored(committer: Committer, stream_ids: Collection[str]) -> dict[str, Stream | None]:
-    """The states of these streams, from the journal where a document is gone; None for unknown."""
-    streams = await committer.load(stream_ids)
-    gone = [stream_id for stream_id, stream in streams.items() if stream is None]
-    return streams | await committer.rebuilt(gone)
 
 
 def _after(committed: Committed) -> Document:

@@ -19,7 +19,7 @@ from shared.auth.revocations import Sessions
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.domain.topics import ALL, Subscription, is_stream_id
-from shared.journal.commit import Committer
+from shared.journal.streams import StoredStreams
 from shared.web.client_ip import client_address
 
 
@@ -39,7 +39,7 @@ class Access:
         verifier: Verifier | None,
         sessions: Sessions,
         tickets: Tickets,
-        streams: Committer,
+        streams: StoredStreams,
         *,
         same_site: str,
         trusted_proxies: Collection[IPv4Network | IPv6Network] = (),

@@ -37,7 +37,7 @@ async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(re
     assert (entry.type, entry.topics) == ("stream.created", ("1", "user:GA", "user:GB"))
     assert body["id"] == body["stream"]["position"] == str(position) == entry.position
     assert body["stream"]["version"] == 1
-    stream = (await committer.load(["1"]))["1"]
+    stream = (await committer.streams.load(["1"]))["1"]
     assert stream.position == str(position)
     kept = await redis.hgetall(keys.progress)
     assert (kept[b"cursor"], kept[b"ledger"]) == (b"9", b"7")
@@ -146,4 +146,4 @@ async def test_namespaces_share_nothing_but_the_channel(redis, keys):
 
 
 async def test_no_streams_asked_for_is_no_question(redis, keys):
-    assert await Committer(redis, keys).load([]) == {}
+    assert await Committer(redis, keys).streams.load([]) == {}

@@ -15,6 +15,7 @@ from shared.domain import commands
 from shared.domain.position import Position
 from shared.journal.commit import Committer, Contended, Disorder, Fenced
 from shared.journal.keys import Keys
+from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from tests.shared.journal.audit import check, dump, entries_of, event_of, fold
 from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
@@ -58,7 +59,7 @@ async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(redis, keys):
     await first.change([ID], create)
     tops = []
 
-    class Late(Committer):
+    class Late(StoredStreams):
         async def load(self, stream_ids):
             streams = await super().load(stream_ids)
             if not tops:  # the other gets in between the look and the act
@@ -66,9 +67,11 @@ async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(redis, keys):
             tops.append(streams[ID].deposited)
             return streams
 
-    await Late(redis, keys).change([ID], lambda s: commands.top_up(s[ID], 1, 120))
+    late = Committer(redis, keys)
+    late.streams = Late(redis, keys)
+    await late.change([ID], lambda s: commands.top_up(s[ID], 1, 120))
     assert tops == [1000, 1500]
-    assert (await first.load([ID]))[ID].deposited == 1501
+    assert (await first.streams.load([ID]))[ID].deposited == 1501
     await check(redis, keys)
 
 
@@ -76,14 +79,16 @@ async def test_who_loses_every_race_gives_up_having_written_nothing(redis, keys)
     other = Committer(redis, keys)
     await other.change([ID], create)
 
-    class Unlucky(Committer):
+    class Unlucky(StoredStreams):
         async def load(self, stream_ids):
             streams = await super().load(stream_ids)
             await other.change([ID], label("mine"))
             return streams
 
+    unlucky = Committer(redis, keys)
+    unlucky.streams = Unlucky(redis, keys)
     with pytest.raises(Contended, match=ID):
-        await Unlucky(redis, keys).change([ID], label("never"))
+        await unlucky.change([ID], label("never"))
     assert all(b"never" not in entry.body for entry in await check(redis, keys))
 
 
@@ -133,7 +138,7 @@ async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(redis, key
     await redis.xdel(keys.journal, str(at(5)))
     again = await committer.record([created("1", at(5)), created("2", at(6))], progress={})
     assert (again.seen, again.positions) == (2, [])
-    assert (await committer.load(["1"]))["1"].version == 1
+    assert (await committer.streams.load(["1"]))["1"].version == 1
 
 
 async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(redis, keys):
@@ -143,7 +148,7 @@ async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(
     await committer.record([created("1", at(5)), topped], progress={})
     done = await committer.record([created("1", at(5)), topped, drawn], progress={})
     assert (done.seen, done.positions) == (2, [at(7)])
-    stream = (await committer.load(["1"]))["1"]
+    stream = (await committer.streams.load(["1"]))["1"]
     assert (stream.deposited, stream.withdrawn, stream.version) == (1005, 5, 3)
     assert len(await check(redis, keys)) == 3
 

@@ -51,7 +51,7 @@ async def test_a_new_stream_costs_no_look_for_what_is_gone(redis, keys, monkeypa
     """Of a stream that is there, or that begins with this commit, the journal is not asked."""
     committer = Committer(redis, keys)
     asked = []
-    monkeypatch.setattr("shared.journal.commit.rebuilt", lambda *a: _noted(asked, a[2]))
+    monkeypatch.setattr(committer.streams, "rebuild", lambda ids: _noted(asked, ids))
     if known:
         await committer.record([created("1", at(4))], progress={"cursor": "4"})
         event = chain(TYPE.STREAM_PAUSED, "1", at(5), pausedAt=110)
