@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,41 @@ PARTS = ("shared", "services", "deploy")
 SERVICES = ("api", "fanout", "indexer")
 NOT_OURS = {".git", ".venv", ".run", "node_modules", "build", "dist", ".hypothesis", "__pycache__"}
 NOT_OURS |= {".mypy_cache", ".ruff_cache", ".pytest_cache"}
-LONGEST = 250
+
+ORDER = (
+    "shared.domain",
+    "shared.journal.keys",
+    "shared.runtime",
+    "shared.redis",
+    "shared.web",
+    "shared.journal",
+    "shared.auth",
+    *(f"services.fanout.{name}" for name in ("settings", "reasons", "metrics", "jitter", "sse")),
+    "services.fanout.feed",
+    "services.fanout.connections",
+    "services.fanout.subscribe",
+    "services.fanout",
+    "services.api.auth.settings",
+    *(f"services.api.{name}" for name in ("settings", "metrics", "http", "auth", "models")),
+    *(f"services.api.{name}" for name in ("streams", "events", "system", "reference")),
+    *(f"services.api.{name}" for name in ("console", "commands")),
+    "services.api",
+    *(f"services.indexer.{name}" for name in ("settings", "reasons", "metrics", "xdr", "decode")),
+    *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range", "http")),
+    "services.indexer.sources.verified_reader",
+    *(f"services.indexer.sources.{name}" for name in ("rpc", "horizon", "failover")),
+    *(f"services.indexer.{name}" for name in ("sources", "ingest", "commands")),
+    "services.indexer",
+    *(f"deploy.simulator.{name}" for name in ("settings", "problems", "chain", "contracts")),
+    *(f"deploy.simulator.{name}" for name in ("future_protocol", "execution", "script")),
+    *(f"deploy.simulator.{name}" for name in ("replay", "network", "faults")),
+    *(f"deploy.simulator.{name}" for name in ("app_keys", "responses")),
+    "deploy.simulator.faults.wire_faults",
+    *(f"deploy.simulator.{name}" for name in ("horizon", "rpc")),
+    "deploy.simulator",
+    "deploy",
+)
+"""Folders and modules from the bottom up: each imports only itself and what comes before it."""
 
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
@@ -33,6 +66,7 @@ PURE = (
     *(f"services.indexer.decode.{name}" for name in ("token_contract", "transactions")),
     "services.indexer.ingest.gap",
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range")),
+    "services.indexer.reasons",
     "services.indexer.sources.failover.policy",
     "services.indexer.sources.horizon.counting",
     *(f"services.indexer.sources.rpc.{name}" for name in ("pages", "span", "transactions")),
@@ -99,6 +133,26 @@ def offences(paths: list[Path], *forbidden: str, but: tuple[str, ...] = ()) -> l
     ]
 
 
+def rank(module: str) -> int:
+    """The place of a module in ORDER: that of the longest name that it is within."""
+    return max(
+        ((len(name), n) for n, name in enumerate(ORDER) if within(module, name)), default=(0, -1)
+    )[1]
+
+
+@pytest.mark.parametrize("path", modules(*PARTS), ids=name_of)
+def test_a_module_imports_only_itself_and_what_comes_before_it(path: Path):
+    own = rank(name_of(path))
+    ours = [module for module in imports(path) if within(module, *PARTS)]
+    assert [module for module in ours if rank(module) > own] == []
+
+
+def test_every_entry_of_the_order_is_there():
+    for name in ORDER:
+        place = ROOT / name.replace(".", "/")
+        assert place.is_dir() or place.with_suffix(".py").is_file(), name
+
+
 def test_shared_imports_no_service_no_deployment_and_no_test():
     assert offences(modules("shared"), "services", "deploy", "tests") == []
 
@@ -140,91 +194,3 @@ def test_all_of_the_decoder_is_declared_pure():
     decoder = [path for path in modules("services") if path.parent.name == "xdr"]
     assert decoder
     assert {name_of(path) for path in decoder} <= set(PURE)
-
-
-@pytest.mark.parametrize("path", modules(*PARTS), ids=name_of)
-def test_every_module_says_what_lives_in_it(path: Path):
-    docstring = ast.get_docstring(tree(path))
-    assert docstring, f"{path.relative_to(ROOT)} needs a docstring"
-    assert len(docstring) > 15
-
-
-def test_no_file_of_python_is_longer_than_can_be_read_at_once():
-    long = {
-        str(path.relative_to(ROOT)): lines
-        for path in files()
-        if path.suffix == ".py"
-        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
-    }
-    assert long == {}
-
-
-def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Every string of the code itself, docstrings left out."""
-    told = {
-        id(node.value)
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
-            yield node.lineno, node.value
-
-
-def test_names_in_redis_stand_in_one_module():
-    found = [
-        f"{path.relative_to(ROOT)}:{line}: {text!r}"
-        for path in modules(*PARTS)
-        if name_of(path) != "shared.journal.keys"
-        for line, text in strings(path)
-        if text.startswith("headrace:") or text == "stream-events"
-    ]
-    assert found == []
-
-
-# Put together here, so that this file does not hold what it looks for.
-ELSEWHERE = ["../" + ".library", "/" + "work/", "pypi" + ".org", "files.python" + "hosted"]
-ELSEWHERE += ["registry.np" + "mjs", "np" + "mjs.org", "proxy.golang" + ".org"]
-
-
-def test_nothing_points_to_a_registry_or_out_of_the_project():
-    found = []
-    for path in files():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue
-        found += [f"{path.relative_to(ROOT)}: {word}" for word in ELSEWHERE if word in text]
-    assert found == []
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name
-)
-def test_requirements_are_pinned_by_hash_and_name_no_place(path: Path):
-    text = path.read_text(encoding="utf-8")
-    assert "://" not in text
-    assert not re.search(r"^\s*-", text.replace("    --hash=", ""), re.MULTILINE), "no options"
-    for requirement in re.split(r"\n(?=\S)", text.strip()):
-        assert re.match(r"[A-Za-z0-9._-]+(\[[a-z,_-]+\])?==\S+", requirement), requirement
-        assert re.search(r"--hash=sha256:[0-9a-f]{64}", requirement), requirement
-
-
-def sleeps(path: Path) -> list[str]:
-    return [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Attribute)
-        and node.attr == "sleep"
-        and isinstance(node.value, ast.Name)
-        and node.value.id in {"time", "asyncio"}
-    ]
-
-
-def test_no_test_sleeps_to_wait():
-    """They poll a condition with a deadline: tests/support/waiting.py."""
-    allowed = {ROOT / "tests/support", ROOT / "tests/bench"}  # a benchmark keeps a rate
-    paths = [path for path in modules("tests") if path.parent not in allowed]
-    assert [where for path in paths for where in sleeps(path)] == []
-    renamed = [*offences(paths, "asyncio.sleep", "time.sleep")]
-    assert renamed == []

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import HttpVersion11, web
 from aiohttp.http import SERVER_SOFTWARE
 
-from deploy.simulator.horizon.problems import ProblemError
+from deploy.simulator.problems import ProblemError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HAL, SSE = "application/hal+json", "text/event-stream"

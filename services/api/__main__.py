@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from services.api.auth import tokens
+from services.api.commands import token
 from services.api.settings import Settings
 from shared.runtime.config import load
 from shared.runtime.logs import configure
@@ -14,7 +14,7 @@ from shared.web.server import run
 def main() -> int:
     """Serve until told to stop; returns the exit code."""
     if sys.argv[1:2] == ["token"]:
-        return tokens.main(sys.argv[2:])
+        return token.main(sys.argv[2:])
     from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs it not
 
     settings = load(Settings, sys.argv[1:])

@@ -32,12 +32,12 @@ from services.api.http.readiness import (
 from services.api.http.response_headers import EXPOSED, envelope
 from services.api.metrics import measure
 from services.api.reference.routes import add_document_routes
-from services.api.settings import Settings
+from services.api.settings import SETTINGS, Settings
 from services.api.streams import losses
 from services.api.streams.clock import Times
 from services.api.streams.listing import Listing
 from services.api.streams.notices import Endings
-from services.api.streams.routes import SETTINGS, STREAMS, add_routes
+from services.api.streams.routes import STREAMS, add_routes
 from services.api.streams.service import Streams
 from services.api.streams.summary import Summaries
 from services.api.system.routes import add_system_routes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from aiohttp import web
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
@@ -37,3 +38,6 @@ class Settings(JournalSettings, LoginSettings, CorsSettings):
         "they are late",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body")
+
+
+SETTINGS = web.AppKey("settings", Settings)

@@ -19,10 +19,10 @@ from services.fanout.connections.drain import drain
 from services.fanout.connections.expiry import Endings
 from services.fanout.connections.heartbeat import Beat, lag_seconds
 from services.fanout.connections.limits import Leases
+from services.fanout.connections.lost_events import send_resets
 from services.fanout.connections.registry import Crowd
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
-from services.fanout.feed.lost_events import send_resets
 from services.fanout.feed.recent import Ring
 from services.fanout.settings import Settings
 from services.fanout.stats import stats

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
 
-from services.indexer.sources.failover.policy import Why
+from services.indexer.reasons import Why
 from shared.domain.events import EventType
 from shared.runtime.metrics import at_zero
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from deploy.simulator.app_keys import FAULT, FAULTS, NETWORK
 from deploy.simulator.faults.faults import HORIZON, Fault, Kind, kinds_for
-from deploy.simulator.horizon.problems import ProblemError, processing_limit
+from deploy.simulator.problems import ProblemError, processing_limit
 from deploy.simulator.responses import (
     Handler,
     problem_response,

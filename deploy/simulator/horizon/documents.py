@@ -26,7 +26,7 @@ from deploy.simulator.horizon.links import (
     transaction_links,
 )
 from deploy.simulator.horizon.paging import PageQuery
-from deploy.simulator.horizon.problems import ProblemError
+from deploy.simulator.problems import ProblemError
 from deploy.simulator.settings import Settings
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 
 from deploy.simulator.chain.ledger import LAST_OF_LEDGER, Ledger, Transaction
 from deploy.simulator.chain.server_view import Status, View
-from deploy.simulator.horizon.problems import ProblemError
+from deploy.simulator.problems import ProblemError
 
 _HIGHEST = (1 << 63) - 1
 _CURSOR = re.compile(r"\+?(\d+)(?:-\+?(\d+))?", re.ASCII)

@@ -15,8 +15,8 @@ from deploy.simulator.faults.faults import Fault, Kind
 from deploy.simulator.faults.wire_faults import abort
 from deploy.simulator.horizon.documents import record
 from deploy.simulator.horizon.paging import PageQuery
-from deploy.simulator.horizon.problems import ProblemError
 from deploy.simulator.network import Network
+from deploy.simulator.problems import ProblemError
 from deploy.simulator.responses import base_url, to_json
 
 HELLO = b'retry: 1000\nevent: open\ndata: "hello"\n\n'

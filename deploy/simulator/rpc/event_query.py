@@ -16,7 +16,7 @@ from deploy.simulator.chain.ledger import LAST_OF_LEDGER, Ledger, Transaction, i
 from deploy.simulator.chain.server_view import View
 from deploy.simulator.chain.values import Emitted
 from deploy.simulator.faults.faults import Faults, Kind
-from deploy.simulator.horizon.problems import (
+from deploy.simulator.problems import (
     INVALID_REQUEST,
     RpcError,
     processing_limit,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import orjson
 from aiohttp import web
 
-from deploy.simulator.horizon.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
+from deploy.simulator.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
 
 Method = Callable[[str, object], dict[str, object]]
 """From a method's name and its parameters to its result. Raises RpcError."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.simulator.horizon.problems import INVALID_PARAMS, RpcError
+from deploy.simulator.problems import INVALID_PARAMS, RpcError
 
 _UNSIGNED = {"uint32": 1 << 32, "uint": 1 << 64}
 _FORMATS = ("base64", "json")

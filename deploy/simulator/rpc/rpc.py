@@ -14,7 +14,7 @@ from deploy.simulator.chain.ledger import Ledger, Transaction
 from deploy.simulator.chain.server_view import View
 from deploy.simulator.chain.values import to_base64
 from deploy.simulator.faults.faults import Faults, Kind
-from deploy.simulator.horizon.problems import (
+from deploy.simulator.problems import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from services.api.auth.api_keys import PREFIX, ApiKeys
+from services.api.http.request_keys import caller
 from shared.auth.credentials import forbidden, token_of, unauthorized
 from shared.auth.principal import ANYONE, Principal, Scope
 from shared.auth.revocations import Sessions
@@ -12,14 +13,6 @@ from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-CALLER = web.RequestKey("caller", Principal)
-"""Put there by the guard; absent on what is open to all."""
-
-
-def caller(request: web.Request) -> Principal:
-    """Who asks; in AUTH_MODE=open everybody is ANYONE."""
-    return request[CALLER]
 
 
 def require(request: web.Request, scope: Scope) -> Principal:

@@ -10,9 +10,10 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.authentication import CALLER, Identity
+from services.api.auth.authentication import Identity
 from services.api.auth.settings import LoginSettings
 from services.api.http.rate_limits import Policy, RateLimits, Verdict, headers_of, refuse_if_over
+from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import Principal, Scope
 from shared.redis.client import Unreachable
 from shared.redis.replication import Unconfirmed
@@ -23,7 +24,6 @@ log = structlog.get_logger()
 
 IDENTITY = web.AppKey("identity", Identity)
 LIMITS = web.AppKey("limits", RateLimits)
-LIMIT_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("limit_headers", dict)
 
 _UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 _LOGIN = frozenset({"/auth"})

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from services.api.auth.api_keys import PREFIX, ApiKeys, token_id
-from services.api.auth.authentication import caller, presented, require
+from services.api.auth.authentication import presented, require
 from services.api.auth.guard import subject_of
+from services.api.auth.schemas import ChallengeQuery, NewKey, Revoke, SignedChallenge
 from services.api.auth.service import Login
 from services.api.auth.tokens import LONGEST
+from services.api.http.request_keys import caller
 from services.api.http.requests import answer, read_body, read_no_body, read_query, validated
-from services.api.streams.schemas import Account, Body
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import ANYONE, Scope
 from shared.auth.revocations import Revocation, Sessions
@@ -33,58 +32,6 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _FORM = "application/x-www-form-urlencoded"
 _SECRET = {"Cache-Control": "no-store"}  # RFC 6749 5.1 asks it of every answer with a token
-
-
-def _wallet(value: str) -> str:
-    if value[:1] not in ("G", "M"):
-        raise ValueError("must be a G… or M… account: contracts cannot sign a challenge (SEP-45)")
-    return value
-
-
-class ChallengeQuery(BaseModel):
-    """GET /auth (SEP-10 "Challenge"). Parameters that it does not know are let pass."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    account: Annotated[Account, AfterValidator(_wallet)]
-    # SEP-10 has memos from 0, but stellar-sdk builds a challenge without any for 0.
-    memo: Annotated[int, Field(ge=1, lt=1 << 64)] | None = None
-    home_domain: Annotated[str, Field(max_length=64)] | None = None
-    client_domain: Annotated[str, Field(max_length=255)] | None = None
-
-    @model_validator(mode="after")
-    def _one_user(self) -> ChallengeQuery:
-        if self.memo is not None and self.account.startswith("M"):
-            raise ValueError("memo: an M… account names its user already")
-        return self
-
-
-class SignedChallenge(Body):
-    """POST /auth (SEP-10 "Token")."""
-
-    transaction: Annotated[str, Field(min_length=1)]
-
-
-class NewKey(Body):
-    """POST /keys. `account` is whom the key acts as; `expiresAt` in Unix seconds."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Scope], Field(max_length=len(Scope))]
-    account: Account | None = None
-    expires_at: Annotated[int, Field(strict=True, ge=1, le=253_402_300_799)] | None = None
-
-
-class Revoke(Body):
-    """POST /auth/revoke: one token with all it was refreshed to, or all tokens of an account."""
-
-    jti: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    account: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Revoke:
-        if (self.jti is None) == (self.account is None):
-            raise ValueError("name either jti or account")
-        return self
 
 
 def add_login_routes(app: web.Application) -> None:

@@ -6,21 +6,15 @@ API signs none.
 
 from __future__ import annotations
 
-import argparse
 import math
 import secrets
-import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import jwt
 
-from services.api.settings import Settings
-from shared.auth.principal import Scope
 from shared.auth.settings import AuthSettings
-from shared.domain.strkeys import is_account
 from shared.redis.clock import Clock
-from shared.runtime.config import load
 from shared.web.problems import Problem, Slug
 
 LONGEST = 366 * 86_400
@@ -63,32 +57,3 @@ class Issuer:
             "jti": token_id or secrets.token_hex(16),
         }
         return jwt.encode({**(claims or {}), **ours}, secret, algorithm="HS256"), expires
-
-
-def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.api token",
-        description="Print a token signed with JWT_SECRET; how the first admin comes to be.",
-    )
-    parser.add_argument("--account", required=True, help="whose token it is: G…, C… or M…")
-    parser.add_argument("--scope", action="append", choices=[*Scope], default=[], help="may repeat")
-    parser.add_argument("--hours", type=float, default=1.0, help="hours that it is good for (1)")
-    given = parser.parse_args(argv)
-    if not is_account(given.account):
-        parser.error("--account: expected a valid G…, C… or M… address (its checksum counts)")
-    if not 0 < given.hours * 3600 <= LONGEST:
-        parser.error(f"--hours: expected more than 0 and at most {LONGEST // 3600}")
-    return given
-
-
-def main(argv: Sequence[str]) -> int:
-    """`python -m services.api token …`: the token on stdout; returns the exit code."""
-    given = _arguments(argv)
-    issuer = Issuer(load(Settings, []))
-    try:
-        token, _ = issuer.issue(given.account, given.scope, seconds=int(given.hours * 3600) or 1)
-    except Problem:
-        print("JWT_SECRET is not set: there is nothing to sign with", file=sys.stderr)
-        return 2
-    print(token)
-    return 0

@@ -14,8 +14,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from services.api.http.requests import answer
-from services.api.streams.routes import SETTINGS, places
+from services.api.http.requests import (
+    answer,
+)
+from services.api.settings import SETTINGS, Settings
+from services.api.streams.service import (
+    Document,
+)
 from shared.runtime.urls import origin
 from shared.web.problems import Problem, Slug
 
@@ -97,3 +102,25 @@ def _serve(request: web.Request, part: Part) -> web.Response:
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         body, headers["Content-Encoding"] = part.packed, "gzip"
     return web.Response(body=body, content_type=part.kind, charset="utf-8", headers=headers)
+
+
+def places(settings: Settings) -> Document:
+    """What this is and where things are."""
+    return {
+        "service": "headrace api",
+        "about": "payment streams on Stellar, and their events as they happen",
+        "network": settings.network_passphrase,
+        "authMode": settings.auth_mode,
+        "walletLogin": bool(settings.signing_seed),
+        "streams": "/v1/streams",
+        "events": "/v1/events/subscribe",
+        "history": "/v1/events",
+        "login": "/v1/auth",
+        "console": "/",
+        "reference": "/docs",
+        "openapi": "/openapi.json",
+        "asyncapi": "/asyncapi.json",
+        "live": "/livez",
+        "ready": "/readyz",
+        "metrics": "/metrics",
+    }

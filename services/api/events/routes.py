@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from services.api.auth.authentication import CALLER
 from services.api.auth.permissions import may_list
 from services.api.events.csv_export import table
 from services.api.events.history import History, Page
+from services.api.events.schemas import EventsQuery, HistoryQuery
+from services.api.http.request_keys import CALLER
 from services.api.http.requests import answer, invalid, read_query
 from services.api.streams.routes import STREAMS
-from services.api.streams.schemas import EventsQuery, HistoryQuery, SummaryQuery
+from services.api.streams.schemas import SummaryQuery
 from services.api.streams.service import Streams
 from services.api.streams.summary import Summaries
 from shared.auth.credentials import forbidden

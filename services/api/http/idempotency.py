@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
-from services.api.auth.authentication import CALLER
+from services.api.http.request_keys import CALLER
 from shared.auth.principal import ANYONE
 from shared.journal.keys import Keys
 from shared.journal.plan import Answer

@@ -11,7 +11,7 @@ from aiohttp import web
 from multidict import MultiDict
 from pydantic import BaseModel, ValidationError
 
-from services.api.streams.schemas import Nothing
+from services.api.http.models import Nothing
 from shared.web.problems import Problem, Slug
 
 M = TypeVar("M", bound=BaseModel)

@@ -15,8 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.authentication import CALLER
-from services.api.auth.guard import LIMIT_HEADERS
+from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import ANYONE
 
 log = structlog.get_logger()

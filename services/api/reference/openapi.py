@@ -9,10 +9,10 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import BaseModel
 
+from services.api.http.models import Nothing
 from services.api.models.responses import ProblemDocument
 from services.api.reference.json_schemas import Json, schemas_of
 from services.api.reference.operations import OPERATIONS, TAGS, Operation
-from services.api.streams.schemas import Nothing
 
 _ABOUT = (
     "Payment streams on Stellar: made, read, listed and changed here, and their events as they "

@@ -10,19 +10,12 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from services.api.auth.routes import ChallengeQuery, NewKey, Revoke, SignedChallenge
+from services.api.auth.schemas import ChallengeQuery, NewKey, Revoke, SignedChallenge
+from services.api.events.schemas import EventsQuery, HistoryQuery
+from services.api.http.models import Nothing
 from services.api.models import login as login_answers
 from services.api.models import responses as answers
-from services.api.streams.schemas import (
-    CreateStream,
-    EventsQuery,
-    HistoryQuery,
-    ListQuery,
-    Nothing,
-    PatchStream,
-    SummaryQuery,
-    TopUp,
-)
+from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
 from services.api.system.routes import SystemDocument
 
 TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"

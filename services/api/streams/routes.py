@@ -7,9 +7,9 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.authentication import caller
 from services.api.auth.permissions import may_change, narrowed
 from services.api.http.idempotency import once_of
+from services.api.http.request_keys import caller
 from services.api.http.requests import (
     answer,
     etag,
@@ -18,7 +18,7 @@ from services.api.http.requests import (
     read_no_body,
     read_query,
 )
-from services.api.settings import Settings
+from services.api.settings import SETTINGS
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, TopUp
 from services.api.streams.service import (
     CANCEL,
@@ -33,7 +33,6 @@ from services.api.streams.service import (
 from shared.runtime.urls import joined
 from shared.web.problems import Problem, Slug
 
-SETTINGS = web.AppKey("settings", Settings)
 STREAMS = web.AppKey("streams", Streams)
 
 
@@ -52,28 +51,6 @@ def add_routes(app: web.Application) -> None:
         app.router.add_post(f"{one}/resume", action(RESUME))
         app.router.add_post(f"{one}/cancel", action(CANCEL))
         app.router.add_get(f"{prefix}/events/subscribe", subscribe)
-
-
-def places(settings: Settings) -> Document:
-    """What this is and where things are."""
-    return {
-        "service": "headrace api",
-        "about": "payment streams on Stellar, and their events as they happen",
-        "network": settings.network_passphrase,
-        "authMode": settings.auth_mode,
-        "walletLogin": bool(settings.signing_seed),
-        "streams": "/v1/streams",
-        "events": "/v1/events/subscribe",
-        "history": "/v1/events",
-        "login": "/v1/auth",
-        "console": "/",
-        "reference": "/docs",
-        "openapi": "/openapi.json",
-        "asyncapi": "/asyncapi.json",
-        "live": "/livez",
-        "ready": "/readyz",
-        "metrics": "/metrics",
-    }
 
 
 async def create(request: web.Request) -> web.Response:

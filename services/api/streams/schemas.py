@@ -5,105 +5,28 @@ Amounts come as JSON strings of decimal digits and leave here as int; times are 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    WithJsonSchema,
 )
-from pydantic.alias_generators import to_camel
 
-from services.api.events.history import Span
-from services.api.http.page_cursor import decode_cursor
-from shared.domain.events import EventType, Origin
-from shared.domain.position import END, START, Position, parse_position
-from shared.domain.stream import I128_MAX, Status
-from shared.domain.strkeys import is_account, is_contract
-from shared.domain.topics import ALL, Subscription, is_stream_id, user_topic
+from services.api.http.fields import (
+    Account,
+    Amount,
+    Contract,
+    Cursor,
+    Instant,
+    Tag,
+)
+from services.api.http.models import Body, Query
+from shared.domain.events import Origin
+from shared.domain.stream import Status
 from shared.journal.indexes import EVERYTHING
 
-_DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
-_LATEST = 253_402_300_799  # the end of year 9999; milliseconds of today are beyond it
 _ALL = frozenset({EVERYTHING})
 _FILTERS = ("sender", "recipient", "user", "status", "token", "origin")
-
-
-def _amount(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError('must be a JSON string, such as "1000": JSON numbers lose digits')
-    if not _DIGITS.fullmatch(value) or int(value) > I128_MAX:
-        raise ValueError(f"must be a whole number from 1 to {I128_MAX}, in decimal digits")
-    return int(value)
-
-
-def _account(value: str) -> str:
-    if not is_account(value):
-        raise ValueError("must be a valid G…, C… or M… address (its checksum counts)")
-    return value
-
-
-def _contract(value: str) -> str:
-    if not is_contract(value):
-        raise ValueError("must be a valid contract address, C… (its checksum counts)")
-    return value
-
-
-def _whole(value: object) -> object:
-    """1.0 is an integer in JSON Schema, and some clients write it so."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _stream_id(value: str) -> str:
-    if not is_stream_id(value):
-        raise ValueError("is no stream id: expected a number from 1, or api-<uuid>")
-    return value
-
-
-def _place(value: object) -> Position:
-    return parse_position(str(value))
-
-
-def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
-    """How a field stands in OpenAPI; what a pattern cannot say, `format` names."""
-    return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
-
-
-Amount = Annotated[
-    int, BeforeValidator(_amount), _text("i128", "^[1-9][0-9]{0,38}$", examples=["995000"])
-]
-Account = Annotated[
-    str, AfterValidator(_account), _text("stellar-account", "^[GCM][A-Z2-7]{55,68}$")
-]
-Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
-Instant = Annotated[int, Field(strict=True, ge=0, le=_LATEST), BeforeValidator(_whole)]
-StreamId = Annotated[
-    str,
-    AfterValidator(_stream_id),
-    _text("stream-id", "^([1-9][0-9]{0,19}|api-[0-9a-f-]{36})$", examples=["7"]),
-]
-Place = Annotated[
-    Position,
-    BeforeValidator(_place),
-    _text("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),
-]
-Cursor = Annotated[str, AfterValidator(decode_cursor), _text("cursor", "^[A-Za-z0-9_-]+$")]
-Tag = Annotated[str, Field(min_length=1, max_length=50)]
-
-
-class Body(BaseModel):
-    """Any request body: camelCase, unknown fields refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class Nothing(Body):
-    """The body of a call that takes none: absent, or `{}`."""
 
 
 class Metadata(Body):
@@ -142,14 +65,6 @@ class PatchStream(Body):
     metadata: Metadata
 
 
-class Query(BaseModel):
-    """Any query: unknown parameters refused; those in `many` may repeat or hold several."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    many: ClassVar[frozenset[str]] = frozenset()
-
-
 class ListQuery(Query):
     """GET /v1/streams: a stream is listed when every filter given holds."""
 
@@ -168,42 +83,6 @@ class ListQuery(Query):
         """The indexes (shared.journal.indexes) in each of which a listed stream stands."""
         given = ((name, getattr(self, name)) for name in _FILTERS)
         return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
-
-
-class EventsQuery(Query):
-    """GET /v1/streams/{id}/events: which part of a history."""
-
-    many: ClassVar[frozenset[str]] = frozenset({"types"})
-
-    types: Annotated[tuple[EventType, ...], Field(max_length=50)] = ()
-    after: Place | None = None
-    before: Place | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-    order: Literal["asc", "desc"] = "desc"
-
-    @property
-    def span(self) -> Span:
-        """The span of the journal that is asked for."""
-        return Span(self.after or START, self.before or END)
-
-    def subscription(self, *topics: str) -> Subscription:
-        """These topics, narrowed to the types."""
-        return Subscription(tuple(dict.fromkeys(topics)), frozenset(self.types))
-
-
-class HistoryQuery(EventsQuery):
-    """GET /v1/events: the filters of a subscription; at least one of streams, users, all."""
-
-    many: ClassVar[frozenset[str]] = frozenset({"types", "streams", "users"})
-
-    streams: Annotated[tuple[StreamId, ...], Field(max_length=100)] = ()
-    users: Annotated[tuple[Account, ...], Field(max_length=100)] = ()
-    all: Literal["true", "false"] = "false"
-
-    def topics(self) -> tuple[str, ...]:
-        """What is asked for, () for nothing."""
-        everything = [ALL] if self.all == "true" else []
-        return (*everything, *self.streams, *map(user_topic, self.users))
 
 
 class SummaryQuery(Query):

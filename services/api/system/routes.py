@@ -21,7 +21,7 @@ from services.api.auth.authentication import require
 from services.api.auth.routes import CLOCK
 from services.api.http.requests import answer
 from services.api.models.responses import Answer
-from services.api.streams.routes import SETTINGS
+from services.api.settings import SETTINGS
 from shared.auth.principal import Scope
 from shared.runtime.urls import host_of, metrics_of
 from shared.web import client as http

@@ -6,7 +6,8 @@ Sticky: both give the same events under the same ids, so that a change has to be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+from services.indexer.reasons import Why
 
 _PATIENCE = 2
 """Failures in a row of the one that is read before the other is tried."""
@@ -16,14 +17,6 @@ _STALLED = 6
 """Ledgers that the other has more, while nothing comes from the one that is read …"""
 _STILL = 3
 """… in as many looks: a large answer, and the proof of all in it, take a while."""
-
-
-class Why(StrEnum):
-    """Reasons for a switch, as they stand in the metric."""
-
-    FAILING = "failing"
-    UNABLE = "unable"
-    STALLED = "stalled"
 
 
 @dataclass(slots=True)

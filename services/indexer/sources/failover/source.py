@@ -14,6 +14,7 @@ from contextlib import aclosing
 import structlog
 
 from services.indexer import metrics
+from services.indexer.reasons import Why
 from services.indexer.sources.base import (
     Batch,
     Ledgers,
@@ -22,7 +23,7 @@ from services.indexer.sources.base import (
     SourceFatal,
     SourceGap,
 )
-from services.indexer.sources.failover.policy import Judge, Why
+from services.indexer.sources.failover.policy import Judge
 from services.indexer.sources.ledger_range import next_ledger, refuse
 from shared.runtime.tasks import cancel
 

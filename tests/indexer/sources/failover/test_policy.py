@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.sources.failover.policy import Judge, Why
+from services.indexer.reasons import Why
+from services.indexer.sources.failover.policy import Judge
 
 
 def judge() -> Judge:

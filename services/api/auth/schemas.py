@@ -1,0 +1,63 @@
+"""Bodies and queries of login, API keys and revocations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from services.api.http.fields import Account
+from services.api.http.models import Body
+from shared.auth.principal import Scope
+
+
+def _wallet(value: str) -> str:
+    if value[:1] not in ("G", "M"):
+        raise ValueError("must be a G… or M… account: contracts cannot sign a challenge (SEP-45)")
+    return value
+
+
+class ChallengeQuery(BaseModel):
+    """GET /auth (SEP-10 "Challenge"). Parameters that it does not know are let pass."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    account: Annotated[Account, AfterValidator(_wallet)]
+    # SEP-10 has memos from 0, but stellar-sdk builds a challenge without any for 0.
+    memo: Annotated[int, Field(ge=1, lt=1 << 64)] | None = None
+    home_domain: Annotated[str, Field(max_length=64)] | None = None
+    client_domain: Annotated[str, Field(max_length=255)] | None = None
+
+    @model_validator(mode="after")
+    def _one_user(self) -> ChallengeQuery:
+        if self.memo is not None and self.account.startswith("M"):
+            raise ValueError("memo: an M… account names its user already")
+        return self
+
+
+class SignedChallenge(Body):
+    """POST /auth (SEP-10 "Token")."""
+
+    transaction: Annotated[str, Field(min_length=1)]
+
+
+class NewKey(Body):
+    """POST /keys. `account` is whom the key acts as; `expiresAt` in Unix seconds."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Field(max_length=len(Scope))]
+    account: Account | None = None
+    expires_at: Annotated[int, Field(strict=True, ge=1, le=253_402_300_799)] | None = None
+
+
+class Revoke(Body):
+    """POST /auth/revoke: one token with all it was refreshed to, or all tokens of an account."""
+
+    jti: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    account: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Revoke:
+        if (self.jti is None) == (self.account is None):
+            raise ValueError("name either jti or account")
+        return self

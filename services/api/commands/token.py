@@ -1,0 +1,43 @@
+"""`python -m services.api token`: prints a token, for example the first admin's."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from services.api.auth.tokens import LONGEST, Issuer
+from services.api.settings import Settings
+from shared.auth.principal import Scope
+from shared.domain.strkeys import is_account
+from shared.runtime.config import load
+from shared.web.problems import Problem
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.api token",
+        description="Print a token signed with JWT_SECRET; how the first admin comes to be.",
+    )
+    parser.add_argument("--account", required=True, help="whose token it is: G…, C… or M…")
+    parser.add_argument("--scope", action="append", choices=[*Scope], default=[], help="may repeat")
+    parser.add_argument("--hours", type=float, default=1.0, help="hours that it is good for (1)")
+    given = parser.parse_args(argv)
+    if not is_account(given.account):
+        parser.error("--account: expected a valid G…, C… or M… address (its checksum counts)")
+    if not 0 < given.hours * 3600 <= LONGEST:
+        parser.error(f"--hours: expected more than 0 and at most {LONGEST // 3600}")
+    return given
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m services.api token …`: the token on stdout; returns the exit code."""
+    given = _arguments(argv)
+    issuer = Issuer(load(Settings, []))
+    try:
+        token, _ = issuer.issue(given.account, given.scope, seconds=int(given.hours * 3600) or 1)
+    except Problem:
+        print("JWT_SECRET is not set: there is nothing to sign with", file=sys.stderr)
+        return 2
+    print(token)
+    return 0

@@ -1,0 +1,103 @@
+"""The fields of requests, each checked on its own: amounts, accounts, stream ids, positions.
+
+Amounts arrive as JSON strings of decimal digits and become int; times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+)
+
+from services.api.http.page_cursor import decode_cursor
+from shared.domain.position import Position, parse_position
+from shared.domain.stream import I128_MAX
+from shared.domain.strkeys import is_account, is_contract
+from shared.domain.topics import is_stream_id
+
+_DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
+
+
+_LATEST = 253_402_300_799  # the end of year 9999; milliseconds of today are beyond it
+
+
+def _amount(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError('must be a JSON string, such as "1000": JSON numbers lose digits')
+    if not _DIGITS.fullmatch(value) or int(value) > I128_MAX:
+        raise ValueError(f"must be a whole number from 1 to {I128_MAX}, in decimal digits")
+    return int(value)
+
+
+def _account(value: str) -> str:
+    if not is_account(value):
+        raise ValueError("must be a valid G…, C… or M… address (its checksum counts)")
+    return value
+
+
+def _contract(value: str) -> str:
+    if not is_contract(value):
+        raise ValueError("must be a valid contract address, C… (its checksum counts)")
+    return value
+
+
+def _whole(value: object) -> object:
+    """1.0 is an integer in JSON Schema, and some clients write it so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _stream_id(value: str) -> str:
+    if not is_stream_id(value):
+        raise ValueError("is no stream id: expected a number from 1, or api-<uuid>")
+    return value
+
+
+def _place(value: object) -> Position:
+    return parse_position(str(value))
+
+
+def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
+    """How a field stands in OpenAPI; what a pattern cannot say, `format` names."""
+    return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
+
+
+Amount = Annotated[
+    int, BeforeValidator(_amount), _text("i128", "^[1-9][0-9]{0,38}$", examples=["995000"])
+]
+
+
+Account = Annotated[
+    str, AfterValidator(_account), _text("stellar-account", "^[GCM][A-Z2-7]{55,68}$")
+]
+
+
+Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
+
+
+Instant = Annotated[int, Field(strict=True, ge=0, le=_LATEST), BeforeValidator(_whole)]
+
+
+StreamId = Annotated[
+    str,
+    AfterValidator(_stream_id),
+    _text("stream-id", "^([1-9][0-9]{0,19}|api-[0-9a-f-]{36})$", examples=["7"]),
+]
+
+
+Place = Annotated[
+    Position,
+    BeforeValidator(_place),
+    _text("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),
+]
+
+
+Cursor = Annotated[str, AfterValidator(decode_cursor), _text("cursor", "^[A-Za-z0-9_-]+$")]
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=50)]
