@@ -34,7 +34,7 @@ from deploy.simulator.chain.xdr import (
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.contracts.token import transfer
 from deploy.simulator.future_protocol import CHANGES, rewritten
-from shared.domain.commands import Refused
+from shared.domain.commands import CommandRefusedError
 
 STROOPS = 10_000_000
 """To the lumen."""
@@ -135,7 +135,7 @@ def _transaction(
 def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -> Run:
     try:
         emissions = contract.call(operations, now)
-    except Refused:
+    except CommandRefusedError:
         return Run(events=[PHANTOM.to_xdr()], successful=False)
     returned = _returned(operations, emissions)
     return Run(events=[each.to_xdr() for each in emissions], returned=returned)

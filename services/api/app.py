@@ -11,7 +11,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.api.auth.api_keys import ApiKeys
-from services.api.auth.authentication import Identity
+from services.api.auth.authentication import Authentication
 from services.api.auth.client_domains import Fetch, fetch_toml
 from services.api.auth.guard import IDENTITY, LIMITS, Guard
 from services.api.auth.routes import API_KEYS, CLOCK, LOGIN, SESSIONS, TICKETS, add_login_routes
@@ -36,7 +36,7 @@ from services.api.settings import SETTINGS, Settings
 from services.api.streams import losses
 from services.api.streams.clock import Times
 from services.api.streams.listing import Listing
-from services.api.streams.notices import Endings
+from services.api.streams.notices import StreamNotices
 from services.api.streams.routes import STREAMS, add_routes
 from services.api.streams.service import Streams
 from services.api.streams.summary import Summaries
@@ -49,7 +49,7 @@ from shared.journal.losses import LastSeen
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.reader import Journal
 from shared.redis import durability as fitness
-from shared.redis.client import connect, connect_lane
+from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
 from shared.runtime.tasks import cancel, supervise
@@ -63,7 +63,7 @@ log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
-ENDINGS = web.AppKey("endings", Endings)
+ENDINGS = web.AppKey("endings", StreamNotices)
 LAST_SEEN = web.AppKey("last_seen", LastSeen)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
@@ -91,7 +91,7 @@ def build_app(
             Guard(settings).middleware,
         ],
     )
-    redis = connect_lane(settings.redis_url, near=settings.keys.journal)
+    redis = connect_multiplexed(settings.redis_url, near=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
     listing = Listing(redis, settings.keys, committer.streams.find)
@@ -107,7 +107,7 @@ def build_app(
     # A Redis that may lose what is written, and data of others: nothing is written to either.
     unfit = partial(readiness.trouble, "store", "namespace")
     app[STREAMS] = Streams(committer, journal, listing, clock or by_redis, unfit)
-    app[ENDINGS] = Endings(
+    app[ENDINGS] = StreamNotices(
         redis, committer, journal, times, partial(readiness.trouble, "clock", "store", "namespace")
     )
     app[HISTORY] = History(redis, settings.keys, journal)
@@ -159,7 +159,7 @@ async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
         sessions = Sessions(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
-        app[IDENTITY] = Identity(verifier, sessions, keys, clock, required=required)
+        app[IDENTITY] = Authentication(verifier, sessions, keys, clock, required=required)
         app[LIMITS] = RateLimits(redis, settings.keys)
         app[SESSIONS], app[API_KEYS] = sessions, keys
         app[TICKETS] = Tickets(redis, settings.keys)

@@ -13,21 +13,21 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.fanout import metrics, sse
-from services.fanout.connections.broadcaster import Outbox
-from services.fanout.connections.connection_log import Farewells
+from services.fanout.connections.broadcaster import Broadcaster
+from services.fanout.connections.connection_log import ConnectionLog
 from services.fanout.connections.drain import drain
-from services.fanout.connections.expiry import Endings
-from services.fanout.connections.heartbeat import Beat, lag_seconds
-from services.fanout.connections.limits import Leases
+from services.fanout.connections.expiry import ConnectionExpiry
+from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
+from services.fanout.connections.limits import ConnectionLimits
 from services.fanout.connections.lost_events import send_resets
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
-from services.fanout.feed.recent import Ring
+from services.fanout.feed.recent import RecentEvents
 from services.fanout.settings import Settings
 from services.fanout.stats import stats
-from services.fanout.subscribe.authorization import Access
-from services.fanout.subscribe.handler import Handshake, Parts
+from services.fanout.subscribe.authorization import Authorizer
+from services.fanout.subscribe.handler import Components, SubscribeHandler
 from shared.auth.revocations import Sessions
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
@@ -48,8 +48,8 @@ from shared.web.server import DRAIN
 
 log = structlog.get_logger()
 
-HANDSHAKE = web.AppKey("handshake", Handshake)
-PARTS = web.AppKey("parts", Parts)
+HANDSHAKE = web.AppKey("handshake", SubscribeHandler)
+PARTS = web.AppKey("parts", Components)
 
 
 def build_app(settings: Settings) -> web.Application:
@@ -70,10 +70,10 @@ def build_app(settings: Settings) -> web.Application:
         async with session() as http:
             parts, outbox = _assemble(settings, redis, sessions, cors, http, clock=clock)
             app[PARTS] = parts
-            app[HANDSHAKE] = handshake = Handshake(parts)
+            app[HANDSHAKE] = handshake = SubscribeHandler(parts)
             app[DRAIN] = lambda: _leave_slowly(parts, handshake, readiness)
             every = settings.sync_seconds
-            beat = Beat(parts.feed, parts.crowd, outbox, parts.endings, clock, seconds=every)
+            beat = Heartbeat(parts.feed, parts.crowd, outbox, parts.endings, clock, seconds=every)
             tasks = [
                 supervise("feed", parts.feed.run),
                 supervise("beat", beat.run),
@@ -105,16 +105,16 @@ def _assemble(
     http: aiohttp.ClientSession,
     *,
     clock: RedisClock,
-) -> tuple[Parts, Outbox]:
+) -> tuple[Components, Broadcaster]:
     keys = settings.keys
-    leases = Leases(
+    leases = ConnectionLimits(
         redis,
         keys,
         per_user=settings.connections_per_user,
         per_ip=settings.connections_per_ip,
         seconds=settings.connection_lease_seconds,
     )
-    farewells = Farewells()
+    farewells = ConnectionLog()
 
     def left(subscriber: Subscriber, topics: int, reason: str) -> None:
         endings.forget(subscriber)
@@ -122,10 +122,10 @@ def _assemble(
             leases.release(subscriber.lease)
         farewells.log(subscriber, topics, reason)
 
-    crowd = Crowd(
+    crowd = SubscriberRegistry(
         backlog_bytes=settings.backlog_bytes, write_seconds=settings.write_seconds, left=left
     )
-    endings = Endings(
+    endings = ConnectionExpiry(
         crowd,
         max_age=settings.max_age_seconds,
         retry_ms=settings.retry_ms,
@@ -133,17 +133,17 @@ def _assemble(
         clock=clock,
     )
     measure = partial(_measure, clock)
-    outbox = Outbox(crowd, batch_seconds=settings.batch_ms / 1000, sent=measure)
+    outbox = Broadcaster(crowd, batch_seconds=settings.batch_ms / 1000, sent=measure)
     feed = Feed(
         redis,
         keys,
-        Ring(START, events=settings.ring_events, size=settings.ring_bytes),
+        RecentEvents(START, events=settings.ring_events, size=settings.ring_bytes),
         publish=outbox.publish,
         missing=lambda after, to, epoch: outbox.broadcast(sse.gap(after, to), epoch),
         lost=lambda lost: send_resets(lost, feed, outbox, crowd),
         probe_seconds=settings.probe_seconds,
     )
-    access = Access(
+    access = Authorizer(
         _verifier(settings, http, clock),
         sessions,
         Tickets(redis, settings.keys),
@@ -151,7 +151,7 @@ def _assemble(
         same_site=settings.cookie_same_site,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Parts(settings, feed, crowd, cors, access, leases, endings, clock), outbox
+    return Components(settings, feed, crowd, cors, access, leases, endings, clock), outbox
 
 
 def _verifier(
@@ -174,7 +174,7 @@ async def _stats(request: web.Request) -> web.Response:
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
-def _measure(clock: RedisClock, entry: wire.Entry, reached: int, size: int) -> None:
+def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: int) -> None:
     """Once an event, whatever its audience."""
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
@@ -186,20 +186,22 @@ def _measure(clock: RedisClock, entry: wire.Entry, reached: int, size: int) -> N
         metrics.CLOSE_TO_WRITE.observe(lag)
 
 
-async def _leave_slowly(parts: Parts, handshake: Handshake, readiness: Readiness) -> None:
+async def _leave_slowly(
+    parts: Components, handshake: SubscribeHandler, readiness: Readiness
+) -> None:
     handshake.draining = True
     readiness.set("feed", "shutting down")
     settings = parts.settings
     await drain(parts.crowd, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
 
 
-async def _revocations(parts: Parts, sessions: Sessions) -> None:
+async def _revocations(parts: Components, sessions: Sessions) -> None:
     while parts.settings.auth_mode == "required":
         await parts.endings.look_for_revoked(sessions)
         await asyncio.sleep(parts.settings.revocation_seconds)
 
 
-async def _watch(feed: Feed, readiness: Readiness, handshake: Handshake) -> None:
+async def _watch(feed: Feed, readiness: Readiness, handshake: SubscribeHandler) -> None:
     """Keep /readyz as the feed is."""
     said: str | None = ""
     while not handshake.draining:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.fanout.reasons import Ended, Refused
+from services.fanout.reasons import EndReason, RefusalReason
 from shared.runtime.metrics import at_zero
 from shared.web.problems import Goodbye
 
@@ -19,10 +19,10 @@ DELIVERIES = Counter("headrace_fanout_deliveries_total", "Events written to subs
 BYTES = Counter("headrace_fanout_bytes_total", "Bytes of events written to subscribers")
 DISCONNECTS = at_zero(
     Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"]),
-    (*Goodbye, *Ended),
+    (*Goodbye, *EndReason),
 )
 TURNED_AWAY = at_zero(
-    Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), Refused
+    Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), RefusalReason
 )
 REPLAYS = at_zero(
     Counter("headrace_fanout_replays_total", "Resumes, by where they came from", ["outcome"]),

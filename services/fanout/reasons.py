@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Refused(StrEnum):
+class RefusalReason(StrEnum):
     """Why a subscription is refused for now; the client may come back later."""
 
     DRAINING = "draining"
@@ -17,7 +17,7 @@ class Refused(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class Ended(StrEnum):
+class EndReason(StrEnum):
     """Why a connection ends without a goodbye (those reasons are shared.web.problems.Goodbye)."""
 
     GONE = "gone"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from services.fanout.connections.heartbeat import lag_seconds
-from services.fanout.connections.limits import Leases
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.limits import ConnectionLimits
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.feed.feed import Feed
 from shared.redis.clock import RedisClock
 
 
-def stats(feed: Feed, crowd: Crowd, leases: Leases, clock: RedisClock) -> dict[str, object]:
+def stats(
+    feed: Feed, crowd: SubscriberRegistry, leases: ConnectionLimits, clock: RedisClock
+) -> dict[str, object]:
     """What this process holds and how far it is."""
     head = feed.head
     lag = lag_seconds(head.closed_at if head else None, clock.now())

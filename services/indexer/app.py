@@ -14,30 +14,30 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.ingest.reconcile import Reconciliation
-from services.indexer.ingest.recovery import Settling
+from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace
 from services.indexer.settings import Settings
 from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceFatal
-from services.indexer.sources.failover.source import Auto
-from shared.journal.commit import Committer, Disorder, Fenced, Moved
+from services.indexer.sources.failover.source import FailoverSource
+from shared.journal.commit import Committer, CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import LastSeen, check_journal
 from shared.journal.namespace import Claim, ForeignNamespace, NamespaceWatch
 from shared.redis.client import RedisError, connect
 from shared.redis.clock import RedisClock
 from shared.redis.durability import require_fit, watch
 from shared.redis.lease import Lease
-from shared.runtime.tasks import Expected, cancel, supervise
+from shared.runtime.tasks import ExpectedRestart, cancel, supervise
 from shared.web import client as http
 from shared.web.probes import Readiness, add_probes
 from shared.web.problems import problem_middleware
 
 log = structlog.get_logger()
 
-FATAL = (SourceFatal, Disorder, ForeignNamespace)
+FATAL = (SourceFatal, JournalInconsistentError, ForeignNamespace)
 
 
-class LeaseLost(Expected):
+class LeaseLost(ExpectedRestart):
     """Another indexer is active now, or another Redis; this one begins anew as a standby."""
 
 
@@ -52,7 +52,7 @@ def build_app(settings: Settings) -> web.Application:
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, near=settings.keys.journal)
-        settling, last_seen = Settling(), LastSeen()
+        settling, last_seen = FailoverRecovery(), LastSeen()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(clock.now)
         await data.first()
@@ -99,7 +99,7 @@ async def _lead(
     session: aiohttp.ClientSession,
     readiness: Readiness,
     *,
-    settling: Settling,
+    settling: FailoverRecovery,
     clock: RedisClock,
     last_seen: LastSeen,
 ) -> None:
@@ -133,12 +133,12 @@ async def _lead(
             claim=partial(claim.hold, begin=True),
         )
         await _first(*works, _hold(lease, claim, pause))
-    except (Fenced, Moved) as error:
+    except (FencedError, CursorMovedError) as error:
         raise LeaseLost(str(error)) from error
     except (RedisError, OSError) as error:
         readiness.set("redis", f"Redis does not answer: {error}")
         raise
-    except (*FATAL, Expected):
+    except (*FATAL, ExpectedRestart):
         raise
     except Exception as error:  # a defect: it is tried again, and must not look well meanwhile
         readiness.set("source", f"failed: {error!r}")
@@ -155,7 +155,7 @@ def _works(
     readiness: Readiness,
     *,
     committer: Committer,
-    settling: Settling,
+    settling: FailoverRecovery,
     clock: RedisClock,
     claim: ClaimNamespace,
     last_seen: LastSeen,
@@ -179,7 +179,7 @@ def _works(
     yield ingest.run()
     yield ingest.startup.watch_reports()
     yield ingest.checkpoint.keep(source)
-    if isinstance(source, Auto) and settings.reconcile_seconds:
+    if isinstance(source, FailoverSource) and settings.reconcile_seconds:
         twins = choice.both(settings, session, lambda: None)
         every = settings.reconcile_seconds
         yield Reconciliation(source, twins, redis, settings.keys, readiness, seconds=every).run()

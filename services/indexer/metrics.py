@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
 
-from services.indexer.reasons import Why
+from services.indexer.reasons import SwitchReason
 from shared.domain.events import EventType
 from shared.runtime.metrics import at_zero
 
@@ -47,7 +47,7 @@ SOURCE_ERRORS = at_zero(
 SWITCHES = at_zero(
     Counter("headrace_indexer_switches_total", "Switches to a source, and why", ["to", "why"]),
     _SOURCES,
-    Why,
+    SwitchReason,
 )
 RECONCILIATIONS = at_zero(
     Counter("headrace_indexer_reconciliations_total", "Comparisons of both sources", ["outcome"]),

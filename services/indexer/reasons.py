@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Why(StrEnum):
+class SwitchReason(StrEnum):
     """Reasons for a switch, as they stand in the metric."""
 
     FAILING = "failing"

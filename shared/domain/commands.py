@@ -11,20 +11,20 @@ from dataclasses import replace
 
 from shared.domain.events import Event, EventType
 from shared.domain.stream import (
-    ENDINGS,
     I128_MAX,
+    NOTICE_THRESHOLDS,
     Status,
     Stream,
     apply,
     claimable,
+    depletion_time,
     end_time,
     remaining,
-    runs_dry,
     unpaused,
 )
 
 
-class Refused(Exception):
+class CommandRefusedError(Exception):
     """A command that the stream's rules do not allow now; the message says why."""
 
 
@@ -40,10 +40,10 @@ def create(
     now: int,
     metadata: Mapping[str, object] | None = None,
 ) -> list[Event]:
-    """A new stream; `deposited` is net of fees. Raises Refused on amounts outside 1..i128."""
+    """A new stream; `deposited` is net of fees. Raises CommandRefusedError on a bad amount."""
     for name, amount in (("ratePerSecond", rate), ("depositedAmount", deposited)):
         if not 0 < amount <= I128_MAX:
-            raise Refused(f"{name} must be from 1 to {I128_MAX}, not {amount}")
+            raise CommandRefusedError(f"{name} must be from 1 to {I128_MAX}, not {amount}")
     facts: dict[str, object] = {
         "sender": sender,
         "recipient": recipient,
@@ -62,12 +62,14 @@ def top_up(stream: Stream, amount: int, now: int) -> list[Event]:
     _refuse_terminal(stream, "topped up")
     total = stream.deposited + amount
     if amount <= 0 or total > I128_MAX:
-        raise Refused(f"amount must be from 1 to {I128_MAX - stream.deposited}, not {amount}")
+        raise CommandRefusedError(
+            f"amount must be from 1 to {I128_MAX - stream.deposited}, not {amount}"
+        )
     facts = {
         "sender": stream.sender,
         "amount": str(amount),
         "newDepositedAmount": str(total),
-        "newEndTime": runs_dry(replace(stream, deposited=total)),
+        "newEndTime": depletion_time(replace(stream, deposited=total)),
     }
     return [Event(EventType.STREAM_TOPPED_UP, stream.id, now, facts)]
 
@@ -76,10 +78,10 @@ def withdraw(stream: Stream, now: int) -> list[Event]:
     """All that is claimable goes to the recipient; the last of it also completes the stream."""
     _refuse_terminal(stream, "withdrawn from")
     if stream.paused_at is not None:
-        raise Refused(f"stream {stream.id} is paused: resume it before a withdrawal")
+        raise CommandRefusedError(f"stream {stream.id} is paused: resume it before a withdrawal")
     amount = claimable(stream, now)
     if amount == 0:
-        raise Refused(f"stream {stream.id} has nothing to withdraw yet")
+        raise CommandRefusedError(f"stream {stream.id} has nothing to withdraw yet")
     facts = {"recipient": stream.recipient, "amount": str(amount), "timestamp": now}
     events = [Event(EventType.STREAM_WITHDRAWN, stream.id, now, facts)]
     if amount == remaining(stream):
@@ -92,7 +94,7 @@ def pause(stream: Stream, now: int) -> list[Event]:
     """Accrual stands still from `now`; the anchor stays."""
     _refuse_terminal(stream, "paused")
     if stream.paused_at is not None:
-        raise Refused(f"stream {stream.id} is paused already")
+        raise CommandRefusedError(f"stream {stream.id} is paused already")
     facts = {"sender": stream.sender, "pausedAt": now}
     return [Event(EventType.STREAM_PAUSED, stream.id, now, facts)]
 
@@ -101,8 +103,8 @@ def resume(stream: Stream, now: int) -> list[Event]:
     """Accrual goes on; the pause does not count."""
     _refuse_terminal(stream, "resumed")
     if stream.paused_at is None:
-        raise Refused(f"stream {stream.id} is not paused")
-    facts = {"sender": stream.sender, "newEndTime": runs_dry(unpaused(stream, now))}
+        raise CommandRefusedError(f"stream {stream.id} is not paused")
+    facts = {"sender": stream.sender, "newEndTime": depletion_time(unpaused(stream, now))}
     return [Event(EventType.STREAM_RESUMED, stream.id, now, facts)]
 
 
@@ -124,12 +126,12 @@ def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Eve
     return [Event(EventType.STREAM_UPDATED, stream.id, now, {"metadata": dict(metadata)})]
 
 
-def next_ending(stream: Stream) -> int | None:
+def next_notice(stream: Stream) -> int | None:
     """When the next of ENDINGS is to be told; None for a stream that does not run."""
     end = end_time(stream) if stream.status is Status.ACTIVE else None
-    if end is None or stream.ending >= len(ENDINGS):
+    if end is None or stream.ending >= len(NOTICE_THRESHOLDS):
         return None
-    return end - ENDINGS[stream.ending]
+    return end - NOTICE_THRESHOLDS[stream.ending]
 
 
 def endings(stream: Stream, now: int) -> list[Event]:
@@ -139,8 +141,8 @@ def endings(stream: Stream, now: int) -> list[Event]:
     """
     events: list[Event] = []
     after: Stream | None = stream
-    while after is not None and (due := next_ending(after)) is not None and due <= now:
-        left = ENDINGS[after.ending]
+    while after is not None and (due := next_notice(after)) is not None and due <= now:
+        left = NOTICE_THRESHOLDS[after.ending]
         facts: dict[str, object] = {"endsAt": due + left}
         kind = EventType.STREAM_RUNNING_LOW if left else EventType.STREAM_DEPLETED
         events.append(Event(kind, stream.id, due, facts | ({"secondsLeft": left} if left else {})))
@@ -150,4 +152,4 @@ def endings(stream: Stream, now: int) -> list[Event]:
 
 def _refuse_terminal(stream: Stream, what: str) -> None:
     if stream.terminal:
-        raise Refused(f"stream {stream.id} is {stream.status} and cannot be {what}")
+        raise CommandRefusedError(f"stream {stream.id} is {stream.status} and cannot be {what}")

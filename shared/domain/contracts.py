@@ -20,7 +20,7 @@ class Kind(StrEnum):
     TOKEN = "token"
 
 
-class Named(NamedTuple):
+class ContractSpec(NamedTuple):
     """A contract as the settings name it; `address` is C…."""
 
     address: str
@@ -30,7 +30,7 @@ class Named(NamedTuple):
         return f"{self.address}:{self.kind}"
 
 
-def parse_contracts(texts: Iterable[str]) -> tuple[Named, ...]:
+def parse_contracts(texts: Iterable[str]) -> tuple[ContractSpec, ...]:
     """Contracts from `C…:stream`, `C…:token`; a bare `C…` is the stream contract.
 
     The stream contract comes first, whatever the order it was named in. Raises ValueError that
@@ -44,7 +44,7 @@ def parse_contracts(texts: Iterable[str]) -> tuple[Named, ...]:
         elif colon and kind not in set(Kind):
             mistakes.append(f"{text!r} is of no kind that is known: expected {_FORMS}")
         else:
-            found.append(Named(address, Kind(kind or Kind.STREAM)))
+            found.append(ContractSpec(address, Kind(kind or Kind.STREAM)))
     addresses = [each.address for each in found]
     twice = [each for each in dict.fromkeys(addresses) if addresses.count(each) > 1]
     mistakes += [f"{address} is named twice" for address in twice]

@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 TERMINAL = frozenset({Status.COMPLETED, Status.CANCELLED})
 
-ENDINGS = (48 * 3600, 24 * 3600, 0)
+NOTICE_THRESHOLDS = (48 * 3600, 24 * 3600, 0)
 """Seconds before the end at which it is told that a stream runs low, twice, and that it is dry."""
 
 
@@ -91,10 +91,10 @@ def end_time(stream: Stream) -> int | None:
         return stream.last_update_time
     if stream.status is Status.PAUSED or stream.rate <= 0:
         return None
-    return runs_dry(stream)
+    return depletion_time(stream)
 
 
-def runs_dry(stream: Stream) -> int:
+def depletion_time(stream: Stream) -> int:
     """The second at which all that remains has accrued (rate above zero); at most a u64."""
     left = max(0, remaining(stream))  # below zero only when an event of the chain was not readable
     return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
@@ -123,7 +123,7 @@ def _warned(stream: Stream) -> Stream:
     """With a new end: what had passed when it came to be is no news, except that it is dry."""
     end = end_time(stream) if stream.status is Status.ACTIVE else None
     left = (U64_MAX if end is None else end) - stream.updated_at
-    return replace(stream, ending=sum(left <= before for before in ENDINGS[:-1]))
+    return replace(stream, ending=sum(left <= before for before in NOTICE_THRESHOLDS[:-1]))
 
 
 def _created(event: Event, version: int) -> Stream:
@@ -194,7 +194,7 @@ def _updated(stream: Stream, event: Event) -> Stream:
 
 
 def _told(stream: Stream, event: Event) -> Stream:
-    return replace(stream, ending=min(stream.ending + 1, len(ENDINGS)))
+    return replace(stream, ending=min(stream.ending + 1, len(NOTICE_THRESHOLDS)))
 
 
 def _transferred(stream: Stream, event: Event) -> Stream:

@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
-from shared.journal.plan import Answer, Limits, Progress, Request, Streams, Write, plan
+from shared.journal.plan import Limits, Progress, Request, StoredResponse, Streams, Write, plan
 from shared.journal.streams import StoredStreams
-from shared.redis.replication import Replicas, Unconfirmed
+from shared.redis.replication import NotReplicatedError, Replicas
 from shared.runtime import tracing as traces
 from shared.runtime.metrics import COMMITS
 
@@ -34,23 +34,23 @@ class CommitError(Exception):
     """The journal did not take a commit; nothing of it was written."""
 
 
-class Fenced(CommitError):
+class FencedError(CommitError):
     """Another indexer is active; this one must stop writing."""
 
 
-class Disorder(CommitError):
+class JournalInconsistentError(CommitError):
     """A chain event is missing inside the kept journal while later ones are there: never guess."""
 
 
-class Behind(CommitError):
+class JournalBehindError(CommitError):
     """Redis may have lost writes and the indexer has not brought them back yet; try again."""
 
 
-class Moved(CommitError):
+class CursorMovedError(CommitError):
     """The stored cursor is not the one that was read from: Redis lost writes. Read from there."""
 
 
-class Contended(CommitError):
+class ContentionError(CommitError):
     """Others changed the same streams each time; try again later."""
 
 
@@ -96,7 +96,7 @@ class Committer:
         self._floor = max(self._floor, position)
 
     async def answered(self, key: str) -> bytes | None:
-        """What was answered under a key (shared.journal.plan.Answer), if anything."""
+        """What was answered under a key (shared.journal.plan.StoredResponse), if anything."""
         pipe = self._replicas.pipeline()
         pipe.get(key)
         stored: bytes | None = (await self._replicas.execute(pipe))[0]
@@ -106,14 +106,15 @@ class Committer:
         self,
         stream_ids: Collection[str],
         decide: Decide,
-        answer: Answer | None = None,
+        answer: StoredResponse | None = None,
         *,
         fresh: bool = False,
     ) -> Committed:
         """Commit what `decide` makes of the stored states; what it raises passes through.
 
         `answer` is kept with it, unless there is one already. Ids that are `fresh`, made up just
-        now, are not looked for first. Raises Contended when a race was lost too often, Behind.
+        now, are not looked for first. Raises ContentionError when a race was lost too often,
+        JournalBehindError.
         """
         return await self._commit(stream_ids, decide, answer=answer, fresh=fresh)
 
@@ -129,7 +130,7 @@ class Committer:
         """Commit chain events in order, with the source's progress and dead letters.
 
         Events that the journal has already are left out. `after` and `settled` are as in Progress.
-        Raises Fenced, Disorder, Moved, Contended.
+        Raises FencedError, JournalInconsistentError, CursorMovedError, ContentionError.
         """
         positions = [e.position for e in events if e.position is not None]
         if len(positions) != len(events) or positions != sorted(set(positions)):
@@ -146,7 +147,7 @@ class Committer:
         *,
         read: Progress = _NOTHING,
         dead: Sequence[bytes] = (),
-        answer: Answer | None = None,
+        answer: StoredResponse | None = None,
         fresh: bool = False,
         new: Collection[str] = (),
     ) -> Committed:
@@ -185,20 +186,26 @@ class Committer:
                 case b"seen":
                     seen.update(p.decode() for p in rest)
                 case b"fenced":
-                    raise Fenced(f"the indexer {rest[0].decode() or '(none)'} is active, not this")
+                    raise FencedError(
+                        f"the indexer {rest[0].decode() or '(none)'} is active, not this"
+                    )
                 case b"disorder":
-                    raise Disorder(_DISORDER.format(rest[0].decode()))
+                    raise JournalInconsistentError(_DISORDER.format(rest[0].decode()))
                 case b"behind":
-                    raise Behind(f"the journal does not reach {rest[0].decode()} again yet")
+                    raise JournalBehindError(
+                        f"the journal does not reach {rest[0].decode()} again yet"
+                    )
                 case b"unsettled":
-                    raise Behind(_UNSETTLED)
+                    raise JournalBehindError(_UNSETTLED)
                 case b"moved":
-                    raise Moved(_MOVED.format(rest[0].decode() or "gone", read.after))
+                    raise CursorMovedError(_MOVED.format(rest[0].decode() or "gone", read.after))
                 case b"conflict":
                     continue
                 case _:
                     raise AssertionError(f"commit.lua answered {outcome!r}, which is not known")
-        raise Contended(f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile")
+        raise ContentionError(
+            f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile"
+        )
 
     async def _call(self, request: Request) -> list[bytes]:
         answer: list[bytes]
@@ -209,7 +216,7 @@ class Committer:
         await self._script(keys=request.keys, args=request.args, client=pipe)
         try:
             (answer,) = await self._replicas.execute(pipe)
-        except Unconfirmed as late:
+        except NotReplicatedError as late:
             outcome, *rest = late.answers[0]
             if outcome == b"committed":
                 self._given(rest)

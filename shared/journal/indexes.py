@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.commands import next_ending
+from shared.domain.commands import next_notice
 from shared.domain.events import Origin
 from shared.domain.stream import Stream
 
@@ -82,7 +82,7 @@ def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
     created, changed = member_of(stream), changed_member_of(stream)
     entries = {(name, created): 0 for name in names}
     entries |= {(name, changed): 0 for each in names if (name := by_change(each))}
-    if (due := next_ending(stream)) is not None:
+    if (due := next_notice(stream)) is not None:
         entries[schedule(stream.origin), stream.id] = min(due, _FAR)
     return entries
 

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
-from shared.journal.reader import Head, Journal
+from shared.journal.reader import Journal, JournalTip
 from shared.runtime.metrics import LOST_EVERYTHING
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class LastSeen:
             self.top = max(self.top, position)
             self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
 
-    def check(self, head: Head) -> bool:
+    def check(self, head: JournalTip) -> bool:
         """Whether this head is the first that shows that Redis was emptied.
 
         From then on `lost` is True, until the loss was announced.
@@ -69,12 +69,12 @@ class LastSeen:
         self.began, self.first = began, None
         self.update(began, cursor)
 
-    def adopt(self, head: Head) -> None:
+    def adopt(self, head: JournalTip) -> None:
         """The loss was announced: go on from the journal that is there now."""
         self.lost, self.top, self.cursor, self.began = False, head.top, head.cursor, head.began
         self.first = head.first
 
-    def _is_emptied(self, head: Head) -> bool:
+    def _is_emptied(self, head: JournalTip) -> bool:
         if self.began is None or head.began is None:
             return head.empty and self.top > START
         if self.began != head.began or (self.first and self.first != (head.first or self.first)):
@@ -108,7 +108,7 @@ async def read_reports(redis: Redis, keys: Keys) -> list[Report]:
     return found
 
 
-async def check_journal(redis: Redis, keys: Keys, last_seen: LastSeen, *, name: str) -> Head:
+async def check_journal(redis: Redis, keys: Keys, last_seen: LastSeen, *, name: str) -> JournalTip:
     """Read the head once and keep it in mind. Report a loss until it was announced."""
     head = await Journal(redis, keys).head()
     last_seen.check(head)

@@ -53,7 +53,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What a repeated request shall be answered: kept under `key` by the commit that earned it.
 
     The commit puts a newline and the document of the last event's stream behind `head`.
@@ -116,7 +116,7 @@ class Request:
         limits: Limits,
         progress: Progress,
         dead: Sequence[bytes],
-        answer: Answer | None,
+        answer: StoredResponse | None,
     ) -> None:
         """Lay out a whole commit. `gone`: streams whose document is missing in Redis."""
         age = limits.max_age * 1_000_000

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.keys import Keys
-from shared.journal.wire import Entry, entry_of
+from shared.journal.wire import JournalEntry, entry_of
 from shared.runtime.metrics import LOST_ENTRY
 
 log = structlog.get_logger()
@@ -31,12 +31,12 @@ _HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first", "server")
 class Events:
     """The entries that follow, oldest first, none missing; `more`: further ones may follow."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
     more: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoNewEvents:
     """There is no entry after the position."""
 
 
@@ -48,7 +48,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class JournalTip:
     """How far the journal goes and how far the source was read.
 
     `top` is the position of the last entry, or where an `empty` journal began. `cursor` (a TOID)
@@ -78,17 +78,17 @@ class Journal:
         self._keys = keys
         self._counted: set[str] = set()
 
-    async def after(self, position: Position, limit: int = 500) -> Events | Nothing | Gap:
+    async def after(self, position: Position, limit: int = 500) -> Events | NoNewEvents | Gap:
         """The page of entries that follow `position`, up to the first that is missing.
 
         From START only trimmed entries are a gap, not what was before the journal began.
         """
         if position == END:  # Redis refuses to look beyond it
-            return Nothing()
+            return NoNewEvents()
         rows = await self._redis.xrange(self._keys.journal, min=f"({position}", count=limit)
         if not rows:
             began = await self._began()
-            return Gap(began) if START < position < began else Nothing()
+            return Gap(began) if START < position < began else NoNewEvents()
         entries = _entries(rows)
         before = parse_position(entries[0].previous)
         if before > position and not (position == START and before == await self._began()):
@@ -97,7 +97,7 @@ class Journal:
         whole = next((n for n, _ in self.holes(entries)), len(entries))
         return Events(entries[:whole], whole < len(entries) or len(entries) == limit)
 
-    def holes(self, entries: Sequence[Entry]) -> Iterator[tuple[int, Position]]:
+    def holes(self, entries: Sequence[JournalEntry]) -> Iterator[tuple[int, Position]]:
         """Where entries are missing among these, oldest first.
 
         Yields the index of the entry after the hole, and the last position that is missing. Each
@@ -110,25 +110,25 @@ class Journal:
 
     async def between(
         self, after: Position, before: Position, count: int, *, newest_first: bool
-    ) -> list[Entry]:
+    ) -> list[JournalEntry]:
         """At most `count` entries between two positions, both exclusive. See `holes`."""
         low, high, journal = f"({after}", f"({before}", self._keys.journal
         if newest_first:
             return _entries(await self._redis.xrevrange(journal, max=high, min=low, count=count))
         return _entries(await self._redis.xrange(journal, min=low, max=high, count=count))
 
-    async def latest(self, limit: int) -> list[Entry]:
+    async def latest(self, limit: int) -> list[JournalEntry]:
         """The newest entries, oldest first, none missing among them."""
         rows = await self._redis.xrevrange(self._keys.journal, count=limit)
         entries = _entries(rows)[::-1]
         return entries[max((n for n, _ in self.holes(entries)), default=0) :]
 
-    async def head(self) -> Head:
+    async def head(self) -> JournalTip:
         """Top of the journal and progress of the source, in one round trip."""
         head, _ = await self.head_and(())
         return head
 
-    async def head_and(self, names: Sequence[str]) -> tuple[Head, list[bytes | None]]:
+    async def head_and(self, names: Sequence[str]) -> tuple[JournalTip, list[bytes | None]]:
         """The head, and the values of these keys at that time or later, in one round trip.
 
         The progress is read first, so all events up to the head's cursor are at or below its top.
@@ -145,7 +145,7 @@ class Journal:
         stored: Any = await self._redis.hget(self._keys.progress, "began")
         return parse_position(stored.decode()) if stored else START
 
-    async def _count_unless_trimmed(self, entry: Entry) -> None:
+    async def _count_unless_trimmed(self, entry: JournalEntry) -> None:
         """Count what is missing before an entry, unless it was trimmed: no older entry is there."""
         rows: Any = await self._redis.xrange(self._keys.journal, count=1)
         if rows and parse_position(rows[0][0].decode()) < parse_position(entry.position):
@@ -162,12 +162,12 @@ class Journal:
         log.error("journal_entries_missing", up_to=position)
 
 
-def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
+def _head(progress: Sequence[bytes | None], rows: Any) -> JournalTip:
     ledger, closed_at, cursor, began, told, first, server = [
         each.decode() if each else None for each in progress
     ]
     start = parse_position(began) if began else None
-    return Head(
+    return JournalTip(
         top=parse_position(rows[0][0].decode()) if rows else start or START,
         ledger=int(ledger) if ledger else None,
         closed_at=closed_at,
@@ -180,6 +180,6 @@ def _head(progress: Sequence[bytes | None], rows: Any) -> Head:
     )
 
 
-def _entries(rows: Any) -> list[Entry]:
+def _entries(rows: Any) -> list[JournalEntry]:
     """From redis-py's rows, whose types cover decoded answers that we never ask for."""
     return [entry_of(position, fields) for position, fields in rows]

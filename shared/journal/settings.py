@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.domain.contracts import Named, parse_contracts
+from shared.domain.contracts import ContractSpec, parse_contracts
 from shared.journal.keys import Keys, namespace_of
 from shared.journal.plan import Limits
 from shared.redis.client import check_url
@@ -26,7 +26,7 @@ class Common(BaseSettings):
     network_passphrase: str = Field(
         "Test SDF Network ; September 2015", min_length=1, description="the Stellar network"
     )
-    contracts: Annotated[tuple[Named, ...], NoDecode] = Field(
+    contracts: Annotated[tuple[ContractSpec, ...], NoDecode] = Field(
         validation_alias=AliasChoices("contracts", "contract_ids"),  # the latter: its former name
         description="the contracts watched, comma-separated: one C…:stream, any number of C…:token",
     )

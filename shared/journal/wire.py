@@ -23,7 +23,7 @@ from shared.domain.events import Event, EventType, Origin
 from shared.domain.stream import Status, Stream, claimable, end_time
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A committed event as the journal and the channel carry it."""
 
     position: str
@@ -39,7 +39,7 @@ HISTORY_URL = "/v1/events"
 """Where a client that missed something reads what is still kept; the state is at /v1/streams."""
 
 _ENDING = (None, "48h", "24h", "depleted")
-"""How near its end a stream is known to be (shared.domain.stream.ENDINGS)."""
+"""How near its end a stream is known to be (shared.domain.stream.NOTICE_THRESHOLDS)."""
 
 # Of two members of one name a JSON reader takes the last, so a contract's field must never bear one
 # of ours, not even of those that the commit puts in.
@@ -159,12 +159,12 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
     )
 
 
-def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> Entry:
+def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> JournalEntry:
     """A journal entry as XRANGE gives it."""
     return _entry(position, fields[b"p"], fields[b"h"], fields[b"b"])
 
 
-def parse_message(raw: bytes) -> tuple[str, Entry]:
+def parse_message(raw: bytes) -> tuple[str, JournalEntry]:
     """Namespace and entry of a message. Raises ValueError on anything that is none of ours."""
     line, newline, body = raw.partition(b"\n")
     parts = line.split(b" ", 3)
@@ -173,9 +173,9 @@ def parse_message(raw: bytes) -> tuple[str, Entry]:
     return parts[0].decode(), _entry(parts[2], parts[1], parts[3], body)
 
 
-def _entry(position: bytes, previous: bytes, head: bytes, body: bytes) -> Entry:
+def _entry(position: bytes, previous: bytes, head: bytes, body: bytes) -> JournalEntry:
     kind, *topics = head.decode().split(" ")
-    return Entry(position.decode(), previous.decode(), kind, tuple(topics), body)
+    return JournalEntry(position.decode(), previous.decode(), kind, tuple(topics), body)
 
 
 def frame(event: str, data: bytes, position: str | None) -> bytes:
@@ -189,7 +189,7 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
     return b"%bdata: %b\n%b\n" % (name, data, last)
 
 
-def event_frame(entry: Entry) -> bytes:
+def event_frame(entry: JournalEntry) -> bytes:
     """The frame of a committed event, the same bytes for every subscriber.
 
     The two events about losses are named `gap` and `reset` on the wire, like those of a resume.
@@ -198,13 +198,13 @@ def event_frame(entry: Entry) -> bytes:
     return frame(name, entry.body, entry.position)
 
 
-def published_at(entry: Entry) -> float:
+def published_at(entry: JournalEntry) -> float:
     """Unix seconds of the commit; it stands right behind the id, where the commit puts it."""
     start = len(entry.position) + len('{"id":"","publishedAt":')
     return int(entry.body[start : start + 16]) / 1e6
 
 
-def closed_at(entry: Entry) -> str | None:
+def closed_at(entry: JournalEntry) -> str | None:
     """When the event's ledger closed; None for an event that the API made."""
     _, found, rest = entry.body.partition(b'"ledgerClosedAt":"')
     return rest[: rest.index(b'"')].decode() if found else None

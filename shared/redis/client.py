@@ -7,21 +7,28 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.redis.multiplexed import LaneRedis
+from shared.redis.multiplexed import MultiplexedRedis
 from shared.redis.pool import LivePool
-from shared.redis.primary import Unwilling, connection_options
-from shared.redis.url import parse_place
+from shared.redis.primary import WriteRefusedError, connection_options
+from shared.redis.url import parse_redis_url
 
-Unreachable = (RedisConnectionError, RedisTimeoutError, Unwilling)
+Unreachable = (RedisConnectionError, RedisTimeoutError, WriteRefusedError)
 """What a call raises while Redis is away, no master, or refuses to write; anything else is a
 defect."""
 
-__all__ = ["RedisError", "Unreachable", "Unwilling", "check_url", "connect", "connect_lane"]
+__all__ = [
+    "RedisError",
+    "Unreachable",
+    "WriteRefusedError",
+    "check_url",
+    "connect",
+    "connect_multiplexed",
+]
 
 
-def connect_lane(url: str, *, near: str = "", timeout: float = 3.0) -> LaneRedis:
+def connect_multiplexed(url: str, *, near: str = "", timeout: float = 3.0) -> MultiplexedRedis:
     """The same client on one shared connection (shared.redis.multiplexed), for many small calls."""
-    return LaneRedis(_pool(url, near, timeout), timeout)
+    return MultiplexedRedis(_pool(url, near, timeout), timeout)
 
 
 def connect(url: str, *, near: str = "", timeout: float = 3.0) -> Redis:
@@ -38,7 +45,7 @@ def connect(url: str, *, near: str = "", timeout: float = 3.0) -> Redis:
 
 def check_url(url: str) -> None:
     """Raises ValueError on a REDIS_URL that cannot be used; its text shows no password."""
-    options = connection_options(parse_place(url), "any", 1.0)
+    options = connection_options(parse_redis_url(url), "any", 1.0)
     try:
         options.pop("connection_class")(**options)
     except TypeError as error:
@@ -46,5 +53,5 @@ def check_url(url: str) -> None:
 
 
 def _pool(url: str, near: str, timeout: float) -> LivePool:
-    options = connection_options(parse_place(url), near, timeout)
+    options = connection_options(parse_redis_url(url), near, timeout)
     return LivePool(timeout=timeout, **options)

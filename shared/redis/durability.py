@@ -18,7 +18,7 @@ from shared.journal.keys import Keys
 from shared.redis import metrics as redis_metrics
 from shared.redis.client import RedisError
 from shared.redis.metrics import RedisProblem
-from shared.runtime.tasks import Expected
+from shared.runtime.tasks import ExpectedRestart
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ KEEPS = "noeviction"
 _SECONDS = 10.0
 
 
-class Unfit(Expected):
+class UnsafeRedisError(ExpectedRestart):
     """The Redis we have could lose or change what stands in it; the message says what to set."""
 
 
@@ -39,7 +39,7 @@ class Finding:
     doubts: tuple[str, ...] = ()
 
 
-def judge(info: Mapping[str, Any]) -> Finding:
+def check_info(info: Mapping[str, Any]) -> Finding:
     """Of what INFO says: pure. What it leaves out (some that are rented do) is taken to be well."""
     shown = str(info.get("redis_version", "7.0"))
     if tuple(map(int, shown.split(".")[:2])) < OLDEST:
@@ -108,7 +108,7 @@ async def examine(redis: Redis, keys: Keys, replicas: int = 0) -> Finding:
     except NoPermissionError:
         return Finding(None, ("unknown whether Redis keeps everything: give this user +info",))
     redis_metrics.observe(info, replicas)
-    found = judge(info)
+    found = check_info(info)
     if found.wrong or not info.get("aof_enabled"):
         return found
     replay = await _examine_replay(redis, keys)
@@ -129,9 +129,9 @@ async def _examine_replay(redis: Redis, keys: Keys) -> Finding:
 
 
 async def require_fit(redis: Redis, keys: Keys) -> None:
-    """Raises Unfit."""
+    """Raises UnsafeRedisError."""
     if wrong := (await examine(redis, keys)).wrong:
-        raise Unfit(wrong)
+        raise UnsafeRedisError(wrong)
 
 
 async def watch(

@@ -21,7 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shared.redis.primary import ENDING, read_error
-from shared.redis.transport import Dialled, dial
+from shared.redis.transport import TransportProtocol, take_transport
 
 Command = Sequence[Any]
 
@@ -40,7 +40,7 @@ class _Asked:
     answers: list[Any] = field(default_factory=list)
 
 
-class _Link(Dialled):
+class _Link(TransportProtocol):
     """One connection, from its opening until it is lost."""
 
     def __init__(self, timeout: float) -> None:
@@ -111,7 +111,7 @@ class _Link(Dialled):
                 waiting.set_exception(error)
 
 
-class Lane:
+class MultiplexedConnection:
     """The connection, opened when it is needed. No retries: see shared.redis.client."""
 
     def __init__(self, pool: ConnectionPool, timeout: float) -> None:
@@ -131,7 +131,7 @@ class Lane:
     async def _open(self) -> _Link:
         async with self._opening:
             if self._link is None or self._link.lost:
-                self._link = await dial(self._pool, lambda: _Link(self._timeout))
+                self._link = await take_transport(self._pool, lambda: _Link(self._timeout))
             return self._link
 
     def close(self) -> None:
@@ -147,13 +147,13 @@ def _packed(command: Command) -> bytes:
     return cast(bytes, hiredis.pack_command(tuple(command)))
 
 
-class LaneRedis(Redis):
+class MultiplexedRedis(Redis):
     """redis-py's client on a lane; an answer that takes longer than `timeout` seconds fails."""
 
     def __init__(self, pool: ConnectionPool, timeout: float) -> None:
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
-        self._lane = Lane(pool, timeout)
+        self._lane = MultiplexedConnection(pool, timeout)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """By the lane, whatever the command."""
@@ -173,7 +173,7 @@ class LaneRedis(Redis):
 
 
 class _LanePipeline(Pipeline):
-    def __init__(self, lane: Lane, pool: ConnectionPool, callbacks: Any) -> None:
+    def __init__(self, lane: MultiplexedConnection, pool: ConnectionPool, callbacks: Any) -> None:
         super().__init__(pool, callbacks, False, None)
         self._lane = lane
 

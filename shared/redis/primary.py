@@ -35,7 +35,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from shared.redis.url import Address, Place
+from shared.redis.url import Address, RedisTarget
 
 Find = Callable[[], Awaitable[Address]]
 
@@ -49,14 +49,14 @@ _UNWILLING = {
 }
 
 
-class Unwilling(ResponseError):
+class WriteRefusedError(ResponseError):
     """Redis is there and does not write: memory, disk or replicas. It has written nothing.
 
     The connection ends with it, since another may be the master by now that the replicas follow.
     """
 
 
-ENDING = (RedisConnectionError, Unwilling)
+ENDING = (RedisConnectionError, WriteRefusedError)
 """What ends a connection."""
 
 
@@ -71,12 +71,12 @@ def _told(error: Exception) -> Exception:
         return RedisConnectionError(f"Redis is no master for us here any more: {said}")
     code = "OOM" if isinstance(error, OutOfMemoryError) else said.partition(" ")[0]
     if isinstance(error, ResponseError) and code in _UNWILLING:
-        return Unwilling(f"Redis refuses to write: {_UNWILLING[code]}")
+        return WriteRefusedError(f"Redis refuses to write: {_UNWILLING[code]}")
     return error
 
 
 @dataclass(slots=True)
-class Reign:
+class Generation:
     """Counts the masters that the connections of a pool were sent away from."""
 
     number: int = 0
@@ -88,7 +88,7 @@ class _Mastered(AbstractConnection):
     host: str
     port: int
 
-    def __init__(self, *, reign: Reign, find: Find | None = None, **options: Any) -> None:
+    def __init__(self, *, reign: Generation, find: Find | None = None, **options: Any) -> None:
         self._find = find
         self._reign = reign
         self._number = reign.number
@@ -145,7 +145,7 @@ _CLASSES: dict[type | None, type[AbstractConnection]] = {
 }
 
 
-def connection_options(place: Place, near: str, timeout: float) -> dict[str, Any]:
+def connection_options(place: RedisTarget, near: str, timeout: float) -> dict[str, Any]:
     """What a pool makes connections of. In a Cluster they lead to the owner of the key `near`."""
     options = dict(place.options)
     kind = _CLASSES[options.pop("connection_class", None)]
@@ -159,7 +159,7 @@ def connection_options(place: Place, near: str, timeout: float) -> dict[str, Any
         "protocol": 3,
         "driver_info": None,  # CLIENT SETINFO, twice a connection, that a user would need rights to
     }
-    options |= quick | {"reign": Reign()}
+    options |= quick | {"reign": Generation()}
     if place.kind == "sentinel":
         asked = {**place.sentinel_options, **quick, "ssl": kind is _Tls}
         options["find"] = _by_sentinels(place, _hurried(asked, timeout))
@@ -177,7 +177,7 @@ def _hurried(options: dict[str, Any], timeout: float) -> dict[str, Any]:
     return options | {"socket_timeout": timeout / 4, "socket_connect_timeout": timeout / 4}
 
 
-def _by_sentinels(place: Place, options: dict[str, Any]) -> Find:
+def _by_sentinels(place: RedisTarget, options: dict[str, Any]) -> Find:
     async def find() -> Address:
         known = Sentinel(place.seeds, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
         async with known as sentinels:
@@ -190,7 +190,7 @@ def _by_sentinels(place: Place, options: dict[str, Any]) -> Find:
     return find
 
 
-def _by_nodes(place: Place, slot: int, options: dict[str, Any]) -> Find:
+def _by_nodes(place: RedisTarget, slot: int, options: dict[str, Any]) -> Find:
     learned: list[Address] = []
 
     async def find() -> Address:

@@ -16,7 +16,7 @@ from redis.asyncio.client import Pipeline
 _MILLISECONDS = 1000
 
 
-class Unconfirmed(Exception):
+class NotReplicatedError(Exception):
     """It is written, as `answers` say, and a failover now could still lose it: ask again."""
 
     def __init__(self, said: str, answers: Sequence[Any]) -> None:
@@ -41,14 +41,14 @@ class Replicas:
     async def execute(self, pipe: Pipeline) -> list[Any]:
         """What the commands answered, once so many replicas have what they wrote.
 
-        Raises Unconfirmed when they do not within a second.
+        Raises NotReplicatedError when they do not within a second.
         """
         if self.count:
             pipe.wait(self.count, _MILLISECONDS)
         answers: list[Any] = await pipe.execute()
         if self.count and (have := answers.pop()) < self.count:
             said = f"written, but {have} of {self.count} replicas have it so far"
-            raise Unconfirmed(said, answers)
+            raise NotReplicatedError(said, answers)
         return answers
 
     async def aclose(self) -> None:

@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 from redis.asyncio import ConnectionPool
 
 
-class Dialled(asyncio.Protocol):
+class TransportProtocol(asyncio.Protocol):
     """A protocol that can take such a connection over."""
 
     writer: asyncio.StreamWriter
     """It hangs up when nobody holds it any more."""
 
 
-P = TypeVar("P", bound=Dialled)
+P = TypeVar("P", bound=TransportProtocol)
 
 
-async def dial(pool: ConnectionPool, make: Callable[[], P]) -> P:
+async def take_transport(pool: ConnectionPool, make: Callable[[], P]) -> P:
     """Open a connection as the pool does, and let a new protocol have its transport.
 
     Raises redis-py's ConnectionError and TimeoutError. Nothing has been read ahead: the greeting

@@ -35,7 +35,7 @@ _PORTS: dict[Kind, int] = {"one": 6379, "sentinel": 26379, "cluster": 6379}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RedisTarget:
     """Of `options` redis-py makes a connection; `seeds` are whom to ask for the address."""
 
     kind: Kind
@@ -45,7 +45,7 @@ class Place:
     sentinel_options: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_place(url: str) -> Place:
+def parse_redis_url(url: str) -> RedisTarget:
     """Raises ValueError; its text never shows the URL, which may hold a password."""
     parts = urlsplit(url)
     kind = _SCHEMES.get(parts.scheme)
@@ -53,7 +53,7 @@ def parse_place(url: str) -> Place:
         known = ", ".join(f"{name}://" for name in _SCHEMES)
         raise ValueError(f"{parts.scheme!r} is no scheme of Redis: use one of {known}")
     if kind == "one":
-        return Place(kind, dict(parse_url(url)))
+        return RedisTarget(kind, dict(parse_url(url)))
     path = [part for part in parts.path.split("/") if part]
     master = path.pop(0) if kind == "sentinel" and path else ""
     if kind == "sentinel" and (not master or master.isdigit()):
@@ -66,7 +66,7 @@ def parse_place(url: str) -> Place:
     own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     shared = {k: v for k, v in options.items() if k.startswith("ssl_")}
     asked = {**shared, **{k: v for k, v in own.items() if v}}
-    return Place(kind, options, _seeds(parts, _PORTS[kind]), master, asked)
+    return RedisTarget(kind, options, _seeds(parts, _PORTS[kind]), master, asked)
 
 
 def _options(parts: SplitResult, db: str) -> dict[str, Any]:

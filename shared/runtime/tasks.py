@@ -14,7 +14,7 @@ from shared.runtime.metrics import TASK_FAILURES
 log = structlog.get_logger()
 
 
-class Expected(Exception):
+class ExpectedRestart(Exception):
     """An end of a task that is part of the design; it is tried again without a traceback."""
 
 
@@ -78,7 +78,7 @@ def describe(error: BaseException) -> str:
 
 def _unforeseen(error: Exception) -> bool:
     """A traceback is for defects; a peer that is away or refuses needs none."""
-    return not isinstance(error, OSError | EOFError | Expected) and not any(
+    return not isinstance(error, OSError | EOFError | ExpectedRestart) and not any(
         kind.__module__.startswith("redis.") for kind in type(error).__mro__
     )
 

@@ -14,8 +14,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from shared.redis.client import Unreachable, Unwilling
-from shared.redis.replication import Unconfirmed
+from shared.redis.client import Unreachable, WriteRefusedError
+from shared.redis.replication import NotReplicatedError
 from shared.runtime.tasks import describe
 
 log = structlog.get_logger()
@@ -124,7 +124,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         raise
     except web.HTTPException as error:
         return _from_http(error).response()
-    except Unwilling as error:
+    except WriteRefusedError as error:
         log.error("redis_unwilling", path=request.path, error=str(error))
         return unavailable(f"{error}; nothing was written", retry_after=10).response()
     except Unreachable as error:
@@ -132,7 +132,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         return unavailable(
             "Redis does not answer; the request changed nothing we know of"
         ).response()
-    except Unconfirmed as error:
+    except NotReplicatedError as error:
         log.warning("replicas_late", path=request.path, error=str(error))
         return unavailable(f"{error}; ask again with the same Idempotency-Key").response()
     except Exception:

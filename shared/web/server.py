@@ -62,7 +62,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
     sock = _bind(host, port)
-    impatience = _Impatience()
+    impatience = RequestHeadTimeout()
     app.middlewares.insert(0, impatience.middleware())
     runner = web.AppRunner(
         app,
@@ -79,7 +79,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     watch = asyncio.create_task(impatience.run(runner))
     try:
         await web.SockSite(runner, sock, backlog=_BACKLOG).start()
-        _calm_collector()
+        tune_gc()
         log.info("listening", host=host, port=sock.getsockname()[1])
         await stopping.wait()
         log.info("stopping")
@@ -109,7 +109,7 @@ def _ignore_odd_expectations(runner: web.AppRunner) -> None:
     runner.server.request_factory = request
 
 
-class _Impatience:
+class RequestHeadTimeout:
     """Hangs up on connections whose first request is not whole in time (slow-loris).
 
     aiohttp knows one time-out for these and for idle ones, which a gateway wants long.
@@ -169,7 +169,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _calm_collector() -> None:
+def tune_gc() -> None:
     """Look for cycles rarely: what is kept by the ten thousand has none, and each look costs."""
     gc.collect()
     gc.freeze()

@@ -17,8 +17,8 @@ from stellar_sdk import scval
 
 from deploy.simulator.chain import accounts
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Record, parse_record
-from services.indexer.decode.transactions import Reading, read_told, read_transaction
+from services.indexer.decode.records import HorizonTransaction, parse_record
+from services.indexer.decode.transactions import DecodedEvents, read_told, read_transaction
 from services.indexer.sources.horizon.sse_parser import FrameParser
 from services.indexer.sources.http import parse_object
 from services.indexer.sources.rpc.pages import parse_page, transactions
@@ -42,14 +42,14 @@ async def decode(_: Place) -> list[Row]:
     stream = b"".join(canned.frames[:200])
 
     def of_rpc() -> int:
-        into = Reading()
+        into = DecodedEvents()
         for spoken in transactions(parse_page(orjson.loads(page), _OURS, START).said):
             parts = (spoken.toid, spoken.hash, spoken.toid >> 32, spoken.closed_at, True)
-            read_told(Record(*parts, b"", b"", None), _OURS, spoken.told, into)
+            read_told(HorizonTransaction(*parts, b"", b"", None), _OURS, spoken.told, into)
         return len(into.events)
 
     def of_horizon() -> int:
-        into = Reading()
+        into = DecodedEvents()
         for frame in FrameParser().feed(stream):
             read_transaction(parse_record(parse_object(frame.data)), _OURS, into)
         return len(into.events)
@@ -70,7 +70,7 @@ async def decode(_: Place) -> list[Row]:
 
 def _pace(work: Callable[[], int]) -> float:
     """Events a second, the best of many; the garbage collector is tuned as in a service."""
-    serve._calm_collector()
+    serve.tune_gc()
     best = 0.0
     for _ in range(15):
         began = time.process_time()

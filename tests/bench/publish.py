@@ -19,7 +19,7 @@ from shared.domain.position import Position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.namespace import begin_epoch
-from shared.redis.client import connect_lane
+from shared.redis.client import connect_multiplexed
 
 TOKEN = StrKey.encode_contract(b"\1" * 32)
 CONTRACT = StrKey.encode_contract(b"\2" * 32)
@@ -45,7 +45,7 @@ class Publisher:
     """Makes streams, then withdraws from them in turn."""
 
     def __init__(self, redis_url: str, keys: Keys, streams: int) -> None:
-        self._redis = connect_lane(redis_url)
+        self._redis = connect_multiplexed(redis_url)
         self._committer = Committer(self._redis, keys)
         self._streams = streams
         self._next = 0

@@ -15,7 +15,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from shared.domain.position import START, parse_position
-from shared.journal.wire import Entry, entry_of
+from shared.journal.wire import JournalEntry, entry_of
 from tests.chaos.journals import RESET
 from tests.chaos.losses import Loss
 from tests.chaos.lost import Whole
@@ -134,6 +134,6 @@ class Deletions:
         return entry.position
 
 
-def _stream(entry: Entry) -> str | None:
+def _stream(entry: JournalEntry) -> str | None:
     found: str | None = orjson.loads(entry.body)["streamId"]
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.domain.position import END, START, Position, parse_position
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Fact, Span, Violation
 from tests.chaos.journals import (
     TOLD_TO_ALL,
@@ -68,7 +68,7 @@ def _named(event: Mapping[str, Any]) -> Parties:
 def facts_of(
     held: Sequence[Mapping[str, Any]],
     acks: Iterable[Ack],
-    journal: Sequence[Entry],
+    journal: Sequence[JournalEntry],
     lost: Lost = NOTHING,
     began: Position = START,
 ) -> tuple[list[Fact], list[Violation]]:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from shared.domain.position import Position, parse_position
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Kind, Span, Violation
 from tests.chaos.lost import Lost
 
@@ -59,7 +59,7 @@ def agrees(body: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
 
 def chain(
     held: Sequence[Mapping[str, Any]],
-    entries: Sequence[Entry],
+    entries: Sequence[JournalEntry],
     lost: Lost,
     began: Position,
     gaps: Sequence[Span],
@@ -87,7 +87,7 @@ def chain(
             yield Violation(Kind.LOST, "journal", position)
 
 
-def gaps_of(entries: Iterable[Entry]) -> list[Span]:
+def gaps_of(entries: Iterable[JournalEntry]) -> list[Span]:
     """What the journal tells everyone of as lost: after the first, up to the second."""
     told = (entry for entry in entries if entry.type == "chain.gap")
     return [
@@ -101,7 +101,7 @@ def _is_lost(since: Position, to: Position, ledgers: Iterable[range]) -> bool:
     return all(any(ledger in each for each in ledgers) for ledger in told)
 
 
-def resets(journal: Sequence[Entry], lost: Lost) -> Iterable[Violation]:
+def resets(journal: Sequence[JournalEntry], lost: Lost) -> Iterable[Violation]:
     """Each loss of everything is told once, above all that was there before; nothing else is."""
     journals = [*(whole.entries for whole in lost.journals), journal]
     for n, entries in enumerate(journals):
@@ -113,7 +113,7 @@ def resets(journal: Sequence[Entry], lost: Lost) -> Iterable[Violation]:
             yield Violation(Kind.UNTOLD, "journal", f"{lost.journals[n - 1].top}: {told}")
 
 
-def acknowledged(acks: Sequence[Ack], entries: Sequence[Entry]) -> Iterable[Violation]:
+def acknowledged(acks: Sequence[Ack], entries: Sequence[JournalEntry]) -> Iterable[Violation]:
     """Each acknowledged write is at its place, or was until everything was lost."""
     places: dict[tuple[str, int], set[str]] = {}
     for entry, body in _of_api(entries):
@@ -124,7 +124,9 @@ def acknowledged(acks: Sequence[Ack], entries: Sequence[Entry]) -> Iterable[Viol
             yield Violation(Kind.LOST, f"journal, of {ack.command}", ack.position)
 
 
-def versions(acks: Sequence[Ack], journals: Iterable[Sequence[Entry]]) -> Iterable[Violation]:
+def versions(
+    acks: Sequence[Ack], journals: Iterable[Sequence[JournalEntry]]
+) -> Iterable[Violation]:
     """Each version of a stream is there once, and each stream has as many as were asked for."""
     done: Counter[str] = Counter()
     for entries in journals:
@@ -141,14 +143,14 @@ def versions(acks: Sequence[Ack], journals: Iterable[Sequence[Entry]]) -> Iterab
             yield Violation(Kind.DUPLICATE, "journal", f"{stream_id}: done twice")
 
 
-def _of_api(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Mapping[str, Any]]]:
+def _of_api(entries: Iterable[JournalEntry]) -> Iterator[tuple[JournalEntry, Mapping[str, Any]]]:
     for entry in entries:
         body = orjson.loads(entry.body)
         if entry.type not in TOLD_TO_ALL and body["origin"] == "api" and "stream" in body:
             yield entry, body
 
 
-def endings(entries: Iterable[Entry]) -> Iterator[Violation]:
+def endings(entries: Iterable[JournalEntry]) -> Iterator[Violation]:
     """What the API told of a moment that had not come yet, by the clock of Redis."""
     for entry, body in _of_api(entries):
         if body["timestamp"] > body["publishedAt"] / 1e6 + _LATE:

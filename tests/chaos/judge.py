@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from shared.domain.position import Position, parse_position
-from shared.journal.wire import Entry, entry_of
+from shared.journal.wire import JournalEntry, entry_of
 from tests.chaos.checker import ANY, Fact, Kind, Violation, check_client, check_ends
 from tests.chaos.checker import Span as Missing
 from tests.chaos.clients import Client, returns
@@ -24,7 +24,7 @@ from tests.chaos.report import GOALS, Report
 from tests.chaos.world import KEYS, World
 from tests.support.waiting import until
 
-ReadJournal = Callable[[], Awaitable[Sequence[Entry]]]
+ReadJournal = Callable[[], Awaitable[Sequence[JournalEntry]]]
 
 
 @dataclass
@@ -71,11 +71,11 @@ class Judge:
             self.report.violations += self._of_client(client, facts, void, end, spans)
         self._count(len(held) - self.before, len(facts) - len(held))
 
-    async def _read(self) -> list[Entry]:
+    async def _read(self) -> list[JournalEntry]:
         """As it is: nobody else is believed about what is missing in it."""
         return [entry_of(*row) for row in await self.world.redis.xrange(KEYS.journal)]
 
-    def _of_journal(self, journal: Sequence[Entry]) -> Iterator[Violation]:
+    def _of_journal(self, journal: Sequence[JournalEntry]) -> Iterator[Violation]:
         losses = [*losses_of(self.world), *self.world.lost.rewound]
         for at, where in self.set_back:
             if not lost_at(at, losses, noticed=5.0):

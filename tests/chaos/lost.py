@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from shared.domain.position import END, START, Position, parse_position
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Fact, Span, Told
 from tests.chaos.losses import Loss
 
@@ -29,7 +29,7 @@ class Whole:
 
     at: float
     began: Position
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
 
     @property
     def top(self) -> Position:
@@ -42,7 +42,7 @@ class Lost:
     """`rewound` are the times at which the source's cursor may move back."""
 
     ledgers: list[range] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[JournalEntry] = field(default_factory=list)
     journals: list[Whole] = field(default_factory=list)
     rewound: list[Loss] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ class Lost:
         """All that was published before everything was lost was at risk."""
         return [Loss(0.0, whole.at + _NOTICED) for whole in self.journals]
 
-    def everything(self, journal: Iterable[Entry]) -> list[Entry]:
+    def everything(self, journal: Iterable[JournalEntry]) -> list[JournalEntry]:
         """What was ever in a journal, in order. `journal`: the one that is there now."""
         old = chain.from_iterable(whole.entries for whole in self.journals)
         kept = {each.position: each for each in chain(old, self.entries, journal)}
@@ -75,14 +75,14 @@ class Lost:
         """Positions of all that was lost with everything."""
         return {_place(each) for whole in self.journals for each in whole.entries}
 
-    def void(self, journal: Iterable[Entry]) -> dict[Position, float]:
+    def void(self, journal: Iterable[JournalEntry]) -> dict[Position, float]:
         """Positions of a lost journal that are not in the one that is there now, and when."""
         gone = {_place(each): whole.at for whole in self.journals for each in whole.entries}
         there = set(map(_place, journal))
         return {place: at for place, at in gone.items() if place not in there}
 
 
-def _place(entry: Entry) -> Position:
+def _place(entry: JournalEntry) -> Position:
     return parse_position(entry.position)
 
 

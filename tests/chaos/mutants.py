@@ -55,13 +55,13 @@ def dedup_off() -> None:
 
 def replay_off_by_one() -> None:
     """A resume leaves out the first of what was missed."""
-    after = ring.Ring.after
+    after = ring.RecentEvents.after
 
     def short(self: Any, position: Any, topics: Iterable[str]) -> Any:
         found = after(self, position, topics)
         return found and found[1:]
 
-    ring.Ring.after = short  # type: ignore[method-assign]
+    ring.RecentEvents.after = short  # type: ignore[method-assign]
 
 
 def fencing_off() -> None:
@@ -98,7 +98,7 @@ def entitlement_off() -> None:
 
 def endings_off() -> None:
     """A connection goes on though its token has expired or was revoked."""
-    endings.Endings._end = lambda *_: None  # type: ignore[method-assign]
+    endings.ConnectionExpiry._end = lambda *_: None  # type: ignore[method-assign]
 
 
 def settling_off() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Kind
 from tests.chaos.facts import facts_of
 from tests.chaos.journals import Ack
@@ -37,25 +37,27 @@ LEDGER = [
 ]
 
 
-def kept(of: dict[str, Any], **more: object) -> Entry:
+def kept(of: dict[str, Any], **more: object) -> JournalEntry:
     names = {"fee_amount": "feeAmount", "paused_at": "pausedAt", "old_recipient": "oldRecipient"}
     names |= {"new_recipient": "newRecipient"}
     facts = {names.get(name, name): value for name, value in of["data"].items()}
     place = {"txHash": "abc", "ledger": 1, "ledgerClosedAt": "now", "streamId": of["streamId"]}
     body = {"origin": "chain", **place, **facts, **more}
-    return Entry(of["id"], "0-0", "stream.something", (), orjson.dumps(body))
+    return JournalEntry(of["id"], "0-0", "stream.something", (), orjson.dumps(body))
 
 
-def made(position: str, version: int, kind: str = "stream.created", stream: str = "api-1") -> Entry:
+def made(
+    position: str, version: int, kind: str = "stream.created", stream: str = "api-1"
+) -> JournalEntry:
     body = {"origin": "api", "streamId": stream, "stream": {"version": version}}
-    return Entry(position, "0-0", kind, (), orjson.dumps(body))
+    return JournalEntry(position, "0-0", kind, (), orjson.dumps(body))
 
 
 JOURNAL = [kept(each) for each in LEDGER]
 ACK = Ack("streams", "api-1", 1, "7-9", frozenset({ALICE, CAROL}))
 
 
-def wrong(journal: list[Entry], *acks: Ack) -> list[Kind]:
+def wrong(journal: list[JournalEntry], *acks: Ack) -> list[Kind]:
     return [each.kind for each in facts_of(LEDGER, acks, journal)[1]]
 
 

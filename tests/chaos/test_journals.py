@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from shared.domain.position import START, Position, parse_position
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Asked, Kind
 from tests.chaos.facts import NOBODY, facts_of
 from tests.chaos.journals import Ack, endings
@@ -28,24 +28,26 @@ LEDGER = [
 JOURNAL = [kept(each) for each in LEDGER]
 
 
-def gap(after: int, upto: int) -> Entry:
+def gap(after: int, upto: int) -> JournalEntry:
     """All ledgers after the first, up to the second."""
     since, to = Position(after << 32 | 4095, 0), Position((upto << 32) + (1 << 32) - 1, 0)
     facts = {"from": str(since), "to": str(to), "origin": "chain", "streamId": None}
-    return Entry(str(to), "0-0", "chain.gap", (), orjson.dumps(facts))
+    return JournalEntry(str(to), "0-0", "chain.gap", (), orjson.dumps(facts))
 
 
-def reset(ledger: int) -> Entry:
+def reset(ledger: int) -> JournalEntry:
     body = {"origin": "chain", "streamId": None}
-    return Entry(f"{ledger << 32 | 4095}-9", "0-0", "journal.reset", (), orjson.dumps(body))
+    return JournalEntry(f"{ledger << 32 | 4095}-9", "0-0", "journal.reset", (), orjson.dumps(body))
 
 
-def written(place: str, version: int, **more: object) -> Entry:
+def written(place: str, version: int, **more: object) -> JournalEntry:
     body = {"origin": "api", "streamId": "a", "stream": {"version": version}, **more}
-    return Entry(place, "0-0", "stream.created", (), orjson.dumps(body))
+    return JournalEntry(place, "0-0", "stream.created", (), orjson.dumps(body))
 
 
-def kinds(journal: list[Entry], lost: Lost, *acks: Ack, began: Position = START) -> list[Kind]:
+def kinds(
+    journal: list[JournalEntry], lost: Lost, *acks: Ack, began: Position = START
+) -> list[Kind]:
     return [each.kind for each in facts_of(LEDGER, acks, journal, lost, began)[1]]
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from shared.domain.position import END, START, Position
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Asked, Fact, Kind, Told, Violation, check_client
 from tests.chaos.losses import Void, lives
 from tests.chaos.lost import Lost, Whole, due_to
@@ -37,8 +37,8 @@ def written(n: int, at: float) -> Fact:
     return fact(n, at, "api", round(at))
 
 
-def entry(of: Fact) -> Entry:
-    return Entry(str(of.position), "0-0", of.type, (), of.body.encode())
+def entry(of: Fact) -> JournalEntry:
+    return JournalEntry(str(of.position), "0-0", of.type, (), of.body.encode())
 
 
 def told(of: Fact, at: float) -> Told:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.revocations import Sessions
 from shared.journal.keys import Keys
 from tests.fanout.peers import Peer, Post
@@ -80,7 +80,7 @@ async def start_behind(start, proxy):
 
 @pytest.fixture
 async def crowd():
-    crowd = Crowd(backlog_bytes=10_000, write_seconds=20.0)
+    crowd = SubscriberRegistry(backlog_bytes=10_000, write_seconds=20.0)
     yield crowd
     crowd.hub.check()
     crowd.close()

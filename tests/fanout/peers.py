@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 from types import SimpleNamespace
 
-from services.fanout.connections.broadcaster import Outbox
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.broadcaster import Broadcaster
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
-from services.fanout.feed.recent import Item, Ring
+from services.fanout.feed.recent import Item, RecentEvents
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.position import START
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.fanout.turns import turn
 from tests.support.sse_client import Event, Parser
 
@@ -20,7 +20,12 @@ class Peer:
     """Our end is in the crowd, the other one here."""
 
     def __init__(
-        self, crowd: Crowd, *topics: str, types=(), epoch: int = 0, principal: Principal = ANYONE
+        self,
+        crowd: SubscriberRegistry,
+        *topics: str,
+        types=(),
+        epoch: int = 0,
+        principal: Principal = ANYONE,
     ) -> None:
         ours, self.sock = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -46,18 +51,18 @@ class Peer:
 
 
 def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created") -> Item:
-    entry = Entry(f"{n}-0", f"{n - 1}-0", kind, topics, b'"%b"' % (b"x" * size))
-    return Ring(START, events=9, size=1 << 20).append(entry)
+    entry = JournalEntry(f"{n}-0", f"{n - 1}-0", kind, topics, b'"%b"' % (b"x" * size))
+    return RecentEvents(START, events=9, size=1 << 20).append(entry)
 
 
-class Post(Outbox):
+class Post(Broadcaster):
     """An outbox that tells how many each event went to."""
 
-    def __init__(self, crowd: Crowd, *, batch_seconds: float = 0.0) -> None:
+    def __init__(self, crowd: SubscriberRegistry, *, batch_seconds: float = 0.0) -> None:
         super().__init__(crowd, batch_seconds=batch_seconds, sent=self._note)
         self.told: list[tuple[str, int, int]] = []
 
-    def _note(self, entry: Entry, reached: int, size: int) -> None:
+    def _note(self, entry: JournalEntry, reached: int, size: int) -> None:
         self.told.append((entry.position, reached, size))
 
     async def delivered(self, *items: Item, epoch: int = 0) -> int:

@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 
 from services.fanout.app import PARTS, build_app
 from services.fanout.settings import Settings
-from services.fanout.subscribe.handler import Parts
+from services.fanout.subscribe.handler import Components
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.plan import Limits
-from shared.journal.wire import Entry, entry_of
+from shared.journal.wire import JournalEntry, entry_of
 from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -58,7 +58,7 @@ class Replica:
             return response.status, await response.text()
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Components:
         """What a replica in this process is made of."""
         return self.app[PARTS]
 
@@ -209,17 +209,17 @@ async def api_commit(committer: Committer, stream: str = "7") -> str:
     return str(done.positions[0])
 
 
-async def journal(redis: Redis, keys: Keys) -> list[Entry]:
+async def journal(redis: Redis, keys: Keys) -> list[JournalEntry]:
     """All that is in the journal."""
     return [entry_of(p, f) for p, f in await redis.xrange(keys.journal)]
 
 
-def after(entries: Iterable[Entry], position: str) -> list[Entry]:
+def after(entries: Iterable[JournalEntry], position: str) -> list[JournalEntry]:
     """The entries that follow a position."""
     return [e for e in entries if parse_position(e.position) > parse_position(position)]
 
 
-def for_topics(entries: Iterable[Entry], topics: Sequence[str]) -> list[str]:
+def for_topics(entries: Iterable[JournalEntry], topics: Sequence[str]) -> list[str]:
     """The positions of those that a naive filter finds to be for these topics."""
     return [
         e.position

@@ -13,7 +13,7 @@ from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain import accounts
 from services.indexer.decode.contracts import Contract, Contracts
-from services.indexer.decode.records import Record, parse_record
+from services.indexer.decode.records import HorizonTransaction, parse_record
 from shared.domain.position import toid
 
 NOW = 1_770_000_000
@@ -129,11 +129,11 @@ def document(
     return spelled
 
 
-def record(meta: Raw | None, outcome: Raw, **where: Any) -> Record:
+def record(meta: Raw | None, outcome: Raw, **where: Any) -> HorizonTransaction:
     return parse_record(document(meta, outcome, **where))
 
 
-def proven(*events: Raw, **where: Any) -> Record:
+def proven(*events: Raw, **where: Any) -> HorizonTransaction:
     """A call's record with these events, whose result proves them."""
     return record(meta_v4(events), result(proof(events)), **where)
 

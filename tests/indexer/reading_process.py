@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from services.indexer.ingest.ingest import Ingest
-from services.indexer.ingest.recovery import Settling
-from shared.journal.commit import Committer, Moved
+from services.indexer.ingest.recovery import FailoverRecovery
+from shared.journal.commit import Committer, CursorMovedError
 from shared.journal.keys import Keys
 from shared.journal.losses import LastSeen
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel
 from shared.web.probes import Readiness
 from tests.indexer.simulated import Sim, journal
@@ -25,7 +25,11 @@ class Process:
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
-        self.last_seen, self.settling, self.readiness = LastSeen(), Settling(), Readiness("source")
+        self.last_seen, self.settling, self.readiness = (
+            LastSeen(),
+            FailoverRecovery(),
+            Readiness("source"),
+        )
 
     @asynccontextmanager
     async def running(self, start: str = "latest") -> AsyncIterator[None]:
@@ -51,7 +55,7 @@ class Process:
             hearing = asyncio.create_task(ingest.startup.watch_reports())
             try:
                 await ingest.run()
-            except Moved:  # as services.indexer.app does
+            except CursorMovedError:  # as services.indexer.app does
                 continue
             finally:
                 await cancel(hearing)
@@ -70,7 +74,7 @@ class Process:
         await until(is_told, seconds=15, what="journal.reset")
         await self.caught_up()
 
-    async def entries(self) -> list[Entry]:
+    async def entries(self) -> list[JournalEntry]:
         return await journal(self.redis, self.keys)
 
     async def flush(self) -> None:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from shared.journal.keys import Keys
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.indexer.handmade import ALICE, BOB
 from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated
@@ -35,7 +35,7 @@ def call(site: Site, *operations: Mapping[str, Any], meta: int = 4, **more: Any)
     site.sim.close()
 
 
-async def watched(site: Site, *tokens: str, source: str = "horizon") -> list[Entry]:
+async def watched(site: Site, *tokens: str, source: str = "horizon") -> list[JournalEntry]:
     """The journal, once a process that watches these tokens has read all there is."""
     named = [accounts.STREAMS, *(f"{token}:token" for token in tokens)]
     given = {"CONTRACTS": ",".join(named), "SOURCE": source, "RPC_POLL_SECONDS": 0.05}

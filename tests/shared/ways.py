@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from services.fanout.feed.pubsub import ChannelReader, subscribe
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal
-from shared.redis.client import Unreachable, connect, connect_lane
+from shared.redis.client import Unreachable, connect, connect_multiplexed
 from tests.fanout.rig import Chain
 from tests.support.waiting import until
 
@@ -87,7 +87,7 @@ async def ways(url: str, keys: Keys) -> AsyncIterator[Ways]:
     """All of them, open, until the end of the block."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(connect(url, near=keys.journal))
-        lane = await stack.enter_async_context(connect_lane(url, near=keys.journal))
+        lane = await stack.enter_async_context(connect_multiplexed(url, near=keys.journal))
         heard: list[bytes] = []
         reader = await subscribe(pool, CHANNEL, heard.append, seconds=3)
         chain = Chain(lane, keys)

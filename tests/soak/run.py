@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.domain.position import START, parse_position
 from shared.journal.reader import Events, Journal
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel
 from tests.chaos.report import Report
 from tests.chaos.run import Life
@@ -83,7 +83,7 @@ class Notes:
     """The whole journal, noted as it grows, since its old end is trimmed; kept in little memory."""
 
     def __init__(self, whole: World, life: Life) -> None:
-        self.journal: list[Entry] = []
+        self.journal: list[JournalEntry] = []
         self._reader = Journal(whole.redis, KEYS)
         self._life = life
         self._bodies: dict[str, str] = {}
@@ -96,7 +96,7 @@ class Notes:
             self._share_bodies()
             await last(1.0)
 
-    async def whole(self) -> list[Entry]:
+    async def whole(self) -> list[JournalEntry]:
         """All of it, up to now."""
         await self._read()
         return self.journal

@@ -15,9 +15,9 @@ from deploy.simulator.chain.values import Emission, Typed
 from deploy.simulator.contracts.dialect import emission, without
 from deploy.simulator.contracts.token import event_of, transfer
 from shared.domain import commands
-from shared.domain.commands import Refused
+from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event, EventType, Provenance
-from shared.domain.stream import Stream, apply, claimable, runs_dry, unpaused
+from shared.domain.stream import Stream, apply, claimable, depletion_time, unpaused
 
 ASSET = f"USDC:{address(ADMIN)}"
 
@@ -63,15 +63,15 @@ class StreamContract:
         before = replace(self.state, streams=dict(self.state.streams))
         try:
             return [each for operation in operations for each in self._call(operation, now)]
-        except Refused:
+        except CommandRefusedError:
             self.state = before
             raise
 
     def stream(self, stream_id: str) -> Stream:
-        """The stream's state. Raises Refused when there is none."""
+        """The stream's state. Raises CommandRefusedError when there is none."""
         found = self.state.streams.get(stream_id)
         if found is None:
-            raise Refused(f"there is no stream {stream_id}")
+            raise CommandRefusedError(f"there is no stream {stream_id}")
         return found
 
     def _call(self, operation: Operation, now: int) -> list[Emission]:
@@ -111,7 +111,7 @@ class StreamContract:
         stream = self.stream(operation.stream_id)
         if stream.terminal and stream.paused_at is not None:
             # The chain looks at the pause alone, so a cancelled stream resumes; it stays cancelled.
-            end = runs_dry(unpaused(stream, now))
+            end = depletion_time(unpaused(stream, now))
             facts = {"sender": stream.sender, "newEndTime": end}
             return self._publish([Event(EventType.STREAM_RESUMED, stream.id, now, facts)])
         return self._publish(commands.resume(stream, now))
@@ -141,12 +141,12 @@ class StreamContract:
         """The new rate counts from the anchor, which stays."""
         stream = self._running(operation.stream_id)
         if operation.rate <= 0:
-            raise Refused(f"rate must be above 0, not {operation.rate}")
+            raise CommandRefusedError(f"rate must be above 0, not {operation.rate}")
         facts = {
             "sender": stream.sender,
             "oldRatePerSecond": str(stream.rate),
             "newRatePerSecond": str(operation.rate),
-            "newEndTime": runs_dry(replace(stream, rate=operation.rate)),
+            "newEndTime": depletion_time(replace(stream, rate=operation.rate)),
             "timestamp": now,
         }
         return self._publish([Event(EventType.STREAM_RATE_MODIFIED, stream.id, now, facts)])
@@ -197,12 +197,12 @@ class StreamContract:
         return [event_of(operation, self.token, ASSET)]
 
     def _fail(self, operation: Operation, now: int) -> list[Emission]:
-        raise Refused("asked to fail")
+        raise CommandRefusedError("asked to fail")
 
     def _running(self, stream_id: str) -> Stream:
         stream = self.stream(stream_id)
         if stream.terminal or stream.paused_at is not None:
-            raise Refused(f"stream {stream_id} is {stream.status}")
+            raise CommandRefusedError(f"stream {stream_id} is {stream.status}")
         return stream
 
     def _fee(self, amount: int) -> int:

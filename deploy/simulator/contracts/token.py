@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.simulator.chain.accounts import address
 from deploy.simulator.chain.operations import Operation
 from deploy.simulator.chain.values import Emission, Typed
-from shared.domain.commands import Refused
+from shared.domain.commands import CommandRefusedError
 
 FORMS = ("asset", "old", "plain")
 """Of an asset's contract since protocol 23 (CAP-67) and before, and of any other (SEP-41)."""
@@ -34,11 +34,11 @@ def event_of(operation: Operation, token: str, asset: str) -> Emission:
     """What the token says to a call of its own.
 
     `muxed` tells the destination's sub-account: a u64 in digits, bytes as 0x…, or text.
-    Raises Refused for a name or form that no token has.
+    Raises CommandRefusedError for a name or form that no token has.
     """
     name, form = operation.name, operation.form
     if name not in _PARTIES or form not in FORMS:
-        raise Refused(f"a token says none of {name!r} in the form {form!r}")
+        raise CommandRefusedError(f"a token says none of {name!r} in the form {form!r}")
     admin = ("admin",) if form == "old" and name in _BY_ADMIN else ()
     parties = (getattr(operation, each) for each in (*admin, *_PARTIES[name]))
     named = (Typed("address", address(each)) for each in parties)

@@ -23,7 +23,7 @@ def require(request: web.Request, scope: Scope) -> Principal:
     return principal
 
 
-class Identity:
+class Authentication:
     """Checks what a request brings; `required` False lets everybody in as ANYONE."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Identity:
         """The principal of a request. Raises Problem 401; 503 while keys cannot be read."""
         if not self._required:
             return ANYONE
-        return await self.check(presented(request))
+        return await self.check(credential_of(request))
 
     async def check(self, credential: str) -> Principal:
         """The principal of a token or API key, whatever the mode. Raises Problem 401."""
@@ -62,7 +62,7 @@ class Identity:
         return key.principal()
 
 
-def presented(request: web.Request) -> str:
+def credential_of(request: web.Request) -> str:
     """The token or key that a request brings. Raises Problem 401 without one.
 
     A browser adds a cookie to what any page sends (CSRF), so a cookie reads but does not change;

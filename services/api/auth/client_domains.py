@@ -16,12 +16,12 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from services.api.auth.sep10 import Refused
+from services.api.auth.sep10 import ChallengeRejectedError
 from shared.domain.strkeys import is_public_key
 from shared.web import client as http
 
 Fetch = Callable[[str], Awaitable[bytes]]
-"""From a host name to the bytes of its stellar.toml. Raises Refused."""
+"""From a host name to the bytes of its stellar.toml. Raises ChallengeRejectedError."""
 
 MOST_BYTES = 100 * 1024
 """SEP-1's own bound."""
@@ -69,7 +69,7 @@ class PublicResolver(AbstractResolver):
 
 
 async def fetch_toml(domain: str) -> bytes:
-    """The bytes of https://<domain>/.well-known/stellar.toml. Raises Refused.
+    """The bytes of https://<domain>/.well-known/stellar.toml. Raises ChallengeRejectedError.
 
     With HTTPS_PROXY the proxy connects; the name must have public addresses here all the same.
     """
@@ -88,7 +88,7 @@ async def fetch_toml(domain: str) -> bytes:
         ):
             return await read_bounded(response)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-        raise Refused(f"the stellar.toml of {domain} cannot be read") from None
+        raise ChallengeRejectedError(f"the stellar.toml of {domain} cannot be read") from None
 
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -104,12 +104,12 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def signing_key(domain: str, fetch: Fetch) -> str:
-    """SIGNING_KEY (G…) of a wallet's domain. Raises Refused."""
+    """SIGNING_KEY (G…) of a wallet's domain. Raises ChallengeRejectedError."""
     raw = await fetch(domain)
     try:
         key = tomllib.loads(raw.decode("utf-8")).get("SIGNING_KEY")
     except (ValueError, RecursionError):
-        raise Refused(f"the stellar.toml of {domain} is not TOML") from None
+        raise ChallengeRejectedError(f"the stellar.toml of {domain} is not TOML") from None
     if not isinstance(key, str) or not is_public_key(key):
-        raise Refused(f"the stellar.toml of {domain} names no SIGNING_KEY")
+        raise ChallengeRejectedError(f"the stellar.toml of {domain} names no SIGNING_KEY")
     return key

@@ -10,19 +10,19 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.authentication import Identity
+from services.api.auth.authentication import Authentication
 from services.api.auth.settings import LoginSettings
 from services.api.http.rate_limits import Policy, RateLimits, Verdict, headers_of, refuse_if_over
 from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import Principal, Scope
 from shared.redis.client import Unreachable
-from shared.redis.replication import Unconfirmed
+from shared.redis.replication import NotReplicatedError
 from shared.web.client_ip import bucket_of, client_address
 from shared.web.problems import Problem
 
 log = structlog.get_logger()
 
-IDENTITY = web.AppKey("identity", Identity)
+IDENTITY = web.AppKey("identity", Authentication)
 LIMITS = web.AppKey("limits", RateLimits)
 
 _UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -94,7 +94,7 @@ class Guard:
         except (Problem, web.HTTPException) as refusal:
             status = refusal.status
             raise
-        except (*Unreachable, Unconfirmed):
+        except (*Unreachable, NotReplicatedError):
             status = 503
             raise
         finally:

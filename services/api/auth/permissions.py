@@ -48,7 +48,7 @@ def may_read(principal: Principal, stream: Stream) -> None:
         raise forbidden(f"stream {stream.id} is not yours to see")
 
 
-def narrowed(
+def restrict_to_own(
     principal: Principal,
     *,
     user: str | None = None,

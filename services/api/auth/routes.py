@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from services.api.auth.api_keys import PREFIX, ApiKeys, token_id
-from services.api.auth.authentication import presented, require
+from services.api.auth.authentication import credential_of, require
 from services.api.auth.guard import subject_of
 from services.api.auth.schemas import ChallengeQuery, NewKey, Revoke, SignedChallenge
 from services.api.auth.service import Login
 from services.api.auth.tokens import LONGEST
 from services.api.http.request_keys import caller
-from services.api.http.requests import answer, read_body, read_no_body, read_query, validated
+from services.api.http.requests import json_response, read_body, read_no_body, read_query, validated
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import ANYONE, Scope
 from shared.auth.revocations import Revocation, Sessions
@@ -75,7 +75,7 @@ async def challenge(request: web.Request) -> web.Response:
     document = await login.challenge(
         query.account, memo=query.memo, client_domain=query.client_domain
     )
-    return answer(document, headers=_SECRET)
+    return json_response(document, headers=_SECRET)
 
 
 @for_wallets
@@ -86,7 +86,7 @@ async def token(request: web.Request) -> web.Response:
     else:
         body = await read_body(request, SignedChallenge)
     issued = await request.app[LOGIN].token(body.transaction)
-    return answer(issued.document(), headers=_SECRET)
+    return json_response(issued.document(), headers=_SECRET)
 
 
 async def _form(request: web.Request) -> dict[str, object]:
@@ -100,7 +100,7 @@ async def refresh(request: web.Request) -> web.Response:
     """POST /v1/auth/refresh."""
     await read_no_body(request)
     issued = await request.app[LOGIN].refresh(_bearer(request))
-    return answer(issued.document(), headers=_SECRET)
+    return json_response(issued.document(), headers=_SECRET)
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -111,7 +111,7 @@ async def logout(request: web.Request) -> web.Response:
 
 
 def _bearer(request: web.Request) -> str:
-    credential = presented(request)
+    credential = credential_of(request)
     if credential.startswith(PREFIX):
         raise unauthorized("an API key is no login: an admin ends it (DELETE /v1/keys/{id})")
     return credential
@@ -123,10 +123,10 @@ async def ticket(request: web.Request) -> web.Response:
     principal = caller(request)
     if principal is ANYONE:
         stands_for = ""  # so that a client is written once for both modes
-    elif (stands_for := presented(request)).startswith(PREFIX):
+    elif (stands_for := credential_of(request)).startswith(PREFIX):
         stands_for = request.app[LOGIN].exchange(principal).token
     name = await request.app[TICKETS].issue(stands_for)
-    return answer({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _SECRET)
+    return json_response({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _SECRET)
 
 
 async def create_key(request: web.Request) -> web.Response:
@@ -144,14 +144,14 @@ async def create_key(request: web.Request) -> web.Response:
         now=now,
         expires=order.expires_at,
     )
-    return answer(key.document() | {"key": secret}, 201, _SECRET)
+    return json_response(key.document() | {"key": secret}, 201, _SECRET)
 
 
 async def list_keys(request: web.Request) -> web.Response:
     """GET /v1/keys."""
     require(request, Scope.ADMIN)
     keys = await request.app[API_KEYS].all()
-    return answer({"items": [key.document() for key in keys], "next": None}, headers=_SECRET)
+    return json_response({"items": [key.document() for key in keys], "next": None}, headers=_SECRET)
 
 
 async def delete_key(request: web.Request) -> web.Response:

@@ -25,7 +25,7 @@ CHALLENGE_SECONDS = 900
 """How long a wallet has to sign; what SEP-10 recommends."""
 
 
-class Refused(Exception):
+class ChallengeRejectedError(Exception):
     """A challenge that does not log anybody in; the message says why."""
 
 
@@ -104,13 +104,13 @@ def build(
 
 
 def read(server: Server, envelope: str) -> Challenge:
-    """A signed challenge, sure to be ours and in time. Raises Refused."""
+    """A signed challenge, sure to be ours and in time. Raises ChallengeRejectedError."""
     try:
         found = sep10.read_challenge_transaction(envelope, *_ours(server))
     except InvalidSep10ChallengeError as error:
-        raise Refused(str(error)) from None
+        raise ChallengeRejectedError(str(error)) from None
     except Exception:  # its decoder raises struct.error, EOFError, binascii.Error, ValueError, …
-        raise Refused("the transaction is no base64 XDR of a challenge") from None
+        raise ChallengeRejectedError("the transaction is no base64 XDR of a challenge") from None
     domains = [
         (op.data_value or b"").decode(errors="replace")
         for op in found.transaction.transaction.operations
@@ -130,7 +130,7 @@ def read(server: Server, envelope: str) -> Challenge:
 
 
 def verify(server: Server, challenge: Challenge, signers: Signers | None) -> None:
-    """Raise Refused unless enough of the account's keys have signed.
+    """Raise ChallengeRejectedError unless enough of the account's keys have signed.
 
     `signers` None: the account does not exist yet, and its master key alone counts.
     """
@@ -142,7 +142,7 @@ def verify(server: Server, challenge: Challenge, signers: Signers | None) -> Non
             challenge.envelope, *_ours(server), threshold=threshold, signers=able
         )
     except InvalidSep10ChallengeError as error:
-        raise Refused(str(error)) from None
+        raise ChallengeRejectedError(str(error)) from None
 
 
 def _ours(server: Server) -> tuple[str, str, str, str]:

@@ -13,7 +13,7 @@ from stellar_sdk import Keypair
 
 from services.api.auth import sep10 as challenges
 from services.api.auth.client_domains import Fetch, is_public_name, signing_key
-from services.api.auth.sep10 import CHALLENGE_SECONDS, Refused, Server
+from services.api.auth.sep10 import CHALLENGE_SECONDS, ChallengeRejectedError, Server
 from services.api.auth.settings import ANY_DOMAIN, LoginSettings
 from services.api.auth.signers import Accounts
 from services.api.auth.tokens import LONGEST, Issuer
@@ -102,11 +102,13 @@ class Login:
         allowed = self._settings.client_domains
         try:
             if domain not in allowed and ANY_DOMAIN not in allowed:
-                raise Refused(f"the client domain {domain[:64]} is not known here")
+                raise ChallengeRejectedError(f"the client domain {domain[:64]} is not known here")
             if not is_public_name(domain):
-                raise Refused("client_domain: expected a public host name of at most 63 letters")
+                raise ChallengeRejectedError(
+                    "client_domain: expected a public host name of at most 63 letters"
+                )
             return await signing_key(domain, self._fetch)
-        except Refused as refused:
+        except ChallengeRejectedError as refused:
             raise Problem(400, Slug.MALFORMED, str(refused)) from None
 
     async def token(self, envelope: str) -> Token:
@@ -116,7 +118,7 @@ class Login:
             challenge = challenges.read(server, envelope)
             signers = await self._accounts.signers(challenge.address)
             challenges.verify(server, challenge, signers)
-        except Refused as refused:
+        except ChallengeRejectedError as refused:
             raise unauthorized(str(refused)) from None
         span = CHALLENGE_SECONDS + _GRACE
         await self._sessions.spend_challenge(

@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 from services.api.http.requests import (
-    answer,
+    json_response,
 )
 from services.api.settings import SETTINGS, Settings
 from services.api.streams.service import (
@@ -75,7 +75,9 @@ async def front(request: web.Request) -> web.Response:
         response = _serve(request, request.app[_PARTS]["index.html"])
         response.headers["Content-Security-Policy"] = policy(request.app[SETTINGS].fanout_urls)
     else:
-        response = answer(places(request.app[SETTINGS]), headers={"Cache-Control": "no-cache"})
+        response = json_response(
+            service_index(request.app[SETTINGS]), headers={"Cache-Control": "no-cache"}
+        )
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
 
@@ -104,7 +106,7 @@ def _serve(request: web.Request, part: Part) -> web.Response:
     return web.Response(body=body, content_type=part.kind, charset="utf-8", headers=headers)
 
 
-def places(settings: Settings) -> Document:
+def service_index(settings: Settings) -> Document:
     """What this is and where things are."""
     return {
         "service": "headrace api",

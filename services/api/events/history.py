@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from shared.domain.position import END, START, Position, parse_position
 from shared.domain.topics import ALL, Subscription
 from shared.journal.keys import Keys
-from shared.journal.reader import Head, Journal
-from shared.journal.wire import Entry, entry_of
+from shared.journal.reader import Journal, JournalTip
+from shared.journal.wire import JournalEntry, entry_of
 
 CHUNK = 500
 """Entries read at once when only some types are wanted."""
@@ -63,7 +63,7 @@ class Page:
     first position, up to and including the second. Entries between them that exist are in the page.
     """
 
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
     next: Position | None
     top: Position
     gap: Gap | None
@@ -72,7 +72,7 @@ class Page:
 class _Read(NamedTuple):
     """Entries in the order asked for, None for a missing one; `whole`: nothing follows."""
 
-    rows: Sequence[tuple[Position, Entry | None]]
+    rows: Sequence[tuple[Position, JournalEntry | None]]
     missing: list[Gap]
     whole: bool
 
@@ -90,7 +90,7 @@ class History:
     ) -> Page:
         """At most `limit` events of a span."""
         head = await self._journal.head()
-        found: list[Entry] = []
+        found: list[JournalEntry] = []
         missing: list[Gap] = []
         left, whole = span.up_to(head.top), False
         count = CHUNK if wanted.types else limit
@@ -113,7 +113,7 @@ class History:
         return Page(found, going_on, head.top, gap)
 
     async def _gap(
-        self, head: Head, span: Span, missing: Sequence[Gap], *, old_end: bool
+        self, head: JournalTip, span: Span, missing: Sequence[Gap], *, old_end: bool
     ) -> Gap | None:
         """Everything that is missing, as one gap; at the old end trimmed entries too.
 
@@ -173,7 +173,7 @@ class History:
         missing = [(_just_before(place), place) for place, entry in rows if entry is None]
         return _Read(rows, missing, len(places) <= count)
 
-    async def _entries(self, places: Sequence[Position]) -> list[Entry | None]:
+    async def _entries(self, places: Sequence[Position]) -> list[JournalEntry | None]:
         pipe = self._redis.pipeline(transaction=False)
         for place in places:
             pipe.xrange(self._keys.journal, str(place), str(place))

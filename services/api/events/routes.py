@@ -9,7 +9,7 @@ from services.api.events.csv_export import table
 from services.api.events.history import History, Page
 from services.api.events.schemas import EventsQuery, HistoryQuery
 from services.api.http.request_keys import CALLER
-from services.api.http.requests import answer, invalid, read_query
+from services.api.http.requests import invalid, json_response, read_query
 from services.api.streams.routes import STREAMS
 from services.api.streams.schemas import SummaryQuery
 from services.api.streams.service import Streams
@@ -18,7 +18,7 @@ from shared.auth.credentials import forbidden
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.strkeys import is_account
 from shared.domain.topics import Subscription, is_stream_id, user_topic
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from shared.web.problems import Problem, Slug
 
 HISTORY = web.AppKey("history", History)
@@ -60,7 +60,7 @@ async def summary(request: web.Request) -> web.Response:
         raise Problem(404, Slug.NOT_FOUND, f"{account[:64]!r} is no account (its checksum counts)")
     may_list(request.get(CALLER, ANYONE), user_topic(account))
     sums = await request.app[SUMMARIES].of(account, after=query.cursor, limit=query.limit)
-    return answer(sums)
+    return json_response(sums)
 
 
 async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) -> web.Response:
@@ -85,7 +85,7 @@ async def _may_follow(caller: Principal, wanted: Subscription, streams: Streams)
             raise forbidden(f"the history of {topic!r} is not yours to see")
 
 
-def _json(page: Page, entries: list[Entry]) -> web.Response:
+def _json(page: Page, entries: list[JournalEntry]) -> web.Response:
     """Bodies as they were published, byte for byte."""
     more = b'],"next":%b,"position":"%b","gap":%b}' % tuple(
         str(each).encode() for each in (_quoted(page.next), page.top, _gap(page))
@@ -104,7 +104,7 @@ def _gap(page: Page) -> str:
     return '{{"from":"{}","to":"{}"}}'.format(*page.gap)
 
 
-def _csv(page: Page, entries: list[Entry]) -> web.Response:
+def _csv(page: Page, entries: list[JournalEntry]) -> web.Response:
     headers = {
         "Content-Disposition": 'attachment; filename="events.csv"',
         "Headrace-Position": str(page.top),

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from services.api.http.request_keys import CALLER
 from shared.auth.principal import ANYONE
 from shared.journal.keys import Keys
-from shared.journal.plan import Answer
+from shared.journal.plan import StoredResponse
 from shared.web.problems import Problem, Slug
 
 HEADER = "Idempotency-Key"
@@ -27,15 +27,15 @@ _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyKey:
     """A request's key, for this caller, method and path alone; `body` is the body's digest."""
 
     digest: str
     body: str
 
-    def answer(self, keys: Keys) -> Answer:
+    def answer(self, keys: Keys) -> StoredResponse:
         """What the commit is to keep."""
-        return Answer(keys.answer(self.digest), self.body.encode(), SECONDS)
+        return StoredResponse(keys.answer(self.digest), self.body.encode(), SECONDS)
 
     def document(self, stored: bytes) -> dict[str, object]:
         """What was answered. Raises Problem 409 when it was to another body."""
@@ -47,7 +47,7 @@ class Once:
         return answered
 
 
-def once_of(request: web.Request, body: BaseModel | None = None) -> Once | None:
+def once_of(request: web.Request, body: BaseModel | None = None) -> IdempotencyKey | None:
     """What the request's Idempotency-Key asks for. Raises Problem 400 on a malformed one."""
     key = request.headers.get(HEADER)
     if key is None:
@@ -59,4 +59,4 @@ def once_of(request: web.Request, body: BaseModel | None = None) -> Once | None:
     path = request.path.removeprefix("/v1")
     place = orjson.dumps([who.account or who.token_id, request.method, path, key])
     said = body.model_dump_json().encode() if body else b"{}"
-    return Once(hashlib.sha256(place).hexdigest(), hashlib.sha256(said).hexdigest())
+    return IdempotencyKey(hashlib.sha256(place).hexdigest(), hashlib.sha256(said).hexdigest())

@@ -110,7 +110,7 @@ def read_if_match(request: web.Request) -> frozenset[str] | None:
     return frozenset(tag.removeprefix("W/") for tag in re.findall(_TAG, text))
 
 
-def answer(
+def json_response(
     document: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """A JSON answer."""

@@ -23,7 +23,7 @@ from services.api.models.chain_events import (
 )
 from services.api.models.responses import Address, Amount, Seconds, StreamDocument, StreamIdText
 from shared.domain.events import EventType
-from shared.domain.stream import ENDINGS
+from shared.domain.stream import NOTICE_THRESHOLDS
 
 
 class StreamEvent(Event):
@@ -121,7 +121,7 @@ class RunningLow(StreamEvent):
     """The stream will be dry in `secondsLeft` from `timestamp`, unless it is topped up."""
 
     ends_at: Seconds
-    seconds_left: Annotated[int, Field(json_schema_extra={"enum": list(ENDINGS[:-1])})]
+    seconds_left: Annotated[int, Field(json_schema_extra={"enum": list(NOTICE_THRESHOLDS[:-1])})]
 
 
 class Depleted(StreamEvent):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.domain.events import Origin
-from shared.journal.reader import Head
+from shared.journal.reader import JournalTip
 from shared.redis.clock import Clock
 
 
@@ -18,7 +18,7 @@ class Times:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def of(self, origin: Origin, head: Head) -> int:
+    def of(self, origin: Origin, head: JournalTip) -> int:
         """Now, for a stream of that origin; by the clock too while no ledger was read yet."""
         if origin is Origin.CHAIN and head.closed_at:
             return int(datetime.fromisoformat(head.closed_at).timestamp())

@@ -22,7 +22,7 @@ from services.api.streams.clock import Times
 from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
-from shared.journal.commit import Committer, Contended
+from shared.journal.commit import Committer, ContentionError
 from shared.journal.indexes import schedule
 from shared.journal.reader import Journal
 from shared.redis.client import Unreachable
@@ -40,7 +40,7 @@ PAGE = 50
 """Streams told about in one commit."""
 
 
-class Endings:
+class StreamNotices:
     """The schedule of one namespace, seen from one replica."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Endings:
         due = [row.decode() for row in rows if isinstance(row, bytes)]
         try:
             return await self._tell(due, now) if due else 0
-        except Contended:  # one of them is busy; it must not hold up the others
+        except ContentionError:  # one of them is busy; it must not hold up the others
             return sum([await self._tell([stream_id], now) for stream_id in due])
 
     async def _tell(self, stream_ids: Sequence[str], now: int) -> int:

@@ -7,12 +7,12 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.permissions import may_change, narrowed
+from services.api.auth.permissions import may_change, restrict_to_own
 from services.api.http.idempotency import once_of
 from services.api.http.request_keys import caller
 from services.api.http.requests import (
-    answer,
     etag,
+    json_response,
     read_body,
     read_if_match,
     read_no_body,
@@ -66,10 +66,10 @@ async def create(request: web.Request) -> web.Response:
 async def page(request: web.Request) -> web.Response:
     """GET /v1/streams."""
     query = read_query(request, ListQuery)
-    user = narrowed(
+    user = restrict_to_own(
         caller(request), user=query.user, sender=query.sender, recipient=query.recipient
     )
-    return answer(await request.app[STREAMS].page(query.model_copy(update={"user": user})))
+    return json_response(await request.app[STREAMS].page(query.model_copy(update={"user": user})))
 
 
 async def get(request: web.Request) -> web.Response:
@@ -134,4 +134,4 @@ async def subscribe(request: web.Request) -> web.Response:
 
 
 def _stream(document: Document, status: int = 200) -> web.Response:
-    return answer(document, status, {"ETag": etag(document["version"])})
+    return json_response(document, status, {"ETag": etag(document["version"])})

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import orjson
 
 from services.api.auth.permissions import Party, may_read, may_step
-from services.api.http.idempotency import Once
+from services.api.http.idempotency import IdempotencyKey
 from services.api.http.page_cursor import encode_cursor
 from services.api.http.requests import etag
 from services.api.streams.clock import Times
@@ -25,8 +25,8 @@ from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
-from shared.journal.commit import Behind, Committed, Committer, Contended, Decide
-from shared.journal.reader import Head, Journal
+from shared.journal.commit import Committed, Committer, ContentionError, Decide, JournalBehindError
+from shared.journal.reader import Journal, JournalTip
 from shared.journal.wire import claimable_document, stream_document, stream_of
 from shared.redis.clock import Clock
 from shared.runtime.metrics import COMMITS, CommitOutcome
@@ -76,7 +76,7 @@ class Streams:
         self._clock = clock
         self._times = Times(clock)
 
-    async def create(self, order: CreateStream, once: Once | None = None) -> Document:
+    async def create(self, order: CreateStream, once: IdempotencyKey | None = None) -> Document:
         """A new stream of ours; the document as GET returns it. Raises Problem 409, 503."""
         now = self._clock()
         stream_id = new_stream_id(now)
@@ -138,7 +138,7 @@ class Streams:
         stream_id: str,
         metadata: Mapping[str, object],
         tags: Tags = None,
-        once: Once | None = None,
+        once: IdempotencyKey | None = None,
         by: Principal = ANYONE,
     ) -> Document:
         """New metadata, of chain streams too. Raises Problem 403, 404, 409, 412, 503."""
@@ -150,7 +150,7 @@ class Streams:
         stream_id: str,
         action: Action,
         tags: Tags = None,
-        once: Once | None = None,
+        once: IdempotencyKey | None = None,
         by: Principal = ANYONE,
     ) -> Document:
         """A step of a stream of ours. Raises Problem 403, 404, 409, 412, 503."""
@@ -171,30 +171,30 @@ class Streams:
         return await self._commit(stream_id, decide, once)
 
     async def _commit(
-        self, stream_id: str, decide: Decide, once: Once | None, *, fresh: bool = False
+        self, stream_id: str, decide: Decide, once: IdempotencyKey | None, *, fresh: bool = False
     ) -> Document:
         if doubt := self._doubt():
             raise unavailable(f"{doubt}; nothing was changed", retry_after=10)
         answer = once.answer(self._committer.keys) if once else None
         try:
             committed = await self._committer.change([stream_id], decide, answer, fresh=fresh)
-        except (commands.Refused, Problem) as refusal:
+        except (commands.CommandRefusedError, Problem) as refusal:
             # What was done under this key is often what a repetition is refused for.
             if once and answer and (given := await self._committer.answered(answer.key)):
                 return once.document(given)
             if isinstance(refusal, Problem):
                 raise
             raise Problem(409, Slug.REFUSED, str(refusal)) from None
-        except Contended as error:
+        except ContentionError as error:
             COMMITS.labels(CommitOutcome.CONTENDED).inc()
             raise Problem(503, Slug.CONTENDED, str(error), headers={"Retry-After": "1"}) from None
-        except Behind as error:
+        except JournalBehindError as error:
             raise unavailable(str(error)) from None
         if once and committed.answered:
             return once.document(committed.answered)
         return _after(committed)
 
-    def _document(self, stream: Stream, head: Head) -> Document:
+    def _document(self, stream: Stream, head: JournalTip) -> Document:
         return stream_document(stream, self._times.of(stream.origin, head))
 
 

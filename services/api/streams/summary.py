@@ -15,7 +15,7 @@ from services.api.streams.clock import Times
 from services.api.streams.listing import Listing
 from shared.domain.stream import Status, Stream, claimable, remaining
 from shared.domain.topics import user_topic
-from shared.journal.reader import Head, Journal
+from shared.journal.reader import Journal, JournalTip
 
 CHUNK = 200
 """Streams read at once; others get their turn in between."""
@@ -88,7 +88,9 @@ class Summaries:
         more = {"next": encode_cursor(last) if last else None, "position": str(head.top)}
         return totals.document() | more
 
-    async def _add(self, totals: Totals, head: Head, after: str | None, limit: int) -> str | None:
+    async def _add(
+        self, totals: Totals, head: JournalTip, after: str | None, limit: int
+    ) -> str | None:
         wanted = frozenset({user_topic(totals.account)})
         while (left := limit - totals.streams) > 0:
             page = await self._listing.page(

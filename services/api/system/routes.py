@@ -19,7 +19,7 @@ from pydantic import Field
 
 from services.api.auth.authentication import require
 from services.api.auth.routes import CLOCK
-from services.api.http.requests import answer
+from services.api.http.requests import json_response
 from services.api.models.responses import Answer
 from services.api.settings import SETTINGS
 from shared.auth.principal import Scope
@@ -88,7 +88,7 @@ async def system(request: web.Request) -> web.Response:
     settings, session = request.app[SETTINGS], request.app[_SESSION]
     urls = metrics_urls([*settings.fanout_urls, *settings.ready_urls])
     parts = await asyncio.gather(*(_ask(session, url) for url in urls))
-    return answer({"asOf": round(request.app[CLOCK](), 3), "parts": parts}, headers=_FRESH)
+    return json_response({"asOf": round(request.app[CLOCK](), 3), "parts": parts}, headers=_FRESH)
 
 
 _FRESH = {"Cache-Control": "no-store"}

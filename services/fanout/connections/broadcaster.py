@@ -12,10 +12,10 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.recent import Item
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 
 _PORTION = 1000
 """Writes in one turn of the loop: some milliseconds."""
@@ -29,7 +29,7 @@ Group = tuple[list[Subscriber], bytes, int]
 """To whom, what, and how many events that is."""
 
 
-class Letter(NamedTuple):
+class QueuedFrame(NamedTuple):
     """A frame for those who joined before it: `number` counts them, `epoch` is the feed's.
 
     With `to` it is for these alone, without `entry` it is no event.
@@ -37,26 +37,30 @@ class Letter(NamedTuple):
 
     number: int
     frame: bytes
-    entry: Entry | None = None
+    entry: JournalEntry | None = None
     epoch: int = 0
     to: Collection[Subscriber] | None = None
 
 
-class Outbox:
+class Broadcaster:
     """Plain functions; `sent` is told each event and how many it was written to."""
 
     def __init__(
-        self, crowd: Crowd, *, batch_seconds: float, sent: Callable[[Entry, int, int], None]
+        self,
+        crowd: SubscriberRegistry,
+        *,
+        batch_seconds: float,
+        sent: Callable[[JournalEntry, int, int], None],
     ) -> None:
         self._crowd = crowd
         self._batch_seconds = batch_seconds
         self._sent = sent
         self._loop = asyncio.get_running_loop()
-        self._batch: list[Letter] = []
+        self._batch: list[QueuedFrame] = []
         self._most_bytes = crowd.backlog_bytes // 2  # in one write: it must fit in a backlog
         self._work: Iterator[bool] | None = None
         self._scheduled = False
-        self._reached: list[tuple[Letter, int]] = []  # of the batch that is being written
+        self._reached: list[tuple[QueuedFrame, int]] = []  # of the batch that is being written
 
     @property
     def busy(self) -> bool:
@@ -65,20 +69,20 @@ class Outbox:
 
     def publish(self, item: Item, epoch: int = 0) -> None:
         """An event for its audience; `epoch` above 0 only for who joined in that or later."""
-        self._add(Letter(self._crowd.next_letter(), item.frame, item.entry, epoch))
+        self._add(QueuedFrame(self._crowd.next_letter(), item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
         """A frame for all live subscribers of that epoch or later, after what was published."""
-        self._add(Letter(self._crowd.next_letter(), frame, epoch=epoch))
+        self._add(QueuedFrame(self._crowd.next_letter(), frame, epoch=epoch))
 
     def post(self, to: Collection[Subscriber], frame: bytes) -> None:
         """A frame for these live subscribers, behind what was published before."""
         if self.busy:
-            self._add(Letter(self._crowd.next_letter(), frame, to=to))
+            self._add(QueuedFrame(self._crowd.next_letter(), frame, to=to))
             return
         self._crowd.deliver(to, frame)
 
-    def _add(self, letter: Letter) -> None:
+    def _add(self, letter: QueuedFrame) -> None:
         self._batch.append(letter)
         if self._work is None and not self._scheduled:
             self._scheduled = True
@@ -118,13 +122,13 @@ class Outbox:
         if over:
             self._tell()
 
-    def _send_out(self, batch: Sequence[Letter]) -> Iterator[bool]:
+    def _send_out(self, batch: Sequence[QueuedFrame]) -> Iterator[bool]:
         """Write to each what is its own of a batch; yields where others may have a turn."""
         if len(batch) == 1:
             (letter,) = batch
             groups = iter([(self._audience(letter), letter.frame, _events(batch))])
         else:
-            gathered: dict[Subscriber, list[Letter]] = {}
+            gathered: dict[Subscriber, list[QueuedFrame]] = {}
             yield from self._gather(batch, gathered)
             groups = _joined(gathered)
         left = _PORTION
@@ -141,7 +145,7 @@ class Outbox:
                 at += len(some)
 
     def _gather(
-        self, batch: Sequence[Letter], gathered: dict[Subscriber, list[Letter]]
+        self, batch: Sequence[QueuedFrame], gathered: dict[Subscriber, list[QueuedFrame]]
     ) -> Iterator[bool]:
         cost = 0
         for letter in batch:
@@ -158,7 +162,7 @@ class Outbox:
             if letter.entry is not None:
                 self._sent(letter.entry, count, len(letter.frame))
 
-    def _audience(self, letter: Letter) -> list[Subscriber]:
+    def _audience(self, letter: QueuedFrame) -> list[Subscriber]:
         entry, number, epoch = letter.entry, letter.number, letter.epoch
         if letter.to is not None:
             return list(letter.to)
@@ -171,13 +175,13 @@ class Outbox:
         return audience
 
 
-def _events(letters: Sequence[Letter]) -> int:
+def _events(letters: Sequence[QueuedFrame]) -> int:
     return sum(letter.entry is not None for letter in letters)
 
 
-def _joined(gathered: dict[Subscriber, list[Letter]]) -> Iterator[Group]:
+def _joined(gathered: dict[Subscriber, list[QueuedFrame]]) -> Iterator[Group]:
     """Those who get the same letters, with their frames in one piece."""
-    groups: dict[tuple[int, ...], tuple[list[Subscriber], list[Letter]]] = {}
+    groups: dict[tuple[int, ...], tuple[list[Subscriber], list[QueuedFrame]]] = {}
     for subscriber, letters in gathered.items():
         key = tuple([letter.number for letter in letters])
         groups.setdefault(key, ([], letters))[0].append(subscriber)

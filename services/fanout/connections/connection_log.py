@@ -14,7 +14,7 @@ log = structlog.get_logger()
 _LINES_PER_SECOND = 50
 
 
-class Farewells:
+class ConnectionLog:
     """Logs whose connection ended, how long it lived, what it got and why it ended."""
 
     def __init__(self) -> None:

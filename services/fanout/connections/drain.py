@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 
 from services.fanout import sse
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.jitter import jittered
 from shared.web.problems import Goodbye
 
 _STEP = 0.05
 
 
-async def drain(crowd: Crowd, *, seconds: float, retry_ms: int) -> None:
-    """Say goodbye to everyone within `seconds`; cancelled, it leaves the rest to `Crowd.close`."""
+async def drain(crowd: SubscriberRegistry, *, seconds: float, retry_ms: int) -> None:
+    """Send goodbye to all within `seconds`; when cancelled, the registry closes the rest."""
     leaving = crowd.everyone()
     steps = max(1, round(seconds / _STEP))
     for step in range(steps):

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from services.fanout import sse
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.jitter import jittered
 from shared.auth.revocations import Revocation, Sessions, predates
@@ -26,7 +26,7 @@ _OVERLAP_SECONDS = 10.0
 """A revocation is applied for so long: a handshake under way had asked before it."""
 
 
-class Endings:
+class ConnectionExpiry:
     """Whose time is near stands in the bucket of its second; the others are only glanced at.
 
     Every connection is, at its beginning and then each `every` seconds, so one whose end is far off
@@ -35,7 +35,7 @@ class Endings:
 
     def __init__(
         self,
-        crowd: Crowd,
+        crowd: SubscriberRegistry,
         *,
         max_age: float,
         retry_ms: int,

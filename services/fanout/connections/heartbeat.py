@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import lru_cache
 
 from services.fanout import metrics, sse
-from services.fanout.connections.broadcaster import Outbox
-from services.fanout.connections.expiry import Endings
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.broadcaster import Broadcaster
+from services.fanout.connections.expiry import ConnectionExpiry
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.feed.feed import Feed
 from shared.domain.position import Position
 from shared.redis.clock import RedisClock
@@ -35,15 +35,15 @@ def _unix(closed_at: str) -> float:
     return datetime.fromisoformat(closed_at).timestamp()
 
 
-class Beat:
+class Heartbeat:
     """One task for all connections."""
 
     def __init__(
         self,
         feed: Feed,
-        crowd: Crowd,
-        outbox: Outbox,
-        endings: Endings,
+        crowd: SubscriberRegistry,
+        outbox: Broadcaster,
+        endings: ConnectionExpiry,
         clock: RedisClock,
         *,
         seconds: float,

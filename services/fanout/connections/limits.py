@@ -51,7 +51,7 @@ NO_LEASE: Lease = ("", None, None)
 """That of all connections to which no limit applies."""
 
 
-class Leases:
+class ConnectionLimits:
     """The leases of one replica."""
 
     def __init__(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.fanout import sse
-from services.fanout.connections.broadcaster import Outbox
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.broadcaster import Broadcaster
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.failover import LostEvents
 from services.fanout.feed.feed import Feed
@@ -14,7 +14,9 @@ _EVENTS = "a failover of Redis lost events that were sent on this connection"
 _EVERYTHING = "Redis lost everything"
 
 
-def send_resets(lost: LostEvents, feed: Feed, outbox: Outbox, crowd: Crowd) -> None:
+def send_resets(
+    lost: LostEvents, feed: Feed, outbox: Broadcaster, crowd: SubscriberRegistry
+) -> None:
     """To those connected now, after what was published to them before. There is no await."""
     audience = _audience(lost, feed, crowd)
     if audience:
@@ -22,7 +24,7 @@ def send_resets(lost: LostEvents, feed: Feed, outbox: Outbox, crowd: Crowd) -> N
         outbox.post(audience, sse.reset(feed.position, why))
 
 
-def _audience(lost: LostEvents, feed: Feed, crowd: Crowd) -> set[Subscriber]:
+def _audience(lost: LostEvents, feed: Feed, crowd: SubscriberRegistry) -> set[Subscriber]:
     if lost.everything:
         return {s for s in crowd.everyone() if s in crowd.hub and s.epoch < feed.failover.epoch}
     found = set()

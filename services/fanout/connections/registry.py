@@ -9,13 +9,13 @@ from services.fanout import metrics
 from services.fanout.connections.hub import Hub
 from services.fanout.connections.poller import make_poller
 from services.fanout.connections.subscriber import Subscriber
-from services.fanout.reasons import Ended
+from services.fanout.reasons import EndReason
 from shared.web.problems import Goodbye
 
-Reason = Goodbye | Ended
+Reason = Goodbye | EndReason
 
 
-class Crowd:
+class SubscriberRegistry:
     """Plain functions, no await between a look and an act; one peer's failure never reaches others.
 
     Descriptors index a table, so that heartbeats walk a share of it at a time.
@@ -96,7 +96,7 @@ class Crowd:
             try:
                 subscriber.write(data, now)
             except OSError:
-                self.leave(subscriber, Ended.GONE)
+                self.leave(subscriber, EndReason.GONE)
                 continue
             subscriber.events += events
             if subscriber.backlog is not None:
@@ -139,7 +139,7 @@ class Crowd:
         if subscriber is None:
             return
         if gone:
-            self.leave(subscriber, Ended.GONE)
+            self.leave(subscriber, EndReason.GONE)
         elif subscriber.backlog is not None:
             self._flush(subscriber)
 
@@ -147,7 +147,7 @@ class Crowd:
         try:
             subscriber.flush(time.monotonic())
         except OSError:
-            self.leave(subscriber, Ended.GONE)
+            self.leave(subscriber, EndReason.GONE)
             return
         if subscriber.backlog is None:
             self._stalled.discard(subscriber)
@@ -157,5 +157,5 @@ class Crowd:
     def close(self) -> None:
         """End all connections at once."""
         for subscriber in self.everyone():
-            self.leave(subscriber, Ended.SHUTDOWN)
+            self.leave(subscriber, EndReason.SHUTDOWN)
         self._poller.close()

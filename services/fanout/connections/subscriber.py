@@ -15,7 +15,7 @@ from shared.auth.principal import ANYONE, Principal
 from shared.domain.events import OF_THE_JOURNAL
 from shared.domain.position import START
 from shared.domain.topics import user_topic
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 
 _IOV = 64
 """Frames handed to the kernel in one writev."""
@@ -68,7 +68,7 @@ class Subscriber:
         self.progress_at = 0.0  # when the kernel last took a byte of the backlog
         self._waiter: asyncio.Future[None] | None = None
 
-    def wants(self, entry: Entry) -> bool:
+    def wants(self, entry: JournalEntry) -> bool:
         """Whether an event of its topics passes its type filter, and is its account's to see.
 
         Parties are checked at each delivery: a stream that changes hands changes who may see it.

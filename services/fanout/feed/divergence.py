@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.fanout.feed.recent import Ring
+from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import Position, parse_position
 from shared.journal.reader import Events, Gap, Journal
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 
 _PAGE = 500
 
 
-async def find_fork(journal: Journal, ring: Ring) -> Position:
+async def last_common_position(journal: Journal, ring: RecentEvents) -> Position:
     """The last position up to which the journal holds what the ring does.
 
     Up to this position, journal and ring have the same entries in the same order. It is not the
@@ -27,7 +27,7 @@ async def find_fork(journal: Journal, ring: Ring) -> Position:
     return agreed if agreed > ring.floor else min(top, ring.floor)
 
 
-async def _agreed(journal: Journal, ring: Ring) -> Position:
+async def _agreed(journal: Journal, ring: RecentEvents) -> Position:
     agreed = ring.floor
     while True:
         published = ring.top  # what is published after this may be newer than the answer
@@ -45,7 +45,9 @@ async def _agreed(journal: Journal, ring: Ring) -> Position:
     return ring.top if agreed >= published else agreed
 
 
-def _compare(ring: Ring, agreed: Position, entries: Sequence[Entry]) -> tuple[Position, bool]:
+def _compare(
+    ring: RecentEvents, agreed: Position, entries: Sequence[JournalEntry]
+) -> tuple[Position, bool]:
     """The last of these entries up to which the ring has the same, and whether it has them all."""
     for entry in entries:
         place = parse_position(entry.position)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import structlog
 from redis.asyncio import Redis
 
-from services.fanout.feed.divergence import find_fork
-from services.fanout.feed.recent import Ring
+from services.fanout.feed.divergence import last_common_position
+from services.fanout.feed.recent import RecentEvents
 from shared.domain.events import EventType
 from shared.domain.position import START, Position, journal_start, parse_position
 from shared.journal.keys import Keys
 from shared.journal.losses import LastSeen, write_report
-from shared.journal.reader import Head, Journal
-from shared.journal.wire import Entry
+from shared.journal.reader import Journal, JournalTip
+from shared.journal.wire import JournalEntry
 from shared.runtime.metrics import LOST_EVENT
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 class LostEvents:
     """What did not come back: these events, each with the epoch that lost it; or everything."""
 
-    events: Sequence[tuple[int, Entry]]
+    events: Sequence[tuple[int, JournalEntry]]
     everything: bool = False
 
 
@@ -51,10 +51,12 @@ class Failover:
         self._name = secrets.token_hex(8)
         self._emptied = False
         self._announced = START  # the last journal.reset that was published here
-        self._lost: dict[str, tuple[int, Entry]] = {}  # by position, with the epoch that lost it
+        self._lost: dict[
+            str, tuple[int, JournalEntry]
+        ] = {}  # by position, with the epoch that lost it
         self._floors: list[tuple[Position, int]] = []  # up to there the ring had dropped events
 
-    def look(self, before: Head | None, head: Head, published: Position) -> bool:
+    def look(self, before: JournalTip | None, head: JournalTip, published: Position) -> bool:
         """Whether this head is the first that shows another journal than `before` did."""
         if self.last_seen.lost and published < head.top:  # first publish what is there
             return False
@@ -74,14 +76,14 @@ class Failover:
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
-    async def rewind(self, journal: Journal, ring: Ring) -> bool:
+    async def rewind(self, journal: Journal, ring: RecentEvents) -> bool:
         """Take back what the journal does not hold any more; False when it holds everything.
 
         There is no await between finding the last event that it holds and taking the others back.
         """
         if emptied := self._emptied:
             fork = (await journal.head()).began or START
-        elif (fork := await find_fork(journal, ring)) >= ring.top:
+        elif (fork := await last_common_position(journal, ring)) >= ring.top:
             return False
         log.error("journal_went_backwards", published=str(ring.top), agreed=str(fork))
         self.epoch += 1
@@ -94,7 +96,7 @@ class Failover:
             self._emptied = False
         return True
 
-    def epoch_of(self, entry: Entry) -> int:
+    def epoch_of(self, entry: JournalEntry) -> int:
         """The lowest epoch whose members have not seen this next entry of the journal."""
         if entry.type == EventType.JOURNAL_RESET:
             self._announced = parse_position(entry.position)
@@ -104,7 +106,7 @@ class Failover:
             return 0
         return max((epoch for floor, epoch in self._floors if place <= floor), default=0)
 
-    def is_over(self, head: Head, published: Position) -> bool:
+    def is_over(self, head: JournalTip, published: Position) -> bool:
         """Whether everything that comes back after a loss was published again."""
         if self.highest == START or published < head.top:
             return False
@@ -112,7 +114,7 @@ class Failover:
             return self.last_seen.cursor is None and head.cursor is None
         return head.cursor is None or journal_start(head.cursor, 0).toid >= self.highest.toid
 
-    def end(self, head: Head) -> LostEvents:
+    def end(self, head: JournalTip) -> LostEvents:
         """End the loss. Returns what is gone, unless journal.reset has announced it already."""
         everything = self.last_seen.lost
         announced = self.highest <= head.told

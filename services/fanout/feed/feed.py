@@ -17,12 +17,12 @@ from redis.asyncio import Redis
 from services.fanout import metrics
 from services.fanout.feed.failover import Failover, LostEvents
 from services.fanout.feed.pubsub import ChannelReader, own_entry, subscribe
-from services.fanout.feed.recent import Item, Ring
-from services.fanout.feed.single_flight import Pages
+from services.fanout.feed.recent import Item, RecentEvents
+from services.fanout.feed.single_flight import SingleFlightReader
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import CHANNEL, Keys
-from shared.journal.reader import Events, Gap, Head, Journal, Nothing
-from shared.journal.wire import Entry
+from shared.journal.reader import Events, Gap, Journal, JournalTip, NoNewEvents
+from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel, supervise
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ class Feed:
         self,
         redis: Redis,
         keys: Keys,
-        ring: Ring,
+        ring: RecentEvents,
         *,
         publish: Callable[[Item, int], None],
         missing: Callable[[Position, Position, int], None],
@@ -52,9 +52,9 @@ class Feed:
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
-        self.pages = Pages(self.journal)
+        self.pages = SingleFlightReader(self.journal)
         self.ring = ring
-        self.head: Head | None = None
+        self.head: JournalTip | None = None
         self.started = asyncio.Event()
         self.failover = Failover(redis, keys)
         self._redis = redis
@@ -141,7 +141,7 @@ class Feed:
             self._forked = True
             self._behind.set()
 
-    def _take(self, entry: Entry, via: str) -> bool:
+    def _take(self, entry: JournalEntry, via: str) -> bool:
         """Publish the entry when it is the next; False when something is missing before it."""
         if entry.position in self.ring:
             return True
@@ -179,7 +179,7 @@ class Feed:
                 await self._rewind()
             position = self.position
             match await self.journal.after(position, _PAGE):
-                case Nothing():
+                case NoNewEvents():
                     return
                 case Gap(resumes_after):
                     await self._read_head()
@@ -233,7 +233,7 @@ class Feed:
             log.warning("channel_deaf", top=str(before.top), heard=str(self._heard))
             self._reader.close()
 
-    async def _read_head(self) -> Head:
+    async def _read_head(self) -> JournalTip:
         """Read the journal's head. Notices when it is another journal than the one published."""
         before, self.head = self.head, await self.journal.head()
         if self.failover.look(before, self.head, self.position):

@@ -15,8 +15,8 @@ import structlog
 from redis.asyncio import Redis
 
 from shared.domain.position import parse_position
-from shared.journal.wire import Entry, parse_message
-from shared.redis.transport import Dialled, dial
+from shared.journal.wire import JournalEntry, parse_message
+from shared.redis.transport import TransportProtocol, take_transport
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ _LULL = 0.004
 the waking of a client's machine cost more than the message does."""
 
 
-class ChannelReader(Dialled):
+class ChannelReader(TransportProtocol):
     """Feeds each message to a callback as it arrives; `closed` resolves at the end."""
 
     def __init__(self, on_message: OnMessage) -> None:
@@ -98,7 +98,7 @@ async def subscribe(
 ) -> ChannelReader:
     """Connect like `redis` does and subscribe; Unreachable or TimeoutError when that fails."""
     async with asyncio.timeout(seconds):
-        reader = await dial(redis.connection_pool, lambda: ChannelReader(on_message))
+        reader = await take_transport(redis.connection_pool, lambda: ChannelReader(on_message))
         try:
             reader.send("SUBSCRIBE", channel)
             await reader.subscribed
@@ -108,7 +108,7 @@ async def subscribe(
     return reader
 
 
-def own_entry(raw: bytes, namespace: str) -> Entry | None:
+def own_entry(raw: bytes, namespace: str) -> JournalEntry | None:
     """The entry in a message; None when it is of another namespace or unreadable."""
     try:
         name, entry = parse_message(raw)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shared.domain.position import Position, parse_position
 from shared.domain.topics import ALL
-from shared.journal.wire import Entry, event_frame
+from shared.journal.wire import JournalEntry, event_frame
 
 _EVERYONE = ""
 """Index of the events without topics, which are for all."""
@@ -25,12 +25,12 @@ class Item(NamedTuple):
     """One event, framed; `before` numbers the items before it, for each of its topics."""
 
     place: Position
-    entry: Entry
+    entry: JournalEntry
     frame: bytes
     before: tuple[int, ...]
 
 
-class Ring:
+class RecentEvents:
     """The newest events in journal order; `floor` is the position before the oldest."""
 
     def __init__(self, floor: Position, *, events: int, size: int) -> None:
@@ -53,7 +53,7 @@ class Ring:
     def __contains__(self, position: str) -> bool:
         return position in self._known
 
-    def append(self, entry: Entry) -> Item:
+    def append(self, entry: JournalEntry) -> Item:
         """Add the newest event; its frame is made here, once."""
         topics, newest = _topics(entry), self._newest
         before = tuple([newest.get(topic, _NONE) for topic in topics])
@@ -101,7 +101,7 @@ class Ring:
             self._base += self._start
             self._start = 0
 
-    def cut(self, position: Position) -> list[Entry]:
+    def cut(self, position: Position) -> list[JournalEntry]:
         """Remove and return the events after `position`, which becomes the top."""
         taken = []
         while len(self) and _place(self._items[-1]) > position:
@@ -134,7 +134,7 @@ class Ring:
         self._bytes -= len(item.frame)
 
 
-def _topics(entry: Entry) -> tuple[str, ...]:
+def _topics(entry: JournalEntry) -> tuple[str, ...]:
     return entry.topics or (_EVERYONE,)
 
 

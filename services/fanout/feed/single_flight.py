@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from shared.domain.position import Position
-from shared.journal.reader import Events, Gap, Journal, Nothing
+from shared.journal.reader import Events, Gap, Journal, NoNewEvents
 
-Page = Events | Nothing | Gap
+Page = Events | NoNewEvents | Gap
 
 
-class Pages:
+class SingleFlightReader:
     """Reads that are under way, by what they read; nothing is kept once they are answered."""
 
     def __init__(self, journal: Journal) -> None:

@@ -31,7 +31,7 @@ class Credentials:
     cookie: str | None = field(default=None, repr=False)
 
 
-class Access:
+class Authorizer:
     """The rules of AUTH_MODE=required; without a verifier everyone may see everything."""
 
     def __init__(

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 
-class Left(web.StreamResponse):
+class DetachedResponse(web.StreamResponse):
     """What aiohttp is told when its connection has been taken over: write nothing, close yours."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Left(web.StreamResponse):
         """The body goes on without aiohttp."""
 
 
-def own_descriptor(request: web.Request) -> int:
+def duplicate_fd(request: web.Request) -> int:
     """A duplicate of the connection's descriptor; aiohttp closes its one after the handler.
 
     Raises CancelledError when the client left before we looked.

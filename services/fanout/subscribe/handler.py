@@ -10,16 +10,16 @@ import structlog
 from aiohttp import web
 
 from services.fanout import metrics, sse
-from services.fanout.connections.expiry import Endings
-from services.fanout.connections.limits import Lease, Leases
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.expiry import ConnectionExpiry
+from services.fanout.connections.limits import ConnectionLimits, Lease
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from services.fanout.jitter import Rate, jittered
-from services.fanout.reasons import Ended, Refused
+from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import Settings
-from services.fanout.subscribe.authorization import Access, Credentials
-from services.fanout.subscribe.detach import Left, own_descriptor
+from services.fanout.subscribe.authorization import Authorizer, Credentials
+from services.fanout.subscribe.detach import DetachedResponse, duplicate_fd
 from services.fanout.subscribe.last_event_id import resume_position
 from services.fanout.subscribe.replay import Replay
 from shared.auth.principal import Principal
@@ -34,27 +34,27 @@ from shared.web.problems import Problem, Slug
 log = structlog.get_logger()
 
 _HOLDERS = {"user": "account", "ip": "address"}
-_CANNOT_TELL = Refused.UNAVAILABLE, "whether you may cannot be told now"
+_CANNOT_TELL = RefusalReason.UNAVAILABLE, "whether you may cannot be told now"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What a handshake needs of the service."""
 
     settings: Settings
     feed: Feed
-    crowd: Crowd
+    crowd: SubscriberRegistry
     cors: Cors
-    access: Access
-    leases: Leases
-    endings: Endings
+    access: Authorizer
+    leases: ConnectionLimits
+    endings: ConnectionExpiry
     clock: RedisClock
 
 
-class Handshake:
+class SubscribeHandler:
     """The handler of /v1/events/subscribe."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Components) -> None:
         self._settings = parts.settings
         self._feed = parts.feed
         self._crowd = parts.crowd
@@ -89,7 +89,7 @@ class Handshake:
         if isinstance(lease, str):
             why = f"this {_HOLDERS[lease]} holds as many connections as it may"
             return self._turn_away(
-                request, Refused(f"per_{lease}"), why, status=429, credentials=credentials
+                request, RefusalReason(f"per_{lease}"), why, status=429, credentials=credentials
             )
         if trouble := self._trouble():  # of those who asked meanwhile, some were let in
             self._leases.release(lease)
@@ -98,7 +98,7 @@ class Handshake:
             subscriber = self._detach(request, subscription, principal, lease)
         except OSError as error:  # no descriptor left
             why = f"this replica cannot take more connections: {error.strerror}"
-            return self._turn_away(request, Refused.FULL, why, credentials=credentials)
+            return self._turn_away(request, RefusalReason.FULL, why, credentials=credentials)
         cookie = credentials.cookie if credentials else None
         return await self._take_over(request, subscriber, subscription, resume, cookie)
 
@@ -120,18 +120,18 @@ class Handshake:
         try:
             await self._greet(request, subscriber, subscription, resume, cookie)
         except ConnectionError:
-            self._crowd.leave(subscriber, Ended.GONE)
+            self._crowd.leave(subscriber, EndReason.GONE)
         except Unreachable:
             farewell = sse.overload("the history cannot be read now", self._retry_later())
             self._crowd.send(subscriber, farewell)
-            self._crowd.leave(subscriber, Ended.UNAVAILABLE)
+            self._crowd.leave(subscriber, EndReason.UNAVAILABLE)
         except Exception:  # never aiohttp's error page: the head of the answer is out already
             log.exception("greeting_failed", path=request.path)
-            self._crowd.leave(subscriber, Ended.FAILED)
+            self._crowd.leave(subscriber, EndReason.FAILED)
         except BaseException:
-            self._crowd.leave(subscriber, Ended.UNFINISHED)
+            self._crowd.leave(subscriber, EndReason.UNFINISHED)
             raise
-        return Left()
+        return DetachedResponse()
 
     def _subscription(self, request: web.Request) -> Subscription:
         query = request.query
@@ -151,25 +151,25 @@ class Handshake:
             raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
         return subscription
 
-    def _trouble(self) -> tuple[Refused, str] | None:
+    def _trouble(self) -> tuple[RefusalReason, str] | None:
         """Why nobody can be let in now: a slug for the metric and a sentence."""
         if self.draining:
-            return Refused.DRAINING, "this replica is shutting down"
+            return RefusalReason.DRAINING, "this replica is shutting down"
         if not self._feed.started.is_set():
-            return Refused.NOT_READY, "events cannot be read yet"
+            return RefusalReason.NOT_READY, "events cannot be read yet"
         if self._crowd.count >= self._settings.max_connections:
-            return Refused.FULL, "this replica holds as many connections as it may"
+            return RefusalReason.FULL, "this replica holds as many connections as it may"
         return None
 
-    def _haste(self) -> tuple[Refused, str] | None:
+    def _haste(self) -> tuple[RefusalReason, str] | None:
         if self._rate.allows(time.monotonic()):
             return None
-        return Refused.HANDSHAKE_RATE, "too many come at once"
+        return RefusalReason.HANDSHAKE_RATE, "too many come at once"
 
     def _turn_away(
         self,
         request: web.Request,
-        reason: Refused,
+        reason: RefusalReason,
         why: str,
         *,
         status: int = 503,
@@ -205,7 +205,7 @@ class Handshake:
         lease: Lease,
     ) -> Subscriber:
         try:
-            fd = own_descriptor(request)
+            fd = duplicate_fd(request)
         except BaseException:
             self._leases.release(lease)
             raise

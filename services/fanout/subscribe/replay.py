@@ -11,14 +11,14 @@ import asyncio
 from collections.abc import Iterable, Iterator
 
 from services.fanout import metrics, sse
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from shared.domain.position import START, Position, parse_position
 from shared.domain.topics import Subscription
 from shared.domain.topics import matches as topics_match
-from shared.journal.reader import Events, Gap, Nothing
-from shared.journal.wire import Entry, event_frame
+from shared.journal.reader import Events, Gap, NoNewEvents
+from shared.journal.wire import JournalEntry, event_frame
 
 _PAGE = 500
 _LOST = "Redis lost the event with this id in a failover"
@@ -32,7 +32,7 @@ class Replay:
     def __init__(
         self,
         feed: Feed,
-        crowd: Crowd,
+        crowd: SubscriberRegistry,
         subscriber: Subscriber,
         subscription: Subscription,
         *,
@@ -103,7 +103,7 @@ class Replay:
             self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
         match await self._feed.pages.after(position, limit):
-            case Nothing():  # writes were lost, or the ring reaches back to here by now
+            case NoNewEvents():  # writes were lost, or the ring reaches back to here by now
                 floor = self._feed.ring.floor
                 if position == START and self._begins_at(floor):
                     return floor
@@ -118,7 +118,7 @@ class Replay:
                 await self._send([event_frame(e) for e in entries if self._is_for(e)])
                 return parse_position(entries[-1].position)
 
-    def _is_for(self, entry: Entry) -> bool:
+    def _is_for(self, entry: JournalEntry) -> bool:
         return self._subscriber.wants(entry) and topics_match(
             self._subscription.topics, entry.topics
         )
@@ -143,7 +143,7 @@ class Replay:
         ring = self._feed.ring
         return position.by_clock and ring.floor < position < ring.top and str(position) not in ring
 
-    def _skips_lost(self, position: Position, first: Entry) -> bool:
+    def _skips_lost(self, position: Position, first: JournalEntry) -> bool:
         """The same for the journal: its next entry does not follow on this position."""
         return position == self._asked and position.by_clock and first.previous != str(position)
 

@@ -15,13 +15,13 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from services.indexer.commands.runner import do
+from services.indexer.commands.runner import run_command
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.dead_letters import StillDead, reread
-from services.indexer.decode.transactions import Reading
+from services.indexer.decode.dead_letters import StillUndecodableError, reread
+from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.settings import Settings
 from shared.domain.events import Event
-from shared.journal.commit import Committer, Disorder
+from shared.journal.commit import Committer, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.namespace import Claim
 
@@ -36,7 +36,7 @@ Letters = dict[str, dict[str, Any]]
 
 def main(argv: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    return do(partial(run, arguments(argv)))
+    return run_command(partial(run, arguments(argv)))
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -106,14 +106,14 @@ class _Retry:
         """Say what became of a letter; whether it is settled."""
         try:
             reading = reread(letter, self._contracts)
-        except StillDead as error:
+        except StillUndecodableError as error:
             print(f"{entry}: not readable: {error}")
             return False
         settled, said = await self._settle(reading)
         print(f"{entry}: {said}")
         return settled
 
-    async def _settle(self, reading: Reading) -> tuple[bool, str]:
+    async def _settle(self, reading: DecodedEvents) -> tuple[bool, str]:
         missing = [event for event in reading.events if not await self._is_there(event)]
         if not missing and not reading.dead:
             there = len(reading.events)
@@ -121,7 +121,7 @@ class _Retry:
         dead = [orjson.dumps(letter) for letter in reading.dead]
         try:
             done = await self._committer.record(missing, progress={}, dead=dead)
-        except Disorder:
+        except JournalInconsistentError:
             return False, _LATE.format(_places(missing))
         if done.seen:  # as old as what was trimmed
             return False, _LATE.format(_places(missing))

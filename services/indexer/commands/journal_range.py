@@ -8,22 +8,22 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from services.indexer.commands.runner import Impossible
-from services.indexer.commands.verification import Difference, Document, Story, differing
+from services.indexer.commands.runner import CommandFailedError
+from services.indexer.commands.verification import Difference, Document, ExpectedEvents, differing
 from services.indexer.sources.ledger_range import before, next_ledger
 from shared.domain.position import START, Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.keys import Keys
-from shared.journal.wire import Entry, entry_of, stream_of
+from shared.journal.wire import JournalEntry, entry_of, stream_of
 
 _PAGE = 1_000
 
 
-class Held:
+class JournalRange:
     """`begins`: the position of the first entry kept, 0-0 when none was trimmed."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, start: int, begins: Position, entries: list[Entry]
+        self, redis: Redis, keys: Keys, start: int, begins: Position, entries: list[JournalEntry]
     ) -> None:
         self.begins = begins
         self.entries = entries
@@ -32,21 +32,25 @@ class Held:
         self._start = start
 
     @classmethod
-    async def of(cls, redis: Redis, keys: Keys, first: int, last: int) -> Held:
-        """Raises Impossible when the indexer has not read these ledgers, or they were trimmed."""
+    async def of(cls, redis: Redis, keys: Keys, first: int, last: int) -> JournalRange:
+        """Raises CommandFailedError when these ledgers were not read yet or were trimmed."""
         stored: Any = await redis.hmget(keys.progress, ["cursor", "began"])
         cursor, began = stored
         read = next_ledger(int(cursor)) - 1 if cursor else 0
         if last > read:
-            raise Impossible(f"the indexer of {keys.namespace} has read up to ledger {read} so far")
+            raise CommandFailedError(
+                f"the indexer of {keys.namespace} has read up to ledger {read} so far"
+            )
         oldest: Any = await redis.xrange(keys.journal, count=1)
         begins = START
         if oldest and oldest[0][1][b"p"] not in (b"0-0", began):
             begins = parse_position(oldest[0][0].decode())
         if begins.ledger > last:
-            raise Impossible(f"the journal keeps events from ledger {begins.ledger} on, no older")
+            raise CommandFailedError(
+                f"the journal keeps events from ledger {begins.ledger} on, no older"
+            )
         start, end = before(first) + 1, before(last + 1)
-        entries: list[Entry] = []
+        entries: list[JournalEntry] = []
         at = str(start)
         while page := await redis.xrange(keys.journal, at, end, count=_PAGE):
             rows: Any = page
@@ -77,7 +81,7 @@ class Held:
                 return {parse_position(entry.position): stream_of(body["stream"])}
         return {}
 
-    async def stored(self, story: Story) -> AsyncIterator[Difference]:
+    async def stored(self, story: ExpectedEvents) -> AsyncIterator[Difference]:
         """Streams whose stored document is not that of their last event in the journal."""
         ids = dict.fromkeys(each.event.stream_id for each in story.values())
         for stream_id in filter(None, ids):

@@ -21,11 +21,11 @@ Work = Callable[[Settings, Redis], Awaitable[int]]
 FAILED = 2
 
 
-class Impossible(Exception):
+class CommandFailedError(Exception):
     """What was asked for cannot be done; says why, and what can."""
 
 
-def do(work: Work) -> int:
+def run_command(work: Work) -> int:
     """Run it with what the environment says; returns its exit code."""
     settings = load(Settings, [])
     logs.configure("indexer", "error")
@@ -48,6 +48,6 @@ async def attempt(work: Awaitable[int]) -> int:
         print(f"Redis does not answer: {error}", file=sys.stderr)
     except (SourceError, SourceFatal) as error:
         print(f"the source does not serve: {error}", file=sys.stderr)
-    except (Impossible, ForeignNamespace) as error:
+    except (CommandFailedError, ForeignNamespace) as error:
         print(error, file=sys.stderr)
     return FAILED

@@ -18,7 +18,7 @@ from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.plan import Streams, plan
-from shared.journal.wire import Entry, encode, stream_document
+from shared.journal.wire import JournalEntry, encode, stream_document
 
 Document = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedEvent:
     """One event as the journal should have it; `head` None where nobody can know its topics."""
 
     event: Event
@@ -48,11 +48,11 @@ class Expected:
         return found
 
 
-Story = Mapping[Position, Expected]
+ExpectedEvents = Mapping[Position, ExpectedEvent]
 """In order."""
 
 
-def event_of(entry: Entry) -> Event:
+def event_of(entry: JournalEntry) -> Event:
     """The event that a journal entry tells."""
     body = orjson.loads(entry.body)
     source = None
@@ -65,14 +65,14 @@ def event_of(entry: Entry) -> Event:
 
 def tell(
     events: Mapping[Position, Event], before: Streams, given: Mapping[Position, Stream]
-) -> Story:
+) -> ExpectedEvents:
     """What the journal should have of `events`, on the states `before` them.
 
     `given`: the first events of streams whose earlier history is trimmed, each with the state after
     it as the journal has it; there is nothing to check that state with.
     """
     story = {
-        place: Expected(events[place], None, _body(place, encode(events[place], (), after)[1]))
+        place: ExpectedEvent(events[place], None, _body(place, encode(events[place], (), after)[1]))
         for place, after in given.items()
     }
     states = dict(before) | {after.id: after for after in given.values()}
@@ -84,7 +84,7 @@ def tell(
         if write.after is not None:
             shown = stream_document(write.after, write.event.timestamp)
             body["stream"] = orjson.loads(orjson.dumps(shown)) | {"position": str(place)}
-        story[place] = Expected(write.event, head.decode(), body)
+        story[place] = ExpectedEvent(write.event, head.decode(), body)
     return dict(sorted(story.items()))
 
 
@@ -92,7 +92,7 @@ def _body(place: Position, raw: bytes) -> dict[str, Any]:
     return {"id": str(place), **orjson.loads(raw)}
 
 
-def compare(story: Story, entries: Sequence[Entry]) -> Iterator[Difference]:
+def compare(story: ExpectedEvents, entries: Sequence[JournalEntry]) -> Iterator[Difference]:
     """Events that are missing, from nowhere or altered; entries that do not follow each other."""
     held = {parse_position(entry.position): entry for entry in entries}
     for place in sorted(story.keys() | held.keys()):
@@ -107,7 +107,7 @@ def compare(story: Story, entries: Sequence[Entry]) -> Iterator[Difference]:
             yield Difference(other.position, "order", one.position, other.previous)
 
 
-def _altered(expected: Expected, entry: Entry) -> Iterator[Difference]:
+def _altered(expected: ExpectedEvent, entry: JournalEntry) -> Iterator[Difference]:
     head = " ".join((entry.type, *entry.topics))
     if expected.head not in (None, head):
         yield Difference(entry.position, "head", expected.head, head)

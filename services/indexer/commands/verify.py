@@ -16,8 +16,8 @@ from functools import partial
 import orjson
 from redis.asyncio import Redis
 
-from services.indexer.commands.journal_range import Held
-from services.indexer.commands.runner import Impossible, do
+from services.indexer.commands.journal_range import JournalRange
+from services.indexer.commands.runner import CommandFailedError, run_command
 from services.indexer.commands.verification import compare, event_of, tell
 from services.indexer.settings import Settings
 from services.indexer.sources import factory as choice
@@ -34,7 +34,7 @@ _TRIES = 6
 
 def main(argv: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    return do(partial(run, arguments(argv)))
+    return run_command(partial(run, arguments(argv)))
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def _ledger(text: str) -> int:
 
 async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
     """Do it; returns the exit code."""
-    held = await Held.of(redis, settings.keys, given.first, given.last)
+    held = await JournalRange.of(redis, settings.keys, given.first, given.last)
     async with _source(settings) as source:
         events, dead = await _read(source, given.first, given.last)
         name = source.name
@@ -89,10 +89,12 @@ async def _source(settings: Settings) -> AsyncIterator[Source]:
 
 
 async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, Event], int]:
-    """The events of these ledgers, and how many dead letters there are. Raises Impossible."""
+    """The events of these ledgers, and the number of dead letters. Raises CommandFailedError."""
     elder, latest = await source.ledgers()
     if not elder <= first <= last <= latest:
-        raise Impossible(f"{source.name} has ledgers {elder} to {latest}, not {first} to {last}")
+        raise CommandFailedError(
+            f"{source.name} has ledgers {elder} to {latest}, not {first} to {last}"
+        )
     cursor, end = before(first), before(last + 1)
     events: dict[Position, Event] = {}
     dead, waits = 0, backoff()

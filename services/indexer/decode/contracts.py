@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from services.indexer.decode.stream_contract import read_event
 from services.indexer.decode.token_contract import read_token_event
 from services.indexer.xdr import ContractEvent
-from shared.domain.contracts import Kind, Named, parse_contracts
+from shared.domain.contracts import ContractSpec, Kind, parse_contracts
 from shared.domain.events import Event, Provenance
 from shared.domain.position import Position
 from shared.domain.strkeys import CONTRACT, payload_of
@@ -29,7 +29,7 @@ class Contract:
     kind: Kind
 
     @classmethod
-    def of(cls, named: Named) -> Contract:
+    def of(cls, named: ContractSpec) -> Contract:
         """From the settings."""
         return cls(named.address, payload_of(CONTRACT, named.address), named.kind)
 
@@ -54,7 +54,7 @@ class Contract:
 class Contracts:
     """All of them, by what they are known by."""
 
-    def __init__(self, named: Iterable[Named]) -> None:
+    def __init__(self, named: Iterable[ContractSpec]) -> None:
         self.all = tuple(map(Contract.of, named))
         self._by_raw = {each.raw: each for each in self.all}
         self._by_address = {each.address: each for each in self.all}

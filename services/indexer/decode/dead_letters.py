@@ -9,10 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Malformed, Record, base64_bytes, hash_text, time_text
+from services.indexer.decode.records import (
+    HorizonTransaction,
+    Malformed,
+    base64_bytes,
+    hash_text,
+    time_text,
+)
 from services.indexer.decode.transactions import (
+    DecodedEvents,
     MetaMissing,
-    Reading,
     Unproved,
     read_told,
     read_transaction,
@@ -24,13 +30,13 @@ from shared.domain.position import Position, parse_position
 _OPERATION = (1 << 12) - 1
 
 
-class StillDead(Exception):
+class StillUndecodableError(Exception):
     """The letter cannot be read today either; says why."""
 
 
-def reread(letter: Mapping[str, Any], contracts: Contracts) -> Reading:
-    """The events that the letter holds, and what of it is a dead letter again. Raises StillDead."""
-    into = Reading()
+def reread(letter: Mapping[str, Any], contracts: Contracts) -> DecodedEvents:
+    """The events that the letter holds, and new dead letters. Raises StillUndecodableError."""
+    into = DecodedEvents()
     try:
         position = parse_position(letter["position"])
         raw = base64_bytes(letter["xdr"])
@@ -39,33 +45,43 @@ def reread(letter: Mapping[str, Any], contracts: Contracts) -> Reading:
         else:
             _meta(letter, position, raw, contracts, into)
     except (KeyError, TypeError, Malformed) as error:
-        raise StillDead(f"the letter lacks what is needed: {error!s:.200}") from error
+        raise StillUndecodableError(f"the letter lacks what is needed: {error!s:.200}") from error
     except MetaMissing as error:
-        raise StillDead(f"the meta of transaction {error} is empty") from error
+        raise StillUndecodableError(f"the meta of transaction {error} is empty") from error
     except Unproved as error:
-        raise StillDead(f"the events of {error} do not hash to what consensus signed") from error
+        raise StillUndecodableError(
+            f"the events of {error} do not hash to what consensus signed"
+        ) from error
     except (XdrError, ValueError) as error:
-        raise StillDead(str(error)) from error
+        raise StillUndecodableError(str(error)) from error
     return into
 
 
 def _event(
-    letter: Mapping[str, Any], position: Position, raw: bytes, contracts: Contracts, into: Reading
+    letter: Mapping[str, Any],
+    position: Position,
+    raw: bytes,
+    contracts: Contracts,
+    into: DecodedEvents,
 ) -> None:
     if contracts.by_raw(contract_of(raw, 0)[0]) is None:
-        raise StillDead(f"{letter.get('contractId')} is not watched: see CONTRACTS")
+        raise StillUndecodableError(f"{letter.get('contractId')} is not watched: see CONTRACTS")
     record = _record(letter, position, b"", b"", None)
     read_told(record, contracts, {position: raw}, into, letter.get("verified"))
     if into.dead:
-        raise StillDead(str(into.dead[0]["why"]))
+        raise StillUndecodableError(str(into.dead[0]["why"]))
 
 
 def _meta(
-    letter: Mapping[str, Any], position: Position, raw: bytes, contracts: Contracts, into: Reading
+    letter: Mapping[str, Any],
+    position: Position,
+    raw: bytes,
+    contracts: Contracts,
+    into: DecodedEvents,
 ) -> None:
     envelope, result = base64_bytes(letter["envelope"]), base64_bytes(letter["result"])
     if not contracts.may_speak(envelope, raw):
-        raise StillDead("it touches no contract that is watched: see CONTRACTS")
+        raise StillUndecodableError("it touches no contract that is watched: see CONTRACTS")
     read_transaction(_record(letter, position, envelope, result, raw), contracts, into)
 
 
@@ -75,8 +91,8 @@ def _record(
     envelope: bytes,
     result: bytes,
     meta: bytes | None,
-) -> Record:
-    return Record(
+) -> HorizonTransaction:
+    return HorizonTransaction(
         position.toid & ~_OPERATION,
         hash_text(letter["txHash"]),
         position.ledger,

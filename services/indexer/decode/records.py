@@ -20,7 +20,7 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class HorizonTransaction:
     """The parts of Horizon's transaction that are read."""
 
     toid: int
@@ -38,7 +38,7 @@ class Record:
         return _unix(self.closed_at)
 
 
-def parse_record(document: Mapping[str, Any]) -> Record:
+def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
     """Read Horizon's JSON. Raises Malformed that names the field."""
     parts = []
     for name, read in _READ.items():
@@ -46,7 +46,7 @@ def parse_record(document: Mapping[str, Any]) -> Record:
             parts.append(read(document.get(name)))
         except (TypeError, ValueError) as error:
             raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
-    record = Record(*parts)
+    record = HorizonTransaction(*parts)
     if record.toid >> 32 != record.ledger or record.toid & _OPERATION:
         raise Malformed(f"'paging_token' {record.toid} is no transaction's of {record.ledger}")
     return record

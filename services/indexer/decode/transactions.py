@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from services.indexer.decode.contracts import Contracts
 from services.indexer.decode.proof import verify
-from services.indexer.decode.records import Record
+from services.indexer.decode.records import HorizonTransaction
 from services.indexer.decode.stream_contract import Unreadable
 from services.indexer.xdr import (
     Meta,
@@ -39,7 +39,7 @@ class Unproved(Exception):
 
 
 @dataclass(slots=True)
-class Reading:
+class DecodedEvents:
     """What one or more transactions came to. A dead letter is JSON-ready."""
 
     events: list[Event] = field(default_factory=list)
@@ -51,9 +51,9 @@ Told = Mapping[Position, bytes]
 
 
 def read_transaction(
-    record: Record,
+    record: HorizonTransaction,
     contracts: Contracts,
-    into: Reading,
+    into: DecodedEvents,
     *,
     told: Told | None = None,
     believed: bool = False,
@@ -84,10 +84,10 @@ def read_transaction(
 
 
 def read_told(
-    record: Record,
+    record: HorizonTransaction,
     contracts: Contracts,
     told: Told,
-    into: Reading,
+    into: DecodedEvents,
     verified: bool | None = None,
 ) -> None:
     """Add the events of a transaction whose result is not to be had, so nothing proves them.
@@ -98,7 +98,11 @@ def read_told(
 
 
 def _add(
-    record: Record, contracts: Contracts, held: Told, verified: bool | None, into: Reading
+    record: HorizonTransaction,
+    contracts: Contracts,
+    held: Told,
+    verified: bool | None,
+    into: DecodedEvents,
 ) -> None:
     closed = record.closed
     for position, raw in held.items():
@@ -114,7 +118,7 @@ def _add(
             into.dead.append(dead_letter(record, str(error), raw, position, source))
 
 
-def _events_of(contracts: Contracts, record: Record, meta: Meta) -> Told:
+def _events_of(contracts: Contracts, record: HorizonTransaction, meta: Meta) -> Told:
     """What the contracts themselves said, without what system and diagnostics say of them."""
     return {
         Position(record.toid + operation, index): raw
@@ -135,7 +139,7 @@ def _is_from_a_call(contracts: Contracts, raw: bytes) -> bool:
 
 
 def dead_letter(
-    record: Record,
+    record: HorizonTransaction,
     why: str,
     raw: bytes,
     position: Position | None = None,

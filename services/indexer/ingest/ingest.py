@@ -18,7 +18,7 @@ from services.indexer.ingest.doubt import Doubt
 from services.indexer.ingest.gap import gap_event
 from services.indexer.ingest.prefetch import ahead
 from services.indexer.ingest.progress_bar import Backfill
-from services.indexer.ingest.recovery import Settling
+from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, Startup
 from services.indexer.sources.base import Batch, Source, SourceError, SourceGap
 from services.indexer.sources.ledger_range import before, next_ledger
@@ -49,7 +49,7 @@ class Ingest:
         start: str,
         most_wait: float,
         stop_at_gap: bool = False,
-        settling: Settling | None = None,
+        settling: FailoverRecovery | None = None,
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
         last_seen: LastSeen | None = None,
@@ -69,7 +69,7 @@ class Ingest:
         self._waits = self._fresh_waits()
         self._good_since: float | None = None
         self._backfill = Backfill()
-        self._settling = settling or Settling()
+        self._settling = settling or FailoverRecovery()
         self._doubt = Doubt()
 
     async def run(self) -> None:

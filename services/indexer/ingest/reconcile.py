@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from services.indexer import metrics
 from services.indexer.sources.base import Source, SourceError, SourceFatal
-from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import before, next_ledger
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.position import Position, parse_position
@@ -42,7 +42,7 @@ class Reconciliation:
 
     def __init__(
         self,
-        auto: Auto,
+        auto: FailoverSource,
         twins: Sequence[Source],
         redis: Redis,
         keys: Keys,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from services.indexer.sources.ledger_range import next_ledger
 
 
-class Settling:
+class FailoverRecovery:
     """One a process: `highest` is the highest cursor that it has ever kept."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from shared.domain.position import START, Position, journal_start, parse_positio
 from shared.journal.commit import Committer
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.losses import LastSeen, Report, read_reports
-from shared.journal.reader import Head, Journal
+from shared.journal.reader import Journal, JournalTip
 from shared.journal.wire import HISTORY_URL, entry_of
 from shared.redis.clock import Clock
 from shared.runtime.metrics import LOST_PROGRESS
@@ -85,7 +85,7 @@ class Startup:
             return await self._recover(head)
         return await self._begin(source, start)
 
-    async def _recover(self, head: Head) -> int:
+    async def _recover(self, head: JournalTip) -> int:
         """Only the progress is lost: read the ledger of the journal's last entry again.
 
         The commit skips those of its events that the journal has.

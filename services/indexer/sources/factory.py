@@ -10,7 +10,7 @@ from services.indexer.decode.contracts import Contracts
 from services.indexer.settings import Settings
 from services.indexer.sources.base import Source
 from services.indexer.sources.failover.fallback import Fallback
-from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.horizon.source import Horizon
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.rpc.source import RpcEvents
@@ -60,4 +60,4 @@ def chosen(
     if not settings.rpc_url:
         return horizon(settings, session, opened)
     first, second = both(settings, session, opened)
-    return Auto(first, second) if settings.source == "auto" else Fallback(second, first)
+    return FailoverSource(first, second) if settings.source == "auto" else Fallback(second, first)

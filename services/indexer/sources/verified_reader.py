@@ -14,9 +14,9 @@ import structlog
 
 from services.indexer import metrics
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Record
+from services.indexer.decode.records import HorizonTransaction
 from services.indexer.decode.transactions import (
-    Reading,
+    DecodedEvents,
     Told,
     Unproved,
     dead_letter,
@@ -29,7 +29,7 @@ from services.indexer.xdr import XdrError
 log = structlog.get_logger()
 
 
-class Suspects:
+class VerifyingReader:
     """Reads transactions, remembering the one that failed last."""
 
     def __init__(self, contracts: Contracts, *, alarm_only: bool = False) -> None:
@@ -38,7 +38,9 @@ class Suspects:
         self._alarm_only = alarm_only
         self._last = b""
 
-    def read(self, record: Record, into: Reading, told: Told | None = None) -> None:
+    def read(
+        self, record: HorizonTransaction, into: DecodedEvents, told: Told | None = None
+    ) -> None:
         """Like `read_transaction`; SourceError asks to read again, SourceFatal to stop."""
         before = len(into.dead)
         try:
@@ -53,11 +55,13 @@ class Suspects:
         else:
             metrics.DECODE_FAILURES.inc(len(into.dead) - before)
 
-    def read_told(self, record: Record, into: Reading, told: Told) -> None:
+    def read_told(self, record: HorizonTransaction, into: DecodedEvents, told: Told) -> None:
         """The events of a transaction that the source does not have any more."""
         read_told(record, self._contracts, told, into)
 
-    def _unproved(self, error: Unproved, record: Record, into: Reading, told: Told | None) -> None:
+    def _unproved(
+        self, error: Unproved, record: HorizonTransaction, into: DecodedEvents, told: Told | None
+    ) -> None:
         if not self._again(record, told):
             raise SourceError("unproved", f"{error}; reading it once more") from error
         text = f"the events of {error} do not hash to what consensus signed"
@@ -68,7 +72,7 @@ class Suspects:
         log.error("unproved", transaction=record.hash, ledger=record.ledger, error=text)
         read_transaction(record, self._contracts, into, told=told, believed=True)
 
-    def _again(self, record: Record, told: Told | None) -> bool:
+    def _again(self, record: HorizonTransaction, told: Told | None) -> bool:
         parts = (record.hash.encode(), record.result, record.meta or b"", *(told or {}).values())
         digest = sha256(b"".join(parts)).digest()
         again, self._last = digest == self._last, digest

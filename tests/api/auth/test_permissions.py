@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.api.auth.permissions import Party, may_list, may_read, may_step, narrowed
+from services.api.auth.permissions import Party, may_list, may_read, may_step, restrict_to_own
 from shared.auth.principal import ANYONE, Principal
 from shared.journal.wire import decode_stream
 from shared.web.problems import Problem
@@ -217,10 +217,10 @@ def test_reading_by_account_scope_and_topics(who, allowed):
 def test_nobody_is_narrowed_to_everything():
     for who in (principal(""), principal("", "streams:write"), principal("A", topics=[])):
         with pytest.raises(Problem):
-            narrowed(who)
-    assert narrowed(principal("A")) == "A"
-    assert narrowed(principal("A"), sender="A") is None
-    assert narrowed(principal("C", "events:all", topics=["user:A"]), user="A") == "A"
+            restrict_to_own(who)
+    assert restrict_to_own(principal("A")) == "A"
+    assert restrict_to_own(principal("A"), sender="A") is None
+    assert restrict_to_own(principal("C", "events:all", topics=["user:A"]), user="A") == "A"
     with pytest.raises(Problem):
         may_list(principal("A"), "*")
     with pytest.raises(Problem):

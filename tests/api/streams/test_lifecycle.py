@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.journal.commit import Behind, Committer, Contended
+from shared.journal.commit import Committer, ContentionError, JournalBehindError
 from tests.api.samples import T0, TOKEN, made, on_chain, order
 
 
@@ -199,7 +199,9 @@ async def test_top_ups_from_many_sides_add_up(client, start):
     assert document["depositedAmount"] == str(1000 + 20 * 7)
 
 
-@pytest.mark.parametrize(("error", "slug"), [(Contended, "contended"), (Behind, "unavailable")])
+@pytest.mark.parametrize(
+    ("error", "slug"), [(ContentionError, "contended"), (JournalBehindError, "unavailable")]
+)
 async def test_commits_that_are_worth_another_try_say_so(client, monkeypatch, error, slug):
     async def change(*_, **__):
         raise error("later")

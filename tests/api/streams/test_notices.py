@@ -9,7 +9,7 @@ import pytest
 
 from services.api.app import ENDINGS
 from services.api.streams.clock import Times
-from services.api.streams.notices import Endings
+from services.api.streams.notices import StreamNotices
 from shared.domain.position import START
 from shared.journal.commit import Committer
 from shared.journal.indexes import schedule
@@ -208,7 +208,7 @@ async def test_changes_meanwhile_are_neither_lost_nor_told_by_an_old_plan(
 
 async def test_one_replica_at_a_time_works_the_schedule(client, redis, keys):
     first, second = (
-        Endings(redis, Committer(redis, keys), Journal(redis, keys), Times(lambda: T0))
+        StreamNotices(redis, Committer(redis, keys), Journal(redis, keys), Times(lambda: T0))
         for _ in range(2)
     )
     assert await first.leads()

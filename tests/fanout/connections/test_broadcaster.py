@@ -9,9 +9,9 @@ import pytest
 
 from services.fanout.connections import broadcaster as outbox_module
 from services.fanout.connections import registry as crowd_module
-from services.fanout.connections.expiry import Endings
-from services.fanout.connections.heartbeat import Beat
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.expiry import ConnectionExpiry
+from services.fanout.connections.heartbeat import Heartbeat
+from services.fanout.connections.registry import SubscriberRegistry
 from shared.domain.position import START, Position
 from shared.redis.clock import RedisClock
 from tests.fanout.peers import NO_POLLER, Fake, Post, item
@@ -23,7 +23,7 @@ from tests.support.waiting import until
 async def fakes(monkeypatch):
     """A crowd of such, made by how many and topic."""
     monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
-    crowd = Crowd(backlog_bytes=1 << 20, write_seconds=20.0)
+    crowd = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
 
     def make(count: int, *topics: str) -> list[Fake]:
         made = [Fake(fd) for fd in range(crowd.count, crowd.count + count)]
@@ -156,8 +156,8 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monke
     members = fakes(6, "7")
     post = Post(fakes.crowd)
     feed = SimpleNamespace(position=START, whole=True, head=None)
-    endings = Endings(fakes.crowd, max_age=0, retry_ms=9)
-    beat = Beat(feed, fakes.crowd, post, endings, RedisClock(), seconds=0.5)
+    endings = ConnectionExpiry(fakes.crowd, max_age=0, retry_ms=9)
+    beat = Heartbeat(feed, fakes.crowd, post, endings, RedisClock(), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
         feed.position = Position(n, 0)
         post.publish(item("7", n=n))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.fanout.connections import broadcaster as outbox_module
 from services.fanout.connections import registry as crowd_module
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.sse import sync
 from shared.domain.position import Position
 from tests.fanout.peers import NO_POLLER, Fake, Post, item
@@ -30,7 +30,7 @@ STEP = st.one_of(
 
 async def play(steps) -> None:
     """Each step against a model: who joined is owed what is published from then on."""
-    crowd = Crowd(backlog_bytes=400, write_seconds=20.0)
+    crowd = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
     post = Post(crowd)
     members: list[Fake] = []
     owed: dict[Fake, list[str]] = {}

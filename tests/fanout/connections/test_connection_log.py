@@ -8,7 +8,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from services.fanout.connections.connection_log import Farewells
+from services.fanout.connections.connection_log import ConnectionLog
 from services.fanout.connections.subscriber import Subscriber
 from shared.auth.principal import Principal
 from shared.auth.revocations import Revocation
@@ -93,7 +93,7 @@ async def test_each_connection_s_end_is_one_line(guarded, chain, stream):
 def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("services.fanout.connections.connection_log.time.monotonic", lambda: now[0])
-    farewells = Farewells()
+    farewells = ConnectionLog()
     subscriber = Subscriber(-1, frozenset(), Principal("GA", frozenset()))
     with capture_logs() as lines:
         for _ in range(5000):

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from services.fanout.connections import expiry as endings_module
-from services.fanout.connections.expiry import NOTICE_SECONDS, Endings
-from services.fanout.connections.registry import Crowd
+from services.fanout.connections.expiry import NOTICE_SECONDS, ConnectionExpiry
+from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.principal import Principal
 from shared.auth.revocations import News, Revocation
 from tests.fanout.peers import Peer
@@ -41,9 +41,13 @@ def clock(monkeypatch):
 class Scene:
     """Peers whose time runs by the clock; `heard` notes what each is told and when."""
 
-    def __init__(self, crowd: Crowd, clock: Clock, peers, max_age: float = 0.0) -> None:
+    def __init__(
+        self, crowd: SubscriberRegistry, clock: Clock, peers, max_age: float = 0.0
+    ) -> None:
         self.clock, self.crowd, self.peers = clock, crowd, peers
-        self.endings = Endings(crowd, max_age=max_age, retry_ms=2000, every=EVERY, clock=clock.time)
+        self.endings = ConnectionExpiry(
+            crowd, max_age=max_age, retry_ms=2000, every=EVERY, clock=clock.time
+        )
         self.glance_at = clock.now + EVERY * random.random()
         crowd._left = lambda subscriber, *_: self.endings.forget(subscriber)
         self.heard: dict[Peer, list[tuple[float, str]]] = {}

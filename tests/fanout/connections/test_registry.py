@@ -10,10 +10,10 @@ import pytest
 
 from services.fanout.connections import drain as drain_module
 from services.fanout.connections.drain import drain
-from services.fanout.connections.expiry import Endings
-from services.fanout.connections.heartbeat import Beat, lag_seconds
+from services.fanout.connections.expiry import ConnectionExpiry
+from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
 from shared.domain.position import START, Position
-from shared.journal.reader import Head
+from shared.journal.reader import JournalTip
 from shared.redis.clock import RedisClock
 from tests.fanout.peers import Peer, item
 from tests.support.waiting import until
@@ -121,10 +121,10 @@ async def test_every_subscriber_has_its_beat_exactly_once_an_interval(crowd, pee
     members = [peers("7") for _ in range(57)]
     replaying = peers()
     feed = SimpleNamespace(
-        position=Position(9, 1), whole=True, head=Head(START, 7, "2026-07-21T18:01:10Z")
+        position=Position(9, 1), whole=True, head=JournalTip(START, 7, "2026-07-21T18:01:10Z")
     )
-    endings = Endings(crowd, max_age=0, retry_ms=2000)
-    beat = Beat(feed, crowd, post, endings, RedisClock(), seconds=1.3)
+    endings = ConnectionExpiry(crowd, max_age=0, retry_ms=2000)
+    beat = Heartbeat(feed, crowd, post, endings, RedisClock(), seconds=1.3)
     for _ in range(3):
         beats: Counter[int] = Counter()
         for _ in range(beat._parts):

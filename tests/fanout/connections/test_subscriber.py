@@ -10,7 +10,7 @@ import pytest
 
 from services.fanout.connections.subscriber import Subscriber
 from shared.auth.principal import ANYONE, Principal, Scope
-from shared.journal.wire import Entry
+from shared.journal.wire import JournalEntry
 from tests.fanout.turns import turn
 
 
@@ -115,8 +115,8 @@ async def test_drained_waits_for_the_backlog_and_fails_when_closed(pair):
     subscriber.close()  # twice is once
 
 
-def entry(kind: str, *topics: str) -> Entry:
-    return Entry("1-0", "0-0", kind, topics, b"{}")
+def entry(kind: str, *topics: str) -> JournalEntry:
+    return JournalEntry("1-0", "0-0", kind, topics, b"{}")
 
 
 def test_types_let_through_only_their_own():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.fanout.feed.divergence import find_fork
-from services.fanout.feed.recent import Ring
+from services.fanout.feed.divergence import last_common_position
+from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import START, Position, parse_position
-from shared.journal.reader import Events, Gap, Head, Journal, Nothing
+from shared.journal.reader import Events, Gap, Journal, JournalTip, NoNewEvents
 from tests.fanout.rig import Chain, api_commit, restore, snapshot
 from tests.fanout.rig import journal as entries_of
 
@@ -15,19 +15,19 @@ from tests.fanout.rig import journal as entries_of
 class Busy(Journal):
     """An event is committed and published after each answer of Redis, before it is looked at."""
 
-    def __init__(self, redis, keys, ring: Ring, *, events: int = 1) -> None:
+    def __init__(self, redis, keys, ring: RecentEvents, *, events: int = 1) -> None:
         super().__init__(redis, keys)
         self._ring = ring
         self._left = events
         self._chain = Chain(redis, keys)
         self._chain.ledger = 1000
 
-    async def after(self, position: Position, limit: int = 500) -> Events | Nothing | Gap:
+    async def after(self, position: Position, limit: int = 500) -> Events | NoNewEvents | Gap:
         page = await super().after(position, limit)
         await self._publish()
         return page
 
-    async def head(self) -> Head:
+    async def head(self) -> JournalTip:
         head = await super().head()
         await self._publish()
         return head
@@ -39,9 +39,9 @@ class Busy(Journal):
             self._ring.append((await entries_of(self._redis, self._keys))[-1])
 
 
-async def filled(redis, keys, events: int) -> Ring:
+async def filled(redis, keys, events: int) -> RecentEvents:
     """A ring for so many events, and the whole journal in it as far as it goes."""
-    ring = Ring(START, events=events, size=1 << 20)
+    ring = RecentEvents(START, events=events, size=1 << 20)
     for entry in await entries_of(redis, keys):
         ring.append(entry)
     return ring
@@ -51,13 +51,13 @@ async def filled(redis, keys, events: int) -> Ring:
 async def test_what_is_published_meanwhile_is_no_loss(redis, keys, chain, events):
     await chain.commit_many(5)
     ring = await filled(redis, keys, 100)
-    assert await find_fork(Busy(redis, keys, ring, events=events), ring) == ring.top
+    assert await last_common_position(Busy(redis, keys, ring, events=events), ring) == ring.top
 
 
 async def test_what_a_full_ring_drops_meanwhile_is_no_loss(redis, keys, chain):
     await chain.commit_many(1200)
     ring = await filled(redis, keys, 1200)
-    assert await find_fork(Busy(redis, keys, ring, events=9), ring) == ring.top
+    assert await last_common_position(Busy(redis, keys, ring, events=9), ring) == ring.top
 
 
 async def test_a_lost_event_is_found_below_one_that_came_back(redis, keys, chain):
@@ -69,4 +69,4 @@ async def test_a_lost_event_is_found_below_one_that_came_back(redis, keys, chain
     ring = await filled(redis, keys, 100)
     await restore(redis, keys, saved)
     await Chain(redis, keys).commit(event)
-    assert await find_fork(Journal(redis, keys), ring) == parse_position(agreed)
+    assert await last_common_position(Journal(redis, keys), ring) == parse_position(agreed)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.fanout.feed.recent import Ring
+from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import START, Position
-from shared.journal.wire import Entry, event_frame
+from shared.journal.wire import JournalEntry, event_frame
 from tests.support.tier import examples
 
 TOPICS = ["1", "2", "user:GA", "user:GB"]
 
 
-def entry(n: int, topics: tuple[str, ...] = ("1",), size: int = 10) -> Entry:
-    return Entry(f"{n}-0", f"{n - 1}-0", "stream.created", topics, b"x" * size)
+def entry(n: int, topics: tuple[str, ...] = ("1",), size: int = 10) -> JournalEntry:
+    return JournalEntry(f"{n}-0", f"{n - 1}-0", "stream.created", topics, b"x" * size)
 
 
 class Naive:
@@ -23,9 +23,9 @@ class Naive:
     def __init__(self, floor: int, events: int, size: int) -> None:
         self.limits = (events, size)
         self.floor = self.top = floor
-        self.kept: list[tuple[int, Entry]] = []
+        self.kept: list[tuple[int, JournalEntry]] = []
 
-    def append(self, n: int, item: Entry) -> None:
+    def append(self, n: int, item: JournalEntry) -> None:
         self.kept.append((n, item))
         self.top = n
         events, size = self.limits
@@ -68,7 +68,10 @@ STEPS = st.one_of(
     wanted=st.lists(st.sampled_from([*TOPICS, "*"]), min_size=1, unique=True),
 )
 def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
-    ring, naive = Ring(Position(1000, 0), events=events, size=size), Naive(1000, events, size)
+    ring, naive = (
+        RecentEvents(Position(1000, 0), events=events, size=size),
+        Naive(1000, events, size),
+    )
     number = 1000
     for step, what, amount in steps:
         if step == "append":
@@ -92,7 +95,7 @@ def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
 
 
 def test_it_stays_small_while_ten_thousand_events_pass_through():
-    ring = Ring(START, events=100, size=1 << 20)
+    ring = RecentEvents(START, events=100, size=1 << 20)
     for n in range(1, 10_001):
         ring.append(entry(n, (str(n), "user:GA")))
         assert len(ring._items) <= 1124 + 100  # dropped ones are cut off now and then
@@ -106,7 +109,7 @@ def test_it_stays_small_while_ten_thousand_events_pass_through():
 
 
 def test_one_event_larger_than_all_room_is_kept_alone():
-    ring = Ring(START, events=100, size=100)
+    ring = RecentEvents(START, events=100, size=100)
     ring.append(entry(1))
     ring.append(entry(2, size=5000))
     assert len(ring) == 1
@@ -115,14 +118,14 @@ def test_one_event_larger_than_all_room_is_kept_alone():
 
 
 def test_a_position_between_two_events_is_covered():
-    ring = Ring(START, events=9, size=1 << 20)
+    ring = RecentEvents(START, events=9, size=1 << 20)
     for n in (1, 2, 3):
         ring.append(entry(n))
     assert [i.place.toid for i in ring.after(Position(1, 500), ["1"])] == [2, 3]
 
 
 def test_an_empty_ring_covers_its_own_position_only():
-    ring = Ring(Position(5, 0), events=9, size=1 << 20)
+    ring = RecentEvents(Position(5, 0), events=9, size=1 << 20)
     assert ring.after(Position(5, 0), ["1"]) == []
     assert ring.after(Position(4, 0), ["1"]) is None
     assert ring.after(Position(6, 0), ["1"]) is None

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from services.fanout.feed.single_flight import Page, Pages
+from services.fanout.feed.single_flight import Page, SingleFlightReader
 from shared.domain.position import START, Position
-from shared.journal.reader import Nothing
+from shared.journal.reader import NoNewEvents
 from tests.support.waiting import until
 
 
@@ -25,26 +25,26 @@ class Slow:
         await self.go.wait()
         if self.trouble:
             raise self.trouble
-        return Nothing()
+        return NoNewEvents()
 
 
 async def test_those_who_ask_for_the_same_share_one_read():
     journal = Slow()
-    pages = Pages(journal)
+    pages = SingleFlightReader(journal)
     same = [asyncio.create_task(pages.after(START, 500)) for _ in range(1000)]
     other = asyncio.create_task(pages.after(Position(1, 0), 500))
     await until(lambda: len(journal.reads) == 2)
     same[0].cancel()  # one leaves; the others still get their answer
     journal.go.set()
     answers = await asyncio.gather(*same[1:], other)
-    assert answers == [Nothing()] * 1000
+    assert answers == [NoNewEvents()] * 1000
     assert sorted(journal.reads) == [(START, 500), (Position(1, 0), 500)]
 
 
 async def test_nothing_is_kept_so_the_next_read_sees_what_came_since():
     journal = Slow()
     journal.go.set()
-    pages = Pages(journal)
+    pages = SingleFlightReader(journal)
     await pages.after(START, 500)
     await pages.after(START, 500)
     assert len(journal.reads) == 2
@@ -54,7 +54,7 @@ async def test_nothing_is_kept_so_the_next_read_sees_what_came_since():
 async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew():
     journal = Slow()
     journal.trouble = ConnectionError("away")
-    pages = Pages(journal)
+    pages = SingleFlightReader(journal)
     waiting = [asyncio.create_task(pages.after(START, 500)) for _ in range(3)]
     await until(lambda: journal.reads)
     journal.go.set()
@@ -62,4 +62,4 @@ async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew():
         with pytest.raises(ConnectionError):
             await task
     journal.trouble = None
-    assert await pages.after(START, 500) == Nothing()
+    assert await pages.after(START, 500) == NoNewEvents()

@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.commands.deadletter import arguments
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.dead_letters import StillDead, reread
-from services.indexer.decode.records import Record
-from services.indexer.decode.transactions import Reading, dead_letter, read_transaction
+from services.indexer.decode.dead_letters import StillUndecodableError, reread
+from services.indexer.decode.records import HorizonTransaction
+from services.indexer.decode.transactions import DecodedEvents, dead_letter, read_transaction
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position
 from shared.journal.commit import Committer
@@ -60,18 +60,18 @@ async def put(site: Site, *letters: dict[str, object]) -> list[str]:
 def of_event(raw: bytes, order: int = 1) -> dict[str, object]:
     """A letter as of a decoder that knew less: of one event, the second of its transaction."""
     transaction = proven(created(), event("stream_paused", 7, DEEP), order=order)
-    into = Reading()
+    into = DecodedEvents()
     read_transaction(transaction, OURS, into)
     [letter] = into.dead
     return letter | {"xdr": base64.b64encode(raw).decode()}
 
 
-def of_meta(transaction: Record) -> dict[str, object]:
+def of_meta(transaction: HorizonTransaction) -> dict[str, object]:
     return dead_letter(transaction, "no type 99", transaction.meta or b"")
 
 
-async def streams(site: Site, *transactions: Record) -> None:
-    into = Reading()
+async def streams(site: Site, *transactions: HorizonTransaction) -> None:
+    into = DecodedEvents()
     for each in transactions:
         read_transaction(each, OURS, into)
     await Committer(site.redis, site.keys).record(into.events, progress={"cursor": "1"})
@@ -205,7 +205,7 @@ async def test_what_still_cannot_be_read_stays(site: Site, name: str) -> None:
 
 
 def test_a_meta_that_touches_no_watched_contract_says_so() -> None:
-    with pytest.raises(StillDead, match="no contract that is watched"):
+    with pytest.raises(StillUndecodableError, match="no contract that is watched"):
         reread(of_meta(proven(created())) | {"envelope": ""}, OURS)
 
 

@@ -15,8 +15,13 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
 from deploy.simulator.settings import Settings
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Record, parse_record
-from services.indexer.decode.transactions import MetaMissing, Reading, Unproved, read_transaction
+from services.indexer.decode.records import HorizonTransaction, parse_record
+from services.indexer.decode.transactions import (
+    DecodedEvents,
+    MetaMissing,
+    Unproved,
+    read_transaction,
+)
 from shared.domain.contracts import Kind
 from tests.indexer.handmade import (
     ALICE,
@@ -51,14 +56,14 @@ def moved(amount: int = 5, contract: bytes = TOKEN.raw) -> bytes:
     return head + array(spelled) + scval.to_int128(amount).to_xdr_bytes()
 
 
-def read(*records: Record, contracts: Contracts = CONTRACTS) -> Reading:
-    into = Reading()
+def read(*records: HorizonTransaction, contracts: Contracts = CONTRACTS) -> DecodedEvents:
+    into = DecodedEvents()
     for each in records:
         read_transaction(each, contracts, into)
     return into
 
 
-def told(reading: Reading) -> list[tuple[str, str]]:
+def told(reading: DecodedEvents) -> list[tuple[str, str]]:
     return [(each.type, str(each.position)) for each in reading.events]
 
 
@@ -125,14 +130,14 @@ def test_a_payments_events_are_read_without_a_proof_each_at_its_operation() -> N
     ]
     assert [e.facts["amount"] for e in reading.events] == ["1", "3"]
     assert [e.provenance and e.provenance.verified for e in reading.events] == [None, None]
-    assert read(transaction, contracts=STREAMS_ALONE) == Reading()
+    assert read(transaction, contracts=STREAMS_ALONE) == DecodedEvents()
 
 
 def test_a_payment_that_failed_or_moves_something_else_is_passed_over() -> None:
     rubbish = b"neither meta nor result"
-    assert read(record(rubbish, rubbish, contract=OTHER)) == Reading()
+    assert read(record(rubbish, rubbish, contract=OTHER)) == DecodedEvents()
     failed = record(rubbish + TOKEN.raw, rubbish, contract=OTHER, successful=False)
-    assert read(failed) == Reading()
+    assert read(failed) == DecodedEvents()
 
 
 def test_the_fees_event_is_no_operations() -> None:
@@ -148,7 +153,7 @@ def test_a_meta_left_out_has_to_be_asked_for_whatever_the_envelope_says() -> Non
     missing = record(None, result(None), contract=OTHER)
     with pytest.raises(MetaMissing):
         read(missing)
-    assert read(missing, contracts=STREAMS_ALONE) == Reading()
+    assert read(missing, contracts=STREAMS_ALONE) == DecodedEvents()
 
 
 BOTH = [created(), moved()]
@@ -164,7 +169,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_a_token_lends_no_belief_to_what_a_call_has_to_prove(forged: Record) -> None:
+def test_a_token_lends_no_belief_to_what_a_call_has_to_prove(forged: HorizonTransaction) -> None:
     with pytest.raises(Unproved):
         read(forged)
 
@@ -192,7 +197,7 @@ def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
         network.close(NOW + 7 * n)
     lumens = network.chain.latest.transactions[0].signed.native
     watched = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token", f"{lumens}:token")
-    into = Reading()
+    into = DecodedEvents()
     for transaction in network.chain.after(0):
         read_transaction(parse_record(horizon.record(transaction, "")), watched, into)
     ours = [e for e in network.events if e.event.contract_id in watched.addresses]

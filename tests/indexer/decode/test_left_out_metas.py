@@ -8,12 +8,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.dead_letters import StillDead, reread
-from services.indexer.decode.records import Malformed, Record, parse_record
-from services.indexer.decode.transactions import MetaMissing, Reading, dead_letter, read_transaction
+from services.indexer.decode.dead_letters import StillUndecodableError, reread
+from services.indexer.decode.records import HorizonTransaction, Malformed, parse_record
+from services.indexer.decode.transactions import (
+    DecodedEvents,
+    MetaMissing,
+    dead_letter,
+    read_transaction,
+)
 from services.indexer.sources.base import SourceFatal
 from services.indexer.sources.horizon import source as horizon_module
-from services.indexer.sources.rpc.pages import Spoken
+from services.indexer.sources.rpc.pages import TransactionEvents
 from services.indexer.sources.rpc.transactions import read_details
 from shared.domain.position import toid
 from tests.indexer.handmade import (
@@ -49,10 +54,10 @@ NOTHING_SAID = {
 
 @pytest.mark.parametrize("meta", NOTHING_SAID.values(), ids=NOTHING_SAID)
 def test_another_is_asked_for_the_meta_of_a_call(meta: bytes | None) -> None:
-    into = Reading()
+    into = DecodedEvents()
     with pytest.raises(MetaMissing):
         read_transaction(record(meta, CALL), STREAMS_ALONE, into)
-    assert into == Reading()
+    assert into == DecodedEvents()
 
 
 @pytest.mark.parametrize("meta", [EMPTY_V3, EMPTY_V4], ids=["3", "4"])
@@ -60,17 +65,17 @@ def test_a_payment_may_have_moved_a_token_that_is_watched(meta: bytes) -> None:
     """Nothing in its envelope says so: its meta would."""
     payment = record(meta, result(None), contract=OTHER)
     with pytest.raises(MetaMissing):
-        read_transaction(payment, CONTRACTS, Reading())
-    into = Reading()
+        read_transaction(payment, CONTRACTS, DecodedEvents())
+    into = DecodedEvents()
     read_transaction(payment, STREAMS_ALONE, into)
-    assert into == Reading()
+    assert into == DecodedEvents()
 
 
 def test_what_failed_has_said_nothing() -> None:
-    into = Reading()
+    into = DecodedEvents()
     failed = record(EMPTY_V4, result(None, code=-1), successful=False)
     read_transaction(failed, CONTRACTS, into)
-    assert into == Reading()
+    assert into == DecodedEvents()
 
 
 def test_the_forms_that_horizon_writes() -> None:
@@ -84,7 +89,7 @@ def test_the_forms_that_horizon_writes() -> None:
 
 
 def test_rpc_that_leaves_them_out_is_asked_again() -> None:
-    spoken = Spoken(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
+    spoken = TransactionEvents(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
     told = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
     told |= {"resultXdr": base64.b64encode(CALL).decode()}
     with pytest.raises(Malformed, match="'resultMetaXdr' is empty"):
@@ -92,9 +97,9 @@ def test_rpc_that_leaves_them_out_is_asked_again() -> None:
 
 
 def test_a_dead_letter_of_one_stays() -> None:
-    one: Record = record(meta_v4([], returned=None), CALL)
+    one: HorizonTransaction = record(meta_v4([], returned=None), CALL)
     letter = dead_letter(one, "why", meta_v4([], returned=None))
-    with pytest.raises(StillDead, match="is empty"):
+    with pytest.raises(StillUndecodableError, match="is empty"):
         reread(letter, STREAMS_ALONE)
 
 

@@ -13,10 +13,10 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
 from deploy.simulator.settings import Settings
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Record, parse_record
+from services.indexer.decode.records import HorizonTransaction, parse_record
 from services.indexer.decode.transactions import (
+    DecodedEvents,
     MetaMissing,
-    Reading,
     Unproved,
     read_transaction,
 )
@@ -46,14 +46,14 @@ from tests.indexer.handmade import (
 STREAMS_ALONE = Contracts.of(WATCHED.address)
 
 
-def read(*records: Record, contracts: Contracts = STREAMS_ALONE) -> Reading:
-    into = Reading()
+def read(*records: HorizonTransaction, contracts: Contracts = STREAMS_ALONE) -> DecodedEvents:
+    into = DecodedEvents()
     for each in records:
         read_transaction(each, contracts, into)
     return into
 
 
-def places(reading: Reading) -> list[str]:
+def places(reading: DecodedEvents) -> list[str]:
     return [str(each.position) for each in reading.events]
 
 
@@ -79,7 +79,7 @@ def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
         network.submit(Proposal(operations=(Operation(op="emit"),), meta=version, fee_bump=True))
         network.submit(Proposal(operations=(Operation(op="fail"),), meta=version))
         network.close(NOW + 7 * n)
-    into = Reading()
+    into = DecodedEvents()
     for transaction in network.chain.after(0):
         read_transaction(parse_record(horizon.record(transaction, "")), STREAMS_ALONE, into)
     ours = [e for e in network.events if e.event.contract_id == WATCHED.address]
@@ -93,18 +93,18 @@ def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
 
 def test_what_failed_and_what_is_foreign_is_passed_over_unread() -> None:
     rubbish = b"neither meta nor result"
-    assert read(record(rubbish, rubbish, successful=False)) == Reading()
-    assert read(record(rubbish, rubbish, contract=OTHER)) == Reading()
-    assert read(record(None, rubbish, contract=OTHER)) == Reading()
+    assert read(record(rubbish, rubbish, successful=False)) == DecodedEvents()
+    assert read(record(rubbish, rubbish, contract=OTHER)) == DecodedEvents()
+    assert read(record(None, rubbish, contract=OTHER)) == DecodedEvents()
     foreign = [event("tokens_withdrawn", 7, fields(amount=scval.to_int128(1)), OTHER)]
-    assert read(record(meta_v4(foreign), result(proof(foreign)))) == Reading()
+    assert read(record(meta_v4(foreign), result(proof(foreign)))) == DecodedEvents()
 
 
 def test_a_contracts_own_system_and_diagnostic_events_are_none_of_ours() -> None:
     for kind in (0, 2):
         raw = bytearray(withdrawn())
         raw[4 + 4 + 32 + 3] = kind
-        assert read(proven(bytes(raw))) == Reading()
+        assert read(proven(bytes(raw))) == DecodedEvents()
 
 
 def test_meta_left_out() -> None:
@@ -155,10 +155,10 @@ def test_an_unreadable_event_is_a_dead_letter_and_the_others_come_through(bad: b
 
 def test_an_event_without_a_known_end_leaves_nothing_half_read() -> None:
     events = [created(), event("stream_paused", 7, UNKNOWN), withdrawn()]
-    into = Reading()
+    into = DecodedEvents()
     with pytest.raises(XdrError, match="no type 99"):
         read_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE, into)
-    assert into == Reading()
+    assert into == DecodedEvents()
 
 
 BOTH = [created(), withdrawn()]
@@ -180,8 +180,8 @@ FORGED = {
 
 
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_what_does_not_hash_to_what_consensus_signed(forged: Record) -> None:
-    into = Reading()
+def test_what_does_not_hash_to_what_consensus_signed(forged: HorizonTransaction) -> None:
+    into = DecodedEvents()
     with pytest.raises(Unproved, match=f"transaction {forged.hash} of ledger 1000"):
         read_transaction(forged, STREAMS_ALONE, into)
-    assert into == Reading()
+    assert into == DecodedEvents()

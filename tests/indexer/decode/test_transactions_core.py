@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from services.indexer.decode.contracts import Contract, Contracts
-from services.indexer.decode.records import Record
-from services.indexer.decode.transactions import Reading, Unproved, read_transaction
+from services.indexer.decode.records import HorizonTransaction
+from services.indexer.decode.transactions import DecodedEvents, Unproved, read_transaction
 from services.indexer.xdr import XdrError
 from shared.domain.events import EventType
 from shared.domain.position import parse_position
 from tests.indexer.handmade import record, without
 
 
-def read(transaction: Record, contract: Contract) -> Reading:
-    into = Reading()
+def read(transaction: HorizonTransaction, contract: Contract) -> DecodedEvents:
+    into = DecodedEvents()
     read_transaction(transaction, Contracts.of(contract.address), into)
     return into
 
@@ -30,7 +30,9 @@ def core(vectors: Path) -> list[dict[str, Any]]:
     return found
 
 
-def of_core(vector: dict[str, Any], meta: bytes | None = None) -> tuple[Record, Contract]:
+def of_core(
+    vector: dict[str, Any], meta: bytes | None = None
+) -> tuple[HorizonTransaction, Contract]:
     [contract] = {each["contract"] for each in vector["events"]}
     [watched] = Contracts.of(contract).all
     raw = base64.b64decode(vector["result_meta_xdr"]) if meta is None else meta

@@ -17,7 +17,7 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.sources.base import SourceFatal
 from shared.domain.topics import user_topic
-from shared.journal.commit import Committer, Fenced
+from shared.journal.commit import Committer, FencedError
 from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel
 from shared.web.probes import Readiness
@@ -195,7 +195,7 @@ async def test_a_dead_letter_and_its_cursor_are_one_commit(
     bench.sim.close()
     await bench.redis.set(bench.keys.fence, "another")
     await bench.redis.hset(bench.keys.progress, "cursor", str(cursor))
-    with pytest.raises(Fenced):
+    with pytest.raises(FencedError):
         await bench.ingest(token="mine").run()
     connector = bench.sim.session.connector
     assert connector

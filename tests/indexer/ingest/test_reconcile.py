@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.ingest.reconcile import Reconciliation, difference
-from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.failover.source import FailoverSource
 from shared.domain.position import Position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -37,7 +37,7 @@ class Rig:
     def __init__(self, sim: Sim, redis: Redis, keys: Keys, *, rpc_first: bool) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
         self.readiness = Readiness("source")
-        self.auto = Auto(*self._sources(rpc_first), look_seconds=60)
+        self.auto = FailoverSource(*self._sources(rpc_first), look_seconds=60)
         committer = Committer(redis, keys)
         self.ingest = Ingest(
             self.auto,

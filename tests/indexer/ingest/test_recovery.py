@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from services.indexer.ingest.recovery import Settling
+from services.indexer.ingest.recovery import FailoverRecovery
 from shared.domain.position import toid
 from shared.redis.client import connect
 from tests.deploy.redis_work import COMMON, KEYS, ready
@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 
 def test_it_is_settled_behind_the_ledger_that_was_the_last_when_it_began():
-    settling = Settling()
+    settling = FailoverRecovery()
     assert not settling.kept(toid(9), 0), "nobody knows where it ends"
     assert not settling.kept(toid(10, 3), 10), "there may be more in that ledger"
     assert settling.kept(toid(11) - 1, 10)
@@ -27,7 +27,7 @@ def test_it_is_settled_behind_the_ledger_that_was_the_last_when_it_began():
 
 
 def test_a_source_that_lags_behind_what_was_kept_settles_nothing():
-    settling = Settling()
+    settling = FailoverRecovery()
     settling.kept(toid(12, 1), 10)
     settling.restart()
     assert not settling.kept(toid(11, 1), 10)

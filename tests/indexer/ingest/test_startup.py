@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from services.indexer.ingest import startup
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, parse_position
-from shared.journal.commit import Behind, Committer
+from shared.journal.commit import Committer, JournalBehindError
 from shared.journal.keys import Keys
 from shared.journal.losses import LastSeen, Report, write_report
 from shared.journal.reader import Gap, Journal
@@ -126,7 +126,7 @@ async def test_an_indexer_that_knows_nothing_asks_those_who_do(
     other = Process(sim, redis, keys)
     async with other.running():
         await until(other.entries, seconds=15)
-        with pytest.raises(Behind):  # the API knows nothing either, and waits
+        with pytest.raises(JournalBehindError):  # the API knows nothing either, and waits
             await Committer(redis, keys).change([], lambda _: [_api_event()])
         await other.settled()
     entries = await process.entries()

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from services.indexer.ingest.checkpoint import Checkpoint
 from services.indexer.sources.base import SourceError
-from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.rpc.source import RpcEvents
 from shared.domain.position import toid
@@ -79,7 +79,7 @@ async def test_a_checkpoint_that_cannot_be_compared_yet_is_compared_later(
 
 async def test_auto_begins_with_the_one_that_knows(sim: Sim) -> None:
     await sim.arm("starting", surface="root", times=EVER)
-    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)
+    source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)
     assert await source.start("latest") == toid(sim.network.chain.latest.sequence + 1)
     read = await Read(toid(3_700_000)).up_to(sim.tip, source)
     assert read.positions == sim.positions()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import commands
-from shared.domain.stream import ENDINGS, Status, end_time
+from shared.domain.stream import NOTICE_THRESHOLDS, Status, end_time
 from tests.shared.samples import TYPE, a_stream, after, fact
 
 DAY = 86_400
@@ -22,7 +22,9 @@ def told(stream, now):
 @given(lengths)
 def test_a_new_stream_owes_the_notices_that_lie_ahead(seconds):
     stream = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
-    wanted = [100 + seconds - before for before in ENDINGS if before == 0 or seconds > before]
+    wanted = [
+        100 + seconds - before for before in NOTICE_THRESHOLDS if before == 0 or seconds > before
+    ]
     events = commands.endings(stream, 100 + seconds)
     assert [event.timestamp for event in events] == wanted
     assert commands.endings(stream, wanted[0] - 1) == []

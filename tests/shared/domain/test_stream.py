@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from shared.domain import commands
-from shared.domain.commands import Refused
+from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event
 from shared.domain.stream import I128_MAX, U64_MAX, Status, apply, claimable, end_time, remaining
 from shared.journal.wire import encode_stream
@@ -39,9 +39,9 @@ def test_the_last_withdrawal_also_completes_in_that_order():
 
 def test_withdrawal_is_refused_while_paused_and_with_nothing_accrued():
     stream = a_stream()
-    with pytest.raises(Refused, match="nothing to withdraw"):
+    with pytest.raises(CommandRefusedError, match="nothing to withdraw"):
         commands.withdraw(stream, 100)
-    with pytest.raises(Refused, match="paused"):
+    with pytest.raises(CommandRefusedError, match="paused"):
         commands.withdraw(after(stream, *commands.pause(stream, 150)), 200)
 
 
@@ -102,9 +102,9 @@ def test_nothing_moves_the_money_of_a_cancelled_stream(late: Event):
 def test_every_command_on_a_terminal_stream_is_refused(command: str):
     stream = a_stream()
     gone = after(stream, *commands.cancel(stream, 120))
-    with pytest.raises(Refused, match="cancelled and cannot be"):
+    with pytest.raises(CommandRefusedError, match="cancelled and cannot be"):
         getattr(commands, command)(gone, 200)
-    with pytest.raises(Refused, match="cancelled and cannot be"):
+    with pytest.raises(CommandRefusedError, match="cancelled and cannot be"):
         commands.top_up(gone, 1, 200)
 
 
@@ -117,7 +117,7 @@ def test_the_extremes_of_i128_neither_overflow_nor_break_the_wire():
     document = orjson.loads(encode_stream(slow, 200))
     assert document["depositedAmount"] == str(I128_MAX)
     assert document["claimable"] == {"amount": "100", "asOf": 200}
-    with pytest.raises(Refused, match="from 1 to 0"):
+    with pytest.raises(CommandRefusedError, match="from 1 to 0"):
         commands.top_up(slow, 1, 200)
     assert orjson.dumps(commands.resume(after(slow, *commands.pause(slow, 110)), 120)[0].facts)
 
@@ -125,11 +125,11 @@ def test_the_extremes_of_i128_neither_overflow_nor_break_the_wire():
 @pytest.mark.parametrize("amount", [0, -1, I128_MAX + 1])
 def test_amounts_outside_i128_are_refused_by_name(amount: int):
     good = {"stream_id": "7", "sender": S, "recipient": R, "token": "C", "start_time": 0, "now": 0}
-    with pytest.raises(Refused, match="ratePerSecond"):
+    with pytest.raises(CommandRefusedError, match="ratePerSecond"):
         commands.create(rate=amount, deposited=1, **good)
-    with pytest.raises(Refused, match="depositedAmount"):
+    with pytest.raises(CommandRefusedError, match="depositedAmount"):
         commands.create(rate=1, deposited=amount, **good)
-    with pytest.raises(Refused, match="amount"):
+    with pytest.raises(CommandRefusedError, match="amount"):
         commands.top_up(a_stream(), amount, 100)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.domain import commands
-from shared.domain.commands import Refused
+from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event
 from shared.domain.stream import I128_MAX, U64_MAX, Stream, apply, claimable, end_time, remaining
 from tests.shared.samples import TOKEN, R, S
@@ -98,7 +98,7 @@ class StreamMachine(RuleBasedStateMachine):
     def both(self, allowed: bool, decide) -> list[Event]:
         try:
             decided = decide()
-        except Refused:
+        except CommandRefusedError:
             assert not allowed, "refused what the contract allows"
             return []
         assert allowed, "allowed what the contract refuses"

@@ -17,14 +17,14 @@ from shared.domain.stream import Stream, apply
 from shared.journal.indexes import entries_of as places_of
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal
-from shared.journal.wire import Entry, decode_stream, parse_message
+from shared.journal.wire import JournalEntry, decode_stream, parse_message
 
 
-async def entries_of(redis: Redis, keys: Keys) -> list[Entry]:
+async def entries_of(redis: Redis, keys: Keys) -> list[JournalEntry]:
     return await Journal(redis, keys).latest(100_000)
 
 
-def event_of(entry: Entry) -> Event:
+def event_of(entry: JournalEntry) -> Event:
     """The event that a body tells."""
     body = orjson.loads(entry.body)
     provenance = None
@@ -37,7 +37,7 @@ def event_of(entry: Entry) -> Event:
     )  # fmt: skip
 
 
-def fold(entries: Sequence[Entry]) -> dict[str, Stream]:
+def fold(entries: Sequence[JournalEntry]) -> dict[str, Stream]:
     """The streams as the journal's events alone make them; each body must tell the same."""
     streams: dict[str, Stream] = {}
     for entry in entries:
@@ -66,7 +66,7 @@ async def _beginning(redis: Redis, keys: Keys, positions: list[Position]) -> Pos
     return place if positions and place < positions[0] else START
 
 
-async def check(redis: Redis, keys: Keys) -> list[Entry]:
+async def check(redis: Redis, keys: Keys) -> list[JournalEntry]:
     """Assert that all of a namespace agrees with its journal; the journal must be untrimmed."""
     entries = await entries_of(redis, keys)
     positions = [parse_position(entry.position) for entry in entries]
@@ -99,7 +99,7 @@ async def _check_indexes(redis: Redis, keys: Keys, streams: dict[str, Stream]) -
     assert await _sets(redis, keys.index("*")) == wanted, "indexes are those of the final states"
 
 
-async def _check_topics(redis: Redis, keys: Keys, entries: Sequence[Entry]) -> None:
+async def _check_topics(redis: Redis, keys: Keys, entries: Sequence[JournalEntry]) -> None:
     wanted: dict[str, dict[str, int]] = {}
     for entry in entries:
         for topic in entry.topics or ("",):
@@ -121,7 +121,7 @@ class Listener:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
 
     def take(self, raw: bytes) -> None:
         namespace, entry = parse_message(raw)

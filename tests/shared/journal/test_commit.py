@@ -8,7 +8,7 @@ import pytest
 from shared.domain import commands
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
-from shared.journal.commit import Committer, Disorder, Fenced
+from shared.journal.commit import Committer, FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.reader import Events, Journal
 from tests.shared.journal.audit import check, dump, listening
@@ -50,13 +50,13 @@ async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(redis, key
     await committer.record(events, progress={})
     again = await committer.record([*events, created("4", Position(toid(7, 4), 0))], progress={})
     assert (again.seen, len(again.positions)) == (2, 1)
-    with pytest.raises(Disorder):
+    with pytest.raises(JournalInconsistentError):
         await committer.record([created("2", Position(toid(7, 2), 0))], progress={})
 
 
 async def test_a_fenced_indexer_writes_nothing(redis, keys):
     await redis.set(keys.fence, "another")
-    with pytest.raises(Fenced, match="another"):
+    with pytest.raises(FencedError, match="another"):
         await Committer(redis, keys, token="me").record([], progress={"cursor": "1"})
     assert not await redis.exists(keys.progress)
 

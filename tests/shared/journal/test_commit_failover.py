@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain import commands
 from shared.domain.position import START, Position
-from shared.journal.commit import Behind, Committer, Disorder
+from shared.journal.commit import Committer, JournalBehindError, JournalInconsistentError
 from tests.shared.journal.audit import check, dump, entries_of, restore
 from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
 
@@ -47,7 +47,7 @@ async def test_the_api_waits_until_the_lost_chain_events_are_back(redis, keys, c
     assert given.toid == at(6).toid
 
     await restore(redis, keys, replica)
-    with pytest.raises(Behind, match=str(given)):
+    with pytest.raises(JournalBehindError, match=str(given)):
         await api.change([ID], label("too soon"))
     assert await dump(redis, keys) == replica
 
@@ -78,7 +78,7 @@ async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(redis
     await record(indexer, created("1", at(5)), str(at(5).toid))
     await api.change([ID], create)
     await restore(redis, keys, {})
-    with pytest.raises(Behind):
+    with pytest.raises(JournalBehindError):
         await api.change([ID], create)
     assert await dump(redis, keys) == {}
     await record(indexer, created("1", at(5)), str(at(5).toid))
@@ -108,7 +108,7 @@ async def test_one_that_only_read_the_stream_knows_the_floor_as_well(redis, keys
     await api.change([ID], label("lost"))
     await reader.change([ID], lambda _: [])
     await restore(redis, keys, replica)
-    with pytest.raises(Behind):
+    with pytest.raises(JournalBehindError):
         await reader.change([ID], label("too soon"))
 
 
@@ -118,7 +118,7 @@ async def test_an_api_event_never_shuts_out_the_next_operation(redis, keys):
     await record(indexer, created("1", first), "5")
     await api.change([ID], create)
     await record(indexer, created("2", Position(first.toid + 1, 0)), "6")
-    with pytest.raises(Disorder):
+    with pytest.raises(JournalInconsistentError):
         await record(indexer, created("3", Position(first.toid, 1)), "7")
     await check(redis, keys)
 

@@ -93,7 +93,7 @@ def decide(stream_id: str, what: str):
             if what == "top_up":
                 return commands.top_up(stream, 300, 140)
             return getattr(commands, what)(stream, 500)
-        except commands.Refused:
+        except commands.CommandRefusedError:
             return []
 
     return decided

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.domain import commands
 from shared.domain.position import Position
-from shared.journal.commit import Committer, Contended, Disorder, Fenced
+from shared.journal.commit import Committer, ContentionError, FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
@@ -87,7 +87,7 @@ async def test_who_loses_every_race_gives_up_having_written_nothing(redis, keys)
 
     unlucky = Committer(redis, keys)
     unlucky.streams = Unlucky(redis, keys)
-    with pytest.raises(Contended, match=ID):
+    with pytest.raises(ContentionError, match=ID):
         await unlucky.change([ID], label("never"))
     assert all(b"never" not in entry.body for entry in await check(redis, keys))
 
@@ -96,7 +96,7 @@ async def test_what_a_decision_raises_passes_through_and_writes_nothing(redis, k
     committer = Committer(redis, keys)
     await committer.change([ID], create)
     before = await dump(redis, keys)
-    with pytest.raises(commands.Refused, match="not paused"):
+    with pytest.raises(commands.CommandRefusedError, match="not paused"):
         await committer.change([ID], lambda s: commands.resume(s[ID], 110))
     assert await dump(redis, keys) == before
 
@@ -106,13 +106,13 @@ async def test_an_old_token_writes_nothing_at_all(redis, keys):
     await Committer(redis, keys, token="2").record([created("1", at(5))], progress={"cursor": "5"})
     before = await dump(redis, keys)
     old = Committer(redis, keys, token="1")
-    with pytest.raises(Fenced, match="2"):
+    with pytest.raises(FencedError, match="2"):
         await old.record(
             [created("1", at(5)), created("2", at(6))], progress={"cursor": "6"}, dead=[b"{}"]
         )
     assert await dump(redis, keys) == before
     await redis.delete(keys.fence)
-    with pytest.raises(Fenced, match=r"\(none\)"):
+    with pytest.raises(FencedError, match=r"\(none\)"):
         await old.record([], progress={"cursor": "7"})
 
 
@@ -127,7 +127,7 @@ async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis, keys):
     await committer.record([created("1", at(5)), created("3", at(7))], progress={"cursor": "7"})
     before = await dump(redis, keys)
     late = [created("1", at(5)), created("2", at(6)), created("4", at(8))]
-    with pytest.raises(Disorder, match=str(at(6))):
+    with pytest.raises(JournalInconsistentError, match=str(at(6))):
         await committer.record(late, progress={"cursor": "8"}, dead=[b"{}"])
     assert await dump(redis, keys) == before
 
@@ -169,7 +169,7 @@ async def test_positions_beyond_what_a_double_holds_keep_their_order(redis, keys
     for event in (events[0], events[2], events[3]):
         await committer.record([event], progress={})
     assert (await committer.record([events[2]], progress={})).seen == 1
-    with pytest.raises(Disorder):
+    with pytest.raises(JournalInconsistentError):
         await committer.record([events[1]], progress={})
     api = await Committer(redis, keys).change([ID], create)
     assert api.positions[0].toid == toid + 1

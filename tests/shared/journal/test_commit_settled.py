@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.domain import commands
-from shared.journal.commit import Behind, Committer, Moved
+from shared.journal.commit import Committer, CursorMovedError, JournalBehindError
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.shared.samples import TOKEN, R, S, at, created
@@ -52,11 +52,11 @@ async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(nod
     first, second, third = (str(at(n).toid) for n in (5, 6, 7))
     await indexer.record([created("1", at(5))], progress={"cursor": first})
     await started_again(node, redis)
-    with pytest.raises(Behind, match="the indexer has not caught up with the chain"):
+    with pytest.raises(JournalBehindError, match="the indexer has not caught up with the chain"):
         await Committer(redis, KEYS).change([ID], create)
 
     await indexer.record([created("2", at(6))], progress={"cursor": second}, after=int(first))
-    with pytest.raises(Behind):
+    with pytest.raises(JournalBehindError):
         await Committer(redis, KEYS).change([ID], create)
     await indexer.record([], progress={"cursor": third}, after=int(second), settled=True)
     (given,) = (await Committer(redis, KEYS).change([ID], create)).positions
@@ -84,9 +84,9 @@ async def test_a_cursor_that_went_back_is_read_from_again(redis, stored):
     await indexer.record([], progress={"cursor": stored})
     await indexer.record([created("1", at(5))], progress={"cursor": "8"}, after=7)
     for wrong in (7, 9):
-        with pytest.raises(Moved, match=f"the stored cursor is 8, not {wrong}"):
+        with pytest.raises(CursorMovedError, match=f"the stored cursor is 8, not {wrong}"):
             await indexer.record([created("2", at(6))], progress={"cursor": "10"}, after=wrong)
     assert await redis.xlen(KEYS.journal) == 1
     await redis.delete(KEYS.progress)
-    with pytest.raises(Moved, match="gone"):
+    with pytest.raises(CursorMovedError, match="gone"):
         await indexer.record([created("2", at(6))], progress={"cursor": "10"}, after=8)

@@ -8,19 +8,19 @@ import pytest
 
 from shared.domain.position import START, Position, journal_start
 from shared.journal.losses import LastSeen, Report, check_journal, read_reports, write_report
-from shared.journal.reader import Head
+from shared.journal.reader import JournalTip
 from shared.runtime.metrics import LOST_EVERYTHING, metrics
 from tests.shared.samples import at
 
 BEGAN = journal_start(at(4).toid, 4 << 40)
 AGAIN = journal_start(at(7).toid, 5 << 40)
-NEW = Head(START, None, None, empty=True)
-BEGUN = Head(BEGAN, None, None, at(4).toid, BEGAN, empty=True)
-FULL = Head(at(7), 7, None, at(7).toid, BEGAN)
-API = Head(Position(0, 1 << 50), None, None)
+NEW = JournalTip(START, None, None, empty=True)
+BEGUN = JournalTip(BEGAN, None, None, at(4).toid, BEGAN, empty=True)
+FULL = JournalTip(at(7), 7, None, at(7).toid, BEGAN)
+API = JournalTip(Position(0, 1 << 50), None, None)
 
 
-def seen_of(*heads: Head) -> LastSeen:
+def seen_of(*heads: JournalTip) -> LastSeen:
     last_seen = LastSeen()
     for head in heads:
         assert not last_seen.check(head)
@@ -34,11 +34,11 @@ def seen_of(*heads: Head) -> LastSeen:
         (FULL, NEW),
         (BEGUN, NEW),
         (API, NEW),
-        (FULL, Head(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
-        (FULL, Head(at(9), None, None, at(9).toid, AGAIN)),
+        (FULL, JournalTip(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
+        (FULL, JournalTip(at(9), None, None, at(9).toid, AGAIN)),
         (FULL, replace(FULL, top=BEGAN, empty=True)),
         (replace(FULL, first="4-1"), replace(FULL, first="7-2", top=at(8))),
-        (replace(FULL, began=None), Head(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
+        (replace(FULL, began=None), JournalTip(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
     ],
     ids=[
         "all",
@@ -51,7 +51,7 @@ def seen_of(*heads: Head) -> LastSeen:
         "old",
     ],
 )
-def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
+def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: JournalTip):
     last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
     assert last_seen.check(found)
     assert last_seen.lost
@@ -59,7 +59,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
     assert not last_seen.check(found)
     assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), "what is reported stays"
     assert LOST_EVERYTHING._value.get() == counted + 1
-    told = Head(at(20), None, None, at(20).toid, AGAIN, told=at(19), first="19-1")
+    told = JournalTip(at(20), None, None, at(20).toid, AGAIN, told=at(19), first="19-1")
     assert not last_seen.check(told)
     assert not last_seen.lost
     last_seen.update(told.top, told.cursor)
@@ -74,7 +74,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
         (API, replace(FULL, top=at(9))),
         (FULL, replace(FULL, top=at(5), cursor=at(5).toid)),
         (FULL, replace(FULL, top=BEGAN, empty=True, cursor=at(4).toid)),
-        (FULL, Head(at(7), None, None)),
+        (FULL, JournalTip(at(7), None, None)),
         (FULL, replace(FULL, told=at(6))),
         (FULL, replace(FULL, first="4-1")),
     ],
@@ -89,7 +89,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: Head, found: Head):
         "first",
     ],
 )
-def test_all_else_is_not(known: Head, found: Head):
+def test_all_else_is_not(known: JournalTip, found: JournalTip):
     last_seen = seen_of(known)
     assert not last_seen.check(found)
     assert not last_seen.lost

@@ -10,7 +10,7 @@ from shared.domain.position import END, START, Position, journal_start, parse_po
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.plan import Limits
-from shared.journal.reader import Events, Gap, Journal, Nothing
+from shared.journal.reader import Events, Gap, Journal, NoNewEvents
 from shared.runtime.metrics import LOST_ENTRY
 from tests.shared.samples import TYPE, at, chain
 
@@ -33,7 +33,7 @@ async def kept(redis: Redis, keys: Keys) -> list[Position]:
 async def test_an_empty_journal_has_nothing_after_any_position(redis, keys):
     journal = Journal(redis, keys)
     for position in (START, at(7), END):
-        assert await journal.after(position) == Nothing()
+        assert await journal.after(position) == NoNewEvents()
     assert await journal.latest(5) == []
 
 
@@ -45,7 +45,7 @@ async def test_pages_follow_one_another_without_a_hole(redis, keys):
         more.append(page.more)
         read += [parse_position(entry.position) for entry in page.entries]
         position = read[-1]
-    assert page == Nothing()
+    assert page == NoNewEvents()
     assert read == [at(ledger) for ledger in range(1, 8)]
     assert more == [True, True, False]
 
@@ -60,7 +60,7 @@ async def test_a_position_between_two_entries_is_as_good_as_the_one_before_it(re
 async def test_positions_at_and_above_the_top_have_nothing_after_them(redis, keys):
     await fill(redis, keys, 2)
     for position in (at(2), at(3), Position(END.toid, 0), END):
-        assert await Journal(redis, keys).after(position) == Nothing()
+        assert await Journal(redis, keys).after(position) == NoNewEvents()
 
 
 async def test_each_entry_names_the_one_before_it(redis, keys):
@@ -147,7 +147,7 @@ async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis, keys):
     counted = LOST_ENTRY._value.get()
     for limit in (500, 6, 3, 2, 1):
         journal, position, read = Journal(redis, keys), START, []
-        while (page := await journal.after(position, limit)) != Nothing():
+        while (page := await journal.after(position, limit)) != NoNewEvents():
             if isinstance(page, Gap):
                 read.append(f"gap to {page.resumes_after.ledger}")
                 position = page.resumes_after
@@ -186,7 +186,7 @@ async def test_the_first_entry_names_the_place_where_the_journal_began(redis, ke
     for position in (at(1), at(4)):
         assert await journal.after(position) == Gap(began), "also while it is empty"
     for position in (START, began, at(5)):
-        assert await journal.after(position) == Nothing()
+        assert await journal.after(position) == NoNewEvents()
     event = chain(TYPE.CONTRACT_INITIALIZED, None, at(5), admin="G")
     if by == "chain":
         await committer.record([event], progress={"cursor": str(at(5).toid)})

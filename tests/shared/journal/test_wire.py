@@ -15,7 +15,7 @@ from shared.domain.position import Position
 from shared.domain.stream import I128_MAX, Status, Stream
 from shared.domain.topics import topics_of
 from shared.journal.wire import (
-    Entry,
+    JournalEntry,
     decode_stream,
     encode,
     encode_stream,
@@ -60,7 +60,7 @@ streams = st.builds(
 )  # fmt: skip
 
 
-def committed(event: Event, previous: Position) -> Entry:
+def committed(event: Event, previous: Position) -> JournalEntry:
     """The entry as commit.lua makes it: id and publication put before the body."""
     head, body = encode(event, topics_of(event))
     body = b'{"id":"%s","publishedAt":17,' % str(event.position).encode() + body[1:]

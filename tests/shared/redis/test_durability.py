@@ -9,7 +9,15 @@ import pytest
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from shared.redis.durability import Finding, Unfit, examine, judge, replayed, require_fit, watch
+from shared.redis.durability import (
+    Finding,
+    UnsafeRedisError,
+    check_info,
+    examine,
+    replayed,
+    require_fit,
+    watch,
+)
 from tests.fanout.rig import CONTRACT
 from tests.support.processes import running
 from tests.support.redis_server import redis_server
@@ -23,7 +31,7 @@ GOOD = {
 
 
 def test_nothing_is_wrong_with_a_good_one_or_with_one_that_tells_nothing():
-    assert judge(GOOD) == judge({}) == Finding()
+    assert check_info(GOOD) == check_info({}) == Finding()
 
 
 @pytest.mark.parametrize(
@@ -35,13 +43,13 @@ def test_nothing_is_wrong_with_a_good_one_or_with_one_that_tells_nothing():
     ],
 )
 def test_what_makes_it_unfit(differs: dict, said: str):
-    assert said in (judge(GOOD | differs).wrong or "")
+    assert said in (check_info(GOOD | differs).wrong or "")
 
 
 def test_what_is_doubtful():
-    (doubt,) = judge(GOOD | {"aof_enabled": 0}).doubts
+    (doubt,) = check_info(GOOD | {"aof_enabled": 0}).doubts
     assert "appendonly" in doubt
-    (doubt,) = judge(GOOD | {"maxmemory": 0}).doubts
+    (doubt,) = check_info(GOOD | {"maxmemory": 0}).doubts
     assert "maxmemory" in doubt
 
 
@@ -51,7 +59,7 @@ async def test_it_is_watched_for_as_long_as_the_service_lives(tmp_path: Path):
         redis = connect(url)
         await require_fit(redis, KEYS)
         await redis.config_set("maxmemory-policy", "allkeys-lfu")
-        with pytest.raises(Unfit, match="allkeys-lfu"):
+        with pytest.raises(UnsafeRedisError, match="allkeys-lfu"):
             await require_fit(redis, KEYS)
         task = asyncio.create_task(watch(redis, KEYS, said.append))
         await until(lambda: said)
@@ -112,7 +120,7 @@ async def test_a_redis_whose_default_user_may_too_little_is_named_with_the_line_
             assert await redis.execute_command("COMMAND", "INFO", name), name
         assert (await examine(redis, KEYS)).wrong is None
         await redis.execute_command("ACL", "SETUSER", "default", "reset", *rights.split())
-        with pytest.raises(Unfit) as raised:
+        with pytest.raises(UnsafeRedisError) as raised:
             await require_fit(redis, KEYS)
         assert LINE in str(raised.value)
         await redis.execute_command("ACL", "SETUSER", *LINE.split()[1:])

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from shared.journal.commit import Committer, Fenced
+from shared.journal.commit import Committer, FencedError
 from shared.journal.keys import Keys
 from shared.redis.lease import Lease
 from tests.indexer.installed import Site
@@ -59,10 +59,10 @@ async def test_only_the_last_to_take_it_may_write(redis: Redis, keys: Keys) -> N
     await redis.delete(keys.lease)  # expired
     await writer.record([], progress={"cursor": "2"})  # nobody else is there yet
     assert await new.take()
-    with pytest.raises(Fenced, match=new.token):
+    with pytest.raises(FencedError, match=new.token):
         await writer.record([], progress={"cursor": "3"}, dead=[b"{}"])
     await new.release()
-    with pytest.raises(Fenced):
+    with pytest.raises(FencedError):
         await writer.record([], progress={"cursor": "3"})
     assert await redis.hget(keys.progress, "cursor") == b"2"
     assert not await redis.exists(keys.dead_letters)

@@ -11,13 +11,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.redis.client import connect_lane
+from shared.redis.client import connect_multiplexed
 from tests.support.waiting import free_port, until
 
 
 @pytest.fixture
 async def lane(redis_url):
-    client = connect_lane(redis_url)
+    client = connect_multiplexed(redis_url)
     yield client
     await client.aclose()
 
@@ -110,7 +110,7 @@ async def test_a_killed_connection_fails_who_waits_and_heals(lane, redis):
 
 
 async def test_nobody_there(keys):
-    client = connect_lane(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
+    client = connect_multiplexed(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
     for _ in range(2):
         with pytest.raises(RedisConnectionError):
             await client.ping()
@@ -119,7 +119,7 @@ async def test_nobody_there(keys):
 
 async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_url):
     async with deaf(redis_url) as port:
-        client = connect_lane(f"redis://127.0.0.1:{port}/0", timeout=0.4)
+        client = connect_multiplexed(f"redis://127.0.0.1:{port}/0", timeout=0.4)
         await client.ping()
         with pytest.raises(RedisTimeoutError):
             await client.get("deaf")

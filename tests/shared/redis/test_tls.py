@@ -12,7 +12,7 @@ import pytest
 
 from services.fanout.feed.pubsub import subscribe
 from shared.journal.keys import CHANNEL, Keys
-from shared.redis.client import Unreachable, connect, connect_lane
+from shared.redis.client import Unreachable, connect, connect_multiplexed
 from tests.support.programs import needed
 from tests.support.redis_node import Node
 from tests.support.waiting import free_port, until
@@ -72,7 +72,7 @@ async def secure(tmp_path: Path) -> AsyncIterator[Secure]:
 
 
 async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure):
-    client, lane = connect(secure.url()), connect_lane(secure.url())
+    client, lane = connect(secure.url()), connect_multiplexed(secure.url())
     got: list[bytes] = []
     reader = await subscribe(client, CHANNEL, got.append, seconds=5)
     await asyncio.gather(*(lane.set(KEYS.stream(str(n)), n) for n in range(100)))

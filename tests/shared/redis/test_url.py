@@ -6,11 +6,11 @@ import pytest
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 
 from shared.redis.client import check_url, connect
-from shared.redis.url import parse_place
+from shared.redis.url import parse_redis_url
 
 
 def test_one_address():
-    place = parse_place("redis://me:p%40ss@redis.example:6380/3")
+    place = parse_redis_url("redis://me:p%40ss@redis.example:6380/3")
     assert (place.kind, place.seeds) == ("one", ())
     assert place.options == {
         "host": "redis.example", "port": 6380, "db": 3, "username": "me", "password": "p@ss",
@@ -18,7 +18,7 @@ def test_one_address():
 
 
 def test_sentinels_and_the_master_s_name():
-    place = parse_place("redis+sentinel://:word@a,b:26380,[::1]:26381/payments/2")
+    place = parse_redis_url("redis+sentinel://:word@a,b:26380,[::1]:26381/payments/2")
     assert place.kind == "sentinel"
     assert place.seeds == (("a", 26379), ("b", 26380), ("::1", 26381))
     assert place.master == "payments"
@@ -28,7 +28,7 @@ def test_sentinels_and_the_master_s_name():
 
 def test_sentinels_have_a_password_of_their_own_and_the_same_ca():
     url = "rediss+sentinel://me:mine@a/m?sentinel_password=theirs&ssl_ca_certs=/ca.pem"
-    place = parse_place(url)
+    place = parse_redis_url(url)
     assert place.sentinel_options == {"password": "theirs", "ssl_ca_certs": "/ca.pem"}
     assert place.options == {
         "username": "me", "password": "mine", "db": 0, "ssl_ca_certs": "/ca.pem",
@@ -37,13 +37,13 @@ def test_sentinels_have_a_password_of_their_own_and_the_same_ca():
 
 
 def test_nodes_of_a_cluster():
-    place = parse_place("redis+cluster://me:p@a:7000,b")
+    place = parse_redis_url("redis+cluster://me:p@a:7000,b")
     assert (place.kind, place.seeds) == ("cluster", (("a", 7000), ("b", 6379)))
     assert place.options == {"username": "me", "password": "p", "db": 0}
 
 
 def test_a_socket_on_this_machine():
-    options = parse_place("unix:///run/redis.sock?db=1").options
+    options = parse_redis_url("unix:///run/redis.sock?db=1").options
     assert options["path"] == "/run/redis.sock"
     assert options["connection_class"] is UnixDomainSocketConnection
 

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.redis.client import Unreachable, Unwilling, connect, connect_lane
-from shared.redis.replication import Replicas, Unconfirmed
+from shared.redis.client import Unreachable, WriteRefusedError, connect, connect_multiplexed
+from shared.redis.replication import NotReplicatedError, Replicas
 from tests.shared.samples import at, created
 from tests.support.redis_node import Node
 from tests.support.waiting import until
@@ -32,7 +32,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 @pytest.fixture
 async def clients(node: Node) -> AsyncIterator[list[Redis]]:
     url = f"redis://127.0.0.1:{node.port}/0"
-    clients: list[Redis] = [connect(url), connect_lane(url)]
+    clients: list[Redis] = [connect(url), connect_multiplexed(url)]
     yield clients
     for client in clients:
         await client.aclose()
@@ -41,7 +41,7 @@ async def clients(node: Node) -> AsyncIterator[list[Redis]]:
 async def refuses(client: Redis, ledger: int, said: str) -> None:
     """A commit is refused as a whole, and a read is answered."""
     before = await client.xlen(KEYS.journal)
-    with pytest.raises(Unwilling, match=said):
+    with pytest.raises(WriteRefusedError, match=said):
         await Committer(client, KEYS).record([created(str(ledger), at(ledger))], progress={})
     assert await client.xlen(KEYS.journal) == before
     assert await client.get(KEYS.stream(str(ledger))) is None
@@ -68,7 +68,7 @@ async def test_a_full_disk(node: Node, clients: list[Redis]):
     async def noticed() -> bool:
         try:
             await clients[0].set("x", "y" * 100)
-        except Unwilling as error:
+        except WriteRefusedError as error:
             return "cannot write to its disk" in str(error)
         return False
 
@@ -80,7 +80,7 @@ async def test_a_full_disk(node: Node, clients: list[Redis]):
     async def well() -> bool:
         try:
             return bool(await clients[1].set("x", "y"))
-        except Unwilling:
+        except WriteRefusedError:
             return False
 
     await until(well)
@@ -104,7 +104,7 @@ async def test_an_acknowledged_write_is_on_so_many_replicas(
     async def followed() -> bool:
         try:
             await sure.record([], progress={"cursor": "1"})
-        except Unconfirmed:
+        except NotReplicatedError:
             return False
         return True
 
@@ -113,10 +113,10 @@ async def test_an_acknowledged_write_is_on_so_many_replicas(
     assert await replica.ask("EXISTS", KEYS.stream("5")) == 1
 
     await replica.stop()
-    with pytest.raises(Unconfirmed, match="0 of 1 replicas have it"):
+    with pytest.raises(NotReplicatedError, match="0 of 1 replicas have it"):
         await sure.record([created("6", at(6))], progress={})
     assert await clients[0].exists(KEYS.stream("6")), "written all the same"
-    with pytest.raises(Unconfirmed):
+    with pytest.raises(NotReplicatedError):
         await sure.answered(KEYS.answer("x"))
     await Committer(clients[0], KEYS).record([created("7", at(7))], progress={})
 
@@ -131,6 +131,6 @@ async def test_one_that_is_sent_away_takes_the_idle_ones_along(node: Node, clien
     before = await open_ones()
     assert await open_ones() == before, "they are kept"
     await node.ask("CONFIG", "SET", "min-replicas-to-write", "1")
-    with pytest.raises(Unwilling):
+    with pytest.raises(WriteRefusedError):
         await pool.set("x", "y")
     assert not await open_ones() & before

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
-from shared.redis.client import Unwilling
+from shared.redis.client import WriteRefusedError
 from shared.runtime.metrics import TASK_FAILURES
-from shared.runtime.tasks import Expected, backoff, cancel, supervise
+from shared.runtime.tasks import ExpectedRestart, backoff, cancel, supervise
 from tests.support.waiting import until
 
 QUICK = 0.002
@@ -46,7 +46,9 @@ async def test_a_task_that_fails_is_started_again_and_counted():
 
 
 async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away():
-    errors = iter([ValueError("defect"), ConnectionResetError("away"), EOFError(), Expected()])
+    errors = iter(
+        [ValueError("defect"), ConnectionResetError("away"), EOFError(), ExpectedRestart()]
+    )
 
     async def run() -> None:
         if (error := next(errors, None)) is not None:
@@ -58,7 +60,9 @@ async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away
 
 
 async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
-    errors = iter([RedisConnectionError("a replica"), Unwilling("memory is full"), TimeoutError()])
+    errors = iter(
+        [RedisConnectionError("a replica"), WriteRefusedError("memory is full"), TimeoutError()]
+    )
 
     async def run() -> None:
         if (error := next(errors, None)) is not None:

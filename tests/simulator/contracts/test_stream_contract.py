@@ -12,7 +12,7 @@ from deploy.simulator.contracts.dialect import emission
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.network import Network as Simulation
 from shared.domain import commands
-from shared.domain.commands import Refused
+from shared.domain.commands import CommandRefusedError
 from shared.domain.stream import Status, Stream, remaining
 from tests.simulator.samples import NOW, QUIET, close, names
 
@@ -86,7 +86,7 @@ def test_every_operation_has_its_call() -> None:
     for name in sorted(NAMES):
         try:
             contract.call([Operation(op=name, stream_id="1", amount=10, duration=5)], NOW)
-        except Refused:
+        except CommandRefusedError:
             continue
 
 

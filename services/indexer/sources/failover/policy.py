@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.indexer.reasons import Why
+from services.indexer.reasons import SwitchReason
 
 _PATIENCE = 2
 """Failures in a row of the one that is read before the other is tried."""
@@ -15,7 +15,7 @@ _LONG_WAIT = 5.0
 """Seconds: a source that asks for a longer wait (Retry-After) is left after its first failure."""
 _STALLED = 6
 """Ledgers that the other has more, while nothing comes from the one that is read …"""
-_STILL = 3
+_STALL_LOOKS = 3
 """… in as many looks: a large answer, and the proof of all in it, take a while."""
 
 
@@ -25,7 +25,7 @@ class _Health:
     unable: bool = False
 
 
-class Judge:
+class FailoverPolicy:
     """Of two sources by name; the first is read until there is a reason against it."""
 
     def __init__(self, first: str, second: str) -> None:
@@ -47,18 +47,18 @@ class Judge:
         """It does not have what is wanted, or refuses for good, as far as is known."""
         self._health[name].unable = True
 
-    def verdict(self) -> Why | None:
+    def verdict(self) -> SwitchReason | None:
         """Why the other should be read rather than this one, if it should."""
         ours, theirs = self._health[self.active], self._health[self.other]
         if theirs.unable:
             return None
         if ours.unable:
-            return Why.UNABLE
+            return SwitchReason.UNABLE
         if ours.failures >= _PATIENCE and theirs.failures < ours.failures:
-            return Why.FAILING
+            return SwitchReason.FAILING
         return None
 
-    def looked(self, read: int, cursor: int, latest: int) -> Why | None:
+    def looked(self, read: int, cursor: int, latest: int) -> SwitchReason | None:
         """The other works and has `latest`, the active one was read up to ledger `read`.
 
         `cursor` shows whether that moved since the last looks. A backfill is behind, but moves.
@@ -66,7 +66,11 @@ class Judge:
         self.works(self.other)
         self._still = self._still + 1 if cursor == self._cursor else 0
         self._cursor = cursor
-        return Why.STALLED if self._still >= _STILL and latest - read >= _STALLED else None
+        return (
+            SwitchReason.STALLED
+            if self._still >= _STALL_LOOKS and latest - read >= _STALLED
+            else None
+        )
 
     def switch(self) -> None:
         """Read the other one."""

@@ -14,7 +14,7 @@ from contextlib import aclosing
 import structlog
 
 from services.indexer import metrics
-from services.indexer.reasons import Why
+from services.indexer.reasons import SwitchReason
 from services.indexer.sources.base import (
     Batch,
     Ledgers,
@@ -23,7 +23,7 @@ from services.indexer.sources.base import (
     SourceFatal,
     SourceGap,
 )
-from services.indexer.sources.failover.policy import Judge
+from services.indexer.sources.failover.policy import FailoverPolicy
 from services.indexer.sources.ledger_range import next_ledger, refuse
 from shared.runtime.tasks import cancel
 
@@ -34,13 +34,13 @@ _UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
 """Kinds of errors that the other source may not have; others, as `passphrase`, are final."""
 
 
-class Auto:
+class FailoverSource:
     """A source (services.indexer.sources) of two others; the first is preferred."""
 
     def __init__(self, first: Source, second: Source, *, look_seconds: float = 10.0) -> None:
         """`look_seconds` between two looks at the one that is not read."""
         self._sources = {each.name: each for each in (first, second)}
-        self._judge = Judge(first.name, second.name)
+        self._judge = FailoverPolicy(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
         self._refusals: dict[str, SourceFatal] = {}  # by source: why it cannot go on at the cursor
@@ -121,7 +121,7 @@ class Auto:
             finally:
                 await cancel(watch, *([coming] if coming else []))
 
-    async def _watch(self) -> Why:
+    async def _watch(self) -> SwitchReason:
         """Look at the other now and then; ends when it should be read."""
         pause = 0.0
         while True:
@@ -166,7 +166,7 @@ class Auto:
             return True
         theirs = self._refusals.get(self.other)
         if isinstance(error, SourceGap) and theirs and not _is_smaller(error, theirs):
-            self._switch(Why.UNABLE, str(error))
+            self._switch(SwitchReason.UNABLE, str(error))
             raise theirs
         return False
 
@@ -197,7 +197,7 @@ class Auto:
             self._switch(why, str(error))
         return why is not None
 
-    def _switch(self, why: Why, error: str) -> None:
+    def _switch(self, why: SwitchReason, error: str) -> None:
         self._judge.switch()
         metrics.SWITCHES.labels(self.name, why).inc()
         log.warning("source_switched", to=self.name, why=why, error=error, cursor=self._cursor)

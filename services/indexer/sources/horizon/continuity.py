@@ -7,7 +7,7 @@ While one ledger follows the other at the tip, nothing is asked.
 
 from __future__ import annotations
 
-from services.indexer.decode.records import Record
+from services.indexer.decode.records import HorizonTransaction
 from services.indexer.sources.base import SourceError, SourceGap
 from services.indexer.sources.horizon.counting import NOTHING, Count
 from services.indexer.sources.horizon.history import History
@@ -34,7 +34,7 @@ class Continuity:
         """A connection begins: its first record need not follow on the last one that was read."""
         self._first = True
 
-    def add(self, record: Record) -> None:
+    def add(self, record: HorizonTransaction) -> None:
         """The next record was read."""
         self._first = False
         self._count.add(record)

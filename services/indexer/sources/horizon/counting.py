@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from services.indexer.decode.records import Malformed, Record, typed
+from services.indexer.decode.records import HorizonTransaction, Malformed, typed
 from services.indexer.sources.ledger_range import is_between_ledgers, next_ledger
 
 PAGE = 200
@@ -42,7 +42,7 @@ class Count:
         """Nothing after the cursor was seen yet."""
         return cls(cursor, next_ledger(cursor), 0 if is_between_ledgers(cursor) else None)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: HorizonTransaction) -> None:
         """The next record."""
         if record.ledger > self.ledger:
             self.ledger, self.seen = record.ledger, 0

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Malformed, Record, known_meta, parse_record
-from services.indexer.decode.transactions import MetaMissing, Reading
+from services.indexer.decode.records import HorizonTransaction, Malformed, known_meta, parse_record
+from services.indexer.decode.transactions import DecodedEvents, MetaMissing
 from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal, SourceGap
 from services.indexer.sources.horizon.continuity import Continuity
 from services.indexer.sources.horizon.history import History
@@ -25,7 +25,7 @@ from services.indexer.sources.horizon.sse_parser import Frame, FrameParser, Fram
 from services.indexer.sources.http import SSE, get, parse_object
 from services.indexer.sources.ledger_range import begin
 from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.verified_reader import Suspects
+from services.indexer.sources.verified_reader import VerifyingReader
 from shared.runtime.tasks import backoff
 from shared.runtime.urls import joined
 from shared.web.client import reason
@@ -59,7 +59,7 @@ class Horizon:
         self._rpc = rpc
         self._opened = opened
         self._opening: asyncio.TimerHandle | None = None
-        self._suspects = Suspects(contracts, alarm_only=alarm_only)
+        self._suspects = VerifyingReader(contracts, alarm_only=alarm_only)
         self._history = History(session, url, passphrase, min(10.0, read_seconds))
         self._continuity = Continuity(self._history)
         # `sock_connect` would not limit the look-up of a name, nor a proxy's answer to CONNECT.
@@ -119,7 +119,7 @@ class Horizon:
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = FrameParser()
             async for chunk in _chunks(response):
-                chapter = _Chapter(cursor)
+                chapter = _ChunkResult(cursor)
                 trouble = await self._read(_frames(parser, chunk), chapter)
                 if batch := chapter.batch(self._history.latest):
                     yield batch  # what came before the trouble is good
@@ -132,7 +132,7 @@ class Horizon:
                     return
         raise SourceError("dropped", "the stream ended without byebye")
 
-    async def _read(self, frames: Sequence[Frame], chapter: _Chapter) -> Exception | None:
+    async def _read(self, frames: Sequence[Frame], chapter: _ChunkResult) -> Exception | None:
         """Read frames into the chapter until one of them is trouble."""
         try:
             for frame in frames:
@@ -153,7 +153,7 @@ class Horizon:
         if self._opening:
             self._opening.cancel()
 
-    async def _take(self, record: Record, chapter: _Chapter) -> None:
+    async def _take(self, record: HorizonTransaction, chapter: _ChunkResult) -> None:
         self._not_open()  # not open before this record is read, since a request for it may fail
         if record.toid <= chapter.cursor:
             raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
@@ -165,7 +165,7 @@ class Horizon:
         chapter.last = record
         self._continuity.add(record)
 
-    async def _take_with_meta(self, record: Record, into: Reading) -> None:
+    async def _take_with_meta(self, record: HorizonTransaction, into: DecodedEvents) -> None:
         """Providers may leave the meta out (SKIP_TXMETA); RPC has it for some days."""
         if self._rpc is None:
             text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"
@@ -179,12 +179,12 @@ class Horizon:
 
 
 @dataclass(slots=True)
-class _Chapter:
+class _ChunkResult:
     """What one piece of the stream came to."""
 
     before: int
-    reading: Reading = field(default_factory=Reading)
-    last: Record | None = None
+    reading: DecodedEvents = field(default_factory=DecodedEvents)
+    last: HorizonTransaction | None = None
     ended: bool = False
 
     @property
@@ -229,7 +229,7 @@ def _frames(parser: FrameParser, chunk: bytes) -> Sequence[Frame]:
         raise SourceError("malformed", str(error)) from error
 
 
-def _record(frame: Frame) -> Record:
+def _record(frame: Frame) -> HorizonTransaction:
     try:
         record = parse_record(parse_object(frame.data))
     except Malformed as error:

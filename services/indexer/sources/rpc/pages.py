@@ -33,7 +33,7 @@ _HEAD = struct.Struct(">II32sIII")
 """ContractEvent before its topics: extension, there is a contract, which, kind, body, count."""
 
 
-class Said(NamedTuple):
+class RpcEvent(NamedTuple):
     """One event: where it stands, its ContractEvent as XDR, and the transaction it is of."""
 
     position: Position
@@ -51,7 +51,7 @@ class Said(NamedTuple):
 class Page:
     """An answer: events in order, how many it had, the cursor to go on from, the server's tip."""
 
-    said: Sequence[Said]
+    said: Sequence[RpcEvent]
     count: int
     cursor: Position
     latest: int
@@ -59,7 +59,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TransactionEvents:
     """What one transaction's contracts said, as far as was asked for."""
 
     toid: int
@@ -91,7 +91,7 @@ def parse_page(result: Mapping[str, Any], contracts: Contracts, after: Position)
     return Page(said, len(events), cursor, latest, closed_at)
 
 
-def transactions(said: Iterable[Said]) -> list[Spoken]:
+def transactions(said: Iterable[RpcEvent]) -> list[TransactionEvents]:
     """The events by transaction, in order. Raises Malformed where they do not agree."""
     found = []
     for toid, group in groupby(
@@ -102,7 +102,7 @@ def transactions(said: Iterable[Said]) -> list[Spoken]:
         if any((e.hash, e.closed_at) != (first.hash, first.closed_at) for e in events):
             raise Malformed(f"transaction {toid} has several hashes or times")
         told = {each.position: each.raw for each in events}
-        found.append(Spoken(toid, first.hash, first.closed_at, told))
+        found.append(TransactionEvents(toid, first.hash, first.closed_at, told))
     return found
 
 
@@ -115,7 +115,7 @@ def _is_of_an_operation(toid: int) -> bool:
     return 0 < toid >> 12 & _TRANSACTION < _TRANSACTION and toid & _OPERATION < _OPERATION
 
 
-def _said(event: Any, contracts: Contracts) -> Said:
+def _said(event: Any, contracts: Contracts) -> RpcEvent:
     if not isinstance(event, dict):
         raise Malformed(f"an event is {event!r:.80}")
     contract = contracts.by_address(_read("contractId", event, _text))
@@ -128,7 +128,7 @@ def _said(event: Any, contracts: Contracts) -> Said:
     topics = [] if event.get("topic") is None else _read("topic", event, _all_base64)
     head = _HEAD.pack(0, 1, contract.raw, 1, 0, len(topics))
     raw = b"".join((head, *topics, _read("value", event, base64_bytes)))
-    return Said(
+    return RpcEvent(
         position, raw, _read("txHash", event, hash_text), _read("ledgerClosedAt", event, _time)
     )
 

@@ -14,7 +14,7 @@ from services.indexer.decode.records import Malformed
 from services.indexer.sources.base import Ledgers, SourceError
 from services.indexer.sources.ledger_range import before, is_between_ledgers, next_ledger, refuse
 from services.indexer.sources.rpc.client import OUT_OF_RANGE, Rpc, RpcRefused
-from services.indexer.sources.rpc.pages import PER_CALL, Page, Said, filters, parse_page
+from services.indexer.sources.rpc.pages import PER_CALL, Page, RpcEvent, filters, parse_page
 from services.indexer.sources.rpc.span import Span
 from shared.domain.position import Position
 
@@ -32,7 +32,7 @@ _OPERATION = (1 << 12) - 1
 class Window:
     """What was said from the cursor up to `upto`, a TOID; `closed_at` is the close of `latest`."""
 
-    said: Sequence[Said]
+    said: Sequence[RpcEvent]
     upto: int
     latest: int
     closed_at: str
@@ -110,7 +110,7 @@ class Polls:
 
     async def _onward(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
         """What follows the cursor, as far as the server looks in one call."""
-        said: list[Said] = []
+        said: list[RpcEvent] = []
         after, start = _begin(cursor, latest)
         for _ in range(_PAGES_OF_ONE):
             where = {} if start is None else {"startLedger": start}
@@ -155,7 +155,7 @@ class Polls:
         return await self._rpc.call("getEvents", **params)
 
 
-def _whole(page: Page, said: Sequence[Said], cursor: int, limit: int) -> Window | None:
+def _whole(page: Page, said: Sequence[RpcEvent], cursor: int, limit: int) -> Window | None:
     """The complete transactions read so far, up to the end of the page.
 
     The last transaction of a full page may be cut, so it is held back. None when it is the only

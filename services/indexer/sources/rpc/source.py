@@ -14,17 +14,17 @@ from datetime import datetime
 
 from services.indexer import metrics
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Malformed, Record
-from services.indexer.decode.transactions import Reading
+from services.indexer.decode.records import HorizonTransaction, Malformed
+from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal
 from services.indexer.sources.http import check_network, ledger_hash, ledger_number
 from services.indexer.sources.ledger_range import begin, next_ledger, refuse
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
-from services.indexer.sources.rpc.pages import Said, Spoken, transactions
+from services.indexer.sources.rpc.pages import RpcEvent, TransactionEvents, transactions
 from services.indexer.sources.rpc.polling import Polls, Window
 from services.indexer.sources.rpc.presence import Presence
 from services.indexer.sources.rpc.transactions import NotYet, read_details
-from services.indexer.sources.verified_reader import Suspects
+from services.indexer.sources.verified_reader import VerifyingReader
 
 _AT_ONCE = 8
 _CHUNK = 50
@@ -51,7 +51,7 @@ class RpcEvents:
         self._presence = Presence(rpc)
         self._poll_seconds = poll_seconds
         self._opened = opened
-        self._suspects = Suspects(contracts, alarm_only=alarm_only)
+        self._suspects = VerifyingReader(contracts, alarm_only=alarm_only)
         self._calls = asyncio.Semaphore(_AT_ONCE)
 
     @property
@@ -123,10 +123,10 @@ class RpcEvents:
                 raise trouble
 
     async def _read(
-        self, chunk: Sequence[Spoken]
-    ) -> tuple[Reading, Spoken | None, Exception | None]:
+        self, chunk: Sequence[TransactionEvents]
+    ) -> tuple[DecodedEvents, TransactionEvents | None, Exception | None]:
         """Read transactions until one is trouble; the last one that was not."""
-        reading, last = Reading(), None
+        reading, last = DecodedEvents(), None
         results = await asyncio.gather(*map(self._details, chunk), return_exceptions=True)
         for spoken, found in zip(chunk, results, strict=True):
             try:
@@ -141,7 +141,7 @@ class RpcEvents:
             last = spoken
         return reading, last, None
 
-    async def _details(self, spoken: Spoken) -> Record:
+    async def _details(self, spoken: TransactionEvents) -> HorizonTransaction:
         async with self._calls:
             result = await self._rpc.call("getTransaction", hash=spoken.hash)
         try:
@@ -152,7 +152,7 @@ class RpcEvents:
             raise SourceError("malformed", f"getTransaction {spoken.hash}: {error}") from error
 
 
-def _grouped(said: Sequence[Said]) -> list[Spoken]:
+def _grouped(said: Sequence[RpcEvent]) -> list[TransactionEvents]:
     try:
         return transactions(said)
     except Malformed as error:
@@ -164,7 +164,9 @@ def _at_tip(window: Window) -> None:
     metrics.at_tip(window.latest, closed)
 
 
-def _batch(reading: Reading, upto: int, last: Spoken | None, window: Window) -> Batch:
+def _batch(
+    reading: DecodedEvents, upto: int, last: TransactionEvents | None, window: Window
+) -> Batch:
     """Of the ledgers that were read, the last whose close is known stands for all."""
     ledger, closed_at = next_ledger(upto) - 1, None
     if ledger == window.latest:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.indexer.decode.records import Malformed, Record, base64_bytes, known_meta
-from services.indexer.sources.rpc.pages import Spoken
+from services.indexer.decode.records import HorizonTransaction, Malformed, base64_bytes, known_meta
+from services.indexer.sources.rpc.pages import TransactionEvents
 
 _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
 
@@ -15,7 +15,7 @@ class NotYet(Exception):
     """The server has not come to that ledger: another than the one that told of the event."""
 
 
-def read_details(result: Mapping[str, Any], spoken: Spoken) -> Record:
+def read_details(result: Mapping[str, Any], spoken: TransactionEvents) -> HorizonTransaction:
     """The record; without a meta when the server does not have the transaction any more.
 
     Raises Malformed that names the mistake, NotYet.
@@ -40,9 +40,9 @@ def read_details(result: Mapping[str, Any], spoken: Spoken) -> Record:
 
 
 def _record(
-    spoken: Spoken, successful: bool, envelope: bytes, result: bytes, meta: bytes | None
-) -> Record:
-    return Record(
+    spoken: TransactionEvents, successful: bool, envelope: bytes, result: bytes, meta: bytes | None
+) -> HorizonTransaction:
+    return HorizonTransaction(
         spoken.toid,
         spoken.hash,
         spoken.toid >> 32,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.reasons import Why
-from services.indexer.sources.failover.policy import Judge
+from services.indexer.reasons import SwitchReason
+from services.indexer.sources.failover.policy import FailoverPolicy
 
 
-def judge() -> Judge:
-    return Judge("rpc", "horizon")
+def judge() -> FailoverPolicy:
+    return FailoverPolicy("rpc", "horizon")
 
 
 def test_one_failure_is_none():
@@ -21,7 +21,7 @@ def test_one_failure_is_none():
     one.failed("rpc")
     assert one.verdict() is None
     one.failed("rpc")
-    assert one.verdict() is Why.FAILING
+    assert one.verdict() is SwitchReason.FAILING
 
 
 def test_one_that_asks_for_a_long_wait_is_not_waited_for():
@@ -30,7 +30,7 @@ def test_one_that_asks_for_a_long_wait_is_not_waited_for():
     assert one.verdict() is None
     one.works("rpc")
     one.failed("rpc", wait=3600)
-    assert one.verdict() is Why.FAILING
+    assert one.verdict() is SwitchReason.FAILING
 
 
 def test_what_fails_more_is_not_the_healthier():
@@ -42,20 +42,20 @@ def test_what_fails_more_is_not_the_healthier():
     assert one.verdict() is None
     one.failed("rpc")
     one.failed("rpc")
-    assert one.verdict() is Why.FAILING
+    assert one.verdict() is SwitchReason.FAILING
 
 
 def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it():
     one = judge()
     one.cannot("rpc")
-    assert one.verdict() is Why.UNABLE
+    assert one.verdict() is SwitchReason.UNABLE
     one.switch()
     assert (one.active, one.other) == ("horizon", "rpc")
     for _ in range(9):
         one.failed("horizon")
     assert one.verdict() is None
     one.works("rpc")
-    assert one.verdict() is Why.FAILING
+    assert one.verdict() is SwitchReason.FAILING
 
 
 def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead():
@@ -65,11 +65,11 @@ def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead():
     assert one.looked(100, 2, 110) is None  # it moves
     for _ in range(5):
         assert one.looked(100, 2, 105) is None  # not far
-    assert one.looked(100, 2, 106) is Why.STALLED
+    assert one.looked(100, 2, 106) is SwitchReason.STALLED
     one.switch()
     for _ in range(3):
         assert one.looked(100, 2, 110) is None  # the other has a chance first
-    assert one.looked(100, 2, 110) is Why.STALLED
+    assert one.looked(100, 2, 110) is SwitchReason.STALLED
 
 
 def test_a_backfill_is_behind_but_moves():
@@ -87,5 +87,5 @@ def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(st
             continue
         assert not (step == "works" and name == one.active)
         assert not (step == "cannot" and name == one.other)
-        assert why in (Why.FAILING, Why.UNABLE)
+        assert why in (SwitchReason.FAILING, SwitchReason.UNABLE)
         one.switch()

@@ -12,7 +12,7 @@ import pytest
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources import ledger_range as bounds
 from services.indexer.sources.base import SourceError, SourceFatal, SourceGap
-from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import before
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
@@ -29,8 +29,8 @@ async def sim() -> AsyncIterator[Sim]:
         yield made
 
 
-def auto(sim: Sim, *, look: float = 0.05) -> Auto:
-    return Auto(sim.rpc(), sim.horizon(seconds=1), look_seconds=look)
+def auto(sim: Sim, *, look: float = 0.05) -> FailoverSource:
+    return FailoverSource(sim.rpc(), sim.horizon(seconds=1), look_seconds=look)
 
 
 async def test_the_first_is_read_while_it_works(sim: Sim) -> None:
@@ -75,7 +75,7 @@ async def test_both_away_is_waited_out(sim: Sim) -> None:
 
 
 async def test_a_source_that_brings_nothing_gives_way(sim: Sim) -> None:
-    source = Auto(sim.horizon(seconds=60), sim.rpc(), look_seconds=0.2)
+    source = FailoverSource(sim.horizon(seconds=60), sim.rpc(), look_seconds=0.2)
     await sim.arm("stall", surface="stream", after=3)
     read = await Read(START).up_to(sim.tip, source)
     assert read.positions == sim.positions()
@@ -103,7 +103,7 @@ async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
     await sim.arm("trim", surface="rpc", after=4)
     await sim.arm("trim", surface="horizon", after=8)
     latest = sim.network.chain.latest.sequence
-    for source in (auto(sim), Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)):
+    for source in (auto(sim), FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)):
         with pytest.raises(SourceGap) as gap:
             await Read(START).up_to(sim.tip, source)
         assert gap.value.elder == latest - 7
@@ -163,7 +163,7 @@ async def test_events_that_neither_can_prove_are_final(sim: Sim, look: float) ->
 
 async def test_metas_that_one_cannot_get_are_read_from_the_other(sim: Sim) -> None:
     await sim.arm("empty_meta", surface="stream", times=EVER)
-    source = Auto(sim.horizon(rpc=False), sim.rpc(), look_seconds=0.05)
+    source = FailoverSource(sim.horizon(rpc=False), sim.rpc(), look_seconds=0.05)
     read = await Read(START).up_to(sim.tip, source)
     assert read.positions == sim.positions()
     assert source.name == "rpc"
@@ -175,7 +175,7 @@ async def test_an_older_database_of_one_is_no_reset_of_the_network(
     monkeypatch.setattr(bounds, "_LAG", 2)
     cursor = before(sim.network.chain.latest.sequence + 1)
     await sim.arm("lag", surface="horizon", after=10)
-    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.05)
+    source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)
     reading = asyncio.create_task(Read(cursor).up_to(cursor + (1 << 32), source))
     await until(lambda: source.name == "rpc")
     sim.close(2)
@@ -189,7 +189,7 @@ HOLE = (3_700_005, 3_700_009)
 async def test_a_hole_that_one_has_is_read_from_the_other(sim: Sim, first: str) -> None:
     await sim.arm("hole", first=HOLE[0], last=HOLE[1])
     both = [sim.horizon(), sim.rpc()]
-    source = Auto(*(both if first == "horizon" else both[::-1]), look_seconds=0.05)
+    source = FailoverSource(*(both if first == "horizon" else both[::-1]), look_seconds=0.05)
     read = await Read(START).up_to(sim.tip, source)
     assert read.positions == sim.positions()
     assert source.name == "rpc"
@@ -201,7 +201,7 @@ async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) ->
     await sim.arm("hole", first=HOLE[0], last=HOLE[1])
     latest = sim.network.chain.latest.sequence
     await sim.arm("trim", surface="rpc", after=latest - HOLE[1] + 2)
-    source = Auto(sim.horizon(), sim.rpc(), look_seconds=look)
+    source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=look)
     with pytest.raises(SourceGap) as gap:
         await Read(START).up_to(sim.tip, source)
     assert (gap.value.first, gap.value.last) == (HOLE[0], HOLE[1] - 2)
@@ -232,7 +232,7 @@ async def test_switching_loses_nothing_and_doubles_nothing(sim: Sim, seed: int) 
 
 
 async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
-    source = Auto(sim.horizon(), sim.rpc(), look_seconds=0.02)
+    source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.02)
     task = asyncio.create_task(Read(sim.tip).up_to(1 << 62, source))
     await until(lambda: sim.network.listeners)
     task.cancel()

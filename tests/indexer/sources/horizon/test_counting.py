@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.decode.records import Malformed, Record
+from services.indexer.decode.records import HorizonTransaction, Malformed
 from services.indexer.sources.horizon.counting import Count, Listed, Listing, parse_listing
 from services.indexer.sources.ledger_range import before
 from shared.domain.position import toid
 
 
-def record(ledger: int, order: int = 1, *, successful: bool = True) -> Record:
-    return Record(toid(ledger, order), "", ledger, "", successful, b"", b"", None)
+def record(ledger: int, order: int = 1, *, successful: bool = True) -> HorizonTransaction:
+    return HorizonTransaction(toid(ledger, order), "", ledger, "", successful, b"", b"", None)
 
 
-def counted(cursor: int, *records: Record) -> Count:
+def counted(cursor: int, *records: HorizonTransaction) -> Count:
     count = Count.at(cursor)
     for each in records:
         count.add(each)

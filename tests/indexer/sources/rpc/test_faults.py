@@ -13,13 +13,13 @@ from aiohttp import web
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Record
+from services.indexer.decode.records import HorizonTransaction
 from services.indexer.sources.base import SourceError, SourceFatal
 from services.indexer.sources.ledger_range import before
 from services.indexer.sources.rpc import polling
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.rpc.source import RpcEvents
-from services.indexer.sources.verified_reader import Suspects
+from services.indexer.sources.verified_reader import VerifyingReader
 from shared.domain.position import parse_position, toid
 from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
 from tests.indexer.sources.rpc.test_source import ledgers, verdicts
@@ -123,16 +123,16 @@ async def test_a_transaction_that_another_server_will_have_is_waited_for(
 async def test_good_transactions_before_a_bad_one_are_kept(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_one = Suspects.read
+    read_one = VerifyingReader.read
     seen: list[int] = []
 
-    def until_the_third(self: Suspects, record: Record, *more: Any) -> None:
+    def until_the_third(self: VerifyingReader, record: HorizonTransaction, *more: Any) -> None:
         seen.append(record.toid)
         if len(seen) == 3:
             raise SourceError("unproved", "the third")
         read_one(self, record, *more)
 
-    monkeypatch.setattr(Suspects, "read", until_the_third)
+    monkeypatch.setattr(VerifyingReader, "read", until_the_third)
     read = await Read(START).up_to(sim.tip, sim.rpc())
     assert read.kinds == ["unproved"]
     assert read.batches[0].cursor == seen[1]

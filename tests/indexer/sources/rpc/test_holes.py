@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources.base import SourceGap
 from services.indexer.sources.failover.fallback import Fallback
-from services.indexer.sources.failover.source import Auto
+from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import before, next_ledger
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
 from services.indexer.sources.rpc.polling import Window
@@ -49,7 +49,7 @@ async def test_the_other_source_reads_it(sim: Sim) -> None:
     await lose(sim, (10, 15))
     await sim.arm("hole", first=FIRST + 3, last=FIRST + 5)
     for source in (
-        Auto(sim.rpc(), sim.horizon(seconds=1), look_seconds=0.05),
+        FailoverSource(sim.rpc(), sim.horizon(seconds=1), look_seconds=0.05),
         Fallback(sim.horizon(), sim.rpc()),
     ):
         read, gaps = await told(sim, source)
