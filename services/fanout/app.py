@@ -48,8 +48,8 @@ from shared.web.server import DRAIN
 
 log = structlog.get_logger()
 
-HANDSHAKE = web.AppKey("handshake", SubscribeHandler)
-PARTS = web.AppKey("parts", Components)
+HANDLER = web.AppKey("handler", SubscribeHandler)
+COMPONENTS = web.AppKey("components", Components)
 
 
 def build_app(settings: Settings) -> web.Application:
@@ -68,26 +68,33 @@ def build_app(settings: Settings) -> web.Application:
         await data.first()
         say = partial(readiness.set, "store")
         async with session() as http:
-            parts, outbox = _assemble(settings, redis, sessions, cors, http, clock=clock)
-            app[PARTS] = parts
-            app[HANDSHAKE] = handshake = SubscribeHandler(parts)
-            app[DRAIN] = lambda: _leave_slowly(parts, handshake, readiness)
+            components, broadcaster = _assemble(settings, redis, sessions, cors, http, clock=clock)
+            app[COMPONENTS] = components
+            app[HANDLER] = handler = SubscribeHandler(components)
+            app[DRAIN] = lambda: _leave_slowly(components, handler, readiness)
             every = settings.sync_seconds
-            beat = Heartbeat(parts.feed, parts.crowd, outbox, parts.endings, clock, seconds=every)
+            beat = Heartbeat(
+                components.feed,
+                components.registry,
+                broadcaster,
+                components.expiry,
+                clock,
+                seconds=every,
+            )
             tasks = [
-                supervise("feed", parts.feed.run),
+                supervise("feed", components.feed.run),
                 supervise("beat", beat.run),
-                supervise("leases", parts.leases.run, most=1.0),
-                supervise("revocations", lambda: _revocations(parts, sessions), most=1.0),
+                supervise("leases", components.limits.run, most=1.0),
+                supervise("revocations", lambda: _revocations(components, sessions), most=1.0),
                 supervise("namespace", data.run, most=1.0),
                 supervise("fitness", lambda: watch(redis, settings.keys, say)),
-                supervise("readiness", lambda: _watch(parts.feed, readiness, handshake)),
+                supervise("readiness", lambda: _watch(components.feed, readiness, handler)),
             ]
             yield
-            handshake.draining = True
+            handler.draining = True
             await cancel(*tasks)
-            parts.crowd.close()
-            await parts.leases.flush()
+            components.registry.close()
+            await components.limits.flush()
         await redis.aclose()
 
     app.cleanup_ctx.append(run)
@@ -107,43 +114,43 @@ def _assemble(
     clock: RedisClock,
 ) -> tuple[Components, Broadcaster]:
     keys = settings.keys
-    leases = ConnectionLimits(
+    limits = ConnectionLimits(
         redis,
         keys,
         per_user=settings.connections_per_user,
         per_ip=settings.connections_per_ip,
         seconds=settings.connection_lease_seconds,
     )
-    farewells = ConnectionLog()
+    connection_log = ConnectionLog()
 
     def left(subscriber: Subscriber, topics: int, reason: str) -> None:
-        endings.forget(subscriber)
+        expiry.forget(subscriber)
         if subscriber.lease:
-            leases.release(subscriber.lease)
-        farewells.log(subscriber, topics, reason)
+            limits.release(subscriber.lease)
+        connection_log.log(subscriber, topics, reason)
 
-    crowd = SubscriberRegistry(
+    registry = SubscriberRegistry(
         backlog_bytes=settings.backlog_bytes, write_seconds=settings.write_seconds, left=left
     )
-    endings = ConnectionExpiry(
-        crowd,
+    expiry = ConnectionExpiry(
+        registry,
         max_age=settings.max_age_seconds,
         retry_ms=settings.retry_ms,
         every=settings.sync_seconds,
         clock=clock,
     )
     measure = partial(_measure, clock)
-    outbox = Broadcaster(crowd, batch_seconds=settings.batch_ms / 1000, sent=measure)
+    broadcaster = Broadcaster(registry, batch_seconds=settings.batch_ms / 1000, sent=measure)
     feed = Feed(
         redis,
         keys,
         RecentEvents(START, events=settings.ring_events, size=settings.ring_bytes),
-        publish=outbox.publish,
-        missing=lambda after, to, epoch: outbox.broadcast(sse.gap(after, to), epoch),
-        lost=lambda lost: send_resets(lost, feed, outbox, crowd),
+        publish=broadcaster.publish,
+        missing=lambda after, to, epoch: broadcaster.broadcast(sse.gap(after, to), epoch),
+        lost=lambda lost: send_resets(lost, feed, broadcaster, registry),
         probe_seconds=settings.probe_seconds,
     )
-    access = Authorizer(
+    authorizer = Authorizer(
         _verifier(settings, http, clock),
         sessions,
         Tickets(redis, settings.keys),
@@ -151,7 +158,9 @@ def _assemble(
         same_site=settings.cookie_same_site,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Components(settings, feed, crowd, cors, access, leases, endings, clock), outbox
+    return Components(
+        settings, feed, registry, cors, authorizer, limits, expiry, clock
+    ), broadcaster
 
 
 def _verifier(
@@ -164,13 +173,13 @@ def _verifier(
 
 
 async def _subscribe(request: web.Request) -> web.StreamResponse:
-    return await request.app[HANDSHAKE].subscribe(request)
+    return await request.app[HANDLER].subscribe(request)
 
 
 async def _stats(request: web.Request) -> web.Response:
-    parts = request.app[PARTS]
-    await parts.access.admit_admin(request)
-    document = stats(parts.feed, parts.crowd, parts.leases, parts.clock)
+    components = request.app[COMPONENTS]
+    await components.authorizer.admit_admin(request)
+    document = stats(components.feed, components.registry, components.limits, components.clock)
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
@@ -187,24 +196,24 @@ def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: in
 
 
 async def _leave_slowly(
-    parts: Components, handshake: SubscribeHandler, readiness: Readiness
+    components: Components, handler: SubscribeHandler, readiness: Readiness
 ) -> None:
-    handshake.draining = True
+    handler.draining = True
     readiness.set("feed", "shutting down")
-    settings = parts.settings
-    await drain(parts.crowd, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
+    settings = components.settings
+    await drain(components.registry, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
 
 
-async def _revocations(parts: Components, sessions: Sessions) -> None:
-    while parts.settings.auth_mode == "required":
-        await parts.endings.look_for_revoked(sessions)
-        await asyncio.sleep(parts.settings.revocation_seconds)
+async def _revocations(components: Components, sessions: Sessions) -> None:
+    while components.settings.auth_mode == "required":
+        await components.expiry.look_for_revoked(sessions)
+        await asyncio.sleep(components.settings.revocation_seconds)
 
 
-async def _watch(feed: Feed, readiness: Readiness, handshake: SubscribeHandler) -> None:
+async def _watch(feed: Feed, readiness: Readiness, handler: SubscribeHandler) -> None:
     """Keep /readyz as the feed is."""
     said: str | None = ""
-    while not handshake.draining:
+    while not handler.draining:
         trouble = feed.trouble
         readiness.set("feed", trouble)
         if feed.failover.last_seen.lost:

@@ -10,22 +10,22 @@ from shared.redis.clock import RedisClock
 
 
 def stats(
-    feed: Feed, crowd: SubscriberRegistry, leases: ConnectionLimits, clock: RedisClock
+    feed: Feed, registry: SubscriberRegistry, limits: ConnectionLimits, clock: RedisClock
 ) -> dict[str, object]:
     """What this process holds and how far it is."""
     head = feed.head
     lag = lag_seconds(head.closed_at if head else None, clock.now())
     return {
-        "connections": crowd.count,
-        "live": len(crowd.hub),
-        "subscriptions": crowd.hub.subscriptions,
-        "backlogBytes": crowd.backlog_now,
-        "leases": len(leases),
+        "connections": registry.count,
+        "live": len(registry.hub),
+        "subscriptions": registry.hub.subscriptions,
+        "backlogBytes": registry.backlog_now,
+        "leases": len(limits),
         "position": str(feed.position),
         "journalTop": str(head.top) if head else None,
         "ledger": head.ledger if head else None,
         "lagSeconds": None if lag is None else round(lag, 1),
-        "ringEvents": len(feed.ring),
-        "ringFrom": str(feed.ring.floor),
+        "ringEvents": len(feed.recent),
+        "ringFrom": str(feed.recent.floor),
         "trouble": feed.trouble,
     }

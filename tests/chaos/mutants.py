@@ -13,10 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from services.fanout.connections import expiry as endings
-from services.fanout.connections import subscriber
-from services.fanout.feed import feed
-from services.fanout.feed import recent as ring
+from services.fanout.connections import expiry, subscriber
+from services.fanout.feed import feed, recent
 from services.indexer.sources.horizon import continuity, history
 from services.indexer.sources.rpc import presence
 from shared.domain.position import parse_position
@@ -29,7 +27,7 @@ def fill_in_off() -> None:
 
     def take(self: Any, entry: Any, via: str) -> bool:
         if parse_position(entry.position) > self.position:
-            self._publish(self.ring.append(entry), 0)
+            self._publish(self.recent.append(entry), 0)
         return True
 
     async def nothing(_: Any) -> None:
@@ -44,8 +42,8 @@ def dedup_off() -> None:
     take = feed.Feed._take
 
     def again(self: Any, entry: Any, via: str) -> bool:
-        if entry.position in self.ring:
-            (item,) = [i for i in self.ring._items if i and i.entry.position == entry.position]
+        if entry.position in self.recent:
+            (item,) = [i for i in self.recent._items if i and i.entry.position == entry.position]
             self._publish(item, 0)
             return True
         return take(self, entry, via)
@@ -55,13 +53,13 @@ def dedup_off() -> None:
 
 def replay_off_by_one() -> None:
     """A resume leaves out the first of what was missed."""
-    after = ring.RecentEvents.after
+    after = recent.RecentEvents.after
 
     def short(self: Any, position: Any, topics: Iterable[str]) -> Any:
         found = after(self, position, topics)
         return found and found[1:]
 
-    ring.RecentEvents.after = short  # type: ignore[method-assign]
+    recent.RecentEvents.after = short  # type: ignore[method-assign]
 
 
 def fencing_off() -> None:
@@ -98,7 +96,7 @@ def entitlement_off() -> None:
 
 def endings_off() -> None:
     """A connection goes on though its token has expired or was revoked."""
-    endings.ConnectionExpiry._end = lambda *_: None  # type: ignore[method-assign]
+    expiry.ConnectionExpiry._end = lambda *_: None  # type: ignore[method-assign]
 
 
 def settling_off() -> None:

@@ -79,20 +79,20 @@ async def start_behind(start, proxy):
 
 
 @pytest.fixture
-async def crowd():
-    crowd = SubscriberRegistry(backlog_bytes=10_000, write_seconds=20.0)
-    yield crowd
-    crowd.hub.check()
-    crowd.close()
-    assert (crowd.count, len(crowd.hub), crowd._stalled) == (0, 0, set())
+async def registry():
+    registry = SubscriberRegistry(backlog_bytes=10_000, write_seconds=20.0)
+    yield registry
+    registry.hub.check()
+    registry.close()
+    assert (registry.count, len(registry.hub), registry._stalled) == (0, 0, set())
 
 
 @pytest.fixture
-def peers(crowd):
+def peers(registry):
     made = []
 
     def make(*topics: str, **more) -> Peer:
-        made.append(Peer(crowd, *topics, **more))
+        made.append(Peer(registry, *topics, **more))
         return made[-1]
 
     yield make
@@ -101,8 +101,8 @@ def peers(crowd):
 
 
 @pytest.fixture
-async def post(crowd):
-    return Post(crowd)
+async def broadcaster(registry):
+    return Post(registry)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def guarded(start) -> Replica:
 async def stream(guarded, chain) -> str:
     """Stream 7, from Alice to Bob, known to that replica."""
     (position,) = await chain.commit()
-    await until(lambda: str(guarded.parts.feed.position) == position)
+    await until(lambda: str(guarded.components.feed.position) == position)
     return "7"
 
 

@@ -21,7 +21,7 @@ class Peer:
 
     def __init__(
         self,
-        crowd: SubscriberRegistry,
+        registry: SubscriberRegistry,
         *topics: str,
         types=(),
         epoch: int = 0,
@@ -34,9 +34,9 @@ class Peer:
         self.subscriber = Subscriber(ours.detach(), frozenset(types), principal)
         self.parser = Parser()
         self.ended = False
-        crowd.enter(self.subscriber)
+        registry.register(self.subscriber)
         if topics:
-            crowd.join(self.subscriber, topics, epoch)
+            registry.go_live(self.subscriber, topics, epoch)
 
     def read(self) -> list:
         """The events that came since the last time."""
@@ -58,8 +58,8 @@ def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created")
 class Post(Broadcaster):
     """An outbox that tells how many each event went to."""
 
-    def __init__(self, crowd: SubscriberRegistry, *, batch_seconds: float = 0.0) -> None:
-        super().__init__(crowd, batch_seconds=batch_seconds, sent=self._note)
+    def __init__(self, registry: SubscriberRegistry, *, batch_seconds: float = 0.0) -> None:
+        super().__init__(registry, batch_seconds=batch_seconds, sent=self._note)
         self.told: list[tuple[str, int, int]] = []
 
     def _note(self, entry: JournalEntry, reached: int, size: int) -> None:

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.fanout.app import PARTS, build_app
+from services.fanout.app import COMPONENTS, build_app
 from services.fanout.settings import Settings
 from services.fanout.subscribe.handler import Components
 from shared.domain.events import Event, EventType, Provenance
@@ -58,9 +58,9 @@ class Replica:
             return response.status, await response.text()
 
     @property
-    def parts(self) -> Components:
+    def components(self) -> Components:
         """What a replica in this process is made of."""
-        return self.app[PARTS]
+        return self.app[COMPONENTS]
 
     async def ready(self) -> bool:
         """Whether /readyz is 200."""
@@ -114,7 +114,7 @@ async def inside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncItera
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     replica = Replica(runner.addresses[0][1], app=app)
-    feed = app[PARTS].feed
+    feed = app[COMPONENTS].feed
     try:
         if wait:  # not by /readyz, which is looked after a few times a second only
             await until(lambda: feed.trouble is None, what="the feed")

@@ -47,17 +47,17 @@ class Broadcaster:
 
     def __init__(
         self,
-        crowd: SubscriberRegistry,
+        registry: SubscriberRegistry,
         *,
         batch_seconds: float,
         sent: Callable[[JournalEntry, int, int], None],
     ) -> None:
-        self._crowd = crowd
+        self._registry = registry
         self._batch_seconds = batch_seconds
         self._sent = sent
         self._loop = asyncio.get_running_loop()
         self._batch: list[QueuedFrame] = []
-        self._most_bytes = crowd.backlog_bytes // 2  # in one write: it must fit in a backlog
+        self._most_bytes = registry.backlog_bytes // 2  # in one write: it must fit in a backlog
         self._work: Iterator[bool] | None = None
         self._scheduled = False
         self._reached: list[tuple[QueuedFrame, int]] = []  # of the batch that is being written
@@ -69,21 +69,21 @@ class Broadcaster:
 
     def publish(self, item: Item, epoch: int = 0) -> None:
         """An event for its audience; `epoch` above 0 only for who joined in that or later."""
-        self._add(QueuedFrame(self._crowd.next_letter(), item.frame, item.entry, epoch))
+        self._add(QueuedFrame(self._registry.next_seq(), item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
         """A frame for all live subscribers of that epoch or later, after what was published."""
-        self._add(QueuedFrame(self._crowd.next_letter(), frame, epoch=epoch))
+        self._add(QueuedFrame(self._registry.next_seq(), frame, epoch=epoch))
 
-    def post(self, to: Collection[Subscriber], frame: bytes) -> None:
+    def send_to(self, to: Collection[Subscriber], frame: bytes) -> None:
         """A frame for these live subscribers, behind what was published before."""
         if self.busy:
-            self._add(QueuedFrame(self._crowd.next_letter(), frame, to=to))
+            self._add(QueuedFrame(self._registry.next_seq(), frame, to=to))
             return
-        self._crowd.deliver(to, frame)
+        self._registry.deliver(to, frame)
 
-    def _add(self, letter: QueuedFrame) -> None:
-        self._batch.append(letter)
+    def _add(self, queued: QueuedFrame) -> None:
+        self._batch.append(queued)
         if self._work is None and not self._scheduled:
             self._scheduled = True
             if self._batch_seconds:
@@ -101,8 +101,8 @@ class Broadcaster:
     def _count(self) -> int:
         """How many letters go out together."""
         size = 0
-        for count, letter in enumerate(self._batch):
-            size += len(letter.frame)
+        for count, queued in enumerate(self._batch):
+            size += len(queued.frame)
             if size > self._most_bytes:
                 return max(1, count)
         return len(self._batch)
@@ -125,8 +125,8 @@ class Broadcaster:
     def _send_out(self, batch: Sequence[QueuedFrame]) -> Iterator[bool]:
         """Write to each what is its own of a batch; yields where others may have a turn."""
         if len(batch) == 1:
-            (letter,) = batch
-            groups = iter([(self._audience(letter), letter.frame, _events(batch))])
+            (queued,) = batch
+            groups = iter([(self._audience(queued), queued.frame, _events(batch))])
         else:
             gathered: dict[Subscriber, list[QueuedFrame]] = {}
             yield from self._gather(batch, gathered)
@@ -140,7 +140,7 @@ class Broadcaster:
                     yield False
                     left = _PORTION
                 some = members[at : at + max(1, left // cost)]
-                self._crowd.deliver(some, data, events)
+                self._registry.deliver(some, data, events)
                 left -= cost * len(some)
                 at += len(some)
 
@@ -148,42 +148,42 @@ class Broadcaster:
         self, batch: Sequence[QueuedFrame], gathered: dict[Subscriber, list[QueuedFrame]]
     ) -> Iterator[bool]:
         cost = 0
-        for letter in batch:
+        for queued in batch:
             if cost >= _LOOKS * _PORTION:
                 yield False
                 cost = 0
-            for subscriber in (audience := self._audience(letter)):
-                gathered.setdefault(subscriber, []).append(letter)
+            for subscriber in (audience := self._audience(queued)):
+                gathered.setdefault(subscriber, []).append(queued)
             cost += len(audience)
 
     def _tell(self) -> None:
         reached, self._reached = self._reached, []
-        for letter, count in reached:
-            if letter.entry is not None:
-                self._sent(letter.entry, count, len(letter.frame))
+        for queued, count in reached:
+            if queued.entry is not None:
+                self._sent(queued.entry, count, len(queued.frame))
 
-    def _audience(self, letter: QueuedFrame) -> list[Subscriber]:
-        entry, number, epoch = letter.entry, letter.number, letter.epoch
-        if letter.to is not None:
-            return list(letter.to)
-        audience = list(self._crowd.hub.audience(entry.topics if entry else ()))
-        if self._crowd.letters_before >= number or epoch:  # somebody came too late, or too early
-            audience = [s for s in audience if s.letters < number and s.epoch >= epoch]
+    def _audience(self, queued: QueuedFrame) -> list[Subscriber]:
+        entry, number, epoch = queued.entry, queued.number, queued.epoch
+        if queued.to is not None:
+            return list(queued.to)
+        audience = list(self._registry.hub.audience(entry.topics if entry else ()))
+        if self._registry.last_join_seq >= number or epoch:  # somebody came too late, or too early
+            audience = [s for s in audience if s.joined_at_seq < number and s.epoch >= epoch]
         if entry is not None:
             audience = [s for s in audience if s.takes_all or s.wants(entry)]
-        self._reached.append((letter, len(audience)))
+        self._reached.append((queued, len(audience)))
         return audience
 
 
-def _events(letters: Sequence[QueuedFrame]) -> int:
-    return sum(letter.entry is not None for letter in letters)
+def _events(frames: Sequence[QueuedFrame]) -> int:
+    return sum(queued.entry is not None for queued in frames)
 
 
 def _joined(gathered: dict[Subscriber, list[QueuedFrame]]) -> Iterator[Group]:
     """Those who get the same letters, with their frames in one piece."""
     groups: dict[tuple[int, ...], tuple[list[Subscriber], list[QueuedFrame]]] = {}
-    for subscriber, letters in gathered.items():
-        key = tuple([letter.number for letter in letters])
-        groups.setdefault(key, ([], letters))[0].append(subscriber)
-    for members, letters in groups.values():
-        yield members, b"".join([letter.frame for letter in letters]), _events(letters)
+    for subscriber, frames in gathered.items():
+        key = tuple([queued.number for queued in frames])
+        groups.setdefault(key, ([], frames))[0].append(subscriber)
+    for members, frames in groups.values():
+        yield members, b"".join([queued.frame for queued in frames]), _events(frames)

@@ -16,13 +16,13 @@ from shared.web.problems import Goodbye
 _STEP = 0.05
 
 
-async def drain(crowd: SubscriberRegistry, *, seconds: float, retry_ms: int) -> None:
+async def drain(registry: SubscriberRegistry, *, seconds: float, retry_ms: int) -> None:
     """Send goodbye to all within `seconds`; when cancelled, the registry closes the rest."""
-    leaving = crowd.everyone()
+    leaving = registry.everyone()
     steps = max(1, round(seconds / _STEP))
     for step in range(steps):
         for subscriber in leaving[step::steps]:
-            if crowd.send(subscriber, sse.goodbye(Goodbye.DRAINING, jittered(retry_ms))):
-                crowd.leave(subscriber, Goodbye.DRAINING)
-        if step + 1 < steps and crowd.count:
+            if registry.send(subscriber, sse.goodbye(Goodbye.DRAINING, jittered(retry_ms))):
+                registry.disconnect(subscriber, Goodbye.DRAINING)
+        if step + 1 < steps and registry.count:
             await asyncio.sleep(seconds / steps)

@@ -35,7 +35,7 @@ class ConnectionExpiry:
 
     def __init__(
         self,
-        crowd: SubscriberRegistry,
+        registry: SubscriberRegistry,
         *,
         max_age: float,
         retry_ms: int,
@@ -44,7 +44,7 @@ class ConnectionExpiry:
     ) -> None:
         """`exp` of tokens is compared with `clock`."""
         self._clock = clock
-        self._crowd = crowd
+        self._registry = registry
         self._near = every + 2.0  # seconds: a glance and what it may be late
         self._max_age = max_age
         self._retry_ms = retry_ms
@@ -62,7 +62,7 @@ class ConnectionExpiry:
             subscriber.max_age_at = now + self._max_age * random.uniform(0.8, 1.0)
         self._set(subscriber, now)
 
-    def glance(self, subscribers: Iterable[Subscriber]) -> None:
+    def schedule_due(self, subscribers: Iterable[Subscriber]) -> None:
         """Put those whose time is near into their seconds."""
         now = time.monotonic()
         for subscriber in subscribers:
@@ -107,13 +107,13 @@ class ConnectionExpiry:
         else:
             if left is not None and left <= NOTICE_SECONDS and not subscriber.noticed:
                 subscriber.noticed = True
-                self._crowd.send(subscriber, sse.token_expiring(subscriber.principal.expires))
+                self._registry.send(subscriber, sse.token_expiring(subscriber.principal.expires))
             if subscriber.fd >= 0:
                 self._set(subscriber, now)
 
     def _end(self, subscriber: Subscriber, reason: Goodbye) -> None:
-        if self._crowd.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):
-            self._crowd.leave(subscriber, reason)
+        if self._registry.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):
+            self._registry.disconnect(subscriber, reason)
 
     async def look_for_revoked(self, sessions: Sessions) -> None:
         """End the connections of tokens that were revoked, or are older than the epoch."""
@@ -134,7 +134,7 @@ class ConnectionExpiry:
                 self._end(subscriber, Goodbye.REVOKED)
 
     def _end_older(self, epoch: float) -> None:
-        for subscriber in self._crowd.everyone():
+        for subscriber in self._registry.everyone():
             if predates(subscriber.principal, epoch):
                 self._end(subscriber, Goodbye.REVOKED)
 
@@ -146,7 +146,7 @@ class ConnectionExpiry:
         accounts = {revocation.account for _, revocation in self._revoked}
         return [
             s
-            for s in self._crowd.everyone()
+            for s in self._registry.everyone()
             if s.principal.token_id in tokens or s.principal.account in accounts
         ]
 

@@ -41,18 +41,18 @@ class Heartbeat:
     def __init__(
         self,
         feed: Feed,
-        crowd: SubscriberRegistry,
-        outbox: Broadcaster,
-        endings: ConnectionExpiry,
+        registry: SubscriberRegistry,
+        broadcaster: Broadcaster,
+        expiry: ConnectionExpiry,
         clock: RedisClock,
         *,
         seconds: float,
     ) -> None:
         self._clock = clock
         self._feed = feed
-        self._crowd = crowd
-        self._outbox = outbox
-        self._endings = endings
+        self._registry = registry
+        self._broadcaster = broadcaster
+        self._expiry = expiry
         self._parts = max(1, round(seconds / _TICK))
         self._tick = seconds / self._parts
         self._part = 0
@@ -72,16 +72,18 @@ class Heartbeat:
         client that still replays gets one without a position. Its replay may find no event for it
         for a long time, and gateways and clients close a connection that is silent.
         """
-        self._crowd.check_stalled()
-        self._endings.tick()
+        self._registry.check_stalled()
+        self._expiry.tick()
         self._part = (self._part + 1) % self._parts
-        turn = self._crowd.share(self._part, self._parts)
-        self._endings.glance(turn)
-        live = [s for s in turn if s in self._crowd.hub]
-        self._outbox.post(live, self._frame(self._feed.position if self._feed.whole else None))
+        turn = self._registry.slice(self._part, self._parts)
+        self._expiry.schedule_due(turn)
+        live = [s for s in turn if s in self._registry.hub]
+        self._broadcaster.send_to(
+            live, self._frame(self._feed.position if self._feed.whole else None)
+        )
         if len(live) < len(turn):
-            replaying = [s for s in turn if s not in self._crowd.hub]
-            self._outbox.post(replaying, self._frame(None))
+            replaying = [s for s in turn if s not in self._registry.hub]
+            self._broadcaster.send_to(replaying, self._frame(None))
 
     def _frame(self, position: Position | None) -> bytes:
         head = self._feed.head

@@ -148,5 +148,5 @@ def _counted(lease: Lease) -> Iterable[tuple[str, str]]:
         yield "ip", address
 
 
-def _portions(leases: Sequence[Lease]) -> Iterable[Sequence[Lease]]:
-    return (leases[at : at + _AT_ONCE] for at in range(0, len(leases), _AT_ONCE))
+def _portions(limits: Sequence[Lease]) -> Iterable[Sequence[Lease]]:
+    return (limits[at : at + _AT_ONCE] for at in range(0, len(limits), _AT_ONCE))

@@ -15,22 +15,24 @@ _EVERYTHING = "Redis lost everything"
 
 
 def send_resets(
-    lost: LostEvents, feed: Feed, outbox: Broadcaster, crowd: SubscriberRegistry
+    lost: LostEvents, feed: Feed, broadcaster: Broadcaster, registry: SubscriberRegistry
 ) -> None:
     """To those connected now, after what was published to them before. There is no await."""
-    audience = _audience(lost, feed, crowd)
+    audience = _audience(lost, feed, registry)
     if audience:
         why = _EVERYTHING if lost.everything else _EVENTS
-        outbox.post(audience, sse.reset(feed.position, why))
+        broadcaster.send_to(audience, sse.reset(feed.position, why))
 
 
-def _audience(lost: LostEvents, feed: Feed, crowd: SubscriberRegistry) -> set[Subscriber]:
+def _audience(lost: LostEvents, feed: Feed, registry: SubscriberRegistry) -> set[Subscriber]:
     if lost.everything:
-        return {s for s in crowd.everyone() if s in crowd.hub and s.epoch < feed.failover.epoch}
+        return {
+            s for s in registry.everyone() if s in registry.hub and s.epoch < feed.failover.epoch
+        }
     found = set()
     for epoch, entry in lost.events:
         place = parse_position(entry.position)
-        for subscriber in crowd.hub.audience(entry.topics):
+        for subscriber in registry.hub.audience(entry.topics):
             if subscriber.epoch < epoch and subscriber.since < place and subscriber.wants(entry):
                 found.add(subscriber)
     return found

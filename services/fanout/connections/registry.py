@@ -30,8 +30,8 @@ class SubscriberRegistry:
     ) -> None:
         self.hub: Hub[Subscriber] = Hub()
         self._left = left
-        self._letters = 0
-        self.letters_before = 0  # how many had been published when the newest joined
+        self._seq = 0
+        self.last_join_seq = 0  # the `joined_at_seq` of the newest subscriber
         self._now = time.monotonic()  # of the last beat: one float for all who come until the next
         self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
@@ -40,8 +40,8 @@ class SubscriberRegistry:
         self._poller = make_poller(self._ready)
         self.count = 0
 
-    def enter(self, subscriber: Subscriber) -> None:
-        """Watch a new connection; it gets nothing live until `join`."""
+    def register(self, subscriber: Subscriber) -> None:
+        """Watch a new connection; it gets nothing live until `go_live`."""
         missing = subscriber.fd + 1 - len(self._table)
         self._table.extend([None] * max(0, missing))
         self._table[subscriber.fd] = subscriber
@@ -50,7 +50,7 @@ class SubscriberRegistry:
         self.count += 1
         metrics.CONNECTIONS.set(self.count)
 
-    def join(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
+    def go_live(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
         """From now on it gets what is published to these topics.
 
         Raises ConnectionError when it left meanwhile: nobody would ever take it out again.
@@ -58,16 +58,16 @@ class SubscriberRegistry:
         if subscriber.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
         subscriber.epoch = epoch
-        subscriber.letters = self.letters_before = self._letters
+        subscriber.joined_at_seq = self.last_join_seq = self._seq
         self.hub.add(subscriber, topics)
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
-    def next_letter(self) -> int:
+    def next_seq(self) -> int:
         """Number what is published; who joins from now on has had it from the ring."""
-        self._letters += 1
-        return self._letters
+        self._seq += 1
+        return self._seq
 
-    def leave(self, subscriber: Subscriber, reason: Reason) -> None:
+    def disconnect(self, subscriber: Subscriber, reason: Reason) -> None:
         """Close a connection and forget it; leaving twice is leaving once."""
         if subscriber.fd < 0:
             return
@@ -96,7 +96,7 @@ class SubscriberRegistry:
             try:
                 subscriber.write(data, now)
             except OSError:
-                self.leave(subscriber, EndReason.GONE)
+                self.disconnect(subscriber, EndReason.GONE)
                 continue
             subscriber.events += events
             if subscriber.backlog is not None:
@@ -106,9 +106,9 @@ class SubscriberRegistry:
         self._stalled.add(subscriber)
         self._poller.waiting(subscriber.fd)
         if subscriber.backlog_bytes > self.backlog_bytes:
-            self.leave(subscriber, Goodbye.SLOW)
+            self.disconnect(subscriber, Goodbye.SLOW)
 
-    def share(self, part: int, parts: int) -> list[Subscriber]:
+    def slice(self, part: int, parts: int) -> list[Subscriber]:
         """The connections among every `parts`-th descriptor, from `part` on."""
         return [s for s in self._table[part::parts] if s is not None]
 
@@ -126,7 +126,7 @@ class SubscriberRegistry:
         for subscriber in [s for s in self._stalled if s.progress_at < late]:
             self._flush(subscriber)
             if subscriber.backlog is not None and subscriber.progress_at < late:
-                self.leave(subscriber, Goodbye.SLOW)
+                self.disconnect(subscriber, Goodbye.SLOW)
         metrics.BACKLOG.set(self.backlog_now)
 
     @property
@@ -139,7 +139,7 @@ class SubscriberRegistry:
         if subscriber is None:
             return
         if gone:
-            self.leave(subscriber, EndReason.GONE)
+            self.disconnect(subscriber, EndReason.GONE)
         elif subscriber.backlog is not None:
             self._flush(subscriber)
 
@@ -147,7 +147,7 @@ class SubscriberRegistry:
         try:
             subscriber.flush(time.monotonic())
         except OSError:
-            self.leave(subscriber, EndReason.GONE)
+            self.disconnect(subscriber, EndReason.GONE)
             return
         if subscriber.backlog is None:
             self._stalled.discard(subscriber)
@@ -157,5 +157,5 @@ class SubscriberRegistry:
     def close(self) -> None:
         """End all connections at once."""
         for subscriber in self.everyone():
-            self.leave(subscriber, EndReason.SHUTDOWN)
+            self.disconnect(subscriber, EndReason.SHUTDOWN)
         self._poller.close()

@@ -33,8 +33,9 @@ class Subscriber:
         "events",
         "fd",
         "joined_at",
+        "joined_at_seq",
+        "joined_at_seq",
         "lease",
-        "letters",
         "max_age_at",
         "noticed",
         "only",
@@ -54,7 +55,7 @@ class Subscriber:
         self.only = None if principal.may_see_all() else user_topic(principal.account)
         self.lease: Lease | None = None
         self.joined_at = 0.0  # by the crowd's clock
-        self.letters = 0  # how many had been published when it joined
+        self.joined_at_seq = 0  # the number of frames published before it joined
         self.due_at = 0  # the second in which its token or its age is looked at; 0: not soon
         self.max_age_at = 0.0
         self.noticed = False  # told that its token ends soon

@@ -12,7 +12,7 @@ from shared.journal.wire import JournalEntry
 _PAGE = 500
 
 
-async def last_common_position(journal: Journal, ring: RecentEvents) -> Position:
+async def last_common_position(journal: Journal, recent: RecentEvents) -> Position:
     """The last position up to which the journal holds what the ring does.
 
     Up to this position, journal and ring have the same entries in the same order. It is not the
@@ -23,36 +23,36 @@ async def last_common_position(journal: Journal, ring: RecentEvents) -> Position
     Events may be published meanwhile, and the ring may drop its oldest. Neither is a loss.
     """
     top = (await journal.head()).top
-    agreed = await _agreed(journal, ring)
-    return agreed if agreed > ring.floor else min(top, ring.floor)
+    agreed = await _agreed(journal, recent)
+    return agreed if agreed > recent.floor else min(top, recent.floor)
 
 
-async def _agreed(journal: Journal, ring: RecentEvents) -> Position:
-    agreed = ring.floor
+async def _agreed(journal: Journal, recent: RecentEvents) -> Position:
+    agreed = recent.floor
     while True:
-        published = ring.top  # what is published after this may be newer than the answer
+        published = recent.top  # what is published after this may be newer than the answer
         match await journal.after(agreed, _PAGE):
             case Events(entries, more):
-                agreed, alike = _compare(ring, agreed, entries)
+                agreed, alike = _compare(recent, agreed, entries)
                 if not alike:
                     return agreed
                 if not more:
                     break
-            case Gap(resumes_after) if str(resumes_after) in ring:  # only the old end is gone
+            case Gap(resumes_after) if str(resumes_after) in recent:  # only the old end is gone
                 agreed = resumes_after
             case _:
                 break
-    return ring.top if agreed >= published else agreed
+    return recent.top if agreed >= published else agreed
 
 
 def _compare(
-    ring: RecentEvents, agreed: Position, entries: Sequence[JournalEntry]
+    recent: RecentEvents, agreed: Position, entries: Sequence[JournalEntry]
 ) -> tuple[Position, bool]:
     """The last of these entries up to which the ring has the same, and whether it has them all."""
     for entry in entries:
         place = parse_position(entry.position)
-        dropped = place <= ring.floor
-        if not dropped and (entry.position not in ring or ring.before(place) != agreed):
+        dropped = place <= recent.floor
+        if not dropped and (entry.position not in recent or recent.before(place) != agreed):
             return agreed, False
         agreed = place
     return agreed, True

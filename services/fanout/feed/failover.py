@@ -76,23 +76,23 @@ class Failover:
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
-    async def rewind(self, journal: Journal, ring: RecentEvents) -> bool:
+    async def rewind(self, journal: Journal, recent: RecentEvents) -> bool:
         """Take back what the journal does not hold any more; False when it holds everything.
 
         There is no await between finding the last event that it holds and taking the others back.
         """
         if emptied := self._emptied:
             fork = (await journal.head()).began or START
-        elif (fork := await last_common_position(journal, ring)) >= ring.top:
+        elif (fork := await last_common_position(journal, recent)) >= recent.top:
             return False
-        log.error("journal_went_backwards", published=str(ring.top), agreed=str(fork))
+        log.error("journal_went_backwards", published=str(recent.top), agreed=str(fork))
         self.epoch += 1
-        self.highest = max(self.highest, ring.top)
-        self._floors.append((ring.floor, self.epoch))
-        taken = ring.cut(START if emptied else fork)
+        self.highest = max(self.highest, recent.top)
+        self._floors.append((recent.floor, self.epoch))
+        taken = recent.cut(START if emptied else fork)
         self._lost |= {entry.position: (self.epoch, entry) for entry in taken}
         if emptied:
-            ring.clear(fork)
+            recent.clear(fork)
             self._emptied = False
         return True
 

@@ -44,7 +44,7 @@ class Feed:
         self,
         redis: Redis,
         keys: Keys,
-        ring: RecentEvents,
+        recent: RecentEvents,
         *,
         publish: Callable[[Item, int], None],
         missing: Callable[[Position, Position, int], None],
@@ -52,8 +52,8 @@ class Feed:
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
-        self.pages = SingleFlightReader(self.journal)
-        self.ring = ring
+        self.reader = SingleFlightReader(self.journal)
+        self.recent = recent
         self.head: JournalTip | None = None
         self.started = asyncio.Event()
         self.failover = Failover(redis, keys)
@@ -73,7 +73,7 @@ class Feed:
     @property
     def position(self) -> Position:
         """Everything up to here has been published."""
-        return self.ring.top
+        return self.recent.top
 
     @property
     def whole(self) -> bool:
@@ -122,9 +122,9 @@ class Feed:
         """Begin at the journal's top, with the newest events in the ring."""
         head = await self.journal.head()
         entries = await self.journal.latest(_WARM)
-        self.ring.clear(parse_position(entries[0].previous) if entries else head.top)
+        self.recent.clear(parse_position(entries[0].previous) if entries else head.top)
         for entry in entries:
-            self.ring.append(entry)
+            self.recent.append(entry)
         self.started.set()
         log.info("feed_started", position=str(self.position), events=len(entries))
 
@@ -137,17 +137,17 @@ class Feed:
         if position > self.position:
             metrics.FILL_INS.inc()
             self._behind.set()
-        elif position > self.ring.floor:  # new, yet among what was published: writes were lost
+        elif position > self.recent.floor:  # new, yet among what was published: writes were lost
             self._forked = True
             self._behind.set()
 
     def _take(self, entry: JournalEntry, via: str) -> bool:
         """Publish the entry when it is the next; False when something is missing before it."""
-        if entry.position in self.ring:
+        if entry.position in self.recent:
             return True
         if parse_position(entry.previous) != self.position:
             return False
-        item = self.ring.append(entry)
+        item = self.recent.append(entry)
         _TAKEN[via].inc()
         self._publish(item, self.failover.epoch_of(entry))
         return True
@@ -187,7 +187,7 @@ class Feed:
                         self._skip_to(resumes_after)
                 case Events(entries, more):
                     if position == self.position == START:  # nothing was published from it
-                        self.ring.clear(parse_position(entries[0].previous))
+                        self.recent.clear(parse_position(entries[0].previous))
                     if position == self.position != parse_position(entries[0].previous):
                         await self._read_head()
                         if not await self._rewind():
@@ -203,7 +203,7 @@ class Feed:
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._missing(self.position, position, self.failover.epoch if seen else 0)
-        self.ring.clear(position)
+        self.recent.clear(position)
 
     async def _probe(self) -> None:
         while True:
@@ -219,7 +219,7 @@ class Feed:
         if not self.started.is_set():
             return
         if published == self.position == START < head.top and head.empty:
-            self.ring.clear(head.top)  # the journal began, and nothing was published before
+            self.recent.clear(head.top)  # the journal began, and nothing was published before
         elif head.top < published:
             self._forked = True
         if self._forked:
@@ -244,7 +244,7 @@ class Feed:
         """Go back to where the journal parts from what was published; False when it does not."""
         self._forked = False
         try:
-            return await self.failover.rewind(self.journal, self.ring)
+            return await self.failover.rewind(self.journal, self.recent)
         except BaseException:
             self._forked = True
             raise

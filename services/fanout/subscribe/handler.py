@@ -43,26 +43,26 @@ class Components:
 
     settings: Settings
     feed: Feed
-    crowd: SubscriberRegistry
+    registry: SubscriberRegistry
     cors: Cors
-    access: Authorizer
-    leases: ConnectionLimits
-    endings: ConnectionExpiry
+    authorizer: Authorizer
+    limits: ConnectionLimits
+    expiry: ConnectionExpiry
     clock: RedisClock
 
 
 class SubscribeHandler:
     """The handler of /v1/events/subscribe."""
 
-    def __init__(self, parts: Components) -> None:
-        self._settings = parts.settings
-        self._feed = parts.feed
-        self._crowd = parts.crowd
-        self._cors = parts.cors
-        self._access = parts.access
-        self._leases = parts.leases
-        self._endings = parts.endings
-        self._rate = Rate(parts.settings.handshakes_per_second)
+    def __init__(self, components: Components) -> None:
+        self._settings = components.settings
+        self._feed = components.feed
+        self._registry = components.registry
+        self._cors = components.cors
+        self._authorizer = components.authorizer
+        self._limits = components.limits
+        self._expiry = components.expiry
+        self._rate = Rate(components.settings.handshakes_per_second)
         self.draining = False
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
@@ -73,32 +73,32 @@ class SubscribeHandler:
         """
         subscription = self._subscription(request)
         resume = resume_position(request)
-        if trouble := self._trouble() or self._haste():
-            return self._turn_away(request, *trouble)
+        if trouble := self._unavailable_reason() or self._rate_limited():
+            return self._reject(request, *trouble)
         credentials: Credentials | None = None
         try:
-            credentials = await self._access.credentials(request)
-            principal = await self._access.admit(credentials, subscription)
-            lease = await self._leases.take(principal.account, self._address(request))
+            credentials = await self._authorizer.credentials(request)
+            principal = await self._authorizer.admit(credentials, subscription)
+            lease = await self._limits.take(principal.account, self._address(request))
         except Unreachable:
-            return self._turn_away(request, *_CANNOT_TELL, credentials=credentials)
+            return self._reject(request, *_CANNOT_TELL, credentials=credentials)
         except Problem as problem:
             if problem.slug != Slug.UNAVAILABLE:
                 raise
-            return self._turn_away(request, *_CANNOT_TELL, credentials=credentials)
+            return self._reject(request, *_CANNOT_TELL, credentials=credentials)
         if isinstance(lease, str):
             why = f"this {_HOLDERS[lease]} holds as many connections as it may"
-            return self._turn_away(
+            return self._reject(
                 request, RefusalReason(f"per_{lease}"), why, status=429, credentials=credentials
             )
-        if trouble := self._trouble():  # of those who asked meanwhile, some were let in
-            self._leases.release(lease)
-            return self._turn_away(request, *trouble, credentials=credentials)
+        if trouble := self._unavailable_reason():  # of those who asked meanwhile, some were let in
+            self._limits.release(lease)
+            return self._reject(request, *trouble, credentials=credentials)
         try:
             subscriber = self._detach(request, subscription, principal, lease)
         except OSError as error:  # no descriptor left
             why = f"this replica cannot take more connections: {error.strerror}"
-            return self._turn_away(request, RefusalReason.FULL, why, credentials=credentials)
+            return self._reject(request, RefusalReason.FULL, why, credentials=credentials)
         cookie = credentials.cookie if credentials else None
         return await self._take_over(request, subscriber, subscription, resume, cookie)
 
@@ -120,16 +120,16 @@ class SubscribeHandler:
         try:
             await self._greet(request, subscriber, subscription, resume, cookie)
         except ConnectionError:
-            self._crowd.leave(subscriber, EndReason.GONE)
+            self._registry.disconnect(subscriber, EndReason.GONE)
         except Unreachable:
             farewell = sse.overload("the history cannot be read now", self._retry_later())
-            self._crowd.send(subscriber, farewell)
-            self._crowd.leave(subscriber, EndReason.UNAVAILABLE)
+            self._registry.send(subscriber, farewell)
+            self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)
         except Exception:  # never aiohttp's error page: the head of the answer is out already
             log.exception("greeting_failed", path=request.path)
-            self._crowd.leave(subscriber, EndReason.FAILED)
+            self._registry.disconnect(subscriber, EndReason.FAILED)
         except BaseException:
-            self._crowd.leave(subscriber, EndReason.UNFINISHED)
+            self._registry.disconnect(subscriber, EndReason.UNFINISHED)
             raise
         return DetachedResponse()
 
@@ -151,22 +151,22 @@ class SubscribeHandler:
             raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
         return subscription
 
-    def _trouble(self) -> tuple[RefusalReason, str] | None:
+    def _unavailable_reason(self) -> tuple[RefusalReason, str] | None:
         """Why nobody can be let in now: a slug for the metric and a sentence."""
         if self.draining:
             return RefusalReason.DRAINING, "this replica is shutting down"
         if not self._feed.started.is_set():
             return RefusalReason.NOT_READY, "events cannot be read yet"
-        if self._crowd.count >= self._settings.max_connections:
+        if self._registry.count >= self._settings.max_connections:
             return RefusalReason.FULL, "this replica holds as many connections as it may"
         return None
 
-    def _haste(self) -> tuple[RefusalReason, str] | None:
+    def _rate_limited(self) -> tuple[RefusalReason, str] | None:
         if self._rate.allows(time.monotonic()):
             return None
         return RefusalReason.HANDSHAKE_RATE, "too many come at once"
 
-    def _turn_away(
+    def _reject(
         self,
         request: web.Request,
         reason: RefusalReason,
@@ -207,12 +207,12 @@ class SubscribeHandler:
         try:
             fd = duplicate_fd(request)
         except BaseException:
-            self._leases.release(lease)
+            self._limits.release(lease)
             raise
         subscriber = Subscriber(fd, subscription.types, principal)
         subscriber.lease = lease
-        self._crowd.enter(subscriber)
-        self._endings.begin(subscriber)
+        self._registry.register(subscriber)
+        self._expiry.begin(subscriber)
         return subscriber
 
     async def _greet(
@@ -234,12 +234,12 @@ class SubscribeHandler:
         if isinstance(resume, str):
             first += sse.reset(here, resume)
         if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
-            if self._crowd.send(subscriber, first):
-                self._crowd.join(subscriber, subscription.topics, self._feed.failover.epoch)
+            if self._registry.send(subscriber, first):
+                self._registry.go_live(subscriber, subscription.topics, self._feed.failover.epoch)
             return
         await Replay(
             self._feed,
-            self._crowd,
+            self._registry,
             subscriber,
             subscription,
             max_events=self._settings.replay_events,

@@ -32,7 +32,7 @@ class Replay:
     def __init__(
         self,
         feed: Feed,
-        crowd: SubscriberRegistry,
+        registry: SubscriberRegistry,
         subscriber: Subscriber,
         subscription: Subscription,
         *,
@@ -40,12 +40,12 @@ class Replay:
         max_seconds: float,
     ) -> None:
         self._feed = feed
-        self._crowd = crowd
+        self._registry = registry
         self._subscriber = subscriber
         self._subscription = subscription
         self._max_events = max_events
         self._max_seconds = max_seconds
-        self._chunk = crowd.backlog_bytes // 2
+        self._chunk = registry.backlog_bytes // 2
         self._read = 0
         self._outcome = "ring"
         self._asked = START
@@ -58,7 +58,7 @@ class Replay:
         self._asked = position
         if self._was_lost(position):
             self._write(first)
-            position, first = self._reset(self._feed.ring.before(position), _LOST), b""
+            position, first = self._reset(self._feed.recent.before(position), _LOST), b""
         if not self._join(position, first):
             self._write(first)
             await self._catch_up(position)
@@ -87,12 +87,14 @@ class Replay:
             return False
         self._write(b"".join((first, *frames)))
         self._count(len(frames))
-        self._crowd.join(self._subscriber, self._subscription.topics, self._feed.failover.epoch)
+        self._registry.go_live(
+            self._subscriber, self._subscription.topics, self._feed.failover.epoch
+        )
         return True
 
     def _from_the_ring(self, position: Position) -> list[bytes] | None:
         """The frames of what follows `position`; None when the ring does not cover it."""
-        items = self._feed.ring.after(position, self._subscription.topics)
+        items = self._feed.recent.after(position, self._subscription.topics)
         if items is None:
             return None
         return [item.frame for item in items if self._subscriber.wants(item.entry)]
@@ -102,9 +104,9 @@ class Replay:
         if self._outcome == "ring":
             self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
-        match await self._feed.pages.after(position, limit):
+        match await self._feed.reader.after(position, limit):
             case NoNewEvents():  # writes were lost, or the ring reaches back to here by now
-                floor = self._feed.ring.floor
+                floor = self._feed.recent.floor
                 if position == START and self._begins_at(floor):
                     return floor
                 return position if position >= floor else self._give_up(position)
@@ -140,8 +142,12 @@ class Replay:
 
         A position of the chain without an event is no sign of a loss: resume after it.
         """
-        ring = self._feed.ring
-        return position.by_clock and ring.floor < position < ring.top and str(position) not in ring
+        recent = self._feed.recent
+        return (
+            position.by_clock
+            and recent.floor < position < recent.top
+            and str(position) not in recent
+        )
 
     def _skips_lost(self, position: Position, first: JournalEntry) -> bool:
         """The same for the journal: its next entry does not follow on this position."""
@@ -155,7 +161,7 @@ class Replay:
 
     def _give_up(self, position: Position) -> Position:
         """Too much for one resume: an honest gap up to what the ring still has."""
-        floor = self._feed.ring.floor
+        floor = self._feed.recent.floor
         self._tell("gap", sse.gap(position, floor))
         return floor
 
@@ -179,7 +185,7 @@ class Replay:
         metrics.REPLAYED.inc(events)
 
     def _write(self, data: bytes) -> None:
-        if data and not self._crowd.send(self._subscriber, data):
+        if data and not self._registry.send(self._subscriber, data):
             raise ConnectionResetError("the subscriber left during its replay")
 
 

@@ -23,64 +23,64 @@ from tests.support.waiting import until
 async def fakes(monkeypatch):
     """A crowd of such, made by how many and topic."""
     monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
-    crowd = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
+    registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
 
     def make(count: int, *topics: str) -> list[Fake]:
-        made = [Fake(fd) for fd in range(crowd.count, crowd.count + count)]
+        made = [Fake(fd) for fd in range(registry.count, registry.count + count)]
         for fake in made:
-            crowd.enter(fake)
-            crowd.join(fake, topics)
+            registry.register(fake)
+            registry.go_live(fake, topics)
         return made
 
-    make.crowd = crowd
+    make.registry = registry
     yield make
-    crowd.hub.check()
+    registry.hub.check()
 
 
 async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes):
     (seven,), (both,), (all_,) = fakes(1, "7"), fakes(1, "7", "8"), fakes(1, "*")
-    post = Post(fakes.crowd)
-    post.publish(item("7", n=1))
-    post.publish(item("8", n=2))
-    post.broadcast(b"event: gap\ndata: {}\nid: 2-5\n\n")
-    post.publish(item("7", n=3))
+    broadcaster = Post(fakes.registry)
+    broadcaster.publish(item("7", n=1))
+    broadcaster.publish(item("8", n=2))
+    broadcaster.broadcast(b"event: gap\ndata: {}\nid: 2-5\n\n")
+    broadcaster.publish(item("7", n=3))
     assert not any(fake.writes for fake in (seven, both, all_))
     await turn()
     assert [[e.own_id for e in write] for write in seven.writes] == [["1-0", "2-5", "3-0"]]
     assert [[e.own_id for e in write] for write in both.writes] == [["1-0", "2-0", "2-5", "3-0"]]
     assert both.ids == all_.ids
     assert (seven.events, both.events) == (2, 3), "a gap is no event"
-    assert [(position, reached) for position, reached, _ in post.told] == [
+    assert [(position, reached) for position, reached, _ in broadcaster.told] == [
         ("1-0", 2 + 1),
         ("2-0", 2),
         ("3-0", 3),
     ]
-    assert not post.busy
+    assert not broadcaster.busy
 
 
 async def test_within_the_window_everything_is_one_write(fakes):
     (fake,) = fakes(1, "7")
-    post = Post(fakes.crowd, batch_seconds=0.05)
+    broadcaster = Post(fakes.registry, batch_seconds=0.05)
     began = asyncio.get_running_loop().time()
     for n in range(1, 6):
-        post.publish(item("7", n=n))
+        broadcaster.publish(item("7", n=n))
         await turn()
     assert not fake.writes
     await until(lambda: fake.writes)
     assert asyncio.get_running_loop().time() - began >= 0.045
     assert [len(write) for write in fake.writes] == [5]
-    post.publish(item("7", n=6))
+    broadcaster.publish(item("7", n=6))
     await until(lambda: len(fake.writes) == 2)
     assert fake.ids == [f"{n}-0" for n in range(1, 7)]
 
 
 async def test_one_write_is_never_more_than_a_backlog_holds(fakes):
     (fake,) = fakes(1, "7")
-    post = Post(fakes.crowd)
+    broadcaster = Post(fakes.registry)
     for n in range(1, 101):
-        post.publish(item("7", n=n, size=50_000))
+        broadcaster.publish(item("7", n=n, size=50_000))
     turns = 0
-    while post.busy and turns < 1000:
+    while broadcaster.busy and turns < 1000:
         await turn()
         turns += 1
     assert fake.ids == [f"{n}-0" for n in range(1, 101)]
@@ -90,30 +90,30 @@ async def test_one_write_is_never_more_than_a_backlog_holds(fakes):
 
 async def test_a_large_audience_leaves_turns_to_the_others(fakes):
     members = fakes(5000, "7")
-    post = Post(fakes.crowd)
-    post.publish(item("7", n=1))
+    broadcaster = Post(fakes.registry)
+    broadcaster.publish(item("7", n=1))
     reached = []
     for _ in range(8):
         await turn()
         reached.append(sum(1 for fake in members if fake.writes))
     assert reached[:6] == [1000, 2000, 3000, 4000, 5000, 5000]
-    assert post.told == [("1-0", 5000, len(item("7").frame))]
+    assert broadcaster.told == [("1-0", 5000, len(item("7").frame))]
     assert all(fake.ids == ["1-0"] for fake in members)
 
 
 async def test_many_events_for_many_are_planned_in_portions_too(fakes, monkeypatch):
     monkeypatch.setattr(outbox_module, "_PORTION", 50)
     members = fakes(500, "7")
-    post = Post(fakes.crowd)
+    broadcaster = Post(fakes.registry)
     for n in range(1, 41):
-        post.publish(item("7", n=n))
+        broadcaster.publish(item("7", n=n))
     looks = []
-    audience = fakes.crowd.hub.audience
+    audience = fakes.registry.hub.audience
     monkeypatch.setattr(
-        fakes.crowd.hub, "audience", lambda topics: looks.append(1) or audience(topics)
+        fakes.registry.hub, "audience", lambda topics: looks.append(1) or audience(topics)
     )
     planned = []
-    while post.busy and len(planned) < 100:
+    while broadcaster.busy and len(planned) < 100:
         await turn()
         planned.append(len(looks))
     assert planned[0] <= 3, "1,000 looks at a time"
@@ -124,14 +124,14 @@ async def test_many_events_for_many_are_planned_in_portions_too(fakes, monkeypat
 async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(fakes, monkeypatch):
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     early = fakes(6, "7")
-    post = Post(fakes.crowd)
-    post.publish(item("7", n=1))
+    broadcaster = Post(fakes.registry)
+    broadcaster.publish(item("7", n=1))
     await turn()
     (late,) = fakes(1, "7")  # the ring has had the event since before it joined
     waiting = next(fake for fake in early if not fake.writes)
-    fakes.crowd.leave(waiting, "revoked")
-    post.publish(item("7", n=2))
-    await post.idle()
+    fakes.registry.disconnect(waiting, "revoked")
+    broadcaster.publish(item("7", n=2))
+    await broadcaster.idle()
     assert late.ids == ["2-0"]
     assert waiting.ids == []
     assert all(fake.ids == ["1-0", "2-0"] for fake in early if fake is not waiting)
@@ -139,14 +139,14 @@ async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(fakes, monk
 
 async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(fakes):
     (before,) = fakes(1, "7")
-    post = Post(fakes.crowd)
-    post.publish(item("7", n=1))
+    broadcaster = Post(fakes.registry)
+    broadcaster.publish(item("7", n=1))
     since = Fake(1)
-    fakes.crowd.enter(since)
-    fakes.crowd.join(since, ["7"], epoch=1)  # the failover came while 1-0 was on its way
-    post.publish(item("7", n=1), 1)
-    post.publish(item("7", n=2))
-    await post.idle()
+    fakes.registry.register(since)
+    fakes.registry.go_live(since, ["7"], epoch=1)  # the failover came while 1-0 was on its way
+    broadcaster.publish(item("7", n=1), 1)
+    broadcaster.publish(item("7", n=2))
+    await broadcaster.idle()
     assert before.ids == ["1-0", "2-0"]
     assert since.ids == ["1-0", "2-0"]
 
@@ -154,17 +154,17 @@ async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_b
 async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monkeypatch):
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     members = fakes(6, "7")
-    post = Post(fakes.crowd)
+    broadcaster = Post(fakes.registry)
     feed = SimpleNamespace(position=START, whole=True, head=None)
-    endings = ConnectionExpiry(fakes.crowd, max_age=0, retry_ms=9)
-    beat = Heartbeat(feed, fakes.crowd, post, endings, RedisClock(), seconds=0.5)
+    expiry = ConnectionExpiry(fakes.registry, max_age=0, retry_ms=9)
+    beat = Heartbeat(feed, fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
         feed.position = Position(n, 0)
-        post.publish(item("7", n=n))
+        broadcaster.publish(item("7", n=n))
         beat.tick()
         await turn()
-        assert post.busy
-    await post.idle()
+        assert broadcaster.busy
+    await broadcaster.idle()
     for fake in members:
         assert sum(event.name == "sync" for event in fake.got) in (14, 15)
         places = [int(event.own_id.removesuffix("-0")) for event in fake.got]
@@ -174,12 +174,12 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monke
 
 async def test_a_defect_while_telling_stops_nothing(fakes):
     (fake,) = fakes(1, "7")
-    post = Post(fakes.crowd)
+    broadcaster = Post(fakes.registry)
     seen = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
-    post._sent = lambda *_: 1 / 0
+    broadcaster._sent = lambda *_: 1 / 0
     for n in (1, 2):
-        post.publish(item("7", n=n, size=600_000))
+        broadcaster.publish(item("7", n=n, size=600_000))
     await until(lambda: fake.ids == ["1-0", "2-0"])
-    await post.idle()
+    await broadcaster.idle()
     assert len(seen) == 2

@@ -30,8 +30,8 @@ STEP = st.one_of(
 
 async def play(steps) -> None:
     """Each step against a model: who joined is owed what is published from then on."""
-    crowd = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
-    post = Post(crowd)
+    registry = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
+    broadcaster = Post(registry)
     members: list[Fake] = []
     owed: dict[Fake, list[str]] = {}
     topics_of: dict[Fake, list[str]] = {}
@@ -39,27 +39,27 @@ async def play(steps) -> None:
     for step, value in steps:
         if step == "publish":
             published += 1
-            post.publish(item(*value, n=published))
+            broadcaster.publish(item(*value, n=published))
             for one in members:
                 if not value or "*" in topics_of[one] or set(value) & set(topics_of[one]):
                     owed[one].append(f"{published}-0")
         elif step == "join":
             fake = Fake(len(owed))
             owed[fake], topics_of[fake] = [], value
-            crowd.enter(fake)
-            crowd.join(fake, value)
+            registry.register(fake)
+            registry.go_live(fake, value)
             members.append(fake)
         elif step == "leave" and members:
             fake = members.pop(value % len(members))
-            crowd.leave(fake, "gone")
+            registry.disconnect(fake, "gone")
             assert fake.ids == owed[fake][: len(fake.ids)], "what it got, it got in order"
             owed[fake] = fake.ids
         elif step == "sync":
-            post.post(list(members), sync(Position(published, 0), None, None, None))
+            broadcaster.send_to(list(members), sync(Position(published, 0), None, None, None))
         elif step == "turns":
             for _ in range(value):
                 await turn()
-    await post.idle()
+    await broadcaster.idle()
     for fake, due in owed.items():
         assert fake.ids == due
         for n, event in enumerate(fake.got):
@@ -67,8 +67,8 @@ async def play(steps) -> None:
                 before = [e.own_id for e in fake.got[:n] if e.name != "sync"]
                 place = int(event.own_id.removesuffix("-0"))
                 assert before == [i for i in due if int(i.removesuffix("-0")) <= place]
-    assert len(post.told) == published
-    crowd.hub.check()
+    assert len(broadcaster.told) == published
+    registry.hub.check()
 
 
 @given(steps=st.lists(STEP, max_size=60))

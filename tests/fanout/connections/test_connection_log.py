@@ -23,9 +23,9 @@ from tests.support.waiting import until
 async def test_statistics_in_open_mode_are_for_anyone(start, chain, clients, path):
     (top,) = await chain.commit()
     replica = await start(connections_per_ip=9)
-    await until(lambda: replica.parts.feed.head)
+    await until(lambda: replica.components.feed.head)
     clients += [await replica.subscribe("streams=7,8"), await replica.subscribe()]
-    await until(lambda: replica.parts.crowd.count == 2)
+    await until(lambda: replica.components.registry.count == 2)
     code, text = await replica.get(path)
     stats = json.loads(text)
     assert code == 200
@@ -63,7 +63,7 @@ def ended(lines: list[dict]) -> list[dict]:
 
 
 async def test_each_connection_s_end_is_one_line(guarded, chain, stream):
-    before = str(guarded.parts.feed.position)
+    before = str(guarded.components.feed.position)
     with capture_logs() as lines:
         query = f"streams=7&users={BOB}"
         client = await guarded.subscribe(query, since="0-0", headers=bearer(token(BOB)))
@@ -93,14 +93,14 @@ async def test_each_connection_s_end_is_one_line(guarded, chain, stream):
 def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("services.fanout.connections.connection_log.time.monotonic", lambda: now[0])
-    farewells = ConnectionLog()
+    connection_log = ConnectionLog()
     subscriber = Subscriber(-1, frozenset(), Principal("GA", frozenset()))
     with capture_logs() as lines:
         for _ in range(5000):
-            farewells.log(subscriber, 1, "draining")
+            connection_log.log(subscriber, 1, "draining")
         assert len(lines) == 50
         now[0] += 1
-        farewells.log(subscriber, 1, "gone")
+        connection_log.log(subscriber, 1, "gone")
     assert len(lines) == 51
     assert lines[-1]["not_logged_before"] == 4950
 

@@ -42,20 +42,20 @@ class Scene:
     """Peers whose time runs by the clock; `heard` notes what each is told and when."""
 
     def __init__(
-        self, crowd: SubscriberRegistry, clock: Clock, peers, max_age: float = 0.0
+        self, registry: SubscriberRegistry, clock: Clock, peers, max_age: float = 0.0
     ) -> None:
-        self.clock, self.crowd, self.peers = clock, crowd, peers
-        self.endings = ConnectionExpiry(
-            crowd, max_age=max_age, retry_ms=2000, every=EVERY, clock=clock.time
+        self.clock, self.registry, self.peers = clock, registry, peers
+        self.expiry = ConnectionExpiry(
+            registry, max_age=max_age, retry_ms=2000, every=EVERY, clock=clock.time
         )
         self.glance_at = clock.now + EVERY * random.random()
-        crowd._left = lambda subscriber, *_: self.endings.forget(subscriber)
+        registry._left = lambda subscriber, *_: self.expiry.forget(subscriber)
         self.heard: dict[Peer, list[tuple[float, str]]] = {}
 
     def enter(self, lives: float | None, account: str = "GA") -> Peer:
         expires = None if lives is None else self.clock.time() + lives
         peer = self.peers("7", principal=Principal(account, frozenset(), expires=expires))
-        self.endings.begin(peer.subscriber)
+        self.expiry.begin(peer.subscriber)
         self.heard[peer] = []
         return peer
 
@@ -65,8 +65,8 @@ class Scene:
             self.clock.now += step
             if self.clock.now >= self.glance_at:  # as the beat does, a share at a time
                 self.glance_at = self.clock.now + EVERY
-                self.endings.glance(self.crowd.share(0, 1))
-            self.endings.tick()
+                self.expiry.schedule_due(self.registry.slice(0, 1))
+            self.expiry.tick()
             for peer, notes in self.heard.items():
                 for event in peer.read():
                     word = event.json.get("reason", event.name)
@@ -75,12 +75,12 @@ class Scene:
 
     @property
     def kept(self) -> int:
-        return sum(map(len, self.endings._buckets.values()))
+        return sum(map(len, self.expiry._buckets.values()))
 
 
 @pytest.fixture
-def scene(crowd, clock, peers):
-    return lambda **more: Scene(crowd, clock, peers, **more)
+def scene(registry, clock, peers):
+    return lambda **more: Scene(registry, clock, peers, **more)
 
 
 @pytest.mark.parametrize("lives", [3.0, 59.9, 60.1, 61.7, 300.5])
@@ -97,7 +97,7 @@ async def test_a_token_s_end_is_told_once_before_and_kept_to_the_second(scene, l
     assert peer.ended
     assert peer.subscriber.fd == -1
     assert at.heard[forever] == []
-    assert not at.endings._buckets
+    assert not at.expiry._buckets
 
 
 async def test_the_notice_says_when(scene):
@@ -138,7 +138,7 @@ async def test_connections_end_at_80_to_100_percent_of_their_age(scene):
     assert min(ends) < 83
     assert 98 < max(ends) <= 101.2
     assert len({int(end) for end in ends}) > 15, "spread"
-    assert not at.endings._buckets
+    assert not at.expiry._buckets
 
 
 async def test_what_comes_first_ends_it(scene):
@@ -154,10 +154,10 @@ async def test_who_comes_and_goes_leaves_nothing_behind(scene):
     for n in range(300):
         peer = at.enter(1e6 + n * 10, account=f"G{n}")
         at.run(0.1)
-        at.crowd.leave(peer.subscriber, "gone")
+        at.registry.disconnect(peer.subscriber, "gone")
         peer.sock.close()
         at.heard.clear()
-    assert (at.endings._buckets, at.kept) == ({}, 0)
+    assert (at.expiry._buckets, at.kept) == ({}, 0)
 
 
 async def test_whose_end_is_far_off_takes_no_place(scene):
@@ -167,17 +167,17 @@ async def test_whose_end_is_far_off_takes_no_place(scene):
     assert at.kept == 0
     soon = at.enter(NOTICE_SECONDS + 5)
     assert at.kept == 1
-    at.crowd.leave(soon.subscriber, "gone")
-    assert (at.endings._buckets, peer.subscriber.fd >= 0) == ({}, True)
+    at.registry.disconnect(soon.subscriber, "gone")
+    assert (at.expiry._buckets, peer.subscriber.fd >= 0) == ({}, True)
 
 
 async def test_without_ages_nothing_is_left_behind_either(scene):
     ages_off = scene()
     for n in range(300):
         peer = ages_off.enter(1e6 + n * 10)
-        ages_off.crowd.leave(peer.subscriber, "gone")
+        ages_off.registry.disconnect(peer.subscriber, "gone")
         peer.sock.close()
-    assert ages_off.endings._buckets == {}
+    assert ages_off.expiry._buckets == {}
 
 
 async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
@@ -191,7 +191,7 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
 
     def enter(**more):
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))
-        at.endings.begin(peer.subscriber)
+        at.expiry.begin(peer.subscriber)
         at.heard[peer] = []
         return peer
 
@@ -200,26 +200,26 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
     nameless = enter(account="", token_id="")
     early = enter(account="GB", token_id="j0")
     log.append(Revocation(token_id="j0"))  # before the first look, and after its handshake's
-    await at.endings.look_for_revoked(sessions)
+    await at.expiry.look_for_revoked(sessions)
     at.run(0.1)
     assert [word for _, word in at.heard[early]] == ["revoked"]
     log.append(Revocation(token_id="j1"))
-    await at.endings.look_for_revoked(sessions)
+    await at.expiry.look_for_revoked(sessions)
     late = enter(account="GA", token_id="j1", issued=5.0)  # had asked before it was revoked
     at.run(1)
-    await at.endings.look_for_revoked(sessions)
+    await at.expiry.look_for_revoked(sessions)
     at.run(0.1)
     assert [word for _, word in at.heard[one] + at.heard[late]] == ["revoked", "revoked"]
     log.append(Revocation(account="GA", before=5.5))
-    await at.endings.look_for_revoked(sessions)
+    await at.expiry.look_for_revoked(sessions)
     at.run(0.1)
     assert at.heard[other] == [], "its token was issued after"
     log.append(Revocation(account="GA", before=6.0))
-    await at.endings.look_for_revoked(sessions)
+    await at.expiry.look_for_revoked(sessions)
     at.run(12)
     assert [word for _, word in at.heard[other]] == ["revoked"]
     again = enter(account="GA", token_id="j1", issued=5.0)
-    await at.endings.look_for_revoked(sessions)
-    assert not at.endings._revoked, "not kept for ever"
+    await at.expiry.look_for_revoked(sessions)
+    assert not at.expiry._revoked, "not kept for ever"
     at.run(0.1)
     assert at.heard[again] == at.heard[nameless] == []

@@ -91,7 +91,7 @@ async def test_who_hangs_up_makes_room_soon(start, redis, keys):
             )
 
         await until(free, seconds=2)
-    assert len(replica.parts.leases) == 0
+    assert len(replica.components.limits) == 0
 
 
 async def test_a_replica_that_crashed_counts_no_more_after_the_lease(launch, start, clients):
@@ -181,7 +181,7 @@ async def test_a_process_holds_so_many_however_many_come_at_once(start, clients)
         *(take(replica, f"users={BOB}", headers=header) for _ in range(40))
     )
     assert taken(clients) == 7
-    assert replica.parts.crowd.count == 7
+    assert replica.components.registry.count == 7
     assert await replica.metric("turned_away_total", reason="full") >= 33
 
 
@@ -200,7 +200,7 @@ async def test_redis_away_during_a_handshake_is_told_in_band(
     assert (client.status, [event.name for event in client.events]) == (200, ["overload"])
     assert await status(replica, f"users={BOB}&on_overload=status", headers=header) == 503
     assert not first.closed.is_set()
-    assert replica.parts.crowd.count == 1
+    assert replica.components.registry.count == 1
     proxy.refusing = False
 
     async def back() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.fanout.app import HANDSHAKE
+from services.fanout.app import HANDLER
 from tests.fanout.rig import SUBSCRIBE
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -52,9 +52,9 @@ async def test_who_hangs_up_is_not_counted(midway, none_counted):
 async def test_who_comes_in_when_the_drain_has_begun_is_told_to_come_back(
     replica, proxy, midway, none_counted
 ):
-    replica.app[HANDSHAKE].draining = True
+    replica.app[HANDLER].draining = True
     proxy.hold = lambda _: False
     await until(midway.closed.is_set)
     assert [event.name for event in midway.events] == ["overload"]
-    assert replica.parts.crowd.count == 0
+    assert replica.components.registry.count == 0
     await until(none_counted, seconds=2)

@@ -19,10 +19,10 @@ from tests.fanout.peers import Peer, item
 from tests.support.waiting import until
 
 
-async def test_each_gets_what_is_its_own_once(peers, post):
+async def test_each_gets_what_is_its_own_once(peers, broadcaster):
     seven, user, both, everything = peers("7"), peers("user:G"), peers("7", "user:G"), peers("*")
     other, typed = peers("8"), peers("7", types=["stream.paused"])
-    assert await post.delivered(item("7", "user:G")) == 4
+    assert await broadcaster.delivered(item("7", "user:G")) == 4
     assert [len(p.read()) for p in (seven, user, both, everything, other, typed)] == [
         1,
         1,
@@ -31,7 +31,9 @@ async def test_each_gets_what_is_its_own_once(peers, post):
         0,
         0,
     ]
-    assert await post.delivered(item(kind="contract.initialized")) == 5  # for all, but of a type
+    assert (
+        await broadcaster.delivered(item(kind="contract.initialized")) == 5
+    )  # for all, but of a type
     assert [len(p.read()) for p in (seven, user, both, everything, other, typed)] == [
         1,
         1,
@@ -42,14 +44,14 @@ async def test_each_gets_what_is_its_own_once(peers, post):
     ]
 
 
-async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(peers, post):
+async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(peers, broadcaster):
     before, since = peers("7", epoch=1), peers("7", epoch=2)
-    assert await post.delivered(item("7"), epoch=2) == 1
+    assert await broadcaster.delivered(item("7"), epoch=2) == 1
     assert (before.read(), len(since.read())) == ([], 1)
 
 
 async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_event(
-    crowd, peers, post
+    registry, peers, broadcaster
 ):
     members = [peers("7") for _ in range(30)]
     gone, stalled, reading = members[::3], members[1::3], members[2::3]
@@ -58,41 +60,43 @@ async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_even
     published = [item("7", n=n, size=3000) for n in range(1, 9)]
     got: dict[Peer, list[str]] = {peer: [] for peer in reading}
     for one in published:
-        await post.delivered(one)
-        crowd.hub.check()
+        await broadcaster.delivered(one)
+        registry.hub.check()
         for peer in reading:
             got[peer] += [e.own_id for e in peer.read()]
-    assert crowd.count == len(crowd.hub) == len(reading)
+    assert registry.count == len(registry.hub) == len(reading)
     assert all(peer.subscriber.fd == -1 for peer in (*gone, *stalled))
     assert set(map(tuple, got.values())) == {tuple(one.entry.position for one in published)}
 
 
-async def test_nobody_joins_who_has_left(crowd, peers):
+async def test_nobody_joins_who_has_left(registry, peers):
     peer = peers()
-    crowd.leave(peer.subscriber, "gone")
+    registry.disconnect(peer.subscriber, "gone")
     with pytest.raises(ConnectionError):
-        crowd.join(peer.subscriber, ["7"])
-    assert len(crowd.hub) == 0
+        registry.go_live(peer.subscriber, ["7"])
+    assert len(registry.hub) == 0
 
 
-async def test_leaving_twice_is_leaving_once_even_when_its_number_is_taken(crowd, peers, post):
+async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
+    registry, peers, broadcaster
+):
     first = peers("7")
     fd = first.subscriber.fd
-    crowd.leave(first.subscriber, "gone")
+    registry.disconnect(first.subscriber, "gone")
     second = peers("7")
     assert second.subscriber.fd == fd
-    crowd.leave(first.subscriber, "gone")
-    assert not crowd.send(first.subscriber, b"data: 1\n\n")
-    crowd._ready(fd, False)
-    assert await post.delivered(item("7")) == 1
+    registry.disconnect(first.subscriber, "gone")
+    assert not registry.send(first.subscriber, b"data: 1\n\n")
+    registry._ready(fd, False)
+    assert await broadcaster.delivered(item("7")) == 1
     assert len(second.read()) == 1
 
 
-async def test_a_backlog_drains_by_itself_and_in_order(crowd, peers, post):
+async def test_a_backlog_drains_by_itself_and_in_order(registry, peers, broadcaster):
     peer = peers("7")
     sent = [item("7", n=n, size=900) for n in range(1, 12)]
     for one in sent:
-        await post.delivered(one)
+        await broadcaster.delivered(one)
     assert peer.subscriber.backlog is not None
     got = []
 
@@ -103,28 +107,30 @@ async def test_a_backlog_drains_by_itself_and_in_order(crowd, peers, post):
     await until(all_there)
     assert [e.own_id for e in got] == [one.entry.position for one in sent]
     assert peer.subscriber.backlog is None
-    assert not crowd._stalled
+    assert not registry._stalled
 
 
-async def test_who_takes_no_byte_for_too_long_is_let_go_who_takes_some_stays(crowd, peers, post):
+async def test_a_subscriber_that_accepts_no_bytes_is_closed_and_a_slow_one_stays(
+    registry, peers, broadcaster
+):
     stalled, reading = peers("7"), peers("7")
-    await post.delivered(item("7", size=9000))
+    await broadcaster.delivered(item("7", size=9000))
     for peer in (stalled, reading):
         peer.subscriber.progress_at -= 21
     reading.sock.recv(6000)  # the kernel does not tell of so little room, but there is some
-    crowd.check_stalled()
+    registry.check_stalled()
     assert stalled.subscriber.fd == -1
     assert reading.subscriber.fd >= 0
 
 
-async def test_every_subscriber_has_its_beat_exactly_once_an_interval(crowd, peers, post):
+async def test_every_subscriber_has_its_beat_exactly_once_an_interval(registry, peers, broadcaster):
     members = [peers("7") for _ in range(57)]
     replaying = peers()
     feed = SimpleNamespace(
         position=Position(9, 1), whole=True, head=JournalTip(START, 7, "2026-07-21T18:01:10Z")
     )
-    endings = ConnectionExpiry(crowd, max_age=0, retry_ms=2000)
-    beat = Heartbeat(feed, crowd, post, endings, RedisClock(), seconds=1.3)
+    expiry = ConnectionExpiry(registry, max_age=0, retry_ms=2000)
+    beat = Heartbeat(feed, registry, broadcaster, expiry, RedisClock(), seconds=1.3)
     for _ in range(3):
         beats: Counter[int] = Counter()
         for _ in range(beat._parts):
@@ -147,18 +153,18 @@ def test_lag_is_the_age_of_the_last_ledger():
 
 
 async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
-    crowd, peers, monkeypatch
+    registry, peers, monkeypatch
 ):
     members = [peers("7") for _ in range(40)]
     replaying = peers()
     left_at: list[int] = []
 
     async def sleep(_: float) -> None:
-        left_at.append(crowd.count)
+        left_at.append(registry.count)
 
     monkeypatch.setattr(drain_module.asyncio, "sleep", sleep)
-    await drain(crowd, seconds=1.0, retry_ms=2000)
-    assert crowd.count == 0
+    await drain(registry, seconds=1.0, retry_ms=2000)
+    assert registry.count == 0
     assert left_at[:4] == [38, 36, 34, 32]
     retries = set()
     for peer in (*members, replaying):
@@ -170,8 +176,8 @@ async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
     assert len(retries) > 20
 
 
-async def test_a_drain_without_time_is_at_once(crowd, peers):
+async def test_a_drain_without_time_is_at_once(registry, peers):
     peer = peers("7")
-    await asyncio.wait_for(drain(crowd, seconds=0, retry_ms=2000), 1)
+    await asyncio.wait_for(drain(registry, seconds=0, retry_ms=2000), 1)
     assert [e.name for e in peer.read()] == ["goodbye"]
     assert peer.ended

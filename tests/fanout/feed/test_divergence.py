@@ -15,9 +15,9 @@ from tests.fanout.rig import journal as entries_of
 class Busy(Journal):
     """An event is committed and published after each answer of Redis, before it is looked at."""
 
-    def __init__(self, redis, keys, ring: RecentEvents, *, events: int = 1) -> None:
+    def __init__(self, redis, keys, recent: RecentEvents, *, events: int = 1) -> None:
         super().__init__(redis, keys)
-        self._ring = ring
+        self._recent = recent
         self._left = events
         self._chain = Chain(redis, keys)
         self._chain.ledger = 1000
@@ -36,28 +36,30 @@ class Busy(Journal):
         if self._left:
             self._left -= 1
             await self._chain.commit()
-            self._ring.append((await entries_of(self._redis, self._keys))[-1])
+            self._recent.append((await entries_of(self._redis, self._keys))[-1])
 
 
 async def filled(redis, keys, events: int) -> RecentEvents:
     """A ring for so many events, and the whole journal in it as far as it goes."""
-    ring = RecentEvents(START, events=events, size=1 << 20)
+    recent = RecentEvents(START, events=events, size=1 << 20)
     for entry in await entries_of(redis, keys):
-        ring.append(entry)
-    return ring
+        recent.append(entry)
+    return recent
 
 
 @pytest.mark.parametrize("events", [1, 2, 3])
 async def test_what_is_published_meanwhile_is_no_loss(redis, keys, chain, events):
     await chain.commit_many(5)
-    ring = await filled(redis, keys, 100)
-    assert await last_common_position(Busy(redis, keys, ring, events=events), ring) == ring.top
+    recent = await filled(redis, keys, 100)
+    assert (
+        await last_common_position(Busy(redis, keys, recent, events=events), recent) == recent.top
+    )
 
 
 async def test_what_a_full_ring_drops_meanwhile_is_no_loss(redis, keys, chain):
     await chain.commit_many(1200)
-    ring = await filled(redis, keys, 1200)
-    assert await last_common_position(Busy(redis, keys, ring, events=9), ring) == ring.top
+    recent = await filled(redis, keys, 1200)
+    assert await last_common_position(Busy(redis, keys, recent, events=9), recent) == recent.top
 
 
 async def test_a_lost_event_is_found_below_one_that_came_back(redis, keys, chain):
@@ -66,7 +68,7 @@ async def test_a_lost_event_is_found_below_one_that_came_back(redis, keys, chain
     await api_commit(chain.committer)
     event = chain.event()
     await chain.commit(event)
-    ring = await filled(redis, keys, 100)
+    recent = await filled(redis, keys, 100)
     await restore(redis, keys, saved)
     await Chain(redis, keys).commit(event)
-    assert await last_common_position(Journal(redis, keys), ring) == parse_position(agreed)
+    assert await last_common_position(Journal(redis, keys), recent) == parse_position(agreed)

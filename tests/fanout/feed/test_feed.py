@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from services.fanout.app import HANDSHAKE
+from services.fanout.app import HANDLER
 from shared.domain.position import parse_position
 from shared.journal.keys import CHANNEL
 from shared.journal.plan import Limits
@@ -108,11 +108,11 @@ async def test_a_slow_answer_to_the_probe_is_not_taken_for_lost_writes(
     await client.wait_id(positions[-1])
     proxy.hold = nobody
     await until(lambda: not any(link.held for link in proxy.links))
-    feed = replica.app[HANDSHAKE]._feed
+    feed = replica.app[HANDLER]._feed
     looked = feed._probed_at
     await until(lambda: feed._probed_at > looked)
     assert feed.failover.epoch == 0
-    assert len(feed.ring) == len(positions), "the ring is still there for resumes"
+    assert len(feed.recent) == len(positions), "the ring is still there for resumes"
 
 
 async def test_killed_channels_cost_nobody_an_event(redis, start, chain, clients):
@@ -177,7 +177,7 @@ async def test_events_trimmed_past_the_feed_are_an_honest_gap_for_everyone(
     chain = Chain(redis, keys, limits=Limits(max_length=10))
     replica = await start_behind(probe_seconds=0.1)
     first = await chain.commit()
-    await until(lambda: str(replica.parts.feed.position) == first[0])
+    await until(lambda: str(replica.components.feed.position) == first[0])
     clients += [await replica.subscribe("all=true"), await replica.subscribe("streams=999")]
     proxy.refusing = True
     proxy.cut()

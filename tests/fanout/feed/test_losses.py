@@ -83,8 +83,8 @@ async def test_who_resumes_from_an_event_that_was_lost_gets_a_reset(
     lost = await api_commit(Committer(redis, keys))
     await restore(redis, keys, saved)
     new = await chain.commit_many(3)
-    for ring in (100, 1):
-        replica = await start(ring_events=ring)
+    for recent in (100, 1):
+        replica = await start(ring_events=recent)
         client = await replica.subscribe("all=true", since=lost)
         clients.append(client)
         (reset,) = await client.wait(1, "reset")
@@ -114,7 +114,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     positions = [str(e.position) for e in events]
     lost = await api_commit(Committer(redis, keys))
     await client.wait_id(lost)
-    await until(lambda: replica.parts.feed.head.cursor == events[-1].position.toid)
+    await until(lambda: replica.components.feed.head.cursor == events[-1].position.toid)
     await restore(redis, keys, {})
 
     async def reported():
@@ -150,7 +150,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await client.wait_id(new)
     assert len(client.named("reset")) == 1
     assert not client.named("gap")
-    feed = replica.parts.feed
+    feed = replica.components.feed
     await until(lambda: not feed.failover.last_seen.lost)
     late = await replica.subscribe("streams=9", since=lost)
     clients.append(late)
@@ -182,7 +182,7 @@ async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
     await client.wait(1, "reset")
     (new,) = await again.commit()
     await client.wait_id(new)
-    last_seen = replica.parts.feed.failover.last_seen
+    last_seen = replica.components.feed.failover.last_seen
     assert last_seen.began == began, "it has not looked yet"
     await until(lambda: last_seen.began == now, what="the next look")
     assert not last_seen.lost
@@ -192,7 +192,7 @@ async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
 
 async def replica_began(replica) -> Position:
     """Once it has looked at the journal's beginning."""
-    last_seen = replica.parts.feed.failover.last_seen
+    last_seen = replica.components.feed.failover.last_seen
     return await until(lambda: last_seen.began)
 
 
@@ -211,8 +211,8 @@ async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(
     written = await api_commit(Committer(redis, keys))
     [entry] = await journal(redis, keys)
     assert entry.previous == str(began), "also when the API is the first"
-    for ring in (100, 1):
-        other = await start(ring_events=ring)
+    for recent in (100, 1):
+        other = await start(ring_events=recent)
         for client in (empty, first, await other.subscribe("all=true", since=old)):
             clients.append(client)
             await client.wait_id(written)

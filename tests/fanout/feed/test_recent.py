@@ -68,7 +68,7 @@ STEPS = st.one_of(
     wanted=st.lists(st.sampled_from([*TOPICS, "*"]), min_size=1, unique=True),
 )
 def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
-    ring, naive = (
+    recent, naive = (
         RecentEvents(Position(1000, 0), events=events, size=size),
         Naive(1000, events, size),
     )
@@ -77,55 +77,55 @@ def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
         if step == "append":
             number = naive.top + 1
             item = entry(number, tuple(what), amount)
-            ring.append(item)
+            recent.append(item)
             naive.append(number, item)
         else:
             number = naive.top - what
-            taken = [each.position for each in ring.cut(Position(number, 0))]
+            taken = [each.position for each in recent.cut(Position(number, 0))]
             assert sorted(taken) == sorted(naive.cut(number))
-        assert (ring.floor.toid, ring.top.toid) == (naive.floor, naive.top)
-        assert len(ring) == len(naive.kept)
-        assert ring._bytes == naive.bytes
-        assert set(ring._newest) == {t for _, item in naive.kept for t in item.topics or ("",)}
+        assert (recent.floor.toid, recent.top.toid) == (naive.floor, naive.top)
+        assert len(recent) == len(naive.kept)
+        assert recent._bytes == naive.bytes
+        assert set(recent._newest) == {t for _, item in naive.kept for t in item.topics or ("",)}
     for position in range(naive.floor - 2, naive.top + 3):
-        found = ring.after(Position(position, 0), wanted)
+        found = recent.after(Position(position, 0), wanted)
         expected = naive.after(position, wanted)
         assert (None if found is None else [i.entry.position for i in found]) == expected
-        assert (f"{position}-0" in ring) is (position in {at for at, _ in naive.kept})
+        assert (f"{position}-0" in recent) is (position in {at for at, _ in naive.kept})
 
 
 def test_it_stays_small_while_ten_thousand_events_pass_through():
-    ring = RecentEvents(START, events=100, size=1 << 20)
+    recent = RecentEvents(START, events=100, size=1 << 20)
     for n in range(1, 10_001):
-        ring.append(entry(n, (str(n), "user:GA")))
-        assert len(ring._items) <= 1124 + 100  # dropped ones are cut off now and then
-    assert len(ring) == len(ring._known) == 100
-    assert len(ring._newest) == 101
-    assert ring.floor == Position(9_900, 0)
-    assert [i.place.toid for i in ring.after(Position(9_990, 0), ["user:GA"])] == [
+        recent.append(entry(n, (str(n), "user:GA")))
+        assert len(recent._items) <= 1124 + 100  # dropped ones are cut off now and then
+    assert len(recent) == len(recent._known) == 100
+    assert len(recent._newest) == 101
+    assert recent.floor == Position(9_900, 0)
+    assert [i.place.toid for i in recent.after(Position(9_990, 0), ["user:GA"])] == [
         *range(9991, 10_001)
     ]
-    assert [i.place.toid for i in ring.after(ring.floor, ["9950"])] == [9950]
+    assert [i.place.toid for i in recent.after(recent.floor, ["9950"])] == [9950]
 
 
 def test_one_event_larger_than_all_room_is_kept_alone():
-    ring = RecentEvents(START, events=100, size=100)
-    ring.append(entry(1))
-    ring.append(entry(2, size=5000))
-    assert len(ring) == 1
-    assert [i.place.toid for i in ring.after(Position(1, 0), ["*"])] == [2]
-    assert ring.after(START, ["*"]) is None
+    recent = RecentEvents(START, events=100, size=100)
+    recent.append(entry(1))
+    recent.append(entry(2, size=5000))
+    assert len(recent) == 1
+    assert [i.place.toid for i in recent.after(Position(1, 0), ["*"])] == [2]
+    assert recent.after(START, ["*"]) is None
 
 
 def test_a_position_between_two_events_is_covered():
-    ring = RecentEvents(START, events=9, size=1 << 20)
+    recent = RecentEvents(START, events=9, size=1 << 20)
     for n in (1, 2, 3):
-        ring.append(entry(n))
-    assert [i.place.toid for i in ring.after(Position(1, 500), ["1"])] == [2, 3]
+        recent.append(entry(n))
+    assert [i.place.toid for i in recent.after(Position(1, 500), ["1"])] == [2, 3]
 
 
 def test_an_empty_ring_covers_its_own_position_only():
-    ring = RecentEvents(Position(5, 0), events=9, size=1 << 20)
-    assert ring.after(Position(5, 0), ["1"]) == []
-    assert ring.after(Position(4, 0), ["1"]) is None
-    assert ring.after(Position(6, 0), ["1"]) is None
+    recent = RecentEvents(Position(5, 0), events=9, size=1 << 20)
+    assert recent.after(Position(5, 0), ["1"]) == []
+    assert recent.after(Position(4, 0), ["1"]) is None
+    assert recent.after(Position(6, 0), ["1"]) is None

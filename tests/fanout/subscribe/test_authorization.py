@@ -166,14 +166,14 @@ async def test_what_happened_while_it_was_another_s_stays_the_other_s(
     (hers,) = await chain.commit(chain.fee())
     (back,) = await chain.commit(chain.transferred(7, CAROL, BOB))
     (last,) = await chain.commit(chain.broadcast())
-    await until(lambda: str(replica.parts.feed.position) == last)
+    await until(lambda: str(replica.components.feed.position) == last)
     hands = {BOB: [first, gone, back, last], ALICE: [first, gone, hers, back, last]}
     for account, sees in hands.items():
         client = await replica.subscribe("streams=7", since="0-0", headers=bearer(token(account)))
         clients.append(client)
         await client.wait_id(last)
         assert client.positions == sees
-    assert (str(replica.parts.feed.ring.floor) == "0-0") is (ring_events > 1)
+    assert (str(replica.components.feed.recent.floor) == "0-0") is (ring_events > 1)
 
 
 async def test_a_stream_that_changes_hands_while_its_recipient_is_connected_to_it_alone(

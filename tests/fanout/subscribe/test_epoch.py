@@ -43,7 +43,7 @@ async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(replica, node
     clients.append(client)
     await node.stop()
     await node.start()
-    await until(lambda: replica.parts.feed.trouble is None, seconds=15)
+    await until(lambda: replica.components.feed.trouble is None, seconds=15)
     assert await status(replica, f"users={BOB}", headers=old) == 0, "in-band: it may come back"
     assert not client.closed.is_set()
     async with node.client() as redis:
@@ -54,7 +54,7 @@ async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(replica, node
     new = bearer(token(ALICE, iat=epoch / 1e6 + 0.001))
     newer = await replica.subscribe(f"users={ALICE}", headers=new)
     clients.append(newer)
-    looks = replica.parts.endings._epoch_seen
+    looks = replica.components.expiry._epoch_seen
     await until(lambda: time.monotonic() > looks + 3, seconds=5, what="some looks more")
     assert not newer.closed.is_set()
 
@@ -66,7 +66,7 @@ async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
     async with node.client() as redis:
         far = await redis.xadd(keys.revocations, {"token": "x", "account": "", "before": "0"},
                                id="9999999999999-0")  # fmt: skip
-        await until(lambda: replica.parts.endings._cursor == far.decode(), what="the last look")
+        await until(lambda: replica.components.expiry._cursor == far.decode(), what="the last look")
         await redis.delete(keys.revocations)
         await redis.set(keys.epoch, 2_000_000)
         client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from services.fanout.connections import registry as crowd
+from services.fanout.connections import registry
 from services.fanout.connections.poller import LoopPoller
 from shared.domain.position import parse_position
 from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, after, for_topics, journal
@@ -88,7 +88,7 @@ def some_event(rng: random.Random, chain: Chain):
 
 
 @pytest.mark.parametrize(
-    ("where", "ring", "seed"),
+    ("where", "recent", "seed"),
     [
         ("inside", 50_000, 1),
         ("inside", 20, 2),
@@ -98,15 +98,15 @@ def some_event(rng: random.Random, chain: Chain):
     ],
 )
 async def test_nothing_is_missing_and_nothing_comes_twice(  # noqa: PLR0917 - fixtures
-    redis, keys, start, launch, chain, where, ring, seed, monkeypatch
+    redis, keys, start, launch, chain, where, recent, seed, monkeypatch
 ):
     if where == "without epoll":
         monkeypatch.setattr(
-            crowd, "make_poller", lambda ready: LoopPoller(asyncio.get_running_loop(), ready)
+            registry, "make_poller", lambda ready: LoopPoller(asyncio.get_running_loop(), ready)
         )
     rng = random.Random(seed)
     how = launch if where == "outside" else start
-    settings = {"ring_events": ring, "sync_seconds": 0.2, "backlog_bytes": 20_000}
+    settings = {"ring_events": recent, "sync_seconds": 0.2, "backlog_bytes": 20_000}
     replicas = [await how(**settings), await how(**settings)]
     await chain.commit_many(150)
     wanderers = [Wanderer(random.Random(seed * 100 + n), replicas) for n in range(12)]

@@ -82,7 +82,7 @@ async def test_a_replay_that_takes_long_is_not_silent(start, chain, clients, mon
     (first, *_, last) = await chain.commit_many(50)
     replica = await start(ring_events=5, sync_seconds=0.5)
     await replica.at(last)
-    pages, may_read = replica.parts.feed.pages, asyncio.Event()
+    pages, may_read = replica.components.feed.reader, asyncio.Event()
     after = pages.after
 
     async def slow(*given):

@@ -56,7 +56,7 @@ async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
     browser = {"User-Agent": "a browser"}
     query = f"streams=7&ticket={await ticket(token(BOB))}"
     lost = await SseClient.connect(guarded.port, f"{SUBSCRIBE}?{query}", headers=browser)
-    await until(lambda: guarded.parts.crowd.count == 1)  # it was answered, and that is lost
+    await until(lambda: guarded.components.registry.count == 1)  # it was answered, and that is lost
     lost.close()
     assert await status(guarded, query, headers=browser) == 200
     assert await status(guarded, query, headers=browser) == 401, "its second use was the last"
