@@ -20,6 +20,9 @@ from shared.runtime.tasks import describe
 
 log = structlog.get_logger()
 
+REQUEST_ID = web.RequestKey("request_id", str)
+"""Set by services whose answers carry X-Request-ID; each problem then has it as `requestId`."""
+
 
 class Slug(StrEnum):
     """What went wrong, as the last part of a problem's `type` (RFC 9457)."""
@@ -88,10 +91,11 @@ class Problem(Exception):
         }
         return document | ({"errors": self.errors} if self.errors else {})
 
-    def response(self) -> web.Response:
-        """The answer itself."""
+    def response(self, request: web.Request) -> web.Response:
+        """The answer to a request."""
+        named = {"requestId": request[REQUEST_ID]} if REQUEST_ID in request else {}
         return web.Response(
-            body=orjson.dumps(self.document()),
+            body=orjson.dumps(self.document() | named),
             status=self.status,
             headers=self.headers,
             content_type="application/problem+json",
@@ -115,29 +119,33 @@ _BY_STATUS = {
 
 @web.middleware
 async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error leaves as problem+json; what nobody foresaw is logged and says nothing inside."""
+    """Every error leaves as problem+json; an unexpected one is logged and reveals nothing."""
     try:
         return await handler(request)
-    except Problem as problem:
-        return problem.response()
     except web.HTTPRedirection:
         raise
-    except web.HTTPException as error:
-        return _from_http(error).response()
-    except WriteRefusedError as error:
-        log.error("redis_unwilling", path=request.path, error=str(error))
-        return unavailable(f"{error}; nothing was written", retry_after=10).response()
-    except Unreachable as error:
-        log.warning("redis_unreachable", path=request.path, error=describe(error))
-        return unavailable(
-            "Redis does not answer; the request changed nothing we know of"
-        ).response()
-    except NotReplicatedError as error:
-        log.warning("replicas_late", path=request.path, error=str(error))
-        return unavailable(f"{error}; ask again with the same Idempotency-Key").response()
-    except Exception:
-        log.exception("request_failed", method=request.method, path=request.path)
-        return Problem(500, Slug.INTERNAL, "an error of ours; it has been logged").response()
+    except Exception as error:
+        return _problem_of(error, request).response(request)
+
+
+def _problem_of(error: Exception, request: web.Request) -> Problem:
+    """The table of errors: what each is to the client."""
+    match error:
+        case Problem():
+            return error
+        case web.HTTPException():
+            return _from_http(error)
+        case WriteRefusedError():
+            log.error("redis_unwilling", path=request.path, error=str(error))
+            return unavailable(f"{error}; nothing was written", retry_after=10)
+        case NotReplicatedError():
+            log.warning("replicas_late", path=request.path, error=str(error))
+            return unavailable(f"{error}; ask again with the same Idempotency-Key")
+        case _ if isinstance(error, Unreachable):
+            log.warning("redis_unreachable", path=request.path, error=describe(error))
+            return unavailable("Redis does not answer; the request changed nothing we know of")
+    log.exception("request_failed", method=request.method, path=request.path)
+    return Problem(500, Slug.INTERNAL, "an error of ours; it has been logged")
 
 
 def _from_http(error: web.HTTPException) -> Problem:

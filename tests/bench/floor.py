@@ -14,7 +14,7 @@ _SECONDS = 8
 
 
 async def floor(place: Place, frame_bytes: int, *, rate: int, share: int, clients: int) -> float:
-    """µs of CPU per send: `rate` times a second to `slice` of the clients, in turns."""
+    """µs of CPU per send: `rate` times a second to `share` of the clients, in turns."""
     port = free_port()
     process = _start(place.folder / "floor", port, clients, frame_bytes, rate, _SECONDS, share)
     swarm = Swarm(port, [ALL] * clients)

@@ -10,13 +10,13 @@ import re
 import secrets
 import time
 
-import orjson
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import ANYONE
+from shared.web.problems import REQUEST_ID
 
 log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ def request_id(given: str | None) -> str:
 async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Bind the request's id to every log line, and complete the answer."""
     name = request_id(request.headers.get(HEADER))
+    request[REQUEST_ID] = name
     started = time.perf_counter()
     # Not unbound: the next request of the connection, whose task this is, binds its own.
     structlog.contextvars.bind_contextvars(request_id=name)
@@ -65,10 +66,3 @@ def _complete(request: web.Request, response: web.StreamResponse, name: str) -> 
         headers.setdefault("Access-Control-Allow-Origin", "*")
     if request.get(CALLER, ANYONE) is not ANYONE:
         headers.setdefault("Cache-Control", "private, no-cache")
-    if kind.startswith("application/problem+json") and isinstance(response, web.Response):
-        _name(response, name)
-
-
-def _name(response: web.Response, name: str) -> None:
-    assert isinstance(response.body, bytes)
-    response.body = orjson.dumps(orjson.loads(response.body) | {"requestId": name})

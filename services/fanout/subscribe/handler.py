@@ -20,11 +20,10 @@ from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import Settings
 from services.fanout.subscribe.authorization import Authorizer, Credentials
 from services.fanout.subscribe.detach import DetachedResponse, duplicate_fd
-from services.fanout.subscribe.last_event_id import resume_position
 from services.fanout.subscribe.replay import Replay
+from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
 from shared.auth.principal import Principal
-from shared.domain.position import Position
-from shared.domain.topics import Subscription, parse_subscription
+from shared.domain.topics import Subscription
 from shared.redis.client import Unreachable
 from shared.redis.clock import RedisClock
 from shared.web.client_ip import UNKNOWN, bucket_of, client_address
@@ -71,36 +70,35 @@ class SubscribeHandler:
         Raises Problem 400 for a malformed subscription, 401 and 403 for a token that is not good
         for it; whatever passes by itself is told in-band (`overload`).
         """
-        subscription = self._subscription(request)
-        resume = resume_position(request)
+        asked = parse_subscribe_request(request, self._settings.max_topics)
         if trouble := self._unavailable_reason() or self._rate_limited():
-            return self._reject(request, *trouble)
+            return self._reject(asked, *trouble)
         credentials: Credentials | None = None
         try:
             credentials = await self._authorizer.credentials(request)
-            principal = await self._authorizer.admit(credentials, subscription)
+            principal = await self._authorizer.admit(credentials, asked.subscription)
             lease = await self._limits.take(principal.account, self._address(request))
         except Unreachable:
-            return self._reject(request, *_CANNOT_TELL, credentials=credentials)
+            return self._reject(asked, *_CANNOT_TELL, credentials=credentials)
         except Problem as problem:
             if problem.slug != Slug.UNAVAILABLE:
                 raise
-            return self._reject(request, *_CANNOT_TELL, credentials=credentials)
+            return self._reject(asked, *_CANNOT_TELL, credentials=credentials)
         if isinstance(lease, str):
             why = f"this {_HOLDERS[lease]} holds as many connections as it may"
             return self._reject(
-                request, RefusalReason(f"per_{lease}"), why, status=429, credentials=credentials
+                asked, RefusalReason(f"per_{lease}"), why, status=429, credentials=credentials
             )
         if trouble := self._unavailable_reason():  # of those who asked meanwhile, some were let in
             self._limits.release(lease)
-            return self._reject(request, *trouble, credentials=credentials)
+            return self._reject(asked, *trouble, credentials=credentials)
         try:
-            subscriber = self._detach(request, subscription, principal, lease)
+            subscriber = self._detach(request, asked.subscription, principal, lease)
         except OSError as error:  # no descriptor left
             why = f"this replica cannot take more connections: {error.strerror}"
-            return self._reject(request, RefusalReason.FULL, why, credentials=credentials)
+            return self._reject(asked, RefusalReason.FULL, why, credentials=credentials)
         cookie = credentials.cookie if credentials else None
-        return await self._take_over(request, subscriber, subscription, resume, cookie)
+        return await self._start(request, subscriber, asked, cookie)
 
     def _address(self, request: web.Request) -> str:
         if not self._settings.connections_per_ip:
@@ -109,16 +107,15 @@ class SubscribeHandler:
         trusted = self._settings.trusted_proxies
         return bucket_of(client_address(request.remote, forwarded, trusted))
 
-    async def _take_over(
+    async def _start(
         self,
         request: web.Request,
         subscriber: Subscriber,
-        subscription: Subscription,
-        resume: Position | str | None,
+        asked: SubscribeRequest,
         cookie: str | None,
     ) -> web.StreamResponse:
         try:
-            await self._greet(request, subscriber, subscription, resume, cookie)
+            await self._greet(request, subscriber, asked, cookie)
         except ConnectionError:
             self._registry.disconnect(subscriber, EndReason.GONE)
         except Unreachable:
@@ -132,24 +129,6 @@ class SubscribeHandler:
             self._registry.disconnect(subscriber, EndReason.UNFINISHED)
             raise
         return DetachedResponse()
-
-    def _subscription(self, request: web.Request) -> Subscription:
-        query = request.query
-        subscription, mistakes = parse_subscription(
-            streams=query.getall("streams", ()),
-            users=query.getall("users", ()),
-            everything=query.get("all"),
-            types=query.getall("types", ()),
-        )
-        most = self._settings.max_topics
-        if len(subscription.topics) > most:
-            count = len(subscription.topics)
-            mistakes = [("streams", f"{count} topics in one subscription; at most {most}")]
-        if mistakes:
-            errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
-            detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])
-            raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
-        return subscription
 
     def _unavailable_reason(self) -> tuple[RefusalReason, str] | None:
         """Why nobody can be let in now: a slug for the metric and a sentence."""
@@ -168,7 +147,7 @@ class SubscribeHandler:
 
     def _reject(
         self,
-        request: web.Request,
+        asked: SubscribeRequest,
         reason: RefusalReason,
         why: str,
         *,
@@ -180,14 +159,12 @@ class SubscribeHandler:
         retry = self._retry_later()
         cookie = credentials.cookie if credentials else None
         headers = {"Set-Cookie": cookie} if cookie else {}
-        if request.query.get("on_overload") == "status":
+        if asked.overload_by_status:
             headers["Retry-After"] = str(-(-retry // 1000))
             raise Problem(status, Slug.OVERLOADED, why, headers=headers)
         headers["Cache-Control"] = "no-store, no-transform"
-        asked = resume_position(request)
-        resume = asked if isinstance(asked, Position) else None
         response = web.Response(
-            body=sse.overload(why, retry, resume),
+            body=sse.overload(why, retry, asked.resume_from),
             headers=headers,
             content_type="text/event-stream",
         )
@@ -219,29 +196,29 @@ class SubscribeHandler:
         self,
         request: web.Request,
         subscriber: Subscriber,
-        subscription: Subscription,
-        resume: Position | str | None,
+        asked: SubscribeRequest,
         cookie: str | None,
     ) -> None:
-        here = self._feed.position
-        start = subscriber.since = resume if isinstance(resume, Position) else here
+        here, topics = self._feed.position, asked.subscription.topics
+        start = here if asked.resume_from is None else asked.resume_from
+        subscriber.since = start
         retry = jittered(self._settings.retry_ms)
         headers = list(self._cors.headers(request).items())
         if cookie:
             headers.append(("Set-Cookie", cookie))
         first = sse.head(headers)
-        first += sse.connected(secrets.token_hex(8), subscription.topics, start, retry)
-        if isinstance(resume, str):
-            first += sse.reset(here, resume)
-        if not isinstance(resume, Position):  # in the same step as `here` was read: gapless
+        first += sse.connected(secrets.token_hex(8), topics, start, retry)
+        if asked.invalid_id:
+            first += sse.reset(here, asked.invalid_id)
+        if asked.resume_from is None:  # in the same step as `here` was read: gapless
             if self._registry.send(subscriber, first):
-                self._registry.go_live(subscriber, subscription.topics, self._feed.failover.epoch)
+                self._registry.go_live(subscriber, topics, self._feed.failover.epoch)
             return
         await Replay(
             self._feed,
             self._registry,
             subscriber,
-            subscription,
+            asked.subscription,
             max_events=self._settings.replay_events,
             max_seconds=self._settings.replay_seconds,
-        ).run(resume, first)
+        ).run(asked.resume_from, first)

@@ -1,4 +1,4 @@
-"""Where a client wants to go on: from the request to a position. Pure."""
+"""The position that a client resumes from: the header Last-Event-ID or a query parameter."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from aiohttp import web
 from shared.domain.position import Position, parse_position
 
 RESUME_PARAMETERS = ("last_event_id", "lastEventId", "lastEventID", "since", "cursor")
-"""Where clients that cannot set the header put it; the header wins (docs/events.md)."""
+"""For clients that cannot set the header; the header takes precedence (docs/events.md)."""
 
 
-def resume_position(request: web.Request) -> Position | str | None:
-    """Where to go on, a sentence when what was given is no position, None when nothing was."""
+def resume_position(request: web.Request) -> tuple[Position | None, str]:
+    """The position of the last event that the client has, and why the given id is not one.
+
+    (None, "") when no id was given.
+    """
     given = request.headers.get("Last-Event-ID")
     for name in RESUME_PARAMETERS:
         given = given or request.query.get(name)
     if not given:
-        return None
+        return None, ""
     try:
-        return parse_position(given)
+        return parse_position(given), ""
     except ValueError as error:
-        return str(error)
+        return None, str(error)
