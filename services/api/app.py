@@ -91,7 +91,7 @@ def build_app(
             Guard(settings).middleware,
         ],
     )
-    redis = connect_multiplexed(settings.redis_url, near=settings.keys.journal)
+    redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
     listing = Listing(redis, settings.keys, committer.streams.find)
@@ -132,7 +132,7 @@ def build_app(
 def _replicas(settings: Settings, redis: Redis) -> Replicas:
     """On the lane all would wait with the one who waits."""
     if settings.wait_replicas:
-        redis = connect(settings.redis_url, near=settings.keys.journal)
+        redis = connect(settings.redis_url, slot_key=settings.keys.journal)
     return Replicas(redis, settings.wait_replicas)
 
 

@@ -51,7 +51,7 @@ def build_app(settings: Settings) -> web.Application:
     add_probes(app, readiness)
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url, near=settings.keys.journal)
+        redis = connect(settings.redis_url, slot_key=settings.keys.journal)
         settling, last_seen = FailoverRecovery(), LastSeen()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(clock.now)

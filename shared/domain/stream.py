@@ -107,7 +107,7 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     Raises ValueError when a fact that the state needs is missing.
     """
     if event.type is EventType.STREAM_CREATED:
-        return _warned(_created(event, 1 if stream is None else stream.version + 1))
+        return _reset_notices(_created(event, 1 if stream is None else stream.version + 1))
     if stream is None:
         return None
     change = _CHANGES.get(event.type)
@@ -116,10 +116,10 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
         changed = change(changed, event)
     same_end = (changed.status, end_time(changed)) == (stream.status, end_time(stream))
-    return changed if same_end else _warned(changed)
+    return changed if same_end else _reset_notices(changed)
 
 
-def _warned(stream: Stream) -> Stream:
+def _reset_notices(stream: Stream) -> Stream:
     """With a new end: what had passed when it came to be is no news, except that it is dry."""
     end = end_time(stream) if stream.status is Status.ACTIVE else None
     left = (U64_MAX if end is None else end) - stream.updated_at
@@ -193,7 +193,7 @@ def _updated(stream: Stream, event: Event) -> Stream:
     return replace(stream, metadata=metadata if isinstance(metadata, Mapping) else {})
 
 
-def _told(stream: Stream, event: Event) -> Stream:
+def _notice_sent(stream: Stream, event: Event) -> Stream:
     return replace(stream, ending=min(stream.ending + 1, len(NOTICE_THRESHOLDS)))
 
 
@@ -229,8 +229,8 @@ _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_UPDATED: _updated,
     EventType.STREAM_RECIPIENT_TRANSFERRED: _transferred,
     EventType.STREAM_RATE_MODIFIED: _rate_modified,
-    EventType.STREAM_RUNNING_LOW: _told,
-    EventType.STREAM_DEPLETED: _told,
+    EventType.STREAM_RUNNING_LOW: _notice_sent,
+    EventType.STREAM_DEPLETED: _notice_sent,
 }
 _ALSO_WHEN_TERMINAL = frozenset({EventType.STREAM_RESUMED, EventType.STREAM_UPDATED})
 

@@ -125,19 +125,19 @@ class Committer:
         progress: Mapping[str, str],
         dead: Sequence[bytes] = (),
         after: int | None = None,
-        settled: bool = False,
+        caught_up: bool = False,
     ) -> Committed:
         """Commit chain events in order, with the source's progress and dead letters.
 
-        Events that the journal has already are left out. `after` and `settled` are as in Progress.
-        Raises FencedError, JournalInconsistentError, CursorMovedError, ContentionError.
+        Events that the journal has already are left out. `after` and `caught_up` are as in
+        Progress. Raises FencedError, JournalInconsistentError, CursorMovedError, ContentionError.
         """
         positions = [e.position for e in events if e.position is not None]
         if len(positions) != len(events) or positions != sorted(set(positions)):
             raise ValueError("chain events need positions, each above the one before")
         ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
         new = {e.stream_id for e in events if e.stream_id and e.type is EventType.STREAM_CREATED}
-        made = Progress(progress, after, settled)
+        made = Progress(progress, after, caught_up)
         return await self._commit(ids, lambda _: events, read=made, dead=dead, new=new)
 
     async def _commit(

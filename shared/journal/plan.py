@@ -43,13 +43,13 @@ class Limits:
 class Progress:
     """How far the source is read: `fields` of the hash, `cursor` among them.
 
-    `after` is the cursor that was read from, which has to be the stored one. `settled` says that
+    `after` is the cursor that was read from, which has to be the stored one. `caught_up` says that
     all is read which subscribers can have been told before this Redis took over from another.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     after: int | None = None
-    settled: bool = False
+    caught_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Request:
         fence = self._place(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
         self.args += [limits.max_length, age, self._keys.topic("")]
-        self.args += ["" if progress.after is None else progress.after, int(progress.settled)]
+        self.args += ["" if progress.after is None else progress.after, int(progress.caught_up)]
         answers = [answer] if answer else []
         self._section((self._place(a.key), a.head, a.seconds) for a in answers)
         self._section(

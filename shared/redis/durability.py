@@ -36,7 +36,7 @@ class Finding:
     """What makes a Redis unfit, if anything does, and what its operator should know."""
 
     wrong: str | None = None
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def check_info(info: Mapping[str, Any]) -> Finding:
@@ -49,15 +49,15 @@ def check_info(info: Mapping[str, Any]) -> Finding:
             "Redis throws away events and revocations when its memory is full: "
             f"maxmemory-policy is {policy}, set it to {KEEPS}"
         )
-    doubts = []
+    warnings = []
     if not info.get("aof_enabled", 1):
-        doubts.append(
+        warnings.append(
             "a restart of Redis empties it and then its replicas; all that is not on the chain is "
             "lost: `CONFIG SET appendonly yes`, then the same in its configuration file"
         )
     if not info.get("maxmemory", 1):
-        doubts.append("the kernel ends Redis when memory runs out: set maxmemory")
-    return Finding(None, tuple(doubts))
+        warnings.append("the kernel ends Redis when memory runs out: set maxmemory")
+    return Finding(None, tuple(warnings))
 
 
 def replayed(keys: Keys) -> tuple[tuple[str, ...], ...]:
@@ -113,7 +113,7 @@ async def examine(redis: Redis, keys: Keys, replicas: int = 0) -> Finding:
         return found
     replay = await _examine_replay(redis, keys)
     redis_metrics.PROBLEM.labels(RedisProblem.ACL).set(replay.wrong is not None)
-    return Finding(replay.wrong, found.doubts + replay.doubts)
+    return Finding(replay.wrong, found.warnings + replay.warnings)
 
 
 async def _examine_replay(redis: Redis, keys: Keys) -> Finding:
@@ -151,6 +151,6 @@ async def watch(
         say(finding.wrong)
         if finding != before:
             report = log.error if finding.wrong else log.warning
-            report("redis_examined", wrong=finding.wrong, doubts=finding.doubts)
+            report("redis_examined", wrong=finding.wrong, warnings=finding.warnings)
         before = finding
         await asyncio.sleep(_SECONDS)

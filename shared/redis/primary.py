@@ -145,8 +145,8 @@ _CLASSES: dict[type | None, type[AbstractConnection]] = {
 }
 
 
-def connection_options(place: RedisTarget, near: str, timeout: float) -> dict[str, Any]:
-    """What a pool makes connections of. In a Cluster they lead to the owner of the key `near`."""
+def connection_options(place: RedisTarget, slot_key: str, timeout: float) -> dict[str, Any]:
+    """The options of a connection pool. In a Cluster it connects to the owner of `slot_key`."""
     options = dict(place.options)
     kind = _CLASSES[options.pop("connection_class", None)]
     quick = {
@@ -164,11 +164,11 @@ def connection_options(place: RedisTarget, near: str, timeout: float) -> dict[st
         asked = {**place.sentinel_options, **quick, "ssl": kind is _Tls}
         options["find"] = _by_sentinels(place, _hurried(asked, timeout))
     elif place.kind == "cluster":
-        if not near:
+        if not slot_key:
             raise ValueError("in a Cluster a connection needs a key to be near to")
         own = ("db", "reign")
         asked = {k: v for k, v in options.items() if k not in own} | {"ssl": kind is _Tls}
-        options["find"] = _by_nodes(place, key_slot(near.encode()), _hurried(asked, timeout))
+        options["find"] = _by_nodes(place, key_slot(slot_key.encode()), _hurried(asked, timeout))
     return {"connection_class": kind, **options}
 
 

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from shared.redis.client import Unreachable, WriteRefusedError
+from shared.redis.client import REDIS_UNAVAILABLE, WriteRefusedError
 from shared.redis.replication import NotReplicatedError
 from shared.runtime.tasks import describe
 
@@ -141,7 +141,7 @@ def _problem_of(error: Exception, request: web.Request) -> Problem:
         case NotReplicatedError():
             log.warning("replicas_late", path=request.path, error=str(error))
             return unavailable(f"{error}; ask again with the same Idempotency-Key")
-        case _ if isinstance(error, Unreachable):
+        case _ if isinstance(error, REDIS_UNAVAILABLE):
             log.warning("redis_unreachable", path=request.path, error=describe(error))
             return unavailable("Redis does not answer; the request changed nothing we know of")
     log.exception("request_failed", method=request.method, path=request.path)

@@ -51,13 +51,13 @@ def stop(app: web.Application, code: int) -> None:
 
 async def _serve(app: web.Application, host: str, port: int) -> int:
     app[STOPPING] = stopping = asyncio.Event()
-    hurry = asyncio.Event()
+    second_signal = asyncio.Event()
     codes: list[int] = []
     app[EXIT_CODE] = codes
     loop = asyncio.get_running_loop()
 
     def told_to_stop() -> None:
-        (hurry if stopping.is_set() else stopping).set()
+        (second_signal if stopping.is_set() else stopping).set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
@@ -84,7 +84,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         await stopping.wait()
         log.info("stopping")
         if drain := app.get(DRAIN):
-            await _unless(hurry, drain())
+            await _unless(second_signal, drain())
     finally:
         watch.cancel()
         await runner.cleanup()
@@ -143,8 +143,8 @@ class RequestHeadTimeout:
                     connection.force_close()
 
 
-async def _unless(hurry: asyncio.Event, work: Awaitable[None]) -> None:
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(hurry.wait())]
+async def _unless(second_signal: asyncio.Event, work: Awaitable[None]) -> None:
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(second_signal.wait())]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()

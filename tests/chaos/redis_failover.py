@@ -23,7 +23,7 @@ class Replicated:
 
     def __init__(self, whole: RedisSentinel | RedisCluster) -> None:
         self.whole = whole
-        self.client = connect(whole.url, near=KEYS.journal)
+        self.client = connect(whole.url, slot_key=KEYS.journal)
         self.ways: dict[str, TcpProxy] = {}
         self.losses: list[Loss] = []
         self._last: Node | None = None

@@ -66,7 +66,7 @@ class Process:
 
         await until(is_there, seconds=15, what="the tip")
 
-    async def settled(self) -> None:
+    async def announced(self) -> None:
         async def is_told() -> bool:
             self.sim.close()  # until the loss is announced
             return bool(await self.redis.hget(self.keys.progress, "told"))

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from services.fanout.feed.pubsub import ChannelReader, subscribe
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal
-from shared.redis.client import Unreachable, connect, connect_multiplexed
+from shared.redis.client import REDIS_UNAVAILABLE, connect, connect_multiplexed
 from tests.fanout.rig import Chain
 from tests.support.waiting import until
 
@@ -64,7 +64,7 @@ class Ways:
         """Whether the subscription is alive; one that has ended is made anew."""
         if not self.reader.closed.done():
             return True
-        with suppress(*Unreachable, OSError, TimeoutError):
+        with suppress(*REDIS_UNAVAILABLE, OSError, TimeoutError):
             await self.subscribe()
         return False
 
@@ -74,7 +74,7 @@ async def answered(call: Callable[[], Awaitable[Any]], *, seconds: float = RECOV
     answers: list[Any] = []
 
     async def tried() -> bool:
-        with suppress(*Unreachable):
+        with suppress(*REDIS_UNAVAILABLE):
             answers.append(await call())
         return bool(answers)
 
@@ -86,8 +86,8 @@ async def answered(call: Callable[[], Awaitable[Any]], *, seconds: float = RECOV
 async def ways(url: str, keys: Keys) -> AsyncIterator[Ways]:
     """All of them, open, until the end of the block."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(connect(url, near=keys.journal))
-        lane = await stack.enter_async_context(connect_multiplexed(url, near=keys.journal))
+        pool = await stack.enter_async_context(connect(url, slot_key=keys.journal))
+        lane = await stack.enter_async_context(connect_multiplexed(url, slot_key=keys.journal))
         heard: list[bytes] = []
         reader = await subscribe(pool, CHANNEL, heard.append, seconds=3)
         chain = Chain(lane, keys)

@@ -15,7 +15,7 @@ from services.api.auth.settings import LoginSettings
 from services.api.http.rate_limits import Policy, RateLimits, Verdict, headers_of, refuse_if_over
 from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import Principal, Scope
-from shared.redis.client import Unreachable
+from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.replication import NotReplicatedError
 from shared.web.client_ip import bucket_of, client_address
 from shared.web.problems import Problem
@@ -94,7 +94,7 @@ class Guard:
         except (Problem, web.HTTPException) as refusal:
             status = refusal.status
             raise
-        except (*Unreachable, NotReplicatedError):
+        except (*REDIS_UNAVAILABLE, NotReplicatedError):
             status = 503
             raise
         finally:

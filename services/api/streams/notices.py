@@ -25,7 +25,7 @@ from shared.domain.stream import Stream
 from shared.journal.commit import Committer, ContentionError
 from shared.journal.indexes import schedule
 from shared.journal.reader import Journal
-from shared.redis.client import Unreachable
+from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.lease import Lease
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ class StreamNotices:
 
     async def release(self) -> None:
         """Let another replica take over at once; without Redis it does when the lease expires."""
-        with suppress(*Unreachable):
+        with suppress(*REDIS_UNAVAILABLE):
             await self._lease.release()
 
     async def tell_all(self) -> int:

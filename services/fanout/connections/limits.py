@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
-from shared.redis.client import Unreachable
+from shared.redis.client import REDIS_UNAVAILABLE
 from shared.runtime.tasks import describe
 
 log = structlog.get_logger()
@@ -121,7 +121,9 @@ class ConnectionLimits:
                     pipe.zrem(self._keys.connections(kind, name), lease[0])
             try:
                 await pipe.execute()
-            except Unreachable as error:  # the other portions would wait for it in vain as long
+            except (
+                REDIS_UNAVAILABLE
+            ) as error:  # the other portions would wait for it in vain as long
                 log.warning("leases_not_released", count=len(released), error=describe(error))
                 return
 

@@ -24,7 +24,7 @@ from services.fanout.subscribe.replay import Replay
 from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
 from shared.auth.principal import Principal
 from shared.domain.topics import Subscription
-from shared.redis.client import Unreachable
+from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.clock import RedisClock
 from shared.web.client_ip import UNKNOWN, bucket_of, client_address
 from shared.web.cors import Cors
@@ -78,7 +78,7 @@ class SubscribeHandler:
             credentials = await self._authorizer.credentials(request)
             principal = await self._authorizer.admit(credentials, asked.subscription)
             lease = await self._limits.take(principal.account, self._address(request))
-        except Unreachable:
+        except REDIS_UNAVAILABLE:
             return self._reject(asked, *_CANNOT_TELL, credentials=credentials)
         except Problem as problem:
             if problem.slug != Slug.UNAVAILABLE:
@@ -118,7 +118,7 @@ class SubscribeHandler:
             await self._greet(request, subscriber, asked, cookie)
         except ConnectionError:
             self._registry.disconnect(subscriber, EndReason.GONE)
-        except Unreachable:
+        except REDIS_UNAVAILABLE:
             farewell = sse.overload("the history cannot be read now", self._retry_later())
             self._registry.send(subscriber, farewell)
             self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)

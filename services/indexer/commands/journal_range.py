@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from services.indexer.commands.runner import CommandFailedError
 from services.indexer.commands.verification import Difference, Document, ExpectedEvents, differing
-from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.position import START, Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.keys import Keys
@@ -49,7 +49,7 @@ class JournalRange:
             raise CommandFailedError(
                 f"the journal keeps events from ledger {begins.ledger} on, no older"
             )
-        start, end = before(first) + 1, before(last + 1)
+        start, end = cursor_before(first) + 1, cursor_before(last + 1)
         entries: list[JournalEntry] = []
         at = str(start)
         while page := await redis.xrange(keys.journal, at, end, count=_PAGE):

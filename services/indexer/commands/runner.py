@@ -33,7 +33,7 @@ def run_command(work: Work) -> int:
 
 
 async def _connected(settings: Settings, work: Work) -> int:
-    redis = connect(settings.redis_url, near=settings.keys.journal)
+    redis = connect(settings.redis_url, slot_key=settings.keys.journal)
     try:
         return await attempt(work(settings, redis))
     finally:

@@ -63,7 +63,7 @@ def event_of(entry: JournalEntry) -> Event:
     return Event(EventType(entry.type), body["streamId"], body["timestamp"], body, place, source)
 
 
-def tell(
+def replay_expected(
     events: Mapping[Position, Event], before: Streams, given: Mapping[Position, Stream]
 ) -> ExpectedEvents:
     """What the journal should have of `events`, on the states `before` them.

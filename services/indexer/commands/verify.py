@@ -18,11 +18,11 @@ from redis.asyncio import Redis
 
 from services.indexer.commands.journal_range import JournalRange
 from services.indexer.commands.runner import CommandFailedError, run_command
-from services.indexer.commands.verification import compare, event_of, tell
+from services.indexer.commands.verification import compare, event_of, replay_expected
 from services.indexer.settings import Settings
 from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceError
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.runtime.tasks import backoff
@@ -70,7 +70,7 @@ async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> in
     ours = [event_of(entry) for entry in held.entries]
     every = chain | {e.position: e for e in ours if e.provenance is None and e.position}
     states, adopted = await held.states({e.stream_id for e in (*every.values(), *ours)})
-    story = tell(every, states, adopted)
+    story = replay_expected(every, states, adopted)
     found = [*compare(story, held.entries), *[d async for d in held.stored(story)]]
     for each in found:
         print(orjson.dumps(asdict(each)).decode())
@@ -90,12 +90,12 @@ async def _source(settings: Settings) -> AsyncIterator[Source]:
 
 async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, Event], int]:
     """The events of these ledgers, and the number of dead letters. Raises CommandFailedError."""
-    elder, latest = await source.ledgers()
-    if not elder <= first <= last <= latest:
+    oldest, latest = await source.ledgers()
+    if not oldest <= first <= last <= latest:
         raise CommandFailedError(
-            f"{source.name} has ledgers {elder} to {latest}, not {first} to {last}"
+            f"{source.name} has ledgers {oldest} to {latest}, not {first} to {last}"
         )
-    cursor, end = before(first), before(last + 1)
+    cursor, end = cursor_before(first), cursor_before(last + 1)
     events: dict[Position, Event] = {}
     dead, waits = 0, backoff()
     failures = 0

@@ -34,7 +34,7 @@ class Contract:
         return cls(named.address, payload_of(CONTRACT, named.address), named.kind)
 
     @property
-    def from_calls_alone(self) -> bool:
+    def only_invocations(self) -> bool:
         """Whether its events come from calls alone, whose results prove them.
 
         An asset's contract speaks for payments and other classic operations too (CAP-67).
@@ -60,7 +60,7 @@ class Contracts:
         self._by_address = {each.address: each for each in self.all}
         self.addresses = tuple(self._by_address)
         self.raws = tuple(self._by_raw)
-        self._spoken_for = tuple(each.raw for each in self.all if not each.from_calls_alone)
+        self._spoken_for = tuple(each.raw for each in self.all if not each.only_invocations)
 
     @classmethod
     def of(cls, *texts: str) -> Contracts:
@@ -75,7 +75,7 @@ class Contracts:
         """The watched contract at this address (C…), if it is one."""
         return self._by_address.get(address)
 
-    def may_speak(self, envelope: bytes, meta: bytes | None) -> bool:
+    def may_emit(self, envelope: bytes, meta: bytes | None) -> bool:
         """Whether a transaction can hold events of theirs: a quick, sound filter.
 
         The footprint of a call names every contract that it may touch, and stands in the envelope.

@@ -80,7 +80,7 @@ def _meta(
     into: DecodedEvents,
 ) -> None:
     envelope, result = base64_bytes(letter["envelope"]), base64_bytes(letter["result"])
-    if not contracts.may_speak(envelope, raw):
+    if not contracts.may_emit(envelope, raw):
         raise StillUndecodableError("it touches no contract that is watched: see CONTRACTS")
     read_transaction(_record(letter, position, envelope, result, raw), contracts, into)
 

@@ -56,16 +56,16 @@ def read_transaction(
     into: DecodedEvents,
     *,
     told: Told | None = None,
-    believed: bool = False,
+    accept_unproved: bool = False,
 ) -> None:
     """Add the contracts' events and dead letters of one transaction.
 
-    `told`, where there is any, must be just what the meta holds. `believed` keeps what cannot be
-    proved, marked as such. Raises MetaMissing when another source must be asked for the meta,
-    Unproved when the events were altered on the way, XdrError when the meta or the result as a
-    whole cannot be read.
+    `told`, where there is any, must be just what the meta holds. `accept_unproved` keeps what
+    cannot be proved, marked as such. Raises MetaMissing when another source must be asked for the
+    meta, Unproved when the events were altered on the way, XdrError when the meta or the result as
+    a whole cannot be read.
     """
-    if not told and not (record.successful and contracts.may_speak(record.envelope, record.meta)):
+    if not told and not (record.successful and contracts.may_emit(record.envelope, record.meta)):
         return
     if record.meta is None:
         raise MetaMissing(record.hash)
@@ -77,7 +77,7 @@ def read_transaction(
     altered = verified is False or not record.successful or (told is not None and told != held)
     # What comes from a call is proved by the call's result: there None is no proof.
     if altered or (not verified and any(_is_from_a_call(contracts, raw) for raw in held.values())):
-        if not believed:
+        if not accept_unproved:
             raise Unproved(f"transaction {record.hash} of ledger {record.ledger}")
         verified = False
     _add(record, contracts, held, verified, into)
@@ -135,7 +135,7 @@ def _is_left_out(meta: Meta, result: Result) -> bool:
 
 def _is_from_a_call(contracts: Contracts, raw: bytes) -> bool:
     contract = contracts.by_raw(contract_of(raw, 0)[0])
-    return contract is not None and contract.from_calls_alone
+    return contract is not None and contract.only_invocations
 
 
 def dead_letter(

@@ -30,4 +30,4 @@ class Doubt:
         self._found.append(gap)
         if len(self._found) < _LOOKS or self.clock() - self._since < _SECONDS:
             return None
-        return min(self._found, key=lambda each: each.elder)
+        return min(self._found, key=lambda each: each.oldest)

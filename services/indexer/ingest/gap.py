@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.indexer.sources.base import SourceGap
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position
 from shared.journal.wire import HISTORY_URL
@@ -16,6 +16,6 @@ def gap_event(gap: SourceGap, now: int) -> Event:
 
     So whoever resumes from before it is told, in order, that what lies between is not known.
     """
-    after, last = Position(gap.read | _OPERATION, 0), Position(before(gap.elder), 0)
+    after, last = Position(gap.read | _OPERATION, 0), Position(cursor_before(gap.oldest), 0)
     facts = {"from": str(after), "to": str(last), "historyUrl": HISTORY_URL}
     return Event(EventType.CHAIN_GAP, None, now, facts, last)

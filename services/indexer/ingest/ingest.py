@@ -21,7 +21,7 @@ from services.indexer.ingest.progress_bar import Backfill
 from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, Startup
 from services.indexer.sources.base import Batch, Source, SourceError, SourceGap
-from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.journal.commit import Committed, Committer
 from shared.journal.keys import Keys
 from shared.journal.losses import LastSeen
@@ -125,12 +125,12 @@ class Ingest:
         """Publish the gap of ledgers that no source has, and go on behind it."""
         if self._stop_at_gap:
             raise gap
-        cursor = before(gap.elder)
+        cursor = cursor_before(gap.oldest)
         event = gap_event(gap, int(self._clock()))
         done = await self._committer.record([event], progress={"cursor": str(cursor)})
         _count(done)
         metrics.ALARM.labels(gap.kind).set(1)
-        metrics.MISSING.labels("lost").inc(gap.elder - gap.first)
+        metrics.MISSING.labels("lost").inc(gap.oldest - gap.first)
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
         self._readiness.note(gap.kind, f"{gap}; subscribers were told")
         log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
@@ -141,12 +141,12 @@ class Ingest:
         if batch.closed_at is not None:
             progress |= {"ledger": str(batch.ledger), "closedAt": batch.closed_at}
         dead = [orjson.dumps(letter) for letter in batch.dead]
-        settled = self._settling.kept(batch.cursor, batch.latest)
+        caught_up = self._settling.kept(batch.cursor, batch.latest)
         events = batch.events
-        if settled and (reset := await self.startup.reset_event(batch.cursor)):
+        if caught_up and (reset := await self.startup.reset_event(batch.cursor)):
             events, progress = [*events, reset], progress | {"told": str(reset.position)}
         done = await self._committer.record(
-            events, progress=progress, dead=dead, after=after, settled=settled
+            events, progress=progress, dead=dead, after=after, caught_up=caught_up
         )
         self.startup.committed(done.positions, batch.cursor)
         _count(done)

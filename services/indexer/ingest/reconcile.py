@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.sources.base import Source, SourceError, SourceFatal
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
@@ -83,12 +83,14 @@ class Reconciliation:
         if first > last:
             return
         async with asyncio.timeout(_MOST_SECONDS):
-            theirs = await _read(self._twins[self._auto.other], before(first), before(last + 1))
+            theirs = await _read(
+                self._twins[self._auto.other], cursor_before(first), cursor_before(last + 1)
+            )
         self._tell(difference(ours, theirs), first, last)
 
     async def _ours(self, first: int, last: int) -> tuple[Bodies, int]:
         """The journal's chain events from ledger `first` on, or from where it is whole."""
-        start, end = before(first), before(last + 1)
+        start, end = cursor_before(first), cursor_before(last + 1)
         rows: Any = await self._redis.xrange(self._keys.journal, min=start, max=end)
         entries = [entry_of(position, fields) for position, fields in rows]
         lost = [e.position for e in entries if e.type == EventType.CHAIN_GAP]

@@ -28,6 +28,6 @@ class FailoverRecovery:
         that it tells counts.
         """
         self._latest = self._latest or latest
-        settled = 0 < self._latest < next_ledger(cursor) and cursor >= self.highest
+        caught_up = 0 < self._latest < next_ledger(cursor) and cursor >= self.highest
         self.highest = max(self.highest, cursor)
-        return settled
+        return caught_up

@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer.sources.base import Source
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, journal_start, parse_position
 from shared.journal.commit import Committer
@@ -90,7 +90,7 @@ class Startup:
 
         The commit skips those of its events that the journal has.
         """
-        cursor = before(head.top.ledger)
+        cursor = cursor_before(head.top.ledger)
         progress = {"cursor": str(cursor)}
         if self._last_seen.began:
             progress["began"] = str(self._last_seen.began)

@@ -12,7 +12,7 @@ from shared.domain.events import Event
 class Ledgers(NamedTuple):
     """The first and the last ledger that a source has."""
 
-    elder: int
+    oldest: int
     latest: int
 
 
@@ -63,14 +63,14 @@ class SourceFatal(Exception):
 
 
 class SourceGap(SourceFatal):
-    """Ledgers are missing: all up to the TOID `read` was read; the source goes on at `elder`.
+    """Ledgers are missing: all up to the TOID `read` was read; the source goes on at `oldest`.
 
     They were trimmed, or are a hole in the history. Of the first one, a part may have been read.
     """
 
-    def __init__(self, name: str, read: int, elder: int) -> None:
+    def __init__(self, name: str, read: int, oldest: int) -> None:
         self.read = read
-        self.elder = elder
+        self.oldest = oldest
         text = f"ledgers {self.first} to {self.last} are not in the history of {name}"
         super().__init__("gap", text)
 
@@ -82,7 +82,7 @@ class SourceGap(SourceFatal):
     @property
     def last(self) -> int:
         """The last ledger that is missing."""
-        return self.elder - 1
+        return self.oldest - 1
 
 
 class Source(Protocol):

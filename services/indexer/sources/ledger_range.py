@@ -13,7 +13,7 @@ _LAG = 1_000
 _OF_LEDGER = (1 << 32) - 1
 
 
-def before(ledger: int) -> int:
+def cursor_before(ledger: int) -> int:
     """The cursor when everything before that ledger was read, and nothing of it."""
     return toid(ledger) - 1
 
@@ -28,31 +28,31 @@ def is_between_ledgers(cursor: int) -> bool:
     return cursor & _OF_LEDGER in (0, _OF_LEDGER)
 
 
-def begin(name: str, found: Ledgers, where: str) -> int:
+def start_cursor(name: str, found: Ledgers, where: str) -> int:
     """The cursor for `latest`, `earliest` or a ledger's number.
 
     Raises SourceFatal, and SourceError while the source may only lag behind that ledger.
     """
-    elder, latest = found
+    oldest, latest = found
     if where == "latest":
         return toid(latest + 1)
     if where == "earliest":
-        return toid(elder)
-    text = f"START={where}: {name} has ledgers {elder} to {latest}"
+        return toid(oldest)
+    text = f"START={where}: {name} has ledgers {oldest} to {latest}"
     if latest + 1 < int(where) <= latest + _LAG:
         raise SourceError("behind", text)
-    if not elder <= int(where) <= latest + 1:
+    if not oldest <= int(where) <= latest + 1:
         raise SourceFatal("start", text)
     return toid(int(where))
 
 
 def refuse_gap(name: str, cursor: int, found: Ledgers) -> None:
     """Raise SourceGap when what follows the cursor is not there any more."""
-    if next_ledger(cursor) < found.elder:
-        raise SourceGap(name, cursor, found.elder)
+    if next_ledger(cursor) < found.oldest:
+        raise SourceGap(name, cursor, found.oldest)
 
 
-def refuse(name: str, cursor: int, found: Ledgers) -> None:
+def check_available(name: str, cursor: int, found: Ledgers) -> None:
     """Raise SourceGap as above, SourceFatal after a reset, SourceError when the source lags."""
     refuse_gap(name, cursor, found)
     ahead = next_ledger(cursor) - found.latest

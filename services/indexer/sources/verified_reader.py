@@ -70,7 +70,7 @@ class VerifyingReader:
         metrics.ALARM.labels("unproved").set(1)
         metrics.UNPROVED.inc()
         log.error("unproved", transaction=record.hash, ledger=record.ledger, error=text)
-        read_transaction(record, self._contracts, into, told=told, believed=True)
+        read_transaction(record, self._contracts, into, told=told, accept_unproved=True)
 
     def _again(self, record: HorizonTransaction, told: Told | None) -> bool:
         parts = (record.hash.encode(), record.result, record.meta or b"", *(told or {}).values())

@@ -86,17 +86,17 @@ def test_the_envelope_tells_which_contracts_a_call_can_touch() -> None:
         ),
     )
     footprint = xdr.LedgerFootprint([key], []).to_xdr_bytes()
-    assert CONTRACTS.may_speak(footprint, b"")
-    assert not STREAMS_ALONE.may_speak(footprint, None)
+    assert CONTRACTS.may_emit(footprint, b"")
+    assert not STREAMS_ALONE.may_emit(footprint, None)
 
 
 @given(st.binary(max_size=80), st.binary(max_size=80), st.binary(max_size=80))
 def test_of_a_classic_operation_only_the_meta_tells(a: bytes, b: bytes, envelope: bytes) -> None:
-    assert CONTRACTS.may_speak(envelope, a + TOKEN.raw + b)
-    assert CONTRACTS.may_speak(envelope, None), "nothing can be ruled out"
-    assert not CONTRACTS.may_speak(envelope, a + WATCHED.raw + b), "a stream needs a call"
-    assert not CONTRACTS.may_speak(envelope, a + b)
-    assert not STREAMS_ALONE.may_speak(envelope, a + TOKEN.raw + b)
+    assert CONTRACTS.may_emit(envelope, a + TOKEN.raw + b)
+    assert CONTRACTS.may_emit(envelope, None), "nothing can be ruled out"
+    assert not CONTRACTS.may_emit(envelope, a + WATCHED.raw + b), "a stream needs a call"
+    assert not CONTRACTS.may_emit(envelope, a + b)
+    assert not STREAMS_ALONE.may_emit(envelope, a + TOKEN.raw + b)
 
 
 @pytest.mark.parametrize("meta", [meta_v3, lambda *events: meta_v4(events)], ids=["V3", "V4"])

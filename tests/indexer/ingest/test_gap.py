@@ -13,7 +13,7 @@ from deploy.simulator.chain import accounts
 from services.indexer.ingest.doubt import Doubt
 from services.indexer.ingest.gap import gap_event
 from services.indexer.sources.base import SourceGap
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import EventType
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.keys import Keys
@@ -69,7 +69,7 @@ def test_it_is_told_after_several_looks_over_some_seconds() -> None:
     assert look(toid(1000)) is None
     found = look(toid(1000))
     assert found
-    assert found.elder == 1010
+    assert found.oldest == 1010
     assert look(toid(1005)) is None  # reading went on meanwhile
     now = 62.9
     assert look(toid(1005)) is None
@@ -105,7 +105,7 @@ async def test_a_gap_is_told_to_those_who_listen_and_those_who_come_back(
         await listener.wait(1)
         sim.close(20)
         await sim.arm("trim", after=5)
-        elder = sim.network.chain.oldest.sequence
+        oldest = sim.network.chain.oldest.sequence
         async with site.indexer(SOURCE=source) as process:
             await site.heard(process)
             parts = await site.until_ready(process)
@@ -118,17 +118,17 @@ async def test_a_gap_is_told_to_those_who_listen_and_those_who_come_back(
             [again] = await back.wait(1, "gap")
         assert again.data == told.data
         document = orjson.loads(told.data)
-        assert document["to"] == told.own_id == f"{before(elder)}-0"
+        assert document["to"] == told.own_id == f"{cursor_before(oldest)}-0"
         assert document["from"] == said["from"]
         assert parse_position(document["from"]).toid >> 12 == read >> 12
         assert document["historyUrl"] == HISTORY_URL
-        after = [p for p in sim.positions() if p not in held and parse_position(p).ledger >= elder]
+        after = [p for p in sim.positions() if p not in held and parse_position(p).ledger >= oldest]
         for client in (listener, back):
             names = [e.name for e in client.events if e.name not in ("sync", "message")]
             assert names[0] == "gap"
             assert set(client.positions) <= set(after)
     entries = await journal(site.redis, site.keys)
-    assert [e.position for e in entries] == [*held, f"{before(elder)}-0", *after]
+    assert [e.position for e in entries] == [*held, f"{cursor_before(oldest)}-0", *after]
     assert entries[len(held)].type == "chain.gap"
     assert entries[len(held)].topics == ()
 

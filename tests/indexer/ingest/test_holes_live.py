@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.indexer.sources import ledger_range as bounds
 from services.indexer.sources.base import Batch, SourceError, SourceFatal
 from services.indexer.sources.failover.fallback import Fallback, up_to
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.keys import Keys
 from tests.indexer.decode.test_transactions import read
@@ -55,7 +55,7 @@ async def test_a_hole_that_no_other_source_fills_is_told(site: Site) -> None:
     [at] = [n for n, each in enumerate(entries) if each.type == "chain.gap"]
     body = orjson.loads(entries[at].body)
     assert parse_position(body["from"]).ledger == HOLE[0] - 1
-    assert body["to"] == entries[at].position == f"{before(HOLE[1] + 1)}-0"
+    assert body["to"] == entries[at].position == f"{cursor_before(HOLE[1] + 1)}-0"
     there = [p for p in sim.positions() if not HOLE[0] <= parse_position(p).ledger <= HOLE[1]]
     told = [*there, entries[at].position]
     assert [each.position for each in entries] == sorted(told, key=parse_position)
@@ -79,7 +79,7 @@ async def test_a_hole_is_read_from_rpc_in_its_order(site: Site, source: str) -> 
 async def test_it_stops_before_a_hole_where_that_is_wanted(site: Site) -> None:
     async with site.indexer(RPC_URL="", ON_GAP="stop") as process:
         await stopped(site, process, "gap", f"ledgers {HOLE[0]} to {HOLE[1]}")
-    assert await site.cursor() == before(HOLE[0])
+    assert await site.cursor() == cursor_before(HOLE[0])
 
 
 async def test_verify_names_the_ledgers_that_its_source_lacks(site: Site) -> None:
@@ -111,14 +111,14 @@ async def test_an_older_database_is_waited_for_when_the_other_source_goes_on(
 ) -> None:
     monkeypatch.setattr(bounds, "_LAG", 2)
     sim = site.sim
-    cursor = before(sim.network.chain.latest.sequence + 1)
+    cursor = cursor_before(sim.network.chain.latest.sequence + 1)
     source = Fallback(sim.horizon(), sim.rpc())
     await sim.arm("lag", surface="horizon", after=10)
     with pytest.raises(SourceError, match=r"behind: reset: .* an older database"):
         await anext(source.batches(cursor))
     await sim.arm("trim", surface="rpc", after=1)
     with pytest.raises(SourceError, match=r"behind: reset: .* an older database"):
-        await anext(source.batches(before(sim.network.chain.latest.sequence - 3)))
+        await anext(source.batches(cursor_before(sim.network.chain.latest.sequence - 3)))
     await sim.arm("lag", surface="rpc", after=10)
     with pytest.raises(SourceFatal, match="reset"):
         await anext(source.batches(cursor))
@@ -145,7 +145,7 @@ def test_a_batch_is_cut_at_the_end_of_the_hole() -> None:
     events = read(first, second).events
     dead = [{"position": str(Position(each.toid, 3))} for each in (first, second)]
     batch = Batch(events, dead, toid(15), 15, "2026-02-02T02:40:00Z", 20)
-    cut = up_to(before(11), batch)
+    cut = up_to(cursor_before(11), batch)
     assert (cut.events, cut.dead) == (events[:1], dead[:1])
-    assert (cut.cursor, cut.ledger, cut.closed_at) == (before(11), 10, None)
+    assert (cut.cursor, cut.ledger, cut.closed_at) == (cursor_before(11), 10, None)
     assert up_to(toid(15), batch) is batch

@@ -61,10 +61,10 @@ async def test_after_a_restart_of_redis_the_api_takes_orders_again(node: Node, s
         assert await redis.hget(KEYS.progress, "server") != here
         indexer.signal(signal.SIGCONT)
 
-        async def settled() -> bool:
+        async def caught_up() -> bool:
             return await redis.hget(KEYS.progress, "server") == here
 
-        await until(settled, what="the indexer's word that all is back")
+        await until(caught_up, what="the indexer's word that all is back")
     await redis.aclose()
 
 

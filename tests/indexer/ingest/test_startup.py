@@ -72,7 +72,7 @@ async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
         await process.flush()
         before = process.sim.tip
         process.sim.close(4)  # none of these were read before
-        await process.settled()
+        await process.announced()
     missed = process.sim.positions(after=before | 4095)
     entries = await process.entries()
     chain = [e.position for e in entries if e.type != "journal.reset"]
@@ -98,7 +98,7 @@ async def test_a_loss_is_announced_once_to_a_process_that_goes_on_from_its_own_p
     async with process.running():
         await process.flush()
         process.sim.close(4)
-        await process.settled()
+        await process.announced()
     await _hear_nothing_more(process)
     assert LOST_EVERYTHING._value.get() == counted + 1
     assert not process.last_seen.lost
@@ -128,7 +128,7 @@ async def test_an_indexer_that_knows_nothing_asks_those_who_do(
         await until(other.entries, seconds=15)
         with pytest.raises(JournalBehindError):  # the API knows nothing either, and waits
             await Committer(redis, keys).change([], lambda _: [_api_event()])
-        await other.settled()
+        await other.announced()
     entries = await process.entries()
     chain = [e.position for e in entries if e.type != "journal.reset"]
     assert chain == sim.positions(after=parse_position(early).toid)
@@ -145,7 +145,7 @@ async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -
         await read_some(process)
         last_seen = LastSeen(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
         await write_report(process.redis, process.keys, "slow", last_seen)
-        await process.settled()
+        await process.announced()
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
 
 
@@ -153,7 +153,7 @@ async def test_an_older_start_reads_more_than_was_known(process: Process) -> Non
     async with process.running("earliest"):
         await process.caught_up()
         await process.flush()
-        await process.settled()
+        await process.announced()
     chain = [e.position for e in await process.entries() if e.type != "journal.reset"]
     assert chain == process.sim.positions()[: len(chain)]
     assert len(chain) > 10
@@ -182,7 +182,7 @@ async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process:
     async with process.running():
         [*_, top] = await read_some(process)
         await process.flush()
-        await process.settled()
+        await process.announced()
         told = await redis.hget(keys.progress, "told")
         await write_report(redis, keys, "a fanout", LastSeen(top=parse_position(top)))
         await redis.delete(keys.progress)

@@ -14,7 +14,7 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.decode.contracts import Contracts
 from services.indexer.sources.base import Source, SourceError, SourceFatal, SourceGap
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import parse_position, toid
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site
@@ -76,7 +76,7 @@ async def test_the_cursor_of_every_empty_answer_is_persisted(
             sim.close()
 
             async def kept() -> bool:
-                return await site.cursor() == before(tip(sim) + 1)
+                return await site.cursor() == cursor_before(tip(sim) + 1)
 
             await until(kept, what="the cursor of an empty answer")
 
@@ -94,7 +94,7 @@ async def test_a_cursor_expires_with_history_and_an_empty_contracts_does_not(sim
 @BOTH
 async def test_tx_hash_and_event_name_are_not_unique(sim: Sim, name: str) -> None:
     submit(sim, Operation(op="emit"), Operation(op="emit"))
-    cursor = before(tip(sim) + 1)
+    cursor = cursor_before(tip(sim) + 1)
     sim.close()
     read = await Read(cursor).up_to(sim.tip, source(sim, name))
     first, second, *_ = [e for b in read.batches for e in b.events]
@@ -107,7 +107,7 @@ async def test_tx_hash_and_event_name_are_not_unique(sim: Sim, name: str) -> Non
 @BOTH
 async def test_consecutive_ledgers_with_the_same_close_second(sim: Sim, name: str) -> None:
     """They are in the order of their ids, never of time."""
-    cursor = before(tip(sim) + 1)
+    cursor = cursor_before(tip(sim) + 1)
     for _ in range(6):
         submit(sim, Operation(op="emit"))
         sim.network.close(NOW + 10_000)
@@ -122,7 +122,7 @@ async def test_consecutive_ledgers_with_the_same_close_second(sim: Sim, name: st
 async def test_addresses_of_arm_5_are_read(sim: Sim, name: str) -> None:
     """Muxed contracts (W…, protocol 30), which the SDK's XDR does not know."""
     submit(sim, Operation(op="emit"), future="muxed_contract")
-    cursor = before(tip(sim) + 1)
+    cursor = cursor_before(tip(sim) + 1)
     sim.close()
     read = await Read(cursor).up_to(sim.tip, source(sim, name))
     assert read.positions == sim.positions(cursor)
@@ -199,8 +199,8 @@ async def test_testnet_resets_keep_the_passphrase(
 
 async def test_ledgers_of_the_network_are_not_counted_by_the_clock(sim: Sim) -> None:
     """Their pace is a setting of the network: nothing here waits a number of seconds for one."""
-    async with aclosing(sim.rpc().batches(before(tip(sim) + 1))) as batches:
+    async with aclosing(sim.rpc().batches(cursor_before(tip(sim) + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))
         for _ in range(3):
             sim.network.close(NOW)
-        assert (await waiting).cursor <= before(tip(sim) + 1)
+        assert (await waiting).cursor <= cursor_before(tip(sim) + 1)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import NOW, journal, simulated
@@ -72,7 +72,7 @@ async def test_a_quiet_contract_fails_neither_livez_nor_readyz(site: Site) -> No
         for _ in range(3):
             site.sim.close(2)
             await read_all(site)
-            assert await site.cursor() == before(site.sim.network.chain.latest.sequence + 1)
+            assert await site.cursor() == cursor_before(site.sim.network.chain.latest.sequence + 1)
             await site.until_ready(process)
             assert await site.alive(process)
     assert not await site.redis.exists(site.keys.journal)

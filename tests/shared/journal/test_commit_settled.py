@@ -14,7 +14,7 @@ from shared.redis.client import connect
 from tests.shared.samples import TOKEN, R, S, at, created
 from tests.support.redis_node import Node
 
-KEYS = Keys("settled")
+KEYS = Keys("caught_up")
 ID = "api-1"
 
 
@@ -58,7 +58,7 @@ async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(nod
     await indexer.record([created("2", at(6))], progress={"cursor": second}, after=int(first))
     with pytest.raises(JournalBehindError):
         await Committer(redis, KEYS).change([ID], create)
-    await indexer.record([], progress={"cursor": third}, after=int(second), settled=True)
+    await indexer.record([], progress={"cursor": third}, after=int(second), caught_up=True)
     (given,) = (await Committer(redis, KEYS).change([ID], create)).positions
     assert given > at(6)
 

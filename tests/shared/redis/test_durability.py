@@ -47,9 +47,9 @@ def test_what_makes_it_unfit(differs: dict, said: str):
 
 
 def test_what_is_doubtful():
-    (doubt,) = check_info(GOOD | {"aof_enabled": 0}).doubts
+    (doubt,) = check_info(GOOD | {"aof_enabled": 0}).warnings
     assert "appendonly" in doubt
-    (doubt,) = check_info(GOOD | {"maxmemory": 0}).doubts
+    (doubt,) = check_info(GOOD | {"maxmemory": 0}).warnings
     assert "maxmemory" in doubt
 
 
@@ -141,6 +141,6 @@ async def test_who_may_not_ask_about_the_default_user_goes_on_with_a_doubt(tmp_p
         timid = connect(url.replace("//", "//timid:x@"))
         finding = await examine(timid, KEYS)
         assert finding.wrong is None
-        assert "+acl|dryrun" in finding.doubts[-1]
+        assert "+acl|dryrun" in finding.warnings[-1]
         await timid.aclose()
         await redis.aclose()

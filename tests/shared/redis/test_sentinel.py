@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from shared.redis.client import Unreachable, connect
+from shared.redis.client import REDIS_UNAVAILABLE, connect
 from tests.fanout.rig import outside
 from tests.shared.ways import RECOVERY, ways
 from tests.support.redis_sentinel import RedisSentinel
@@ -56,8 +56,8 @@ async def test_a_sentinel_that_hangs_costs_less_than_a_call_may_take(sentinel, k
 
 async def test_without_a_sentinel_it_is_unreachable(sentinel, keys):
     await asyncio.gather(*map(sentinel.kill, sentinel.sentinels))
-    async with connect(sentinel.url, near=keys.journal) as client:
-        with pytest.raises(Unreachable):
+    async with connect(sentinel.url, slot_key=keys.journal) as client:
+        with pytest.raises(REDIS_UNAVAILABLE):
             await client.get(keys.journal)
 
 
@@ -89,7 +89,7 @@ async def test_who_was_demoted_is_written_to_no_more(sentinel, keys):
         new = await sentinel.fail_over(former.port)
         await former.ask("REPLICAOF", "127.0.0.1", new)
         for way in (whole.lane, whole.pool):
-            with pytest.raises(Unreachable, match="no master"):
+            with pytest.raises(REDIS_UNAVAILABLE, match="no master"):
                 await way.set(keys.fence, "x")
         await whole.all_answer()
         assert await whole.servers() == {new}

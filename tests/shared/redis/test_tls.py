@@ -12,7 +12,7 @@ import pytest
 
 from services.fanout.feed.pubsub import subscribe
 from shared.journal.keys import CHANNEL, Keys
-from shared.redis.client import Unreachable, connect, connect_multiplexed
+from shared.redis.client import REDIS_UNAVAILABLE, connect, connect_multiplexed
 from tests.support.programs import needed
 from tests.support.redis_node import Node
 from tests.support.waiting import free_port, until
@@ -81,7 +81,7 @@ async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure):
     await lane.publish(CHANNEL, big)
     await until(lambda: got == [big])
     await secure.node.stop()
-    with pytest.raises(Unreachable):
+    with pytest.raises(REDIS_UNAVAILABLE):
         await lane.get(KEYS.stream("1"))
     await until(reader.closed.done)
     await client.aclose()
@@ -98,8 +98,8 @@ async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure):
 )
 async def test_who_cannot_prove_it_is_not_talked_to(secure: Secure, options: dict, said: str):
     client = connect(secure.url(**options))
-    with pytest.raises(Unreachable, match=said):
+    with pytest.raises(REDIS_UNAVAILABLE, match=said):
         await client.ping()
-    with pytest.raises(Unreachable):
+    with pytest.raises(REDIS_UNAVAILABLE):
         await subscribe(client, CHANNEL, print, seconds=5)
     await client.aclose()

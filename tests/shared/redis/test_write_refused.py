@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.redis.client import Unreachable, WriteRefusedError, connect, connect_multiplexed
+from shared.redis.client import REDIS_UNAVAILABLE, WriteRefusedError, connect, connect_multiplexed
 from shared.redis.replication import NotReplicatedError, Replicas
 from tests.shared.samples import at, created
 from tests.support.redis_node import Node
@@ -89,7 +89,7 @@ async def test_a_full_disk(node: Node, clients: list[Redis]):
 async def test_a_replica_is_no_master(node: Node, clients: list[Redis]):
     await node.ask("REPLICAOF", "127.0.0.1", "1")
     for client in clients:
-        with pytest.raises(Unreachable, match=r"is a (slave|replica), no master"):
+        with pytest.raises(REDIS_UNAVAILABLE, match=r"is a (slave|replica), no master"):
             await client.get("x")
 
 

@@ -16,7 +16,7 @@ from services.indexer.sources.base import (
     SourceFatal,
     SourceGap,
 )
-from services.indexer.sources.ledger_range import before, refuse
+from services.indexer.sources.ledger_range import check_available, cursor_before
 from shared.domain.position import parse_position
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ class Fallback:
     async def _missing(self, gap: SourceGap) -> AsyncGenerator[Batch]:
         """The missing ledgers, from the other source. Raises SourceGap for those it lacks too."""
         log.warning("ledgers_missing", error=str(gap), asking=self._other.name)
-        end = before(gap.elder)
+        end = cursor_before(gap.oldest)
         try:
             async with aclosing(self._other.batches(gap.read)) as batches:
                 async for batch in batches:
@@ -82,21 +82,21 @@ class Fallback:
                         break
         except SourceGap as theirs:
             both = f"{self.name} or {self._other.name}"
-            raise SourceGap(both, theirs.read, min(theirs.elder, gap.elder)) from theirs
+            raise SourceGap(both, theirs.read, min(theirs.oldest, gap.oldest)) from theirs
         except SourceFatal as error:
             if error.kind != "reset":
                 raise
             # It is the other one that lags or was reset; this one goes on.
             text = f"{gap}, and {self._other.name} cannot fill them: {error}"
             raise SourceError("behind", text) from error
-        metrics.MISSING.labels("filled").inc(gap.elder - gap.first)
+        metrics.MISSING.labels("filled").inc(gap.oldest - gap.first)
         log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
 
     async def _confirm(self, reset: SourceFatal, cursor: int) -> None:
         """Raise SourceError if the other goes on: then it is an older database, not a reset."""
         found = await self._other.ledgers()
         with suppress(SourceGap):  # it has only newer ledgers than these, so it goes on too
-            refuse(self._other.name, cursor, found)
+            check_available(self._other.name, cursor, found)
         text = f"{reset}; {self._other.name} goes on, so this is an older database, not a reset"
         raise SourceError("behind", text) from reset
 

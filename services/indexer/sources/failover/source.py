@@ -24,7 +24,7 @@ from services.indexer.sources.base import (
     SourceGap,
 )
 from services.indexer.sources.failover.policy import FailoverPolicy
-from services.indexer.sources.ledger_range import next_ledger, refuse
+from services.indexer.sources.ledger_range import check_available, next_ledger
 from shared.runtime.tasks import cancel
 
 log = structlog.get_logger()
@@ -130,7 +130,7 @@ class FailoverSource:
             name, other = self.other, self._sources[self.other]
             try:
                 found = await other.ledgers()
-                refuse(name, self._cursor, found)
+                check_available(name, self._cursor, found)
             except SourceError as error:
                 self._judge.failed(name)
                 log.info("other_source_failed", source=name, error=str(error))
@@ -205,7 +205,7 @@ class FailoverSource:
 
 def _is_smaller(gap: SourceGap, theirs: SourceFatal) -> bool:
     """Whether this gap is the one to publish: the other source has a gap too, no smaller one."""
-    return isinstance(theirs, SourceGap) and gap.elder <= theirs.elder
+    return isinstance(theirs, SourceGap) and gap.oldest <= theirs.oldest
 
 
 async def _next(batches: AsyncGenerator[Batch]) -> Batch:

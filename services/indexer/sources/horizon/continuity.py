@@ -11,7 +11,7 @@ from services.indexer.decode.records import HorizonTransaction
 from services.indexer.sources.base import SourceError, SourceGap
 from services.indexer.sources.horizon.counting import NOTHING, Count
 from services.indexer.sources.horizon.history import History
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 
 
 class Continuity:
@@ -79,7 +79,7 @@ class Continuity:
 
     def _trouble(self, missing: range) -> Exception:
         if self._doubted == missing.start:
-            read = max(self._count.cursor, before(missing.start))
+            read = max(self._count.cursor, cursor_before(missing.start))
             return SourceGap("Horizon", read, missing.stop)
         self._doubted = missing.start
         text = f"Horizon left out ledgers {missing.start} to {missing.stop - 1}"

@@ -24,7 +24,7 @@ from services.indexer.sources.http import (
     ledger_number,
     read_json,
 )
-from services.indexer.sources.ledger_range import before, refuse
+from services.indexer.sources.ledger_range import check_available, cursor_before
 from services.indexer.sources.rpc.span import Span
 from shared.runtime.urls import joined
 
@@ -62,7 +62,7 @@ class History:
     async def check(self, cursor: int) -> None:
         """Before a connection: that it begins where the last one ended."""
         if time.monotonic() - self._checked_at >= _EVERY:
-            refuse("Horizon", cursor, await self.ledgers())
+            check_available("Horizon", cursor, await self.ledgers())
             # Not after a refusal, so that the next check asks again.
             self._checked_at = time.monotonic()
 
@@ -73,7 +73,9 @@ class History:
         """
         limit = self._span.ledgers
         try:
-            document = await self._read("/ledgers", cursor=before(first), order="asc", limit=limit)
+            document = await self._read(
+                "/ledgers", cursor=cursor_before(first), order="asc", limit=limit
+            )
         except SourceError as error:
             if error.too_much and self._span.failed(limit):
                 log.warning(

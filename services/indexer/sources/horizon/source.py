@@ -23,7 +23,7 @@ from services.indexer.sources.horizon.continuity import Continuity
 from services.indexer.sources.horizon.history import History
 from services.indexer.sources.horizon.sse_parser import Frame, FrameParser, FrameTooLong
 from services.indexer.sources.http import SSE, get, parse_object
-from services.indexer.sources.ledger_range import begin
+from services.indexer.sources.ledger_range import start_cursor
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.runtime.tasks import backoff
@@ -90,7 +90,7 @@ class Horizon:
 
     async def start(self, where: str) -> int:
         """TOID to begin at. `latest` is resolved here, once: `cursor=now` would lose events."""
-        return begin("Horizon", await self._history.ledgers(), where)
+        return start_cursor("Horizon", await self._history.ledgers(), where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source. Raises SourceError for another try, SourceFatal for an operator."""

@@ -12,7 +12,12 @@ from services.indexer import metrics
 from services.indexer.decode.contracts import Contracts
 from services.indexer.decode.records import Malformed
 from services.indexer.sources.base import Ledgers, SourceError
-from services.indexer.sources.ledger_range import before, is_between_ledgers, next_ledger, refuse
+from services.indexer.sources.ledger_range import (
+    check_available,
+    cursor_before,
+    is_between_ledgers,
+    next_ledger,
+)
 from services.indexer.sources.rpc.client import OUT_OF_RANGE, Rpc, RpcRefused
 from services.indexer.sources.rpc.pages import PER_CALL, Page, RpcEvent, filters, parse_page
 from services.indexer.sources.rpc.span import Span
@@ -101,7 +106,7 @@ class Polls:
         """
         where = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
         for limit in (_PAGE, _MOST):
-            after = Position(before(ledger), 0)
+            after = Position(cursor_before(ledger), 0)
             page = await self._page(addresses, cursor, after, limit, where)
             said = [each for each in page.said if each.transaction > cursor]
             if window := _whole(page, said, cursor, limit):
@@ -137,7 +142,7 @@ class Polls:
             return parse_page(await self._get_events(asked), self._contracts, after)
         except RpcRefused as error:
             if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
-                refuse("RPC", cursor, await self._ledgers())
+                check_available("RPC", cursor, await self._ledgers())
             raise
         except Malformed as error:
             raise SourceError("malformed", f"getEvents: {error}") from error
@@ -180,7 +185,7 @@ def _begin(cursor: int, latest: int) -> tuple[Position, int | None]:
     ledger = next_ledger(cursor)
     if not is_between_ledgers(cursor):
         return Position(cursor | _OPERATION, 0), None
-    return Position(before(ledger), 0), ledger if ledger <= latest else None
+    return Position(cursor_before(ledger), 0), ledger if ledger <= latest else None
 
 
 def _text(position: Position) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.indexer.sources.base import SourceError, SourceGap
-from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
 from services.indexer.sources.rpc.polling import Window
 
@@ -43,7 +43,7 @@ class Presence:
             return window
         if missing == first:
             raise SourceGap("RPC", cursor, await self._end_of_hole(missing, window.latest))
-        upto = before(missing)
+        upto = cursor_before(missing)
         said = [each for each in window.said if each.transaction <= upto]
         return replace(window, said=said, upto=upto)
 

@@ -18,7 +18,7 @@ from services.indexer.decode.records import HorizonTransaction, Malformed
 from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal
 from services.indexer.sources.http import check_network, ledger_hash, ledger_number
-from services.indexer.sources.ledger_range import begin, next_ledger, refuse
+from services.indexer.sources.ledger_range import check_available, next_ledger, start_cursor
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
 from services.indexer.sources.rpc.pages import RpcEvent, TransactionEvents, transactions
 from services.indexer.sources.rpc.polling import Polls, Window
@@ -72,8 +72,8 @@ class RpcEvents:
 
     async def hash_of(self, ledger: int) -> str | None:
         """See Source. It brings the ledger's whole meta along, so it is asked for rarely."""
-        elder, latest = await self.ledgers()
-        if not elder <= ledger <= latest:
+        oldest, latest = await self.ledgers()
+        if not oldest <= ledger <= latest:
             return None
         try:
             listed = await self._rpc.listed(ledger, 1)
@@ -88,14 +88,14 @@ class RpcEvents:
 
     async def start(self, where: str) -> int:
         """See Source."""
-        return begin("RPC", await self.ledgers(), where)
+        return start_cursor("RPC", await self.ledgers(), where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source."""
         found = await self.ledgers()
-        if next_ledger(cursor) < found.elder:  # another server behind the same URL may have it
+        if next_ledger(cursor) < found.oldest:  # another server behind the same URL may have it
             found = await self._rpc.ledgers()
-        refuse("RPC", cursor, found)
+        check_available("RPC", cursor, found)
         self._opened()
         latest = found.latest
         while True:

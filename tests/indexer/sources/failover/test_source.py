@@ -13,7 +13,7 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources import ledger_range as bounds
 from services.indexer.sources.base import SourceError, SourceFatal, SourceGap
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.support.waiting import until
@@ -106,9 +106,9 @@ async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
     for source in (auto(sim), FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)):
         with pytest.raises(SourceGap) as gap:
             await Read(START).up_to(sim.tip, source)
-        assert gap.value.elder == latest - 7
+        assert gap.value.oldest == latest - 7
         assert source.name == "horizon"
-        cursor = before(gap.value.elder)
+        cursor = cursor_before(gap.value.oldest)
         read = await Read(cursor).up_to(sim.tip, source)
         assert read.positions == sim.positions(cursor)
 
@@ -140,7 +140,7 @@ async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
     await sim.ask("DELETE", "faults")
     await sim.arm("passphrase", surface="root", times=EVER)
     with pytest.raises(SourceFatal, match="passphrase: Horizon"):
-        await Read(before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
+        await Read(cursor_before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
 
 
 async def test_events_without_proof_are_read_from_the_other(sim: Sim) -> None:
@@ -173,7 +173,7 @@ async def test_an_older_database_of_one_is_no_reset_of_the_network(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "_LAG", 2)
-    cursor = before(sim.network.chain.latest.sequence + 1)
+    cursor = cursor_before(sim.network.chain.latest.sequence + 1)
     await sim.arm("lag", surface="horizon", after=10)
     source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)
     reading = asyncio.create_task(Read(cursor).up_to(cursor + (1 << 32), source))
@@ -205,8 +205,8 @@ async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) ->
     with pytest.raises(SourceGap) as gap:
         await Read(START).up_to(sim.tip, source)
     assert (gap.value.first, gap.value.last) == (HOLE[0], HOLE[1] - 2)
-    assert gap.value.read == before(HOLE[0])
-    cursor = before(gap.value.elder)
+    assert gap.value.read == cursor_before(HOLE[0])
+    cursor = cursor_before(gap.value.oldest)
     read = await Read(cursor).up_to(sim.tip, source)
     assert read.positions == sim.positions(cursor)
 

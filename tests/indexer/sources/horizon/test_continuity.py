@@ -11,7 +11,7 @@ import pytest
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources.base import Source, SourceError, SourceGap
 from services.indexer.sources.failover.fallback import Fallback
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import parse_position, toid
 from tests.indexer.simulated import Read, Sim, simulated
 
@@ -39,7 +39,7 @@ async def told(sim: Sim, source: Source, cursor: int = START) -> tuple[Read, lis
         if gap:
             assert gap.read == read.cursor  # all before it was handed out
             gaps.append((gap.first, gap.last))
-            read.cursor = before(gap.elder)
+            read.cursor = cursor_before(gap.oldest)
     return read, gaps
 
 
@@ -73,7 +73,7 @@ async def test_what_is_trimmed_while_the_root_is_old_is_a_gap(sim: Sim) -> None:
     assert read.kinds == ["missing"]  # it is looked twice before a gap is told
     with pytest.raises(SourceGap) as gap:  # and by a new process, from the middle of a ledger
         await Read(read.cursor).up_to(sim.tip, sim.horizon())
-    assert gap.value.elder == latest - 4
+    assert gap.value.oldest == latest - 4
 
 
 HOLES = {

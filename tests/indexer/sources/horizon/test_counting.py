@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.indexer.decode.records import HorizonTransaction, Malformed
 from services.indexer.sources.horizon.counting import Count, Listed, Listing, parse_listing
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import toid
 
 
@@ -30,7 +30,7 @@ def listed(first: int, *ledgers: tuple[int, int]) -> Listing:
 
 
 def test_a_ledger_is_counted_from_its_beginning():
-    for cursor in (toid(10), before(10)):
+    for cursor in (toid(10), cursor_before(10)):
         assert Count.at(cursor) == Count(cursor, 10, 0)
     one = counted(toid(10), record(10, 1), record(10, 2), record(10, 3, successful=False))
     assert (one.ledger, one.seen, one.cursor) == (10, 2, toid(10, 3))

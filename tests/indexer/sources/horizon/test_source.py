@@ -29,15 +29,15 @@ def ledgers(sim: Sim) -> tuple[int, int]:
 
 
 async def test_where_it_begins(sim: Sim) -> None:
-    elder, latest = ledgers(sim)
+    oldest, latest = ledgers(sim)
     source = sim.horizon()
     assert await source.start("latest") == toid(latest + 1)
-    assert await source.start("earliest") == toid(elder)
-    for ledger in (elder, latest, latest + 1):
+    assert await source.start("earliest") == toid(oldest)
+    for ledger in (oldest, latest, latest + 1):
         assert await source.start(str(ledger)) == toid(ledger)
-    for ledger in (elder - 1, latest + 2, latest + 2_000, 4_000_000_000):
+    for ledger in (oldest - 1, latest + 2, latest + 2_000, 4_000_000_000):
         final = SourceError if ledger == latest + 2 else SourceFatal  # it may only lag
-        with pytest.raises(final, match=f"{ledger}: Horizon has ledgers {elder} to {latest}"):
+        with pytest.raises(final, match=f"{ledger}: Horizon has ledgers {oldest} to {latest}"):
             await source.start(str(ledger))
 
 
@@ -137,10 +137,10 @@ async def test_trimmed_history_is_a_gap_and_not_a_jump(sim: Sim) -> None:
     stopped = read.cursor >> 32
     sim.close(12)
     await sim.arm("trim", after=3)
-    elder = sim.network.chain.oldest.sequence
+    oldest = sim.network.chain.oldest.sequence
     before = list(read.positions)
     # Its root was looked at a moment ago: the ledgers themselves have to tell.
-    text = f"gap: ledgers {stopped} to {elder - 1} are not in the history of Horizon"
+    text = f"gap: ledgers {stopped} to {oldest - 1} are not in the history of Horizon"
     with pytest.raises(SourceGap, match=text):
         await read.up_to(sim.tip, source)
     assert read.positions == before

@@ -15,7 +15,7 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.decode.contracts import Contracts
 from services.indexer.decode.records import HorizonTransaction
 from services.indexer.sources.base import SourceError, SourceFatal
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.rpc.source import RpcEvents
@@ -104,7 +104,7 @@ async def test_what_rpc_does_not_have_any_more_is_unproven_and_not_untrue(sim: S
 async def test_a_transaction_that_another_server_will_have_is_waited_for(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cursor = before(ledgers(sim)[1])
+    cursor = cursor_before(ledgers(sim)[1])
     source = sim.rpc()
     window = polling.Polls.window
 
@@ -142,7 +142,7 @@ async def test_good_transactions_before_a_bad_one_are_kept(
 
 async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
     sim.network.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))
-    cursor = before(ledgers(sim)[1] + 1)
+    cursor = cursor_before(ledgers(sim)[1] + 1)
     sim.close()
     by_rpc = await Read(cursor).up_to(sim.tip, sim.rpc())
     by_horizon = await Read(cursor).up_to(sim.tip, sim.horizon())
@@ -155,7 +155,7 @@ async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
 async def test_of_two_servers_in_turn_one_with_less_costs_nothing(sim: Sim, first: int) -> None:
     """Behind one URL; one has a shorter history and lags."""
     turns = cycle([first, 1 - first])
-    elder, latest = FIRST + 8, sim.network.chain.latest.sequence - 2
+    oldest, latest = FIRST + 8, sim.network.chain.latest.sequence - 2
 
     async def rpc(request: web.Request) -> web.StreamResponse:
         body = orjson.loads(await request.read())
@@ -163,8 +163,8 @@ async def test_of_two_servers_in_turn_one_with_less_costs_nothing(sim: Sim, firs
             params = body["params"]
             cursor = params["pagination"].get("cursor", "0-0")
             start = params.get("startLedger") or parse_position(cursor).ledger
-            if not elder <= start <= latest:
-                said = f"startLedger must be within the ledger range: {elder} - {latest}"
+            if not oldest <= start <= latest:
+                said = f"startLedger must be within the ledger range: {oldest} - {latest}"
                 return web.json_response({"error": {"code": -32600, "message": said}})
         async with sim.session.post(f"{sim.url}/rpc", json=body) as answer:
             return web.json_response(await answer.json())

@@ -12,7 +12,7 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources.base import SourceGap
 from services.indexer.sources.failover.fallback import Fallback
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.ledger_range import before, next_ledger
+from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
 from services.indexer.sources.rpc.polling import Window
 from services.indexer.sources.rpc.presence import Presence
@@ -117,12 +117,12 @@ async def test_a_hole_beyond_a_64th_of_what_was_covered_is_always_found(
 
 
 async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
-    """As it is found when getEvents covered `start` to before `end`."""
-    window = Window([], before(end), server.latest, "")
+    """As it is found when getEvents covered `start` to cursor_before `end`."""
+    window = Window([], cursor_before(end), server.latest, "")
     try:
-        checked = await Presence(server).checked(before(start), window)
+        checked = await Presence(server).checked(cursor_before(start), window)
     except SourceGap as gap:
-        assert gap.elder == server.missing.stop  # noqa: PT017 - there may be none
+        assert gap.oldest == server.missing.stop  # noqa: PT017 - there may be none
         return gap.first
     return None if checked == window else next_ledger(checked.upto)
 
@@ -142,8 +142,8 @@ async def test_what_a_server_does_not_tell_is_no_hole() -> None:
 
     for method in ("getLedgers", "getEvents"):
         server = Old(method)
-        window = Window([], before(2_000), 3_000, "")
+        window = Window([], cursor_before(2_000), 3_000, "")
         presence = Presence(server)
         for _ in range(3):
-            assert await presence.checked(before(1_000), window) == window
+            assert await presence.checked(cursor_before(1_000), window) == window
         assert server.calls <= 16, "it is asked once"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer import metrics
 from services.indexer.sources.base import SourceError
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
 from services.indexer.sources.rpc.client import Rpc, RpcRefused
 from services.indexer.sources.rpc.span import WHOLE, Span
@@ -94,7 +94,7 @@ async def test_a_tip_that_is_old_is_said_and_does_not_keep_from_reading(
     monkeypatch.setattr(metrics, "_closed_at", 0.0)
     assert metrics.old_tip(1.0) is None
     closed = sim.network.chain.latest.closed_at
-    async with aclosing(sim.rpc().batches(before(ledgers(sim)[1] + 1))) as batches:
+    async with aclosing(sim.rpc().batches(cursor_before(ledgers(sim)[1] + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))  # nothing follows: the network stands still
         await asyncio.wait({waiting}, timeout=0.5)
         assert metrics.old_tip(closed + 30) is None
@@ -146,7 +146,7 @@ async def test_what_takes_our_own_patience_is_halved_too(sim: Sim, calls: list[C
 @pytest.mark.parametrize("fault", ["504", "hang", "error", "slow"])
 async def test_each_way_to_run_out_of_time(sim: Sim, fault: str, calls: list[Call]) -> None:
     source = sim.rpc(seconds=0.5)
-    async with aclosing(source.batches(before(ledgers(sim)[1] - 30))) as batches:
+    async with aclosing(source.batches(cursor_before(ledgers(sim)[1] - 30))) as batches:
         first = await anext(batches)
         sim.close(20)
         await sim.arm(fault, surface="getEvents", seconds=0.2 if fault == "slow" else 0)
@@ -164,10 +164,10 @@ async def test_a_single_ledger_that_cannot_be_read_is_named(sim: Sim, calls: lis
     said = f"rpc_timeout: getEvents cannot be read for ledger {ledger}, asked for alone: .*-32001"
     for _ in range(2):
         with pytest.raises(SourceError, match=said):
-            await anext(source.batches(before(ledger)))
+            await anext(source.batches(cursor_before(ledger)))
     assert spans(calls)[-2:] == [1, 1], "and it is not begun again with a wide span"
     await sim.ask("DELETE", "faults")
-    read = await Read(before(ledger)).up_to(sim.tip, source)
+    read = await Read(cursor_before(ledger)).up_to(sim.tip, source)
     assert read.positions == sim.positions()
 
 
@@ -204,7 +204,7 @@ def _transactions(sim: Sim, ledger: int) -> Any:
 async def test_a_limit_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> None:
     """What it knows of the tip is old: this process stood still meanwhile."""
     source = sim.rpc()
-    async with aclosing(source.batches(before(ledgers(sim)[1]))) as batches:
+    async with aclosing(source.batches(cursor_before(ledgers(sim)[1]))) as batches:
         seen = (await anext(batches)).cursor
         await sim.arm("processing_limit", surface="getEvents", after=4, times=10_000)
         sim.close(40)

@@ -12,7 +12,7 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.decode.contracts import Contracts
 from services.indexer.sources.base import Batch, SourceError, SourceFatal, SourceGap
-from services.indexer.sources.ledger_range import before
+from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
@@ -37,12 +37,12 @@ def verdicts(read: Read) -> set[bool | None]:
 
 
 async def test_where_it_begins(sim: Sim) -> None:
-    elder, latest = ledgers(sim)
+    oldest, latest = ledgers(sim)
     source = sim.rpc()
     assert await source.start("latest") == toid(latest + 1)
-    assert await source.start("earliest") == toid(elder)
+    assert await source.start("earliest") == toid(oldest)
     assert await source.start(str(latest)) == toid(latest)
-    with pytest.raises(SourceFatal, match=f"1: RPC has ledgers {elder} to {latest}"):
+    with pytest.raises(SourceFatal, match=f"1: RPC has ledgers {oldest} to {latest}"):
         await source.start("1")
 
 
@@ -58,7 +58,7 @@ async def test_everything_from_there_on_comes_once_in_order_and_proved(
     assert not read.kinds
     assert verdicts(read) == {True}
     last, latest = read.batches[-1], sim.network.chain.latest
-    assert (last.cursor, last.ledger) == (before(latest.sequence + 1), latest.sequence)
+    assert (last.cursor, last.ledger) == (cursor_before(latest.sequence + 1), latest.sequence)
     assert last.latest == latest.sequence
 
 
@@ -73,14 +73,17 @@ async def test_both_sources_say_the_same(sim: Sim) -> None:
 async def test_ledgers_come_as_they_close(sim: Sim) -> None:
     opened: list[None] = []
     source = sim.rpc(opened=lambda: opened.append(None))
-    async with aclosing(source.batches(before(ledgers(sim)[1] + 1))) as batches:
+    async with aclosing(source.batches(cursor_before(ledgers(sim)[1] + 1))) as batches:
         for _ in range(3):
             waiting = asyncio.create_task(anext(batches))
             await until(lambda: opened)
             sim.close()
             batch = await waiting
             latest = sim.network.chain.latest
-            assert (batch.ledger, batch.cursor) == (latest.sequence, before(latest.sequence + 1))
+            assert (batch.ledger, batch.cursor) == (
+                latest.sequence,
+                cursor_before(latest.sequence + 1),
+            )
     assert len(opened) == 1
 
 
@@ -90,7 +93,7 @@ async def test_an_empty_answer_moves_the_cursor(sim: Sim) -> None:
     source = sim.rpc(contracts=nobody)
     read = await Read(START).up_to(sim.tip, source)
     [batch] = read.batches
-    assert (batch.events, batch.cursor) == ([], before(ledgers(sim)[1] + 1))
+    assert (batch.events, batch.cursor) == ([], cursor_before(ledgers(sim)[1] + 1))
     sim.close()
     async with aclosing(source.batches(batch.cursor)) as batches:
         again = await anext(batches)
@@ -119,7 +122,7 @@ async def test_a_transaction_that_never_ends_is_refused(
     monkeypatch.setattr(polling, "_PAGES_OF_ONE", 2)
     emit = tuple(Operation(op="emit") for _ in range(5))
     sim.network.submit(Proposal(operations=emit))
-    cursor = before(ledgers(sim)[1] + 1)
+    cursor = cursor_before(ledgers(sim)[1] + 1)
     sim.close()
     async with aclosing(sim.rpc().batches(cursor)) as batches:
         assert not (await anext(batches)).events
@@ -177,15 +180,17 @@ async def test_it_polls_at_once_while_behind_and_then_in_its_own_time(
 
 async def test_trimmed_before_it_is_asked_and_while_it_is_read(sim: Sim) -> None:
     source = sim.rpc()
-    cursor = before(ledgers(sim)[0] + 2)
+    cursor = cursor_before(ledgers(sim)[0] + 2)
     await sim.arm("trim", surface="rpc", after=3)
-    elder = ledgers(sim)[1] - 2
+    oldest = ledgers(sim)[1] - 2
     with pytest.raises(
-        SourceGap, match=f"gap: ledgers .* to {elder - 1} are not in the history of RPC"
+        SourceGap, match=f"gap: ledgers .* to {oldest - 1} are not in the history of RPC"
     ) as gap:
         await anext(source.batches(cursor))
-    assert (gap.value.read, gap.value.elder) == (cursor, elder)
-    async with aclosing(source.batches(before(elder))) as batches:  # nothing is missing there
+    assert (gap.value.read, gap.value.oldest) == (cursor, oldest)
+    async with aclosing(
+        source.batches(cursor_before(oldest))
+    ) as batches:  # nothing is missing there
         await anext(batches)
         sim.close(20)
         await sim.arm("trim", surface="rpc", after=2)
@@ -199,12 +204,12 @@ async def _drained(batches: AsyncGenerator[Batch]) -> None:
 
 
 async def test_a_server_that_lags_is_tried_again_and_a_reset_is_final(sim: Sim) -> None:
-    cursor = before(ledgers(sim)[1] + 1)
+    cursor = cursor_before(ledgers(sim)[1] + 1)
     await sim.arm("lag", surface="rpc", after=3)
     with pytest.raises(SourceError, match="behind: read up to ledger"):
         await anext(sim.rpc().batches(cursor))
     await sim.ask("DELETE", "faults")
-    async with aclosing(sim.rpc().batches(before(ledgers(sim)[1]))) as batches:
+    async with aclosing(sim.rpc().batches(cursor_before(ledgers(sim)[1]))) as batches:
         await anext(batches)  # and one that begins to lag while it is read
         await sim.arm("lag", surface="rpc", after=3)
         with pytest.raises(SourceError, match="behind"):
