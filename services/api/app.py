@@ -45,7 +45,7 @@ from shared.auth.revocations import Sessions
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.journal.commit import Committer
-from shared.journal.losses import LastSeen
+from shared.journal.losses import DataLossDetector
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.reader import Journal
 from shared.redis import durability as fitness
@@ -64,7 +64,7 @@ log = structlog.get_logger()
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
 ENDINGS = web.AppKey("endings", StreamNotices)
-LAST_SEEN = web.AppKey("last_seen", LastSeen)
+LAST_SEEN = web.AppKey("last_seen", DataLossDetector)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -93,12 +93,12 @@ def build_app(
     )
     redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.journal)
     replicas = _replicas(settings, redis)
-    committer = Committer(redis, settings.keys, limits=settings.limits, replicas=replicas)
+    committer = Committer(redis, settings.keys, retention=settings.retention, replicas=replicas)
     listing = Listing(redis, settings.keys, committer.streams.find)
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas
-    app[LAST_SEEN] = LastSeen()
+    app[LAST_SEEN] = DataLossDetector()
     journal = Journal(redis, settings.keys)
     app[CLOCK] = by_redis = RedisClock()
     times = Times(clock or by_redis)

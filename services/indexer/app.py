@@ -21,8 +21,8 @@ from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceFatal
 from services.indexer.sources.failover.source import FailoverSource
 from shared.journal.commit import Committer, CursorMovedError, FencedError, JournalInconsistentError
-from shared.journal.losses import LastSeen, check_journal
-from shared.journal.namespace import Claim, ForeignNamespace, NamespaceWatch
+from shared.journal.losses import DataLossDetector, check_journal
+from shared.journal.namespace import ForeignNamespaceError, NamespaceClaim, NamespaceWatch
 from shared.redis.client import RedisError, connect
 from shared.redis.clock import RedisClock
 from shared.redis.durability import require_fit, watch
@@ -34,7 +34,7 @@ from shared.web.problems import problem_middleware
 
 log = structlog.get_logger()
 
-FATAL = (SourceFatal, JournalInconsistentError, ForeignNamespace)
+FATAL = (SourceFatal, JournalInconsistentError, ForeignNamespaceError)
 
 
 class LeaseLost(ExpectedRestart):
@@ -52,7 +52,7 @@ def build_app(settings: Settings) -> web.Application:
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, slot_key=settings.keys.journal)
-        settling, last_seen = FailoverRecovery(), LastSeen()
+        settling, last_seen = FailoverRecovery(), DataLossDetector()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(clock.now)
         await data.first()
@@ -87,7 +87,7 @@ def _stopped(error: Exception, readiness: Readiness) -> None:
     kind = "disorder"
     if isinstance(error, SourceFatal):
         kind = error.kind
-    elif isinstance(error, ForeignNamespace):
+    elif isinstance(error, ForeignNamespaceError):
         kind = "namespace"
     metrics.ALARM.labels(kind).set(1)
     readiness.set("source", f"stopped: {error}")
@@ -101,13 +101,13 @@ async def _lead(
     *,
     settling: FailoverRecovery,
     clock: RedisClock,
-    last_seen: LastSeen,
+    last_seen: DataLossDetector,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
-    claim = Claim(redis, settings)
+    claim = NamespaceClaim(redis, settings)
     try:
         await require_fit(redis, keys)
         await claim.check()  # taking the lease would stop the indexer that owns the namespace
@@ -120,7 +120,7 @@ async def _lead(
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
-        committer = Committer(redis, keys, limits=settings.limits, token=lease.token)
+        committer = Committer(redis, keys, retention=settings.retention, token=lease.token)
         works = _works(
             settings,
             redis,
@@ -158,7 +158,7 @@ def _works(
     settling: FailoverRecovery,
     clock: RedisClock,
     claim: ClaimNamespace,
-    last_seen: LastSeen,
+    last_seen: DataLossDetector,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
     source = _source(settings, session, lambda: ingest.opened())  # noqa: PLW0108 - made below
@@ -193,7 +193,7 @@ def _source(
     return choice.chosen(settings, session, opened)
 
 
-async def _hold(lease: Lease, claim: Claim, pause: float) -> None:
+async def _hold(lease: Lease, claim: NamespaceClaim, pause: float) -> None:
     while await lease.renew():
         await claim.hold()  # writes it again if it alone was lost
         await asyncio.sleep(pause)

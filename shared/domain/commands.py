@@ -13,8 +13,8 @@ from shared.domain.events import Event, EventType
 from shared.domain.stream import (
     I128_MAX,
     NOTICE_THRESHOLDS,
-    Status,
     Stream,
+    StreamStatus,
     apply,
     claimable,
     depletion_time,
@@ -128,13 +128,13 @@ def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Eve
 
 def next_notice(stream: Stream) -> int | None:
     """When the next of ENDINGS is to be told; None for a stream that does not run."""
-    end = end_time(stream) if stream.status is Status.ACTIVE else None
-    if end is None or stream.ending >= len(NOTICE_THRESHOLDS):
+    end = end_time(stream) if stream.status is StreamStatus.ACTIVE else None
+    if end is None or stream.notices_sent >= len(NOTICE_THRESHOLDS):
         return None
-    return end - NOTICE_THRESHOLDS[stream.ending]
+    return end - NOTICE_THRESHOLDS[stream.notices_sent]
 
 
-def endings(stream: Stream, now: int) -> list[Event]:
+def due_notices(stream: Stream, now: int) -> list[Event]:
     """What is to be told by `now` about the stream's end, in order, each at its own moment.
 
     Nothing moves money here. A moment that passed unseen is told late rather than never.
@@ -142,7 +142,7 @@ def endings(stream: Stream, now: int) -> list[Event]:
     events: list[Event] = []
     after: Stream | None = stream
     while after is not None and (due := next_notice(after)) is not None and due <= now:
-        left = NOTICE_THRESHOLDS[after.ending]
+        left = NOTICE_THRESHOLDS[after.notices_sent]
         facts: dict[str, object] = {"endsAt": due + left}
         kind = EventType.STREAM_RUNNING_LOW if left else EventType.STREAM_DEPLETED
         events.append(Event(kind, stream.id, due, facts | ({"secondsLeft": left} if left else {})))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from shared.domain.strkeys import is_contract
 
 
-class Kind(StrEnum):
+class ContractKind(StrEnum):
     """What a contract is, and so how its events are read."""
 
     STREAM = "stream"
@@ -24,7 +24,7 @@ class ContractSpec(NamedTuple):
     """A contract as the settings name it; `address` is C…."""
 
     address: str
-    kind: Kind
+    kind: ContractKind
 
     def __str__(self) -> str:
         return f"{self.address}:{self.kind}"
@@ -41,14 +41,14 @@ def parse_contracts(texts: Iterable[str]) -> tuple[ContractSpec, ...]:
         address, colon, kind = text.partition(":")
         if not is_contract(address):
             mistakes.append(f"{address!r} is no contract address: expected C… with its checksum")
-        elif colon and kind not in set(Kind):
+        elif colon and kind not in set(ContractKind):
             mistakes.append(f"{text!r} is of no kind that is known: expected {_FORMS}")
         else:
-            found.append(ContractSpec(address, Kind(kind or Kind.STREAM)))
+            found.append(ContractSpec(address, ContractKind(kind or ContractKind.STREAM)))
     addresses = [each.address for each in found]
     twice = [each for each in dict.fromkeys(addresses) if addresses.count(each) > 1]
     mistakes += [f"{address} is named twice" for address in twice]
-    streams = [each for each in found if each.kind is Kind.STREAM]
+    streams = [each for each in found if each.kind is ContractKind.STREAM]
     if len(streams) > 1 or (not streams and not mistakes):
         mistakes.append(
             f"name exactly one stream contract, not {len(streams)} (its stream ids are its own); "
@@ -56,7 +56,7 @@ def parse_contracts(texts: Iterable[str]) -> tuple[ContractSpec, ...]:
         )
     if mistakes:
         raise ValueError("; ".join(mistakes))
-    return (*streams, *(each for each in found if each.kind is not Kind.STREAM))
+    return (*streams, *(each for each in found if each.kind is not ContractKind.STREAM))
 
 
 _FORMS = "C…:stream or C…:token"

@@ -42,7 +42,7 @@ class EventType(StrEnum):
     JOURNAL_RESET = "journal.reset"
 
 
-OF_THE_JOURNAL = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
+LOSS_TYPES = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
 """Events about losses. They are for every subscriber: what was lost may have been for anyone."""
 
 TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))

@@ -17,7 +17,7 @@ I128_MAX = (1 << 127) - 1
 U64_MAX = (1 << 64) - 1
 
 
-class Status(StrEnum):
+class StreamStatus(StrEnum):
     """Completed and cancelled are terminal: nothing revives such a stream."""
 
     ACTIVE = "active"
@@ -26,7 +26,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL = frozenset({Status.COMPLETED, Status.CANCELLED})
+TERMINAL = frozenset({StreamStatus.COMPLETED, StreamStatus.CANCELLED})
 
 NOTICE_THRESHOLDS = (48 * 3600, 24 * 3600, 0)
 """Seconds before the end at which it is told that a stream runs low, twice, and that it is dry."""
@@ -37,8 +37,9 @@ class Stream:
     """The state of a stream after its latest event. Amounts in base units, times in Unix seconds.
 
     `last_update_time` is the anchor from which money accrues; `refunded` is set by a cancellation.
-    `position` is where the latest event stands ("" until the journal gave it one). `ending` counts
-    the ENDINGS of the present end that were told, or had passed when the end came to be.
+    `position` is where the latest event stands ("" until the journal gave it one). `notices_sent`
+    counts the NOTICE_THRESHOLDS of the present end that were announced, or were already past when
+    the end was set.
     """
 
     id: str
@@ -54,8 +55,8 @@ class Stream:
     start_time: int
     last_update_time: int
     paused_at: int | None = None
-    status: Status = Status.ACTIVE
-    ending: int = 0
+    status: StreamStatus = StreamStatus.ACTIVE
+    notices_sent: int = 0
     metadata: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
     position: str = ""
@@ -89,7 +90,7 @@ def end_time(stream: Stream) -> int | None:
     """When the deposit will have run dry, or did; None while paused and for a rate of zero."""
     if stream.terminal:
         return stream.last_update_time
-    if stream.status is Status.PAUSED or stream.rate <= 0:
+    if stream.status is StreamStatus.PAUSED or stream.rate <= 0:
         return None
     return depletion_time(stream)
 
@@ -121,9 +122,9 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
 
 def _reset_notices(stream: Stream) -> Stream:
     """With a new end: what had passed when it came to be is no news, except that it is dry."""
-    end = end_time(stream) if stream.status is Status.ACTIVE else None
+    end = end_time(stream) if stream.status is StreamStatus.ACTIVE else None
     left = (U64_MAX if end is None else end) - stream.updated_at
-    return replace(stream, ending=sum(left <= before for before in NOTICE_THRESHOLDS[:-1]))
+    return replace(stream, notices_sent=sum(left <= before for before in NOTICE_THRESHOLDS[:-1]))
 
 
 def _created(event: Event, version: int) -> Stream:
@@ -157,7 +158,7 @@ def _withdrawn(stream: Stream, event: Event) -> Stream:
 
 
 def _paused(stream: Stream, event: Event) -> Stream:
-    return replace(stream, status=Status.PAUSED, paused_at=_need(event, "pausedAt"))
+    return replace(stream, status=StreamStatus.PAUSED, paused_at=_need(event, "pausedAt"))
 
 
 def _resumed(stream: Stream, event: Event) -> Stream:
@@ -171,17 +172,17 @@ def unpaused(stream: Stream, now: int) -> Stream:
     if stream.paused_at is None:
         return stream
     anchor = min(U64_MAX, stream.last_update_time + max(0, now - stream.paused_at))
-    return replace(stream, status=Status.ACTIVE, paused_at=None, last_update_time=anchor)
+    return replace(stream, status=StreamStatus.ACTIVE, paused_at=None, last_update_time=anchor)
 
 
 def _completed(stream: Stream, event: Event) -> Stream:
-    return replace(stream, status=Status.COMPLETED)
+    return replace(stream, status=StreamStatus.COMPLETED)
 
 
 def _cancelled(stream: Stream, event: Event) -> Stream:
     return replace(
         stream,
-        status=Status.CANCELLED,
+        status=StreamStatus.CANCELLED,
         withdrawn=_need(event, "amountWithdrawn"),
         refunded=_need(event, "refundedAmount"),
         last_update_time=event.timestamp,
@@ -194,7 +195,7 @@ def _updated(stream: Stream, event: Event) -> Stream:
 
 
 def _notice_sent(stream: Stream, event: Event) -> Stream:
-    return replace(stream, ending=min(stream.ending + 1, len(NOTICE_THRESHOLDS)))
+    return replace(stream, notices_sent=min(stream.notices_sent + 1, len(NOTICE_THRESHOLDS)))
 
 
 def _transferred(stream: Stream, event: Event) -> Stream:

@@ -16,7 +16,15 @@ from redis.asyncio import Redis
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
-from shared.journal.plan import Limits, Progress, Request, StoredResponse, Streams, Write, plan
+from shared.journal.plan import (
+    CommitRequest,
+    PlannedWrite,
+    Retention,
+    SourceProgress,
+    StoredResponse,
+    StreamStates,
+    plan_writes,
+)
 from shared.journal.streams import StoredStreams
 from shared.redis.replication import NotReplicatedError, Replicas
 from shared.runtime import tracing as traces
@@ -24,9 +32,9 @@ from shared.runtime.metrics import COMMITS
 
 _SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
 _ATTEMPTS = 50
-_NOTHING = Progress()
+_NOTHING = SourceProgress()
 
-Decide = Callable[[Streams], Sequence[Event]]
+Decide = Callable[[StreamStates], Sequence[Event]]
 """From the stored states to the events; called again when a race was lost."""
 
 
@@ -55,16 +63,16 @@ class ContentionError(CommitError):
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommitResult:
     """What was written: each event with its position, and how many had been there already.
 
-    `answered` is what an earlier request of the same key was answered; then nothing was written.
+    `stored_response` is set when an earlier request used the same key; then nothing was written.
     """
 
-    writes: Sequence[Write]
+    writes: Sequence[PlannedWrite]
     positions: Sequence[Position]
     seen: int = 0
-    answered: bytes | None = None
+    stored_response: bytes | None = None
 
 
 class Committer:
@@ -79,13 +87,13 @@ class Committer:
         redis: Redis,
         keys: Keys,
         *,
-        limits: Limits | None = None,
+        retention: Retention | None = None,
         token: str = "",
         replicas: Replicas | None = None,
     ) -> None:
         self.keys = keys
         self.streams = StoredStreams(redis, keys)
-        self._limits = limits or Limits()
+        self._retention = retention or Retention()
         self._token = token
         self._replicas = replicas or Replicas(redis)
         self._script = redis.register_script(_SCRIPT)
@@ -95,7 +103,7 @@ class Committer:
         """Give out no position up to this one, even when Redis loses what is there."""
         self._floor = max(self._floor, position)
 
-    async def answered(self, key: str) -> bytes | None:
+    async def stored_response(self, key: str) -> bytes | None:
         """What was answered under a key (shared.journal.plan.StoredResponse), if anything."""
         pipe = self._replicas.pipeline()
         pipe.get(key)
@@ -109,7 +117,7 @@ class Committer:
         answer: StoredResponse | None = None,
         *,
         fresh: bool = False,
-    ) -> Committed:
+    ) -> CommitResult:
         """Commit what `decide` makes of the stored states; what it raises passes through.
 
         `answer` is kept with it, unless there is one already. Ids that are `fresh`, made up just
@@ -126,7 +134,7 @@ class Committer:
         dead: Sequence[bytes] = (),
         after: int | None = None,
         caught_up: bool = False,
-    ) -> Committed:
+    ) -> CommitResult:
         """Commit chain events in order, with the source's progress and dead letters.
 
         Events that the journal has already are left out. `after` and `caught_up` are as in
@@ -137,7 +145,7 @@ class Committer:
             raise ValueError("chain events need positions, each above the one before")
         ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
         new = {e.stream_id for e in events if e.stream_id and e.type is EventType.STREAM_CREATED}
-        made = Progress(progress, after, caught_up)
+        made = SourceProgress(progress, after, caught_up)
         return await self._commit(ids, lambda _: events, read=made, dead=dead, new=new)
 
     async def _commit(
@@ -145,12 +153,12 @@ class Committer:
         stream_ids: Collection[str],
         decide: Decide,
         *,
-        read: Progress = _NOTHING,
+        read: SourceProgress = _NOTHING,
         dead: Sequence[bytes] = (),
         answer: StoredResponse | None = None,
         fresh: bool = False,
         new: Collection[str] = (),
-    ) -> Committed:
+    ) -> CommitResult:
         seen: set[str] = set()
         began = traces.clock()
         for attempt in range(_ATTEMPTS):
@@ -160,15 +168,15 @@ class Committer:
             gone = await self.streams.rebuild(absent)
             streams |= gone
             events = [e for e in decide(streams) if str(e.position) not in seen]
-            writes = plan(events, streams)
-            request = Request(self.keys)
+            writes = plan_writes(events, streams)
+            request = CommitRequest(self.keys)
             request.fill(
                 writes,
                 streams=streams,
                 gone=gone,
                 token=self._token,
                 floor=self._raise_floor(streams),
-                limits=self._limits,
+                retention=self._retention,
                 progress=read,
                 dead=dead,
                 answer=answer,
@@ -180,9 +188,9 @@ class Committer:
                     positions = self._given(rest)
                     kinds = (write.event.type for write in writes)
                     traces.committed(zip(map(str, positions), kinds, strict=True), began)
-                    return Committed(writes, positions, len(seen))
+                    return CommitResult(writes, positions, len(seen))
                 case b"answered":
-                    return Committed((), (), answered=rest[0])
+                    return CommitResult((), (), stored_response=rest[0])
                 case b"seen":
                     seen.update(p.decode() for p in rest)
                 case b"fenced":
@@ -207,7 +215,7 @@ class Committer:
             f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile"
         )
 
-    async def _call(self, request: Request) -> list[bytes]:
+    async def _call(self, request: CommitRequest) -> list[bytes]:
         answer: list[bytes]
         if not self._replicas.count:
             answer = await self._script(keys=request.keys, args=request.args)
@@ -229,7 +237,7 @@ class Committer:
         self._floor = max(self._floor, *positions, START)
         return positions
 
-    def _raise_floor(self, streams: Streams) -> Position:
+    def _raise_floor(self, streams: StreamStates) -> Position:
         for stream in streams.values():
             if stream is not None:
                 self._floor = max(self._floor, parse_position(stream.position))

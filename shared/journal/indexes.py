@@ -20,7 +20,7 @@ _FAR = 1 << 53
 """Scores are doubles; what is due later than this is as good as never."""
 
 
-class Change(NamedTuple):
+class IndexChange(NamedTuple):
     """What a commit does to one index; `add` says with which score, or to remove."""
 
     add: bool
@@ -55,7 +55,7 @@ def by_change(name: str) -> str | None:
     return f"updated:{name}" if kind in (EVERYTHING, "user", "status") else None
 
 
-def schedule(origin: Origin) -> str:
+def notice_schedule(origin: Origin) -> str:
     """The index of when to tell next about the ends of streams: their time is not one clock's."""
     return f"schedule:{origin}"
 
@@ -83,13 +83,13 @@ def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
     entries = {(name, created): 0 for name in names}
     entries |= {(name, changed): 0 for each in names if (name := by_change(each))}
     if (due := next_notice(stream)) is not None:
-        entries[schedule(stream.origin), stream.id] = min(due, _FAR)
+        entries[notice_schedule(stream.origin), stream.id] = min(due, _FAR)
     return entries
 
 
-def changes(before: Stream | None, after: Stream) -> list[Change]:
+def index_changes(before: Stream | None, after: Stream) -> list[IndexChange]:
     """What a commit must do to the indexes."""
     old = entries_of(before) if before else {}
     new = entries_of(after)
-    added = [Change(True, *at, score) for at, score in new.items() if old.get(at) != score]
-    return added + [Change(False, *at) for at in old if at not in new]
+    added = [IndexChange(True, *at, score) for at, score in new.items() if old.get(at) != score]
+    return added + [IndexChange(False, *at) for at in old if at not in new]

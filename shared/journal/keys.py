@@ -45,8 +45,8 @@ class Keys:
         """Hash: how far the source is read, as last committed, and where this journal began.
 
         `cursor`, `ledger` and `closedAt` of the source; `began`, the position before the journal's
-        first entry; `told`, the position of the last journal.reset; `server`, the replication id
-        of the Redis that the indexer has settled with.
+        first entry; `told`, the position of the last journal.reset; `server`, the replication id of
+        the Redis that the indexer has settled with.
         """
         return self._key("progress")
 

@@ -25,7 +25,7 @@ _REPORT_MS = 60_000
 """Milliseconds a report lives; it is written again about once a second while it is needed."""
 
 
-class Report(NamedTuple):
+class LossReport(NamedTuple):
     """The cursor of the source up to which a process knew all events, and the highest position."""
 
     cursor: int | None
@@ -33,7 +33,7 @@ class Report(NamedTuple):
 
 
 @dataclass(slots=True)
-class LastSeen:
+class DataLossDetector:
     """What this process last saw of the journal, and whether Redis has lost it since."""
 
     began: Position | None = None
@@ -53,7 +53,7 @@ class LastSeen:
 
         From then on `lost` is True, until the loss was announced.
         """
-        if self.lost and head.told >= self.top:
+        if self.lost and head.last_reset >= self.top:
             self.adopt(head)
         emptied = not self.lost and self._is_emptied(head)
         if emptied:
@@ -89,7 +89,7 @@ class LastSeen:
         return f"Redis was emptied: it had events up to {self.top}"
 
 
-async def write_report(redis: Redis, keys: Keys, name: str, last_seen: LastSeen) -> None:
+async def write_report(redis: Redis, keys: Keys, name: str, last_seen: DataLossDetector) -> None:
     """Report what was known, under the name of this process."""
     pipe = redis.pipeline(transaction=False)
     cursor = "" if last_seen.cursor is None else last_seen.cursor
@@ -98,19 +98,21 @@ async def write_report(redis: Redis, keys: Keys, name: str, last_seen: LastSeen)
     await pipe.execute()
 
 
-async def read_reports(redis: Redis, keys: Keys) -> list[Report]:
+async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
     """What the processes knew that noticed a loss in the last minute."""
     found = []
     values: Any = await redis.hvals(keys.losses)
     for value in values:
         cursor, _, top = value.decode().partition(" ")
-        found.append(Report(int(cursor) if cursor else None, parse_position(top)))
+        found.append(LossReport(int(cursor) if cursor else None, parse_position(top)))
     return found
 
 
-async def check_journal(redis: Redis, keys: Keys, last_seen: LastSeen, *, name: str) -> JournalTip:
+async def check_journal(
+    redis: Redis, keys: Keys, last_seen: DataLossDetector, *, name: str
+) -> JournalTip:
     """Read the head once and keep it in mind. Report a loss until it was announced."""
-    head = await Journal(redis, keys).head()
+    head = await Journal(redis, keys).tip()
     last_seen.check(head)
     last_seen.update(head.top, head.cursor)
     if last_seen.lost:

@@ -52,7 +52,7 @@ return made
 """
 
 
-class ForeignNamespace(Exception):
+class ForeignNamespaceError(Exception):
     """The namespace belongs to another contract or network; an operator has to change a setting."""
 
 
@@ -65,7 +65,7 @@ async def begin_epoch(redis: Redis, keys: Keys) -> int:
     return int(epoch)
 
 
-class Claim:
+class NamespaceClaim:
     """The indexer's claim to a namespace: takes a new one, refuses one of another contract."""
 
     def __init__(self, redis: Redis, settings: Common) -> None:
@@ -74,10 +74,10 @@ class Claim:
         self._script = redis.register_script(_CLAIM)
 
     async def check(self) -> None:
-        """Raises ForeignNamespace. Changes nothing, so it needs no lease."""
+        """Raises ForeignNamespaceError. Changes nothing, so it needs no lease."""
         made = await self._redis.hmget(self._ours.keys.made_for, ["network", "contract"])
         if wrong := mismatch(self._ours, made):
-            raise ForeignNamespace(wrong)
+            raise ForeignNamespaceError(wrong)
 
     async def hold(self, *, begin: bool = False) -> None:
         """Under the lease: as `check`, and write network and contract if they are missing.
@@ -96,7 +96,7 @@ class Claim:
         keys = [ours.keys.made_for, ours.keys.progress]
         made = await self._script(keys=keys, args=arguments)
         if wrong := mismatch(ours, made[:2]):
-            raise ForeignNamespace(wrong)
+            raise ForeignNamespaceError(wrong)
         if made and (before := made[2].decode()) != tokens:
             was, now = set(before.split(",")) - {""}, set(tokens.split(",")) - {""}
             log.warning(

@@ -14,12 +14,12 @@ from shared.journal import indexes
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.wire import encode, encode_stream
 
-Streams = Mapping[str, Stream | None]
+StreamStates = Mapping[str, Stream | None]
 """The stored state of each stream that the events touch; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class PlannedWrite:
     """One event, its topics, the state after it, and the stream whose parties it concerns.
 
     `concerns` is `after`, or for an event that precedes its stream's creation what is coming.
@@ -32,7 +32,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Retention:
     """How much of the journal is kept: entries, and seconds (0 = any age)."""
 
     max_length: int = 1_000_000
@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SourceProgress:
     """How far the source is read: `fields` of the hash, `cursor` among them.
 
     `after` is the cursor that was read from, which has to be the stored one. `caught_up` says that
@@ -64,7 +64,7 @@ class StoredResponse:
     seconds: int
 
 
-def plan(events: Sequence[Event], streams: Streams) -> list[Write]:
+def plan_writes(events: Sequence[Event], streams: StreamStates) -> list[PlannedWrite]:
     """Each event with its topics and its stream's state after it, in order.
 
     An event that precedes its stream's creation in the same batch (fee_collected does, in one
@@ -79,13 +79,13 @@ def plan(events: Sequence[Event], streams: Streams) -> list[Write]:
         known = after
         if known is None and event.stream_id in coming:
             known = apply(None, coming[event.stream_id])
-        writes.append(Write(event, topics_of(event, before, known), after, known))
+        writes.append(PlannedWrite(event, topics_of(event, before, known), after, known))
         if event.stream_id is not None:
             current[event.stream_id] = after
     return writes
 
 
-class Request:
+class CommitRequest:
     """KEYS and ARGV of commit.lua, which describes them."""
 
     def __init__(self, keys: Keys) -> None:
@@ -107,22 +107,22 @@ class Request:
 
     def fill(
         self,
-        writes: Sequence[Write],
+        writes: Sequence[PlannedWrite],
         *,
-        streams: Streams,
+        streams: StreamStates,
         gone: Collection[str],
         token: str,
         floor: Position,
-        limits: Limits,
-        progress: Progress,
+        retention: Retention,
+        progress: SourceProgress,
         dead: Sequence[bytes],
         answer: StoredResponse | None,
     ) -> None:
         """Lay out a whole commit. `gone`: streams whose document is missing in Redis."""
-        age = limits.max_age * 1_000_000
+        age = retention.max_age * 1_000_000
         fence = self._place(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
-        self.args += [limits.max_length, age, self._keys.topic("")]
+        self.args += [retention.max_length, age, self._keys.topic("")]
         self.args += ["" if progress.after is None else progress.after, int(progress.caught_up)]
         answers = [answer] if answer else []
         self._section((self._place(a.key), a.head, a.seconds) for a in answers)
@@ -138,7 +138,7 @@ class Request:
         self._section(progress.fields.items())
         self._section((self._place(self._keys.dead_letters), letter) for letter in dead)
 
-    def _event(self, write: Write) -> tuple[str | bytes | int, ...]:
+    def _event(self, write: PlannedWrite) -> tuple[str | bytes | int, ...]:
         head, body = encode(write.event, write.topics, write.concerns)
         position = str(write.event.position or "")
         if write.after is None:
@@ -147,10 +147,10 @@ class Request:
         return (position, head, body, key, encode_stream(write.after, write.event.timestamp))
 
     def _index_changes(
-        self, writes: Sequence[Write], streams: Streams
+        self, writes: Sequence[PlannedWrite], streams: StreamStates
     ) -> Iterable[tuple[str, int, int, str]]:
         final = {write.after.id: write.after for write in writes if write.after}
         for stream_id, after in final.items():
-            for add, name, member, score in indexes.changes(streams.get(stream_id), after):
+            for add, name, member, score in indexes.index_changes(streams.get(stream_id), after):
                 place = self._place(self._keys.index(name))
                 yield ("+" if add else "-", place, score, member)

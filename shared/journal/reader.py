@@ -28,7 +28,7 @@ _HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first", "server")
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class JournalPage:
     """The entries that follow, oldest first, none missing; `more`: further ones may follow."""
 
     entries: Sequence[JournalEntry]
@@ -41,7 +41,7 @@ class NoNewEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class JournalGap:
     """Entries after the position are missing; the history goes on after `resumes_after`."""
 
     resumes_after: Position
@@ -51,12 +51,12 @@ class Gap:
 class JournalTip:
     """How far the journal goes and how far the source was read.
 
-    `top` is the position of the last entry, or where an `empty` journal began. `cursor` (a TOID)
-    and `began` are None until an indexer has written. `told` is the position of the last event
-    `journal.reset`, which announced that Redis had lost everything. `first` is what the first entry
-    ever names as the entry before it: another value means that the journal alone was deleted and
-    written again. `server` is Redis' replication id that the indexer has accepted: it changes with
-    a failover or a restart.
+    `top` is the position of the last entry, or the start of the journal while it is `empty`.
+    `cursor` (a TOID) and `began` are None until an indexer has written. `last_reset` is the
+    position of the last `journal.reset` event, which announces that Redis lost all data. `first` is
+    the position that the journal's first entry ever named as the entry before it. A different value
+    means that the journal alone was deleted and written again. `server` is the replication id of
+    the Redis whose history the indexer has accepted; a failover or a restart changes it.
     """
 
     top: Position
@@ -64,7 +64,7 @@ class JournalTip:
     closed_at: str | None
     cursor: int | None = None
     began: Position | None = None
-    told: Position = START
+    last_reset: Position = START
     empty: bool = False
     first: str | None = None
     server: str | None = None
@@ -78,7 +78,9 @@ class Journal:
         self._keys = keys
         self._counted: set[str] = set()
 
-    async def after(self, position: Position, limit: int = 500) -> Events | NoNewEvents | Gap:
+    async def after(
+        self, position: Position, limit: int = 500
+    ) -> JournalPage | NoNewEvents | JournalGap:
         """The page of entries that follow `position`, up to the first that is missing.
 
         From START only trimmed entries are a gap, not what was before the journal began.
@@ -88,14 +90,14 @@ class Journal:
         rows = await self._redis.xrange(self._keys.journal, min=f"({position}", count=limit)
         if not rows:
             began = await self._began()
-            return Gap(began) if START < position < began else NoNewEvents()
+            return JournalGap(began) if START < position < began else NoNewEvents()
         entries = _entries(rows)
         before = parse_position(entries[0].previous)
         if before > position and not (position == START and before == await self._began()):
             await self._count_unless_trimmed(entries[0])
-            return Gap(before)
+            return JournalGap(before)
         whole = next((n for n, _ in self.holes(entries)), len(entries))
-        return Events(entries[:whole], whole < len(entries) or len(entries) == limit)
+        return JournalPage(entries[:whole], whole < len(entries) or len(entries) == limit)
 
     def holes(self, entries: Sequence[JournalEntry]) -> Iterator[tuple[int, Position]]:
         """Where entries are missing among these, oldest first.
@@ -123,12 +125,12 @@ class Journal:
         entries = _entries(rows)[::-1]
         return entries[max((n for n, _ in self.holes(entries)), default=0) :]
 
-    async def head(self) -> JournalTip:
+    async def tip(self) -> JournalTip:
         """Top of the journal and progress of the source, in one round trip."""
-        head, _ = await self.head_and(())
-        return head
+        tip, _ = await self.tip_and(())
+        return tip
 
-    async def head_and(self, names: Sequence[str]) -> tuple[JournalTip, list[bytes | None]]:
+    async def tip_and(self, names: Sequence[str]) -> tuple[JournalTip, list[bytes | None]]:
         """The head, and the values of these keys at that time or later, in one round trip.
 
         The progress is read first, so all events up to the head's cursor are at or below its top.
@@ -139,7 +141,7 @@ class Journal:
         if names:
             pipe.mget(names)
         progress, rows, *values = await pipe.execute()
-        return _head(progress, rows), values[0] if values else []
+        return _tip(progress, rows), values[0] if values else []
 
     async def _began(self) -> Position:
         stored: Any = await self._redis.hget(self._keys.progress, "began")
@@ -162,8 +164,8 @@ class Journal:
         log.error("journal_entries_missing", up_to=position)
 
 
-def _head(progress: Sequence[bytes | None], rows: Any) -> JournalTip:
-    ledger, closed_at, cursor, began, told, first, server = [
+def _tip(progress: Sequence[bytes | None], rows: Any) -> JournalTip:
+    ledger, closed_at, cursor, began, last_reset, first, server = [
         each.decode() if each else None for each in progress
     ]
     start = parse_position(began) if began else None
@@ -173,7 +175,7 @@ def _head(progress: Sequence[bytes | None], rows: Any) -> JournalTip:
         closed_at=closed_at,
         cursor=int(cursor.partition("-")[0]) if cursor else None,
         began=start,
-        told=parse_position(told) if told else START,
+        last_reset=parse_position(last_reset) if last_reset else START,
         empty=not rows,
         first=first,
         server=server,

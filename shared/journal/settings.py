@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.domain.contracts import ContractSpec, parse_contracts
 from shared.journal.keys import Keys, namespace_of
-from shared.journal.plan import Limits
+from shared.journal.plan import Retention
 from shared.redis.client import check_url
 from shared.runtime.config import split_list
 
@@ -69,6 +69,6 @@ class JournalSettings(Common):
     )
 
     @property
-    def limits(self) -> Limits:
+    def retention(self) -> Retention:
         """How much of the journal a commit keeps."""
-        return Limits(self.journal_max_length, self.journal_max_age)
+        return Retention(self.journal_max_length, self.journal_max_age)

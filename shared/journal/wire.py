@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.domain.events import Event, EventType, Origin
-from shared.domain.stream import Status, Stream, claimable, end_time
+from shared.domain.stream import Stream, StreamStatus, claimable, end_time
 
 
 class JournalEntry(NamedTuple):
@@ -109,7 +109,7 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
         "endTime": end_time(stream),
         "pausedAt": stream.paused_at,
         "status": stream.status,
-        "ending": _ENDING[stream.ending],
+        "ending": _ENDING[stream.notices_sent],
         "claimable": claimable_document(stream, now),
         "metadata": stream.metadata,
         "createdAt": stream.created_at,
@@ -149,8 +149,8 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
         start_time=doc["startTime"],
         last_update_time=doc["lastUpdateTime"],
         paused_at=doc["pausedAt"],
-        status=Status(doc["status"]),
-        ending=_ENDING.index(doc.get("ending")),
+        status=StreamStatus(doc["status"]),
+        notices_sent=_ENDING.index(doc.get("ending")),
         metadata=doc["metadata"],
         version=doc["version"],
         position=doc["position"],

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.events import OF_THE_JOURNAL, EventType, Origin
-from shared.domain.stream import I128_MAX, Status, Stream, claimable
+from shared.domain.events import LOSS_TYPES, EventType, Origin
+from shared.domain.stream import I128_MAX, Stream, StreamStatus, claimable
 from shared.journal.wire import stream_document
 from tests.support.tier import examples
 
@@ -49,7 +49,7 @@ times = st.integers(0, 1 << 42)  # in milliseconds below 2^53, as a clock of Jav
 def cases(draw: st.DrawFn) -> tuple[Stream, int]:
     deposited = draw(amounts)
     withdrawn = draw(st.integers(0, deposited))
-    status = draw(st.sampled_from(Status))
+    status = draw(st.sampled_from(StreamStatus))
     start = draw(times)
     stream = Stream(
         id="7",
@@ -64,7 +64,7 @@ def cases(draw: st.DrawFn) -> tuple[Stream, int]:
         refunded=draw(st.integers(0, deposited - withdrawn)),
         start_time=start,
         last_update_time=start + draw(st.integers(-1000, 1000)) if start > 1000 else start,
-        paused_at=start + draw(st.integers(0, 10_000)) if status is Status.PAUSED else None,
+        paused_at=start + draw(st.integers(0, 10_000)) if status is StreamStatus.PAUSED else None,
         status=status,
         created_at=start,
         updated_at=start,
@@ -100,7 +100,7 @@ def test_every_type_of_event_is_listened_for():
     text = (CONSOLE / "headrace/events.js").read_text()
     listed = re.search(r"EVENT_TYPES = Object\.freeze\(\[(.*?)\]\)", text, re.S)
     assert listed
-    wanted = set(EventType) - OF_THE_JOURNAL  # which come as `gap` and `reset`: shared.journal.wire
+    wanted = set(EventType) - LOSS_TYPES  # which come as `gap` and `reset`: shared.journal.wire
     assert set(re.findall(r'"([a-z_.]+)"', listed[1])) == wanted
 
 

@@ -18,7 +18,7 @@ from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.plan import Limits
+from shared.journal.plan import Retention
 from shared.journal.wire import JournalEntry, entry_of
 from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
@@ -138,9 +138,9 @@ async def outside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncIter
 class Chain:
     """Commits events of a chain, one ledger each unless told otherwise."""
 
-    def __init__(self, redis: Redis, keys: Keys, *, limits: Limits | None = None) -> None:
+    def __init__(self, redis: Redis, keys: Keys, *, retention: Retention | None = None) -> None:
         self.ledger = 0
-        self.committer = Committer(redis, keys, limits=limits)
+        self.committer = Committer(redis, keys, retention=retention)
 
     def event(
         self, stream: int = 7, sender: str = ALICE, recipient: str = BOB, padding: int = 0

@@ -12,7 +12,7 @@ from services.indexer.ingest.ingest import Ingest
 from services.indexer.ingest.recovery import FailoverRecovery
 from shared.journal.commit import Committer, CursorMovedError
 from shared.journal.keys import Keys
-from shared.journal.losses import LastSeen
+from shared.journal.losses import DataLossDetector
 from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel
 from shared.web.probes import Readiness
@@ -26,7 +26,7 @@ class Process:
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
         self.last_seen, self.settling, self.readiness = (
-            LastSeen(),
+            DataLossDetector(),
             FailoverRecovery(),
             Readiness("source"),
         )

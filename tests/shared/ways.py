@@ -46,7 +46,7 @@ class Ways:
         """The position of an event, once it is committed by the lane and read by the pool."""
         event = self.chain.event()
         await answered(lambda: self.chain.committer.record([event], progress={}))
-        head = await answered(lambda: Journal(self.pool, self.keys).head())
+        head = await answered(lambda: Journal(self.pool, self.keys).tip())
         assert head.top == event.position
         return str(event.position)
 

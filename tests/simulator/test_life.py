@@ -11,7 +11,7 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.contracts.dialect import _DATA
 from deploy.simulator.network import Network as Simulation
 from deploy.simulator.settings import Settings
-from shared.domain.stream import Status, remaining
+from shared.domain.stream import StreamStatus, remaining
 from tests.simulator.samples import NOW, QUIET, close, transactions
 
 UPCOMING = {
@@ -46,7 +46,7 @@ def test_zombie_is_resumed_and_stays_cancelled(lived: Simulation) -> None:
         elif each.event.name == "stream_resumed" and each.event.stream_id in cancelled:
             zombies.add(each.event.stream_id)
     assert zombies
-    assert {lived.contract.stream(str(z)).status for z in zombies} == {Status.CANCELLED}
+    assert {lived.contract.stream(str(z)).status for z in zombies} == {StreamStatus.CANCELLED}
 
 
 def test_money_is_conserved(lived: Simulation) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shared.domain.position import START, parse_position
-from shared.journal.reader import Events, Journal
+from shared.journal.reader import Journal, JournalPage
 from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel
 from tests.chaos.report import Report
@@ -106,7 +106,7 @@ class Notes:
         while True:
             after = parse_position(self.journal[-1].position) if self.journal else START
             match await self._reader.after(after):
-                case Events(entries, _):
+                case JournalPage(entries, _):
                     self.journal += entries
                 case _:
                     return

@@ -89,7 +89,7 @@ class History:
         self, wanted: Subscription, span: Span, *, limit: int, newest_first: bool
     ) -> Page:
         """At most `limit` events of a span."""
-        head = await self._journal.head()
+        head = await self._journal.tip()
         found: list[JournalEntry] = []
         missing: list[Gap] = []
         left, whole = span.up_to(head.top), False

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.domain.events import Origin
-from shared.domain.stream import U64_MAX, Status
+from shared.domain.stream import U64_MAX, StreamStatus
 
 Amount = Annotated[
     str,
@@ -73,7 +73,7 @@ class StreamDocument(Answer):
         int | None, Field(description="when it runs dry, or ended; null while paused")
     ]
     paused_at: Seconds | None
-    status: Status
+    status: StreamStatus
     ending: Annotated[
         str | None,
         Field(

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.journal.commit import Committer
-from shared.journal.losses import LastSeen, check_journal, read_reports
+from shared.journal.losses import DataLossDetector, check_journal, read_reports
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -28,7 +28,7 @@ async def check_reports(redis: Redis, committer: Committer) -> None:
 
 
 async def watch(
-    redis: Redis, committer: Committer, last_seen: LastSeen, note: Callable[[str], None]
+    redis: Redis, committer: Committer, last_seen: DataLossDetector, note: Callable[[str], None]
 ) -> None:
     """Look for ever. If there never was an indexer, none can announce the loss: it ends at once."""
     name, noted = secrets.token_hex(8), False

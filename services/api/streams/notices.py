@@ -23,7 +23,7 @@ from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
 from shared.journal.commit import Committer, ContentionError
-from shared.journal.indexes import schedule
+from shared.journal.indexes import notice_schedule
 from shared.journal.reader import Journal
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.lease import Lease
@@ -88,8 +88,8 @@ class StreamNotices:
         return told
 
     async def _tell_page(self, origin: Origin) -> int:
-        now = self._times.of(origin, await self._journal.head())
-        index = self._committer.keys.index(schedule(origin))
+        now = self._times.of(origin, await self._journal.tip())
+        index = self._committer.keys.index(notice_schedule(origin))
         rows = await self._redis.zrange(index, "-inf", now, byscore=True, offset=0, num=PAGE)
         due = [row.decode() for row in rows if isinstance(row, bytes)]
         try:
@@ -106,5 +106,5 @@ class StreamNotices:
 
 def _notices(stored: Mapping[str, Stream | None], *, now: int) -> list[Event]:
     return [
-        event for stream in stored.values() if stream for event in commands.endings(stream, now)
+        event for stream in stored.values() if stream for event in commands.due_notices(stream, now)
     ]

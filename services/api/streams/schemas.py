@@ -22,7 +22,7 @@ from services.api.http.fields import (
 )
 from services.api.http.models import Body, Query
 from shared.domain.events import Origin
-from shared.domain.stream import Status
+from shared.domain.stream import StreamStatus
 from shared.journal.indexes import EVERYTHING
 
 _ALL = frozenset({EVERYTHING})
@@ -71,7 +71,7 @@ class ListQuery(Query):
     sender: Account | None = None
     recipient: Account | None = None
     user: Account | None = None
-    status: Status | None = None
+    status: StreamStatus | None = None
     token: Contract | None = None
     origin: Origin | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50

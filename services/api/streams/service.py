@@ -25,7 +25,13 @@ from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
-from shared.journal.commit import Committed, Committer, ContentionError, Decide, JournalBehindError
+from shared.journal.commit import (
+    CommitResult,
+    Committer,
+    ContentionError,
+    Decide,
+    JournalBehindError,
+)
 from shared.journal.reader import Journal, JournalTip
 from shared.journal.wire import claimable_document, stream_document, stream_of
 from shared.redis.clock import Clock
@@ -98,7 +104,7 @@ class Streams:
         """One stream, and the journal's top at or before the read. Raises Problem 403, 404."""
         if not is_stream_id(stream_id):
             raise _unknown(stream_id)
-        head, (raw,) = await self._journal.head_and([self._committer.keys.stream(stream_id)])
+        head, (raw,) = await self._journal.tip_and([self._committer.keys.stream(stream_id)])
         document: Document
         if raw is not None:
             document = orjson.loads(raw)
@@ -118,7 +124,7 @@ class Streams:
 
     async def page(self, query: ListQuery) -> Document:
         """A page of streams with the position to subscribe from."""
-        head = await self._journal.head()  # first: what changes from here on, events will tell
+        head = await self._journal.tip()  # first: what changes from here on, events will tell
         page = await self._listing.page(
             query.indexes(),
             after=query.cursor,
@@ -180,7 +186,7 @@ class Streams:
             committed = await self._committer.change([stream_id], decide, answer, fresh=fresh)
         except (commands.CommandRefusedError, Problem) as refusal:
             # What was done under this key is often what a repetition is refused for.
-            if once and answer and (given := await self._committer.answered(answer.key)):
+            if once and answer and (given := await self._committer.stored_response(answer.key)):
                 return once.document(given)
             if isinstance(refusal, Problem):
                 raise
@@ -190,15 +196,15 @@ class Streams:
             raise Problem(503, Slug.CONTENDED, str(error), headers={"Retry-After": "1"}) from None
         except JournalBehindError as error:
             raise unavailable(str(error)) from None
-        if once and committed.answered:
-            return once.document(committed.answered)
+        if once and committed.stored_response:
+            return once.document(committed.stored_response)
         return _after(committed)
 
     def _document(self, stream: Stream, head: JournalTip) -> Document:
         return stream_document(stream, self._times.of(stream.origin, head))
 
 
-def _after(committed: Committed) -> Document:
+def _after(committed: CommitResult) -> Document:
     """The stream as its last event left it, the same as stands in that event."""
     last = committed.writes[-1]
     assert last.after is not None  # decide() saw or made it

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from services.api.http.page_cursor import encode_cursor
 from services.api.streams.clock import Times
 from services.api.streams.listing import Listing
-from shared.domain.stream import Status, Stream, claimable, remaining
+from shared.domain.stream import Stream, StreamStatus, claimable, remaining
 from shared.domain.topics import user_topic
 from shared.journal.reader import Journal, JournalTip
 
@@ -55,7 +55,7 @@ class Totals:
             "account": self.account,
             "streams": self.streams,
             "counts": {
-                side: {status.value: self._counts[side, status] for status in Status}
+                side: {status.value: self._counts[side, status] for status in StreamStatus}
                 for side in ("sent", "received")
             },
             "tokens": [self._token(token) for token in sorted({t for t, _, _ in self._sums})],
@@ -82,7 +82,7 @@ class Summaries:
 
     async def of(self, account: str, *, after: str | None, limit: int) -> dict[str, object]:
         """The sums over the account's next `limit` streams, following the member `after`."""
-        head = await self._journal.head()
+        head = await self._journal.tip()
         totals = Totals(account)
         last = await self._add(totals, head, after, limit)
         more = {"next": encode_cursor(last) if last else None, "position": str(head.top)}

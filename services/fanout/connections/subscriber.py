@@ -12,7 +12,7 @@ from collections import deque
 
 from services.fanout.connections.limits import Lease
 from shared.auth.principal import ANYONE, Principal
-from shared.domain.events import OF_THE_JOURNAL
+from shared.domain.events import LOSS_TYPES
 from shared.domain.position import START
 from shared.domain.topics import user_topic
 from shared.journal.wire import JournalEntry
@@ -76,7 +76,7 @@ class Subscriber:
         Events about losses are for everyone: what was lost may have been of any type.
         """
         if self.types is not None and entry.type not in self.types:
-            return entry.type in OF_THE_JOURNAL
+            return entry.type in LOSS_TYPES
         return self.only is None or not entry.topics or self.only in entry.topics
 
     def write(self, frame: bytes, now: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import Position, parse_position
-from shared.journal.reader import Events, Gap, Journal
+from shared.journal.reader import Journal, JournalGap, JournalPage
 from shared.journal.wire import JournalEntry
 
 _PAGE = 500
@@ -22,7 +22,7 @@ async def last_common_position(journal: Journal, recent: RecentEvents) -> Positi
 
     Events may be published meanwhile, and the ring may drop its oldest. Neither is a loss.
     """
-    top = (await journal.head()).top
+    top = (await journal.tip()).top
     agreed = await _agreed(journal, recent)
     return agreed if agreed > recent.floor else min(top, recent.floor)
 
@@ -32,13 +32,14 @@ async def _agreed(journal: Journal, recent: RecentEvents) -> Position:
     while True:
         published = recent.top  # what is published after this may be newer than the answer
         match await journal.after(agreed, _PAGE):
-            case Events(entries, more):
+            case JournalPage(entries, more):
                 agreed, alike = _compare(recent, agreed, entries)
                 if not alike:
                     return agreed
                 if not more:
                     break
-            case Gap(resumes_after) if str(resumes_after) in recent:  # only the old end is gone
+            case JournalGap(resumes_after) if str(resumes_after) in recent:
+                # only the old end is gone
                 agreed = resumes_after
             case _:
                 break

@@ -19,7 +19,7 @@ from services.fanout.feed.recent import RecentEvents
 from shared.domain.events import EventType
 from shared.domain.position import START, Position, journal_start, parse_position
 from shared.journal.keys import Keys
-from shared.journal.losses import LastSeen, write_report
+from shared.journal.losses import DataLossDetector, write_report
 from shared.journal.reader import Journal, JournalTip
 from shared.journal.wire import JournalEntry
 from shared.runtime.metrics import LOST_EVENT
@@ -43,7 +43,7 @@ class Failover:
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self.last_seen = LastSeen()
+        self.last_seen = DataLossDetector()
         self.epoch = 0
         self.highest = START  # highest published position that the journal may lack
         self._redis = redis
@@ -63,7 +63,8 @@ class Failover:
         known = before.cursor if before and published >= before.top else None
         self.last_seen.update(published, known)
         emptied = self.last_seen.check(head)
-        if emptied and START < head.told == self._announced:  # the loss was over before this look
+        if emptied and START < head.last_reset == self._announced:
+            # The loss was over before this look.
             self.last_seen.adopt(head)
             return False
         self._emptied |= emptied
@@ -82,7 +83,7 @@ class Failover:
         There is no await between finding the last event that it holds and taking the others back.
         """
         if emptied := self._emptied:
-            fork = (await journal.head()).began or START
+            fork = (await journal.tip()).began or START
         elif (fork := await last_common_position(journal, recent)) >= recent.top:
             return False
         log.error("journal_went_backwards", published=str(recent.top), agreed=str(fork))
@@ -117,7 +118,7 @@ class Failover:
     def end(self, head: JournalTip) -> LostEvents:
         """End the loss. Returns what is gone, unless journal.reset has announced it already."""
         everything = self.last_seen.lost
-        announced = self.highest <= head.told
+        announced = self.highest <= head.last_reset
         if everything:
             self.last_seen.adopt(head)
         gone = list(self._lost.values())

@@ -21,7 +21,7 @@ from services.fanout.feed.recent import Item, RecentEvents
 from services.fanout.feed.single_flight import SingleFlightReader
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import CHANNEL, Keys
-from shared.journal.reader import Events, Gap, Journal, JournalTip, NoNewEvents
+from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
 from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel, supervise
 
@@ -120,7 +120,7 @@ class Feed:
 
     async def _start(self) -> None:
         """Begin at the journal's top, with the newest events in the ring."""
-        head = await self.journal.head()
+        head = await self.journal.tip()
         entries = await self.journal.latest(_WARM)
         self.recent.clear(parse_position(entries[0].previous) if entries else head.top)
         for entry in entries:
@@ -181,11 +181,11 @@ class Feed:
             match await self.journal.after(position, _PAGE):
                 case NoNewEvents():
                     return
-                case Gap(resumes_after):
+                case JournalGap(resumes_after):
                     await self._read_head()
                     if self.position == position and not self._forked:
                         self._skip_to(resumes_after)
-                case Events(entries, more):
+                case JournalPage(entries, more):
                     if position == self.position == START:  # nothing was published from it
                         self.recent.clear(parse_position(entries[0].previous))
                     if position == self.position != parse_position(entries[0].previous):
@@ -235,7 +235,7 @@ class Feed:
 
     async def _read_head(self) -> JournalTip:
         """Read the journal's head. Notices when it is another journal than the one published."""
-        before, self.head = self.head, await self.journal.head()
+        before, self.head = self.head, await self.journal.tip()
         if self.failover.look(before, self.head, self.position):
             self._forked = True
         return self.head

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from shared.domain.position import Position
-from shared.journal.reader import Events, Gap, Journal, NoNewEvents
+from shared.journal.reader import Journal, JournalGap, JournalPage, NoNewEvents
 
-Page = Events | NoNewEvents | Gap
+Page = JournalPage | NoNewEvents | JournalGap
 
 
 class SingleFlightReader:

@@ -17,7 +17,7 @@ from services.fanout.feed.feed import Feed
 from shared.domain.position import START, Position, parse_position
 from shared.domain.topics import Subscription
 from shared.domain.topics import matches as topics_match
-from shared.journal.reader import Events, Gap, NoNewEvents
+from shared.journal.reader import JournalGap, JournalPage, NoNewEvents
 from shared.journal.wire import JournalEntry, event_frame
 
 _PAGE = 500
@@ -110,12 +110,12 @@ class Replay:
                 if position == START and self._begins_at(floor):
                     return floor
                 return position if position >= floor else self._give_up(position)
-            case Gap(resumes_after):
+            case JournalGap(resumes_after):
                 self._tell("gap", sse.gap(position, resumes_after))
                 return resumes_after
-            case Events(entries) if self._skips_lost(position, entries[0]):
+            case JournalPage(entries) if self._skips_lost(position, entries[0]):
                 return self._reset(parse_position(entries[0].previous), _LOST)
-            case Events(entries):
+            case JournalPage(entries):
                 self._read += len(entries)
                 await self._send([event_frame(e) for e in entries if self._is_for(e)])
                 return parse_position(entries[-1].position)

@@ -23,7 +23,7 @@ from services.indexer.settings import Settings
 from shared.domain.events import Event
 from shared.journal.commit import Committer, JournalInconsistentError
 from shared.journal.keys import Keys
-from shared.journal.namespace import Claim
+from shared.journal.namespace import NamespaceClaim
 
 _SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
 _LATE = (
@@ -62,7 +62,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
     """Do it; returns the exit code."""
     if given.action == "retry":  # which commits
-        await Claim(redis, settings).check()
+        await NamespaceClaim(redis, settings).check()
     letters = await _letters(redis, settings.keys)
     if given.action == "list":
         for entry, letter in letters.items():
@@ -100,7 +100,7 @@ class _Retry:
         self._journal = settings.keys.journal
         self._redis = redis
         # Without a token: like the API's, and unlike an indexer's, such a commit moves no cursor.
-        self._committer = Committer(redis, settings.keys, limits=settings.limits)
+        self._committer = Committer(redis, settings.keys, retention=settings.retention)
 
     async def one(self, entry: str, letter: dict[str, Any]) -> bool:
         """Say what became of a letter; whether it is settled."""

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from services.indexer.settings import Settings
 from services.indexer.sources.base import SourceError, SourceFatal
-from shared.journal.namespace import ForeignNamespace
+from shared.journal.namespace import ForeignNamespaceError
 from shared.redis.client import RedisError, connect
 from shared.runtime import logs
 from shared.runtime.config import load
@@ -48,6 +48,6 @@ async def attempt(work: Awaitable[int]) -> int:
         print(f"Redis does not answer: {error}", file=sys.stderr)
     except (SourceError, SourceFatal) as error:
         print(f"the source does not serve: {error}", file=sys.stderr)
-    except (CommandFailedError, ForeignNamespace) as error:
+    except (CommandFailedError, ForeignNamespaceError) as error:
         print(error, file=sys.stderr)
     return FAILED

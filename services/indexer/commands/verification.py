@@ -17,7 +17,7 @@ import orjson
 from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
-from shared.journal.plan import Streams, plan
+from shared.journal.plan import StreamStates, plan_writes
 from shared.journal.wire import JournalEntry, encode, stream_document
 
 Document = Mapping[str, Any]
@@ -64,7 +64,7 @@ def event_of(entry: JournalEntry) -> Event:
 
 
 def replay_expected(
-    events: Mapping[Position, Event], before: Streams, given: Mapping[Position, Stream]
+    events: Mapping[Position, Event], before: StreamStates, given: Mapping[Position, Stream]
 ) -> ExpectedEvents:
     """What the journal should have of `events`, on the states `before` them.
 
@@ -77,7 +77,7 @@ def replay_expected(
     }
     states = dict(before) | {after.id: after for after in given.values()}
     others = sorted(events.keys() - given.keys())
-    writes = plan([events[place] for place in others], states)
+    writes = plan_writes([events[place] for place in others], states)
     for place, write in zip(others, writes, strict=True):
         head, raw = encode(write.event, write.topics, write.concerns)
         body = _body(place, raw)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from services.indexer.decode.stream_contract import read_event
 from services.indexer.decode.token_contract import read_token_event
 from services.indexer.xdr import ContractEvent
-from shared.domain.contracts import ContractSpec, Kind, parse_contracts
+from shared.domain.contracts import ContractKind, ContractSpec, parse_contracts
 from shared.domain.events import Event, Provenance
 from shared.domain.position import Position
 from shared.domain.strkeys import CONTRACT, payload_of
 
-_READ = {Kind.STREAM: read_event, Kind.TOKEN: read_token_event}
+_READ = {ContractKind.STREAM: read_event, ContractKind.TOKEN: read_token_event}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Contract:
 
     address: str
     raw: bytes
-    kind: Kind
+    kind: ContractKind
 
     @classmethod
     def of(cls, named: ContractSpec) -> Contract:
@@ -39,7 +39,7 @@ class Contract:
 
         An asset's contract speaks for payments and other classic operations too (CAP-67).
         """
-        return self.kind is not Kind.TOKEN
+        return self.kind is not ContractKind.TOKEN
 
     def read(
         self, event: ContractEvent, position: Position, source: Provenance, closed: int

@@ -22,9 +22,9 @@ from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, Startup
 from services.indexer.sources.base import Batch, Source, SourceError, SourceGap
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
-from shared.journal.commit import Committed, Committer
+from shared.journal.commit import CommitResult, Committer
 from shared.journal.keys import Keys
-from shared.journal.losses import LastSeen
+from shared.journal.losses import DataLossDetector
 from shared.redis.clock import Clock
 from shared.runtime.tasks import backoff
 from shared.web.probes import Readiness
@@ -52,13 +52,19 @@ class Ingest:
         settling: FailoverRecovery | None = None,
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
-        last_seen: LastSeen | None = None,
+        last_seen: DataLossDetector | None = None,
     ) -> None:
         """`stop_at_gap`: raise at a gap, instead of publishing it and going on. `clock`: Redis'."""
         self._clock = clock
         self.checkpoint = Checkpoint(redis, keys, committer)
         self.startup = Startup(
-            redis, keys, committer, readiness, last_seen or LastSeen(), clock=clock, claim=claim
+            redis,
+            keys,
+            committer,
+            readiness,
+            last_seen or DataLossDetector(),
+            clock=clock,
+            claim=claim,
         )
         self._source = source
         self._committer = committer
@@ -161,7 +167,7 @@ class Ingest:
         self._waits = self._fresh_waits()
 
 
-def _count(done: Committed) -> None:
+def _count(done: CommitResult) -> None:
     for write in done.writes:
         metrics.EVENTS.labels(write.event.type).inc()
     metrics.SEEN.inc(done.seen)

@@ -20,7 +20,7 @@ from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, journal_start, parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import CHANNEL, Keys
-from shared.journal.losses import LastSeen, Report, read_reports
+from shared.journal.losses import DataLossDetector, LossReport, read_reports
 from shared.journal.reader import Journal, JournalTip
 from shared.journal.wire import HISTORY_URL, entry_of
 from shared.redis.clock import Clock
@@ -54,7 +54,7 @@ class Startup:
         keys: Keys,
         committer: Committer,
         readiness: Readiness,
-        last_seen: LastSeen,
+        last_seen: DataLossDetector,
         *,
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
@@ -72,8 +72,8 @@ class Startup:
 
     async def cursor(self, source: Source, start: str) -> int:
         """The TOID to read from; starts a journal if there is none. Raises as the source does."""
-        head = await self._journal.head()
-        self._announced = head.told
+        head = await self._journal.tip()
+        self._announced = head.last_reset
         if self._last_seen.check(head):
             self._readiness.note("lost", self._last_seen.message)
         if head.cursor is not None:
@@ -124,7 +124,7 @@ class Startup:
         known = await self._reports(wait=start == "latest")
         cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
         began = await self._start_position(cursor)
-        head = await self._journal.head()  # the API may have written meanwhile
+        head = await self._journal.tip()  # the API may have written meanwhile
         progress = {"cursor": str(cursor), "began": str(began)}
         if known:
             progress = {"server": _UNSETTLED} | progress
@@ -136,14 +136,18 @@ class Startup:
         self._note_losses(known)
         return cursor
 
-    async def _reports(self, *, wait: bool) -> list[Report]:
+    async def _reports(self, *, wait: bool) -> list[LossReport]:
         """What processes knew of a journal that is lost; empty when this is the first journal.
 
         `wait` for reports, but only if this process knows of a loss or a fanout listens.
         """
         if wait and (self._last_seen.lost or await self._fanout_listens()):
             await asyncio.sleep(_REPORT_WAIT)
-        own = [Report(self._last_seen.cursor, self._last_seen.top)] if self._last_seen.lost else []
+        own = (
+            [LossReport(self._last_seen.cursor, self._last_seen.top)]
+            if self._last_seen.lost
+            else []
+        )
         return own + await read_reports(self._redis, self._keys)
 
     async def _fanout_listens(self) -> bool:
@@ -162,7 +166,7 @@ class Startup:
             self._note_losses(await read_reports(self._redis, self._keys))
             await asyncio.sleep(_REPORT_EVERY)
 
-    def _note_losses(self, found: Sequence[Report]) -> None:
+    def _note_losses(self, found: Sequence[LossReport]) -> None:
         tops = [each.top for each in found]
         if self._last_seen.lost:
             tops.append(self._last_seen.top)

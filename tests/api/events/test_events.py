@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.position import START, parse_position
 from shared.journal.keys import CHANNEL
-from shared.journal.reader import Events, Journal
+from shared.journal.reader import Journal, JournalPage
 from shared.journal.wire import parse_message
 from tests.api.samples import RECIPIENT, SENDER, made
 
@@ -44,7 +44,7 @@ async def test_the_published_event_is_the_journals_and_bears_the_stream(
     before = START
     if call == "cancel":
         stream_id = (await made(client))["id"]
-        before = (await Journal(redis, keys).head()).top
+        before = (await Journal(redis, keys).tip()).top
     async with channel(redis, keys) as following:
         if call == "create":
             stream_id = (await made(client))["id"]
@@ -52,7 +52,7 @@ async def test_the_published_event_is_the_journals_and_bears_the_stream(
             await client.delete(f"/v1/streams/{stream_id}")
         entry = await following()
     page = await Journal(redis, keys).after(before)
-    assert isinstance(page, Events)
+    assert isinstance(page, JournalPage)
     assert list(page.entries) == [entry]
     assert entry.previous == str(before)
     assert entry.topics == (stream_id, f"user:{SENDER}", f"user:{RECIPIENT}")
@@ -72,8 +72,8 @@ async def test_completion_follows_its_withdrawal(client, redis, keys, clock):
 
 async def test_a_refused_call_publishes_nothing(client, redis, keys):
     stream_id = (await made(client))["id"]
-    top = (await Journal(redis, keys).head()).top
+    top = (await Journal(redis, keys).tip()).top
     await client.post(f"/v1/streams/{stream_id}/resume")
     await client.delete(f"/v1/streams/{stream_id}", headers={"If-Match": '"5"'})
     await client.post("/v1/streams", json={})
-    assert (await Journal(redis, keys).head()).top == top
+    assert (await Journal(redis, keys).tip()).top == top

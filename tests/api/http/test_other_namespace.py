@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.journal.namespace import Claim
+from shared.journal.namespace import NamespaceClaim
 from shared.journal.settings import Common
 from tests.api.samples import TOKEN, made, order
 from tests.support.processes import ServiceProcess, running
@@ -65,7 +65,7 @@ async def test_other_contracts_than_the_indexers_are_told_by_api_and_fanout(
 ):
     client = await start()
     await parts(client, ready=True)
-    await Claim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
+    await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
     said = (await parts(client, ready=False))["namespace"]
     assert OTHER in said
     assert TOKEN in said
@@ -81,7 +81,7 @@ async def test_other_contracts_than_the_indexers_are_told_by_api_and_fanout(
 
 async def test_an_api_of_another_contract_changes_nothing(client, redis, keys):
     stream = await made(client)
-    await Claim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
+    await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
     await parts(client, ready=False)
     before = await redis.xlen(keys.journal)
     for path in ("", f"/{stream['id']}/pause"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.api.app import LAST_SEEN
 from shared.domain.position import journal_start, toid
 from shared.journal.commit import Committer
-from shared.journal.losses import LastSeen, read_reports, write_report
+from shared.journal.losses import DataLossDetector, read_reports, write_report
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.api.samples import made, on_chain, order
 from tests.fanout.rig import restore
@@ -60,7 +60,7 @@ async def test_one_that_was_started_after_the_loss_waits_because_of_what_others_
     client, redis, keys
 ):
     place = journal_start(toid(9), 1 << 50)
-    await write_report(redis, keys, "a fanout", LastSeen(top=place, cursor=toid(9)))
+    await write_report(redis, keys, "a fanout", DataLossDetector(top=place, cursor=toid(9)))
 
     async def refused():
         return (await client.post("/v1/streams", json=order())).status == 503

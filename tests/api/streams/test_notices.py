@@ -12,7 +12,7 @@ from services.api.streams.clock import Times
 from services.api.streams.notices import StreamNotices
 from shared.domain.position import START
 from shared.journal.commit import Committer
-from shared.journal.indexes import schedule
+from shared.journal.indexes import notice_schedule
 from shared.journal.reader import Journal
 from tests.api.samples import SENDER, T0, TOKEN, made, on_chain
 from tests.support.processes import running
@@ -234,4 +234,4 @@ async def test_a_running_process_tells_by_itself(redis, redis_url, keys):
         process.signal()
         assert await process.ended() == 0
     assert not await redis.exists(keys.schedule_lease), "another takes over at once"
-    assert await redis.zcard(keys.index(schedule("chain"))) == 0
+    assert await redis.zcard(keys.index(notice_schedule("chain"))) == 0

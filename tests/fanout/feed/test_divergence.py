@@ -7,7 +7,7 @@ import pytest
 from services.fanout.feed.divergence import last_common_position
 from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import START, Position, parse_position
-from shared.journal.reader import Events, Gap, Journal, JournalTip, NoNewEvents
+from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
 from tests.fanout.rig import Chain, api_commit, restore, snapshot
 from tests.fanout.rig import journal as entries_of
 
@@ -22,13 +22,15 @@ class Busy(Journal):
         self._chain = Chain(redis, keys)
         self._chain.ledger = 1000
 
-    async def after(self, position: Position, limit: int = 500) -> Events | NoNewEvents | Gap:
+    async def after(
+        self, position: Position, limit: int = 500
+    ) -> JournalPage | NoNewEvents | JournalGap:
         page = await super().after(position, limit)
         await self._publish()
         return page
 
-    async def head(self) -> JournalTip:
-        head = await super().head()
+    async def tip(self) -> JournalTip:
+        head = await super().tip()
         await self._publish()
         return head
 

@@ -9,7 +9,7 @@ import pytest
 from services.fanout.app import HANDLER
 from shared.domain.position import parse_position
 from shared.journal.keys import CHANNEL
-from shared.journal.plan import Limits
+from shared.journal.plan import Retention
 from tests.fanout.rig import Chain, journal
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
@@ -174,7 +174,7 @@ async def test_a_journal_that_contradicts_itself_is_loud_and_not_read_in_a_loop(
 async def test_events_trimmed_past_the_feed_are_an_honest_gap_for_everyone(
     redis, keys, start_behind, proxy, clients
 ):
-    chain = Chain(redis, keys, limits=Limits(max_length=10))
+    chain = Chain(redis, keys, retention=Retention(max_length=10))
     replica = await start_behind(probe_seconds=0.1)
     first = await chain.commit()
     await until(lambda: str(replica.components.feed.position) == first[0])

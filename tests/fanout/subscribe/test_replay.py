@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.journal.plan import Limits
+from shared.journal.plan import Retention
 from tests.fanout.rig import Chain, journal
 from tests.fanout.turns import turn
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
@@ -36,7 +36,7 @@ async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(start, c
 
 
 async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, start, clients):
-    chain = Chain(redis, keys, limits=Limits(max_length=10))
+    chain = Chain(redis, keys, retention=Retention(max_length=10))
     first = await chain.commit_many(5)
     await chain.commit_many(600)
     kept = await journal(redis, keys)
@@ -63,7 +63,7 @@ async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, sta
 
 
 async def test_a_gap_counts_though_the_page_loads_anew_at_once(redis, keys, start, clients):
-    chain = Chain(redis, keys, limits=Limits(max_length=300))
+    chain = Chain(redis, keys, retention=Retention(max_length=300))
     await chain.commit_many(1000, padding=3000)
     replica = await start(ring_events=5, backlog_bytes=20_000)
     before = await replica.metric("replays_total", outcome="gap")

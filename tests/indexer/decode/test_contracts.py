@@ -22,7 +22,7 @@ from services.indexer.decode.transactions import (
     Unproved,
     read_transaction,
 )
-from shared.domain.contracts import Kind
+from shared.domain.contracts import ContractKind
 from tests.indexer.handmade import (
     ALICE,
     BOB,
@@ -71,7 +71,7 @@ def test_they_are_found_by_their_bytes_and_by_their_addresses() -> None:
     assert CONTRACTS.addresses == (accounts.STREAMS, accounts.TOKEN)
     assert CONTRACTS.raws == tuple(map(StrKey.decode_contract, CONTRACTS.addresses))
     assert CONTRACTS.by_raw(TOKEN.raw) is CONTRACTS.by_address(accounts.TOKEN) is TOKEN
-    assert (WATCHED.kind, TOKEN.kind) == (Kind.STREAM, Kind.TOKEN)
+    assert (WATCHED.kind, TOKEN.kind) == (ContractKind.STREAM, ContractKind.TOKEN)
     assert CONTRACTS.by_raw(OTHER.raw) is CONTRACTS.by_raw(None) is None
     assert CONTRACTS.by_address(OTHER.address) is None
 

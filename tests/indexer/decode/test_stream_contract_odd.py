@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.indexer.decode.stream_contract import Unreadable, read_event
 from services.indexer.xdr import Address, Pairs, ScVal, Symbol
 from services.indexer.xdr.scval import MAX_DEPTH
-from shared.journal.plan import plan
+from shared.journal.plan import plan_writes
 from shared.journal.wire import encode, encode_stream
 from tests.indexer.decode.test_stream_contract import (
     AT,
@@ -137,7 +137,7 @@ def test_the_largest_times_stay_what_json_can_tell() -> None:
         read("stream_paused", {"paused_at": 0}),
         read("stream_resumed", {}, closed=most),
     ]
-    *_, last = plan(events, {})
+    *_, last = plan_writes(events, {})
     assert last.after
     assert orjson.loads(encode_stream(last.after, most))["lastUpdateTime"] == (1 << 64) - 1
 
@@ -194,7 +194,7 @@ def test_nothing_that_a_contract_says_stops_the_indexer(
             events.append(read_event(contract_event(name, stream_id, data), AT, SOURCE, NOW))
         except Unreadable:
             continue
-    for write in plan(events, {}):
+    for write in plan_writes(events, {}):
         head, body = encode(write.event, write.topics, write.concerns)
         assert head.decode().split(" ")[0] == write.event.type
         assert orjson.loads(body)["streamId"] == write.event.stream_id

@@ -13,8 +13,8 @@ from shared.domain.events import Event, EventType
 from shared.domain.position import Position, parse_position
 from shared.journal.commit import Committer, JournalBehindError
 from shared.journal.keys import Keys
-from shared.journal.losses import LastSeen, Report, write_report
-from shared.journal.reader import Gap, Journal
+from shared.journal.losses import DataLossDetector, LossReport, write_report
+from shared.journal.reader import Journal, JournalGap
 from shared.runtime.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from tests.indexer.reading_process import Process
 from tests.indexer.simulated import Sim, simulated
@@ -59,7 +59,7 @@ async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: P
     began = parse_position(entries[0].previous)
     assert began.toid >> 12 == started_at >> 12
     later = Journal(process.redis, process.keys)
-    assert await later.after(Position(process.sim.tip >> 33 << 32, 0)) == Gap(began)
+    assert await later.after(Position(process.sim.tip >> 33 << 32, 0)) == JournalGap(began)
     assert not process.last_seen.lost
 
 
@@ -121,7 +121,7 @@ async def test_an_indexer_that_knows_nothing_asks_those_who_do(
     await process.flush()
     for name, position in (("one", late), ("two", early)):
         place = parse_position(position)
-        await write_report(redis, keys, name, LastSeen(top=place, cursor=place.toid))
+        await write_report(redis, keys, name, DataLossDetector(top=place, cursor=place.toid))
     sim.close(3)
     other = Process(sim, redis, keys)
     async with other.running():
@@ -143,7 +143,7 @@ def _api_event() -> Event:
 async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -> None:
     async with process.running():
         await read_some(process)
-        last_seen = LastSeen(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
+        last_seen = DataLossDetector(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
         await write_report(process.redis, process.keys, "slow", last_seen)
         await process.announced()
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
@@ -184,7 +184,7 @@ async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process:
         await process.flush()
         await process.announced()
         told = await redis.hget(keys.progress, "told")
-        await write_report(redis, keys, "a fanout", LastSeen(top=parse_position(top)))
+        await write_report(redis, keys, "a fanout", DataLossDetector(top=parse_position(top)))
         await redis.delete(keys.progress)
         process.sim.close(2)
         await process.caught_up()
@@ -209,7 +209,7 @@ async def test_what_the_api_writes_while_the_indexer_waits_for_reports_is_follow
 ) -> None:
     committer = Committer(process.redis, process.keys)
 
-    async def reports(*_: object) -> list[Report]:
+    async def reports(*_: object) -> list[LossReport]:
         if not await process.redis.exists(process.keys.journal):
             await committer.change([], lambda _: [_api_event()])
         return []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import commands
-from shared.domain.stream import NOTICE_THRESHOLDS, Status, end_time
+from shared.domain.stream import NOTICE_THRESHOLDS, StreamStatus, end_time
 from tests.shared.samples import TYPE, a_stream, after, fact
 
 DAY = 86_400
@@ -16,7 +16,7 @@ lengths = st.integers(1, 10 * DAY)
 
 
 def told(stream, now):
-    return [event.type for event in commands.endings(stream, now)]
+    return [event.type for event in commands.due_notices(stream, now)]
 
 
 @given(lengths)
@@ -25,10 +25,10 @@ def test_a_new_stream_owes_the_notices_that_lie_ahead(seconds):
     wanted = [
         100 + seconds - before for before in NOTICE_THRESHOLDS if before == 0 or seconds > before
     ]
-    events = commands.endings(stream, 100 + seconds)
+    events = commands.due_notices(stream, 100 + seconds)
     assert [event.timestamp for event in events] == wanted
-    assert commands.endings(stream, wanted[0] - 1) == []
-    assert commands.endings(after(stream, *events), 100 + 20 * DAY) == []
+    assert commands.due_notices(stream, wanted[0] - 1) == []
+    assert commands.due_notices(after(stream, *events), 100 + 20 * DAY) == []
 
 
 @given(lengths, st.lists(st.integers(0, 4 * DAY), max_size=8))
@@ -37,9 +37,9 @@ def test_told_in_pieces_or_at_once_it_is_the_same(seconds, steps):
     pieces, now = [], 100
     for step in steps:
         now += step
-        events = commands.endings(stream, now)
+        events = commands.due_notices(stream, now)
         stream, pieces = after(stream, *events), pieces + events
-    assert pieces == commands.endings(whole, now)
+    assert pieces == commands.due_notices(whole, now)
     assert (end_time(stream), stream.deposited) == (end_time(whole), whole.deposited)
 
 
@@ -50,7 +50,7 @@ def test_streams_that_do_not_run_owe_nothing():
         after(stream, *commands.cancel(stream, 110)),
         after(stream, *commands.withdraw(stream, 1000)),
         replace(stream, rate=0),
-        replace(stream, status=Status.PAUSED),
+        replace(stream, status=StreamStatus.PAUSED),
     ):
         assert told(other, 1 << 62) == []
 
@@ -63,4 +63,4 @@ def test_a_notice_moves_no_money_and_revives_nothing():
 
 def test_an_event_of_an_earlier_time_does_not_turn_the_clock_back():
     labelled = after(a_stream(), *commands.update(a_stream(), {}, 500))
-    assert after(labelled, *commands.endings(labelled, 400)).updated_at == 500
+    assert after(labelled, *commands.due_notices(labelled, 400)).updated_at == 500

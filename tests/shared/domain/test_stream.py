@@ -10,7 +10,15 @@ import pytest
 from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event
-from shared.domain.stream import I128_MAX, U64_MAX, Status, apply, claimable, end_time, remaining
+from shared.domain.stream import (
+    I128_MAX,
+    U64_MAX,
+    StreamStatus,
+    apply,
+    claimable,
+    end_time,
+    remaining,
+)
 from shared.journal.wire import encode_stream
 from tests.shared.samples import R2, TYPE, R, S, a_stream, after, creation, fact
 
@@ -19,7 +27,7 @@ def test_a_drained_stream_that_is_topped_up_vests_retroactively():
     drained = a_stream()
     assert claimable(drained, 10_000) == 1000
     topped = after(drained, *commands.top_up(drained, 500, 10_000))
-    assert (topped.status, topped.last_update_time) == (Status.ACTIVE, 100)
+    assert (topped.status, topped.last_update_time) == (StreamStatus.ACTIVE, 100)
     assert claimable(topped, 10_000) == 1500
 
 
@@ -33,7 +41,7 @@ def test_the_last_withdrawal_also_completes_in_that_order():
     assert [e.type for e in last] == [TYPE.STREAM_WITHDRAWN, TYPE.STREAM_COMPLETED]
     assert last[1].facts == {"recipient": R, "totalWithdrawn": "1000"}
     done = after(stream, *last)
-    assert (done.status, done.withdrawn, claimable(done, 9999)) == (Status.COMPLETED, 1000, 0)
+    assert (done.status, done.withdrawn, claimable(done, 9999)) == (StreamStatus.COMPLETED, 1000, 0)
     assert end_time(done) == 300
 
 
@@ -52,7 +60,7 @@ def test_cancelling_while_paused_settles_to_the_pause():
     assert (event.facts["amountWithdrawn"], event.facts["refundedAmount"]) == ("100", "900")
     gone = after(paused, event)
     assert (gone.status, gone.withdrawn, gone.refunded, remaining(gone)) == (
-        Status.CANCELLED,
+        StreamStatus.CANCELLED,
         100,
         900,
         0,
@@ -63,7 +71,7 @@ def test_cancelled_with_nothing_to_refund_is_still_cancelled():
     stream = a_stream()
     (event,) = commands.cancel(stream, 10_000)
     gone = after(stream, event)
-    assert (gone.status, gone.refunded, gone.withdrawn) == (Status.CANCELLED, 0, 1000)
+    assert (gone.status, gone.refunded, gone.withdrawn) == (StreamStatus.CANCELLED, 0, 1000)
 
 
 def test_a_resume_after_a_cancellation_revives_nothing_but_counts():
@@ -72,7 +80,7 @@ def test_a_resume_after_a_cancellation_revives_nothing_but_counts():
     gone = after(paused, *commands.cancel(paused, 180))
     zombie = after(gone, fact(TYPE.STREAM_RESUMED, 200, sender=S, newEndTime=400))
     assert (zombie.status, zombie.paused_at, claimable(zombie, 10**9)) == (
-        Status.CANCELLED,
+        StreamStatus.CANCELLED,
         None,
         0,
     )

@@ -10,7 +10,7 @@ from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
 from shared.journal.commit import Committer, FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
-from shared.journal.reader import Events, Journal
+from shared.journal.reader import Journal, JournalPage
 from tests.shared.journal.audit import check, dump, listening
 from tests.shared.samples import at, chain
 
@@ -31,7 +31,7 @@ async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(re
     done = await committer.record([created("1", position)], progress={"cursor": "9", "ledger": "7"})
     assert done.positions == [position]
     page = await Journal(redis, keys).after(Position(0, 0))
-    assert isinstance(page, Events)
+    assert isinstance(page, JournalPage)
     (entry,) = page.entries
     body = orjson.loads(entry.body)
     assert (entry.type, entry.topics) == ("stream.created", ("1", "user:GA", "user:GB"))

@@ -13,7 +13,7 @@ from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.plan import Streams
+from shared.journal.plan import StreamStates
 from shared.redis.client import connect
 from tests.shared.journal.audit import check, event_of, listening
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, at, chain, creation
@@ -78,7 +78,7 @@ async def read_chain(committer: Committer, chain: list[list[Event]], steps) -> N
 
 
 def decide(stream_id: str, what: str):
-    def decided(streams: Streams) -> list[Event]:
+    def decided(streams: StreamStates) -> list[Event]:
         stream = streams[stream_id]
         try:
             if what == "create" and stream is None and stream_id in API:

@@ -11,8 +11,8 @@ from shared.domain import commands
 from shared.journal.indexes import (
     by_change,
     changed_member_of,
-    changes,
     entries_of,
+    index_changes,
     indexes_of,
     member_of,
     stream_id_of,
@@ -71,15 +71,15 @@ def test_a_member_outlives_every_change():
 
 def test_a_new_stream_is_added_everywhere():
     stream = a_stream()
-    assert {(c.name, c.member): c.score for c in changes(None, stream)} == entries_of(stream)
-    assert all(change.add for change in changes(None, stream))
+    assert {(c.name, c.member): c.score for c in index_changes(None, stream)} == entries_of(stream)
+    assert all(change.add for change in index_changes(None, stream))
 
 
 def test_only_what_differs_changes():
     stream = a_stream()
-    assert changes(stream, stream) == []
+    assert index_changes(stream, stream) == []
     paused = after(stream, *commands.pause(stream, 100))
-    found = {(c.add, c.name) for c in changes(stream, paused)}
+    found = {(c.add, c.name) for c in index_changes(stream, paused)}
     assert found == {
         (True, "status:paused"),
         (False, "status:active"),
@@ -92,7 +92,7 @@ def test_only_what_differs_changes():
 def test_a_later_change_moves_it_in_the_lists_by_change_alone():
     stream = a_stream()
     labelled = after(stream, *commands.update(stream, {}, 120))
-    moved = changes(stream, labelled)
+    moved = index_changes(stream, labelled)
     assert {c.name for c in moved} == {
         "updated:all", f"updated:user:{S}", f"updated:user:{R}", "updated:status:active"
     }  # fmt: skip
@@ -114,15 +114,15 @@ def test_the_schedule_follows_the_end():
     assert entries_of(stream)["schedule:api", "7"] == 300
     topped = after(stream, *commands.top_up(stream, 5 * 200_000, 100))
     assert entries_of(topped)["schedule:api", "7"] == 200_300 - 48 * 3600
-    assert (True, "schedule:api", "7", 200_300 - 48 * 3600) in changes(stream, topped)
+    assert (True, "schedule:api", "7", 200_300 - 48 * 3600) in index_changes(stream, topped)
     gone = after(topped, *commands.cancel(topped, 200))
-    assert (False, "schedule:api", "7", 0) in changes(topped, gone)
+    assert (False, "schedule:api", "7", 0) in index_changes(topped, gone)
 
 
 def test_the_sender_stays_listed_when_it_gives_up_being_the_recipient():
     own = a_stream(recipient=S)
     given_away = replace(own, recipient=R2)
-    found = {(c.add, c.name) for c in changes(own, given_away)}
+    found = {(c.add, c.name) for c in index_changes(own, given_away)}
     assert (False, f"user:{S}") not in found
     assert (True, f"user:{R2}") in found
     assert (False, f"recipient:{S}") in found
@@ -131,9 +131,11 @@ def test_the_sender_stays_listed_when_it_gives_up_being_the_recipient():
 @given(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 1))
 def test_applying_the_changes_leads_from_the_old_places_to_the_new(old, new, sender, later):
     before = replace(a_stream(), sender=sender, recipient=old)
-    now = replace(before, recipient=new, updated_at=before.updated_at + later, ending=2 + later)
+    now = replace(
+        before, recipient=new, updated_at=before.updated_at + later, notices_sent=2 + later
+    )
     places = entries_of(before)
-    for add, name, member, score in changes(before, now):
+    for add, name, member, score in index_changes(before, now):
         assert add or (name, member) in places
         if add:
             places[name, member] = score

@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.position import START, Position, journal_start
-from shared.journal.losses import LastSeen, Report, check_journal, read_reports, write_report
+from shared.journal.losses import (
+    DataLossDetector,
+    LossReport,
+    check_journal,
+    read_reports,
+    write_report,
+)
 from shared.journal.reader import JournalTip
 from shared.runtime.metrics import LOST_EVERYTHING, metrics
 from tests.shared.samples import at
@@ -20,8 +26,8 @@ FULL = JournalTip(at(7), 7, None, at(7).toid, BEGAN)
 API = JournalTip(Position(0, 1 << 50), None, None)
 
 
-def seen_of(*heads: JournalTip) -> LastSeen:
-    last_seen = LastSeen()
+def seen_of(*heads: JournalTip) -> DataLossDetector:
+    last_seen = DataLossDetector()
     for head in heads:
         assert not last_seen.check(head)
         last_seen.update(head.top, head.cursor)
@@ -59,7 +65,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: 
     assert not last_seen.check(found)
     assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), "what is reported stays"
     assert LOST_EVERYTHING._value.get() == counted + 1
-    told = JournalTip(at(20), None, None, at(20).toid, AGAIN, told=at(19), first="19-1")
+    told = JournalTip(at(20), None, None, at(20).toid, AGAIN, last_reset=at(19), first="19-1")
     assert not last_seen.check(told)
     assert not last_seen.lost
     last_seen.update(told.top, told.cursor)
@@ -75,7 +81,7 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: 
         (FULL, replace(FULL, top=at(5), cursor=at(5).toid)),
         (FULL, replace(FULL, top=BEGAN, empty=True, cursor=at(4).toid)),
         (FULL, JournalTip(at(7), None, None)),
-        (FULL, replace(FULL, told=at(6))),
+        (FULL, replace(FULL, last_reset=at(6))),
         (FULL, replace(FULL, first="4-1")),
     ],
     ids=[
@@ -99,8 +105,11 @@ async def test_what_is_known_is_written_down_until_everyone_was_told(redis, keys
     last_seen = seen_of(FULL)
     assert await read_reports(redis, keys) == []
     await check_journal(redis, keys, last_seen, name="one")
-    await write_report(redis, keys, "two", LastSeen(top=at(3)))
-    assert {*await read_reports(redis, keys)} == {Report(at(7).toid, at(7)), Report(None, at(3))}
+    await write_report(redis, keys, "two", DataLossDetector(top=at(3)))
+    assert {*await read_reports(redis, keys)} == {
+        LossReport(at(7).toid, at(7)),
+        LossReport(None, at(3)),
+    }
     assert 0 < await redis.pttl(keys.losses) <= 60_000, "it goes by itself"
 
 

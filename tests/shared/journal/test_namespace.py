@@ -7,7 +7,12 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from shared.journal.namespace import Claim, ForeignNamespace, NamespaceWatch, begin_epoch
+from shared.journal.namespace import (
+    ForeignNamespaceError,
+    NamespaceClaim,
+    NamespaceWatch,
+    begin_epoch,
+)
 from shared.journal.settings import Common
 from shared.redis.clock import RedisClock
 from shared.web.probes import Readiness
@@ -43,7 +48,7 @@ async def test_a_new_one_begins_when_it_was_lost(redis, keys):
 
 
 async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(redis, keys):
-    claim = Claim(redis, settings(keys))
+    claim = NamespaceClaim(redis, settings(keys))
     await claim.check()
     await claim.hold()
     assert not await redis.exists(keys.made_for), "the source may be of another network"
@@ -57,17 +62,17 @@ async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(redis
 
 async def test_one_from_before_the_claim_was_kept_belongs_to_who_goes_on_with_it(redis, keys):
     await redis.hset(keys.progress, "cursor", "7")
-    await Claim(redis, settings(keys)).hold()
+    await NamespaceClaim(redis, settings(keys)).hold()
     assert await redis.hget(keys.made_for, "contract") == STREAMS.encode()
 
 
 @pytest.mark.parametrize("more", [{"contracts": OTHER}, {"network_passphrase": "Another"}])
 async def test_another_contract_or_network_is_refused_and_changes_nothing(redis, keys, more):
-    await Claim(redis, settings(keys)).hold(begin=True)
+    await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     made = await redis.hgetall(keys.made_for)
-    other = Claim(redis, settings(keys, **more))
+    other = NamespaceClaim(redis, settings(keys, **more))
     for attempt in (other.check(), other.hold(), other.hold(begin=True)):
-        with pytest.raises(ForeignNamespace) as error:
+        with pytest.raises(ForeignNamespaceError) as error:
             await attempt
         for part in (keys.namespace, STREAMS, *more.values(), "NAMESPACE"):
             assert part in str(error.value)
@@ -75,11 +80,11 @@ async def test_another_contract_or_network_is_refused_and_changes_nothing(redis,
 
 
 async def test_tokens_may_come_and_go_and_are_logged(redis, keys):
-    await Claim(redis, settings(keys)).hold(begin=True)
+    await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     with capture_logs() as logs:
         for _ in range(2):
-            await Claim(redis, settings(keys, f"{STREAMS},{OTHER}:token")).hold()
-        await Claim(redis, settings(keys)).hold()
+            await NamespaceClaim(redis, settings(keys, f"{STREAMS},{OTHER}:token")).hold()
+        await NamespaceClaim(redis, settings(keys)).hold()
     told = [(line["added"], line["removed"]) for line in logs if line["event"] == "tokens_changed"]
     assert told == [([OTHER], []), ([], [OTHER])]
 
@@ -92,7 +97,7 @@ async def test_a_look_tells_time_epoch_and_whose_it_is(redis, keys):
     assert abs(clock() - await micros(redis) / 1e6) < 1
     assert readiness.ready
     assert not await redis.exists(keys.epoch), "a fanout begins none"
-    await Claim(redis, settings(keys)).hold(begin=True)
+    await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     await fanout.look()
     assert STREAMS in readiness.document()["parts"]["namespace"]
     api = NamespaceWatch(redis, settings(keys), RedisClock(), readiness, begins=True)

@@ -9,8 +9,8 @@ from shared.domain.events import Event
 from shared.domain.position import END, START, Position, journal_start, parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.plan import Limits
-from shared.journal.reader import Events, Gap, Journal, NoNewEvents
+from shared.journal.plan import Retention
+from shared.journal.reader import Journal, JournalGap, JournalPage, NoNewEvents
 from shared.runtime.metrics import LOST_ENTRY
 from tests.shared.samples import TYPE, at, chain
 
@@ -18,9 +18,11 @@ SLACK = 100
 """Entries in one node of a Redis Stream: `MAXLEN ~` cuts off whole nodes only."""
 
 
-async def fill(redis: Redis, keys: Keys, count: int, *, limits: Limits | None = None, first=1):
+async def fill(
+    redis: Redis, keys: Keys, count: int, *, retention: Retention | None = None, first=1
+):
     """Commit one event a ledger."""
-    committer = Committer(redis, keys, limits=limits)
+    committer = Committer(redis, keys, retention=retention)
     for ledger in range(first, first + count):
         event = chain(TYPE.CONTRACT_INITIALIZED, None, at(ledger), admin="G")
         await committer.record([event], progress={"cursor": str(at(ledger))})
@@ -41,7 +43,7 @@ async def test_pages_follow_one_another_without_a_hole(redis, keys):
     await fill(redis, keys, 7)
     journal = Journal(redis, keys)
     read, position, more = [], START, []
-    while isinstance(page := await journal.after(position, limit=3), Events):
+    while isinstance(page := await journal.after(position, limit=3), JournalPage):
         more.append(page.more)
         read += [parse_position(entry.position) for entry in page.entries]
         position = read[-1]
@@ -53,7 +55,7 @@ async def test_pages_follow_one_another_without_a_hole(redis, keys):
 async def test_a_position_between_two_entries_is_as_good_as_the_one_before_it(redis, keys):
     await fill(redis, keys, 3)
     page = await Journal(redis, keys).after(Position(at(1).toid, 5))
-    assert isinstance(page, Events)
+    assert isinstance(page, JournalPage)
     assert [entry.position for entry in page.entries] == [str(at(2)), str(at(3))]
 
 
@@ -74,14 +76,14 @@ async def check_edge(redis: Redis, keys: Keys, trimmed: Position, limit: int = 5
     """At the last trimmed entry nothing is missing yet; one before it, something is."""
     journal = Journal(redis, keys)
     page = await journal.after(trimmed, limit)
-    assert isinstance(page, Events)
+    assert isinstance(page, JournalPage)
     assert page.entries[0].previous == str(trimmed)
     for position in (START, at(trimmed.ledger - 1), Position(trimmed.toid - 1, 2**64 - 1)):
-        assert await journal.after(position, limit) == Gap(trimmed)
+        assert await journal.after(position, limit) == JournalGap(trimmed)
 
 
 async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis, keys):
-    await fill(redis, keys, 2 * SLACK + 50, limits=Limits(max_length=10))
+    await fill(redis, keys, 2 * SLACK + 50, retention=Retention(max_length=10))
     left = await kept(redis, keys)
     assert 10 <= len(left) <= 10 + SLACK
     assert left[-1] == at(2 * SLACK + 50)
@@ -91,18 +93,18 @@ async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis, keys):
 async def test_what_age_trimming_took_is_a_gap_and_the_top_always_stays(redis, keys):
     await fill(redis, keys, 5)
     await age(redis, keys, by=3600)
-    await fill(redis, keys, 1, limits=Limits(max_age=60), first=6)
+    await fill(redis, keys, 1, retention=Retention(max_age=60), first=6)
     # A commit of one event takes away up to three old ones, so the old end goes at a bounded cost.
     assert await kept(redis, keys) == [at(4), at(5), at(6)]
     await check_edge(redis, keys, at(3))
-    await fill(redis, keys, 1, limits=Limits(max_age=60), first=7)
+    await fill(redis, keys, 1, retention=Retention(max_age=60), first=7)
     assert await kept(redis, keys) == [at(6), at(7)]
     await age(redis, keys, by=3600)
-    quiet = Committer(redis, keys, limits=Limits(max_age=60))
+    quiet = Committer(redis, keys, retention=Retention(max_age=60))
     for _ in range(3):
         await quiet.record([], progress={"ledger": "8"})
     assert await kept(redis, keys) == [at(7)]
-    assert (await Journal(redis, keys).head()).top == at(7)
+    assert (await Journal(redis, keys).tip()).top == at(7)
     await check_edge(redis, keys, at(6))
 
 
@@ -125,12 +127,12 @@ async def age(redis: Redis, keys: Keys, *, by: int) -> None:
 
 
 async def test_the_head_tells_top_and_progress_in_one(redis, keys):
-    head = await Journal(redis, keys).head()
+    head = await Journal(redis, keys).tip()
     assert (head.top, head.ledger, head.closed_at) == (START, None, None)
     committer = Committer(redis, keys)
     await fill(redis, keys, 1)
     await committer.record([], progress={"ledger": "9", "closedAt": "2026-07-21T18:01:10Z"})
-    head = await Journal(redis, keys).head()
+    head = await Journal(redis, keys).tip()
     assert (head.top, head.ledger, head.closed_at) == (at(1), 9, "2026-07-21T18:01:10Z")
 
 
@@ -148,7 +150,7 @@ async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis, keys):
     for limit in (500, 6, 3, 2, 1):
         journal, position, read = Journal(redis, keys), START, []
         while (page := await journal.after(position, limit)) != NoNewEvents():
-            if isinstance(page, Gap):
+            if isinstance(page, JournalGap):
                 read.append(f"gap to {page.resumes_after.ledger}")
                 position = page.resumes_after
             else:
@@ -169,8 +171,8 @@ async def test_the_newest_entries_are_whole(redis, keys):
 
 async def test_what_was_trimmed_is_no_hole(redis, keys):
     counted = LOST_ENTRY._value.get()
-    await fill(redis, keys, 2 * SLACK + 50, limits=Limits(max_length=10))
-    assert isinstance(await Journal(redis, keys).after(at(1)), Gap)
+    await fill(redis, keys, 2 * SLACK + 50, retention=Retention(max_length=10))
+    assert isinstance(await Journal(redis, keys).after(at(1)), JournalGap)
     assert LOST_ENTRY._value.get() == counted
 
 
@@ -181,10 +183,10 @@ async def test_the_first_entry_names_the_place_where_the_journal_began(redis, ke
     progress = {"cursor": str(at(4).toid), "began": str(began)}
     await committer.record([], progress=progress)
     journal = Journal(redis, keys)
-    head = await journal.head()
+    head = await journal.tip()
     assert (head.top, head.began, head.empty) == (began, began, True)
     for position in (at(1), at(4)):
-        assert await journal.after(position) == Gap(began), "also while it is empty"
+        assert await journal.after(position) == JournalGap(began), "also while it is empty"
     for position in (START, began, at(5)):
         assert await journal.after(position) == NoNewEvents()
     event = chain(TYPE.CONTRACT_INITIALIZED, None, at(5), admin="G")
@@ -196,8 +198,8 @@ async def test_the_first_entry_names_the_place_where_the_journal_began(redis, ke
         assert began < given < at(5)
         assert given.toid == began.toid
     for position in (at(1), at(4)):
-        assert await journal.after(position) == Gap(began)
+        assert await journal.after(position) == JournalGap(began)
     for position in (START, began):
         page = await journal.after(position)
-        assert isinstance(page, Events)
+        assert isinstance(page, JournalPage)
         assert page.entries[0].previous == str(began)

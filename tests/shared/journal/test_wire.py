@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.position import Position
-from shared.domain.stream import I128_MAX, Status, Stream
+from shared.domain.stream import I128_MAX, Stream, StreamStatus
 from shared.domain.topics import topics_of
 from shared.journal.wire import (
     JournalEntry,
@@ -54,7 +54,7 @@ streams = st.builds(
     id=st.just("7"), origin=st.sampled_from(Origin), contract_id=st.one_of(st.none(), st.text()),
     sender=st.just(S), recipient=st.just(R), token=st.just(TOKEN), rate=amounts, deposited=amounts,
     withdrawn=amounts, refunded=amounts, start_time=times, last_update_time=times,
-    paused_at=st.one_of(st.none(), times), status=st.sampled_from(Status),
+    paused_at=st.one_of(st.none(), times), status=st.sampled_from(StreamStatus),
     metadata=st.dictionaries(st.text(), json), version=st.integers(1, 2**53),
     position=positions.map(str), created_at=times, updated_at=times,
 )  # fmt: skip

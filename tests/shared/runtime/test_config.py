@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from stellar_sdk import StrKey
 
-from shared.domain.contracts import Kind
+from shared.domain.contracts import ContractKind
 from shared.journal.keys import Keys
-from shared.journal.plan import Limits
+from shared.journal.plan import Retention
 from shared.journal.settings import Common, JournalSettings
 from shared.runtime.config import describe, http_url, load, split_list
 from tests.shared.samples import TOKEN, S
@@ -41,9 +41,9 @@ def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_the_contract_is_all_that_must_be_named():
     settings = load(JournalSettings, [])
-    assert settings.contracts == ((TOKEN, Kind.STREAM),)
+    assert settings.contracts == ((TOKEN, ContractKind.STREAM),)
     assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
-    assert settings.limits == Limits(1_000_000, 0)
+    assert settings.retention == Retention(1_000_000, 0)
 
 
 def test_an_empty_variable_is_as_good_as_none(environment):
@@ -85,7 +85,7 @@ def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
     environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
     both = load(Common, [])
     assert both.contracts == (
-        (TOKEN, Kind.STREAM), (ASSET, Kind.TOKEN), (OTHER, Kind.TOKEN)
+        (TOKEN, ContractKind.STREAM), (ASSET, ContractKind.TOKEN), (OTHER, ContractKind.TOKEN)
     )  # fmt: skip
     environment.setenv("CONTRACTS", TOKEN)
     assert load(Common, []).keys == both.keys, "the namespace is the stream contract's"
@@ -94,7 +94,7 @@ def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
 def test_the_settings_former_name_is_still_understood(environment, capsys):
     environment.delenv("CONTRACTS")
     environment.setenv(FORMER, TOKEN)
-    assert load(Common, []).contracts == ((TOKEN, Kind.STREAM),)
+    assert load(Common, []).contracts == ((TOKEN, ContractKind.STREAM),)
     assert Common(contract_ids=TOKEN).contracts == Common(contracts=(TOKEN,)).contracts
     environment.setenv(FORMER, "C")
     assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is no contract address")

@@ -13,7 +13,7 @@ from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.network import Network as Simulation
 from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
-from shared.domain.stream import Status, Stream, remaining
+from shared.domain.stream import Stream, StreamStatus, remaining
 from tests.simulator.samples import NOW, QUIET, close, names
 
 
@@ -31,7 +31,7 @@ def test_lifecycle_by_hand() -> None:
     assert names(close(network, NOW + 30, {"op": "resume"} | stream)) == ["stream_resumed"]
     last = close(network, NOW + 2000, {"op": "withdraw"} | stream)
     assert names(last) == ["tokens_withdrawn", "stream_completed"]
-    assert network.contract.stream("1").status is Status.COMPLETED
+    assert network.contract.stream("1").status is StreamStatus.COMPLETED
     assert network.contract.state.held == 0
 
 
@@ -42,7 +42,7 @@ def test_one_call_of_a_batch_refused_refuses_all() -> None:
     assert names(batch) == ["fee_collected", "stream_created"] * 2
     failed = close(network, NOW + 1, {"op": "pause", "streamId": "1"}, {"op": "fail"})
     assert not failed.successful
-    assert network.contract.stream("1").status is Status.ACTIVE
+    assert network.contract.stream("1").status is StreamStatus.ACTIVE
 
 
 def test_what_is_coming_upstream() -> None:
