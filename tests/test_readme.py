@@ -36,3 +36,31 @@ def test_links_lead_somewhere(page: str):
 def test_the_folders_it_names_exist():
     for folder in re.findall(r"^\| `([a-z/]+/)` \|", README, re.M):
         assert (ROOT / folder).is_dir(), folder
+
+
+DECISIONS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
+CODE = ("shared", "services", "deploy")
+
+
+def _code_of(decision: Path) -> list[str]:
+    """The files that a decision names as those that carry it out."""
+    line = re.search(r"^\* Code: (.+)$", decision.read_text(encoding="utf-8"), re.M)
+    assert line, f"{decision.name} lacks its line of code"
+    return re.findall(r"\]\(\.\./\.\./([^)]+)\)", line[1])
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_its_parts_and_is_listed(decision: Path):
+    text = decision.read_text(encoding="utf-8")
+    number = int(decision.name[:4])
+    assert re.match(rf"# {number}\. \S", text)
+    assert re.search(r"^\* Status: \S", text, re.M)
+    assert re.findall(r"^## (.+)$", text, re.M) == ["Context", "Decision", "Consequences"]
+    assert _code_of(decision), "a decision names the code that carries it out"
+    assert f"]({decision.name})" in (decision.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/decisions/*.md")), ids=lambda p: p.stem)
+def test_links_of_decisions_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
