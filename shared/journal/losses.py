@@ -48,20 +48,20 @@ class DataLossDetector:
             self.top = max(self.top, position)
             self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
 
-    def check(self, head: JournalTip) -> bool:
+    def check(self, tip: JournalTip) -> bool:
         """Whether this head is the first that shows that Redis was emptied.
 
         From then on `lost` is True, until the loss was announced.
         """
-        if self.lost and head.last_reset >= self.top:
-            self.adopt(head)
-        emptied = not self.lost and self._is_emptied(head)
+        if self.lost and tip.last_reset >= self.top:
+            self.adopt(tip)
+        emptied = not self.lost and self._is_emptied(tip)
         if emptied:
             self.lost, self.first = True, None  # that was the first entry of the lost journal
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
-        self.began = head.began or self.began
-        self.first = head.first or self.first
+        self.began = tip.began or self.began
+        self.first = tip.first or self.first
         return emptied
 
     def begin(self, began: Position, cursor: int) -> None:
@@ -69,19 +69,19 @@ class DataLossDetector:
         self.began, self.first = began, None
         self.update(began, cursor)
 
-    def adopt(self, head: JournalTip) -> None:
+    def adopt(self, tip: JournalTip) -> None:
         """The loss was announced: go on from the journal that is there now."""
-        self.lost, self.top, self.cursor, self.began = False, head.top, head.cursor, head.began
-        self.first = head.first
+        self.lost, self.top, self.cursor, self.began = False, tip.top, tip.cursor, tip.began
+        self.first = tip.first
 
-    def _is_emptied(self, head: JournalTip) -> bool:
-        if self.began is None or head.began is None:
-            return head.empty and self.top > START
-        if self.began != head.began or (self.first and self.first != (head.first or self.first)):
+    def _is_emptied(self, tip: JournalTip) -> bool:
+        if self.began is None or tip.began is None:
+            return tip.empty and self.top > START
+        if self.began != tip.began or (self.first and self.first != (tip.first or self.first)):
             return True
         # Only the journal was lost. After a failover the cursor would have gone back too.
-        went_back = (head.cursor or 0) < (self.cursor or 0)
-        return head.empty and head.top < self.top and not went_back
+        went_back = (tip.cursor or 0) < (self.cursor or 0)
+        return tip.empty and tip.top < self.top and not went_back
 
     @property
     def message(self) -> str:
@@ -112,9 +112,9 @@ async def check_journal(
     redis: Redis, keys: Keys, last_seen: DataLossDetector, *, name: str
 ) -> JournalTip:
     """Read the head once and keep it in mind. Report a loss until it was announced."""
-    head = await Journal(redis, keys).tip()
-    last_seen.check(head)
-    last_seen.update(head.top, head.cursor)
+    tip = await Journal(redis, keys).tip()
+    last_seen.check(tip)
+    last_seen.update(tip.top, tip.cursor)
     if last_seen.lost:
         await write_report(redis, keys, name, last_seen)
-    return head
+    return tip

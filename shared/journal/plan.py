@@ -60,7 +60,7 @@ class StoredResponse:
     """
 
     key: str
-    head: bytes
+    body_digest: bytes
     seconds: int
 
 
@@ -125,7 +125,7 @@ class CommitRequest:
         self.args += [retention.max_length, age, self._keys.topic("")]
         self.args += ["" if progress.after is None else progress.after, int(progress.caught_up)]
         answers = [answer] if answer else []
-        self._section((self._place(a.key), a.head, a.seconds) for a in answers)
+        self._section((self._place(a.key), a.body_digest, a.seconds) for a in answers)
         self._section(
             (
                 self._place(self._keys.stream(stream_id)),

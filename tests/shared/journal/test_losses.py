@@ -28,9 +28,9 @@ API = JournalTip(Position(0, 1 << 50), None, None)
 
 def seen_of(*heads: JournalTip) -> DataLossDetector:
     last_seen = DataLossDetector()
-    for head in heads:
-        assert not last_seen.check(head)
-        last_seen.update(head.top, head.cursor)
+    for tip in heads:
+        assert not last_seen.check(tip)
+        last_seen.update(tip.top, tip.cursor)
     return last_seen
 
 

@@ -127,13 +127,13 @@ async def age(redis: Redis, keys: Keys, *, by: int) -> None:
 
 
 async def test_the_head_tells_top_and_progress_in_one(redis, keys):
-    head = await Journal(redis, keys).tip()
-    assert (head.top, head.ledger, head.closed_at) == (START, None, None)
+    tip = await Journal(redis, keys).tip()
+    assert (tip.top, tip.ledger, tip.closed_at) == (START, None, None)
     committer = Committer(redis, keys)
     await fill(redis, keys, 1)
     await committer.record([], progress={"ledger": "9", "closedAt": "2026-07-21T18:01:10Z"})
-    head = await Journal(redis, keys).tip()
-    assert (head.top, head.ledger, head.closed_at) == (at(1), 9, "2026-07-21T18:01:10Z")
+    tip = await Journal(redis, keys).tip()
+    assert (tip.top, tip.ledger, tip.closed_at) == (at(1), 9, "2026-07-21T18:01:10Z")
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -183,8 +183,8 @@ async def test_the_first_entry_names_the_place_where_the_journal_began(redis, ke
     progress = {"cursor": str(at(4).toid), "began": str(began)}
     await committer.record([], progress=progress)
     journal = Journal(redis, keys)
-    head = await journal.tip()
-    assert (head.top, head.began, head.empty) == (began, began, True)
+    tip = await journal.tip()
+    assert (tip.top, tip.began, tip.empty) == (began, began, True)
     for position in (at(1), at(4)):
         assert await journal.after(position) == JournalGap(began), "also while it is empty"
     for position in (START, began, at(5)):

@@ -62,11 +62,11 @@ streams = st.builds(
 
 def committed(event: Event, previous: Position) -> JournalEntry:
     """The entry as commit.lua makes it: id and publication put before the body."""
-    head, body = encode(event, topics_of(event))
+    tip, body = encode(event, topics_of(event))
     body = b'{"id":"%s","publishedAt":17,' % str(event.position).encode() + body[1:]
-    fields = {b"p": str(previous).encode(), b"h": head, b"b": body}
+    fields = {b"p": str(previous).encode(), b"h": tip, b"b": body}
     entry = entry_of(str(event.position).encode(), fields)
-    message = f"testnet-0 {previous} {event.position} ".encode() + head + b"\n" + body
+    message = f"testnet-0 {previous} {event.position} ".encode() + tip + b"\n" + body
     assert parse_message(message) == ("testnet-0", entry)
     return entry
 
