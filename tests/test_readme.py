@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.settings import Settings as ApiSettings
+from services.api.settings import ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings
 from shared.journal.settings import Common

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from services.api.commands import token
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from shared.runtime.config import load
 from shared.runtime.logs import configure
 from shared.web.server import run
@@ -17,7 +17,7 @@ def main() -> int:
         return token.main(sys.argv[2:])
     from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs it not
 
-    settings = load(Settings, sys.argv[1:])
+    settings = load(ApiSettings, sys.argv[1:])
     configure("api", settings.log_level)
     return run(lambda: build_app(settings), settings.host, settings.port)
 

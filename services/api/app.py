@@ -11,15 +11,15 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.api.auth.api_keys import ApiKeys
-from services.api.auth.authentication import Authentication
-from services.api.auth.client_domains import Fetch, fetch_toml
-from services.api.auth.guard import IDENTITY, LIMITS, Guard
+from services.api.auth.authentication import Authenticator
+from services.api.auth.client_domains import FetchToml, fetch_toml
+from services.api.auth.guard import AUTHENTICATOR, RATE_LIMITS, Guard
 from services.api.auth.routes import API_KEYS, CLOCK, LOGIN, SESSIONS, TICKETS, add_login_routes
-from services.api.auth.service import Login
-from services.api.auth.signers import Accounts
+from services.api.auth.service import LoginService
+from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
-from services.api.events.history import History
-from services.api.events.routes import HISTORY, SUMMARIES, add_history_routes
+from services.api.events.history import EventHistory
+from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
 from services.api.http.rate_limits import RateLimits
 from services.api.http.readiness import (
     Check,
@@ -29,17 +29,17 @@ from services.api.http.readiness import (
     same_namespace_check,
     watch,
 )
-from services.api.http.response_headers import EXPOSED, envelope
+from services.api.http.response_headers import EXPOSED, response_headers
 from services.api.metrics import measure
-from services.api.reference.routes import add_document_routes
-from services.api.settings import SETTINGS, Settings
+from services.api.reference.routes import add_reference_routes
+from services.api.settings import SETTINGS, ApiSettings
 from services.api.streams import losses
-from services.api.streams.clock import Times
-from services.api.streams.listing import Listing
+from services.api.streams.clock import StreamClock
+from services.api.streams.listing import StreamListing
 from services.api.streams.notices import StreamNotices
 from services.api.streams.routes import STREAMS, add_routes
-from services.api.streams.service import Streams
-from services.api.streams.summary import Summaries
+from services.api.streams.service import StreamService
+from services.api.streams.summary import AccountSummaries
 from services.api.system.routes import add_system_routes
 from shared.auth.revocations import Sessions
 from shared.auth.tickets import Tickets
@@ -48,7 +48,7 @@ from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.reader import Journal
-from shared.redis import durability as fitness
+from shared.redis import durability
 from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
@@ -63,17 +63,17 @@ log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
-ENDINGS = web.AppKey("endings", StreamNotices)
-LAST_SEEN = web.AppKey("last_seen", DataLossDetector)
+STREAM_NOTICES = web.AppKey("endings", StreamNotices)
+DATA_LOSS = web.AppKey("last_seen", DataLossDetector)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
 
 def build_app(
-    settings: Settings,
+    settings: ApiSettings,
     *,
     clock: Clock | None = None,
-    fetch: Fetch = fetch_toml,
+    fetch: FetchToml = fetch_toml,
     notices: bool = True,
 ) -> web.Application:
     """The application; `fetch` reads a wallet's stellar.toml.
@@ -84,7 +84,7 @@ def build_app(
     app = web.Application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
-            envelope,
+            response_headers,
             measure,
             Cors(settings.origins, EXPOSED).middleware(),
             problem_middleware,
@@ -94,31 +94,31 @@ def build_app(
     redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, retention=settings.retention, replicas=replicas)
-    listing = Listing(redis, settings.keys, committer.streams.find)
+    listing = StreamListing(redis, settings.keys, committer.streams.find)
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas
-    app[LAST_SEEN] = DataLossDetector()
+    app[DATA_LOSS] = DataLossDetector()
     journal = Journal(redis, settings.keys)
     app[CLOCK] = by_redis = RedisClock()
-    times = Times(clock or by_redis)
+    times = StreamClock(clock or by_redis)
     parts = ("redis", "store", "clock", "namespace", *part_names(settings.ready_urls))
     readiness = Readiness(*parts, namespace=settings.keys.namespace)
     # A Redis that may lose what is written, and data of others: nothing is written to either.
     unfit = partial(readiness.trouble, "store", "namespace")
-    app[STREAMS] = Streams(committer, journal, listing, clock or by_redis, unfit)
-    app[ENDINGS] = StreamNotices(
+    app[STREAMS] = StreamService(committer, journal, listing, clock or by_redis, unfit)
+    app[STREAM_NOTICES] = StreamNotices(
         redis, committer, journal, times, partial(readiness.trouble, "clock", "store", "namespace")
     )
-    app[HISTORY] = History(redis, settings.keys, journal)
-    app[SUMMARIES] = Summaries(listing, journal, times)
+    app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
+    app[SUMMARIES] = AccountSummaries(listing, journal, times)
     add_probes(app, readiness)
     add_routes(app)
-    add_history_routes(app)
+    add_event_routes(app)
     add_login_routes(app)
     add_system_routes(app)
     add_console_routes(app)
-    add_document_routes(app)
+    add_reference_routes(app)
     app.on_startup.append(_announce)
     app.cleanup_ctx.append(_redis)
     app.cleanup_ctx.append(partial(_login, fetch=fetch))
@@ -129,7 +129,7 @@ def build_app(
     return app
 
 
-def _replicas(settings: Settings, redis: Redis) -> Replicas:
+def _replicas(settings: ApiSettings, redis: Redis) -> Replicas:
     """On the lane all would wait with the one who waits."""
     if settings.wait_replicas:
         redis = connect(settings.redis_url, slot_key=settings.keys.journal)
@@ -151,7 +151,7 @@ async def _redis(app: web.Application) -> AsyncIterator[None]:
     await app[REDIS].aclose()
 
 
-async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
+async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[None]:
     settings, redis = app[SETTINGS], app[REDIS]
     async with http.session() as session:
         clock, replicas = app[CLOCK], app[REPLICAS]
@@ -159,16 +159,16 @@ async def _login(app: web.Application, *, fetch: Fetch) -> AsyncIterator[None]:
         sessions = Sessions(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
-        app[IDENTITY] = Authentication(verifier, sessions, keys, clock, required=required)
-        app[LIMITS] = RateLimits(redis, settings.keys)
+        app[AUTHENTICATOR] = Authenticator(verifier, sessions, keys, clock, required=required)
+        app[RATE_LIMITS] = RateLimits(redis, settings.keys)
         app[SESSIONS], app[API_KEYS] = sessions, keys
         app[TICKETS] = Tickets(redis, settings.keys)
-        app[LOGIN] = Login(
+        app[LOGIN] = LoginService(
             settings,
             settings.network_passphrase,
             verifier=verifier,
             sessions=sessions,
-            accounts=Accounts(session, settings.horizon_url, settings.network_passphrase),
+            accounts=AccountSigners(session, settings.horizon_url, settings.network_passphrase),
             fetch=fetch,
             clock=clock,
         )
@@ -189,7 +189,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         tasks.append(
             supervise(
                 "fitness",
-                partial(fitness.watch, app[REDIS], settings.keys, say, settings.wait_replicas),
+                partial(durability.watch, app[REDIS], settings.keys, say, settings.wait_replicas),
             )
         )
         tasks.append(supervise("namespace", data.run, most=1.0))
@@ -197,7 +197,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         await cancel(*tasks)
 
 
-def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Check]:
+def _checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, Check]:
     """Checks of READY_URLS, and of the namespace of each fanout in FANOUT_URLS."""
     namespace, ready = settings.keys.namespace, settings.ready_urls
     fanouts = sorted({joined(url, "/readyz") for url in settings.fanout_urls} - set(ready))
@@ -212,14 +212,14 @@ def _checks(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Che
 async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
     note = partial(app[READINESS].note, "lost")
     await losses.check_reports(app[REDIS], committer)
-    watching = partial(losses.watch, app[REDIS], committer, app[LAST_SEEN], note)
+    watching = partial(losses.watch, app[REDIS], committer, app[DATA_LOSS], note)
     task = supervise("losses", watching, most=1.0)
     yield
     await cancel(task)
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:
-    task = supervise("endings", app[ENDINGS].run)
+    task = supervise("endings", app[STREAM_NOTICES].run)
     yield
     await cancel(task)
-    await app[ENDINGS].release()
+    await app[STREAM_NOTICES].release()

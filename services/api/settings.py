@@ -13,20 +13,20 @@ from shared.auth.settings import CorsSettings
 from shared.journal.settings import JournalSettings
 from shared.runtime.config import http_url, split_list
 
-Urls = Annotated[
+HttpUrls = Annotated[
     tuple[Annotated[str, AfterValidator(http_url)], ...], NoDecode, BeforeValidator(split_list)
 ]
 
 
-class Settings(JournalSettings, LoginSettings, CorsSettings):
+class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     """What the API reads."""
 
-    fanout_urls: Urls = Field(
+    fanout_urls: HttpUrls = Field(
         (),
         description="fanouts, comma-separated; /events/subscribe here redirects to one of them, "
         "/v1/system asks them all, /readyz compares their namespaces",
     )
-    ready_urls: Urls = Field(
+    ready_urls: HttpUrls = Field(
         (),
         description="/readyz of other parts, comma-separated: this one's /readyz asks them too, "
         "and /v1/system their /metrics",
@@ -40,4 +40,4 @@ class Settings(JournalSettings, LoginSettings, CorsSettings):
     max_body_bytes: int = Field(65536, ge=1, description="largest request body")
 
 
-SETTINGS = web.AppKey("settings", Settings)
+SETTINGS = web.AppKey("settings", ApiSettings)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.api.app import build_app
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from tests.api.auth.samples import REQUIRED, WALLETS, Horizon
 from tests.api.samples import TOKEN, Clock
 from tests.support.data import begun_long_ago
@@ -29,7 +29,7 @@ def start(
     async def start(**more: Any) -> Any:
         await begun_long_ago(redis, keys)
         given = {"redis_url": redis_url, "contracts": (TOKEN,), "namespace": keys.namespace}
-        settings = Settings(**(given | more))
+        settings = ApiSettings(**(given | more))
         return await aiohttp_client(build_app(settings, clock=clock, notices=False))
 
     return start

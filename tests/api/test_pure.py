@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stellar_sdk import Keypair
 
 from services.api.http.page_cursor import decode_cursor, encode_cursor
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from services.api.streams.ids import new_stream_id, uuid7
 from shared.domain.topics import is_stream_id
 from tests.api.samples import TOKEN
@@ -65,14 +65,14 @@ def test_a_cursor_has_one_spelling():
 
 
 def test_settings_from_lists_and_their_defaults():
-    given = Settings(
+    given = ApiSettings(
         contracts=TOKEN,
         fanout_urls="http://a:1/, https://b",
         cors_origins="https://App.example, http://localhost:5173",
     )
     assert given.fanout_urls == ("http://a:1", "https://b")
     assert given.cors_origins == ("https://app.example", "http://localhost:5173")
-    plain = Settings(contracts=TOKEN)
+    plain = ApiSettings(contracts=TOKEN)
     assert (plain.cors_origins, plain.fanout_urls, plain.ready_urls) == (("*",), (), ())
 
 
@@ -99,4 +99,4 @@ def test_settings_from_lists_and_their_defaults():
 )
 def test_settings_that_are_refused(name, value, word):
     with pytest.raises(ValidationError, match=word):
-        Settings(contracts=TOKEN, **{name: value})
+        ApiSettings(contracts=TOKEN, **{name: value})

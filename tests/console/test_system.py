@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from services.api.console.routes import policy
-from services.api.system.routes import metrics_urls, read
+from services.api.console.routes import content_security_policy
+from services.api.system.routes import metrics_urls, parse_metrics
 from tests.console.browser import user
 from tests.console.samples import connections
 from tests.support.installation import Client, installation
@@ -28,17 +28,19 @@ def test_labels_are_added_up_and_the_kind_is_told_by_the_names():
     events.labels("channel").inc(5)
     events.labels("journal").inc(2)
     Gauge("headrace_fanout_connections", "x", registry=registry).set(3)
-    kind, measures = read(generate_latest(registry).decode())
+    kind, measures = parse_metrics(generate_latest(registry).decode())
     assert kind == "fanout"
     assert (measures["events"], measures["connections"], measures["deliveries"]) == (7, 3, 0)
-    assert read("") == ("other", {})
+    assert parse_metrics("") == ("other", {})
     with pytest.raises(ValueError, match="="):
-        read("<html>=no metrics</html>")
+        parse_metrics("<html>=no metrics</html>")
 
 
 def test_the_policy_lets_the_page_follow_a_redirect_to_a_fanout_and_nowhere_else():
-    assert "connect-src 'self';" in policy(())
-    assert "connect-src 'self' http://f1:80 https://f2;" in policy(["http://f1:80/x", "https://f2"])
+    assert "connect-src 'self';" in content_security_policy(())
+    assert "connect-src 'self' http://f1:80 https://f2;" in content_security_policy(
+        ["http://f1:80/x", "https://f2"]
+    )
 
 
 @shared_loop
@@ -66,7 +68,7 @@ async def _counts(whole, least: int) -> bool:
     held = 0.0
     for port in whole.ports.fanouts:
         async with whole.session.get(f"{whole.url(port)}/metrics") as response:
-            _, measures = read(await response.text())
+            _, measures = parse_metrics(await response.text())
             held += measures["connections"]
     return sum((await connections(whole)).values()) == held >= least
 

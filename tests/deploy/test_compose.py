@@ -8,7 +8,7 @@ import pytest
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.settings import Settings as NetworkSettings
-from services.api.settings import Settings as ApiSettings
+from services.api.settings import ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings
 from shared.journal.settings import Common

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from services.api.app import build_app
-from services.api.settings import Settings as ApiSettings
+from services.api.settings import ApiSettings
 from tests.deploy.manifests import (
     KUBERNETES,
     PRODUCTION,

@@ -23,7 +23,7 @@ def require(request: web.Request, scope: Scope) -> Principal:
     return principal
 
 
-class Authentication:
+class Authenticator:
     """Checks what a request brings; `required` False lets everybody in as ANYONE."""
 
     def __init__(

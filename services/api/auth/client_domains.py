@@ -20,10 +20,10 @@ from services.api.auth.sep10 import ChallengeRejectedError
 from shared.domain.strkeys import is_public_key
 from shared.web import client as http
 
-Fetch = Callable[[str], Awaitable[bytes]]
+FetchToml = Callable[[str], Awaitable[bytes]]
 """From a host name to the bytes of its stellar.toml. Raises ChallengeRejectedError."""
 
-MOST_BYTES = 100 * 1024
+MAX_TOML_BYTES = 100 * 1024
 """SEP-1's own bound."""
 
 _HOST = re.compile(r"(?=.{4,63}\Z)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.ASCII)
@@ -98,12 +98,12 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_TOML_BYTES:
             raise ValueError("too large")
     return bytes(body)
 
 
-async def signing_key(domain: str, fetch: Fetch) -> str:
+async def signing_key(domain: str, fetch: FetchToml) -> str:
     """SIGNING_KEY (G…) of a wallet's domain. Raises ChallengeRejectedError."""
     raw = await fetch(domain)
     try:

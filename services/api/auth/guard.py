@@ -10,9 +10,15 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.authentication import Authentication
+from services.api.auth.authentication import Authenticator
 from services.api.auth.settings import LoginSettings
-from services.api.http.rate_limits import Policy, RateLimits, Verdict, headers_of, refuse_if_over
+from services.api.http.rate_limits import (
+    RateLimitPolicy,
+    RateLimits,
+    RateLimitState,
+    raise_if_exceeded,
+    rate_limit_headers,
+)
 from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import Principal, Scope
 from shared.redis.client import REDIS_UNAVAILABLE
@@ -22,8 +28,8 @@ from shared.web.problems import Problem
 
 log = structlog.get_logger()
 
-IDENTITY = web.AppKey("identity", Authentication)
-LIMITS = web.AppKey("limits", RateLimits)
+AUTHENTICATOR = web.AppKey("identity", Authenticator)
+RATE_LIMITS = web.AppKey("limits", RateLimits)
 
 _UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 _LOGIN = frozenset({"/auth"})
@@ -52,7 +58,7 @@ class Guard:
         self._settings = settings
         self._required = settings.auth_mode == "required"
         self._ip, self._subject, self._login = (
-            Policy(name, settings.quota(name)) for name in ("ip", "subject", "login")
+            RateLimitPolicy(name, settings.quota(name)) for name in ("ip", "subject", "login")
         )
 
     @web.middleware
@@ -62,27 +68,27 @@ class Guard:
         refusal: Problem | None = None
         try:
             if not (route in _OPEN or route.startswith(_OPEN_BELOW)):
-                request[CALLER] = await request.app[IDENTITY].of(request)
+                request[CALLER] = await request.app[AUTHENTICATOR].of(request)
         except Problem as problem:
             refusal = problem  # counted first: guessing tokens is limited too
         if route not in _UNLIMITED:
             verdicts = await self._take(request, route)
-            request[LIMIT_HEADERS] = headers_of(verdicts)
-            refuse_if_over(verdicts)
+            request[LIMIT_HEADERS] = rate_limit_headers(verdicts)
+            raise_if_exceeded(verdicts)
         if refusal:
             raise refusal
         return await self._audited(request, handler, route)
 
-    async def _take(self, request: web.Request, route: str) -> list[Verdict]:
+    async def _take(self, request: web.Request, route: str) -> list[RateLimitState]:
         if not any(policy.quota for policy in (self._ip, self._subject, self._login)):
             return []
         bucket = bucket_of(address_of(request, self._settings))
-        wishes = [(self._ip, bucket)]
+        quotas = [(self._ip, bucket)]
         if route in _LOGIN:
-            wishes.append((self._login, bucket))
+            quotas.append((self._login, bucket))
         if self._required and (subject := subject_of(request.get(CALLER))):
-            wishes.append((self._subject, subject))
-        return await request.app[LIMITS].take(wishes)
+            quotas.append((self._subject, subject))
+        return await request.app[RATE_LIMITS].take(quotas)
 
     async def _audited(
         self, request: web.Request, handler: Handler, route: str

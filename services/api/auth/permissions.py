@@ -22,7 +22,7 @@ class Party(StrEnum):
     RECIPIENT = "recipient"
 
 
-def may_change(principal: Principal, account: str, what: str) -> None:
+def require_account(principal: Principal, account: str, what: str) -> None:
     """Raise Problem 403 unless the principal may act as `account`."""
     if Scope.ADMIN in principal.scopes:
         return
@@ -32,13 +32,13 @@ def may_change(principal: Principal, account: str, what: str) -> None:
         raise forbidden(f"{what}: your token lacks the scope {Scope.STREAMS_WRITE}")
 
 
-def may_step(principal: Principal, stream: Stream, party: Party) -> None:
+def require_party(principal: Principal, stream: Stream, party: Party) -> None:
     """Raise Problem 403 unless the principal is that party of the stream."""
     account = stream.sender if party is Party.SENDER else stream.recipient
-    may_change(principal, account, f"stream {stream.id}, as its {party}")
+    require_account(principal, account, f"stream {stream.id}, as its {party}")
 
 
-def may_read(principal: Principal, stream: Stream) -> None:
+def require_read(principal: Principal, stream: Stream) -> None:
     """Raise Problem 403 unless the principal may see the stream."""
     if principal.may_subscribe(ALL, ()):
         return
@@ -72,7 +72,7 @@ def restrict_to_own(
     raise forbidden("you may list your own streams and their events only", errors)
 
 
-def may_list(principal: Principal, topic: str) -> None:
+def require_topic(principal: Principal, topic: str) -> None:
     """Raise Problem 403 unless the principal may see all of a topic (`user:G…`, `*`)."""
     if not principal.may_subscribe(topic, ()):
         raise forbidden(f"{topic[:64]!r} is not yours to see")

@@ -10,9 +10,9 @@ from aiohttp import web
 from services.api.auth.api_keys import PREFIX, ApiKeys, token_id
 from services.api.auth.authentication import credential_of, require
 from services.api.auth.guard import subject_of
-from services.api.auth.schemas import ChallengeQuery, NewKey, Revoke, SignedChallenge
-from services.api.auth.service import Login
-from services.api.auth.tokens import LONGEST
+from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
+from services.api.auth.service import LoginService
+from services.api.auth.tokens import MAX_TOKEN_SECONDS
 from services.api.http.request_keys import caller
 from services.api.http.requests import json_response, read_body, read_no_body, read_query, validated
 from shared.auth.credentials import unauthorized
@@ -22,7 +22,7 @@ from shared.auth.tickets import TICKET_SECONDS, Tickets
 from shared.redis.clock import RedisClock
 from shared.web.problems import Problem, Slug
 
-LOGIN = web.AppKey("login", Login)
+LOGIN = web.AppKey("login", LoginService)
 SESSIONS = web.AppKey("sessions", Sessions)
 TICKETS = web.AppKey("tickets", Tickets)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
@@ -132,7 +132,7 @@ async def ticket(request: web.Request) -> web.Response:
 async def create_key(request: web.Request) -> web.Response:
     """POST /v1/keys; the only answer that shows the key."""
     by = require(request, Scope.ADMIN)
-    order, now = await read_body(request, NewKey), int(request.app[CLOCK]())
+    order, now = await read_body(request, CreateApiKey), int(request.app[CLOCK]())
     if order.expires_at is not None and order.expires_at <= now:
         errors = [{"pointer": "/expiresAt", "detail": "must lie ahead"}]
         raise Problem(422, Slug.INVALID, "1 field(s) to mend", errors=errors)
@@ -159,7 +159,9 @@ async def delete_key(request: web.Request) -> web.Response:
     require(request, Scope.ADMIN)
     key_id = request.match_info["id"]
     # Revoked first: should we die in between, nothing that the key was exchanged for lives on.
-    await request.app[SESSIONS].revoke(Revocation(token_id=token_id(key_id)), seconds=LONGEST)
+    await request.app[SESSIONS].revoke(
+        Revocation(token_id=token_id(key_id)), seconds=MAX_TOKEN_SECONDS
+    )
     if not await request.app[API_KEYS].delete(key_id):
         raise Problem(404, Slug.NOT_FOUND, f"there is no API key {key_id[:64]!r}")
     return web.Response(status=204)
@@ -168,13 +170,13 @@ async def delete_key(request: web.Request) -> web.Response:
 async def revoke(request: web.Request) -> web.Response:
     """POST /v1/auth/revoke."""
     require(request, Scope.ADMIN)
-    order = await read_body(request, Revoke)
+    order = await read_body(request, RevokeTokens)
     revocation = (
         Revocation(token_id=order.jti)
         if order.jti
         else Revocation(account=order.account or "", before=request.app[CLOCK]())
     )
-    await request.app[SESSIONS].revoke(revocation, seconds=LONGEST)
+    await request.app[SESSIONS].revoke(revocation, seconds=MAX_TOKEN_SECONDS)
     return web.Response(status=204)
 
 

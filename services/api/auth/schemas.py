@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from services.api.http.fields import Account
-from services.api.http.models import Body
+from services.api.http.models import RequestBody
 from shared.auth.principal import Scope
 
 
@@ -35,13 +35,13 @@ class ChallengeQuery(BaseModel):
         return self
 
 
-class SignedChallenge(Body):
+class SignedChallenge(RequestBody):
     """POST /auth (SEP-10 "Token")."""
 
     transaction: Annotated[str, Field(min_length=1)]
 
 
-class NewKey(Body):
+class CreateApiKey(RequestBody):
     """POST /keys. `account` is whom the key acts as; `expiresAt` in Unix seconds."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -50,14 +50,14 @@ class NewKey(Body):
     expires_at: Annotated[int, Field(strict=True, ge=1, le=253_402_300_799)] | None = None
 
 
-class Revoke(Body):
+class RevokeTokens(RequestBody):
     """POST /auth/revoke: one token with all it was refreshed to, or all tokens of an account."""
 
     jti: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     account: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Revoke:
+    def _one(self) -> RevokeTokens:
         if (self.jti is None) == (self.account is None):
             raise ValueError("name either jti or account")
         return self

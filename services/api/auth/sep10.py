@@ -30,7 +30,7 @@ class ChallengeRejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class LoginServer:
     """Who asks: signing key, domains and network."""
 
     keypair: Keypair
@@ -48,7 +48,7 @@ class Signers:
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class ReceivedChallenge:
     """A challenge of ours that came back. `digest` is its transaction's hash, in hex."""
 
     envelope: str
@@ -71,7 +71,7 @@ class Challenge:
 
 
 def build(
-    server: Server,
+    server: LoginServer,
     account: str,
     *,
     now: int,
@@ -103,7 +103,7 @@ def build(
     return made.to_xdr()
 
 
-def read(server: Server, envelope: str) -> Challenge:
+def read(server: LoginServer, envelope: str) -> ReceivedChallenge:
     """A signed challenge, sure to be ours and in time. Raises ChallengeRejectedError."""
     try:
         found = sep10.read_challenge_transaction(envelope, *_ours(server))
@@ -119,7 +119,7 @@ def read(server: Server, envelope: str) -> Challenge:
     preconditions = found.transaction.transaction.preconditions
     bounds = preconditions.time_bounds if preconditions else None
     assert bounds is not None  # without them stellar-sdk refuses it
-    return Challenge(
+    return ReceivedChallenge(
         envelope=envelope,
         account=found.client_account_id,
         memo=found.memo,
@@ -129,7 +129,7 @@ def read(server: Server, envelope: str) -> Challenge:
     )
 
 
-def verify(server: Server, challenge: Challenge, signers: Signers | None) -> None:
+def verify(server: LoginServer, challenge: ReceivedChallenge, signers: Signers | None) -> None:
     """Raise ChallengeRejectedError unless enough of the account's keys have signed.
 
     `signers` None: the account does not exist yet, and its master key alone counts.
@@ -145,7 +145,7 @@ def verify(server: Server, challenge: Challenge, signers: Signers | None) -> Non
         raise ChallengeRejectedError(str(error)) from None
 
 
-def _ours(server: Server) -> tuple[str, str, str, str]:
+def _ours(server: LoginServer) -> tuple[str, str, str, str]:
     return (
         server.keypair.public_key,
         server.home_domain,

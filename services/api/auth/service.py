@@ -12,11 +12,11 @@ import orjson
 from stellar_sdk import Keypair
 
 from services.api.auth import sep10 as challenges
-from services.api.auth.client_domains import Fetch, is_public_name, signing_key
-from services.api.auth.sep10 import CHALLENGE_SECONDS, ChallengeRejectedError, Server
+from services.api.auth.client_domains import FetchToml, is_public_name, signing_key
+from services.api.auth.sep10 import CHALLENGE_SECONDS, ChallengeRejectedError, LoginServer
 from services.api.auth.settings import ANY_DOMAIN, LoginSettings
-from services.api.auth.signers import Accounts
-from services.api.auth.tokens import LONGEST, Issuer
+from services.api.auth.signers import AccountSigners
+from services.api.auth.tokens import MAX_TOKEN_SECONDS, TokenIssuer
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import Principal, Scope, principal_of
 from shared.auth.revocations import Revocation, Sessions
@@ -28,7 +28,7 @@ _GRACE = 300  # seconds by which stellar-sdk lets clocks differ
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class IssuedToken:
     """A token and its `exp` in Unix seconds."""
 
     token: str
@@ -39,7 +39,7 @@ class Token:
         return {"token": self.token, "expiresAt": self.expires}
 
 
-class Login:
+class LoginService:
     """SEP-10 and what follows, by the settings. `fetch` reads a stellar.toml.
 
     `clock` is Redis' clock, as for the epoch.
@@ -52,8 +52,8 @@ class Login:
         *,
         verifier: Verifier,
         sessions: Sessions,
-        accounts: Accounts,
-        fetch: Fetch,
+        accounts: AccountSigners,
+        fetch: FetchToml,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -63,16 +63,16 @@ class Login:
         self._accounts = accounts
         self._fetch = fetch
         self._clock = clock
-        self._issuer = Issuer(settings, clock)
+        self._issuer = TokenIssuer(settings, clock)
 
     @property
-    def server(self) -> Server:
+    def server(self) -> LoginServer:
         """The signing side. Raises Problem 404 where wallets cannot log in."""
         seed = self._settings.signing_seed.get_secret_value()
         if not seed:
             word = "wallets cannot log in here: there is no signing key (SIGNING_SEED)"
             raise Problem(404, Slug.NOT_FOUND, word)
-        return Server(
+        return LoginServer(
             Keypair.from_secret(seed),
             self._settings.home_domain,
             self._settings.login_host,
@@ -111,7 +111,7 @@ class Login:
         except ChallengeRejectedError as refused:
             raise Problem(400, Slug.MALFORMED, str(refused)) from None
 
-    async def token(self, envelope: str) -> Token:
+    async def token(self, envelope: str) -> IssuedToken:
         """POST /auth: a token for a signed challenge. Raises Problem 401, 404, 503."""
         server = self.server
         try:
@@ -134,9 +134,9 @@ class Login:
             token_id=challenge.digest,
             claims=claims,
         )
-        return Token(*issued)
+        return IssuedToken(*issued)
 
-    async def refresh(self, token: str) -> Token:
+    async def refresh(self, token: str) -> IssuedToken:
         """A token that lives longer, for one that is good still. Raises Problem 401, 404.
 
         Until `session_seconds` after the login, since signers may have changed meanwhile.
@@ -156,7 +156,7 @@ class Login:
             token_id=principal.token_id,
             claims=kept,
         )
-        return Token(*issued)
+        return IssuedToken(*issued)
 
     async def logout(self, token: str) -> None:
         """End the login of a token, with all that it was refreshed to. Raises Problem 401."""
@@ -164,9 +164,11 @@ class Login:
         await self._sessions.check(principal)
         if not principal.token_id:
             raise unauthorized("the token has no `jti`, by which it could be ended")
-        await self._sessions.revoke(Revocation(token_id=principal.token_id), seconds=LONGEST)
+        await self._sessions.revoke(
+            Revocation(token_id=principal.token_id), seconds=MAX_TOKEN_SECONDS
+        )
 
-    def exchange(self, principal: Principal) -> Token:
+    def exchange(self, principal: Principal) -> IssuedToken:
         """A token for an API key's principal, which lives no longer than the key. Raises 404."""
         left = self._settings.login_seconds
         if principal.expires is not None:
@@ -174,7 +176,7 @@ class Login:
         issued = self._issuer.issue(
             principal.account, principal.scopes, seconds=left, token_id=principal.token_id
         )
-        return Token(*issued)
+        return IssuedToken(*issued)
 
     def toml(self) -> str:
         """/.well-known/stellar.toml (SEP-1): where wallets log in, and by whose key."""

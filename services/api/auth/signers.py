@@ -19,7 +19,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _KEY = "ed25519_public_key"
 
 
-class Accounts:
+class AccountSigners:
     """Asks Horizon; only answers that are surely of our network count.
 
     That an account does not exist lets its master key in alone, so a 404 of something that is no

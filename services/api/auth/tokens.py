@@ -17,11 +17,11 @@ from shared.auth.settings import AuthSettings
 from shared.redis.clock import Clock
 from shared.web.problems import Problem, Slug
 
-LONGEST = 366 * 86_400
+MAX_TOKEN_SECONDS = 366 * 86_400
 """Seconds that a token may live at the most, and so how long a revocation is kept."""
 
 
-class Issuer:
+class TokenIssuer:
     """Signs tokens by the settings that every Verifier checks them with.
 
     `iat` has milliseconds, to be comparable with an epoch that began in the same second.

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from services.api.auth.tokens import LONGEST, Issuer
-from services.api.settings import Settings
+from services.api.auth.tokens import MAX_TOKEN_SECONDS, TokenIssuer
+from services.api.settings import ApiSettings
 from shared.auth.principal import Scope
 from shared.domain.strkeys import is_account
 from shared.runtime.config import load
@@ -25,15 +25,15 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     given = parser.parse_args(argv)
     if not is_account(given.account):
         parser.error("--account: expected a valid G…, C… or M… address (its checksum counts)")
-    if not 0 < given.hours * 3600 <= LONGEST:
-        parser.error(f"--hours: expected more than 0 and at most {LONGEST // 3600}")
+    if not 0 < given.hours * 3600 <= MAX_TOKEN_SECONDS:
+        parser.error(f"--hours: expected more than 0 and at most {MAX_TOKEN_SECONDS // 3600}")
     return given
 
 
 def main(argv: Sequence[str]) -> int:
     """`python -m services.api token …`: the token on stdout; returns the exit code."""
     given = _arguments(argv)
-    issuer = Issuer(load(Settings, []))
+    issuer = TokenIssuer(load(ApiSettings, []))
     try:
         token, _ = issuer.issue(given.account, given.scope, seconds=int(given.hours * 3600) or 1)
     except Problem:

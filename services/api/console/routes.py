@@ -17,7 +17,7 @@ from aiohttp import web
 from services.api.http.requests import (
     json_response,
 )
-from services.api.settings import SETTINGS, Settings
+from services.api.settings import SETTINGS, ApiSettings
 from services.api.streams.service import (
     Document,
 )
@@ -41,7 +41,7 @@ _POLICY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ConsoleFile:
     """A file of the console as it is served."""
 
     kind: str
@@ -50,30 +50,32 @@ class Part:
     tag: str
 
 
-_PARTS: web.AppKey[dict[str, Part]] = web.AppKey("console", dict)
+_PARTS: web.AppKey[dict[str, ConsoleFile]] = web.AppKey("console", dict)
 
 
 def add_console_routes(app: web.Application) -> None:
     """The routes; the files are read once."""
     app[_PARTS] = dict(_parts())
     app.router.add_get("/", front)
-    app.router.add_get("/console/{folder}/{file}", part)
+    app.router.add_get("/console/{folder}/{file}", console_file)
 
 
-def _parts() -> Iterable[tuple[str, Part]]:
+def _parts() -> Iterable[tuple[str, ConsoleFile]]:
     for path in sorted(_FOLDER.rglob("*.*")):
         if kind := _KINDS.get(path.suffix):
             body = path.read_bytes()
             tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
             packed = gzip.compress(body, mtime=0)
-            yield path.relative_to(_FOLDER).as_posix(), Part(kind, body, packed, tag)
+            yield path.relative_to(_FOLDER).as_posix(), ConsoleFile(kind, body, packed, tag)
 
 
 async def front(request: web.Request) -> web.Response:
     """The page for who asks for HTML, as browsers do; else what this is and where things are."""
     if _HTML in request.headers.get("Accept", ""):
         response = _serve(request, request.app[_PARTS]["index.html"])
-        response.headers["Content-Security-Policy"] = policy(request.app[SETTINGS].fanout_urls)
+        response.headers["Content-Security-Policy"] = content_security_policy(
+            request.app[SETTINGS].fanout_urls
+        )
     else:
         response = json_response(
             service_index(request.app[SETTINGS]), headers={"Cache-Control": "no-cache"}
@@ -82,12 +84,12 @@ async def front(request: web.Request) -> web.Response:
     return response
 
 
-def policy(fanout_urls: Iterable[str]) -> str:
+def content_security_policy(fanout_urls: Iterable[str]) -> str:
     """The Content-Security-Policy of the page. CSP 3 holds redirects to `connect-src` too."""
     return _POLICY.format(" ".join(["'self'", *dict.fromkeys(map(origin, fanout_urls))]))
 
 
-async def part(request: web.Request) -> web.Response:
+async def console_file(request: web.Request) -> web.Response:
     """A part of the page."""
     name = f"{request.match_info['folder']}/{request.match_info['file']}"
     if (found := request.app[_PARTS].get(name)) is None:
@@ -95,18 +97,18 @@ async def part(request: web.Request) -> web.Response:
     return _serve(request, found)
 
 
-def _serve(request: web.Request, part: Part) -> web.Response:
+def _serve(request: web.Request, console_file: ConsoleFile) -> web.Response:
     """Kept by browsers and asked about each time, so a new release is seen at once."""
-    headers = {"Cache-Control": "no-cache", "ETag": part.tag, "Vary": "Accept-Encoding"}
-    if part.tag in request.headers.get("If-None-Match", ""):
+    headers = {"Cache-Control": "no-cache", "ETag": console_file.tag, "Vary": "Accept-Encoding"}
+    if console_file.tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
-    body = part.body
+    body = console_file.body
     if "gzip" in request.headers.get("Accept-Encoding", ""):
-        body, headers["Content-Encoding"] = part.packed, "gzip"
-    return web.Response(body=body, content_type=part.kind, charset="utf-8", headers=headers)
+        body, headers["Content-Encoding"] = console_file.packed, "gzip"
+    return web.Response(body=body, content_type=console_file.kind, charset="utf-8", headers=headers)
 
 
-def service_index(settings: Settings) -> Document:
+def service_index(settings: ApiSettings) -> Document:
     """What this is and where things are."""
     return {
         "service": "headrace api",

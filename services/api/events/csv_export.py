@@ -37,7 +37,7 @@ _RUNS = re.compile(r"[\s]*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 _NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
-def table(entries: Iterable[JournalEntry]) -> bytes:
+def events_to_csv(entries: Iterable[JournalEntry]) -> bytes:
     """The events, a line each, below a line of names; UTF-8."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)

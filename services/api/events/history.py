@@ -20,42 +20,42 @@ from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalTip
 from shared.journal.wire import JournalEntry, entry_of
 
-CHUNK = 500
+CHUNK_SIZE = 500
 """Entries read at once when only some types are wanted."""
 
-MOST_READ = 2000
+MAX_READ = 2000
 """Entries read for one page before it is given out short."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PositionRange:
     """Events after one position and before another, both exclusive."""
 
     after: Position = START
     before: Position = END
 
-    def up_to(self, position: Position) -> Span:
+    def up_to(self, position: Position) -> PositionRange:
         """The part of it that ends with a position."""
-        return Span(self.after, min(self.before, Position(position.toid, position.n + 1)))
+        return PositionRange(self.after, min(self.before, Position(position.toid, position.n + 1)))
 
     @property
     def empty(self) -> bool:
         """Whether nothing can stand in it; Redis refuses to look beyond its ends."""
         return self.after >= self.before
 
-    def beyond(self, position: Position, *, newest_first: bool) -> Span:
+    def beyond(self, position: Position, *, newest_first: bool) -> PositionRange:
         """What is left of it once it was read up to a position."""
         if newest_first:
-            return Span(self.after, position)
-        return Span(position, self.before)
+            return PositionRange(self.after, position)
+        return PositionRange(position, self.before)
 
 
-Gap = tuple[Position, Position]
+MissingRange = tuple[Position, Position]
 """What is missing: after the first position, up to and including the second."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EventPage:
     """Entries in the order asked for, where to go on (None at the end), and what is missing.
 
     `top` is the journal's, up to which was read: who subscribes from there gets the rest, and
@@ -66,18 +66,18 @@ class Page:
     entries: Sequence[JournalEntry]
     next: Position | None
     top: Position
-    gap: Gap | None
+    gap: MissingRange | None
 
 
 class _Read(NamedTuple):
     """Entries in the order asked for, None for a missing one; `whole`: nothing follows."""
 
     rows: Sequence[tuple[Position, JournalEntry | None]]
-    missing: list[Gap]
+    missing: list[MissingRange]
     whole: bool
 
 
-class History:
+class EventHistory:
     """The history of one namespace."""
 
     def __init__(self, redis: Redis, keys: Keys, journal: Journal) -> None:
@@ -86,15 +86,15 @@ class History:
         self._journal = journal
 
     async def page(
-        self, wanted: Subscription, span: Span, *, limit: int, newest_first: bool
-    ) -> Page:
+        self, wanted: Subscription, span: PositionRange, *, limit: int, newest_first: bool
+    ) -> EventPage:
         """At most `limit` events of a span."""
         head = await self._journal.tip()
         found: list[JournalEntry] = []
-        missing: list[Gap] = []
+        missing: list[MissingRange] = []
         left, whole = span.up_to(head.top), False
-        count = CHUNK if wanted.types else limit
-        for _ in range(max(1, MOST_READ // count) if wanted.types else 1):
+        count = CHUNK_SIZE if wanted.types else limit
+        for _ in range(max(1, MAX_READ // count) if wanted.types else 1):
             read = await self._read(wanted.topics, left, count, newest_first)
             missing += read.missing
             whole = read.whole
@@ -110,11 +110,16 @@ class History:
         going_on = None if whole else (left.before if newest_first else left.after)
         old_end = whole or not newest_first
         gap = await self._gap(head, span, missing, old_end=old_end and not span.empty)
-        return Page(found, going_on, head.top, gap)
+        return EventPage(found, going_on, head.top, gap)
 
     async def _gap(
-        self, head: JournalTip, span: Span, missing: Sequence[Gap], *, old_end: bool
-    ) -> Gap | None:
+        self,
+        head: JournalTip,
+        span: PositionRange,
+        missing: Sequence[MissingRange],
+        *,
+        old_end: bool,
+    ) -> MissingRange | None:
         """Everything that is missing, as one gap; at the old end trimmed entries too.
 
         From START on, what was before the journal began is not missing.
@@ -132,7 +137,7 @@ class History:
         return min(gap[0] for gap in missing), max(gap[1] for gap in missing)
 
     async def _read(
-        self, topics: Sequence[str], span: Span, count: int, newest_first: bool
+        self, topics: Sequence[str], span: PositionRange, count: int, newest_first: bool
     ) -> _Read:
         """The next `count` entries. One more is read to see whether anything follows."""
         if span.empty:
@@ -141,7 +146,7 @@ class History:
             return await self._all(span, count, newest_first)
         return await self._filed(topics, span, count, newest_first)
 
-    async def _all(self, span: Span, count: int, newest_first: bool) -> _Read:
+    async def _all(self, span: PositionRange, count: int, newest_first: bool) -> _Read:
         """Every entry names the one before it, which shows where entries are missing."""
         entries = await self._journal.between(
             span.after, span.before, count + 1, newest_first=newest_first
@@ -155,7 +160,7 @@ class History:
         return _Read(rows, [gap for gap in missing if gap[0] < gap[1]], len(entries) <= count)
 
     async def _filed(
-        self, topics: Sequence[str], span: Span, count: int, newest_first: bool
+        self, topics: Sequence[str], span: PositionRange, count: int, newest_first: bool
     ) -> _Read:
         """Entries of the topics and for everyone, each once; None where the entry is missing."""
         low, high = f"({span.after.padded}", f"({span.before.padded}"

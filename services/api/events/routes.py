@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from services.api.auth.permissions import may_list
-from services.api.events.csv_export import table
-from services.api.events.history import History, Page
+from services.api.auth.permissions import require_topic
+from services.api.events.csv_export import events_to_csv
+from services.api.events.history import EventHistory, EventPage
 from services.api.events.schemas import EventsQuery, HistoryQuery
 from services.api.http.request_keys import CALLER
 from services.api.http.requests import invalid, json_response, read_query
 from services.api.streams.routes import STREAMS
 from services.api.streams.schemas import SummaryQuery
-from services.api.streams.service import Streams
-from services.api.streams.summary import Summaries
+from services.api.streams.service import StreamService
+from services.api.streams.summary import AccountSummaries
 from shared.auth.credentials import forbidden
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.strkeys import is_account
@@ -21,14 +21,14 @@ from shared.domain.topics import Subscription, is_stream_id, user_topic
 from shared.journal.wire import JournalEntry
 from shared.web.problems import Problem, Slug
 
-HISTORY = web.AppKey("history", History)
-SUMMARIES = web.AppKey("summaries", Summaries)
+EVENT_HISTORY = web.AppKey("history", EventHistory)
+SUMMARIES = web.AppKey("summaries", AccountSummaries)
 
 CSV = "text/csv"
 JSON = "application/json"
 
 
-def add_history_routes(app: web.Application) -> None:
+def add_event_routes(app: web.Application) -> None:
     """The routes, with and without /v1."""
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/events", events)
@@ -58,7 +58,7 @@ async def summary(request: web.Request) -> web.Response:
     query, account = read_query(request, SummaryQuery), request.match_info["account"]
     if not is_account(account):
         raise Problem(404, Slug.NOT_FOUND, f"{account[:64]!r} is no account (its checksum counts)")
-    may_list(request.get(CALLER, ANYONE), user_topic(account))
+    require_topic(request.get(CALLER, ANYONE), user_topic(account))
     sums = await request.app[SUMMARIES].of(account, after=query.cursor, limit=query.limit)
     return json_response(sums)
 
@@ -66,7 +66,7 @@ async def summary(request: web.Request) -> web.Response:
 async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) -> web.Response:
     caller = request.get(CALLER, ANYONE)
     await _may_follow(caller, wanted, request.app[STREAMS])
-    page = await request.app[HISTORY].page(
+    page = await request.app[EVENT_HISTORY].page(
         wanted, query.span, limit=query.limit, newest_first=query.order == "desc"
     )
     seen = [entry for entry in page.entries if caller.may_see(entry.topics)]
@@ -75,7 +75,7 @@ async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) 
     return _json(page, seen)
 
 
-async def _may_follow(caller: Principal, wanted: Subscription, streams: Streams) -> None:
+async def _may_follow(caller: Principal, wanted: Subscription, streams: StreamService) -> None:
     """Raise Problem 403 unless the caller may subscribe to all of it."""
     if caller is ANYONE:
         return
@@ -85,7 +85,7 @@ async def _may_follow(caller: Principal, wanted: Subscription, streams: Streams)
             raise forbidden(f"the history of {topic!r} is not yours to see")
 
 
-def _json(page: Page, entries: list[JournalEntry]) -> web.Response:
+def _json(page: EventPage, entries: list[JournalEntry]) -> web.Response:
     """Bodies as they were published, byte for byte."""
     more = b'],"next":%b,"position":"%b","gap":%b}' % tuple(
         str(each).encode() for each in (_quoted(page.next), page.top, _gap(page))
@@ -98,13 +98,13 @@ def _quoted(value: object) -> str:
     return "null" if value is None else f'"{value}"'
 
 
-def _gap(page: Page) -> str:
+def _gap(page: EventPage) -> str:
     if page.gap is None:
         return "null"
     return '{{"from":"{}","to":"{}"}}'.format(*page.gap)
 
 
-def _csv(page: Page, entries: list[JournalEntry]) -> web.Response:
+def _csv(page: EventPage, entries: list[JournalEntry]) -> web.Response:
     headers = {
         "Content-Disposition": 'attachment; filename="events.csv"',
         "Headrace-Position": str(page.top),
@@ -114,7 +114,9 @@ def _csv(page: Page, entries: list[JournalEntry]) -> web.Response:
         headers["Headrace-Next"] = str(page.next)
     if page.gap is not None:
         headers["Headrace-Gap"] = "{} {}".format(*page.gap)
-    return web.Response(body=table(entries), content_type=CSV, charset="utf-8", headers=headers)
+    return web.Response(
+        body=events_to_csv(entries), content_type=CSV, charset="utf-8", headers=headers
+    )
 
 
 def _prefers_csv(accept: str) -> bool:

@@ -8,33 +8,33 @@ from pydantic import (
     Field,
 )
 
-from services.api.events.history import Span
+from services.api.events.history import PositionRange
 from services.api.http.fields import (
     Account,
-    Place,
+    PositionParam,
     StreamId,
 )
-from services.api.http.models import Query
+from services.api.http.models import QueryParameters
 from shared.domain.events import EventType
 from shared.domain.position import END, START
 from shared.domain.topics import ALL, Subscription, user_topic
 
 
-class EventsQuery(Query):
+class EventsQuery(QueryParameters):
     """GET /v1/streams/{id}/events: which part of a history."""
 
     many: ClassVar[frozenset[str]] = frozenset({"types"})
 
     types: Annotated[tuple[EventType, ...], Field(max_length=50)] = ()
-    after: Place | None = None
-    before: Place | None = None
+    after: PositionParam | None = None
+    before: PositionParam | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     order: Literal["asc", "desc"] = "desc"
 
     @property
-    def span(self) -> Span:
+    def span(self) -> PositionRange:
         """The span of the journal that is asked for."""
-        return Span(self.after or START, self.before or END)
+        return PositionRange(self.after or START, self.before or END)
 
     def subscription(self, *topics: str) -> Subscription:
         """These topics, narrowed to the types."""

@@ -80,7 +80,7 @@ Account = Annotated[
 Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
 
 
-Instant = Annotated[int, Field(strict=True, ge=0, le=_LATEST), BeforeValidator(_whole)]
+UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_LATEST), BeforeValidator(_whole)]
 
 
 StreamId = Annotated[
@@ -90,7 +90,7 @@ StreamId = Annotated[
 ]
 
 
-Place = Annotated[
+PositionParam = Annotated[
     Position,
     BeforeValidator(_place),
     _text("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),

@@ -47,7 +47,9 @@ class IdempotencyKey:
         return answered
 
 
-def once_of(request: web.Request, body: BaseModel | None = None) -> IdempotencyKey | None:
+def idempotency_key_of(
+    request: web.Request, body: BaseModel | None = None
+) -> IdempotencyKey | None:
     """What the request's Idempotency-Key asks for. Raises Problem 400 on a malformed one."""
     key = request.headers.get(HEADER)
     if key is None:

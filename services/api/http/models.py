@@ -11,17 +11,17 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """Any request body: camelCase, unknown fields refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
-class Nothing(Body):
+class EmptyBody(RequestBody):
     """The body of a call that takes none: absent, or `{}`."""
 
 
-class Query(BaseModel):
+class QueryParameters(BaseModel):
     """Any query: unknown parameters refused; those in `many` may repeat or hold several."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -20,7 +20,7 @@ _SCRIPT = Path(__file__).with_name("rate_limits.lua").read_text(encoding="utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RateLimitPolicy:
     """`quota` requests in `window` seconds; 0 = any number."""
 
     name: str
@@ -29,10 +29,10 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RateLimitState:
     """How somebody stands: requests left, seconds until all are back, seconds to wait now."""
 
-    policy: Policy
+    policy: RateLimitPolicy
     remaining: int
     reset: float
     wait: float
@@ -45,21 +45,21 @@ class RateLimits:
         self._keys = keys
         self._script = redis.register_script(_SCRIPT)
 
-    async def take(self, wishes: Sequence[tuple[Policy, str]]) -> list[Verdict]:
+    async def take(self, quotas: Sequence[tuple[RateLimitPolicy, str]]) -> list[RateLimitState]:
         """Take one request from each policy's quota of somebody, or none when any is used up."""
-        wishes = [(policy, who) for policy, who in wishes if policy.quota]
-        if not wishes:
+        quotas = [(policy, who) for policy, who in quotas if policy.quota]
+        if not quotas:
             return []
-        names = [self._keys.rate(policy.name, who) for policy, who in wishes]
-        args = [value for policy, _ in wishes for value in (policy.window, policy.quota, 1)]
+        names = [self._keys.rate(policy.name, who) for policy, who in quotas]
+        args = [value for policy, _ in quotas for value in (policy.window, policy.quota, 1)]
         rows = await self._script(keys=names, args=args)
         return [
-            Verdict(policy, remaining, reset / 1e6, wait / 1e6)
-            for (policy, _), (remaining, reset, wait) in zip(wishes, rows, strict=True)
+            RateLimitState(policy, remaining, reset / 1e6, wait / 1e6)
+            for (policy, _), (remaining, reset, wait) in zip(quotas, rows, strict=True)
         ]
 
 
-def headers_of(verdicts: Sequence[Verdict]) -> dict[str, str]:
+def rate_limit_headers(verdicts: Sequence[RateLimitState]) -> dict[str, str]:
     """The RateLimit fields of an answer; none where nothing is limited."""
     if not verdicts:
         return {}
@@ -68,7 +68,7 @@ def headers_of(verdicts: Sequence[Verdict]) -> dict[str, str]:
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
 
 
-def refuse_if_over(verdicts: Sequence[Verdict]) -> None:
+def raise_if_exceeded(verdicts: Sequence[RateLimitState]) -> None:
     """Raise Problem 429 when any quota is used up; it says when to come back."""
     over = [v for v in verdicts if v.wait > 0]
     if over:

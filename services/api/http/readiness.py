@@ -17,8 +17,8 @@ from shared.web.probes import Readiness
 
 log = structlog.get_logger()
 
-WELL = 1.0
-UNWELL = 0.25
+CHECK_INTERVAL = 1.0
+RECHECK_INTERVAL = 0.25
 """Seconds until the next question, while all is well and while it is not."""
 
 Check = Callable[[], Awaitable[str | None]]
@@ -35,7 +35,7 @@ async def watch(part: str, check: Check, readiness: Readiness) -> None:
             report = log.warning if trouble else log.info
             report("part_unwell" if trouble else "part_well", part=part, trouble=trouble)
         before = trouble
-        await asyncio.sleep(UNWELL if trouble else WELL)
+        await asyncio.sleep(RECHECK_INTERVAL if trouble else CHECK_INTERVAL)
 
 
 def part_names(urls: Sequence[str]) -> list[str]:

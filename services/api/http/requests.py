@@ -11,12 +11,12 @@ from aiohttp import web
 from multidict import MultiDict
 from pydantic import BaseModel, ValidationError
 
-from services.api.http.models import Nothing
+from services.api.http.models import EmptyBody
 from shared.web.problems import Problem, Slug
 
 M = TypeVar("M", bound=BaseModel)
 
-MOST_ERRORS = 100
+MAX_ERRORS = 100
 """A small body can hold thousands of mistakes; more than these help nobody."""
 
 _WORDS = {
@@ -47,7 +47,7 @@ async def read_body(request: web.Request, model: type[M]) -> M:
 async def read_no_body(request: web.Request) -> None:
     """Make sure that a call without a body got none, or an empty object."""
     if request.can_read_body:
-        await read_body(request, Nothing)
+        await read_body(request, EmptyBody)
 
 
 def read_query(request: web.Request, model: type[M]) -> M:
@@ -72,7 +72,7 @@ def validated(model: type[M], data: object, place: str) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False, include_context=False)
-        raise invalid([_mistake(m, place) for m in mistakes[:MOST_ERRORS]]) from None
+        raise invalid([_mistake(m, place) for m in mistakes[:MAX_ERRORS]]) from None
 
 
 def _mistake(mistake: Mapping[str, Any], place: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ def request_id(given: str | None) -> str:
 
 
 @web.middleware
-async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def response_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Bind the request's id to every log line, and complete the answer."""
     name = request_id(request.headers.get(HEADER))
     request[REQUEST_ID] = name

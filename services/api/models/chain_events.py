@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from services.api.models.responses import Address, Amount, AnyEvent, ContractAddress
 
-_CHAIN_SAYS = {
+_CHAIN_FIELDS = {
     "if": {"properties": {"origin": {"const": "chain"}}},
     "then": {"required": ["contractId", "ledger", "ledgerClosedAt", "txHash", "verified"]},
     "else": {"not": {"anyOf": [{"required": ["txHash"]}, {"required": ["ledger"]}]}},
@@ -28,10 +28,10 @@ MuxedId = Annotated[
 ]
 
 
-class Event(AnyEvent):
+class EventModel(AnyEvent):
     """What every event says; one from the chain also where it stands there."""
 
-    model_config = ConfigDict(json_schema_extra=_CHAIN_SAYS)  # type: ignore[typeddict-item]
+    model_config = ConfigDict(json_schema_extra=_CHAIN_FIELDS)  # type: ignore[typeddict-item]
 
     contract_id: ContractAddress = ""
     ledger: Annotated[int, Field(ge=1)] = 0
@@ -43,13 +43,13 @@ class Event(AnyEvent):
     ] = None
 
 
-class ContractEvent(Event):
+class ContractEventModel(EventModel):
     """An event of the contract as a whole; everyone gets it."""
 
     stream_id: None
 
 
-class TokenEvent(Event):
+class TokenEventModel(EventModel):
     """An event of a watched token contract; those whom it names get it."""
 
     stream_id: None
@@ -58,7 +58,7 @@ class TokenEvent(Event):
     asset: Annotated[str, Field(description="native or CODE:ISSUER (SEP-11), as it says")] = ""
 
 
-class Moved(TokenEvent):
+class TokenTransferred(TokenEventModel):
     """Tokens went from one holder to another."""
 
     from_: Holder = Field(alias="from")
@@ -66,7 +66,7 @@ class Moved(TokenEvent):
     to_muxed_id: MuxedId = ""
 
 
-class Minted(TokenEvent):
+class TokenMinted(TokenEventModel):
     """New tokens, or such as came from their issuer."""
 
     to: Holder
@@ -74,20 +74,20 @@ class Minted(TokenEvent):
     admin: Address = ""
 
 
-class Burned(TokenEvent):
+class TokenBurned(TokenEventModel):
     """Tokens that are no more, or went to their issuer."""
 
     from_: Holder = Field(alias="from")
 
 
-class ClawedBack(TokenEvent):
+class TokenClawedBack(TokenEventModel):
     """Tokens that their issuer took back."""
 
     from_: Holder = Field(alias="from")
     admin: Address = ""
 
 
-class Unknown(Event):
+class UnknownEventModel(EventModel):
     """An event of a name not known yet, raw; of a token contract, those who ask for it get it."""
 
     token_address: ContractAddress = ""
@@ -96,7 +96,7 @@ class Unknown(Event):
     value_xdr: str
 
 
-class Lost(Event):
+class LedgersLostModel(EventModel):
     """Ledgers that no source has any more: what happened between the positions is not known."""
 
     stream_id: None
@@ -105,7 +105,7 @@ class Lost(Event):
     history_url: str
 
 
-class Reset(Event):
+class JournalResetModel(EventModel):
     """Redis lost everything: what was sent before may be wrong now, so load the state anew."""
 
     stream_id: None

@@ -11,13 +11,13 @@ from services.api.models.responses import PositionText
 from shared.web.problems import Goodbye
 
 
-class Frame(BaseModel):
+class FrameModel(BaseModel):
     """The data of a frame that is no event of a stream."""
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
 
 
-class Connected(Frame):
+class ConnectedFrame(FrameModel):
     """The first frame, unnamed."""
 
     type: Literal["connected"]
@@ -26,7 +26,7 @@ class Connected(Frame):
     position: PositionText
 
 
-class Sync(Frame):
+class SyncFrame(FrameModel):
     """Everything up to here that is yours has been sent; also the heartbeat.
 
     The position is null during a replay, and while the indexer restores events that a failover of
@@ -39,7 +39,7 @@ class Sync(Frame):
     lag_seconds: float | None
 
 
-class GapFrame(Frame):
+class GapFrame(FrameModel):
     """Events between two positions are not kept any more: load the state anew."""
 
     from_: PositionText = Field(alias="from")
@@ -47,39 +47,39 @@ class GapFrame(Frame):
     history_url: str
 
 
-class Reset(Frame):
+class ResetFrame(FrameModel):
     """What was sent before may be wrong, or is of another journal: load the state anew."""
 
     position: PositionText
     reason: str
 
 
-class Overload(Frame):
+class OverloadFrame(FrameModel):
     """Too many connections; come back after `retry` milliseconds."""
 
     reason: str
     retry: int
 
 
-class TokenExpiring(Frame):
+class TokenExpiringFrame(FrameModel):
     """The connection ends with its token: connect anew with a fresh one."""
 
     at: Annotated[float | None, Field(description="Unix seconds")]
 
 
-class GoodbyeFrame(Frame):
+class GoodbyeFrame(FrameModel):
     """The server closes; come back after `retry` milliseconds."""
 
     reason: Goodbye
     retry: int
 
 
-FRAMES: dict[str, type[Frame]] = {
-    "connected": Connected,
-    "sync": Sync,
+FRAMES: dict[str, type[FrameModel]] = {
+    "connected": ConnectedFrame,
+    "sync": SyncFrame,
     "gap": GapFrame,
-    "reset": Reset,
-    "overload": Overload,
-    "token_expiring": TokenExpiring,
+    "reset": ResetFrame,
+    "overload": OverloadFrame,
+    "token_expiring": TokenExpiringFrame,
     "goodbye": GoodbyeFrame,
 }

@@ -6,18 +6,18 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.models.responses import Answer, Seconds
+from services.api.models.responses import ResponseModel, Seconds
 from shared.auth.principal import Scope
 
 
-class Ticket(Answer):
+class TicketDocument(ResponseModel):
     """Good for one subscription, within `expiresIn` seconds: `?ticket=…`."""
 
     ticket: str
     expires_in: int
 
 
-class Challenge(BaseModel):
+class ChallengeDocument(BaseModel):
     """A transaction to sign with the wallet's keys and send back; nobody submits it (SEP-10)."""
 
     model_config = ConfigDict(extra="forbid")
@@ -26,14 +26,14 @@ class Challenge(BaseModel):
     network_passphrase: str
 
 
-class Token(Answer):
+class TokenDocument(ResponseModel):
     """A token: `Authorization: Bearer <token>`."""
 
     token: str
     expires_at: Seconds
 
 
-class KeyDocument(Answer):
+class ApiKeyDocument(ResponseModel):
     """An API key, without what is secret of it."""
 
     id: str
@@ -45,14 +45,14 @@ class KeyDocument(Answer):
     expires_at: Seconds | None
 
 
-class FreshKey(KeyDocument):
+class NewApiKeyDocument(ApiKeyDocument):
     """The same, with the key itself, which is shown here only."""
 
     key: str
 
 
-class Keys(Answer):
+class ApiKeyListDocument(ResponseModel):
     """All API keys."""
 
-    items: list[KeyDocument]
+    items: list[ApiKeyDocument]
     next: None

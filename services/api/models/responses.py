@@ -40,20 +40,20 @@ StreamIdText = Annotated[
 CursorText = Annotated[str, Field(description="goes into `cursor` for the page that follows")]
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """Any answer: camelCase, nothing that is not told here."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
-class Claimable(Answer):
+class Claimable(ResponseModel):
     """What the recipient could withdraw at `asOf`."""
 
     amount: Amount
     as_of: Seconds
 
 
-class StreamDocument(Answer):
+class StreamDocument(ResponseModel):
     """A stream after its latest event."""
 
     version: Annotated[int, Field(ge=1, description="one more with each event; the ETag")]
@@ -88,7 +88,7 @@ class StreamDocument(Answer):
     position: PositionText
 
 
-class StreamPage(Answer):
+class StreamPage(ResponseModel):
     """A page of streams."""
 
     items: list[StreamDocument]
@@ -99,7 +99,7 @@ class StreamPage(Answer):
     position: PositionText
 
 
-class Gap(Answer):
+class Gap(ResponseModel):
     """Events after `from` up to and including `to` are not kept any more."""
 
     from_: PositionText = Field(alias="from")
@@ -119,7 +119,7 @@ class AnyEvent(BaseModel):
     origin: Origin
 
 
-class HistoryPage(Answer):
+class HistoryPage(ResponseModel):
     """A page of past events; `next` goes into `after` (asc) or `before` (desc)."""
 
     items: list[AnyEvent]
@@ -128,7 +128,7 @@ class HistoryPage(Answer):
     gap: Gap | None
 
 
-class Counts(Answer):
+class StatusCounts(ResponseModel):
     """Streams by status."""
 
     active: int
@@ -137,14 +137,14 @@ class Counts(Answer):
     cancelled: int
 
 
-class CountsBySide(Answer):
+class StatusCountsBySide(ResponseModel):
     """Streams by status, of those sent and those received."""
 
-    sent: Counts
-    received: Counts
+    sent: StatusCounts
+    received: StatusCounts
 
 
-class Sent(Answer):
+class SentTotals(ResponseModel):
     """Sums over the streams that the account sends."""
 
     deposited: Amount
@@ -153,7 +153,7 @@ class Sent(Answer):
     remaining: Amount
 
 
-class Received(Answer):
+class ReceivedTotals(ResponseModel):
     """Sums over the streams that the account receives."""
 
     withdrawn: Amount
@@ -161,26 +161,26 @@ class Received(Answer):
     remaining: Amount
 
 
-class TokenSums(Answer):
+class TokenTotals(ResponseModel):
     """Sums in one token."""
 
     token_address: Address
-    sent: Sent
-    received: Received
+    sent: SentTotals
+    received: ReceivedTotals
 
 
-class Summary(Answer):
+class AccountSummary(ResponseModel):
     """What an account's streams come to; `streams` were added up, more follow under `next`."""
 
     account: Address
     streams: Annotated[int, Field(ge=0)]
-    counts: CountsBySide
-    tokens: list[TokenSums]
+    counts: StatusCountsBySide
+    tokens: list[TokenTotals]
     next: CursorText | None
     position: PositionText
 
 
-class Places(BaseModel):
+class ServiceIndex(BaseModel):
     """What this is, whether it asks for a login, and where things are, by name."""
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
@@ -192,7 +192,7 @@ class Places(BaseModel):
     wallet_login: bool
 
 
-class Mistake(BaseModel):
+class FieldError(BaseModel):
     """One wrong field: of a body by `pointer` (RFC 6901), of a query by `parameter`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -211,4 +211,4 @@ class ProblemDocument(BaseModel):
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
-    errors: list[Mistake] = []
+    errors: list[FieldError] = []

@@ -11,22 +11,22 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model
 
 from services.api.models.chain_events import (
-    Burned,
-    ClawedBack,
-    ContractEvent,
-    Event,
-    Lost,
-    Minted,
-    Moved,
-    Reset,
-    Unknown,
+    ContractEventModel,
+    EventModel,
+    JournalResetModel,
+    LedgersLostModel,
+    TokenBurned,
+    TokenClawedBack,
+    TokenMinted,
+    TokenTransferred,
+    UnknownEventModel,
 )
 from services.api.models.responses import Address, Amount, Seconds, StreamDocument, StreamIdText
 from shared.domain.events import EventType
 from shared.domain.stream import NOTICE_THRESHOLDS
 
 
-class StreamEvent(Event):
+class StreamEventModel(EventModel):
     """An event of a stream; what is known of the stream stands beside."""
 
     stream_id: StreamIdText
@@ -36,7 +36,7 @@ class StreamEvent(Event):
     stream: Annotated[StreamDocument | None, Field(description="the stream after it")] = None
 
 
-class Created(StreamEvent):
+class Created(StreamEventModel):
     """A stream began."""
 
     sender: Address
@@ -48,7 +48,7 @@ class Created(StreamEvent):
     metadata: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
-class ToppedUp(StreamEvent):
+class ToppedUp(StreamEventModel):
     """More money at the same rate."""
 
     amount: Amount = "0"
@@ -56,44 +56,44 @@ class ToppedUp(StreamEvent):
     new_end_time: Seconds = 0
 
 
-class Withdrawn(StreamEvent):
+class Withdrawn(StreamEventModel):
     """All that was claimable went to the recipient."""
 
     amount: Amount
 
 
-class Paused(StreamEvent):
+class Paused(StreamEventModel):
     """Accrual stands still from `pausedAt`."""
 
     paused_at: Seconds
 
 
-class Resumed(StreamEvent):
+class Resumed(StreamEventModel):
     """Accrual goes on; the pause does not count."""
 
     new_end_time: Seconds = 0
 
 
-class Completed(StreamEvent):
+class Completed(StreamEventModel):
     """All of the deposit has been withdrawn."""
 
     total_withdrawn: Amount = "0"
 
 
-class Cancelled(StreamEvent):
+class Cancelled(StreamEventModel):
     """Settled and refunded; `amountWithdrawn` is all in all."""
 
     amount_withdrawn: Amount
     refunded_amount: Amount
 
 
-class Updated(StreamEvent):
+class Updated(StreamEventModel):
     """New metadata."""
 
     metadata: dict[str, Any]
 
 
-class FeeCollected(StreamEvent):
+class FeeCollected(StreamEventModel):
     """A fee on the creation or top-up that follows in the same transaction."""
 
     fee_amount: Amount = "0"
@@ -101,7 +101,7 @@ class FeeCollected(StreamEvent):
     token: Address = ""
 
 
-class RecipientTransferred(StreamEvent):
+class RecipientTransferred(StreamEventModel):
     """The stream has another recipient from now on."""
 
     old_recipient: Address = ""
@@ -109,7 +109,7 @@ class RecipientTransferred(StreamEvent):
     settled_amount: Amount = "0"
 
 
-class RateModified(StreamEvent):
+class RateModified(StreamEventModel):
     """Money accrues at another rate."""
 
     old_rate_per_second: Amount = "0"
@@ -117,20 +117,20 @@ class RateModified(StreamEvent):
     new_end_time: Seconds = 0
 
 
-class RunningLow(StreamEvent):
+class RunningLow(StreamEventModel):
     """The stream will be dry in `secondsLeft` from `timestamp`, unless it is topped up."""
 
     ends_at: Seconds
     seconds_left: Annotated[int, Field(json_schema_extra={"enum": list(NOTICE_THRESHOLDS[:-1])})]
 
 
-class Depleted(StreamEvent):
+class Depleted(StreamEventModel):
     """The stream is dry; what was not withdrawn still can be."""
 
     ends_at: Seconds
 
 
-_MODELS: dict[EventType, type[Event]] = {
+_MODELS: dict[EventType, type[EventModel]] = {
     EventType.STREAM_CREATED: Created,
     EventType.STREAM_TOPPED_UP: ToppedUp,
     EventType.STREAM_WITHDRAWN: Withdrawn,
@@ -144,20 +144,20 @@ _MODELS: dict[EventType, type[Event]] = {
     EventType.STREAM_RATE_MODIFIED: RateModified,
     EventType.STREAM_RUNNING_LOW: RunningLow,
     EventType.STREAM_DEPLETED: Depleted,
-    EventType.CONTRACT_INITIALIZED: ContractEvent,
-    EventType.CONTRACT_FEE_CONFIG_UPDATED: ContractEvent,
-    EventType.CONTRACT_ADMIN_TRANSFERRED: ContractEvent,
-    EventType.TOKEN_TRANSFER: Moved,
-    EventType.TOKEN_MINT: Minted,
-    EventType.TOKEN_BURN: Burned,
-    EventType.TOKEN_CLAWBACK: ClawedBack,
-    EventType.CHAIN_UNKNOWN: Unknown,
-    EventType.CHAIN_GAP: Lost,
-    EventType.JOURNAL_RESET: Reset,
+    EventType.CONTRACT_INITIALIZED: ContractEventModel,
+    EventType.CONTRACT_FEE_CONFIG_UPDATED: ContractEventModel,
+    EventType.CONTRACT_ADMIN_TRANSFERRED: ContractEventModel,
+    EventType.TOKEN_TRANSFER: TokenTransferred,
+    EventType.TOKEN_MINT: TokenMinted,
+    EventType.TOKEN_BURN: TokenBurned,
+    EventType.TOKEN_CLAWBACK: TokenClawedBack,
+    EventType.CHAIN_UNKNOWN: UnknownEventModel,
+    EventType.CHAIN_GAP: LedgersLostModel,
+    EventType.JOURNAL_RESET: JournalResetModel,
 }
 
 
-def model_of(kind: EventType) -> type[Event]:
+def event_model(kind: EventType) -> type[EventModel]:
     """The model of one type, named after it, its `type` no other."""
     base = _MODELS[kind]
     name = "".join(part.capitalize() for part in kind.replace(".", "_").split("_"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from services.api.models.frames import FRAMES
-from services.api.models.stream_events import model_of
+from services.api.models.stream_events import event_model
 from services.api.reference.json_schemas import Json, schemas_of
 from shared.domain.events import EventType
 
@@ -19,7 +19,7 @@ _PARAMETERS = (
 
 def asyncapi() -> Json:
     """The document, JSON-ready."""
-    models: dict[str, type[BaseModel]] = {str(kind): model_of(kind) for kind in EventType}
+    models: dict[str, type[BaseModel]] = {str(kind): event_model(kind) for kind in EventType}
     models |= FRAMES
     names = {name: model.__name__ for name, model in models.items()}
     return {

@@ -17,10 +17,10 @@ def schemas_of(models: Iterable[type[BaseModel]], mode: Mode) -> dict[str, Json]
     wanted = [(model, mode) for model in dict.fromkeys(models)]
     _, whole = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     schemas: dict[str, Json] = whole.get("$defs", {})
-    return {name: quiet(schema) for name, schema in schemas.items()}
+    return {name: simplified(schema) for name, schema in schemas.items()}
 
 
-def quiet(schema: Json) -> Json:
+def simplified(schema: Json) -> Json:
     """Without generated titles, without defaults that say nothing, and within 64 bits."""
     kept = {name: value for name, value in schema.items() if name not in ("title", "default")}
     if schema.get("default"):
@@ -28,7 +28,7 @@ def quiet(schema: Json) -> Json:
     if "exclusiveMaximum" in kept:
         kept["maximum"] = kept.pop("exclusiveMaximum") - 1
     if "properties" in kept:
-        kept["properties"] = {name: quiet(each) for name, each in kept["properties"].items()}
+        kept["properties"] = {name: simplified(each) for name, each in kept["properties"].items()}
     if "anyOf" in kept:
-        kept["anyOf"] = [quiet(each) for each in kept["anyOf"]]
+        kept["anyOf"] = [simplified(each) for each in kept["anyOf"]]
     return kept

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import BaseModel
 
-from services.api.http.models import Nothing
+from services.api.http.models import EmptyBody
 from services.api.models.responses import ProblemDocument
 from services.api.reference.json_schemas import Json, schemas_of
-from services.api.reference.operations import OPERATIONS, TAGS, Operation
+from services.api.reference.operations import OPERATIONS, TAGS, ApiOperation
 
 _ABOUT = (
     "Payment streams on Stellar: made, read, listed and changed here, and their events as they "
@@ -78,7 +78,7 @@ def openapi(router: web.UrlDispatcher) -> Json:
     }
 
 
-def _schemas(operations: Sequence[Operation]) -> Json:
+def _schemas(operations: Sequence[ApiOperation]) -> Json:
     queries: list[type[BaseModel]] = [o.query for o in operations if o.query]
     bodies: list[type[BaseModel]] = [o.body for o in operations if o.body]
     answers: list[type[BaseModel]] = [ProblemDocument, *(o.answer for o in operations if o.answer)]
@@ -88,7 +88,7 @@ def _schemas(operations: Sequence[Operation]) -> Json:
     return {name: each for name, each in found.items() if name not in {q.__name__ for q in queries}}
 
 
-def _operation(method: str, path: str, operation: Operation) -> Json:
+def _operation(method: str, path: str, operation: ApiOperation) -> Json:
     words = re.findall(r"[A-Za-z0-9]+", path)
     document: Json = {
         "operationId": "-".join([method.lower(), *words]),
@@ -102,7 +102,7 @@ def _operation(method: str, path: str, operation: Operation) -> Json:
         document["description"] = f"The same as /v1{path}."
     if operation.body is not None:
         document["requestBody"] = {
-            "required": operation.body is not Nothing,
+            "required": operation.body is not EmptyBody,
             "content": {"application/json": {"schema": _ref(operation.body)}},
         }
     return document
@@ -118,7 +118,7 @@ def _ref(model: type[BaseModel]) -> Json:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def _parameters(path: str, operation: Operation) -> list[Json]:
+def _parameters(path: str, operation: ApiOperation) -> list[Json]:
     found: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": _PATH[name]}
         for name in re.findall(r"{(\w+)}", path)
@@ -149,7 +149,7 @@ def _not_null(schema: Json) -> Json:
     return {name: each for name, each in schema.items() if name != "anyOf"} | kinds[0]
 
 
-def _responses(operation: Operation) -> Json:
+def _responses(operation: ApiOperation) -> Json:
     good: Json = {"description": HTTPStatus(operation.status).phrase}
     if operation.headers:
         good["headers"] = {

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from services.api.auth.schemas import ChallengeQuery, NewKey, Revoke, SignedChallenge
+from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
 from services.api.events.schemas import EventsQuery, HistoryQuery
-from services.api.http.models import Nothing
+from services.api.http.models import EmptyBody
 from services.api.models import login as login_answers
 from services.api.models import responses as answers
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
@@ -23,7 +23,7 @@ TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "A
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """One route. `body` of a call that takes none is Nothing: it may be left out.
 
     `changes` says that it takes Idempotency-Key, `versioned` If-Match. `media` are what it may
@@ -44,8 +44,8 @@ class Operation:
     open: bool = False
 
 
-def _step(summary: str, body: type[BaseModel] = Nothing) -> Operation:
-    return Operation(
+def _step(summary: str, body: type[BaseModel] = EmptyBody) -> ApiOperation:
+    return ApiOperation(
         summary,
         STREAMS,
         body=body,
@@ -57,15 +57,15 @@ def _step(summary: str, body: type[BaseModel] = Nothing) -> Operation:
     )
 
 
-def _service(summary: str, *media: str) -> Operation:
-    return Operation(summary, SERVICE, media=media, open=True)
+def _service(summary: str, *media: str) -> ApiOperation:
+    return ApiOperation(summary, SERVICE, media=media, open=True)
 
 
 _HTML, _TEXT, _CSV = "text/html", "text/plain", "text/csv"
 _CANCEL = _step("End a stream: what has accrued is paid, the rest refunded")
 
-OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("POST", "/streams"): Operation(
+OPERATIONS: dict[tuple[str, str], ApiOperation] = {
+    ("POST", "/streams"): ApiOperation(
         "Make a stream",
         STREAMS,
         body=CreateStream,
@@ -75,10 +75,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         headers=("ETag", "Location"),
         problems=(400, 409, 413, 415, 422),
     ),
-    ("GET", "/streams"): Operation(
+    ("GET", "/streams"): ApiOperation(
         "List streams", STREAMS, query=ListQuery, answer=answers.StreamPage, problems=(422,)
     ),
-    ("GET", "/streams/{id}"): Operation(
+    ("GET", "/streams/{id}"): ApiOperation(
         "Read a stream",
         STREAMS,
         answer=answers.StreamDocument,
@@ -92,7 +92,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/streams/{id}/pause"): _step("Pause a stream"),
     ("POST", "/streams/{id}/resume"): _step("Resume a paused stream"),
     ("POST", "/streams/{id}/cancel"): _CANCEL,
-    ("GET", "/streams/{id}/events"): Operation(
+    ("GET", "/streams/{id}/events"): ApiOperation(
         "Read the past events of one stream",
         EVENTS,
         query=EventsQuery,
@@ -100,7 +100,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         media=(_CSV,),
         problems=(404, 422),
     ),
-    ("GET", "/events"): Operation(
+    ("GET", "/events"): ApiOperation(
         "Read past events by the filters of a subscription",
         EVENTS,
         query=HistoryQuery,
@@ -108,7 +108,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         media=(_CSV,),
         problems=(422,),
     ),
-    ("GET", "/events/subscribe"): Operation(
+    ("GET", "/events/subscribe"): ApiOperation(
         "Be sent on to the live events (/asyncapi.json)",
         EVENTS,
         status=307,
@@ -116,67 +116,69 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         problems=(404,),
         open=True,
     ),
-    ("POST", "/events/ticket"): Operation(
+    ("POST", "/events/ticket"): ApiOperation(
         "Get a ticket, by which an EventSource subscribes once",
         EVENTS,
-        body=Nothing,
-        answer=login_answers.Ticket,
+        body=EmptyBody,
+        answer=login_answers.TicketDocument,
         status=201,
         problems=(400, 413, 415, 422),
     ),
-    ("GET", "/users/{account}/summary"): Operation(
+    ("GET", "/users/{account}/summary"): ApiOperation(
         "Add up what an account has sent, received and may claim",
         STREAMS,
         query=SummaryQuery,
-        answer=answers.Summary,
+        answer=answers.AccountSummary,
         problems=(404, 422),
     ),
-    ("GET", "/auth"): Operation(
+    ("GET", "/auth"): ApiOperation(
         "Get a challenge to sign with a wallet (SEP-10)",
         LOGIN,
         query=ChallengeQuery,
-        answer=login_answers.Challenge,
+        answer=login_answers.ChallengeDocument,
         problems=(400, 404, 422),
         open=True,
     ),
-    ("POST", "/auth"): Operation(
+    ("POST", "/auth"): ApiOperation(
         "Get a token for a signed challenge (SEP-10)",
         LOGIN,
         body=SignedChallenge,
-        answer=login_answers.Token,
+        answer=login_answers.TokenDocument,
         problems=(400, 401, 404, 413, 415, 422),
         open=True,
     ),
-    ("DELETE", "/auth"): Operation("Log out", LOGIN, body=Nothing, status=204),
-    ("POST", "/auth/logout"): Operation("Log out", LOGIN, body=Nothing, status=204),
-    ("POST", "/auth/refresh"): Operation(
+    ("DELETE", "/auth"): ApiOperation("Log out", LOGIN, body=EmptyBody, status=204),
+    ("POST", "/auth/logout"): ApiOperation("Log out", LOGIN, body=EmptyBody, status=204),
+    ("POST", "/auth/refresh"): ApiOperation(
         "Get a fresh token before the old one expires",
         LOGIN,
-        body=Nothing,
-        answer=login_answers.Token,
+        body=EmptyBody,
+        answer=login_answers.TokenDocument,
     ),
-    ("POST", "/auth/revoke"): Operation(
-        "End a token, or all of an account", ADMIN, body=Revoke, status=204
+    ("POST", "/auth/revoke"): ApiOperation(
+        "End a token, or all of an account", ADMIN, body=RevokeTokens, status=204
     ),
-    ("POST", "/keys"): Operation(
+    ("POST", "/keys"): ApiOperation(
         "Make an API key; the only answer that shows it",
         ADMIN,
-        body=NewKey,
-        answer=login_answers.FreshKey,
+        body=CreateApiKey,
+        answer=login_answers.NewApiKeyDocument,
         status=201,
     ),
-    ("GET", "/keys"): Operation("List API keys", ADMIN, answer=login_answers.Keys),
-    ("DELETE", "/keys/{id}"): Operation("End an API key", ADMIN, status=204, problems=(404,)),
+    ("GET", "/keys"): ApiOperation("List API keys", ADMIN, answer=login_answers.ApiKeyListDocument),
+    ("DELETE", "/keys/{id}"): ApiOperation("End an API key", ADMIN, status=204, problems=(404,)),
     ("GET", "/.well-known/stellar.toml"): _service("What wallets read first (SEP-1)", _TEXT),
-    ("GET", "/system"): Operation("Measure all parts of the system", ADMIN, answer=SystemDocument),
-    ("GET", "/"): Operation(
+    ("GET", "/system"): ApiOperation(
+        "Measure all parts of the system", ADMIN, answer=SystemDocument
+    ),
+    ("GET", "/"): ApiOperation(
         "The console for who asks for HTML, else where things are",
         SERVICE,
-        answer=answers.Places,
+        answer=answers.ServiceIndex,
         media=(_HTML,),
         open=True,
     ),
-    ("GET", "/console/{folder}/{file}"): Operation(
+    ("GET", "/console/{folder}/{file}"): ApiOperation(
         "A part of the console",
         SERVICE,
         media=("text/css", "text/javascript", "text/plain", "image/svg+xml", "application/json"),

@@ -27,16 +27,16 @@ _POLICY = (
 _DOCUMENTS: web.AppKey[dict[str, bytes]] = web.AppKey("documents", dict)
 
 
-def add_document_routes(app: web.Application) -> None:
+def add_reference_routes(app: web.Application) -> None:
     """The routes; call it after all others, whose table the document is made from."""
     app[_DOCUMENTS] = {}
-    app.router.add_get("/openapi.json", document)
-    app.router.add_get("/asyncapi.json", document)
-    app.router.add_get("/docs", page)
-    app.router.add_get("/docs/{file}", page)
+    app.router.add_get("/openapi.json", serve_document)
+    app.router.add_get("/asyncapi.json", serve_document)
+    app.router.add_get("/docs", serve_page)
+    app.router.add_get("/docs/{file}", serve_page)
 
 
-async def document(request: web.Request) -> web.Response:
+async def serve_document(request: web.Request) -> web.Response:
     """The document of that name, made once."""
     made, name = request.app[_DOCUMENTS], request.path
     if name not in made:
@@ -45,7 +45,7 @@ async def document(request: web.Request) -> web.Response:
     return web.Response(body=made[name], content_type="application/json")
 
 
-async def page(request: web.Request) -> web.Response:
+async def serve_page(request: web.Request) -> web.Response:
     """The page, or a part of it."""
     name = request.match_info.get("file", "index.html")
     if name not in _KINDS:

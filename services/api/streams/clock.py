@@ -12,7 +12,7 @@ from shared.journal.reader import JournalTip
 from shared.redis.clock import Clock
 
 
-class Times:
+class StreamClock:
     """What time it is for streams of each origin, in Unix seconds."""
 
     def __init__(self, clock: Clock) -> None:

@@ -18,17 +18,17 @@ from shared.domain.stream import Stream
 from shared.journal.indexes import EVERYTHING, by_change, indexes_of, stream_id_of
 from shared.journal.keys import Keys
 
-Load = Callable[[Collection[str]], Awaitable[Mapping[str, Stream | None]]]
+LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, Stream | None]]]
 
-CHUNK = 250
+CHUNK_SIZE = 250
 """Members read at once when several filters are given."""
 
-MOST_READ = 1000
+MAX_READ = 1000
 """Members read for one page of several filters before it is given out short."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StreamListPage:
     """Streams, the member to go on after (None at the end), and how many there are if known."""
 
     streams: Sequence[Stream]
@@ -36,10 +36,10 @@ class Page:
     total: int | None
 
 
-class Listing:
+class StreamListing:
     """The indexes of one namespace; `load` gives the stored streams of some ids."""
 
-    def __init__(self, redis: Redis, keys: Keys, load: Load) -> None:
+    def __init__(self, redis: Redis, keys: Keys, load: LoadStreams) -> None:
         self._redis = redis
         self._keys = keys
         self._load = load
@@ -52,7 +52,7 @@ class Listing:
         limit: int,
         newest_first: bool,
         by_latest_change: bool = False,
-    ) -> Page:
+    ) -> StreamListPage:
         """At most `limit` streams that stand in all indexes of `wanted`, following `after`."""
         sizes = await self._sizes(wanted)
         names = sorted(wanted, key=sizes.__getitem__)
@@ -61,7 +61,7 @@ class Listing:
         if by_latest_change:
             index, others = _by_change(names), []
         alone = wanted == {index.removeprefix("updated:")}
-        count, rounds = (limit + 1, 1) if alone else (CHUNK, max(1, MOST_READ // CHUNK))
+        count, rounds = (limit + 1, 1) if alone else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         found: list[Stream] = []
         read = after
         for _ in range(rounds):
@@ -71,18 +71,18 @@ class Listing:
             few = passing[: limit + 1 - len(found)] if others else passing
             for member, stream in await self._streams(few):
                 if len(found) == limit:
-                    return Page(found, after, total)
+                    return StreamListPage(found, after, total)
                 after = member
                 if stream is not None and wanted <= indexes_of(stream):
                     found.append(stream)
             if len(few) < len(passing):
-                return Page(found, after, total)
+                return StreamListPage(found, after, total)
             if len(members) < count:
-                return Page(found, None, total)
+                return StreamListPage(found, None, total)
             if len(found) == limit:
                 break
             after = read = members[-1]
-        return Page(found, after, total)
+        return StreamListPage(found, after, total)
 
     async def _sizes(self, names: Collection[str]) -> dict[str, int]:
         pipe = self._redis.pipeline(transaction=False)

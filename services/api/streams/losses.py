@@ -16,14 +16,14 @@ from redis.exceptions import RedisError
 from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector, check_journal, read_reports
 
-EVERY = 1.0
+CHECK_INTERVAL = 1.0
 """Seconds between two looks."""
 
 
 async def check_reports(redis: Redis, committer: Committer) -> None:
     """Look once, before the first request. If Redis does not answer, `watch` looks later."""
     with suppress(RedisError, OSError, TimeoutError):
-        async with asyncio.timeout(EVERY):
+        async with asyncio.timeout(CHECK_INTERVAL):
             await _stay_above_reports(redis, committer)
 
 
@@ -42,7 +42,7 @@ async def watch(
         noted = last_seen.lost
         if last_seen.lost and last_seen.cursor is None and head.cursor is None:
             last_seen.adopt(head)
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(CHECK_INTERVAL)
 
 
 async def _stay_above_reports(redis: Redis, committer: Committer) -> None:

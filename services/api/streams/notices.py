@@ -18,7 +18,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.api.metrics import NOTICES
-from services.api.streams.clock import Times
+from services.api.streams.clock import StreamClock
 from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
@@ -30,13 +30,13 @@ from shared.redis.lease import Lease
 
 log = structlog.get_logger()
 
-EVERY = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between two looks at the schedule."""
 
-LEASE = 5.0
+LEASE_SECONDS = 5.0
 """Seconds until another replica takes over from one that is gone."""
 
-PAGE = 50
+PAGE_SIZE = 50
 """Streams told about in one commit."""
 
 
@@ -48,7 +48,7 @@ class StreamNotices:
         redis: Redis,
         committer: Committer,
         journal: Journal,
-        times: Times,
+        times: StreamClock,
         doubt: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`doubt` returns why no notice may be published, or None: a notice cannot be undone."""
@@ -57,18 +57,18 @@ class StreamNotices:
         self._committer = committer
         self._journal = journal
         self._times = times
-        self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE)
+        self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE_SECONDS)
 
     async def run(self) -> None:
         """Work off the schedule for ever, while the lease is ours."""
         while True:
             if self._doubt():
                 await self.release()  # for a replica whose clock agrees with Redis'
-            elif await self.leads():
-                await self.tell_all()
-            await asyncio.sleep(EVERY)
+            elif await self.take_lease():
+                await self.publish_due()
+            await asyncio.sleep(CHECK_INTERVAL)
 
-    async def leads(self) -> bool:
+    async def take_lease(self) -> bool:
         """Take or renew the lease; whether it is ours."""
         return await self._lease.take()
 
@@ -77,20 +77,20 @@ class StreamNotices:
         with suppress(*REDIS_UNAVAILABLE):
             await self._lease.release()
 
-    async def tell_all(self) -> int:
+    async def publish_due(self) -> int:
         """Publish all that is due now; how many notices that were. Raises Behind."""
         told = 0
         for origin in Origin:
             while count := await self._tell_page(origin):
                 told += count
-                if not await self.leads():
+                if not await self.take_lease():
                     return told
         return told
 
     async def _tell_page(self, origin: Origin) -> int:
         now = self._times.of(origin, await self._journal.tip())
         index = self._committer.keys.index(notice_schedule(origin))
-        rows = await self._redis.zrange(index, "-inf", now, byscore=True, offset=0, num=PAGE)
+        rows = await self._redis.zrange(index, "-inf", now, byscore=True, offset=0, num=PAGE_SIZE)
         due = [row.decode() for row in rows if isinstance(row, bytes)]
         try:
             return await self._tell(due, now) if due else 0

@@ -7,8 +7,8 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.permissions import may_change, restrict_to_own
-from services.api.http.idempotency import once_of
+from services.api.auth.permissions import require_account, restrict_to_own
+from services.api.http.idempotency import idempotency_key_of
 from services.api.http.request_keys import caller
 from services.api.http.requests import (
     etag,
@@ -25,15 +25,15 @@ from services.api.streams.service import (
     PAUSE,
     RESUME,
     WITHDRAW,
-    Action,
     Document,
-    Streams,
+    StreamAction,
+    StreamService,
     top_up,
 )
 from shared.runtime.urls import joined
 from shared.web.problems import Problem, Slug
 
-STREAMS = web.AppKey("streams", Streams)
+STREAMS = web.AppKey("streams", StreamService)
 
 
 def add_routes(app: web.Application) -> None:
@@ -56,8 +56,8 @@ def add_routes(app: web.Application) -> None:
 async def create(request: web.Request) -> web.Response:
     """POST /v1/streams."""
     order = await read_body(request, CreateStream)
-    may_change(caller(request), order.sender, "a new stream, as its sender")
-    document = await request.app[STREAMS].create(order, once_of(request, order))
+    require_account(caller(request), order.sender, "a new stream, as its sender")
+    document = await request.app[STREAMS].create(order, idempotency_key_of(request, order))
     response = _stream(document, 201)
     response.headers["Location"] = f"{request.path}/{document['id']}"
     return response
@@ -89,7 +89,7 @@ async def update(request: web.Request) -> web.Response:
     tags = read_if_match(request)
     patch = await read_body(request, PatchStream)
     streams, stream_id = request.app[STREAMS], request.match_info["id"]
-    once = once_of(request, patch)
+    once = idempotency_key_of(request, patch)
     facts, by = patch.metadata.facts(), caller(request)
     return _stream(await streams.update(stream_id, facts, tags, once, by))
 
@@ -98,18 +98,18 @@ async def add_money(request: web.Request) -> web.Response:
     """POST /v1/streams/{id}/top-up."""
     tags = read_if_match(request)
     order = await read_body(request, TopUp)
-    stream_id, once = request.match_info["id"], once_of(request, order)
+    stream_id, once = request.match_info["id"], idempotency_key_of(request, order)
     step, by = top_up(order.amount), caller(request)
     return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
 
 
-def action(step: Action) -> Handler:
+def action(step: StreamAction) -> Handler:
     """A handler of POST /v1/streams/{id}/<step>, which takes no body."""
 
     async def handle(request: web.Request) -> web.Response:
         tags = read_if_match(request)
         await read_no_body(request)
-        stream_id, once = request.match_info["id"], once_of(request)
+        stream_id, once = request.match_info["id"], idempotency_key_of(request)
         by = caller(request)
         return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
 

@@ -17,10 +17,10 @@ from services.api.http.fields import (
     Amount,
     Contract,
     Cursor,
-    Instant,
     Tag,
+    UnixSeconds,
 )
-from services.api.http.models import Body, Query
+from services.api.http.models import QueryParameters, RequestBody
 from shared.domain.events import Origin
 from shared.domain.stream import StreamStatus
 from shared.journal.indexes import EVERYTHING
@@ -29,7 +29,7 @@ _ALL = frozenset({EVERYTHING})
 _FILTERS = ("sender", "recipient", "user", "status", "token", "origin")
 
 
-class Metadata(Body):
+class Metadata(RequestBody):
     """What the parties note down about a stream; moves no money."""
 
     label: Annotated[str, Field(max_length=200)] | None = None
@@ -41,7 +41,7 @@ class Metadata(Body):
         return self.model_dump(exclude_none=True)
 
 
-class CreateStream(Body):
+class CreateStream(RequestBody):
     """POST /v1/streams. `depositedAmount` is net of fees; without `startTime` it starts now."""
 
     sender: Account
@@ -49,23 +49,23 @@ class CreateStream(Body):
     token_address: Contract
     rate_per_second: Amount
     deposited_amount: Amount
-    start_time: Instant | None = None
+    start_time: UnixSeconds | None = None
     metadata: Metadata = Metadata()
 
 
-class TopUp(Body):
+class TopUp(RequestBody):
     """POST /v1/streams/{id}/top-up."""
 
     amount: Amount
 
 
-class PatchStream(Body):
+class PatchStream(RequestBody):
     """PATCH /v1/streams/{id}: metadata in place of what there was."""
 
     metadata: Metadata
 
 
-class ListQuery(Query):
+class ListQuery(QueryParameters):
     """GET /v1/streams: a stream is listed when every filter given holds."""
 
     sender: Account | None = None
@@ -85,7 +85,7 @@ class ListQuery(Query):
         return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
 
 
-class SummaryQuery(Query):
+class SummaryQuery(QueryParameters):
     """GET /v1/users/{account}/summary."""
 
     limit: Annotated[int, Field(ge=1, le=2000)] = 1000

@@ -12,13 +12,13 @@ from typing import TypeAlias
 
 import orjson
 
-from services.api.auth.permissions import Party, may_read, may_step
+from services.api.auth.permissions import Party, require_party, require_read
 from services.api.http.idempotency import IdempotencyKey
 from services.api.http.page_cursor import encode_cursor
 from services.api.http.requests import etag
-from services.api.streams.clock import Times
+from services.api.streams.clock import StreamClock
 from services.api.streams.ids import new_stream_id
-from services.api.streams.listing import Listing
+from services.api.streams.listing import StreamListing
 from services.api.streams.schemas import CreateStream, ListQuery
 from shared.auth.principal import ANYONE, Principal
 from shared.domain import commands
@@ -44,7 +44,7 @@ Tags: TypeAlias = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class StreamAction:
     """A step of a stream's life, and whose it is; on the chain only `function` takes it, if any."""
 
     function: str | None
@@ -52,25 +52,25 @@ class Action:
     party: Party = Party.SENDER
 
 
-WITHDRAW = Action("withdraw", commands.withdraw, Party.RECIPIENT)
-PAUSE = Action("pause_stream", commands.pause)
-RESUME = Action("resume_stream", commands.resume)
-CANCEL = Action("cancel_stream", commands.cancel)
+WITHDRAW = StreamAction("withdraw", commands.withdraw, Party.RECIPIENT)
+PAUSE = StreamAction("pause_stream", commands.pause)
+RESUME = StreamAction("resume_stream", commands.resume)
+CANCEL = StreamAction("cancel_stream", commands.cancel)
 
 
-def top_up(amount: int) -> Action:
+def top_up(amount: int) -> StreamAction:
     """More money for a stream."""
-    return Action("top_up_stream", lambda stream, now: commands.top_up(stream, amount, now))
+    return StreamAction("top_up_stream", lambda stream, now: commands.top_up(stream, amount, now))
 
 
-class Streams:
+class StreamService:
     """The streams of one namespace."""
 
     def __init__(
         self,
         committer: Committer,
         journal: Journal,
-        listing: Listing,
+        listing: StreamListing,
         clock: Clock,
         doubt: Callable[[], str | None],
     ) -> None:
@@ -80,7 +80,7 @@ class Streams:
         self._journal = journal
         self._listing = listing
         self._clock = clock
-        self._times = Times(clock)
+        self._times = StreamClock(clock)
 
     async def create(self, order: CreateStream, once: IdempotencyKey | None = None) -> Document:
         """A new stream of ours; the document as GET returns it. Raises Problem 409, 503."""
@@ -113,7 +113,7 @@ class Streams:
         else:
             raise _unknown(stream_id)
         stream = stream_of(document)
-        may_read(by, stream)
+        require_read(by, stream)
         now = self._times.of(stream.origin, head)
         return document | {"claimable": claimable_document(stream, now)}, str(head.top)
 
@@ -148,13 +148,13 @@ class Streams:
         by: Principal = ANYONE,
     ) -> Document:
         """New metadata, of chain streams too. Raises Problem 403, 404, 409, 412, 503."""
-        step = Action(None, lambda stream, now: commands.update(stream, metadata, now))
+        step = StreamAction(None, lambda stream, now: commands.update(stream, metadata, now))
         return await self.act(stream_id, step, tags, once, by)
 
     async def act(
         self,
         stream_id: str,
-        action: Action,
+        action: StreamAction,
         tags: Tags = None,
         once: IdempotencyKey | None = None,
         by: Principal = ANYONE,
@@ -167,7 +167,7 @@ class Streams:
             stream = stored[stream_id]
             if stream is None:
                 raise _unknown(stream_id)
-            may_step(by, stream, action.party)
+            require_party(by, stream, action.party)
             if action.function and stream.origin is Origin.CHAIN:
                 raise _chain_owned(stream, action.function)
             if tags is not None and etag(stream.version) not in tags:

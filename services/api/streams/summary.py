@@ -11,20 +11,20 @@ from collections import Counter
 from collections.abc import Iterable
 
 from services.api.http.page_cursor import encode_cursor
-from services.api.streams.clock import Times
-from services.api.streams.listing import Listing
+from services.api.streams.clock import StreamClock
+from services.api.streams.listing import StreamListing
 from shared.domain.stream import Stream, StreamStatus, claimable, remaining
 from shared.domain.topics import user_topic
 from shared.journal.reader import Journal, JournalTip
 
-CHUNK = 200
+CHUNK_SIZE = 200
 """Streams read at once; others get their turn in between."""
 
 _SENT = ("deposited", "withdrawn", "refunded", "remaining")
 _RECEIVED = ("withdrawn", "claimable", "remaining")
 
 
-class Totals:
+class AccountTotals:
     """Sums over one account's streams."""
 
     def __init__(self, account: str) -> None:
@@ -72,10 +72,10 @@ class Totals:
         }
 
 
-class Summaries:
+class AccountSummaries:
     """The summaries of one namespace."""
 
-    def __init__(self, listing: Listing, journal: Journal, times: Times) -> None:
+    def __init__(self, listing: StreamListing, journal: Journal, times: StreamClock) -> None:
         self._listing = listing
         self._journal = journal
         self._times = times
@@ -83,18 +83,18 @@ class Summaries:
     async def of(self, account: str, *, after: str | None, limit: int) -> dict[str, object]:
         """The sums over the account's next `limit` streams, following the member `after`."""
         head = await self._journal.tip()
-        totals = Totals(account)
+        totals = AccountTotals(account)
         last = await self._add(totals, head, after, limit)
         more = {"next": encode_cursor(last) if last else None, "position": str(head.top)}
         return totals.document() | more
 
     async def _add(
-        self, totals: Totals, head: JournalTip, after: str | None, limit: int
+        self, totals: AccountTotals, head: JournalTip, after: str | None, limit: int
     ) -> str | None:
         wanted = frozenset({user_topic(totals.account)})
         while (left := limit - totals.streams) > 0:
             page = await self._listing.page(
-                wanted, after=after, limit=min(CHUNK, left), newest_first=True
+                wanted, after=after, limit=min(CHUNK_SIZE, left), newest_first=True
             )
             for stream in page.streams:
                 totals.add(stream, self._times.of(stream.origin, head))

@@ -20,7 +20,7 @@ from pydantic import Field
 from services.api.auth.authentication import require
 from services.api.auth.routes import CLOCK
 from services.api.http.requests import json_response
-from services.api.models.responses import Answer
+from services.api.models.responses import ResponseModel
 from services.api.settings import SETTINGS
 from shared.auth.principal import Scope
 from shared.runtime.urls import host_of, metrics_of
@@ -53,7 +53,7 @@ _INDEXER = {
 _KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}
 
 
-class PartDocument(Answer):
+class PartDocument(ResponseModel):
     """One process. `measures` are gauges as they are and counters since its start."""
 
     url: str
@@ -62,7 +62,7 @@ class PartDocument(Answer):
     measures: dict[str, float]
 
 
-class SystemDocument(Answer):
+class SystemDocument(ResponseModel):
     """All parts that this API knows of."""
 
     as_of: Annotated[float, Field(description="Unix seconds")]
@@ -104,14 +104,14 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
     try:
         async with session.get(url, allow_redirects=False) as response:
             response.raise_for_status()
-            kind, measures = read(await response.text())
+            kind, measures = parse_metrics(await response.text())
             trouble = None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         kind, measures, trouble = "other", {}, f"does not answer ({type(error).__name__})"
     return {"url": name, "kind": kind, "trouble": trouble, "measures": measures}
 
 
-def read(text: str) -> tuple[str, Mapping[str, float]]:
+def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
     """Kind and measures of a part from its metrics, labels added up. Raises ValueError."""
     sums: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(text):

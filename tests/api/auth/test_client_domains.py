@@ -13,7 +13,7 @@ from stellar_sdk import Keypair
 from services.api.app import build_app
 from services.api.auth import client_domains
 from services.api.auth.client_domains import (
-    MOST_BYTES,
+    MAX_TOML_BYTES,
     PublicResolver,
     fetch_toml,
     is_public,
@@ -22,7 +22,7 @@ from services.api.auth.client_domains import (
     signing_key,
 )
 from services.api.auth.sep10 import ChallengeRejectedError
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from tests.api.auth.samples import ALICE, WALLETS, challenge, claims_of, log_in, signed
 from tests.api.samples import TOKEN
 from tests.support.data import begun_long_ago
@@ -42,7 +42,7 @@ def served(aiohttp_client, redis, redis_url, keys, horizon):
             return files[domain]
 
         await begun_long_ago(redis, keys)
-        settings = Settings(
+        settings = ApiSettings(
             redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
             horizon_url=horizon.url, client_domains=allowed, **WALLETS,
         )  # fmt: skip
@@ -179,7 +179,12 @@ async def test_behind_a_proxy_the_name_must_be_public_here_too(monkeypatch, host
 
 @pytest.mark.parametrize(
     ("status", "size", "good"),
-    [(200, MOST_BYTES, True), (200, MOST_BYTES + 1, False), (302, 5, False), (404, 5, False)],
+    [
+        (200, MAX_TOML_BYTES, True),
+        (200, MAX_TOML_BYTES + 1, False),
+        (302, 5, False),
+        (404, 5, False),
+    ],
 )
 async def test_only_a_200_of_bearable_size_is_read(aiohttp_client, status, size, good):
     async def answer(_):

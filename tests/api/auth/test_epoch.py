@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.api.app import build_app
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from shared.journal.keys import Keys
 from tests.api.auth.samples import (
     ADMIN,
@@ -51,7 +51,7 @@ async def lossy(aiohttp_client, tmp_path: Path, keys, horizon) -> AsyncIterator[
     try:
         async with node.client() as redis:
             await begun_long_ago(redis, keys)
-        settings = Settings(
+        settings = ApiSettings(
             redis_url=f"redis://127.0.0.1:{node.port}/0", contracts=(TOKEN,),
             namespace=keys.namespace, horizon_url=horizon.url, rate_limit_login=1000, **WALLETS,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from stellar_sdk import Account, Keypair, MuxedAccount, TransactionBuilder
 from stellar_sdk.sep.stellar_toml import fetch_stellar_toml
 
 from services.api.app import build_app
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from tests.api.auth.samples import (
     ALICE,
     BOB,
@@ -46,7 +46,7 @@ async def test_a_wallet_that_knows_only_the_home_domain(
     await begun_long_ago(redis, keys)
     port = free_port()
     host = f"127.0.0.1:{port}"
-    settings = Settings(
+    settings = ApiSettings(
         redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
         horizon_url=horizon.url, **WALLETS | {"home_domain": host},
     )  # fmt: skip

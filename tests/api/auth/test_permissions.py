@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from services.api.auth.permissions import Party, may_list, may_read, may_step, restrict_to_own
+from services.api.auth.permissions import (
+    Party,
+    require_party,
+    require_read,
+    require_topic,
+    restrict_to_own,
+)
 from shared.auth.principal import ANYONE, Principal
 from shared.journal.wire import decode_stream
 from shared.web.problems import Problem
@@ -208,10 +214,10 @@ def principal(account, *scopes, topics=None):
 )
 def test_reading_by_account_scope_and_topics(who, allowed):
     if allowed:
-        may_read(who, STREAM)
+        require_read(who, STREAM)
     else:
         with pytest.raises(Problem):
-            may_read(who, STREAM)
+            require_read(who, STREAM)
 
 
 def test_nobody_is_narrowed_to_everything():
@@ -222,6 +228,6 @@ def test_nobody_is_narrowed_to_everything():
     assert restrict_to_own(principal("A"), sender="A") is None
     assert restrict_to_own(principal("C", "events:all", topics=["user:A"]), user="A") == "A"
     with pytest.raises(Problem):
-        may_list(principal("A"), "*")
+        require_topic(principal("A"), "*")
     with pytest.raises(Problem):
-        may_step(principal("A", "events:all"), STREAM, Party.SENDER)
+        require_party(principal("A", "events:all"), STREAM, Party.SENDER)

@@ -7,12 +7,17 @@ import re
 
 import pytest
 
-from services.api.http.rate_limits import Policy, RateLimits, headers_of, refuse_if_over
+from services.api.http.rate_limits import (
+    RateLimitPolicy,
+    RateLimits,
+    raise_if_exceeded,
+    rate_limit_headers,
+)
 from shared.web.problems import Problem
 from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, bearer, writer
 from tests.support.waiting import until
 
-TEN = Policy("ip", 10)
+TEN = RateLimitPolicy("ip", 10)
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ async def test_a_quota_is_exact_for_many_at_once(limits):
 
 
 async def test_a_quota_comes_back_evenly(limits):
-    policy = Policy("ip", 50, window=1)
+    policy = RateLimitPolicy("ip", 50, window=1)
     for _ in range(50):
         await limits.take([(policy, "me")])
 
@@ -43,7 +48,7 @@ async def test_a_quota_comes_back_evenly(limits):
 
 
 async def test_all_quotas_or_none(limits):
-    one, many = Policy("login", 1), Policy("ip", 100)
+    one, many = RateLimitPolicy("login", 1), RateLimitPolicy("ip", 100)
     await limits.take([(many, "a"), (one, "b")])
     for _ in range(5):
         first, second = await limits.take([(many, "a"), (one, "b")])
@@ -58,9 +63,9 @@ async def test_no_quota_is_any_number_and_asks_nobody():
         def __init__(self) -> None:
             """Without a Redis."""
 
-    assert await Nobody().take([(Policy("ip", 0), "me")]) == []
-    assert headers_of([]) == {}
-    refuse_if_over([])
+    assert await Nobody().take([(RateLimitPolicy("ip", 0), "me")]) == []
+    assert rate_limit_headers([]) == {}
+    raise_if_exceeded([])
 
 
 async def test_what_is_kept_expires(limits, redis, keys):
@@ -72,10 +77,10 @@ async def test_what_is_kept_expires(limits, redis, keys):
 async def test_the_refusal_says_when_to_come_back(limits):
     for _ in range(10):
         verdicts = await limits.take([(TEN, "me")])
-        refuse_if_over(verdicts)
+        raise_if_exceeded(verdicts)
     verdicts = await limits.take([(TEN, "me")])
     with pytest.raises(Problem) as refused:
-        refuse_if_over(verdicts)
+        raise_if_exceeded(verdicts)
     assert refused.value.status == 429
     assert 1 <= int(refused.value.headers["Retry-After"]) <= 6
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from services.api.http.response_headers import request_id
-from services.api.settings import Settings
+from services.api.settings import ApiSettings
 from tests.api.auth.samples import ADMIN, ALICE, CAROL, REQUIRED, bearer, token_of, writer
 from tests.api.samples import TOKEN, made, order
 
@@ -96,10 +96,10 @@ async def test_a_page_of_another_origin_can_read_every_header(start, redis, keys
 
 def test_every_page_with_every_cookie_is_refused_as_a_setting():
     with pytest.raises(ValidationError, match="CORS_ORIGINS"):
-        Settings(contracts=TOKEN, **REQUIRED, cors_origins="*")
-    settings = Settings(contracts=TOKEN, **REQUIRED)
+        ApiSettings(contracts=TOKEN, **REQUIRED, cors_origins="*")
+    settings = ApiSettings(contracts=TOKEN, **REQUIRED)
     assert (settings.cors_origins, settings.origins) == (("*",), ())
-    assert Settings(contracts=TOKEN).origins == ("*",)
+    assert ApiSettings(contracts=TOKEN).origins == ("*",)
 
 
 async def audited(call):

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.settings import Settings
-from services.api.app import ENDINGS
+from services.api.app import STREAM_NOTICES
 from services.api.reference.asyncapi import asyncapi, key
 from services.fanout import sse
 from services.indexer.decode.contracts import Contracts
@@ -61,7 +61,7 @@ async def test_what_the_api_publishes(client, redis, keys, clock):
     await client.post(f"{url}/withdraw")
     await client.post(f"{url}/top-up", json={"amount": "5"})
     clock.now = T0 + 250_001
-    assert await client.app[ENDINGS].tell_all() == 3
+    assert await client.app[STREAM_NOTICES].publish_due() == 3
     await client.post(f"{url}/withdraw")
     await client.delete(f"/v1/streams/{(await made(client))['id']}")
     assert await judged(redis, keys) == {

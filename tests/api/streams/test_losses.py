@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.api.app import LAST_SEEN
+from services.api.app import DATA_LOSS
 from shared.domain.position import journal_start, toid
 from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector, read_reports, write_report
@@ -17,7 +17,7 @@ async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, 
     progress = {"cursor": str(toid(5)), "began": str(journal_start(toid(5), 1 << 50))}
     await Committer(redis, keys).record([], progress=progress)
     await on_chain(redis, keys, 7, cursor=str(toid(8)))
-    await until(lambda: client.app[LAST_SEEN].top.ledger == 7, what="the API's look")
+    await until(lambda: client.app[DATA_LOSS].top.ledger == 7, what="the API's look")
     await restore(redis, keys, {})
 
     async def reported():
@@ -39,11 +39,11 @@ async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, 
 
 async def test_where_there_never_was_an_indexer_it_goes_on(client, redis, keys):
     lost = await made(client)
-    await until(lambda: str(client.app[LAST_SEEN].top) == lost["position"])
+    await until(lambda: str(client.app[DATA_LOSS].top) == lost["position"])
     await restore(redis, keys, {})
     await made(client)
-    await until(lambda: str(client.app[LAST_SEEN].top) > lost["position"])
-    assert not client.app[LAST_SEEN].lost
+    await until(lambda: str(client.app[DATA_LOSS].top) > lost["position"])
+    assert not client.app[DATA_LOSS].lost
 
 
 async def test_a_document_that_is_gone_is_answered_from_the_journal(client, redis, keys):

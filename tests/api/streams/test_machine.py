@@ -10,8 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.app import ENDINGS, build_app
-from services.api.settings import Settings
+from services.api.app import STREAM_NOTICES, build_app
+from services.api.settings import ApiSettings
 from shared.domain.stream import I128_MAX
 from shared.journal.keys import Keys
 from tests.api.samples import SENDER, TOKEN, Clock, order
@@ -69,7 +69,7 @@ class World:
         elif name == "wait":
             self.clock.now += given[0]
         elif name == "notices":
-            await self.clients[0].app[ENDINGS].tell_all()
+            await self.clients[0].app[STREAM_NOTICES].publish_due()
         elif self.ids:
             await self._change(name, self.ids[given[0] % len(self.ids)], times, *given[1:])
 
@@ -111,7 +111,7 @@ class World:
 @given(plans)
 async def test_deposited_is_withdrawn_refunded_and_remaining_always(redis_url, redis, plan):
     keys, clock = Keys(f"test-{uuid.uuid4().hex[:12]}"), Clock()
-    given = Settings(redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace)
+    given = ApiSettings(redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace)
     clients = [
         TestClient(TestServer(build_app(given, clock=clock, notices=False))) for _ in range(2)
     ]

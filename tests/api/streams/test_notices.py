@@ -7,8 +7,8 @@ import asyncio
 import orjson
 import pytest
 
-from services.api.app import ENDINGS
-from services.api.streams.clock import Times
+from services.api.app import STREAM_NOTICES
+from services.api.streams.clock import StreamClock
 from services.api.streams.notices import StreamNotices
 from shared.domain.position import START
 from shared.journal.commit import Committer
@@ -48,7 +48,7 @@ async def long_one(client, **more) -> dict:
 
 async def tell(client, clock, now: float) -> int:
     clock.now = now
-    return await client.app[ENDINGS].tell_all()
+    return await client.app[STREAM_NOTICES].publish_due()
 
 
 async def test_each_is_told_at_its_moment_and_once(client, redis, keys, clock):
@@ -101,7 +101,7 @@ async def test_a_top_up_begins_anew(client, redis, keys, clock):
 async def test_a_top_up_that_does_not_reach_today_leaves_it_dry(client, redis, keys, clock):
     stream = await made(client)
     clock.now = T0 + 1000
-    await client.app[ENDINGS].tell_all()
+    await client.app[STREAM_NOTICES].publish_due()
     await client.post(f"/v1/streams/{stream['id']}/top-up", json={"amount": "10"})
     assert await tell(client, clock, T0 + 1000) == 1
     assert await tell(client, clock, T0 + 2000) == 0
@@ -167,9 +167,9 @@ async def test_many_replicas_tell_each_once(client, start, redis, keys, clock):
     clock.now = T0 + DAYS
 
     async def unleashed(each):
-        endings = each.app[ENDINGS]
-        endings.leads = always
-        return await endings.tell_all()
+        endings = each.app[STREAM_NOTICES]
+        endings.take_lease = always
+        return await endings.publish_due()
 
     async def always():
         return True
@@ -190,10 +190,10 @@ async def test_changes_meanwhile_are_neither_lost_nor_told_by_an_old_plan(
     clock.now = T0 + DAYS
     other = await start()
     await asyncio.gather(
-        client.app[ENDINGS].tell_all(),
+        client.app[STREAM_NOTICES].publish_due(),
         *(other.post(f"/v1/streams/{s['id']}/top-up", json={"amount": "5"}) for s in streams),
     )
-    await client.app[ENDINGS].tell_all()
+    await client.app[STREAM_NOTICES].publish_due()
     for stream in streams:
         page = await (
             await client.get(f"/v1/streams/{stream['id']}/events", params={"order": "asc"})
@@ -208,20 +208,20 @@ async def test_changes_meanwhile_are_neither_lost_nor_told_by_an_old_plan(
 
 async def test_one_replica_at_a_time_works_the_schedule(client, redis, keys):
     first, second = (
-        StreamNotices(redis, Committer(redis, keys), Journal(redis, keys), Times(lambda: T0))
+        StreamNotices(redis, Committer(redis, keys), Journal(redis, keys), StreamClock(lambda: T0))
         for _ in range(2)
     )
-    assert await first.leads()
-    assert not await second.leads()
-    assert await first.leads()
+    assert await first.take_lease()
+    assert not await second.take_lease()
+    assert await first.take_lease()
     assert 0 < await redis.pttl(keys.schedule_lease) <= 5000
     await redis.delete(keys.schedule_lease)  # as if it had expired
-    assert await second.leads()
-    assert not await first.leads()
+    assert await second.take_lease()
+    assert not await first.take_lease()
     await first.release()  # it is not the first one's to give
-    assert not await first.leads()
+    assert not await first.take_lease()
     await second.release()
-    assert await first.leads()
+    assert await first.take_lease()
 
 
 async def test_a_running_process_tells_by_itself(redis, redis_url, keys):
