@@ -54,7 +54,8 @@ class History:
         root = await self._read("/")
         check_network("Horizon", root.get("network_passphrase"), self._passphrase)
         found = Ledgers(
-            *(ledger_number("Horizon", root, f"history_{end}_ledger") for end in Ledgers._fields)
+            oldest=ledger_number("Horizon", root, "history_elder_ledger"),
+            latest=ledger_number("Horizon", root, "history_latest_ledger"),
         )
         self.latest = found.latest
         return found
