@@ -64,3 +64,10 @@ def test_a_decision_has_its_parts_and_is_listed(decision: Path):
 def test_links_of_decisions_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    terms = [term.casefold() for term in re.findall(r"^\| (.+?) \| .+ \| \[", page, re.M)]
+    assert len(terms) > 50
+    assert terms == sorted(set(terms))
