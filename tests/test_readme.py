@@ -71,3 +71,25 @@ def test_the_glossary_is_in_alphabetical_order():
     terms = [term.casefold() for term in re.findall(r"^\| (.+?) \| .+ \| \[", page, re.M)]
     assert len(terms) > 50
     assert terms == sorted(set(terms))
+
+
+def _folders_of_the_tree() -> set[str]:
+    """The folders in the tree of docs/architecture.md, by their indentation of two spaces."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    block = next(b for b in re.findall(r"```\n(.*?)```", page, re.S) if b.startswith("shared/"))
+    found: set[str] = set()
+    above: list[str] = []
+    for indent, name in re.findall(r"^( *)([a-z_/]+)/ {2,}\S", block, re.M):
+        above = [*above[: len(indent) // 2], name]
+        found.add("/".join(above))
+    return found
+
+
+def test_the_tree_in_the_architecture_has_every_package():
+    parts = (ROOT / "shared", ROOT / "services", ROOT / "deploy/local", ROOT / "deploy/simulator")
+    packages = {
+        str(path.parent.relative_to(ROOT)) for part in parts for path in part.rglob("__init__.py")
+    }
+    inside_the_simulator = {name for name in packages if name.startswith("deploy/simulator/")}
+    assert _folders_of_the_tree() >= packages - inside_the_simulator - {"services"}
+    assert all((ROOT / name).is_dir() for name in _folders_of_the_tree())
