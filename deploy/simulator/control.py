@@ -13,10 +13,10 @@ from deploy.simulator.app_keys import FAULTS, NETWORK
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.ledger import iso
 from deploy.simulator.chain.operations import Proposal, read_operation
-from deploy.simulator.chain.server_view import Views
-from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, Kind, read_fault
+from deploy.simulator.chain.server_view import ServerViews
+from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, FaultKind, read_fault
 from deploy.simulator.future_protocol import CHANGES
-from deploy.simulator.network import Network, Recorded
+from deploy.simulator.network import Network, RecordedEvent
 from shared.domain.position import parse_position
 from shared.domain.stream import Stream
 
@@ -76,23 +76,23 @@ async def arm(request: web.Request) -> web.Response:
     return _json({"armed": request.app[FAULTS].armed()})
 
 
-def _at_once(network: Network, views: Views, fault: Fault) -> bool:
+def _at_once(network: Network, views: ServerViews, fault: Fault) -> bool:
     one = fault.surface if fault.surface in SERVERS else None
     match fault.kind:
-        case Kind.TRIM:
+        case FaultKind.TRIM:
             _trim(network, views, one, fault)
-        case Kind.HOLE:
+        case FaultKind.HOLE:
             views.lose(one or "horizon", (fault.first, fault.last))
-        case Kind.LAG:
+        case FaultKind.LAG:
             for server in (one,) if one else SERVERS:
                 views.lag(server, fault.after)
-        case Kind.RESET:
+        case FaultKind.RESET:
             views.forget()
             network.reset(int(time.time()))
     return fault.kind in AT_ONCE
 
 
-def _trim(network: Network, views: Views, server: str | None, fault: Fault) -> None:
+def _trim(network: Network, views: ServerViews, server: str | None, fault: Fault) -> None:
     if fault.seconds and server != "rpc":
         views.look(network.chain, fault.seconds)
     if server:
@@ -129,7 +129,7 @@ async def events(request: web.Request) -> web.Response:
     return _json({"events": [_event(r) for r in found if wanted in ("*", r.event.contract_id)]})
 
 
-def _event(recorded: Recorded) -> dict[str, object]:
+def _event(recorded: RecordedEvent) -> dict[str, object]:
     event = recorded.event
     return {
         "id": str(recorded.position),

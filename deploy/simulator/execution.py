@@ -19,12 +19,12 @@ from deploy.simulator.chain.accounts import (
     keypair,
     signer,
 )
-from deploy.simulator.chain.envelopes import Caller, Signed, invocation, payment
+from deploy.simulator.chain.envelopes import Caller, SignedTransaction, invocation, payment
 from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import Emission, Emitted, Typed, emitted, to_scval
 from deploy.simulator.chain.xdr import (
-    Run,
+    InvocationOutcome,
     fee_charged,
     invocation_result,
     meta_v3,
@@ -47,7 +47,7 @@ PHANTOM = Emission(
 """What a failed call leaves among its diagnostics; whoever takes it for an event is wrong."""
 
 
-class Place(NamedTuple):
+class LedgerSlot(NamedTuple):
     """Where a transaction runs."""
 
     ledger: int
@@ -60,7 +60,7 @@ CallerOf = Callable[[Keypair, Keypair | None], Caller]
 
 
 def execute(
-    proposal: Proposal, contract: StreamContract, place: Place, caller_of: CallerOf
+    proposal: Proposal, contract: StreamContract, place: LedgerSlot, caller_of: CallerOf
 ) -> Transaction:
     """The transaction in its place; the contract's state is what it is after it."""
     caller = caller_of(_caller(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None)
@@ -84,7 +84,7 @@ def execute(
     return rewritten(made, run.returned, CHANGES[proposal.future])
 
 
-def _pay(caller: Caller, proposal: Proposal, place: Place) -> Transaction:
+def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
     """A classic payment: the contract of lumens tells of it, unproved by the result (CAP-67)."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
@@ -96,7 +96,7 @@ def _pay(caller: Caller, proposal: Proposal, place: Place) -> Transaction:
         amount=place.order * STROOPS + STROOPS // 2,
         memo=proposal.memo or "",
     )
-    run = Run(events=[said.to_xdr()])
+    run = InvocationOutcome(events=[said.to_xdr()])
     return _transaction(
         place,
         signed,
@@ -109,8 +109,8 @@ def _pay(caller: Caller, proposal: Proposal, place: Place) -> Transaction:
 
 
 def _transaction(
-    place: Place,
-    signed: Signed,
+    place: LedgerSlot,
+    signed: SignedTransaction,
     result: xdr.TransactionResult,
     meta: xdr.TransactionMeta,
     *,
@@ -132,13 +132,13 @@ def _transaction(
     )
 
 
-def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -> Run:
+def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -> InvocationOutcome:
     try:
         emissions = contract.call(operations, now)
     except CommandRefusedError:
-        return Run(events=[PHANTOM.to_xdr()], successful=False)
+        return InvocationOutcome(events=[PHANTOM.to_xdr()], successful=False)
     returned = _returned(operations, emissions)
-    return Run(events=[each.to_xdr() for each in emissions], returned=returned)
+    return InvocationOutcome(events=[each.to_xdr() for each in emissions], returned=returned)
 
 
 def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) -> xdr.SCVal:
@@ -175,7 +175,9 @@ def _touched(operations: Sequence[Operation]) -> list[str]:
     return [STREAMS, TOKEN] if len(operations) == 1 else [ROUTER, STREAMS, TOKEN]
 
 
-def _invocation(caller: Caller, operations: Sequence[Operation], touched: list[str]) -> Signed:
+def _invocation(
+    caller: Caller, operations: Sequence[Operation], touched: list[str]
+) -> SignedTransaction:
     first = operations[0]
     if len(operations) == 1:
         arguments = [to_scval(each) for each in first.arguments()]

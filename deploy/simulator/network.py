@@ -20,15 +20,15 @@ from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledg
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import Emitted
 from deploy.simulator.contracts.stream_contract import StreamContract
-from deploy.simulator.execution import Place, execute
+from deploy.simulator.execution import LedgerSlot, execute
 from deploy.simulator.replay import Vector, ledgers, passes
 from deploy.simulator.script import Script
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from shared.domain.position import Position
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedEvent:
     """An event for the oracle: where it stands, and what it is."""
 
     position: Position
@@ -40,11 +40,11 @@ class Recorded:
 class Network:
     """One chain, the contracts on it, and everything that was ever emitted since it began."""
 
-    def __init__(self, settings: Settings, now: int) -> None:
+    def __init__(self, settings: SimulatorSettings, now: int) -> None:
         self.settings = settings
         self.listeners: set[Callable[[], None]] = set()
         """Called after each ledger and each reset; a plain function that does not raise."""
-        self.events: list[Recorded] = []
+        self.events: list[RecordedEvent] = []
         """Every event since the chain began, whatever the history has forgotten."""
         self._epoch = 0
         self._begin(settings.start_ledger, now)
@@ -95,10 +95,10 @@ class Network:
         """A ledger of all that waits, of what the script does then, of a payment at the least."""
         transactions: list[Transaction] = []
         for proposal in self._proposals(now):
-            place = Place(sequence, len(transactions) + 1, now)
+            place = LedgerSlot(sequence, len(transactions) + 1, now)
             transactions.append(execute(proposal, self.contract, place, self._caller))
         if not transactions:
-            place = Place(sequence, 1, now)
+            place = LedgerSlot(sequence, 1, now)
             transactions.append(execute(Proposal(), self.contract, place, self._caller))
         self._record(transactions)
         return close_ledger(sequence, now, previous, transactions, self.settings.protocol)
@@ -118,7 +118,7 @@ class Network:
         for transaction in transactions:
             for position, event in transaction.events():
                 self.events.append(
-                    Recorded(position, transaction.closed_at, transaction.hash, event)
+                    RecordedEvent(position, transaction.closed_at, transaction.hash, event)
                 )
 
     def _notify(self) -> None:
@@ -126,7 +126,7 @@ class Network:
             listener()
 
 
-def start(settings: Settings, now: int) -> Network:
+def start(settings: SimulatorSettings, now: int) -> Network:
     """The network as the settings want it: a life of its own, or a replay of `vectors`.
 
     Raises OSError or ValueError when there are no such vectors.

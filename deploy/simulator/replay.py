@@ -17,7 +17,7 @@ from deploy.simulator.chain.accounts import STRANGER, keypair
 from deploy.simulator.chain.envelopes import Caller, invocation
 from deploy.simulator.chain.ledger import Ledger, Transaction, close_ledger
 from deploy.simulator.chain.values import Emitted, emitted
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 
 Vector = Mapping[str, Any]
 _GOOD = ("txSUCCESS", "txFEE_BUMP_INNER_SUCCESS")
@@ -35,7 +35,7 @@ def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
     return [[each[place] for place in sorted(each)] for each in sets]
 
 
-def ledgers(vectors: Sequence[Vector], settings: Settings) -> list[Ledger]:
+def ledgers(vectors: Sequence[Vector], settings: SimulatorSettings) -> list[Ledger]:
     """One pass as ledgers without a hole: those that no vector names are empty."""
     first, last = vectors[0]["ledger"], vectors[-1]["ledger"]
     chain: list[Ledger] = []

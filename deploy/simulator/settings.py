@@ -14,7 +14,7 @@ def _setting(default: object, meaning: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class SimulatorSettings:
     """One field a variable of the same name in capitals."""
 
     host: str = _setting("127.0.0.1", "address to listen on")
@@ -50,11 +50,11 @@ class Settings:
 _KINDS: Mapping[Any, Callable[[str], object]] = {"str": str, "int": int, "float": float}
 
 
-def from_environment(environment: Mapping[str, str]) -> Settings:
+def from_environment(environment: Mapping[str, str]) -> SimulatorSettings:
     """Read the settings; all mistakes at once in one ValueError."""
     values: dict[str, Any] = {}
     mistakes = []
-    for each in fields(Settings):
+    for each in fields(SimulatorSettings):
         text = environment.get(each.name.upper())
         if not text:
             continue
@@ -64,19 +64,20 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             mistakes.append(f"{each.name.upper()}={text!r} is no {each.type}")
     if mistakes:
         raise ValueError("; ".join(mistakes))
-    return Settings(**values)
+    return SimulatorSettings(**values)
 
 
 def usage() -> str:
     """The text of `--help`."""
     lines = [
-        f"  {f.name.upper():19} {f.metadata['meaning']} ({f.default!r})" for f in fields(Settings)
+        f"  {f.name.upper():19} {f.metadata['meaning']} ({f.default!r})"
+        for f in fields(SimulatorSettings)
     ]
     head = "python -m deploy.simulator: a simulated Stellar network (Horizon at /, RPC at /rpc)."
     return "\n".join([head, "", "Settings, from the environment:", *lines])
 
 
-def load(arguments: Sequence[str]) -> Settings:
+def load(arguments: Sequence[str]) -> SimulatorSettings:
     """Settings from the environment; prints help or every mistake and exits (0 or 2)."""
     if arguments:
         print(usage())

@@ -22,11 +22,11 @@ from deploy.simulator.chain.ledger import Transaction, iso
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
 from deploy.simulator.network import start
 from deploy.simulator.rpc.event_query import padded
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from shared.domain.position import toid
 
 FIRST = 4_000_000
-PASSPHRASE = Settings().network_passphrase
+PASSPHRASE = SimulatorSettings().network_passphrase
 _CLOSED = 1_770_000_000
 _PER_LEDGER = 40
 _PAGE = 200
@@ -118,7 +118,7 @@ def padded_toid(ledger: int) -> str:
 
 def transactions(count: int) -> list[Transaction]:
     """The contract's transactions, in ledgers of forty."""
-    network = start(Settings(close_seconds=0, streams=60), _CLOSED)
+    network = start(SimulatorSettings(close_seconds=0, streams=60), _CLOSED)
     while len(network.events) < 2_500:
         network.close(network.chain.latest.closed_at + 5)
     made = [t for t in network.chain.after(0) if any(_is_ours(e) for _, e in t.events())]

@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.faults.faults import Kind, kinds_for
-from deploy.simulator.settings import Settings
+from deploy.simulator.faults.faults import FaultKind, kinds_for
+from deploy.simulator.settings import SimulatorSettings
 from shared.domain.position import toid
 from shared.journal.keys import Keys
 from tests.support.processes import ServiceProcess, running, start
@@ -23,13 +23,13 @@ RPC = (*["getEvents", "getTransaction"] * 4, "getHealth", "getNetwork", "getLate
 RPC += ("getLedgers",)
 SURFACES = {"horizon": (*HORIZON, "getTransaction"), "rpc": RPC, "auto": HORIZON + RPC}
 WITH_META = ("stream", "getTransaction")
-FINAL = {Kind.PASSPHRASE}
+FINAL = {FaultKind.PASSPHRASE}
 """What stops an indexer for good."""
 OF_ONE = {
-    "stream": [Kind.EMPTY_META],
-    "root": [Kind.STARTING],
-    "getHealth": [Kind.UNHEALTHY],
-    "getEvents": [Kind.PROCESSING_LIMIT],
+    "stream": [FaultKind.EMPTY_META],
+    "root": [FaultKind.STARTING],
+    "getHealth": [FaultKind.UNHEALTHY],
+    "getEvents": [FaultKind.PROCESSING_LIMIT],
 }
 """What one surface alone can do."""
 CALLS = (
@@ -61,7 +61,7 @@ class Chaos:
             "HORIZON_URL": url,
             "RPC_URL": f"{url}/rpc",
             "CONTRACTS": accounts.STREAMS,
-            "NETWORK_PASSPHRASE": Settings().network_passphrase,
+            "NETWORK_PASSPHRASE": SimulatorSettings().network_passphrase,
             "START": "earliest",
             "SOURCE_READ_SECONDS": "0.7",
             "SOURCE_WAIT_SECONDS": "0.1",
@@ -103,7 +103,7 @@ class Chaos:
 
     async def unspent(self) -> list[Any]:
         armed = (await self.ask("GET", "faults"))["armed"]
-        return [fault for fault in armed if fault["kind"] != Kind.CORRUPT_META]
+        return [fault for fault in armed if fault["kind"] != FaultKind.CORRUPT_META]
 
     async def spent(self) -> bool:
         return not await self.unspent()
@@ -114,10 +114,10 @@ class Chaos:
         ):  # else they stand in line, and the first kinds are all that strike
             return
         surface = self.chance.choice(SURFACES[self.source])
-        kinds = [*sorted(kinds_for(surface) - FINAL), Kind.CUT, Kind.MALFORMED]
-        kinds += [Kind.NO_META] * (surface in WITH_META) + OF_ONE.get(surface, [])
+        kinds = [*sorted(kinds_for(surface) - FINAL), FaultKind.CUT, FaultKind.MALFORMED]
+        kinds += [FaultKind.NO_META] * (surface in WITH_META) + OF_ONE.get(surface, [])
         kind = self.chance.choice(kinds)
-        pause = 0.001 if kind is Kind.SLOW else self.chance.choice((0.02, 0.1, 0.9))
+        pause = 0.001 if kind is FaultKind.SLOW else self.chance.choice((0.02, 0.1, 0.9))
         times, after = self.chance.randint(1, 2), self.chance.randrange(3)
         self.armed += times
         await self.ask(
@@ -127,18 +127,18 @@ class Chaos:
     async def alter(self) -> None:
         """Once, and not again before all is read: the same twice would rightly stop it."""
         surface = "getTransaction" if self.source == "rpc" else "stream"
-        await self.ask("POST", "faults", kind=Kind.CORRUPT_META, surface=surface)
+        await self.ask("POST", "faults", kind=FaultKind.CORRUPT_META, surface=surface)
 
     async def lag(self) -> None:
         server = self.chance.choice(("horizon", "rpc"))
         await self.ask(
-            "POST", "faults", kind=Kind.LAG, surface=server, after=self.chance.randint(0, 5)
+            "POST", "faults", kind=FaultKind.LAG, surface=server, after=self.chance.randint(0, 5)
         )
 
     async def trim(self) -> None:
         """One of two sources forgets what may not be read yet; the other has it."""
         if self.source == "auto":
-            await self.ask("POST", "faults", kind=Kind.TRIM, surface="rpc", after=1)
+            await self.ask("POST", "faults", kind=FaultKind.TRIM, surface="rpc", after=1)
 
     async def kill(self) -> None:
         if self.indexers:

@@ -14,7 +14,7 @@ import jwt
 from redis.exceptions import RedisError
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.settings import Settings as NetworkSettings
+from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
 from tests.chaos.clocks import Clock, forget

@@ -14,7 +14,7 @@ import aiohttp
 from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.settings import Settings as NetworkSettings
+from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.api.auth.samples import SECRET, SERVER, bearer, signed, token_of

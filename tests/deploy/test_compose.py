@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.settings import Settings as NetworkSettings
+from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from services.api.settings import ApiSettings
 from services.fanout.settings import Settings as FanoutSettings
 from services.indexer.settings import Settings as IndexerSettings

@@ -11,7 +11,7 @@ import aiohttp
 from deploy.simulator.app import running
 from deploy.simulator.chain import accounts
 from deploy.simulator.network import Network, start
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from services.indexer.decode.contracts import Contracts
 from services.indexer.sources.base import Batch, Source, SourceError
 from services.indexer.sources.horizon.source import Horizon
@@ -21,7 +21,7 @@ from shared.journal.keys import Keys
 from shared.journal.wire import entry_of
 
 NOW = 1_770_000_000
-PASSPHRASE = Settings().network_passphrase
+PASSPHRASE = SimulatorSettings().network_passphrase
 
 
 class Sim:
@@ -90,7 +90,7 @@ class Sim:
 @asynccontextmanager
 async def simulated(ledgers: int = 10, **settings: Any) -> AsyncIterator[Sim]:
     """A network that closes ledgers only when told to, after `ledgers` of its script."""
-    network = start(Settings(close_seconds=0, **settings), NOW)
+    network = start(SimulatorSettings(close_seconds=0, **settings), NOW)
     asked: list[str] = []
 
     async def note(_: object, __: object, sent: aiohttp.TraceRequestStartParams) -> None:

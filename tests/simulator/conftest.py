@@ -11,14 +11,14 @@ import pytest
 
 from deploy.simulator.app import running
 from deploy.simulator.network import Network
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, Sim
 
 
 @pytest.fixture(scope="session")
 def lived() -> Network:
     """A network that has seen a few hundred ledgers of its script; only to look at."""
-    network = Network(Settings(close_seconds=0), NOW)
+    network = Network(SimulatorSettings(close_seconds=0), NOW)
     clock = random.Random(7)
     now = NOW
     for _ in range(250):

@@ -15,17 +15,17 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.chain.operations import Proposal, read_operation
 from deploy.simulator.network import Network
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 
 NOW = 1_770_000_000
-QUIET = Settings(streams=0, close_seconds=0)
+QUIET = SimulatorSettings(streams=0, close_seconds=0)
 SSE = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 CREATE = {"op": "create", "sender": "alice", "recipient": "bob", "amount": "1000000"}
 Sim = Callable[..., Awaitable[Any]]
 
 
 @cache
-def _aged(settings: Settings, ledgers: int, step: int) -> Network:
+def _aged(settings: SimulatorSettings, ledgers: int, step: int) -> Network:
     made = Network(settings, NOW)
     for n in range(ledgers):
         made.close(NOW + n * step)
@@ -34,7 +34,7 @@ def _aged(settings: Settings, ledgers: int, step: int) -> Network:
 
 def aged(ledgers: int, *, step: int = 1, **settings: Any) -> Network:
     """A network after so many ledgers: made once, and every test has a copy of its own."""
-    return deepcopy(_aged(Settings(close_seconds=0, **settings), ledgers, step))
+    return deepcopy(_aged(SimulatorSettings(close_seconds=0, **settings), ledgers, step))
 
 
 def transactions(network: Network) -> Iterator[Transaction]:

@@ -14,7 +14,7 @@ import pytest
 from deploy.simulator.chain import accounts
 from deploy.simulator.horizon.transaction_stream import BYEBYE
 from deploy.simulator.network import Network
-from deploy.simulator.settings import Settings, from_environment
+from deploy.simulator.settings import SimulatorSettings, from_environment
 from tests.simulator.samples import CREATE, NOW, Sim, aged, broken, stream
 
 pytestmark = pytest.mark.timeout(20)
@@ -120,4 +120,4 @@ async def test_the_process() -> None:
 def test_settings_tell_all_mistakes_at_once() -> None:
     with pytest.raises(ValueError, match="PORT='x' is no int; CLOSE_SECONDS='y' is no float"):
         from_environment({"PORT": "x", "CLOSE_SECONDS": "y"})
-    assert from_environment({"SEED": "42", "PORT": ""}) == Settings(seed="42")
+    assert from_environment({"SEED": "42", "PORT": ""}) == SimulatorSettings(seed="42")

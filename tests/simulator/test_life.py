@@ -10,7 +10,7 @@ import pytest
 from deploy.simulator.chain import accounts
 from deploy.simulator.contracts.dialect import _DATA
 from deploy.simulator.network import Network as Simulation
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from shared.domain.stream import StreamStatus, remaining
 from tests.simulator.samples import NOW, QUIET, close, transactions
 
@@ -73,7 +73,7 @@ def test_fee_precedes_its_occasion_and_is_floored(lived: Simulation) -> None:
 
 def test_same_seed_same_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     def tip(seed: str) -> str:
-        network = Simulation(Settings(seed=seed), NOW)
+        network = Simulation(SimulatorSettings(seed=seed), NOW)
         return [network.close(NOW + n * 5) for n in range(20)][-1].hash
 
     first = tip("a")

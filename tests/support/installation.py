@@ -16,7 +16,7 @@ import aiohttp
 
 from deploy.local import redis as local_redis
 from deploy.local.follow import events
-from deploy.local.plan import Ports, Unusable, parts, read_chain, read_ports
+from deploy.local.plan import Ports, UnusableSetupError, parts, read_chain, read_ports
 from deploy.local.processes import Part, Processes
 from deploy.simulator.chain import accounts
 from tests.support.waiting import own_ports, until
@@ -27,7 +27,7 @@ def free_ports() -> Ports:
     while True:
         try:
             return read_ports({"PORT_BASE": str(random.choice(own_ports()[:-100:100]))})
-        except Unusable:
+        except UnusableSetupError:
             continue
 
 

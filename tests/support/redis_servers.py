@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.local.redis import OLDEST, NoRedis, find_server
+from deploy.local.redis import OLDEST, NoRedisError, find_server
 from tests.support.programs import needed
 from tests.support.tier import at_length
 
@@ -16,7 +16,7 @@ from tests.support.tier import at_length
 def find_servers() -> dict[str, str]:
     """Paths of all servers on PATH and of the wheel's, by name and version, such as `valkey 8.1.1`.
 
-    Raises NoRedis when there is none, so that no test passes without a server.
+    Raises NoRedisError when there is none, so that no test passes without a server.
     """
     found: dict[str, str] = {}
     for path in _candidates():
@@ -62,4 +62,4 @@ def redis_tools(server: str, folder: Path) -> dict[str, str]:
     return {"REDIS_SERVER": server, "REDIS_CLI": client, "REDIS_CHECK_RDB": str(check)}
 
 
-__all__ = ["NoRedis", "find_servers", "one_of_each_kind", "redis_tools"]
+__all__ = ["NoRedisError", "find_servers", "one_of_each_kind", "redis_tools"]

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.settings import Settings as NetworkSettings
+from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
 from tests.support.processes import ServiceProcess, running

@@ -24,7 +24,7 @@ RESOURCE_FEE = 65_432
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class SignedTransaction:
     """A transaction as its parties sent it. Fees in stroops, hashes in hex, the rest base64.
 
     `native` is the contract of lumens, which is another on each network.
@@ -66,7 +66,7 @@ def invocation(
     function: str,
     arguments: Sequence[xdr.SCVal],
     touched: Sequence[str],
-) -> Signed:
+) -> SignedTransaction:
     """A call of a contract; its footprint names the contracts `touched`."""
     builder = caller.builder()
     builder.soroban_data = _resources(tuple(touched))  # its setter would copy it through XDR
@@ -74,7 +74,7 @@ def invocation(
     return _sign(caller, builder, None)
 
 
-def payment(caller: Caller, to: str, amount: str, memo: str | None) -> Signed:
+def payment(caller: Caller, to: str, amount: str, memo: str | None) -> SignedTransaction:
     """A classic payment in lumens, which no contract sees."""
     builder = caller.builder().append_payment_op(to, Asset.native(), amount)
     if memo is not None:
@@ -113,10 +113,10 @@ def ledger_key(contract_id: str, what: str) -> xdr.LedgerKey:
     )
 
 
-def _sign(caller: Caller, builder: TransactionBuilder, memo: str | None) -> Signed:
+def _sign(caller: Caller, builder: TransactionBuilder, memo: str | None) -> SignedTransaction:
     envelope = builder.build()
     envelope.sign(caller.keys)
-    plain = Signed(
+    plain = SignedTransaction(
         envelope=envelope.to_xdr(),
         hash=envelope.hash_hex(),
         source=caller.keys.public_key,
@@ -130,7 +130,9 @@ def _sign(caller: Caller, builder: TransactionBuilder, memo: str | None) -> Sign
     return plain if caller.sponsor is None else _bump(plain, envelope, caller, caller.sponsor)
 
 
-def _bump(plain: Signed, envelope: TransactionEnvelope, caller: Caller, by: Keypair) -> Signed:
+def _bump(
+    plain: SignedTransaction, envelope: TransactionEnvelope, caller: Caller, by: Keypair
+) -> SignedTransaction:
     bump = TransactionBuilder.build_fee_bump_transaction(
         by, 2 * BASE_FEE, envelope, caller.passphrase
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from deploy.simulator.chain.envelopes import Signed
+from deploy.simulator.chain.envelopes import SignedTransaction
 from deploy.simulator.chain.header import ledger_header
 from deploy.simulator.chain.values import Emitted
 from shared.domain.position import Position, toid
@@ -26,7 +26,7 @@ class Transaction:
     ledger: int
     order: int
     closed_at: int
-    signed: Signed
+    signed: SignedTransaction
     successful: bool
     fee_charged: int
     result: str

@@ -13,7 +13,7 @@ Hole = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class HistoryBounds:
     """The bounds of Horizon's history as it last looked them up, and the tip's time as text."""
 
     elder: int
@@ -21,12 +21,12 @@ class Status:
     closed_at: str
 
 
-NOT_YET = Status(0, 0, "0001-01-01T00:00:00Z")
+NOT_YET = HistoryBounds(0, 0, "0001-01-01T00:00:00Z")
 """What Horizon says until it has looked, for about a second after its start."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ServerView:
     """The chain from ledger `first` on, without its newest `hidden` ledgers; never empty.
 
     Ledgers in `holes` are missing, but the bounds do not tell that.
@@ -87,10 +87,10 @@ class View:
         found = reversed(list(self.ledgers(0, (cursor >> 32) + 1)))
         return (each for each in found if each.toid < cursor)
 
-    def status(self) -> Status:
+    def status(self) -> HistoryBounds:
         """The bounds as they are now."""
         latest = self.latest
-        return Status(self.oldest.sequence, latest.sequence, iso(latest.closed_at))
+        return HistoryBounds(self.oldest.sequence, latest.sequence, iso(latest.closed_at))
 
     def _has(self, sequence: int) -> bool:
         within = self.oldest.sequence <= sequence <= self.latest.sequence
@@ -100,7 +100,7 @@ class View:
         return any(first <= sequence <= last for first, last in self.holes)
 
 
-class Views:
+class ServerViews:
     """What is wrong with the views of `horizon` and `rpc`.
 
     `cache_seconds`: how long Horizon goes on with the bounds that it looked up; a real one
@@ -115,21 +115,21 @@ class Views:
         self._holes: dict[str, tuple[Hole, ...]] = {}
         self._cache_seconds = cache_seconds
         self._clock = clock
-        self._status: Status | None = None
+        self._status: HistoryBounds | None = None
         self._valid_until = 0.0
 
-    def of(self, server: str, chain: Chain) -> View:
+    def of(self, server: str, chain: Chain) -> ServerView:
         """What that server has."""
         first, hidden = self._first.get(server, 0), self._hidden.get(server, 0)
-        return View(chain, first, hidden, self._holes.get(server, ()))
+        return ServerView(chain, first, hidden, self._holes.get(server, ()))
 
-    def status(self, chain: Chain) -> Status:
+    def status(self, chain: Chain) -> HistoryBounds:
         """What Horizon says of its bounds, which may be old."""
         if self._status is None or self._clock() >= self._valid_until:
             return self.look(chain, self._cache_seconds)
         return self._status
 
-    def look(self, chain: Chain, seconds: float) -> Status:
+    def look(self, chain: Chain, seconds: float) -> HistoryBounds:
         """Look Horizon's bounds up now, and go on with them for that long."""
         self._status = self.of("horizon", chain).status()
         self._valid_until = self._clock() + seconds

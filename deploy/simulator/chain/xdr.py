@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from stellar_sdk import Keypair, scval, xdr
 
-from deploy.simulator.chain.envelopes import BASE_FEE, RESOURCE_FEE, Signed
+from deploy.simulator.chain.envelopes import BASE_FEE, RESOURCE_FEE, SignedTransaction
 from deploy.simulator.chain.values import Emission, Typed, sc_address
 
 _NOTHING = xdr.LedgerEntryChanges([])
@@ -16,7 +16,7 @@ _PLAIN = xdr.ExtensionPoint(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class InvocationOutcome:
     """How an invocation went: what it returned and which events its operation left."""
 
     events: Sequence[xdr.ContractEvent] = ()
@@ -32,13 +32,13 @@ class Run:
         return scval.to_void() if self.returned is None else self.returned
 
 
-def fee_charged(signed: Signed, *, soroban: bool) -> int:
+def fee_charged(signed: SignedTransaction, *, soroban: bool) -> int:
     """Stroops that the transaction cost."""
     operations = 2 if signed.inner_hash else 1
     return BASE_FEE * operations + (RESOURCE_FEE if soroban else 0)
 
 
-def invocation_result(signed: Signed, run: Run) -> xdr.TransactionResult:
+def invocation_result(signed: SignedTransaction, run: InvocationOutcome) -> xdr.TransactionResult:
     """The result of a call; where it succeeded, with the hash of what it returned and emitted."""
     codes = xdr.InvokeHostFunctionResultCode
     inner = (
@@ -51,7 +51,7 @@ def invocation_result(signed: Signed, run: Run) -> xdr.TransactionResult:
     return _result(signed, outcome, run.successful, fee_charged(signed, soroban=True))
 
 
-def payment_result(signed: Signed) -> xdr.TransactionResult:
+def payment_result(signed: SignedTransaction) -> xdr.TransactionResult:
     """The result of a classic payment that went through."""
     outcome = xdr.OperationResultTr(
         xdr.OperationType.PAYMENT,
@@ -61,7 +61,7 @@ def payment_result(signed: Signed) -> xdr.TransactionResult:
 
 
 def _result(
-    signed: Signed, outcome: xdr.OperationResultTr, successful: bool, fee: int
+    signed: SignedTransaction, outcome: xdr.OperationResultTr, successful: bool, fee: int
 ) -> xdr.TransactionResult:
     codes = xdr.TransactionResultCode
     code = codes.txSUCCESS if successful else codes.txFAILED
@@ -80,7 +80,9 @@ def _result(
     return xdr.TransactionResult(xdr.Int64(fee), body, xdr.TransactionResultExt(0))
 
 
-def meta_v4(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xdr.TransactionMeta:
+def meta_v4(
+    signed: SignedTransaction, ledger: int, run: InvocationOutcome, touched: Sequence[str]
+) -> xdr.TransactionMeta:
     """Meta of protocol 23 and later: the operation bears its events.
 
     Beside them stand what a reader must not take for them: the fee's event and, where the call
@@ -105,7 +107,9 @@ def meta_v4(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xd
     )
 
 
-def meta_v3(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xdr.TransactionMeta:
+def meta_v3(
+    signed: SignedTransaction, ledger: int, run: InvocationOutcome, touched: Sequence[str]
+) -> xdr.TransactionMeta:
     """Meta of protocols 20 to 22: the transaction bears its events, all of operation 0."""
     events = list(run.events)
     soroban = xdr.SorobanTransactionMeta(
@@ -127,7 +131,7 @@ def meta_v3(signed: Signed, ledger: int, run: Run, touched: Sequence[str]) -> xd
     )
 
 
-def _fee_event(signed: Signed, *, soroban: bool) -> xdr.TransactionEvent:
+def _fee_event(signed: SignedTransaction, *, soroban: bool) -> xdr.TransactionEvent:
     fee = Emission(
         signed.native,
         (Typed("symbol", "fee"), Typed("address", signed.fee_source)),
@@ -137,7 +141,7 @@ def _fee_event(signed: Signed, *, soroban: bool) -> xdr.TransactionEvent:
     return xdr.TransactionEvent(stage, fee.to_xdr())
 
 
-def _account_changes(signed: Signed, ledger: int) -> xdr.LedgerEntryChanges:
+def _account_changes(signed: SignedTransaction, ledger: int) -> xdr.LedgerEntryChanges:
     """The source's sequence number goes up by one."""
     before, after = (
         _entry(
@@ -148,7 +152,7 @@ def _account_changes(signed: Signed, ledger: int) -> xdr.LedgerEntryChanges:
     return _changes(before, after)
 
 
-def _account(signed: Signed, sequence: int) -> xdr.AccountEntry:
+def _account(signed: SignedTransaction, sequence: int) -> xdr.AccountEntry:
     return xdr.AccountEntry(
         account_id=Keypair.from_public_key(signed.source).xdr_account_id(),
         balance=xdr.Int64(100_000_000_000),

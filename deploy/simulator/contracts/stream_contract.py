@@ -23,7 +23,7 @@ ASSET = f"USDC:{address(ADMIN)}"
 
 
 @dataclass(slots=True)
-class State:
+class ContractState:
     """All that the contract stores; `held` is what it has of the token, in base units."""
 
     fee_bps: int
@@ -39,7 +39,7 @@ class StreamContract:
     def __init__(self, contract_id: str, token: str, fee_bps: int) -> None:
         self.contract_id = contract_id
         self.token = token
-        self.state = State(fee_bps)
+        self.state = ContractState(fee_bps)
         self._calls: dict[str, Callable[[Operation, int], list[Emission]]] = {
             "initialize": self._initialize,
             "set_fee": self._set_fee,

@@ -13,11 +13,11 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from deploy.simulator.chain.ledger import Ledger, Transaction
-from deploy.simulator.chain.server_view import Views
+from deploy.simulator.chain.server_view import ServerViews
 from deploy.simulator.faults.metas import corrupt, emptied
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What goes wrong; `after` counts the records that a stream delivers before that."""
 
     RATE_LIMITED = "429"  # an answer; a stream that runs is told in-band, see ERROR
@@ -45,33 +45,49 @@ class Kind(StrEnum):
     RESET = "reset"  # at once: the chain starts anew at ledger 2, as a testnet reset
 
 
-OF_CONTENT = frozenset({Kind.NO_META, Kind.CORRUPT_META, Kind.EMPTY_META})
-AT_ONCE = frozenset({Kind.TRIM, Kind.HOLE, Kind.LAG, Kind.RESET})
+OF_CONTENT = frozenset({FaultKind.NO_META, FaultKind.CORRUPT_META, FaultKind.EMPTY_META})
+AT_ONCE = frozenset({FaultKind.TRIM, FaultKind.HOLE, FaultKind.LAG, FaultKind.RESET})
 OF_ONE_SURFACE = {
-    Kind.STARTING: "root",
-    Kind.UNHEALTHY: "getHealth",
-    Kind.PROCESSING_LIMIT: "getEvents",
+    FaultKind.STARTING: "root",
+    FaultKind.UNHEALTHY: "getHealth",
+    FaultKind.PROCESSING_LIMIT: "getEvents",
 }
 """The faults of what a single endpoint says; it takes them itself. RPC can be `starting` too."""
-OF_EXCHANGE = frozenset(Kind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
+OF_EXCHANGE = frozenset(FaultKind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
 OF_STREAM = frozenset(
-    {Kind.STALL, Kind.DROP, Kind.CUT, Kind.MALFORMED, Kind.ERROR, Kind.BYEBYE, Kind.SLOW}
+    {
+        FaultKind.STALL,
+        FaultKind.DROP,
+        FaultKind.CUT,
+        FaultKind.MALFORMED,
+        FaultKind.ERROR,
+        FaultKind.BYEBYE,
+        FaultKind.SLOW,
+    }
 )
 HORIZON = frozenset({"stream", "page", "ledgers", "root", "ledger", "transaction"})
 SERVERS = ("horizon", "rpc")
 
-REFUSALS = frozenset({Kind.RATE_LIMITED, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.NOT_FOUND, Kind.HANG})
+REFUSALS = frozenset(
+    {
+        FaultKind.RATE_LIMITED,
+        FaultKind.UNAVAILABLE,
+        FaultKind.TIMEOUT,
+        FaultKind.NOT_FOUND,
+        FaultKind.HANG,
+    }
+)
 TELLS_PASSPHRASE = frozenset({"root", "getNetwork"})
 
 
-def kinds_for(surface: str) -> frozenset[Kind]:
+def kinds_for(surface: str) -> frozenset[FaultKind]:
     """The faults of an exchange that make sense there, so that none is spent in vain."""
     if surface == "stream":
         return OF_STREAM | REFUSALS
-    kinds = OF_EXCHANGE - {Kind.STALL, Kind.BYEBYE}
+    kinds = OF_EXCHANGE - {FaultKind.STALL, FaultKind.BYEBYE}
     if surface in HORIZON or surface == "rpc":  # no single call, which an error would answer
-        kinds -= {Kind.ERROR}
-    return kinds if surface in TELLS_PASSPHRASE else kinds - {Kind.PASSPHRASE}
+        kinds -= {FaultKind.ERROR}
+    return kinds if surface in TELLS_PASSPHRASE else kinds - {FaultKind.PASSPHRASE}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +101,7 @@ class Fault:
     `status`: of a proxy's page. `first`, `last`: the ledgers of a hole, both missing.
     """
 
-    kind: Kind
+    kind: FaultKind
     surface: str = "*"
     times: int = 1
     after: int = 0
@@ -95,10 +111,10 @@ class Fault:
     first: int = 0
     last: int = 0
 
-    def strikes(self, surface: str, kinds: Collection[Kind], span: int) -> bool:
+    def strikes(self, surface: str, kinds: Collection[FaultKind], span: int) -> bool:
         """Whether this fault, of one of `kinds`, concerns the surface, and that many ledgers."""
         group = "horizon" if surface in HORIZON else "rpc"
-        enough = self.kind is not Kind.PROCESSING_LIMIT or span > self.after
+        enough = self.kind is not FaultKind.PROCESSING_LIMIT or span > self.after
         return self.kind in kinds and self.surface in (surface, group, "*") and enough
 
 
@@ -108,11 +124,11 @@ def read_fault(body: Mapping[str, object]) -> Fault:
     Raises ValueError that says what is wrong.
     """
     match body:
-        case {"kind": str(kind), **rest} if kind in set(Kind):
+        case {"kind": str(kind), **rest} if kind in set(FaultKind):
             pass
         case _:
-            raise ValueError(f"kind must be one of {', '.join(Kind)}")
-    fault = Fault(kind=Kind(kind))
+            raise ValueError(f"kind must be one of {', '.join(FaultKind)}")
+    fault = Fault(kind=FaultKind(kind))
     for name, value in rest.items():
         match name, value:
             case "surface", str():
@@ -127,9 +143,9 @@ def read_fault(body: Mapping[str, object]) -> Fault:
                 fault.retry_after = value
             case _:
                 raise ValueError(f"{name!r} cannot be {value!r}")
-    if fault.kind is not Kind.STARTING or fault.surface != "rpc":
+    if fault.kind is not FaultKind.STARTING or fault.surface != "rpc":
         fault.surface = OF_ONE_SURFACE.get(fault.kind, fault.surface)
-    if fault.kind is Kind.HOLE and not 0 < fault.first <= fault.last:
+    if fault.kind is FaultKind.HOLE and not 0 < fault.first <= fault.last:
         raise ValueError("a hole needs `first` and `last`, the numbers of two ledgers in order")
     return fault
 
@@ -137,9 +153,9 @@ def read_fault(body: Mapping[str, object]) -> Fault:
 class Faults:
     """The faults that wait to strike, in the order in which they were armed."""
 
-    def __init__(self, views: Views | None = None) -> None:
+    def __init__(self, views: ServerViews | None = None) -> None:
         self._armed: list[Fault] = []
-        self.views = views or Views()
+        self.views = views or ServerViews()
 
     def arm(self, fault: Fault) -> None:
         """Let it strike `fault.times` times from now on."""
@@ -154,7 +170,7 @@ class Faults:
         """What is still to strike, for the control surface."""
         return [asdict(fault) for fault in self._armed if fault.times > 0]
 
-    def take(self, surface: str, kinds: Collection[Kind], span: int = 0) -> Fault | None:
+    def take(self, surface: str, kinds: Collection[FaultKind], span: int = 0) -> Fault | None:
         """The first fault that strikes here now; it has one time less afterwards.
 
         `span`: how many ledgers are asked for.
@@ -165,7 +181,7 @@ class Faults:
                 return fault
         return None
 
-    def waits(self, surface: str, kind: Kind) -> bool:
+    def waits(self, surface: str, kind: FaultKind) -> bool:
         """Whether such a fault is to strike there; it stays as it is."""
         return any(each.times > 0 and each.strikes(surface, {kind}, 0) for each in self._armed)
 
@@ -177,12 +193,12 @@ class Faults:
         """The transaction as this surface shows it now; one without events is left alone."""
         if not any(transaction.operations):
             return transaction
-        kinds = OF_CONTENT if surface in HORIZON else OF_CONTENT - {Kind.EMPTY_META}
+        kinds = OF_CONTENT if surface in HORIZON else OF_CONTENT - {FaultKind.EMPTY_META}
         match self.take(surface, kinds):
             case None:
                 return transaction
-            case Fault(kind=Kind.NO_META):
+            case Fault(kind=FaultKind.NO_META):
                 return replace(transaction, meta=None)
-            case Fault(kind=Kind.EMPTY_META):
+            case Fault(kind=FaultKind.EMPTY_META):
                 return emptied(transaction)
         return corrupt(transaction)

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from deploy.simulator.app_keys import FAULT, FAULTS, NETWORK
-from deploy.simulator.faults.faults import HORIZON, Fault, Kind, kinds_for
+from deploy.simulator.faults.faults import HORIZON, Fault, FaultKind, kinds_for
 from deploy.simulator.problems import ProblemError, processing_limit
 from deploy.simulator.responses import (
     Handler,
@@ -86,7 +86,7 @@ def _method(body: bytes) -> str:
 
 async def _refusal(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
     answer = problem_response(ProblemError(int(fault.kind)))
-    if fault.kind is Kind.RATE_LIMITED and await surface_of(request) in HORIZON - {"stream"}:
+    if fault.kind is FaultKind.RATE_LIMITED and await surface_of(request) in HORIZON - {"stream"}:
         answer.headers.update(RATE_LIMIT)
     if fault.retry_after is not None:
         answer.headers["Retry-After"] = str(fault.retry_after)
@@ -111,11 +111,11 @@ async def _hang(request: web.Request, handler: Handler, fault: Fault) -> web.Str
 
 
 _INSTEAD = {
-    Kind.RATE_LIMITED: _refusal,
-    Kind.UNAVAILABLE: _refusal,
-    Kind.TIMEOUT: _timeout,
-    Kind.NOT_FOUND: _proxys_page,
-    Kind.HANG: _hang,
+    FaultKind.RATE_LIMITED: _refusal,
+    FaultKind.UNAVAILABLE: _refusal,
+    FaultKind.TIMEOUT: _timeout,
+    FaultKind.NOT_FOUND: _proxys_page,
+    FaultKind.HANG: _hang,
 }
 
 
@@ -127,18 +127,18 @@ async def _spoil(
     if not isinstance(body, bytes):
         return answer
     match fault.kind:
-        case Kind.DROP:
+        case FaultKind.DROP:
             await abort(request)
             return web.Response()
-        case Kind.CUT:
+        case FaultKind.CUT:
             begun = await _send(request, answer, body[: len(body) // 2], len(body))
             await abort(request)
             return begun
-        case Kind.SLOW:
+        case FaultKind.SLOW:
             return await _send(request, answer, body, len(body), fault.seconds)
-        case Kind.MALFORMED:
+        case FaultKind.MALFORMED:
             return _answer(answer, body[: len(body) // 2])
-        case Kind.PASSPHRASE:
+        case FaultKind.PASSPHRASE:
             right = request.app[NETWORK].settings.network_passphrase
             return _answer(answer, body.replace(right.encode(), WRONG_PASSPHRASE.encode()))
         case _:

@@ -18,7 +18,7 @@ from deploy.simulator.chain.header import (
     TOTAL_COINS,
 )
 from deploy.simulator.chain.ledger import Ledger, Transaction, iso
-from deploy.simulator.chain.server_view import Status, View
+from deploy.simulator.chain.server_view import HistoryBounds, ServerView
 from deploy.simulator.horizon.links import (
     ledger_links,
     page_links,
@@ -27,10 +27,10 @@ from deploy.simulator.horizon.links import (
 )
 from deploy.simulator.horizon.paging import PageQuery
 from deploy.simulator.problems import ProblemError
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 
 
-def root(status: Status, settings: Settings, base: str) -> dict[str, object]:
+def root(status: HistoryBounds, settings: SimulatorSettings, base: str) -> dict[str, object]:
     """`GET /`."""
     protocol = settings.protocol
     return {
@@ -49,7 +49,7 @@ def root(status: Status, settings: Settings, base: str) -> dict[str, object]:
     }
 
 
-def find_ledger(chain: View, status: Status, text: str) -> Ledger:
+def find_ledger(chain: ServerView, status: HistoryBounds, text: str) -> Ledger:
     """The ledger of `GET /ledgers/{text}`. Raises ProblemError.
 
     400 if it is no number; 410 before the history; else 404. Horizon compares with the bounds
@@ -65,7 +65,7 @@ def find_ledger(chain: View, status: Status, text: str) -> Ledger:
     raise ProblemError(404)
 
 
-def find_transaction(chain: View, digest: str) -> Transaction:
+def find_transaction(chain: ServerView, digest: str) -> Transaction:
     """The transaction of `GET /transactions/{digest}`. Raises ProblemError 400 or 404."""
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         reason = "Transaction hash must be a hex-encoded, lowercase SHA-256 hash"

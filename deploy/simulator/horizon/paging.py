@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from deploy.simulator.chain.ledger import LAST_OF_LEDGER, Ledger, Transaction
-from deploy.simulator.chain.server_view import Status, View
+from deploy.simulator.chain.server_view import HistoryBounds, ServerView
 from deploy.simulator.problems import ProblemError
 
 _HIGHEST = (1 << 63) - 1
@@ -40,7 +40,7 @@ class PageQuery:
         """As in the query string."""
         return "desc" if self.descending else "asc"
 
-    def page(self, chain: View) -> Iterable[Transaction | Ledger]:
+    def page(self, chain: ServerView) -> Iterable[Transaction | Ledger]:
         """The records, as far as they exist by now."""
         return islice(self._ledgers(chain) if self.of_ledgers else self._sent(chain), self.limit)
 
@@ -48,16 +48,16 @@ class PageQuery:
         """The same question, from that record on."""
         return replace(self, cursor=str(record.toid), at=record.toid)
 
-    def _ledgers(self, chain: View) -> Iterable[Ledger]:
+    def _ledgers(self, chain: ServerView) -> Iterable[Ledger]:
         return (chain.ledgers_before if self.descending else chain.ledgers_after)(self.at)
 
-    def _sent(self, chain: View) -> Iterable[Transaction]:
+    def _sent(self, chain: ServerView) -> Iterable[Transaction]:
         found = (chain.before if self.descending else chain.after)(self.at)
         return (each for each in found if each.successful or self.include_failed)
 
 
 def page_query(
-    query: Mapping[str, str], last_event_id: str | None, status: Status, *, of_ledgers: bool
+    query: Mapping[str, str], last_event_id: str | None, status: HistoryBounds, *, of_ledgers: bool
 ) -> PageQuery:
     """Read `cursor`, `limit`, `order`, `include_failed`; `Last-Event-ID` overrides the cursor.
 
@@ -80,7 +80,7 @@ def page_query(
     )
 
 
-def _cursor(text: str, status: Status) -> str:
+def _cursor(text: str, status: HistoryBounds) -> str:
     if text == "now":
         return str((status.latest << 32) + LAST_OF_LEDGER)
     digits = text.removeprefix("-")
@@ -89,7 +89,7 @@ def _cursor(text: str, status: Status) -> str:
     return text
 
 
-def _position(cursor: str, status: Status, *, descending: bool) -> int:
+def _position(cursor: str, status: HistoryBounds, *, descending: bool) -> int:
     """The position that a cursor means; an empty one is the beginning, or the end.
 
     Of a pair like `1-2` the first number counts, but only to find that it is before the history.

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from deploy.simulator.app_keys import FAULT, FAULTS, NETWORK
 from deploy.simulator.chain.ledger import Ledger, Transaction
-from deploy.simulator.faults.faults import Fault, Kind
+from deploy.simulator.faults.faults import Fault, FaultKind
 from deploy.simulator.faults.wire_faults import abort
 from deploy.simulator.horizon.documents import record
 from deploy.simulator.horizon.paging import PageQuery
@@ -48,17 +48,17 @@ def error_frame(problem: ProblemError) -> bytes:
 async def stream(request: web.Request, query: PageQuery) -> web.StreamResponse:
     """Answer the query for `Accept: text/event-stream`."""
     settings = request.app[NETWORK].settings
-    wire = Wire(request, request.get(FAULT), gzip=settings.protocol >= GZIPS_STREAMS)
+    wire = StreamWriter(request, request.get(FAULT), gzip=settings.protocol >= GZIPS_STREAMS)
     await wire.open()
-    await Delivery(request, wire, query).run()
+    await RecordStream(request, wire, query).run()
     return wire.response
 
 
-class Ended(Exception):
+class StreamEnded(Exception):
     """The stream is over; nothing more is to be sent."""
 
 
-class Wire:
+class StreamWriter:
     """The bytes to one client; each `send` leaves at once, compressed where the client likes it."""
 
     def __init__(self, request: web.Request, fault: Fault | None, *, gzip: bool) -> None:
@@ -66,7 +66,7 @@ class Wire:
         if request.keep_alive:
             self.response.headers["Connection"] = "keep-alive"
         self._request = request
-        self._pause = fault.seconds if fault and fault.kind is Kind.SLOW else None
+        self._pause = fault.seconds if fault and fault.kind is FaultKind.SLOW else None
         self._gzip = None
         if gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
             self._gzip = zlib.compressobj(wbits=31)
@@ -89,24 +89,24 @@ class Wire:
             await asyncio.sleep(self._pause)
 
     async def finish(self, last: bytes = b"") -> None:
-        """Send the last frame and the end of the body. Raises Ended."""
+        """Send the last frame and the end of the body. Raises StreamEnded."""
         if last:
             await self.send(last)
         if self._gzip is not None:
             await self.response.write(self._gzip.flush(zlib.Z_FINISH))
         await self.response.write_eof()
-        raise Ended
+        raise StreamEnded
 
     async def abort(self) -> None:
-        """Break the connection. Raises Ended."""
+        """Break the connection. Raises StreamEnded."""
         await abort(self._request)
-        raise Ended
+        raise StreamEnded
 
 
-class Delivery:
+class RecordStream:
     """One client's stream from its cursor on: what there is, then what comes."""
 
-    def __init__(self, request: web.Request, wire: Wire, query: PageQuery) -> None:
+    def __init__(self, request: web.Request, wire: StreamWriter, query: PageQuery) -> None:
         self._network = request.app[NETWORK]
         self._faults = request.app[FAULTS]
         self._base = base_url(request)
@@ -120,7 +120,7 @@ class Delivery:
         try:
             await self._records()
             await self._wire.finish(BYEBYE)
-        except Ended:
+        except StreamEnded:
             return
 
     async def _records(self) -> None:
@@ -155,21 +155,21 @@ class Delivery:
         except TimeoutError:
             return
 
-    def _due(self, *kinds: Kind) -> Fault | None:
+    def _due(self, *kinds: FaultKind) -> Fault | None:
         fault = self._fault
         return fault if fault and fault.kind in kinds and self._sent >= fault.after else None
 
     async def _strike(self) -> None:
         """The faults that come between two frames."""
-        fault = self._due(Kind.DROP, Kind.ERROR, Kind.BYEBYE, Kind.STALL)
+        fault = self._due(FaultKind.DROP, FaultKind.ERROR, FaultKind.BYEBYE, FaultKind.STALL)
         if fault is None:
             return
         match fault.kind:
-            case Kind.DROP:
+            case FaultKind.DROP:
                 await self._wire.abort()
-            case Kind.ERROR:
+            case FaultKind.ERROR:
                 await self._wire.finish(error_frame(ProblemError(429)))
-            case Kind.BYEBYE:
+            case FaultKind.BYEBYE:
                 await self._wire.finish(BYEBYE)
             case _:
                 await asyncio.sleep(fault.seconds or float("inf"))
@@ -177,10 +177,10 @@ class Delivery:
 
     async def _break(self, data: bytes) -> bytes:
         """The faults that come inside a frame."""
-        if self._due(Kind.CUT):
+        if self._due(FaultKind.CUT):
             await self._wire.send(data[: len(data) // 2])
             await self._wire.abort()
-        if self._due(Kind.MALFORMED):
+        if self._due(FaultKind.MALFORMED):
             self._fault = None
             return data[: len(data) // 2] + b"\n\n"
         return data

@@ -13,9 +13,9 @@ from stellar_sdk import StrKey, xdr
 
 from deploy.simulator.chain.fees import fees
 from deploy.simulator.chain.ledger import LAST_OF_LEDGER, Ledger, Transaction, iso
-from deploy.simulator.chain.server_view import View
+from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.chain.values import Emitted
-from deploy.simulator.faults.faults import Faults, Kind
+from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.problems import (
     INVALID_REQUEST,
     RpcError,
@@ -35,7 +35,7 @@ _END = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class EventFilter:
     """An event passes that is of one of each; an empty one lets everything through."""
 
     types: tuple[str, ...]
@@ -59,7 +59,7 @@ class EventQuery:
     after: Position
     end: int
     limit: int
-    filters: tuple[Filter, ...]
+    filters: tuple[EventFilter, ...]
 
     def wants(self, event: Emitted) -> bool:
         """Whether one of the filters lets it pass."""
@@ -87,7 +87,7 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
 
 
 def scan(
-    query: EventQuery, chain: View, faults: Faults, protocol: int
+    query: EventQuery, chain: ServerView, faults: Faults, protocol: int
 ) -> tuple[list[dict[str, object]], str]:
     """The events found, and the cursor: the last event, or the end of what was looked through.
 
@@ -98,7 +98,7 @@ def scan(
         text = f"startLedger must be within the ledger range: {oldest} - {latest}"
         raise RpcError(INVALID_REQUEST, text)
     end = min(latest + 1, query.start + SCANNED, query.end or latest + 1)
-    if fault := faults.take("getEvents", {Kind.PROCESSING_LIMIT}, end - query.start):
+    if fault := faults.take("getEvents", {FaultKind.PROCESSING_LIMIT}, end - query.start):
         raise processing_limit(fault.seconds)
     found: list[dict[str, object]] = []
     for ledger in chain.ledgers(query.start, end):
@@ -160,7 +160,7 @@ def _objects(params: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     return [item(each, field, "EventFilter") for each in found]
 
 
-def _filters(filters: Sequence[Mapping[str, object]]) -> tuple[Filter, ...]:
+def _filters(filters: Sequence[Mapping[str, object]]) -> tuple[EventFilter, ...]:
     if len(filters) > 5:
         raise invalid("maximum 5 filters per request")
     found = []
@@ -172,7 +172,7 @@ def _filters(filters: Sequence[Mapping[str, object]]) -> tuple[Filter, ...]:
     return tuple(found)
 
 
-def _filter(body: Mapping[str, object]) -> Filter:
+def _filter(body: Mapping[str, object]) -> EventFilter:
     types = tuple(filter(None, str(body.get("type") or "").split(",")))
     contracts = tuple(
         str(each) for each in items(body, "EventFilter.filters.contractIds", "string")
@@ -193,7 +193,7 @@ def _filter(body: Mapping[str, object]) -> Filter:
     for n, topic in enumerate(topics, 1):
         if trouble := _trouble(topic):
             raise ValueError(f"topic {n} invalid: {trouble}")
-    return Filter(types, contracts, tuple(topics))
+    return EventFilter(types, contracts, tuple(topics))
 
 
 def _topic(value: object) -> Sequence[object]:

@@ -11,9 +11,9 @@ from string import hexdigits
 
 from deploy.simulator.chain.close_meta import close_meta, history_entry
 from deploy.simulator.chain.ledger import Ledger, Transaction
-from deploy.simulator.chain.server_view import View
+from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.chain.values import to_base64
-from deploy.simulator.faults.faults import Faults, Kind
+from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.problems import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -23,7 +23,7 @@ from deploy.simulator.problems import (
 )
 from deploy.simulator.rpc.event_query import read_query, scan
 from deploy.simulator.rpc.parameters import check_format, item, mistyped, number, text
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 
 Json = dict[str, object]
 _EMPTY = {
@@ -37,11 +37,11 @@ LEDGERS, MOST_LEDGERS = 50, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class RpcServer:
     """What the methods look at."""
 
-    chain: View
-    settings: Settings
+    chain: ServerView
+    settings: SimulatorSettings
     faults: Faults
     now: float
     """Unix seconds."""
@@ -56,14 +56,14 @@ class Server:
         if params is not None and not isinstance(params, dict):
             request = f"protocol.{method[0].upper()}{method[1:]}Request"
             raise mistyped(params, "value", request)
-        if self.faults.take(method, {Kind.STARTING}):
+        if self.faults.take(method, {FaultKind.STARTING}):
             raise RpcError(INTERNAL_ERROR, _EMPTY.get(method, "DB is empty"))
         return found(self, params or {})
 
 
-def get_health(server: Server, params: Json) -> Json:
+def get_health(server: RpcServer, params: Json) -> Json:
     """Healthy, and how far the history reaches. Raises RpcError when the tip is too old."""
-    if fault := server.faults.take("getHealth", {Kind.UNHEALTHY}):
+    if fault := server.faults.take("getHealth", {FaultKind.UNHEALTHY}):
         raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
     if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
         raise _too_old(server, age)
@@ -82,7 +82,7 @@ def _no_ledgers() -> RpcError:
     return RpcError(INTERNAL_ERROR, _EMPTY["getHealth"])
 
 
-def _too_old(server: Server, age: float) -> RpcError:
+def _too_old(server: RpcServer, age: float) -> RpcError:
     """The real one says the code twice: in its text too."""
     limit = duration(server.settings.healthy_seconds)
     trouble = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
@@ -98,13 +98,13 @@ def duration(seconds: float) -> str:
     )
 
 
-def get_network(server: Server, params: Json) -> Json:
+def get_network(server: RpcServer, params: Json) -> Json:
     """Which network this is."""
     settings = server.settings
     return {"passphrase": settings.network_passphrase, "protocolVersion": settings.protocol}
 
 
-def get_latest_ledger(server: Server, params: Json) -> Json:
+def get_latest_ledger(server: RpcServer, params: Json) -> Json:
     """The tip."""
     latest = server.chain.latest
     return {
@@ -117,7 +117,7 @@ def get_latest_ledger(server: Server, params: Json) -> Json:
     }
 
 
-def get_ledgers(server: Server, params: Json) -> Json:
+def get_ledgers(server: RpcServer, params: Json) -> Json:
     """Ledgers from one on, or after a cursor, which is the number of a ledger.
 
     Raises RpcError -32600 for a start outside the history or too high a limit.
@@ -162,7 +162,7 @@ def _ledger(ledger: Ledger) -> Json:
     }
 
 
-def get_transaction(server: Server, params: Json) -> Json:
+def get_transaction(server: RpcServer, params: Json) -> Json:
     """A transaction by its hash, or NOT_FOUND."""
     check_format(params, "GetTransactionRequest")
     digest = text(params, "GetTransactionRequest.hash")
@@ -206,7 +206,7 @@ def _details(found: Transaction, digest: str) -> Json:
     }
 
 
-def get_events(server: Server, params: Json) -> Json:
+def get_events(server: RpcServer, params: Json) -> Json:
     """The events of a range of ledgers, and the cursor from which to go on."""
     events, cursor = scan(read_query(params), server.chain, server.faults, server.settings.protocol)
     oldest, latest = server.chain.oldest, server.chain.latest
@@ -220,7 +220,7 @@ def get_events(server: Server, params: Json) -> Json:
     }
 
 
-_METHODS: dict[str, Callable[[Server, Json], Json]] = {
+_METHODS: dict[str, Callable[[RpcServer, Json], Json]] = {
     "getEvents": get_events,
     "getHealth": get_health,
     "getLatestLedger": get_latest_ledger,

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from services.api.app import STREAM_NOTICES
 from services.api.reference.asyncapi import asyncapi, key
 from services.fanout import sse
@@ -78,7 +78,7 @@ async def test_what_comes_from_the_chain(redis, keys):
     async with simulated(150) as sim:
         sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
         sim.close()
-        read = await Read(toid(Settings().start_ledger)).up_to(sim.tip, sim.horizon())
+        read = await Read(toid(SimulatorSettings().start_ledger)).up_to(sim.tip, sim.horizon())
         assert len(read.positions) > 100
     committer = Committer(redis, keys)
     for batch in read.batches:
@@ -105,7 +105,7 @@ async def test_what_tokens_say(redis, keys):
     async with simulated(1, streams=0) as sim:
         sim.network.submit(*(Proposal(operations=(each,)) for each in said))
         sim.close()
-        start = toid(Settings().start_ledger)
+        start = toid(SimulatorSettings().start_ledger)
         read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
     events = [event for batch in read.batches for event in batch.events]
     await Committer(redis, keys).record(events, progress={})

@@ -13,7 +13,7 @@ from deploy.simulator.app import horizon
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from services.indexer.decode.contracts import Contracts
 from services.indexer.decode.records import HorizonTransaction, parse_record
 from services.indexer.decode.transactions import (
@@ -185,7 +185,7 @@ def test_an_unreadable_event_of_a_token_is_a_dead_letter() -> None:
 
 
 def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
-    network = Network(Settings(close_seconds=0), NOW)
+    network = Network(SimulatorSettings(close_seconds=0), NOW)
     forms = [
         Operation(op="token", name=name, form=form, amount=5, muxed=muxed)
         for name in ("transfer", "mint", "burn", "clawback", "approve")

@@ -11,7 +11,7 @@ from stellar_sdk import scval
 from deploy.simulator.app import horizon
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from services.indexer.decode.contracts import Contracts
 from services.indexer.decode.records import HorizonTransaction, parse_record
 from services.indexer.decode.transactions import (
@@ -73,7 +73,7 @@ def test_both_versions_of_meta_and_fee_bumps() -> None:
 
 
 def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
-    network = Network(Settings(close_seconds=0), NOW)
+    network = Network(SimulatorSettings(close_seconds=0), NOW)
     for n, version in enumerate((3, 4) * 40):
         network.submit(Proposal(operations=(Operation(op="foreign"),), meta=version))
         network.submit(Proposal(operations=(Operation(op="emit"),), meta=version, fee_bump=True))

@@ -12,12 +12,12 @@ from stellar_sdk import Address
 from deploy.simulator.network import Network as Simulation
 from deploy.simulator.network import start
 from deploy.simulator.replay import passes
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, QUIET, transactions
 
 
 def test_history_is_bounded_and_the_oracle_is_not() -> None:
-    network = Simulation(Settings(history_ledgers=10), NOW)
+    network = Simulation(SimulatorSettings(history_ledgers=10), NOW)
     first = network.chain.latest.transactions[0]
     for n in range(15):
         network.close(NOW + n)
@@ -30,7 +30,7 @@ def test_history_is_bounded_and_the_oracle_is_not() -> None:
 
 
 def test_cursors() -> None:
-    network = Simulation(Settings(history_ledgers=50), NOW)
+    network = Simulation(SimulatorSettings(history_ledgers=50), NOW)
     for n in range(5):
         network.close(NOW + n)
     everything = list(network.chain.after(0))
@@ -41,7 +41,7 @@ def test_cursors() -> None:
 
 
 def test_reset_starts_another_chain_under_the_same_name() -> None:
-    network = Simulation(Settings(), NOW)
+    network = Simulation(SimulatorSettings(), NOW)
     first = network.chain.latest
     woken: list[int] = []
     network.listeners.add(lambda: woken.append(network.chain.latest.sequence))
@@ -85,7 +85,7 @@ def test_replay_of_stellar_core(vectors: Path) -> None:
 
 def test_replay_as_a_setting(vectors: Path) -> None:
     path = str(vectors / "core_transactions.json")
-    network = start(Settings(vectors=path, vectors_pass=1), NOW)
+    network = start(SimulatorSettings(vectors=path, vectors_pass=1), NOW)
     assert network.chain.oldest.sequence == 2
     with pytest.raises(ValueError, match="VECTORS_PASS must be below"):
-        start(Settings(vectors=path, vectors_pass=99), NOW)
+        start(SimulatorSettings(vectors=path, vectors_pass=99), NOW)

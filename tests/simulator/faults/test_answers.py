@@ -7,7 +7,7 @@ import json
 import aiohttp
 import pytest
 
-from deploy.simulator.faults.faults import AT_ONCE, OF_CONTENT, OF_ONE_SURFACE, Kind, kinds_for
+from deploy.simulator.faults.faults import AT_ONCE, OF_CONTENT, OF_ONE_SURFACE, FaultKind, kinds_for
 from deploy.simulator.horizon.transaction_stream import BYEBYE
 from deploy.simulator.network import Network
 from tests.simulator.samples import SSE, Sim, aged, rpc, stream
@@ -87,4 +87,4 @@ def test_every_fault_of_an_exchange_strikes_somewhere() -> None:
     somewhere = {
         k for s in ("stream", "root", "page", "getEvents", "getNetwork") for k in kinds_for(s)
     }
-    assert somewhere | OF_CONTENT | AT_ONCE | OF_ONE_SURFACE.keys() == set(Kind)
+    assert somewhere | OF_CONTENT | AT_ONCE | OF_ONE_SURFACE.keys() == set(FaultKind)

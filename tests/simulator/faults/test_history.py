@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from stellar_sdk import xdr
 
-from deploy.simulator.chain.server_view import Views
+from deploy.simulator.chain.server_view import ServerViews
 from deploy.simulator.network import Network
 from tests.simulator.samples import NOW, SSE, Sim, aged, read, rpc, stream
 
@@ -71,7 +71,7 @@ async def test_trim_of_the_whole_chain_can_be_cached_too(
 
 def test_bounds_are_looked_up_when_they_are_old(network: Network) -> None:
     now = 100.0
-    views = Views(cache_seconds=1.0, clock=lambda: now)
+    views = ServerViews(cache_seconds=1.0, clock=lambda: now)
     chain, oldest = network.chain, network.chain.oldest.sequence
     assert views.status(chain).elder == oldest
     chain.trim(2)

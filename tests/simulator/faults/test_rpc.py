@@ -10,7 +10,7 @@ import pytest
 from deploy.simulator.app import running
 from deploy.simulator.network import Network
 from deploy.simulator.rpc.rpc import duration
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, Sim, aged, rpc
 
 pytestmark = pytest.mark.timeout(20)
@@ -52,7 +52,7 @@ async def test_unhealthy_but_answering(
 async def test_old_tip_is_unhealthy_by_the_clock(
     settings: dict[str, float], *, healthy: bool
 ) -> None:
-    network = Network(Settings(**settings), NOW)  # type: ignore[arg-type]  # floats alone
+    network = Network(SimulatorSettings(**settings), NOW)  # type: ignore[arg-type]  # floats alone
     async with running(network) as url, aiohttp.ClientSession(url) as http:
         answer = await rpc(http, "getHealth")
         assert ("result" in answer) is healthy

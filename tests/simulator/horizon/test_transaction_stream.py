@@ -14,7 +14,7 @@ from deploy.simulator.horizon.documents import record
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
 from deploy.simulator.network import Network
 from deploy.simulator.responses import to_json
-from deploy.simulator.settings import Settings
+from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, SSE, aged, good, read
 from tests.support.waiting import until
 
@@ -70,7 +70,7 @@ async def test_stream_ends_at_its_limit(network: Network, http: aiohttp.ClientSe
 
 
 async def test_stream_ends_when_it_is_old(network: Network) -> None:
-    short = Network(Settings(close_seconds=0, stream_seconds=0.05), NOW)
+    short = Network(SimulatorSettings(close_seconds=0, stream_seconds=0.05), NOW)
     async with (
         running(short) as url,
         aiohttp.ClientSession(url) as http,
@@ -164,8 +164,10 @@ async def test_ledgers_can_be_streamed(network: Network, http: aiohttp.ClientSes
 
 
 async def test_new_ledgers_wait_for_the_next_look(network: Network) -> None:
-    slow = Network(Settings(close_seconds=0, stream_seconds=0.3, stream_poll_seconds=60), NOW)
-    quick = Network(Settings(close_seconds=0, stream_poll_seconds=0.01), NOW)
+    slow = Network(
+        SimulatorSettings(close_seconds=0, stream_seconds=0.3, stream_poll_seconds=60), NOW
+    )
+    quick = Network(SimulatorSettings(close_seconds=0, stream_poll_seconds=0.01), NOW)
     for polled, told in ((slow, 0), (quick, 1)):
         async with (
             running(polled) as url,
@@ -178,7 +180,7 @@ async def test_new_ledgers_wait_for_the_next_look(network: Network) -> None:
 
 
 async def test_streams_were_not_compressed_before_protocol_30() -> None:
-    old = Network(Settings(close_seconds=0, protocol=28), NOW)
+    old = Network(SimulatorSettings(close_seconds=0, protocol=28), NOW)
     async with (
         running(old) as url,
         aiohttp.ClientSession(url) as http,
