@@ -16,7 +16,11 @@ _TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _U64 = 1 << 64
 _BY_CLOCK = 1 << 32
 """Above the number of events of any operation, below Unix time in microseconds."""
-_OPERATION = (1 << 12) - 1
+LAST_TRANSACTION = (1 << 20) - 1
+"""The highest transaction number that fits into a TOID (20 bits); also the mask of these bits."""
+
+LAST_OPERATION = (1 << 12) - 1
+"""The highest operation number that fits into a TOID (12 bits); also the mask of these bits."""
 
 
 class Position(NamedTuple):
@@ -73,13 +77,24 @@ def journal_start(cursor: int, microseconds: int) -> Position:
 
     It is below every event that is read from there, and above every position given out earlier.
     """
-    return Position(cursor | _OPERATION, microseconds)
+    return Position(last_of_transaction(cursor), microseconds)
 
 
 def toid(ledger: int, transaction: int = 0, operation: int = 0) -> int:
     """TOID of an operation (SEP-35); transactions count from 1, operations from 0 as in RPC."""
-    if not (0 <= ledger < 1 << 31 and 0 <= transaction < 1 << 20 and 0 <= operation < 1 << 12):
+    fits = 0 <= transaction <= LAST_TRANSACTION and 0 <= operation <= LAST_OPERATION
+    if not (0 <= ledger < 1 << 31 and fits):
         raise ValueError(
             f"no TOID for ledger {ledger}, transaction {transaction}, operation {operation}"
         )
     return ledger << 32 | transaction << 12 | operation
+
+
+def transaction_of(toid: int) -> int:
+    """The TOID of the transaction that contains the operation `toid`."""
+    return toid & ~LAST_OPERATION
+
+
+def last_of_transaction(toid: int) -> int:
+    """The highest TOID in the transaction of `toid`; no operation of a later one is below it."""
+    return toid | LAST_OPERATION

@@ -10,9 +10,7 @@ from stellar_sdk import xdr
 
 from deploy.simulator.chain.ledger import Ledger, Transaction
 from deploy.simulator.chain.values import Emitted, emitted
-from shared.domain.position import Position, toid
-
-_LAST_TRANSACTION, _LAST_OPERATION = (1 << 20) - 1, (1 << 12) - 1
+from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
 
 def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
@@ -25,7 +23,7 @@ def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
     for transaction in ledger.transactions:
         for text in transaction.fee_events:
             stage, event = _parsed(text)
-            at = toid(ledger.sequence, *_PLACES.get(stage, (transaction.order, _LAST_OPERATION)))
+            at = toid(ledger.sequence, *_PLACES.get(stage, (transaction.order, LAST_OPERATION)))
             found.append((transaction, Position(at, counts[at]), event))
             counts[at] += 1
     yield from sorted(found, key=lambda each: each[1])
@@ -34,7 +32,7 @@ def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
 _STAGES = xdr.TransactionEventStage
 _PLACES = {
     _STAGES.TRANSACTION_EVENT_STAGE_BEFORE_ALL_TXS: (0, 0),
-    _STAGES.TRANSACTION_EVENT_STAGE_AFTER_ALL_TXS: (_LAST_TRANSACTION, 0),
+    _STAGES.TRANSACTION_EVENT_STAGE_AFTER_ALL_TXS: (LAST_TRANSACTION, 0),
 }
 
 

@@ -10,9 +10,9 @@ from hashlib import sha256
 from deploy.simulator.chain.envelopes import SignedTransaction
 from deploy.simulator.chain.header import ledger_header
 from deploy.simulator.chain.values import Emitted
-from shared.domain.position import Position, toid
+from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
-LAST_OF_LEDGER = toid(0, (1 << 20) - 1, (1 << 12) - 1)
+LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)
 """Added to a ledger's TOID: after everything in that ledger."""
 
 

@@ -25,9 +25,7 @@ from services.indexer.decode.transactions import (
 )
 from services.indexer.xdr import XdrError
 from services.indexer.xdr.event import contract_of
-from shared.domain.position import Position, parse_position
-
-_OPERATION = (1 << 12) - 1
+from shared.domain.position import Position, parse_position, transaction_of
 
 
 class StillUndecodableError(Exception):
@@ -93,7 +91,7 @@ def _record(
     meta: bytes | None,
 ) -> HorizonTransaction:
     return HorizonTransaction(
-        position.toid & ~_OPERATION,
+        transaction_of(position.toid),
         hash_text(letter["txHash"]),
         position.ledger,
         time_text(letter["closedAt"]),

@@ -14,6 +14,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from shared.domain.position import transaction_of
+
 
 class Malformed(ValueError):
     """What a source sent is not a transaction; nothing of it may be believed or skipped."""
@@ -47,7 +49,7 @@ def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
         except (TypeError, ValueError) as error:
             raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
     record = HorizonTransaction(*parts)
-    if record.toid >> 32 != record.ledger or record.toid & _OPERATION:
+    if record.toid >> 32 != record.ledger or transaction_of(record.toid) != record.toid:
         raise Malformed(f"'paging_token' {record.toid} is no transaction's of {record.ledger}")
     return record
 
@@ -109,8 +111,6 @@ _LEFT_OUT = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _WORDS.
 
 A successful transaction has at least one operation, and a complete meta describes each.
 """
-_OPERATION = (1 << 12) - 1
-"""The bits of a TOID that say which operation; a transaction's own has none of them set."""
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "paging_token": lambda value: int(_digits(value)),
     "hash": hash_text,

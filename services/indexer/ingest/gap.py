@@ -5,10 +5,8 @@ from __future__ import annotations
 from services.indexer.sources.base import SourceGap
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event, EventType
-from shared.domain.position import Position
+from shared.domain.position import Position, last_of_transaction
 from shared.journal.wire import HISTORY_URL
-
-_OPERATION = (1 << 12) - 1
 
 
 def gap_event(gap: SourceGap, now: int) -> Event:
@@ -16,6 +14,6 @@ def gap_event(gap: SourceGap, now: int) -> Event:
 
     So whoever resumes from before it is told, in order, that what lies between is not known.
     """
-    after, last = Position(gap.read | _OPERATION, 0), Position(cursor_before(gap.oldest), 0)
+    after, last = Position(last_of_transaction(gap.read), 0), Position(cursor_before(gap.oldest), 0)
     facts = {"from": str(after), "to": str(last), "historyUrl": HISTORY_URL}
     return Event(EventType.CHAIN_GAP, None, now, facts, last)

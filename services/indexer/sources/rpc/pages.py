@@ -23,9 +23,14 @@ from services.indexer.decode.records import (
     time_text,
     typed,
 )
-from shared.domain.position import Position, parse_position
+from shared.domain.position import (
+    LAST_OPERATION,
+    LAST_TRANSACTION,
+    Position,
+    parse_position,
+    transaction_of,
+)
 
-_TRANSACTION, _OPERATION = (1 << 20) - 1, (1 << 12) - 1
 _PER_FILTER, _FILTERS = 5, 5
 PER_CALL = _PER_FILTER * _FILTERS
 """Contracts that one call can ask for (stellar-rpc's limits)."""
@@ -44,7 +49,7 @@ class RpcEvent(NamedTuple):
     @property
     def transaction(self) -> int:
         """TOID of its transaction."""
-        return self.position.toid & ~_OPERATION
+        return transaction_of(self.position.toid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,8 @@ def _is_of_an_operation(toid: int) -> bool:
     stellar-rpc puts those before the first transaction of the ledger, behind the last, or behind
     the last operation: under ids of several transactions, and no result proves them.
     """
-    return 0 < toid >> 12 & _TRANSACTION < _TRANSACTION and toid & _OPERATION < _OPERATION
+    transaction, operation = toid >> 12 & LAST_TRANSACTION, toid & LAST_OPERATION
+    return 0 < transaction < LAST_TRANSACTION and operation < LAST_OPERATION
 
 
 def _said(event: Any, contracts: Contracts) -> RpcEvent:

@@ -21,7 +21,7 @@ from services.indexer.sources.ledger_range import (
 from services.indexer.sources.rpc.client import OUT_OF_RANGE, Rpc, RpcRefused
 from services.indexer.sources.rpc.pages import PER_CALL, Page, RpcEvent, filters, parse_page
 from services.indexer.sources.rpc.span import Span
-from shared.domain.position import Position
+from shared.domain.position import Position, last_of_transaction, transaction_of
 
 log = structlog.get_logger()
 
@@ -30,7 +30,6 @@ _MOST = 10_000
 """Events of the largest page that stellar-rpc returns."""
 _PAGES_OF_ONE = 10
 """Pages that one transaction may fill; what it can emit is bounded far below that (CAP-46)."""
-_OPERATION = (1 << 12) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ class Polls:
             if window := _whole(page, said, cursor, _PAGE):
                 return window
             after, start = page.cursor, None
-        last = after.toid & ~_OPERATION
+        last = transaction_of(after.toid)
         raise SourceError("malformed", f"getEvents says that transaction {last} never ends")
 
     async def _page(
@@ -168,7 +167,7 @@ def _whole(page: Page, said: Sequence[RpcEvent], cursor: int, limit: int) -> Win
     """
     if page.count < limit:
         return Window(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
-    last = page.cursor.toid & ~_OPERATION
+    last = transaction_of(page.cursor.toid)
     if last - 1 <= cursor:
         return None
     whole = [each for each in said if each.transaction < last]
@@ -184,7 +183,7 @@ def _begin(cursor: int, latest: int) -> tuple[Position, int | None]:
     """
     ledger = next_ledger(cursor)
     if not is_between_ledgers(cursor):
-        return Position(cursor | _OPERATION, 0), None
+        return Position(last_of_transaction(cursor), 0), None
     return Position(cursor_before(ledger), 0), ledger if ledger <= latest else None
 
 
