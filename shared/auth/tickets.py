@@ -12,16 +12,11 @@ import secrets
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
+from shared.redis.scripts import load_script
 
 TICKET_SECONDS = 30
 
-_REDEEM = """
--- KEYS: the ticket, a hash of its token and of the client that has used it. ARGV: this client.
-local token, user = unpack(redis.call('HMGET', KEYS[1], 'token', 'user'))
-if not token or (user and user ~= ARGV[1]) then return false end
-if user then redis.call('DEL', KEYS[1]) else redis.call('HSET', KEYS[1], 'user', ARGV[1]) end
-return token
-"""
+_REDEEM = load_script(__package__, "redeem_ticket")
 
 
 class Tickets:

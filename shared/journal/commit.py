@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from redis.asyncio import Redis
 
@@ -27,10 +26,11 @@ from shared.journal.plan import (
 )
 from shared.journal.streams import StoredStreams
 from shared.redis.replication import NotReplicatedError, Replicas
+from shared.redis.scripts import load_script
 from shared.runtime import tracing as traces
 from shared.runtime.metrics import COMMITS
 
-_SCRIPT = (Path(__file__).parent / "commit.lua").read_text(encoding="utf-8")
+_SCRIPT = load_script(__package__, "commit")
 _ATTEMPTS = 50
 _NOTHING = SourceProgress()
 

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from shared.journal.keys import Keys
 from shared.journal.settings import Common
 from shared.redis.clock import Moment, RedisClock, utc
+from shared.redis.scripts import load_script
 from shared.runtime.metrics import EPOCH, SKEW
 from shared.web.probes import Readiness
 
@@ -32,24 +33,8 @@ log = structlog.get_logger()
 EVERY = 1.0
 """Seconds between two looks."""
 
-_BEGIN = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return {0, redis.call('GET', KEYS[1])} end
-local time = redis.call('TIME')
-local now = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
-redis.call('SET', KEYS[1], now)
-return {1, now}
-"""
-_CLAIM = """
-local made = redis.call('HMGET', KEYS[1], 'network', 'contract', 'tokens')
-if not made[1] then
-  if ARGV[4] == '0' and not redis.call('HGET', KEYS[2], 'cursor') then return {} end
-  made = {ARGV[1], ARGV[2], ARGV[3]}
-  redis.call('HSET', KEYS[1], 'network', ARGV[1], 'contract', ARGV[2], 'tokens', ARGV[3])
-elseif made[1] == ARGV[1] and made[2] == ARGV[2] and made[3] ~= ARGV[3] then
-  redis.call('HSET', KEYS[1], 'tokens', ARGV[3])
-end
-return made
-"""
+_BEGIN = load_script(__package__, "begin_epoch")
+_CLAIM = load_script(__package__, "claim_namespace")
 
 
 class ForeignNamespaceError(Exception):

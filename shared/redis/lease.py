@@ -11,21 +11,11 @@ import secrets
 
 from redis.asyncio import Redis
 
-_TAKE = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if KEYS[2] then redis.call('SET', KEYS[2], ARGV[1]) end
-return 1
-"""
-_RENEW = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
+from shared.redis.scripts import load_script
+
+_TAKE = load_script(__package__, "lease_take")
+_RENEW = load_script(__package__, "lease_renew")
+_RELEASE = load_script(__package__, "lease_release")
 
 
 class Lease:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
+from shared.redis.scripts import load_script
 from shared.web.problems import Problem, Slug
 
-_SCRIPT = Path(__file__).with_name("rate_limits.lua").read_text(encoding="utf-8")
+_SCRIPT = load_script(__package__, "rate_limits")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,33 +15,13 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from shared.redis.client import REDIS_UNAVAILABLE
+from shared.redis.scripts import load_script
 from shared.runtime.tasks import describe
 
 log = structlog.get_logger()
 
-_TAKE = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local ttl = tonumber(ARGV[1])
-for i, key in ipairs(KEYS) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-  if redis.call('ZCARD', key) >= tonumber(ARGV[2 + i]) then return i end
-end
-for _, key in ipairs(KEYS) do
-  redis.call('ZADD', key, now + ttl, ARGV[2])
-  redis.call('PEXPIRE', key, ttl)
-end
-return 0
-"""
-_RENEW = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local ttl = tonumber(ARGV[1])
-for i, key in ipairs(KEYS) do
-  redis.call('ZADD', key, now + ttl, ARGV[1 + i])
-  redis.call('PEXPIRE', key, ttl)
-end
-"""
+_TAKE = load_script(__package__, "limits_take")
+_RENEW = load_script(__package__, "limits_renew")
 _AT_ONCE = 500
 
 Lease = tuple[str, str | None, str | None]

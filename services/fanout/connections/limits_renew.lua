@@ -1,0 +1,9 @@
+-- Extends connections that are counted. KEYS: the set of each.
+-- ARGV: 1 milliseconds until they expire, then the member of each.
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local ttl = tonumber(ARGV[1])
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + ttl, ARGV[1 + i])
+  redis.call('PEXPIRE', key, ttl)
+end

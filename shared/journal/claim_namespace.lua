@@ -1,0 +1,14 @@
+-- Writes which network and contracts a namespace belongs to, unless that is known.
+-- KEYS: 1 hash made-for, 2 progress.
+-- ARGV: 1 network, 2 stream contract, 3 token contracts, 4 '1' to write before the first cursor.
+-- Returns {network, contract, tokens} as they were before this call wrote new tokens; empty when
+-- nothing is known and nothing was written.
+local made = redis.call('HMGET', KEYS[1], 'network', 'contract', 'tokens')
+if not made[1] then
+  if ARGV[4] == '0' and not redis.call('HGET', KEYS[2], 'cursor') then return {} end
+  made = {ARGV[1], ARGV[2], ARGV[3]}
+  redis.call('HSET', KEYS[1], 'network', ARGV[1], 'contract', ARGV[2], 'tokens', ARGV[3])
+elseif made[1] == ARGV[1] and made[2] == ARGV[2] and made[3] ~= ARGV[3] then
+  redis.call('HSET', KEYS[1], 'tokens', ARGV[3])
+end
+return made

@@ -1,0 +1,10 @@
+"""Lua scripts: each stands in a `.lua` file beside the module that runs it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+
+def load_script(package: str, name: str) -> str:
+    """The text of the script `name` (without `.lua`) in a package, also inside a wheel."""
+    return files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8")
