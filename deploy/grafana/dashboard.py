@@ -59,7 +59,7 @@ def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
 
 
 def text() -> str:
-    """What stands in headrace.json."""
+    """The text of headrace.json."""
     return json.dumps(dashboard(), indent=1, ensure_ascii=False) + "\n"
 
 

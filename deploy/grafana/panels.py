@@ -1,4 +1,4 @@
-"""What the dashboard shows: rows of graphs, each some PromQL with its legend. Pure data."""
+"""The panels of the dashboard: rows of graphs, each with PromQL and a legend. Pure data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Panel(NamedTuple):
-    """One graph. `unit` is Grafana's name of one, `queries` are PromQL and legend."""
+    """One graph. `unit` is the name of a unit in Grafana. `queries` are PromQL and legend."""
 
     title: str
     unit: str
@@ -22,7 +22,7 @@ def shown(
 
 
 def rate(title: str, metric: str, by: str = "", unit: str = "cps", about: str = "") -> Panel:
-    """A counter's rate, in all or by labels."""
+    """The rate of a counter, in total or by labels."""
     labels = [label.strip() for label in by.split(",") if label]
     sums = f"sum{f' by ({by})' if by else ''} (rate({metric}[$__rate_interval]))"
     legend = " ".join(f"{{{{{label}}}}}" for label in labels) or "all"
@@ -46,25 +46,25 @@ _ONE = "{{job}} {{instance}}"
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Connections": (
         shown("Connections", "short", "headrace_fanout_connections"),
-        shown("Topics subscribed to", "short", "headrace_fanout_subscriptions"),
-        rate("Ended", "headrace_fanout_disconnects_total", "reason"),
-        rate("Turned away", "headrace_fanout_turned_away_total", "reason"),
+        shown("Subscribed topics", "short", "headrace_fanout_subscriptions"),
+        rate("Disconnected", "headrace_fanout_disconnects_total", "reason"),
+        rate("Refused", "headrace_fanout_turned_away_total", "reason"),
     ),
     "Deliveries": (
         rate("Events", "headrace_fanout_events_total", "via"),
         rate("Deliveries", "headrace_fanout_deliveries_total"),
         rate("Bytes", "headrace_fanout_bytes_total", unit="Bps"),
-        shown("Kept for slow subscribers", "bytes", "headrace_fanout_backlog_bytes"),
+        shown("Buffered for slow subscribers", "bytes", "headrace_fanout_backlog_bytes"),
     ),
     "Latency": (
         quantiles("Close of the ledger → last client", "headrace_fanout_close_to_write_seconds"),
         quantiles("Commit → last client", "headrace_fanout_publish_to_write_seconds"),
         shown("Lag of the journal", "s", "headrace_fanout_lag_seconds"),
         shown(
-            "How late the loop wakes",
+            "Event loop lag",
             "s",
             "headrace_fanout_loop_lag_seconds",
-            about="above half a second a fanout has no time: more replicas",
+            about="above half a second a fanout is overloaded: add replicas",
         ),
     ),
     "Replays": (
@@ -75,7 +75,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
     ),
     "Indexer": (
-        shown("Ledgers not read yet", "short", "max(headrace_indexer_lag_ledgers)", "all"),
+        shown("Ledgers behind", "short", "max(headrace_indexer_lag_ledgers)", "all"),
         shown(
             "Age of the last ledger",
             "s",
@@ -84,7 +84,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         rate("Events committed", "headrace_indexer_events_total", "type"),
         Panel(
-            "Active, undecoded, alarms",
+            "Active, dead letters, alarms",
             "short",
             (
                 ("sum(headrace_indexer_active)", "active"),
@@ -92,28 +92,28 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 ("max by (kind) (headrace_indexer_alarm)", "alarm: {{kind}}"),
             ),
         ),
-        rate("Failures of the source", "headrace_indexer_source_errors_total", "kind"),
+        rate("Source errors", "headrace_indexer_source_errors_total", "kind"),
         shown("Source", "short", "max by (source) (headrace_indexer_source)", "{{source}}"),
         rate("Comparisons of sources", "headrace_indexer_reconciliations_total", "outcome"),
-        rate("Kept without proof", "headrace_indexer_unproved_total"),
+        rate("Events without proof", "headrace_indexer_unproved_total"),
     ),
     "API": (
         rate("Requests", "headrace_api_requests_total", "status", unit="reqps"),
         shown(
-            "Time to answer",
+            "Response time",
             "s",
             _quantile(99, "headrace_api_request_seconds", "route"),
             "p99 {{route}}",
         ),
-        rate("Notices about ends", "headrace_api_notices_total", "type"),
+        rate("Notices before stream ends", "headrace_api_notices_total", "type"),
     ),
     "Redis, as the services see it": (
         rate("Commits", "headrace_commits_total", "outcome"),
         rate(
-            "Messages lost by the channel",
+            "Channel messages lost",
             "headrace_fanout_fill_ins_total",
             "instance",
-            about="each was filled in from the journal",
+            about="each was read from the journal instead",
         ),
         shown("Ready", "short", "min by (job, part) (headrace_ready)", "{{job}} {{part}}"),
     ),
@@ -123,6 +123,6 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         shown(
             "Descriptors", "percentunit", f"process_open_fds{_OURS} / process_max_fds{_OURS}", _ONE
         ),
-        rate("Tasks that failed", "headrace_task_failures_total", "job, task"),
+        rate("Failed tasks", "headrace_task_failures_total", "job, task"),
     ),
 }

@@ -1,1 +1,1 @@
-"""Headrace on one machine: the runner, a real Redis, the simulated Stellar network."""
+"""Headrace on one machine: the runner, a gateway, and a real Redis."""

@@ -1,4 +1,4 @@
-"""A line for each event that arrives through the gateway, as a subscriber like any other."""
+"""Print a line for each event that arrives through the gateway, like any subscriber."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "
 
 
 class SubscribeRefusedError(Exception):
-    """The gateway or a fanout answered by another status than 200; the text says why."""
+    """The gateway or a fanout answered with another status than 200. The text says why."""
 
 
 async def follow(url: str) -> None:
-    """Print events until cancelled; reconnects and resumes by the last id.
+    """Print events until cancelled. Reconnect, and resume from the last id.
 
-    Prints why a connection is refused, as with AUTH_MODE=required: once for each reason.
+    Print why a connection is refused, for example with AUTH_MODE=required, once for each reason.
     """
     last: str | None = None
     said: SubscribeRefusedError | None = None
@@ -33,7 +33,7 @@ async def follow(url: str) -> None:
             try:
                 async for name, data, position in events(session, url, last):
                     last = position or last
-                    if "." in name:  # connected, sync and the like are not events of streams
+                    if "." in name:  # connected, sync and similar frames are not events of streams
                         print(line(name, orjson.loads(data), time.time()), flush=True)
             except (aiohttp.ClientError, TimeoutError):
                 pass
@@ -47,7 +47,7 @@ async def follow(url: str) -> None:
 async def events(
     session: aiohttp.ClientSession, url: str, last: str | None
 ) -> AsyncIterator[tuple[str, str, str | None]]:
-    """Name, data and id of each event of one connection, resuming after `last`.
+    """Name, data and id of each event of one connection that resumes after `last`.
 
     Raises SubscribeRefusedError.
     """
@@ -66,7 +66,7 @@ async def events(
 
 
 def line(name: str, event: dict[str, Any], now: float) -> str:
-    """Such as `stream.withdrawn  #3  amount 1100  ledger 3700012, 0.8 s after its close`."""
+    """For example `stream.withdrawn  #3  amount 1100  ledger 3700012, 0.8 s after its close`."""
     facts = ", ".join(f"{key} {event[key]}" for key in _SHOWN if key in event)
     stream = f"#{event['streamId']}" if event.get("streamId") else "-"
     if closed := event.get("ledgerClosedAt"):

@@ -1,7 +1,7 @@
 """The gateway of a local run: `/events/…` to a fanout, the rest to the API, on one port.
 
-nginx where it is installed, else the Caddy of the `local` extra (docs/decisions.md 10). Where there
-is neither, the API itself answers on that port and sends subscribers on with a 307.
+It is nginx if that is installed, else the Caddy of the `local` extra (docs/decisions/). If neither
+is installed, the API itself listens on that port and redirects subscribers with a 307.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _SHARED = _HERE.parent / "nginx"
 """What the gateway of the deployment and nginx here have in common."""
 
 KINDS = ("nginx", "caddy", "api")
-"""In order of preference; `api` is no proxy but the API itself, and always there."""
+"""In order of preference. `api` is the API itself instead of a proxy; it is always available."""
 
 
 def find_gateway(wanted: str = "") -> tuple[str, str]:
-    """Kind and path of the gateway: the one wanted, or the first that is installed.
+    """Kind and path of the gateway: the wanted one, or the first that is installed.
 
-    Raises LookupError when the wanted one is not there.
+    Raises LookupError when the wanted one is not installed.
     """
     found = {kind: path for kind in KINDS if (path := _path_of(kind)) is not None}
     kind = wanted or next(iter(found))
@@ -52,7 +52,7 @@ def _path_of(kind: str) -> str | None:
 def proxy(
     kind: str, path: str, *, port: int, api: str, fanouts: Sequence[str], folder: Path
 ) -> Part:
-    """The proxy as a part, its configuration written into `folder`; others as `host:port`."""
+    """The proxy as a process. Its configuration is written to `folder`. Targets are `host:port`."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / ("nginx.conf" if kind == "nginx" else "Caddyfile")
     template = Template((_HERE / f"{config.name}.template").read_text(encoding="utf-8"))
@@ -82,7 +82,7 @@ def _for_caddy(fanouts: Sequence[str]) -> dict[str, str]:
 
 
 def _origins() -> Sequence[str]:
-    """Origins whose pages may read the gateway's answers; services report wrong settings."""
+    """Origins whose pages may read the gateway's answers. Services report wrong settings."""
     try:
         return CorsSettings().origins
     except ValidationError:
@@ -90,7 +90,7 @@ def _origins() -> Sequence[str]:
 
 
 class _Fanout(BaseSettings):
-    """The settings of the fanouts that the gateway has to know."""
+    """The settings of the fanouts that the gateway needs."""
 
     sync_seconds: float = 15.0
 
@@ -98,7 +98,7 @@ class _Fanout(BaseSettings):
 def _silence() -> int:
     """Seconds without data after which the gateway gives up a fanout.
 
-    With an invalid setting the default counts; the fanout itself reports the mistake.
+    With an invalid setting the default counts. The fanout itself reports the mistake.
     """
     try:
         fanout = _Fanout()

@@ -1,4 +1,4 @@
-"""What a local run consists of: ports, commands and environments; nothing is started here."""
+"""The plan of a local run: ports, commands and environments. It starts nothing."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ _TESTNET = {
 
 
 class UnusableSetupError(Exception):
-    """The run cannot start as it was asked for; the message says what to change."""
+    """The run cannot start with these settings. The message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All ports of a run, from one base."""
+    """All ports of a run, computed from one base."""
 
     base: int = 3000
 
     @property
     def gateway(self) -> int:
-        """What browsers and curl talk to."""
+        """The port for browsers and curl."""
         return self.base + 1
 
     @property
     def api(self) -> int:
-        """The API itself."""
+        """The port of the API itself."""
         return self.base + 10
 
     @property
     def fanouts(self) -> tuple[int, int]:
-        """Two replicas."""
+        """The ports of the two replicas."""
         return self.base + 20, self.base + 21
 
     @property
     def indexer(self) -> int:
-        """The indexer's probes."""
+        """The port of the indexer's probes."""
         return self.base + 30
 
     @property
     def network(self) -> int:
-        """The simulated Stellar network."""
+        """The port of the simulated Stellar network."""
         return self.base + 40
 
     @property
     def redis(self) -> int:
-        """Redis."""
+        """The port of Redis."""
         return self.base + 50
 
     @property
     def all(self) -> tuple[int, ...]:
-        """Every one of them."""
+        """All of these ports."""
         return (
             self.gateway,
             self.api,
@@ -103,7 +103,7 @@ def _is_free(port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """Where events come from: settings that all services share, and whether it is simulated."""
+    """The source of events: settings that all services share, and whether it is simulated."""
 
     environment: Mapping[str, str]
     simulated: bool
@@ -132,7 +132,7 @@ def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
 
 
 def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
-    """Everything but Redis, in the order in which it starts."""
+    """All processes except Redis, in the order in which they start."""
     common = {
         **chain.environment,
         "REDIS_URL": os.environ.get("REDIS_URL") or f"redis://127.0.0.1:{ports.redis}/0",
@@ -161,7 +161,7 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
 
 def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
     kind, path = find_gateway(os.environ.get("GATEWAY", ""))
-    if kind == "api":  # without a proxy the API sends subscribers on to a fanout (307)
+    if kind == "api":  # without a proxy the API redirects subscribers to a fanout (307)
         redirects = {"FANOUT_URLS": ",".join(f"http://127.0.0.1:{p}" for p in ports.fanouts)}
         return _service("gateway", "services.api", {**api, **redirects}, ports.gateway)
     return proxy(

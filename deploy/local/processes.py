@@ -1,4 +1,4 @@
-"""Processes of a local run: started in order, watched, ended in reverse; their logs in files."""
+"""Processes of a local run: started in order, watched, ended in reverse order, logs in files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: what it is called, what it runs, and the environment it gets on top of ours.
+    """One process: its name, its command, and what is added to our environment for it.
 
-    `restart`: whether it may be started again after it ended by itself.
+    `restart`: whether it may be started again after it has ended by itself.
     """
 
     name: str
@@ -31,15 +31,15 @@ class Part:
 
 
 _RESTARTS, _RESTART_SECONDS = 5, 30.0
-"""A part that ends more than this often within so many seconds is not started again."""
+"""A part that ends more often than this within so many seconds is not started again."""
 
 
 class ProcessEndedError(Exception):
-    """A part ended by itself; the message names it and shows the end of its log."""
+    """A process ended by itself. The message names it and shows the end of its log."""
 
 
 class Processes:
-    """The running parts. Each has a session of its own, so Ctrl-C reaches only the runner."""
+    """The running processes. Each has its own session, so Ctrl-C reaches only the runner."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -49,11 +49,11 @@ class Processes:
         logs.mkdir(parents=True, exist_ok=True)
 
     def log_of(self, name: str) -> Path:
-        """Where the part's output goes."""
+        """The file with the output of a process."""
         return self._logs / f"{name}.log"
 
     def start(self, part: Part, *, log_mode: Literal["wb", "ab"] = "wb") -> None:
-        """Start one part; its log begins anew, or with "ab" goes on."""
+        """Start one process. Its log is overwritten, or with "ab" continued."""
         self._parts[part.name] = part
         with self.log_of(part.name).open(log_mode) as log:
             self.running[part.name] = subprocess.Popen(
@@ -68,13 +68,13 @@ class Processes:
             )
 
     async def watch(self) -> None:
-        """Return never; raises Ended when a part ends."""
+        """Never return. Raises ProcessEndedError when a process ends."""
         while True:
             self.check()
             await asyncio.sleep(0.2)
 
     def check(self) -> None:
-        """Raises ProcessEndedError when a part has ended."""
+        """Raises ProcessEndedError when a process has ended."""
         for name, process in self.running.items():
             if process.poll() is not None:
                 raise ProcessEndedError(
@@ -82,7 +82,7 @@ class Processes:
                 )
 
     async def keep_running(self, say: Callable[[str], None]) -> None:
-        """Start a part again when it ends, and say so; raises Ended when that does not help."""
+        """Start a process again when it ends, and print that. Raises ProcessEndedError."""
         while True:
             for name, process in list(self.running.items()):
                 if process.poll() is not None:
@@ -103,12 +103,12 @@ class Processes:
         self.start(part, log_mode="ab")
 
     def tail(self, name: str) -> str:
-        """The end of what a part has said."""
+        """The end of a process's log."""
         lines = self.log_of(name).read_text(errors="replace").splitlines()[-12:]
         return "\n".join(f"  {line}" for line in lines)
 
     def stop(self, seconds: float = 10.0) -> None:
-        """End all in reverse order; those that do not end in time are killed."""
+        """End all in reverse order. Kill those that do not end in time."""
         for process in reversed(self.running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -127,12 +127,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _end_with_runner() -> None:
-    """In the new process: the kernel ends it when the runner dies, also by SIGKILL."""
+    """Runs in the new process: the kernel ends it when the runner dies, also by SIGKILL."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what an ended part has left: workers of a killed nginx go on and keep its port."""
+    """Kill what an ended process has left: workers of a killed nginx continue and keep its port."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

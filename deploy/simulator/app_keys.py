@@ -10,4 +10,4 @@ from deploy.simulator.network import Network
 NETWORK = web.AppKey("network", Network)
 FAULTS = web.AppKey("faults", Faults)
 FAULT: web.RequestKey[Fault] = web.RequestKey("fault", Fault)
-"""The fault that strikes inside this stream."""
+"""The fault that applies inside this stream."""

@@ -1,4 +1,4 @@
-"""The control surface under `/sim/`: close ledgers, submit operations, arm faults, ask."""
+"""The control API under `/sim/`: close ledgers, submit operations, add faults, read the truth."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ async def close(request: web.Request) -> web.Response:
     now, step = _number(body, "now", int(time.time())), _number(body, "step", 0)
     for n in range(_number(body, "ledgers", 1)):
         network.close(now + n * step)
-        await asyncio.sleep(0)  # many ledgers take a while; let the streams have them one by one
+        await asyncio.sleep(0)  # let the streams send each ledger: many ledgers take a while
     return _tip(network)
 
 
 @routes.post("/sim/operations")
 async def submit(request: web.Request) -> web.Response:
-    """{"operations": […], "feeBump": false, "meta": 4, "future": null}: one transaction more.
+    """{"operations": […], "feeBump": false, "meta": 4, "future": null}: add one transaction.
 
-    The operations succeed or fail together, in the next ledger; without any it is a payment.
-    `future` is a key of `future.CHANGES`. The answer says how many transactions wait.
+    The operations succeed or fail together, in the next ledger. Without operations it is a payment.
+    `future` is a key of `future_protocol.CHANGES`. The answer has the number of transactions that
+    wait.
     """
     body = await _body(request)
     operations = body.get("operations")
@@ -66,7 +67,7 @@ def _future(name: object) -> str | None:
 
 @routes.post("/sim/faults")
 async def arm(request: web.Request) -> web.Response:
-    """{"kind"} and the other fields of `faults.Fault` in camelCase, where they matter."""
+    """{"kind"} and, if needed, the other fields of `faults.Fault` in camelCase."""
     try:
         fault = read_fault(await _body(request))
     except ValueError as error:
@@ -103,22 +104,22 @@ def _trim(network: Network, views: ServerViews, server: str | None, fault: Fault
 
 @routes.get("/sim/faults")
 async def armed(request: web.Request) -> web.Response:
-    """The faults that are still to strike."""
+    """The faults that still wait."""
     return _json({"armed": request.app[FAULTS].armed()})
 
 
 @routes.delete("/sim/faults")
 async def behave(request: web.Request) -> web.Response:
-    """Forget them all."""
+    """Remove all faults."""
     request.app[FAULTS].clear()
     return _json({"armed": []})
 
 
 @routes.get("/sim/events")
 async def events(request: web.Request) -> web.Response:
-    """Every event since the chain began, in order; those above the position `?after=`.
+    """All events since the chain began, in order, or those above the position `?after=`.
 
-    `?contractId=` asks for another contract than the stream contract, `*` for all of them.
+    `?contractId=` selects another contract than the stream contract, `*` all contracts.
     """
     wanted = request.query.get("contractId", accounts.STREAMS)
     try:
@@ -145,7 +146,7 @@ def _event(recorded: RecordedEvent) -> dict[str, object]:
 
 @routes.get("/sim/streams")
 async def streams(request: web.Request) -> web.Response:
-    """The contract's own state: every stream, and what it holds of the token."""
+    """The state of the contract: every stream, and the contract's balance of the token."""
     state = request.app[NETWORK].contract.state
     return _json(
         {"streams": [_stream(each) for each in state.streams.values()], "held": str(state.held)}
@@ -172,7 +173,7 @@ def _stream(stream: Stream) -> dict[str, object]:
 
 @routes.get("/sim/accounts")
 async def parties(request: web.Request) -> web.Response:
-    """Who and what there is: names and addresses, contracts, the passphrase."""
+    """All names and addresses, contracts, and the passphrase."""
     return _json(
         {
             "networkPassphrase": request.app[NETWORK].settings.network_passphrase,

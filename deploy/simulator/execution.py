@@ -1,4 +1,4 @@
-"""Running a transaction: from a proposal to its envelope, result, meta and events."""
+"""Run a transaction: from a proposal to its envelope, result, meta and events."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from deploy.simulator.future_protocol import CHANGES, rewritten
 from shared.domain.commands import CommandRefusedError
 
 STROOPS = 10_000_000
-"""To the lumen."""
+"""Stroops in one lumen."""
 
 PHANTOM = Emission(
     STREAMS,
     (Typed("symbol", "tokens_withdrawn"), Typed("u64", 1)),
     {"amount": Typed("i128", 1), "stream_id": Typed("u64", 1)},
 )
-"""What a failed call leaves among its diagnostics; whoever takes it for an event is wrong."""
+"""A failed call leaves this among its diagnostic events. A reader must not use it."""
 
 
 class LedgerSlot(NamedTuple):
-    """Where a transaction runs."""
+    """The ledger and the order in which a transaction runs."""
 
     ledger: int
     order: int
@@ -56,13 +56,13 @@ class LedgerSlot(NamedTuple):
 
 
 CallerOf = Callable[[Keypair, Keypair | None], Caller]
-"""Gives an account its next sequence number; the second account sponsors a fee bump."""
+"""Returns the next sequence number of an account. A second account sponsors a fee bump."""
 
 
 def execute(
     proposal: Proposal, contract: StreamContract, place: LedgerSlot, caller_of: CallerOf
 ) -> Transaction:
-    """The transaction in its place; the contract's state is what it is after it."""
+    """The transaction in its ledger. The state of the contract changes with it."""
     caller = caller_of(_caller(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None)
     if not proposal.operations:
         return _pay(caller, proposal, place)
@@ -85,7 +85,7 @@ def execute(
 
 
 def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
-    """A classic payment: the contract of lumens tells of it, unproved by the result (CAP-67)."""
+    """A classic payment. The contract of lumens emits an event for it (CAP-67), without proof."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
     said = transfer(
@@ -142,7 +142,7 @@ def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -
 
 
 def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) -> xdr.SCVal:
-    """The id of a stream created alone, the amount of a single withdrawal, nothing else."""
+    """The id of a single created stream, the amount of a single withdrawal, or nothing."""
     match [each.op for each in operations]:
         case ["create"]:
             return to_scval(emissions[-1].topics[1])
@@ -167,7 +167,7 @@ def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
 
 
 def _touched(operations: Sequence[Operation]) -> list[str]:
-    """The contracts of the footprint; a transaction has one call, so several go by a router."""
+    """The contracts of the footprint. One transaction has one call, so several use a router."""
     if all(each.op == "foreign" for each in operations):
         return [STRANGER]
     if all(each.op == "token" for each in operations):

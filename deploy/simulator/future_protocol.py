@@ -1,7 +1,7 @@
-"""Events in XDR that is newer than the SDK, so that a reader's dead letters can be tried.
+"""Events in XDR that is newer than the SDK, to test dead letters.
 
-The SDK cannot write them: a transaction is made with what it knows and rewritten afterwards, in
-its events, its meta and the hash in its result, so that the consensus check still holds.
+The SDK cannot write them. A transaction is made with what the SDK knows and rewritten afterwards:
+its events, its meta and the hash in its result. So the consensus check still passes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHANGES: Mapping[str, Change] = {"muxed_contract": _muxed_contract, "unknown_typ
 
 
 def rewritten(transaction: Transaction, returned: xdr.SCVal, change: Change) -> Transaction:
-    """The transaction with its events changed; `returned` is what its call returned."""
+    """The transaction with its events changed. `returned` is the return value of its call."""
     (events,) = transaction.operations
     before = [base64.b64decode(event.xdr) for event in events]
     after = [change(raw) for raw in before]
@@ -53,7 +53,7 @@ def rewritten(transaction: Transaction, returned: xdr.SCVal, change: Change) -> 
 
 
 def _commitment(returned: xdr.SCVal, events: Sequence[bytes]) -> bytes:
-    """As `xdr.Run.commitment`, of events that only bytes can express."""
+    """Like `InvocationOutcome.commitment`, for events that exist only as bytes."""
     image = returned.to_xdr_bytes() + struct.pack(">I", len(events)) + b"".join(events)
     return sha256(image).digest()
 

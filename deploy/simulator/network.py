@@ -1,6 +1,6 @@
-"""The network: it closes ledgers out of what was submitted and what the script does.
+"""The network: it closes ledgers from submitted transactions and those of the script.
 
-No clock and no socket: `close(now)` takes the ledger's time, in Unix seconds.
+It has no clock and no socket: `close(now)` takes the time of the ledger in Unix seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from shared.domain.position import Position
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event for the oracle: where it stands, and what it is."""
+    """An event and its position."""
 
     position: Position
     closed_at: int
@@ -38,24 +38,24 @@ class RecordedEvent:
 
 
 class Network:
-    """One chain, the contracts on it, and everything that was ever emitted since it began."""
+    """One chain, its contracts, and all events since it began."""
 
     def __init__(self, settings: SimulatorSettings, now: int) -> None:
         self.settings = settings
         self.listeners: set[Callable[[], None]] = set()
-        """Called after each ledger and each reset; a plain function that does not raise."""
+        """Called after each ledger and each reset. A plain function that does not raise."""
         self.events: list[RecordedEvent] = []
-        """Every event since the chain began, whatever the history has forgotten."""
+        """All events since the chain began, including those of trimmed ledgers."""
         self._epoch = 0
         self._begin(settings.start_ledger, now)
 
     def submit(self, *proposals: Proposal) -> int:
-        """Put transactions into the next ledger, before the script's. How many wait now."""
+        """Add transactions to the next ledger, before the script's. Returns how many wait."""
         self._waiting += proposals
         return len(self._waiting)
 
     def close(self, now: int) -> Ledger:
-        """Close a ledger at `now`, or at the tip's time if that is later (time never runs back)."""
+        """Close a ledger at `now`, or at the last ledger's time if that is later."""
         tip = self.chain.latest
         ledger = self._next_ledger(tip.sequence + 1, max(now, tip.closed_at), tip.hash)
         self.chain.append(ledger)
@@ -63,13 +63,13 @@ class Network:
         return ledger
 
     def reset(self, now: int, start_ledger: int = 2) -> None:
-        """Start anew from a low ledger under the same passphrase, as the test network does."""
+        """Start again at a low ledger with the same passphrase, as the testnet does."""
         self._epoch += 1
         self._begin(start_ledger, now)
         self._notify()
 
     def replay(self, vectors: Sequence[Vector]) -> None:
-        """Make recorded transactions, one pass of them, the whole chain."""
+        """Make one pass of recorded transactions the whole chain."""
         first, *rest = kept = ledgers(vectors, self.settings)
         self.contract = StreamContract(STREAMS, TOKEN, self.settings.fee_bps)
         self.events = []
@@ -92,7 +92,7 @@ class Network:
         self.chain = Chain(first, settings.history_ledgers)
 
     def _next_ledger(self, sequence: int, now: int, previous: str) -> Ledger:
-        """A ledger of all that waits, of what the script does then, of a payment at the least."""
+        """A ledger of all waiting transactions and those of the script; at least one payment."""
         transactions: list[Transaction] = []
         for proposal in self._proposals(now):
             place = LedgerSlot(sequence, len(transactions) + 1, now)
@@ -127,7 +127,7 @@ class Network:
 
 
 def start(settings: SimulatorSettings, now: int) -> Network:
-    """The network as the settings want it: a life of its own, or a replay of `vectors`.
+    """The network according to the settings: with a script, or a replay of `vectors`.
 
     Raises OSError or ValueError when there are no such vectors.
     """

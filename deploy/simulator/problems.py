@@ -1,4 +1,4 @@
-"""How the two servers refuse: Horizon's problems, RPC's errors."""
+"""The errors of the two servers: Horizon's problems and RPC's errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INTERNAL_ERROR, TIMED_OUT = -32603, -32001
 
 
 class RpcError(Exception):
-    """A JSON-RPC answer with an `error` in it; the codes are above. It comes after `seconds`."""
+    """A JSON-RPC answer with an `error` member. It is sent after `seconds`."""
 
     def __init__(
         self, code: int, message: str, *, data: object = None, seconds: float = 0.0
@@ -26,7 +26,7 @@ class RpcError(Exception):
 
 
 def processing_limit(seconds: float = 0.0) -> RpcError:
-    """What stellar-rpc says when a request took too long."""
+    """The error of stellar-rpc when a request took too long."""
     return RpcError(TIMED_OUT, "request exceeded processing limit threshold", seconds=seconds)
 
 
@@ -42,7 +42,7 @@ class ProblemError(Exception):
         self.extras = extras
 
     def body(self) -> dict[str, object]:
-        """The problem's JSON."""
+        """The JSON of the problem."""
         title, detail = _TEXTS[self.slug]
         problem: dict[str, object] = {
             "type": f"https://stellar.org/horizon-errors/{self.slug}",
@@ -53,7 +53,7 @@ class ProblemError(Exception):
         return problem | ({"extras": dict(self.extras)} if self.extras else {})
 
     def line(self) -> str:
-        """The problem as an `error` event tells it inside a stream."""
+        """The text of the problem in an `error` event inside a stream."""
         return f"problem: {self.slug}. full details: {_TEXTS[self.slug][1]}"
 
 

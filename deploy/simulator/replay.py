@@ -1,8 +1,8 @@
-"""Transactions of stellar-core's own tests as a chain: real meta and results at their real places.
+"""Transactions of stellar-core's own tests as a chain, with real metas and results.
 
-A file is a list of {"ledger", "tx_order", "close_time", "tx_hash", "result_xdr",
-"result_meta_xdr", "events": [{"op", …}]}. Its tests ran apart from one another, so several
-transactions can claim one place; `passes` puts those into chains of their own.
+A file is a list of {"ledger", "tx_order", "close_time", "tx_hash", "result_xdr", "result_meta_xdr",
+"events": [{"op", …}]}. The tests ran separately, so several transactions can have the same ledger
+and order. `passes` puts those into different chains.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GOOD = ("txSUCCESS", "txFEE_BUMP_INNER_SUCCESS")
 
 
 def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
-    """The vectors as sets in which no two have one place, each in the order of the chain."""
+    """The vectors in sets without two of the same ledger and order, each set in chain order."""
     sets: list[dict[tuple[int, int], Vector]] = []
     for vector in vectors:
         place = (vector["ledger"], vector["tx_order"])
@@ -36,7 +36,7 @@ def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
 
 
 def ledgers(vectors: Sequence[Vector], settings: SimulatorSettings) -> list[Ledger]:
-    """One pass as ledgers without a hole: those that no vector names are empty."""
+    """One pass as consecutive ledgers. Ledgers that no vector names are empty."""
     first, last = vectors[0]["ledger"], vectors[-1]["ledger"]
     chain: list[Ledger] = []
     previous, now = "0" * 64, 0
@@ -50,7 +50,7 @@ def ledgers(vectors: Sequence[Vector], settings: SimulatorSettings) -> list[Ledg
 
 
 def _transaction(vector: Vector, passphrase: str) -> Transaction:
-    """The vector in a made-up envelope whose footprint names the contracts of its events."""
+    """The vector in an invented envelope whose footprint names the contracts of its events."""
     meta = xdr.TransactionMeta.from_xdr(vector["result_meta_xdr"])
     result = xdr.TransactionResult.from_xdr(vector["result_xdr"])
     operations = _operations(meta)

@@ -1,4 +1,4 @@
-"""How answers look on the wire: negotiation, JSON, headers, gzip, chunks; as Horizon and RPC do."""
+"""Answers as Horizon and RPC send them: negotiation, JSON, headers, gzip, chunks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HAL, SSE = "application/hal+json", "text/event-stream"
 _TYPES = (HAL, "application/json", SSE, "application/octet-stream")
 _SHARED = (("GET", "HEAD", "POST"), ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-"""The methods for which Horizon and RPC let pages of other origins read the answer."""
+"""The methods for which pages of other origins may read answers of Horizon and RPC."""
 _BUFFER = 2048
 """Bytes. Go's net/http sends a longer answer in chunks, without its length."""
 
 
 def negotiated(accept: str) -> str:
-    """The type that the header likes best among those that Horizon knows; "" for none."""
+    """The type with the highest quality in the header that Horizon knows; "" if there is none."""
     clauses = [each.strip() for each in accept.split(",")] if accept else ["*/*"]
     for clause in sorted(clauses, key=_quality, reverse=True):
         wanted = clause.split(";")[0].strip()
@@ -49,18 +49,18 @@ def wants_stream(request: web.Request) -> bool:
 
 
 def require_json(request: web.Request) -> None:
-    """Raises ProblemError 406 unless the client takes a JSON document."""
+    """Raises ProblemError 406 unless the client accepts a JSON document."""
     if negotiated(request.headers.get("Accept", "")) not in _TYPES[:2]:
         raise ProblemError(406)
 
 
 def base_url(request: web.Request) -> str:
-    """Where the client reached this server, for links."""
+    """The URL under which the client reached this server, for links."""
     return f"{request.headers.get('X-Forwarded-Proto') or request.scheme}://{request.host}"
 
 
 def to_json(document: object, option: int = 0) -> bytes:
-    """JSON as Go writes it, which escapes what HTML would take for its own."""
+    """JSON as Go writes it, with characters escaped that are special in HTML."""
     text = orjson.dumps(document, option=option)
     return text.replace(b"&", rb"\u0026").replace(b"<", rb"\u003c").replace(b">", rb"\u003e")
 
@@ -79,13 +79,13 @@ def problem_response(problem: ProblemError) -> web.Response:
 
 
 def refused_method() -> web.Response:
-    """405 as both servers answer it: without a body, and without `Allow`."""
+    """The 405 of both servers: without a body, and without `Allow`."""
     return web.Response(status=405)
 
 
 @web.middleware
 async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Compress documents for clients that take gzip, and send long ones in chunks."""
+    """Compress documents for clients that accept gzip, and send long ones in chunks."""
     answer = await handler(request)
     if not isinstance(answer, web.Response) or answer.content_type != HAL or answer.prepared:
         return answer
@@ -99,7 +99,7 @@ async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def head(request: web.Request, answer: web.StreamResponse) -> None:
-    """Set the headers that every answer of Horizon or RPC has; a proxy's page names its server."""
+    """Set the headers of all answers of Horizon or RPC. A proxy's page names its server."""
     if answer.headers.get("Server") != SERVER_SOFTWARE:
         return
     del answer.headers["Server"]
@@ -112,7 +112,7 @@ async def head(request: web.Request, answer: web.StreamResponse) -> None:
 
 
 def _allow_origin(request: web.Request, answer: web.StreamResponse) -> None:
-    """Let the page that asks read the answer; only Horizon names headers that it may read too."""
+    """Let the page read the answer. Only Horizon also names headers that the page may read."""
     origin = request.headers.get("Origin")
     of_rpc, controlling = request.path == "/rpc", request.path.startswith("/sim/")
     if not origin or controlling or request.method not in _SHARED[of_rpc]:

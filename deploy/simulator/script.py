@@ -1,4 +1,4 @@
-"""An endless believable life of the network: what its parties do next."""
+"""An endless, realistic script: it decides the next actions of the parties."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shared.domain.stream import Stream, claimable
 
 MEMOS = (None, None, "rent", "thanks", "invoice 7")
 RUNNING = {"withdraw": 12, "pause": 4, "top_up": 3, "cancel": 1}
-PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # the withdrawal is refused
+PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # withdraw is refused
 
 
 class Script:
-    """Keeps about `streams` payment streams going; `seed` decides all that happens."""
+    """Keeps about `streams` payment streams running. `seed` decides everything that happens."""
 
     def __init__(self, seed: str, streams: int) -> None:
         self._random = random.Random(seed)
@@ -28,7 +28,7 @@ class Script:
     def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
         """The transactions of the next ledger.
 
-        Each one looks at the contract as the one before it left it.
+        Each one sees the state of the contract after the one before it.
         """
         for _ in range(self._random.choice((0, 1, 1, 2))):
             yield self._noise()
@@ -39,7 +39,7 @@ class Script:
                 yield Proposal(operations=operations, fee_bump=self._random.random() < 0.1)
 
     def _look(self, contract: StreamContract) -> None:
-        """Learn of new streams, drop those that ended."""
+        """Add new streams and remove those that ended."""
         streams = contract.state.streams
         self._live += [str(n) for n in range(self._seen + 1, len(streams) + 1)]
         self._seen = len(streams)
@@ -62,7 +62,7 @@ class Script:
         return tuple(self._next(contract.stream(each), now) for each in chosen)
 
     def _create(self) -> Operation:
-        sender, recipient = self._random.choices(NAMES, k=2)  # now and then one and the same
+        sender, recipient = self._random.choices(NAMES, k=2)  # may be the same
         return Operation(
             op="create",
             sender=sender,
@@ -72,7 +72,7 @@ class Script:
         )
 
     def _next(self, stream: Stream, now: int) -> Operation:
-        """What a party of the stream does; a few of these the contract refuses."""
+        """The next action of a party of the stream. The contract refuses a few of these."""
         weights = RUNNING if stream.paused_at is None else PAUSED
         op = self._random.choices(list(weights), weights=list(weights.values()))[0]
         if weights is RUNNING and op == "withdraw" and claimable(stream, now) == 0:

@@ -1,4 +1,4 @@
-"""The settings of the simulated network, read from the environment once."""
+"""The settings of the simulated network, read once from the environment."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ def _setting(default: object, meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
-    """One field a variable of the same name in capitals."""
+    """Each field is an environment variable of the same name in capitals."""
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(0, "port to listen on; 0 takes a free one, which is printed")
     network_passphrase: str = _setting(
-        "Headrace Local Network ; November 2026", "what signatures are bound to"
+        "Headrace Local Network ; November 2026",
+        "passphrase of the network; signatures depend on it",
     )
-    close_seconds: float = _setting(3.0, "seconds between ledgers; 0: by POST /sim/close only")
+    close_seconds: float = _setting(3.0, "seconds between ledgers; 0: only by POST /sim/close")
     start_ledger: int = _setting(3_700_000, "sequence number of the first ledger")
-    history_ledgers: int = _setting(2_000, "ledgers kept; older ones are forgotten")
-    streams: int = _setting(8, "payment streams that the script keeps alive; 0: no script")
-    seed: str = _setting("headrace", "seed of the script: the same seed, the same life")
+    history_ledgers: int = _setting(2_000, "number of ledgers kept; older ones are dropped")
+    streams: int = _setting(8, "payment streams that the script keeps running; 0: no script")
+    seed: str = _setting("headrace", "seed of the script; the same seed gives the same events")
     fee_bps: int = _setting(50, "fee of the stream contract, hundredths of a percent")
-    stream_seconds: float = _setting(55.0, "longest life of one of Horizon's streams")
-    protocol: int = _setting(30, "version of the protocol; the two servers answer as theirs do")
+    stream_seconds: float = _setting(55.0, "seconds after which Horizon ends a stream")
+    protocol: int = _setting(30, "protocol version; both servers answer as theirs do")
     stream_poll_seconds: float = _setting(
-        0.0, "seconds between a stream's looks for a new ledger (a real one: 5); 0: at once"
+        0.0, "seconds between a stream's checks for a new ledger (real Horizon: 5); 0: at once"
     )
-    root_cache_seconds: float = _setting(0.0, "age of what Horizon's root says; a real one: 1")
+    root_cache_seconds: float = _setting(
+        0.0, "seconds between Horizon's checks of its bounds; real Horizon: 1"
+    )
     healthy_seconds: float = _setting(
-        30.0, "oldest tip that RPC calls healthy, if the clock closes ledgers; 0: any"
+        30.0, "age in seconds above which RPC is unhealthy, if the clock closes ledgers; 0: never"
     )
     vectors: str = _setting("", "file of stellar-core's transactions to replay as the chain")
-    vectors_pass: int = _setting(0, "which of the file's collision-free sets to replay")
+    vectors_pass: int = _setting(0, "which pass of the file to replay")
 
     @property
     def oldest_healthy(self) -> float:
-        """Seconds. Ledgers closed by hand have times that no clock can judge."""
+        """Seconds. Times of ledgers that were closed by hand cannot be compared with a clock."""
         judged = self.healthy_seconds > 0 and self.close_seconds > 0 and not self.vectors
         return self.healthy_seconds if judged else float("inf")
 
@@ -51,7 +54,7 @@ _KINDS: Mapping[Any, Callable[[str], object]] = {"str": str, "int": int, "float"
 
 
 def from_environment(environment: Mapping[str, str]) -> SimulatorSettings:
-    """Read the settings; all mistakes at once in one ValueError."""
+    """Read the settings. Raises one ValueError with all mistakes."""
     values: dict[str, Any] = {}
     mistakes = []
     for each in fields(SimulatorSettings):
@@ -78,7 +81,7 @@ def usage() -> str:
 
 
 def load(arguments: Sequence[str]) -> SimulatorSettings:
-    """Settings from the environment; prints help or every mistake and exits (0 or 2)."""
+    """Read the settings from the environment. Print help or every mistake and exit (0 or 2)."""
     if arguments:
         print(usage())
         raise SystemExit(0 if arguments[0] in ("-h", "--help") else 2)

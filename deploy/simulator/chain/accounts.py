@@ -1,4 +1,4 @@
-"""Who lives on the simulated network: names, and the keys that follow from them."""
+"""The accounts and contracts of the simulated network. All keys are derived from names."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
 """The parties of the scripted streams."""
 
 ADMIN, TREASURY, SPONSOR = "admin", "treasury", "sponsor"
-"""Who owns the stream contract, who gets its fees, who pays for fee bumps."""
+"""The owner of the stream contract, the receiver of its fees, and the payer of fee bumps."""
 
 ALL_NAMES = (*NAMES, ADMIN, TREASURY, SPONSOR)
 
 
 @lru_cache(maxsize=256)
 def keypair(name: str) -> Keypair:
-    """The keys of `name`: their seed is the SHA-256 of the name."""
+    """The key pair of `name`. Its seed is the SHA-256 of the name."""
     return Keypair.from_raw_ed25519_seed(sha256(name.encode()).digest())
 
 
 @lru_cache(maxsize=256)
 def address(party: str) -> str:
-    """The address of a name; an address (G…, C…, M…) stands for itself.
+    """The address of a name. An address (G…, C…, M…) is returned unchanged.
 
-    Raises ValueError when `party` is neither.
+    Raises ValueError when `party` is neither a known name nor an address.
     """
     if party in ALL_NAMES:
         return keypair(party).public_key
@@ -42,14 +42,14 @@ def address(party: str) -> str:
 
 @lru_cache(maxsize=256)
 def signer(party: str) -> Keypair:
-    """Who signs for `party`: itself when its keys are known here, the sponsor otherwise."""
+    """The key pair that signs for `party`: its own if it is known here, else the sponsor's."""
     names = {address(name): name for name in ALL_NAMES}
     return keypair(names.get(address(party), SPONSOR))
 
 
 @lru_cache(maxsize=64)
 def contract_id(name: str) -> str:
-    """The contract of that name: its id is the SHA-256 of `contract:<name>`."""
+    """The contract of that name. Its id is the SHA-256 of `contract:<name>`."""
     return StrKey.encode_contract(sha256(f"contract:{name}".encode()).digest())
 
 
@@ -57,4 +57,4 @@ STREAMS = contract_id("streams")
 TOKEN = contract_id("token")
 ROUTER = contract_id("router")
 STRANGER = contract_id("stranger")
-"""The stream contract, its token, a contract that batches calls, one with nothing to do with it."""
+"""The stream contract, its token, a router that batches calls, and an unrelated contract."""

@@ -1,6 +1,7 @@
-"""All of a ledger in XDR, as RPC's getLedgers shows it: LedgerHeaderHistoryEntry, LedgerCloseMeta.
+"""A whole ledger in XDR, as RPC's getLedgers returns it.
 
-It is put together from bytes, because a ledger may hold XDR that is newer than the SDK.
+The parts are LedgerHeaderHistoryEntry and LedgerCloseMeta. They are assembled from bytes, because a
+ledger may contain XDR that is newer than the SDK.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Sequence
 
 from deploy.simulator.chain.ledger import Ledger, Transaction
 
-_NONE = bytes(4)  # an empty list, or a union's arm 0, or an optional that is not there
+_NONE = bytes(4)  # these four bytes encode an empty list, arm 0 of a union, or an absent optional
 
 
 def history_entry(ledger: Ledger) -> bytes:
-    """The ledger's hash and header."""
+    """The LedgerHeaderHistoryEntry: hash and header."""
     return bytes.fromhex(ledger.hash) + ledger.header + _NONE
 
 
@@ -27,7 +28,7 @@ def close_meta(ledger: Ledger) -> bytes:
 
 
 def _transaction_set(ledger: Ledger) -> bytes:
-    """Generalized, version 1: all in a single classic phase, without a discounted fee."""
+    """A GeneralizedTransactionSet, version 1: one classic phase without a discounted fee."""
     envelopes = [_raw(each.signed.envelope) for each in ledger.transactions]
     component = _number(0) + _NONE + _many(envelopes)
     phase = _number(0) + _many([component])
@@ -35,7 +36,7 @@ def _transaction_set(ledger: Ledger) -> bytes:
 
 
 def _processed(transaction: Transaction) -> bytes:
-    """A TransactionResultMetaV1: no changes by fees, before or after."""
+    """A TransactionResultMetaV1 without changes by fees, before or after."""
     result = bytes.fromhex(transaction.hash) + _raw(transaction.result)
     return _NONE + result + _NONE + _raw(transaction.meta or "") + _NONE
 

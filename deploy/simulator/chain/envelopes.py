@@ -1,4 +1,4 @@
-"""Signed transactions: real envelopes whose Soroban footprint names the contracts they touch."""
+"""Signed transactions: real envelopes. Their Soroban footprint names the contracts they touch."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ RESOURCE_FEE = 65_432
 class SignedTransaction:
     """A transaction as its parties sent it. Fees in stroops, hashes in hex, the rest base64.
 
-    `native` is the contract of lumens, which is another on each network.
-    A fee bump has the outer `hash`, `signatures` and `max_fee`, and what it wraps in `inner_*`.
+    `native` is the contract of lumens; it differs between networks. For a fee bump, `hash`,
+    `signatures` and `max_fee` are those of the outer envelope, and the `inner_*` fields are those
+    of the transaction inside.
     """
 
     envelope: str
@@ -47,7 +48,7 @@ class SignedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a transaction, and as which of theirs; `sponsor` wraps it into a fee bump."""
+    """The sender of a transaction and its sequence number. A `sponsor` adds a fee bump."""
 
     keys: Keypair
     sequence: int
@@ -55,7 +56,7 @@ class Caller:
     sponsor: Keypair | None = None
 
     def builder(self) -> TransactionBuilder:
-        """A builder whose transaction will bear exactly this caller's sequence number."""
+        """A builder whose transaction gets exactly this caller's sequence number."""
         account = Account(self.keys.public_key, self.sequence - 1)
         return TransactionBuilder(account, self.passphrase, BASE_FEE).add_time_bounds(0, 0)
 
@@ -67,15 +68,16 @@ def invocation(
     arguments: Sequence[xdr.SCVal],
     touched: Sequence[str],
 ) -> SignedTransaction:
-    """A call of a contract; its footprint names the contracts `touched`."""
+    """A contract call. Its footprint names the contracts `touched`."""
     builder = caller.builder()
-    builder.soroban_data = _resources(tuple(touched))  # its setter would copy it through XDR
+    # Set the field directly: the setter would copy it through XDR.
+    builder.soroban_data = _resources(tuple(touched))
     builder.append_invoke_contract_function_op(contract_id, function, arguments)
     return _sign(caller, builder, None)
 
 
 def payment(caller: Caller, to: str, amount: str, memo: str | None) -> SignedTransaction:
-    """A classic payment in lumens, which no contract sees."""
+    """A classic payment in lumens. It calls no contract."""
     builder = caller.builder().append_payment_op(to, Asset.native(), amount)
     if memo is not None:
         builder.add_text_memo(memo)
@@ -152,7 +154,7 @@ def _bump(
 
 @lru_cache(maxsize=4)
 def native(passphrase: str) -> str:
-    """The contract of lumens on the network of that passphrase."""
+    """The contract of lumens on the network with that passphrase."""
     return Asset.native().contract_id(passphrase)
 
 

@@ -1,4 +1,4 @@
-"""Events of transactions as a whole, as stellar-rpc tells them among those of operations. Pure."""
+"""Fee events, which belong to a whole transaction, as stellar-rpc lists them. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, t
 
 
 def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
-    """The fees of a ledger in the order of their ids: charged before all, refunded at the end.
+    """The fee events of a ledger, in the order of their ids.
 
-    They stand under numbers that no operation has, each stage counting by itself.
+    All fees are charged before the first operation and refunded after the last. The events use
+    operation numbers that no operation has; each stage has its own counter.
     """
     counts: Counter[int] = Counter()
     found = []

@@ -1,4 +1,4 @@
-"""The chain: ledgers in order, a bounded history of them, and where a cursor stands in it."""
+"""The chain: ledgers in order, a bounded history, and how a cursor selects transactions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from deploy.simulator.chain.values import Emitted
 from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
 LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)
-"""Added to a ledger's TOID: after everything in that ledger."""
+"""Added to the TOID of a ledger, this is a cursor after everything in that ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """A transaction in its place; `order` counts from 1, `result` and `meta` are base64 XDR.
+    """A transaction in its ledger. `order` counts from 1; `result` and `meta` are base64 XDR.
 
-    `operations` holds the events of each operation; `meta` is None where a provider leaves it out.
+    `operations` holds the events of each operation. `meta` is None if the provider leaves it out.
     """
 
     ledger: int
@@ -36,16 +36,16 @@ class Transaction:
 
     @property
     def hash(self) -> str:
-        """In hex; of the outer envelope where there are two."""
+        """In hex. For a fee bump, the hash of the outer envelope."""
         return self.signed.hash
 
     @property
     def toid(self) -> int:
-        """What Horizon calls its paging token."""
+        """The TOID (SEP-35), which Horizon calls the paging token."""
         return toid(self.ledger, self.order)
 
     def events(self) -> Iterator[tuple[Position, Emitted]]:
-        """Its events in order, each with its canonical id."""
+        """The events in order, each with its position."""
         for operation, events in enumerate(self.operations):
             at = toid(self.ledger, self.order, operation)
             yield from ((Position(at, n), event) for n, event in enumerate(events))
@@ -53,7 +53,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A closed ledger: `closed_at` in Unix seconds, hashes in hex, `header` in XDR."""
+    """A closed ledger. `closed_at` in Unix seconds, hashes in hex, `header` in XDR."""
 
     sequence: int
     closed_at: int
@@ -64,12 +64,12 @@ class Ledger:
 
     @property
     def toid(self) -> int:
-        """What Horizon calls its paging token."""
+        """The TOID (SEP-35), which Horizon calls the paging token."""
         return toid(self.sequence)
 
     @property
     def protocol(self) -> int:
-        """The version of the protocol, with which the header begins."""
+        """The protocol version, which is the first field of the header."""
         return int.from_bytes(self.header[:4], "big")
 
 
@@ -80,7 +80,7 @@ def close_ledger(
     transactions: Sequence[Transaction],
     protocol: int,
 ) -> Ledger:
-    """The ledger after the one whose hash is `previous`; its own hash covers all that it holds."""
+    """The ledger after the one with the hash `previous`. Its own hash covers all its contents."""
     hashes = [each.hash for each in transactions]
     header = ledger_header(sequence, closed_at, previous, hashes, protocol)
     digest = sha256(header).hexdigest()
@@ -88,12 +88,12 @@ def close_ledger(
 
 
 def iso(seconds: int) -> str:
-    """Unix seconds as Horizon and RPC write a time: 2026-07-21T18:01:10Z."""
+    """Unix seconds in the format of Horizon and RPC: 2026-07-21T18:01:10Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Chain:
-    """Ledgers without a hole from `oldest` to `latest`, at most `history` of them."""
+    """Consecutive ledgers from `oldest` to `latest`, at most `history` of them."""
 
     def __init__(self, first: Ledger, history: int) -> None:
         self._ledgers = [first]
@@ -103,18 +103,18 @@ class Chain:
 
     @property
     def oldest(self) -> Ledger:
-        """The first ledger of the history kept."""
+        """The first ledger that is kept."""
         return self._ledgers[0]
 
     @property
     def latest(self) -> Ledger:
-        """The tip."""
+        """The last ledger."""
         return self._ledgers[-1]
 
     def append(self, ledger: Ledger) -> None:
-        """A new tip; the oldest ledger goes when there are too many.
+        """Append a ledger, and drop the oldest if there are too many.
 
-        Raises ValueError when the ledger does not follow on the tip.
+        Raises ValueError when the ledger does not follow the last one.
         """
         if (ledger.sequence, ledger.previous) != (self.latest.sequence + 1, self.latest.hash):
             raise ValueError(f"ledger {ledger.sequence} does not follow {self.latest.sequence}")
@@ -123,7 +123,7 @@ class Chain:
         self.trim(self._history)
 
     def trim(self, keep: int) -> None:
-        """Forget all but the newest `keep` ledgers, at least the tip."""
+        """Drop all but the newest `keep` ledgers. The last ledger always stays."""
         gone = self._ledgers[: -max(1, keep)]
         del self._ledgers[: len(gone)]
         for ledger in gone:
@@ -132,24 +132,25 @@ class Chain:
                 self._by_hash.pop(transaction.signed.inner_hash or "", None)
 
     def ledger(self, sequence: int) -> Ledger | None:
-        """The ledger of that number, if it is kept."""
+        """The ledger with that number, if it is kept."""
         if not self.oldest.sequence <= sequence <= self.latest.sequence:
             return None
         return self._ledgers[sequence - self.oldest.sequence]
 
     def transaction(self, digest: str) -> Transaction | None:
-        """The transaction of that hash, be it the outer or the inner one."""
+        """The transaction with that hash; for a fee bump, of the outer or the inner one."""
         return self._by_hash.get(digest)
 
     def ledgers(self, start: int, end: int) -> Iterator[Ledger]:
-        """The kept ledgers from `start` to before `end`."""
+        """The kept ledgers from `start` to `end` - 1."""
         base = self.oldest.sequence
         yield from self._ledgers[max(0, start - base) : max(0, end - base)]
 
     def after(self, cursor: int) -> Iterator[Transaction]:
         """Transactions whose TOID is above `cursor`, oldest first.
 
-        A cursor from before the history starts at the oldest ledger without a word, as Horizon's.
+        If the cursor is older than the history, the result starts at the oldest ledger without an
+        error. Horizon does the same.
         """
         for ledger in self.ledgers(cursor >> 32, self.latest.sequence + 1):
             yield from (each for each in ledger.transactions if each.toid > cursor)

@@ -1,4 +1,4 @@
-"""What one may ask of the stream contract: operations, as Python values and as JSON."""
+"""Calls of the stream contract, as Python values and as JSON."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NAMES = frozenset((*OF_CONTRACT, *OF_STREAM, *OF_TOKEN, *UPCOMING, *OTHER))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call; each operation uses the fields it needs.
+    """One call. Each operation uses only some of the fields.
 
-    `sender`, `recipient`, `admin`, `treasury`: a name or an address. `amount` in base units,
-    gross of fees; `duration` in seconds; `fee_bps` in hundredths of a percent. `name` is the event
-    of an `emit` or of a `token`, whose `form` and `muxed` are told in `token`; `omit` leaves fields
-    out of the events' data, as older contracts did.
+    `sender`, `recipient`, `admin`, `treasury`: a name or an address. `amount`: base units, before
+    fees. `duration`: seconds. `fee_bps`: hundredths of a percent. `name`: the event of an `emit` or
+    of a `token`. `form` and `muxed` are explained in `token`. `omit`: fields to leave out of the
+    event data, as older contracts did.
     """
 
     op: str
@@ -43,7 +43,7 @@ class Operation:
     omit: tuple[str, ...] = ()
 
     def arguments(self) -> list[Typed]:
-        """What the call's envelope shows as its arguments."""
+        """The arguments of the call in the envelope."""
         if self.op == "create":
             parties = [Typed("address", address(each)) for each in (self.sender, self.recipient)]
             return [*parties, Typed("i128", self.amount), Typed("u64", self.duration)]
@@ -52,10 +52,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A transaction to come: calls that succeed or fail together; none is a classic payment.
+    """A transaction that is not yet in a ledger.
 
-    `meta` is the version of its meta, 3 or 4; `memo` is a payment's; `future` writes its events in
-    XDR that the SDK does not know, by a key of `future.CHANGES`.
+    Its calls succeed or fail together. Without calls it is a classic payment. `meta`: the version
+    of its meta, 3 or 4. `memo`: for a payment. `future`: a key of `future_protocol.CHANGES`; the
+    events are then in XDR that the SDK does not know.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -70,9 +71,10 @@ _NUMBERS = frozenset({"amount", "duration", "rate", "fee_bps"})
 
 
 def read_operation(body: Mapping[str, object]) -> Operation:
-    """An operation from JSON: camelCase names, numbers as numbers or decimal strings.
+    """Read an operation from JSON with camelCase names.
 
-    Raises ValueError that names the field at fault.
+    Numbers may be JSON numbers or decimal strings. Raises ValueError with the name of the invalid
+    field.
     """
     known = {camel(each.name): each.name for each in fields(Operation)}
     if unknown := sorted(set(body) - set(known)):
@@ -82,7 +84,7 @@ def read_operation(body: Mapping[str, object]) -> Operation:
         raise ValueError(f"op must be one of {', '.join(sorted(NAMES))}, not {values.get('op')!r}")
     for party in PARTIES:
         address(str(values.get(party, "alice")))
-    return Operation(**values)  # type: ignore[arg-type]  # _read gave each its type
+    return Operation(**values)  # type: ignore[arg-type]  # _read checked each type
 
 
 def _read(name: str, value: object) -> object:
@@ -98,6 +100,6 @@ def _read(name: str, value: object) -> object:
 
 
 def camel(name: str) -> str:
-    """`stream_id` as JSON spells it: `streamId`."""
+    """The JSON name of a field: `stream_id` becomes `streamId`."""
     first, *rest = name.split("_")
     return first + "".join(part.title() for part in rest)

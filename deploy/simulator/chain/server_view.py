@@ -1,4 +1,4 @@
-"""Views of the chain: what one server has of it, when it forgets more than others or lags."""
+"""What each server has of the chain. A server may keep less history than another, or lag."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, iso
 
 Hole = tuple[int, int]
-"""The first and the last of the ledgers that are missing."""
+"""The first and the last of the missing ledgers."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryBounds:
-    """The bounds of Horizon's history as it last looked them up, and the tip's time as text."""
+    """Horizon's history bounds as it last checked them, and the last ledger's closing time."""
 
     elder: int
     latest: int
@@ -22,14 +22,14 @@ class HistoryBounds:
 
 
 NOT_YET = HistoryBounds(0, 0, "0001-01-01T00:00:00Z")
-"""What Horizon says until it has looked, for about a second after its start."""
+"""Horizon reports these bounds for about a second after its start, until it has checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """The chain from ledger `first` on, without its newest `hidden` ledgers; never empty.
+    """The chain from ledger `first` on, without its newest `hidden` ledgers. Never empty.
 
-    Ledgers in `holes` are missing, but the bounds do not tell that.
+    Ledgers in `holes` are missing, but the bounds do not show this.
     """
 
     chain: Chain
@@ -39,7 +39,7 @@ class ServerView:
 
     @property
     def latest(self) -> Ledger:
-        """The tip, as this server knows it."""
+        """The last ledger that this server has."""
         chain = self.chain
         return self._at(max(chain.oldest.sequence, chain.latest.sequence - self.hidden))
 
@@ -54,27 +54,27 @@ class ServerView:
         return ledger
 
     def ledger(self, sequence: int) -> Ledger | None:
-        """As Chain's."""
+        """See LedgerChain."""
         return self.chain.ledger(sequence) if self._has(sequence) else None
 
     def transaction(self, digest: str) -> Transaction | None:
-        """As Chain's."""
+        """See LedgerChain."""
         found = self.chain.transaction(digest)
         return found if found and self._has(found.ledger) else None
 
     def ledgers(self, start: int, end: int) -> Iterator[Ledger]:
-        """As Chain's."""
+        """See LedgerChain."""
         oldest, latest = self.oldest.sequence, self.latest.sequence
         found = self.chain.ledgers(max(start, oldest), min(end, latest + 1))
         return (each for each in found if not self._missing(each.sequence))
 
     def after(self, cursor: int) -> Iterator[Transaction]:
-        """As Chain's."""
+        """See LedgerChain."""
         for ledger in self.ledgers(cursor >> 32, self.latest.sequence + 1):
             yield from (each for each in ledger.transactions if each.toid > cursor)
 
     def before(self, cursor: int) -> Iterator[Transaction]:
-        """As Chain's."""
+        """See LedgerChain."""
         return (each for each in self.chain.before(cursor) if self._has(each.ledger))
 
     def ledgers_after(self, cursor: int) -> Iterator[Ledger]:
@@ -88,7 +88,7 @@ class ServerView:
         return (each for each in found if each.toid < cursor)
 
     def status(self) -> HistoryBounds:
-        """The bounds as they are now."""
+        """The bounds at this moment."""
         latest = self.latest
         return HistoryBounds(self.oldest.sequence, latest.sequence, iso(latest.closed_at))
 
@@ -101,10 +101,10 @@ class ServerView:
 
 
 class ServerViews:
-    """What is wrong with the views of `horizon` and `rpc`.
+    """How the views of `horizon` and `rpc` differ from the whole chain.
 
-    `cache_seconds`: how long Horizon goes on with the bounds that it looked up; a real one
-    looks once a second. `clock` gives seconds.
+    `cache_seconds`: how long Horizon reports the same bounds; a real Horizon checks once a second.
+    `clock`: returns seconds.
     """
 
     def __init__(
@@ -124,23 +124,23 @@ class ServerViews:
         return ServerView(chain, first, hidden, self._holes.get(server, ()))
 
     def status(self, chain: Chain) -> HistoryBounds:
-        """What Horizon says of its bounds, which may be old."""
+        """The bounds that Horizon reports. They may be old."""
         if self._status is None or self._clock() >= self._valid_until:
             return self.look(chain, self._cache_seconds)
         return self._status
 
     def look(self, chain: Chain, seconds: float) -> HistoryBounds:
-        """Look Horizon's bounds up now, and go on with them for that long."""
+        """Update Horizon's bounds now, and keep them for that many seconds."""
         self._status = self.of("horizon", chain).status()
         self._valid_until = self._clock() + seconds
         return self._status
 
     def trim(self, server: str, chain: Chain, keep: int) -> None:
-        """Let one server forget all but the newest `keep` ledgers."""
+        """Let one server drop all but the newest `keep` ledgers."""
         self._first[server] = chain.latest.sequence - max(1, keep) + 1
 
     def lag(self, server: str, ledgers: int) -> None:
-        """Let one server be behind by that many."""
+        """Let one server be that many ledgers behind."""
         self._hidden[server] = ledgers
 
     def lose(self, server: str, hole: Hole) -> None:
@@ -148,12 +148,12 @@ class ServerViews:
         self._holes[server] = (*self._holes.get(server, ()), hole)
 
     def clear(self) -> None:
-        """No server lags, and holes are filled; what was trimmed stays so."""
+        """No server lags and no holes are left. Trimmed ledgers stay trimmed."""
         self._hidden.clear()
         self._holes.clear()
         self._status = None
 
     def forget(self) -> None:
-        """A new chain: all have all of it."""
+        """Start with a new chain, which all servers have completely."""
         self.clear()
         self._first.clear()

@@ -1,4 +1,4 @@
-"""Contract events: what a contract says, the XDR of it, and the JSON that an oracle shows."""
+"""Contract events as Python values, as XDR, and as the JSON that `/sim/events` shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellar_sdk import Address, StrKey, scval, xdr
 
 
 class Typed(NamedTuple):
-    """A value and its Soroban type, a key of the table below."""
+    """A value and its Soroban type, which is a key of the table below."""
 
     kind: str
     value: Any = None
@@ -31,13 +31,13 @@ _SCVAL: dict[str, Callable[[Any], xdr.SCVal]] = {
 
 
 def to_scval(value: Typed | Mapping[str, Typed]) -> xdr.SCVal:
-    """The XDR of a value; a mapping becomes an ScMap, its Symbol keys in alphabetical order."""
+    """The XDR of a value. A mapping becomes an ScMap with its Symbol keys in alphabetical order."""
     if isinstance(value, Typed):
         return _scalar(value)
     return scval.to_struct({name: _scalar(item) for name, item in value.items()})
 
 
-@lru_cache(maxsize=4096)  # the same few addresses and names stand in every event
+@lru_cache(maxsize=4096)  # cached, because every event contains the same few addresses and names
 def _scalar(value: Typed) -> xdr.SCVal:
     return _SCVAL[value.kind](value.value)
 
@@ -51,7 +51,7 @@ class Emission:
     data: Mapping[str, Typed] | Typed
 
     def to_xdr(self) -> xdr.ContractEvent:
-        """The event as it stands in a transaction's meta."""
+        """The event as it appears in a transaction meta."""
         topics = [to_scval(topic) for topic in self.topics]
         return xdr.ContractEvent(
             ext=xdr.ExtensionPoint(0),
@@ -63,7 +63,7 @@ class Emission:
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """An event that stands in a ledger; `topics`, `value` and `xdr` (the event) are base64 XDR."""
+    """An event in a ledger. `topics`, `value` and `xdr` (the whole event) are base64 XDR."""
 
     contract_id: str
     type: str
@@ -73,12 +73,12 @@ class Emitted:
 
     @property
     def name(self) -> str:
-        """The first topic, which is the event's name; empty for an event without topics."""
+        """The first topic, which is the name of the event. Empty for an event without topics."""
         return str(native(self.topics[0])) if self.topics else ""
 
     @property
     def stream_id(self) -> str | None:
-        """The second topic where it is a number, as the stream contract has it."""
+        """The second topic if it is a number, as in events of the stream contract."""
         second = native(self.topics[1]) if len(self.topics) > 1 else None
         return str(second) if isinstance(second, int) else None
 
@@ -89,7 +89,7 @@ class Emitted:
 
 
 def emitted(event: xdr.ContractEvent) -> Emitted:
-    """The event with all that the wires and the oracle show of it."""
+    """The event with everything that Horizon, RPC and `/sim/events` show of it."""
     body = event.body.v0
     if body is None or event.contract_id is None:
         raise ValueError("only events of contracts, in their version 0, are kept")
@@ -109,9 +109,9 @@ def _strkey(contract: bytes) -> str:
 
 @lru_cache(maxsize=4096)
 def native(text: str) -> object:
-    """What a base64 ScVal says, as JSON: wide integers are strings, bytes are hex.
+    """The value of a base64 ScVal as JSON: wide integers are strings, bytes are hex.
 
-    None where the SDK cannot read it (see `future`).
+    None if the SDK cannot read it (see `future_protocol`).
     """
     try:
         return _plain(xdr.SCVal.from_xdr(text))

@@ -1,4 +1,4 @@
-"""What the network makes of a transaction: its result and its meta, as stellar-core writes them."""
+"""The result and the meta of a transaction, as stellar-core writes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLAIN = xdr.ExtensionPoint(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationOutcome:
-    """How an invocation went: what it returned and which events its operation left."""
+    """The outcome of an invocation: its return value, and the events of its operation."""
 
     events: Sequence[xdr.ContractEvent] = ()
     returned: xdr.SCVal | None = None
@@ -33,13 +33,13 @@ class InvocationOutcome:
 
 
 def fee_charged(signed: SignedTransaction, *, soroban: bool) -> int:
-    """Stroops that the transaction cost."""
+    """The fee of the transaction in stroops."""
     operations = 2 if signed.inner_hash else 1
     return BASE_FEE * operations + (RESOURCE_FEE if soroban else 0)
 
 
 def invocation_result(signed: SignedTransaction, run: InvocationOutcome) -> xdr.TransactionResult:
-    """The result of a call; where it succeeded, with the hash of what it returned and emitted."""
+    """The result of a call. If it succeeded, it contains the hash of return value and events."""
     codes = xdr.InvokeHostFunctionResultCode
     inner = (
         xdr.InvokeHostFunctionResult(codes.INVOKE_HOST_FUNCTION_SUCCESS, xdr.Hash(run.commitment()))
@@ -52,7 +52,7 @@ def invocation_result(signed: SignedTransaction, run: InvocationOutcome) -> xdr.
 
 
 def payment_result(signed: SignedTransaction) -> xdr.TransactionResult:
-    """The result of a classic payment that went through."""
+    """The result of a successful classic payment."""
     outcome = xdr.OperationResultTr(
         xdr.OperationType.PAYMENT,
         payment_result=xdr.PaymentResult(xdr.PaymentResultCode.PAYMENT_SUCCESS),
@@ -71,7 +71,7 @@ def _result(
     else:
         bumped = codes.txFEE_BUMP_INNER_SUCCESS if successful else codes.txFEE_BUMP_INNER_FAILED
         inner = xdr.InnerTransactionResult(
-            xdr.Int64(0),  # the sponsor pays it all
+            xdr.Int64(0),  # the sponsor pays the whole fee
             xdr.InnerTransactionResultResult(code, results),
             xdr.InnerTransactionResultExt(0),
         )
@@ -83,10 +83,10 @@ def _result(
 def meta_v4(
     signed: SignedTransaction, ledger: int, run: InvocationOutcome, touched: Sequence[str]
 ) -> xdr.TransactionMeta:
-    """Meta of protocol 23 and later: the operation bears its events.
+    """Meta of protocol 23 and later: the events are inside the operation.
 
-    Beside them stand what a reader must not take for them: the fee's event and, where the call
-    failed, the diagnostic copies of the events that did not happen.
+    The meta also contains events that a reader must not use: the fee event and, if the call failed,
+    diagnostic copies of events that did not happen.
     """
     operation = xdr.OperationMetaV2(_PLAIN, _entry_changes(ledger, touched), list(run.events))
     soroban = xdr.SorobanTransactionMetaV2(xdr.SorobanTransactionMetaExt(0), run.returned)
@@ -110,7 +110,7 @@ def meta_v4(
 def meta_v3(
     signed: SignedTransaction, ledger: int, run: InvocationOutcome, touched: Sequence[str]
 ) -> xdr.TransactionMeta:
-    """Meta of protocols 20 to 22: the transaction bears its events, all of operation 0."""
+    """Meta of protocols 20 to 22: the events are in the transaction, all of operation 0."""
     events = list(run.events)
     soroban = xdr.SorobanTransactionMeta(
         ext=xdr.SorobanTransactionMetaExt(0),
@@ -142,7 +142,7 @@ def _fee_event(signed: SignedTransaction, *, soroban: bool) -> xdr.TransactionEv
 
 
 def _account_changes(signed: SignedTransaction, ledger: int) -> xdr.LedgerEntryChanges:
-    """The source's sequence number goes up by one."""
+    """The sequence number of the source account rises by one."""
     before, after = (
         _entry(
             ledger - 1, xdr.LedgerEntryType.ACCOUNT, account=_account(signed, signed.sequence - 1)
@@ -168,7 +168,7 @@ def _account(signed: SignedTransaction, sequence: int) -> xdr.AccountEntry:
 
 
 def _entry_changes(ledger: int, touched: Sequence[str]) -> xdr.LedgerEntryChanges:
-    """Each contract touched had its entry rewritten."""
+    """An entry of each touched contract was rewritten."""
     if not touched:
         return _NOTHING
     changes = [_changes(_data(ledger - 1, each), _data(ledger, each)) for each in touched]

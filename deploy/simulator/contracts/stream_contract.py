@@ -1,7 +1,7 @@
-"""The stream contract: its state, and the events that each call leaves on chain.
+"""The stream contract: its state, and the events of each call.
 
-The rules are `shared.domain.commands` and `shared.domain.stream`; what is added here is what only
-the chain has: fees, the token's transfers, and a cancelled stream that can still be "resumed".
+The rules are `shared.domain.commands` and `shared.domain.stream`. This module adds what exists only
+on chain: fees, the transfers of the token, and a cancelled stream that can still be "resumed".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ASSET = f"USDC:{address(ADMIN)}"
 
 @dataclass(slots=True)
 class ContractState:
-    """All that the contract stores; `held` is what it has of the token, in base units."""
+    """All data of the contract. `held` is its balance of the token, in base units."""
 
     fee_bps: int
     admin: str = field(default_factory=lambda: address(ADMIN))
@@ -59,7 +59,10 @@ class StreamContract:
         }
 
     def call(self, operations: Sequence[Operation], now: int) -> list[Emission]:
-        """Run the calls of one transaction, all of them or, raising Refused, none."""
+        """Run the calls of one transaction.
+
+        Raises CommandRefusedError when one is refused; then none has any effect.
+        """
         before = replace(self.state, streams=dict(self.state.streams))
         try:
             return [each for operation in operations for each in self._call(operation, now)]
@@ -68,7 +71,7 @@ class StreamContract:
             raise
 
     def stream(self, stream_id: str) -> Stream:
-        """The stream's state. Raises CommandRefusedError when there is none."""
+        """The state of a stream. Raises CommandRefusedError when there is none."""
         found = self.state.streams.get(stream_id)
         if found is None:
             raise CommandRefusedError(f"there is no stream {stream_id}")
@@ -110,7 +113,7 @@ class StreamContract:
     def _resume(self, operation: Operation, now: int) -> list[Emission]:
         stream = self.stream(operation.stream_id)
         if stream.terminal and stream.paused_at is not None:
-            # The chain looks at the pause alone, so a cancelled stream resumes; it stays cancelled.
+            # The contract checks only the pause, so a cancelled stream resumes. It stays cancelled.
             end = depletion_time(unpaused(stream, now))
             facts = {"sender": stream.sender, "newEndTime": end}
             return self._publish([Event(EventType.STREAM_RESUMED, stream.id, now, facts)])
@@ -125,7 +128,7 @@ class StreamContract:
         return paid + self._publish(events)
 
     def _transfer_recipient(self, operation: Operation, now: int) -> list[Emission]:
-        """Settles with the old recipient, then hands the stream on."""
+        """Pay the old recipient what is due, then replace the recipient."""
         stream = self._running(operation.stream_id)
         settled = claimable(stream, now)
         facts = {
@@ -138,7 +141,7 @@ class StreamContract:
         return self._pay(stream.recipient, settled) + self._publish(events)
 
     def _modify_rate(self, operation: Operation, now: int) -> list[Emission]:
-        """The new rate counts from the anchor, which stays."""
+        """The new rate counts from the anchor, which stays the same."""
         stream = self._running(operation.stream_id)
         if operation.rate <= 0:
             raise CommandRefusedError(f"rate must be above 0, not {operation.rate}")
@@ -184,7 +187,7 @@ class StreamContract:
         return [Emission(self.contract_id, (name, stream_id), data)]
 
     def _foreign(self, operation: Operation, now: int) -> list[Emission]:
-        """What another contract says: once in our words, once without any topic."""
+        """Events of another contract: one with the names of our events, one without any topic."""
         name = Typed("symbol", operation.name or "tokens_withdrawn")
         data = {"amount": Typed("i128", operation.amount), "stream_id": Typed("u64", 1)}
         return [
@@ -193,7 +196,7 @@ class StreamContract:
         ]
 
     def _token(self, operation: Operation, now: int) -> list[Emission]:
-        """What the token says when it is called itself."""
+        """The event of a direct call of the token."""
         return [event_of(operation, self.token, ASSET)]
 
     def _fail(self, operation: Operation, now: int) -> list[Emission]:
@@ -212,7 +215,7 @@ class StreamContract:
         return amount - self._fee(amount)
 
     def _deposit(self, stream_id: str, payer: str, amount: int, now: int) -> list[Emission]:
-        """The gross amount comes in, the fee goes out; fee_collected precedes its occasion."""
+        """The gross amount comes in, the fee goes out. fee_collected precedes the other event."""
         self.state.held += amount
         moved = [self._transfer(payer, self.contract_id, amount)]
         if (fee := self._fee(amount)) == 0:
@@ -229,11 +232,11 @@ class StreamContract:
         return [self._transfer(self.contract_id, to, amount)]
 
     def _transfer(self, payer: str, to: str, amount: int) -> Emission:
-        """The token's own event, which stands among the stream's and takes up an index."""
+        """The transfer event of the token. It is among the stream's events and has an index too."""
         return transfer(self.token, ASSET, sender=payer, recipient=to, amount=amount)
 
     def _publish(self, events: Sequence[Event]) -> list[Emission]:
-        """Apply the events to the state and say them as the chain does."""
+        """Apply the events to the state, and return them as they appear on chain."""
         for event in events:
             if event.stream_id is not None:
                 known = self.state.streams.get(event.stream_id)

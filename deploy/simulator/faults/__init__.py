@@ -1,1 +1,1 @@
-"""Faults of the simulated network that can be switched on."""
+"""Faults of the simulated network, which tests and people can switch on."""

@@ -1,8 +1,8 @@
-"""Misbehaviour on demand: which fault strikes where, and how often. Pure bookkeeping.
+"""The faults: which fault applies to which surface, and how often. Pure bookkeeping.
 
-A surface is `stream` (Horizon's SSE), `page` (of transactions), `ledgers` (a page of them),
-`root`, `ledger`, `transaction`, or the name of an RPC method; `horizon`, `rpc` and `*` stand for
-several.
+A surface is `stream` (Horizon's SSE), `page` (of transactions), `ledgers` (a page of them), `root`,
+`ledger`, `transaction`, or the name of an RPC method. `horizon`, `rpc` and `*` each mean several
+surfaces.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from deploy.simulator.faults.metas import corrupt, emptied
 
 
 class FaultKind(StrEnum):
-    """What goes wrong; `after` counts the records that a stream delivers before that."""
+    """What goes wrong. `after` is the number of records that a stream sends before that."""
 
-    RATE_LIMITED = "429"  # an answer; a stream that runs is told in-band, see ERROR
+    RATE_LIMITED = "429"  # an HTTP answer; a running stream gets an error in-band, see ERROR
     UNAVAILABLE = "503"
-    TIMEOUT = "504"  # with an empty body, as a proxy in front of Horizon answers
-    NOT_FOUND = "not_found"  # a proxy's own page in HTML, with `status` (404 unless told)
-    HANG = "hang"  # the request is taken and never answered
-    STALL = "stall"  # the stream goes silent, the connection stays
+    TIMEOUT = "504"  # with an empty body, as from a proxy in front of Horizon
+    NOT_FOUND = "not_found"  # a proxy's own page in HTML, with `status` (404 by default)
+    HANG = "hang"  # the request is accepted and never answered
+    STALL = "stall"  # the stream sends nothing more, the connection stays open
     DROP = "drop"  # the TCP connection is aborted between two frames
     CUT = "cut"  # the TCP connection is aborted inside a frame
-    MALFORMED = "malformed"  # JSON that breaks off; a stream goes on with the next record
-    ERROR = "error"  # `event: error` in the stream; a JSON-RPC time-out
-    BYEBYE = "byebye"  # the normal end, early
-    SLOW = "slow"  # bytes drip, `seconds` between the drops
-    PASSPHRASE = "passphrase"  # another network's passphrase
-    NO_META = "no_meta"  # a transaction with events comes without its meta
-    CORRUPT_META = "corrupt_meta"  # a bit of a transaction's first event is flipped
-    EMPTY_META = "empty_meta"  # Horizon has a meta with nothing in it, as with SKIP_TXMETA
-    STARTING = "starting"  # Horizon does not know its bounds yet: 0; RPC's database is empty
-    UNHEALTHY = "unhealthy"  # getHealth is an error; `seconds` is the age of the tip, 0: no tip
-    PROCESSING_LIMIT = "processing_limit"  # getEvents of more than `after` ledgers takes too long
-    TRIM = "trim"  # at once: history forgets all but the newest `after` ledgers, or one server does
+    MALFORMED = "malformed"  # JSON that ends too early; a stream continues with the next record
+    ERROR = "error"  # `event: error` in the stream; for JSON-RPC a time-out
+    BYEBYE = "byebye"  # the normal end of a stream, but early
+    SLOW = "slow"  # bytes are sent slowly, with `seconds` between them
+    PASSPHRASE = "passphrase"  # the passphrase of another network
+    NO_META = "no_meta"  # a transaction with events is sent without its meta
+    CORRUPT_META = "corrupt_meta"  # one bit of the first event of a transaction is flipped
+    EMPTY_META = "empty_meta"  # Horizon has an empty meta, as with SKIP_TXMETA
+    STARTING = "starting"  # Horizon reports ledger 0 until its first check; RPC's database is empty
+    UNHEALTHY = "unhealthy"  # getHealth fails; the last ledger is `seconds` old (0: no ledger)
+    PROCESSING_LIMIT = "processing_limit"  # getEvents for more than `after` ledgers takes too long
+    TRIM = "trim"  # at once: all servers, or one, drop all but the newest `after` ledgers
     HOLE = "hole"  # at once: ledgers `first` to `last` are missing inside Horizon's history
-    LAG = "lag"  # at once and until forgiven: a server is `after` ledgers behind
-    RESET = "reset"  # at once: the chain starts anew at ledger 2, as a testnet reset
+    LAG = "lag"  # at once, until cleared: a server is `after` ledgers behind
+    RESET = "reset"  # at once: the chain starts again at ledger 2, like a reset of the testnet
 
 
 OF_CONTENT = frozenset({FaultKind.NO_META, FaultKind.CORRUPT_META, FaultKind.EMPTY_META})
@@ -52,7 +52,7 @@ OF_ONE_SURFACE = {
     FaultKind.UNHEALTHY: "getHealth",
     FaultKind.PROCESSING_LIMIT: "getEvents",
 }
-"""The faults of what a single endpoint says; it takes them itself. RPC can be `starting` too."""
+"""Faults that only one surface can have, and which it applies itself. RPC can be `starting` too."""
 OF_EXCHANGE = frozenset(FaultKind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
 OF_STREAM = frozenset(
     {
@@ -81,24 +81,24 @@ TELLS_PASSPHRASE = frozenset({"root", "getNetwork"})
 
 
 def kinds_for(surface: str) -> frozenset[FaultKind]:
-    """The faults of an exchange that make sense there, so that none is spent in vain."""
+    """The faults that make sense for this exchange, so that none is used up without effect."""
     if surface == "stream":
         return OF_STREAM | REFUSALS
     kinds = OF_EXCHANGE - {FaultKind.STALL, FaultKind.BYEBYE}
-    if surface in HORIZON or surface == "rpc":  # no single call, which an error would answer
+    if surface in HORIZON or surface == "rpc":  # a single call cannot be answered with an error
         kinds -= {FaultKind.ERROR}
     return kinds if surface in TELLS_PASSPHRASE else kinds - {FaultKind.PASSPHRASE}
 
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """A fault that strikes `times` more times: once a request, or once a transaction.
+    """A fault that applies `times` more times: once a request, or once a transaction.
 
-    `seconds`: the pause of a slow one; how long a hanging one hangs (0: for good); how long
-    the root still says the old bounds after a trim; how late a processing limit is told.
-    `retry_after`: seconds or any text, in the header of an error answer; None is as the server
-    does: 1 in a 429 of Horizon that is no stream, else nothing.
-    `status`: of a proxy's page. `first`, `last`: the ledgers of a hole, both missing.
+    `seconds`: the pause of a slow answer; how long a hanging one hangs (0: forever); how long the
+    root reports the old bounds after a trim; when a processing limit is reported. `retry_after`:
+    seconds or any text for the header of an error answer. None: as the server does (1 in a 429 of
+    Horizon outside of a stream, else no header). `status`: of a proxy's page. `first`, `last`: the
+    ledgers of a hole, both missing.
     """
 
     kind: FaultKind
@@ -112,14 +112,14 @@ class Fault:
     last: int = 0
 
     def strikes(self, surface: str, kinds: Collection[FaultKind], span: int) -> bool:
-        """Whether this fault, of one of `kinds`, concerns the surface, and that many ledgers."""
+        """Whether this fault is one of `kinds` and applies to the surface and number of ledgers."""
         group = "horizon" if surface in HORIZON else "rpc"
         enough = self.kind is not FaultKind.PROCESSING_LIMIT or span > self.after
         return self.kind in kinds and self.surface in (surface, group, "*") and enough
 
 
 def read_fault(body: Mapping[str, object]) -> Fault:
-    """A fault from JSON: {"kind": …} and, where they matter, the other fields in camelCase.
+    """Read a fault from JSON: {"kind": …} and, if needed, the other fields in camelCase.
 
     Raises ValueError that says what is wrong.
     """
@@ -151,29 +151,29 @@ def read_fault(body: Mapping[str, object]) -> Fault:
 
 
 class Faults:
-    """The faults that wait to strike, in the order in which they were armed."""
+    """The faults that are waiting, in the order in which they were added."""
 
     def __init__(self, views: ServerViews | None = None) -> None:
         self._armed: list[Fault] = []
         self.views = views or ServerViews()
 
     def arm(self, fault: Fault) -> None:
-        """Let it strike `fault.times` times from now on."""
+        """Add a fault. It applies `fault.times` times from now on."""
         self._armed.append(fault)
 
     def clear(self) -> None:
-        """Behave."""
+        """Remove all faults."""
         self._armed.clear()
         self.views.clear()
 
     def armed(self) -> list[dict[str, object]]:
-        """What is still to strike, for the control surface."""
+        """The faults that are still waiting, for the control API."""
         return [asdict(fault) for fault in self._armed if fault.times > 0]
 
     def take(self, surface: str, kinds: Collection[FaultKind], span: int = 0) -> Fault | None:
-        """The first fault that strikes here now; it has one time less afterwards.
+        """The first fault that applies here now. Afterwards its `times` is one less.
 
-        `span`: how many ledgers are asked for.
+        `span`: the number of ledgers that were asked for.
         """
         for fault in self._armed:
             if fault.times > 0 and fault.strikes(surface, kinds, span):
@@ -182,15 +182,15 @@ class Faults:
         return None
 
     def waits(self, surface: str, kind: FaultKind) -> bool:
-        """Whether such a fault is to strike there; it stays as it is."""
+        """Whether such a fault is waiting for that surface. It stays as it is."""
         return any(each.times > 0 and each.strikes(surface, {kind}, 0) for each in self._armed)
 
     def shown(self, surface: str, record: Transaction | Ledger) -> Transaction | Ledger:
-        """The record as this surface shows it now; a ledger is always as it is."""
+        """The record as this surface shows it now. Ledgers are never changed."""
         return record if isinstance(record, Ledger) else self.distort(surface, record)
 
     def distort(self, surface: str, transaction: Transaction) -> Transaction:
-        """The transaction as this surface shows it now; one without events is left alone."""
+        """The transaction as this surface shows it now. One without events is not changed."""
         if not any(transaction.operations):
             return transaction
         kinds = OF_CONTENT if surface in HORIZON else OF_CONTENT - {FaultKind.EMPTY_META}

@@ -1,4 +1,4 @@
-"""A transaction's meta as a bad server shows it: with a bit flipped, or emptied."""
+"""A transaction meta as a broken server sends it: with a flipped bit, or emptied."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.chain.values import to_base64
 
 _WORDS = {3: 5, 4: 7}
-"""XDR words of zeros that follow the version: no extension, no changes, no events."""
+"""The number of zero words after the version: no extension, no changes, no events."""
 
 
 def corrupt(transaction: Transaction) -> Transaction:
     """The transaction with the last bit of its first event's data flipped, in events and meta.
 
-    The XDR stays readable; only the hash in the result tells.
+    The XDR stays readable. Only the hash in the result shows the change.
     """
     operation = next(n for n, events in enumerate(transaction.operations) if events)
     event, *others = transaction.operations[operation]
@@ -30,7 +30,7 @@ def corrupt(transaction: Transaction) -> Transaction:
 
 
 def emptied(transaction: Transaction) -> Transaction:
-    """The transaction as Horizon has it that ingested with SKIP_TXMETA.
+    """The transaction as a Horizon has it that ingested with SKIP_TXMETA.
 
     The meta keeps its version and is valid XDR, but all its lists are empty.
     """

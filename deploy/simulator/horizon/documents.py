@@ -1,7 +1,7 @@
 """Horizon's documents: the root, ledgers, transactions and pages of them. Pure.
 
-Fields, their order and the texts are those of Horizon v28 (docs/architecture.md, "Horizon").
-`base` is the URL under which the client reached the server, without a slash at its end; with ""
+Fields, their order and the texts are those of Horizon v28 (docs/architecture.md, "Horizon"). `base`
+is the URL under which the client reached the server, without a slash at its end. If it is empty,
 links are relative.
 """
 
@@ -52,8 +52,9 @@ def root(status: HistoryBounds, settings: SimulatorSettings, base: str) -> dict[
 def find_ledger(chain: ServerView, status: HistoryBounds, text: str) -> Ledger:
     """The ledger of `GET /ledgers/{text}`. Raises ProblemError.
 
-    400 if it is no number; 410 before the history; else 404. Horizon compares with the bounds
-    that it last looked up: a ledger that was trimmed since then is 404, and 410 a second later.
+    400 if `text` is not a number, 410 before the history, else 404. Horizon compares with the
+    bounds that it last checked: a ledger that was trimmed since then is 404, and 410 a second
+    later.
     """
     if not (text.isascii() and text.isdecimal() and int(text) < 1 << 32):
         reason = "Ledger ID must be an integer higher than 0"
@@ -109,7 +110,7 @@ def _lumens(stroops: int) -> str:
 
 
 def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
-    """In Horizon's order of fields: a memo stands first, even before the links."""
+    """Fields in Horizon's order: a memo comes first, even before the links."""
     signed, token = transaction.signed, transaction.toid
     links = transaction_links(base, transaction.hash, signed.source, transaction.ledger, token)
     shown: dict[str, object] = {}
@@ -138,7 +139,8 @@ def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
         "fee_meta_xdr": "AAAAAA==",  # no changes
         "memo_type": "none" if signed.memo is None else "text",
         "signatures": list(signed.signatures),
-        "preconditions": {"timebounds": {"min_time": "0"}},  # of (0, 0), as all envelopes here have
+        # what Horizon shows for the time bounds (0, 0), which all envelopes here have
+        "preconditions": {"timebounds": {"min_time": "0"}},
     }
     return shown | _fee_bump(transaction)
 
@@ -159,7 +161,7 @@ def _fee_bump(transaction: Transaction) -> dict[str, object]:
 def page(
     query: PageQuery, records: list[dict[str, object]], url: str, asked: Mapping[str, str]
 ) -> dict[str, object]:
-    """A page of what is at `url`; `asked` is its query string, which its links repeat."""
+    """A page of the records at `url`. `asked` is the query string, which the links repeat."""
     own = {"cursor": query.cursor, "limit": str(query.limit), "order": query.order}
     tokens = [str(each["paging_token"]) for each in records] or [query.cursor]
     back = "asc" if query.descending else "desc"

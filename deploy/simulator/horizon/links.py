@@ -1,4 +1,4 @@
-"""The `_links` of Horizon's documents: absolute URLs, and URI templates for what can be asked."""
+"""The `_links` of Horizon's documents: absolute URLs, and URI templates for parameters."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ _ROOT = {
 
 
 def root_links(base: str) -> Links:
-    """Of the root; most of them lead nowhere here."""
+    """The links of the root. Most of them lead nowhere here."""
     return _links(base, _ROOT)
 
 
 def ledger_links(base: str, sequence: int) -> Links:
-    """Of a ledger."""
+    """The links of a ledger."""
     own = f"/ledgers/{sequence}"
     parts = ("transactions", "operations", "payments", "effects")
     return _links(base, {"self": own} | {part: f"{own}/{part}{_PAGED}" for part in parts})
 
 
 def transaction_links(base: str, digest: str, source: str, ledger: int, token: int) -> Links:
-    """Of a transaction: its hash, its source account, its ledger, its paging token."""
+    """The links of a transaction: to its hash, source account, ledger and paging token."""
     own = f"/transactions/{digest}"
     paths = {
         "self": own,
@@ -74,7 +74,7 @@ def transaction_links(base: str, digest: str, source: str, ledger: int, token: i
 
 
 def page_links(url: str, asked: Mapping[str, str], first: str, last: str, back: str) -> Links:
-    """Of a page: the same question again, after its `last` record, and back from its `first`."""
+    """The links of a page: the next page after `last`, and the previous one before `first`."""
 
     def link(**changes: str) -> dict[str, object]:
         return {"href": f"{url}?{urlencode(sorted({**asked, **changes}.items()))}"}

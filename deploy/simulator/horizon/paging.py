@@ -1,4 +1,4 @@
-"""What a page or a stream of Horizon is asked for. Pure.
+"""The parameters of a page or a stream of Horizon. Pure.
 
 Rules and texts are those of Horizon v28 (docs/architecture.md, "Horizon").
 """
@@ -22,10 +22,10 @@ _FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Which records are asked for: those on the far side of `cursor`, at most `limit`.
+    """At most `limit` records after `cursor`, in the given direction.
 
-    `cursor` is as it was asked for, `at` the position that it means. `of_ledgers`: the records
-    are ledgers, else transactions.
+    `cursor` is the text of the request, `at` the position that it means. If `of_ledgers` is set,
+    the records are ledgers, else transactions.
     """
 
     cursor: str
@@ -41,11 +41,11 @@ class PageQuery:
         return "desc" if self.descending else "asc"
 
     def page(self, chain: ServerView) -> Iterable[Transaction | Ledger]:
-        """The records, as far as they exist by now."""
+        """The records that exist at this moment."""
         return islice(self._ledgers(chain) if self.of_ledgers else self._sent(chain), self.limit)
 
     def after(self, record: Transaction | Ledger) -> PageQuery:
-        """The same question, from that record on."""
+        """The same query, continued after that record."""
         return replace(self, cursor=str(record.toid), at=record.toid)
 
     def _ledgers(self, chain: ServerView) -> Iterable[Ledger]:
@@ -59,10 +59,10 @@ class PageQuery:
 def page_query(
     query: Mapping[str, str], last_event_id: str | None, status: HistoryBounds, *, of_ledgers: bool
 ) -> PageQuery:
-    """Read `cursor`, `limit`, `order`, `include_failed`; `Last-Event-ID` overrides the cursor.
+    """Read `cursor`, `limit`, `order`, `include_failed`. `Last-Event-ID` overrides the cursor.
 
-    Raises ProblemError: 400 that names the field; 410 for a descending query that begins before
-    the history. An ascending one silently begins with the history.
+    Raises ProblemError: 400 with the name of the field; 410 for a descending query that begins
+    before the history. An ascending query then begins with the history, without an error.
     """
     cursor = _cursor(last_event_id or query.get("cursor") or "", status)
     limit = _limit(query.get("limit") or "10")
@@ -90,9 +90,9 @@ def _cursor(text: str, status: HistoryBounds) -> str:
 
 
 def _position(cursor: str, status: HistoryBounds, *, descending: bool) -> int:
-    """The position that a cursor means; an empty one is the beginning, or the end.
+    """The position that a cursor means. An empty cursor is the beginning, or the end.
 
-    Of a pair like `1-2` the first number counts, but only to find that it is before the history.
+    For a pair like `1-2` only the first number counts, and only to check the history.
     """
     if not cursor:
         return _HIGHEST if descending else 0

@@ -1,4 +1,4 @@
-"""Horizon's stream of transactions: SSE byte for byte, gzip flushed at every frame."""
+"""Horizon's stream of transactions: the same SSE bytes, gzip flushed after every frame."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ HEADERS = {
     "Access-Control-Allow-Origin": "*",
 }
 GZIPS_STREAMS = 30
-"""The first version of Horizon that compresses streams for clients that take gzip.
+"""The first version of Horizon that compresses streams for clients that accept gzip.
 
-None up to 28 does: of all types it compresses `application/hal+json` only.
+No version up to 28 does. They compress only `application/hal+json`.
 """
 DROP_BYTES = 64
-"""How much a slow stream sends at a time."""
+"""The number of bytes that a slow stream sends at a time."""
 
 
 def frame(shown: Transaction | Ledger, base: str) -> bytes:
-    """A record as the stream sends it; `base` is for its links."""
+    """A record as the stream sends it. `base` is the start of its links."""
     return b"id: %d\ndata: %s\n\n" % (shown.toid, to_json(record(shown, base)))
 
 
 def error_frame(problem: ProblemError) -> bytes:
-    """A failure inside a stream; its data is text, not JSON."""
+    """An error inside a stream. Its data is text, not JSON."""
     return f"event: error\ndata: {problem.line()}\n\n".encode()
 
 
@@ -55,11 +55,11 @@ async def stream(request: web.Request, query: PageQuery) -> web.StreamResponse:
 
 
 class StreamEnded(Exception):
-    """The stream is over; nothing more is to be sent."""
+    """The stream has ended, and nothing more may be sent."""
 
 
 class StreamWriter:
-    """The bytes to one client; each `send` leaves at once, compressed where the client likes it."""
+    """Writes to one client. Each `send` flushes, compressed if the client accepts it."""
 
     def __init__(self, request: web.Request, fault: Fault | None, *, gzip: bool) -> None:
         self.response = web.StreamResponse(headers=HEADERS)
@@ -73,7 +73,7 @@ class StreamWriter:
             self.response.headers["Content-Encoding"] = "gzip"
 
     async def open(self) -> None:
-        """The head of the answer, and the first frame."""
+        """Send the head of the answer, and the first frame."""
         await self.response.prepare(self._request)
         await self.send(HELLO)
 
@@ -104,7 +104,7 @@ class StreamWriter:
 
 
 class RecordStream:
-    """One client's stream from its cursor on: what there is, then what comes."""
+    """The stream of one client: first the existing records after its cursor, then new ones."""
 
     def __init__(self, request: web.Request, wire: StreamWriter, query: PageQuery) -> None:
         self._network = request.app[NETWORK]
@@ -116,7 +116,7 @@ class RecordStream:
         self._sent = 0
 
     async def run(self) -> None:
-        """Deliver up to the query's limit, or until the stream is old; then say goodbye."""
+        """Send records up to the query's limit or until the stream is too old, then say goodbye."""
         try:
             await self._records()
             await self._wire.finish(BYEBYE)
@@ -135,7 +135,7 @@ class RecordStream:
         await self._strike()
 
     async def _next(self) -> bool:
-        """Deliver a record if there is one after the cursor."""
+        """Send the next record after the cursor, if there is one."""
         chain = self._faults.views.of("horizon", self._network.chain)
         found = next(iter(self._query.page(chain)), None)
         if found is None:
@@ -147,7 +147,7 @@ class RecordStream:
         return True
 
     async def _wait(self, woken: asyncio.Event, deadline: float) -> None:
-        """Until there may be a new ledger, or the stream is old."""
+        """Wait until there may be a new ledger, or the stream is too old."""
         poll = self._network.settings.stream_poll_seconds
         try:
             async with asyncio.timeout_at(deadline):
@@ -160,7 +160,7 @@ class RecordStream:
         return fault if fault and fault.kind in kinds and self._sent >= fault.after else None
 
     async def _strike(self) -> None:
-        """The faults that come between two frames."""
+        """Apply the faults that happen between two frames."""
         fault = self._due(FaultKind.DROP, FaultKind.ERROR, FaultKind.BYEBYE, FaultKind.STALL)
         if fault is None:
             return
@@ -176,7 +176,7 @@ class RecordStream:
                 self._fault = None
 
     async def _break(self, data: bytes) -> bytes:
-        """The faults that come inside a frame."""
+        """Apply the faults that happen inside a frame."""
         if self._due(FaultKind.CUT):
             await self._wire.send(data[: len(data) // 2])
             await self._wire.abort()
@@ -188,7 +188,7 @@ class RecordStream:
 
 @contextmanager
 def _woken_by(network: Network) -> Iterator[asyncio.Event]:
-    """An event that is set at every new ledger."""
+    """An event that is set when a ledger closes."""
     woken = asyncio.Event()
     network.listeners.add(woken.set)
     try:

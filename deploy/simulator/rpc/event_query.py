@@ -1,4 +1,4 @@
-"""What RPC's getEvents is asked for, and what it finds. Pure.
+"""The parameters of RPC's getEvents, and its search. Pure.
 
 Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
@@ -25,25 +25,25 @@ from deploy.simulator.rpc.parameters import check_format, invalid, item, items, 
 from shared.domain.position import Position, parse_position
 
 SCANNED = 10_000
-"""Ledgers that one call looks through; also the most events that it returns."""
+"""The number of ledgers that one call searches, and the most events that it returns."""
 
 DEFAULT_LIMIT = 100
 REQUEST = "GetEventsRequest"
 SUCCESS_UNTOLD = 30
-"""The first version of stellar-rpc whose events lack `inSuccessfulContractCall`."""
+"""The first version of stellar-rpc whose events have no `inSuccessfulContractCall`."""
 _END = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """An event passes that is of one of each; an empty one lets everything through."""
+    """An event passes if it matches each part. An empty part matches every event."""
 
     types: tuple[str, ...]
     contracts: tuple[str, ...]
     topics: tuple[tuple[str, ...], ...]
 
     def passes(self, event: Emitted) -> bool:
-        """Whether the event is wanted."""
+        """Whether the event matches."""
         return (
             (not self.types or event.type in self.types)
             and (not self.contracts or event.contract_id in self.contracts)
@@ -53,7 +53,7 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Events above `after` from `start` (a ledger) on, to before `end` (0: to the tip)."""
+    """Events above `after`, from ledger `start` on and before `end` (0: up to the last ledger)."""
 
     start: int
     after: Position
@@ -62,12 +62,12 @@ class EventQuery:
     filters: tuple[EventFilter, ...]
 
     def wants(self, event: Emitted) -> bool:
-        """Whether one of the filters lets it pass."""
+        """Whether one of the filters matches the event."""
         return not self.filters or any(each.passes(event) for each in self.filters)
 
 
 def read_query(params: Mapping[str, object]) -> EventQuery:
-    """Read the parameters of getEvents. Raises RpcError -32602 in stellar-rpc's words."""
+    """Read the parameters of getEvents. Raises RpcError -32602 with the texts of stellar-rpc."""
     start = number(params, f"{REQUEST}.startLedger", "uint32")
     end = number(params, f"{REQUEST}.endLedger", "uint32")
     filters = _objects(params)
@@ -89,7 +89,7 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
 def scan(
     query: EventQuery, chain: ServerView, faults: Faults, protocol: int
 ) -> tuple[list[dict[str, object]], str]:
-    """The events found, and the cursor: the last event, or the end of what was looked through.
+    """The events, and the cursor: the last event, or the end of the searched ledgers.
 
     Raises RpcError -32600 for a start outside the history, -32001 at a processing limit.
     """
@@ -114,7 +114,7 @@ def scan(
 def _said(
     query: EventQuery, ledger: Ledger, faults: Faults
 ) -> Iterator[tuple[Transaction, Position, Emitted]]:
-    """What operations said, of the transactions with an event that is wanted."""
+    """The events of operations, in transactions that have an event which matches."""
     for each in ledger.transactions:
         if any(at > query.after and query.wants(event) for at, event in each.events()):
             shown = faults.distort("getEvents", each)
@@ -122,7 +122,7 @@ def _said(
 
 
 def padded(position: Position) -> str:
-    """An id as RPC writes it."""
+    """An event id as RPC writes it."""
     return f"{position.toid:019}-{position.n:010}"
 
 
@@ -146,7 +146,7 @@ def _event(
 
 
 def _matches(wanted: Sequence[str], topics: Sequence[str]) -> bool:
-    """`*` stands for one topic, `**` at the end for any number of them."""
+    """`*` matches one topic. `**` at the end matches any number of topics."""
     if wanted[-1] == "**":
         wanted = wanted[:-1]
         topics = topics[: len(wanted)]
@@ -203,7 +203,7 @@ def _topic(value: object) -> Sequence[object]:
 
 
 def _trouble(topic: Sequence[str]) -> str:
-    """What is wrong with a topic filter; empty when nothing is."""
+    """What is wrong with a topic filter. Empty if nothing is wrong."""
     if not topic:
         return "topic must have at least 1 segment"
     fixed = topic[:-1] if topic[-1] == "**" else topic
@@ -221,7 +221,7 @@ def _trouble(topic: Sequence[str]) -> str:
 def _scval(text: str) -> None:
     try:
         xdr.SCVal.from_xdr(text)
-    except Exception:  # the SDK raises what struct, xdrlib and binascii raise
+    except Exception:  # the SDK raises whatever struct, xdrlib and binascii raise
         raise invalid("invalid parameters") from None
 
 

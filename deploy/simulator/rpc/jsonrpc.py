@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 over HTTP: single calls, batches and notifications, as stellar-rpc takes them."""
+"""JSON-RPC 2.0 over HTTP: single calls, batches and notifications, as in stellar-rpc."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aiohttp import web
 from deploy.simulator.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
 
 Method = Callable[[str, object], dict[str, object]]
-"""From a method's name and its parameters to its result. Raises RpcError."""
+"""Takes a method's name and parameters and returns its result. Raises RpcError."""
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "error", "result"})
 
 
 async def respond(request: web.Request, method: Method) -> web.Response:
-    """The answer to a request; 204 when it has notifications only.
+    """The answer to a request; 204 if it has only notifications.
 
-    A body that is no JSON is HTTP 500 and plain text, anything else is answered inside of JSON.
+    A body that is not JSON gets HTTP 500 and plain text. Every other error is answered in JSON.
     """
     if request.content_type != "application/json":
         return _text(415, "content-type must be application/json")
@@ -40,7 +40,7 @@ def _text(status: int, line: str) -> web.Response:
 
 
 async def _answer(call: object, method: Method) -> dict[str, object] | None:
-    """What to tell the caller; None after a notification, which has no id."""
+    """The answer to one call. None for a notification, which has no id."""
     number = call.get("id") if isinstance(call, dict) else None
     answer = {"jsonrpc": "2.0", "id": None if isinstance(number, (bool, list, dict)) else number}
     try:
@@ -54,7 +54,7 @@ async def _answer(call: object, method: Method) -> dict[str, object] | None:
 
 
 def _read(call: object) -> tuple[str, object]:
-    """The method and the parameters. Raises RpcError for what is no call."""
+    """The method and the parameters. Raises RpcError for an invalid call."""
     if not isinstance(call, dict):
         raise RpcError(PARSE_ERROR, "request is not a JSON object")
     if isinstance(call.get("id"), (bool, list, dict)):

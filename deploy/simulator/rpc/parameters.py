@@ -1,6 +1,6 @@
-"""Parameters of RPC's methods, and what stellar-rpc says of those of a wrong type. Pure.
+"""Parameters of RPC's methods, and stellar-rpc's errors for parameters of a wrong type. Pure.
 
-It is written in Go, whose JSON decoder names the field and the type that it had to fill.
+stellar-rpc is written in Go. Go's JSON decoder names the field and the expected type.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _FORMATS = ("base64", "json")
 
 
 def number(body: Mapping[str, object], field: str, kind: str) -> int:
-    """An unsigned number, 0 if there is none. `field` is Go's: its type, a dot, its path.
+    """An unsigned number, or 0 if it is absent. `field` is in Go's form: type, dot, path.
 
-    Raises RpcError -32602, as all functions here.
+    Raises RpcError -32602, like all functions here.
     """
     value = body.get(field.rpartition(".")[2])
     if value is None:
@@ -27,7 +27,7 @@ def number(body: Mapping[str, object], field: str, kind: str) -> int:
 
 
 def text(body: Mapping[str, object], field: str) -> str:
-    """A text, empty if there is none."""
+    """A text, or empty if it is absent."""
     value = body.get(field.rpartition(".")[2])
     if not isinstance(value, str | None):
         raise mistyped(value, f"struct field {field}", "string")
@@ -35,14 +35,14 @@ def text(body: Mapping[str, object], field: str) -> str:
 
 
 def item(value: object, field: str, kind: str) -> Mapping[str, object]:
-    """An object, empty if there is none."""
+    """An object, or empty if it is absent."""
     if value is not None and not isinstance(value, dict):
         raise mistyped(value, f"struct field {field}", f"protocol.{kind}")
     return value or {}
 
 
 def items(body: Mapping[str, object], field: str, kind: str) -> Sequence[object]:
-    """A list, empty if there is none."""
+    """A list, or empty if it is absent."""
     value = body.get(field.rpartition(".")[2])
     if value is not None and not isinstance(value, list):
         raise mistyped(value, f"struct field {field}", f"[]{kind}")
@@ -50,7 +50,7 @@ def items(body: Mapping[str, object], field: str, kind: str) -> Sequence[object]
 
 
 def check_format(params: Mapping[str, object], request: str) -> None:
-    """Whether `xdrFormat` is one that there is; only base64 is simulated."""
+    """Check that `xdrFormat` exists. Only base64 is simulated."""
     asked = text(params, f"{request}.xdrFormat")
     if asked and asked not in _FORMATS:
         known = ", ".join(_FORMATS)
@@ -60,7 +60,7 @@ def check_format(params: Mapping[str, object], request: str) -> None:
 
 
 def mistyped(value: object, place: str, kind: str) -> RpcError:
-    """What Go's decoder says of a value that does not fit."""
+    """The error of Go's decoder for a value of a wrong type."""
     numeric = kind in _UNSIGNED and type(value) in (int, float)
     told = f"{_GO[type(value)]} {value}" if numeric else _GO[type(value)]
     trouble = f"json: cannot unmarshal {told} into Go {place} of type {kind}"

@@ -1,4 +1,4 @@
-"""Stellar RPC: getEvents, getTransaction and the small ones, as pure functions of the chain.
+"""Stellar RPC: getEvents, getTransaction and smaller methods, as functions of the chain.
 
 Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
@@ -31,14 +31,14 @@ _EMPTY = {
     "getLatestLedger": "could not get latest ledger sequence",
     "getTransaction": "unable to get ledger range: DB is empty",
 }
-"""What the methods say while there is no ledger; the others only that the database is empty."""
+"""The errors of these methods while there is no ledger. Other methods say: database is empty."""
 LEDGERS, MOST_LEDGERS = 50, 200
-"""How many one call of getLedgers returns, if not told, and at the most."""
+"""How many ledgers one call of getLedgers returns by default, and at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class RpcServer:
-    """What the methods look at."""
+    """Everything that the methods read."""
 
     chain: ServerView
     settings: SimulatorSettings
@@ -62,7 +62,7 @@ class RpcServer:
 
 
 def get_health(server: RpcServer, params: Json) -> Json:
-    """Healthy, and how far the history reaches. Raises RpcError when the tip is too old."""
+    """Healthy, and the bounds of the history. Raises RpcError when the last ledger is too old."""
     if fault := server.faults.take("getHealth", {FaultKind.UNHEALTHY}):
         raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
     if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
@@ -83,14 +83,14 @@ def _no_ledgers() -> RpcError:
 
 
 def _too_old(server: RpcServer, age: float) -> RpcError:
-    """The real one says the code twice: in its text too."""
+    """The real server writes the code twice: also inside of its text."""
     limit = duration(server.settings.healthy_seconds)
     trouble = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
     return RpcError(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {trouble}")
 
 
 def duration(seconds: float) -> str:
-    """Whole seconds as Go writes them: 45s, 2m5s, 1h0m0s."""
+    """Whole seconds in Go's format: 45s, 2m5s, 1h0m0s."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (
@@ -105,7 +105,7 @@ def get_network(server: RpcServer, params: Json) -> Json:
 
 
 def get_latest_ledger(server: RpcServer, params: Json) -> Json:
-    """The tip."""
+    """The last ledger."""
     latest = server.chain.latest
     return {
         "id": latest.hash,
@@ -118,7 +118,7 @@ def get_latest_ledger(server: RpcServer, params: Json) -> Json:
 
 
 def get_ledgers(server: RpcServer, params: Json) -> Json:
-    """Ledgers from one on, or after a cursor, which is the number of a ledger.
+    """Ledgers from a given one on, or after a cursor, which is a ledger number.
 
     Raises RpcError -32600 for a start outside the history or too high a limit.
     """
@@ -207,7 +207,7 @@ def _details(found: Transaction, digest: str) -> Json:
 
 
 def get_events(server: RpcServer, params: Json) -> Json:
-    """The events of a range of ledgers, and the cursor from which to go on."""
+    """The events of a range of ledgers, and the cursor to continue with."""
     events, cursor = scan(read_query(params), server.chain, server.faults, server.settings.protocol)
     oldest, latest = server.chain.oldest, server.chain.latest
     return {
