@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write nginx' configuration from the environment, then become nginx; `start.sh -t` only checks it.
+# Write nginx' configuration from the environment, then run nginx. `start.sh -t` only checks it.
 set -euf
 FOLDER=$(cd "$(dirname "$0")" && pwd)
 : "${HOST:=0.0.0.0}" "${PORT:=8080}" "${TLS_PORT:=8443}" "${RUN_FOLDER:=/tmp}"
@@ -9,12 +9,12 @@ case $HOST in # :: takes both IPv6 and IPv4, as in the services
 esac
 : "${FANOUT:=fanout:8080}" "${API:=api:8080}" # name and port; all addresses of the name are used
 : "${RESOLVER:=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1)}"
-: "${WORKERS:=auto}" # processes: as many as there are processors, also those that a limit forbids
+: "${WORKERS:=auto}" # processes: one a processor of the machine, even if a limit allows fewer
 : "${CONNECTIONS_PER_IP:=100}" "${HANDSHAKES_PER_IP:=20r/s}" "${REQUESTS_PER_IP:=50r/s}"
 : "${TRUSTED_PROXIES:=}"                   # networks (CIDR), comma-separated
-: "${AUTH_MODE:=open}" "${CORS_ORIGINS:=}" # as the services have them
-: "${SYNC_SECONDS:=15}"                    # as the fanouts have it
-: "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key there, TLS is spoken too
+: "${AUTH_MODE:=open}" "${CORS_ORIGINS:=}" # the same values as in the services
+: "${SYNC_SECONDS:=15}"                    # the same value as in the fanouts
+: "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key in it, TLS is served too
 STREAMS=$((CONNECTIONS_PER_IP + 128))
 SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # seconds without data after which a fanout is given up
 export FOLDER ADDRESS FAMILIES PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER

@@ -1,6 +1,6 @@
 #!/bin/sh
 # valkey-cli as the user operator: `sh cli.sh info persistence`. An error of Redis is exit code 1.
-# The password comes from the environment, since others can see the arguments of a process.
+# The password comes from the environment, because other users can see a process's arguments.
 set -eu
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
 : "${HOST:=127.0.0.1}" "${PORT:=6379}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Start Redis with its users. Their passwords come from the environment and are kept as hashes only.
+# Start Redis with its users. Passwords come from the environment and are stored only as hashes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${INDEXER_REDIS_PASSWORD:?the password of the user indexer}"
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
 : "${REDIS_MAXMEMORY:=1gb}" "${HOST:=0.0.0.0}" "${PORT:=6379}"
 : "${RUN_FOLDER:=/tmp}" "${DATA_FOLDER:=/data}"
-# Held as long as Redis lives: a second server, or restore.sh beside a server, would destroy the files.
+# Locked while Redis runs: a second server, or restore.sh at the same time, would destroy the files.
 exec 9>"$DATA_FOLDER/in-use"
 flock -n 9 || { echo "another Redis uses $DATA_FOLDER" >&2; exit 1; }
 # Redis loads only its append-only files. With a dump.rdb alone it would silently start empty.
