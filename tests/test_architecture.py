@@ -54,7 +54,7 @@ ORDER = (
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
     *(f"shared.domain.{name}" for name in ("commands", "contracts", "events", "position")),
-    *(f"shared.domain.{name}" for name in ("stream", "strkeys", "topics")),
+    *(f"shared.domain.{name}" for name in ("instant", "stream", "strkeys", "topics")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "services.fanout.connections.hub",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Any
 
 import aiohttp
 import orjson
 
+from shared.domain.instant import unix_seconds
 from shared.web import client as http
 
 _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "refundedAmount")
@@ -70,7 +70,7 @@ def line(name: str, event: dict[str, Any], now: float) -> str:
     facts = ", ".join(f"{key} {event[key]}" for key in _SHOWN if key in event)
     stream = f"#{event['streamId']}" if event.get("streamId") else "-"
     if closed := event.get("ledgerClosedAt"):
-        late = now - datetime.fromisoformat(closed).timestamp()
+        late = now - unix_seconds(closed)
         where = f"ledger {event['ledger']}, {late:.1f} s after its close"
     else:
         where = f"by the API, {(now - event['publishedAt'] / 1e6) * 1000:.0f} ms after its commit"

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from deploy.simulator.app_keys import FAULTS, NETWORK
 from deploy.simulator.chain import accounts
-from deploy.simulator.chain.ledger import iso
 from deploy.simulator.chain.operations import Proposal, read_operation
 from deploy.simulator.chain.server_view import ServerViews
 from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, FaultKind, read_fault
 from deploy.simulator.future_protocol import CHANGES
 from deploy.simulator.network import Network, RecordedEvent
+from shared.domain.instant import utc_text
 from shared.domain.position import parse_position
 from shared.domain.stream import Stream
 
@@ -135,7 +135,7 @@ def _event(recorded: RecordedEvent) -> dict[str, object]:
     return {
         "id": str(recorded.position),
         "ledger": recorded.position.ledger,
-        "closedAt": iso(recorded.closed_at),
+        "closedAt": utc_text(recorded.closed_at),
         "txHash": recorded.tx_hash,
         "contractId": event.contract_id,
         "name": event.name,

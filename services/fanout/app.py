@@ -187,11 +187,12 @@ def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: in
     """Once an event, whatever its audience."""
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
-    traces.delivered(entry.position, entry.type, wire.published_at(entry), reached)
+    published_at, closed_at = wire.times_of(entry)
+    traces.delivered(entry.position, entry.type, published_at, reached)
     if (now := clock.now()) is None:
         return
-    metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - wire.published_at(entry)))
-    if (lag := lag_seconds(wire.closed_at(entry), now)) is not None:
+    metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - published_at))
+    if (lag := lag_seconds(closed_at, now)) is not None:
         metrics.CLOSE_TO_WRITE.observe(lag)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from shared.domain.instant import utc_text
 from shared.domain.position import Position
 from shared.journal.wire import HISTORY_URL, frame
 from shared.web.problems import Goodbye
@@ -48,7 +49,7 @@ def connected(
 
 
 def sync(
-    position: Position | None, ledger: int | None, closed_at: str | None, lag: float | None
+    position: Position | None, ledger: int | None, closed_at: float | None, lag: float | None
 ) -> bytes:
     """Everything up to `position` that is the subscriber's has been sent; also the heartbeat.
 
@@ -58,7 +59,7 @@ def sync(
     data = {
         "position": place,
         "ledger": ledger,
-        "ledgerClosedAt": closed_at,
+        "ledgerClosedAt": None if closed_at is None else utc_text(closed_at),
         "lagSeconds": None if lag is None else round(lag, 1),
     }
     return frame("sync", orjson.dumps(data), place)

@@ -18,8 +18,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import Principal
+from shared.domain.instant import utc_text
 from shared.journal.keys import Keys
-from shared.redis.clock import utc
 from shared.redis.replication import Replicas
 
 _LOG_ENTRIES = 10_000
@@ -144,11 +144,11 @@ def _epoch(stored: bytes | str | None) -> float:
 
 
 def _too_old(principal: Principal, epoch: float) -> str:
-    began = f"the data of this service began at {utc(epoch)}"
+    began = f"the data of this service began at {utc_text(epoch)}"
     if not principal.issued:
         return f"the token does not say when it was issued (`iat`), and {began}: use one that does"
     return (
-        f"the token was issued at {utc(principal.issued)}, but {began}, so it may have been "
+        f"the token was issued at {utc_text(principal.issued)}, but {began}, so it may have been "
         "revoked: log in again, or make a new one (python -m services.api token)"
     )
 

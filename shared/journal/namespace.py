@@ -21,9 +21,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shared.domain.instant import utc_text
 from shared.journal.keys import Keys
 from shared.journal.settings import Common
-from shared.redis.clock import Moment, RedisClock, utc
+from shared.redis.clock import Moment, RedisClock
 from shared.redis.scripts import load_script
 from shared.runtime.metrics import EPOCH, SKEW
 from shared.web.probes import Readiness
@@ -46,7 +47,7 @@ async def begin_epoch(redis: Redis, keys: Keys) -> int:
     began, epoch = await redis.register_script(_BEGIN)(keys=[keys.epoch])
     if began:
         meaning = "Redis had no data of this namespace: tokens issued before now are refused"
-        log.warning("epoch_began", at=utc(int(epoch) / 1e6), meaning=meaning)
+        log.warning("epoch_began", at=utc_text(int(epoch) / 1e6), meaning=meaning)
     return int(epoch)
 
 

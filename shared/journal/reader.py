@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
+from shared.domain.instant import unix_seconds
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.keys import Keys
 from shared.journal.wire import JournalEntry, entry_of
@@ -61,7 +62,7 @@ class JournalTip:
 
     top: Position
     ledger: int | None
-    closed_at: str | None
+    closed_at: float | None
     cursor: int | None = None
     began: Position | None = None
     last_reset: Position = START
@@ -172,7 +173,7 @@ def _tip(progress: Sequence[bytes | None], rows: Any) -> JournalTip:
     return JournalTip(
         top=parse_position(rows[0][0].decode()) if rows else start or START,
         ledger=int(ledger) if ledger else None,
-        closed_at=closed_at,
+        closed_at=unix_seconds(closed_at) if closed_at else None,
         cursor=int(cursor.partition("-")[0]) if cursor else None,
         began=start,
         last_reset=parse_position(last_reset) if last_reset else START,

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.domain.events import Event, EventType, Origin
+from shared.domain.instant import unix_seconds
 from shared.domain.stream import Stream, StreamStatus, claimable, end_time
 
 
@@ -198,13 +199,20 @@ def event_frame(entry: JournalEntry) -> bytes:
     return frame(name, entry.body, entry.position)
 
 
-def published_at(entry: JournalEntry) -> float:
-    """Unix seconds of the commit; it stands right behind the id, where the commit puts it."""
-    start = len(entry.position) + len('{"id":"","publishedAt":')
-    return int(entry.body[start : start + 16]) / 1e6
+class EventTimes(NamedTuple):
+    """Unix seconds of the commit, and of the close of the event's ledger (None for API events)."""
+
+    published_at: float
+    closed_at: float | None
 
 
-def closed_at(entry: JournalEntry) -> str | None:
-    """When the event's ledger closed; None for an event that the API made."""
-    _, found, rest = entry.body.partition(b'"ledgerClosedAt":"')
-    return rest[: rest.index(b'"')].decode() if found else None
+def times_of(entry: JournalEntry) -> EventTimes:
+    """The two times in the body of an event. Parses the whole body, so call it once an event.
+
+    A search for the names would also find them in nested objects, which contracts and clients fill.
+    """
+    body = orjson.loads(entry.body)
+    closed_at = body.get("ledgerClosedAt")
+    return EventTimes(
+        body["publishedAt"] / 1e6, None if closed_at is None else unix_seconds(closed_at)
+    )

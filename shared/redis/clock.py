@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+from shared.domain.instant import utc_text
 
 Clock = Callable[[], float]
 """Unix seconds."""
@@ -81,15 +82,7 @@ class RedisClock:
     def _sentence(self, redis: float, wall: float) -> str:
         word = "ahead" if self.skew > 0 else "behind"
         return (
-            f"this machine's clock is at {utc(wall)}, Redis' clock at {utc(redis)}: this machine "
-            f"is {abs(self.skew):.1f} s {word}, and {MOST_SKEW:.0f} s are allowed; set the clock "
-            "that is wrong (NTP)"
+            f"this machine's clock is at {utc_text(wall)}, Redis' clock at {utc_text(redis)}: this "
+            f"machine is {abs(self.skew):.1f} s {word}, and {MOST_SKEW:.0f} s are allowed; set the "
+            "clock that is wrong (NTP)"
         )
-
-
-def utc(seconds: float) -> str:
-    """Unix seconds as ISO 8601 in UTC. A number that is not a date is returned as a number."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)

@@ -18,11 +18,12 @@ from aiohttp import web
 
 from deploy.simulator.app import horizon
 from deploy.simulator.chain import accounts
-from deploy.simulator.chain.ledger import Transaction, iso
+from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
 from deploy.simulator.network import start
 from deploy.simulator.rpc.event_query import padded
 from deploy.simulator.settings import SimulatorSettings
+from shared.domain.instant import utc_text
 from shared.domain.position import toid
 
 FIRST = 4_000_000
@@ -148,7 +149,7 @@ def _event(t: Transaction, position: Any, event: Any) -> dict[str, object]:
     return {
         "type": event.type,
         "ledger": t.ledger,
-        "ledgerClosedAt": iso(t.closed_at),
+        "ledgerClosedAt": utc_text(t.closed_at),
         "contractId": event.contract_id,
         "id": padded(position),
         "transactionIndex": t.order,

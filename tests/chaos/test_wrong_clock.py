@@ -14,7 +14,7 @@ import pytest
 
 from shared.domain.position import START
 from shared.journal.reader import Journal
-from shared.journal.wire import published_at
+from shared.journal.wire import times_of
 from tests.api.samples import SENDER, TOKEN, order
 from tests.chaos.clocks import Clock, forget, library
 from tests.fanout.rig import SUBSCRIBE
@@ -109,7 +109,7 @@ async def test_an_api_with_a_wrong_clock_publishes_nothing_that_is_not_so(
             assert [body["streamId"] for _, body in found] == [short["id"]]
             (entry, body) = found[0]
             assert body["timestamp"] >= short["endTime"]
-            assert abs(published_at(entry) - body["timestamp"]) < 5
+            assert abs(times_of(entry).published_at - body["timestamp"]) < 5
         forget(wrong.pid)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from services.fanout import sse
 from services.fanout.jitter import jittered
+from shared.domain.instant import unix_seconds
 from shared.domain.position import Position
 from shared.web.problems import Goodbye
 from tests.support.sse_client import Parser
@@ -36,7 +37,7 @@ def test_connected_is_unnamed_and_begins_with_retry():
 
 @pytest.mark.parametrize("lag", [None, 2.0567])
 def test_sync_moves_the_cursor(lag):
-    event = read(sse.sync(HERE, 7, "2026-07-21T18:01:10Z", lag))
+    event = read(sse.sync(HERE, 7, unix_seconds("2026-07-21T18:01:10Z"), lag))
     assert (event.name, event.own_id, event.retry) == ("sync", str(HERE), None)
     assert event.json == {
         "position": str(HERE),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from deploy.simulator.chain.envelopes import SignedTransaction
@@ -85,11 +84,6 @@ def close_ledger(
     header = ledger_header(sequence, closed_at, previous, hashes, protocol)
     digest = sha256(header).hexdigest()
     return Ledger(sequence, closed_at, previous, tuple(transactions), header, digest)
-
-
-def iso(seconds: int) -> str:
-    """Unix seconds in the format of Horizon and RPC: 2026-07-21T18:01:10Z."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Chain:

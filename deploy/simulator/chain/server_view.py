@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, iso
+from deploy.simulator.chain.ledger import Chain, Ledger, Transaction
+from shared.domain.instant import utc_text
 
 Hole = tuple[int, int]
 """The first and the last of the missing ledgers."""
@@ -90,7 +91,7 @@ class ServerView:
     def status(self) -> HistoryBounds:
         """The bounds at this moment."""
         latest = self.latest
-        return HistoryBounds(self.oldest.sequence, latest.sequence, iso(latest.closed_at))
+        return HistoryBounds(self.oldest.sequence, latest.sequence, utc_text(latest.closed_at))
 
     def _has(self, sequence: int) -> bool:
         within = self.oldest.sequence <= sequence <= self.latest.sequence

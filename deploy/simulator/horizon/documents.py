@@ -17,7 +17,7 @@ from deploy.simulator.chain.header import (
     MAX_TX_SET_SIZE,
     TOTAL_COINS,
 )
-from deploy.simulator.chain.ledger import Ledger, Transaction, iso
+from deploy.simulator.chain.ledger import Ledger, Transaction
 from deploy.simulator.chain.server_view import HistoryBounds, ServerView
 from deploy.simulator.horizon.links import (
     ledger_links,
@@ -28,6 +28,7 @@ from deploy.simulator.horizon.links import (
 from deploy.simulator.horizon.paging import PageQuery
 from deploy.simulator.problems import ProblemError
 from deploy.simulator.settings import SimulatorSettings
+from shared.domain.instant import utc_text
 
 
 def root(status: HistoryBounds, settings: SimulatorSettings, base: str) -> dict[str, object]:
@@ -94,7 +95,7 @@ def _ledger(ledger: Ledger, base: str) -> dict[str, object]:
         "failed_transaction_count": len(ledger.transactions) - successful,
         "operation_count": successful,
         "tx_set_operation_count": len(ledger.transactions),
-        "closed_at": iso(ledger.closed_at),
+        "closed_at": utc_text(ledger.closed_at),
         "total_coins": _lumens(TOTAL_COINS),
         "fee_pool": _lumens(FEE_POOL),
         "base_fee_in_stroops": BASE_FEE,
@@ -123,7 +124,7 @@ def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
         "successful": transaction.successful,
         "hash": transaction.hash,
         "ledger": transaction.ledger,
-        "created_at": iso(transaction.closed_at),
+        "created_at": utc_text(transaction.closed_at),
         "source_account": signed.source,
         "source_account_sequence": str(signed.sequence),
         "fee_account": signed.fee_source,

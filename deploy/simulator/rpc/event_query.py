@@ -12,7 +12,7 @@ from heapq import merge
 from stellar_sdk import StrKey, xdr
 
 from deploy.simulator.chain.fees import fees
-from deploy.simulator.chain.ledger import LAST_OF_LEDGER, Ledger, Transaction, iso
+from deploy.simulator.chain.ledger import LAST_OF_LEDGER, Ledger, Transaction
 from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.chain.values import Emitted
 from deploy.simulator.faults.faults import FaultKind, Faults
@@ -22,6 +22,7 @@ from deploy.simulator.problems import (
     processing_limit,
 )
 from deploy.simulator.rpc.parameters import check_format, invalid, item, items, number
+from shared.domain.instant import utc_text
 from shared.domain.position import Position, parse_position
 
 SCANNED = 10_000
@@ -133,7 +134,7 @@ def _event(
     return {
         "type": event.type,
         "ledger": transaction.ledger,
-        "ledgerClosedAt": iso(transaction.closed_at),
+        "ledgerClosedAt": utc_text(transaction.closed_at),
         "contractId": event.contract_id,
         "id": padded(position),
         "operationIndex": position.toid & 0xFFF,

@@ -6,10 +6,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 import orjson
 
+from shared.domain.instant import utc_text
 from shared.journal.wire import JournalEntry
 
 _PLAIN = (
@@ -70,7 +70,5 @@ def _cell(value: object) -> str:
 
 def _time(seconds: object) -> str:
     """ISO 8601; the number itself when no calendar reaches that far."""
-    try:
-        return datetime.fromtimestamp(int(str(seconds)), UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)
+    text = str(seconds)
+    return utc_text(int(text)) if text.lstrip("-").isdecimal() else text

@@ -5,8 +5,6 @@ The machine's own clock is not used: replicas would disagree (shared.redis.clock
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from shared.domain.events import Origin
 from shared.journal.reader import JournalTip
 from shared.redis.clock import Clock
@@ -20,6 +18,6 @@ class StreamClock:
 
     def of(self, origin: Origin, head: JournalTip) -> int:
         """Now, for a stream of that origin; by the clock too while no ledger was read yet."""
-        if origin is Origin.CHAIN and head.closed_at:
-            return int(datetime.fromisoformat(head.closed_at).timestamp())
+        if origin is Origin.CHAIN and head.closed_at is not None:
+            return int(head.closed_at)
         return int(self._clock())

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import orjson
 
 from shared.domain.events import Event, EventType, Origin, Provenance
+from shared.domain.instant import unix_seconds
 from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.plan import StreamStates, plan_writes
@@ -135,5 +135,5 @@ def _as_good(name: str, right: object, found: object) -> bool:
     if name == "verified":  # not every source has the result that proves
         return right == found or None in (right, found)
     if name == "ledgerClosedAt" and isinstance(right, str) and isinstance(found, str):
-        return datetime.fromisoformat(right) == datetime.fromisoformat(found)
+        return unix_seconds(right) == unix_seconds(found)
     return right == found

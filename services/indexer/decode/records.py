@@ -10,10 +10,10 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from shared.domain.instant import unix_seconds
 from shared.domain.position import transaction_of
 
 
@@ -37,7 +37,7 @@ class HorizonTransaction:
     @property
     def closed(self) -> int:
         """The ledger's close in Unix seconds."""
-        return _unix(self.closed_at)
+        return int(unix_seconds(self.closed_at))
 
 
 def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
@@ -80,15 +80,8 @@ def typed(kind: type) -> Callable[[Any], Any]:
 @lru_cache(maxsize=256)  # all of a ledger share theirs
 def time_text(text: Any) -> str:
     """Reads a time since 1970 with its zone, as it stands."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None or moment.timestamp() < 0:
-        raise ValueError(f"{text!r} is no time since 1970 with its zone")
+    unix_seconds(text)
     return str(text)
-
-
-@lru_cache(maxsize=256)
-def _unix(text: str) -> int:
-    return int(datetime.fromisoformat(text).timestamp())
 
 
 def base64_bytes(text: Any) -> bytes:

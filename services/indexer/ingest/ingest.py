@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
-from datetime import datetime
 
 import orjson
 import structlog
@@ -22,6 +21,7 @@ from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, Startup
 from services.indexer.sources.base import Batch, Source, SourceError, SourceGap
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
+from shared.domain.instant import unix_seconds
 from shared.journal.commit import CommitResult, Committer
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector
@@ -159,7 +159,7 @@ class Ingest:
         for letter in batch.dead:
             metrics.DEAD_LETTERS.inc()
             log.error("dead_letter", **letter)
-        closed = batch.closed_at and datetime.fromisoformat(batch.closed_at).timestamp()
+        closed = batch.closed_at and unix_seconds(batch.closed_at)
         reached = max(batch.ledger, next_ledger(batch.cursor) - 1)
         metrics.committed(reached, closed or None, batch.latest)
         self._backfill.at(reached, batch.latest)

@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.domain.events import Event
+from shared.domain.instant import unix_seconds
 from shared.domain.position import END, START, Position, journal_start, parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -133,7 +134,7 @@ async def test_the_head_tells_top_and_progress_in_one(redis, keys):
     await fill(redis, keys, 1)
     await committer.record([], progress={"ledger": "9", "closedAt": "2026-07-21T18:01:10Z"})
     tip = await Journal(redis, keys).tip()
-    assert (tip.top, tip.ledger, tip.closed_at) == (at(1), 9, "2026-07-21T18:01:10Z")
+    assert (tip.top, tip.ledger, tip.closed_at) == (at(1), 9, unix_seconds("2026-07-21T18:01:10Z"))
 
 
 @pytest.mark.parametrize("limit", [1, 2])

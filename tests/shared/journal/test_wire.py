@@ -24,6 +24,7 @@ from shared.journal.wire import (
     frame,
     parse_message,
     stream_document,
+    times_of,
 )
 from tests.shared.eventsource import Message, parse
 from tests.shared.samples import PROVENANCE, TOKEN, TYPE, R, S, a_stream, chain, fact
@@ -167,3 +168,12 @@ def test_every_amount_of_a_document_is_a_decimal_string(stream: Stream, now: int
 def test_a_document_without_a_position_leaves_its_place_to_the_commit():
     assert "position" not in stream_document(a_stream(), 100)
     assert encode_stream(a_stream(), 100).endswith(b"}")
+
+
+def test_the_times_of_an_event_are_those_of_its_top_level_fields():
+    nested = {"ledgerClosedAt": "never", "publishedAt": 1}
+    body = {"id": "5-1", "publishedAt": 1_500_000, "extra": nested}
+    entry = JournalEntry("5-1", "5-0", "stream.updated", ("7",), orjson.dumps(body))
+    assert times_of(entry) == (1.5, None)
+    body |= {"ledgerClosedAt": "1970-01-01T00:00:01Z"}
+    assert times_of(entry._replace(body=orjson.dumps(body))) == (1.5, 1.0)

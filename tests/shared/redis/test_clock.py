@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.instant import utc_text
 from shared.redis.client import REDIS_UNAVAILABLE
-from shared.redis.clock import MOST_SKEW, ClockUnknown, Moment, RedisClock, utc
+from shared.redis.clock import MOST_SKEW, ClockUnknown, Moment, RedisClock
 
 T0 = 1_795_000_000.0
 
@@ -54,7 +55,7 @@ def test_a_skew_names_both_clocks_and_the_difference(wall, word):
     clock = RedisClock()
     clock.set(T0, moment(wall), moment(wall))
     assert clock.trouble is not None
-    for part in (utc(wall), utc(T0), word, "NTP"):
+    for part in (utc_text(wall), utc_text(T0), word, "NTP"):
         assert part in clock.trouble
     assert clock.skew == pytest.approx(wall - T0)
     clock.set(T0, moment(T0), moment(T0))
@@ -78,4 +79,4 @@ def test_only_what_is_proved_counts(before, after, wrong):
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e30])
 def test_a_time_that_is_none_is_shown_as_it_is(seconds):
-    assert utc(seconds) == str(seconds)
+    assert utc_text(seconds) == str(seconds)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from services.indexer.decode.records import (
     time_text,
     typed,
 )
+from shared.domain.instant import utc_text
 from shared.domain.position import (
     LAST_OPERATION,
     LAST_TRANSACTION,
@@ -153,7 +153,7 @@ def _all_base64(value: Any) -> list[bytes]:
 def _moment(value: Any) -> str:
     """Unix seconds, as text or as a number, as an ISO time."""
     seconds = int(_digits(str(value)))
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(seconds)
 
 
 _digits = matching(r"\d{1,11}")

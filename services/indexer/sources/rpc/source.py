@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from datetime import datetime
 
 from services.indexer import metrics
 from services.indexer.decode.contracts import Contracts
@@ -25,6 +24,7 @@ from services.indexer.sources.rpc.polling import Polls, Window
 from services.indexer.sources.rpc.presence import Presence
 from services.indexer.sources.rpc.transactions import NotYet, read_details
 from services.indexer.sources.verified_reader import VerifyingReader
+from shared.domain.instant import unix_seconds
 
 _AT_ONCE = 8
 _CHUNK = 50
@@ -160,7 +160,7 @@ def _grouped(said: Sequence[RpcEvent]) -> list[TransactionEvents]:
 
 
 def _at_tip(window: Window) -> None:
-    closed = datetime.fromisoformat(window.closed_at).timestamp()
+    closed = unix_seconds(window.closed_at)
     metrics.at_tip(window.latest, closed)
 
 
