@@ -1,4 +1,4 @@
-"""`python -m services.api`, and `python -m services.api token` for the first admin."""
+"""The API as a program: `python -m services.api`, or `headrace-api`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,33 @@ import sys
 
 from services.api.commands import token
 from services.api.settings import ApiSettings
-from shared.runtime.config import load
-from shared.runtime.logs import configure
-from shared.web.server import run
+from shared.runtime import logs
+from shared.runtime.command_line import Command, Program
+from shared.web import server
+
+
+def serve(settings: ApiSettings) -> int:
+    """Run until a signal stops it; returns the exit code."""
+    from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs none
+
+    logs.configure("api", settings.log_level)
+    return server.run(lambda: build_app(settings), settings.host, settings.port)
+
+
+PROGRAM = Program(
+    module="services.api",
+    summary="The HTTP API of Headrace: creates and changes streams, and serves their history.",
+    settings=ApiSettings,
+    serve=serve,
+    commands={
+        "token": Command("print a signed access token, for example for the first admin", token.main)
+    },
+)
 
 
 def main() -> int:
-    """Serve until told to stop; returns the exit code."""
-    if sys.argv[1:2] == ["token"]:
-        return token.main(sys.argv[2:])
-    from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs it not
-
-    settings = load(ApiSettings, sys.argv[1:])
-    configure("api", settings.log_level)
-    return run(lambda: build_app(settings), settings.host, settings.port)
+    """Start the program with the arguments of the process; returns the exit code."""
+    return PROGRAM.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

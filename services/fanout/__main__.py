@@ -1,19 +1,34 @@
-"""Start a fanout: `python -m services.fanout`."""
+"""The fanout as a program: `python -m services.fanout`, or `headrace-fanout`."""
+
+from __future__ import annotations
 
 import sys
 
 from services.fanout.app import build_app
 from services.fanout.settings import Settings
 from shared.runtime import logs
-from shared.runtime.config import load
-from shared.web import server as serve
+from shared.runtime.command_line import Program
+from shared.web import server
+
+
+def serve(settings: Settings) -> int:
+    """Run until a signal stops it; returns the exit code."""
+    logs.configure("fanout", settings.log_level)
+    return server.run(lambda: build_app(settings), settings.host, settings.port)
+
+
+PROGRAM = Program(
+    module="services.fanout",
+    summary="The event server of Headrace: sends events to browsers over Server-Sent Events.",
+    settings=Settings,
+    serve=serve,
+    commands={},
+)
 
 
 def main() -> int:
-    """Run until told to stop."""
-    settings = load(Settings, sys.argv[1:])
-    logs.configure("fanout", settings.log_level)
-    return serve.run(lambda: build_app(settings), settings.host, settings.port)
+    """Start the program with the arguments of the process; returns the exit code."""
+    return PROGRAM.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

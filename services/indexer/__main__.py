@@ -1,4 +1,6 @@
-"""`python -m services.indexer`, and its commands for operators: deadletter, verify."""
+"""The indexer as a program: `python -m services.indexer`, or `headrace-indexer`."""
+
+from __future__ import annotations
 
 import sys
 
@@ -6,19 +8,33 @@ from services.indexer.app import build_app
 from services.indexer.commands import deadletter, verify
 from services.indexer.settings import Settings
 from shared.runtime import logs
-from shared.runtime.config import load
-from shared.web import server as serve
+from shared.runtime.command_line import Command, Program
+from shared.web import server
 
-COMMANDS = {"deadletter": deadletter.main, "verify": verify.main}
+
+def serve(settings: Settings) -> int:
+    """Run until a signal stops it; returns the exit code."""
+    logs.configure("indexer", settings.log_level)
+    return server.run(lambda: build_app(settings), settings.host, settings.port)
+
+
+PROGRAM = Program(
+    module="services.indexer",
+    summary="The indexer of Headrace: writes the events of a Stellar network to the journal.",
+    settings=Settings,
+    serve=serve,
+    commands={
+        "deadletter": Command(
+            "list, retry or drop events that could not be decoded", deadletter.main
+        ),
+        "verify": Command("compare ledgers in the journal with the network", verify.main),
+    },
+)
 
 
 def main() -> int:
-    """Run until told to stop, or one command; returns the exit code."""
-    if command := COMMANDS.get("".join(sys.argv[1:2])):
-        return command(sys.argv[2:])
-    settings = load(Settings, sys.argv[1:])
-    logs.configure("indexer", settings.log_level)
-    return serve.run(lambda: build_app(settings), settings.host, settings.port)
+    """Start the program with the arguments of the process; returns the exit code."""
+    return PROGRAM.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

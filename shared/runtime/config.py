@@ -7,7 +7,6 @@ field in capitals is its environment variable. Its description is what `--help` 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -36,15 +35,8 @@ def split_list(value: object) -> object:
 S = TypeVar("S", bound=BaseSettings)
 
 
-def load(settings: type[S], argv: Sequence[str]) -> S:
-    """Settings from the environment; prints help or every mistake and exits (0 or 2)."""
-    if any(arg in ("-h", "--help") for arg in argv):
-        print(describe(settings))
-        raise SystemExit(0)
-    if argv:
-        said = f"unknown argument {argv[0]!r}: settings come from the environment, see --help"
-        print(said, file=sys.stderr)
-        raise SystemExit(2)
+def load(settings: type[S]) -> S:
+    """Settings from the environment. Prints every mistake and exits with 2 if there is one."""
     try:
         return settings()
     except ValidationError as error:

@@ -10,13 +10,14 @@ from services.api.auth.tokens import MAX_TOKEN_SECONDS, TokenIssuer
 from services.api.settings import ApiSettings
 from shared.auth.principal import Scope
 from shared.domain.strkeys import is_account
+from shared.runtime.command_line import invoked_as
 from shared.runtime.config import load
 from shared.web.problems import Problem
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m services.api token",
+        prog=f"{invoked_as('services.api')} token",
         description="Print a token signed with JWT_SECRET; how the first admin comes to be.",
     )
     parser.add_argument("--account", required=True, help="whose token it is: G…, C… or M…")
@@ -33,7 +34,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """`python -m services.api token …`: the token on stdout; returns the exit code."""
     given = _arguments(argv)
-    issuer = TokenIssuer(load(ApiSettings, []))
+    issuer = TokenIssuer(load(ApiSettings))
     try:
         token, _ = issuer.issue(given.account, given.scope, seconds=int(given.hours * 3600) or 1)
     except Problem:

@@ -24,6 +24,7 @@ from shared.domain.events import Event
 from shared.journal.commit import Committer, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.namespace import NamespaceClaim
+from shared.runtime.command_line import invoked_as
 
 _SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
 _LATE = (
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """What `run` is told to do; exits with 2 behind a line on stderr when that is no sense."""
     parser = argparse.ArgumentParser(
-        prog="python -m services.indexer deadletter",
+        prog=f"{invoked_as('services.indexer')} deadletter",
         description="Dead letters: what the indexer could not decode and kept raw. Exit code 0: "
         "all was done; 1: some stay, or are not there; 2: it could not be done.",
     )

@@ -27,7 +27,7 @@ class CommandFailedError(Exception):
 
 def run_command(work: Work) -> int:
     """Run it with what the environment says; returns its exit code."""
-    settings = load(Settings, [])
+    settings = load(Settings)
     logs.configure("indexer", "error")
     return asyncio.run(_connected(settings, work))
 

@@ -25,6 +25,7 @@ from services.indexer.sources.base import Source, SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event
 from shared.domain.position import Position
+from shared.runtime.command_line import invoked_as
 from shared.runtime.tasks import backoff
 from shared.web import client as http
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """What `run` is told to do; exits with 2 behind a line on stderr when that is no sense."""
     parser = argparse.ArgumentParser(
-        prog="python -m services.indexer verify",
+        prog=f"{invoked_as('services.indexer')} verify",
         description="Read ledgers again from SOURCE and compare them with the journal and the "
         "stored streams; each difference is a line of JSON. Exit code 0: all is equal; 1: it is "
         "not; 2: it could not be compared. Changes nothing.",

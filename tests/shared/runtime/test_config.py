@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from stellar_sdk import StrKey
 
@@ -20,7 +15,6 @@ from tests.shared.samples import TOKEN, S
 NAMES = [name.upper() for name in JournalSettings.model_fields]
 FORMER = "CONTRACT_IDS"
 ASSET, OTHER = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +28,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
     with pytest.raises(SystemExit) as ended:
-        load(JournalSettings, [])
+        load(JournalSettings)
     assert ended.value.code == 2
     return capsys.readouterr().err.splitlines()
 
 
 def test_the_contract_is_all_that_must_be_named():
-    settings = load(JournalSettings, [])
+    settings = load(JournalSettings)
     assert settings.contracts == ((TOKEN, ContractKind.STREAM),)
     assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
     assert settings.retention == Retention(1_000_000, 0)
@@ -49,7 +43,7 @@ def test_the_contract_is_all_that_must_be_named():
 def test_an_empty_variable_is_as_good_as_none(environment):
     environment.setenv("PORT", "")
     environment.setenv("JOURNAL_MAX_AGE", "")
-    assert load(JournalSettings, []).port == 0
+    assert load(JournalSettings).port == 0
 
 
 def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
@@ -83,18 +77,18 @@ def test_a_missing_contract_is_named(environment, capsys):
 
 def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
     environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
-    both = load(Common, [])
+    both = load(Common)
     assert both.contracts == (
         (TOKEN, ContractKind.STREAM), (ASSET, ContractKind.TOKEN), (OTHER, ContractKind.TOKEN)
     )  # fmt: skip
     environment.setenv("CONTRACTS", TOKEN)
-    assert load(Common, []).keys == both.keys, "the namespace is the stream contract's"
+    assert load(Common).keys == both.keys, "the namespace is the stream contract's"
 
 
 def test_the_settings_former_name_is_still_understood(environment, capsys):
     environment.delenv("CONTRACTS")
     environment.setenv(FORMER, TOKEN)
-    assert load(Common, []).contracts == ((TOKEN, ContractKind.STREAM),)
+    assert load(Common).contracts == ((TOKEN, ContractKind.STREAM),)
     assert Common(contract_ids=TOKEN).contracts == Common(contracts=(TOKEN,)).contracts
     environment.setenv(FORMER, "C")
     assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is no contract address")
@@ -138,27 +132,22 @@ def test_a_password_in_a_wrong_url_does_not_reach_the_log(environment, capsys):
 @pytest.mark.parametrize("url", ["redis://r:1/0", "rediss://r", "unix:///run/redis.sock"])
 def test_ways_to_name_a_redis(environment, url):
     environment.setenv("REDIS_URL", url)
-    assert load(Common, []).redis_url == url
+    assert load(Common).redis_url == url
 
 
 def test_the_namespace_follows_network_and_contract_unless_named(environment):
-    default = load(Common, []).keys
+    default = load(Common).keys
     assert default.namespace.startswith("testnet-")
     environment.setenv("NETWORK_PASSPHRASE", "Standalone Network ; February 2017")
-    assert load(Common, []).keys.namespace.startswith("network-")
-    assert load(Common, []).keys.namespace[-12:] != default.namespace[-12:]
+    assert load(Common).keys.namespace.startswith("network-")
+    assert load(Common).keys.namespace[-12:] != default.namespace[-12:]
     environment.setenv("NAMESPACE", "testnet-2")
-    assert load(Common, []).keys == Keys("testnet-2")
-    assert load(Common, []).keys.journal == "headrace:{testnet-2}:journal"
+    assert load(Common).keys == Keys("testnet-2")
+    assert load(Common).keys.journal == "headrace:{testnet-2}:journal"
 
 
-@pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_lists_every_setting_even_when_some_are_wrong(environment, capsys, flag):
-    environment.setenv("PORT", "wrong")
-    with pytest.raises(SystemExit) as ended:
-        load(JournalSettings, [flag])
-    assert ended.value.code == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_the_description_lists_every_setting_with_its_default():
+    lines = describe(JournalSettings).splitlines()
     assert [line.split()[0] for line in lines[1:]] == NAMES
     assert "(required)" in next(line for line in lines if "CONTRACTS" in line)
     assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
@@ -167,38 +156,6 @@ def test_help_lists_every_setting_even_when_some_are_wrong(environment, capsys, 
 def test_every_setting_says_what_it_means():
     assert "None" not in describe(JournalSettings)
     assert all(field.description for field in JournalSettings.model_fields.values())
-
-
-def test_an_argument_nobody_knows_ends_with_2(capsys):
-    with pytest.raises(SystemExit) as ended:
-        load(Common, ["--port=1"])
-    assert ended.value.code == 2
-    output = capsys.readouterr()
-    assert "'--port=1'" in output.out + output.err
-
-
-@pytest.mark.parametrize(
-    ("argv", "environ", "code", "text"),
-    [
-        ([], {"PORT": "x"}, 2, "PORT: "),
-        (["--help"], {}, 0, "JOURNAL_MAX_AGE"),
-        (["--wrong"], {}, 2, "--wrong"),
-        ([], {"CONTRACTS": TOKEN}, 0, ""),
-    ],
-)
-def test_the_exit_code_of_a_real_process(argv, environ, code, text):
-    program = (
-        "import sys; from shared.runtime.config import load;"
-        "from shared.journal.settings import JournalSettings; load(JournalSettings, sys.argv[1:])"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program, *argv],
-        cwd=ROOT, env={"PATH": os.environ["PATH"]} | environ, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert ended.returncode == code
-    assert text in ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("url", ["localhost:80", "ftp://x", "https://", "//x", ""])
