@@ -29,6 +29,7 @@ ORDER = (
     "services.fanout.connections",
     "services.fanout.subscribe",
     "services.fanout",
+    "services.api.errors",
     "services.api.auth.settings",
     *(f"services.api.{name}" for name in ("settings", "metrics", "http", "auth", "models")),
     *(f"services.api.{name}" for name in ("streams", "events", "system", "reference")),

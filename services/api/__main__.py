@@ -12,8 +12,8 @@ from shared.web import server
 
 
 def serve(settings: ApiSettings) -> int:
-    """Run until a signal stops it; returns the exit code."""
-    from services.api.app import build_app  # noqa: PLC0415 - takes a second; `token` needs none
+    """Serve until SIGTERM or SIGINT. Returns the exit code."""
+    from services.api.app import build_app  # noqa: PLC0415 - slow, and `token` does not need it
 
     logs.configure("api", settings.log_level)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
@@ -31,7 +31,7 @@ PROGRAM = Program(
 
 
 def main() -> int:
-    """Start the program with the arguments of the process; returns the exit code."""
+    """Run the program with the arguments of the process. Returns the exit code."""
     return PROGRAM.main(sys.argv[1:])
 
 

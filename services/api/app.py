@@ -1,4 +1,4 @@
-"""The API put together: what it needs, what it answers, what runs beside."""
+"""Builds the API: its services, its routes and its background tasks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
 from services.api.events.history import EventHistory
 from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
+from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
 from services.api.http.readiness import (
     Check,
@@ -63,8 +64,8 @@ log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
-STREAM_NOTICES = web.AppKey("endings", StreamNotices)
-DATA_LOSS = web.AppKey("last_seen", DataLossDetector)
+STREAM_NOTICES = web.AppKey("notices", StreamNotices)
+DATA_LOSS = web.AppKey("data_loss", DataLossDetector)
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -76,10 +77,10 @@ def build_app(
     fetch: FetchToml = fetch_toml,
     notices: bool = True,
 ) -> web.Application:
-    """The application; `fetch` reads a wallet's stellar.toml.
+    """Build the application. Redis need not be reachable yet.
 
-    Streams use `clock` instead of Redis' clock, if given. Redis need not be there yet. Without
-    `notices` this replica leaves the notices about ends of streams to others.
+    `clock` replaces Redis' clock for streams. `fetch` reads the stellar.toml of a wallet's domain.
+    Without `notices` this replica publishes no notices that streams run out.
     """
     app = web.Application(
         client_max_size=settings.max_body_bytes,
@@ -89,6 +90,7 @@ def build_app(
             Cors(settings.origins, EXPOSED).middleware(),
             problem_middleware,
             Guard(settings).middleware,
+            error_middleware,
         ],
     )
     redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.journal)
@@ -100,18 +102,22 @@ def build_app(
     app[REPLICAS] = replicas
     app[DATA_LOSS] = DataLossDetector()
     journal = Journal(redis, settings.keys)
-    app[CLOCK] = by_redis = RedisClock()
-    times = StreamClock(clock or by_redis)
+    app[CLOCK] = redis_clock = RedisClock()
+    stream_clock = StreamClock(clock or redis_clock)
     parts = ("redis", "store", "clock", "namespace", *part_names(settings.ready_urls))
     readiness = Readiness(*parts, namespace=settings.keys.namespace)
-    # A Redis that may lose what is written, and data of others: nothing is written to either.
-    unfit = partial(readiness.trouble, "store", "namespace")
-    app[STREAMS] = StreamService(committer, journal, listing, clock or by_redis, unfit)
+    # The API writes nothing to a Redis that could lose it, or that holds data of another namespace.
+    unsafe_reason = partial(readiness.trouble, "store", "namespace")
+    app[STREAMS] = StreamService(committer, journal, listing, clock or redis_clock, unsafe_reason)
     app[STREAM_NOTICES] = StreamNotices(
-        redis, committer, journal, times, partial(readiness.trouble, "clock", "store", "namespace")
+        redis,
+        committer,
+        journal,
+        stream_clock,
+        partial(readiness.trouble, "clock", "store", "namespace"),
     )
     app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
-    app[SUMMARIES] = AccountSummaries(listing, journal, times)
+    app[SUMMARIES] = AccountSummaries(listing, journal, stream_clock)
     add_probes(app, readiness)
     add_routes(app)
     add_event_routes(app)
@@ -119,7 +125,7 @@ def build_app(
     add_system_routes(app)
     add_console_routes(app)
     add_reference_routes(app)
-    app.on_startup.append(_announce)
+    app.on_startup.append(_log_auth_mode)
     app.cleanup_ctx.append(_redis)
     app.cleanup_ctx.append(partial(_login, fetch=fetch))
     app.cleanup_ctx.append(_watches)
@@ -130,17 +136,17 @@ def build_app(
 
 
 def _replicas(settings: ApiSettings, redis: Redis) -> Replicas:
-    """On the lane all would wait with the one who waits."""
+    """WAIT blocks its connection, so it gets a connection of its own, not the shared one."""
     if settings.wait_replicas:
         redis = connect(settings.redis_url, slot_key=settings.keys.journal)
     return Replicas(redis, settings.wait_replicas)
 
 
-async def _announce(app: web.Application) -> None:
+async def _log_auth_mode(app: web.Application) -> None:
     settings = app[SETTINGS]
     if settings.auth_mode == "open":
-        word = "no login: anyone may do and see anything, as any party"
-        log.warning("auth_mode_open", meaning=word)
+        meaning = "no login: every client may read and change everything, as any account"
+        log.warning("auth_mode_open", meaning=meaning)
     else:
         log.info("auth_mode_required", wallet_login=bool(settings.signing_seed))
 
@@ -168,7 +174,7 @@ async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[Non
             settings.network_passphrase,
             verifier=verifier,
             sessions=sessions,
-            accounts=AccountSigners(session, settings.horizon_url, settings.network_passphrase),
+            signers=AccountSigners(session, settings.horizon_url, settings.network_passphrase),
             fetch=fetch,
             clock=clock,
         )
@@ -177,28 +183,30 @@ async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[Non
 
 async def _watches(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
-    data = NamespaceWatch(app[REDIS], settings, app[CLOCK], app[READINESS], begins=True)
-    await data.first()
+    namespace = NamespaceWatch(app[REDIS], settings, app[CLOCK], app[READINESS], begins=True)
+    await namespace.first()
     async with http.session(timeout=_PROBE_TIMEOUT) as session:
         checks = {"redis": redis_check(app[REDIS])} | _checks(settings, session)
         tasks = [
             supervise(f"watch {part}", partial(watch, part, check, app[READINESS]))
             for part, check in checks.items()
         ]
-        say = partial(app[READINESS].set, "store")
+        set_store = partial(app[READINESS].set, "store")
         tasks.append(
             supervise(
-                "fitness",
-                partial(durability.watch, app[REDIS], settings.keys, say, settings.wait_replicas),
+                "durability",
+                partial(
+                    durability.watch, app[REDIS], settings.keys, set_store, settings.wait_replicas
+                ),
             )
         )
-        tasks.append(supervise("namespace", data.run, most=1.0))
+        tasks.append(supervise("namespace", namespace.run, most=1.0))
         yield
         await cancel(*tasks)
 
 
 def _checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, Check]:
-    """Checks of READY_URLS, and of the namespace of each fanout in FANOUT_URLS."""
+    """The checks of READY_URLS, and of the namespace of each fanout in FANOUT_URLS."""
     namespace, ready = settings.keys.namespace, settings.ready_urls
     fanouts = sorted({joined(url, "/readyz") for url in settings.fanout_urls} - set(ready))
     names = part_names([*ready, *fanouts])
@@ -212,14 +220,14 @@ def _checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, 
 async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:
     note = partial(app[READINESS].note, "lost")
     await losses.check_reports(app[REDIS], committer)
-    watching = partial(losses.watch, app[REDIS], committer, app[DATA_LOSS], note)
-    task = supervise("losses", watching, most=1.0)
+    watch_losses = partial(losses.watch, app[REDIS], committer, app[DATA_LOSS], note)
+    task = supervise("losses", watch_losses, most=1.0)
     yield
     await cancel(task)
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:
-    task = supervise("endings", app[STREAM_NOTICES].run)
+    task = supervise("notices", app[STREAM_NOTICES].run)
     yield
     await cancel(task)
     await app[STREAM_NOTICES].release()

@@ -1,4 +1,7 @@
-"""Metrics of the API and the middleware that keeps them; commits are in shared.runtime.metrics."""
+"""Metrics of the API and the middleware that records them.
+
+Metrics of commits are in shared.runtime.metrics.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram("headrace_api_request_seconds", "Time to answer a request", ["method", "route"])
 NOTICES = at_zero(
-    Counter("headrace_api_notices_total", "Notices about the ends of streams", ["type"]),
+    Counter("headrace_api_notices_total", "Notices that streams run out", ["type"]),
     (EventType.STREAM_RUNNING_LOW, EventType.STREAM_DEPLETED),
 )
 
@@ -26,7 +29,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"
 
 @web.middleware
 async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count and time by route template, so that ids in paths make no series of their own."""
+    """Count and time requests by route template, so that ids in paths create no time series."""
     started = time.perf_counter()
     response = await handler(request)
     resource = request.match_info.route.resource
@@ -40,5 +43,5 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @lru_cache(maxsize=4096)
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Found by label once, not at each request."""
+    """Cached, because the lookup by labels is slow."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

@@ -19,25 +19,25 @@ HttpUrls = Annotated[
 
 
 class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
-    """What the API reads."""
+    """The settings of the API."""
 
     fanout_urls: HttpUrls = Field(
         (),
-        description="fanouts, comma-separated; /events/subscribe here redirects to one of them, "
-        "/v1/system asks them all, /readyz compares their namespaces",
+        description="fanout URLs, comma-separated; /events/subscribe redirects to one of them, "
+        "/v1/system reads their metrics, /readyz compares their namespaces",
     )
     ready_urls: HttpUrls = Field(
         (),
-        description="/readyz of other parts, comma-separated: this one's /readyz asks them too, "
-        "and /v1/system their /metrics",
+        description="/readyz URLs of other services, comma-separated; this /readyz includes them, "
+        "/v1/system reads their /metrics",
     )
     wait_replicas: int = Field(
         0,
         ge=0,
-        description="replicas of Redis that must have a write before it is acknowledged; 503 when "
-        "they are late",
+        description="Redis replicas that must have a write before the API confirms it; else it "
+        "answers 503",
     )
-    max_body_bytes: int = Field(65536, ge=1, description="largest request body")
+    max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
 
 
 SETTINGS = web.AppKey("settings", ApiSettings)

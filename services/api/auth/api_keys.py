@@ -1,7 +1,8 @@
-"""API keys for servers: shown once, kept as a hash, with scopes, ended by an admin.
+"""API keys for servers. An admin creates and deletes them; each has scopes.
 
-A key is `hr_` and 256 random bits, so its SHA-256 cannot be turned back or guessed and needs no
-salt or stretching (NIST SP 800-63B 5.1.2.2 asks those of secrets under 112 bits only).
+The API shows a key once and stores only its SHA-256. A key is `hr_` and 256 random bits, so nobody
+can guess it from the hash, and the hash needs no salt or stretching (NIST SP 800-63B 5.1.2.2 asks
+for those only for secrets under 112 bits).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a key; times in Unix seconds, `expires` None for never."""
+    """An API key without its secret. Times are Unix seconds; `expires` None means never."""
 
     id: str
     name: str
@@ -38,7 +39,7 @@ class ApiKey:
     expires: int | None
 
     def document(self) -> dict[str, object]:
-        """The JSON object of the answers."""
+        """The JSON object that the client gets."""
         return {
             "id": self.id,
             "name": self.name,
@@ -50,7 +51,7 @@ class ApiKey:
         }
 
     def principal(self) -> Principal:
-        """Who acts by this key: its account, else its own name, which no stream has as a party."""
+        """The principal of this key: its account, else its own id, which owns no streams."""
         return Principal(
             account=self.account or token_id(self.id),
             scopes=frozenset(self.scopes),
@@ -61,12 +62,12 @@ class ApiKey:
 
 
 def token_id(key_id: str) -> str:
-    """The `jti` of every token that a key was exchanged for: revoking it ends all of them."""
+    """The `jti` of every token that was issued for a key. Revoking it ends all of them."""
     return f"key-{key_id}"
 
 
 class ApiKeys:
-    """The keys of one namespace; what changes them waits for `replicas`."""
+    """The keys of one namespace. Changes wait for `replicas`."""
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
@@ -83,7 +84,7 @@ class ApiKeys:
         now: int,
         expires: int | None,
     ) -> tuple[ApiKey, str]:
-        """A new key, and its secret, which nobody can read again."""
+        """Create a key. Returns the key and its secret, which cannot be read again later."""
         secret = PREFIX + secrets.token_urlsafe(32)
         digest = _digest(secret)
         key = ApiKey(
@@ -96,7 +97,7 @@ class ApiKeys:
         return key, secret
 
     async def find(self, secret: str, now: float) -> ApiKey | None:
-        """The key of a secret; None when it is none, was ended or is past its time."""
+        """The key of a secret; None if the key is unknown, was deleted, or has expired."""
         if not _KEY.fullmatch(secret):
             return None
         digest = _digest(secret)
@@ -104,16 +105,16 @@ class ApiKeys:
             return None
         document = orjson.loads(stored)
         key = _key(document)
-        alive = key.expires is None or now < key.expires
-        return key if alive and hmac.compare_digest(document["digest"], digest) else None
+        is_valid = key.expires is None or now < key.expires
+        return key if is_valid and hmac.compare_digest(document["digest"], digest) else None
 
     async def all(self) -> list[ApiKey]:
-        """Every key, the newest first."""
+        """All keys, newest first."""
         rows = await self._redis.hvals(self._name)
         return sorted((_key(orjson.loads(row)) for row in rows), key=lambda k: (-k.created, k.id))
 
     async def delete(self, key_id: str) -> bool:
-        """Whether there was such a key."""
+        """Delete a key. Returns whether it existed."""
         pipe = self._replicas.pipeline()
         pipe.hdel(self._name, key_id)
         return bool((await self._replicas.execute(pipe))[0])

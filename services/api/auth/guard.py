@@ -1,7 +1,7 @@
-"""The guard before every handler: who asks, how often, and what an admin did.
+"""The middleware before every handler: authentication, rate limits and the audit log.
 
-Unless a route is open to all, it needs a token in AUTH_MODE=required: what nobody thought of is
-closed. What the caller may do with this or that stream is said by `rights`.
+In AUTH_MODE=required every route needs a token, unless it is listed here as open. So a new route is
+closed until somebody opens it. `services.api.auth.permissions` decides about single streams.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from shared.web.problems import Problem
 
 log = structlog.get_logger()
 
-AUTHENTICATOR = web.AppKey("identity", Authenticator)
-RATE_LIMITS = web.AppKey("limits", RateLimits)
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+RATE_LIMITS = web.AppKey("rate_limits", RateLimits)
 
 _UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 _LOGIN = frozenset({"/auth"})
 _OPEN = _UNLIMITED | _LOGIN
 _OPEN |= {"/", "/openapi.json", "/asyncapi.json", "/.well-known/stellar.toml", "/events/subscribe"}
 _OPEN_BELOW = ("/docs", "/console", "/problems")
-_ADMINS = frozenset({"/keys", "/keys/{id}", "/auth/revoke"})
+_ADMIN_ROUTES = frozenset({"/keys", "/keys/{id}", "/auth/revoke"})
 
 
 def route_of(request: web.Request) -> str:
-    """The route's template without /v1, "" where there is none."""
+    """The template of the route without /v1; "" if no route matches."""
     resource = request.match_info.route.resource
     return (resource.canonical.removeprefix("/v1") or "/") if resource else ""
 
 
 def address_of(request: web.Request, settings: LoginSettings) -> str:
-    """The client's address."""
+    """The client's IP address."""
     forwarded = request.headers.getall("X-Forwarded-For", [])
     return client_address(request.remote, forwarded, settings.trusted_proxies)
 
 
 class Guard:
-    """The middleware, by the settings; what it needs beside stands in the application."""
+    """The middleware, made from the settings. It finds its services in the application."""
 
     def __init__(self, settings: LoginSettings) -> None:
         self._settings = settings
@@ -63,20 +63,21 @@ class Guard:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in, or raise Problem 401, 403, 429."""
+        """Call the handler, or raise Problem 401, 403 or 429."""
         route = route_of(request)
-        refusal: Problem | None = None
+        rejection: Problem | None = None
         try:
             if not (route in _OPEN or route.startswith(_OPEN_BELOW)):
-                request[CALLER] = await request.app[AUTHENTICATOR].of(request)
+                request[CALLER] = await request.app[AUTHENTICATOR].principal_of(request)
         except Problem as problem:
-            refusal = problem  # counted first: guessing tokens is limited too
+            # Counted before it is raised, so that the rate limit also stops guesses of tokens.
+            rejection = problem
         if route not in _UNLIMITED:
-            verdicts = await self._take(request, route)
-            request[LIMIT_HEADERS] = rate_limit_headers(verdicts)
-            raise_if_exceeded(verdicts)
-        if refusal:
-            raise refusal
+            states = await self._take(request, route)
+            request[LIMIT_HEADERS] = rate_limit_headers(states)
+            raise_if_exceeded(states)
+        if rejection:
+            raise rejection
         return await self._audited(request, handler, route)
 
     async def _take(self, request: web.Request, route: str) -> list[RateLimitState]:
@@ -97,23 +98,23 @@ class Guard:
         try:
             response = await handler(request)
             status = response.status
-        except (Problem, web.HTTPException) as refusal:
-            status = refusal.status
+        except (Problem, web.HTTPException) as error:
+            status = error.status
             raise
         except (*REDIS_UNAVAILABLE, NotReplicatedError):
             status = 503
             raise
         finally:
-            if self._audits(request, route):
+            if self._is_audited(request, route):
                 self._audit(request, status)
         return response
 
-    def _audits(self, request: web.Request, route: str) -> bool:
-        """Calls that only an admin has, and what an admin changed in the place of others."""
+    def _is_audited(self, request: web.Request, route: str) -> bool:
+        """Whether only admins may make this call, or an admin changes something."""
         principal = request.get(CALLER)
         changes = request.method not in ("GET", "HEAD", "OPTIONS")
         by_admin = principal is not None and Scope.ADMIN in principal.scopes
-        return route in _ADMINS or (self._required and by_admin and changes)
+        return route in _ADMIN_ROUTES or (self._required and by_admin and changes)
 
     def _audit(self, request: web.Request, status: int) -> None:
         log.info(
@@ -128,5 +129,5 @@ class Guard:
 
 
 def subject_of(principal: Principal | None) -> str:
-    """The name by which somebody is counted and logged: an account, else the token's id."""
+    """The name of a caller in rate limits and logs: the account, else the id of the token."""
     return (principal.account or principal.token_id) if principal else ""

@@ -1,51 +1,63 @@
-"""Who may do what with which stream. Pure: principals and streams in, a Problem 403 or nothing out.
+"""Who may do what with which stream. Pure.
 
-Reading: a stream's parties, and those with `events:all`; a token's `topics` narrow that. Changing:
-the party that the rules of a stream name, with `streams:write`, which every wallet login has for
-its own account. `admin` may all.
+* Read: the parties of a stream, and callers with the scope `events:all`. The claim `topics` of a
+  token can narrow this.
+* Change: the party that the rules of a stream name, with the scope `streams:write`. Every wallet
+  login has this scope for its own account.
+* A caller with the scope `admin` may do everything.
+
+Each function returns nothing if the caller may, and raises PermissionDeniedError if not.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from shared.auth.credentials import forbidden
+from services.api.errors import PermissionDeniedError
 from shared.auth.principal import Principal, Scope
 from shared.domain.stream import Stream
 from shared.domain.topics import ALL, user_topic
 
 
 class Party(StrEnum):
-    """Whose a step of a stream's life is."""
+    """The two accounts of a stream."""
 
     SENDER = "sender"
     RECIPIENT = "recipient"
 
 
-def require_account(principal: Principal, account: str, what: str) -> None:
-    """Raise Problem 403 unless the principal may act as `account`."""
+def require_account(principal: Principal, account: str, action: str) -> None:
+    """Allow the caller to act as `account`; `action` names the action in the error message."""
     if Scope.ADMIN in principal.scopes:
         return
     if principal.account != account:
-        raise forbidden(f"{what}: only {account} may, and you are {principal.account or 'nobody'}")
+        you = principal.account or "no account"
+        raise PermissionDeniedError(f"Only {account} may {action}. Your token is for {you}.")
     if Scope.STREAMS_WRITE not in principal.scopes:
-        raise forbidden(f"{what}: your token lacks the scope {Scope.STREAMS_WRITE}")
+        scope = Scope.STREAMS_WRITE
+        raise PermissionDeniedError(f"You need the scope {scope} to {action}.")
 
 
 def require_party(principal: Principal, stream: Stream, party: Party) -> None:
-    """Raise Problem 403 unless the principal is that party of the stream."""
+    """Allow the caller to act as this party of the stream."""
     account = stream.sender if party is Party.SENDER else stream.recipient
-    require_account(principal, account, f"stream {stream.id}, as its {party}")
+    require_account(principal, account, f"change stream {stream.id} as its {party}")
 
 
 def require_read(principal: Principal, stream: Stream) -> None:
-    """Raise Problem 403 unless the principal may see the stream."""
+    """Allow the caller to read the stream."""
     if principal.may_subscribe(ALL, ()):
         return
     parties = (stream.sender, stream.recipient)
     topics = (ALL, stream.id, *map(user_topic, parties))
     if not any(principal.may_subscribe(topic, parties) for topic in topics):
-        raise forbidden(f"stream {stream.id} is not yours to see")
+        raise PermissionDeniedError(f"You may not read stream {stream.id}.")
+
+
+def require_topic(principal: Principal, topic: str) -> None:
+    """Allow the caller to read everything of a topic (`user:G…`, `*`)."""
+    if not principal.may_subscribe(topic, ()):
+        raise PermissionDeniedError(f"You may not read {topic[:64]!r}.")
 
 
 def restrict_to_own(
@@ -55,24 +67,19 @@ def restrict_to_own(
     sender: str | None = None,
     recipient: str | None = None,
 ) -> str | None:
-    """The `user` filter that a list or a history gets: one's own account where none was named.
+    """The `user` filter for a list of streams: the caller's own account if no account was given.
 
-    Raises Problem 403 that names the filters given when none of them is the principal's own.
+    The arguments are the filters of the request. Raises PermissionDeniedError, naming these
+    filters, if none of them is the caller's own account.
     """
     if principal.may_subscribe(ALL, ()):
         return user
-    given = {"user": user, "sender": sender, "recipient": recipient}
-    named = {name: account for name, account in given.items() if account}
-    if any(principal.may_subscribe(user_topic(account), ()) for account in named.values()):
+    filters = {"user": user, "sender": sender, "recipient": recipient}
+    given = {name: account for name, account in filters.items() if account}
+    if any(principal.may_subscribe(user_topic(account), ()) for account in given.values()):
         return user
-    own = principal.account  # "" would filter nothing
-    if not named and own and principal.may_subscribe(user_topic(own), ()):
+    own = principal.account  # not "", which would mean no filter
+    if not given and own and principal.may_subscribe(user_topic(own), ()):
         return own
-    errors = [{"parameter": name, "detail": "must be your own account"} for name in named]
-    raise forbidden("you may list your own streams and their events only", errors)
-
-
-def require_topic(principal: Principal, topic: str) -> None:
-    """Raise Problem 403 unless the principal may see all of a topic (`user:G…`, `*`)."""
-    if not principal.may_subscribe(topic, ()):
-        raise forbidden(f"{topic[:64]!r} is not yours to see")
+    errors = [{"parameter": name, "detail": "must be your own account"} for name in given]
+    raise PermissionDeniedError("You may list only your own streams and their events.", errors)

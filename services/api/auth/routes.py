@@ -1,4 +1,4 @@
-"""Routes of login, tickets, API keys and revocations; each answers with and without /v1."""
+"""Routes of login, tickets, API keys and revocations. Each exists with and without /v1."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from services.api.auth.api_keys import PREFIX, ApiKeys, token_id
-from services.api.auth.authentication import credential_of, require
+from services.api.auth.authentication import credential_of, require_scope
 from services.api.auth.guard import subject_of
 from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
 from services.api.auth.service import LoginService
 from services.api.auth.tokens import MAX_TOKEN_SECONDS
+from services.api.http.error_responses import problem_of
 from services.api.http.request_keys import caller
-from services.api.http.requests import json_response, read_body, read_no_body, read_query, validated
+from services.api.http.requests import (
+    invalid,
+    json_response,
+    read_body,
+    read_no_body,
+    read_query,
+    validated,
+)
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import ANYONE, Scope
 from shared.auth.revocations import Revocation, Sessions
@@ -31,11 +39,11 @@ CLOCK = web.AppKey("clock", RedisClock)
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _FORM = "application/x-www-form-urlencoded"
-_SECRET = {"Cache-Control": "no-store"}  # RFC 6749 5.1 asks it of every answer with a token
+_NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749 5.1: for every response with a token
 
 
 def add_login_routes(app: web.Application) -> None:
-    """All routes of this module."""
+    """Add all routes of this module."""
     app.router.add_get("/.well-known/stellar.toml", toml)
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/auth", challenge)
@@ -51,15 +59,17 @@ def add_login_routes(app: web.Application) -> None:
 
 
 def for_wallets(handler: Handler) -> Handler:
-    """Adds `error` to problems, where SEP-10 clients look for the sentence."""
+    """Add the field `error` to problems. SEP-10 clients read the message from it."""
 
     @functools.wraps(handler)
     async def handle(request: web.Request) -> web.Response:
         try:
             return await handler(request)
-        except Problem as problem:
+        except Exception as error:
+            if (problem := problem_of(error)) is None:
+                raise
             problem.extra = {**problem.extra, "error": problem.detail}
-            raise
+            raise problem from error
 
     return handle
 
@@ -68,14 +78,14 @@ def for_wallets(handler: Handler) -> Handler:
 async def challenge(request: web.Request) -> web.Response:
     """GET /v1/auth."""
     query, login = read_query(request, ChallengeQuery), request.app[LOGIN]
-    served = login.server.home_domain
-    if query.home_domain not in (None, served):
-        word = f"home_domain: this server logs in for {served} only"
-        raise Problem(400, Slug.MALFORMED, word)
+    home_domain = login.server.home_domain
+    if query.home_domain not in (None, home_domain):
+        message = f"home_domain: this server serves {home_domain} only."
+        raise Problem(400, Slug.MALFORMED, message)
     document = await login.challenge(
         query.account, memo=query.memo, client_domain=query.client_domain
     )
-    return json_response(document, headers=_SECRET)
+    return json_response(document, headers=_NOT_STORED)
 
 
 @for_wallets
@@ -86,21 +96,21 @@ async def token(request: web.Request) -> web.Response:
     else:
         body = await read_body(request, SignedChallenge)
     issued = await request.app[LOGIN].token(body.transaction)
-    return json_response(issued.document(), headers=_SECRET)
+    return json_response(issued.document(), headers=_NOT_STORED)
 
 
 async def _form(request: web.Request) -> dict[str, object]:
     try:
         return dict(await request.post())
-    except (LookupError, ValueError) as error:  # a charset that is none, or bytes not of it
-        raise Problem(400, Slug.MALFORMED, f"the form cannot be read: {error}") from None
+    except (LookupError, ValueError) as error:  # unknown charset, or bytes that do not fit it
+        raise Problem(400, Slug.MALFORMED, f"The form cannot be read: {error}.") from None
 
 
 async def refresh(request: web.Request) -> web.Response:
     """POST /v1/auth/refresh."""
     await read_no_body(request)
     issued = await request.app[LOGIN].refresh(_bearer(request))
-    return json_response(issued.document(), headers=_SECRET)
+    return json_response(issued.document(), headers=_NOT_STORED)
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -113,68 +123,72 @@ async def logout(request: web.Request) -> web.Response:
 def _bearer(request: web.Request) -> str:
     credential = credential_of(request)
     if credential.startswith(PREFIX):
-        raise unauthorized("an API key is no login: an admin ends it (DELETE /v1/keys/{id})")
+        raise unauthorized(
+            "This call needs the token of a login, not an API key. "
+            "An admin deletes an API key with DELETE /v1/keys/{id}."
+        )
     return credential
 
 
 async def ticket(request: web.Request) -> web.Response:
-    """POST /v1/events/ticket: for one subscription that is made within 30 s."""
+    """POST /v1/events/ticket: a ticket for one subscription, valid for 30 s."""
     await read_no_body(request)
     principal = caller(request)
     if principal is ANYONE:
-        stands_for = ""  # so that a client is written once for both modes
-    elif (stands_for := credential_of(request)).startswith(PREFIX):
-        stands_for = request.app[LOGIN].exchange(principal).token
-    name = await request.app[TICKETS].issue(stands_for)
-    return json_response({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _SECRET)
+        token = ""  # so that the same client works in both modes
+    elif (token := credential_of(request)).startswith(PREFIX):
+        token = request.app[LOGIN].exchange(principal).token
+    name = await request.app[TICKETS].issue(token)
+    return json_response({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _NOT_STORED)
 
 
 async def create_key(request: web.Request) -> web.Response:
-    """POST /v1/keys; the only answer that shows the key."""
-    by = require(request, Scope.ADMIN)
-    order, now = await read_body(request, CreateApiKey), int(request.app[CLOCK]())
-    if order.expires_at is not None and order.expires_at <= now:
-        errors = [{"pointer": "/expiresAt", "detail": "must lie ahead"}]
-        raise Problem(422, Slug.INVALID, "1 field(s) to mend", errors=errors)
+    """POST /v1/keys: the only response that shows the key."""
+    by = require_scope(request, Scope.ADMIN)
+    body, now = await read_body(request, CreateApiKey), int(request.app[CLOCK]())
+    if body.expires_at is not None and body.expires_at <= now:
+        raise invalid([{"pointer": "/expiresAt", "detail": "must be in the future"}])
     key, secret = await request.app[API_KEYS].create(
-        name=order.name,
-        scopes=order.scopes,
-        account=order.account or "",
+        name=body.name,
+        scopes=body.scopes,
+        account=body.account or "",
         by=subject_of(by) or "anyone",
         now=now,
-        expires=order.expires_at,
+        expires=body.expires_at,
     )
-    return json_response(key.document() | {"key": secret}, 201, _SECRET)
+    return json_response(key.document() | {"key": secret}, 201, _NOT_STORED)
 
 
 async def list_keys(request: web.Request) -> web.Response:
     """GET /v1/keys."""
-    require(request, Scope.ADMIN)
+    require_scope(request, Scope.ADMIN)
     keys = await request.app[API_KEYS].all()
-    return json_response({"items": [key.document() for key in keys], "next": None}, headers=_SECRET)
+    return json_response(
+        {"items": [key.document() for key in keys], "next": None}, headers=_NOT_STORED
+    )
 
 
 async def delete_key(request: web.Request) -> web.Response:
-    """DELETE /v1/keys/{id}; its tokens and live connections end too."""
-    require(request, Scope.ADMIN)
+    """DELETE /v1/keys/{id}: also ends the tokens and live connections of the key."""
+    require_scope(request, Scope.ADMIN)
     key_id = request.match_info["id"]
-    # Revoked first: should we die in between, nothing that the key was exchanged for lives on.
+    # Revoked before it is deleted. If the process dies in between, no token of the key is left.
     await request.app[SESSIONS].revoke(
         Revocation(token_id=token_id(key_id)), seconds=MAX_TOKEN_SECONDS
     )
     if not await request.app[API_KEYS].delete(key_id):
-        raise Problem(404, Slug.NOT_FOUND, f"there is no API key {key_id[:64]!r}")
+        raise Problem(404, Slug.NOT_FOUND, f"There is no API key {key_id[:64]!r}.")
     return web.Response(status=204)
 
 
 async def revoke(request: web.Request) -> web.Response:
     """POST /v1/auth/revoke."""
-    require(request, Scope.ADMIN)
-    order = await read_body(request, RevokeTokens)
+    require_scope(request, Scope.ADMIN)
+    body = await read_body(request, RevokeTokens)
     revocation = (
-        Revocation(token_id=order.jti)
-        if order.jti
-        else Revocation(account=order.account or "", before=request.app[CLOCK]())
+        Revocation(token_id=body.jti)
+        if body.jti
+        else Revocation(account=body.account or "", before=request.app[CLOCK]())
     )
     await request.app[SESSIONS].revoke(revocation, seconds=MAX_TOKEN_SECONDS)
     return web.Response(status=204)

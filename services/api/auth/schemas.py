@@ -13,17 +13,17 @@ from shared.auth.principal import Scope
 
 def _wallet(value: str) -> str:
     if value[:1] not in ("G", "M"):
-        raise ValueError("must be a G… or M… account: contracts cannot sign a challenge (SEP-45)")
+        raise ValueError("must be a G… or M… account; a contract cannot sign a challenge (SEP-45)")
     return value
 
 
 class ChallengeQuery(BaseModel):
-    """GET /auth (SEP-10 "Challenge"). Parameters that it does not know are let pass."""
+    """GET /auth (SEP-10 "Challenge"). Unknown parameters are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     account: Annotated[Account, AfterValidator(_wallet)]
-    # SEP-10 has memos from 0, but stellar-sdk builds a challenge without any for 0.
+    # SEP-10 allows a memo of 0, but for 0 stellar-sdk builds a challenge without a memo.
     memo: Annotated[int, Field(ge=1, lt=1 << 64)] | None = None
     home_domain: Annotated[str, Field(max_length=64)] | None = None
     client_domain: Annotated[str, Field(max_length=255)] | None = None
@@ -31,7 +31,7 @@ class ChallengeQuery(BaseModel):
     @model_validator(mode="after")
     def _one_user(self) -> ChallengeQuery:
         if self.memo is not None and self.account.startswith("M"):
-            raise ValueError("memo: an M… account names its user already")
+            raise ValueError("memo: not allowed with an M… account, which already names its user")
         return self
 
 
@@ -42,7 +42,7 @@ class SignedChallenge(RequestBody):
 
 
 class CreateApiKey(RequestBody):
-    """POST /keys. `account` is whom the key acts as; `expiresAt` in Unix seconds."""
+    """POST /keys. The key acts as `account`. `expiresAt` is in Unix seconds."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(max_length=len(Scope))]
@@ -51,7 +51,7 @@ class CreateApiKey(RequestBody):
 
 
 class RevokeTokens(RequestBody):
-    """POST /auth/revoke: one token with all it was refreshed to, or all tokens of an account."""
+    """POST /auth/revoke: ends one login with all its refreshed tokens, or all of an account."""
 
     jti: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     account: Annotated[str, Field(min_length=1, max_length=255)] | None = None
@@ -59,5 +59,5 @@ class RevokeTokens(RequestBody):
     @model_validator(mode="after")
     def _one(self) -> RevokeTokens:
         if (self.jti is None) == (self.account is None):
-            raise ValueError("name either jti or account")
+            raise ValueError("give either jti or account")
         return self

@@ -1,7 +1,7 @@
-"""SEP-10 challenges: made for a wallet to sign, and checked when they come back signed.
+"""SEP-10 challenges: made for a wallet to sign, and checked when the wallet sends them back.
 
-The work is stellar-sdk's; here stand its traps. It lets a key of weight 0 pass a threshold of 0,
-drops a memo of 0 without a word, and raises whatever its decoder does on bytes that are none.
+stellar-sdk does the work. This module guards against three of its properties: it accepts a key of
+weight 0 for a threshold of 0, it ignores a memo of 0, and its decoder raises many kinds of errors.
 """
 
 from __future__ import annotations
@@ -21,17 +21,15 @@ from stellar_sdk.sep import stellar_web_authentication as sep10
 from stellar_sdk.sep.ed25519_public_key_signer import Ed25519PublicKeySigner
 from stellar_sdk.sep.exceptions import InvalidSep10ChallengeError
 
+from services.api.errors import ChallengeRejectedError
+
 CHALLENGE_SECONDS = 900
-"""How long a wallet has to sign; what SEP-10 recommends."""
-
-
-class ChallengeRejectedError(Exception):
-    """A challenge that does not log anybody in; the message says why."""
+"""The time that a wallet has to sign. SEP-10 recommends this value."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginServer:
-    """Who asks: signing key, domains and network."""
+    """The server in a SEP-10 login: its signing key, domains and network."""
 
     keypair: Keypair
     home_domain: str
@@ -41,7 +39,7 @@ class LoginServer:
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """The keys of an account with their weights, and what they must add up to."""
+    """The keys of an account with their weights, and the sum of weights that a login needs."""
 
     weights: Sequence[tuple[str, int]]
     threshold: int
@@ -49,7 +47,7 @@ class Signers:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedChallenge:
-    """A challenge of ours that came back. `digest` is its transaction's hash, in hex."""
+    """A challenge that a wallet sent back. `digest` is the hash of its transaction, in hex."""
 
     envelope: str
     account: str
@@ -79,9 +77,10 @@ def build(
     client_domain: str | None = None,
     client_key: str | None = None,
 ) -> str:
-    """A challenge for an account (G… or M…), signed by the server; base64 XDR.
+    """A challenge for an account (G… or M…), signed by the server, as base64 XDR.
 
-    `now` in Unix seconds. stellar-sdk uses the machine's clock, so the time bounds are replaced.
+    `now` is in Unix seconds. stellar-sdk sets the time bounds by the clock of this machine, so this
+    function replaces them and signs again.
     """
     envelope = sep10.build_challenge_transaction(
         server.keypair.secret,
@@ -94,37 +93,39 @@ def build(
         client_signing_key=client_key,
         memo=memo,
     )
-    made = TransactionEnvelope.from_xdr(envelope, server.passphrase)
-    made.transaction.preconditions = Preconditions(
+    parsed = TransactionEnvelope.from_xdr(envelope, server.passphrase)
+    parsed.transaction.preconditions = Preconditions(
         time_bounds=TimeBounds(now, now + CHALLENGE_SECONDS)
     )
-    made.signatures.clear()
-    made.sign(server.keypair)
-    return made.to_xdr()
+    parsed.signatures.clear()
+    parsed.sign(server.keypair)
+    return parsed.to_xdr()
 
 
 def read(server: LoginServer, envelope: str) -> ReceivedChallenge:
-    """A signed challenge, sure to be ours and in time. Raises ChallengeRejectedError."""
+    """Parse a signed challenge. Raises ChallengeRejectedError if it is not ours or has expired."""
     try:
-        found = sep10.read_challenge_transaction(envelope, *_ours(server))
+        challenge = sep10.read_challenge_transaction(envelope, *_server_arguments(server))
     except InvalidSep10ChallengeError as error:
         raise ChallengeRejectedError(str(error)) from None
-    except Exception:  # its decoder raises struct.error, EOFError, binascii.Error, ValueError, …
-        raise ChallengeRejectedError("the transaction is no base64 XDR of a challenge") from None
+    except Exception:  # the decoder raises struct.error, EOFError, binascii.Error, ValueError, …
+        raise ChallengeRejectedError(
+            "The transaction is not the base64 XDR of a challenge."
+        ) from None
+    transaction = challenge.transaction.transaction
     domains = [
         (op.data_value or b"").decode(errors="replace")
-        for op in found.transaction.transaction.operations
+        for op in transaction.operations
         if isinstance(op, ManageData) and op.data_name == "client_domain"
     ]
-    preconditions = found.transaction.transaction.preconditions
-    bounds = preconditions.time_bounds if preconditions else None
-    assert bounds is not None  # without them stellar-sdk refuses it
+    bounds = transaction.preconditions.time_bounds if transaction.preconditions else None
+    assert bounds is not None  # stellar-sdk rejects a challenge without time bounds
     return ReceivedChallenge(
         envelope=envelope,
-        account=found.client_account_id,
-        memo=found.memo,
+        account=challenge.client_account_id,
+        memo=challenge.memo,
         client_domain=domains[0] if domains else None,
-        digest=found.transaction.hash_hex(),
+        digest=challenge.transaction.hash_hex(),
         issued=bounds.min_time,
     )
 
@@ -132,20 +133,20 @@ def read(server: LoginServer, envelope: str) -> ReceivedChallenge:
 def verify(server: LoginServer, challenge: ReceivedChallenge, signers: Signers | None) -> None:
     """Raise ChallengeRejectedError unless enough of the account's keys have signed.
 
-    `signers` None: the account does not exist yet, and its master key alone counts.
+    `signers` is None if the account does not exist yet. Then its master key must have signed.
     """
     weights = signers.weights if signers else [(challenge.address, 1)]
     threshold = max(1, signers.threshold) if signers else 1
-    able = [Ed25519PublicKeySigner(key, weight) for key, weight in weights if weight > 0]
+    usable = [Ed25519PublicKeySigner(key, weight) for key, weight in weights if weight > 0]
     try:
         sep10.verify_challenge_transaction_threshold(
-            challenge.envelope, *_ours(server), threshold=threshold, signers=able
+            challenge.envelope, *_server_arguments(server), threshold=threshold, signers=usable
         )
     except InvalidSep10ChallengeError as error:
         raise ChallengeRejectedError(str(error)) from None
 
 
-def _ours(server: LoginServer) -> tuple[str, str, str, str]:
+def _server_arguments(server: LoginServer) -> tuple[str, str, str, str]:
     return (
         server.keypair.public_key,
         server.home_domain,

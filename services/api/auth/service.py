@@ -1,7 +1,7 @@
-"""Login: a wallet proves its account (SEP-10) and gets a token; tokens are refreshed and ended.
+"""Login: a wallet proves that it owns an account (SEP-10) and gets a token.
 
-A token's `jti` is the hash of the challenge. Refreshing keeps it, and one challenge gives one
-login, so a revocation of it ends the whole login, live connections included.
+The `jti` of a token is the hash of its challenge. A refreshed token keeps the `jti`, and each
+challenge gives one login. So revoking a `jti` ends the whole login and its live connections.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from stellar_sdk import Keypair
 
 from services.api.auth import sep10 as challenges
 from services.api.auth.client_domains import FetchToml, is_public_name, signing_key
-from services.api.auth.sep10 import CHALLENGE_SECONDS, ChallengeRejectedError, LoginServer
+from services.api.auth.sep10 import CHALLENGE_SECONDS, LoginServer
 from services.api.auth.settings import ANY_DOMAIN, LoginSettings
 from services.api.auth.signers import AccountSigners
 from services.api.auth.tokens import MAX_TOKEN_SECONDS, TokenIssuer
-from shared.auth.credentials import unauthorized
+from services.api.errors import (
+    ClientDomainRejectedError,
+    FeatureDisabledError,
+    LoginRejectedError,
+)
 from shared.auth.principal import Principal, Scope, principal_of
 from shared.auth.revocations import Revocation, Sessions
 from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
-from shared.web.problems import Problem, Slug
 
-_GRACE = 300  # seconds by which stellar-sdk lets clocks differ
+_CLOCK_TOLERANCE = 300  # seconds that stellar-sdk allows between the clocks of wallet and server
+_KEPT_CLAIMS = ("auth_time", "client_domain", "topics")  # copied into a refreshed token
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,14 @@ class IssuedToken:
     expires: int
 
     def document(self) -> dict[str, object]:
-        """The JSON object of the answers."""
+        """The JSON object that the client gets."""
         return {"token": self.token, "expiresAt": self.expires}
 
 
 class LoginService:
-    """SEP-10 and what follows, by the settings. `fetch` reads a stellar.toml.
+    """Makes challenges, and issues, refreshes and ends tokens.
 
-    `clock` is Redis' clock, as for the epoch.
+    `fetch` reads the stellar.toml of a domain. `clock` is Redis' clock, like that of the epoch.
     """
 
     def __init__(
@@ -52,7 +56,7 @@ class LoginService:
         *,
         verifier: Verifier,
         sessions: Sessions,
-        accounts: AccountSigners,
+        signers: AccountSigners,
         fetch: FetchToml,
         clock: Clock,
     ) -> None:
@@ -60,18 +64,19 @@ class LoginService:
         self._passphrase = passphrase
         self._verifier = verifier
         self._sessions = sessions
-        self._accounts = accounts
+        self._signers = signers
         self._fetch = fetch
         self._clock = clock
         self._issuer = TokenIssuer(settings, clock)
 
     @property
     def server(self) -> LoginServer:
-        """The signing side. Raises Problem 404 where wallets cannot log in."""
+        """Our side of the login. Raises FeatureDisabledError without SIGNING_SEED."""
         seed = self._settings.signing_seed.get_secret_value()
         if not seed:
-            word = "wallets cannot log in here: there is no signing key (SIGNING_SEED)"
-            raise Problem(404, Slug.NOT_FOUND, word)
+            raise FeatureDisabledError(
+                "Wallets cannot log in to this API, because it has no signing key (SIGNING_SEED)."
+            )
         return LoginServer(
             Keypair.from_secret(seed),
             self._settings.home_domain,
@@ -82,9 +87,12 @@ class LoginService:
     async def challenge(
         self, account: str, *, memo: int | None, client_domain: str | None
     ) -> dict[str, object]:
-        """GET /auth: a transaction for the wallet to sign. Raises Problem 400, 404."""
+        """A transaction for the wallet to sign.
+
+        Raises FeatureDisabledError, ClientDomainRejectedError.
+        """
         server, key = self.server, None
-        # SEP-10 leaves it to the server whether it knows client domains: off, it looks away.
+        # SEP-10 lets a server without client domains ignore the parameter.
         domain = client_domain.lower() if client_domain and self._settings.client_domains else None
         if domain:
             key = await self._client_key(domain)
@@ -100,29 +108,29 @@ class LoginService:
 
     async def _client_key(self, domain: str) -> str:
         allowed = self._settings.client_domains
-        try:
-            if domain not in allowed and ANY_DOMAIN not in allowed:
-                raise ChallengeRejectedError(f"the client domain {domain[:64]} is not known here")
-            if not is_public_name(domain):
-                raise ChallengeRejectedError(
-                    "client_domain: expected a public host name of at most 63 letters"
-                )
-            return await signing_key(domain, self._fetch)
-        except ChallengeRejectedError as refused:
-            raise Problem(400, Slug.MALFORMED, str(refused)) from None
+        if domain not in allowed and ANY_DOMAIN not in allowed:
+            raise ClientDomainRejectedError(
+                f"client_domain: this API does not accept the domain {domain[:64]}."
+            )
+        if not is_public_name(domain):
+            raise ClientDomainRejectedError(
+                "client_domain: must be a public host name of at most 63 characters."
+            )
+        return await signing_key(domain, self._fetch)
 
     async def token(self, envelope: str) -> IssuedToken:
-        """POST /auth: a token for a signed challenge. Raises Problem 401, 404, 503."""
+        """A token for a signed challenge.
+
+        Raises FeatureDisabledError, ChallengeRejectedError, HorizonUnavailableError.
+        """
         server = self.server
-        try:
-            challenge = challenges.read(server, envelope)
-            signers = await self._accounts.signers(challenge.address)
-            challenges.verify(server, challenge, signers)
-        except ChallengeRejectedError as refused:
-            raise unauthorized(str(refused)) from None
-        span = CHALLENGE_SECONDS + _GRACE
+        challenge = challenges.read(server, envelope)
+        signers = await self._signers.of(challenge.address)
+        challenges.verify(server, challenge, signers)
         await self._sessions.spend_challenge(
-            challenge.digest, issued=challenge.issued, seconds=span
+            challenge.digest,
+            issued=challenge.issued,
+            seconds=CHALLENGE_SECONDS + _CLOCK_TOLERANCE,
         )
         claims: dict[str, object] = {"auth_time": int(self._clock())}
         if challenge.client_domain:
@@ -137,39 +145,50 @@ class LoginService:
         return IssuedToken(*issued)
 
     async def refresh(self, token: str) -> IssuedToken:
-        """A token that lives longer, for one that is good still. Raises Problem 401, 404.
+        """A token with a later expiry, for a valid token.
 
-        Until `session_seconds` after the login, since signers may have changed meanwhile.
+        Works until `session_seconds` after the login, because the account's signers may have
+        changed since then. Raises Problem 401, LoginRejectedError, FeatureDisabledError.
         """
         claims = await self._verifier.claims(token)
         principal = principal_of(claims)
         await self._sessions.check(principal)
-        since, now = claims.get("auth_time"), int(self._clock())
-        left = since + self._settings.session_seconds - now if isinstance(since, int) else 0
+        login_time, now = claims.get("auth_time"), int(self._clock())
+        left = 0
+        if isinstance(login_time, int):
+            left = login_time + self._settings.session_seconds - now
         if left <= 0:
-            raise unauthorized("the login is too old to be refreshed, or was none: log in again")
-        kept = {name: claims[name] for name in _KEPT if name in claims}
+            raise LoginRejectedError(
+                "This token cannot be refreshed: the login is too long ago, or the token does not "
+                "come from a login. Log in again."
+            )
         issued = self._issuer.issue(
             principal.account,
             principal.scopes,
             seconds=min(self._settings.login_seconds, left),
             token_id=principal.token_id,
-            claims=kept,
+            claims={name: claims[name] for name in _KEPT_CLAIMS if name in claims},
         )
         return IssuedToken(*issued)
 
     async def logout(self, token: str) -> None:
-        """End the login of a token, with all that it was refreshed to. Raises Problem 401."""
+        """End the login of a token, with all tokens that it was refreshed to.
+
+        Raises Problem 401, LoginRejectedError.
+        """
         principal = await self._verifier.verify(token)
         await self._sessions.check(principal)
         if not principal.token_id:
-            raise unauthorized("the token has no `jti`, by which it could be ended")
+            raise LoginRejectedError("This token has no `jti`, so it cannot be ended.")
         await self._sessions.revoke(
             Revocation(token_id=principal.token_id), seconds=MAX_TOKEN_SECONDS
         )
 
     def exchange(self, principal: Principal) -> IssuedToken:
-        """A token for an API key's principal, which lives no longer than the key. Raises 404."""
+        """A token for the principal of an API key. It expires with the key at the latest.
+
+        Raises FeatureDisabledError.
+        """
         left = self._settings.login_seconds
         if principal.expires is not None:
             left = max(1, min(left, int(principal.expires - self._clock())))
@@ -179,22 +198,19 @@ class LoginService:
         return IssuedToken(*issued)
 
     def toml(self) -> str:
-        """/.well-known/stellar.toml (SEP-1): where wallets log in, and by whose key."""
+        """The stellar.toml (SEP-1): where wallets log in, and which key signs the challenges."""
         server = self.server
         host = server.web_auth_domain
         local = host.partition(":")[0] in ("localhost", "127.0.0.1")
-        lines = {
+        values = {
             "VERSION": "2.7.0",
             "NETWORK_PASSPHRASE": self._passphrase,
             "SIGNING_KEY": server.keypair.public_key,
             "WEB_AUTH_ENDPOINT": f"{'http' if local else 'https'}://{host}/v1/auth",
         }
-        return "".join(f"{name} = {_quoted(value)}\n" for name, value in lines.items())
+        return "".join(f"{name} = {_toml_string(value)}\n" for name, value in values.items())
 
 
-_KEPT = ("auth_time", "client_domain", "topics")
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string; JSON's escapes are TOML's."""
+def _toml_string(text: str) -> str:
+    """A TOML basic string. TOML has all escapes of JSON."""
     return orjson.dumps(text).decode()

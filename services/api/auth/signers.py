@@ -1,4 +1,4 @@
-"""The signers of an account, as Horizon knows them: who may log in for it."""
+"""The signers of an account, read from Horizon. They decide who may log in for the account."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import aiohttp
 import structlog
 
 from services.api.auth.sep10 import Signers
+from services.api.errors import HorizonUnavailableError
 from shared.runtime.urls import joined
 from shared.web.horizon_errors import slug
-from shared.web.problems import Problem, unavailable
 
 log = structlog.get_logger()
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
-_KEY = "ed25519_public_key"
+_KEY_TYPE = "ed25519_public_key"
 
 
 class AccountSigners:
-    """Asks Horizon; only answers that are surely of our network count.
+    """Reads signers from Horizon, and checks that the answer is about our network.
 
-    That an account does not exist lets its master key in alone, so a 404 of something that is no
-    Horizon, or of one of another network, must never be taken for that.
+    For an account that does not exist, its master key alone may log in. So a 404 counts only if it
+    has the form of Horizon's own 404 and Horizon serves our network.
     """
 
     def __init__(self, session: aiohttp.ClientSession, horizon_url: str, passphrase: str) -> None:
@@ -32,10 +32,10 @@ class AccountSigners:
         self._passphrase = passphrase
         self._network_checked = False
 
-    async def signers(self, account: str) -> Signers | None:
-        """Keys and medium threshold of a G… account; None when there is no such account yet.
+    async def of(self, account: str) -> Signers | None:
+        """Keys and medium threshold of a G… account; None if the account does not exist yet.
 
-        Raises Problem 503 while Horizon cannot tell.
+        Raises HorizonUnavailableError.
         """
         try:
             if not self._network_checked:
@@ -44,15 +44,15 @@ class AccountSigners:
             if status == 200 and document.get("account_id") == account:
                 return _signers(document)
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
-            raise _unable(type(error).__name__) from None
+            raise _unavailable(type(error).__name__) from None
         if status == 404 and slug(document) == "not_found":
             return None
-        raise _unable(f"answer {status}")
+        raise _unavailable(f"status {status}")
 
     async def _check_network(self) -> None:
         _, document = await self._get("/")
         if document["network_passphrase"] != self._passphrase:
-            raise _unable("another network")
+            raise _unavailable("Horizon serves another network")
         self._network_checked = True
 
     async def _get(self, path: str) -> tuple[int, Mapping[str, Any]]:
@@ -60,20 +60,20 @@ class AccountSigners:
         async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as response:
             document = await response.json(content_type=None)
         if not isinstance(document, dict):
-            raise TypeError("no JSON object")
+            raise TypeError("not a JSON object")
         return response.status, document
 
 
 def _signers(document: Mapping[str, Any]) -> Signers:
-    """Signers of other types (hashes, pre-authorised transactions) cannot sign a challenge."""
+    """The signers that can sign a challenge: keys, not hashes or pre-authorised transactions."""
     weights = [
         (str(signer["key"]), int(signer["weight"]))
         for signer in document["signers"]
-        if signer["type"] == _KEY
+        if signer["type"] == _KEY_TYPE
     ]
     return Signers(weights, int(document["thresholds"]["med_threshold"]))
 
 
-def _unable(why: str) -> Problem:
-    log.warning("horizon_unable", why=why)
-    return unavailable("the account's signers cannot be read from Horizon now")
+def _unavailable(reason: str) -> HorizonUnavailableError:
+    log.warning("horizon_unable", reason=reason)
+    return HorizonUnavailableError("The signers of the account cannot be read from Horizon now.")

@@ -1,7 +1,7 @@
-"""Tokens that the API signs: for a login, for an API key, and by hand for the first admin.
+"""Tokens that the API signs: for logins, for API keys, and on the command line.
 
-HS256 with JWT_SECRET (RFC 7519, RFC 7518 3.2). With JWKS_URL tokens come from elsewhere, and the
-API signs none.
+The algorithm is HS256 with JWT_SECRET (RFC 7519, RFC 7518 3.2). With JWKS_URL another issuer signs
+the tokens, and the API signs none.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Collection, Mapping
 
 import jwt
 
+from services.api.errors import FeatureDisabledError
 from shared.auth.settings import AuthSettings
 from shared.redis.clock import Clock
-from shared.web.problems import Problem, Slug
 
 MAX_TOKEN_SECONDS = 366 * 86_400
-"""Seconds that a token may live at the most, and so how long a revocation is kept."""
+"""The longest lifetime of a token. A revocation is kept for the same time."""
 
 
 class TokenIssuer:
-    """Signs tokens by the settings that every Verifier checks them with.
+    """Signs tokens, with the settings that every Verifier uses to check them.
 
-    `iat` has milliseconds, to be comparable with an epoch that began in the same second.
+    `iat` has milliseconds, because an epoch can begin in the second in which a token is issued.
     """
 
     def __init__(self, settings: AuthSettings, clock: Clock = time.time) -> None:
@@ -40,14 +40,15 @@ class TokenIssuer:
         token_id: str = "",
         claims: Mapping[str, object] | None = None,
     ) -> tuple[str, int]:
-        """A token and its `exp` in Unix seconds. Raises Problem 404 without a secret to sign by."""
+        """A token and its `exp` in Unix seconds. Raises FeatureDisabledError without JWT_SECRET."""
         secret = self._settings.jwt_secret.get_secret_value()
         if not secret:
-            word = "no tokens are issued here: they come from the issuer of JWKS_URL"
-            raise Problem(404, Slug.NOT_FOUND, word)
+            raise FeatureDisabledError(
+                "This API issues no tokens. Get one from the issuer that JWKS_URL belongs to."
+            )
         now = math.floor(self._clock() * 1000) / 1000
         expires = int(now) + seconds
-        ours: dict[str, object] = {
+        standard_claims: dict[str, object] = {
             "iss": self._settings.jwt_issuer,
             "aud": self._settings.jwt_audience,
             "sub": account,
@@ -56,4 +57,5 @@ class TokenIssuer:
             "exp": expires,
             "jti": token_id or secrets.token_hex(16),
         }
-        return jwt.encode({**(claims or {}), **ours}, secret, algorithm="HS256"), expires
+        payload = {**(claims or {}), **standard_claims}
+        return jwt.encode(payload, secret, algorithm="HS256"), expires

@@ -1,1 +1,1 @@
-"""Commands beside the service itself: `token`."""
+"""Commands of `python -m services.api`: `token`."""

@@ -122,6 +122,7 @@ def service_index(settings: ApiSettings) -> Document:
         "login": "/v1/auth",
         "console": "/",
         "reference": "/docs",
+        "problems": "/problems",
         "openapi": "/openapi.json",
         "asyncapi": "/asyncapi.json",
         "live": "/livez",

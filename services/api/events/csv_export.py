@@ -1,4 +1,4 @@
-"""Events as a table: CSV (RFC 4180) that a spreadsheet shows and does not run. Pure."""
+"""Events as CSV (RFC 4180). A spreadsheet must not execute a cell as a formula. Pure."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _PLAIN = (
 )
 _KNOWN = frozenset({*_PLAIN, "id", "timestamp", "publishedAt", "stream", "contractId"})
 COLUMNS = ("id", "time", *_PLAIN, "status", "version", "more")
-"""`time` is the event's, in UTC; `more` holds what else it says, as JSON."""
+"""The columns. `time` is the event's time in UTC; `more` holds its other fields as JSON."""
 
-_RUNS = re.compile(r"[\s]*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
+_FORMULA_START = re.compile(r"[\s]*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 _NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 def events_to_csv(entries: Iterable[JournalEntry]) -> bytes:
-    """The events, a line each, below a line of names; UTF-8."""
+    """A header line and one line for each event, in UTF-8."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -61,14 +61,14 @@ def _row(event: Mapping[str, object]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    """As text; an apostrophe disarms what a spreadsheet would take for a formula (OWASP)."""
+    """The value as text. An apostrophe before a formula keeps it from being executed (OWASP)."""
     if value is None:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if _RUNS.match(text) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if _FORMULA_START.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _time(seconds: object) -> str:
-    """ISO 8601; the number itself when no calendar reaches that far."""
+    """ISO 8601; the number itself if it is outside the calendar."""
     text = str(seconds)
     return utc_text(int(text)) if text.lstrip("-").isdecimal() else text

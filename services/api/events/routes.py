@@ -1,10 +1,11 @@
-"""Routes of what has been: events of the past, and what an account's streams come to."""
+"""Routes of past events, and of the summary of an account."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from services.api.auth.permissions import require_topic
+from services.api.errors import PermissionDeniedError, StreamNotFoundError
 from services.api.events.csv_export import events_to_csv
 from services.api.events.history import EventHistory, EventPage
 from services.api.events.schemas import EventsQuery, HistoryQuery
@@ -14,7 +15,6 @@ from services.api.streams.routes import STREAMS
 from services.api.streams.schemas import SummaryQuery
 from services.api.streams.service import StreamService
 from services.api.streams.summary import AccountSummaries
-from shared.auth.credentials import forbidden
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.strkeys import is_account
 from shared.domain.topics import Subscription, is_stream_id, user_topic
@@ -29,7 +29,7 @@ JSON = "application/json"
 
 
 def add_event_routes(app: web.Application) -> None:
-    """The routes, with and without /v1."""
+    """Add the routes, with and without /v1."""
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/events", events)
         app.router.add_get(f"{prefix}/streams/{{id}}/events", events_of_stream)
@@ -37,27 +37,28 @@ def add_event_routes(app: web.Application) -> None:
 
 
 async def events(request: web.Request) -> web.Response:
-    """Past events: by the filters of a subscription, a page at a time, as JSON or CSV."""
+    """A page of past events by the filters of a subscription, as JSON or CSV."""
     query = read_query(request, HistoryQuery)
     if not (topics := query.topics()):
-        word = "name at least one of streams=<id>, users=<G…>, all=true"
-        raise invalid([{"parameter": "streams", "detail": word}])
+        detail = "give at least one of streams=<id>, users=<G…>, all=true"
+        raise invalid([{"parameter": "streams", "detail": detail}])
     return await _page(request, query.subscription(*topics), query)
 
 
 async def events_of_stream(request: web.Request) -> web.Response:
-    """Past events of one stream, a page at a time, as JSON or CSV."""
+    """A page of past events of one stream, as JSON or CSV."""
     query, stream_id = read_query(request, EventsQuery), request.match_info["id"]
     if not is_stream_id(stream_id):
-        raise Problem(404, Slug.NOT_FOUND, f"there is no stream {stream_id[:64]!r}")
+        raise StreamNotFoundError(stream_id)
     return await _page(request, query.subscription(stream_id), query)
 
 
 async def summary(request: web.Request) -> web.Response:
-    """What an account has sent, received and may claim now, by token; counts by status."""
+    """The totals that an account has sent, received and can claim, by token; counts by status."""
     query, account = read_query(request, SummaryQuery), request.match_info["account"]
     if not is_account(account):
-        raise Problem(404, Slug.NOT_FOUND, f"{account[:64]!r} is no account (its checksum counts)")
+        message = f"{account[:64]!r} is not a valid G…, C… or M… address (checked by its checksum)."
+        raise Problem(404, Slug.NOT_FOUND, message)
     require_topic(request.get(CALLER, ANYONE), user_topic(account))
     sums = await request.app[SUMMARIES].of(account, after=query.cursor, limit=query.limit)
     return json_response(sums)
@@ -65,28 +66,28 @@ async def summary(request: web.Request) -> web.Response:
 
 async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) -> web.Response:
     caller = request.get(CALLER, ANYONE)
-    await _may_follow(caller, wanted, request.app[STREAMS])
+    await _require_topics(caller, wanted, request.app[STREAMS])
     page = await request.app[EVENT_HISTORY].page(
-        wanted, query.span, limit=query.limit, newest_first=query.order == "desc"
+        wanted, query.range, limit=query.limit, newest_first=query.order == "desc"
     )
-    seen = [entry for entry in page.entries if caller.may_see(entry.topics)]
+    visible = [entry for entry in page.entries if caller.may_see(entry.topics)]
     if _prefers_csv(request.headers.get("Accept", "")):
-        return _csv(page, seen)
-    return _json(page, seen)
+        return _csv(page, visible)
+    return _json(page, visible)
 
 
-async def _may_follow(caller: Principal, wanted: Subscription, streams: StreamService) -> None:
-    """Raise Problem 403 unless the caller may subscribe to all of it."""
+async def _require_topics(caller: Principal, wanted: Subscription, streams: StreamService) -> None:
+    """Raise PermissionDeniedError unless the caller may subscribe to all these topics."""
     if caller is ANYONE:
         return
     parties = await streams.parties([t for t in wanted.topics if is_stream_id(t)])
     for topic in wanted.topics:
         if not caller.may_subscribe(topic, parties.get(topic, ())):
-            raise forbidden(f"the history of {topic!r} is not yours to see")
+            raise PermissionDeniedError(f"You may not read the history of {topic!r}.")
 
 
 def _json(page: EventPage, entries: list[JournalEntry]) -> web.Response:
-    """Bodies as they were published, byte for byte."""
+    """A JSON page. The events are the same bytes that were published."""
     more = b'],"next":%b,"position":"%b","gap":%b}' % tuple(
         str(each).encode() for each in (_quoted(page.next), page.top, _gap(page))
     )
@@ -120,7 +121,7 @@ def _csv(page: EventPage, entries: list[JournalEntry]) -> web.Response:
 
 
 def _prefers_csv(accept: str) -> bool:
-    """Whether `text/csv` is named, and JSON not before it (RFC 9110 12.5.1, by the weights)."""
+    """Whether `text/csv` is accepted with at least the weight of JSON (RFC 9110 12.5.1)."""
     weights = dict(_weight(part) for part in accept.split(","))
     csv = weights.get(CSV, 0.0)
     return csv > 0 and csv >= weights.get(JSON, 0.0)

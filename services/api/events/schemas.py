@@ -1,4 +1,4 @@
-"""Queries of the history: which events, of which streams and users."""
+"""Query parameters of the event history."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.domain.topics import ALL, Subscription, user_topic
 
 
 class EventsQuery(QueryParameters):
-    """GET /v1/streams/{id}/events: which part of a history."""
+    """GET /v1/streams/{id}/events: a part of a stream's history."""
 
     many: ClassVar[frozenset[str]] = frozenset({"types"})
 
@@ -32,17 +32,17 @@ class EventsQuery(QueryParameters):
     order: Literal["asc", "desc"] = "desc"
 
     @property
-    def span(self) -> PositionRange:
-        """The span of the journal that is asked for."""
+    def range(self) -> PositionRange:
+        """The range of positions that the client asked for."""
         return PositionRange(self.after or START, self.before or END)
 
     def subscription(self, *topics: str) -> Subscription:
-        """These topics, narrowed to the types."""
+        """A subscription to these topics, limited to the types of the query."""
         return Subscription(tuple(dict.fromkeys(topics)), frozenset(self.types))
 
 
 class HistoryQuery(EventsQuery):
-    """GET /v1/events: the filters of a subscription; at least one of streams, users, all."""
+    """GET /v1/events: the filters of a subscription. One of streams, users, all is required."""
 
     many: ClassVar[frozenset[str]] = frozenset({"types", "streams", "users"})
 
@@ -51,6 +51,6 @@ class HistoryQuery(EventsQuery):
     all: Literal["true", "false"] = "false"
 
     def topics(self) -> tuple[str, ...]:
-        """What is asked for, () for nothing."""
+        """The topics that the client asked for; () if none."""
         everything = [ALL] if self.all == "true" else []
         return (*everything, *self.streams, *map(user_topic, self.users))

@@ -1,1 +1,1 @@
-"""What every endpoint shares: requests, fields, headers, rate limits, idempotency, readiness."""
+"""Shared by all endpoints: requests, fields, headers, rate limits, idempotency, readiness."""

@@ -1,6 +1,6 @@
-"""The fields of requests, each checked on its own: amounts, accounts, stream ids, positions.
+"""The types of request fields with their validation: amounts, accounts, stream ids, positions.
 
-Amounts arrive as JSON strings of decimal digits and become int; times are Unix seconds.
+An amount is a JSON string of decimal digits and becomes an int. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from shared.domain.topics import is_stream_id
 _DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
 
 
-_LATEST = 253_402_300_799  # the end of year 9999; milliseconds of today are beyond it
+_MAX_TIME = 253_402_300_799  # end of the year 9999; rejects a time given in milliseconds
 
 
 def _amount(value: object) -> int:
     if not isinstance(value, str):
-        raise ValueError('must be a JSON string, such as "1000": JSON numbers lose digits')
+        raise ValueError('must be a JSON string such as "1000", because JSON numbers lose digits')
     if not _DIGITS.fullmatch(value) or int(value) > I128_MAX:
         raise ValueError(f"must be a whole number from 1 to {I128_MAX}, in decimal digits")
     return int(value)
@@ -37,33 +37,33 @@ def _amount(value: object) -> int:
 
 def _account(value: str) -> str:
     if not is_account(value):
-        raise ValueError("must be a valid G…, C… or M… address (its checksum counts)")
+        raise ValueError("must be a valid G…, C… or M… address (checked by its checksum)")
     return value
 
 
 def _contract(value: str) -> str:
     if not is_contract(value):
-        raise ValueError("must be a valid contract address, C… (its checksum counts)")
+        raise ValueError("must be a valid contract address, C… (checked by its checksum)")
     return value
 
 
-def _whole(value: object) -> object:
-    """1.0 is an integer in JSON Schema, and some clients write it so."""
+def _integer(value: object) -> object:
+    """JSON Schema counts 1.0 as an integer, and some clients send it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _stream_id(value: str) -> str:
     if not is_stream_id(value):
-        raise ValueError("is no stream id: expected a number from 1, or api-<uuid>")
+        raise ValueError("must be a stream id: a number from 1, or api-<uuid>")
     return value
 
 
-def _place(value: object) -> Position:
+def _position(value: object) -> Position:
     return parse_position(str(value))
 
 
 def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
-    """How a field stands in OpenAPI; what a pattern cannot say, `format` names."""
+    """The schema of a field in OpenAPI. `format` names the rules that a pattern cannot express."""
     return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
 
 
@@ -80,7 +80,7 @@ Account = Annotated[
 Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
 
 
-UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_LATEST), BeforeValidator(_whole)]
+UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME), BeforeValidator(_integer)]
 
 
 StreamId = Annotated[
@@ -92,7 +92,7 @@ StreamId = Annotated[
 
 PositionParam = Annotated[
     Position,
-    BeforeValidator(_place),
+    BeforeValidator(_position),
     _text("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),
 ]
 

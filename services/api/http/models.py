@@ -1,4 +1,4 @@
-"""The base classes of every request body and query: unknown fields are refused."""
+"""The base classes of request bodies and query parameters. Unknown fields are rejected."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pydantic.alias_generators import to_camel
 
 
 class RequestBody(BaseModel):
-    """Any request body: camelCase, unknown fields refused."""
+    """A request body. JSON names are in camelCase."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
 class EmptyBody(RequestBody):
-    """The body of a call that takes none: absent, or `{}`."""
+    """The body of a call that needs none: absent, or `{}`."""
 
 
 class QueryParameters(BaseModel):
-    """Any query: unknown parameters refused; those in `many` may repeat or hold several."""
+    """Query parameters. Those in `many` can be repeated, or be a comma-separated list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

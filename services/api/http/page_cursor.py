@@ -1,4 +1,4 @@
-"""Cursors of list pages: the last index member read, as opaque url-safe text. Pure."""
+"""Cursors of list pages: the last index member of a page, as URL-safe text. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _TIME = 12
 
 
 def encode_cursor(member: str) -> str:
-    """The cursor of a page that ended with `member` (shared.journal.indexes)."""
+    """The cursor after `member`, the last index member of a page (shared.journal.indexes)."""
     return urlsafe_b64encode(member.encode()).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> str:
-    """The member in a cursor. Raises ValueError on anything that no page ever gave."""
+    """The index member in a cursor. Raises ValueError if no page can have given this cursor."""
     try:
         member = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except ValueError:
         member = ""
     time, _, padded = member.partition(":")
-    whole = len(time) == _TIME and len(padded) >= 20 and is_stream_id(stream_id_of(member))
-    if not whole or not (time.isascii() and time.isdigit()) or encode_cursor(member) != text:
-        raise ValueError("is no cursor: give the `next` of a page as it stands")
+    is_member = len(time) == _TIME and len(padded) >= 20 and is_stream_id(stream_id_of(member))
+    if not is_member or not (time.isascii() and time.isdigit()) or encode_cursor(member) != text:
+        raise ValueError("must be the `next` of a page, unchanged")
     return member

@@ -1,8 +1,8 @@
-"""Rate limits, across all replicas: one Lua call a request, told in RateLimit headers.
+"""Rate limits across all replicas. Each request makes one call of rate_limits.lua in Redis.
 
-The algorithm is GCRA (limits.lua): a quota can be used at once and comes back evenly, so nobody
-gains by waiting for a window to turn. Headers: draft-ietf-httpapi-ratelimit-headers-10;
-`Retry-After`: RFC 9110 10.2.3.
+The algorithm is GCRA: a client may use its whole quota at once, and the quota refills evenly. There
+are no fixed windows, so a client gains nothing by waiting for the next one. Headers of responses:
+draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` (RFC 9110 10.2.3).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCRIPT = load_script(__package__, "rate_limits")
 
 @dataclass(frozen=True, slots=True)
 class RateLimitPolicy:
-    """`quota` requests in `window` seconds; 0 = any number."""
+    """`quota` requests in `window` seconds; a quota of 0 means no limit."""
 
     name: str
     quota: int
@@ -30,7 +30,11 @@ class RateLimitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitState:
-    """How somebody stands: requests left, seconds until all are back, seconds to wait now."""
+    """A client's state in one quota, after a request.
+
+    `remaining` requests are left, the quota is full again in `reset` seconds, and the client must
+    wait `wait` seconds before its next request (0 if the request was allowed).
+    """
 
     policy: RateLimitPolicy
     remaining: int
@@ -46,11 +50,11 @@ class RateLimits:
         self._script = redis.register_script(_SCRIPT)
 
     async def take(self, quotas: Sequence[tuple[RateLimitPolicy, str]]) -> list[RateLimitState]:
-        """Take one request from each policy's quota of somebody, or none when any is used up."""
-        quotas = [(policy, who) for policy, who in quotas if policy.quota]
+        """Count one request in each of these quotas (policy, client), unless one is used up."""
+        quotas = [(policy, client) for policy, client in quotas if policy.quota]
         if not quotas:
             return []
-        names = [self._keys.rate(policy.name, who) for policy, who in quotas]
+        names = [self._keys.rate(policy.name, client) for policy, client in quotas]
         args = [value for policy, _ in quotas for value in (policy.window, policy.quota, 1)]
         rows = await self._script(keys=names, args=args)
         return [
@@ -59,24 +63,25 @@ class RateLimits:
         ]
 
 
-def rate_limit_headers(verdicts: Sequence[RateLimitState]) -> dict[str, str]:
-    """The RateLimit fields of an answer; none where nothing is limited."""
-    if not verdicts:
+def rate_limit_headers(states: Sequence[RateLimitState]) -> dict[str, str]:
+    """The RateLimit headers of a response; none without limits."""
+    if not states:
         return {}
-    policies = (f'"{v.policy.name}";q={v.policy.quota};w={v.policy.window}' for v in verdicts)
-    states = (f'"{v.policy.name}";r={v.remaining};t={_whole(v.reset)}' for v in verdicts)
-    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
+    policies = (f'"{s.policy.name}";q={s.policy.quota};w={s.policy.window}' for s in states)
+    left = (f'"{s.policy.name}";r={s.remaining};t={_seconds_up(s.reset)}' for s in states)
+    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(left)}
 
 
-def raise_if_exceeded(verdicts: Sequence[RateLimitState]) -> None:
-    """Raise Problem 429 when any quota is used up; it says when to come back."""
-    over = [v for v in verdicts if v.wait > 0]
-    if over:
-        names = ", ".join(v.policy.name for v in over)
-        wait = max(_whole(v.wait) for v in over)
-        word = f"too many requests ({names}): come back in {wait} s"
-        raise Problem(429, Slug.RATE_LIMITED, word, headers={"Retry-After": str(wait)})
+def raise_if_exceeded(states: Sequence[RateLimitState]) -> None:
+    """Raise Problem 429 with `Retry-After` if a quota is used up."""
+    exceeded = [state for state in states if state.wait > 0]
+    if exceeded:
+        names = ", ".join(state.policy.name for state in exceeded)
+        wait = max(_seconds_up(state.wait) for state in exceeded)
+        message = f"Too many requests (limit: {names}). Retry in {wait} s."
+        raise Problem(429, Slug.RATE_LIMITED, message, headers={"Retry-After": str(wait)})
 
 
-def _whole(seconds: float) -> int:
+def _seconds_up(seconds: float) -> int:
+    """Whole seconds, rounded up."""
     return -(-int(seconds * 1e6) // 1_000_000)

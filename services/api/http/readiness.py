@@ -1,4 +1,4 @@
-"""Readiness: Redis and the other parts that were named are asked about once a second."""
+"""Checks for /readyz: Redis and the other services, about once a second."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ log = structlog.get_logger()
 
 CHECK_INTERVAL = 1.0
 RECHECK_INTERVAL = 0.25
-"""Seconds until the next question, while all is well and while it is not."""
+"""Seconds until the next check: after a check that succeeded, and after one that failed."""
 
 Check = Callable[[], Awaitable[str | None]]
-"""What is wrong, as a sentence for the operator; None when all is well."""
+"""Returns a problem as a sentence for the operator, or None."""
 
 
 async def watch(part: str, check: Check, readiness: Readiness) -> None:
-    """Ask for ever; a change is logged once, however long it lasts."""
-    before: str | None = "starting"
+    """Check a part for ever. A change of its state is logged once."""
+    last: str | None = "starting"
     while True:
-        trouble = await check()
-        readiness.set(part, trouble)
-        if trouble != before:
-            report = log.warning if trouble else log.info
-            report("part_unwell" if trouble else "part_well", part=part, trouble=trouble)
-        before = trouble
-        await asyncio.sleep(RECHECK_INTERVAL if trouble else CHECK_INTERVAL)
+        reason = await check()
+        readiness.set(part, reason)
+        if reason != last:
+            report = log.warning if reason else log.info
+            report("part_unwell" if reason else "part_well", part=part, reason=reason)
+        last = reason
+        await asyncio.sleep(RECHECK_INTERVAL if reason else CHECK_INTERVAL)
 
 
 def part_names(urls: Sequence[str]) -> list[str]:
-    """Names of READY_URLS in /readyz: URLs without secrets; a number makes equal ones distinct."""
+    """The names of URLs in /readyz: without secrets; equal names get a number."""
     names: list[str] = []
     for url in urls:
         name = redacted(url)
@@ -48,7 +48,7 @@ def part_names(urls: Sequence[str]) -> list[str]:
 
 
 def redis_check(redis: Redis) -> Check:
-    """Whether Redis answers."""
+    """A check that Redis answers."""
 
     async def check() -> str | None:
         try:
@@ -61,13 +61,13 @@ def redis_check(redis: Redis) -> Check:
 
 
 def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
-    """Whether another service's /readyz is 200 and names our namespace."""
+    """A check that /readyz of another service answers 200 and has our namespace."""
 
     async def check() -> str | None:
         try:
             async with session.get(url, allow_redirects=False) as response:
-                if wrong := other_namespace(await response.read(), namespace):
-                    return wrong
+                if reason := other_namespace(await response.read(), namespace):
+                    return reason
                 return None if response.status == 200 else f"answers {response.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             return f"does not answer ({type(error).__name__})"
@@ -76,7 +76,7 @@ def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Che
 
 
 def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
-    """Whether a service that need not be ready names our namespace, if it answers."""
+    """A check that a service, if it answers, has our namespace. It need not be ready."""
 
     async def check() -> str | None:
         try:
@@ -89,7 +89,7 @@ def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: st
 
 
 def other_namespace(answer: bytes, namespace: str) -> str | None:
-    """Why the service of this /readyz answer is misconfigured; None when its namespace is ours."""
+    """Why the service with this /readyz response is misconfigured; None if it has our namespace."""
     try:
         theirs = orjson.loads(answer).get("namespace", namespace)
     except (ValueError, AttributeError):  # not a service of Headrace
@@ -97,6 +97,6 @@ def other_namespace(answer: bytes, namespace: str) -> str | None:
     if theirs == namespace:
         return None
     return (
-        f"works in namespace {theirs}, and this API in {namespace}: set NAMESPACE, or CONTRACTS "
-        "and NETWORK_PASSPHRASE, alike for all services"
+        f"uses namespace {theirs}, but this API uses {namespace}; give all services the same "
+        "NAMESPACE, or the same CONTRACTS and NETWORK_PASSPHRASE"
     )

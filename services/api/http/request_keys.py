@@ -1,4 +1,4 @@
-"""What the middleware keeps in a request: who calls, and the headers of the rate limits."""
+"""What the middleware stores in a request: the caller, and the headers of the rate limits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from shared.auth.principal import Principal
 LIMIT_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("limit_headers", dict)
 
 CALLER = web.RequestKey("caller", Principal)
-"""Set by the guard; absent on routes that are open to everyone."""
+"""Set by the guard. Not set on routes that are open to everyone."""
 
 
 def caller(request: web.Request) -> Principal:
-    """Who asks; in AUTH_MODE=open everybody is ANYONE."""
+    """The caller of a request. In AUTH_MODE=open this is ANYONE."""
     return request[CALLER]

@@ -1,7 +1,7 @@
-"""What every answer bears, whatever it says: a request id, limits, and headers for browsers.
+"""The headers of every response: request id, rate limits, and security headers for browsers.
 
-Headers: OWASP REST Security Cheat Sheet; `nosniff`: WHATWG Fetch; CSP: W3C CSP 3. TLS ends at the
-proxy, so Strict-Transport-Security is the proxy's.
+Sources: OWASP REST Security Cheat Sheet; WHATWG Fetch for `nosniff`; W3C CSP 3. TLS ends at the
+proxy, so the proxy sets Strict-Transport-Security.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from shared.web.problems import REQUEST_ID
 log = structlog.get_logger()
 
 HEADER = "X-Request-ID"
-_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 EXPOSED = ("RateLimit", "RateLimit-Policy", HEADER)
-"""What pages of other origins may read beside the headers of `shared.web.cors`."""
+"""Headers that pages of other origins may read, in addition to those of `shared.web.cors`."""
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _DATA = "default-src 'none'; frame-ancestors 'none'"
 _PAGE = "frame-ancestors 'none'"
 _ANY_PAGE = frozenset({"/auth", "/.well-known/stellar.toml"})
-"""What any page may read: the standards want it (SEP-10 "Cross-Origin Headers", SEP-1)."""
+"""Paths that pages of every origin may read (SEP-10 "Cross-Origin Headers", SEP-1)."""
 
 
 def request_id(given: str | None) -> str:
-    """The id that came with a request where it is harmless in a log, else one of ours."""
-    return given if given and _SANE.fullmatch(given) else secrets.token_hex(16)
+    """The id that the client sent, if it is safe in a log; else a new random id."""
+    return given if given and _SAFE_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 @web.middleware
 async def response_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Bind the request's id to every log line, and complete the answer."""
+    """Add the request id to every log line of the request, and the headers to its response."""
     name = request_id(request.headers.get(HEADER))
     request[REQUEST_ID] = name
     started = time.perf_counter()
-    # Not unbound: the next request of the connection, whose task this is, binds its own.
+    # No need to unbind it: this task only serves this connection, whose next request binds again.
     structlog.contextvars.bind_contextvars(request_id=name)
     response = await handler(request)
     log.debug(
         "request",
         method=request.method,
-        path=request.path,  # never the query: it may hold a token
+        path=request.path,  # without the query, which may contain a token
         status=response.status,
         milliseconds=round((time.perf_counter() - started) * 1e3, 2),
     )
     if not response.prepared:
-        _complete(request, response, name)
+        _add_headers(request, response, name)
     return response
 
 
-def _complete(request: web.Request, response: web.StreamResponse, name: str) -> None:
+def _add_headers(request: web.Request, response: web.StreamResponse, name: str) -> None:
     headers = response.headers
     kind = headers.get("Content-Type", "")
     headers.setdefault("Content-Security-Policy", _PAGE if kind.startswith("text/html") else _DATA)

@@ -1,1 +1,1 @@
-"""Models of what the API answers and publishes, for its documents."""
+"""Models of the API's responses and events, for OpenAPI and AsyncAPI."""

@@ -1,6 +1,6 @@
-"""What every event says, and the events of no stream: of the contract, of tokens, of the chain.
+"""Models of events that belong to no stream: of the contract, of tokens, of the chain.
 
-The events of streams, and the table of all, are in `event_models`.
+The events of streams, and the table of all event types, are in `stream_events`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _CHAIN_FIELDS = {
 
 Holder = Annotated[
     str,
-    Field(description="G… or C…; a claimable balance B…, a liquidity pool L… (SEP-23)"),
+    Field(description="G… or C…; B… for a claimable balance, L… for a liquidity pool (SEP-23)"),
 ]
 MuxedId = Annotated[
     str,
-    Field(description="which sub-account of `to`: a u64 in digits, text, or bytes in hex (CAP-67)"),
+    Field(description="sub-account of `to`: a u64 in digits, a text, or bytes in hex (CAP-67)"),
 ]
 
 
 class EventModel(AnyEvent):
-    """What every event says; one from the chain also where it stands there."""
+    """An event. An event of the chain also says where it is on the chain."""
 
     model_config = ConfigDict(json_schema_extra=_CHAIN_FIELDS)  # type: ignore[typeddict-item]
 
@@ -39,27 +39,27 @@ class EventModel(AnyEvent):
     tx_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = ""
     verified: Annotated[
         bool | None,
-        Field(description="events hash to what consensus signed; null: nothing signed says"),
+        Field(description="true: consensus on the ledger proves the event; null: no proof"),
     ] = None
 
 
 class ContractEventModel(EventModel):
-    """An event of the contract as a whole; everyone gets it."""
+    """An event of the contract as a whole. Every subscriber gets it."""
 
     stream_id: None
 
 
 class TokenEventModel(EventModel):
-    """An event of a watched token contract; those whom it names get it."""
+    """An event of a watched token contract. Subscribers to the accounts in it get it."""
 
     stream_id: None
     token_address: ContractAddress
     amount: Amount
-    asset: Annotated[str, Field(description="native or CODE:ISSUER (SEP-11), as it says")] = ""
+    asset: Annotated[str, Field(description="native or CODE:ISSUER (SEP-11)")] = ""
 
 
 class TokenTransferred(TokenEventModel):
-    """Tokens went from one holder to another."""
+    """Tokens were transferred."""
 
     from_: Holder = Field(alias="from")
     to: Holder
@@ -67,7 +67,7 @@ class TokenTransferred(TokenEventModel):
 
 
 class TokenMinted(TokenEventModel):
-    """New tokens, or such as came from their issuer."""
+    """Tokens were created, or came from their issuer."""
 
     to: Holder
     to_muxed_id: MuxedId = ""
@@ -75,20 +75,23 @@ class TokenMinted(TokenEventModel):
 
 
 class TokenBurned(TokenEventModel):
-    """Tokens that are no more, or went to their issuer."""
+    """Tokens were destroyed, or went back to their issuer."""
 
     from_: Holder = Field(alias="from")
 
 
 class TokenClawedBack(TokenEventModel):
-    """Tokens that their issuer took back."""
+    """The issuer took tokens back."""
 
     from_: Holder = Field(alias="from")
     admin: Address = ""
 
 
 class UnknownEventModel(EventModel):
-    """An event of a name not known yet, raw; of a token contract, those who ask for it get it."""
+    """A contract event of an unknown type, undecoded.
+
+    An unknown event of a token contract goes only to subscribers who ask for this type.
+    """
 
     token_address: ContractAddress = ""
     name: str
@@ -97,7 +100,7 @@ class UnknownEventModel(EventModel):
 
 
 class LedgersLostModel(EventModel):
-    """Ledgers that no source has any more: what happened between the positions is not known."""
+    """No source has these ledgers any more. The events between the two positions are lost."""
 
     stream_id: None
     from_: str = Field(alias="from")
@@ -106,7 +109,7 @@ class LedgersLostModel(EventModel):
 
 
 class JournalResetModel(EventModel):
-    """Redis lost everything: what was sent before may be wrong now, so load the state anew."""
+    """Redis lost all data. Events that were sent before may be wrong; load the state again."""
 
     stream_id: None
     position: str

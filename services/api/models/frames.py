@@ -1,4 +1,4 @@
-"""Every frame of a subscription that is no event of a stream, as a model by name: for AsyncAPI."""
+"""Models of all SSE frames that are not journal events, by frame name, for AsyncAPI."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from shared.web.problems import Goodbye
 
 
 class FrameModel(BaseModel):
-    """The data of a frame that is no event of a stream."""
+    """The data of a frame that is not a journal event."""
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
 
 
 class ConnectedFrame(FrameModel):
-    """The first frame, unnamed."""
+    """The first frame of a connection. It has no event name."""
 
     type: Literal["connected"]
     client_id: str
@@ -27,10 +27,10 @@ class ConnectedFrame(FrameModel):
 
 
 class SyncFrame(FrameModel):
-    """Everything up to here that is yours has been sent; also the heartbeat.
+    """All your events up to `position` were sent. Also serves as heartbeat.
 
-    The position is null during a replay, and while the indexer restores events that a failover of
-    Redis lost.
+    The position is null during a replay, and while the indexer restores events that Redis lost in a
+    failover.
     """
 
     position: PositionText | None
@@ -40,7 +40,7 @@ class SyncFrame(FrameModel):
 
 
 class GapFrame(FrameModel):
-    """Events between two positions are not kept any more: load the state anew."""
+    """Events between two positions are not stored any more. Load the state again."""
 
     from_: PositionText = Field(alias="from")
     to: PositionText
@@ -48,27 +48,27 @@ class GapFrame(FrameModel):
 
 
 class ResetFrame(FrameModel):
-    """What was sent before may be wrong, or is of another journal: load the state anew."""
+    """Events sent before may be wrong, or of another journal. Load the state again."""
 
     position: PositionText
     reason: str
 
 
 class OverloadFrame(FrameModel):
-    """Too many connections; come back after `retry` milliseconds."""
+    """Too many connections. Reconnect after `retry` milliseconds."""
 
     reason: str
     retry: int
 
 
 class TokenExpiringFrame(FrameModel):
-    """The connection ends with its token: connect anew with a fresh one."""
+    """The token expires soon, and the connection ends with it. Reconnect with a new token."""
 
     at: Annotated[float | None, Field(description="Unix seconds")]
 
 
 class GoodbyeFrame(FrameModel):
-    """The server closes; come back after `retry` milliseconds."""
+    """The server closes the connection. Reconnect after `retry` milliseconds."""
 
     reason: Goodbye
     retry: int

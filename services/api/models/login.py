@@ -1,4 +1,4 @@
-"""What the calls of login and keys answer, as models for the OpenAPI document."""
+"""Models of the responses about login and API keys, for OpenAPI."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from shared.auth.principal import Scope
 
 
 class TicketDocument(ResponseModel):
-    """Good for one subscription, within `expiresIn` seconds: `?ticket=…`."""
+    """A ticket for one subscription (`?ticket=…`), valid for `expiresIn` seconds."""
 
     ticket: str
     expires_in: int
 
 
 class ChallengeDocument(BaseModel):
-    """A transaction to sign with the wallet's keys and send back; nobody submits it (SEP-10)."""
+    """A transaction that the wallet signs and sends back. It never goes to the network (SEP-10)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,14 +27,14 @@ class ChallengeDocument(BaseModel):
 
 
 class TokenDocument(ResponseModel):
-    """A token: `Authorization: Bearer <token>`."""
+    """A token, to send as `Authorization: Bearer <token>`."""
 
     token: str
     expires_at: Seconds
 
 
 class ApiKeyDocument(ResponseModel):
-    """An API key, without what is secret of it."""
+    """An API key without its secret."""
 
     id: str
     name: str
@@ -46,7 +46,7 @@ class ApiKeyDocument(ResponseModel):
 
 
 class NewApiKeyDocument(ApiKeyDocument):
-    """The same, with the key itself, which is shown here only."""
+    """A new API key with its secret. No other response shows the secret."""
 
     key: str
 

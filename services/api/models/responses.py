@@ -1,6 +1,6 @@
-"""What the API answers, as models: nobody validates by them at run time, the documents tell them.
+"""Models of the API's responses, for OpenAPI. The API does not use them at run time.
 
-The tests compare every answer with them (tests/api/reference/test_documents.py).
+The tests compare responses with them (tests/api/reference/test_documents.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PositionText = Annotated[
     str,
     Field(
         pattern=r"^[0-9]{1,20}-[0-9]{1,20}$",
-        description="where an event stands in the journal; what EventSource resumes from",
+        description="position of an event in the journal; an EventSource resumes from it",
         examples=["16010972359577600-1"],
     ),
 ]
@@ -33,21 +33,21 @@ StreamIdText = Annotated[
     str,
     Field(
         pattern=r"^([1-9][0-9]{0,19}|api-[0-9a-f-]{36})$",
-        description="a chain stream's number, or api-<uuid7>",
+        description="the number of a chain stream, or api-<uuid7>",
         examples=["7"],
     ),
 ]
-CursorText = Annotated[str, Field(description="goes into `cursor` for the page that follows")]
+CursorText = Annotated[str, Field(description="value of `cursor` for the next page")]
 
 
 class ResponseModel(BaseModel):
-    """Any answer: camelCase, nothing that is not told here."""
+    """A response. JSON names are in camelCase; there are no other fields."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
 class Claimable(ResponseModel):
-    """What the recipient could withdraw at `asOf`."""
+    """The amount that the recipient could withdraw at `asOf`."""
 
     amount: Amount
     as_of: Seconds
@@ -56,7 +56,7 @@ class Claimable(ResponseModel):
 class StreamDocument(ResponseModel):
     """A stream after its latest event."""
 
-    version: Annotated[int, Field(ge=1, description="one more with each event; the ETag")]
+    version: Annotated[int, Field(ge=1, description="grows by one with each event; also the ETag")]
     id: StreamIdText
     origin: Origin
     contract_id: ContractAddress | None
@@ -68,9 +68,10 @@ class StreamDocument(ResponseModel):
     withdrawn_amount: Amount
     refunded_amount: Amount
     start_time: Seconds
-    last_update_time: Annotated[int, Field(description="Unix seconds from which money accrues")]
+    last_update_time: Annotated[int, Field(description="Unix seconds; money accrues from here on")]
     end_time: Annotated[
-        int | None, Field(description="when it runs dry, or ended; null while paused")
+        int | None,
+        Field(description="time at which the deposit runs out, or the end; null while paused"),
     ]
     paused_at: Seconds | None
     status: StreamStatus
@@ -78,7 +79,7 @@ class StreamDocument(ResponseModel):
         str | None,
         Field(
             json_schema_extra={"enum": [None, "48h", "24h", "depleted"]},
-            description="how near its end it is known to be while it is active",
+            description="the last notice for an active stream: 48h or 24h left, or depleted",
         ),
     ]
     claimable: Claimable
@@ -93,21 +94,22 @@ class StreamPage(ResponseModel):
 
     items: list[StreamDocument]
     total: Annotated[
-        int | None, Field(ge=0, description="all that the filter matches; null with several")
+        int | None,
+        Field(ge=0, description="number of matches; null with several filters"),
     ]
     next: CursorText | None
     position: PositionText
 
 
 class Gap(ResponseModel):
-    """Events after `from` up to and including `to` are not kept any more."""
+    """Events after `from`, up to and including `to`, are not stored any more."""
 
     from_: PositionText = Field(alias="from")
     to: PositionText
 
 
 class AnyEvent(BaseModel):
-    """An event; its own fields by its type are in /asyncapi.json."""
+    """An event. The other fields of each event type are in /asyncapi.json."""
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
 
@@ -115,12 +117,12 @@ class AnyEvent(BaseModel):
     published_at: Microseconds
     type: str
     stream_id: StreamIdText | None
-    timestamp: Annotated[int, Field(description="Unix seconds at which it happened")]
+    timestamp: Annotated[int, Field(description="Unix seconds; when it happened")]
     origin: Origin
 
 
 class HistoryPage(ResponseModel):
-    """A page of past events; `next` goes into `after` (asc) or `before` (desc)."""
+    """A page of past events. `next` is the value of `after` (asc) or `before` (desc)."""
 
     items: list[AnyEvent]
     next: PositionText | None
@@ -129,7 +131,7 @@ class HistoryPage(ResponseModel):
 
 
 class StatusCounts(ResponseModel):
-    """Streams by status."""
+    """Numbers of streams by status."""
 
     active: int
     paused: int
@@ -138,14 +140,14 @@ class StatusCounts(ResponseModel):
 
 
 class StatusCountsBySide(ResponseModel):
-    """Streams by status, of those sent and those received."""
+    """Numbers of streams by status: sent and received."""
 
     sent: StatusCounts
     received: StatusCounts
 
 
 class SentTotals(ResponseModel):
-    """Sums over the streams that the account sends."""
+    """Totals of the streams that the account sends."""
 
     deposited: Amount
     withdrawn: Amount
@@ -154,7 +156,7 @@ class SentTotals(ResponseModel):
 
 
 class ReceivedTotals(ResponseModel):
-    """Sums over the streams that the account receives."""
+    """Totals of the streams that the account receives."""
 
     withdrawn: Amount
     claimable: Amount
@@ -162,7 +164,7 @@ class ReceivedTotals(ResponseModel):
 
 
 class TokenTotals(ResponseModel):
-    """Sums in one token."""
+    """Totals in one token."""
 
     token_address: Address
     sent: SentTotals
@@ -170,7 +172,7 @@ class TokenTotals(ResponseModel):
 
 
 class AccountSummary(ResponseModel):
-    """What an account's streams come to; `streams` were added up, more follow under `next`."""
+    """Totals of an account. They cover `streams` streams; `next` is the cursor for the others."""
 
     account: Address
     streams: Annotated[int, Field(ge=0)]
@@ -181,19 +183,19 @@ class AccountSummary(ResponseModel):
 
 
 class ServiceIndex(BaseModel):
-    """What this is, whether it asks for a login, and where things are, by name."""
+    """The service, its login mode, and the paths of its endpoints by name."""
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
 
     service: str
     about: str
-    network: Annotated[str, Field(description="the network's passphrase")]
+    network: Annotated[str, Field(description="passphrase of the network")]
     auth_mode: Literal["open", "required"]
     wallet_login: bool
 
 
 class FieldError(BaseModel):
-    """One wrong field: of a body by `pointer` (RFC 6901), of a query by `parameter`."""
+    """One invalid field: `pointer` (RFC 6901) for a body, `parameter` for a query."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -203,7 +205,7 @@ class FieldError(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """What went wrong (RFC 9457); some types say more."""
+    """An error (RFC 9457). `type` is a page that explains it. Some types have more fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -212,3 +214,20 @@ class ProblemDocument(BaseModel):
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
     errors: list[FieldError] = []
+
+
+class ProblemTypeDocument(ResponseModel):
+    """A type of problem: what it means and what to do."""
+
+    type: Annotated[str, Field(pattern="^/problems/[a-z-]+$", examples=["/problems/invalid"])]
+    title: str
+    statuses: list[Annotated[int, Field(ge=400, le=599)]]
+    meaning: str
+    remedy: str
+    example: ProblemDocument
+
+
+class ProblemTypeList(ResponseModel):
+    """All types of problems."""
+
+    items: list[ProblemTypeDocument]

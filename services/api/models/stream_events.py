@@ -1,7 +1,8 @@
-"""Every event that is published, as a model by type: for AsyncAPI.
+"""Models of all published events, by event type, for AsyncAPI.
 
-The committer writes events without them (shared.journal.wire); the tests hold each published event
-against its model. A contract's fields are tolerated when they are more than expected, or fewer.
+The API does not use them at run time (shared.journal.wire writes events). The tests compare each
+published event with its model. Other versions of the contract may have more or fewer fields, so
+most fields have a default and further fields are allowed.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from shared.domain.stream import NOTICE_THRESHOLDS
 
 
 class StreamEventModel(EventModel):
-    """An event of a stream; what is known of the stream stands beside."""
+    """An event of a stream, with what is known of the stream."""
 
     stream_id: StreamIdText
     sender: Address = ""
     recipient: Address = ""
     token_address: Address = ""
-    stream: Annotated[StreamDocument | None, Field(description="the stream after it")] = None
+    stream: Annotated[StreamDocument | None, Field(description="the stream after the event")] = None
 
 
 class Created(StreamEventModel):
-    """A stream began."""
+    """A stream was created."""
 
     sender: Address
     recipient: Address
@@ -49,7 +50,7 @@ class Created(StreamEventModel):
 
 
 class ToppedUp(StreamEventModel):
-    """More money at the same rate."""
+    """The sender added money. The rate stays the same."""
 
     amount: Amount = "0"
     new_deposited_amount: Amount
@@ -57,44 +58,47 @@ class ToppedUp(StreamEventModel):
 
 
 class Withdrawn(StreamEventModel):
-    """All that was claimable went to the recipient."""
+    """The recipient withdrew everything that was claimable."""
 
     amount: Amount
 
 
 class Paused(StreamEventModel):
-    """Accrual stands still from `pausedAt`."""
+    """From `pausedAt` on no money accrues."""
 
     paused_at: Seconds
 
 
 class Resumed(StreamEventModel):
-    """Accrual goes on; the pause does not count."""
+    """Money accrues again. Nothing accrued during the pause."""
 
     new_end_time: Seconds = 0
 
 
 class Completed(StreamEventModel):
-    """All of the deposit has been withdrawn."""
+    """The whole deposit was withdrawn."""
 
     total_withdrawn: Amount = "0"
 
 
 class Cancelled(StreamEventModel):
-    """Settled and refunded; `amountWithdrawn` is all in all."""
+    """The stream ended: the recipient was paid, the rest refunded.
+
+    `amountWithdrawn` is the total of all withdrawals.
+    """
 
     amount_withdrawn: Amount
     refunded_amount: Amount
 
 
 class Updated(StreamEventModel):
-    """New metadata."""
+    """The metadata was replaced."""
 
     metadata: dict[str, Any]
 
 
 class FeeCollected(StreamEventModel):
-    """A fee on the creation or top-up that follows in the same transaction."""
+    """A fee for the creation or top-up that comes next in the same transaction."""
 
     fee_amount: Amount = "0"
     treasury: Address = ""
@@ -102,7 +106,7 @@ class FeeCollected(StreamEventModel):
 
 
 class RecipientTransferred(StreamEventModel):
-    """The stream has another recipient from now on."""
+    """The stream has a new recipient."""
 
     old_recipient: Address = ""
     new_recipient: Address
@@ -110,7 +114,7 @@ class RecipientTransferred(StreamEventModel):
 
 
 class RateModified(StreamEventModel):
-    """Money accrues at another rate."""
+    """The rate was changed."""
 
     old_rate_per_second: Amount = "0"
     new_rate_per_second: Amount
@@ -118,14 +122,14 @@ class RateModified(StreamEventModel):
 
 
 class RunningLow(StreamEventModel):
-    """The stream will be dry in `secondsLeft` from `timestamp`, unless it is topped up."""
+    """The deposit runs out `secondsLeft` after `timestamp`, unless it is topped up."""
 
     ends_at: Seconds
     seconds_left: Annotated[int, Field(json_schema_extra={"enum": list(NOTICE_THRESHOLDS[:-1])})]
 
 
 class Depleted(StreamEventModel):
-    """The stream is dry; what was not withdrawn still can be."""
+    """The deposit has run out. The recipient can still withdraw the rest."""
 
     ends_at: Seconds
 
@@ -158,7 +162,7 @@ _MODELS: dict[EventType, type[EventModel]] = {
 
 
 def event_model(kind: EventType) -> type[EventModel]:
-    """The model of one type, named after it, its `type` no other."""
+    """The model of one event type. The model has its name, and its `type` must be this type."""
     base = _MODELS[kind]
     name = "".join(part.capitalize() for part in kind.replace(".", "_").split("_"))
     literal: Any = Literal[kind.value]

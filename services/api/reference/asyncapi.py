@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the events, made from their models."""
+"""The AsyncAPI 3.0 document of the events, generated from their models."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from services.api.reference.json_schemas import Json, schemas_of
 from shared.domain.events import EventType
 
 _PARAMETERS = (
-    "Query: streams=<id>,… users=<G…>,… all=true (at least one), types=<type>,…; to resume, the "
-    "header Last-Event-ID."
+    "Query parameters: streams=<id>,… users=<G…>,… all=true (at least one), types=<type>,…. "
+    "To resume, send the header Last-Event-ID."
 )
 
 
 def asyncapi() -> Json:
-    """The document, JSON-ready."""
+    """The document as a JSON object."""
     models: dict[str, type[BaseModel]] = {str(kind): event_model(kind) for kind in EventType}
     models |= FRAMES
     names = {name: model.__name__ for name, model in models.items()}
@@ -28,7 +28,7 @@ def asyncapi() -> Json:
         "info": {
             "title": "Headrace events",
             "version": "1",
-            "description": "Payment streams on Stellar, as they happen, over Server-Sent Events.",
+            "description": "Payment streams on Stellar, in real time, over Server-Sent Events.",
         },
         "defaultContentType": "application/json",
         "channels": {"events": _channel(names)},
@@ -36,7 +36,7 @@ def asyncapi() -> Json:
             "receiveEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/events"},
-                "summary": "What a subscriber gets, in the order of the journal.",
+                "summary": "The events that a subscriber gets, in the order of the journal.",
             }
         },
         "components": {
@@ -47,7 +47,7 @@ def asyncapi() -> Json:
 
 
 def key(name: str) -> str:
-    """The key of a message: a name that may stand in a reference."""
+    """The key of a message: its name, in a form that a reference allows."""
     return name.replace(".", "_")
 
 
@@ -55,7 +55,7 @@ def _channel(names: Mapping[str, str]) -> Json:
     return {
         "address": "/v1/events/subscribe",
         "title": "Events",
-        "description": f"GET, answered with text/event-stream. {_PARAMETERS}",
+        "description": f"GET returns text/event-stream. {_PARAMETERS}",
         "messages": {key(name): {"$ref": f"#/components/messages/{key(name)}"} for name in names},
     }
 

@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of pydantic models, without the noise."""
+"""JSON Schemas (2020-12) of pydantic models, simplified for readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Mode = Literal["validation", "serialization"]
 
 
 def schemas_of(models: Iterable[type[BaseModel]], mode: Mode) -> dict[str, Json]:
-    """The schemas of these models and all they hold, by name, for #/components/schemas."""
+    """The schemas of these models and of the models they use, by name."""
     wanted = [(model, mode) for model in dict.fromkeys(models)]
     _, whole = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     schemas: dict[str, Json] = whole.get("$defs", {})
@@ -21,7 +21,7 @@ def schemas_of(models: Iterable[type[BaseModel]], mode: Mode) -> dict[str, Json]
 
 
 def simplified(schema: Json) -> Json:
-    """Without generated titles, without defaults that say nothing, and within 64 bits."""
+    """The schema without generated titles and empty defaults, and with numbers within 64 bits."""
     kept = {name: value for name, value in schema.items() if name not in ("title", "default")}
     if schema.get("default"):
         kept["default"] = schema["default"]

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the router, the table of operations and their models."""
+"""The OpenAPI 3.1 document, generated from the router, `operations` and their models."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ from services.api.reference.json_schemas import Json, schemas_of
 from services.api.reference.operations import OPERATIONS, TAGS, ApiOperation
 
 _ABOUT = (
-    "Payment streams on Stellar: made, read, listed and changed here, and their events as they "
-    "happen. Every path answers with and without /v1. Amounts are decimal strings in base units, "
-    "times Unix seconds."
+    "Create, read, list and change payment streams on Stellar, and follow their events in real "
+    "time. Every path of streams, events and login exists with and without /v1. Amounts are "
+    "decimal strings in base units. Times are Unix seconds."
 )
 _PROBLEM = {
     "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
 }
 _HEADERS = {
-    "ETag": "the stream's version, for If-Match",
-    "Location": "where it is",
-    "Headrace-Position": "the journal's top before the read: subscribe from there, miss nothing",
+    "ETag": "version of the stream, for If-Match",
+    "Location": "URL of the stream, or of the fanout",
+    "Headrace-Position": "top of the journal before the read; subscribe from here to miss nothing",
 }
 _PATH = {
     "id": {"type": "string", "examples": ["7"]},
     "account": {"type": "string", "format": "stellar-account"},
     "file": {"type": "string", "examples": ["style.css"]},
+    "slug": {"type": "string", "examples": ["invalid"]},
     "folder": {"type": "string", "examples": ["headrace"]},
 }
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "description": "entity tags, of which one must be the stream's version now",
+    "description": "entity tags; the current version of the stream must be one of them",
     "schema": {"type": "string", "format": "entity-tags", "examples": ['"1"']},
 }
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "the same key and body get the same answer for 24 hours, and act once",
+    "description": "for 24 hours, requests with the same key act once and get the same response",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
 }
 
 
 def routes_of(router: web.UrlDispatcher) -> list[tuple[str, str]]:
-    """Method and path of every route, HEAD left out, in the order in which they were added."""
+    """Method and path of every route except HEAD, in the order in which they were added."""
     found = [
         (route.method, route.resource.canonical)
         for route in router.routes()
@@ -58,7 +59,7 @@ def routes_of(router: web.UrlDispatcher) -> list[tuple[str, str]]:
 
 
 def openapi(router: web.UrlDispatcher) -> Json:
-    """The document, JSON-ready."""
+    """The document as a JSON object."""
     routes = [(m, p, OPERATIONS[m, p.removeprefix("/v1") or "/"]) for m, p in routes_of(router)]
     operations = [operation for *_, operation in routes]
     paths: Json = {}
@@ -109,7 +110,7 @@ def _operation(method: str, path: str, operation: ApiOperation) -> Json:
 
 
 def _versioned() -> frozenset[str]:
-    """Paths that stand below /v1 as well."""
+    """Paths that also exist below /v1."""
     roots = ("/streams", "/events", "/users", "/auth", "/keys")
     return frozenset(f"/v1{path}" for _, path in OPERATIONS if path.startswith(roots))
 
@@ -142,7 +143,7 @@ def _query(model: type[BaseModel]) -> list[Json]:
 
 
 def _not_null(schema: Json) -> Json:
-    """A parameter that is absent is not null: it is absent."""
+    """The schema without null, because a query parameter cannot be null."""
     kinds: list[Json] = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
     if len(kinds) != 1:
         return schema
@@ -167,5 +168,5 @@ def _responses(operation: ApiOperation) -> Json:
         str(status): {"description": HTTPStatus(status).phrase, "content": _PROBLEM}
         for status in operation.problems
     }
-    rest = {"description": "What went wrong", "content": _PROBLEM}
+    rest = {"description": "Another problem", "content": _PROBLEM}
     return {str(operation.status): good, **refusals, "default": rest}

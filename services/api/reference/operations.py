@@ -1,7 +1,7 @@
-"""What each route takes and answers, beside its handler: the source of the OpenAPI document.
+"""The parameters, bodies and responses of each route, for the OpenAPI document.
 
-The models are those by which the handlers validate. tests/api/reference/test_documents.py holds
-this table against the router.
+The handlers validate requests with the same models. A test compares this table with the router
+(tests/api/reference/test_documents.py).
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, S
 from services.api.system.routes import SystemDocument
 
 TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
-"""In the order of the page."""
+"""In the order of the page /docs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOperation:
-    """One route. `body` of a call that takes none is Nothing: it may be left out.
+    """One route.
 
-    `changes` says that it takes Idempotency-Key, `versioned` If-Match. `media` are what it may
-    answer with beside JSON. `problems` are the statuses of its own refusals.
+    `body` is EmptyBody for a call that needs no body. `changes`: it accepts Idempotency-Key.
+    `versioned`: it accepts If-Match. `media`: content types of its responses besides JSON.
+    `problems`: statuses of its own errors. `open`: it needs no token.
     """
 
     summary: str
@@ -62,11 +63,11 @@ def _service(summary: str, *media: str) -> ApiOperation:
 
 
 _HTML, _TEXT, _CSV = "text/html", "text/plain", "text/csv"
-_CANCEL = _step("End a stream: what has accrued is paid, the rest refunded")
+_CANCEL = _step("Cancel a stream: pay what has accrued, refund the rest")
 
 OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("POST", "/streams"): ApiOperation(
-        "Make a stream",
+        "Create a stream",
         STREAMS,
         body=CreateStream,
         answer=answers.StreamDocument,
@@ -87,7 +88,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ),
     ("PATCH", "/streams/{id}"): _step("Replace a stream's metadata", PatchStream),
     ("DELETE", "/streams/{id}"): _CANCEL,
-    ("POST", "/streams/{id}/top-up"): _step("Put more money into a stream", TopUp),
+    ("POST", "/streams/{id}/top-up"): _step("Add money to a stream", TopUp),
     ("POST", "/streams/{id}/withdraw"): _step("Withdraw all that is claimable"),
     ("POST", "/streams/{id}/pause"): _step("Pause a stream"),
     ("POST", "/streams/{id}/resume"): _step("Resume a paused stream"),
@@ -109,7 +110,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         problems=(422,),
     ),
     ("GET", "/events/subscribe"): ApiOperation(
-        "Be sent on to the live events (/asyncapi.json)",
+        "Get a redirect to the live events (/asyncapi.json)",
         EVENTS,
         status=307,
         headers=("Location",),
@@ -117,7 +118,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         open=True,
     ),
     ("POST", "/events/ticket"): ApiOperation(
-        "Get a ticket, by which an EventSource subscribes once",
+        "Get a ticket with which an EventSource can subscribe once",
         EVENTS,
         body=EmptyBody,
         answer=login_answers.TicketDocument,
@@ -125,7 +126,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         problems=(400, 413, 415, 422),
     ),
     ("GET", "/users/{account}/summary"): ApiOperation(
-        "Add up what an account has sent, received and may claim",
+        "Get totals of what an account has sent, received and can claim",
         STREAMS,
         query=SummaryQuery,
         answer=answers.AccountSummary,
@@ -150,47 +151,64 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("DELETE", "/auth"): ApiOperation("Log out", LOGIN, body=EmptyBody, status=204),
     ("POST", "/auth/logout"): ApiOperation("Log out", LOGIN, body=EmptyBody, status=204),
     ("POST", "/auth/refresh"): ApiOperation(
-        "Get a fresh token before the old one expires",
+        "Get a new token before the old one expires",
         LOGIN,
         body=EmptyBody,
         answer=login_answers.TokenDocument,
     ),
     ("POST", "/auth/revoke"): ApiOperation(
-        "End a token, or all of an account", ADMIN, body=RevokeTokens, status=204
+        "Revoke a login, or all tokens of an account", ADMIN, body=RevokeTokens, status=204
     ),
     ("POST", "/keys"): ApiOperation(
-        "Make an API key; the only answer that shows it",
+        "Create an API key; no other response shows it",
         ADMIN,
         body=CreateApiKey,
         answer=login_answers.NewApiKeyDocument,
         status=201,
     ),
     ("GET", "/keys"): ApiOperation("List API keys", ADMIN, answer=login_answers.ApiKeyListDocument),
-    ("DELETE", "/keys/{id}"): ApiOperation("End an API key", ADMIN, status=204, problems=(404,)),
-    ("GET", "/.well-known/stellar.toml"): _service("What wallets read first (SEP-1)", _TEXT),
+    ("DELETE", "/keys/{id}"): ApiOperation(
+        "Delete an API key and end its tokens", ADMIN, status=204, problems=(404,)
+    ),
+    ("GET", "/.well-known/stellar.toml"): _service("The stellar.toml for wallets (SEP-1)", _TEXT),
     ("GET", "/system"): ApiOperation(
-        "Measure all parts of the system", ADMIN, answer=SystemDocument
+        "Read the metrics of all services", ADMIN, answer=SystemDocument
     ),
     ("GET", "/"): ApiOperation(
-        "The console for who asks for HTML, else where things are",
+        "The console (HTML), or an index of the endpoints (JSON)",
         SERVICE,
         answer=answers.ServiceIndex,
         media=(_HTML,),
         open=True,
     ),
     ("GET", "/console/{folder}/{file}"): ApiOperation(
-        "A part of the console",
+        "A file of the console",
         SERVICE,
         media=("text/css", "text/javascript", "text/plain", "image/svg+xml", "application/json"),
         problems=(404,),
         open=True,
     ),
-    ("GET", "/livez"): _service("Whether the process runs", _TEXT),
-    ("GET", "/readyz"): _service("Whether it can do its work, and if not, why"),
+    ("GET", "/livez"): _service("Check that the process runs", _TEXT),
+    ("GET", "/readyz"): _service("Check that the service can do its work; if not, say why"),
     ("GET", "/metrics"): _service("Metrics for Prometheus", _TEXT),
     ("GET", "/openapi.json"): _service("This document"),
-    ("GET", "/asyncapi.json"): _service("The events, as AsyncAPI 3"),
-    ("GET", "/docs"): _service("This document to read", _HTML),
-    ("GET", "/docs/{file}"): _service("A part of that page", "text/css", "text/javascript"),
+    ("GET", "/asyncapi.json"): _service("The events, as an AsyncAPI 3 document"),
+    ("GET", "/docs"): _service("This document as a page", _HTML),
+    ("GET", "/problems"): ApiOperation(
+        "List the types of problems",
+        SERVICE,
+        answer=answers.ProblemTypeList,
+        media=(_HTML,),
+        open=True,
+    ),
+    ("GET", "/problems/{slug}"): ApiOperation(
+        "Explain a type of problem and what to do",
+        SERVICE,
+        answer=answers.ProblemTypeDocument,
+        media=(_HTML,),
+        problems=(404,),
+        open=True,
+    ),
+    ("GET", "/docs/{file}"): _service("A file of that page", "text/css", "text/javascript"),
 }
 """By method and path without /v1."""

@@ -1,1 +1,1 @@
-"""Streams: endpoints, use cases, lists, summaries, notices of their ends."""
+"""Streams: endpoints, use cases, lists, summaries, and notices that a stream runs out."""

@@ -1,6 +1,8 @@
-"""The time of a stream: Redis' clock for API streams, the last ledger's close for chain streams.
+"""The current time for a stream.
 
-The machine's own clock is not used: replicas would disagree (shared.redis.clock).
+For streams of the API this is the time of Redis' clock. For chain streams it is the close time of
+the last ledger that was read. The clock of the machine is not used, because the clocks of replicas
+differ (shared.redis.clock).
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from shared.redis.clock import Clock
 
 
 class StreamClock:
-    """What time it is for streams of each origin, in Unix seconds."""
+    """The current time for streams of each origin, in Unix seconds."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def of(self, origin: Origin, head: JournalTip) -> int:
-        """Now, for a stream of that origin; by the clock too while no ledger was read yet."""
-        if origin is Origin.CHAIN and head.closed_at is not None:
-            return int(head.closed_at)
+    def of(self, origin: Origin, tip: JournalTip) -> int:
+        """The time for a stream of this origin. Before the first ledger was read: Redis' time."""
+        if origin is Origin.CHAIN and tip.closed_at is not None:
+            return int(tip.closed_at)
         return int(self._clock())

@@ -1,4 +1,4 @@
-"""Ids of streams that the API makes: `api-<uuid7>`, so they sort by the time of creation."""
+"""Ids of the API's own streams: `api-<uuid7>`. They sort by time of creation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VARIANT = 0b10 << 62
 def uuid7(milliseconds: int, entropy: int) -> UUID:
     """A UUID version 7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 of `entropy`.
 
-    Pure; higher bits of either argument are cut off.
+    Pure. Higher bits of both arguments are ignored.
     """
     time = (milliseconds & (1 << 48) - 1) << 80
     rand_a = (entropy >> 62 & (1 << 12) - 1) << 64
@@ -21,5 +21,5 @@ def uuid7(milliseconds: int, entropy: int) -> UUID:
 
 
 def new_stream_id(now: float) -> str:
-    """An id never given before; `now` in Unix seconds."""
+    """A new, unique id; `now` is in Unix seconds."""
     return f"api-{uuid7(int(now * 1000), secrets.randbits(74))}"

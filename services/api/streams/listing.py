@@ -1,10 +1,14 @@
-"""Lists of streams: pages in order of creation or of the latest change, straight from the indexes.
+"""Lists of streams, page by page, in order of creation or of the latest change.
 
-One filter: its index is the list. Several: the smallest of their indexes is read, and each member
-looked for in the others. A stream's document is the truth in both cases, since an index may have
-changed between the two reads. A call reads a bounded number of members, so a page may be short, or
-empty, and still have a `next`. A member by creation never moves, so pages stay whole under inserts,
-and a cursor holds for any filters; by change, what changes during the walk moves to the new end.
+With one filter, the index of this filter is the list. With several filters, the smallest of their
+indexes is read, and each member is looked up in the others. Then the stored stream is checked
+against the filters, because an index may have changed since it was read.
+
+A call reads a limited number of members. So a page can be short or empty although it has a `next`.
+
+In order of creation a member never moves: streams that are created meanwhile do not disturb the
+pages, and a cursor works with any filters. In order of change, a stream that changes meanwhile
+moves to the newest end of the list.
 """
 
 from __future__ import annotations
@@ -21,15 +25,19 @@ from shared.journal.keys import Keys
 LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, Stream | None]]]
 
 CHUNK_SIZE = 250
-"""Members read at once when several filters are given."""
+"""Index members per read if there are several filters."""
 
 MAX_READ = 1000
-"""Members read for one page of several filters before it is given out short."""
+"""The most index members that are read for one page with several filters."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamListPage:
-    """Streams, the member to go on after (None at the end), and how many there are if known."""
+    """A page of streams.
+
+    `last` is the index member to continue after, None at the end of the list. `total` is the number
+    of streams that match, None if it is not known.
+    """
 
     streams: Sequence[Stream]
     last: str | None
@@ -37,7 +45,7 @@ class StreamListPage:
 
 
 class StreamListing:
-    """The indexes of one namespace; `load` gives the stored streams of some ids."""
+    """Lists of the streams of one namespace. `load` reads stored streams by their ids."""
 
     def __init__(self, redis: Redis, keys: Keys, load: LoadStreams) -> None:
         self._redis = redis
@@ -53,29 +61,32 @@ class StreamListing:
         newest_first: bool,
         by_latest_change: bool = False,
     ) -> StreamListPage:
-        """At most `limit` streams that stand in all indexes of `wanted`, following `after`."""
+        """At most `limit` streams that are in all indexes of `wanted`, after the member `after`."""
         sizes = await self._sizes(wanted)
         names = sorted(wanted, key=sizes.__getitem__)
         total = sizes[names[0]] if len(names) == 1 else None
         index, others = names[0], names[1:]
         if by_latest_change:
             index, others = _by_change(names), []
-        alone = wanted == {index.removeprefix("updated:")}
-        count, rounds = (limit + 1, 1) if alone else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
+        is_whole_list = wanted == {index.removeprefix("updated:")}
+        count, rounds = (
+            (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
+        )
         found: list[Stream] = []
         read = after
         for _ in range(rounds):
             members = await self._members(index, read, count, newest_first)
-            passing = await self._in_all(members, others)
-            # Whoever stands in all indexes is nearly sure to be found: no more than needed is read.
-            few = passing[: limit + 1 - len(found)] if others else passing
-            for member, stream in await self._streams(few):
+            matching = await self._in_all(members, others)
+            # A member of all indexes almost always matches, so only as many streams are loaded as
+            # the page still needs.
+            needed = matching[: limit + 1 - len(found)] if others else matching
+            for member, stream in await self._streams(needed):
                 if len(found) == limit:
                     return StreamListPage(found, after, total)
                 after = member
                 if stream is not None and wanted <= indexes_of(stream):
                     found.append(stream)
-            if len(few) < len(passing):
+            if len(needed) < len(matching):
                 return StreamListPage(found, after, total)
             if len(members) < count:
                 return StreamListPage(found, None, total)
@@ -91,7 +102,7 @@ class StreamListing:
         return dict(zip(names, await pipe.execute(), strict=True))
 
     async def _in_all(self, members: Sequence[str], others: Sequence[str]) -> Sequence[str]:
-        """Those of the members that stand in the other indexes as well."""
+        """The members that are also in the other indexes."""
         if not members or not others:
             return members
         pipe = self._redis.pipeline(transaction=False)
@@ -116,6 +127,6 @@ class StreamListing:
 
 
 def _by_change(names: Sequence[str]) -> str:
-    """The first of the names that are ordered by change too; else the list of everything."""
+    """The first of these indexes that exists in order of change; else the list of all streams."""
     found = (by_change(name) for name in names)
     return next(filter(None, found), None) or f"updated:{EVERYTHING}"

@@ -1,6 +1,7 @@
-"""The API notices that Redis was emptied, and accepts no changes after that.
+"""Detects that Redis has lost data. After that the API changes nothing until it is restored.
 
-Until the indexer has read the chain again, the commit refuses events below what this process saw.
+Until the indexer has read the chain again, the commit rejects events at positions below the last
+position that this process has seen.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector, check_journal, read_reports
 
 CHECK_INTERVAL = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 async def check_reports(redis: Redis, committer: Committer) -> None:
-    """Look once, before the first request. If Redis does not answer, `watch` looks later."""
+    """Check once, before the first request. If Redis does not answer, `watch` checks later."""
     with suppress(RedisError, OSError, TimeoutError):
         async with asyncio.timeout(CHECK_INTERVAL):
             await _stay_above_reports(redis, committer)
@@ -30,23 +31,30 @@ async def check_reports(redis: Redis, committer: Committer) -> None:
 async def watch(
     redis: Redis, committer: Committer, last_seen: DataLossDetector, note: Callable[[str], None]
 ) -> None:
-    """Look for ever. If there never was an indexer, none can announce the loss: it ends at once."""
+    """Check for ever.
+
+    If no indexer ever wrote to this namespace, none will restore the data. Then the empty journal
+    is accepted at once.
+    """
     name, noted = secrets.token_hex(8), False
     while True:
-        head = await check_journal(redis, committer.keys, last_seen, name=name)
-        committer.stay_above(head.top)
-        if head.cursor is None:
+        tip = await check_journal(redis, committer.keys, last_seen, name=name)
+        committer.stay_above(tip.top)
+        if tip.cursor is None:
             await _stay_above_reports(redis, committer)
         if last_seen.lost and not noted:
             note(last_seen.message)
         noted = last_seen.lost
-        if last_seen.lost and last_seen.cursor is None and head.cursor is None:
-            last_seen.adopt(head)
+        if last_seen.lost and last_seen.cursor is None and tip.cursor is None:
+            last_seen.adopt(tip)
         await asyncio.sleep(CHECK_INTERVAL)
 
 
 async def _stay_above_reports(redis: Redis, committer: Committer) -> None:
-    """An API that was started after the loss learns from the others how far the journal went."""
-    for each in await read_reports(redis, committer.keys):
-        if each.cursor is not None:  # an indexer was there, and will read again
-            committer.stay_above(each.top)
+    """Learn from the reports of other processes how far the journal went before the loss.
+
+    This is for an API that was started after the loss.
+    """
+    for report in await read_reports(redis, committer.keys):
+        if report.cursor is not None:  # an indexer exists and will read the chain again
+            committer.stay_above(report.top)

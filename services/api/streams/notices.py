@@ -1,10 +1,12 @@
-"""Telling about the ends of streams: `stream.running_low` 48 h and 24 h before, `stream.depleted`.
+"""Notices that a stream runs out: `stream.running_low` 48 h and 24 h before, `stream.depleted`.
 
-Every commit keeps a schedule of what is to be told next (shared.journal.indexes), so nobody looks
-through streams. One replica at a time works it off, by a lease that only saves the others the work:
-each notice is a commit on the stream's version and moves the stream's `ending`, so it comes once
-however many try, and one that was prepared for an end that has moved meanwhile is decided anew.
-Time is Redis' time; a replica whose machine's clock differs publishes nothing.
+Every commit updates a schedule of the next notice of each stream (shared.journal.indexes), so no
+process has to search all streams. One replica at a time publishes what is due. A lease chooses this
+replica, only to save the others the work. Each notice comes once even if several replicas try: it
+is a commit that checks the version of the stream and sets its `ending`. If the stream has changed
+meanwhile, the commit decides again.
+
+The time is Redis' time. A replica whose own clock differs from it publishes nothing.
 """
 
 from __future__ import annotations
@@ -31,80 +33,80 @@ from shared.redis.lease import Lease
 log = structlog.get_logger()
 
 CHECK_INTERVAL = 0.5
-"""Seconds between two looks at the schedule."""
+"""Seconds between two checks of the schedule."""
 
 LEASE_SECONDS = 5.0
-"""Seconds until another replica takes over from one that is gone."""
+"""Seconds after which another replica takes over from one that has died."""
 
 PAGE_SIZE = 50
-"""Streams told about in one commit."""
+"""The most streams in one commit."""
 
 
 class StreamNotices:
-    """The schedule of one namespace, seen from one replica."""
+    """Publishes the notices of one namespace, from one replica."""
 
     def __init__(
         self,
         redis: Redis,
         committer: Committer,
         journal: Journal,
-        times: StreamClock,
-        doubt: Callable[[], str | None] = lambda: None,
+        clock: StreamClock,
+        unsafe_reason: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`doubt` returns why no notice may be published, or None: a notice cannot be undone."""
-        self._doubt = doubt
+        """`unsafe_reason` returns why no notice may be published now, or None."""
+        self._unsafe_reason = unsafe_reason
         self._redis = redis
         self._committer = committer
         self._journal = journal
-        self._times = times
+        self._clock = clock
         self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE_SECONDS)
 
     async def run(self) -> None:
-        """Work off the schedule for ever, while the lease is ours."""
+        """Publish due notices for ever, while this replica holds the lease."""
         while True:
-            if self._doubt():
-                await self.release()  # for a replica whose clock agrees with Redis'
+            if self._unsafe_reason():
+                await self.release()  # another replica may have a correct clock
             elif await self.take_lease():
                 await self.publish_due()
             await asyncio.sleep(CHECK_INTERVAL)
 
     async def take_lease(self) -> bool:
-        """Take or renew the lease; whether it is ours."""
+        """Take or renew the lease. Returns whether this replica holds it."""
         return await self._lease.take()
 
     async def release(self) -> None:
-        """Let another replica take over at once; without Redis it does when the lease expires."""
+        """Give up the lease. If Redis does not answer, the lease expires by itself."""
         with suppress(*REDIS_UNAVAILABLE):
             await self._lease.release()
 
     async def publish_due(self) -> int:
-        """Publish all that is due now; how many notices that were. Raises Behind."""
-        told = 0
+        """Publish all notices that are due. Returns their number. Raises JournalBehindError."""
+        published = 0
         for origin in Origin:
-            while count := await self._tell_page(origin):
-                told += count
+            while count := await self._publish_page(origin):
+                published += count
                 if not await self.take_lease():
-                    return told
-        return told
+                    return published
+        return published
 
-    async def _tell_page(self, origin: Origin) -> int:
-        now = self._times.of(origin, await self._journal.tip())
+    async def _publish_page(self, origin: Origin) -> int:
+        now = self._clock.of(origin, await self._journal.tip())
         index = self._committer.keys.index(notice_schedule(origin))
         rows = await self._redis.zrange(index, "-inf", now, byscore=True, offset=0, num=PAGE_SIZE)
         due = [row.decode() for row in rows if isinstance(row, bytes)]
         try:
-            return await self._tell(due, now) if due else 0
-        except ContentionError:  # one of them is busy; it must not hold up the others
-            return sum([await self._tell([stream_id], now) for stream_id in due])
+            return await self._publish(due, now) if due else 0
+        except ContentionError:  # a stream that changes often must not block the others
+            return sum([await self._publish([stream_id], now) for stream_id in due])
 
-    async def _tell(self, stream_ids: Sequence[str], now: int) -> int:
-        done = await self._committer.change(stream_ids, partial(_notices, now=now))
-        for write in done.writes:
+    async def _publish(self, stream_ids: Sequence[str], now: int) -> int:
+        committed = await self._committer.change(stream_ids, partial(_due_notices, now=now))
+        for write in committed.writes:
             NOTICES.labels(write.event.type).inc()
-        return len(done.writes)
+        return len(committed.writes)
 
 
-def _notices(stored: Mapping[str, Stream | None], *, now: int) -> list[Event]:
+def _due_notices(stored: Mapping[str, Stream | None], *, now: int) -> list[Event]:
     return [
         event for stream in stored.values() if stream for event in commands.due_notices(stream, now)
     ]

@@ -1,4 +1,4 @@
-"""Routes: from a request to a use case and back. Every path answers with and without /v1."""
+"""Routes of streams. Each path exists with and without /v1."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from services.api.auth.permissions import require_account, restrict_to_own
+from services.api.errors import FeatureDisabledError
 from services.api.http.idempotency import idempotency_key_of
 from services.api.http.request_keys import caller
 from services.api.http.requests import (
@@ -31,34 +32,33 @@ from services.api.streams.service import (
     top_up,
 )
 from shared.runtime.urls import joined
-from shared.web.problems import Problem, Slug
 
 STREAMS = web.AppKey("streams", StreamService)
 
 
 def add_routes(app: web.Application) -> None:
-    """The routes of streams, and the way to their events."""
+    """Add the routes of streams, and the redirect to their events."""
     for prefix in ("/v1", ""):
         streams, one = f"{prefix}/streams", f"{prefix}/streams/{{id}}"
         app.router.add_post(streams, create)
         app.router.add_get(streams, page)
         app.router.add_get(one, get)
         app.router.add_patch(one, update)
-        app.router.add_delete(one, action(CANCEL))
+        app.router.add_delete(one, action_handler(CANCEL))
         app.router.add_post(f"{one}/top-up", add_money)
-        app.router.add_post(f"{one}/withdraw", action(WITHDRAW))
-        app.router.add_post(f"{one}/pause", action(PAUSE))
-        app.router.add_post(f"{one}/resume", action(RESUME))
-        app.router.add_post(f"{one}/cancel", action(CANCEL))
+        app.router.add_post(f"{one}/withdraw", action_handler(WITHDRAW))
+        app.router.add_post(f"{one}/pause", action_handler(PAUSE))
+        app.router.add_post(f"{one}/resume", action_handler(RESUME))
+        app.router.add_post(f"{one}/cancel", action_handler(CANCEL))
         app.router.add_get(f"{prefix}/events/subscribe", subscribe)
 
 
 async def create(request: web.Request) -> web.Response:
     """POST /v1/streams."""
-    order = await read_body(request, CreateStream)
-    require_account(caller(request), order.sender, "a new stream, as its sender")
-    document = await request.app[STREAMS].create(order, idempotency_key_of(request, order))
-    response = _stream(document, 201)
+    body = await read_body(request, CreateStream)
+    require_account(caller(request), body.sender, "create a stream as its sender")
+    document = await request.app[STREAMS].create(body, idempotency_key_of(request, body))
+    response = _response(document, 201)
     response.headers["Location"] = f"{request.path}/{document['id']}"
     return response
 
@@ -75,63 +75,66 @@ async def page(request: web.Request) -> web.Response:
 async def get(request: web.Request) -> web.Response:
     """GET /v1/streams/{id}.
 
-    `position` is where the stream's latest event stands, which the journal may have trimmed since;
-    the header Headrace-Position is the journal's top before the read, safe to subscribe from.
+    `position` in the body is the position of the stream's latest event. The journal may no longer
+    contain it. The header Headrace-Position is the top of the journal before the read, so a client
+    that subscribes from there misses nothing.
     """
     document, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
-    response = _stream(document)
+    response = _response(document)
     response.headers["Headrace-Position"] = top
     return response
 
 
 async def update(request: web.Request) -> web.Response:
     """PATCH /v1/streams/{id}."""
-    tags = read_if_match(request)
-    patch = await read_body(request, PatchStream)
+    versions = read_if_match(request)
+    body = await read_body(request, PatchStream)
     streams, stream_id = request.app[STREAMS], request.match_info["id"]
-    once = idempotency_key_of(request, patch)
-    facts, by = patch.metadata.facts(), caller(request)
-    return _stream(await streams.update(stream_id, facts, tags, once, by))
+    key = idempotency_key_of(request, body)
+    metadata, by = body.metadata.facts(), caller(request)
+    return _response(await streams.update(stream_id, metadata, versions, key, by))
 
 
 async def add_money(request: web.Request) -> web.Response:
     """POST /v1/streams/{id}/top-up."""
-    tags = read_if_match(request)
-    order = await read_body(request, TopUp)
-    stream_id, once = request.match_info["id"], idempotency_key_of(request, order)
-    step, by = top_up(order.amount), caller(request)
-    return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
+    versions = read_if_match(request)
+    body = await read_body(request, TopUp)
+    stream_id, key = request.match_info["id"], idempotency_key_of(request, body)
+    action, by = top_up(body.amount), caller(request)
+    return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
 
 
-def action(step: StreamAction) -> Handler:
-    """A handler of POST /v1/streams/{id}/<step>, which takes no body."""
+def action_handler(action: StreamAction) -> Handler:
+    """The handler of POST /v1/streams/{id}/<action>, for an action without a body."""
 
     async def handle(request: web.Request) -> web.Response:
-        tags = read_if_match(request)
+        versions = read_if_match(request)
         await read_no_body(request)
-        stream_id, once = request.match_info["id"], idempotency_key_of(request)
+        stream_id, key = request.match_info["id"], idempotency_key_of(request)
         by = caller(request)
-        return _stream(await request.app[STREAMS].act(stream_id, step, tags, once, by))
+        return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
 
     return handle
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    """Send an EventSource on to a fanout; it repeats its Last-Event-ID there by itself.
+    """Redirect an EventSource to a fanout. It sends its Last-Event-ID there again by itself.
 
-    Any of them at random: after one has failed, a reconnect is likely to reach another.
+    The fanout is chosen at random. So after one fanout has failed, a reconnect probably reaches
+    another one.
     """
     urls = request.app[SETTINGS].fanout_urls
     if not urls:
-        word = "events are served by the fanouts, and none is named here (FANOUT_URLS)"
-        raise Problem(404, Slug.NOT_FOUND, word)
+        raise FeatureDisabledError(
+            "Fanouts serve the events, and this API knows no fanout (FANOUT_URLS)."
+        )
     query = request.rel_url.raw_query_string
     location = joined(secrets.choice(urls), request.path)
-    if query:  # as it was sent, behind what FANOUT_URLS says
+    if query:  # unchanged, after the query of the fanout's URL, if it has one
         location += ("&" if "?" in location else "?") + query
     headers = {"Location": location, "Cache-Control": "no-store"}
     return web.Response(status=307, headers=headers)
 
 
-def _stream(document: Document, status: int = 200) -> web.Response:
+def _response(document: Document, status: int = 200) -> web.Response:
     return json_response(document, status, {"ETag": etag(document["version"])})

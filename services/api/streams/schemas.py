@@ -1,6 +1,6 @@
-"""What a request may say: bodies and queries, each field checked on its own.
+"""The bodies and query parameters of requests about streams.
 
-Amounts come as JSON strings of decimal digits and leave here as int; times are Unix seconds.
+An amount is a JSON string of decimal digits and becomes an int. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _FILTERS = ("sender", "recipient", "user", "status", "token", "origin")
 
 
 class Metadata(RequestBody):
-    """What the parties note down about a stream; moves no money."""
+    """Notes of the parties about a stream. They have no effect on its money."""
 
     label: Annotated[str, Field(max_length=200)] | None = None
     tags: Annotated[list[Tag], Field(max_length=20)] | None = None
     note: Annotated[str, Field(max_length=2000)] | None = None
 
     def facts(self) -> Mapping[str, object]:
-        """What was given, JSON-ready."""
+        """The fields that were given, ready for JSON."""
         return self.model_dump(exclude_none=True)
 
 
 class CreateStream(RequestBody):
-    """POST /v1/streams. `depositedAmount` is net of fees; without `startTime` it starts now."""
+    """POST /v1/streams. `depositedAmount` excludes fees. Without `startTime` it starts now."""
 
     sender: Account
     recipient: Account
@@ -60,13 +60,13 @@ class TopUp(RequestBody):
 
 
 class PatchStream(RequestBody):
-    """PATCH /v1/streams/{id}: metadata in place of what there was."""
+    """PATCH /v1/streams/{id}: new metadata, which replaces the old."""
 
     metadata: Metadata
 
 
 class ListQuery(QueryParameters):
-    """GET /v1/streams: a stream is listed when every filter given holds."""
+    """GET /v1/streams: lists the streams that match all given filters."""
 
     sender: Account | None = None
     recipient: Account | None = None
@@ -80,7 +80,7 @@ class ListQuery(QueryParameters):
     sort: Literal["created", "updated"] = "created"
 
     def indexes(self) -> frozenset[str]:
-        """The indexes (shared.journal.indexes) in each of which a listed stream stands."""
+        """The indexes that contain a stream that matches (shared.journal.indexes)."""
         given = ((name, getattr(self, name)) for name in _FILTERS)
         return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
 

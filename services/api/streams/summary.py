@@ -1,8 +1,8 @@
-"""What an account's streams come to: sent, received and claimable, by token; counts by status.
+"""Totals of an account's streams: sent, received and claimable by token; counts by status.
 
-What is claimable changes by the second, so it is added up at the read, over the account's streams.
-A call reads at most `limit` of them, newest first, and says where to go on; its cost grows with
-that number (about 20 µs a stream) and with nothing else.
+The claimable amount changes every second, so each call adds up the streams of the account again. A
+call reads at most `limit` streams, newest first, and returns a cursor for the rest. It costs about
+20 µs a stream.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from shared.domain.topics import user_topic
 from shared.journal.reader import Journal, JournalTip
 
 CHUNK_SIZE = 200
-"""Streams read at once; others get their turn in between."""
+"""Streams per read. Between two reads other requests are served."""
 
 _SENT = ("deposited", "withdrawn", "refunded", "remaining")
 _RECEIVED = ("withdrawn", "claimable", "remaining")
 
 
 class AccountTotals:
-    """Sums over one account's streams."""
+    """Totals of one account's streams."""
 
     def __init__(self, account: str) -> None:
         self.streams = 0
@@ -34,7 +34,7 @@ class AccountTotals:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, stream: Stream, now: int) -> None:
-        """Count a stream in, on each side that the account is on."""
+        """Add a stream, as sent, received, or both."""
         self.streams += 1
         amounts = {
             "deposited": stream.deposited,
@@ -50,7 +50,7 @@ class AccountTotals:
                     self._sums[stream.token, side, name] += amount
 
     def document(self) -> dict[str, object]:
-        """JSON-ready; amounts are decimal strings, and may pass i128 as they are sums."""
+        """The JSON object. Amounts are decimal strings; a sum can exceed 128 bits."""
         return {
             "account": self.account,
             "streams": self.streams,
@@ -73,23 +73,23 @@ class AccountTotals:
 
 
 class AccountSummaries:
-    """The summaries of one namespace."""
+    """Summaries of the accounts of one namespace."""
 
-    def __init__(self, listing: StreamListing, journal: Journal, times: StreamClock) -> None:
+    def __init__(self, listing: StreamListing, journal: Journal, clock: StreamClock) -> None:
         self._listing = listing
         self._journal = journal
-        self._times = times
+        self._clock = clock
 
     async def of(self, account: str, *, after: str | None, limit: int) -> dict[str, object]:
-        """The sums over the account's next `limit` streams, following the member `after`."""
-        head = await self._journal.tip()
+        """The totals of the account's next `limit` streams, after the index member `after`."""
+        tip = await self._journal.tip()
         totals = AccountTotals(account)
-        last = await self._add(totals, head, after, limit)
-        more = {"next": encode_cursor(last) if last else None, "position": str(head.top)}
+        last = await self._add(totals, tip, after, limit)
+        more = {"next": encode_cursor(last) if last else None, "position": str(tip.top)}
         return totals.document() | more
 
     async def _add(
-        self, totals: AccountTotals, head: JournalTip, after: str | None, limit: int
+        self, totals: AccountTotals, tip: JournalTip, after: str | None, limit: int
     ) -> str | None:
         wanted = frozenset({user_topic(totals.account)})
         while (left := limit - totals.streams) > 0:
@@ -97,7 +97,7 @@ class AccountSummaries:
                 wanted, after=after, limit=min(CHUNK_SIZE, left), newest_first=True
             )
             for stream in page.streams:
-                totals.add(stream, self._times.of(stream.origin, head))
+                totals.add(stream, self._clock.of(stream.origin, tip))
             after = page.last
             if after is None:
                 break

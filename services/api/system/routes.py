@@ -1,8 +1,8 @@
-"""The system as a whole: what the other parts say of themselves in their metrics, in one answer.
+"""The state of the whole system: selected metrics of all other services, in one response.
 
-A browser reaches any one fanout through the gateway, never all of them, and no indexer. So the API
-asks those that READY_URLS and FANOUT_URLS name. Counters are passed on as they stand: who asks
-twice knows the rate.
+Through the gateway a browser reaches one of the fanouts, but not all of them, and no indexer. So
+the API reads the metrics of the services in READY_URLS and FANOUT_URLS. Counters are totals since
+the start of a process: a client computes a rate from two responses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field
 
-from services.api.auth.authentication import require
+from services.api.auth.authentication import require_scope
 from services.api.auth.routes import CLOCK
 from services.api.http.requests import json_response
 from services.api.models.responses import ResponseModel
@@ -54,23 +54,23 @@ _KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}
 
 
 class PartDocument(ResponseModel):
-    """One process. `measures` are gauges as they are and counters since its start."""
+    """One process. `measures` are its gauges, and its counters since its start."""
 
     url: str
     kind: Annotated[str, Field(examples=["fanout", "indexer", "other"])]
-    trouble: Annotated[str | None, Field(description="why it cannot be asked")]
+    trouble: Annotated[str | None, Field(description="why its metrics cannot be read, else null")]
     measures: dict[str, float]
 
 
 class SystemDocument(ResponseModel):
-    """All parts that this API knows of."""
+    """All services that this API knows."""
 
     as_of: Annotated[float, Field(description="Unix seconds")]
     parts: list[PartDocument]
 
 
 def add_system_routes(app: web.Application) -> None:
-    """The route, with and without /v1."""
+    """Add the route, with and without /v1."""
     app.cleanup_ctx.append(_session)
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/system", system)
@@ -83,8 +83,8 @@ async def _session(app: web.Application) -> AsyncIterator[None]:
 
 
 async def system(request: web.Request) -> web.Response:
-    """GET /v1/system, for admins: all parts are asked at once."""
-    require(request, Scope.ADMIN)
+    """GET /v1/system, for admins. All services are asked in parallel."""
+    require_scope(request, Scope.ADMIN)
     settings, session = request.app[SETTINGS], request.app[_SESSION]
     urls = metrics_urls([*settings.fanout_urls, *settings.ready_urls])
     parts = await asyncio.gather(*(_ask(session, url) for url in urls))
@@ -95,7 +95,7 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 def metrics_urls(urls: Iterable[str]) -> list[str]:
-    """Where each part's metrics are, each part once."""
+    """The URLs of the metrics, without duplicates."""
     return list(dict.fromkeys(map(metrics_of, urls)))
 
 
@@ -112,7 +112,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
 
 
 def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
-    """Kind and measures of a part from its metrics, labels added up. Raises ValueError."""
+    """Kind and measures of a service from its metrics, added up over labels. Raises ValueError."""
     sums: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -1,0 +1,76 @@
+"""The errors of the API's use cases. None of them knows about HTTP.
+
+`services.api.http.error_responses` holds the one table that turns each of them into a response.
+The message of each error is a sentence for the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class ApiError(Exception):
+    """The root of all errors below: a use case cannot do what the client asked for."""
+
+
+class StreamNotFoundError(ApiError):
+    """No stream has this id."""
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(f"There is no stream {stream_id[:64]!r}.")
+
+
+class ChainOwnedError(ApiError):
+    """The stream belongs to the contract on the chain, so the API cannot move its money."""
+
+    def __init__(self, stream_id: str, contract_id: str | None, function: str) -> None:
+        super().__init__(
+            f"Stream {stream_id} is on the chain, so only its contract can move its money. "
+            f"Call the function {function} of contract {contract_id}."
+        )
+        self.call = {"contractId": contract_id, "function": function}
+        """The contract function that does what the client asked for."""
+
+
+class StaleVersionError(ApiError):
+    """The stream has another version than the client's If-Match allows."""
+
+    def __init__(self, stream_id: str, version: int) -> None:
+        super().__init__(f"Stream {stream_id} has changed. Its version is now {version}.")
+        self.version = version
+
+
+class PermissionDeniedError(ApiError):
+    """The caller is known but may not do this. `errors` names the parameters that are at fault."""
+
+    def __init__(self, message: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+
+class IdempotencyKeyReusedError(ApiError):
+    """The same Idempotency-Key was sent before with another body."""
+
+
+class WritesSuspendedError(ApiError):
+    """Nothing may be changed now, because Redis or its data cannot be trusted."""
+
+
+class FeatureDisabledError(ApiError):
+    """The settings of this installation do not offer this feature."""
+
+
+class ClientDomainRejectedError(ApiError):
+    """The wallet's client domain is unknown, or its stellar.toml cannot be used."""
+
+
+class ChallengeRejectedError(ApiError):
+    """The signed challenge does not prove that the client owns the account."""
+
+
+class LoginRejectedError(ApiError):
+    """The token is valid, but it cannot be refreshed or logged out."""
+
+
+class HorizonUnavailableError(ApiError):
+    """Horizon cannot tell the signers of an account at the moment."""

@@ -1,0 +1,62 @@
+"""The table that turns errors of the use cases and of the journal into problem responses.
+
+Statuses, slugs and headers stand here only. `shared.web.problems` handles all other errors.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from services.api import errors
+from services.api.http.requests import etag
+from shared.auth.credentials import forbidden, unauthorized
+from shared.domain.commands import CommandRefusedError
+from shared.journal.commit import ContentionError, JournalBehindError
+from shared.web.problems import Problem, Slug, unavailable
+
+_SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
+    errors.StreamNotFoundError: (404, Slug.NOT_FOUND),
+    errors.FeatureDisabledError: (404, Slug.NOT_FOUND),
+    errors.ClientDomainRejectedError: (400, Slug.MALFORMED),
+    errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),
+    CommandRefusedError: (409, Slug.REFUSED),
+}
+"""Errors whose problem has nothing but a status, a slug and the error's own message."""
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Raise the Problem of an error that a handler raised."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        if problem := problem_of(error):
+            raise problem from error
+        raise
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem of an error; None for an error that this table does not have."""
+    message = str(error)
+    if type(error) in _SIMPLE:
+        return Problem(*_SIMPLE[type(error)], message)
+    match error:
+        case Problem():
+            return error
+        case errors.ChainOwnedError():
+            return Problem(409, Slug.CHAIN_OWNED, message, call=error.call)
+        case errors.StaleVersionError():
+            headers, version = {"ETag": etag(error.version)}, error.version
+            return Problem(412, Slug.STALE_VERSION, message, headers=headers, version=version)
+        case errors.PermissionDeniedError():
+            return forbidden(message, error.errors)
+        case errors.ChallengeRejectedError() | errors.LoginRejectedError():
+            return unauthorized(message)
+        case errors.WritesSuspendedError():
+            return unavailable(message, retry_after=10)
+        case errors.HorizonUnavailableError() | JournalBehindError():
+            return unavailable(message)
+        case ContentionError():
+            return Problem(503, Slug.CONTENDED, message, headers={"Retry-After": "1"})
+    return None

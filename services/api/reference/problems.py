@@ -1,0 +1,245 @@
+"""The types of problems: what each means and what to do. The only source of /problems/<slug>."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from shared.web.problems import Problem, Slug
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One type of problem.
+
+    `statuses` are the HTTP statuses that come with it. `detail`, `errors` and `extra` are the
+    fields of the example.
+    """
+
+    statuses: tuple[int, ...]
+    meaning: str
+    remedy: str
+    detail: str
+    errors: Sequence[Mapping[str, str]] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def document(self, slug: Slug) -> dict[str, object]:
+        """The type as a JSON object."""
+        problem = Problem(self.statuses[0], slug, self.detail, errors=self.errors)
+        example = problem.document() | dict(self.extra)
+        return {
+            "type": example["type"],
+            "title": example["title"],
+            "statuses": list(self.statuses),
+            "meaning": self.meaning,
+            "remedy": self.remedy,
+            "example": example,
+        }
+
+
+PROBLEM_TYPES: dict[Slug, ProblemType] = {
+    Slug.MALFORMED: ProblemType(
+        (400,),
+        "The server cannot parse the request. For example, the body is not JSON, or a header such "
+        "as If-Match or Idempotency-Key has the wrong form.",
+        "Correct the request as `detail` says. The same request will fail again.",
+        "The body is not JSON: unexpected end of data: line 1 column 2 (char 1).",
+    ),
+    Slug.INVALID: ProblemType(
+        (422,),
+        "The server can parse the request, but fields of the body or parameters of the query have "
+        "values that are not allowed. `errors` names each of them.",
+        "Correct the fields in `errors`: `pointer` names a field of the body (RFC 6901), "
+        "`parameter` a parameter of the query. The same request will fail again.",
+        "1 field is invalid.",
+        [{"pointer": "/amount", "detail": "is required"}],
+    ),
+    Slug.INVALID_SUBSCRIPTION: ProblemType(
+        (400,),
+        "The parameters of a subscription are missing or not allowed. `errors` names each of them.",
+        "Correct the parameters in `errors`. An EventSource that got this answer does not "
+        "reconnect: open a new one.",
+        "1 field is invalid.",
+        [{"parameter": "streams", "detail": "give at least one of streams, users, all=true"}],
+    ),
+    Slug.UNAUTHORIZED: ProblemType(
+        (401,),
+        "The request needs a token or an API key. It has none, or the one it has is unknown, "
+        "expired or revoked.",
+        "Log in, and send the token as `Authorization: Bearer <token>`. If the token has expired, "
+        "get a new one with POST /v1/auth/refresh before it expires, or log in again.",
+        "Log in, and send the token as `Authorization: Bearer <token>`.",
+    ),
+    Slug.FORBIDDEN: ProblemType(
+        (403,),
+        "The token or API key is valid, but it does not permit this request. Only the parties of "
+        "a stream may read or change it, and some calls need a scope.",
+        "Use the account or the scope that `detail` names. A new token of the same login does not "
+        "help.",
+        "You may not read stream 7.",
+    ),
+    Slug.NOT_FOUND: ProblemType(
+        (404,),
+        "There is nothing at this path: the stream, the API key or the page does not exist, or "
+        "this installation does not offer the feature.",
+        "Check the path and the id. A stream that was just created on the chain appears when the "
+        "indexer has read its ledger, usually within seconds.",
+        "There is no stream '8'.",
+    ),
+    Slug.METHOD_NOT_ALLOWED: ProblemType(
+        (405,),
+        "The path exists, but not with this HTTP method.",
+        "Use a method that the header `Allow` lists.",
+        "Method Not Allowed",
+    ),
+    Slug.UNSUPPORTED_MEDIA_TYPE: ProblemType(
+        (415,),
+        "The body has a content type that this path does not accept.",
+        "Send the body as JSON, with `Content-Type: application/json`.",
+        "Send the body with Content-Type: application/json.",
+    ),
+    Slug.TOO_LARGE: ProblemType(
+        (413, 431),
+        "The body of the request, or its headers (431), are larger than the server accepts.",
+        "Send less. Metadata of a stream has its own limits, which /docs lists.",
+        "Maximum request body size 65536 exceeded, actual body size 70000",
+    ),
+    Slug.CHAIN_OWNED: ProblemType(
+        (409,),
+        "The stream is on the chain. Only its contract can move its money, so the API cannot "
+        "withdraw, top up, pause, resume or cancel it.",
+        "Call the contract function in `call` with the wallet of the party. The change appears "
+        "here as an event. Metadata of the stream can be changed with PATCH.",
+        "Stream 7 is on the chain, so only its contract can move its money. "
+        "Call the function withdraw of contract C….",
+        extra={"call": {"contractId": "C…", "function": "withdraw"}},
+    ),
+    Slug.REFUSED: ProblemType(
+        (409,),
+        "The rules of streams do not allow this step now. For example, a cancelled stream cannot "
+        "be paused. Nothing was changed.",
+        "Read the stream and check its `status` and amounts. Retry only after the stream has "
+        "changed.",
+        "the stream is already paused",
+    ),
+    Slug.STALE_VERSION: ProblemType(
+        (412,),
+        "The stream has changed since the client read it: its version is not one of those in "
+        "If-Match. Nothing was changed.",
+        "Read the stream again, decide again, and send the request with the new ETag.",
+        "Stream 7 has changed. Its version is now 4.",
+        extra={"version": 4},
+    ),
+    Slug.IDEMPOTENCY_KEY_REUSED: ProblemType(
+        (409,),
+        "The same Idempotency-Key was sent within the last 24 hours with another body. Nothing was "
+        "changed.",
+        "Use a new key for each new request, for example a UUID. Use the same key only to repeat "
+        "the same request.",
+        "This Idempotency-Key was used before with another body. Use a new key for a new request.",
+    ),
+    Slug.CONTENDED: ProblemType(
+        (503,),
+        "Other requests changed the same stream at the same time, so often that this request gave "
+        "up. Nothing was changed.",
+        "Retry after the seconds in `Retry-After`, with the same Idempotency-Key.",
+        "lost the race for this stream too often",
+    ),
+    Slug.UNAVAILABLE: ProblemType(
+        (503,),
+        "The service, or something that it needs, such as Redis or Horizon, is not available now. "
+        "If `detail` does not say that nothing was changed, the request may have been carried out.",
+        "Retry after the seconds in `Retry-After`. Repeat a change with the same Idempotency-Key, "
+        "so that it is carried out once.",
+        "Redis does not answer.",
+    ),
+    Slug.OVERLOADED: ProblemType(
+        (429, 503),
+        "There are too many connections: of this client (429), or on this server (503). An "
+        "EventSource gets the same as an event `overload`, unless it asks for a status.",
+        "Reconnect after the seconds in `Retry-After`. For 429, close connections that you do not "
+        "need: all tabs of a browser can share one.",
+        "Too many new connections; retry later.",
+    ),
+    Slug.RATE_LIMITED: ProblemType(
+        (429,),
+        "The client has sent more requests in a minute than it may. The headers `RateLimit` and "
+        "`RateLimit-Policy` show the limits.",
+        "Retry after the seconds in `Retry-After`, and send requests more slowly. Follow the "
+        "events instead of polling.",
+        "Too many requests (limit: ip). Retry in 2 s.",
+    ),
+    Slug.INTERNAL: ProblemType(
+        (500,),
+        "The server has a defect. The error is in its log, with the request id.",
+        "Tell the operator the `requestId`. Repeat a change only with the same Idempotency-Key, "
+        "because it may have been carried out.",
+        "Internal server error; quote the request id.",
+        extra={"requestId": "0b0e3bd26f7e4f1d9a55c1a2f1f0f3a1"},
+    ),
+    Slug.HTTP: ProblemType(
+        (417, 400),
+        "Another HTTP error, which has no type of its own. `status` and `detail` say what it is.",
+        "Look up the status in RFC 9110 and correct the request.",
+        "Unknown Expect: 200-ok",
+    ),
+}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} – Headrace API</title>
+<link rel="stylesheet" href="/docs/style.css">
+</head>
+<body>
+<nav aria-label="Types of problems">
+<h2>Problems</h2>
+{links}
+</nav>
+<main>
+{main}
+</main>
+</body>
+</html>
+"""
+
+
+def problem_types() -> list[dict[str, object]]:
+    """All types as JSON objects."""
+    return [problem_type.document(slug) for slug, problem_type in PROBLEM_TYPES.items()]
+
+
+def index_page() -> str:
+    """The list of all types, as HTML."""
+    rows = [
+        f'<tr><td><a href="{escape(str(each["type"]))}">{escape(str(each["title"]))}</a></td>'
+        f"<td>{escape(str(each['meaning']))}</td></tr>"
+        for each in problem_types()
+    ]
+    about = "<p>The errors of the API (RFC 9457). The <code>type</code> of an error leads here.</p>"
+    return _page("Problems", f"{about}\n<table>\n{chr(10).join(rows)}\n</table>")
+
+
+def type_page(slug: Slug, example: str) -> str:
+    """The page of one type, as HTML. `example` is the JSON of its example."""
+    document = PROBLEM_TYPES[slug].document(slug)
+    statuses = ", ".join(map(str, PROBLEM_TYPES[slug].statuses))
+    sections = [
+        f'<p class="quiet">Status {statuses}</p>',
+        f"<h2>What happened</h2>\n<p>{escape(str(document['meaning']))}</p>",
+        f"<h2>What to do</h2>\n<p>{escape(str(document['remedy']))}</p>",
+        f"<h2>Example</h2>\n<pre>{escape(example)}</pre>",
+    ]
+    return _page(str(document["title"]), "\n".join(sections))
+
+
+def _page(title: str, content: str) -> str:
+    links = "\n".join(
+        f'<a href="{escape(str(each["type"]))}">{escape(str(each["title"]))}</a>'
+        for each in problem_types()
+    )
+    main = f"<h1>{escape(title)}</h1>\n{content}"
+    return _PAGE.format(title=escape(title), links=links, main=main)
