@@ -184,7 +184,7 @@ async def test_bodies_that_are_none(wallets, how, status):
         (
             {"account": MuxedAccount(RECIPIENT, 7).account_muxed, "memo": "1"},
             422,
-            "names its user already",
+            "already names its user",
         ),
         ({"account": RECIPIENT, "home_domain": "other.example"}, 400, HOME),
     ],

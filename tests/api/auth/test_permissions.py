@@ -11,9 +11,9 @@ from services.api.auth.permissions import (
     require_topic,
     restrict_to_own,
 )
+from services.api.errors import PermissionDeniedError
 from shared.auth.principal import ANYONE, Principal
 from shared.journal.wire import decode_stream
-from shared.web.problems import Problem
 from tests.api.auth.samples import ADMIN, ALICE, BOB, CAROL, bearer, token_of, writer
 from tests.api.samples import made, on_chain, order
 
@@ -216,18 +216,18 @@ def test_reading_by_account_scope_and_topics(who, allowed):
     if allowed:
         require_read(who, STREAM)
     else:
-        with pytest.raises(Problem):
+        with pytest.raises(PermissionDeniedError):
             require_read(who, STREAM)
 
 
 def test_nobody_is_narrowed_to_everything():
     for who in (principal(""), principal("", "streams:write"), principal("A", topics=[])):
-        with pytest.raises(Problem):
+        with pytest.raises(PermissionDeniedError):
             restrict_to_own(who)
     assert restrict_to_own(principal("A")) == "A"
     assert restrict_to_own(principal("A"), sender="A") is None
     assert restrict_to_own(principal("C", "events:all", topics=["user:A"]), user="A") == "A"
-    with pytest.raises(Problem):
+    with pytest.raises(PermissionDeniedError):
         require_topic(principal("A"), "*")
-    with pytest.raises(Problem):
+    with pytest.raises(PermissionDeniedError):
         require_party(principal("A", "events:all"), STREAM, Party.SENDER)

@@ -86,8 +86,8 @@ async def test_every_filter_in_both_orders(client, redis, keys, lives, limit):
 async def test_filters_by_type_give_short_pages_rather_than_read_for_ever(
     client, redis, keys, lives, monkeypatch
 ):
-    monkeypatch.setattr(history, "CHUNK", 5)
-    monkeypatch.setattr(history, "MOST_READ", 10)
+    monkeypatch.setattr(history, "CHUNK_SIZE", 5)
+    monkeypatch.setattr(history, "MAX_READ", 10)
     everything = await story(redis, keys)
     for types in ("stream.created", "stream.paused,stream.resumed", "stream.completed"):
         for query in ({"all": "true"}, {"users": SENDER}):

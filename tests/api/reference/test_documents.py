@@ -88,7 +88,7 @@ async def test_what_is_answered_is_as_the_document_says(client, document, redis,
         ("StreamPage", f"/v1/streams?status=active&sender={SENDER}"),
         ("HistoryPage", "/v1/events?all=true&limit=1"),
         ("HistoryPage", f"{url}/events"),
-        ("Summary", f"/v1/users/{SENDER}/summary"),
+        ("AccountSummary", f"/v1/users/{SENDER}/summary"),
         ("ProblemDocument", "/v1/streams/8"),
         ("ProblemDocument", "/v1/events"),
     ]:

@@ -105,8 +105,8 @@ async def test_every_filter_and_their_combinations(client, redis, keys):
 async def test_several_filters_give_short_pages_rather_than_read_for_ever(
     client, many, monkeypatch
 ):
-    monkeypatch.setattr(listing, "CHUNK", 20)
-    monkeypatch.setattr(listing, "MOST_READ", 40)
+    monkeypatch.setattr(listing, "CHUNK_SIZE", 20)
+    monkeypatch.setattr(listing, "MAX_READ", 40)
     wanted = [many[5], many[70], many[299]]
     for stream_id in wanted:
         await client.post(f"/v1/streams/{stream_id}/pause")
@@ -143,7 +143,7 @@ async def test_the_total_is_told_where_one_index_knows_it(client, many):
     ],
 )
 async def test_by_latest_change(client, many, clock, monkeypatch, query):
-    monkeypatch.setattr(listing, "CHUNK", 20)
+    monkeypatch.setattr(listing, "CHUNK_SIZE", 20)
     touched = [many[200], many[3], many[100]]
     for stream_id in touched:
         clock.now += 1
