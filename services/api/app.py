@@ -42,7 +42,7 @@ from services.api.streams.routes import STREAMS, add_routes
 from services.api.streams.service import StreamService
 from services.api.streams.summary import AccountSummaries
 from services.api.system.routes import add_system_routes
-from shared.auth.revocations import Sessions
+from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.journal.commit import Committer
@@ -54,7 +54,7 @@ from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
 from shared.runtime.tasks import cancel, supervise
-from shared.runtime.urls import joined
+from shared.runtime.urls import append_path
 from shared.web import client as http
 from shared.web.cors import Cors
 from shared.web.probes import READINESS, Readiness, add_probes
@@ -162,7 +162,7 @@ async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[Non
     async with http.session() as session:
         clock, replicas = app[CLOCK], app[REPLICAS]
         verifier = Verifier(settings, session, clock)
-        sessions = Sessions(redis, settings.keys, replicas)
+        sessions = RevocationStore(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
         app[AUTHENTICATOR] = Authenticator(verifier, sessions, keys, clock, required=required)
@@ -208,7 +208,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
 def _checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, Check]:
     """The checks of READY_URLS, and of the namespace of each fanout in FANOUT_URLS."""
     namespace, ready = settings.keys.namespace, settings.ready_urls
-    fanouts = sorted({joined(url, "/readyz") for url in settings.fanout_urls} - set(ready))
+    fanouts = sorted({append_path(url, "/readyz") for url in settings.fanout_urls} - set(ready))
     names = part_names([*ready, *fanouts])
     checks = {
         name: ready_check(session, url, namespace) for name, url in zip(names, ready, strict=False)

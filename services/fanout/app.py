@@ -28,7 +28,7 @@ from services.fanout.settings import Settings
 from services.fanout.stats import stats
 from services.fanout.subscribe.authorization import Authorizer
 from services.fanout.subscribe.handler import Components, SubscribeHandler
-from shared.auth.revocations import Sessions
+from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.domain.position import START
@@ -62,7 +62,7 @@ def build_app(settings: Settings) -> web.Application:
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, slot_key=settings.keys.journal)
-        sessions = Sessions(redis, settings.keys)
+        sessions = RevocationStore(redis, settings.keys)
         clock = RedisClock()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
         await data.first()
@@ -107,7 +107,7 @@ def build_app(settings: Settings) -> web.Application:
 def _assemble(
     settings: Settings,
     redis: Redis,
-    sessions: Sessions,
+    sessions: RevocationStore,
     cors: Cors,
     http: aiohttp.ClientSession,
     *,
@@ -188,7 +188,7 @@ def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: in
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
     published_at, closed_at = wire.times_of(entry)
-    traces.delivered(entry.position, entry.type, published_at, reached)
+    traces.record_delivery(entry.position, entry.type, published_at, reached)
     if (now := clock.now()) is None:
         return
     metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - published_at))
@@ -205,7 +205,7 @@ async def _leave_slowly(
     await drain(components.registry, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
 
 
-async def _revocations(components: Components, sessions: Sessions) -> None:
+async def _revocations(components: Components, sessions: RevocationStore) -> None:
     while components.settings.auth_mode == "required":
         await components.expiry.look_for_revoked(sessions)
         await asyncio.sleep(components.settings.revocation_seconds)

@@ -25,7 +25,7 @@ from shared.journal.losses import DataLossDetector, check_journal
 from shared.journal.namespace import ForeignNamespaceError, NamespaceClaim, NamespaceWatch
 from shared.redis.client import RedisError, connect
 from shared.redis.clock import RedisClock
-from shared.redis.durability import require_fit, watch
+from shared.redis.durability import require_durable, watch
 from shared.redis.lease import Lease
 from shared.runtime.tasks import ExpectedRestart, cancel, supervise
 from shared.web import client as http
@@ -109,7 +109,7 @@ async def _lead(
     pause = settings.lease_seconds / 4
     claim = NamespaceClaim(redis, settings)
     try:
-        await require_fit(redis, keys)
+        await require_durable(redis, keys)
         await claim.check()  # taking the lease would stop the indexer that owns the namespace
         while not await lease.take():
             readiness.set("redis", None)

@@ -40,20 +40,20 @@ class Revocation:
         return principal.account == self.account and principal.issued <= self.before
 
 
-class EpochUnknown(RedisConnectionError):
+class EpochUnknownError(RedisConnectionError):
     """Redis has no epoch yet: no indexer and no API has begun one. No token can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What `news_after` found; `epoch` in Unix seconds, None while there is none."""
+class RevocationBatch:
+    """What `read_since` found; `epoch` in Unix seconds, None while there is none."""
 
     cursor: str
     revocations: Sequence[Revocation]
     epoch: float | None
 
 
-class Sessions:
+class RevocationStore:
     """Tickets and revocations of one namespace; a revocation waits for `replicas`."""
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
@@ -62,7 +62,7 @@ class Sessions:
         self._replicas = replicas or Replicas(redis)
 
     async def spend_challenge(self, digest: str, *, issued: float, seconds: int) -> None:
-        """Spend a challenge, which is good for one token. Raises Problem 401, EpochUnknown.
+        """Spend a challenge, which is good for one token. Raises Problem 401, EpochUnknownError.
 
         `issued` in Unix seconds; `seconds` is how long it is still valid. Both commands use one
         connection, so Redis cannot be restarted empty between them unnoticed.
@@ -111,10 +111,10 @@ class Sessions:
         revoked = principal.token_id and token is not None
         if revoked or (before is not None and principal.issued <= float(before)):
             raise unauthorized("the token was revoked: log in again")
-        if not stored and predates(principal, began := _epoch(epoch)):
+        if not stored and issued_before(principal, began := _epoch(epoch)):
             raise unauthorized(_too_old(principal, began))
 
-    async def news_after(self, cursor: str) -> News:
+    async def read_since(self, cursor: str) -> RevocationBatch:
         """Revocations logged since the cursor, the cursor for the next call, and the epoch.
 
         The cursor "" begins now.
@@ -128,18 +128,20 @@ class Sessions:
         epoch, rows = await pipe.execute()
         found = [_revocation(fields) for _, fields in rows] if cursor else []
         last = _text(rows[-1][0]) if rows else cursor or "0-0"
-        return News(last, found, None if epoch is None else int(epoch) / 1e6)
+        return RevocationBatch(last, found, None if epoch is None else int(epoch) / 1e6)
 
 
-def predates(principal: Principal, epoch: float) -> bool:
+def issued_before(principal: Principal, epoch: float) -> bool:
     """Whether a token was issued before the epoch (Unix seconds), or does not say when it was."""
     return not principal.issued >= epoch  # NaN too
 
 
 def _epoch(stored: bytes | str | None) -> float:
-    """In Unix seconds. Raises EpochUnknown."""
+    """In Unix seconds. Raises EpochUnknownError."""
     if stored is None:
-        raise EpochUnknown("Redis has no data yet: the indexer or the API has to begin the epoch")
+        raise EpochUnknownError(
+            "Redis has no data yet: the indexer or the API has to begin the epoch"
+        )
     return int(stored) / 1e6
 
 

@@ -187,7 +187,7 @@ class Committer:
                 case b"committed":
                     positions = self._given(rest)
                     kinds = (write.event.type for write in writes)
-                    traces.committed(zip(map(str, positions), kinds, strict=True), began)
+                    traces.record_commits(zip(map(str, positions), kinds, strict=True), began)
                     return CommitResult(writes, positions, len(seen))
                 case b"answered":
                     return CommitResult((), (), stored_response=rest[0])

@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from shared.domain.instant import utc_text
 from shared.journal.keys import Keys
 from shared.journal.settings import Common
-from shared.redis.clock import Moment, RedisClock
+from shared.redis.clock import ClockReading, RedisClock
 from shared.redis.scripts import load_script
 from shared.runtime.metrics import EPOCH, SKEW
 from shared.web.probes import Readiness
@@ -152,9 +152,9 @@ class NamespaceWatch:
         pipe.time()
         pipe.get(keys.epoch)
         pipe.hmget(keys.made_for, ["network", "contract"])
-        asked = Moment.now()
+        asked = ClockReading.now()
         (seconds, microseconds), epoch, made = await pipe.execute()
-        self._clock.set(seconds + microseconds / 1e6, asked, Moment.now())
+        self._clock.set(seconds + microseconds / 1e6, asked, ClockReading.now())
         SKEW.set(self._clock.skew)
         self._say("clock", self._clock.trouble)
         self._say("namespace", mismatch(self._settings, made))

@@ -2,7 +2,7 @@
 
 Redis is asked once a second (shared.journal.namespace); in between the monotonic clock counts on.
 So setting the machine's clock changes nothing. The difference between the machine's clock and that
-of Redis is measured too: beyond `MOST_SKEW` one of the two is wrong.
+of Redis is measured too: beyond `MAX_SKEW_SECONDS` one of the two is wrong.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from shared.domain.instant import utc_text
 Clock = Callable[[], float]
 """Unix seconds."""
 
-MOST_SKEW = 5.0
+MAX_SKEW_SECONDS = 5.0
 """Seconds by which the machine's clock may differ from Redis' before the service is unready."""
 
 
-class ClockUnknown(RedisConnectionError):
+class ClockUnknownError(RedisConnectionError):
     """Redis has not answered TIME yet; callers treat this as Redis being away."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ClockReading:
     """The machine's two clocks, read together."""
 
     monotonic: float
     wall: float
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> ClockReading:
         """Read both."""
         return cls(time.monotonic(), time.time())
 
 
 class RedisClock:
-    """A Clock: call it for Unix seconds. Raises ClockUnknown until Redis has answered once."""
+    """A Clock: call it for Unix seconds. Raises ClockUnknownError until Redis has answered once."""
 
     def __init__(self) -> None:
         self._offset: float | None = None  # Redis' time minus the monotonic clock
@@ -48,9 +48,9 @@ class RedisClock:
         self._trouble: str | None = None
 
     def __call__(self) -> float:
-        """Unix seconds. Raises ClockUnknown."""
+        """Unix seconds. Raises ClockUnknownError."""
         if self._offset is None:
-            raise ClockUnknown("the time is not known yet: Redis has not answered")
+            raise ClockUnknownError("the time is not known yet: Redis has not answered")
         return time.monotonic() + self._offset
 
     def now(self) -> float | None:
@@ -67,7 +67,7 @@ class RedisClock:
         """Why the clocks cannot both be right, for the operator; None when they agree."""
         return self._trouble
 
-    def set(self, redis: float, asked: Moment, answered: Moment) -> None:
+    def set(self, redis: float, asked: ClockReading, answered: ClockReading) -> None:
         """Redis answered `redis` (Unix seconds) at some moment between `asked` and `answered`.
 
         So the true offset lies between two bounds. The offset in use is only moved when it is
@@ -76,13 +76,13 @@ class RedisClock:
         low, high = redis - answered.monotonic, redis - asked.monotonic
         self._offset = low if self._offset is None else min(max(self._offset, low), high)
         self._least, self._most = asked.wall - redis, answered.wall - redis
-        wrong = self._least > MOST_SKEW or self._most < -MOST_SKEW
+        wrong = self._least > MAX_SKEW_SECONDS or self._most < -MAX_SKEW_SECONDS
         self._trouble = self._sentence(redis, answered.wall) if wrong else None
 
     def _sentence(self, redis: float, wall: float) -> str:
         word = "ahead" if self.skew > 0 else "behind"
         return (
-            f"this machine's clock is at {utc_text(wall)}, Redis' clock at {utc_text(redis)}: this "
-            f"machine is {abs(self.skew):.1f} s {word}, and {MOST_SKEW:.0f} s are allowed; set the "
-            "clock that is wrong (NTP)"
+            f"this machine's clock shows {utc_text(wall)}, the clock of Redis {utc_text(redis)}: "
+            f"this machine is {abs(self.skew):.1f} s {word}, and {MAX_SKEW_SECONDS:.0f} s are "
+            "allowed; correct the clock that is wrong (NTP)"
         )

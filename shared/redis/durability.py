@@ -22,8 +22,8 @@ from shared.runtime.tasks import ExpectedRestart
 
 log = structlog.get_logger()
 
-OLDEST = (7, 0)
-KEEPS = "noeviction"
+MIN_VERSION = (7, 0)
+SAFE_POLICY = "noeviction"
 _SECONDS = 10.0
 
 
@@ -32,22 +32,22 @@ class UnsafeRedisError(ExpectedRestart):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DurabilityReport:
     """What makes a Redis unfit, if anything does, and what its operator should know."""
 
     wrong: str | None = None
     warnings: tuple[str, ...] = ()
 
 
-def check_info(info: Mapping[str, Any]) -> Finding:
+def check_info(info: Mapping[str, Any]) -> DurabilityReport:
     """Of what INFO says: pure. What it leaves out (some that are rented do) is taken to be well."""
     shown = str(info.get("redis_version", "7.0"))
-    if tuple(map(int, shown.split(".")[:2])) < OLDEST:
-        return Finding(f"Redis is {shown}: it takes 7.0 or newer, or Valkey")
-    if (policy := info.get("maxmemory_policy", KEEPS)) != KEEPS:
-        return Finding(
+    if tuple(map(int, shown.split(".")[:2])) < MIN_VERSION:
+        return DurabilityReport(f"Redis is {shown}: it takes 7.0 or newer, or Valkey")
+    if (policy := info.get("maxmemory_policy", SAFE_POLICY)) != SAFE_POLICY:
+        return DurabilityReport(
             "Redis throws away events and revocations when its memory is full: "
-            f"maxmemory-policy is {policy}, set it to {KEEPS}"
+            f"maxmemory-policy is {policy}, set it to {SAFE_POLICY}"
         )
     warnings = []
     if not info.get("aof_enabled", 1):
@@ -57,10 +57,10 @@ def check_info(info: Mapping[str, Any]) -> Finding:
         )
     if not info.get("maxmemory", 1):
         warnings.append("the kernel ends Redis when memory runs out: set maxmemory")
-    return Finding(None, tuple(warnings))
+    return DurabilityReport(None, tuple(warnings))
 
 
-def replayed(keys: Keys) -> tuple[tuple[str, ...], ...]:
+def commands_in_aof(keys: Keys) -> tuple[tuple[str, ...], ...]:
     """Each command that our scripts leave in the append-only file, with sample arguments.
 
     Redis writes what a script did as a transaction. Times become absolute (PXAT, PEXPIREAT). A key
@@ -80,14 +80,14 @@ def replayed(keys: Keys) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def judge_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> Finding:
+def check_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> DurabilityReport:
     """Judge what ACL DRYRUN answered for each of these commands as the user default. Pure."""
     for (name, key, *_), answer in zip(commands, answers, strict=True):
         if isinstance(answer, Exception):
-            return Finding(None, (f"{_UNKNOWN} ({answer})",))
+            return DurabilityReport(None, (f"{_UNKNOWN} ({answer})",))
         if answer != b"OK":
-            return Finding(_LOSES.format(name, key))
-    return Finding()
+            return DurabilityReport(_LOSES.format(name, key))
+    return DurabilityReport()
 
 
 _LOSES = (
@@ -101,36 +101,38 @@ _UNKNOWN = (
 )
 
 
-async def examine(redis: Redis, keys: Keys, replicas: int = 0) -> Finding:
+async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityReport:
     """Ask this Redis. When this user may not ask, that is a doubt."""
     try:
         info = await redis.info("everything")
     except NoPermissionError:
-        return Finding(None, ("unknown whether Redis keeps everything: give this user +info",))
+        return DurabilityReport(
+            None, ("unknown whether Redis keeps everything: give this user +info",)
+        )
     redis_metrics.observe(info, replicas)
     found = check_info(info)
     if found.wrong or not info.get("aof_enabled"):
         return found
-    replay = await _examine_replay(redis, keys)
+    replay = await _inspect_replay(redis, keys)
     redis_metrics.PROBLEM.labels(RedisProblem.ACL).set(replay.wrong is not None)
-    return Finding(replay.wrong, found.warnings + replay.warnings)
+    return DurabilityReport(replay.wrong, found.warnings + replay.warnings)
 
 
-async def _examine_replay(redis: Redis, keys: Keys) -> Finding:
+async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
     """Whether the user default may run what is in the append-only file (docs/decisions.md 47).
 
     ACL DRYRUN checks rights only; that the user is off does not matter.
     """
-    commands = replayed(keys)
+    commands = commands_in_aof(keys)
     pipe = redis.pipeline(transaction=False)
     for command in commands:
         pipe.execute_command("ACL DRYRUN", "default", *command)
-    return judge_replay(commands, await pipe.execute(raise_on_error=False))
+    return check_replay(commands, await pipe.execute(raise_on_error=False))
 
 
-async def require_fit(redis: Redis, keys: Keys) -> None:
+async def require_durable(redis: Redis, keys: Keys) -> None:
     """Raises UnsafeRedisError."""
-    if wrong := (await examine(redis, keys)).wrong:
+    if wrong := (await inspect(redis, keys)).wrong:
         raise UnsafeRedisError(wrong)
 
 
@@ -141,10 +143,10 @@ async def watch(
 
     `replicas`: how many a write waits for (WAIT_REPLICAS).
     """
-    before = Finding()
+    before = DurabilityReport()
     while True:
         try:
-            finding = await examine(redis, keys, replicas)
+            finding = await inspect(redis, keys, replicas)
         except (RedisError, OSError):
             redis_metrics.unreachable()
             raise

@@ -20,7 +20,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.redis.primary import ENDING, read_error
+from shared.redis.primary import CLOSING_ERRORS, parse_error
 from shared.redis.transport import TransportProtocol, take_transport
 
 Command = Sequence[Any]
@@ -31,7 +31,7 @@ _INTERNAL = ("keys", "NEVER_DECODE", "EMPTY_RESPONSE")
 
 
 @dataclass(slots=True)
-class _Asked:
+class _PendingBatch:
     """Commands sent together, their answers so far, and who waits for them."""
 
     count: int
@@ -40,14 +40,14 @@ class _Asked:
     answers: list[Any] = field(default_factory=list)
 
 
-class _Link(TransportProtocol):
+class _ReplyProtocol(TransportProtocol):
     """One connection, from its opening until it is lost."""
 
     def __init__(self, timeout: float) -> None:
         self.lost = False
         self._transport: asyncio.Transport
-        self._reader = hiredis.Reader(replyError=read_error, notEnoughData=_NOTHING)
-        self._asked: deque[_Asked] = deque()
+        self._reader = hiredis.Reader(replyError=parse_error, notEnoughData=_NOTHING)
+        self._asked: deque[_PendingBatch] = deque()
         self._unsent: list[bytes] = []
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ class _Link(TransportProtocol):
 
     def ask(self, packed: bytes, count: int) -> asyncio.Future[list[Any]]:
         waiting: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._asked.append(_Asked(count, self._loop.time(), waiting))
+        self._asked.append(_PendingBatch(count, self._loop.time(), waiting))
         if not self._unsent:
             self._loop.call_soon(self._send)
         self._unsent.append(packed)
@@ -81,7 +81,7 @@ class _Link(TransportProtocol):
             return
         first = self._asked[0]
         first.answers.append(answer)
-        if isinstance(answer, ENDING):  # no master any more, perhaps: look for the new one
+        if isinstance(answer, CLOSING_ERRORS):  # no master any more, perhaps: look for the new one
             self.lost = True
         if len(first.answers) == first.count:
             self._asked.popleft()
@@ -117,7 +117,7 @@ class MultiplexedConnection:
     def __init__(self, pool: ConnectionPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
-        self._link: _Link | None = None
+        self._link: _ReplyProtocol | None = None
         self._opening = asyncio.Lock()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -128,10 +128,10 @@ class MultiplexedConnection:
             link = await self._open()
         return await link.ask(packed, len(commands))
 
-    async def _open(self) -> _Link:
+    async def _open(self) -> _ReplyProtocol:
         async with self._opening:
             if self._link is None or self._link.lost:
-                self._link = await take_transport(self._pool, lambda: _Link(self._timeout))
+                self._link = await take_transport(self._pool, lambda: _ReplyProtocol(self._timeout))
             return self._link
 
     def close(self) -> None:
@@ -153,44 +153,48 @@ class MultiplexedRedis(Redis):
     def __init__(self, pool: ConnectionPool, timeout: float) -> None:
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
-        self._lane = MultiplexedConnection(pool, timeout)
+        self._multiplexed = MultiplexedConnection(pool, timeout)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """By the lane, whatever the command."""
-        (answer,) = await self._lane.ask([args])
-        return _read(self.response_callbacks, args, options, answer)
+        (answer,) = await self._multiplexed.ask([args])
+        return _parse_reply(self.response_callbacks, args, options, answer)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
         """By the lane unless it is a transaction."""
         if transaction:
             return super().pipeline(transaction, shard_hint)
-        return _LanePipeline(self._lane, self.connection_pool, self.response_callbacks)
+        return _MultiplexedPipeline(
+            self._multiplexed, self.connection_pool, self.response_callbacks
+        )
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the lane and the pool."""
-        self._lane.close()
+        self._multiplexed.close()
         await super().aclose(close_connection_pool)
 
 
-class _LanePipeline(Pipeline):
-    def __init__(self, lane: MultiplexedConnection, pool: ConnectionPool, callbacks: Any) -> None:
+class _MultiplexedPipeline(Pipeline):
+    def __init__(
+        self, connection: MultiplexedConnection, pool: ConnectionPool, callbacks: Any
+    ) -> None:
         super().__init__(pool, callbacks, False, None)
-        self._lane = lane
+        self._multiplexed = connection
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         stack, self.command_stack = self.command_stack, []
         if not stack:
             return []
-        answers = await self._lane.ask([args for args, _ in stack])
+        answers = await self._multiplexed.ask([args for args, _ in stack])
         return [
             answer
             if isinstance(answer, Exception) and not raise_on_error
-            else _read(self.response_callbacks, args, options, answer)
+            else _parse_reply(self.response_callbacks, args, options, answer)
             for (args, options), answer in zip(stack, answers, strict=True)
         ]
 
 
-def _read(
+def _parse_reply(
     callbacks: Mapping[Any, Any], args: Command, options: Mapping[str, Any], answer: Any
 ) -> Any:
     """What redis-py makes of a raw answer."""

@@ -37,12 +37,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.redis.url import Address, RedisTarget
 
-Find = Callable[[], Awaitable[Address]]
+FindAddress = Callable[[], Awaitable[Address]]
 
-_ELSEWHERE = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
+_NOT_PRIMARY_ERRORS = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
 """MOVED is one of the first, MASTERDOWN of the second."""
 
-_UNWILLING = {
+_REFUSAL_REASONS = {
     "OOM": "its memory is full (maxmemory)",
     "MISCONF": "it cannot write to its disk",
     "NOREPLICAS": "too few replicas follow it (min-replicas-to-write)",
@@ -56,22 +56,23 @@ class WriteRefusedError(ResponseError):
     """
 
 
-ENDING = (RedisConnectionError, WriteRefusedError)
+CLOSING_ERRORS = (RedisConnectionError, WriteRefusedError)
 """What ends a connection."""
 
 
-def read_error(text: str) -> Exception:
+def parse_error(text: str) -> Exception:
     """What an error in Redis' words means to a caller; RedisConnectionError: not here."""
-    return _told(DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
+    return translate_error(DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
 
 
-def _told(error: Exception) -> Exception:
-    said = str(error)
-    if isinstance(error, _ELSEWHERE) or "non local key" in said:
-        return RedisConnectionError(f"Redis is no master for us here any more: {said}")
-    code = "OOM" if isinstance(error, OutOfMemoryError) else said.partition(" ")[0]
-    if isinstance(error, ResponseError) and code in _UNWILLING:
-        return WriteRefusedError(f"Redis refuses to write: {_UNWILLING[code]}")
+def translate_error(error: Exception) -> Exception:
+    """The error that callers handle, for an error that redis-py parsed."""
+    text = str(error)
+    if isinstance(error, _NOT_PRIMARY_ERRORS) or "non local key" in text:
+        return RedisConnectionError(f"Redis is not the primary here: {text}")
+    code = "OOM" if isinstance(error, OutOfMemoryError) else text.partition(" ")[0]
+    if isinstance(error, ResponseError) and code in _REFUSAL_REASONS:
+        return WriteRefusedError(f"Redis refuses to write: {_REFUSAL_REASONS[code]}")
     return error
 
 
@@ -82,26 +83,28 @@ class Generation:
     number: int = 0
 
 
-class _Mastered(AbstractConnection):
-    """Asks for the address, is sure of the role, and reads errors as `read_error` does."""
+class _PrimaryConnection(AbstractConnection):
+    """Asks for the address, is sure of the role, and reads errors as `parse_error` does."""
 
     host: str
     port: int
 
-    def __init__(self, *, reign: Generation, find: Find | None = None, **options: Any) -> None:
+    def __init__(
+        self, *, generation: Generation, find: FindAddress | None = None, **options: Any
+    ) -> None:
         self._find = find
-        self._reign = reign
-        self._number = reign.number
+        self._generation = generation
+        self._number = generation.number
         super().__init__(**options)
 
     async def connect(self) -> None:
         """Unless it is open; one to a master that another connection was sent away from is not."""
-        if self._number != self._reign.number:
+        if self._number != self._generation.number:
             await self.disconnect(nowait=True)
         await super().connect()  # type: ignore[no-untyped-call]
 
     async def _connect(self) -> None:
-        self._number = self._reign.number
+        self._number = self._generation.number
         if self._find is not None:
             self.host, self.port = await self._find()
         await super()._connect()  # type: ignore[no-untyped-call,safe-super]
@@ -119,22 +122,22 @@ class _Mastered(AbstractConnection):
         try:
             return await super().read_response(*args, **options)
         except ResponseError as error:
-            meaning = _told(error)
-            if isinstance(meaning, ENDING):
-                self._reign.number += 1
+            meaning = translate_error(error)
+            if isinstance(meaning, CLOSING_ERRORS):
+                self._generation.number += 1
                 await self.disconnect(nowait=True)
             raise meaning from None
 
 
-class _Tcp(_Mastered, Connection):
+class _Tcp(_PrimaryConnection, Connection):
     pass
 
 
-class _Tls(_Mastered, SSLConnection):
+class _Tls(_PrimaryConnection, SSLConnection):
     pass
 
 
-class _Unix(_Mastered, UnixDomainSocketConnection):
+class _Unix(_PrimaryConnection, UnixDomainSocketConnection):
     pass
 
 
@@ -145,9 +148,9 @@ _CLASSES: dict[type | None, type[AbstractConnection]] = {
 }
 
 
-def connection_options(place: RedisTarget, slot_key: str, timeout: float) -> dict[str, Any]:
+def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> dict[str, Any]:
     """The options of a connection pool. In a Cluster it connects to the owner of `slot_key`."""
-    options = dict(place.options)
+    options = dict(target.options)
     kind = _CLASSES[options.pop("connection_class", None)]
     quick = {
         "socket_timeout": timeout,
@@ -159,30 +162,32 @@ def connection_options(place: RedisTarget, slot_key: str, timeout: float) -> dic
         "protocol": 3,
         "driver_info": None,  # CLIENT SETINFO, twice a connection, that a user would need rights to
     }
-    options |= quick | {"reign": Generation()}
-    if place.kind == "sentinel":
-        asked = {**place.sentinel_options, **quick, "ssl": kind is _Tls}
-        options["find"] = _by_sentinels(place, _hurried(asked, timeout))
-    elif place.kind == "cluster":
+    options |= quick | {"generation": Generation()}
+    if target.kind == "sentinel":
+        asked = {**target.sentinel_options, **quick, "ssl": kind is _Tls}
+        options["find"] = _ask_sentinels(target, _with_short_timeouts(asked, timeout))
+    elif target.kind == "cluster":
         if not slot_key:
             raise ValueError("in a Cluster a connection needs a key to be near to")
-        own = ("db", "reign")
+        own = ("db", "generation")
         asked = {k: v for k, v in options.items() if k not in own} | {"ssl": kind is _Tls}
-        options["find"] = _by_nodes(place, key_slot(slot_key.encode()), _hurried(asked, timeout))
+        options["find"] = _ask_nodes(
+            target, key_slot(slot_key.encode()), _with_short_timeouts(asked, timeout)
+        )
     return {"connection_class": kind, **options}
 
 
-def _hurried(options: dict[str, Any], timeout: float) -> dict[str, Any]:
+def _with_short_timeouts(options: dict[str, Any], timeout: float) -> dict[str, Any]:
     """One of several that may be dead is not waited for as long as the master itself."""
     return options | {"socket_timeout": timeout / 4, "socket_connect_timeout": timeout / 4}
 
 
-def _by_sentinels(place: RedisTarget, options: dict[str, Any]) -> Find:
+def _ask_sentinels(target: RedisTarget, options: dict[str, Any]) -> FindAddress:
     async def find() -> Address:
-        known = Sentinel(place.seeds, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        known = Sentinel(target.seeds, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
         async with known as sentinels:
             try:
-                host, port = await sentinels.discover_master(place.master)
+                host, port = await sentinels.discover_master(target.master)
             except MasterNotFoundError as error:
                 raise RedisConnectionError(str(error)) from None
         return host, port
@@ -190,12 +195,12 @@ def _by_sentinels(place: RedisTarget, options: dict[str, Any]) -> Find:
     return find
 
 
-def _by_nodes(place: RedisTarget, slot: int, options: dict[str, Any]) -> Find:
+def _ask_nodes(target: RedisTarget, slot: int, options: dict[str, Any]) -> FindAddress:
     learned: list[Address] = []
 
     async def find() -> Address:
         errors = []
-        for host, port in dict.fromkeys((*place.seeds, *learned)):
+        for host, port in dict.fromkeys((*target.seeds, *learned)):
             async with Redis(host=host, port=port, **options) as node:
                 try:
                     rows = await node.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]

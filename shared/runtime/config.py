@@ -40,11 +40,11 @@ def load(settings: type[S]) -> S:
     try:
         return settings()
     except ValidationError as error:
-        print("\n".join(_mistakes(error)), file=sys.stderr)
+        print("\n".join(_error_lines(error)), file=sys.stderr)
         raise SystemExit(2) from None
 
 
-def _mistakes(error: ValidationError) -> list[str]:
+def _error_lines(error: ValidationError) -> list[str]:
     lines = [f"{error.error_count()} setting(s) to mend:"]
     for mistake in error.errors(include_url=False):
         name, *entry = mistake["loc"] or ("settings",)

@@ -29,10 +29,10 @@ def configure(service: str, level: str = "info") -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    _hush()
+    _filter_parse_errors()
 
 
-class Hush(logging.Filter):
+class ParseErrorFilter(logging.Filter):
     """Leaves of a malformed request or body only the kind of its fault.
 
     aiohttp would log the line at fault, tokens and all, and a traceback for a body that is not what
@@ -48,8 +48,8 @@ class Hush(logging.Filter):
         return True
 
 
-def _hush() -> None:
+def _filter_parse_errors() -> None:
     """Put the filter in place, once a process."""
     logger = logging.getLogger("aiohttp.server")
-    if not any(isinstance(each, Hush) for each in logger.filters):
-        logger.addFilter(Hush())
+    if not any(isinstance(each, ParseErrorFilter) for each in logger.filters):
+        logger.addFilter(ParseErrorFilter())

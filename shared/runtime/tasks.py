@@ -64,7 +64,7 @@ async def _supervised(
         except Exception as error:
             TASK_FAILURES.labels(name).inc()
             log.warning(
-                "task_failed", task=name, error=describe(error), exc_info=_unforeseen(error)
+                "task_failed", task=name, error=describe(error), exc_info=_needs_traceback(error)
             )
         if loop.time() - started > most:  # it had worked for a while: begin the waits anew
             waits = backoff(most=most)
@@ -76,7 +76,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
-def _unforeseen(error: Exception) -> bool:
+def _needs_traceback(error: Exception) -> bool:
     """A traceback is for defects; a peer that is away or refuses needs none."""
     return not isinstance(error, OSError | EOFError | ExpectedRestart) and not any(
         kind.__module__.startswith("redis.") for kind in type(error).__mro__

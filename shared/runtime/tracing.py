@@ -36,7 +36,7 @@ class Recorder(Protocol):
 _recorder: Recorder | None = None
 
 
-def begin() -> None:
+def start_tracing() -> None:
     """Switch tracing on where it is wanted; before the application is built."""
     global _recorder  # noqa: PLW0603 - one for the process, as OpenTelemetry has it
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
@@ -49,14 +49,14 @@ def begin() -> None:
     _recorder = record()
 
 
-def committed(events: Iterable[tuple[str, str]], began: int) -> None:
+def record_commits(events: Iterable[tuple[str, str]], began: int) -> None:
     """Events were committed, each given as position and type."""
     if _recorder is not None:
         for position, kind in events:
             _recorder.commit(position, kind, began)
 
 
-def delivered(position: str, kind: str, published_at: float, reached: int) -> None:
+def record_delivery(position: str, kind: str, published_at: float, reached: int) -> None:
     """A live event has been written to everyone; `published_at` in Unix seconds."""
     if _recorder is not None:
         _recorder.delivery(position, kind, round(published_at * 1e6) * 1000, reached)

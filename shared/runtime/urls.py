@@ -16,7 +16,7 @@ _SHORTEST_SECRET = 4
 """A shorter value would also match ordinary words, so it is not replaced."""
 
 
-def joined(base: str, path: str, **query: str | int) -> str:
+def append_path(base: str, path: str, **query: str | int) -> str:
     """Append `path` (which begins with `/`) to the path of `base`, and `query` to its query.
 
     joined("https://h/horizon?key=K", "/ledgers/5", limit=1) is
@@ -31,7 +31,7 @@ def joined(base: str, path: str, **query: str | int) -> str:
 def metrics_of(url: str) -> str:
     """The URL of a service's metrics: beside its /readyz, or below its URL."""
     parts = urlsplit(url)
-    return joined(parts._replace(path=parts.path.removesuffix("/readyz")).geturl(), "/metrics")
+    return append_path(parts._replace(path=parts.path.removesuffix("/readyz")).geturl(), "/metrics")
 
 
 def host_of(url: str) -> str:

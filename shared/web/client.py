@@ -24,7 +24,7 @@ def session(**options: Any) -> aiohttp.ClientSession:
     `trust_env` is set only when the environment names a proxy: with it aiohttp uses two threads for
     each request and reads ~/.netrc.
     """
-    _warn(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
+    _warn_about_no_proxy(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
     return aiohttp.ClientSession(trust_env=bool(getproxies()), **options)
 
 
@@ -47,15 +47,15 @@ def reason(error: BaseException) -> str:
     return f"{name}: {error}" if str(error) else name
 
 
-def ignored(no_proxy: str) -> list[str]:
+def unusable_no_proxy_entries(no_proxy: str) -> list[str]:
     """Entries of NO_PROXY that match nothing: networks (10.0.0.0/8) and hosts with a port."""
     entries = [entry.strip() for entry in no_proxy.split(",")]
     return [entry for entry in entries if "/" in entry or entry.count(":") == 1 or "]" in entry]
 
 
 @lru_cache(maxsize=1)
-def _warn(no_proxy: str) -> None:
+def _warn_about_no_proxy(no_proxy: str) -> None:
     """Log once for each value."""
-    if entries := ignored(no_proxy):
+    if entries := unusable_no_proxy_entries(no_proxy):
         said = "these match nothing: give host names or addresses, without a port"
         log.warning("no_proxy_ignored", entries=entries, meaning=said)

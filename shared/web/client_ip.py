@@ -50,7 +50,7 @@ def client_address(
     return str(address)
 
 
-def bucket_of(address: str) -> str:
+def limit_key_of(address: str) -> str:
     """Whom a limit counts: an IPv4 address, or the /64 of IPv6, which one household has whole."""
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):

@@ -38,7 +38,7 @@ EXIT_CODE = web.AppKey("exit_code", list[int])
 
 def run(build: Callable[[], web.Application], host: str, port: int) -> int:
     """Serve the app until it is told to stop; returns the exit code."""
-    traces.begin()
+    traces.start_tracing()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(build(), host, port))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from shared.redis.durability import examine
+from shared.redis.durability import inspect
 from tests.deploy.redis_work import (
     COMMON,
     KEYS,
@@ -99,7 +99,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
         await redis.composed.stop("redis", signal.SIGKILL)
         await redis.composed.start("redis")
         await unchanged(redis, before)
-        assert (await examine(redis.all, KEYS)).wrong is None
+        assert (await inspect(redis.all, KEYS)).wrong is None
 
 
 @each_server

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from shared.journal.keys import CHANNEL
-from shared.redis.durability import replayed
+from shared.redis.durability import commands_in_aof
 from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, network
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
@@ -83,7 +83,7 @@ async def test_each_service_does_all_its_work(guarded: Guarded):
         await lose_everything(guarded.all, parts["indexer"])
     assert await guarded.refusals() == []
     assert await lasting(guarded.all) <= LASTING, "all else expires by itself"
-    assert in_transactions(guarded.data) <= {command for command, *_ in replayed(KEYS)}
+    assert in_transactions(guarded.data) <= {command for command, *_ in commands_in_aof(KEYS)}
 
 
 def in_transactions(data: Path) -> set[str]:

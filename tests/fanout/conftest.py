@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.fanout.connections.registry import SubscriberRegistry
-from shared.auth.revocations import Sessions
+from shared.auth.revocations import RevocationStore
 from shared.journal.keys import Keys
 from tests.fanout.peers import Peer, Post
 from tests.fanout.rig import Chain, Replica, inside, outside
@@ -120,6 +120,6 @@ async def stream(guarded, chain) -> str:
 
 
 @pytest.fixture
-async def sessions(redis, keys) -> Sessions:
+async def sessions(redis, keys) -> RevocationStore:
     """Tickets and revocations as the API makes them."""
-    return Sessions(redis, keys)
+    return RevocationStore(redis, keys)

@@ -12,7 +12,7 @@ from services.api.errors import PermissionDeniedError
 from services.api.http.request_keys import caller
 from shared.auth.credentials import token_of, unauthorized
 from shared.auth.principal import ANYONE, Principal, Scope
-from shared.auth.revocations import Sessions
+from shared.auth.revocations import RevocationStore
 from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
 
@@ -33,7 +33,7 @@ class Authenticator:
     def __init__(
         self,
         verifier: Verifier,
-        sessions: Sessions,
+        sessions: RevocationStore,
         api_keys: ApiKeys,
         clock: Clock,
         *,

@@ -23,7 +23,7 @@ from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import Principal, Scope
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.replication import NotReplicatedError
-from shared.web.client_ip import bucket_of, client_address
+from shared.web.client_ip import client_address, limit_key_of
 from shared.web.problems import Problem
 
 log = structlog.get_logger()
@@ -83,7 +83,7 @@ class Guard:
     async def _take(self, request: web.Request, route: str) -> list[RateLimitState]:
         if not any(policy.quota for policy in (self._ip, self._subject, self._login)):
             return []
-        bucket = bucket_of(address_of(request, self._settings))
+        bucket = limit_key_of(address_of(request, self._settings))
         quotas = [(self._ip, bucket)]
         if route in _LOGIN:
             quotas.append((self._login, bucket))

@@ -25,13 +25,13 @@ from services.api.http.requests import (
 )
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import ANYONE, Scope
-from shared.auth.revocations import Revocation, Sessions
+from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import TICKET_SECONDS, Tickets
 from shared.redis.clock import RedisClock
 from shared.web.problems import Problem, Slug
 
 LOGIN = web.AppKey("login", LoginService)
-SESSIONS = web.AppKey("sessions", Sessions)
+SESSIONS = web.AppKey("sessions", RevocationStore)
 TICKETS = web.AppKey("tickets", Tickets)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 CLOCK = web.AppKey("clock", RedisClock)

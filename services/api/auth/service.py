@@ -23,7 +23,7 @@ from services.api.errors import (
     LoginRejectedError,
 )
 from shared.auth.principal import Principal, Scope, principal_of
-from shared.auth.revocations import Revocation, Sessions
+from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
 
@@ -55,7 +55,7 @@ class LoginService:
         passphrase: str,
         *,
         verifier: Verifier,
-        sessions: Sessions,
+        sessions: RevocationStore,
         signers: AccountSigners,
         fetch: FetchToml,
         clock: Clock,

@@ -10,7 +10,7 @@ import structlog
 
 from services.api.auth.sep10 import Signers
 from services.api.errors import HorizonUnavailableError
-from shared.runtime.urls import joined
+from shared.runtime.urls import append_path
 from shared.web.horizon_errors import slug
 
 log = structlog.get_logger()
@@ -56,7 +56,7 @@ class AccountSigners:
         self._network_checked = True
 
     async def _get(self, path: str) -> tuple[int, Mapping[str, Any]]:
-        url = joined(self._url, path)
+        url = append_path(self._url, path)
         async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as response:
             document = await response.json(content_type=None)
         if not isinstance(document, dict):

@@ -31,7 +31,7 @@ from services.api.streams.service import (
     StreamService,
     top_up,
 )
-from shared.runtime.urls import joined
+from shared.runtime.urls import append_path
 
 STREAMS = web.AppKey("streams", StreamService)
 
@@ -129,7 +129,7 @@ async def subscribe(request: web.Request) -> web.Response:
             "Fanouts serve the events, and this API knows no fanout (FANOUT_URLS)."
         )
     query = request.rel_url.raw_query_string
-    location = joined(secrets.choice(urls), request.path)
+    location = append_path(secrets.choice(urls), request.path)
     if query:  # unchanged, after the query of the fanout's URL, if it has one
         location += ("&" if "?" in location else "?") + query
     headers = {"Location": location, "Cache-Control": "no-store"}

@@ -16,7 +16,7 @@ from services.fanout import sse
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.jitter import jittered
-from shared.auth.revocations import Revocation, Sessions, predates
+from shared.auth.revocations import Revocation, RevocationStore, issued_before
 from shared.redis.clock import Clock
 from shared.web.problems import Goodbye
 
@@ -115,10 +115,10 @@ class ConnectionExpiry:
         if self._registry.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):
             self._registry.disconnect(subscriber, reason)
 
-    async def look_for_revoked(self, sessions: Sessions) -> None:
+    async def look_for_revoked(self, sessions: RevocationStore) -> None:
         """End the connections of tokens that were revoked, or are older than the epoch."""
         now = time.monotonic()
-        news = await sessions.news_after(self._cursor)
+        news = await sessions.read_since(self._cursor)
         self._cursor = news.cursor
         if news.epoch is not None and news.epoch != self._epoch:
             # After a loss the log of revocations is a new one: its ids may be below the cursor.
@@ -135,7 +135,7 @@ class ConnectionExpiry:
 
     def _end_older(self, epoch: float) -> None:
         for subscriber in self._registry.everyone():
-            if predates(subscriber.principal, epoch):
+            if issued_before(subscriber.principal, epoch):
                 self._end(subscriber, Goodbye.REVOKED)
 
     def _named(self) -> list[Subscriber]:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from shared.auth.credentials import COOKIE, forbidden, token_of, unauthorized
 from shared.auth.principal import ANYONE, Principal, Scope
-from shared.auth.revocations import Sessions
+from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.domain.topics import ALL, Subscription, is_stream_id
@@ -37,7 +37,7 @@ class Authorizer:
     def __init__(
         self,
         verifier: Verifier | None,
-        sessions: Sessions,
+        sessions: RevocationStore,
         tickets: Tickets,
         streams: StoredStreams,
         *,

@@ -26,7 +26,7 @@ from shared.auth.principal import Principal
 from shared.domain.topics import Subscription
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.clock import RedisClock
-from shared.web.client_ip import UNKNOWN, bucket_of, client_address
+from shared.web.client_ip import UNKNOWN, client_address, limit_key_of
 from shared.web.cors import Cors
 from shared.web.problems import Problem, Slug
 
@@ -105,7 +105,7 @@ class SubscribeHandler:
             return UNKNOWN  # reading it costs more than to subscribe
         forwarded = request.headers.getall("X-Forwarded-For", [])
         trusted = self._settings.trusted_proxies
-        return bucket_of(client_address(request.remote, forwarded, trusted))
+        return limit_key_of(client_address(request.remote, forwarded, trusted))
 
     async def _start(
         self,

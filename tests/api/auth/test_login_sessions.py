@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.auth.revocations import Revocation, Sessions
+from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import Tickets
 from tests.api.auth.samples import (
     ADMIN,
@@ -80,8 +80,8 @@ async def revoke(client, body, headers=ADMIN):
 
 
 async def test_an_admin_revokes_one_token_or_all_of_an_account(secure, redis, keys):
-    sessions = Sessions(redis, keys)
-    cursor = (await sessions.news_after("")).cursor
+    sessions = RevocationStore(redis, keys)
+    cursor = (await sessions.read_since("")).cursor
     first, second = token_of(ALICE.public_key, jti="a"), token_of(ALICE.public_key, jti="b")
     other = token_of(BOB.public_key)
     assert await revoke(secure, {"jti": "a"}) == 204
@@ -90,7 +90,7 @@ async def test_an_admin_revokes_one_token_or_all_of_an_account(secure, redis, ke
     assert [await reads(secure, t) for t in (first, second, other)] == [401, 401, 200]
     later = token_of(ALICE.public_key, iat=int(time.time()) + 2)
     assert await reads(secure, later) == 200
-    told = (await sessions.news_after(cursor)).revocations
+    told = (await sessions.read_since(cursor)).revocations
     assert [(r.token_id, r.account) for r in told] == [("a", ""), ("", ALICE.public_key)]
 
 
@@ -136,7 +136,7 @@ async def test_in_open_mode_a_ticket_is_given_too(client, redis, keys):
 
 
 async def test_a_revoked_token_gets_no_ticket(secure, redis, keys):
-    await Sessions(redis, keys).revoke(Revocation(token_id="gone"), seconds=60)
+    await RevocationStore(redis, keys).revoke(Revocation(token_id="gone"), seconds=60)
     assert (await ticket(secure, writer(ALICE, jti="gone")))[0].status == 401
 
 

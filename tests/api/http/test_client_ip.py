@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.web.client_ip import UNKNOWN, bucket_of, client_address
+from shared.web.client_ip import UNKNOWN, client_address, limit_key_of
 
 TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
 
@@ -45,6 +45,8 @@ def test_no_header_breaks_it(forwarded):
 
 
 def test_a_household_is_one():
-    assert bucket_of("1.2.3.4") == "1.2.3.4"
-    assert bucket_of("2001:db8:1:2:3::4") == bucket_of("2001:db8:1:2::5") == "2001:db8:1:2::/64"
-    assert bucket_of(UNKNOWN) == UNKNOWN
+    assert limit_key_of("1.2.3.4") == "1.2.3.4"
+    assert (
+        limit_key_of("2001:db8:1:2:3::4") == limit_key_of("2001:db8:1:2::5") == "2001:db8:1:2::/64"
+    )
+    assert limit_key_of(UNKNOWN) == UNKNOWN

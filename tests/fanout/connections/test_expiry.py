@@ -11,7 +11,7 @@ from services.fanout.connections import expiry as endings_module
 from services.fanout.connections.expiry import NOTICE_SECONDS, ConnectionExpiry
 from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.principal import Principal
-from shared.auth.revocations import News, Revocation
+from shared.auth.revocations import Revocation, RevocationBatch
 from tests.fanout.peers import Peer
 
 EVERY = 15.0
@@ -184,10 +184,10 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
     at = scene()
     log: list[Revocation] = []
 
-    async def news_after(cursor: str):
-        return News(str(len(log)), log[int(cursor.removesuffix("-0")) :], 0.0)
+    async def read_since(cursor: str):
+        return RevocationBatch(str(len(log)), log[int(cursor.removesuffix("-0")) :], 0.0)
 
-    sessions = SimpleNamespace(news_after=news_after)
+    sessions = SimpleNamespace(read_since=read_since)
 
     def enter(**more):
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.auth.revocations import Revocation, Sessions
+from shared.auth.revocations import Revocation, RevocationStore
 from shared.journal.namespace import begin_epoch
 from tests.fanout.rig import ALICE, BOB, Replica, inside
 from tests.fanout.tokens import REQUIRED, bearer, status, token
@@ -71,7 +71,7 @@ async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
         await redis.set(keys.epoch, 2_000_000)
         client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))
         clients.append(client)
-        await Sessions(redis, keys).revoke(Revocation(token_id="j"), seconds=60)
+        await RevocationStore(redis, keys).revoke(Revocation(token_id="j"), seconds=60)
         await until(client.closed.is_set, seconds=5)
 
 

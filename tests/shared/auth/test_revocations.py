@@ -8,7 +8,7 @@ import math
 import pytest
 
 from shared.auth.principal import Principal
-from shared.auth.revocations import EpochUnknown, Revocation, Sessions
+from shared.auth.revocations import EpochUnknownError, Revocation, RevocationStore
 from shared.web.problems import Problem
 from tests.support.data import begun_long_ago
 
@@ -21,7 +21,7 @@ def who(account="GA", token_id="t", issued=100.0):
 async def sessions(redis, keys):
     """In data that began one second after 1970 did."""
     await begun_long_ago(redis, keys)
-    return Sessions(redis, keys)
+    return RevocationStore(redis, keys)
 
 
 async def refused(work) -> str:
@@ -63,11 +63,11 @@ async def test_what_was_issued_before_the_epoch_is_refused(sessions, redis, keys
 
 async def test_without_an_epoch_nothing_is_let_pass(sessions, redis, keys):
     await redis.delete(keys.epoch)
-    with pytest.raises(EpochUnknown):
+    with pytest.raises(EpochUnknownError):
         await sessions.check(who())
-    with pytest.raises(EpochUnknown):
+    with pytest.raises(EpochUnknownError):
         await sessions.spend_challenge("c", issued=1 << 40, seconds=60)
-    assert (await sessions.news_after("0-0")).epoch is None
+    assert (await sessions.read_since("0-0")).epoch is None
 
 
 async def test_one_token_is_ended(sessions):
@@ -95,16 +95,16 @@ async def test_a_revocation_is_kept_as_long_as_asked(sessions, redis, keys):
 
 
 async def test_the_log_tells_each_revocation_once(sessions, redis, keys):
-    first = await sessions.news_after("")
+    first = await sessions.read_since("")
     assert (list(first.revocations), first.epoch) == ([], 1.0)
     made = [Revocation(token_id="t"), Revocation(account="GA", before=1795446105.25)]
     for revocation in made:
         await sessions.revoke(revocation, seconds=60)
-    news = await sessions.news_after(first.cursor)
+    news = await sessions.read_since(first.cursor)
     assert news.revocations == made
-    again = await sessions.news_after(news.cursor)
+    again = await sessions.read_since(news.cursor)
     assert (again.cursor, again.revocations) == (news.cursor, [])
-    later = await Sessions(redis, keys).news_after("")
+    later = await RevocationStore(redis, keys).read_since("")
     assert (later.cursor, later.revocations) == (news.cursor, [])
 
 

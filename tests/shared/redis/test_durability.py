@@ -10,12 +10,12 @@ import pytest
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from shared.redis.durability import (
-    Finding,
+    DurabilityReport,
     UnsafeRedisError,
     check_info,
-    examine,
-    replayed,
-    require_fit,
+    commands_in_aof,
+    inspect,
+    require_durable,
     watch,
 )
 from tests.fanout.rig import CONTRACT
@@ -31,7 +31,7 @@ GOOD = {
 
 
 def test_nothing_is_wrong_with_a_good_one_or_with_one_that_tells_nothing():
-    assert check_info(GOOD) == check_info({}) == Finding()
+    assert check_info(GOOD) == check_info({}) == DurabilityReport()
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ async def test_it_is_watched_for_as_long_as_the_service_lives(tmp_path: Path):
     said: list[str | None] = []
     with redis_server(tmp_path) as url:
         redis = connect(url)
-        await require_fit(redis, KEYS)
+        await require_durable(redis, KEYS)
         await redis.config_set("maxmemory-policy", "allkeys-lfu")
         with pytest.raises(UnsafeRedisError, match="allkeys-lfu"):
-            await require_fit(redis, KEYS)
+            await require_durable(redis, KEYS)
         task = asyncio.create_task(watch(redis, KEYS, said.append))
         await until(lambda: said)
         task.cancel()
@@ -75,7 +75,7 @@ async def test_who_may_not_ask_goes_on_with_a_doubt(tmp_path: Path):
             "timid", enabled=True, passwords="+x", commands=["+@all", "-info"], keys=["*"]
         )
         timid = connect(url.replace("//", "//timid:x@"))
-        await require_fit(timid, KEYS)
+        await require_durable(timid, KEYS)
         await timid.aclose()
         await redis.aclose()
 
@@ -116,18 +116,18 @@ async def test_a_redis_whose_default_user_may_too_little_is_named_with_the_line_
         everyone = connect(url)
         await everyone.execute_command("ACL", "SETUSER", "all", "on", ">x", "~*", "&*", "+@all")
         redis = connect(url.replace("//", "//all:x@"))
-        for name, *_ in replayed(KEYS):
+        for name, *_ in commands_in_aof(KEYS):
             assert await redis.execute_command("COMMAND", "INFO", name), name
-        assert (await examine(redis, KEYS)).wrong is None
+        assert (await inspect(redis, KEYS)).wrong is None
         await redis.execute_command("ACL", "SETUSER", "default", "reset", *rights.split())
         with pytest.raises(UnsafeRedisError) as raised:
-            await require_fit(redis, KEYS)
+            await require_durable(redis, KEYS)
         assert LINE in str(raised.value)
         await redis.execute_command("ACL", "SETUSER", *LINE.split()[1:])
-        await require_fit(redis, KEYS)
+        await require_durable(redis, KEYS)
         await redis.config_set("appendonly", "no")
         await redis.execute_command("ACL", "SETUSER", "default", "reset")
-        await require_fit(redis, KEYS)  # there is no such file to read
+        await require_durable(redis, KEYS)  # there is no such file to read
         await redis.aclose()
         await everyone.aclose()
 
@@ -139,7 +139,7 @@ async def test_who_may_not_ask_about_the_default_user_goes_on_with_a_doubt(tmp_p
             "timid", enabled=True, passwords="+x", commands=["+@all", "-acl"], keys=["*"]
         )
         timid = connect(url.replace("//", "//timid:x@"))
-        finding = await examine(timid, KEYS)
+        finding = await inspect(timid, KEYS)
         assert finding.wrong is None
         assert "+acl|dryrun" in finding.warnings[-1]
         await timid.aclose()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from shared.runtime.urls import host_of, joined, metrics_of, origin, redacted, without_secrets
+from shared.runtime.urls import append_path, host_of, metrics_of, origin, redacted, without_secrets
 
 KEY = "0a1b2c3d4e5f60718293"
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)
@@ -26,18 +26,18 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), mi
     ],
 )
 def test_path_and_query_of_the_base_are_kept(base: str, path: str, whole: str) -> None:
-    assert joined(base, path) == whole
+    assert append_path(base, path) == whole
 
 
 def test_a_query_is_added_behind_that_of_the_base() -> None:
-    url = joined("https://h/p?api-key=K&limit=3", "/transactions", cursor=5, order="asc")
+    url = append_path("https://h/p?api-key=K&limit=3", "/transactions", cursor=5, order="asc")
     assert url == "https://h/p/transactions?api-key=K&limit=3&cursor=5&order=asc"
 
 
 @given(TEXT)
 def test_any_key_arrives_as_it_was_given(key: str) -> None:
     base = str(URL("https://h/p").with_query({"key": key}))
-    assert URL(joined(base, "/x", cursor=1)).query["key"] == key
+    assert URL(append_path(base, "/x", cursor=1)).query["key"] == key
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from services.indexer.sources.http import (
 )
 from services.indexer.sources.ledger_range import check_available, cursor_before
 from services.indexer.sources.rpc.span import Span
-from shared.runtime.urls import joined
+from shared.runtime.urls import append_path
 
 log = structlog.get_logger()
 
@@ -101,6 +101,6 @@ class History:
         return ledger_hash("Horizon", document, "hash")
 
     async def _read(self, path: str, **query: int | str) -> dict[str, Any]:
-        url = joined(self._url, path, **query)
+        url = append_path(self._url, path, **query)
         async with get(self._session, url, self._timeout, JSON) as response:
             return await read_json(response)

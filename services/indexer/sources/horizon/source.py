@@ -27,7 +27,7 @@ from services.indexer.sources.ledger_range import start_cursor
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.runtime.tasks import backoff
-from shared.runtime.urls import joined
+from shared.runtime.urls import append_path
 from shared.web.client import reason
 
 _PAGE = 200
@@ -114,7 +114,7 @@ class Horizon:
     # ── one connection ──
 
     async def _stream(self, cursor: int) -> AsyncGenerator[Batch]:
-        url = joined(self._url, "/transactions", cursor=cursor, order="asc", limit=_PAGE)
+        url = append_path(self._url, "/transactions", cursor=cursor, order="asc", limit=_PAGE)
         self._continuity.connected()
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = FrameParser()
