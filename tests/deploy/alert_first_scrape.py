@@ -1,4 +1,4 @@
-"""Troubles that a process counted before Prometheus scraped it for the first time, for promtool."""
+"""For promtool: errors that a process counted before Prometheus scraped it for the first time."""
 
 from __future__ import annotations
 

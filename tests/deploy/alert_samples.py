@@ -1,9 +1,9 @@
-"""Series of a healthy installation, and what is otherwise in each trouble, for promtool."""
+"""For promtool: the series of a healthy installation, and how each problem changes them."""
 
 from __future__ import annotations
 
 STEADY = "100+10x200"
-"""A counter that goes up, every 15 s for 50 minutes."""
+"""A counter that increases, one sample every 15 s for 50 minutes."""
 
 SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
 
@@ -61,7 +61,7 @@ WELL = {
     'headrace_api_request_seconds_bucket{le="0.1"}': STEADY,
     'headrace_api_request_seconds_bucket{le="+Inf"}': STEADY,
 }
-# What is otherwise in each trouble, and the alerts that it sets off. None: the series is absent.
+# The changed series of each problem, and the alerts that must fire. None: the series is absent.
 REDIS_AWAY = {
     'headrace_redis_up{instance="a1"}': "1x80 0x120",
     'headrace_redis_up{instance="f1"}': "1x80 0x120",

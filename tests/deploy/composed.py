@@ -31,7 +31,7 @@ COMPOSE = ROOT / "deploy/compose.yaml"
 
 
 def read_compose(env_file: str, **environment: str) -> dict:
-    """The whole of compose.yaml with everything filled in, as `docker compose config` has it."""
+    """All of compose.yaml with variables filled in, like the output of `docker compose config`."""
     command = [needed("docker-compose"), "-f", str(COMPOSE)]
     command += ["--env-file", str(ROOT / "deploy" / env_file), "--profile", "*"]
     done = subprocess.run(
@@ -46,7 +46,7 @@ def read_compose(env_file: str, **environment: str) -> dict:
 
 @dataclass
 class Running:
-    """One replica."""
+    """One replica of a service."""
 
     address: str
     environment: dict[str, str]
@@ -57,12 +57,12 @@ class Running:
 
     @property
     def log(self) -> str:
-        """The end of what it has said."""
+        """The end of its output."""
         return (self.workdir / "log").read_text(errors="replace")[-3000:]
 
 
 class Composed:
-    """Replicas by service; `names` is what every name stands for now."""
+    """The replicas of each service. `names` maps each host name to addresses."""
 
     def __init__(
         self, folder: Path, services: dict, names: NameServer, server: str | None = None
@@ -76,7 +76,7 @@ class Composed:
         self._count = 0
 
     async def up(self) -> None:
-        """All services, as many replicas as the file says, each well by its own health check."""
+        """Start all services with the replicas of the file, and wait for their health checks."""
         later = [name for name in self._services if self._services[name].get("depends_on")]
         for name in sorted(self._services, key=later.__contains__):
             for _ in range(self._services[name]["deploy"].get("replicas", 1)):
@@ -87,7 +87,7 @@ class Composed:
             await self._until_healthy(name)
 
     async def scale(self, name: str, count: int) -> None:
-        """`--scale name=count`, upwards."""
+        """Scale a service up, like `--scale name=count`."""
         while len(self.running[name]) < count:
             self._start(name)
         await self._until_healthy(name)
@@ -101,16 +101,16 @@ class Composed:
             ) from None
 
     def url(self, port: int, name: str = "gateway", replica: int = 0) -> str:
-        """Where a replica is."""
+        """The address of a replica."""
         return f"http://{self.running[name][replica].address}:{port}"
 
     async def text(self, name: str, path: str, replica: int = 0) -> str:
-        """What a replica answers."""
+        """The answer of a replica to a GET."""
         async with self.session.get(self.url(8080, name, replica) + path) as response:
             return await response.text()
 
     async def down(self) -> None:
-        """End everything at once; how a service ends is tried elsewhere."""
+        """Kill everything at once. Other tests try how a service ends properly."""
         await self.session.close()
         everyone = [each for replicas in self.running.values() for each in replicas]
         for each in everyone:
@@ -120,7 +120,7 @@ class Composed:
             await asyncio.to_thread(each.process.wait, 30)
 
     async def healthy(self, name: str) -> bool:
-        """Whether the health check of every replica says so; fails when one has ended."""
+        """Whether every replica passes its health check. Fails when one has ended."""
         checks = [self._is_well(name, each) for each in self.running[name]]
         return all(await asyncio.gather(*checks))
 
@@ -139,13 +139,13 @@ class Composed:
         return await done.wait() == 0
 
     async def stop(self, name: str, number: int = signal.SIGTERM) -> None:
-        """`docker compose stop`, or `kill`: end every replica and wait for the end."""
+        """Like `docker compose stop` or `kill`: end every replica of a service and wait."""
         for each in self.running[name]:
             each.process.send_signal(number)
             await asyncio.to_thread(each.process.wait, 30)
 
     async def start(self, name: str) -> None:
-        """`docker compose start`: the replicas that ended, with the files that they had."""
+        """Like `docker compose start`: start the ended replicas with the files that they had."""
         for each in self.running[name]:
             self._launch(name, each)
         await self._until_healthy(name)
@@ -153,7 +153,7 @@ class Composed:
     async def run(
         self, name: str, command: list[str], stdin: bytes = b""
     ) -> tuple[int | None, bytes, str]:
-        """`docker compose exec` or `run`: exit code, output and errors of a command in there."""
+        """Like `docker compose exec` or `run`: exit code, output and errors of a command."""
         replica = self.running[name][0]
         done = await asyncio.create_subprocess_exec(
             *(replica.place.of(part) for part in command),
@@ -203,13 +203,13 @@ class Composed:
             )  # fmt: skip
 
     def _environment(self, replica: Running) -> dict[str, str]:
-        """As a container's: nothing but what it is given, and where programs are."""
+        """The environment of a container: its own variables, and PATH."""
         path = f"{Path(needed('nginx')).parent}:{os.environ['PATH']}"
         tools = redis_tools(self.server, replica.workdir) if replica.image is None else {}
         return {"PATH": path, **tools, **replica.environment}
 
     def _named(self, text: str, environment: dict[str, str]) -> str:
-        """Names as addresses, but for who has a name server to ask."""
+        """Replace host names by addresses, for programs that cannot ask a name server of ours."""
         if "RESOLVER" in environment:
             return text.replace("127.0.0.11", f"127.0.0.1:{self._names.port}")
         for name, replicas in self.running.items():
@@ -218,7 +218,7 @@ class Composed:
 
 
 class _Places:
-    """Where what a container sees is on this machine."""
+    """Map paths of the container to paths on this machine."""
 
     def __init__(self, root: Path, service: dict, image: Image | None) -> None:
         self._known: dict[str, str] = {}
@@ -236,7 +236,7 @@ class _Places:
             self._known[volume["target"]] = source
 
     def of(self, text: str) -> str:
-        """The text with each path, whole or followed by a slash, as it is here."""
+        """The text with each path of the container replaced, alone or followed by a slash."""
         for inside in sorted(self._known, key=len, reverse=True):
             if text == inside or text.startswith(f"{inside}/"):
                 return self._known[inside] + text.removeprefix(inside)

@@ -1,4 +1,4 @@
-"""Fixtures: the metrics of every service, and the fanouts behind a gateway."""
+"""Fixtures: the metrics of every service, and fanouts behind a gateway."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support import processes
 from tests.support.name_server import name_server
 
 SHARED = {"scope": "module", "loop_scope": "module"}
-"""What a gateway's tests share; those that need other fanouts or limits start their own."""
+"""The fanouts that tests of a gateway share. Tests with other needs start their own."""
 
 
 @pytest.fixture
 async def exposition(redis_url: str, keys: Keys) -> list[str]:
-    """The lines of /metrics of each service, just started."""
+    """The lines of /metrics of each service, right after its start."""
     lines: list[str] = []
     for service in ("indexer", "api", "fanout"):
         environment = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}

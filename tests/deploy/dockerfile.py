@@ -1,4 +1,4 @@
-"""deploy/Dockerfile as its stages: what each image is made of, so that tests are of the file."""
+"""The stages of deploy/Dockerfile: what each image contains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCKERFILE = ROOT / "deploy/Dockerfile"
 
 @dataclass
 class Stage:
-    """One `FROM … AS name`; `steps` are its instructions and what stands behind each."""
+    """One `FROM … AS name`. `steps` are its instructions with their arguments."""
 
     base: str
     steps: list[tuple[str, str]] = field(default_factory=list)
@@ -36,7 +36,7 @@ def stages() -> dict[str, Stage]:
 
 
 class Image:
-    """A target with all stages that it stands on."""
+    """A target with all stages that it is built from."""
 
     def __init__(self, target: str) -> None:
         known = stages()
@@ -47,12 +47,12 @@ class Image:
         self.from_outside = known[line[0]].base
 
     def last(self, instruction: str) -> str:
-        """What the last of these instructions says; "" without any."""
+        """The arguments of the last instruction of this kind, or ""."""
         return next((rest for name, rest in reversed(self.steps) if name == instruction), "")
 
     @property
     def command(self) -> list[str]:
-        """CMD, always in its form without a shell."""
+        """CMD, which is always in its form without a shell."""
         return list(json.loads(self.last("CMD")))
 
     @property
@@ -62,13 +62,13 @@ class Image:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All of ENV."""
+        """All variables of ENV."""
         pairs = [pair for name, rest in self.steps if name == "ENV" for pair in rest.split()]
         return dict(pair.split("=", 1) for pair in pairs)
 
     @property
     def copies(self) -> list[tuple[list[str], str]]:
-        """Sources and destination of each COPY out of the project."""
+        """Sources and destination of each COPY from the project."""
         found = []
         for name, rest in self.steps:
             if name == "COPY" and not rest.startswith("--from"):
@@ -77,7 +77,7 @@ class Image:
         return found
 
     def lay_out(self, root: Path) -> Path:
-        """Copy what the image has of the project into `root`; returns its working directory."""
+        """Copy the image's part of the project into `root`. Returns its working directory."""
         workdir = root / self.last("WORKDIR").lstrip("/")
         for sources, target in self.copies:
             place = root / target.lstrip("/") if target.startswith("/") else workdir / target
@@ -87,7 +87,7 @@ class Image:
 
 
 def _copy(source: Path, place: Path) -> None:
-    """As COPY does: of a folder what is in it, a file into the folder."""
+    """Like COPY: the contents of a folder, or a file into the folder."""
     if source.is_dir():
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
         shutil.copytree(source, place, ignore=ignored, dirs_exist_ok=True)

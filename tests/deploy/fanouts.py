@@ -1,4 +1,4 @@
-"""Fanouts behind one name, each with an address of its own; they come, drain, freeze, die."""
+"""Fanouts behind one name, each with its own address. They start, drain, freeze and die."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def silent_host() -> Iterator[str]:
 
 
 class Fanouts:
-    """Replicas on addresses of their own and one port, known by the name `fanout`."""
+    """Replicas with their own addresses and one port, known by the name `fanout`."""
 
     def __init__(self, redis_url: str, keys: Keys, names: NameServer) -> None:
         self._common = {
@@ -60,7 +60,7 @@ class Fanouts:
         await self._stack.aclose()
 
     async def start(self, address: str = "", **settings: object) -> str:
-        """A replica, another or a killed one, ready and known by name; returns its address."""
+        """Start a replica, or one that was killed. Returns its address when it is ready."""
         address = address or f"{loopback()}.{next(_hosts)}"
         environment = {**self._common, "HOST": address, **settings}
         self.by_address[address] = await self._stack.enter_async_context(
@@ -74,28 +74,28 @@ class Fanouts:
         self._names.addresses = {"fanout": list(self.by_address)}
 
     async def kill(self, *addresses: str) -> None:
-        """End these at once by SIGKILL; their addresses stay known."""
+        """Kill these at once by SIGKILL. The name still leads to their addresses."""
         for address in addresses:
             self.by_address[address].signal(signal.SIGKILL)
         for address in addresses:
             await self.by_address[address].ended()
 
     def freeze(self, address: str) -> None:
-        """Stop a replica by SIGSTOP: its kernel accepts connections, and nobody answers."""
+        """Freeze a replica by SIGSTOP: its kernel accepts connections, but no process answers."""
         self.by_address[address].signal(signal.SIGSTOP)
 
     def thaw(self, address: str) -> None:
-        """Let a frozen replica go on."""
+        """Let a frozen replica continue."""
         self.by_address[address].signal(signal.SIGCONT)
 
     async def remove(self, address: str) -> None:
-        """Kill a replica, and its address is known no more."""
+        """Kill a replica and remove its address from the name."""
         await self.kill(address)
         del self.by_address[address]
         self._tell_names()
 
     async def drain(self, address: str) -> None:
-        """Tell a replica to stop; it is busy for some seconds with saying goodbye to many."""
+        """Stop a replica. It takes some seconds to say goodbye to its many clients."""
         request = f"GET {SUBSCRIBE}?all=true HTTP/1.1\r\nHost: test\r\n\r\n".encode()
         for _ in range(150):  # one every 50 ms
             reader, writer = await asyncio.open_connection(address, PORT)
@@ -110,7 +110,7 @@ class Fanouts:
         await until(is_draining)
 
     async def text(self, address: str, path: str) -> tuple[int, str]:
-        """What a replica itself answers."""
+        """The answer of a replica itself, without the gateway."""
         url = f"http://{address}:{PORT}{path}"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             return response.status, await response.text()
@@ -119,7 +119,7 @@ class Fanouts:
         return (await self.text(address, "/readyz"))[0] == 200
 
     async def until_connections(self, address: str, count: int) -> None:
-        """Until a replica holds so many."""
+        """Wait until a replica holds that many connections."""
 
         async def there() -> bool:
             return await self.metric(address, "connections") == count
@@ -127,7 +127,7 @@ class Fanouts:
         await until(there, what=f"{count} connections")
 
     async def metric(self, address: str, name: str) -> float:
-        """A metric's value, by its name with labels; 0 while there is none."""
+        """The value of a metric by its name with labels; 0 if there is none."""
         _, text = await self.text(address, "/metrics")
         found = [line for line in text.splitlines() if line.startswith(f"headrace_fanout_{name} ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0

@@ -1,4 +1,4 @@
-"""Gateways as real processes: the deployment's and those of `make run`."""
+"""Gateways as real processes: that of the deployment, and those of `make run`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NGINX = Path(__file__).parents[2] / "deploy/nginx"
 
 @dataclass
 class Gateway:
-    """A gateway on 127.0.0.1, and what a test does with it."""
+    """A gateway on 127.0.0.1, with helpers for tests."""
 
     port: int
     tls_port: int
@@ -32,7 +32,7 @@ class Gateway:
     clients: list[SseClient] = field(default_factory=list)
 
     async def subscribe(self, query: str = "all=true", **more) -> SseClient:
-        """A client whose answer's head is here."""
+        """A client that has received the head of its answer."""
         client = await SseClient.connect(self.port, f"{SUBSCRIBE}?{query}", **more)
         self.clients.append(client)
         return await client.answered()
@@ -62,7 +62,7 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
 async def local_gateway(
     kind: str, folder: Path, fanouts: Sequence[str], api: str
 ) -> AsyncIterator[Gateway]:
-    """Start nginx or Caddy as `make run` does; fanouts and API as `host:port`."""
+    """Start nginx or Caddy as `make run` does, with fanouts and API as `host:port`."""
     port = free_port()
     part = proxy(kind, needed(kind), port=port, api=api, fanouts=fanouts, folder=folder)
     async with _running(part, folder, port, 0) as front:
@@ -99,7 +99,7 @@ async def _listens(front: Gateway) -> bool:
 
 
 def certificate(folder: Path) -> None:
-    """A key and a certificate signed by itself, as tls.key and tls.crt."""
+    """A self-signed certificate and its key, as tls.crt and tls.key."""
     subprocess.run(
         [needed("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-subj", "/CN=localhost", "-days", "1", "-keyout", str(folder / "tls.key"),
@@ -109,12 +109,12 @@ def certificate(folder: Path) -> None:
 
 
 def overloads(client: SseClient) -> list[dict]:
-    """What a client was told when it was turned away."""
+    """The reason that a refused client received."""
     return [event.json for event in client.named("overload")]
 
 
 def installed_kinds(kinds: Sequence[str] = ("nginx", "caddy")) -> list[str]:
-    """The gateways of a local run that are installed. In CI all of these kinds have to be."""
+    """The gateways of a local run that are installed. In CI all kinds must be installed."""
     found = []
     for kind in kinds:
         try:

@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 @cache
 def built(overlay: str) -> tuple[Document, ...]:
-    """All documents of an overlay, by `kubectl kustomize`."""
+    """All documents of an overlay, from `kubectl kustomize`."""
     done = subprocess.run(
         [needed("kubectl"), "kustomize", str(KUBERNETES / "overlays" / overlay)],
         capture_output=True,
@@ -42,29 +42,29 @@ def built(overlay: str) -> tuple[Document, ...]:
 
 
 def of_kind(overlay: str, kind: str) -> dict[str, Document]:
-    """An overlay's documents of a kind, by name."""
+    """The documents of one kind in an overlay, by name."""
     return {d["metadata"]["name"]: d for d in built(overlay) if d["kind"] == kind}
 
 
 def deployments(overlay: str) -> dict[str, Document]:
-    """The pods' templates of an overlay's deployments, by the component they are."""
+    """The pod templates of an overlay's deployments, by component."""
     found = of_kind(overlay, "Deployment")
     return {name.removeprefix("headrace-"): each["spec"] for name, each in found.items()}
 
 
 def pod(deployment: Document) -> Document:
-    """The pod's own part."""
+    """The pod spec."""
     return dict(deployment["template"]["spec"])
 
 
 def container(deployment: Document) -> Document:
-    """Its only container."""
+    """The only container of the pod."""
     (only,) = pod(deployment)["containers"]
     return dict(only)
 
 
 def environment(overlay: str, component: str) -> dict[str, str]:
-    """What the process will see, secrets as their key's name."""
+    """The environment of the process. Secrets are shown as the name of their key."""
     spec = container(deployments(overlay)[component])
     maps = of_kind(overlay, "ConfigMap")
     found: dict[str, str] = {}
@@ -80,7 +80,7 @@ def environment(overlay: str, component: str) -> dict[str, str]:
 
 
 def quantity(text: str) -> float:
-    """`500m`, `256Mi`, `2` as numbers."""
+    """`500m`, `256Mi` and `2` as numbers."""
     for unit, times in (("m", 0.001), ("Mi", 2**20), ("Gi", 2**30)):
         if text.endswith(unit):
             return float(text.removesuffix(unit)) * times

@@ -1,4 +1,4 @@
-"""The Redis of deploy/compose.yaml, and all the work that the services do in it as their users."""
+"""The Redis of deploy/compose.yaml, and everything that the services do in it as their users."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMON = {
 
 @dataclass
 class Guarded:
-    """A Redis with our users, and one more for the test, who sees all."""
+    """A Redis with the deployment's users, and one more user for the test with all rights."""
 
     place: str
     composed: Composed
@@ -49,12 +49,12 @@ class Guarded:
         return Path(self.composed.running["redis"][0].place.of("/data"))
 
     def url(self, user: str) -> str:
-        """The URL of a user, with its password in deploy/simulated.env."""
+        """The URL of a user, with its password from deploy/simulated.env."""
         password = self.composed.running["redis"][0].environment[f"{user.upper()}_REDIS_PASSWORD"]
         return f"redis://{user}:{password}@{self.place}/0"
 
     async def refusals(self) -> list[tuple[str, str]]:
-        """Who was refused what."""
+        """Which user was refused which command."""
         found: Any = await self.all.acl_log()
         return [(_text(entry["username"]), _text(entry["object"])) for entry in found]
 
@@ -67,7 +67,7 @@ def _text(value: Any) -> str:
 async def guarded_redis(
     folder: Path, server: str | None = None, default: str = ""
 ) -> AsyncIterator[Guarded]:
-    """The service `redis` of the file, on this server; `default` replaces its first user."""
+    """The service `redis` of the file, with this server. `default` replaces its first user."""
     redis = read_compose("simulated.env")["services"]["redis"]
     (bind,) = (v for v in redis["volumes"] if v["type"] == "bind")
     bind["source"] = shutil.copytree(bind["source"], str(folder / "redis"))
@@ -92,7 +92,7 @@ def _set_users(file: Path, default: str) -> None:
 
 @asynccontextmanager
 async def services(redis: Guarded, network_port: int) -> AsyncIterator[dict[str, ServiceProcess]]:
-    """One of each, ready, as its own user."""
+    """One replica of each service, ready, each with its own Redis user."""
     source = f"http://127.0.0.1:{network_port}"
     where = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc", "START": "earliest"}
     more = {
@@ -123,20 +123,20 @@ async def network() -> AsyncIterator[int]:
 async def at_work(
     redis: Guarded, network_port: int, once: str = "one"
 ) -> AsyncIterator[dict[str, ServiceProcess]]:
-    """The services, once they have done everything; `once` is an Idempotency-Key."""
+    """The services after they have done everything. `once` is an Idempotency-Key."""
     async with services(redis, network_port) as parts, aiohttp.ClientSession() as session:
         await use(session, parts["api"].port, parts["fanout"].port, once)
         yield parts
 
 
 async def ready(session: aiohttp.ClientSession, port: int) -> bool:
-    """Whether /readyz says so."""
+    """Whether /readyz is 200."""
     async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
         return response.status == 200
 
 
 async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -> None:
-    """Every call of the API's that comes to Redis in a way of its own, and a subscription."""
+    """Every API call that uses Redis in its own way, and a subscription."""
     # Issued after the services began the data, which they did before they were ready.
     admin = bearer(token_of(accounts.address("carol"), "admin", iat=time.time()))
 
@@ -162,7 +162,7 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     once = admin | {"Idempotency-Key": key}
 
     async def accepted() -> bool:
-        """After a restart of Redis the API waits until the chain is read again (decision 36)."""
+        """After a restart of Redis the API waits until the chain is read again."""
         url = f"http://127.0.0.1:{api}/v1/streams"
         async with session.post(url, json=order, headers=once) as response:
             assert response.status in (201, 503), await response.text()

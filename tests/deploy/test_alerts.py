@@ -1,4 +1,4 @@
-"""The alert rules, tried by promtool: each fires when it should, is silent when all is well."""
+"""The alert rules in promtool: each fires when it should, and none fires in a healthy system."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ALERTS = {
 
 @dataclass
 class Promtool:
-    """`promtool test rules` on series of one's own."""
+    """Run `promtool test rules` with the given series."""
 
     path: str
 
     def fires(self, series: dict[str, str], alerts: set[str], folder) -> str:
-        """Nothing when exactly these alerts fire after half an hour, else what promtool says."""
+        """The output of promtool, or nothing if exactly these alerts fire after half an hour."""
         query = 'count by (alertname) (ALERTS{alertstate="firing"})'
         samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(alerts)]
         tried = {
@@ -59,19 +59,19 @@ def promtool() -> Promtool:
     return Promtool(needed("promtool"))
 
 
-def test_nothing_fires_while_all_is_well(promtool, tmp_path):
+def test_no_alert_fires_in_a_healthy_system(promtool, tmp_path):
     assert promtool.fires(WELL, set(), tmp_path) == ""
 
 
 @pytest.mark.parametrize("trouble", TROUBLE | FIRST_SCRAPE)
-def test_a_trouble_sets_off_its_alert_and_no_other(promtool, trouble, tmp_path):
+def test_each_problem_fires_its_alert_and_no_other(promtool, trouble, tmp_path):
     changed, alerts = (TROUBLE | FIRST_SCRAPE)[trouble]
     series = {name: values for name, values in (WELL | changed).items() if values}
     assert promtool.fires(series, alerts, tmp_path) == ""
 
 
-async def test_what_rises_in_these_samples_begins_at_0_in_a_live_service(exposition):
-    """Else `increase()` would not see the first time, and these samples would hide that."""
+async def test_counters_in_the_samples_start_at_0_in_a_live_service(exposition):
+    """Otherwise `increase()` would miss the first increase, and these samples would hide that."""
     made_late = {"headrace_api_requests_total"}  # its alert compares rates, not increases
     series = {name for changed, _ in TROUBLE.values() for name in changed} | set(WELL)
     counters = {name for name in series if "_total" in name and "{" in name}

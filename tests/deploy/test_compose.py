@@ -1,4 +1,4 @@
-"""deploy/compose.yaml as a document: it is whole, bounded, and agrees with what it starts."""
+"""deploy/compose.yaml as a document: complete, with limits, and in agreement with the services."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def testnet() -> dict:
     return read_compose("testnet.env", **SECRETS)
 
 
-def test_what_nobody_else_can_know_is_asked_for():
+def test_testnet_requires_contracts_and_secrets_from_the_shell():
     for name in ("CONTRACTS", *(n for n in SECRETS if n.endswith("PASSWORD"))):
         with pytest.raises(ValueError, match=f"required variable {name} is missing a value"):
             read_compose("testnet.env", **{k: v for k, v in SECRETS.items() if k != name})
 
 
-def test_every_service_is_bounded_watched_and_hardened(simulated):
+def test_every_service_has_limits_a_health_check_and_hardening(simulated):
     for name, service in simulated["services"].items():
         assert service["restart"] == "unless-stopped", name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
@@ -59,7 +59,7 @@ def test_there_are_two_of_each_service(simulated):
 
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("network", ["simulated", "testnet"])
-def test_a_service_can_read_all_its_settings(name, network, request, monkeypatch):
+def test_each_service_can_read_its_settings(name, network, request, monkeypatch):
     environment = request.getfixturevalue(network)["services"][name]["environment"]
     settings: type[Common] = OURS[name]
     for variable, value in environment.items():
@@ -69,7 +69,7 @@ def test_a_service_can_read_all_its_settings(name, network, request, monkeypatch
     assert {v for v in environment if not v.startswith("OTEL_")} <= known, "settings nobody reads"
 
 
-def test_a_fanout_has_time_to_say_goodbye_and_descriptors_for_all(simulated):
+def test_a_fanout_has_time_to_drain_and_enough_descriptors(simulated):
     fanout = simulated["services"]["fanout"]
     environment = fanout["environment"]
     assert seconds(fanout["stop_grace_period"]) > float(environment["DRAIN_SECONDS"]) + 2
@@ -82,7 +82,7 @@ def seconds(text: str) -> float:
     return 60 * float(minutes or 0) + float(rest.removesuffix("s") or 0)
 
 
-def test_redis_is_reached_by_services_alone(simulated):
+def test_only_services_can_reach_redis(simulated):
     assert simulated["networks"]["back"]["internal"] is True
     services = simulated["services"]
     assert set(services["redis"]["networks"]) == {"back"}
@@ -91,24 +91,24 @@ def test_redis_is_reached_by_services_alone(simulated):
     assert published == {"gateway", "grafana"}
 
 
-def test_the_gateway_is_where_the_readme_says(simulated):
+def test_the_gateway_has_the_port_of_the_readme(simulated):
     ports = {p["target"]: p["published"] for p in simulated["services"]["gateway"]["ports"]}
     assert ports == {8080: "3001", 8443: "3443"}
 
 
-def test_services_believe_the_gateway_about_addresses(simulated):
+def test_services_trust_the_gateway_for_client_addresses(simulated):
     (front,) = simulated["networks"]["front"]["ipam"]["config"]
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["TRUSTED_PROXIES"] == front["subnet"]
 
 
-def test_the_simulated_network_is_the_one_that_is_simulated(simulated):
+def test_services_use_the_passphrase_of_the_simulated_network(simulated):
     environment = simulated["services"]["indexer"]["environment"]
     assert environment["NETWORK_PASSPHRASE"] == NetworkSettings().network_passphrase
     assert environment["CONTRACTS"] == f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
 
 
-def test_outside_of_a_trial_a_token_is_asked_for(simulated, testnet):
+def test_testnet_requires_tokens(simulated, testnet):
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["AUTH_MODE"] == "open"
         assert testnet["services"][name]["environment"]["AUTH_MODE"] == "required"

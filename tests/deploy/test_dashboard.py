@@ -1,4 +1,4 @@
-"""The dashboard and the alerts speak of metrics that the services really have."""
+"""The dashboard and the alerts use only metrics that the services really have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = re.compile(r"\b(?:headrace|process)_[a-z_]+\b")
 
 @pytest.fixture
 def exposed(exposition: list[str]) -> set[str]:
-    """Names of the series that live services have."""
+    """The names of the series of running services."""
     found: set[str] = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(exposition), re.M):
         ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
@@ -38,12 +38,12 @@ def rules() -> list[str]:
     return [rule["expr"] for rule in group["rules"]]
 
 
-async def test_every_metric_that_is_shown_or_watched_is_there(exposed):
+async def test_every_metric_in_dashboard_and_alerts_exists(exposed):
     asked = {name for query in (*queries(), *rules()) for name in NAME.findall(query)}
     assert asked - exposed == set()
 
 
-def test_the_dashboard_is_what_its_source_makes():
+def test_headrace_json_is_up_to_date():
     assert FILE.read_text(encoding="utf-8") == text(), "python -m deploy.grafana.dashboard"
 
 

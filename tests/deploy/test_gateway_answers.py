@@ -46,7 +46,7 @@ BY_STATUS = f"{BY_EVENT}&on_overload=status"
 
 @asynccontextmanager
 async def each_gateway(folder: Path, behind: str) -> AsyncIterator[dict[str, Gateway]]:
-    """All three, with this address and port as their only fanout and as their API."""
+    """All three gateways, with this address and port as their only fanout and as their API."""
     address, _, port = behind.partition(":")
     async with AsyncExitStack() as stack:
         names = await stack.enter_async_context(name_server({"behind": [address]}))
@@ -67,14 +67,14 @@ async def each_gateway(folder: Path, behind: str) -> AsyncIterator[dict[str, Gat
 
 @pytest_asyncio.fixture(**SHARED)
 async def deserted(tmp_path_factory):
-    """Each gateway with nobody behind it."""
+    """Each gateway without any service behind it."""
     async with each_gateway(tmp_path_factory.mktemp("deserted"), NOBODY) as fronts:
         yield fronts
 
 
 @pytest_asyncio.fixture(**SHARED)
 async def fanout(redis_url):
-    """A fanout's address and port."""
+    """The address and port of a fanout."""
     keys = Keys(f"test-{secrets.token_hex(6)}")
     async with name_server({}) as names, Fanouts(redis_url, keys, names) as fanouts:
         yield f"{await fanouts.start(CORS_ORIGINS=ACCESS['CORS_ORIGINS'])}:{PORT}"
@@ -95,7 +95,7 @@ async def http():
 
 @pytest.fixture(params=GATEWAYS)
 def empty(request, deserted) -> str:
-    """The URL of a gateway with nobody behind it."""
+    """The URL of a gateway without any service behind it."""
     return f"http://127.0.0.1:{deserted[request.param].port}"
 
 
@@ -111,7 +111,7 @@ def cors(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/v1/streams", BY_STATUS])
-async def test_a_503_and_its_time_of_return_can_be_read_by_a_page_that_is_let_in(http, empty, path):
+async def test_an_allowed_page_can_read_a_503_and_its_retry_after(http, empty, path):
     async with http.get(empty + path, headers={"Origin": PAGE}) as response:
         assert response.status == 503
         assert response.content_type == "application/problem+json"
@@ -126,7 +126,7 @@ async def test_a_503_and_its_time_of_return_can_be_read_by_a_page_that_is_let_in
 
 
 @pytest.mark.parametrize("path", ["/v1/streams", BY_STATUS, BY_EVENT])
-async def test_other_pages_read_nothing(http, empty, path):
+async def test_pages_of_other_origins_read_nothing(http, empty, path):
     async def read(origin: str) -> None:
         async with http.get(empty + path, headers={"Origin": origin} if origin else {}) as response:
             assert "Access-Control-Allow-Origin" not in response.headers
@@ -136,7 +136,7 @@ async def test_other_pages_read_nothing(http, empty, path):
     await asyncio.gather(*map(read, ("", "https://evil.example", f"{PAGE}.evil.example", "null")))
 
 
-async def test_an_event_source_is_told_in_band(http, empty):
+async def test_an_event_source_gets_overload_in_band(http, empty):
     async with http.get(empty + BY_EVENT, headers={"Origin": PAGE}) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
         assert response.headers["Cache-Control"] == "no-store, no-transform"
@@ -157,7 +157,7 @@ async def test_an_event_source_is_told_in_band(http, empty):
 
 
 @pytest.mark.parametrize("where", ["header", *RESUME_PARAMETERS])
-async def test_overload_bears_the_id_that_was_asked_for(http, empty, where):
+async def test_overload_has_the_requested_id(http, empty, where):
     async def told(given: str) -> str | None:
         headers = {"Last-Event-ID": given} if where == "header" else {}
         query = {} if where == "header" else {where: given}
@@ -173,7 +173,7 @@ async def test_overload_bears_the_id_that_was_asked_for(http, empty, where):
     assert asked == [position, None, None, None]
 
 
-async def test_those_who_are_sent_away_together_do_not_come_back_together(http, empty):
+async def test_clients_refused_together_get_different_retry_times(http, empty):
     async def wait(path: str) -> int:
         async with http.get(empty + path) as response:
             if path == BY_STATUS:
@@ -189,7 +189,7 @@ async def test_those_who_are_sent_away_together_do_not_come_back_together(http, 
 
 @pytest.mark.parametrize("path", ["/v1/streams", BY_EVENT, BY_STATUS])
 async def test_a_preflight_is_answered_as_the_services_do(http, empty, fanout, path):
-    """Else a page could not even read that it shall come back."""
+    """Otherwise a page could not even read when to come back."""
     async with http.options(
         f"http://{fanout}{path}", headers={"Origin": PAGE} | PREFLIGHT
     ) as response:
@@ -199,13 +199,13 @@ async def test_a_preflight_is_answered_as_the_services_do(http, empty, fanout, p
 
 
 @pytest.mark.parametrize("host", ["stage.example", "[::1]:3001"])
-async def test_the_name_that_it_was_called_by_does_not_matter(http, port, host):
+async def test_any_host_header_is_accepted(http, port, host):
     async with http.get(f"http://127.0.0.1:{port}/livez", headers={"Host": host}) as response:
         assert (response.status, await response.text()) == (200, "ok\n")
 
 
 def head(port: int, target: str, header: str, size: int) -> bytes:
-    """A request of this size: its target is that long, or this header."""
+    """A request of this size: either its target or its header is that long."""
 
     def request(filler: str) -> str:
         in_target, in_header = ("", f"{header}{filler}\r\n") if header else (f"&x={filler}", "")
@@ -216,7 +216,7 @@ def head(port: int, target: str, header: str, size: int) -> bytes:
 
 @pytest.mark.parametrize("header", ["", "Authorization: Bearer ", "Cookie: a="])
 @pytest.mark.parametrize("target", [BY_EVENT, "/livez?a=b"])
-async def test_heads_of_64_kb_pass_to_the_service(port, target, header):
+async def test_request_heads_of_64_kb_reach_the_service(port, target, header):
     peer = await Peer.say(port, head(port, target, header, 1 << 16))
     await until(lambda: peer.status, what="an answer")
     assert peer.status == 200, bytes(peer.received)[:300]
@@ -224,7 +224,7 @@ async def test_heads_of_64_kb_pass_to_the_service(port, target, header):
 
 
 @pytest.mark.parametrize("header", ["", "Authorization: Bearer "])
-async def test_longer_heads_are_refused_by_their_own_status(port, header):
+async def test_longer_request_heads_get_414_or_431(port, header):
     peer = await Peer.say(port, head(port, BY_EVENT, header, 200_000))
     await peer.ended()
     assert peer.status in (414, 431)

@@ -1,4 +1,4 @@
-"""Chromium before the gateways: calls beside held streams, and errors that a page reads."""
+"""Chromium with the gateways: calls beside open subscriptions, and errors that a page reads."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def chromium_is_there() -> None:
     need("chromium")
 
 
-async def test_calls_do_not_wait_behind_as_many_subscriptions_as_one_address_may_have(
+async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
     tmp_path, redis_url, keys
 ):
-    """Chromium has one connection of HTTP/2 for all of them."""
+    """Chromium uses one HTTP/2 connection for all of them."""
     certificate(tmp_path)
     async with (
         name_server({}) as names,
@@ -49,8 +49,8 @@ async def test_calls_do_not_wait_behind_as_many_subscriptions_as_one_address_may
             assert not any(native.given_up for native in held)
 
 
-async def test_a_page_reads_when_it_may_call_again(tmp_path):
-    """In Chromium: after a preflight, since it asks with a header of its own."""
+async def test_a_page_can_read_retry_after(tmp_path):
+    """In Chromium, after a preflight, because the request has a custom header."""
     async with (
         natives() as opener,
         local_gateway("caddy", tmp_path, ["127.0.0.1:1"], "127.0.0.1:1") as caddy,

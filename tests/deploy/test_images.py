@@ -1,4 +1,4 @@
-"""deploy/Dockerfile, as far as it can be tried without an engine: each image's tree on its own."""
+"""deploy/Dockerfile without a container engine: the file tree of each image on its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = (*SERVICES, "network")
 IMAGES = (*OURS, "gateway")
 
 
-def test_hadolint_has_nothing_to_say():
+def test_hadolint_finds_nothing():
     done = subprocess.run(
         [needed("hadolint"), str(DOCKERFILE)], capture_output=True, text=True, check=False
     )
@@ -32,7 +32,7 @@ def test_there_is_a_target_for_every_service():
 
 
 @pytest.mark.parametrize("target", OURS)
-def test_an_image_has_all_that_its_process_imports(target: str, tmp_path):
+def test_an_image_contains_everything_its_process_imports(target: str, tmp_path):
     image = Image(target)
     workdir = image.lay_out(tmp_path)
     program, *arguments = image.command
@@ -47,7 +47,7 @@ def test_an_image_has_all_that_its_process_imports(target: str, tmp_path):
 
 
 @pytest.mark.parametrize("target", SERVICES)
-def test_an_image_has_no_other_service_and_nothing_else(target: str, tmp_path):
+def test_an_image_contains_only_its_own_service(target: str, tmp_path):
     Image(target).lay_out(tmp_path)
     tops = {"/".join(name.split("/")[:3]) for name in files_in(tmp_path)}
     services = {top for top in tops if top.startswith("app/services")}
@@ -56,14 +56,14 @@ def test_an_image_has_no_other_service_and_nothing_else(target: str, tmp_path):
 
 
 @pytest.mark.parametrize("target", IMAGES)
-def test_an_image_runs_as_nobody_in_particular_and_can_be_asked_how_it_is(target: str):
+def test_an_image_runs_without_root_and_has_a_health_check(target: str):
     image = Image(target)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", image.last("USER"))
     assert image.health_check
     assert re.search(r":\d[\w.-]*$", image.from_outside), "a version, never latest"
 
 
-def test_wheels_are_proved_by_their_hashes_and_nothing_is_compiled():
+def test_images_install_only_wheels_with_checked_hashes():
     (command,) = [rest for name, rest in stages()["wheels"].steps if name == "RUN"]
     assert "--require-hashes" in command
     assert "--only-binary :all:" in command
@@ -72,7 +72,7 @@ def test_wheels_are_proved_by_their_hashes_and_nothing_is_compiled():
 
 
 def passes(path: str) -> bool:
-    """Whether .dockerignore lets a file through: the last line that fits it decides."""
+    """Whether .dockerignore lets a file through. The last line that matches decides."""
     let = True
     parts = path.split("/")
     above = ["/".join(parts[: n + 1]) for n in range(len(parts))]
@@ -85,7 +85,7 @@ def passes(path: str) -> bool:
 
 
 @pytest.mark.parametrize("target", ["wheels", *IMAGES])
-def test_the_engine_is_sent_what_is_copied(target: str):
+def test_the_build_context_contains_every_copied_file(target: str):
     for sources, _ in Image(target).copies:
         for source in sources:
             path = ROOT / source
@@ -95,7 +95,7 @@ def test_the_engine_is_sent_what_is_copied(target: str):
             assert [name for name in kept if not passes(name)] == []
 
 
-def test_the_engine_is_sent_no_secrets_and_no_rubbish():
+def test_the_build_context_contains_no_secrets():
     for path in (".env", "deploy/tls/tls.key", ".venv/bin/python", ".git/config", "tests/a.py"):
         assert not passes(path), path
     assert not passes("shared/__pycache__/wire.cpython-311.pyc")

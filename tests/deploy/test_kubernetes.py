@@ -1,4 +1,4 @@
-"""deploy/kubernetes: each overlay is valid to the letter, and keeps what operations promise."""
+"""deploy/kubernetes: each overlay is strictly valid and does what docs/operations.md promises."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from tests.deploy.manifests import (
 )
 from tests.support.programs import needed
 
-# Kinds that Kubernetes itself does not know; what they refer to is looked at below.
+# Kinds that Kubernetes itself does not know. What they refer to is checked below.
 FOREIGN = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 
 each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 each_service = pytest.mark.parametrize("service", SERVICES)
 
 
-def test_the_overlays_are_these():
+def test_overlays():
     assert OVERLAYS == ["dev", "production", "production-ingress", "production-keda"]
 
 
-def test_yamllint_has_nothing_to_say():
+def test_yamllint_finds_nothing():
     command = [needed("yamllint"), "--strict", "-c", str(ROOT / "deploy/yamllint.yaml")]
     done = subprocess.run(
         [*command, str(ROOT / "deploy")], capture_output=True, text=True, check=False
@@ -49,7 +49,7 @@ def test_an_overlay_is_strictly_valid(overlay: str):
             kubernetes_validate.validate(document, "1.37", strict=True)
 
 
-def test_a_mistake_would_be_found():
+def test_validation_finds_a_mistake():
     (fanout,) = (d for d in built("dev") if d["metadata"]["name"] == "headrace-fanout" and
                  d["kind"] == "Deployment")  # fmt: skip
     wrong = yaml.safe_load(yaml.safe_dump(fanout).replace("readOnlyRootFilesystem", "readOnly"))
@@ -58,7 +58,7 @@ def test_a_mistake_would_be_found():
 
 
 @each_overlay
-def test_every_container_is_confined_and_bounded(overlay: str):
+def test_every_container_is_hardened_and_has_limits(overlay: str):
     for name, deployment in deployments(overlay).items():
         spec, one = pod(deployment), container(deployment)
         assert spec["securityContext"]["runAsNonRoot"], name
@@ -77,7 +77,7 @@ def test_every_container_is_confined_and_bounded(overlay: str):
 
 
 @each_service
-def test_a_pod_runs_as_its_image_says(service: str):
+def test_a_pod_has_the_user_and_command_of_its_image(service: str):
     image = Image(service)
     spec = deployments("production")[service]
     user = pod(spec)["securityContext"]
@@ -89,7 +89,7 @@ def test_a_pod_runs_as_its_image_says(service: str):
 
 @each_overlay
 @each_service
-def test_a_rollout_takes_nothing_away(overlay: str, service: str):
+def test_a_rollout_never_reduces_capacity(overlay: str, service: str):
     deployment = deployments(overlay)[service]
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     one = container(deployment)
@@ -105,7 +105,7 @@ def test_a_rollout_takes_nothing_away(overlay: str, service: str):
 
 
 @each_overlay
-def test_a_fanout_has_time_to_say_goodbye(overlay: str):
+def test_a_fanout_has_time_to_drain(overlay: str):
     deployment = deployments(overlay)["fanout"]
     sleep = container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"]
     drain = float(environment(overlay, "fanout")["DRAIN_SECONDS"])
@@ -116,7 +116,7 @@ def test_a_fanout_has_time_to_say_goodbye(overlay: str):
 
 @each_overlay
 @each_service
-def test_a_service_can_read_all_its_settings(overlay: str, service: str, monkeypatch):
+def test_each_service_can_read_its_settings(overlay: str, service: str, monkeypatch):
     seen = environment(overlay, service)
     seen["REDIS_URL"] = "redis://headrace@redis:6379/0"
     seen["JWT_SECRET"] = "0" * 32
@@ -128,7 +128,7 @@ def test_a_service_can_read_all_its_settings(overlay: str, service: str, monkeyp
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_secrets_are_referred_to_and_nowhere_written(overlay: str):
+def test_secrets_are_only_referenced(overlay: str):
     assert of_kind(overlay, "Secret") == {}
     for service in SERVICES:
         assert environment(overlay, service)["REDIS_URL"] == f"secret:{service.upper()}_REDIS_URL"
@@ -138,7 +138,7 @@ def test_secrets_are_referred_to_and_nowhere_written(overlay: str):
 
 
 @each_overlay
-def test_whatever_is_selected_is_there(overlay: str):
+def test_every_reference_resolves(overlay: str):
     templates = [d["template"]["metadata"]["labels"] for d in deployments(overlay).values()]
     for name, service in of_kind(overlay, "Service").items():
         chosen = [t for t in templates if service["spec"]["selector"].items() <= t.items()]
@@ -149,7 +149,7 @@ def test_whatever_is_selected_is_there(overlay: str):
 
 
 @each_overlay
-def test_nobody_gets_in_who_is_not_named(overlay: str):
+def test_network_policies_admit_only_named_peers(overlay: str):
     policies = of_kind(overlay, "NetworkPolicy")
     nothing = policies["headrace-nothing"]["spec"]
     assert nothing["policyTypes"] == ["Ingress", "Egress"]

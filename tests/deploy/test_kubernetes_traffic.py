@@ -1,4 +1,4 @@
-"""deploy/kubernetes: who scales the fanouts, which path leads where, who asks for metrics."""
+"""deploy/kubernetes: who scales the fanouts, where each path leads, who scrapes metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def autoscalers(overlay: str) -> list[Document]:
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_one_autoscaler_rules_the_fanouts_and_shrinks_slowly(overlay: str):
+def test_one_autoscaler_scales_the_fanouts_and_scales_down_slowly(overlay: str):
     (scaler,) = autoscalers(overlay)
     spec = scaler["spec"]
     assert spec["scaleTargetRef"]["name"] == "headrace-fanout"
@@ -52,7 +52,7 @@ def test_one_autoscaler_rules_the_fanouts_and_shrinks_slowly(overlay: str):
     assert int(target) <= most * 2 / 3, "those of a lost pod must find room with the others"
 
 
-def test_the_adapter_tells_what_the_autoscaler_asks_for():
+def test_the_adapter_serves_the_metric_of_the_autoscaler():
     (rule,) = yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text())["rules"][
         "custom"
     ]
@@ -61,7 +61,7 @@ def test_the_adapter_tells_what_the_autoscaler_asks_for():
 
 
 def entrance(overlay: str) -> dict[tuple[str, str], str]:
-    """Service by kind of match and path."""
+    """The service for each kind of match and path."""
     found = {}
     for route in of_kind(overlay, "HTTPRoute").values():
         for rule in route["spec"]["rules"]:
@@ -77,7 +77,7 @@ def entrance(overlay: str) -> dict[tuple[str, str], str]:
 
 
 def reached(overlay: str, path: str) -> str | None:
-    """Which service answers a path: Exact before prefixes, the longest of them first."""
+    """The service that answers a path: Exact before prefixes, the longest prefix first."""
     routes = entrance(overlay)
     if ("Exact", path) in routes:
         return routes["Exact", path]
@@ -87,7 +87,7 @@ def reached(overlay: str, path: str) -> str | None:
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_the_entrance_leads_each_path_to_its_service(overlay: str):
+def test_the_entrance_routes_each_path_to_its_service(overlay: str):
     for path in ("/v1/events/subscribe", "/events/subscribe"):
         assert reached(overlay, path) == "headrace-fanout"
     assert reached(overlay, "/metrics") is None
@@ -101,7 +101,7 @@ def test_the_entrance_leads_each_path_to_its_service(overlay: str):
     assert set(entrance(overlay).values()) <= set(services)
 
 
-def test_subscriptions_last_through_the_gateway_api():
+def test_the_gateway_api_does_not_time_out_subscriptions():
     (route,) = of_kind("production", "HTTPRoute").values()
     (rule,) = (
         r for r in route["spec"]["rules"] if r["backendRefs"][0]["name"] == "headrace-fanout"
@@ -109,8 +109,8 @@ def test_subscriptions_last_through_the_gateway_api():
     assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
 
 
-def test_one_failure_does_not_put_a_fanout_out_of_use_behind_the_ingress():
-    """tests/clients/test_gateways.py shows what nginx does otherwise."""
+def test_the_ingress_keeps_a_fanout_after_one_failure():
+    """tests/clients/test_gateways.py shows what nginx does without this annotation."""
     (ingress,) = of_kind("production-ingress", "Ingress").values()
     assert ingress["metadata"]["annotations"]["nginx.org/max-fails"] == "0"
 

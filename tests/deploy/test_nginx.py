@@ -1,4 +1,4 @@
-"""The production gateway as a real nginx: what it passes on, whom it refuses, where it sends."""
+"""The production gateway as a real nginx: what it forwards and refuses, and to which fanout.
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def chain(redis_url, module_keys):
     await redis.aclose()
 
 
-async def test_events_arrive_at_once_and_as_they_were_sent(front, fanouts, chain):
+async def test_events_arrive_at_once_and_unchanged(front, fanouts, chain):
     client = await front.subscribe("streams=7")
     await client.wait(1)
     assert client.headers["content-type"] == "text/event-stream"
@@ -58,7 +58,7 @@ async def test_events_arrive_at_once_and_as_they_were_sent(front, fanouts, chain
         assert time.monotonic() - began < 0.5
 
 
-async def test_browsers_are_spoken_to_in_http_2_over_tls(front, fanouts, chain):
+async def test_tls_serves_http_2(front, fanouts, chain):
     url = f"https://localhost:{front.tls_port}/v1/events/subscribe?all=true"
     curl = await asyncio.create_subprocess_exec(
         needed("curl"), "-skN", "--http2", "--dump-header", "-", "--max-time", "30", url,
@@ -74,7 +74,7 @@ async def test_browsers_are_spoken_to_in_http_2_over_tls(front, fanouts, chain):
     await curl.wait()
 
 
-async def test_a_stalled_client_is_felt_by_the_fanout(front, fanouts, chain):
+async def test_the_fanout_notices_a_stalled_client(front, fanouts, chain):
     (address,) = fanouts.by_address
     await fanouts.until_connections(address, 0)
     stalled = await front.subscribe(receive_buffer=4096)
@@ -102,7 +102,7 @@ async def is_reached(front: Gateway, fanouts: Fanouts, address: str) -> bool:
     return reached
 
 
-async def test_a_fanout_that_drains_gets_no_new_ones(front, fanouts):
+async def test_a_draining_fanout_gets_no_new_subscribers(front, fanouts):
     (staying,) = fanouts.by_address
     leaving = await fanouts.start(DRAIN_SECONDS=30)
 
@@ -119,7 +119,7 @@ async def test_a_fanout_that_drains_gets_no_new_ones(front, fanouts):
     await fanouts.remove(leaving)
 
 
-async def test_a_ticket_is_shown_to_one_fanout_only(tmp_path, redis_url, module_keys):
+async def test_a_ticket_is_sent_to_one_fanout_only(tmp_path, redis_url, module_keys):
     async with (
         name_server({}) as names,
         Fanouts(redis_url, module_keys, names) as fanouts,
@@ -143,7 +143,7 @@ async def test_a_new_fanout_is_found_by_its_name(front, fanouts):
     await fanouts.remove(second)
 
 
-async def test_a_host_that_is_gone_without_a_word_is_passed_over(tmp_path, fanouts):
+async def test_an_unreachable_host_is_skipped(tmp_path, fanouts):
     (living,) = fanouts.by_address
     with silent_host() as gone:
         async with (
@@ -158,7 +158,7 @@ async def test_a_host_that_is_gone_without_a_word_is_passed_over(tmp_path, fanou
             assert "upstream timed out" in log, "and some asked it first"
 
 
-async def test_host_of_two_colons_takes_both_families(tmp_path, names):
+async def test_host_of_two_colons_accepts_ipv4_and_ipv6(tmp_path, names):
     certificate(tmp_path)
     async with gateway(tmp_path, names, HOST="::") as front:
         for address in ("127.0.0.1", "::1"):
@@ -167,7 +167,7 @@ async def test_host_of_two_colons_takes_both_families(tmp_path, names):
                 writer.close()
 
 
-async def test_without_any_fanout_clients_are_told_to_come_back(tmp_path):
+async def test_without_any_fanout_clients_get_overload(tmp_path):
     async with name_server({}) as names, gateway(tmp_path, names) as front:
         by_event = await front.subscribe()
         assert by_event.status == 200
@@ -177,20 +177,20 @@ async def test_without_any_fanout_clients_are_told_to_come_back(tmp_path):
         assert by_status.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_mistake_is_told_as_the_fanout_tells_it(front, fanouts):
+async def test_an_invalid_request_gets_the_answer_of_the_fanout(front, fanouts):
     client = await front.subscribe("streams=")
     assert client.status == 400
     assert json.loads(await client.whole())["type"] == "/problems/invalid-subscription"
 
 
-async def test_the_inside_stays_inside(tmp_path, names):
+async def test_metrics_are_not_public(tmp_path, names):
     async with gateway(tmp_path, names) as front:
         for path in ("/metrics", "/by_status/v1/events/subscribe"):
             client = await SseClient.connect(front.port, path)
             assert (await client.answered()).status == 404, path
 
 
-async def test_no_token_gets_into_the_log(tmp_path, names, fanouts):
+async def test_no_token_appears_in_the_gateway_log(tmp_path, names, fanouts):
     async with gateway(tmp_path, names) as front:
         client = await front.subscribe("all=true&access_token=hush")
         await client.wait(1)

@@ -1,4 +1,4 @@
-"""The deployment's gateway limits each address, and tells those whom it turns away."""
+"""The deployment's gateway limits each address, and informs the clients that it refuses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_the_sixth_connection_of_an_address_is_refused(tmp_path, names, fa
         await until(there_is_room)
 
 
-async def test_a_limit_of_the_fanout_is_told_as_such(tmp_path, redis_url, module_keys):
+async def test_a_limit_of_the_fanout_is_reported_as_its_own(tmp_path, redis_url, module_keys):
     limit = {"CONNECTIONS_PER_IP": 1, "TRUSTED_PROXIES": "127.0.0.0/8"}
     async with (
         name_server({}) as own_names,
@@ -75,7 +75,7 @@ async def test_the_limit_counts_clients_not_the_proxy_before_us(tmp_path, names,
         assert await turned_away(front, "198.51.100.1, 203.0.113.6"), "what it says itself is not"
 
 
-async def test_nobody_is_believed_unless_named(tmp_path, names, fanouts):
+async def test_x_forwarded_for_is_ignored_without_trusted_proxies(tmp_path, names, fanouts):
     async with gateway(tmp_path, names, CONNECTIONS_PER_IP=1) as front:
         answers = [
             await front.subscribe(headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n in (5, 6)
@@ -85,8 +85,8 @@ async def test_nobody_is_believed_unless_named(tmp_path, names, fanouts):
         assert [bool(overloads(client)) for client in answers] == [False, True]
 
 
-async def test_limits_are_told_to_pages_too(tmp_path, names, fanouts):
-    """The API is a fanout here: it has the services' own CORS."""
+async def test_pages_can_read_the_answers_at_limits(tmp_path, names, fanouts):
+    """The API is a fanout here: it has the CORS of the services."""
     settings = {"API": f"fanout:{PORT}", "AUTH_MODE": "required", "CORS_ORIGINS": PAGE}
     limits = {"CONNECTIONS_PER_IP": 1, "REQUESTS_PER_IP": "1r/m"}
     async with (

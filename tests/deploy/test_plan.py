@@ -1,4 +1,4 @@
-"""What a local run watches, by the environment that it is started in."""
+"""Which contracts a local run watches, depending on its environment."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ NAMED = f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
         ({"NETWORK": "testnet", "CONTRACT_IDS": accounts.STREAMS}, accounts.STREAMS),
     ],
 )
-def test_the_contracts_that_are_named_or_else_those_that_show_something(environment, contracts):
+def test_contracts_default_to_a_busy_one(environment, contracts):
     assert read_chain(environment, Ports()).environment["CONTRACTS"] == contracts

@@ -1,4 +1,4 @@
-"""Backup and restore: the blocks of docs/operations.md, carried out as they stand there."""
+"""Backup and restore: the blocks of docs/operations.md, run exactly as they are written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.waiting import until
 
 SERVERS = one_of_each_kind(find_servers())
 WHOLE = at_length([*SERVERS][-1:], [*SERVERS])
-"""Where all of it is done. The last is a Valkey, as in compose.yaml, where this machine has one."""
+"""The servers to test with. The last is a Valkey, as in compose.yaml, if one is installed."""
 COMPOSE = "export COMPOSE_FILE=deploy/compose.yaml COMPOSE_ENV_FILES=deploy/testnet.env"
 
 pytestmark = pytest.mark.timeout(180)
@@ -45,14 +45,14 @@ each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 
 
 def block(name: str) -> list[str]:
-    """The lines of the block that bears this name."""
+    """The lines of the block with this name."""
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^```sh {name}\n(.*?)^```$", text, re.M | re.S)
     return found.splitlines()
 
 
 async def compose(redis: Guarded, lines: list[str], folder: Path) -> None:
-    """What an engine would do; the commands within the container are run as they are."""
+    """Do what an engine would do. The commands inside the container run as they are."""
     assert lines[0] == COMPOSE
     for line in lines[1:]:
         words = shlex.split(re.sub(r" [<>]\S+$", "", line))
@@ -77,7 +77,7 @@ async def compose(redis: Guarded, lines: list[str], folder: Path) -> None:
 
 
 async def plainly(redis: Guarded, lines: list[str], folder: Path) -> tuple[int | None, str]:
-    """By a shell in the project's folder; the backup is written to `folder`."""
+    """Run the lines in a shell in the project's folder. The backup is written to `folder`."""
     replica = redis.composed.running["redis"][0]
     tools = redis_tools(redis.composed.server, replica.workdir)
     done = await asyncio.create_subprocess_shell(
@@ -117,7 +117,7 @@ async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
         seen = (await journal(redis.all))[-1]
         assert parse_position(seen) > parse_position(top)
 
-        shutil.rmtree(redis.data / "appendonlydir")  # all of it is lost
+        shutil.rmtree(redis.data / "appendonlydir")  # all data is lost
         await compose(redis, block("restore with compose"), tmp_path)
         await restored(redis, before)
 
@@ -127,7 +127,7 @@ async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
             aiohttp.ClientSession() as session,
         ):
             await until(lambda: ready(session, fanout.port), what="a fanout alone")
-            ahead = await subscribe(fanout.port, seen)  # it knows more than the restored journal
+            ahead = await subscribe(fanout.port, seen)  # the restored journal ends below `seen`
             await ahead.wait(1, "reset")
             ahead.close()
         async with services(redis, port) as parts, aiohttp.ClientSession() as session:
@@ -151,7 +151,7 @@ def ids(client: SseClient) -> set[str | None]:
 
 
 async def on_chain(session: aiohttp.ClientSession, port: int) -> list[str]:
-    """Positions of the contract's events that the network has told so far."""
+    """Positions of the contract's events that the network has emitted so far."""
     async with session.get(f"http://127.0.0.1:{port}/sim/events") as response:
         events = json.loads(await response.text())["events"]
     return [event["id"] for event in events if event["contractId"] == accounts.STREAMS]

@@ -1,4 +1,4 @@
-"""Redis under compose's own configuration keeps everything over a restart, on each server."""
+"""With compose's own configuration, Redis keeps all data over a restart, on each kind of server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.waiting import until
 
 SERVERS = one_of_each_kind(find_servers())
 FORMER = "user default on nopass resetkeys resetchannels -@all +ping"
-"""The line that lost everything: the append-only file is read with the rights of this user."""
+"""The line that once lost all data: Redis loads its append-only file with this user's rights."""
 
 pytestmark = pytest.mark.timeout(180)
 each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
@@ -41,7 +41,7 @@ def test_these_servers_are_tried():
 
 
 async def unchanged(redis: Guarded, before: Content) -> None:
-    """Fails unless Redis holds what it held; keys may have ended meanwhile, as they should."""
+    """Fails unless Redis holds the same data. Keys may have expired meanwhile, as they should."""
     after = await content(redis.all)
     kept = lasting(before)
     lost = {key: value for key, value in kept.items() if after.get(key) != value}
@@ -50,7 +50,7 @@ async def unchanged(redis: Guarded, before: Content) -> None:
 
 
 async def on_disk(redis: Guarded) -> None:
-    """Given to the kernel and synced, as `appendfsync everysec` does once a second."""
+    """Wait until written and synced, which `appendfsync everysec` does once a second."""
 
     async def synced() -> bool:
         info = await redis.all.info("persistence")
@@ -70,7 +70,7 @@ async def rewritten(redis: Guarded) -> None:
 
 
 async def is_rated(redis: Guarded, port: int) -> bool:
-    """Whether Redis counts the requests of a client; the key expires soon after the last one."""
+    """Whether Redis counts requests of a client. The key expires soon after the last request."""
     url = f"http://127.0.0.1:{port}/v1/streams"
     async with aiohttp.ClientSession() as session, session.get(url):
         found = [key async for key in redis.all.scan_iter(KEYS.rate("*", "*"))]
@@ -92,7 +92,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
         await unchanged(redis, before)
 
         await rewritten(redis)
-        async with at_work(redis, port, "two"):  # on top of what was read and rewritten
+        async with at_work(redis, port, "two"):  # in addition to what was read and rewritten
             pass
         await on_disk(redis)
         before = await content(redis.all)

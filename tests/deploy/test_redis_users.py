@@ -1,4 +1,4 @@
-"""The users of deploy/redis: each service does all its work as its own, and may do nothing else."""
+"""The users of deploy/redis: each service does all its work as its user, and may do no more."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OTHERS = {
 }
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
 LASTING |= {"revocations", "api-keys", "epoch", "made-for"}
-"""Streams and their indexes stay; the rest is bounded by the journal's length, MAXLEN, admins."""
+"""Streams and their indexes stay. The rest is bounded by JOURNAL_MAX_LENGTH, MAXLEN or admins."""
 
 NOBODY = (
     ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"),
@@ -101,7 +101,7 @@ def in_transactions(data: Path) -> set[str]:
 
 
 async def lasting(redis: Redis) -> set[str]:
-    """The kinds of keys that stay until somebody takes them away."""
+    """The kinds of keys that stay until somebody deletes them."""
     prefix = f"headrace:{{{KEYS.namespace}}}:"
     found = set()
     async for key in redis.scan_iter(f"{prefix}*"):
@@ -111,10 +111,10 @@ async def lasting(redis: Redis) -> set[str]:
 
 
 async def lose_everything(redis: Redis, indexer: ServiceProcess) -> None:
-    """Each service notices and reports it, and the indexer brings back what it can.
+    """Each service notices and reports it, and the indexer restores what it can.
 
-    The indexer stands still until the others have reported: once it has announced the loss by
-    what it knows itself, no report is needed.
+    The indexer is frozen until the others have reported. Once it has announced the loss from its
+    own knowledge, no report would be needed.
     """
     indexer.signal(signal.SIGSTOP)
     await redis.flushall()
@@ -123,7 +123,7 @@ async def lose_everything(redis: Redis, indexer: ServiceProcess) -> None:
         return bool(await redis.hget(KEYS.progress, "told"))
 
     async def reported() -> bool:
-        return len(await redis.hvals(KEYS.losses)) == 2  # the fanout's and the API's
+        return len(await redis.hvals(KEYS.losses)) == 2  # the reports of the fanout and the API
 
     await until(reported, what="the reports")
     indexer.signal(signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""The simulation behind docs/scaling.md: it keeps to arithmetic, and the page to it."""
+"""The simulation behind docs/scaling.md: its arithmetic, and that the page shows its results."""
 
 from __future__ import annotations
 

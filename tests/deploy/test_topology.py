@@ -1,4 +1,4 @@
-"""The whole of deploy/compose.yaml, run: what the ledger held is what clients got through nginx."""
+"""All of deploy/compose.yaml, running: clients get through nginx exactly the ledger's events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @asynccontextmanager
 async def composed(folder: Path, *only: str) -> AsyncIterator[Composed]:
-    """The file's services, or some of them, running and healthy."""
+    """All or some of the file's services, running and healthy."""
     services = read_compose("simulated.env", CLOSE_SECONDS="0.2")["services"]
     chosen = only or set(services) - {"prometheus", "grafana"}
     async with name_server({}) as names:

@@ -1,4 +1,4 @@
-"""Traces by real processes, sent to a collector that is only a socket and OTLP's own messages."""
+"""Traces of real processes, sent to a collector made of a socket and OTLP's own messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.waiting import until
 
 @dataclass
 class Collector:
-    """Spans as they came, by the service that sent them."""
+    """The received spans, by the service that sent them."""
 
     url: str = ""
     spans: list[tuple[str, Span]] = field(default_factory=list)
@@ -153,7 +153,7 @@ async def test_a_share_of_the_events_is_the_same_share_everywhere(collector, env
             traces = [{span.trace_id for _, span in spans} for spans in (commits, deliveries)]
             return traces[0] == traces[1] != set()
 
-        for process in (api, fanout):  # what is left is sent at the end
+        for process in (api, fanout):  # the rest is sent at the end
             process.signal()
             await process.ended()
         client.close()

@@ -46,7 +46,7 @@ async def test_faults_are_listed_and_cleared(http: aiohttp.ClientSession, sim: S
         ("close", {"ledgers": "many"}),
     ],
 )
-async def test_mistakes_are_told(
+async def test_invalid_control_requests_are_refused(
     http: aiohttp.ClientSession, path: str, body: dict[str, object]
 ) -> None:
     async with http.post(f"/sim/{path}", json=body) as response:
@@ -117,7 +117,7 @@ async def test_the_process() -> None:
         assert await process.wait() == 0
 
 
-def test_settings_tell_all_mistakes_at_once() -> None:
+def test_all_invalid_settings_are_reported_at_once() -> None:
     with pytest.raises(ValueError, match="PORT='x' is no int; CLOSE_SECONDS='y' is no float"):
         from_environment({"PORT": "x", "CLOSE_SECONDS": "y"})
     assert from_environment({"SEED": "42", "PORT": ""}) == SimulatorSettings(seed="42")

@@ -22,7 +22,7 @@ UPCOMING = {
 }
 
 
-def test_life_holds_every_kind_of_event(lived: Simulation) -> None:
+def test_the_script_emits_every_kind_of_event(lived: Simulation) -> None:
     seen = Counter(each.event.name for each in lived.events)
     ours = {name for name, _ in _DATA.values()} - UPCOMING
     for name in ours | {"transfer"}:

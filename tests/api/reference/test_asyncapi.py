@@ -126,7 +126,7 @@ async def test_what_a_gap_says(redis, keys):
     assert await judged(redis, keys) == {"chain.gap"}
 
 
-async def test_what_is_coming_upstream(redis, keys):
+async def test_functions_of_the_upcoming_contract(redis, keys):
     events = [
         created("1", at(5)),
         chain(TYPE.STREAM_RATE_MODIFIED, "1", at(6), newRatePerSecond="7", newEndTime=300),

@@ -92,5 +92,5 @@ async def test_a_long_list_is_summed_in_parts(client, clock):
     ("G123", {}, 404), (SENDER, {"limit": 0}, 422), (SENDER, {"cursor": "x"}, 422),
     (SENDER, {"user": SENDER}, 422),
 ])  # fmt: skip
-async def test_what_is_refused(client, account, query, status):
+async def test_invalid_parameters_are_refused(client, account, query, status):
     await summary(client, account, status, **query)

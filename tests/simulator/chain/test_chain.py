@@ -16,7 +16,7 @@ from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, QUIET, transactions
 
 
-def test_history_is_bounded_and_the_oracle_is_not() -> None:
+def test_history_is_bounded_and_recorded_events_are_not() -> None:
     network = Simulation(SimulatorSettings(history_ledgers=10), NOW)
     first = network.chain.latest.transactions[0]
     for n in range(15):

@@ -45,7 +45,7 @@ def test_one_call_of_a_batch_refused_refuses_all() -> None:
     assert network.contract.stream("1").status is StreamStatus.ACTIVE
 
 
-def test_what_is_coming_upstream() -> None:
+def test_functions_of_the_upcoming_contract() -> None:
     network = Simulation(QUIET, NOW)
     close(network, NOW, {"op": "create", "amount": 10**6, "duration": 1000})
     handed = close(

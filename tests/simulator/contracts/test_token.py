@@ -60,13 +60,13 @@ def test_every_form(network: Network, call: dict[str, str], topics: object, data
     assert made.operations[-1][-1].xdr == event.xdr
 
 
-def test_a_name_that_no_token_has_fails_the_transaction(network: Network) -> None:
+def test_an_unknown_token_event_fails_the_transaction(network: Network) -> None:
     for wrong in ({"name": "airdrop"}, {"name": "mint", "form": "new"}):
         network.submit(calls({"op": "token", **wrong}))
         assert not network.close(NOW).transactions[0].successful
 
 
-async def test_payments_and_fees_stand_where_stellar_rpc_has_them(
+async def test_payments_and_fees_have_the_positions_of_stellar_rpc(
     network: Network, http: aiohttp.ClientSession
 ) -> None:
     network.submit(Proposal(memo="rent"), Proposal(), calls({"op": "emit"}))

@@ -139,7 +139,7 @@ async def test_aiohttp_reads_gzip_by_itself(network: Network, http: aiohttp.Clie
         assert ids(await answer.read()) == good(network)[:3]
 
 
-async def test_a_client_that_leaves_leaves_nothing(
+async def test_nothing_remains_of_a_client_that_disconnected(
     network: Network, http: aiohttp.ClientSession
 ) -> None:
     async with http.get("/transactions?cursor=now", headers=SSE) as response:

@@ -34,7 +34,7 @@ async def send(
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[1,", b"nope"])
-async def test_what_is_no_json(http: aiohttp.ClientSession, body: bytes) -> None:
+async def test_a_body_that_is_not_json(http: aiohttp.ClientSession, body: bytes) -> None:
     response = await send(http, body)
     assert (response.status, response.headers["Content-Type"]) == (500, TEXT)
     assert await response.read() == b"[-32700] invalid request value\n"

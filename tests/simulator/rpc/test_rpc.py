@@ -185,14 +185,14 @@ REFUSED: list[tuple[dict[str, object], int, str]] = [
 ]
 
 
-async def test_what_is_refused(network: Network, call: Call) -> None:
+async def test_invalid_parameters_are_refused(network: Network, call: Call) -> None:
     bounds = network.chain.oldest.sequence, network.chain.latest.sequence
     for params, code, text in REFUSED:
         answer = await call("getEvents", **params)
         assert answer == {"code": code, "message": text.format(*bounds)}, params
 
 
-async def test_a_cursor_that_is_none(call: Call) -> None:
+async def test_an_invalid_cursor_is_refused(call: Call) -> None:
     answer = await call("getEvents", pagination={"cursor": "x"})
     data = "invalid event id x"
     assert answer == {"code": -32602, "message": "invalid parameters", "data": data}
