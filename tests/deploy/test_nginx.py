@@ -1,4 +1,4 @@
-"""The production gateway as a real nginx: what it forwards and refuses, and to which fanout.
+"""The production gateway as a real nginx: what it forwards and refuses, and to which fanout."""
 
 from __future__ import annotations
 
