@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.api.settings import ApiSettings
-from services.fanout.settings import Settings as FanoutSettings
-from services.indexer.settings import Settings as IndexerSettings
+from services.fanout.settings import FanoutSettings
+from services.indexer.settings import IndexerSettings
 from shared.journal.settings import Common
 
 ROOT = Path(__file__).parents[1]

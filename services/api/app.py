@@ -107,14 +107,14 @@ def build_app(
     parts = ("redis", "store", "clock", "namespace", *part_names(settings.ready_urls))
     readiness = Readiness(*parts, namespace=settings.keys.namespace)
     # The API writes nothing to a Redis that could lose it, or that holds data of another namespace.
-    unsafe_reason = partial(readiness.trouble, "store", "namespace")
+    unsafe_reason = partial(readiness.first_reason, "store", "namespace")
     app[STREAMS] = StreamService(committer, journal, listing, clock or redis_clock, unsafe_reason)
     app[STREAM_NOTICES] = StreamNotices(
         redis,
         committer,
         journal,
         stream_clock,
-        partial(readiness.trouble, "clock", "store", "namespace"),
+        partial(readiness.first_reason, "clock", "store", "namespace"),
     )
     app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
     app[SUMMARIES] = AccountSummaries(listing, journal, stream_clock)
@@ -200,7 +200,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
                 ),
             )
         )
-        tasks.append(supervise("namespace", namespace.run, most=1.0))
+        tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
         yield
         await cancel(*tasks)
 
@@ -221,7 +221,7 @@ async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterato
     note = partial(app[READINESS].note, "lost")
     await losses.check_reports(app[REDIS], committer)
     watch_losses = partial(losses.watch, app[REDIS], committer, app[DATA_LOSS], note)
-    task = supervise("losses", watch_losses, most=1.0)
+    task = supervise("losses", watch_losses, max_wait=1.0)
     yield
     await cancel(task)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 from services.fanout.app import build_app
-from services.fanout.settings import Settings
+from services.fanout.settings import FanoutSettings
 from shared.runtime import logs
 from shared.runtime.command_line import Program
 from shared.web import server
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: FanoutSettings) -> int:
     """Run until a signal stops it; returns the exit code."""
     logs.configure("fanout", settings.log_level)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
@@ -20,7 +20,7 @@ def serve(settings: Settings) -> int:
 PROGRAM = Program(
     module="services.fanout",
     summary="The event server of Headrace: sends events to browsers over Server-Sent Events.",
-    settings=Settings,
+    settings=FanoutSettings,
     serve=serve,
     commands={},
 )

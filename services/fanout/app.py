@@ -24,7 +24,7 @@ from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from services.fanout.feed.recent import RecentEvents
-from services.fanout.settings import Settings
+from services.fanout.settings import FanoutSettings
 from services.fanout.stats import stats
 from services.fanout.subscribe.authorization import Authorizer
 from services.fanout.subscribe.handler import Components, SubscribeHandler
@@ -52,7 +52,7 @@ HANDLER = web.AppKey("handler", SubscribeHandler)
 COMPONENTS = web.AppKey("components", Components)
 
 
-def build_app(settings: Settings) -> web.Application:
+def build_app(settings: FanoutSettings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     cors = Cors(settings.origins)
     app = web.Application(middlewares=[cors.middleware(), problem_middleware])
@@ -84,9 +84,9 @@ def build_app(settings: Settings) -> web.Application:
             tasks = [
                 supervise("feed", components.feed.run),
                 supervise("beat", beat.run),
-                supervise("leases", components.limits.run, most=1.0),
-                supervise("revocations", lambda: _revocations(components, sessions), most=1.0),
-                supervise("namespace", data.run, most=1.0),
+                supervise("leases", components.limits.run, max_wait=1.0),
+                supervise("revocations", lambda: _revocations(components, sessions), max_wait=1.0),
+                supervise("namespace", data.run, max_wait=1.0),
                 supervise("fitness", lambda: watch(redis, settings.keys, say)),
                 supervise("readiness", lambda: _watch(components.feed, readiness, handler)),
             ]
@@ -105,7 +105,7 @@ def build_app(settings: Settings) -> web.Application:
 
 
 def _assemble(
-    settings: Settings,
+    settings: FanoutSettings,
     redis: Redis,
     sessions: RevocationStore,
     cors: Cors,
@@ -164,7 +164,7 @@ def _assemble(
 
 
 def _verifier(
-    settings: Settings, http: aiohttp.ClientSession, clock: RedisClock
+    settings: FanoutSettings, http: aiohttp.ClientSession, clock: RedisClock
 ) -> Verifier | None:
     if settings.auth_mode == "required":
         return Verifier(settings, http, clock)

@@ -11,7 +11,7 @@ from shared.journal.settings import Common
 from shared.web.client_ip import Networks
 
 
-class Settings(Common, CorsSettings):
+class FanoutSettings(Common, CorsSettings):
     """What a fanout reads from the environment."""
 
     cookie_same_site: Literal["Lax", "Strict", "None"] = Field(

@@ -6,13 +6,13 @@ import sys
 
 from services.indexer.app import build_app
 from services.indexer.commands import deadletter, verify
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from shared.runtime import logs
 from shared.runtime.command_line import Command, Program
 from shared.web import server
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: IndexerSettings) -> int:
     """Run until a signal stops it; returns the exit code."""
     logs.configure("indexer", settings.log_level)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
@@ -21,7 +21,7 @@ def serve(settings: Settings) -> int:
 PROGRAM = Program(
     module="services.indexer",
     summary="The indexer of Headrace: writes the events of a Stellar network to the journal.",
-    settings=Settings,
+    settings=IndexerSettings,
     serve=serve,
     commands={
         "deadletter": Command(

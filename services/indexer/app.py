@@ -16,7 +16,7 @@ from services.indexer.ingest.ingest import Ingest
 from services.indexer.ingest.reconcile import Reconciliation
 from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceFatal
 from services.indexer.sources.failover.source import FailoverSource
@@ -37,11 +37,11 @@ log = structlog.get_logger()
 FATAL = (SourceFatal, JournalInconsistentError, ForeignNamespaceError)
 
 
-class LeaseLost(ExpectedRestart):
+class LeaseLostError(ExpectedRestart):
     """Another indexer is active now, or another Redis; this one begins anew as a standby."""
 
 
-def build_app(settings: Settings) -> web.Application:
+def build_app(settings: IndexerSettings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
     ready_parts = ("redis", "store", "source", "clock", "namespace")
@@ -73,7 +73,7 @@ def build_app(settings: Settings) -> web.Application:
             )
             say = partial(readiness.set, "store")
             fitness = supervise("fitness", lambda: watch(redis, settings.keys, say))
-            watching = supervise("namespace", data.run, most=1.0)
+            watching = supervise("namespace", data.run, max_wait=1.0)
             yield
             await cancel(task, fitness, watching)
         await redis.aclose()
@@ -94,7 +94,7 @@ def _stopped(error: Exception, readiness: Readiness) -> None:
 
 
 async def _lead(
-    settings: Settings,
+    settings: IndexerSettings,
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
@@ -134,7 +134,7 @@ async def _lead(
         )
         await _first(*works, _hold(lease, claim, pause))
     except (FencedError, CursorMovedError) as error:
-        raise LeaseLost(str(error)) from error
+        raise LeaseLostError(str(error)) from error
     except (RedisError, OSError) as error:
         readiness.set("redis", f"Redis does not answer: {error}")
         raise
@@ -149,7 +149,7 @@ async def _lead(
 
 
 def _works(
-    settings: Settings,
+    settings: IndexerSettings,
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
@@ -186,7 +186,7 @@ def _works(
 
 
 def _source(
-    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     if settings.source != "auto":  # which tells itself
         metrics.SOURCE.labels(settings.source).set(1)
@@ -197,7 +197,7 @@ async def _hold(lease: Lease, claim: NamespaceClaim, pause: float) -> None:
     while await lease.renew():
         await claim.hold()  # writes it again if it alone was lost
         await asyncio.sleep(pause)
-    raise LeaseLost("the lease expired before it was renewed")
+    raise LeaseLostError("the lease expired before it was renewed")
 
 
 async def _first(*works: Coroutine[None, None, None]) -> None:

@@ -13,7 +13,7 @@ from shared.runtime.config import http_url
 _START = re.compile(r"latest|earliest|(?:ledger )?([1-9]\d{0,9})", re.ASCII)
 
 
-class Settings(JournalSettings):
+class IndexerSettings(JournalSettings):
     """What an indexer reads from the environment."""
 
     horizon_url: str = Field(

@@ -156,7 +156,7 @@ class NamespaceWatch:
         (seconds, microseconds), epoch, made = await pipe.execute()
         self._clock.set(seconds + microseconds / 1e6, asked, ClockReading.now())
         SKEW.set(self._clock.skew)
-        self._say("clock", self._clock.trouble)
+        self._say("clock", self._clock.skew_error)
         self._say("namespace", mismatch(self._settings, made))
         if epoch is None and self._begins:
             epoch = await begin_epoch(self._redis, keys)

@@ -63,7 +63,7 @@ class RedisClock:
         return (self._least + self._most) / 2
 
     @property
-    def trouble(self) -> str | None:
+    def skew_error(self) -> str | None:
         """Why the clocks cannot both be right, for the operator; None when they agree."""
         return self._trouble
 

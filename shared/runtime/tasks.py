@@ -18,12 +18,12 @@ class ExpectedRestart(Exception):
     """An end of a task that is part of the design; it is tried again without a traceback."""
 
 
-def backoff(first: float = 0.1, most: float = 30.0) -> Iterator[float]:
+def backoff(first: float = 0.1, max_wait: float = 30.0) -> Iterator[float]:
     """Seconds to wait before each try: full jitter under a doubling bound."""
-    bound = min(first, most)
+    bound = min(first, max_wait)
     while True:
         yield random.uniform(0, bound)
-        bound = min(most, bound * 2)
+        bound = min(max_wait, bound * 2)
 
 
 def supervise(
@@ -32,13 +32,13 @@ def supervise(
     *,
     fatal: tuple[type[Exception], ...] = (),
     on_fatal: Callable[[Exception], None] | None = None,
-    most: float = 5.0,
+    max_wait: float = 5.0,
 ) -> asyncio.Task[None]:
     """Run `run` again whenever it fails, after a jittered wait; stop when it returns.
 
     An exception of `fatal` ends the task and is handed to `on_fatal`.
     """
-    return asyncio.create_task(_supervised(name, run, fatal, on_fatal, most), name=name)
+    return asyncio.create_task(_supervised(name, run, fatal, on_fatal, max_wait), name=name)
 
 
 async def _supervised(
@@ -46,10 +46,10 @@ async def _supervised(
     run: Callable[[], Awaitable[None]],
     fatal: tuple[type[Exception], ...],
     on_fatal: Callable[[Exception], None] | None,
-    most: float,
+    max_wait: float,
 ) -> None:
     loop = asyncio.get_running_loop()
-    waits = backoff(most=most)
+    waits = backoff(max_wait=max_wait)
     TASK_FAILURES.labels(name)  # the series exists at 0, so that the first failure is an increase
     while True:
         started = loop.time()
@@ -66,8 +66,8 @@ async def _supervised(
             log.warning(
                 "task_failed", task=name, error=describe(error), exc_info=_needs_traceback(error)
             )
-        if loop.time() - started > most:  # it had worked for a while: begin the waits anew
-            waits = backoff(most=most)
+        if loop.time() - started > max_wait:  # it had worked for a while: begin the waits anew
+            waits = backoff(max_wait=max_wait)
         await asyncio.sleep(next(waits))
 
 

@@ -1,4 +1,4 @@
-"""Probes: /livez says the process runs, /readyz whether it can do its work, and if not, why."""
+"""Probes: /livez answers while the process runs; /readyz tells whether it can work, or why not."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _STARTING = "starting"
 
 
 class Readiness:
-    """Named parts of a service's readiness; ready when none of them has something to say.
+    """The state of a service's named parts. The service is ready when every part is ready.
 
-    /readyz also shows the namespace, so that the services of an installation can be compared.
+    /readyz also shows the namespace. Other services compare it with their own.
     """
 
     def __init__(self, *parts: str, namespace: str = "") -> None:
@@ -27,32 +27,35 @@ class Readiness:
         for part in parts:
             self.set(part, _STARTING)
 
-    def set(self, part: str, trouble: str | None) -> None:
-        """`trouble` is a sentence for the operator; None when all is well."""
-        self._state[part] = trouble
-        READY.labels(part).set(trouble is None)
+    def set(self, part: str, reason: str | None) -> None:
+        """Set why a part is not ready, as a sentence for the operator. None: the part is ready."""
+        self._state[part] = reason
+        READY.labels(part).set(reason is None)
 
     def note(self, kind: str, text: str | Callable[[], str | None]) -> None:
-        """Tell the operator something that does not make the service unready.
+        """Add a note to /readyz that does not make the service unready.
 
-        A function is called for each answer of /readyz, and returns None for no note.
+        A function is called for each answer of /readyz. It returns None when there is no note.
         """
         self._notes[kind] = text if callable(text) else lambda: text
 
     @property
     def ready(self) -> bool:
-        """Whether every part is well."""
+        """Whether every part is ready."""
         return not any(self._state.values())
 
-    def trouble(self, *parts: str) -> str | None:
-        """The trouble of the first of these parts that has one; None while it only starts."""
-        said = (self._state.get(part) for part in parts)
-        return next((each for each in said if each and each != _STARTING), None)
+    def first_reason(self, *parts: str) -> str | None:
+        """Why the first of these parts that is not ready is not ready.
+
+        None when all of them are ready. A part that is still starting is skipped.
+        """
+        reasons = (self._state.get(part) for part in parts)
+        return next((each for each in reasons if each and each != _STARTING), None)
 
     def document(self) -> dict[str, object]:
         """The JSON object of /readyz."""
-        parts = {part: trouble or "ok" for part, trouble in self._state.items()}
-        notes = {kind: text for kind, look in self._notes.items() if (text := look())}
+        parts = {part: reason or "ok" for part, reason in self._state.items()}
+        notes = {kind: text for kind, note in self._notes.items() if (text := note())}
         document: dict[str, object] = {"ready": self.ready}
         if self._namespace:
             document["namespace"] = self._namespace
@@ -66,12 +69,12 @@ READINESS = web.AppKey("readiness", Readiness)
 
 
 async def livez(_: web.Request) -> web.Response:
-    """The loop turns."""
+    """200 while the event loop runs."""
     return web.Response(text="ok\n")
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """200 or 503 with each part's state."""
+    """200 when ready, else 503. The body shows the state of each part."""
     readiness = request.app[READINESS]
     return web.Response(
         body=orjson.dumps(readiness.document()),

@@ -139,7 +139,7 @@ def beginning_unnamed() -> None:
 def own_clock() -> None:
     """An API that goes by the clock of its machine, and does not doubt it."""
     clock.RedisClock.__call__ = lambda _: time.time()  # type: ignore[method-assign]
-    clock.RedisClock.trouble = None  # type: ignore[assignment]
+    clock.RedisClock.skew_error = None  # type: ignore[assignment]
 
 
 def leaking() -> None:

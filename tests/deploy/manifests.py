@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from services.api.settings import ApiSettings
-from services.fanout.settings import Settings as FanoutSettings
-from services.indexer.settings import Settings as IndexerSettings
+from services.fanout.settings import FanoutSettings
+from services.indexer.settings import IndexerSettings
 from shared.journal.settings import Common
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed

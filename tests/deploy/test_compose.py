@@ -9,8 +9,8 @@ import pytest
 from deploy.simulator.chain import accounts
 from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from services.api.settings import ApiSettings
-from services.fanout.settings import Settings as FanoutSettings
-from services.indexer.settings import Settings as IndexerSettings
+from services.fanout.settings import FanoutSettings
+from services.indexer.settings import IndexerSettings
 from shared.journal.settings import Common
 from tests.deploy.composed import read_compose
 

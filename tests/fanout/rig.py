@@ -12,7 +12,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.fanout.app import COMPONENTS, build_app
-from services.fanout.settings import Settings
+from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.handler import Components
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, parse_position, toid
@@ -106,7 +106,7 @@ def _settings(redis_url: str, keys: Keys, more: dict[str, object]) -> dict[str, 
 @asynccontextmanager
 async def inside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncIterator[Replica]:
     """A replica in this process, on the test's own loop."""
-    app = build_app(Settings(**_settings(redis_url, keys, more)))
+    app = build_app(FanoutSettings(**_settings(redis_url, keys, more)))
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0, max_line_size=1 << 16
     )

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from deploy.simulator.chain import accounts
 from services.indexer.commands import deadletter, verify
 from services.indexer.commands.runner import attempt
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from shared.journal.keys import Keys
 from tests.indexer.simulated import PASSPHRASE, Sim, journal
 from tests.support.processes import ServiceProcess, running
@@ -70,7 +70,7 @@ class Site:
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
             told = module.arguments([str(word) for word in words])
-            settings = Settings(**given)  # type: ignore[arg-type]  # pydantic reads them
+            settings = IndexerSettings(**given)  # type: ignore[arg-type]  # pydantic reads them
             code = await attempt(module.run(told, settings, self.redis))
         return Said.of(code, out.getvalue(), err.getvalue())
 

@@ -94,9 +94,9 @@ class Feed:
     async def run(self) -> None:
         """Read until cancelled."""
         tasks = [
-            supervise("feed_channel", self._listen, most=1.0),
+            supervise("feed_channel", self._listen, max_wait=1.0),
             supervise("feed_fill_in", self._fill_in),
-            supervise("feed_probe", self._probe, most=1.0),  # the indexer waits for its report
+            supervise("feed_probe", self._probe, max_wait=1.0),  # the indexer waits for its report
         ]
         try:
             await asyncio.gather(*tasks)

@@ -17,7 +17,7 @@ from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from services.fanout.jitter import Rate, jittered
 from services.fanout.reasons import EndReason, RefusalReason
-from services.fanout.settings import Settings
+from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.authorization import Authorizer, Credentials
 from services.fanout.subscribe.detach import DetachedResponse, duplicate_fd
 from services.fanout.subscribe.replay import Replay
@@ -40,7 +40,7 @@ _CANNOT_TELL = RefusalReason.UNAVAILABLE, "whether you may cannot be told now"
 class Components:
     """What a handshake needs of the service."""
 
-    settings: Settings
+    settings: FanoutSettings
     feed: Feed
     registry: SubscriberRegistry
     cors: Cors

@@ -19,7 +19,7 @@ from services.indexer.commands.runner import run_command
 from services.indexer.decode.contracts import Contracts
 from services.indexer.decode.dead_letters import StillUndecodableError, reread
 from services.indexer.decode.transactions import DecodedEvents
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from shared.domain.events import Event
 from shared.journal.commit import Committer, JournalInconsistentError
 from shared.journal.keys import Keys
@@ -60,7 +60,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
+async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """Do it; returns the exit code."""
     if given.action == "retry":  # which commits
         await NamespaceClaim(redis, settings).check()
@@ -96,7 +96,7 @@ async def _dropped(entry: str, letter: dict[str, Any]) -> bool:
 
 
 class _Retry:
-    def __init__(self, settings: Settings, redis: Redis) -> None:
+    def __init__(self, settings: IndexerSettings, redis: Redis) -> None:
         self._contracts = Contracts(settings.contracts)
         self._journal = settings.keys.journal
         self._redis = redis

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from services.indexer.sources.base import SourceError, SourceFatal
 from shared.journal.namespace import ForeignNamespaceError
 from shared.redis.client import RedisError, connect
 from shared.runtime import logs
 from shared.runtime.config import load
 
-Work = Callable[[Settings, Redis], Awaitable[int]]
+Work = Callable[[IndexerSettings, Redis], Awaitable[int]]
 """From the settings and a connection to the exit code."""
 
 FAILED = 2
@@ -27,12 +27,12 @@ class CommandFailedError(Exception):
 
 def run_command(work: Work) -> int:
     """Run it with what the environment says; returns its exit code."""
-    settings = load(Settings)
+    settings = load(IndexerSettings)
     logs.configure("indexer", "error")
     return asyncio.run(_connected(settings, work))
 
 
-async def _connected(settings: Settings, work: Work) -> int:
+async def _connected(settings: IndexerSettings, work: Work) -> int:
     redis = connect(settings.redis_url, slot_key=settings.keys.journal)
     try:
         return await attempt(work(settings, redis))

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from services.indexer.commands.journal_range import JournalRange
 from services.indexer.commands.runner import CommandFailedError, run_command
 from services.indexer.commands.verification import compare, event_of, replay_expected
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceError
 from services.indexer.sources.ledger_range import cursor_before
@@ -60,7 +60,7 @@ def _ledger(text: str) -> int:
     return int(text)
 
 
-async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> int:
+async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """Do it; returns the exit code."""
     held = await JournalRange.of(redis, settings.keys, given.first, given.last)
     async with _source(settings) as source:
@@ -84,7 +84,7 @@ async def run(given: argparse.Namespace, settings: Settings, redis: Redis) -> in
 
 
 @asynccontextmanager
-async def _source(settings: Settings) -> AsyncIterator[Source]:
+async def _source(settings: IndexerSettings) -> AsyncIterator[Source]:
     async with http.session() as session:
         yield choice.chosen(settings, session, lambda: None)
 

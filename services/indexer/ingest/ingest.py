@@ -110,7 +110,7 @@ class Ingest:
             self._good_since = time.monotonic()
 
     def _fresh_waits(self) -> Iterator[float]:
-        return backoff(most=self._most_wait)
+        return backoff(max_wait=self._most_wait)
 
     async def _wait(self, error: SourceError) -> None:
         """Wait before another try. The waits begin anew after a good connection, even an idle one.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import aiohttp
 
 from services.indexer.decode.contracts import Contracts
-from services.indexer.settings import Settings
+from services.indexer.settings import IndexerSettings
 from services.indexer.sources.base import Source
 from services.indexer.sources.failover.fallback import Fallback
 from services.indexer.sources.failover.source import FailoverSource
@@ -17,7 +17,7 @@ from services.indexer.sources.rpc.source import RpcEvents
 
 
 def horizon(
-    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     """Horizon, with RPC for what it leaves out."""
     return Horizon(
@@ -32,7 +32,9 @@ def horizon(
     )
 
 
-def rpc(settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]) -> Source:
+def rpc(
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
+) -> Source:
     """Stellar RPC alone."""
     return RpcEvents(
         Rpc(session, settings.rpc_url, seconds=min(settings.source_read_seconds, 30.0)),
@@ -45,14 +47,14 @@ def rpc(settings: Settings, session: aiohttp.ClientSession, opened: Callable[[],
 
 
 def both(
-    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> tuple[Source, Source]:
     """RPC first: it brings only what is wanted, and a backfill at full speed."""
     return rpc(settings, session, opened), horizon(settings, session, opened)
 
 
 def chosen(
-    settings: Settings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     """The source that SOURCE names. With RPC_URL, ledgers that Horizon lacks are read from RPC."""
     if settings.source == "rpc":

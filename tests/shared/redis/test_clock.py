@@ -54,12 +54,12 @@ def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch):
 def test_a_skew_names_both_clocks_and_the_difference(wall, word):
     clock = RedisClock()
     clock.set(T0, moment(wall), moment(wall))
-    assert clock.trouble is not None
+    assert clock.skew_error is not None
     for part in (utc_text(wall), utc_text(T0), word, "NTP"):
-        assert part in clock.trouble
+        assert part in clock.skew_error
     assert clock.skew == pytest.approx(wall - T0)
     clock.set(T0, moment(T0), moment(T0))
-    assert clock.trouble is None
+    assert clock.skew_error is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_skew_names_both_clocks_and_the_difference(wall, word):
 def test_only_what_is_proved_counts(before, after, wrong):
     clock = RedisClock()
     clock.set(T0, moment(T0 + before), moment(T0 + after))
-    assert (clock.trouble is not None) is wrong
+    assert (clock.skew_error is not None) is wrong
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e30])

@@ -38,7 +38,7 @@ async def test_a_task_that_fails_is_started_again_and_counted():
 
     before = failures("again")
     with capture_logs() as logs:
-        await asyncio.wait_for(supervise("again", run, most=QUICK), 5)
+        await asyncio.wait_for(supervise("again", run, max_wait=QUICK), 5)
     assert (runs, failures("again") - before) == (4, 3)
     assert [entry["event"] for entry in logs] == ["task_failed"] * 3
     assert logs[0]["task"] == "again"
@@ -55,7 +55,7 @@ async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away
             raise error
 
     with capture_logs() as logs:
-        await asyncio.wait_for(supervise("peers", run, most=QUICK), 5)
+        await asyncio.wait_for(supervise("peers", run, max_wait=QUICK), 5)
     assert [entry["exc_info"] for entry in logs] == [True, False, False, False]
 
 
@@ -69,7 +69,7 @@ async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
             raise error
 
     with capture_logs() as logs:
-        await asyncio.wait_for(supervise("redis", run, most=QUICK), 5)
+        await asyncio.wait_for(supervise("redis", run, max_wait=QUICK), 5)
     assert [entry["error"] for entry in logs] == [
         "ConnectionError: a replica",
         "Unwilling: memory is full",
@@ -122,7 +122,7 @@ async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again(
         raise Broken
 
     with capture_logs():
-        tasks = [supervise("work", work), supervise("fail", fail, most=3600)]
+        tasks = [supervise("work", work), supervise("fail", fail, max_wait=3600)]
         await started.wait()
         await until(lambda: failures("fail") >= 1)
         await asyncio.wait_for(cancel(*tasks), 5)

@@ -43,12 +43,12 @@ def test_ready_when_no_part_has_something_to_say(readiness):
 
 
 def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness):
-    assert readiness.trouble("redis", "source") is None  # it only starts
+    assert readiness.first_reason("redis", "source") is None  # it only starts
     readiness.set("source", "no source")
-    assert readiness.trouble("redis") is None
-    assert readiness.trouble("redis", "source") == "no source"
+    assert readiness.first_reason("redis") is None
+    assert readiness.first_reason("redis", "source") == "no source"
     readiness.set("source", None)
-    assert readiness.trouble("redis", "source") is None
+    assert readiness.first_reason("redis", "source") is None
 
 
 def test_without_parts_there_is_nothing_to_wait_for():

@@ -211,7 +211,7 @@ def _empty(upto: int, latest: int) -> Batch:
 
 
 def _pauses() -> Iterator[float]:
-    return backoff(most=5.0)
+    return backoff(max_wait=5.0)
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:

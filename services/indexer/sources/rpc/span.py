@@ -16,7 +16,7 @@ _STEADY = 10
 
 @dataclass(slots=True)
 class Span:
-    """`ledgers` is between 1 and `most`, and `most` at first."""
+    """`ledgers` is between 1 and `max_wait`, and `max_wait` at first."""
 
     most: int = WHOLE
     ledgers: int = 0
