@@ -146,7 +146,7 @@ async def test_functions_of_the_upcoming_contract(redis, keys):
     [
         ("connected", sse.connected("c1", ["1"], START, 1500)),
         ("sync", sse.sync(START, None, None, None)),
-        ("sync", sse.sync(at(7), 7, "2026-07-21T18:01:10Z", 2.13)),
+        ("sync", sse.sync(at(7), 7, 1_784_656_870, 2.13)),
         ("gap", sse.gap(START, at(7))),
         ("reset", sse.reset(START, "new network")),
         ("overload", sse.overload("full", 1500)),
