@@ -54,8 +54,8 @@ ORDER = (
 
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
-    *(f"shared.domain.{name}" for name in ("commands", "contracts", "events", "position")),
-    *(f"shared.domain.{name}" for name in ("instant", "stream", "strkeys", "topics")),
+    *(f"shared.domain.{name}" for name in ("commands", "contracts", "errors", "events")),
+    *(f"shared.domain.{name}" for name in ("instant", "position", "stream", "strkeys", "topics")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "services.fanout.connections.hub",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.errors import HeadraceError
 
-class ApiError(Exception):
+
+class ApiError(HeadraceError):
     """The root of all errors below: a use case cannot do what the client asked for."""
 
 

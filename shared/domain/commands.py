@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from shared.domain.errors import HeadraceError
 from shared.domain.events import Event, EventType
 from shared.domain.stream import (
     I128_MAX,
@@ -24,7 +25,7 @@ from shared.domain.stream import (
 )
 
 
-class CommandRefusedError(Exception):
+class CommandRefusedError(HeadraceError):
     """A command that the stream's rules do not allow now; the message says why."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from shared.domain.errors import HeadraceError
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
@@ -38,7 +39,7 @@ Decide = Callable[[StreamStates], Sequence[Event]]
 """From the stored states to the events; called again when a race was lost."""
 
 
-class CommitError(Exception):
+class CommitError(HeadraceError):
     """The journal did not take a commit; nothing of it was written."""
 
 

@@ -21,6 +21,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shared.domain.errors import HeadraceError
 from shared.domain.instant import utc_text
 from shared.journal.keys import Keys
 from shared.journal.settings import Common
@@ -38,7 +39,7 @@ _BEGIN = load_script(__package__, "begin_epoch")
 _CLAIM = load_script(__package__, "claim_namespace")
 
 
-class ForeignNamespaceError(Exception):
+class ForeignNamespaceError(HeadraceError):
     """The namespace belongs to another contract or network; an operator has to change a setting."""
 
 

@@ -13,10 +13,12 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from shared.domain.errors import HeadraceError
+
 _MILLISECONDS = 1000
 
 
-class NotReplicatedError(Exception):
+class NotReplicatedError(HeadraceError):
     """It is written, as `answers` say, and a failover now could still lose it: ask again."""
 
     def __init__(self, said: str, answers: Sequence[Any]) -> None:

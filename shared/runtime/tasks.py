@@ -9,12 +9,13 @@ from typing import Any
 
 import structlog
 
+from shared.domain.errors import HeadraceError
 from shared.runtime.metrics import TASK_FAILURES
 
 log = structlog.get_logger()
 
 
-class ExpectedRestart(Exception):
+class ExpectedRestart(HeadraceError):
     """An end of a task that is part of the design; it is tried again without a traceback."""
 
 

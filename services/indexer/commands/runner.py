@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources.base import SourceError, SourceFatal
+from shared.domain.errors import HeadraceError
 from shared.journal.namespace import ForeignNamespaceError
 from shared.redis.client import RedisError, connect
 from shared.runtime import logs
@@ -21,7 +22,7 @@ Work = Callable[[IndexerSettings, Redis], Awaitable[int]]
 FAILED = 2
 
 
-class CommandFailedError(Exception):
+class CommandFailedError(HeadraceError):
     """What was asked for cannot be done; says why, and what can."""
 
 

@@ -25,10 +25,11 @@ from services.indexer.decode.transactions import (
 )
 from services.indexer.xdr import XdrError
 from services.indexer.xdr.event import contract_of
+from shared.domain.errors import HeadraceError
 from shared.domain.position import Position, parse_position, transaction_of
 
 
-class StillUndecodableError(Exception):
+class StillUndecodableError(HeadraceError):
     """The letter cannot be read today either; says why."""
 
 

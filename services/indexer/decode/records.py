@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from shared.domain.errors import HeadraceError
 from shared.domain.instant import unix_seconds
 from shared.domain.position import transaction_of
 
 
-class Malformed(ValueError):
+class Malformed(HeadraceError, ValueError):
     """What a source sent is not a transaction; nothing of it may be believed or skipped."""
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import orjson
 
 from services.indexer.xdr import Address, ContractEvent, Pairs, ScVal
+from shared.domain.errors import HeadraceError
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position
 
@@ -82,7 +83,7 @@ _USED: Mapping[str, _Want] = {
 _OF_THE_CONTRACT = "contract."
 
 
-class Unreadable(ValueError):
+class Unreadable(HeadraceError, ValueError):
     """An event of the contract that lacks what its name promises; it goes to the dead letters."""
 
 

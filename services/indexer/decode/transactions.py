@@ -23,6 +23,7 @@ from services.indexer.xdr import (
     decode_result,
 )
 from services.indexer.xdr.event import contract_of
+from shared.domain.errors import HeadraceError
 from shared.domain.events import Event, Provenance
 from shared.domain.position import Position
 
@@ -30,11 +31,11 @@ _KIND, _NOT_SAID = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
 """Where an event with a contract's id has its kind, and the kinds that others say of a contract."""
 
 
-class MetaMissing(Exception):
+class MetaMissing(HeadraceError):
     """The source left the transaction's meta out; another must be asked for it."""
 
 
-class Unproved(Exception):
+class Unproved(HeadraceError):
     """The events do not hash to what consensus signed: someone altered them."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from shared.domain.errors import HeadraceError
 from shared.domain.events import Event
 
 
@@ -33,7 +34,7 @@ class Batch:
     latest: int = 0
 
 
-class SourceError(Exception):
+class SourceError(HeadraceError):
     """The source failed in a way that another try may mend; `kind` is for the metric.
 
     `retry_after` is in seconds. `too_much`: the answer took too long or was too large, so a
@@ -54,7 +55,7 @@ class SourceError(Exception):
         self.too_much = too_much
 
 
-class SourceFatal(Exception):
+class SourceFatal(HeadraceError):
     """Going on would lose or invent events: an operator has to look. `kind` is for the metric."""
 
     def __init__(self, kind: str, detail: str) -> None:

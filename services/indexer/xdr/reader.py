@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
 
+from shared.domain.errors import HeadraceError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -20,7 +22,7 @@ I32: Unpack = struct.Struct(">i").unpack_from
 _ZEROS = (b"", b"\0", b"\0\0", b"\0\0\0")
 
 
-class XdrError(ValueError):
+class XdrError(HeadraceError, ValueError):
     """Bytes that are not the XDR they should be.
 
     `what` says what was found and what would be right, `offset` where, in bytes from the start.

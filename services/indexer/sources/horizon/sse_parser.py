@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shared.domain.errors import HeadraceError
+
 MOST_BYTES = 32 << 20
 """A single frame may not be longer; the largest metas are a few megabytes."""
 
 
-class FrameTooLong(ValueError):
+class FrameTooLong(HeadraceError, ValueError):
     """A source that never ends its frame."""
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from services.indexer.decode.records import HorizonTransaction, Malformed, base64_bytes, known_meta
 from services.indexer.sources.rpc.pages import TransactionEvents
+from shared.domain.errors import HeadraceError
 
 _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
 
 
-class NotYet(Exception):
+class NotYet(HeadraceError):
     """The server has not come to that ledger: another than the one that told of the event."""
 
 
