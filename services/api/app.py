@@ -96,7 +96,7 @@ def build_app(
     redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.journal)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, retention=settings.retention, replicas=replicas)
-    listing = StreamListing(redis, settings.keys, committer.streams.find)
+    listing = StreamListing(redis, settings.keys, committer.streams.documents)
     app[SETTINGS] = settings
     app[REDIS] = redis
     app[REPLICAS] = replicas

@@ -1,9 +1,9 @@
-"""Reading the journal: events, nothing new, or a gap.
+"""Reading the journal: a page of events, nothing new, or a gap.
 
-The journal is the truth; the channel only carries it sooner. Every entry names the position of the
-entry before it. All readers go through here, where each of these names is checked, within a page
-and from page to page. The first entry names the position at which the journal began, or the last
-entry that was trimmed.
+The journal in Redis is the truth; the pub/sub channel only delivers its events sooner. Every entry
+names the position of the entry before it (its `previous`). All readers use this module. It checks
+these names within a page and from page to page, and so finds entries that are missing. The first
+entry in Redis names the start of the journal, or the last entry that was trimmed.
 """
 
 from __future__ import annotations
@@ -15,22 +15,26 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
-from shared.domain.instant import unix_seconds
-from shared.domain.position import END, START, Position, parse_position
+from shared.domain.position import END, START, Position, parse_position, toid
+from shared.journal import progress
 from shared.journal.keys import Keys
 from shared.journal.wire import JournalEntry, entry_of
 from shared.runtime.metrics import LOST_ENTRY
 
 log = structlog.get_logger()
 
+_PAGE = 1_000
+"""Entries of one read when all entries of some ledgers are wanted."""
+
 _REMEMBERED = 10_000
-_HEAD = ("ledger", "closedAt", "cursor", "began", "told", "first", "server")
+"""Positions remembered so that a missing entry is counted once, however often it is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """The entries that follow, oldest first, none missing; `more`: further ones may follow."""
+    """The next entries, oldest first, none missing. With `more`, further entries may follow."""
 
     entries: Sequence[JournalEntry]
     more: bool
@@ -43,21 +47,22 @@ class NoNewEvents:
 
 @dataclass(frozen=True, slots=True)
 class JournalGap:
-    """Entries after the position are missing; the history goes on after `resumes_after`."""
+    """Entries after the position are missing; the history continues after `resumes_after`."""
 
     resumes_after: Position
 
 
 @dataclass(frozen=True, slots=True)
 class JournalTip:
-    """How far the journal goes and how far the source was read.
+    """The end of the journal, and how far the source has been read.
 
     `top` is the position of the last entry, or the start of the journal while it is `empty`.
-    `cursor` (a TOID) and `began` are None until an indexer has written. `last_reset` is the
-    position of the last `journal.reset` event, which announces that Redis lost all data. `first` is
-    the position that the journal's first entry ever named as the entry before it. A different value
-    means that the journal alone was deleted and written again. `server` is the replication id of
-    the Redis whose history the indexer has accepted; a failover or a restart changes it.
+    `closed_at` is when the last read ledger closed, in Unix seconds. `cursor` (a TOID) and `began`
+    are None until an indexer has written. `last_reset` is the position of the last `journal.reset`
+    event, which announces that Redis lost all data. `first` is the position that the journal's
+    first entry ever named as the entry before it. A different value means that the journal alone
+    was deleted and written again. `server` is the replication id of the Redis whose history the
+    indexer has accepted; a failover or a restart changes it.
     """
 
     top: Position
@@ -82,11 +87,11 @@ class Journal:
     async def after(
         self, position: Position, limit: int = 500
     ) -> JournalPage | NoNewEvents | JournalGap:
-        """The page of entries that follow `position`, up to the first that is missing.
+        """The page of entries that follow `position`; it ends before the first missing entry.
 
-        From START only trimmed entries are a gap, not what was before the journal began.
+        From START, only trimmed entries are a gap. What happened before the journal began is not.
         """
-        if position == END:  # Redis refuses to look beyond it
+        if position == END:  # Redis refuses a range that starts after the highest id
             return NoNewEvents()
         rows = await self._redis.xrange(self._keys.journal, min=f"({position}", count=limit)
         if not rows:
@@ -101,7 +106,7 @@ class Journal:
         return JournalPage(entries[:whole], whole < len(entries) or len(entries) == limit)
 
     def holes(self, entries: Sequence[JournalEntry]) -> Iterator[tuple[int, Position]]:
-        """Where entries are missing among these, oldest first.
+        """The places where entries are missing among these, oldest first.
 
         Yields the index of the entry after the hole, and the last position that is missing. Each
         hole is logged and counted once.
@@ -114,44 +119,54 @@ class Journal:
     async def between(
         self, after: Position, before: Position, count: int, *, newest_first: bool
     ) -> list[JournalEntry]:
-        """At most `count` entries between two positions, both exclusive. See `holes`."""
+        """At most `count` entries between two positions, both excluded. See `holes`."""
         low, high, journal = f"({after}", f"({before}", self._keys.journal
         if newest_first:
             return _entries(await self._redis.xrevrange(journal, max=high, min=low, count=count))
         return _entries(await self._redis.xrange(journal, min=low, max=high, count=count))
 
+    async def of_ledgers(self, first: int, last: int) -> list[JournalEntry]:
+        """The entries of the ledgers `first` to `last`, oldest first."""
+        at, end = Position(toid(first) - 1, END.n), Position(toid(last + 1), 0)
+        entries: list[JournalEntry] = []
+        while page := await self.between(at, end, _PAGE, newest_first=False):
+            entries += page
+            at = parse_position(page[-1].position)
+        return entries
+
+    async def at(self, positions: Sequence[Position]) -> list[JournalEntry | None]:
+        """The entries at these positions, None for each that is not in the journal."""
+        if not positions:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for position in positions:
+            pipe.xrange(self._keys.journal, str(position), str(position))
+        return [entry_of(*rows[0]) if rows else None for rows in await pipe.execute()]
+
+    async def oldest(self) -> JournalEntry | None:
+        """The first entry that is still in the journal; None while the journal is empty."""
+        rows = _entries(await self._redis.xrange(self._keys.journal, count=1))
+        return rows[0] if rows else None
+
     async def latest(self, limit: int) -> list[JournalEntry]:
-        """The newest entries, oldest first, none missing among them."""
+        """The newest entries, oldest first, without those before a missing entry."""
         rows = await self._redis.xrevrange(self._keys.journal, count=limit)
         entries = _entries(rows)[::-1]
         return entries[max((n for n, _ in self.holes(entries)), default=0) :]
 
     async def tip(self) -> JournalTip:
-        """Top of the journal and progress of the source, in one round trip."""
-        tip, _ = await self.tip_and(())
-        return tip
-
-    async def tip_and(self, names: Sequence[str]) -> tuple[JournalTip, list[bytes | None]]:
-        """The head, and the values of these keys at that time or later, in one round trip.
-
-        The progress is read first, so all events up to the head's cursor are at or below its top.
-        """
+        """The journal's tip, in one round trip."""
         pipe = self._redis.pipeline(transaction=False)
-        pipe.hmget(self._keys.progress, list(_HEAD))
-        pipe.xrevrange(self._keys.journal, count=1)
-        if names:
-            pipe.mget(names)
-        progress, rows, *values = await pipe.execute()
-        return _tip(progress, rows), values[0] if values else []
+        queue_tip(pipe, self._keys)
+        return parse_tip(*await pipe.execute())
 
     async def _began(self) -> Position:
-        stored: Any = await self._redis.hget(self._keys.progress, "began")
-        return parse_position(stored.decode()) if stored else START
+        return (await progress.read_progress(self._redis, self._keys)).began or START
 
     async def _count_unless_trimmed(self, entry: JournalEntry) -> None:
-        """Count what is missing before an entry, unless it was trimmed: no older entry is there."""
-        rows: Any = await self._redis.xrange(self._keys.journal, count=1)
-        if rows and parse_position(rows[0][0].decode()) < parse_position(entry.position):
+        """Count what is missing before an entry, unless trimming removed it (no older entry)."""
+        oldest = await self.oldest()
+        if oldest and parse_position(oldest.position) < parse_position(entry.position):
             self.count_missing(entry.previous)
 
     def count_missing(self, position: str) -> None:
@@ -165,24 +180,31 @@ class Journal:
         log.error("journal_entries_missing", up_to=position)
 
 
-def _tip(progress: Sequence[bytes | None], rows: Any) -> JournalTip:
-    ledger, closed_at, cursor, began, last_reset, first, server = [
-        each.decode() if each else None for each in progress
-    ]
-    start = parse_position(began) if began else None
+def queue_tip(pipe: Pipeline, keys: Keys) -> None:
+    """Add the two reads of a tip to a pipeline; `parse_tip` takes their replies.
+
+    The progress is read first. So every event up to its cursor is at or below the tip's `top`.
+    """
+    progress.queue_read(pipe, keys)
+    pipe.xrevrange(keys.journal, count=1)
+
+
+def parse_tip(stored: Sequence[bytes | None], rows: Any) -> JournalTip:
+    """The tip in the two replies to `queue_tip`."""
+    read = progress.parse(stored)
     return JournalTip(
-        top=parse_position(rows[0][0].decode()) if rows else start or START,
-        ledger=int(ledger) if ledger else None,
-        closed_at=unix_seconds(closed_at) if closed_at else None,
-        cursor=int(cursor.partition("-")[0]) if cursor else None,
-        began=start,
-        last_reset=parse_position(last_reset) if last_reset else START,
+        top=parse_position(rows[0][0].decode()) if rows else read.began or START,
+        ledger=read.ledger,
+        closed_at=read.closed_at,
+        cursor=read.cursor,
+        began=read.began,
+        last_reset=read.last_reset,
         empty=not rows,
-        first=first,
-        server=server,
+        first=read.first,
+        server=read.server,
     )
 
 
 def _entries(rows: Any) -> list[JournalEntry]:
-    """From redis-py's rows, whose types cover decoded answers that we never ask for."""
+    """Entries of redis-py's rows. `Any`: its types include decoded replies, which we never use."""
     return [entry_of(position, fields) for position, fields in rows]

@@ -1,22 +1,25 @@
-"""The stored streams: one JSON document each; a missing one is rebuilt from the journal.
+"""The stored streams: one JSON document each. A missing document is rebuilt from the journal.
 
-Every event of a known stream carries the state after it, which is the document as it was. A stream
-that was made before START was never known: its events carry no state, and nothing is rebuilt.
+Every event of a known stream carries the state of the stream after the event, as the same document.
+A stream that was created before the indexer's START is not known: its events carry no state, so
+nothing can be rebuilt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
 from redis.asyncio import Redis
 
-from shared.domain.position import parse_position
+from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.keys import Keys
-from shared.journal.wire import decode_stream, entry_of, stream_of
+from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
+from shared.journal.topic_index import TopicIndex
+from shared.journal.wire import decode_stream, encode_stream, stream_of
 from shared.runtime.metrics import LOST_DOCUMENT
 
 log = structlog.get_logger()
@@ -26,21 +29,27 @@ _reported: set[tuple[str, int]] = set()
 """Lost documents that were counted; each version is counted once, however often it is read."""
 
 
+class StreamDocument(NamedTuple):
+    """A stream, and its document as it is stored."""
+
+    stream: Stream
+    document: bytes
+
+
 class StoredStreams:
-    """The streams of one namespace, by their documents."""
+    """The streams of one namespace."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._journal = Journal(redis, keys)
+        self._topics = TopicIndex(redis, keys)
 
     async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
         """The stored states of these streams, None where there is no document."""
-        if not stream_ids:
-            return {}
-        raw = await self._redis.mget([self._keys.stream(i) for i in stream_ids])
         return {
             stream_id: decode_stream(document) if document else None
-            for stream_id, document in zip(stream_ids, raw, strict=True)
+            for stream_id, document in (await self._read(stream_ids)).items()
         }
 
     async def find(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
@@ -49,29 +58,62 @@ class StoredStreams:
         missing = [stream_id for stream_id, stream in streams.items() if stream is None]
         return streams | await self.rebuild(missing)
 
-    async def rebuild(self, stream_ids: Collection[str]) -> dict[str, Stream]:
-        """The states of these streams after their last events in the journal, where there are any.
+    async def documents(self, stream_ids: Collection[str]) -> dict[str, StreamDocument | None]:
+        """Like `find`, with the stored documents, so that a caller need not encode them again."""
+        found = {
+            stream_id: StreamDocument(decode_stream(document), document) if document else None
+            for stream_id, document in (await self._read(stream_ids)).items()
+        }
+        missing = [stream_id for stream_id, stream in found.items() if stream is None]
+        for stream_id, stream in (await self.rebuild(missing)).items():
+            found[stream_id] = _encoded(stream)
+        return found
 
-        Nothing is written; the next commit of the stream stores the document again.
+    async def document_and_tip(self, stream_id: str) -> tuple[StreamDocument | None, JournalTip]:
+        """One stream (None if unknown), and the journal's tip just before, in one round trip."""
+        pipe = self._redis.pipeline(transaction=False)
+        queue_tip(pipe, self._keys)
+        pipe.get(self._keys.stream(stream_id))
+        progress, rows, document = await pipe.execute()
+        tip = parse_tip(progress, rows)
+        if document:
+            return StreamDocument(decode_stream(document), document), tip
+        rebuilt = (await self.rebuild([stream_id])).get(stream_id)
+        return _encoded(rebuilt) if rebuilt else None, tip
+
+    async def document_and_last_position(
+        self, stream_id: str
+    ) -> tuple[bytes | None, Position | None]:
+        """The stored document and the position of the stream's last event, at the same moment."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrevrange(self._keys.topic(stream_id), 0, 0)
+            pipe.get(self._keys.stream(stream_id))
+            members, document = await pipe.execute()
+        return document, parse_position(members[0].decode()) if members else None
+
+    async def rebuild(self, stream_ids: Collection[str]) -> dict[str, Stream]:
+        """The states that the last events of these streams carry, where the journal has any.
+
+        Nothing is written. The next commit of the stream stores the document again.
         """
         if not stream_ids:
             return {}
-        pipe = self._redis.pipeline(transaction=False)
-        for stream_id in stream_ids:
-            pipe.zrevrangebylex(self._keys.topic(stream_id), "+", "-", 0, 1)
-        last = [members[0] for members in await pipe.execute() if members]
-        if not last:
-            return {}
-        pipe = self._redis.pipeline(transaction=False)
-        for member in last:
-            position = str(parse_position(member.decode()))
-            pipe.xrange(self._keys.journal, position, position)
-        rows: list[Any] = [page[0] for page in await pipe.execute() if page]
-        bodies = [orjson.loads(entry_of(*row).body) for row in rows]
+        entries = await self._journal.at(await self._topics.latest([*stream_ids]))
+        bodies = [orjson.loads(entry.body) for entry in entries if entry]
         streams = [stream_of(body["stream"]) for body in bodies if "stream" in body]
         for stream in streams:
             _report_lost(self._keys.stream(stream.id), stream)
         return {stream.id: stream for stream in streams}
+
+    async def _read(self, stream_ids: Collection[str]) -> dict[str, bytes | None]:
+        if not stream_ids:
+            return {}
+        rows: Any = await self._redis.mget([self._keys.stream(each) for each in stream_ids])
+        return dict(zip(stream_ids, rows, strict=True))
+
+
+def _encoded(stream: Stream) -> StreamDocument:
+    return StreamDocument(stream, encode_stream(stream, stream.updated_at))
 
 
 def _report_lost(key: str, stream: Stream) -> None:

@@ -14,6 +14,7 @@ Everything that Headrace writes or reads about an event goes through here, so it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -127,6 +128,22 @@ def claimable_document(stream: Stream, now: int) -> dict[str, object]:
 def encode_stream(stream: Stream, now: int) -> bytes:
     """The document as it is stored and as it stands in events; the commit adds `position`."""
     return orjson.dumps(stream_document(stream, now))
+
+
+def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
+    """The stored document of a stream with what is claimable at `now`; all else stays as it is.
+
+    The first match is the stream's own field: no field before it holds an object, and quotes inside
+    a JSON string are escaped.
+    """
+    stored = _CLAIMABLE.search(document)
+    if stored is None:
+        raise ValueError(f"the document of stream {stream.id} has no 'claimable'")
+    current = orjson.dumps(claimable_document(stream, now))
+    return b"%b%b%b" % (document[: stored.start(1)], current, document[stored.end(1) :])
+
+
+_CLAIMABLE = re.compile(rb'"claimable":(\{"amount":"-?\d+","asOf":-?\d+\})')
 
 
 def decode_stream(raw: bytes | str) -> Stream:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
@@ -18,7 +18,8 @@ from shared.domain.position import END, START, Position, parse_position
 from shared.domain.topics import ALL, Subscription
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalTip
-from shared.journal.wire import JournalEntry, entry_of
+from shared.journal.topic_index import BROADCASTS, TopicIndex
+from shared.journal.wire import JournalEntry
 
 CHUNK_SIZE = 500
 """Entries per read if the client asks for some types only."""
@@ -82,8 +83,7 @@ class EventHistory:
     """The event history of one namespace."""
 
     def __init__(self, redis: Redis, keys: Keys, journal: Journal) -> None:
-        self._redis = redis
-        self._keys = keys
+        self._topics = TopicIndex(redis, keys)
         self._journal = journal
 
     async def page(
@@ -126,8 +126,8 @@ class EventHistory:
         If the page reaches the old end of its range, trimmed events count too. For a range from
         START, the time before the journal began is not a gap.
         """
-        rows: Any = await self._redis.xrange(self._keys.journal, count=1)
-        oldest = parse_position(entry_of(*rows[0]).previous) if rows else tip.top
+        first = await self._journal.oldest()
+        oldest = parse_position(first.previous) if first else tip.top
         # Gaps below the oldest entry were trimmed after they were read.
         missing = [gap for gap in missing if gap[1] > oldest]
         for _, last in missing:
@@ -166,27 +166,17 @@ class EventHistory:
         self, topics: Sequence[str], within: PositionRange, count: int, newest_first: bool
     ) -> _ReadResult:
         """Read the events of the topics and the events for everyone, without duplicates."""
-        low, high = f"({within.after.padded}", f"({within.before.padded}"
-        pipe = self._redis.pipeline(transaction=False)
-        for topic in (*topics, ""):
-            key = self._keys.topic(topic)
-            if newest_first:
-                pipe.zrevrangebylex(key, high, low, 0, count + 1)
-            else:
-                pipe.zrangebylex(key, low, high, 0, count + 1)
-        members = {member for row in await pipe.execute() for member in row}
-        in_order = sorted(members, reverse=newest_first)
-        positions = [parse_position(member.decode()) for member in in_order]
-        entries = await self._entries(positions[:count])
+        positions = await self._topics.positions(
+            (*topics, BROADCASTS),
+            count + 1,
+            after=within.after,
+            before=within.before,
+            newest_first=newest_first,
+        )
+        entries = await self._journal.at(positions[:count])
         rows = list(zip(positions, entries, strict=False))
         missing = [(_just_before(position), position) for position, entry in rows if entry is None]
         return _ReadResult(rows, missing, len(positions) <= count)
-
-    async def _entries(self, positions: Sequence[Position]) -> list[JournalEntry | None]:
-        pipe = self._redis.pipeline(transaction=False)
-        for position in positions:
-            pipe.xrange(self._keys.journal, str(position), str(position))
-        return [entry_of(*rows[0]) if rows else None for rows in await pipe.execute()]
 
 
 def _just_before(position: Position) -> Position:

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from shared.domain.stream import Stream
 from shared.journal.indexes import EVERYTHING, by_change, indexes_of, stream_id_of
 from shared.journal.keys import Keys
+from shared.journal.stream_indexes import StreamIndexes
+from shared.journal.streams import StreamDocument
 
-LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, Stream | None]]]
+LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, StreamDocument | None]]]
 
 CHUNK_SIZE = 250
 """Index members per read if there are several filters."""
@@ -39,7 +40,7 @@ class StreamListPage:
     of streams that match, None if it is not known.
     """
 
-    streams: Sequence[Stream]
+    streams: Sequence[StreamDocument]
     last: str | None
     total: int | None
 
@@ -48,8 +49,7 @@ class StreamListing:
     """Lists of the streams of one namespace. `load` reads stored streams by their ids."""
 
     def __init__(self, redis: Redis, keys: Keys, load: LoadStreams) -> None:
-        self._redis = redis
-        self._keys = keys
+        self._indexes = StreamIndexes(redis, keys)
         self._load = load
 
     async def page(
@@ -62,7 +62,7 @@ class StreamListing:
         by_latest_change: bool = False,
     ) -> StreamListPage:
         """At most `limit` streams that are in all indexes of `wanted`, after the member `after`."""
-        sizes = await self._sizes(wanted)
+        sizes = await self._indexes.sizes(wanted)
         names = sorted(wanted, key=sizes.__getitem__)
         total = sizes[names[0]] if len(names) == 1 else None
         index, others = names[0], names[1:]
@@ -72,20 +72,20 @@ class StreamListing:
         count, rounds = (
             (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         )
-        found: list[Stream] = []
+        found: list[StreamDocument] = []
         read = after
         for _ in range(rounds):
-            members = await self._members(index, read, count, newest_first)
-            matching = await self._in_all(members, others)
+            members = await self._indexes.members(index, read, count, newest_first=newest_first)
+            matching = await self._indexes.in_all(members, others)
             # A member of all indexes almost always matches, so only as many streams are loaded as
             # the page still needs.
             needed = matching[: limit + 1 - len(found)] if others else matching
-            for member, stream in await self._streams(needed):
+            for member, stored in await self._streams(needed):
                 if len(found) == limit:
                     return StreamListPage(found, after, total)
                 after = member
-                if stream is not None and wanted <= indexes_of(stream):
-                    found.append(stream)
+                if stored is not None and wanted <= indexes_of(stored.stream):
+                    found.append(stored)
             if len(needed) < len(matching):
                 return StreamListPage(found, after, total)
             if len(members) < count:
@@ -95,35 +95,9 @@ class StreamListing:
             after = read = members[-1]
         return StreamListPage(found, after, total)
 
-    async def _sizes(self, names: Collection[str]) -> dict[str, int]:
-        pipe = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipe.zcard(self._keys.index(name))
-        return dict(zip(names, await pipe.execute(), strict=True))
-
-    async def _in_all(self, members: Sequence[str], others: Sequence[str]) -> Sequence[str]:
-        """The members that are also in the other indexes."""
-        if not members or not others:
-            return members
-        pipe = self._redis.pipeline(transaction=False)
-        for name in others:
-            pipe.zmscore(self._keys.index(name), list(members))
-        columns = zip(*await pipe.execute(), strict=True)
-        return [m for m, row in zip(members, columns, strict=True) if None not in row]
-
-    async def _streams(self, members: Sequence[str]) -> list[tuple[str, Stream | None]]:
+    async def _streams(self, members: Sequence[str]) -> list[tuple[str, StreamDocument | None]]:
         streams = await self._load([stream_id_of(member) for member in members])
         return list(zip(members, streams.values(), strict=True))
-
-    async def _members(
-        self, name: str, after: str | None, count: int, newest_first: bool
-    ) -> list[str]:
-        index, start = self._keys.index(name), f"({after}" if after else None
-        if newest_first:
-            rows = await self._redis.zrevrangebylex(index, start or "+", "-", 0, count)
-        else:
-            rows = await self._redis.zrangebylex(index, start or "-", "+", 0, count)
-        return [row.decode() if isinstance(row, bytes) else row for row in rows]
 
 
 def _by_change(names: Sequence[str]) -> str:

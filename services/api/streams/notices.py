@@ -25,8 +25,8 @@ from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
 from shared.journal.commit import Committer, ContentionError
-from shared.journal.indexes import notice_schedule
 from shared.journal.reader import Journal
+from shared.journal.stream_indexes import StreamIndexes
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.lease import Lease
 
@@ -55,7 +55,7 @@ class StreamNotices:
     ) -> None:
         """`unsafe_reason` returns why no notice may be published now, or None."""
         self._unsafe_reason = unsafe_reason
-        self._redis = redis
+        self._indexes = StreamIndexes(redis, committer.keys)
         self._committer = committer
         self._journal = journal
         self._clock = clock
@@ -91,9 +91,7 @@ class StreamNotices:
 
     async def _publish_page(self, origin: Origin) -> int:
         now = self._clock.of(origin, await self._journal.tip())
-        index = self._committer.keys.index(notice_schedule(origin))
-        rows = await self._redis.zrange(index, "-inf", now, byscore=True, offset=0, num=PAGE_SIZE)
-        due = [row.decode() for row in rows if isinstance(row, bytes)]
+        due = await self._indexes.due(origin, now, PAGE_SIZE)
         try:
             return await self._publish(due, now) if due else 0
         except ContentionError:  # a stream that changes often must not block the others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -79,10 +80,9 @@ async def get(request: web.Request) -> web.Response:
     contain it. The header Headrace-Position is the top of the journal before the read, so a client
     that subscribes from there misses nothing.
     """
-    document, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
-    response = _response(document)
-    response.headers["Headrace-Position"] = top
-    return response
+    found, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
+    headers = {"ETag": etag(found.stream.version), "Headrace-Position": top}
+    return json_response(orjson.Fragment(found.document), headers=headers)
 
 
 async def update(request: web.Request) -> web.Response:

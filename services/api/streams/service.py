@@ -33,7 +33,8 @@ from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
 from shared.journal.commit import CommitResult, Committer, ContentionError, Decide
 from shared.journal.reader import Journal, JournalTip
-from shared.journal.wire import claimable_document, stream_document, stream_of
+from shared.journal.streams import StreamDocument
+from shared.journal.wire import stream_document, with_claimable
 from shared.redis.clock import Clock
 from shared.runtime.metrics import COMMITS, CommitOutcome
 
@@ -107,25 +108,18 @@ class StreamService:
         )
         return await self._commit(stream_id, lambda _: events, key, fresh=True)
 
-    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[Document, str]:
+    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StreamDocument, str]:
         """One stream, and the top of the journal at or before the time of the read.
 
         Raises StreamNotFoundError, PermissionDeniedError.
         """
         if not is_stream_id(stream_id):
             raise StreamNotFoundError(stream_id)
-        tip, (raw,) = await self._journal.tip_and([self._committer.keys.stream(stream_id)])
-        document: Document
-        if raw is not None:
-            document = orjson.loads(raw)
-        elif rebuilt := await self._committer.streams.rebuild([stream_id]):
-            document = stream_document(rebuilt[stream_id], rebuilt[stream_id].updated_at)
-        else:
+        found, tip = await self._committer.streams.document_and_tip(stream_id)
+        if found is None:
             raise StreamNotFoundError(stream_id)
-        stream = stream_of(document)
-        require_read(by, stream)
-        now = self._stream_clock.of(stream.origin, tip)
-        return document | {"claimable": claimable_document(stream, now)}, str(tip.top)
+        require_read(by, found.stream)
+        return found._replace(document=self._current(found, tip)), str(tip.top)
 
     async def parties(self, stream_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Sender and recipient of each stream; () for an unknown stream."""
@@ -144,7 +138,7 @@ class StreamService:
             by_latest_change=query.sort == "updated",
         )
         return {
-            "items": [self._document(stream, tip) for stream in page.streams],
+            "items": [orjson.Fragment(self._current(each, tip)) for each in page.streams],
             "total": page.total,
             "next": encode_cursor(page.last) if page.last else None,
             "position": str(tip.top),
@@ -213,8 +207,10 @@ class StreamService:
             return key.document(committed.stored_response)
         return _after(committed)
 
-    def _document(self, stream: Stream, tip: JournalTip) -> Document:
-        return stream_document(stream, self._stream_clock.of(stream.origin, tip))
+    def _current(self, stored: StreamDocument, tip: JournalTip) -> bytes:
+        """The stored document, with the amount that is claimable now."""
+        stream = stored.stream
+        return with_claimable(stored.document, stream, self._stream_clock.of(stream.origin, tip))
 
 
 def _after(committed: CommitResult) -> Document:

@@ -96,7 +96,7 @@ class AccountSummaries:
             page = await self._listing.page(
                 wanted, after=after, limit=min(CHUNK_SIZE, left), newest_first=True
             )
-            for stream in page.streams:
+            for stream, _ in page.streams:
                 totals.add(stream, self._clock.of(stream.origin, tip))
             after = page.last
             if after is None:

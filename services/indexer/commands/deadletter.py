@@ -22,8 +22,9 @@ from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.settings import IndexerSettings
 from shared.domain.events import Event
 from shared.journal.commit import Committer, JournalInconsistentError
-from shared.journal.keys import Keys
+from shared.journal.dead_letters import StoredDeadLetters
 from shared.journal.namespace import NamespaceClaim
+from shared.journal.reader import Journal
 from shared.runtime.command_line import invoked_as
 
 _SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
@@ -31,8 +32,6 @@ _LATE = (
     "{} can be read now, but the journal goes on behind its place and only grows forward; what it "
     "changed is right again under a new NAMESPACE only (docs/operations.md)"
 )
-
-Letters = dict[str, dict[str, Any]]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,7 +63,8 @@ async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis
     """Do it; returns the exit code."""
     if given.action == "retry":  # which commits
         await NamespaceClaim(redis, settings).check()
-    letters = await _letters(redis, settings.keys)
+    stored = StoredDeadLetters(redis, settings.keys)
+    letters = await stored.all()
     if given.action == "list":
         for entry, letter in letters.items():
             shown = {name: letter[name] for name in _SHOWN if name in letter}
@@ -78,16 +78,11 @@ async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis
     done = 0
     for entry in (each for each in letters if each in chosen):  # oldest first, as they may commit
         if await act(entry, letters[entry]):
-            await redis.xdel(settings.keys.dead_letters, entry)
+            await stored.delete(entry)
             done += 1
-    stay = await redis.xlen(settings.keys.dead_letters)
+    stay = await stored.count()
     print(f"{done} done, {stay} in the dead letters", file=sys.stderr)
     return 0 if done == len(chosen) else 1
-
-
-async def _letters(redis: Redis, keys: Keys) -> Letters:
-    rows: Any = await redis.xrange(keys.dead_letters)
-    return {entry.decode(): orjson.loads(fields[b"letter"]) for entry, fields in rows}
 
 
 async def _dropped(entry: str, letter: dict[str, Any]) -> bool:
@@ -98,8 +93,7 @@ async def _dropped(entry: str, letter: dict[str, Any]) -> bool:
 class _Retry:
     def __init__(self, settings: IndexerSettings, redis: Redis) -> None:
         self._contracts = Contracts(settings.contracts)
-        self._journal = settings.keys.journal
-        self._redis = redis
+        self._journal = Journal(redis, settings.keys)
         # Without a token: like the API's, and unlike an indexer's, such a commit moves no cursor.
         self._committer = Committer(redis, settings.keys, retention=settings.retention)
 
@@ -115,7 +109,9 @@ class _Retry:
         return settled
 
     async def _settle(self, reading: DecodedEvents) -> tuple[bool, str]:
-        missing = [event for event in reading.events if not await self._is_there(event)]
+        events = [(event, event.position) for event in reading.events if event.position]
+        found = await self._journal.at([position for _, position in events])
+        missing = [event for (event, _), entry in zip(events, found, strict=True) if entry is None]
         if not missing and not reading.dead:
             there = len(reading.events)
             return True, f"{there} event(s) already in the journal" if there else "nothing of ours"
@@ -128,10 +124,6 @@ class _Retry:
             return False, _LATE.format(_places(missing))
         again = f"; {len(dead)} of its events are dead letters of their own" if dead else ""
         return True, f"committed {_places(missing) or 'nothing'}{again}"
-
-    async def _is_there(self, event: Event) -> bool:
-        place = str(event.position)
-        return bool(await self._redis.xrange(self._journal, place, place))
 
 
 def _places(events: Sequence[Event]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from typing import Any
 
 import orjson
 from redis.asyncio import Redis
@@ -14,9 +13,11 @@ from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.position import START, Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.keys import Keys
-from shared.journal.wire import JournalEntry, entry_of, stream_of
-
-_PAGE = 1_000
+from shared.journal.progress import read_progress
+from shared.journal.reader import Journal
+from shared.journal.streams import StoredStreams
+from shared.journal.topic_index import TopicIndex
+from shared.journal.wire import JournalEntry, stream_of
 
 
 class JournalRange:
@@ -27,36 +28,31 @@ class JournalRange:
     ) -> None:
         self.begins = begins
         self.entries = entries
-        self._redis = redis
-        self._keys = keys
+        self._journal = Journal(redis, keys)
+        self._streams = StoredStreams(redis, keys)
+        self._topics = TopicIndex(redis, keys)
         self._start = start
 
     @classmethod
     async def of(cls, redis: Redis, keys: Keys, first: int, last: int) -> JournalRange:
         """Raises CommandFailedError when these ledgers were not read yet or were trimmed."""
-        stored: Any = await redis.hmget(keys.progress, ["cursor", "began"])
-        cursor, began = stored
-        read = next_ledger(int(cursor)) - 1 if cursor else 0
+        journal = Journal(redis, keys)
+        progress = await read_progress(redis, keys)
+        read = next_ledger(progress.cursor) - 1 if progress.cursor else 0
         if last > read:
             raise CommandFailedError(
                 f"the indexer of {keys.namespace} has read up to ledger {read} so far"
             )
-        oldest: Any = await redis.xrange(keys.journal, count=1)
+        oldest = await journal.oldest()
         begins = START
-        if oldest and oldest[0][1][b"p"] not in (b"0-0", began):
-            begins = parse_position(oldest[0][0].decode())
+        if oldest and oldest.previous not in ("0-0", str(progress.began)):
+            begins = parse_position(oldest.position)
         if begins.ledger > last:
             raise CommandFailedError(
                 f"the journal keeps events from ledger {begins.ledger} on, no older"
             )
-        start, end = cursor_before(first) + 1, cursor_before(last + 1)
-        entries: list[JournalEntry] = []
-        at = str(start)
-        while page := await redis.xrange(keys.journal, at, end, count=_PAGE):
-            rows: Any = page
-            entries += [entry_of(position, fields) for position, fields in rows]
-            at = f"({entries[-1].position}"
-        return cls(redis, keys, start, begins, entries)
+        entries = await journal.of_ledgers(first, last)
+        return cls(redis, keys, cursor_before(first) + 1, begins, entries)
 
     async def states(
         self, stream_ids: Collection[str | None]
@@ -85,7 +81,8 @@ class JournalRange:
         """Streams whose stored document is not that of their last event in the journal."""
         ids = dict.fromkeys(each.event.stream_id for each in story.values())
         for stream_id in filter(None, ids):
-            last, document = await self._stored(stream_id)
+            raw, last = await self._streams.document_and_last_position(stream_id)
+            document: Document | None = orjson.loads(raw) if raw else None
             if last is None:
                 continue
             told = story.get(last)
@@ -98,26 +95,16 @@ class JournalRange:
                 for each in differing(f"stream {stream_id}", "", right, document):
                     yield each
 
-    async def _stored(self, stream_id: str) -> tuple[Position | None, Document | None]:
-        """The position of its last event, and its document, as they are at one moment."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.zrevrange(self._keys.topic(stream_id), 0, 0)
-            pipe.get(self._keys.stream(stream_id))
-            places, raw = await pipe.execute()
-        last = parse_position(places[0].decode()) if places else None
-        return last, orjson.loads(raw) if raw else None
-
     async def _last_before(self, stream_id: str) -> Position | None:
-        most = f"({Position(self._start, 0).padded}"
-        found: Any = await self._redis.zrevrangebylex(
-            self._keys.topic(stream_id), most, "-", start=0, num=1
+        found = await self._topics.positions(
+            [stream_id], 1, before=Position(self._start, 0), newest_first=True
         )
-        return parse_position(found[0].decode()) if found else None
+        return found[0] if found else None
 
     async def _document(self, place: Position) -> Document | None:
         """The stream after the event at that place, as the journal has it."""
-        rows: Any = await self._redis.xrange(self._keys.journal, str(place), str(place))
-        found: Document | None = orjson.loads(rows[0][1][b"b"]).get("stream") if rows else None
+        (entry,) = await self._journal.at([place])
+        found: Document | None = orjson.loads(entry.body).get("stream") if entry else None
         return found
 
 

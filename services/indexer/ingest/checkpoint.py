@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -16,10 +15,9 @@ from redis.asyncio import Redis
 from services.indexer.sources.base import Source, SourceError, SourceFatal
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
+from shared.journal.progress import checkpoint_fields, read_checkpoint
 
 log = structlog.get_logger()
-
-_LEDGER, _HASH = "checkpointLedger", "checkpointHash"
 
 
 class Checkpoint:
@@ -41,7 +39,7 @@ class Checkpoint:
         now, name = time.monotonic(), source.name
         if now - self._compared_at.get(name, -self._seconds) < self._seconds:
             return
-        if stored := await self._stored():
+        if stored := await read_checkpoint(self._redis, self._keys):
             ledger, digest = stored
             theirs = await source.hash_of(ledger)
             if theirs is not None and theirs != digest:
@@ -63,12 +61,6 @@ class Checkpoint:
 
     async def _take(self, source: Source) -> None:
         ledger, digest = await source.latest_hash()
-        stored = await self._stored()
+        stored = await read_checkpoint(self._redis, self._keys)
         if stored is None or ledger > stored[0]:  # a tip that went back is the next reader's alarm
-            taken = {_LEDGER: str(ledger), _HASH: digest}
-            await self._committer.record([], progress=taken)
-
-    async def _stored(self) -> tuple[int, str] | None:
-        found: Any = await self._redis.hmget(self._keys.progress, [_LEDGER, _HASH])
-        ledger, digest = found
-        return (int(ledger), digest.decode()) if ledger and digest else None
+            await self._committer.record([], progress=checkpoint_fields(ledger, digest))

@@ -25,6 +25,7 @@ from shared.domain.instant import unix_seconds
 from shared.journal.commit import CommitResult, Committer
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector
+from shared.journal.progress import progress_fields
 from shared.redis.clock import Clock
 from shared.runtime.tasks import backoff
 from shared.web.probes import Readiness
@@ -133,7 +134,7 @@ class Ingest:
             raise gap
         cursor = cursor_before(gap.oldest)
         event = gap_event(gap, int(self._clock()))
-        done = await self._committer.record([event], progress={"cursor": str(cursor)})
+        done = await self._committer.record([event], progress=progress_fields(cursor=cursor))
         _count(done)
         metrics.ALARM.labels(gap.kind).set(1)
         metrics.MISSING.labels("lost").inc(gap.oldest - gap.first)
@@ -143,14 +144,17 @@ class Ingest:
         return cursor
 
     async def _keep(self, batch: Batch, after: int) -> None:
-        progress = {"cursor": str(batch.cursor)}
+        progress = progress_fields(cursor=batch.cursor)
         if batch.closed_at is not None:
-            progress |= {"ledger": str(batch.ledger), "closedAt": batch.closed_at}
+            progress |= progress_fields(ledger=batch.ledger, closed_at=batch.closed_at)
         dead = [orjson.dumps(letter) for letter in batch.dead]
         caught_up = self._settling.kept(batch.cursor, batch.latest)
         events = batch.events
         if caught_up and (reset := await self.startup.reset_event(batch.cursor)):
-            events, progress = [*events, reset], progress | {"told": str(reset.position)}
+            events, progress = (
+                [*events, reset],
+                progress | progress_fields(last_reset=reset.position),
+            )
         done = await self._committer.record(
             events, progress=progress, dead=dead, after=after, caught_up=caught_up
         )

@@ -23,7 +23,9 @@ from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
-from shared.journal.wire import encode, entry_of
+from shared.journal.progress import read_progress
+from shared.journal.reader import Journal
+from shared.journal.wire import encode
 from shared.web.probes import Readiness
 
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ class Reconciliation:
         self._twins = {each.name: each for each in twins}
         self._redis = redis
         self._keys = keys
+        self._journal = Journal(redis, keys)
         self._readiness = readiness
         self._seconds = seconds
         self._first: int | None = None
@@ -71,10 +74,10 @@ class Reconciliation:
             await asyncio.sleep(self._seconds)
 
     async def _once(self) -> None:
-        cursor = await self._redis.hget(self._keys.progress, "cursor")
+        cursor = (await read_progress(self._redis, self._keys)).cursor
         if cursor is None:
             return
-        ledger = next_ledger(int(cursor))
+        ledger = next_ledger(cursor)
         if self._first is None:
             self._first = ledger + 1  # of the one at the cursor, a part may have been read before
         # Horizon tells the end of a ledger by what follows it, so that has to be there.
@@ -90,13 +93,11 @@ class Reconciliation:
 
     async def _ours(self, first: int, last: int) -> tuple[Bodies, int]:
         """The journal's chain events from ledger `first` on, or from where it is whole."""
-        start, end = cursor_before(first), cursor_before(last + 1)
-        rows: Any = await self._redis.xrange(self._keys.journal, min=start, max=end)
-        entries = [entry_of(position, fields) for position, fields in rows]
+        entries = await self._journal.of_ledgers(first, last)
         lost = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
-        oldest: Any = await self._redis.xrange(self._keys.journal, count=1)
-        if oldest and oldest[0][1][b"p"] != b"0-0":  # trimmed: all of that ledger may not be there
-            lost.append(oldest[0][0].decode())
+        oldest = await self._journal.oldest()
+        if oldest and oldest.previous != "0-0":  # trimmed: all of that ledger may not be there
+            lost.append(oldest.position)
         first = max([first, *(parse_position(each).ledger + 1 for each in lost)])
         bodies = {parse_position(e.position): orjson.loads(e.body) for e in entries}
         return {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -17,12 +16,14 @@ from redis.asyncio import Redis
 from services.indexer.sources.base import Source
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event, EventType
-from shared.domain.position import START, Position, journal_start, parse_position
+from shared.domain.position import START, Position, journal_start
 from shared.journal.commit import Committer
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.losses import DataLossDetector, LossReport, read_reports
+from shared.journal.progress import progress_fields
 from shared.journal.reader import Journal, JournalTip
-from shared.journal.wire import HISTORY_URL, entry_of
+from shared.journal.topic_index import BROADCASTS, TopicIndex
+from shared.journal.wire import HISTORY_URL
 from shared.redis.clock import Clock
 from shared.runtime.metrics import LOST_PROGRESS
 from shared.web.probes import Readiness
@@ -91,12 +92,12 @@ class Startup:
         The commit skips those of its events that the journal has.
         """
         cursor = cursor_before(head.top.ledger)
-        progress = {"cursor": str(cursor)}
-        if self._last_seen.began:
-            progress["began"] = str(self._last_seen.began)
         self._announced = await self._last_reset()
-        if self._announced > START:
-            progress["told"] = str(self._announced)
+        progress = progress_fields(
+            cursor=cursor,
+            began=self._last_seen.began,
+            last_reset=self._announced if self._announced > START else None,
+        )
         self._note_losses([])  # reports that were read before were compared with nothing
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
@@ -107,13 +108,11 @@ class Startup:
 
     async def _last_reset(self) -> Position:
         """Position of the last journal.reset, which must not be announced a second time."""
-        topic = self._keys.topic("")
-        members: Any = await self._redis.zrevrangebylex(topic, "+", "-", 0, _BROADCASTS)
-        for place in [parse_position(member.decode()) for member in members]:
-            rows: Any = await self._redis.xrange(self._keys.journal, str(place), str(place))
-            for row in rows:
-                if entry_of(*row).type == EventType.JOURNAL_RESET:
-                    return place
+        topics = TopicIndex(self._redis, self._keys)
+        places = await topics.positions([BROADCASTS], _BROADCASTS, newest_first=True)
+        for place, entry in zip(places, await self._journal.at(places), strict=True):
+            if entry and entry.type == EventType.JOURNAL_RESET:
+                return place
         return START
 
     async def _begin(self, source: Source, start: str) -> int:
@@ -125,9 +124,8 @@ class Startup:
         cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
         began = await self._start_position(cursor)
         head = await self._journal.tip()  # the API may have written meanwhile
-        progress = {"cursor": str(cursor), "began": str(began)}
+        progress = progress_fields(cursor=cursor, began=began, server=_UNSETTLED if known else None)
         if known:
-            progress = {"server": _UNSETTLED} | progress
             log.error("starting_again", cursor=cursor, ledger=cursor >> 32)
         events = [] if head.empty else [_unread_gap(head.top, began, int(self._clock()))]
         await self._committer.record(events, progress=progress)
