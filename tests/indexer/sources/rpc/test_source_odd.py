@@ -15,8 +15,8 @@ from aiohttp import web
 
 from deploy.simulator.chain import accounts
 from services.indexer.decode.contracts import Contracts
-from services.indexer.sources.base import SourceError
 from services.indexer.sources import http as http_module
+from services.indexer.sources.base import SourceError
 from services.indexer.sources.rpc.client import Rpc
 from services.indexer.sources.rpc.source import RpcEvents
 from shared.domain.position import toid
