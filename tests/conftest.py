@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
+from tests.support.recordings import Recording, recording
 from tests.support.redis_server import redis_server
 from tests.support.tier import LONGER, NIGHTLY, examples
 
@@ -72,11 +73,7 @@ def keys() -> Keys:
     return Keys(f"test-{uuid.uuid4().hex[:12]}")
 
 
-@pytest.fixture(scope="session")
-def vectors() -> Path:
-    """The folder with stellar-core's own transactions; skips, or fails in CI, without it."""
-    folder = Path(__file__).parents[1] / "../shared/vectors"
-    if not folder.is_dir():
-        word = "../shared/vectors is missing: stellar-core's transactions stand there"
-        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
-    return folder
+@pytest.fixture(scope="session", params=["simulator", "stellar-core"])
+def recorded(request: pytest.FixtureRequest) -> Recording:
+    """Recorded transactions: the simulated network's, and stellar-core's where they are at hand."""
+    return recording(request.param)

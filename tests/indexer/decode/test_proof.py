@@ -1,11 +1,8 @@
 """The proof of events by the hash in their transaction's result."""
 
 import base64
-import json
-import os
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,18 +13,13 @@ from stellar_sdk import xdr
 from services.indexer.decode.proof import verify
 from services.indexer.xdr import Meta, Result, XdrError, decode_meta, decode_result
 from tests.indexer.xdr.test_oracle import throw
+from tests.support.recordings import Recording
 from tests.support.tier import examples
-
-VECTORS = Path(__file__).parents[3] / "../shared/vectors/core_transactions.json"
 
 
 @pytest.fixture(scope="module")
-def transactions() -> list[dict[str, Any]]:
-    if not VECTORS.exists():
-        missing = f"stellar-core's transactions are not at {VECTORS}"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    found: list[dict[str, Any]] = json.loads(VECTORS.read_text())
-    return found
+def transactions(recorded: Recording) -> list[dict[str, Any]]:
+    return recorded.transactions()
 
 
 def parts(transaction: dict[str, Any]) -> tuple[bytes, Result]:
@@ -48,12 +40,14 @@ def attempt(raw: bytes) -> Meta | None:
 
 def calls(transaction: dict[str, Any]) -> bool:
     """Whether it calls a contract; the others are payments, which have events since CAP-67."""
-    results = xdr.TransactionResult.from_xdr(transaction["result_xdr"]).result.results
+    outcome = xdr.TransactionResult.from_xdr(transaction["result_xdr"]).result
+    bumped = outcome.inner_result_pair
+    results = bumped.result.result.results if bumped else outcome.results
     [operation] = [each.tr.type for each in results or [] if each.tr]
     return operation is xdr.OperationType.INVOKE_HOST_FUNCTION
 
 
-def test_every_call_of_core_is_proved_and_nothing_else(transactions: list[dict[str, Any]]) -> None:
+def test_every_recorded_call_is_proved_and_nothing_else(transactions: list[dict[str, Any]]) -> None:
     assert sum(map(calls, transactions)) >= 8
     for transaction in transactions:
         meta, result = parts(transaction)

@@ -1,10 +1,8 @@
-"""Transactions that stellar-core itself made, as records: places, proofs, one flipped byte."""
+"""Recorded transactions, also stellar-core's own, as records: places, proofs, one flipped byte."""
 
 from __future__ import annotations
 
 import base64
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from services.indexer.xdr import XdrError
 from shared.domain.events import EventType
 from shared.domain.position import parse_position
 from tests.indexer.handmade import record, without
+from tests.support.recordings import Recording
 
 
 def read(transaction: HorizonTransaction, contract: Contract) -> DecodedEvents:
@@ -25,12 +24,11 @@ def read(transaction: HorizonTransaction, contract: Contract) -> DecodedEvents:
 
 
 @pytest.fixture(scope="module")
-def core(vectors: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((vectors / "core_transactions.json").read_text())
-    return found
+def transactions(recorded: Recording) -> list[dict[str, Any]]:
+    return recorded.transactions()
 
 
-def of_core(
+def record_of(
     vector: dict[str, Any], meta: bytes | None = None
 ) -> tuple[HorizonTransaction, Contract]:
     [contract] = {each["contract"] for each in vector["events"]}
@@ -45,12 +43,12 @@ def is_call(vector: dict[str, Any]) -> bool:
     return base64.b64decode(vector["result_xdr"]).find(b"\0\0\0\0\0\0\0\x18\0\0\0\0") > 0
 
 
-def test_every_event_of_core_comes_through_proved_and_at_its_place(
-    core: list[dict[str, Any]],
+def test_every_recorded_event_comes_through_proved_and_at_its_place(
+    transactions: list[dict[str, Any]],
 ) -> None:
     proved = 0
-    for vector in core:
-        transaction, watched = of_core(vector)
+    for vector in transactions:
+        transaction, watched = record_of(vector)
         if not is_call(vector):  # a payment's events have no proof, so they are not believed
             with pytest.raises(Unproved):
                 read(transaction, watched)
@@ -71,13 +69,13 @@ def test_every_event_of_core_comes_through_proved_and_at_its_place(
     assert proved >= 8
 
 
-def test_a_flipped_byte_of_core_is_caught(core: list[dict[str, Any]]) -> None:
-    for vector in (each for each in core if is_call(each)):
+def test_a_flipped_byte_of_an_event_is_caught(transactions: list[dict[str, Any]]) -> None:
+    for vector in (each for each in transactions if is_call(each)):
         true = base64.b64decode(vector["result_meta_xdr"])
-        _, watched = of_core(vector)
+        _, watched = record_of(vector)
         for at in event_bytes(vector, true):
             flipped = true[:at] + bytes([true[at] ^ 1]) + true[at + 1 :]
-            forged, _ = of_core(vector, flipped)
+            forged, _ = record_of(vector, flipped)
             with pytest.raises((Unproved, XdrError)):
                 read(forged, watched)
 

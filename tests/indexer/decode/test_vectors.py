@@ -1,9 +1,7 @@
-"""stellar-core's own transactions, replayed by the simulated network into the journal."""
+"""The simulated network replays recorded transactions; the indexer writes them to the journal."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,36 +15,25 @@ from shared.journal.keys import Keys
 from tests.indexer.ingest.test_ingest import Bench
 from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated
+from tests.support.recordings import Recording
 
 pytestmark = pytest.mark.timeout(30)
-CALLED = "CAA3QKIP2SNVXUJTB4HKOGF55JTSSMQGED3FZYNHMNSXYV3DRRMAWA3Y"
-"""The contract that stellar-core's tests call."""
 
 
-@pytest.fixture
-def file(vectors: Path) -> Path:
-    return vectors / "core_transactions.json"
+def events_of(contract: str, transactions: Any) -> list[Any]:
+    return [e for t in transactions for e in t["events"] if e["contract"] == contract]
 
 
-@pytest.fixture
-def sets(file: Path) -> list[Any]:
-    return passes(json.loads(file.read_text()))
-
-
-def events_of(transactions: Any) -> list[Any]:
-    return [e for t in transactions for e in t["events"] if e["contract"] == CALLED]
-
-
-async def test_every_pass_of_them(file: Path, sets: list[Any], redis: Redis, keys: Keys) -> None:
+async def test_every_pass_of_them(recorded: Recording, redis: Redis, keys: Keys) -> None:
     read = 0
-    for n, transactions in enumerate(sets):
+    for n, transactions in enumerate(passes(recorded.transactions())):
         keys = Keys(f"{keys.namespace}-{n}")
-        async with simulated(ledgers=0, vectors=str(file), vectors_pass=n) as sim:
+        async with simulated(ledgers=0, vectors=str(recorded.path), vectors_pass=n) as sim:
             bench = Bench(sim, redis, keys)
-            async with bench.running(contracts=Contracts.of(CALLED)):
+            async with bench.running(contracts=Contracts.of(recorded.contract)):
                 await bench.caught_up()
         entries = await journal(redis, keys)
-        expected = events_of(transactions)
+        expected = events_of(recorded.contract, transactions)
         assert [e.position for e in entries] == [str(parse_position(e["id"])) for e in expected]
         for entry, event in zip(entries, expected, strict=True):
             body = orjson.loads(entry.body)
@@ -58,11 +45,11 @@ async def test_every_pass_of_them(file: Path, sets: list[Any], redis: Redis, key
     assert read >= 7
 
 
-async def test_by_a_process(file: Path, redis: Redis, redis_url: str, keys: Keys) -> None:
-    async with simulated(ledgers=0, vectors=str(file)) as sim:
+async def test_by_a_process(recorded: Recording, redis: Redis, redis_url: str, keys: Keys) -> None:
+    async with simulated(ledgers=0, vectors=str(recorded.path)) as sim:
         site = Site(sim, redis, redis_url, keys)
-        async with site.indexer(CONTRACTS=CALLED) as process:
+        async with site.indexer(CONTRACTS=recorded.contract) as process:
             await site.caught_up()
             await site.until_ready(process)
-        await site.is_exact(CALLED)
+        await site.is_exact(recorded.contract)
         assert await journal(redis, keys)

@@ -1,26 +1,18 @@
-"""The real thing: stellar-core's own transactions decode to the events that it recorded."""
+"""Recorded transactions, also stellar-core's own, decode to the events that were recorded."""
 
 import base64
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 from stellar_sdk.sep.toid import TOID
 
 from services.indexer.xdr import ContractEvent, ScVal, XdrError, decode_meta
-
-VECTORS = Path(__file__).parents[3] / "../shared/vectors/core_transactions.json"
+from tests.support.recordings import Recording
 
 
 @pytest.fixture(scope="module")
-def transactions() -> list[dict[str, Any]]:
-    if not VECTORS.exists():
-        missing = f"stellar-core's transactions are not at {VECTORS}"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    found: list[dict[str, Any]] = json.loads(VECTORS.read_text())
-    return found
+def transactions(recorded: Recording) -> list[dict[str, Any]]:
+    return recorded.transactions()
 
 
 def spelled(value: ScVal) -> Any:
@@ -48,7 +40,7 @@ def as_recorded(transaction: dict[str, Any], op: int, index: int, event: Contrac
     }
 
 
-def test_every_event_of_core_is_as_recorded(transactions: list[dict[str, Any]]) -> None:
+def test_every_event_is_as_recorded(transactions: list[dict[str, Any]]) -> None:
     for transaction in transactions:
         meta = decode_meta(base64.b64decode(transaction["result_meta_xdr"]))
         assert meta.version == transaction["meta_v"]

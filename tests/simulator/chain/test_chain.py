@@ -1,10 +1,8 @@
-"""The simulated chain by itself: its history, cursors, resets and time; stellar-core's replayed."""
+"""The simulated chain by itself: history, cursors, resets, time, and replayed recordings."""
 
 from __future__ import annotations
 
 import base64
-import json
-from pathlib import Path
 
 import pytest
 from stellar_sdk import Address
@@ -14,6 +12,7 @@ from deploy.simulator.network import start
 from deploy.simulator.replay import passes
 from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, QUIET, transactions
+from tests.support.recordings import Recording
 
 
 def test_history_is_bounded_and_recorded_events_are_not() -> None:
@@ -59,8 +58,8 @@ def test_time_never_runs_back() -> None:
     assert network.close(NOW - 100).closed_at == NOW
 
 
-def test_replay_of_stellar_core(vectors: Path) -> None:
-    told = json.loads((vectors / "core_transactions.json").read_text())
+def test_replay_of_a_recording(recorded: Recording) -> None:
+    told = recorded.transactions()
     sets = passes(told)
     assert sum(map(len, sets)) == len(told)
     for each in sets:
@@ -83,8 +82,8 @@ def test_replay_of_stellar_core(vectors: Path) -> None:
                 assert Address(event.contract_id).key in envelope
 
 
-def test_replay_as_a_setting(vectors: Path) -> None:
-    path = str(vectors / "core_transactions.json")
+def test_replay_as_a_setting(recorded: Recording) -> None:
+    path = str(recorded.path)
     network = start(SimulatorSettings(vectors=path, vectors_pass=1), NOW)
     assert network.chain.oldest.sequence == 2
     with pytest.raises(ValueError, match="VECTORS_PASS must be below"):
