@@ -93,7 +93,7 @@ def build_app(
             error_middleware,
         ],
     )
-    redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.journal)
+    redis = connect_multiplexed(settings.redis_url, slot_key=settings.keys.slot_key)
     replicas = _replicas(settings, redis)
     committer = Committer(redis, settings.keys, retention=settings.retention, replicas=replicas)
     listing = StreamListing(redis, settings.keys, committer.streams.documents)
@@ -138,7 +138,7 @@ def build_app(
 def _replicas(settings: ApiSettings, redis: Redis) -> Replicas:
     """WAIT blocks its connection, so it gets a connection of its own, not the shared one."""
     if settings.wait_replicas:
-        redis = connect(settings.redis_url, slot_key=settings.keys.journal)
+        redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
     return Replicas(redis, settings.wait_replicas)
 
 

@@ -61,7 +61,7 @@ def build_app(settings: FanoutSettings) -> web.Application:
     add_probes(app, readiness)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url, slot_key=settings.keys.journal)
+        redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
         sessions = RevocationStore(redis, settings.keys)
         clock = RedisClock()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)

@@ -51,7 +51,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
     add_probes(app, readiness)
 
     async def parts(_: web.Application) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url, slot_key=settings.keys.journal)
+        redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
         settling, last_seen = FailoverRecovery(), DataLossDetector()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(clock.now)

@@ -36,6 +36,11 @@ class Keys:
         return f"headrace:{{{self.namespace}}}:{':'.join(parts)}"
 
     @property
+    def slot_key(self) -> str:
+        """A key of this namespace, for connections that must find the Cluster slot of its keys."""
+        return self._key("journal")
+
+    @property
     def journal(self) -> str:
         """Redis Stream of all events; an entry's id is its position."""
         return self._key("journal")

@@ -34,7 +34,7 @@ def run_command(work: Work) -> int:
 
 
 async def _connected(settings: IndexerSettings, work: Work) -> int:
-    redis = connect(settings.redis_url, slot_key=settings.keys.journal)
+    redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
     try:
         return await attempt(work(settings, redis))
     finally:
