@@ -29,7 +29,7 @@ _reported: set[tuple[str, int]] = set()
 """Lost documents that were counted; each version is counted once, however often it is read."""
 
 
-class StreamDocument(NamedTuple):
+class StoredStream(NamedTuple):
     """A stream, and its document as it is stored."""
 
     stream: Stream
@@ -58,10 +58,10 @@ class StoredStreams:
         missing = [stream_id for stream_id, stream in streams.items() if stream is None]
         return streams | await self.rebuild(missing)
 
-    async def documents(self, stream_ids: Collection[str]) -> dict[str, StreamDocument | None]:
+    async def documents(self, stream_ids: Collection[str]) -> dict[str, StoredStream | None]:
         """Like `find`, with the stored documents, so that a caller need not encode them again."""
         found = {
-            stream_id: StreamDocument(decode_stream(document), document) if document else None
+            stream_id: StoredStream(decode_stream(document), document) if document else None
             for stream_id, document in (await self._read(stream_ids)).items()
         }
         missing = [stream_id for stream_id, stream in found.items() if stream is None]
@@ -69,7 +69,7 @@ class StoredStreams:
             found[stream_id] = _encoded(stream)
         return found
 
-    async def document_and_tip(self, stream_id: str) -> tuple[StreamDocument | None, JournalTip]:
+    async def document_and_tip(self, stream_id: str) -> tuple[StoredStream | None, JournalTip]:
         """One stream (None if unknown), and the journal's tip just before, in one round trip."""
         pipe = self._redis.pipeline(transaction=False)
         queue_tip(pipe, self._keys)
@@ -77,7 +77,7 @@ class StoredStreams:
         progress, rows, document = await pipe.execute()
         tip = parse_tip(progress, rows)
         if document:
-            return StreamDocument(decode_stream(document), document), tip
+            return StoredStream(decode_stream(document), document), tip
         rebuilt = (await self.rebuild([stream_id])).get(stream_id)
         return _encoded(rebuilt) if rebuilt else None, tip
 
@@ -112,8 +112,8 @@ class StoredStreams:
         return dict(zip(stream_ids, rows, strict=True))
 
 
-def _encoded(stream: Stream) -> StreamDocument:
-    return StreamDocument(stream, encode_stream(stream, stream.updated_at))
+def _encoded(stream: Stream) -> StoredStream:
+    return StoredStream(stream, encode_stream(stream, stream.updated_at))
 
 
 def _report_lost(key: str, stream: Stream) -> None:

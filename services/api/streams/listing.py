@@ -21,9 +21,9 @@ from redis.asyncio import Redis
 from shared.journal.indexes import EVERYTHING, by_change, indexes_of, stream_id_of
 from shared.journal.keys import Keys
 from shared.journal.stream_indexes import StreamIndexes
-from shared.journal.streams import StreamDocument
+from shared.journal.streams import StoredStream
 
-LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, StreamDocument | None]]]
+LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, StoredStream | None]]]
 
 CHUNK_SIZE = 250
 """Index members per read if there are several filters."""
@@ -40,7 +40,7 @@ class StreamListPage:
     of streams that match, None if it is not known.
     """
 
-    streams: Sequence[StreamDocument]
+    streams: Sequence[StoredStream]
     last: str | None
     total: int | None
 
@@ -72,7 +72,7 @@ class StreamListing:
         count, rounds = (
             (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         )
-        found: list[StreamDocument] = []
+        found: list[StoredStream] = []
         read = after
         for _ in range(rounds):
             members = await self._indexes.members(index, read, count, newest_first=newest_first)
@@ -95,7 +95,7 @@ class StreamListing:
             after = read = members[-1]
         return StreamListPage(found, after, total)
 
-    async def _streams(self, members: Sequence[str]) -> list[tuple[str, StreamDocument | None]]:
+    async def _streams(self, members: Sequence[str]) -> list[tuple[str, StoredStream | None]]:
         streams = await self._load([stream_id_of(member) for member in members])
         return list(zip(members, streams.values(), strict=True))
 

@@ -33,7 +33,7 @@ from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
 from shared.journal.commit import CommitResult, Committer, ContentionError, Decide
 from shared.journal.reader import Journal, JournalTip
-from shared.journal.streams import StreamDocument
+from shared.journal.streams import StoredStream
 from shared.journal.wire import stream_document, with_claimable
 from shared.redis.clock import Clock
 from shared.runtime.metrics import COMMITS, CommitOutcome
@@ -108,7 +108,7 @@ class StreamService:
         )
         return await self._commit(stream_id, lambda _: events, key, fresh=True)
 
-    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StreamDocument, str]:
+    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StoredStream, str]:
         """One stream, and the top of the journal at or before the time of the read.
 
         Raises StreamNotFoundError, PermissionDeniedError.
@@ -207,7 +207,7 @@ class StreamService:
             return key.document(committed.stored_response)
         return _after(committed)
 
-    def _current(self, stored: StreamDocument, tip: JournalTip) -> bytes:
+    def _current(self, stored: StoredStream, tip: JournalTip) -> bytes:
         """The stored document, with the amount that is claimable now."""
         stream = stored.stream
         return with_claimable(stored.document, stream, self._stream_clock.of(stream.origin, tip))
