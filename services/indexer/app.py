@@ -18,7 +18,7 @@ from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory as choice
-from services.indexer.sources.base import Source, SourceFatal
+from services.indexer.sources.base import FatalSourceError, Source
 from services.indexer.sources.failover.source import FailoverSource
 from shared.journal.commit import Committer, CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import DataLossDetector, check_journal
@@ -34,7 +34,7 @@ from shared.web.problems import problem_middleware
 
 log = structlog.get_logger()
 
-FATAL = (SourceFatal, JournalInconsistentError, ForeignNamespaceError)
+FATAL = (FatalSourceError, JournalInconsistentError, ForeignNamespaceError)
 
 
 class LeaseLostError(ExpectedRestart):
@@ -85,7 +85,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
 def _stopped(error: Exception, readiness: Readiness) -> None:
     """Up but not ready: an operator has to look, and a restart loop would hide it."""
     kind = "disorder"
-    if isinstance(error, SourceFatal):
+    if isinstance(error, FatalSourceError):
         kind = error.kind
     elif isinstance(error, ForeignNamespaceError):
         kind = "namespace"
@@ -180,7 +180,7 @@ def _works(
     yield ingest.startup.watch_reports()
     yield ingest.checkpoint.keep(source)
     if isinstance(source, FailoverSource) and settings.reconcile_seconds:
-        twins = choice.both(settings, session, lambda: None)
+        twins = choice.create_both(settings, session, lambda: None)
         every = settings.reconcile_seconds
         yield Reconciliation(source, twins, redis, settings.keys, readiness, seconds=every).run()
 
@@ -190,7 +190,7 @@ def _source(
 ) -> Source:
     if settings.source != "auto":  # which tells itself
         metrics.SOURCE.labels(settings.source).set(1)
-    return choice.chosen(settings, session, opened)
+    return choice.create_source(settings, session, opened)
 
 
 async def _hold(lease: Lease, claim: NamespaceClaim, pause: float) -> None:

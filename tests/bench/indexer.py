@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 from stellar_sdk import scval
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import HorizonTransaction, parse_record
-from services.indexer.decode.transactions import DecodedEvents, read_told, read_transaction
-from services.indexer.sources.horizon.sse_parser import FrameParser
+from services.indexer.decode.transactions import DecodedEvents, decode_events, decode_transaction
+from services.indexer.sources.horizon.sse_parser import HorizonFrameParser
 from services.indexer.sources.http import parse_object
 from services.indexer.sources.rpc.pages import parse_page, transactions
 from shared.domain.position import START
@@ -31,7 +31,7 @@ from tests.bench.place import Place, Row
 from tests.bench.rig import Server, percentile
 
 _TRANSACTIONS = 20_000
-_OURS = Contracts.of(accounts.STREAMS)
+_OURS = WatchedContracts.of(accounts.STREAMS)
 
 
 async def decode(_: Place) -> list[Row]:
@@ -45,13 +45,13 @@ async def decode(_: Place) -> list[Row]:
         into = DecodedEvents()
         for spoken in transactions(parse_page(orjson.loads(page), _OURS, START).said):
             parts = (spoken.toid, spoken.hash, spoken.toid >> 32, spoken.closed_at, True)
-            read_told(HorizonTransaction(*parts, b"", b"", None), _OURS, spoken.told, into)
+            decode_events(HorizonTransaction(*parts, b"", b"", None), _OURS, spoken.told, into)
         return len(into.events)
 
     def of_horizon() -> int:
         into = DecodedEvents()
-        for frame in FrameParser().feed(stream):
-            read_transaction(parse_record(parse_object(frame.data)), _OURS, into)
+        for frame in HorizonFrameParser().feed(stream):
+            decode_transaction(parse_record(parse_object(frame.data)), _OURS, into)
         return len(into.events)
 
     def of_the_sdk() -> int:

@@ -12,14 +12,14 @@ from typing import Any
 from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.contracts import Contract, Contracts
+from services.indexer.decode.contracts import WatchedContract, WatchedContracts
 from services.indexer.decode.records import HorizonTransaction, parse_record
 from shared.domain.position import toid
 
 NOW = 1_770_000_000
-CONTRACTS = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
+CONTRACTS = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
 WATCHED, TOKEN = CONTRACTS.all
-[OTHER] = Contracts.of(accounts.STRANGER).all
+[OTHER] = WatchedContracts.of(accounts.STRANGER).all
 ALICE, BOB, CAROL = (accounts.address(name) for name in ("alice", "bob", "carol"))
 VOID = b"\0\0\0\1"
 UNKNOWN = b"\0\0\0\x63"
@@ -34,7 +34,7 @@ def number(n: int) -> Raw:
     return struct.pack(">I", n)
 
 
-def event(name: str, stream_id: int | None, data: Raw, contract: Contract = WATCHED) -> Raw:
+def event(name: str, stream_id: int | None, data: Raw, contract: WatchedContract = WATCHED) -> Raw:
     """A contract's event; `data` is an ScVal."""
     topics = [scval.to_symbol(name)]
     if stream_id is not None:
@@ -110,7 +110,7 @@ def document(
     *,
     ledger: int = 1000,
     order: int = 1,
-    contract: Contract = WATCHED,
+    contract: WatchedContract = WATCHED,
     successful: bool = True,
     closed: int = NOW,
 ) -> dict[str, Any]:

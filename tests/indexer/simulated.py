@@ -12,11 +12,11 @@ from deploy.simulator.app import running
 from deploy.simulator.chain import accounts
 from deploy.simulator.network import Network, start
 from deploy.simulator.settings import SimulatorSettings
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.sources.base import Batch, Source, SourceError
-from services.indexer.sources.horizon.source import Horizon
-from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.horizon.source import HorizonSource
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.source import RpcSource
 from shared.journal.keys import Keys
 from shared.journal.wire import entry_of
 
@@ -66,22 +66,22 @@ class Sim:
             if each.event.contract_id == contract and each.position.toid > after
         ]
 
-    def horizon(self, *, rpc: bool = True, seconds: float = 5.0, **more: Any) -> Horizon:
-        return Horizon(
+    def horizon(self, *, rpc: bool = True, seconds: float = 5.0, **more: Any) -> HorizonSource:
+        return HorizonSource(
             self.session,
             self.url,
             passphrase=more.pop("passphrase", PASSPHRASE),
-            contracts=more.pop("contracts", Contracts.of(accounts.STREAMS)),
-            rpc=Rpc(self.session, f"{self.url}/rpc") if rpc else None,
+            contracts=more.pop("contracts", WatchedContracts.of(accounts.STREAMS)),
+            rpc=RpcClient(self.session, f"{self.url}/rpc") if rpc else None,
             read_seconds=seconds,
             **more,
         )
 
-    def rpc(self, *, poll: float = 0.02, seconds: float = 5.0, **more: Any) -> RpcEvents:
-        return RpcEvents(
-            Rpc(self.session, f"{self.url}/rpc", seconds=seconds),
+    def rpc(self, *, poll: float = 0.02, seconds: float = 5.0, **more: Any) -> RpcSource:
+        return RpcSource(
+            RpcClient(self.session, f"{self.url}/rpc", seconds=seconds),
             passphrase=more.pop("passphrase", PASSPHRASE),
-            contracts=more.pop("contracts", Contracts.of(accounts.STREAMS)),
+            contracts=more.pop("contracts", WatchedContracts.of(accounts.STREAMS)),
             poll_seconds=poll,
             **more,
         )

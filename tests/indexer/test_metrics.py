@@ -28,8 +28,8 @@ def test_every_kind_of_failure_is_listed():
 
 
 def test_every_kind_of_alarm_is_listed_and_explained():
-    assert kinds("SourceFatal", "metrics.ALARM.labels") <= set(metrics.ALARMS)
-    assert "reset" in kinds("SourceFatal")
+    assert kinds("FatalSourceError", "metrics.ALARM.labels") <= set(metrics.ALARMS)
+    assert "reset" in kinds("FatalSourceError")
     text = (SERVICE.parents[1] / "docs/operations.md").read_text(encoding="utf-8")
     table = text.partition("| kind |")[2].partition("\n\n")[0]
     assert [kind for kind in metrics.ALARMS if f"`{kind}`" not in table] == []

@@ -16,7 +16,7 @@ import orjson
 from redis.asyncio import Redis
 
 from services.indexer.commands.runner import run_command
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.dead_letters import StillUndecodableError, reread
 from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.settings import IndexerSettings
@@ -92,7 +92,7 @@ async def _dropped(entry: str, letter: dict[str, Any]) -> bool:
 
 class _Retry:
     def __init__(self, settings: IndexerSettings, redis: Redis) -> None:
-        self._contracts = Contracts(settings.contracts)
+        self._contracts = WatchedContracts(settings.contracts)
         self._journal = Journal(redis, settings.keys)
         # Without a token: like the API's, and unlike an indexer's, such a commit moves no cursor.
         self._committer = Committer(redis, settings.keys, retention=settings.retention)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from redis.asyncio import Redis
 
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, SourceError
 from shared.domain.errors import HeadraceError
 from shared.journal.namespace import ForeignNamespaceError
 from shared.redis.client import RedisError, connect
@@ -47,7 +47,7 @@ async def attempt(work: Awaitable[int]) -> int:
         return await work
     except (RedisError, OSError) as error:
         print(f"Redis does not answer: {error}", file=sys.stderr)
-    except (SourceError, SourceFatal) as error:
+    except (SourceError, FatalSourceError) as error:
         print(f"the source does not serve: {error}", file=sys.stderr)
     except (CommandFailedError, ForeignNamespaceError) as error:
         print(error, file=sys.stderr)

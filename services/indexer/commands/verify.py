@@ -86,7 +86,7 @@ async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis
 @asynccontextmanager
 async def _source(settings: IndexerSettings) -> AsyncIterator[Source]:
     async with http.session() as session:
-        yield choice.chosen(settings, session, lambda: None)
+        yield choice.create_source(settings, session, lambda: None)
 
 
 async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, Event], int]:

@@ -21,7 +21,7 @@ _READ = {ContractKind.STREAM: read_event, ContractKind.TOKEN: read_token_event}
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class WatchedContract:
     """One of them: its address (C…), its 32 bytes, and what it is."""
 
     address: str
@@ -29,7 +29,7 @@ class Contract:
     kind: ContractKind
 
     @classmethod
-    def of(cls, named: ContractSpec) -> Contract:
+    def of(cls, named: ContractSpec) -> WatchedContract:
         """From the settings."""
         return cls(named.address, payload_of(CONTRACT, named.address), named.kind)
 
@@ -46,16 +46,16 @@ class Contract:
     ) -> Event:
         """Our event for one of its own; `closed` is the ledger's close in Unix seconds.
 
-        Raises Unreadable (services.indexer.decode.stream_contract).
+        Raises UnreadableEventError (services.indexer.decode.stream_contract).
         """
         return _READ[self.kind](event, position, source, closed)
 
 
-class Contracts:
+class WatchedContracts:
     """All of them, by what they are known by."""
 
     def __init__(self, named: Iterable[ContractSpec]) -> None:
-        self.all = tuple(map(Contract.of, named))
+        self.all = tuple(map(WatchedContract.of, named))
         self._by_raw = {each.raw: each for each in self.all}
         self._by_address = {each.address: each for each in self.all}
         self.addresses = tuple(self._by_address)
@@ -63,15 +63,15 @@ class Contracts:
         self._spoken_for = tuple(each.raw for each in self.all if not each.only_invocations)
 
     @classmethod
-    def of(cls, *texts: str) -> Contracts:
+    def of(cls, *texts: str) -> WatchedContracts:
         """From their names in the settings (shared.domain.contracts). Raises ValueError."""
         return cls(parse_contracts(texts))
 
-    def by_raw(self, raw: bytes | None) -> Contract | None:
+    def by_raw(self, raw: bytes | None) -> WatchedContract | None:
         """The watched contract of these 32 bytes, if it is one."""
         return None if raw is None else self._by_raw.get(raw)
 
-    def by_address(self, address: str) -> Contract | None:
+    def by_address(self, address: str) -> WatchedContract | None:
         """The watched contract at this address (C…), if it is one."""
         return self._by_address.get(address)
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import (
     HorizonTransaction,
-    Malformed,
+    MalformedError,
     base64_bytes,
     hash_text,
     time_text,
 )
 from services.indexer.decode.transactions import (
     DecodedEvents,
-    MetaMissing,
-    Unproved,
-    read_told,
-    read_transaction,
+    MetaMissingError,
+    UnprovedError,
+    decode_events,
+    decode_transaction,
 )
 from services.indexer.xdr import XdrError
 from services.indexer.xdr.event import contract_of
@@ -33,7 +33,7 @@ class StillUndecodableError(HeadraceError):
     """The letter cannot be read today either; says why."""
 
 
-def reread(letter: Mapping[str, Any], contracts: Contracts) -> DecodedEvents:
+def reread(letter: Mapping[str, Any], contracts: WatchedContracts) -> DecodedEvents:
     """The events that the letter holds, and new dead letters. Raises StillUndecodableError."""
     into = DecodedEvents()
     try:
@@ -43,11 +43,11 @@ def reread(letter: Mapping[str, Any], contracts: Contracts) -> DecodedEvents:
             _event(letter, position, raw, contracts, into)
         else:
             _meta(letter, position, raw, contracts, into)
-    except (KeyError, TypeError, Malformed) as error:
+    except (KeyError, TypeError, MalformedError) as error:
         raise StillUndecodableError(f"the letter lacks what is needed: {error!s:.200}") from error
-    except MetaMissing as error:
+    except MetaMissingError as error:
         raise StillUndecodableError(f"the meta of transaction {error} is empty") from error
-    except Unproved as error:
+    except UnprovedError as error:
         raise StillUndecodableError(
             f"the events of {error} do not hash to what consensus signed"
         ) from error
@@ -60,13 +60,13 @@ def _event(
     letter: Mapping[str, Any],
     position: Position,
     raw: bytes,
-    contracts: Contracts,
+    contracts: WatchedContracts,
     into: DecodedEvents,
 ) -> None:
     if contracts.by_raw(contract_of(raw, 0)[0]) is None:
         raise StillUndecodableError(f"{letter.get('contractId')} is not watched: see CONTRACTS")
     record = _record(letter, position, b"", b"", None)
-    read_told(record, contracts, {position: raw}, into, letter.get("verified"))
+    decode_events(record, contracts, {position: raw}, into, letter.get("verified"))
     if into.dead:
         raise StillUndecodableError(str(into.dead[0]["why"]))
 
@@ -75,13 +75,13 @@ def _meta(
     letter: Mapping[str, Any],
     position: Position,
     raw: bytes,
-    contracts: Contracts,
+    contracts: WatchedContracts,
     into: DecodedEvents,
 ) -> None:
     envelope, result = base64_bytes(letter["envelope"]), base64_bytes(letter["result"])
     if not contracts.may_emit(envelope, raw):
         raise StillUndecodableError("it touches no contract that is watched: see CONTRACTS")
-    read_transaction(_record(letter, position, envelope, result, raw), contracts, into)
+    decode_transaction(_record(letter, position, envelope, result, raw), contracts, into)
 
 
 def _record(

@@ -6,10 +6,10 @@ contract's call is a hash over what it returned and emitted, so that the one pro
 
 from hashlib import sha256
 
-from services.indexer.xdr import Meta, Result
+from services.indexer.xdr import TransactionMeta, TransactionResult
 
 
-def verify(meta: Meta, result: Result | None) -> bool | None:
+def verify(meta: TransactionMeta, result: TransactionResult | None) -> bool | None:
     """Return whether `result` proves all events of `meta`; None where it says nothing of them.
 
     None means: no result, or a transaction that called no contract. (Since protocol 23 payments

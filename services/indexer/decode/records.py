@@ -18,7 +18,7 @@ from shared.domain.instant import unix_seconds
 from shared.domain.position import transaction_of
 
 
-class Malformed(HeadraceError, ValueError):
+class MalformedError(HeadraceError, ValueError):
     """What a source sent is not a transaction; nothing of it may be believed or skipped."""
 
 
@@ -42,16 +42,16 @@ class HorizonTransaction:
 
 
 def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
-    """Read Horizon's JSON. Raises Malformed that names the field."""
+    """Read Horizon's JSON. Raises MalformedError that names the field."""
     parts = []
     for name, read in _READ.items():
         try:
             parts.append(read(document.get(name)))
         except (TypeError, ValueError) as error:
-            raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
+            raise MalformedError(f"{name!r} is missing or wrong: {error!s:.200}") from error
     record = HorizonTransaction(*parts)
     if record.toid >> 32 != record.ledger or transaction_of(record.toid) != record.toid:
-        raise Malformed(f"'paging_token' {record.toid} is no transaction's of {record.ledger}")
+        raise MalformedError(f"'paging_token' {record.toid} is no transaction's of {record.ledger}")
     return record
 
 

@@ -83,14 +83,14 @@ _USED: Mapping[str, _Want] = {
 _OF_THE_CONTRACT = "contract."
 
 
-class Unreadable(HeadraceError, ValueError):
+class UnreadableEventError(HeadraceError, ValueError):
     """An event of the contract that lacks what its name promises; it goes to the dead letters."""
 
 
 def read_event(event: ContractEvent, position: Position, source: Provenance, closed: int) -> Event:
     """Our event for one of the contract's; `closed` is the ledger's close in Unix seconds.
 
-    Raises Unreadable.
+    Raises UnreadableEventError.
     """
     name = name_of(event)
     kind = _TYPES.get(name)
@@ -100,7 +100,7 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
     if kind.startswith(_OF_THE_CONTRACT):
         stream_id = None
     elif stream_id is None:
-        raise Unreadable(f"{name}: its second topic is no stream id")
+        raise UnreadableEventError(f"{name}: its second topic is no stream id")
     fields = _fields(name, event.data)
     _check(name, kind, {_camel(field): value for field, value in fields.items()})
     facts = _facts(name, kind, fields, closed)
@@ -127,17 +127,17 @@ def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
     fields = data if isinstance(data, dict) else {None: data}
     named = {key: value for key, value in fields.items() if isinstance(key, str)}
     if len(named) < len(fields):
-        raise Unreadable(f"{name}: its data is no map with names as keys")
+        raise UnreadableEventError(f"{name}: its data is no map with names as keys")
     return named
 
 
 def _check(name: str, kind: EventType, camel: Mapping[str, ScVal]) -> None:
     for field, want in _NEEDED.get(kind, {}).items():
         if not want.holds(camel.get(_camel(field))):
-            raise Unreadable(f"{name}: {field!r} is missing or no {want.what}")
+            raise UnreadableEventError(f"{name}: {field!r} is missing or no {want.what}")
     for field, want in _USED.items():
         if (value := camel.get(_camel(field))) is not None and not want.holds(value):
-            raise Unreadable(f"{name}: {field!r} is no {want.what}")
+            raise UnreadableEventError(f"{name}: {field!r} is no {want.what}")
 
 
 def _facts(
@@ -157,7 +157,7 @@ def _refuse_too_deep(name: str, facts: dict[str, object]) -> None:
     try:
         orjson.dumps(facts)
     except TypeError as error:  # nested deeper than JSON's writer goes
-        raise Unreadable(f"{name}: its data cannot be told in JSON: {error}") from error
+        raise UnreadableEventError(f"{name}: its data cannot be told in JSON: {error}") from error
 
 
 def raw_facts(event: ContractEvent) -> dict[str, object]:
@@ -197,7 +197,7 @@ def _named(fields: Sequence[tuple[str, ScVal]]) -> dict[str, object]:
     named = {_camel(name): plain(name, value) for name, value in fields}
     if len(named) < len(fields):
         names = ", ".join(name for name, _ in fields)
-        raise Unreadable(f"two fields have one name in camelCase: {names}")
+        raise UnreadableEventError(f"two fields have one name in camelCase: {names}")
     return named
 
 

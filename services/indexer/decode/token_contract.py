@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from services.indexer.decode.stream_contract import Unreadable, name_of, raw_facts
+from services.indexer.decode.stream_contract import UnreadableEventError, name_of, raw_facts
 from services.indexer.xdr import Address, ContractEvent, ScVal
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position
@@ -38,7 +38,7 @@ def read_token_event(
 ) -> Event:
     """Our event for one of the token's; `closed` is the ledger's close in Unix seconds.
 
-    Other names, such as approve and set_admin, are kept raw. Raises Unreadable.
+    Other names, such as approve and set_admin, are kept raw. Raises UnreadableEventError.
     """
     name = name_of(event)
     token: dict[str, object] = {"tokenAddress": source.contract_id}
@@ -55,7 +55,9 @@ def _parties(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, obj
     count = next((n for n, each in enumerate(topics) if not isinstance(each, Address)), len(topics))
     parties = form.with_admin if count == len(form.with_admin) else form.parties
     if not parties or count != len(parties):
-        raise Unreadable(f"{name}: its topics name {count} addresses, not {_wanted(form)}")
+        raise UnreadableEventError(
+            f"{name}: its topics name {count} addresses, not {_wanted(form)}"
+        )
     facts: dict[str, object] = {
         party: str(each) for party, each in zip(parties, topics, strict=False)
     }
@@ -72,7 +74,7 @@ def _amount(name: str, data: ScVal) -> dict[str, object]:
     muxed = data.get("to_muxed_id") if isinstance(data, dict) else None
     amount = data.get("amount") if isinstance(data, dict) else data
     if not isinstance(amount, int) or isinstance(amount, bool):
-        raise Unreadable(f"{name}: neither its data nor its field 'amount' is an integer")
+        raise UnreadableEventError(f"{name}: neither its data nor its field 'amount' is an integer")
     match muxed:
         case None:
             return {"amount": str(amount)}
@@ -82,4 +84,4 @@ def _amount(name: str, data: ScVal) -> dict[str, object]:
             return {"amount": str(amount), "toMuxedId": str(muxed)}
         case bytes():
             return {"amount": str(amount), "toMuxedId": muxed.hex()}
-    raise Unreadable(f"{name}: its field 'to_muxed_id' is no u64, string or bytes")
+    raise UnreadableEventError(f"{name}: its field 'to_muxed_id' is no u64, string or bytes")

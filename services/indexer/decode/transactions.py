@@ -10,13 +10,13 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.proof import verify
 from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.stream_contract import Unreadable
+from services.indexer.decode.stream_contract import UnreadableEventError
 from services.indexer.xdr import (
-    Meta,
-    Result,
+    TransactionMeta,
+    TransactionResult,
     XdrError,
     decode_contract_event,
     decode_meta,
@@ -31,11 +31,11 @@ _KIND, _NOT_SAID = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
 """Where an event with a contract's id has its kind, and the kinds that others say of a contract."""
 
 
-class MetaMissing(HeadraceError):
+class MetaMissingError(HeadraceError):
     """The source left the transaction's meta out; another must be asked for it."""
 
 
-class Unproved(HeadraceError):
+class UnprovedError(HeadraceError):
     """The events do not hash to what consensus signed: someone altered them."""
 
 
@@ -47,47 +47,47 @@ class DecodedEvents:
     dead: list[dict[str, object]] = field(default_factory=list)
 
 
-Told = Mapping[Position, bytes]
+RawEvents = Mapping[Position, bytes]
 """A transaction's events as Stellar RPC's getEvents told them: XDR by position."""
 
 
-def read_transaction(
+def decode_transaction(
     record: HorizonTransaction,
-    contracts: Contracts,
+    contracts: WatchedContracts,
     into: DecodedEvents,
     *,
-    told: Told | None = None,
+    told: RawEvents | None = None,
     accept_unproved: bool = False,
 ) -> None:
     """Add the contracts' events and dead letters of one transaction.
 
     `told`, where there is any, must be just what the meta holds. `accept_unproved` keeps what
-    cannot be proved, marked as such. Raises MetaMissing when another source must be asked for the
-    meta, Unproved when the events were altered on the way, XdrError when the meta or the result as
-    a whole cannot be read.
+    cannot be proved, marked as such. Raises MetaMissingError when another source must be asked for
+    the meta, UnprovedError when the events were altered on the way, XdrError when the meta or the
+    result as a whole cannot be read.
     """
     if not told and not (record.successful and contracts.may_emit(record.envelope, record.meta)):
         return
     if record.meta is None:
-        raise MetaMissing(record.hash)
+        raise MetaMissingError(record.hash)
     meta, result = decode_meta(record.meta, frozenset()), decode_result(record.result)
     if told is None and _is_left_out(meta, result):
-        raise MetaMissing(record.hash)
+        raise MetaMissingError(record.hash)
     verified = verify(meta, result)
     held = _events_of(contracts, record, meta)
     altered = verified is False or not record.successful or (told is not None and told != held)
     # What comes from a call is proved by the call's result: there None is no proof.
     if altered or (not verified and any(_is_from_a_call(contracts, raw) for raw in held.values())):
         if not accept_unproved:
-            raise Unproved(f"transaction {record.hash} of ledger {record.ledger}")
+            raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")
         verified = False
     _add(record, contracts, held, verified, into)
 
 
-def read_told(
+def decode_events(
     record: HorizonTransaction,
-    contracts: Contracts,
-    told: Told,
+    contracts: WatchedContracts,
+    told: RawEvents,
     into: DecodedEvents,
     verified: bool | None = None,
 ) -> None:
@@ -100,8 +100,8 @@ def read_told(
 
 def _add(
     record: HorizonTransaction,
-    contracts: Contracts,
-    held: Told,
+    contracts: WatchedContracts,
+    held: RawEvents,
     verified: bool | None,
     into: DecodedEvents,
 ) -> None:
@@ -115,11 +115,13 @@ def _add(
         try:
             event = decode_contract_event(raw)
             into.events.append(contract.read(event, position, source, closed))
-        except (XdrError, Unreadable) as error:
+        except (XdrError, UnreadableEventError) as error:
             into.dead.append(dead_letter(record, str(error), raw, position, source))
 
 
-def _events_of(contracts: Contracts, record: HorizonTransaction, meta: Meta) -> Told:
+def _events_of(
+    contracts: WatchedContracts, record: HorizonTransaction, meta: TransactionMeta
+) -> RawEvents:
     """What the contracts themselves said, without what system and diagnostics say of them."""
     return {
         Position(record.toid + operation, index): raw
@@ -129,12 +131,12 @@ def _events_of(contracts: Contracts, record: HorizonTransaction, meta: Meta) -> 
     }
 
 
-def _is_left_out(meta: Meta, result: Result) -> bool:
+def _is_left_out(meta: TransactionMeta, result: TransactionResult) -> bool:
     """Whether the meta of a successful call was left out: a complete one has a return value."""
     return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
 
 
-def _is_from_a_call(contracts: Contracts, raw: bytes) -> bool:
+def _is_from_a_call(contracts: WatchedContracts, raw: bytes) -> bool:
     contract = contracts.by_raw(contract_of(raw, 0)[0])
     return contract is not None and contract.only_invocations
 

@@ -12,7 +12,7 @@ import time
 import structlog
 from redis.asyncio import Redis
 
-from services.indexer.sources.base import Source, SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, Source, SourceError
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.progress import checkpoint_fields, read_checkpoint
@@ -35,7 +35,7 @@ class Checkpoint:
         self._compared = asyncio.Event()
 
     async def compare(self, source: Source) -> None:
-        """Before it is read. Raises SourceFatal when it has another history; SourceError."""
+        """Before it is read. Raises FatalSourceError when it has another history; SourceError."""
         now, name = time.monotonic(), source.name
         if now - self._compared_at.get(name, -self._seconds) < self._seconds:
             return
@@ -43,7 +43,7 @@ class Checkpoint:
             ledger, digest = stored
             theirs = await source.hash_of(ledger)
             if theirs is not None and theirs != digest:
-                raise SourceFatal(
+                raise FatalSourceError(
                     "reset", f"ledger {ledger} was {digest}, for {name} it is {theirs}"
                 )
         self._compared_at[name] = now
@@ -55,7 +55,10 @@ class Checkpoint:
         while True:
             try:
                 await self._take(source)
-            except (SourceError, SourceFatal) as error:  # who reads it finds out what that means
+            except (
+                SourceError,
+                FatalSourceError,
+            ) as error:  # who reads it finds out what that means
                 log.warning("no_checkpoint", source=source.name, error=str(error))
             await asyncio.sleep(self._seconds)
 

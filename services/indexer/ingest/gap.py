@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from services.indexer.sources.base import SourceGap
+from services.indexer.sources.base import SourceGapError
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, last_of_transaction
 from shared.journal.wire import HISTORY_URL
 
 
-def gap_event(gap: SourceGap, now: int) -> Event:
+def gap_event(gap: SourceGapError, now: int) -> Event:
     """For everyone, at the last position before the first ledger that is there; `now` in Unix s.
 
     So whoever resumes from before it is told, in order, that what lies between is not known.

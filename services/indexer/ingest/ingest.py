@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 
 from services.indexer import metrics
 from services.indexer.ingest.checkpoint import Checkpoint
-from services.indexer.ingest.doubt import Doubt
 from services.indexer.ingest.gap import gap_event
-from services.indexer.ingest.prefetch import ahead
-from services.indexer.ingest.progress_bar import Backfill
+from services.indexer.ingest.gap_confirmation import GapConfirmation
+from services.indexer.ingest.prefetch import prefetch
+from services.indexer.ingest.progress_bar import BackfillProgress
 from services.indexer.ingest.recovery import FailoverRecovery
-from services.indexer.ingest.startup import ClaimNamespace, Startup
-from services.indexer.sources.base import Batch, Source, SourceError, SourceGap
+from services.indexer.ingest.startup import ClaimNamespace, IngestStartup
+from services.indexer.sources.base import Batch, Source, SourceError, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.instant import unix_seconds
 from shared.journal.commit import CommitResult, Committer
@@ -58,7 +58,7 @@ class Ingest:
         """`stop_at_gap`: raise at a gap, instead of publishing it and going on. `clock`: Redis'."""
         self._clock = clock
         self.checkpoint = Checkpoint(redis, keys, committer)
-        self.startup = Startup(
+        self.startup = IngestStartup(
             redis,
             keys,
             committer,
@@ -75,9 +75,9 @@ class Ingest:
         self._stop_at_gap = stop_at_gap
         self._waits = self._fresh_waits()
         self._good_since: float | None = None
-        self._backfill = Backfill()
+        self._backfill = BackfillProgress()
         self._settling = settling or FailoverRecovery()
-        self._doubt = Doubt()
+        self._doubt = GapConfirmation()
 
     async def run(self) -> None:
         """Until cancelled. Raises SourceFatal, and what the commit raises."""
@@ -89,11 +89,11 @@ class Ingest:
                     if cursor is None:
                         cursor = await self.startup.cursor(self._source, self._start)
                     await self.checkpoint.compare(self._source)
-                    async with aclosing(ahead(self._source.batches(cursor))) as batches:
+                    async with aclosing(prefetch(self._source.batches(cursor))) as batches:
                         async for batch in batches:
                             await self._keep(batch, cursor)
                             cursor = batch.cursor
-                except SourceGap as gap:
+                except SourceGapError as gap:
                     assert cursor is not None, "only reading finds a gap"
                     if found := self._doubt.confirmed(cursor, gap):
                         cursor = await self._pass(found)
@@ -128,7 +128,7 @@ class Ingest:
         log.warning("source_failed", error=str(error), kind=error.kind, wait=round(seconds, 2))
         await asyncio.sleep(seconds)
 
-    async def _pass(self, gap: SourceGap) -> int:
+    async def _pass(self, gap: SourceGapError) -> int:
         """Publish the gap of ledgers that no source has, and go on behind it."""
         if self._stop_at_gap:
             raise gap

@@ -14,7 +14,7 @@ _EVENTS = 500
 """A commit of more would hold up everybody else in Redis."""
 
 
-async def ahead(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
+async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
     """The same, with those joined that came while nobody asked for them.
 
     Closes `batches`; what that raises comes after all that it brought before.
@@ -26,7 +26,7 @@ async def ahead(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
         while following:
             found = [following]
             following = _take(queue, found)
-            yield join(found)
+            yield join_batches(found)
             following = following or await queue.get()
         await task
     finally:
@@ -58,7 +58,7 @@ async def _read(batches: AsyncGenerator[Batch], queue: asyncio.Queue[Batch | Non
     await queue.put(None)
 
 
-def join(batches: Sequence[Batch]) -> Batch:
+def join_batches(batches: Sequence[Batch]) -> Batch:
     """Several that follow each other, as one."""
     last = batches[-1]
     told = next((each for each in reversed(batches) if each.closed_at is not None), last)

@@ -18,7 +18,7 @@ _EVERY = 10.0
 """Seconds between two lines."""
 
 
-class Backfill:
+class BackfillProgress:
     """Told of every commit; says something only while far behind."""
 
     def __init__(

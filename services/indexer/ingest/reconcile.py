@@ -17,7 +17,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.sources.base import Source, SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, Source, SourceError
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.events import Event, EventType, Origin
@@ -66,10 +66,10 @@ class Reconciliation:
         while True:
             try:
                 await self._once()
-            except (SourceError, SourceFatal, TimeoutError) as error:
+            except (SourceError, FatalSourceError, TimeoutError) as error:
                 metrics.RECONCILIATIONS.labels("failed").inc()
                 log.warning("not_reconciled", source=self._auto.other, error=repr(error))
-                if isinstance(error, SourceFatal) and error.kind == "unproved":
+                if isinstance(error, FatalSourceError) and error.kind == "unproved":
                     metrics.ALARM.labels(error.kind).set(1)
             await asyncio.sleep(self._seconds)
 

@@ -46,7 +46,7 @@ ClaimNamespace = Callable[[], Awaitable[None]]
 """Called before the first commit of a namespace, once the source is known to be of our network."""
 
 
-class Startup:
+class IngestStartup:
     """Of one Ingest. `last_seen` outlives it in the process; `clock` is Redis'."""
 
     def __init__(

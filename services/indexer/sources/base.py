@@ -10,7 +10,7 @@ from shared.domain.errors import HeadraceError
 from shared.domain.events import Event
 
 
-class Ledgers(NamedTuple):
+class LedgerRange(NamedTuple):
     """The first and the last ledger that a source has."""
 
     oldest: int
@@ -55,7 +55,7 @@ class SourceError(HeadraceError):
         self.too_much = too_much
 
 
-class SourceFatal(HeadraceError):
+class FatalSourceError(HeadraceError):
     """Going on would lose or invent events: an operator has to look. `kind` is for the metric."""
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -63,7 +63,7 @@ class SourceFatal(HeadraceError):
         self.kind = kind
 
 
-class SourceGap(SourceFatal):
+class SourceGapError(FatalSourceError):
     """Ledgers are missing: all up to the TOID `read` was read; the source goes on at `oldest`.
 
     They were trimmed, or are a hole in the history. Of the first one, a part may have been read.
@@ -102,12 +102,12 @@ class Source(Protocol):
         """Everything after the cursor, for ever. The next may be asked for before this is kept.
 
         Whoever stops asking closes it, since a connection hangs on it. Raises SourceError for
-        another try, SourceGap and SourceFatal.
+        another try, SourceGapError and FatalSourceError.
         """
         ...
 
-    async def ledgers(self) -> Ledgers:
-        """What it has now, of the right network. Raises SourceError, SourceFatal."""
+    async def ledgers(self) -> LedgerRange:
+        """What it has now, of the right network. Raises SourceError, FatalSourceError."""
         ...
 
     async def latest_hash(self) -> tuple[int, str]:

@@ -6,60 +6,64 @@ from collections.abc import Callable
 
 import aiohttp
 
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources.base import Source
-from services.indexer.sources.failover.fallback import Fallback
+from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.horizon.source import Horizon
-from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.horizon.source import HorizonSource
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.source import RpcSource
 
 
-def horizon(
+def create_horizon(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     """Horizon, with RPC for what it leaves out."""
-    return Horizon(
+    return HorizonSource(
         session,
         settings.horizon_url,
         passphrase=settings.network_passphrase,
-        contracts=Contracts(settings.contracts),
-        rpc=Rpc(session, settings.rpc_url) if settings.rpc_url else None,
+        contracts=WatchedContracts(settings.contracts),
+        rpc=RpcClient(session, settings.rpc_url) if settings.rpc_url else None,
         read_seconds=settings.source_read_seconds,
         alarm_only=settings.unproved == "alarm",
         opened=opened,
     )
 
 
-def rpc(
+def create_rpc(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     """Stellar RPC alone."""
-    return RpcEvents(
-        Rpc(session, settings.rpc_url, seconds=min(settings.source_read_seconds, 30.0)),
+    return RpcSource(
+        RpcClient(session, settings.rpc_url, seconds=min(settings.source_read_seconds, 30.0)),
         passphrase=settings.network_passphrase,
-        contracts=Contracts(settings.contracts),
+        contracts=WatchedContracts(settings.contracts),
         poll_seconds=settings.rpc_poll_seconds,
         alarm_only=settings.unproved == "alarm",
         opened=opened,
     )
 
 
-def both(
+def create_both(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> tuple[Source, Source]:
     """RPC first: it brings only what is wanted, and a backfill at full speed."""
-    return rpc(settings, session, opened), horizon(settings, session, opened)
+    return create_rpc(settings, session, opened), create_horizon(settings, session, opened)
 
 
-def chosen(
+def create_source(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     """The source that SOURCE names. With RPC_URL, ledgers that Horizon lacks are read from RPC."""
     if settings.source == "rpc":
-        return rpc(settings, session, opened)
+        return create_rpc(settings, session, opened)
     if not settings.rpc_url:
-        return horizon(settings, session, opened)
-    first, second = both(settings, session, opened)
-    return FailoverSource(first, second) if settings.source == "auto" else Fallback(second, first)
+        return create_horizon(settings, session, opened)
+    first, second = create_both(settings, session, opened)
+    return (
+        FailoverSource(first, second)
+        if settings.source == "auto"
+        else FallbackSource(second, first)
+    )

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from services.indexer.decode.records import hash_text
-from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, SourceError
 from shared.runtime.urls import redacted, without_secrets
 from shared.web.client import reason
 from shared.web.horizon_errors import problem
@@ -45,7 +45,7 @@ async def get(
     limits: aiohttp.ClientTimeout,
     accept: tuple[str, ...],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """A 200 answer of the wanted type. Raises SourceError or SourceFatal."""
+    """A 200 answer of the wanted type. Raises SourceError or FatalSourceError."""
     async with _asked(session, "GET", url, timeout=limits, accept=accept) as response:
         yield response
 
@@ -60,7 +60,7 @@ async def post_json(
     try:
         async with _asked(session, "POST", url, timeout=limits, accept=JSON, body=body) as response:
             return await read_json(response)
-    except SourceFatal as error:  # RPC_URL names a Horizon
+    except FatalSourceError as error:  # RPC_URL names a Horizon
         raise SourceError(error.kind, str(error)) from error
 
 
@@ -102,7 +102,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     said = without_secrets(body[:400].decode(errors="replace"), url) or "(no body)"
     where = f"{redacted(url)} answered {status}"
     if status in _FINAL and (slug := problem(response.headers.get("Content-Type", ""), body)):
-        return SourceFatal(_FINAL[status], f"Horizon itself: {where} {slug}: {said}")
+        return FatalSourceError(_FINAL[status], f"Horizon itself: {where} {slug}: {said}")
     if to := response.headers.get("Location"):
         said = f"redirects are not followed; it leads to {redacted(to)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
@@ -167,14 +167,14 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 
 
 def check_network(whose: str, theirs: object, ours: str) -> None:
-    """Raise SourceFatal when a server names another network; SourceError when it names none.
+    """Raise FatalSourceError when a server names another network; SourceError when it names none.
 
     A proxy may answer 200 with JSON of its own, for example during maintenance.
     """
     if not isinstance(theirs, str):
         raise SourceError("malformed", f"{whose} names no network's passphrase: {theirs!r:.80}")
     if theirs != ours:
-        raise SourceFatal("passphrase", f"{whose} is of {theirs!r}, not {ours!r}")
+        raise FatalSourceError("passphrase", f"{whose} is of {theirs!r}, not {ours!r}")
 
 
 def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:

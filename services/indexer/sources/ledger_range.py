@@ -5,7 +5,7 @@ The same for every source. A cursor is the TOID up to which everything was read.
 
 from __future__ import annotations
 
-from services.indexer.sources.base import Ledgers, SourceError, SourceFatal, SourceGap
+from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceError, SourceGapError
 from shared.domain.position import toid
 
 _LAG = 1_000
@@ -28,10 +28,10 @@ def is_between_ledgers(cursor: int) -> bool:
     return cursor & _OF_LEDGER in (0, _OF_LEDGER)
 
 
-def start_cursor(name: str, found: Ledgers, where: str) -> int:
+def start_cursor(name: str, found: LedgerRange, where: str) -> int:
     """The cursor for `latest`, `earliest` or a ledger's number.
 
-    Raises SourceFatal, and SourceError while the source may only lag behind that ledger.
+    Raises FatalSourceError, and SourceError while the source may only lag behind that ledger.
     """
     oldest, latest = found
     if where == "latest":
@@ -42,22 +42,22 @@ def start_cursor(name: str, found: Ledgers, where: str) -> int:
     if latest + 1 < int(where) <= latest + _LAG:
         raise SourceError("behind", text)
     if not oldest <= int(where) <= latest + 1:
-        raise SourceFatal("start", text)
+        raise FatalSourceError("start", text)
     return toid(int(where))
 
 
-def refuse_gap(name: str, cursor: int, found: Ledgers) -> None:
-    """Raise SourceGap when what follows the cursor is not there any more."""
+def check_not_trimmed(name: str, cursor: int, found: LedgerRange) -> None:
+    """Raise SourceGapError when what follows the cursor is not there any more."""
     if next_ledger(cursor) < found.oldest:
-        raise SourceGap(name, cursor, found.oldest)
+        raise SourceGapError(name, cursor, found.oldest)
 
 
-def check_available(name: str, cursor: int, found: Ledgers) -> None:
-    """Raise SourceGap as above, SourceFatal after a reset, SourceError when the source lags."""
-    refuse_gap(name, cursor, found)
+def check_available(name: str, cursor: int, found: LedgerRange) -> None:
+    """Raise SourceGapError as above, FatalSourceError after a reset, SourceError for a lag."""
+    check_not_trimmed(name, cursor, found)
     ahead = next_ledger(cursor) - found.latest
     text = f"read up to ledger {cursor >> 32}, {name} ends at {found.latest}"
     if ahead > _LAG:
-        raise SourceFatal("reset", text)
+        raise FatalSourceError("reset", text)
     if ahead > 1:  # START=latest begins one ledger ahead
         raise SourceError("behind", text)

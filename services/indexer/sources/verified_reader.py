@@ -13,17 +13,17 @@ from hashlib import sha256
 import structlog
 
 from services.indexer import metrics
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import HorizonTransaction
 from services.indexer.decode.transactions import (
     DecodedEvents,
-    Told,
-    Unproved,
+    RawEvents,
+    UnprovedError,
     dead_letter,
-    read_told,
-    read_transaction,
+    decode_events,
+    decode_transaction,
 )
-from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, SourceError
 from services.indexer.xdr import XdrError
 
 log = structlog.get_logger()
@@ -32,20 +32,20 @@ log = structlog.get_logger()
 class VerifyingReader:
     """Reads transactions, remembering the one that failed last."""
 
-    def __init__(self, contracts: Contracts, *, alarm_only: bool = False) -> None:
+    def __init__(self, contracts: WatchedContracts, *, alarm_only: bool = False) -> None:
         """`alarm_only`: what stays unproved is kept, with `verified` false."""
         self._contracts = contracts
         self._alarm_only = alarm_only
         self._last = b""
 
     def read(
-        self, record: HorizonTransaction, into: DecodedEvents, told: Told | None = None
+        self, record: HorizonTransaction, into: DecodedEvents, told: RawEvents | None = None
     ) -> None:
-        """Like `read_transaction`; SourceError asks to read again, SourceFatal to stop."""
+        """Like `decode_transaction`; SourceError asks to read again, SourceFatal to stop."""
         before = len(into.dead)
         try:
-            read_transaction(record, self._contracts, into, told=told)
-        except Unproved as error:
+            decode_transaction(record, self._contracts, into, told=told)
+        except UnprovedError as error:
             self._unproved(error, record, into, told)
         except XdrError as error:
             metrics.DECODE_FAILURES.inc()
@@ -55,24 +55,30 @@ class VerifyingReader:
         else:
             metrics.DECODE_FAILURES.inc(len(into.dead) - before)
 
-    def read_told(self, record: HorizonTransaction, into: DecodedEvents, told: Told) -> None:
+    def decode_events(
+        self, record: HorizonTransaction, into: DecodedEvents, told: RawEvents
+    ) -> None:
         """The events of a transaction that the source does not have any more."""
-        read_told(record, self._contracts, told, into)
+        decode_events(record, self._contracts, told, into)
 
     def _unproved(
-        self, error: Unproved, record: HorizonTransaction, into: DecodedEvents, told: Told | None
+        self,
+        error: UnprovedError,
+        record: HorizonTransaction,
+        into: DecodedEvents,
+        told: RawEvents | None,
     ) -> None:
         if not self._again(record, told):
             raise SourceError("unproved", f"{error}; reading it once more") from error
         text = f"the events of {error} do not hash to what consensus signed"
         if not self._alarm_only:
-            raise SourceFatal("unproved", text) from error
+            raise FatalSourceError("unproved", text) from error
         metrics.ALARM.labels("unproved").set(1)
         metrics.UNPROVED.inc()
         log.error("unproved", transaction=record.hash, ledger=record.ledger, error=text)
-        read_transaction(record, self._contracts, into, told=told, accept_unproved=True)
+        decode_transaction(record, self._contracts, into, told=told, accept_unproved=True)
 
-    def _again(self, record: HorizonTransaction, told: Told | None) -> bool:
+    def _again(self, record: HorizonTransaction, told: RawEvents | None) -> bool:
         parts = (record.hash.encode(), record.result, record.meta or b"", *(told or {}).values())
         digest = sha256(b"".join(parts)).digest()
         again, self._last = digest == self._last, digest

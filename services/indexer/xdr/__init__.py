@@ -5,7 +5,7 @@ exists for both reasons. Every function raises XdrError, and nothing else, on by
 """
 
 from services.indexer.xdr.event import ContractEvent, decode_contract_event
-from services.indexer.xdr.meta import Meta, UndecodableEvent, decode_meta
+from services.indexer.xdr.meta import TransactionMeta, UndecodableEventError, decode_meta
 from services.indexer.xdr.natives import (
     Address,
     ContractInstance,
@@ -19,7 +19,7 @@ from services.indexer.xdr.natives import (
     Symbol,
 )
 from services.indexer.xdr.reader import XdrError
-from services.indexer.xdr.result import Result, decode_result
+from services.indexer.xdr.result import TransactionResult, decode_result
 from services.indexer.xdr.scval import decode_scval
 
 __all__ = [
@@ -30,13 +30,13 @@ __all__ = [
     "ExternalRef",
     "LedgerKeyInstance",
     "LedgerKeyNonce",
-    "Meta",
     "Pairs",
-    "Result",
     "ScError",
     "ScVal",
     "Symbol",
-    "UndecodableEvent",
+    "TransactionMeta",
+    "TransactionResult",
+    "UndecodableEventError",
     "XdrError",
     "decode_contract_event",
     "decode_meta",

@@ -25,7 +25,7 @@ _AFTER_V4 = struct(array(ledger.TRANSACTION_EVENT), _DIAGNOSTICS)
 
 
 @dataclass(frozen=True, slots=True)
-class Meta:
+class TransactionMeta:
     """What a transaction did, as far as events go.
 
     `event_xdr[op]` has the XDR of every event of an operation. `operations[op]` has the wanted
@@ -40,7 +40,7 @@ class Meta:
     event_xdr: tuple[tuple[bytes, ...], ...] = ()
 
 
-class UndecodableEvent(XdrError):
+class UndecodableEventError(XdrError):
     """An event that cannot be decoded, for a dead-letter log.
 
     With `raw` it is a wanted event whose bytes are known but not understood (`offset` is in them).
@@ -59,14 +59,14 @@ class UndecodableEvent(XdrError):
 
 
 @guarded
-def decode_meta(raw: bytes, contracts: Wanted = None) -> Meta:
+def decode_meta(raw: bytes, contracts: Wanted = None) -> TransactionMeta:
     """Decode a TransactionMeta. `contracts` are raw 32-byte ids, None for all of them.
 
-    Raises XdrError; UndecodableEvent when it is an event that cannot be decoded.
+    Raises XdrError; UndecodableEventError when it is an event that cannot be decoded.
     """
     (version,) = U32(raw, 0)
     if version <= 2:
-        return Meta(version, (), None)
+        return TransactionMeta(version, (), None)
     if version > 4:
         raise XdrError(f"TransactionMeta has no version {version}; 0 to 4 are known", 0)
     at = _BEFORE(raw, 4)
@@ -74,7 +74,7 @@ def decode_meta(raw: bytes, contracts: Wanted = None) -> Meta:
     event_xdr, return_value, at = read(raw, at)
     finish(raw, at)
     operations = tuple(_decoded(op, events, contracts) for op, events in enumerate(event_xdr))
-    return Meta(version, operations, return_value, event_xdr)
+    return TransactionMeta(version, operations, return_value, event_xdr)
 
 
 _Parts: TypeAlias = tuple[tuple[tuple[bytes, ...], ...], bytes | None, int]
@@ -118,7 +118,7 @@ def _events(buf: bytes, at: int, op: int) -> tuple[tuple[bytes, ...], int]:
             event, at = _cut(ledger.EVENT, buf, at)
         except (XdrError, _struct.error) as error:
             cause = error if isinstance(error, XdrError) else ended_early(buf)
-            raise UndecodableEvent(cause, op, index, _contract(buf, at), None) from error
+            raise UndecodableEventError(cause, op, index, _contract(buf, at), None) from error
         events.append(event)
     return tuple(events), at
 
@@ -138,7 +138,7 @@ def _decoded(op: int, events: tuple[bytes, ...], wanted: Wanted) -> Indexed:
             try:
                 found.append((index, decode_contract_event(raw)))
             except XdrError as error:
-                raise UndecodableEvent(error, op, index, contract, raw) from error
+                raise UndecodableEventError(error, op, index, contract, raw) from error
     return tuple(found)
 
 

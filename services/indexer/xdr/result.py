@@ -15,7 +15,7 @@ _INNER, _INVOKE_HOST_FUNCTION = 0, 24
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TransactionResult:
     """Whether a transaction (for a fee bump, the inner one) succeeded.
 
     `invoke_hash` has, by the index of the operation, the SHA-256 of what a contract's call
@@ -28,7 +28,7 @@ class Result:
 
 
 @guarded
-def decode_result(raw: bytes) -> Result:
+def decode_result(raw: bytes) -> TransactionResult:
     """Decode a TransactionResult, as far as needed: see `_operations`. Raises XdrError."""
     code, at = _head(raw, 0)
     if code not in (_FEE_BUMP_SUCCESS, _FEE_BUMP_FAILED):
@@ -44,7 +44,9 @@ def _head(buf: bytes, at: int) -> tuple[int, int]:
     return code, at + _HEAD.size
 
 
-def _tail(buf: bytes, result: Result, at: int | None, *, extensions: int) -> Result:
+def _tail(
+    buf: bytes, result: TransactionResult, at: int | None, *, extensions: int
+) -> TransactionResult:
     if at is not None:
         for _ in range(extensions):
             at = NOTHING(buf, at)
@@ -52,7 +54,7 @@ def _tail(buf: bytes, result: Result, at: int | None, *, extensions: int) -> Res
     return result
 
 
-def _operations(buf: bytes, code: int, at: int) -> tuple[Result, int | None]:
+def _operations(buf: bytes, code: int, at: int) -> tuple[TransactionResult, int | None]:
     """Read the operations' results; the position after them, None where it was not looked for.
 
     Only a single INVOKE_HOST_FUNCTION is read. The results of classic operations have shapes of
@@ -61,25 +63,25 @@ def _operations(buf: bytes, code: int, at: int) -> tuple[Result, int | None]:
     if code > _SUCCESS:
         raise XdrError(f"TransactionResult has no code {code} here; 0 and below are known", at - 4)
     if code < _FAILED:
-        return Result(False, {}), at  # refused as a whole: no operation ran
+        return TransactionResult(False, {}), at  # refused as a whole: no operation ran
     successful = code == _SUCCESS
     n, at = count(buf, at, 4)
     if n != 1:
-        return Result(successful, {}), None
+        return TransactionResult(successful, {}), None
     return _operation(buf, at, successful)
 
 
-def _operation(buf: bytes, at: int, successful: bool) -> tuple[Result, int | None]:
+def _operation(buf: bytes, at: int, successful: bool) -> tuple[TransactionResult, int | None]:
     (code,) = I32(buf, at)
     if code != _INNER:
-        return Result(successful, {}), at + 4  # opBAD_AUTH and the like carry nothing
+        return TransactionResult(successful, {}), at + 4  # opBAD_AUTH and the like carry nothing
     (kind,) = I32(buf, at + 4)
     if kind != _INVOKE_HOST_FUNCTION:
-        return Result(successful, {}), None
+        return TransactionResult(successful, {}), None
     (outcome,) = I32(buf, at + 8)
     at += 12
     if outcome != _SUCCESS:
-        return Result(successful, {}), at
+        return TransactionResult(successful, {}), at
     if at + 32 > len(buf):
         raise ended_early(buf)
-    return Result(successful, {0: buf[at : at + 32]}), at + 32
+    return TransactionResult(successful, {0: buf[at : at + 32]}), at + 32

@@ -12,9 +12,9 @@ from deploy.simulator.settings import SimulatorSettings
 from services.api.app import STREAM_NOTICES
 from services.api.reference.asyncapi import asyncapi, key
 from services.fanout import sse
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.ingest.gap import gap_event
-from services.indexer.sources.base import SourceGap
+from services.indexer.sources.base import SourceGapError
 from shared.domain.events import EventType
 from shared.domain.position import START, toid
 from shared.journal.commit import Committer
@@ -95,7 +95,7 @@ async def test_what_comes_from_the_chain(redis, keys):
 
 
 async def test_what_tokens_say(redis, keys):
-    watched = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
+    watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
     said = [
         Operation(op="token", name=name, form=form, muxed=muxed, amount=5)
         for name in ("transfer", "mint", "burn", "clawback", "approve")
@@ -121,7 +121,7 @@ async def test_what_tokens_say(redis, keys):
 
 
 async def test_what_a_gap_says(redis, keys):
-    gap = gap_event(SourceGap("RPC", toid(5, 1), 9), T0)
+    gap = gap_event(SourceGapError("RPC", toid(5, 1), 9), T0)
     await Committer(redis, keys).record([gap], progress={})
     assert await judged(redis, keys) == {"chain.gap"}
 

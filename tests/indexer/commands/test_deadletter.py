@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.commands.deadletter import arguments
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.dead_letters import StillUndecodableError, reread
 from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.transactions import DecodedEvents, dead_letter, read_transaction
+from services.indexer.decode.transactions import DecodedEvents, dead_letter, decode_transaction
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position
 from shared.journal.commit import Committer
@@ -40,7 +40,7 @@ from tests.indexer.simulated import journal, simulated
 
 pytestmark = pytest.mark.timeout(60)
 
-OURS = Contracts.of(WATCHED.address)
+OURS = WatchedContracts.of(WATCHED.address)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def of_event(raw: bytes, order: int = 1) -> dict[str, object]:
     """A letter as of a decoder that knew less: of one event, the second of its transaction."""
     transaction = proven(created(), event("stream_paused", 7, DEEP), order=order)
     into = DecodedEvents()
-    read_transaction(transaction, OURS, into)
+    decode_transaction(transaction, OURS, into)
     [letter] = into.dead
     return letter | {"xdr": base64.b64encode(raw).decode()}
 
@@ -73,7 +73,7 @@ def of_meta(transaction: HorizonTransaction) -> dict[str, object]:
 async def streams(site: Site, *transactions: HorizonTransaction) -> None:
     into = DecodedEvents()
     for each in transactions:
-        read_transaction(each, OURS, into)
+        decode_transaction(each, OURS, into)
     await Committer(site.redis, site.keys).record(into.events, progress={"cursor": "1"})
 
 

@@ -14,13 +14,13 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
 from deploy.simulator.settings import SimulatorSettings
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import HorizonTransaction, parse_record
 from services.indexer.decode.transactions import (
     DecodedEvents,
-    MetaMissing,
-    Unproved,
-    read_transaction,
+    MetaMissingError,
+    UnprovedError,
+    decode_transaction,
 )
 from shared.domain.contracts import ContractKind
 from tests.indexer.handmade import (
@@ -45,7 +45,7 @@ from tests.indexer.handmade import (
     withdrawn,
 )
 
-STREAMS_ALONE = Contracts.of(WATCHED.address)
+STREAMS_ALONE = WatchedContracts.of(WATCHED.address)
 
 
 def moved(amount: int = 5, contract: bytes = TOKEN.raw) -> bytes:
@@ -56,10 +56,10 @@ def moved(amount: int = 5, contract: bytes = TOKEN.raw) -> bytes:
     return head + array(spelled) + scval.to_int128(amount).to_xdr_bytes()
 
 
-def read(*records: HorizonTransaction, contracts: Contracts = CONTRACTS) -> DecodedEvents:
+def read(*records: HorizonTransaction, contracts: WatchedContracts = CONTRACTS) -> DecodedEvents:
     into = DecodedEvents()
     for each in records:
-        read_transaction(each, contracts, into)
+        decode_transaction(each, contracts, into)
     return into
 
 
@@ -151,7 +151,7 @@ def test_the_fees_event_is_no_operations() -> None:
 
 def test_a_meta_left_out_has_to_be_asked_for_whatever_the_envelope_says() -> None:
     missing = record(None, result(None), contract=OTHER)
-    with pytest.raises(MetaMissing):
+    with pytest.raises(MetaMissingError):
         read(missing)
     assert read(missing, contracts=STREAMS_ALONE) == DecodedEvents()
 
@@ -170,7 +170,7 @@ FORGED = {
 
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
 def test_a_token_lends_no_belief_to_what_a_call_has_to_prove(forged: HorizonTransaction) -> None:
-    with pytest.raises(Unproved):
+    with pytest.raises(UnprovedError):
         read(forged)
 
 
@@ -196,10 +196,10 @@ def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
         network.submit(Proposal(operations=(each,), meta=3 if each.form == "old" else 4))
         network.close(NOW + 7 * n)
     lumens = network.chain.latest.transactions[0].signed.native
-    watched = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token", f"{lumens}:token")
+    watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token", f"{lumens}:token")
     into = DecodedEvents()
     for transaction in network.chain.after(0):
-        read_transaction(parse_record(horizon.record(transaction, "")), watched, into)
+        decode_transaction(parse_record(horizon.record(transaction, "")), watched, into)
     ours = [e for e in network.events if e.event.contract_id in watched.addresses]
     assert [(e.position, e.provenance and e.provenance.contract_id) for e in into.events] == [
         (e.position, e.event.contract_id) for e in ours

@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.dead_letters import StillUndecodableError, reread
-from services.indexer.decode.records import HorizonTransaction, Malformed, parse_record
+from services.indexer.decode.records import HorizonTransaction, MalformedError, parse_record
 from services.indexer.decode.transactions import (
     DecodedEvents,
-    MetaMissing,
+    MetaMissingError,
     dead_letter,
-    read_transaction,
+    decode_transaction,
 )
-from services.indexer.sources.base import SourceFatal
+from services.indexer.sources.base import FatalSourceError
 from services.indexer.sources.horizon import source as horizon_module
 from services.indexer.sources.rpc.pages import TransactionEvents
 from services.indexer.sources.rpc.transactions import read_details
@@ -36,7 +36,7 @@ from tests.indexer.handmade import (
 from tests.indexer.simulated import Read, Sim, simulated
 
 pytestmark = pytest.mark.timeout(20)
-STREAMS_ALONE = Contracts.of(WATCHED.address)
+STREAMS_ALONE = WatchedContracts.of(WATCHED.address)
 START = toid(3_700_000)
 EVER = 1_000_000
 
@@ -55,8 +55,8 @@ NOTHING_SAID = {
 @pytest.mark.parametrize("meta", NOTHING_SAID.values(), ids=NOTHING_SAID)
 def test_another_is_asked_for_the_meta_of_a_call(meta: bytes | None) -> None:
     into = DecodedEvents()
-    with pytest.raises(MetaMissing):
-        read_transaction(record(meta, CALL), STREAMS_ALONE, into)
+    with pytest.raises(MetaMissingError):
+        decode_transaction(record(meta, CALL), STREAMS_ALONE, into)
     assert into == DecodedEvents()
 
 
@@ -64,17 +64,17 @@ def test_another_is_asked_for_the_meta_of_a_call(meta: bytes | None) -> None:
 def test_a_payment_may_have_moved_a_token_that_is_watched(meta: bytes) -> None:
     """Nothing in its envelope says so: its meta would."""
     payment = record(meta, result(None), contract=OTHER)
-    with pytest.raises(MetaMissing):
-        read_transaction(payment, CONTRACTS, DecodedEvents())
+    with pytest.raises(MetaMissingError):
+        decode_transaction(payment, CONTRACTS, DecodedEvents())
     into = DecodedEvents()
-    read_transaction(payment, STREAMS_ALONE, into)
+    decode_transaction(payment, STREAMS_ALONE, into)
     assert into == DecodedEvents()
 
 
 def test_what_failed_has_said_nothing() -> None:
     into = DecodedEvents()
     failed = record(EMPTY_V4, result(None, code=-1), successful=False)
-    read_transaction(failed, CONTRACTS, into)
+    decode_transaction(failed, CONTRACTS, into)
     assert into == DecodedEvents()
 
 
@@ -92,7 +92,7 @@ def test_rpc_that_leaves_them_out_is_asked_again() -> None:
     spoken = TransactionEvents(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
     told = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
     told |= {"resultXdr": base64.b64encode(CALL).decode()}
-    with pytest.raises(Malformed, match="'resultMetaXdr' is empty"):
+    with pytest.raises(MalformedError, match="'resultMetaXdr' is empty"):
         read_details(told | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, spoken)
 
 
@@ -120,7 +120,7 @@ async def test_rpc_has_them(sim: Sim) -> None:
 
 
 async def test_without_rpc_the_setting_is_named(sim: Sim) -> None:
-    with pytest.raises(SourceFatal, match=r"meta_missing: .* out .*set RPC_URL"):
+    with pytest.raises(FatalSourceError, match=r"meta_missing: .* out .*set RPC_URL"):
         await Read(START).up_to(sim.tip, sim.horizon(rpc=False))
 
 
@@ -134,7 +134,7 @@ async def test_rpc_that_has_none_either_is_asked_again(
             Empty.left -= 1
             return EMPTY_V4 if Empty.left >= 0 else await super().meta(tx_hash)
 
-    monkeypatch.setattr("tests.indexer.simulated.Rpc", Empty)
+    monkeypatch.setattr("tests.indexer.simulated.RpcClient", Empty)
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert read.positions == sim.positions()
     assert read.kinds == ["meta_missing"] * 3

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from stellar_sdk import xdr
 
 from services.indexer.decode.proof import verify
-from services.indexer.xdr import Meta, Result, XdrError, decode_meta, decode_result
+from services.indexer.xdr import (
+    TransactionMeta,
+    TransactionResult,
+    XdrError,
+    decode_meta,
+    decode_result,
+)
 from tests.indexer.xdr.test_oracle import throw
 from tests.support.recordings import Recording
 from tests.support.tier import examples
@@ -22,7 +28,7 @@ def transactions(recorded: Recording) -> list[dict[str, Any]]:
     return recorded.transactions()
 
 
-def parts(transaction: dict[str, Any]) -> tuple[bytes, Result]:
+def parts(transaction: dict[str, Any]) -> tuple[bytes, TransactionResult]:
     meta = base64.b64decode(transaction["result_meta_xdr"])
     return meta, decode_result(base64.b64decode(transaction["result_xdr"]))
 
@@ -31,7 +37,7 @@ def flipped(raw: bytes, at: int) -> bytes:
     return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
 
 
-def attempt(raw: bytes) -> Meta | None:
+def attempt(raw: bytes) -> TransactionMeta | None:
     try:
         return decode_meta(raw, frozenset())
     except XdrError:
@@ -74,7 +80,7 @@ def test_no_flipped_byte_of_the_hash_passes(transactions: list[dict[str, Any]]) 
     raw, result = parts(transactions[0])
     meta = decode_meta(raw)
     for at in range(32):
-        other = Result(True, {0: flipped(result.invoke_hash[0], at)})
+        other = TransactionResult(True, {0: flipped(result.invoke_hash[0], at)})
         assert verify(meta, other) is False
 
 
@@ -86,9 +92,9 @@ def test_the_hash_is_over_what_the_sdk_calls_the_preimage(
     events = [throw(xdr.ContractEvent, each) for each in seeds]
     returned = throw(xdr.SCVal, seed)
     preimage = xdr.InvokeHostFunctionSuccessPreImage(returned, events).to_xdr_bytes()
-    result = Result(True, {0: sha256(preimage).digest()})
+    result = TransactionResult(True, {0: sha256(preimage).digest()})
     raws = tuple(event.to_xdr_bytes() for event in events)
-    meta = Meta(4, ((),), returned.to_xdr_bytes(), (raws,))
+    meta = TransactionMeta(4, ((),), returned.to_xdr_bytes(), (raws,))
     assert verify(meta, result) is True
     shuffled = tuple(data.draw(st.permutations(raws)))
     assert verify(replace(meta, event_xdr=(shuffled,)), result) is (shuffled == raws)
@@ -103,20 +109,20 @@ NO_EVENTS = sha256(RETURNED + bytes(4)).digest()
 @pytest.mark.parametrize(
     ("events", "returned", "result", "verdict"),
     [
-        (((),), RETURNED, Result(True, {0: NO_EVENTS}), True),
+        (((),), RETURNED, TransactionResult(True, {0: NO_EVENTS}), True),
         (((),), RETURNED, None, None),
-        (((b"payment",),), None, Result(True, {}), None),  # classic: no hash covers it
-        (((),), None, Result(True, {0: NO_EVENTS}), False),  # a call returns something
-        (((), (b"forged",)), RETURNED, Result(True, {0: NO_EVENTS}), False),
-        ((), RETURNED, Result(True, {0: NO_EVENTS}), False),
-        ((), None, Result(False, {}), None),
-        (((b"forged",),), None, Result(False, {}), False),  # what failed emits nothing
+        (((b"payment",),), None, TransactionResult(True, {}), None),  # classic: no hash covers it
+        (((),), None, TransactionResult(True, {0: NO_EVENTS}), False),  # a call returns something
+        (((), (b"forged",)), RETURNED, TransactionResult(True, {0: NO_EVENTS}), False),
+        ((), RETURNED, TransactionResult(True, {0: NO_EVENTS}), False),
+        ((), None, TransactionResult(False, {}), None),
+        (((b"forged",),), None, TransactionResult(False, {}), False),  # what failed emits nothing
     ],
 )
 def test_what_can_and_cannot_be_proved(
     events: tuple[tuple[bytes, ...], ...],
     returned: bytes | None,
-    result: Result | None,
+    result: TransactionResult | None,
     verdict: bool | None,
 ) -> None:
-    assert verify(Meta(4, (), returned, events), result) is verdict
+    assert verify(TransactionMeta(4, (), returned, events), result) is verdict

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.indexer.decode.records import Malformed, parse_record
+from services.indexer.decode.records import MalformedError, parse_record
 from shared.domain.position import toid
 from tests.indexer.handmade import NOW, created, document, meta_v4, proof, result, without
 
@@ -30,7 +30,7 @@ def test_a_malformed_record_names_the_field(field: str, values: list[Any]) -> No
     if field != "result_meta_xdr":
         cases.append(without(GOOD, field))
     for case in cases:
-        with pytest.raises(Malformed, match=f"'{field}'|'{named}'"):
+        with pytest.raises(MalformedError, match=f"'{field}'|'{named}'"):
             parse_record(case)
     assert parse_record(GOOD).toid == toid(1000, 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.stream_contract import _TYPES, Unreadable, read_event
+from services.indexer.decode.stream_contract import _TYPES, UnreadableEventError, read_event
 from services.indexer.xdr import Address, ContractEvent, ScVal, Symbol, decode_scval
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position
@@ -134,7 +134,9 @@ def test_a_nameless_event_is_unknown(name: ScVal) -> None:
 
 @pytest.mark.parametrize("odd", [None, 0, -7, 1 << 64, 1 << 255, True, "7", b"7", [7], {7: 7}])
 def test_what_cannot_be_a_stream_id(odd: ScVal) -> None:
-    with pytest.raises(Unreadable, match="tokens_withdrawn: its second topic is no stream id"):
+    with pytest.raises(
+        UnreadableEventError, match="tokens_withdrawn: its second topic is no stream id"
+    ):
         read("tokens_withdrawn", {"amount": 1}, odd)
     assert read("stream_closed", {}, odd).stream_id is None
     assert read("initialized", {}, odd).stream_id is None

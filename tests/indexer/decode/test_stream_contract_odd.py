@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.indexer.decode.stream_contract import Unreadable, read_event
+from services.indexer.decode.stream_contract import UnreadableEventError, read_event
 from services.indexer.xdr import Address, Pairs, ScVal, Symbol
 from services.indexer.xdr.scval import MAX_DEPTH
 from shared.journal.plan import plan_writes
@@ -49,7 +49,7 @@ def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
     wrong += [5] if isinstance(good[field], Address) else [A]
     cases = [{k: v for k, v in good.items() if k != field}] + [good | {field: w} for w in wrong]
     for data in cases:
-        with pytest.raises(Unreadable, match=f"{name}: '{field}' is missing or no "):
+        with pytest.raises(UnreadableEventError, match=f"{name}: '{field}' is missing or no "):
             read(name, data)
 
 
@@ -57,7 +57,7 @@ def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
 def test_a_field_that_may_be_absent_must_still_be_what_it_says(field: str) -> None:
     for name in ("stream_paused", "stream_resumed", "stream_completed"):
         for wrong in ("soon", [], True, b"\1", A):
-            with pytest.raises(Unreadable, match=f"'{field}' is no "):
+            with pytest.raises(UnreadableEventError, match=f"'{field}' is no "):
                 read(name, {field: wrong})
         assert read(name, {field: None}).timestamp == NOW
     assert read("stream_paused", {"paused_at": None}).facts["pausedAt"] == NOW
@@ -66,7 +66,7 @@ def test_a_field_that_may_be_absent_must_still_be_what_it_says(field: str) -> No
 @pytest.mark.parametrize("time", [-1, 1 << 63, 1 << 64, BIG, -BIG])
 def test_times_beyond_reason_are_unreadable_and_others_are_told(time: int) -> None:
     for name, field in (("stream_created", "start_time"), ("tokens_withdrawn", "timestamp")):
-        with pytest.raises(Unreadable, match=field):
+        with pytest.raises(UnreadableEventError, match=field):
             read(name, GOOD[name] | {field: time})
     facts = read("initialized", {"began_at": time, "fee_rate_bps": time}).facts
     told = time if 0 <= time < 1 << 64 else str(time)
@@ -81,7 +81,7 @@ def test_missing_and_further_fields_are_tolerated() -> None:
 
 @pytest.mark.parametrize("data", [None, 5, "text", [], Pairs(), {5: 5}, {b"k": 5}])
 def test_data_that_is_no_map_of_names(data: ScVal) -> None:
-    with pytest.raises(Unreadable, match="stream_paused: its data is no map"):
+    with pytest.raises(UnreadableEventError, match="stream_paused: its data is no map"):
         read("stream_paused", data)
 
 
@@ -95,13 +95,13 @@ def test_data_that_is_no_map_of_names(data: ScVal) -> None:
     ],
 )
 def test_fields_that_would_hide_one_another_are_unreadable(data: dict[str, ScVal]) -> None:
-    with pytest.raises(Unreadable, match="one name in camelCase"):
+    with pytest.raises(UnreadableEventError, match="one name in camelCase"):
         read("stream_completed", data)
 
 
 @pytest.mark.parametrize("field", ["paused__at", "pausedAt", "paused_at_"])
 def test_a_field_that_only_becomes_one_of_ours_is_held_to_the_same(field: str) -> None:
-    with pytest.raises(Unreadable, match="'paused_at' is no Unix time"):
+    with pytest.raises(UnreadableEventError, match="'paused_at' is no Unix time"):
         read("stream_paused", {field: "abc"})
 
 
@@ -123,7 +123,7 @@ def test_nesting_is_bounded_by_what_json_can_tell() -> None:
     pairs: ScVal = None
     for _ in range(MAX_DEPTH - 5):
         pairs = Pairs([(Symbol("x"), pairs), (Symbol("x"), None)])
-    with pytest.raises(Unreadable, match="cannot be told in JSON"):
+    with pytest.raises(UnreadableEventError, match="cannot be told in JSON"):
         read("stream_resumed", {"deep": pairs})
 
 
@@ -192,7 +192,7 @@ def test_nothing_that_a_contract_says_stops_the_indexer(
     for name, stream_id, data in said:
         try:
             events.append(read_event(contract_event(name, stream_id, data), AT, SOURCE, NOW))
-        except Unreadable:
+        except UnreadableEventError:
             continue
     for write in plan_writes(events, {}):
         head, body = encode(write.event, write.topics, write.concerns)

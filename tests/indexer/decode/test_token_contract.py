@@ -11,7 +11,7 @@ from stellar_sdk import Asset, MuxedAccount, StrKey, scval, xdr
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.values import sc_address
-from services.indexer.decode.stream_contract import Unreadable
+from services.indexer.decode.stream_contract import UnreadableEventError
 from services.indexer.decode.token_contract import read_token_event
 from services.indexer.xdr import decode_contract_event
 from shared.domain.events import Event, EventType, Provenance
@@ -185,5 +185,5 @@ UNREADABLE: dict[str, tuple[tuple[Any, ...], xdr.SCVal]] = {
 def test_what_lacks_a_party_or_an_amount_is_unreadable(
     topics: tuple[Any, ...], data: xdr.SCVal
 ) -> None:
-    with pytest.raises(Unreadable, match=rf"^{topics[0]}: "):
+    with pytest.raises(UnreadableEventError, match=rf"^{topics[0]}: "):
         read(*topics, data=data)

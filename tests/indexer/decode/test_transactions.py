@@ -12,13 +12,13 @@ from deploy.simulator.app import horizon
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
 from deploy.simulator.settings import SimulatorSettings
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import HorizonTransaction, parse_record
 from services.indexer.decode.transactions import (
     DecodedEvents,
-    MetaMissing,
-    Unproved,
-    read_transaction,
+    MetaMissingError,
+    UnprovedError,
+    decode_transaction,
 )
 from services.indexer.xdr import XdrError
 from shared.domain.position import toid
@@ -43,13 +43,15 @@ from tests.indexer.handmade import (
     withdrawn,
 )
 
-STREAMS_ALONE = Contracts.of(WATCHED.address)
+STREAMS_ALONE = WatchedContracts.of(WATCHED.address)
 
 
-def read(*records: HorizonTransaction, contracts: Contracts = STREAMS_ALONE) -> DecodedEvents:
+def read(
+    *records: HorizonTransaction, contracts: WatchedContracts = STREAMS_ALONE
+) -> DecodedEvents:
     into = DecodedEvents()
     for each in records:
-        read_transaction(each, contracts, into)
+        decode_transaction(each, contracts, into)
     return into
 
 
@@ -81,7 +83,7 @@ def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
         network.close(NOW + 7 * n)
     into = DecodedEvents()
     for transaction in network.chain.after(0):
-        read_transaction(parse_record(horizon.record(transaction, "")), STREAMS_ALONE, into)
+        decode_transaction(parse_record(horizon.record(transaction, "")), STREAMS_ALONE, into)
     ours = [e for e in network.events if e.event.contract_id == WATCHED.address]
     assert len(ours) > 150
     assert [(e.position, e.stream_id) for e in into.events] == [
@@ -108,7 +110,7 @@ def test_a_contracts_own_system_and_diagnostic_events_are_none_of_ours() -> None
 
 
 def test_meta_left_out() -> None:
-    with pytest.raises(MetaMissing):
+    with pytest.raises(MetaMissingError):
         read(record(None, result(proof([]))))
     empty = document(None, result(proof([]))) | {"result_meta_xdr": ""}
     assert parse_record(empty).meta is None
@@ -157,7 +159,7 @@ def test_an_event_without_a_known_end_leaves_nothing_half_read() -> None:
     events = [created(), event("stream_paused", 7, UNKNOWN), withdrawn()]
     into = DecodedEvents()
     with pytest.raises(XdrError, match="no type 99"):
-        read_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE, into)
+        decode_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE, into)
     assert into == DecodedEvents()
 
 
@@ -182,6 +184,6 @@ FORGED = {
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
 def test_what_does_not_hash_to_what_consensus_signed(forged: HorizonTransaction) -> None:
     into = DecodedEvents()
-    with pytest.raises(Unproved, match=f"transaction {forged.hash} of ledger 1000"):
-        read_transaction(forged, STREAMS_ALONE, into)
+    with pytest.raises(UnprovedError, match=f"transaction {forged.hash} of ledger 1000"):
+        decode_transaction(forged, STREAMS_ALONE, into)
     assert into == DecodedEvents()

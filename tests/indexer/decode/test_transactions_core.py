@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.indexer.decode.contracts import Contract, Contracts
+from services.indexer.decode.contracts import WatchedContract, WatchedContracts
 from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.transactions import DecodedEvents, Unproved, read_transaction
+from services.indexer.decode.transactions import DecodedEvents, UnprovedError, decode_transaction
 from services.indexer.xdr import XdrError
 from shared.domain.events import EventType
 from shared.domain.position import parse_position
@@ -17,9 +17,9 @@ from tests.indexer.handmade import record, without
 from tests.support.recordings import Recording
 
 
-def read(transaction: HorizonTransaction, contract: Contract) -> DecodedEvents:
+def read(transaction: HorizonTransaction, contract: WatchedContract) -> DecodedEvents:
     into = DecodedEvents()
-    read_transaction(transaction, Contracts.of(contract.address), into)
+    decode_transaction(transaction, WatchedContracts.of(contract.address), into)
     return into
 
 
@@ -30,9 +30,9 @@ def transactions(recorded: Recording) -> list[dict[str, Any]]:
 
 def record_of(
     vector: dict[str, Any], meta: bytes | None = None
-) -> tuple[HorizonTransaction, Contract]:
+) -> tuple[HorizonTransaction, WatchedContract]:
     [contract] = {each["contract"] for each in vector["events"]}
-    [watched] = Contracts.of(contract).all
+    [watched] = WatchedContracts.of(contract).all
     raw = base64.b64decode(vector["result_meta_xdr"]) if meta is None else meta
     outcome = base64.b64decode(vector["result_xdr"])
     where = {"ledger": vector["ledger"], "order": vector["tx_order"], "contract": watched}
@@ -50,7 +50,7 @@ def test_every_recorded_event_comes_through_proved_and_at_its_place(
     for vector in transactions:
         transaction, watched = record_of(vector)
         if not is_call(vector):  # a payment's events have no proof, so they are not believed
-            with pytest.raises(Unproved):
+            with pytest.raises(UnprovedError):
                 read(transaction, watched)
             continue
         reading = read(transaction, watched)
@@ -76,7 +76,7 @@ def test_a_flipped_byte_of_an_event_is_caught(transactions: list[dict[str, Any]]
         for at in event_bytes(vector, true):
             flipped = true[:at] + bytes([true[at] ^ 1]) + true[at + 1 :]
             forged, _ = record_of(vector, flipped)
-            with pytest.raises((Unproved, XdrError)):
+            with pytest.raises((UnprovedError, XdrError)):
                 read(forged, watched)
 
 

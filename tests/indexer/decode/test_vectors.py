@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.simulator.replay import passes
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
 from tests.indexer.ingest.test_ingest import Bench
@@ -30,7 +30,7 @@ async def test_every_pass_of_them(recorded: Recording, redis: Redis, keys: Keys)
         keys = Keys(f"{keys.namespace}-{n}")
         async with simulated(ledgers=0, vectors=str(recorded.path), vectors_pass=n) as sim:
             bench = Bench(sim, redis, keys)
-            async with bench.running(contracts=Contracts.of(recorded.contract)):
+            async with bench.running(contracts=WatchedContracts.of(recorded.contract)):
                 await bench.caught_up()
         entries = await journal(redis, keys)
         expected = events_of(recorded.contract, transactions)

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.indexer.ingest.checkpoint import Checkpoint
-from services.indexer.sources.base import Source, SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, Source, SourceError
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel
@@ -71,7 +71,9 @@ async def test_a_ledger_with_another_hash_is_another_history(
     await taken(redis, keys, checkpoint(redis, keys), source(sim, name), latest.sequence)
     sim.network.reset(NOW, start_ledger=latest.sequence - 5)
     sim.close(10)
-    with pytest.raises(SourceFatal, match=f"reset: ledger {latest.sequence} was {latest.hash}"):
+    with pytest.raises(
+        FatalSourceError, match=f"reset: ledger {latest.sequence} was {latest.hash}"
+    ):
         await checkpoint(redis, keys).compare(source(sim, name))
 
 

@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
-from services.indexer.ingest.doubt import Doubt
 from services.indexer.ingest.gap import gap_event
-from services.indexer.sources.base import SourceGap
+from services.indexer.ingest.gap_confirmation import GapConfirmation
+from services.indexer.sources.base import SourceGapError
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.events import EventType
 from shared.domain.position import Position, parse_position, toid
@@ -45,7 +45,7 @@ def fanout(site: Site, keys: Keys) -> AbstractAsyncContextManager[ServiceProcess
 
 
 def test_it_stands_between_what_was_read_and_what_is_there():
-    gap = SourceGap("Horizon", toid(1000, 3), 1010)
+    gap = SourceGapError("Horizon", toid(1000, 3), 1010)
     event = gap_event(gap, 1_770_000_000)
     assert event.type is EventType.CHAIN_GAP
     assert event.stream_id is None
@@ -59,10 +59,10 @@ def test_it_stands_between_what_was_read_and_what_is_there():
 def test_it_is_told_after_several_looks_over_some_seconds() -> None:
     """Of two servers behind one URL, one may have a shorter history than the other."""
     now, elders = 0.0, iter((1050, 1010, 1050, 1010, 1030))
-    doubt = Doubt(clock=lambda: now)
+    doubt = GapConfirmation(clock=lambda: now)
 
-    def look(cursor: int) -> SourceGap | None:
-        return doubt.confirmed(cursor, SourceGap("Horizon", cursor, next(elders)))
+    def look(cursor: int) -> SourceGapError | None:
+        return doubt.confirmed(cursor, SourceGapError("Horizon", cursor, next(elders)))
 
     assert look(toid(1000)) is None
     now = 60.0  # a long wait is not several looks

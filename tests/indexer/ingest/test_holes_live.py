@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from services.indexer.sources import ledger_range as bounds
-from services.indexer.sources.base import Batch, SourceError, SourceFatal
-from services.indexer.sources.failover.fallback import Fallback, up_to
+from services.indexer.sources.base import Batch, FatalSourceError, SourceError
+from services.indexer.sources.failover.fallback import FallbackSource, up_to
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.keys import Keys
@@ -112,7 +112,7 @@ async def test_an_older_database_is_waited_for_when_the_other_source_goes_on(
     monkeypatch.setattr(bounds, "_LAG", 2)
     sim = site.sim
     cursor = cursor_before(sim.network.chain.latest.sequence + 1)
-    source = Fallback(sim.horizon(), sim.rpc())
+    source = FallbackSource(sim.horizon(), sim.rpc())
     await sim.arm("lag", surface="horizon", after=10)
     with pytest.raises(SourceError, match=r"behind: reset: .* an older database"):
         await anext(source.batches(cursor))
@@ -120,7 +120,7 @@ async def test_an_older_database_is_waited_for_when_the_other_source_goes_on(
     with pytest.raises(SourceError, match=r"behind: reset: .* an older database"):
         await anext(source.batches(cursor_before(sim.network.chain.latest.sequence - 3)))
     await sim.arm("lag", surface="rpc", after=10)
-    with pytest.raises(SourceFatal, match="reset"):
+    with pytest.raises(FatalSourceError, match="reset"):
         await anext(source.batches(cursor))
 
 
@@ -131,7 +131,7 @@ async def test_another_source_that_lags_far_behind_a_hole_stops_nothing(
     monkeypatch.setattr(bounds, "_LAG", 2)
     sim = site.sim
     await sim.arm("lag", surface="rpc", after=19)
-    source, found = Fallback(sim.horizon(), sim.rpc()), Read(toid(FIRST))
+    source, found = FallbackSource(sim.horizon(), sim.rpc()), Read(toid(FIRST))
     task = asyncio.create_task(found.up_to(sim.tip, source))
     await until(lambda: task.done() or "behind" in found.kinds, what="a refusal of RPC")
     assert "rpc cannot fill them: reset: read up to ledger" in str(found.errors[-1])

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.ingest.ingest import Ingest
-from services.indexer.sources.base import SourceFatal
+from services.indexer.sources.base import FatalSourceError
 from shared.domain.topics import user_topic
 from shared.journal.commit import Committer, FencedError
 from shared.journal.keys import Keys
@@ -224,7 +224,7 @@ async def test_a_dead_letter_and_its_cursor_are_one_commit(
 
 async def test_events_that_stay_altered_are_never_committed(bench: Bench) -> None:
     await bench.sim.arm("corrupt_meta", times=1000)
-    with pytest.raises(SourceFatal, match="unproved"):
+    with pytest.raises(FatalSourceError, match="unproved"):
         await bench.ingest().run()
     held = await journal(bench.redis, bench.keys)
     assert [e.position for e in held] == bench.sim.positions()[: len(held)]

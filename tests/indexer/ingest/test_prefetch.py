@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.ingest.prefetch import ahead, join
+from services.indexer.ingest.prefetch import join_batches, prefetch
 from services.indexer.sources.base import Batch, SourceError
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, toid
@@ -60,7 +60,7 @@ def test_all_comes_in_order_in_bounded_commits_and_then_the_error(
     found: list[Batch] = []
 
     async def run() -> None:
-        async for each in ahead(script.read()):
+        async for each in prefetch(script.read()):
             found.append(each)
             for _ in range(len(each.events) % 4):
                 await turn()
@@ -81,7 +81,7 @@ def test_all_comes_in_order_in_bounded_commits_and_then_the_error(
 
 async def test_it_reads_on_while_one_is_kept_but_not_for_ever() -> None:
     script = Script([batch(n, 400) for n in range(1, 101)])
-    async with aclosing(ahead(script.read())) as batches:
+    async with aclosing(prefetch(script.read())) as batches:
         await anext(batches)
         await until(lambda: script.given >= 8)
         assert script.given <= 12
@@ -90,7 +90,7 @@ async def test_it_reads_on_while_one_is_kept_but_not_for_ever() -> None:
 
 async def test_what_is_left_is_closed_at_once_though_nobody_takes_what_it_read() -> None:
     script = Script([batch(n) for n in range(1, 101)])
-    batches = ahead(script.read())
+    batches = prefetch(script.read())
     await anext(batches)
     await until(lambda: script.given >= 8)
     async with asyncio.timeout(0.5):
@@ -99,8 +99,8 @@ async def test_what_is_left_is_closed_at_once_though_nobody_takes_what_it_read()
 
 
 def test_joined_the_last_close_that_is_known_counts() -> None:
-    joined = join([batch(1, 2), batch(2, 3), batch(3, 0, closed=None)])
+    joined = join_batches([batch(1, 2), batch(2, 3), batch(3, 0, closed=None)])
     assert len(joined.events) == 5
     assert (joined.cursor, joined.ledger, joined.latest) == (toid(4), 2, 12)
     assert joined.closed_at == "2026-02-02T02:40:00Z"
-    assert join([batch(7, 0, closed=None)]) == batch(7, 0, closed=None)
+    assert join_batches([batch(7, 0, closed=None)]) == batch(7, 0, closed=None)

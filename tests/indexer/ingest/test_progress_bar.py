@@ -10,7 +10,7 @@ from rich.console import Console
 from structlog.testing import capture_logs
 
 from services.indexer.ingest import progress_bar as module
-from services.indexer.ingest.progress_bar import Backfill
+from services.indexer.ingest.progress_bar import BackfillProgress
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ class Clock:
 
 def test_a_line_every_so_often_with_what_remains() -> None:
     clock = Clock()
-    told = Backfill(terminal=False, clock=clock)
+    told = BackfillProgress(terminal=False, clock=clock)
     with capture_logs() as lines:
         for ledger in range(0, 1001, 10):
             told.at(ledger, 1000)
@@ -48,7 +48,7 @@ def test_a_line_every_so_often_with_what_remains() -> None:
 
 
 def test_who_is_live_says_nothing() -> None:
-    told = Backfill(terminal=False)
+    told = BackfillProgress(terminal=False)
     with capture_logs() as lines:
         for ledger in range(500):
             told.at(ledger, ledger + 99)
@@ -63,7 +63,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         return Console(file=shown, force_terminal=True, width=80)
 
     monkeypatch.setattr(module, "Console", console)
-    told = Backfill(terminal=True)
+    told = BackfillProgress(terminal=True)
     with capture_logs() as lines:
         told.at(0, 400)
         told.at(200, 400)

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import Contracts
-from services.indexer.sources.base import Source, SourceError, SourceFatal, SourceGap
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.sources.base import FatalSourceError, Source, SourceError, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import parse_position, toid
 from shared.journal.keys import Keys
@@ -63,7 +63,7 @@ async def test_cursor_now_loses_events(sim: Sim, name: str) -> None:
 async def test_a_silent_gap_is_never_jumped_over(sim: Sim, name: str) -> None:
     sim.close(20)
     await sim.arm("trim", after=3)
-    with pytest.raises(SourceGap):
+    with pytest.raises(SourceGapError):
         await Read(START).up_to(sim.tip, source(sim, name))
 
 
@@ -82,7 +82,7 @@ async def test_the_cursor_of_every_empty_answer_is_persisted(
 
 
 async def test_a_cursor_expires_with_history_and_an_empty_contracts_does_not(sim: Sim) -> None:
-    nobody = Contracts.of(accounts.contract_id("nobody"))
+    nobody = WatchedContracts.of(accounts.contract_id("nobody"))
     read = Read(START)
     for _ in range(4):
         sim.close(10)
@@ -156,7 +156,7 @@ async def test_skip_txmeta_is_made_up_for_by_rpc(sim: Sim) -> None:
     await sim.arm("no_meta", surface="stream", times=1_000)
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert read.positions == sim.positions()
-    with pytest.raises(SourceFatal, match="meta_missing"):
+    with pytest.raises(FatalSourceError, match="meta_missing"):
         await Read(START).up_to(sim.tip, sim.horizon(rpc=False))
 
 
@@ -164,7 +164,7 @@ async def test_skip_txmeta_is_made_up_for_by_rpc(sim: Sim) -> None:
 async def test_a_cursor_ahead_of_the_tip_does_not_idle_for_ever(sim: Sim, name: str) -> None:
     with pytest.raises(SourceError, match="behind"):
         await anext(source(sim, name).batches(toid(tip(sim) + 5)))
-    with pytest.raises(SourceFatal, match="reset"):
+    with pytest.raises(FatalSourceError, match="reset"):
         await anext(source(sim, name).batches(toid(tip(sim) + 5_000)))
 
 

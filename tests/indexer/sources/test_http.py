@@ -11,13 +11,13 @@ import orjson
 import pytest
 from aiohttp import web
 
-from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, SourceError
 from services.indexer.sources.horizon import source as horizon_module
-from services.indexer.sources.horizon.history import History
-from services.indexer.sources.horizon.source import Horizon
+from services.indexer.sources.horizon.history import HorizonHistory
+from services.indexer.sources.horizon.source import HorizonSource
 from services.indexer.sources.http import retry_after
-from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.source import RpcSource
 from shared.web import client as http
 from tests.indexer.handmade import CONTRACTS
 from tests.indexer.simulated import PASSPHRASE, Read, simulated
@@ -36,14 +36,16 @@ FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "befo
 PROBLEM = "application/problem+json"
 
 
-def horizon_at(session: aiohttp.ClientSession, url: str) -> Horizon:
-    return Horizon(
+def horizon_at(session: aiohttp.ClientSession, url: str) -> HorizonSource:
+    return HorizonSource(
         session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
     )
 
 
-def rpc_at(session: aiohttp.ClientSession, url: str) -> RpcEvents:
-    return RpcEvents(Rpc(session, url), passphrase=PASSPHRASE, contracts=CONTRACTS, poll_seconds=1)
+def rpc_at(session: aiohttp.ClientSession, url: str) -> RpcSource:
+    return RpcSource(
+        RpcClient(session, url), passphrase=PASSPHRASE, contracts=CONTRACTS, poll_seconds=1
+    )
 
 
 def told(**body: object) -> bytes:
@@ -78,7 +80,7 @@ async def test_what_a_proxy_answers_is_not_final(status: int, body: tuple[bytes,
 @pytest.mark.parametrize(("status", "slug"), FINAL.items())
 async def test_what_horizon_itself_answers_is_final_and_named(status: int, slug: str) -> None:
     async with served(refusing(status, slug)) as source:
-        with pytest.raises(SourceFatal) as caught:
+        with pytest.raises(FatalSourceError) as caught:
             await anext(source.batches(START))
     assert caught.value.kind == slug
     assert "Horizon itself: http://127.0.0.1:" in str(caught.value)
@@ -213,12 +215,12 @@ async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         async with http.session() as session:
             base = "http://gateway.example/horizon?api-key=ge%2Fheim%2B"
-            history = History(session, base, PASSPHRASE, 5)
+            history = HorizonHistory(session, base, PASSPHRASE, 5)
             assert await history.ledgers() == (1, 5)
             with pytest.raises(SourceError) as caught:
                 await history.hash_of(5)
             rpc = "http://gateway.example/rpc/v1/0123456789abcdef?api-key=ge/heim%2B"
-            assert await Rpc(session, rpc).call("getLatestLedger") == {"sequence": 5}
+            assert await RpcClient(session, rpc).call("getLatestLedger") == {"sequence": 5}
     assert [each.partition("?")[0] for each in asked] == [
         "/horizon/",
         "/horizon/ledgers/5",

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from services.indexer.ingest.checkpoint import Checkpoint
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.source import RpcSource
 from shared.domain.position import toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -87,7 +87,7 @@ async def test_auto_begins_with_the_one_that_knows(sim: Sim) -> None:
 
 
 @asynccontextmanager
-async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcEvents]:
+async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcSource]:
     """Stellar RPC that has these ledgers, which may be changed, and refuses all others so."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -100,8 +100,8 @@ async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcEvent
         return web.json_response({"jsonrpc": "2.0", "id": 1, "result": told[method]})
 
     async with serving(web.post("/", answer)) as port, aiohttp.ClientSession() as session:
-        yield RpcEvents(
-            Rpc(session, f"http://127.0.0.1:{port}/"),
+        yield RpcSource(
+            RpcClient(session, f"http://127.0.0.1:{port}/"),
             passphrase=PASSPHRASE,
             contracts=CONTRACTS,
             poll_seconds=0.05,

@@ -9,8 +9,8 @@ from stellar_sdk import StrKey, xdr
 
 from services.indexer.xdr import (
     ContractEvent,
-    Meta,
-    UndecodableEvent,
+    TransactionMeta,
+    UndecodableEventError,
     XdrError,
     decode_contract_event,
     decode_meta,
@@ -36,7 +36,7 @@ def event_of(value: xdr.ContractEvent) -> ContractEvent:
     )
 
 
-def meta_of(version: int, value: Any) -> Meta:
+def meta_of(version: int, value: Any) -> TransactionMeta:
     """What a meta of the SDK should decode to."""
     soroban = value.soroban_meta
     operations = [operation.events for operation in value.operations] if version == 4 else []
@@ -44,7 +44,7 @@ def meta_of(version: int, value: Any) -> Meta:
         operations = [soroban.events]
     events = [[event_of(event) for event in events] for events in operations]
     returned = soroban and soroban.return_value
-    return Meta(
+    return TransactionMeta(
         version=version,
         operations=tuple(tuple(enumerate(decoded)) for decoded in events),
         return_value=returned and returned.to_xdr_bytes(),
@@ -120,7 +120,7 @@ def test_a_muxed_contract_that_the_sdk_does_not_know_is_found_and_its_event_ends
 def test_an_undecodable_event_names_itself_when_it_is_wanted() -> None:
     deep = event_with(OURS, DEEP)
     raw = meta_with(event_with(OTHER, VOID), deep)
-    with pytest.raises(UndecodableEvent, match=r"operation 0, event 1: .*nested") as caught:
+    with pytest.raises(UndecodableEventError, match=r"operation 0, event 1: .*nested") as caught:
         decode_meta(raw, frozenset({OURS}))
     error = caught.value
     assert (error.operation, error.index, error.contract, error.raw) == (0, 1, OURS, deep)
@@ -130,7 +130,7 @@ def test_an_undecodable_event_names_itself_when_it_is_wanted() -> None:
 @pytest.mark.parametrize("contract", [OURS, OTHER])
 def test_an_event_without_a_known_end_is_an_error_whoever_wants_it(contract: bytes) -> None:
     raw = meta_with(event_with(OTHER, VOID), event_with(contract, UNKNOWN))
-    with pytest.raises(UndecodableEvent, match="no type 99") as caught:
+    with pytest.raises(UndecodableEventError, match="no type 99") as caught:
         decode_meta(raw, frozenset({OURS}))
     error = caught.value
     assert (error.operation, error.index, error.contract, error.raw) == (0, 1, contract, None)
@@ -139,7 +139,7 @@ def test_an_event_without_a_known_end_is_an_error_whoever_wants_it(contract: byt
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_a_meta_from_before_soroban_has_no_events(version: int) -> None:
     body = throw(getattr(xdr, f"TransactionMetaV{version}"), 1).to_xdr_bytes() if version else VOID
-    assert decode_meta(version.to_bytes(4, "big") + body) == Meta(version, (), None)
+    assert decode_meta(version.to_bytes(4, "big") + body) == TransactionMeta(version, (), None)
 
 
 def test_a_meta_of_a_later_version_is_an_error() -> None:

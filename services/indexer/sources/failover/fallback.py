@@ -10,11 +10,11 @@ import structlog
 from services.indexer import metrics
 from services.indexer.sources.base import (
     Batch,
-    Ledgers,
+    FatalSourceError,
+    LedgerRange,
     Source,
     SourceError,
-    SourceFatal,
-    SourceGap,
+    SourceGapError,
 )
 from services.indexer.sources.ledger_range import check_available, cursor_before
 from shared.domain.position import parse_position
@@ -22,7 +22,7 @@ from shared.domain.position import parse_position
 log = structlog.get_logger()
 
 
-class Fallback:
+class FallbackSource:
     """A Source: `source`, and `other` for the ledgers that it lacks."""
 
     def __init__(self, source: Source, other: Source) -> None:
@@ -34,7 +34,7 @@ class Fallback:
         """See Source."""
         return self._source.name
 
-    async def ledgers(self) -> Ledgers:
+    async def ledgers(self) -> LedgerRange:
         """See Source."""
         return await self._source.ledgers()
 
@@ -51,7 +51,7 @@ class Fallback:
         return await self._source.start(where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """See Source. Raises SourceGap for ledgers that neither source has."""
+        """See Source. Raises SourceGapError for ledgers that neither source has."""
         while True:
             try:
                 async with aclosing(self._source.batches(cursor)) as batches:
@@ -59,9 +59,9 @@ class Fallback:
                         yield batch
                         cursor = batch.cursor
                 return
-            except SourceGap as error:
+            except SourceGapError as error:
                 gap = error
-            except SourceFatal as error:
+            except FatalSourceError as error:
                 if error.kind == "reset":
                     await self._confirm(error, cursor)
                 raise
@@ -70,8 +70,8 @@ class Fallback:
                     yield batch
                     cursor = batch.cursor
 
-    async def _missing(self, gap: SourceGap) -> AsyncGenerator[Batch]:
-        """The missing ledgers, from the other source. Raises SourceGap for those it lacks too."""
+    async def _missing(self, gap: SourceGapError) -> AsyncGenerator[Batch]:
+        """The missing ledgers, from the other source. Raises SourceGapError for those it lacks."""
         log.warning("ledgers_missing", error=str(gap), asking=self._other.name)
         end = cursor_before(gap.oldest)
         try:
@@ -80,10 +80,10 @@ class Fallback:
                     yield up_to(end, batch)
                     if batch.cursor >= end:
                         break
-        except SourceGap as theirs:
+        except SourceGapError as theirs:
             both = f"{self.name} or {self._other.name}"
-            raise SourceGap(both, theirs.read, min(theirs.oldest, gap.oldest)) from theirs
-        except SourceFatal as error:
+            raise SourceGapError(both, theirs.read, min(theirs.oldest, gap.oldest)) from theirs
+        except FatalSourceError as error:
             if error.kind != "reset":
                 raise
             # It is the other one that lags or was reset; this one goes on.
@@ -92,10 +92,10 @@ class Fallback:
         metrics.MISSING.labels("filled").inc(gap.oldest - gap.first)
         log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
 
-    async def _confirm(self, reset: SourceFatal, cursor: int) -> None:
+    async def _confirm(self, reset: FatalSourceError, cursor: int) -> None:
         """Raise SourceError if the other goes on: then it is an older database, not a reset."""
         found = await self._other.ledgers()
-        with suppress(SourceGap):  # it has only newer ledgers than these, so it goes on too
+        with suppress(SourceGapError):  # it has only newer ledgers than these, so it goes on too
             check_available(self._other.name, cursor, found)
         text = f"{reset}; {self._other.name} goes on, so this is an older database, not a reset"
         raise SourceError("behind", text) from reset

@@ -17,11 +17,11 @@ from services.indexer import metrics
 from services.indexer.reasons import SwitchReason
 from services.indexer.sources.base import (
     Batch,
-    Ledgers,
+    FatalSourceError,
+    LedgerRange,
     Source,
     SourceError,
-    SourceFatal,
-    SourceGap,
+    SourceGapError,
 )
 from services.indexer.sources.failover.policy import FailoverPolicy
 from services.indexer.sources.ledger_range import check_available, next_ledger
@@ -43,7 +43,9 @@ class FailoverSource:
         self._judge = FailoverPolicy(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
-        self._refusals: dict[str, SourceFatal] = {}  # by source: why it cannot go on at the cursor
+        self._refusals: dict[
+            str, FatalSourceError
+        ] = {}  # by source: why it cannot go on at the cursor
 
     @property
     def name(self) -> str:
@@ -55,7 +57,7 @@ class FailoverSource:
         """The one that is not read."""
         return self._judge.other
 
-    async def ledgers(self) -> Ledgers:
+    async def ledgers(self) -> LedgerRange:
         """See Source."""
         return await self._active.ledgers()
 
@@ -74,13 +76,13 @@ class FailoverSource:
     async def start(self, where: str) -> int:
         """See Source. The earliest that either has; a ledger that one of them has will do."""
         found: list[int] = []
-        errors: list[SourceError | SourceFatal] = []
+        errors: list[SourceError | FatalSourceError] = []
         for source in (self._active, self._sources[self.other]):
             try:
                 found.append(await source.start(where))
-            except (SourceError, SourceFatal) as error:
+            except (SourceError, FatalSourceError) as error:
                 errors.append(error)
-        final = [e for e in errors if isinstance(e, SourceFatal) and e.kind != "start"]
+        final = [e for e in errors if isinstance(e, FatalSourceError) and e.kind != "start"]
         if final or not found:
             raise [*final, *errors][0]
         return min(found)
@@ -98,7 +100,7 @@ class FailoverSource:
         except SourceError as error:
             if not self._failed(error):
                 raise
-        except SourceFatal as error:
+        except FatalSourceError as error:
             if not self._cannot(error):
                 raise
 
@@ -134,7 +136,7 @@ class FailoverSource:
             except SourceError as error:
                 self._judge.failed(name)
                 log.info("other_source_failed", source=name, error=str(error))
-            except SourceFatal as error:
+            except FatalSourceError as error:
                 if error.kind == "passphrase":
                     raise
                 self._note(name, error)
@@ -157,7 +159,7 @@ class FailoverSource:
         self._judge.failed(self.name, wait=error.retry_after or 0.0)
         return self._judged(error)
 
-    def _cannot(self, error: SourceFatal) -> bool:
+    def _cannot(self, error: FatalSourceError) -> bool:
         """As above. When neither has the ledgers, raises the smaller gap, and reads that source."""
         if error.kind not in _UNABLE:
             return False
@@ -165,7 +167,7 @@ class FailoverSource:
         if self._judged(error):
             return True
         theirs = self._refusals.get(self.other)
-        if isinstance(error, SourceGap) and theirs and not _is_smaller(error, theirs):
+        if isinstance(error, SourceGapError) and theirs and not _is_smaller(error, theirs):
             self._switch(SwitchReason.UNABLE, str(error))
             raise theirs
         return False
@@ -185,13 +187,13 @@ class FailoverSource:
             del self._refusals[name]  # it had an older database and has caught up
         return name in self._refusals
 
-    def _note(self, name: str, error: SourceFatal) -> None:
+    def _note(self, name: str, error: FatalSourceError) -> None:
         self._judge.cannot(name)
         self._refusals[name] = error
         if error.kind == "unproved":
             metrics.ALARM.labels(error.kind).set(1)
 
-    def _judged(self, error: SourceError | SourceFatal) -> bool:
+    def _judged(self, error: SourceError | FatalSourceError) -> bool:
         if why := self._judge.verdict():
             metrics.SOURCE_ERRORS.labels(error.kind).inc()
             self._switch(why, str(error))
@@ -203,9 +205,9 @@ class FailoverSource:
         log.warning("source_switched", to=self.name, why=why, error=error, cursor=self._cursor)
 
 
-def _is_smaller(gap: SourceGap, theirs: SourceFatal) -> bool:
+def _is_smaller(gap: SourceGapError, theirs: FatalSourceError) -> bool:
     """Whether this gap is the one to publish: the other source has a gap too, no smaller one."""
-    return isinstance(theirs, SourceGap) and gap.oldest <= theirs.oldest
+    return isinstance(theirs, SourceGapError) and gap.oldest <= theirs.oldest
 
 
 async def _next(batches: AsyncGenerator[Batch]) -> Batch:

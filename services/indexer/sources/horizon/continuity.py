@@ -8,27 +8,27 @@ While one ledger follows the other at the tip, nothing is asked.
 from __future__ import annotations
 
 from services.indexer.decode.records import HorizonTransaction
-from services.indexer.sources.base import SourceError, SourceGap
-from services.indexer.sources.horizon.counting import NOTHING, Count
-from services.indexer.sources.horizon.history import History
+from services.indexer.sources.base import SourceError, SourceGapError
+from services.indexer.sources.horizon.counting import NO_LISTING, TransactionCount
+from services.indexer.sources.horizon.history import HorizonHistory
 from services.indexer.sources.ledger_range import cursor_before
 
 
 class Continuity:
     """Of one stream of records; call it for each connection and each record."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: HorizonHistory) -> None:
         self._history = history
-        self._count = Count.at(0)
-        self._listing = NOTHING
+        self._count = TransactionCount.at(0)
+        self._listing = NO_LISTING
         self._doubted = 0
         self._first = True
 
     def begin(self, cursor: int) -> None:
         """Reading begins after this cursor."""
-        self._listing = NOTHING  # the next records may be newer than the list
+        self._listing = NO_LISTING  # the next records may be newer than the list
         if cursor != self._count.cursor:
-            self._count = Count.at(cursor)
+            self._count = TransactionCount.at(cursor)
 
     def connected(self) -> None:
         """A connection begins: its first record need not follow on the last one that was read."""
@@ -71,7 +71,7 @@ class Continuity:
             upto = min(end, self._listing.end)
             missing = self._listing.missing(self._count, at, upto)
             if missing and not again:  # one of several servers may lack what another has
-                self._listing, again = NOTHING, True
+                self._listing, again = NO_LISTING, True
                 continue
             if missing:
                 raise self._trouble(missing)
@@ -80,7 +80,7 @@ class Continuity:
     def _trouble(self, missing: range) -> Exception:
         if self._doubted == missing.start:
             read = max(self._count.cursor, cursor_before(missing.start))
-            return SourceGap("Horizon", read, missing.stop)
+            return SourceGapError("Horizon", read, missing.stop)
         self._doubted = missing.start
         text = f"Horizon left out ledgers {missing.start} to {missing.stop - 1}"
         return SourceError("missing", f"{text}; they are looked for once more")

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from services.indexer.decode.records import HorizonTransaction, Malformed, typed
+from services.indexer.decode.records import HorizonTransaction, MalformedError, typed
 from services.indexer.sources.ledger_range import is_between_ledgers, next_ledger
 
 PAGE = 200
 """Ledgers of one answer (Horizon's limit)."""
 
 
-class Listed(NamedTuple):
+class ListedLedger(NamedTuple):
     """A ledger as Horizon lists it: its number, and how many transactions succeeded in it."""
 
     sequence: int
@@ -27,7 +27,7 @@ class Listed(NamedTuple):
 
 
 @dataclass(slots=True)
-class Count:
+class TransactionCount:
     """How many successful transactions of `ledger`, the one being read, were seen.
 
     `seen` is None when reading began within that ledger. All up to the TOID `cursor` was read.
@@ -38,7 +38,7 @@ class Count:
     seen: int | None
 
     @classmethod
-    def at(cls, cursor: int) -> Count:
+    def at(cls, cursor: int) -> TransactionCount:
         """Nothing after the cursor was seen yet."""
         return cls(cursor, next_ledger(cursor), 0 if is_between_ledgers(cursor) else None)
 
@@ -50,18 +50,18 @@ class Count:
             self.seen += record.successful
         self.cursor = record.toid
 
-    def is_all(self, ledger: Listed) -> bool:
+    def is_all(self, ledger: ListedLedger) -> bool:
         """Whether all transactions of a ledger came. Of a ledger after `self.ledger` none came."""
         seen = self.seen if ledger.sequence == self.ledger else 0
         return seen is None or ledger.successful <= seen
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class LedgerListing:
     """Horizon's list of the ledgers from `first` on, in order."""
 
     first: int
-    ledgers: Sequence[Listed]
+    ledgers: Sequence[ListedLedger]
 
     @property
     def end(self) -> int:
@@ -72,7 +72,7 @@ class Listing:
         """Whether the list tells if that ledger exists."""
         return self.first <= ledger < self.end
 
-    def missing(self, count: Count, first: int, end: int) -> range:
+    def missing(self, count: TransactionCount, first: int, end: int) -> range:
         """The first run of missing ledgers from `first` to before `end`; empty if there is none.
 
         A ledger is missing when it does not exist, or when some of its transactions did not come.
@@ -88,22 +88,22 @@ class Listing:
         return range(0)
 
 
-NOTHING = Listing(0, ())
+NO_LISTING = LedgerListing(0, ())
 
 
-def parse_listing(first: int, document: Mapping[str, Any]) -> Listing:
-    """Horizon's answer for the ledgers from `first` on. Raises Malformed."""
+def parse_listing(first: int, document: Mapping[str, Any]) -> LedgerListing:
+    """Horizon's answer for the ledgers from `first` on. Raises MalformedError."""
     try:
         ledgers = [
-            Listed(_number(each["sequence"]), _number(each["successful_transaction_count"]))
+            ListedLedger(_number(each["sequence"]), _number(each["successful_transaction_count"]))
             for each in document["_embedded"]["records"]
         ]
     except (KeyError, TypeError) as error:
-        raise Malformed(f"the list of ledgers lacks a field: {error!r:.200}") from error
+        raise MalformedError(f"the list of ledgers lacks a field: {error!r:.200}") from error
     numbers = [each.sequence for each in ledgers]
     if any(b <= a for a, b in pairwise((first - 1, *numbers))):
-        raise Malformed(f"the ledgers from {first} on are out of order: {numbers!s:.200}")
-    return Listing(first, ledgers)
+        raise MalformedError(f"the ledgers from {first} on are out of order: {numbers!s:.200}")
+    return LedgerListing(first, ledgers)
 
 
 _number = typed(int)

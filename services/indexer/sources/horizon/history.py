@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import structlog
 
-from services.indexer.decode.records import Malformed
-from services.indexer.sources.base import Ledgers, SourceError, SourceFatal
-from services.indexer.sources.horizon.counting import PAGE, Listing, parse_listing
+from services.indexer.decode.records import MalformedError
+from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceError
+from services.indexer.sources.horizon.counting import PAGE, LedgerListing, parse_listing
 from services.indexer.sources.http import (
     JSON,
     check_network,
@@ -25,7 +25,7 @@ from services.indexer.sources.http import (
     read_json,
 )
 from services.indexer.sources.ledger_range import check_available, cursor_before
-from services.indexer.sources.rpc.span import Span
+from services.indexer.sources.rpc.span import LedgerSpan
 from shared.runtime.urls import append_path
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ _EVERY = 10.0
 _NOT_THERE = ("not_found", "before_history")
 
 
-class History:
+class HorizonHistory:
     """What Horizon's root and its ledgers say. `latest` is the last ledger known, 0 before that."""
 
     def __init__(
@@ -47,13 +47,13 @@ class History:
         self._passphrase = passphrase
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._checked_at = -_EVERY
-        self._span = Span(PAGE)
+        self._span = LedgerSpan(PAGE)
 
-    async def ledgers(self) -> Ledgers:
-        """Ask the root. Raises SourceError, SourceFatal."""
+    async def ledgers(self) -> LedgerRange:
+        """Ask the root. Raises SourceError, FatalSourceError."""
         root = await self._read("/")
         check_network("Horizon", root.get("network_passphrase"), self._passphrase)
-        found = Ledgers(
+        found = LedgerRange(
             oldest=ledger_number("Horizon", root, "history_elder_ledger"),
             latest=ledger_number("Horizon", root, "history_latest_ledger"),
         )
@@ -67,7 +67,7 @@ class History:
             # Not after a refusal, so that the next check asks again.
             self._checked_at = time.monotonic()
 
-    async def listing(self, first: int) -> Listing:
+    async def listing(self, first: int) -> LedgerListing:
         """The ledgers from that number on, at most PAGE of them. Raises SourceError.
 
         After an answer that took too long the next request asks for fewer.
@@ -86,14 +86,14 @@ class History:
         self._span.succeeded()
         try:
             return parse_listing(first, document)
-        except Malformed as error:
+        except MalformedError as error:
             raise SourceError("malformed", str(error)) from error
 
     async def hash_of(self, ledger: int) -> str | None:
         """A ledger's hash, None when it is not there. Raises SourceError."""
         try:
             document = await self._read(f"/ledgers/{ledger}")
-        except SourceFatal as error:
+        except FatalSourceError as error:
             if error.kind in _NOT_THERE:
                 await self.ledgers()  # raises when the server has no ledger at all yet
                 return None

@@ -15,16 +15,31 @@ from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import HorizonTransaction, Malformed, known_meta, parse_record
-from services.indexer.decode.transactions import DecodedEvents, MetaMissing
-from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal, SourceGap
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.decode.records import (
+    HorizonTransaction,
+    MalformedError,
+    known_meta,
+    parse_record,
+)
+from services.indexer.decode.transactions import DecodedEvents, MetaMissingError
+from services.indexer.sources.base import (
+    Batch,
+    FatalSourceError,
+    LedgerRange,
+    SourceError,
+    SourceGapError,
+)
 from services.indexer.sources.horizon.continuity import Continuity
-from services.indexer.sources.horizon.history import History
-from services.indexer.sources.horizon.sse_parser import Frame, FrameParser, FrameTooLong
+from services.indexer.sources.horizon.history import HorizonHistory
+from services.indexer.sources.horizon.sse_parser import (
+    FrameTooLongError,
+    HorizonFrame,
+    HorizonFrameParser,
+)
 from services.indexer.sources.http import SSE, get, parse_object
 from services.indexer.sources.ledger_range import start_cursor
-from services.indexer.sources.rpc.client import Rpc
+from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.runtime.tasks import backoff
 from shared.runtime.urls import append_path
@@ -38,7 +53,7 @@ _QUIET = 0.5
 """Seconds without a record after which a stream that began counts as open."""
 
 
-class Horizon:
+class HorizonSource:
     """A source (services.indexer.sources)."""
 
     def __init__(
@@ -47,8 +62,8 @@ class Horizon:
         url: str,
         *,
         passphrase: str,
-        contracts: Contracts,
-        rpc: Rpc | None,
+        contracts: WatchedContracts,
+        rpc: RpcClient | None,
         read_seconds: float,
         alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
@@ -60,7 +75,7 @@ class Horizon:
         self._opened = opened
         self._opening: asyncio.TimerHandle | None = None
         self._suspects = VerifyingReader(contracts, alarm_only=alarm_only)
-        self._history = History(session, url, passphrase, min(10.0, read_seconds))
+        self._history = HorizonHistory(session, url, passphrase, min(10.0, read_seconds))
         self._continuity = Continuity(self._history)
         # `sock_connect` would not limit the look-up of a name, nor a proxy's answer to CONNECT.
         self._timeout = aiohttp.ClientTimeout(
@@ -72,7 +87,7 @@ class Horizon:
         """See Source."""
         return "horizon"
 
-    async def ledgers(self) -> Ledgers:
+    async def ledgers(self) -> LedgerRange:
         """See Source."""
         return await self._history.ledgers()
 
@@ -93,7 +108,7 @@ class Horizon:
         return start_cursor("Horizon", await self._history.ledgers(), where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """See Source. Raises SourceError for another try, SourceFatal for an operator."""
+        """See Source. Raises SourceError for another try, FatalSourceError for an operator."""
         waits = _pauses()
         self._continuity.begin(cursor)
         while True:
@@ -117,14 +132,14 @@ class Horizon:
         url = append_path(self._url, "/transactions", cursor=cursor, order="asc", limit=_PAGE)
         self._continuity.connected()
         async with get(self._session, url, self._timeout, SSE) as response:
-            parser = FrameParser()
+            parser = HorizonFrameParser()
             async for chunk in _chunks(response):
                 chapter = _ChunkResult(cursor)
                 trouble = await self._read(_frames(parser, chunk), chapter)
                 if batch := chapter.batch(self._history.latest):
                     yield batch  # what came before the trouble is good
                     cursor = batch.cursor
-                if isinstance(trouble, SourceGap) and trouble.read > cursor:
+                if isinstance(trouble, SourceGapError) and trouble.read > cursor:
                     yield _empty(trouble.read, self._history.latest)
                 if trouble:
                     raise trouble
@@ -132,7 +147,9 @@ class Horizon:
                     return
         raise SourceError("dropped", "the stream ended without byebye")
 
-    async def _read(self, frames: Sequence[Frame], chapter: _ChunkResult) -> Exception | None:
+    async def _read(
+        self, frames: Sequence[HorizonFrame], chapter: _ChunkResult
+    ) -> Exception | None:
         """Read frames into the chapter until one of them is trouble."""
         try:
             for frame in frames:
@@ -145,7 +162,7 @@ class Horizon:
                     self._opening = loop.call_later(_QUIET, self._opened)
                 else:
                     raise SourceError("in_band", f"{frame.event}: {frame.data[:200]!r}")
-        except (SourceError, SourceFatal) as error:
+        except (SourceError, FatalSourceError) as error:
             return error
         return None
 
@@ -160,7 +177,7 @@ class Horizon:
         await self._continuity.check(record.ledger)
         try:
             self._suspects.read(record, chapter.reading)
-        except MetaMissing:
+        except MetaMissingError:
             await self._take_with_meta(record, chapter.reading)
         chapter.last = record
         self._continuity.add(record)
@@ -169,11 +186,11 @@ class Horizon:
         """Providers may leave the meta out (SKIP_TXMETA); RPC has it for some days."""
         if self._rpc is None:
             text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"
-            raise SourceFatal("meta_missing", text)
+            raise FatalSourceError("meta_missing", text)
         meta = known_meta(await self._rpc.meta(record.hash))
         try:
             self._suspects.read(replace(record, meta=meta), into)
-        except MetaMissing as error:
+        except MetaMissingError as error:
             text = f"RPC's meta of {record.hash} is empty too"
             raise SourceError("meta_missing", text) from error
 
@@ -222,17 +239,17 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
         raise SourceError("dropped", reason(error)) from error
 
 
-def _frames(parser: FrameParser, chunk: bytes) -> Sequence[Frame]:
+def _frames(parser: HorizonFrameParser, chunk: bytes) -> Sequence[HorizonFrame]:
     try:
         return parser.feed(chunk)
-    except FrameTooLong as error:
+    except FrameTooLongError as error:
         raise SourceError("malformed", str(error)) from error
 
 
-def _record(frame: Frame) -> HorizonTransaction:
+def _record(frame: HorizonFrame) -> HorizonTransaction:
     try:
         record = parse_record(parse_object(frame.data))
-    except Malformed as error:
+    except MalformedError as error:
         raise SourceError("malformed", str(error)) from error
     if frame.id != str(record.toid):
         raise SourceError("malformed", f"frame {frame.id!r} holds transaction {record.toid}")

@@ -14,12 +14,12 @@ MOST_BYTES = 32 << 20
 """A single frame may not be longer; the largest metas are a few megabytes."""
 
 
-class FrameTooLong(HeadraceError, ValueError):
+class FrameTooLongError(HeadraceError, ValueError):
     """A source that never ends its frame."""
 
 
 @dataclass(slots=True)
-class Frame:
+class HorizonFrame:
     """One event of the source; `event` is "message" when it was not named.
 
     The data stay bytes: whoever reads them as JSON finds out whether they are UTF-8.
@@ -35,34 +35,34 @@ class Frame:
         return b"\n".join(self.lines)
 
 
-class FrameParser:
+class HorizonFrameParser:
     """Feed it bytes as they come; it returns the frames that were completed."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._frame = Frame()
+        self._frame = HorizonFrame()
         self._size = 0  # of the lines that the unfinished frame has
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Raises FrameTooLong."""
+    def feed(self, data: bytes) -> list[HorizonFrame]:
+        """Raises FrameTooLongError."""
         searched = len(self._rest)
         self._rest += data
-        frames: list[Frame] = []
+        frames: list[HorizonFrame] = []
         start = 0
         while (end := self._rest.find(b"\n", max(start, searched))) >= 0:
             self._line(bytes(self._rest[start:end]).removesuffix(b"\r"), frames)
             start = end + 1
         del self._rest[:start]
         if self._size + len(self._rest) > MOST_BYTES:
-            raise FrameTooLong(f"a frame of more than {MOST_BYTES} bytes")
+            raise FrameTooLongError(f"a frame of more than {MOST_BYTES} bytes")
         return frames
 
-    def _line(self, line: bytes, frames: list[Frame]) -> None:
+    def _line(self, line: bytes, frames: list[HorizonFrame]) -> None:
         self._size += len(line)
         if not line:
             if self._frame.lines:
                 frames.append(self._frame)
-            self._frame, self._size = Frame(), 0
+            self._frame, self._size = HorizonFrame(), 0
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")

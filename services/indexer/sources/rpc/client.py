@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from services.indexer.sources.base import Ledgers, SourceError
+from services.indexer.sources.base import LedgerRange, SourceError
 from services.indexer.sources.http import ledger_number, post_json
 
 OUT_OF_RANGE = -32600
@@ -27,7 +27,7 @@ _TOO_MUCH = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|
 _ONE = {"limit": 1}
 
 
-class RpcRefused(SourceError):
+class RpcError(SourceError):
     """An answer with an `error` in it; `code` and `said` are JSON-RPC's code and message."""
 
     def __init__(self, method: str, code: object, said: str) -> None:
@@ -38,7 +38,7 @@ class RpcRefused(SourceError):
         self.said = said
 
 
-class Rpc:
+class RpcClient:
     """The calls, by name."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, *, seconds: float = 10.0) -> None:
@@ -52,13 +52,13 @@ class Rpc:
         body = orjson.dumps(request | ({"params": params} if params else {}))
         answer = await post_json(self._session, self._url, self._timeout, body)
         if isinstance(error := answer.get("error"), dict):
-            raise RpcRefused(method, error.get("code"), str(error.get("message"))[:200])
+            raise RpcError(method, error.get("code"), str(error.get("message"))[:200])
         result = answer.get("result")
         if not isinstance(result, dict):
             raise SourceError("malformed", f"{method}: neither result nor error: {answer!s:.200}")
         return result
 
-    async def ledgers(self) -> Ledgers:
+    async def ledgers(self) -> LedgerRange:
         """The first and the last ledger whose events it has. Raises SourceError.
 
         getHealth is an error while the last ledger is older than 30 s (stellar-rpc's
@@ -67,14 +67,16 @@ class Rpc:
         """
         try:
             found = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE)
-        except RpcRefused as error:
+        except RpcError as error:
             if error.code != OUT_OF_RANGE:
                 raise
             if named := _RANGE.search(error.said):
                 found = {"oldestLedger": int(named[1]), "latestLedger": int(named[2])}
             else:  # other wording of a provider's own server
                 found = await self.call("getHealth")
-        return Ledgers(*(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest")))
+        return LedgerRange(
+            *(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest"))
+        )
 
     async def listed(self, first: int, count: int) -> list[Any]:
         """Of so many ledgers from `first` on, those that RPC has, each with its whole meta.

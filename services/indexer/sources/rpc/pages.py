@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import (
-    Malformed,
+    MalformedError,
     base64_bytes,
     hash_text,
     matching,
@@ -53,7 +53,7 @@ class RpcEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EventPage:
     """An answer: events in order, how many it had, the cursor to go on from, the server's tip."""
 
     said: Sequence[RpcEvent]
@@ -81,23 +81,27 @@ def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
     ]
 
 
-def parse_page(result: Mapping[str, Any], contracts: Contracts, after: Position) -> Page:
-    """Read the answer to what followed `after`. Raises Malformed."""
+def parse_page(
+    result: Mapping[str, Any], contracts: WatchedContracts, after: Position
+) -> EventPage:
+    """Read the answer to what followed `after`. Raises MalformedError."""
     events = [_said(each, contracts) for each in _read("events", result, _list)]
     cursor = _read("cursor", result, parse_position)
     places = [after, *(each.position for each in events)]
     if any(b <= a for a, b in pairwise(places)) or cursor < places[-1]:
-        raise Malformed(f"its events are out of order: {after}, …, {places[-1]}, cursor {cursor}")
+        raise MalformedError(
+            f"its events are out of order: {after}, …, {places[-1]}, cursor {cursor}"
+        )
     latest = _read("latestLedger", result, _number)
     if cursor.ledger > max(latest, after.ledger):
-        raise Malformed(f"its cursor {cursor} is above its last ledger {latest}")
+        raise MalformedError(f"its cursor {cursor} is above its last ledger {latest}")
     said = [each for each in events if _is_of_an_operation(each.position.toid)]
     closed_at = _read("latestLedgerCloseTime", result, _moment)
-    return Page(said, len(events), cursor, latest, closed_at)
+    return EventPage(said, len(events), cursor, latest, closed_at)
 
 
 def transactions(said: Iterable[RpcEvent]) -> list[TransactionEvents]:
-    """The events by transaction, in order. Raises Malformed where they do not agree."""
+    """The events by transaction, in order. Raises MalformedError where they do not agree."""
     found = []
     for toid, group in groupby(
         sorted(said, key=lambda each: each.position), lambda each: each.transaction
@@ -105,7 +109,7 @@ def transactions(said: Iterable[RpcEvent]) -> list[TransactionEvents]:
         events = list(group)
         first = events[0]
         if any((e.hash, e.closed_at) != (first.hash, first.closed_at) for e in events):
-            raise Malformed(f"transaction {toid} has several hashes or times")
+            raise MalformedError(f"transaction {toid} has several hashes or times")
         told = {each.position: each.raw for each in events}
         found.append(TransactionEvents(toid, first.hash, first.closed_at, told))
     return found
@@ -121,15 +125,15 @@ def _is_of_an_operation(toid: int) -> bool:
     return 0 < transaction < LAST_TRANSACTION and operation < LAST_OPERATION
 
 
-def _said(event: Any, contracts: Contracts) -> RpcEvent:
+def _said(event: Any, contracts: WatchedContracts) -> RpcEvent:
     if not isinstance(event, dict):
-        raise Malformed(f"an event is {event!r:.80}")
+        raise MalformedError(f"an event is {event!r:.80}")
     contract = contracts.by_address(_read("contractId", event, _text))
     if contract is None:
-        raise Malformed(f"an event is of {event['contractId']!r:.80}, which nobody asked for")
+        raise MalformedError(f"an event is of {event['contractId']!r:.80}, which nobody asked for")
     position = _read("id", event, parse_position)
     if _read("ledger", event, _number) != position.ledger or position.toid >= 1 << 63:
-        raise Malformed(f"event {position} is not of ledger {event['ledger']}")
+        raise MalformedError(f"event {position} is not of ledger {event['ledger']}")
     # An event with no topics has no member `topic` at all.
     topics = [] if event.get("topic") is None else _read("topic", event, _all_base64)
     head = _HEAD.pack(0, 1, contract.raw, 1, 0, len(topics))
@@ -143,7 +147,7 @@ def _read(name: str, body: Mapping[str, Any], read: Callable[[Any], Any]) -> Any
     try:
         return read(body.get(name))
     except (TypeError, ValueError, OverflowError) as error:
-        raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
+        raise MalformedError(f"{name!r} is missing or wrong: {error!s:.200}") from error
 
 
 def _all_base64(value: Any) -> list[bytes]:

@@ -9,18 +9,18 @@ from typing import Any
 import structlog
 
 from services.indexer import metrics
-from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import Malformed
-from services.indexer.sources.base import Ledgers, SourceError
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.decode.records import MalformedError
+from services.indexer.sources.base import LedgerRange, SourceError
 from services.indexer.sources.ledger_range import (
     check_available,
     cursor_before,
     is_between_ledgers,
     next_ledger,
 )
-from services.indexer.sources.rpc.client import OUT_OF_RANGE, Rpc, RpcRefused
-from services.indexer.sources.rpc.pages import PER_CALL, Page, RpcEvent, filters, parse_page
-from services.indexer.sources.rpc.span import Span
+from services.indexer.sources.rpc.client import OUT_OF_RANGE, RpcClient, RpcError
+from services.indexer.sources.rpc.pages import PER_CALL, EventPage, RpcEvent, filters, parse_page
+from services.indexer.sources.rpc.span import LedgerSpan
 from shared.domain.position import Position, last_of_transaction, transaction_of
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ _PAGES_OF_ONE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class EventWindow:
     """What was said from the cursor up to `upto`, a TOID; `closed_at` is the close of `latest`."""
 
     said: Sequence[RpcEvent]
@@ -42,18 +42,21 @@ class Window:
     closed_at: str
 
 
-class Polls:
+class EventPoller:
     """Asks for any number of contracts; `ledgers` tells what the server has, when it refuses."""
 
     def __init__(
-        self, rpc: Rpc, contracts: Contracts, ledgers: Callable[[], Awaitable[Ledgers]]
+        self,
+        rpc: RpcClient,
+        contracts: WatchedContracts,
+        ledgers: Callable[[], Awaitable[LedgerRange]],
     ) -> None:
         self._rpc = rpc
         self._contracts = contracts
         self._ledgers = ledgers
-        self._span = Span()
+        self._span = LedgerSpan()
 
-    async def window(self, cursor: int, latest: int) -> Window:
+    async def window(self, cursor: int, latest: int) -> EventWindow:
         """All contracts' events up to where every poll has looked, whole transactions only."""
         addresses = self._contracts.addresses
         windows = [
@@ -62,9 +65,9 @@ class Polls:
         ]
         least = min(windows, key=lambda each: each.upto)
         said = [each for w in windows for each in w.said if each.transaction <= least.upto]
-        return Window(said, least.upto, least.latest, least.closed_at)
+        return EventWindow(said, least.upto, least.latest, least.closed_at)
 
-    async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+    async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
         """Some contracts' events. If the server cannot answer, half the ledgers are asked for."""
         while True:
             try:
@@ -91,13 +94,13 @@ class Polls:
         metrics.SOURCE_ERRORS.labels(error.kind).inc()
         log.warning("span_halved", ledger=ledger, ledgers=self._span.ledgers, error=str(error))
 
-    async def _window(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+    async def _window(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
         ledger = next_ledger(cursor)
         if self._span.is_bound and ledger <= latest:
             return await self._bounded(addresses, cursor, ledger)
         return await self._onward(addresses, cursor, latest)
 
-    async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> Window:
+    async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> EventWindow:
         """What follows the cursor, in as many ledgers as the span has.
 
         RPC takes no cursor together with `endLedger` (exclusive), so this begins with the cursor's
@@ -112,7 +115,7 @@ class Polls:
                 return window
         raise SourceError("malformed", f"ledger {ledger} has {_MOST} events and more of one call")
 
-    async def _onward(self, addresses: Sequence[str], cursor: int, latest: int) -> Window:
+    async def _onward(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
         """What follows the cursor, as far as the server looks in one call."""
         said: list[RpcEvent] = []
         after, start = _begin(cursor, latest)
@@ -133,17 +136,17 @@ class Polls:
         after: Position,
         limit: int,
         where: Mapping[str, int],
-    ) -> Page:
+    ) -> EventPage:
         """A page from the ledgers in `where`; if that is empty, from the position `after`."""
         pagination = {"limit": limit} | ({} if where else {"cursor": _text(after)})
         try:
             asked = {"filters": filters(addresses), "pagination": pagination, **where}
             return parse_page(await self._get_events(asked), self._contracts, after)
-        except RpcRefused as error:
+        except RpcError as error:
             if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
                 check_available("RPC", cursor, await self._ledgers())
             raise
-        except Malformed as error:
+        except MalformedError as error:
             raise SourceError("malformed", f"getEvents: {error}") from error
 
     async def _get_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,25 +156,27 @@ class Polls:
         """
         try:
             return await self._rpc.call("getEvents", **params)
-        except RpcRefused as error:
+        except RpcError as error:
             if error.code != OUT_OF_RANGE:
                 raise
         return await self._rpc.call("getEvents", **params)
 
 
-def _whole(page: Page, said: Sequence[RpcEvent], cursor: int, limit: int) -> Window | None:
+def _whole(
+    page: EventPage, said: Sequence[RpcEvent], cursor: int, limit: int
+) -> EventWindow | None:
     """The complete transactions read so far, up to the end of the page.
 
     The last transaction of a full page may be cut, so it is held back. None when it is the only
     one above the cursor: then more has to be read.
     """
     if page.count < limit:
-        return Window(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
+        return EventWindow(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
     last = transaction_of(page.cursor.toid)
     if last - 1 <= cursor:
         return None
     whole = [each for each in said if each.transaction < last]
-    return Window(whole, last - 1, page.latest, page.closed_at)
+    return EventWindow(whole, last - 1, page.latest, page.closed_at)
 
 
 def _begin(cursor: int, latest: int) -> tuple[Position, int | None]:

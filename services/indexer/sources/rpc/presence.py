@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.indexer.sources.base import SourceError, SourceGap
+from services.indexer.sources.base import SourceError, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
-from services.indexer.sources.rpc.polling import Window
+from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
+from services.indexer.sources.rpc.polling import EventWindow
 
 _LOOKS = 64
 _AT_ONCE = 8
@@ -21,28 +21,29 @@ _MOST_LEDGERS = 200
 """Ledgers that one getLedgers returns at the most (stellar-rpc's limit)."""
 
 
-class Presence:
+class LedgerPresence:
     """Finds each hole longer than 1/64 of the ledgers of one answer; a shorter one may be missed.
 
     One event proves that its ledger is there. Only for a ledger without events is getLedgers asked,
     since it returns the whole meta. A server without getLedgers cannot be checked.
     """
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: RpcClient) -> None:
         self._rpc = rpc
         self._can_list = True
 
-    async def checked(self, cursor: int, window: Window) -> Window:
+    async def checked(self, cursor: int, window: EventWindow) -> EventWindow:
         """The window up to the first missing ledger.
 
-        Raises SourceGap when the ledger after the cursor is missing, SourceError as the calls do.
+        Raises SourceGapError when the ledger after the cursor is missing, SourceError as the calls
+        do.
         """
         first, end = next_ledger(cursor), next_ledger(window.upto)
         missing = await self._first_missing(first, end, {s.position.ledger for s in window.said})
         if missing is None:
             return window
         if missing == first:
-            raise SourceGap("RPC", cursor, await self._end_of_hole(missing, window.latest))
+            raise SourceGapError("RPC", cursor, await self._end_of_hole(missing, window.latest))
         upto = cursor_before(missing)
         said = [each for each in window.said if each.transaction <= upto]
         return replace(window, said=said, upto=upto)
@@ -73,7 +74,7 @@ class Presence:
                 "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=one
             )
             return bool(found.get("events")) or bool(await self._rpc.listed(ledger, 1))
-        except RpcRefused as error:  # out of range for this server, or a limit of its own
+        except RpcError as error:  # out of range for this server, or a limit of its own
             self._can_list = error.code != NO_SUCH_METHOD
             return True
 

@@ -12,17 +12,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from services.indexer import metrics
-from services.indexer.decode.contracts import Contracts
-from services.indexer.decode.records import HorizonTransaction, Malformed
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.decode.records import HorizonTransaction, MalformedError
 from services.indexer.decode.transactions import DecodedEvents
-from services.indexer.sources.base import Batch, Ledgers, SourceError, SourceFatal
+from services.indexer.sources.base import Batch, FatalSourceError, LedgerRange, SourceError
 from services.indexer.sources.http import check_network, ledger_hash, ledger_number
 from services.indexer.sources.ledger_range import check_available, next_ledger, start_cursor
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
+from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.pages import RpcEvent, TransactionEvents, transactions
-from services.indexer.sources.rpc.polling import Polls, Window
-from services.indexer.sources.rpc.presence import Presence
-from services.indexer.sources.rpc.transactions import NotYet, read_details
+from services.indexer.sources.rpc.polling import EventPoller, EventWindow
+from services.indexer.sources.rpc.presence import LedgerPresence
+from services.indexer.sources.rpc.transactions import LedgerNotReachedError, read_details
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.domain.instant import unix_seconds
 
@@ -31,15 +31,15 @@ _CHUNK = 50
 """Transactions proved and committed together."""
 
 
-class RpcEvents:
+class RpcSource:
     """A source (services.indexer.sources)."""
 
     def __init__(
         self,
-        rpc: Rpc,
+        rpc: RpcClient,
         *,
         passphrase: str,
-        contracts: Contracts,
+        contracts: WatchedContracts,
         poll_seconds: float,
         alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
@@ -47,8 +47,8 @@ class RpcEvents:
         """`opened` is called when RPC has answered that it has what follows; see also Suspects."""
         self._rpc = rpc
         self._passphrase = passphrase
-        self._polls = Polls(rpc, contracts, self.ledgers)
-        self._presence = Presence(rpc)
+        self._polls = EventPoller(rpc, contracts, self.ledgers)
+        self._presence = LedgerPresence(rpc)
         self._poll_seconds = poll_seconds
         self._opened = opened
         self._suspects = VerifyingReader(contracts, alarm_only=alarm_only)
@@ -59,7 +59,7 @@ class RpcEvents:
         """See Source."""
         return "rpc"
 
-    async def ledgers(self) -> Ledgers:
+    async def ledgers(self) -> LedgerRange:
         """See Source."""
         theirs = (await self._rpc.call("getNetwork")).get("passphrase")
         check_network("RPC", theirs, self._passphrase)
@@ -77,7 +77,7 @@ class RpcEvents:
             return None
         try:
             listed = await self._rpc.listed(ledger, 1)
-        except RpcRefused as error:
+        except RpcError as error:
             if error.code == NO_SUCH_METHOD:
                 return None
             raise
@@ -109,7 +109,7 @@ class RpcEvents:
                 _at_tip(window)
                 await asyncio.sleep(self._poll_seconds)
 
-    async def _proved(self, cursor: int, window: Window) -> AsyncGenerator[Batch]:
+    async def _proved(self, cursor: int, window: EventWindow) -> AsyncGenerator[Batch]:
         spoken = _grouped(window.said)
         for at in range(0, len(spoken) or 1, _CHUNK):
             chunk = spoken[at : at + _CHUNK]
@@ -133,10 +133,10 @@ class RpcEvents:
                 if isinstance(found, BaseException):
                     raise found
                 if found.meta is None:
-                    self._suspects.read_told(found, reading, spoken.told)
+                    self._suspects.decode_events(found, reading, spoken.told)
                 else:
                     self._suspects.read(found, reading, spoken.told)
-            except (SourceError, SourceFatal) as error:
+            except (SourceError, FatalSourceError) as error:
                 return reading, last, error
             last = spoken
         return reading, last, None
@@ -146,26 +146,26 @@ class RpcEvents:
             result = await self._rpc.call("getTransaction", hash=spoken.hash)
         try:
             return read_details(result, spoken)
-        except NotYet as error:
+        except LedgerNotReachedError as error:
             raise SourceError("behind", f"getTransaction {spoken.hash}: {error}") from error
-        except Malformed as error:
+        except MalformedError as error:
             raise SourceError("malformed", f"getTransaction {spoken.hash}: {error}") from error
 
 
 def _grouped(said: Sequence[RpcEvent]) -> list[TransactionEvents]:
     try:
         return transactions(said)
-    except Malformed as error:
+    except MalformedError as error:
         raise SourceError("malformed", f"getEvents: {error}") from error
 
 
-def _at_tip(window: Window) -> None:
+def _at_tip(window: EventWindow) -> None:
     closed = unix_seconds(window.closed_at)
     metrics.at_tip(window.latest, closed)
 
 
 def _batch(
-    reading: DecodedEvents, upto: int, last: TransactionEvents | None, window: Window
+    reading: DecodedEvents, upto: int, last: TransactionEvents | None, window: EventWindow
 ) -> Batch:
     """Of the ledgers that were read, the last whose close is known stands for all."""
     ledger, closed_at = next_ledger(upto) - 1, None

@@ -15,7 +15,7 @@ _STEADY = 10
 
 
 @dataclass(slots=True)
-class Span:
+class LedgerSpan:
     """`ledgers` is between 1 and `max_wait`, and `max_wait` at first."""
 
     most: int = WHOLE

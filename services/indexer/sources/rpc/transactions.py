@@ -5,38 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.indexer.decode.records import HorizonTransaction, Malformed, base64_bytes, known_meta
+from services.indexer.decode.records import (
+    HorizonTransaction,
+    MalformedError,
+    base64_bytes,
+    known_meta,
+)
 from services.indexer.sources.rpc.pages import TransactionEvents
 from shared.domain.errors import HeadraceError
 
 _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
 
 
-class NotYet(HeadraceError):
+class LedgerNotReachedError(HeadraceError):
     """The server has not come to that ledger: another than the one that told of the event."""
 
 
 def read_details(result: Mapping[str, Any], spoken: TransactionEvents) -> HorizonTransaction:
     """The record; without a meta when the server does not have the transaction any more.
 
-    Raises Malformed that names the mistake, NotYet.
+    Raises MalformedError that names the mistake, LedgerNotReachedError.
     """
     status, ledger = result.get("status"), spoken.toid >> 32
     if status == _NOT_FOUND:
         latest = result.get("latestLedger")
         if isinstance(latest, int) and latest < ledger:
-            raise NotYet(f"it ends at ledger {latest}, the transaction is of {ledger}")
+            raise LedgerNotReachedError(
+                f"it ends at ledger {latest}, the transaction is of {ledger}"
+            )
         return _record(spoken, True, b"", b"", None)
     if status not in (_SUCCESS, _FAILED) or result.get("ledger") != ledger:
-        raise Malformed(f"it is {status!r} in ledger {result.get('ledger')!r}, not in {ledger}")
+        raise MalformedError(
+            f"it is {status!r} in ledger {result.get('ledger')!r}, not in {ledger}"
+        )
     parts = []
     for name in ("envelopeXdr", "resultXdr", "resultMetaXdr"):
         try:
             parts.append(base64_bytes(result.get(name)))
         except (TypeError, ValueError) as error:
-            raise Malformed(f"{name!r} is missing or wrong: {error!s:.200}") from error
+            raise MalformedError(f"{name!r} is missing or wrong: {error!s:.200}") from error
     if status == _SUCCESS and known_meta(parts[-1]) is None:
-        raise Malformed("'resultMetaXdr' is empty")
+        raise MalformedError("'resultMetaXdr' is empty")
     return _record(spoken, status == _SUCCESS, *parts)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources import ledger_range as bounds
-from services.indexer.sources.base import SourceError, SourceFatal, SourceGap
+from services.indexer.sources.base import FatalSourceError, SourceError, SourceGapError
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import toid
@@ -104,7 +104,7 @@ async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
     await sim.arm("trim", surface="horizon", after=8)
     latest = sim.network.chain.latest.sequence
     for source in (auto(sim), FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)):
-        with pytest.raises(SourceGap) as gap:
+        with pytest.raises(SourceGapError) as gap:
             await Read(START).up_to(sim.tip, source)
         assert gap.value.oldest == latest - 7
         assert source.name == "horizon"
@@ -120,9 +120,9 @@ async def test_it_begins_where_either_can(sim: Sim) -> None:
     assert await source.start("earliest") == START
     assert await source.start("3700001") == toid(3_700_001)
     assert await source.start("latest") == toid(latest + 1)
-    with pytest.raises(SourceFatal, match="START=1:"):
+    with pytest.raises(FatalSourceError, match="START=1:"):
         await source.start("1")
-    with pytest.raises(SourceFatal, match="START=3800000:"):
+    with pytest.raises(FatalSourceError, match="START=3800000:"):
         await source.start("3800000")
     with pytest.raises(SourceError, match="behind: START="):  # they may only lag
         await source.start(str(latest + 20))
@@ -135,11 +135,11 @@ async def test_it_begins_where_either_can(sim: Sim) -> None:
 
 async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
     await sim.arm("passphrase", surface="getNetwork", times=EVER)
-    with pytest.raises(SourceFatal, match="passphrase: RPC"):
+    with pytest.raises(FatalSourceError, match="passphrase: RPC"):
         await Read(sim.tip + (1 << 40)).up_to(1 << 62, auto(sim))
     await sim.ask("DELETE", "faults")
     await sim.arm("passphrase", surface="root", times=EVER)
-    with pytest.raises(SourceFatal, match="passphrase: Horizon"):
+    with pytest.raises(FatalSourceError, match="passphrase: Horizon"):
         await Read(cursor_before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
 
 
@@ -157,7 +157,7 @@ async def test_events_that_neither_can_prove_are_final(sim: Sim, look: float) ->
     for surface in ("getTransaction", "stream"):
         await sim.arm("corrupt_meta", surface=surface, times=EVER)
     source = auto(sim, look=look)
-    with pytest.raises(SourceFatal, match="unproved"):
+    with pytest.raises(FatalSourceError, match="unproved"):
         await Read(START).up_to(sim.tip, source)
 
 
@@ -202,7 +202,7 @@ async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) ->
     latest = sim.network.chain.latest.sequence
     await sim.arm("trim", surface="rpc", after=latest - HOLE[1] + 2)
     source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=look)
-    with pytest.raises(SourceGap) as gap:
+    with pytest.raises(SourceGapError) as gap:
         await Read(START).up_to(sim.tip, source)
     assert (gap.value.first, gap.value.last) == (HOLE[0], HOLE[1] - 2)
     assert gap.value.read == cursor_before(HOLE[0])

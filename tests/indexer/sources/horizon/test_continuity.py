@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import Source, SourceError, SourceGap
-from services.indexer.sources.failover.fallback import Fallback
+from services.indexer.sources.base import Source, SourceError, SourceGapError
+from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import parse_position, toid
 from tests.indexer.simulated import Read, Sim, simulated
@@ -31,10 +31,10 @@ async def told(sim: Sim, source: Source, cursor: int = START) -> tuple[Read, lis
     """All that is read up to the tip as Ingest would, and the gaps that were told on the way."""
     read, gaps = Read(cursor), []
     while read.cursor < sim.tip:
-        gap: SourceGap | None = None
+        gap: SourceGapError | None = None
         try:
             await read.up_to(sim.tip, source)
-        except SourceGap as error:
+        except SourceGapError as error:
             gap = error
         if gap:
             assert gap.read == read.cursor  # all before it was handed out
@@ -66,12 +66,12 @@ async def test_what_is_trimmed_while_the_root_is_old_is_a_gap(sim: Sim) -> None:
         await sim.arm("trim", surface="horizon", after=5, seconds=60)
         break
     stopped = read.cursor >> 32
-    with pytest.raises(SourceGap) as gap:
+    with pytest.raises(SourceGapError) as gap:
         await read.up_to(sim.tip, source)
     latest = sim.network.chain.latest.sequence
     assert (gap.value.first, gap.value.last) == (stopped, latest - 5)
     assert read.kinds == ["missing"]  # it is looked twice before a gap is told
-    with pytest.raises(SourceGap) as gap:  # and by a new process, from the middle of a ledger
+    with pytest.raises(SourceGapError) as gap:  # and by a new process, from the middle of a ledger
         await Read(read.cursor).up_to(sim.tip, sim.horizon())
     assert gap.value.oldest == latest - 4
 
@@ -168,7 +168,7 @@ async def test_a_jump_of_empty_ledgers_costs_one_question() -> None:
 async def test_what_horizon_lacks_is_read_from_rpc(sim: Sim) -> None:
     for first, last in ((FIRST, FIRST + 1), (FIRST + 5, FIRST + 9), (FIRST + 11, FIRST + 29)):
         await sim.arm("hole", first=first, last=last)
-    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()
     assert all(a.cursor < b.cursor for a, b in pairwise(read.batches))
@@ -178,7 +178,7 @@ async def test_of_what_horizon_lacks_just_what_rpc_lacks_too_is_a_gap(sim: Sim) 
     latest = sim.network.chain.latest.sequence
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 20)
     await sim.arm("trim", surface="rpc", after=latest - (FIRST + 12) + 1)
-    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert gaps == [(FIRST + 5, FIRST + 11)]
     assert read.positions == outside(sim, *gaps)
 
@@ -186,7 +186,7 @@ async def test_of_what_horizon_lacks_just_what_rpc_lacks_too_is_a_gap(sim: Sim) 
 async def test_a_source_that_is_away_has_not_said_that_it_lacks_them(sim: Sim) -> None:
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 9)
     await sim.arm("503", surface="rpc", times=6)
-    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()
     assert read.kinds.count("status_503") == 6
@@ -194,7 +194,7 @@ async def test_a_source_that_is_away_has_not_said_that_it_lacks_them(sim: Sim) -
 
 async def test_what_is_trimmed_before_it_is_read_comes_from_rpc(sim: Sim) -> None:
     await sim.arm("trim", surface="horizon", after=5)
-    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()
 
@@ -213,6 +213,6 @@ async def test_everything_is_read_or_told_whatever_is_missing(sim: Sim, seed: in
     read, gaps = await told(sim, sim.horizon())
     assert gaps == holes
     assert read.positions == outside(sim, *holes)
-    read, gaps = await told(sim, Fallback(sim.horizon(), sim.rpc()))
+    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()

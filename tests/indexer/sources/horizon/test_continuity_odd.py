@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
-from services.indexer.sources.base import SourceGap
-from services.indexer.sources.horizon.source import Horizon
+from services.indexer.sources.base import SourceGapError
+from services.indexer.sources.horizon.source import HorizonSource
 from shared.domain.position import toid
 from tests.indexer.handmade import document, meta_v4, proof, result, withdrawn
 from tests.indexer.simulated import Read
@@ -35,7 +35,7 @@ def sent(ledger: int, order: int) -> bytes:
 @asynccontextmanager
 async def served(
     streams: Iterable[Places], lists: Iterable[Ledgers], *, latest: int = 9
-) -> AsyncIterator[Horizon]:
+) -> AsyncIterator[HorizonSource]:
     """Each stream and each list that is asked for is the next one."""
     streams, lists = iter(streams), iter(lists)
 
@@ -69,7 +69,7 @@ GOOD = {0: 1, 1: 0, 2: 1}
 async def test_a_ledger_whose_transactions_did_not_come_is_missing() -> None:
     async with served(repeat(JUMP), repeat(GOOD | {1: 3})) as source:
         read = Read(START)
-        with pytest.raises(SourceGap) as gap:
+        with pytest.raises(SourceGapError) as gap:
             await read.up_to(END, source)
     assert (gap.value.first, gap.value.last) == (FIRST + 1, FIRST + 1)
     assert read.kinds == ["missing"]
@@ -78,7 +78,7 @@ async def test_a_ledger_whose_transactions_did_not_come_is_missing() -> None:
 
 async def test_the_rest_of_a_ledger_is_missing() -> None:
     async with served(repeat(JUMP), repeat(GOOD | {0: 2})) as source:
-        with pytest.raises(SourceGap) as gap:
+        with pytest.raises(SourceGapError) as gap:
             await Read(START).up_to(END, source)
     assert (gap.value.first, gap.value.last) == (FIRST, FIRST)
     assert gap.value.read == toid(FIRST, 1)
@@ -106,7 +106,7 @@ async def test_a_server_that_does_not_list_what_another_told_lags(
 async def test_the_rest_of_a_ledger_that_is_not_listed_is_looked_for_elsewhere() -> None:
     async with served(repeat([(0, 1), (1, 1), (2, 1)]), repeat({0: 1, 2: 1})) as source:
         read = Read(START)
-        with pytest.raises(SourceGap) as gap:
+        with pytest.raises(SourceGapError) as gap:
             await read.up_to(END, source)
     assert gap.value.read == toid(FIRST + 1, 1)
     assert (gap.value.first, gap.value.last) == (FIRST + 1, FIRST + 1)
@@ -116,7 +116,7 @@ async def test_the_rest_of_a_ledger_that_is_not_listed_is_looked_for_elsewhere()
 async def test_the_rest_of_a_ledger_that_went_between_two_connections() -> None:
     """At the tip: the next record is of the next ledger, and so looks right."""
     async with served(chain([[(0, 1)]], repeat([(1, 1)])), repeat({1: 1}), latest=1) as source:
-        with pytest.raises(SourceGap) as gap:
+        with pytest.raises(SourceGapError) as gap:
             await Read(START).up_to(END, source)
     assert gap.value.read == toid(FIRST, 1)
     assert (gap.value.first, gap.value.last) == (FIRST, FIRST)

@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.decode.records import HorizonTransaction, Malformed
-from services.indexer.sources.horizon.counting import Count, Listed, Listing, parse_listing
+from services.indexer.decode.records import HorizonTransaction, MalformedError
+from services.indexer.sources.horizon.counting import (
+    LedgerListing,
+    ListedLedger,
+    TransactionCount,
+    parse_listing,
+)
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import toid
 
@@ -18,20 +23,20 @@ def record(ledger: int, order: int = 1, *, successful: bool = True) -> HorizonTr
     return HorizonTransaction(toid(ledger, order), "", ledger, "", successful, b"", b"", None)
 
 
-def counted(cursor: int, *records: HorizonTransaction) -> Count:
-    count = Count.at(cursor)
+def counted(cursor: int, *records: HorizonTransaction) -> TransactionCount:
+    count = TransactionCount.at(cursor)
     for each in records:
         count.add(each)
     return count
 
 
-def listed(first: int, *ledgers: tuple[int, int]) -> Listing:
-    return Listing(first, [Listed(*each) for each in ledgers])
+def listed(first: int, *ledgers: tuple[int, int]) -> LedgerListing:
+    return LedgerListing(first, [ListedLedger(*each) for each in ledgers])
 
 
 def test_a_ledger_is_counted_from_its_beginning():
     for cursor in (toid(10), cursor_before(10)):
-        assert Count.at(cursor) == Count(cursor, 10, 0)
+        assert TransactionCount.at(cursor) == TransactionCount(cursor, 10, 0)
     one = counted(toid(10), record(10, 1), record(10, 2), record(10, 3, successful=False))
     assert (one.ledger, one.seen, one.cursor) == (10, 2, toid(10, 3))
     one.add(record(12, 1))
@@ -93,7 +98,9 @@ def test_just_the_first_run_of_ledgers_that_are_not_all_read(
     """One ledger after the other, as slowly and plainly as possible."""
     first = min(came, default=10)
     count = counted(toid(first), *(record(first, n + 1) for n in range(len(came) % 3)))
-    listing = Listing(first, [Listed(n, c) for n, c in sorted(held.items()) if n >= first])
+    listing = LedgerListing(
+        first, [ListedLedger(n, c) for n, c in sorted(held.items()) if n >= first]
+    )
     bad = [
         n
         for n in range(first, end)
@@ -130,5 +137,5 @@ def test_horizons_list_is_read():
     ],
 )
 def test_a_list_that_is_none_is_named(document: dict[str, Any]):
-    with pytest.raises(Malformed, match="ledgers"):
+    with pytest.raises(MalformedError, match="ledgers"):
         parse_listing(10, document)

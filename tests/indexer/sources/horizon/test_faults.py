@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, SourceError
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.horizon.test_source_odd import until_error
@@ -110,7 +110,7 @@ async def test_good_transactions_before_a_bad_one_are_kept(sim: Sim) -> None:
 async def test_metas_that_horizon_leaves_out(sim: Sim, rpc: bool) -> None:
     await sim.arm("no_meta", surface="stream", times=0 if rpc else 1)
     if not rpc:
-        with pytest.raises(SourceFatal, match=r"meta_missing: .*: set RPC_URL"):
+        with pytest.raises(FatalSourceError, match=r"meta_missing: .*: set RPC_URL"):
             await Read(START).up_to(sim.tip, sim.horizon(rpc=False))
         return
     await sim.arm("no_meta", surface="stream", times=1000)
@@ -131,7 +131,9 @@ async def test_events_that_stay_altered_stop_the_indexer(sim: Sim, surface: str)
         await sim.arm("no_meta", times=1000)
     await sim.arm("corrupt_meta", surface=surface, times=1000)
     read = Read(START)
-    with pytest.raises(SourceFatal, match=r"unproved: the events of transaction .* do not hash"):
+    with pytest.raises(
+        FatalSourceError, match=r"unproved: the events of transaction .* do not hash"
+    ):
         await read.up_to(sim.tip, sim.horizon())
     assert read.kinds == ["unproved"]
     altered = next(t for t in sim.network.chain.after(0) if t.operations)

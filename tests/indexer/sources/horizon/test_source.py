@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import Batch, SourceError, SourceFatal, SourceGap
+from services.indexer.sources.base import Batch, FatalSourceError, SourceError, SourceGapError
 from services.indexer.sources.horizon import history as history_module
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
@@ -36,7 +36,7 @@ async def test_where_it_begins(sim: Sim) -> None:
     for ledger in (oldest, latest, latest + 1):
         assert await source.start(str(ledger)) == toid(ledger)
     for ledger in (oldest - 1, latest + 2, latest + 2_000, 4_000_000_000):
-        final = SourceError if ledger == latest + 2 else SourceFatal  # it may only lag
+        final = SourceError if ledger == latest + 2 else FatalSourceError  # it may only lag
         with pytest.raises(final, match=f"{ledger}: Horizon has ledgers {oldest} to {latest}"):
             await source.start(str(ledger))
 
@@ -141,10 +141,10 @@ async def test_trimmed_history_is_a_gap_and_not_a_jump(sim: Sim) -> None:
     before = list(read.positions)
     # Its root was looked at a moment ago: the ledgers themselves have to tell.
     text = f"gap: ledgers {stopped} to {oldest - 1} are not in the history of Horizon"
-    with pytest.raises(SourceGap, match=text):
+    with pytest.raises(SourceGapError, match=text):
         await read.up_to(sim.tip, source)
     assert read.positions == before
-    with pytest.raises(SourceGap, match="gap: ledgers"):  # and a new process looks first
+    with pytest.raises(SourceGapError, match="gap: ledgers"):  # and a new process looks first
         await read.up_to(sim.tip, sim.horizon())
 
 
@@ -166,7 +166,9 @@ async def test_ledgers_without_transactions_are_no_gap() -> None:
 async def test_a_tip_that_went_far_back_is_a_reset(sim: Sim) -> None:
     read = Read(sim.tip)
     await sim.arm("reset")
-    with pytest.raises(SourceFatal, match="reset: read up to ledger 3700010, Horizon ends at 2"):
+    with pytest.raises(
+        FatalSourceError, match="reset: read up to ledger 3700010, Horizon ends at 2"
+    ):
         await read.up_to(read.cursor + 1, sim.horizon())
 
 
@@ -177,7 +179,7 @@ async def test_a_reset_during_a_stream_is_noticed(monkeypatch: pytest.MonkeyPatc
         reading = asyncio.create_task(read.up_to(read.cursor + 1, sim.horizon()))
         await until(lambda: sim.network.listeners)
         await sim.arm("reset")
-        with pytest.raises(SourceFatal, match="reset"):
+        with pytest.raises(FatalSourceError, match="reset"):
             await reading
         assert not read.batches
 
@@ -194,8 +196,8 @@ async def test_a_server_that_lags_is_tried_again(sim: Sim) -> None:
 
 
 async def test_another_networks_passphrase(sim: Sim) -> None:
-    with pytest.raises(SourceFatal, match="passphrase: Horizon is of 'Headrace Local"):
+    with pytest.raises(FatalSourceError, match="passphrase: Horizon is of 'Headrace Local"):
         await sim.horizon(passphrase="Another").start("latest")
     await sim.arm("passphrase", surface="root")
-    with pytest.raises(SourceFatal, match="Some Other Network"):
+    with pytest.raises(FatalSourceError, match="Some Other Network"):
         await anext(sim.horizon().batches(sim.tip))

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
-from services.indexer.sources.base import Batch, SourceError, SourceFatal
-from services.indexer.sources.horizon.source import Horizon
+from services.indexer.sources.base import Batch, FatalSourceError, SourceError
+from services.indexer.sources.horizon.source import HorizonSource
 from shared.domain.position import toid
 from tests.indexer.handmade import CONTRACTS, created, document, meta_v4, proof, result, withdrawn
 from tests.indexer.simulated import PASSPHRASE, Read
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.timeout(20)
 START = toid(3_700_000)
 
 
-async def until_error(source: Horizon, cursor: int, kind: str) -> AsyncIterator[Batch]:
+async def until_error(source: HorizonSource, cursor: int, kind: str) -> AsyncIterator[Batch]:
     """Batches until the error of that kind."""
-    with pytest.raises((SourceError, SourceFatal)) as caught:  # noqa: PT012 - it reads until then
+    with pytest.raises((SourceError, FatalSourceError)) as caught:  # noqa: PT012 - it reads until then
         async for batch in source.batches(cursor):
             yield batch
     assert caught.value.kind == kind
@@ -36,7 +36,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def horizon_of(*routes: web.RouteDef, latest: int = 3_700_100) -> AsyncIterator[Horizon]:
+async def horizon_of(
+    *routes: web.RouteDef, latest: int = 3_700_100
+) -> AsyncIterator[HorizonSource]:
     """A source of these routes and a root that tells ledgers 1 to `latest`."""
 
     async def root(_: web.Request) -> web.Response:
@@ -47,7 +49,7 @@ async def horizon_of(*routes: web.RouteDef, latest: int = 3_700_100) -> AsyncIte
         serving(web.get("/", root), *routes) as port,
         aiohttp.ClientSession() as session,
     ):
-        yield Horizon(
+        yield HorizonSource(
             session,
             f"http://127.0.0.1:{port}",
             passphrase=PASSPHRASE,
@@ -58,7 +60,7 @@ async def horizon_of(*routes: web.RouteDef, latest: int = 3_700_100) -> AsyncIte
 
 
 @asynccontextmanager
-async def served(handler: Handler) -> AsyncIterator[Horizon]:
+async def served(handler: Handler) -> AsyncIterator[HorizonSource]:
     """A source whose stream is answered by `handler`."""
     async with horizon_of(web.get("/transactions", handler)) as source:
         yield source
@@ -175,7 +177,7 @@ async def test_a_frame_that_drips_in() -> None:
 
 async def test_nobody_there() -> None:
     async with aiohttp.ClientSession() as session:
-        source = Horizon(
+        source = HorizonSource(
             session,
             "http://127.0.0.1:9",
             passphrase=PASSPHRASE,

@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.indexer.sources.horizon import sse_parser as frames
-from services.indexer.sources.horizon.sse_parser import Frame, FrameParser, FrameTooLong
+from services.indexer.sources.horizon.sse_parser import (
+    FrameTooLongError,
+    HorizonFrame,
+    HorizonFrameParser,
+)
 from tests.support.tier import examples
 
 HELLO = b'retry: 1000\nevent: open\ndata: "hello"\n\n'
@@ -35,8 +39,8 @@ PARTS = st.sampled_from(
 WIRES = st.lists(PARTS, max_size=8).map(b"".join)
 
 
-def parsed(*pieces: bytes) -> list[Frame]:
-    parser = FrameParser()
+def parsed(*pieces: bytes) -> list[HorizonFrame]:
+    parser = HorizonFrameParser()
     return [frame for piece in pieces for frame in parser.feed(piece)]
 
 
@@ -49,10 +53,10 @@ def test_horizons_own_frames() -> None:
     record = b'id: 16010972359577600\ndata: {"id":"3634"}\n\n'
     error = b"event: error\ndata: problem: rate_limit_exceeded. full details: no\n\n"
     assert parsed(HELLO + record + error + BYEBYE) == [
-        Frame("open", None, [b'"hello"']),
-        Frame("message", "16010972359577600", [b'{"id":"3634"}']),
-        Frame("error", None, [b"problem: rate_limit_exceeded. full details: no"]),
-        Frame("close", None, [b'"byebye"']),
+        HorizonFrame("open", None, [b'"hello"']),
+        HorizonFrame("message", "16010972359577600", [b'{"id":"3634"}']),
+        HorizonFrame("error", None, [b"problem: rate_limit_exceeded. full details: no"]),
+        HorizonFrame("close", None, [b'"byebye"']),
     ]
 
 
@@ -76,7 +80,7 @@ def test_what_the_connections_end_cuts_off_is_not_handed_out(wire: bytes, at: in
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_line_ends(end: bytes) -> None:
     wire = end.join([b"id: 7", b"event: x", b"data: a", b"data: b\r", b"", b""])
-    expected = [Frame("x", "7", [b"a", b"b" if end == b"\n" else b"b\r"])]
+    expected = [HorizonFrame("x", "7", [b"a", b"b" if end == b"\n" else b"b\r"])]
     assert parsed(wire) == expected
     assert parsed(wire)[0].data == b"\n".join(expected[0].lines)
 
@@ -88,19 +92,19 @@ def test_characters_split_across_pieces() -> None:
 
 
 def test_frames_are_handed_out_as_soon_as_they_are_complete() -> None:
-    parser = FrameParser()
+    parser = HorizonFrameParser()
     assert parser.feed(b"data: 1\n\ndata: 2\n")[0].data == b"1"
     assert parser.feed(b"\n")[0].data == b"2"
 
 
 def test_a_frame_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "MOST_BYTES", 1000)
-    parser = FrameParser()
+    parser = HorizonFrameParser()
     for _ in range(3):  # what is complete does not count, nor do comments
         parser.feed(b"data: " + b"x" * 900 + b"\n\n: ping\n\n")
     for endless in (b"data: xxxxxx\n", b"x" * 10):
-        parser = FrameParser()
-        with pytest.raises(FrameTooLong, match="more than 1000"):  # noqa: PT012 - piece by piece
+        parser = HorizonFrameParser()
+        with pytest.raises(FrameTooLongError, match="more than 1000"):  # noqa: PT012 - piece by piece
             for _ in range(101):
                 parser.feed(endless)
 

@@ -12,13 +12,13 @@ from aiohttp import web
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import HorizonTransaction
-from services.indexer.sources.base import SourceError, SourceFatal
+from services.indexer.sources.base import FatalSourceError, SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
-from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.source import RpcSource
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.domain.position import parse_position, toid
 from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
@@ -72,7 +72,7 @@ async def test_faults_are_named_and_lose_nothing(
 async def test_events_that_stay_altered_are_never_believed(sim: Sim, surface: str) -> None:
     await sim.arm("corrupt_meta", surface=surface, times=1000)
     read = Read(START)
-    with pytest.raises(SourceFatal, match="unproved: the events of transaction"):
+    with pytest.raises(FatalSourceError, match="unproved: the events of transaction"):
         await read.up_to(sim.tip, sim.rpc())
     assert read.kinds == ["unproved"]
     assert read.positions == sim.positions()[: len(read.positions)]
@@ -106,14 +106,14 @@ async def test_a_transaction_that_another_server_will_have_is_waited_for(
 ) -> None:
     cursor = cursor_before(ledgers(sim)[1])
     source = sim.rpc()
-    window = polling.Polls.window
+    window = polling.EventPoller.window
 
-    async def then_lag(*args: object) -> polling.Window:
+    async def then_lag(*args: object) -> polling.EventWindow:
         found = await window(*args)  # type: ignore[arg-type]
         await sim.arm("lag", surface="rpc", after=1)
         return found
 
-    monkeypatch.setattr(polling.Polls, "window", then_lag)
+    monkeypatch.setattr(polling.EventPoller, "window", then_lag)
     sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
     sim.close()
     with pytest.raises(SourceError, match=r"behind: getTransaction .* it ends at ledger"):
@@ -170,10 +170,10 @@ async def test_of_two_servers_in_turn_one_with_less_costs_nothing(sim: Sim, firs
             return web.json_response(await answer.json())
 
     async with serving(web.post("/", rpc)) as port:
-        source = RpcEvents(
-            Rpc(sim.session, f"http://127.0.0.1:{port}"),
+        source = RpcSource(
+            RpcClient(sim.session, f"http://127.0.0.1:{port}"),
             passphrase=PASSPHRASE,
-            contracts=Contracts.of(accounts.STREAMS),
+            contracts=WatchedContracts.of(accounts.STREAMS),
             poll_seconds=0.01,
         )
         read = await Read(START).up_to(sim.tip, source)

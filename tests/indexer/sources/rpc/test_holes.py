@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import SourceGap
-from services.indexer.sources.failover.fallback import Fallback
+from services.indexer.sources.base import SourceGapError
+from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, Rpc, RpcRefused
-from services.indexer.sources.rpc.polling import Window
-from services.indexer.sources.rpc.presence import Presence
+from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
+from services.indexer.sources.rpc.polling import EventWindow
+from services.indexer.sources.rpc.presence import LedgerPresence
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.horizon.test_continuity import FIRST, HOLES, START, outside, told
 
@@ -50,7 +50,7 @@ async def test_the_other_source_reads_it(sim: Sim) -> None:
     await sim.arm("hole", first=FIRST + 3, last=FIRST + 5)
     for source in (
         FailoverSource(sim.rpc(), sim.horizon(seconds=1), look_seconds=0.05),
-        Fallback(sim.horizon(), sim.rpc()),
+        FallbackSource(sim.horizon(), sim.rpc()),
     ):
         read, gaps = await told(sim, source)
         assert gaps == []
@@ -63,7 +63,7 @@ async def test_a_hole_at_the_tip_is_found_whatever_its_length(sim: Sim) -> None:
     sim.close(4)
     tip = sim.network.chain.latest.sequence
     await sim.arm("hole", surface="rpc", first=tip - 2, last=tip - 2)
-    with pytest.raises(SourceGap) as gap:
+    with pytest.raises(SourceGapError) as gap:
         await read.up_to(sim.tip, source)
     assert (gap.value.first, gap.value.last) == (tip - 2, tip - 2)
 
@@ -79,7 +79,7 @@ async def test_ledgers_without_any_event_are_no_hole() -> None:
         assert read.positions == sim.positions(after=cursor)
 
 
-class Ledgers(Rpc):
+class Ledgers(RpcClient):
     """A server that has no events, and these ledgers of 0 to `latest`."""
 
     def __init__(self, missing: range, latest: int) -> None:
@@ -118,10 +118,10 @@ async def test_a_hole_beyond_a_64th_of_what_was_covered_is_always_found(
 
 async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
     """As it is found when getEvents covered `start` to cursor_before `end`."""
-    window = Window([], cursor_before(end), server.latest, "")
+    window = EventWindow([], cursor_before(end), server.latest, "")
     try:
-        checked = await Presence(server).checked(cursor_before(start), window)
-    except SourceGap as gap:
+        checked = await LedgerPresence(server).checked(cursor_before(start), window)
+    except SourceGapError as gap:
         assert gap.oldest == server.missing.stop  # noqa: PT017 - there may be none
         return gap.first
     return None if checked == window else next_ledger(checked.upto)
@@ -130,20 +130,20 @@ async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
 async def test_what_a_server_does_not_tell_is_no_hole() -> None:
     """It has no getLedgers, or allows no search without a filter."""
 
-    class Old(Rpc):
+    class Old(RpcClient):
         def __init__(self, method: str) -> None:
             self.refuses, self.calls = method, 0
 
         async def call(self, method: str, **params: object) -> dict[str, object]:
             self.calls += 1
             if method == self.refuses:
-                raise RpcRefused(method, NO_SUCH_METHOD, "method not found")
+                raise RpcError(method, NO_SUCH_METHOD, "method not found")
             return {"events": []}
 
     for method in ("getLedgers", "getEvents"):
         server = Old(method)
-        window = Window([], cursor_before(2_000), 3_000, "")
-        presence = Presence(server)
+        window = EventWindow([], cursor_before(2_000), 3_000, "")
+        presence = LedgerPresence(server)
         for _ in range(3):
             assert await presence.checked(cursor_before(1_000), window) == window
         assert server.calls <= 16, "it is asked once"

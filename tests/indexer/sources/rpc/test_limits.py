@@ -16,8 +16,8 @@ from services.indexer import metrics
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
-from services.indexer.sources.rpc.client import Rpc, RpcRefused
-from services.indexer.sources.rpc.span import WHOLE, Span
+from services.indexer.sources.rpc.client import RpcClient, RpcError
+from services.indexer.sources.rpc.span import WHOLE, LedgerSpan
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.rpc.test_source import ledgers, verdicts
@@ -37,14 +37,14 @@ async def sim() -> AsyncIterator[Sim]:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """The parameters of each getEvents that asks for contracts."""
     made: list[Call] = []
-    call = Rpc.call
+    call = RpcClient.call
 
-    async def noted(self: Rpc, method: str, **params: object) -> Any:
+    async def noted(self: RpcClient, method: str, **params: object) -> Any:
         if method == "getEvents" and "filters" in params:
             made.append(params)
         return await call(self, method, **params)
 
-    monkeypatch.setattr(Rpc, "call", noted)
+    monkeypatch.setattr(RpcClient, "call", noted)
     return made
 
 
@@ -75,16 +75,16 @@ async def test_an_unhealthy_server_is_read_from_the_start_on_and_later(sim: Sim,
 async def test_a_server_that_words_the_range_otherwise_is_asked_for_its_health(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = Rpc.call
+    call = RpcClient.call
 
-    async def worded(self: Rpc, method: str, **params: object) -> Any:
+    async def worded(self: RpcClient, method: str, **params: object) -> Any:
         try:
             return await call(self, method, **params)
-        except RpcRefused as error:
-            raise RpcRefused(method, error.code, "too old") from error
+        except RpcError as error:
+            raise RpcError(method, error.code, "too old") from error
 
     healthy = sim.rpc()
-    monkeypatch.setattr(Rpc, "call", worded)
+    monkeypatch.setattr(RpcClient, "call", worded)
     assert await healthy.ledgers() == ledgers(sim)
 
 
@@ -227,7 +227,7 @@ async def test_a_limit_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> 
     ],
 )
 def test_which_refusals_ask_for_less(code: int, said: str, much: bool) -> None:
-    assert RpcRefused("getEvents", code, said).too_much is much
+    assert RpcError("getEvents", code, said).too_much is much
 
 
 # ── the span itself ──
@@ -235,7 +235,7 @@ def test_which_refusals_ask_for_less(code: int, said: str, much: bool) -> None:
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 20_000))))
 def test_a_span_stays_in_its_bounds_and_always_ends_at_one(asked: list[int | None]) -> None:
-    span = Span()
+    span = LedgerSpan()
     for each in asked:
         wide = span.ledgers
         if each is None:

@@ -10,8 +10,8 @@ import pytest
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import Contracts
-from services.indexer.sources.base import Batch, SourceError, SourceFatal, SourceGap
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.sources.base import Batch, FatalSourceError, SourceError, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
 from shared.domain.position import toid
@@ -42,7 +42,7 @@ async def test_where_it_begins(sim: Sim) -> None:
     assert await source.start("latest") == toid(latest + 1)
     assert await source.start("earliest") == toid(oldest)
     assert await source.start(str(latest)) == toid(latest)
-    with pytest.raises(SourceFatal, match=f"1: RPC has ledgers {oldest} to {latest}"):
+    with pytest.raises(FatalSourceError, match=f"1: RPC has ledgers {oldest} to {latest}"):
         await source.start("1")
 
 
@@ -89,7 +89,7 @@ async def test_ledgers_come_as_they_close(sim: Sim) -> None:
 
 async def test_an_empty_answer_moves_the_cursor(sim: Sim) -> None:
     """A quiet contract is not looked for in the same ledgers again and again."""
-    nobody = Contracts.of(accounts.contract_id("nobody"))
+    nobody = WatchedContracts.of(accounts.contract_id("nobody"))
     source = sim.rpc(contracts=nobody)
     read = await Read(START).up_to(sim.tip, source)
     [batch] = read.batches
@@ -134,7 +134,7 @@ async def test_more_contracts_than_one_call_takes(sim: Sim) -> None:
     """Two polls, merged in order up to where both have looked."""
     others = [f"{accounts.contract_id(f'token-{n}')}:token" for n in range(30)]
     named = [accounts.STREAMS, *others, f"{accounts.TOKEN}:token"]
-    both = Contracts.of(*named)
+    both = WatchedContracts.of(*named)
     assert len(both.addresses) == 32
     read = await Read(START).up_to(sim.tip, sim.rpc(contracts=both))
     wanted = {*sim.positions(), *sim.positions(contract=accounts.TOKEN)}
@@ -148,7 +148,7 @@ async def test_more_contracts_than_one_call_takes(sim: Sim) -> None:
 async def test_polls_that_reach_differently_far(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "_PAGE", 2)
     monkeypatch.setattr(polling, "PER_CALL", 1)
-    both = Contracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
+    both = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
     read = await Read(START).up_to(sim.tip, sim.rpc(contracts=both))
     wanted = {*sim.positions(), *sim.positions(contract=accounts.TOKEN)}
     assert set(read.positions) == wanted
@@ -184,7 +184,7 @@ async def test_trimmed_before_it_is_asked_and_while_it_is_read(sim: Sim) -> None
     await sim.arm("trim", surface="rpc", after=3)
     oldest = ledgers(sim)[1] - 2
     with pytest.raises(
-        SourceGap, match=f"gap: ledgers .* to {oldest - 1} are not in the history of RPC"
+        SourceGapError, match=f"gap: ledgers .* to {oldest - 1} are not in the history of RPC"
     ) as gap:
         await anext(source.batches(cursor))
     assert (gap.value.read, gap.value.oldest) == (cursor, oldest)
@@ -194,7 +194,7 @@ async def test_trimmed_before_it_is_asked_and_while_it_is_read(sim: Sim) -> None
         await anext(batches)
         sim.close(20)
         await sim.arm("trim", surface="rpc", after=2)
-        with pytest.raises(SourceGap):
+        with pytest.raises(SourceGapError):
             await _drained(batches)
 
 
@@ -215,13 +215,13 @@ async def test_a_server_that_lags_is_tried_again_and_a_reset_is_final(sim: Sim) 
         with pytest.raises(SourceError, match="behind"):
             await anext(batches)
     await sim.arm("reset")
-    with pytest.raises(SourceFatal, match="reset: read up to ledger 3700020, RPC ends at 2"):
+    with pytest.raises(FatalSourceError, match="reset: read up to ledger 3700020, RPC ends at 2"):
         await anext(sim.rpc().batches(cursor))
 
 
 async def test_another_networks_passphrase(sim: Sim) -> None:
     await sim.arm("passphrase", surface="getNetwork")
-    with pytest.raises(SourceFatal, match="passphrase: RPC is of 'Some Other Network"):
+    with pytest.raises(FatalSourceError, match="passphrase: RPC is of 'Some Other Network"):
         await anext(sim.rpc().batches(START))
-    with pytest.raises(SourceFatal, match="passphrase"):
+    with pytest.raises(FatalSourceError, match="passphrase"):
         await sim.rpc(passphrase="Another").start("latest")

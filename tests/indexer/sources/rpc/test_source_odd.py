@@ -14,11 +14,11 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.contracts import Contracts
+from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.sources import http as http_module
 from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import Rpc
-from services.indexer.sources.rpc.source import RpcEvents
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.source import RpcSource
 from shared.domain.position import toid
 from tests.indexer.handmade import created, meta_v4, proof, result
 from tests.indexer.simulated import PASSPHRASE, Read
@@ -82,7 +82,7 @@ def details(**changed: object) -> dict[str, object]:
 @asynccontextmanager
 async def served(
     events: object = None, transaction: object = None, odd: Handler | None = None
-) -> AsyncIterator[RpcEvents]:
+) -> AsyncIterator[RpcSource]:
     """A source whose getEvents and getTransaction get these results, or go to `odd`."""
     results = {
         "getNetwork": {"passphrase": PASSPHRASE},
@@ -100,15 +100,15 @@ async def served(
         return web.json_response({"jsonrpc": "2.0", "id": 1, "result": results[method]})
 
     async with serving(web.post("/", rpc)) as port, aiohttp.ClientSession() as session:
-        yield RpcEvents(
-            Rpc(session, f"http://127.0.0.1:{port}", seconds=1),
+        yield RpcSource(
+            RpcClient(session, f"http://127.0.0.1:{port}", seconds=1),
             passphrase=PASSPHRASE,
-            contracts=Contracts.of(accounts.STREAMS),
+            contracts=WatchedContracts.of(accounts.STREAMS),
             poll_seconds=0.01,
         )
 
 
-async def fails(source: RpcEvents, kind: str, word: str = "") -> None:
+async def fails(source: RpcSource, kind: str, word: str = "") -> None:
     with pytest.raises(SourceError) as caught:
         await anext(source.batches(START))
     assert caught.value.kind == kind

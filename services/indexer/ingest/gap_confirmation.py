@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.indexer.sources.base import SourceGap
+from services.indexer.sources.base import SourceGapError
 
 _LOOKS, _SECONDS = 3, 3.0
 
 
 @dataclass(slots=True)
-class Doubt:
+class GapConfirmation:
     """Counts how often ledgers were missing: three times, over at least three seconds, is a gap.
 
     Several servers may answer at one URL. One may have the ledgers that another one lacks.
@@ -21,9 +21,9 @@ class Doubt:
     clock: Callable[[], float] = time.monotonic
     _cursor: int = -1
     _since: float = 0.0
-    _found: list[SourceGap] = field(default_factory=list)
+    _found: list[SourceGapError] = field(default_factory=list)
 
-    def confirmed(self, cursor: int, gap: SourceGap) -> SourceGap | None:
+    def confirmed(self, cursor: int, gap: SourceGapError) -> SourceGapError | None:
         """The smallest gap found at this cursor. None means: ask the source again."""
         if cursor != self._cursor:
             self._cursor, self._since, self._found = cursor, self.clock(), []
