@@ -228,7 +228,7 @@ SAMPLES = "shared.redis.durability"
 
 
 def key_uses(path: Path) -> Iterator[str]:
-    """The structures whose keys a module takes from `keys`, `self._keys`, `settings.keys` …"""
+    """The structures whose keys a module takes from an object named `keys` or `_keys`."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute) and node.attr in OWNERS:
             holder = node.value

@@ -1,1 +1,1 @@
-"""The domain: events, streams and their rules, positions, topics, contracts. Pure."""
+"""The domain: events, streams and their rules, positions, topics, contracts. Pure: no I/O."""

@@ -1,7 +1,8 @@
-"""Commands: what happens to a stream when a party asks for it.
+"""Commands: what a party may do with a stream, and which events that causes.
 
-Pure: each takes the state and the time and decides on events, or refuses; nothing is changed here.
-The rules are the stream contract's (docs/architecture.md, "Rules of a stream").
+Pure: each function takes the state of a stream and the time in Unix seconds. It returns the events,
+or raises CommandRefusedError. It changes nothing. The rules are those of the stream contract
+(docs/architecture.md, "Rules of a stream").
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from shared.domain.stream import (
 
 
 class CommandRefusedError(HeadraceError):
-    """A command that the stream's rules do not allow now; the message says why."""
+    """The rules of the stream do not allow this command now. The message gives the reason."""
 
 
 def create(
@@ -41,7 +42,7 @@ def create(
     now: int,
     metadata: Mapping[str, object] | None = None,
 ) -> list[Event]:
-    """A new stream; `deposited` is net of fees. Raises CommandRefusedError on a bad amount."""
+    """Create a stream. `deposited` is net of fees. Amounts are in base units of the token."""
     for name, amount in (("ratePerSecond", rate), ("depositedAmount", deposited)):
         if not 0 < amount <= I128_MAX:
             raise CommandRefusedError(f"{name} must be from 1 to {I128_MAX}, not {amount}")
@@ -59,7 +60,10 @@ def create(
 
 
 def top_up(stream: Stream, amount: int, now: int) -> list[Event]:
-    """More money at the same rate; the anchor stays, so a drained stream vests retroactively."""
+    """Add money at the same rate. The start of accrual stays.
+
+    So when a stream ran dry, the new money also covers the time since then.
+    """
     _refuse_terminal(stream, "topped up")
     total = stream.deposited + amount
     if amount <= 0 or total > I128_MAX:
@@ -76,10 +80,10 @@ def top_up(stream: Stream, amount: int, now: int) -> list[Event]:
 
 
 def withdraw(stream: Stream, now: int) -> list[Event]:
-    """All that is claimable goes to the recipient; the last of it also completes the stream."""
+    """Pay all that is claimable to the recipient. The last payment also completes the stream."""
     _refuse_terminal(stream, "withdrawn from")
     if stream.paused_at is not None:
-        raise CommandRefusedError(f"stream {stream.id} is paused: resume it before a withdrawal")
+        raise CommandRefusedError(f"stream {stream.id} is paused; resume it before a withdrawal")
     amount = claimable(stream, now)
     if amount == 0:
         raise CommandRefusedError(f"stream {stream.id} has nothing to withdraw yet")
@@ -92,16 +96,16 @@ def withdraw(stream: Stream, now: int) -> list[Event]:
 
 
 def pause(stream: Stream, now: int) -> list[Event]:
-    """Accrual stands still from `now`; the anchor stays."""
+    """Stop accrual at `now`."""
     _refuse_terminal(stream, "paused")
     if stream.paused_at is not None:
-        raise CommandRefusedError(f"stream {stream.id} is paused already")
+        raise CommandRefusedError(f"stream {stream.id} is already paused")
     facts = {"sender": stream.sender, "pausedAt": now}
     return [Event(EventType.STREAM_PAUSED, stream.id, now, facts)]
 
 
 def resume(stream: Stream, now: int) -> list[Event]:
-    """Accrual goes on; the pause does not count."""
+    """Continue accrual at `now`. Nothing accrues for the time of the pause."""
     _refuse_terminal(stream, "resumed")
     if stream.paused_at is None:
         raise CommandRefusedError(f"stream {stream.id} is not paused")
@@ -110,7 +114,7 @@ def resume(stream: Stream, now: int) -> list[Event]:
 
 
 def cancel(stream: Stream, now: int) -> list[Event]:
-    """Settles what has accrued to the recipient and refunds the rest; a single event."""
+    """Pay what has accrued to the recipient and refund the rest to the sender, in one event."""
     _refuse_terminal(stream, "cancelled")
     total = stream.withdrawn + claimable(stream, now)
     facts = {
@@ -123,12 +127,12 @@ def cancel(stream: Stream, now: int) -> list[Event]:
 
 
 def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Event]:
-    """New metadata in place of the old; allowed on every stream, as no money moves."""
+    """Replace the metadata. Every stream allows this, because no money moves."""
     return [Event(EventType.STREAM_UPDATED, stream.id, now, {"metadata": dict(metadata)})]
 
 
 def next_notice(stream: Stream) -> int | None:
-    """When the next of ENDINGS is to be told; None for a stream that does not run."""
+    """When the next notice is due, in Unix seconds; None when the stream is not active."""
     end = end_time(stream) if stream.status is StreamStatus.ACTIVE else None
     if end is None or stream.notices_sent >= len(NOTICE_THRESHOLDS):
         return None
@@ -136,9 +140,10 @@ def next_notice(stream: Stream) -> int | None:
 
 
 def due_notices(stream: Stream, now: int) -> list[Event]:
-    """What is to be told by `now` about the stream's end, in order, each at its own moment.
+    """The notices about the end of a stream that are due by `now`, oldest first.
 
-    Nothing moves money here. A moment that passed unseen is told late rather than never.
+    The timestamp of each event is the time at which the notice was due, even when it is sent late.
+    No money moves.
     """
     events: list[Event] = []
     after: Stream | None = stream

@@ -1,7 +1,8 @@
-"""Contracts that are watched: their addresses and what each is, as the settings name them.
+"""The watched contracts, as the settings name them: address and kind of each. Pure.
 
-Pure. One stream contract, since stream ids are its own and the namespace bears it; any number of
-token contracts (SEP-41) beside it.
+There is exactly one stream contract, because stream ids are unique within one contract only, and
+the default namespace is derived from its address. There may be any number of token contracts
+(SEP-41).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from shared.domain.strkeys import is_contract
 
 
 class ContractKind(StrEnum):
-    """What a contract is, and so how its events are read."""
+    """The kind of a contract, which decides how its events are decoded."""
 
     STREAM = "stream"
     TOKEN = "token"
 
 
 class ContractSpec(NamedTuple):
-    """A contract as the settings name it; `address` is C…."""
+    """One watched contract. `address` is a contract address (C…)."""
 
     address: str
     kind: ContractKind
@@ -31,28 +32,27 @@ class ContractSpec(NamedTuple):
 
 
 def parse_contracts(texts: Iterable[str]) -> tuple[ContractSpec, ...]:
-    """Contracts from `C…:stream`, `C…:token`; a bare `C…` is the stream contract.
+    """Parse `C…:stream` and `C…:token`. An address without a kind is the stream contract.
 
-    The stream contract comes first, whatever the order it was named in. Raises ValueError that
-    tells every mistake.
+    The result has the stream contract first. Raises ValueError with all mistakes in its message.
     """
     found, mistakes = [], []
     for text in texts:
         address, colon, kind = text.partition(":")
         if not is_contract(address):
-            mistakes.append(f"{address!r} is no contract address: expected C… with its checksum")
+            mistakes.append(f"{address!r} is not a contract address: expected C… with a checksum")
         elif colon and kind not in set(ContractKind):
-            mistakes.append(f"{text!r} is of no kind that is known: expected {_FORMS}")
+            mistakes.append(f"{text!r} has an unknown kind: expected {_FORMS}")
         else:
             found.append(ContractSpec(address, ContractKind(kind or ContractKind.STREAM)))
     addresses = [each.address for each in found]
     twice = [each for each in dict.fromkeys(addresses) if addresses.count(each) > 1]
-    mistakes += [f"{address} is named twice" for address in twice]
+    mistakes += [f"{address} is listed twice" for address in twice]
     streams = [each for each in found if each.kind is ContractKind.STREAM]
     if len(streams) > 1 or (not streams and not mistakes):
         mistakes.append(
-            f"name exactly one stream contract, not {len(streams)} (its stream ids are its own); "
-            f"any other is {_FORMS.rpartition(' ')[2]}"
+            f"expected exactly one stream contract, found {len(streams)}; "
+            "every other contract is C…:token"
         )
     if mistakes:
         raise ValueError("; ".join(mistakes))

@@ -1,8 +1,8 @@
-"""Events: one fact about one stream (or about the contract), and the names they go by.
+"""Events: each says one thing that happened to a stream, a token or a contract.
 
-An `Event` is what happened, before it is written: the journal gives an API event its position.
-`facts` are the event's own fields exactly as they stand in its JSON: camelCase, amounts and 64-bit
-ids as decimal strings, times as Unix seconds.
+An `Event` is not in the journal yet. The commit gives an event of the API its position. `facts` are
+the fields of this event type, as in its JSON: camelCase names, amounts and 64-bit ids as decimal
+strings, times in Unix seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shared.domain.position import Position
 
 
 class EventType(StrEnum):
-    """Every type that Headrace publishes; the SSE `event:` name as it stands."""
+    """Every event type that Headrace publishes. The value is also the `event:` name in SSE."""
 
     STREAM_CREATED = "stream.created"
     STREAM_TOPPED_UP = "stream.topped_up"
@@ -43,29 +43,30 @@ class EventType(StrEnum):
 
 
 LOSS_TYPES = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
-"""Events about losses. They are for every subscriber: what was lost may have been for anyone."""
+"""Events that announce a loss. Every subscriber gets them: the lost events may concern anyone."""
 
 TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))
-"""What token contracts say: of no stream, and for those alone whom it names."""
+"""Events of token contracts. They belong to no stream; only the accounts in them get them."""
 
 
 class Origin(StrEnum):
-    """Who made a stream or an event: the contract on chain, or our API."""
+    """Where a stream or an event comes from: the contract on the chain, or the API of Headrace."""
 
     CHAIN = "chain"
     API = "api"
 
 
 Facts = Mapping[str, object]
-"""An event's own fields, JSON-ready."""
+"""The fields of one event type, ready for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where on the chain an event comes from.
 
-    `verified`: the events of the transaction hashed to what consensus signed (facts of Stellar,
-    docs/decisions.md 4); None when the source gave no result to check against.
+    `closed_at` is the close time of the ledger as the source wrote it (RFC 3339). `verified` is
+    True when the events of the transaction match the hash that the validators signed
+    (docs/decisions.md 4). It is None when the source sent no result to compare with.
     """
 
     contract_id: str
@@ -77,7 +78,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact. `position` is set for chain events; the API's get theirs from the commit."""
+    """One event. Chain events have a `position`; the commit gives one to each API event."""
 
     type: EventType
     stream_id: str | None
@@ -88,15 +89,15 @@ class Event:
 
     @property
     def origin(self) -> Origin:
-        """Chain when it has a provenance, API otherwise."""
+        """CHAIN when the event has a provenance, else API."""
         return Origin.CHAIN if self.provenance else Origin.API
 
     def text(self, name: str) -> str | None:
-        """The fact `name` when it is a string, such as an address; None otherwise."""
+        """The fact `name` if it is a string, such as an address; else None."""
         value = self.facts.get(name)
         return value if isinstance(value, str) else None
 
     def number(self, name: str) -> int | None:
-        """The fact `name` as an integer, from a decimal string or a number; None when absent."""
+        """The fact `name` as an integer, from a decimal string or a number; None if absent."""
         value = self.facts.get(name)
         return int(value) if isinstance(value, str | int) else None

@@ -1,8 +1,8 @@
-"""A payment stream: its state, what has accrued, and what each event makes of it.
+"""A payment stream: its state, the money that has accrued, and the effect of each event.
 
-Pure: time is an argument. The rules are the stream contract's (docs/architecture.md, "Rules of a
-stream"). `apply` takes any event, decided by `shared.domain.commands` or read from the chain, to
-the state after it, so the API's streams and the chain's have one set of rules.
+Pure: the time is an argument. The rules are those of the stream contract (docs/architecture.md,
+"Rules of a stream"). `apply` returns the state after any event, whether the event comes from
+`shared.domain.commands` or from the chain. So both kinds of streams follow the same rules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ U64_MAX = (1 << 64) - 1
 
 
 class StreamStatus(StrEnum):
-    """Completed and cancelled are terminal: nothing revives such a stream."""
+    """The status of a stream. COMPLETED and CANCELLED are final."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -29,17 +29,17 @@ class StreamStatus(StrEnum):
 TERMINAL = frozenset({StreamStatus.COMPLETED, StreamStatus.CANCELLED})
 
 NOTICE_THRESHOLDS = (48 * 3600, 24 * 3600, 0)
-"""Seconds before the end at which it is told that a stream runs low, twice, and that it is dry."""
+"""Seconds before the end at which a notice is due: twice `running_low`, at last `depleted`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """The state of a stream after its latest event. Amounts in base units, times in Unix seconds.
 
-    `last_update_time` is the anchor from which money accrues; `refunded` is set by a cancellation.
-    `position` is where the latest event stands ("" until the journal gave it one). `notices_sent`
-    counts the NOTICE_THRESHOLDS of the present end that were announced, or were already past when
-    the end was set.
+    Money accrues from `last_update_time` on, the *anchor*. A cancellation sets `refunded`.
+    `position` is the position of the latest event, "" before the commit. `notices_sent` counts the
+    NOTICE_THRESHOLDS of the current end for which a notice was sent, or which had already passed
+    when this end was set.
     """
 
     id: str
@@ -65,19 +65,19 @@ class Stream:
 
     @property
     def terminal(self) -> bool:
-        """No money will move in this stream again."""
+        """Whether the stream is completed or cancelled, so that no money will move again."""
         return self.status in TERMINAL
 
 
 def remaining(stream: Stream) -> int:
-    """What the stream still holds: deposited = withdrawn + refunded + remaining, always."""
+    """The money still in the stream: deposited = withdrawn + refunded + remaining."""
     return stream.deposited - stream.withdrawn - stream.refunded
 
 
 def claimable(stream: Stream, now: int) -> int:
-    """What the recipient could withdraw at `now`; accrual stands still while paused.
+    """The amount that the recipient could withdraw at `now`. Nothing accrues during a pause.
 
-    A product beyond i128 means all that remains, which the minimum yields by itself.
+    The contract caps an overflow of i128 at the remaining amount; the minimum below does the same.
     """
     if stream.terminal:
         return 0
@@ -87,7 +87,7 @@ def claimable(stream: Stream, now: int) -> int:
 
 
 def end_time(stream: Stream) -> int | None:
-    """When the deposit will have run dry, or did; None while paused and for a rate of zero."""
+    """When the deposit is used up, or was. None while the stream is paused or its rate is zero."""
     if stream.terminal:
         return stream.last_update_time
     if stream.status is StreamStatus.PAUSED or stream.rate <= 0:
@@ -96,23 +96,25 @@ def end_time(stream: Stream) -> int | None:
 
 
 def depletion_time(stream: Stream) -> int:
-    """The second at which all that remains has accrued (rate above zero); at most a u64."""
-    left = max(0, remaining(stream))  # below zero only when an event of the chain was not readable
+    """The second at which all remaining money has accrued, at most 2^64-1. The rate must be > 0."""
+    left = max(0, remaining(stream))  # negative only if an event of the chain could not be decoded
     return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
 
 
 def apply(stream: Stream | None, event: Event) -> Stream | None:
-    """The state after `event`, its version one higher.
+    """The state after `event`, with a version one higher.
 
-    None for an event on a stream whose creation was never seen (an indexer started later).
-    Raises ValueError when a fact that the state needs is missing.
+    None if the creation of the stream is not known, because the indexer started after it. Raises
+    ValueError when the event lacks a fact that the state needs.
     """
     if event.type is EventType.STREAM_CREATED:
         return _reset_notices(_created(event, 1 if stream is None else stream.version + 1))
     if stream is None:
         return None
     change = _CHANGES.get(event.type)
-    latest = max(stream.updated_at, event.timestamp)  # metadata may run ahead of the ledger
+    latest = max(
+        stream.updated_at, event.timestamp
+    )  # an update of the API may be newer than the last ledger
     changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
     if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
         changed = change(changed, event)
@@ -121,7 +123,7 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
 
 
 def _reset_notices(stream: Stream) -> Stream:
-    """With a new end: what had passed when it came to be is no news, except that it is dry."""
+    """Skip notices that were already due when the end changed, except `depleted`."""
     end = end_time(stream) if stream.status is StreamStatus.ACTIVE else None
     left = (U64_MAX if end is None else end) - stream.updated_at
     return replace(stream, notices_sent=sum(left <= before for before in NOTICE_THRESHOLDS[:-1]))
@@ -162,13 +164,13 @@ def _paused(stream: Stream, event: Event) -> Stream:
 
 
 def _resumed(stream: Stream, event: Event) -> Stream:
-    if stream.terminal:  # pause → cancel → resume succeeds on chain and must not revive the stream
+    if stream.terminal:  # the contract allows pause, cancel, resume: the stream stays cancelled
         return replace(stream, paused_at=None)
     return unpaused(stream, event.timestamp)
 
 
 def unpaused(stream: Stream, now: int) -> Stream:
-    """The stream running again from `now`: the anchor moves by the length of the pause."""
+    """The stream, active again from `now`. The anchor moves forward by the length of the pause."""
     if stream.paused_at is None:
         return stream
     anchor = min(U64_MAX, stream.last_update_time + max(0, now - stream.paused_at))
@@ -199,7 +201,7 @@ def _notice_sent(stream: Stream, event: Event) -> Stream:
 
 
 def _transferred(stream: Stream, event: Event) -> Stream:
-    """The new recipient's accrual starts where the old one was settled."""
+    """A new recipient. When the old one was paid out, accrual starts again at this event."""
     settled = event.number("settledAmount") or 0
     return replace(
         stream,
@@ -210,13 +212,16 @@ def _transferred(stream: Stream, event: Event) -> Stream:
 
 
 def _rate_modified(stream: Stream, event: Event) -> Stream:
-    """The announced end tells the anchor, whether or not the contract settled on the change."""
+    """A new rate. The anchor follows from the end that the event announces.
+
+    The contract may or may not pay out when the rate changes; the announced end fits either case.
+    """
     changed = replace(stream, rate=_need(event, "newRatePerSecond"))
     end = event.number("newEndTime")
     if end is None or changed.rate <= 0:
         return changed
     anchor = end - -(-max(0, remaining(changed)) // changed.rate)
-    # An end that saturated tells nothing: keep the anchor.
+    # The contract caps an end at 2^64-1. Such an end does not determine the anchor.
     return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
 
 
@@ -239,12 +244,12 @@ _ALSO_WHEN_TERMINAL = frozenset({EventType.STREAM_RESUMED, EventType.STREAM_UPDA
 def _need(event: Event, name: str) -> int:
     value = event.number(name)
     if value is None:
-        raise ValueError(f"{event.type} of stream {event.stream_id} lacks {name!r}")
+        raise ValueError(f"{event.type} of stream {event.stream_id} has no {name!r}")
     return value
 
 
 def _need_text(event: Event, name: str) -> str:
     value = event.text(name)
     if value is None:
-        raise ValueError(f"{event.type} of stream {event.stream_id} lacks {name!r}")
+        raise ValueError(f"{event.type} of stream {event.stream_id} has no {name!r}")
     return value

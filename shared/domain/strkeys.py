@@ -1,6 +1,6 @@
-"""Stellar's addresses of accounts and contracts: strkeys, text with a checksum (SEP-23). Pure.
+"""Stellar addresses of accounts and contracts: strkeys, a text with a checksum (SEP-23). Pure.
 
-stellar-sdk can do the same, but importing it costs every process 20 MB and 0.4 s.
+stellar-sdk can do the same. But its import costs each process 20 MB of memory and 0.4 s.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from base64 import b32decode, b32encode
 from functools import lru_cache
 
 ACCOUNT, CONTRACT, MUXED, SEED = 6 << 3, 2 << 3, 12 << 3, 18 << 3
-"""Version bytes: the place of the first letter (G, C, M, S) in the base32 alphabet, times eight."""
+"""Version bytes: the index of the first letter (G, C, M, S) in the base32 alphabet, times 8."""
 
 _SIZES = {ACCOUNT: 32, CONTRACT: 32, MUXED: 40, SEED: 32}
-"""Bytes of the payload."""
+"""Bytes of the payload, by version byte."""
 
 
 def strkey(version: int, payload: bytes) -> str:
@@ -24,32 +24,32 @@ def strkey(version: int, payload: bytes) -> str:
 
 
 def payload_of(version: int, text: str) -> bytes:
-    """The payload that `text` encodes. Raises ValueError unless it is a strkey of this version."""
+    """The payload of the strkey `text`. Raises ValueError if it is not a strkey of this version."""
     try:
         raw = b32decode(text + "=" * (-len(text) % 8))
     except ValueError:
         raw = b""
     payload = raw[1:-2]
-    # Encoding it again checks version and checksum, and refuses other spellings of the same bytes.
+    # Encode it again: this checks version and checksum, and rejects other texts of the same bytes.
     if len(payload) != _SIZES[version] or strkey(version, payload) != text:
-        raise ValueError(f"{text[:80]!r} is not an address of the expected kind with its checksum")
+        raise ValueError(f"{text[:80]!r} is not an address of the expected kind with a checksum")
     return payload
 
 
 @lru_cache(maxsize=4096)
 def is_account(text: str) -> bool:
-    """Whether `text` can be a party of a stream: an account (G), a contract (C) or muxed (M)."""
+    """Whether `text` can be a party of a stream: an account (G), contract (C) or muxed one (M)."""
     return any(_is(version, text) for version in (ACCOUNT, CONTRACT, MUXED))
 
 
 @lru_cache(maxsize=4096)
 def is_contract(text: str) -> bool:
-    """Whether `text` is a contract's address (C…)."""
+    """Whether `text` is the address of a contract (C…)."""
     return _is(CONTRACT, text)
 
 
 def is_public_key(text: str) -> bool:
-    """Whether `text` is an account's own address (G…)."""
+    """Whether `text` is the address of an account (G…), which is its public key."""
     return _is(ACCOUNT, text)
 
 

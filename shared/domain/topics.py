@@ -1,8 +1,9 @@
-"""Topics: what an event is filed under, and what one subscribes to.
+"""Topics: each event has some, and clients subscribe to topics.
 
-A stream is the topic of its id (`"7"`), an account `"user:G…"`, and `"*"` is everything. An event
-without topics goes to everyone (a broadcast): what the stream contract says of itself. An event of
-a token concerns whom it names, or where nobody knows whom, those who ask for the token.
+The topic of a stream is its id (`"7"`). The topic of an account is `"user:G…"`. `"*"` is the topic
+of all events. An event without topics is a broadcast: everyone gets it. The events of the stream
+contract about itself are broadcasts. An event of a token has the topics of the accounts in it. If
+Headrace cannot decode the event, its topic is that of the token's address.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ _PARTIES_OF_TOKEN = ("from", "to")
 
 
 def user_topic(account: str) -> str:
-    """The topic of all streams that an account sends or receives."""
+    """The topic of an account: all streams that it sends or receives."""
     return f"user:{account}"
 
 
 def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
-    """Stream id and both parties: those the event names, and those of the stream before and after.
+    """The topics of an event: the stream id and the parties of the stream.
 
-    Many events name one party or none (facts of the contract), and a stream that changes hands
-    concerns the old and the new recipient; the stored states know them.
+    The parties come from the event and from `states`, the stream before and after the event. Many
+    events of the contract name only one party or none. And when the recipient changes, the event
+    concerns the old one and the new one.
     """
     if event.stream_id is None:
         return _users(map(event.text, _outside_streams(event.type)))
@@ -41,26 +43,26 @@ def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
 
 
 def _outside_streams(kind: EventType) -> tuple[str, ...]:
-    """Which facts of an event of no stream hold whom it concerns; none of a broadcast's do."""
+    """The facts that hold the accounts of an event without a stream; none for a broadcast."""
     if kind in TOKEN_TYPES:
         return _PARTIES_OF_TOKEN
     return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
 
 
 def _users(parties: Iterable[str | None]) -> tuple[str, ...]:
-    # Heads are split at spaces and lines, so only what looks like an address may enter one.
+    # The routing header is split at spaces and line breaks, so a topic must not contain any.
     users = (user_topic(p) for p in parties if p and p.isascii() and p.isalnum())
     return tuple(dict.fromkeys(users))
 
 
 def matches(subscribed: Collection[str], topics: Collection[str]) -> bool:
-    """Whether an event with `topics` is for a subscription to `subscribed`."""
+    """Whether a subscription to `subscribed` gets an event with `topics`."""
     return not topics or ALL in subscribed or any(topic in subscribed for topic in topics)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a subscriber asked for; `types` empty means every type."""
+    """The topics and event types that a client subscribes to. Without `types`: all types."""
 
     topics: tuple[str, ...]
     types: frozenset[str] = frozenset()
@@ -73,10 +75,10 @@ def parse_subscription(
     everything: str | None = None,
     types: Iterable[str] = (),
 ) -> tuple[Subscription, list[tuple[str, str]]]:
-    """A subscription from query parameters, and its mistakes as (parameter, what would be right).
+    """A subscription from query parameters, and its mistakes as pairs (parameter, explanation).
 
-    The first hundred of them: an answer should not be much longer than its question. Each of
-    `streams`, `users` and `types` may repeat or hold several, comma-separated.
+    At most 100 mistakes are returned, so that a response is not much longer than its request. Each
+    of `streams`, `users` and `types` may be repeated and may hold several values with commas.
     """
     stream_ids, accounts, wanted = _split(streams), _split(users), _split(types)
     mistakes = [("streams", _BAD_STREAM.format(s[:64])) for s in stream_ids if not is_stream_id(s)]
@@ -87,12 +89,12 @@ def parse_subscription(
     topics = [ALL] if everything == "true" else []
     topics += [*stream_ids, *map(user_topic, accounts)]
     if not topics and not mistakes:
-        mistakes.append(("streams", "name at least one of streams=<id>, users=<G…>, all=true"))
+        mistakes.append(("streams", "give at least one of streams=<id>, users=<G…>, all=true"))
     return Subscription(tuple(dict.fromkeys(topics)), frozenset(wanted)), mistakes[:100]
 
 
 def is_stream_id(text: str) -> bool:
-    """Whether `text` is a chain stream's u64 or an API stream's `api-<uuid>`."""
+    """Whether `text` is the id of a stream: a u64 on the chain, `api-<uuid>` in the API."""
     return _STREAM_ID.fullmatch(text) is not None and (text[0] == "a" or int(text) < 1 << 64)
 
 
@@ -102,6 +104,6 @@ def _split(values: Iterable[str]) -> list[str]:
 
 
 _TYPES = frozenset(EventType)
-_BAD_STREAM = "{!r} is no stream id: expected a number from 1, or api-<uuid>"
-_BAD_USER = "{!r} is no account: expected a valid G…, C… or M… address (its checksum counts)"
-_BAD_TYPE = "{!r} is no event type: expected one such as stream.withdrawn"
+_BAD_STREAM = "{!r} is not a stream id: expected a number from 1, or api-<uuid>"
+_BAD_USER = "{!r} is not an account: expected a G…, C… or M… address with a valid checksum"
+_BAD_TYPE = "{!r} is not an event type: expected a type such as stream.withdrawn"

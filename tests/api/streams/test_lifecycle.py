@@ -58,7 +58,7 @@ async def test_delete_cancels(client):
     [
         ((), "withdraw", "nothing to withdraw"),
         ((), "resume", "not paused"),
-        (("pause",), "pause", "paused already"),
+        (("pause",), "pause", "already paused"),
         (("pause",), "withdraw", "is paused"),
         (("cancel",), "withdraw", "is cancelled"),
         (("cancel",), "pause", "is cancelled"),

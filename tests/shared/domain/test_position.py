@@ -36,12 +36,12 @@ def test_the_padded_form_of_rpc_is_the_same_position():
     ],
 )  # fmt: skip
 def test_what_is_no_position_is_refused_with_a_reason(text: str):
-    with pytest.raises(ValueError, match="is no position: "):
+    with pytest.raises(ValueError, match="is not a position: "):
         parse_position(text)
 
 
 def test_the_refusal_repeats_no_more_than_a_glimpse_of_a_long_text():
-    with pytest.raises(ValueError, match="no position") as caught:
+    with pytest.raises(ValueError, match="not a position") as caught:
         parse_position("x" * 10_000)
     assert len(str(caught.value)) < 200
 
@@ -61,5 +61,5 @@ def test_the_toid_of_sep_35():
 
 @pytest.mark.parametrize("parts", [(-1,), (1 << 31,), (1, 1 << 20), (1, -1), (1, 1, 1 << 12)])
 def test_a_toid_outside_its_fields_is_refused(parts):
-    with pytest.raises(ValueError, match="no TOID for ledger"):
+    with pytest.raises(ValueError, match="no TOID exists for ledger"):
         toid(*parts)

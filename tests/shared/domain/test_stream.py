@@ -210,7 +210,7 @@ def test_an_event_that_lacks_a_fact_is_told_by_name(kind, missing):
     whole = NEEDED[kind]
     assert apply(a_stream(), fact(kind, **whole)) is not None
     lacking = {name: value for name, value in whole.items() if name != missing}
-    with pytest.raises(ValueError, match=f"stream 7 lacks '{missing}'"):
+    with pytest.raises(ValueError, match=f"stream 7 has no '{missing}'"):
         apply(a_stream(), fact(kind, **lacking))
 
 

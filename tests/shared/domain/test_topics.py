@@ -80,7 +80,7 @@ def test_each_mistake_is_named_with_its_parameter_and_what_would_be_right():
     )
     assert [parameter for parameter, _ in mistakes] == ["streams", "users", "types", "all"]
     told = dict(mistakes)
-    assert "'0' is no stream id" in told["streams"]
+    assert "'0' is not a stream id" in told["streams"]
     assert "checksum" in told["users"]
     assert "stream.withdrawn" in told["types"]
     assert "'true'" in told["all"]

@@ -91,7 +91,7 @@ def test_the_settings_former_name_is_still_understood(environment, capsys):
     assert load(Common).contracts == ((TOKEN, ContractKind.STREAM),)
     assert Common(contract_ids=TOKEN).contracts == Common(contracts=(TOKEN,)).contracts
     environment.setenv(FORMER, "C")
-    assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is no contract address")
+    assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is not a contract address")
 
 
 @pytest.mark.parametrize(
@@ -99,22 +99,22 @@ def test_the_settings_former_name_is_still_understood(environment, capsys):
     [
         (
             TOKEN[:-1] + "A",
-            f"'{TOKEN[:-1]}A' is no contract address: expected C… with its checksum",
+            f"'{TOKEN[:-1]}A' is not a contract address: expected C… with a checksum",
         ),
-        (TOKEN.lower(), f"'{TOKEN.lower()}' is no contract address: expected C…"),
-        (",", "exactly one stream contract, not 0 (its stream ids are its own); any other is C…:t"),
-        (f"{TOKEN},{ASSET}", "exactly one stream contract, not 2"),
-        (f"{TOKEN}:token", "exactly one stream contract, not 0"),
-        (f"{TOKEN},{TOKEN}:token", f"{TOKEN} is named twice"),
-        (f"{TOKEN},{ASSET}:token,{ASSET}:token", f"{ASSET} is named twice"),
+        (TOKEN.lower(), f"'{TOKEN.lower()}' is not a contract address: expected C…"),
+        (",", "exactly one stream contract, found 0; every other contract is C…:t"),
+        (f"{TOKEN},{ASSET}", "exactly one stream contract, found 2"),
+        (f"{TOKEN}:token", "exactly one stream contract, found 0"),
+        (f"{TOKEN},{TOKEN}:token", f"{TOKEN} is listed twice"),
+        (f"{TOKEN},{ASSET}:token,{ASSET}:token", f"{ASSET} is listed twice"),
         (
             f"{TOKEN},{ASSET}:coin",
-            f"'{ASSET}:coin' is of no kind that is known: expected C…:stream",
+            f"'{ASSET}:coin' has an unknown kind: expected C…:stream",
         ),
-        (f"{TOKEN},{ASSET}:", "of no kind that is known"),
-        (f"{TOKEN}:stream:token", "of no kind that is known"),
-        (f"{TOKEN},{ASSET},x", "stream contract, not 2"),
-        (f"{TOKEN},{ASSET},x", "'x' is no contract address"),
+        (f"{TOKEN},{ASSET}:", "has an unknown kind"),
+        (f"{TOKEN}:stream:token", "has an unknown kind"),
+        (f"{TOKEN},{ASSET},x", "stream contract, found 2"),
+        (f"{TOKEN},{ASSET},x", "'x' is not a contract address"),
     ],
 )
 def test_every_mistake_about_the_contracts_is_told(environment, capsys, contracts, told):
