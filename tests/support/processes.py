@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -127,18 +127,22 @@ class ServiceProcess:
 
 
 async def start(module: str, **environment: object) -> ServiceProcess:
-    """Start `python -m module`; its environment is ours, PORT=0, and what is given.
+    """Start `python -m module` in the root of the project."""
+    return await spawn([sys.executable, "-m", module], _ROOT, environment)
 
-    On SIGABRT it prints where it is.
+
+async def spawn(
+    command: Sequence[str], folder: Path, environment: Mapping[str, object]
+) -> ServiceProcess:
+    """Start a service. Its environment is this process' own, PORT=0, and `environment`.
+
+    On SIGABRT it prints the stack of each of its threads.
     """
     ours = os.environ | {"PORT": "0", "PYTHONFAULTHANDLER": "1"}
-    env = ours | {k: str(v) for k, v in environment.items()}
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        cwd=_ROOT,
-        env=env,
+        *command,
+        cwd=folder,
+        env=ours | {k: str(v) for k, v in environment.items()},
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 20,
@@ -148,8 +152,14 @@ async def start(module: str, **environment: object) -> ServiceProcess:
 
 @asynccontextmanager
 async def running(module: str, **environment: object) -> AsyncIterator[ServiceProcess]:
-    """A service that listens; it is killed at the end unless it has ended."""
-    service = await start(module, **environment)
+    """`python -m module`, once it listens; it is killed at the end unless it has ended."""
+    async with listening(await start(module, **environment)) as service:
+        yield service
+
+
+@asynccontextmanager
+async def listening(service: ServiceProcess) -> AsyncIterator[ServiceProcess]:
+    """The service once it listens; it is killed at the end unless it has ended."""
     try:
         await service.listening()
         yield service
