@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.console.browser import User, user
@@ -133,7 +135,7 @@ async def test_filters_and_pause(whole, someone):
     assert "types=stream.withdrawn" in page.url
     await page.get_by_role("button", name="Pause").click()
     held = await shown(page)
-    await page.get_by_text("waits.").or_(page.get_by_text("events wait.")).wait_for()
+    await page.get_by_text(re.compile(r"Paused\. \d+ new")).wait_for()
     assert await shown(page) == held
     await page.get_by_role("button", name="Resume").click()
     await until(lambda: arrived(page, held[0], 1), what="those that waited")
@@ -153,6 +155,6 @@ async def test_after_a_gap_the_history_is_loaded_again_and_said_so(whole, someon
     fulfil = {"body": gap, "content_type": "text/event-stream"}
     await page.route("**/events/subscribe*", lambda route: route.fulfill(**fulfil), times=1)
     await page.goto(f"{someone.address}/#/live")
-    await page.get_by_role("alert").get_by_text("the history was loaded again").wait_for()
+    await page.get_by_role("alert").get_by_text("Everything was loaded again").wait_for()
     await page.wait_for_selector(".event")
     await follows_the_journal(whole, page, more=2)

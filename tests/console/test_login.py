@@ -96,7 +96,7 @@ async def test_a_wallet_logs_in_and_sees_and_changes_what_is_its_own(closed, vis
     assert len(visitor.subscriptions) <= 2, "the one of before the login is none"
     assert all("ticket=" in url and "access_token" not in url for url in visitor.subscriptions)
     await page.get_by_role("link", name="System").click()
-    await page.get_by_text("Only an admin sees").wait_for()
+    await page.get_by_text("Only admins can see").wait_for()
     assert visitor.noise == []
 
 
@@ -116,7 +116,7 @@ async def test_an_admin_uses_a_token_and_sees_all(closed, visitor):
     assert await page.get_by_role("button", name="Log in with Freighter").is_disabled()
     await page.get_by_label("Token").fill("no token")
     await page.get_by_role("button", name="Use this token").click()
-    await page.get_by_role("alert").get_by_text("this is no token").wait_for()
+    await page.get_by_role("alert").get_by_text("This is not a valid token").wait_for()
     await page.get_by_label("Token").fill(token_of(CAROL.public_key, "admin"))
     await page.get_by_role("button", name="Use this token").click()
     await page.wait_for_selector(".stream")

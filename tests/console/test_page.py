@@ -190,6 +190,6 @@ async def test_an_api_that_is_away_is_told_and_asked_again(whole, someone):
 
     await page.route(f"{someone.address}/", answer)
     await page.goto(f"{someone.address}/#/live")
-    await page.get_by_text("The API cannot be read: Redis is away").wait_for()
+    await page.get_by_text("The API cannot be reached: Redis is away").wait_for()
     await page.unroute(f"{someone.address}/")
     await until(lambda: page.locator(".event").count(), seconds=60, what="the page by itself")

@@ -30,7 +30,7 @@ async def make(page: Page, label: str) -> str:
     }
     for name, value in fields.items():
         await page.get_by_label(name, exact=True).fill(value)
-    await page.get_by_role("button", name="Make the stream").click()
+    await page.get_by_role("button", name="Create stream").click()
     await page.wait_for_selector(".one")
     return str(await page.locator(".one").get_attribute("data-id"))
 
@@ -90,7 +90,7 @@ async def test_what_the_api_refuses_is_told_in_its_words(whole, someone):
         await page.get_by_label(name, exact=True).fill(value)
     await page.get_by_label("Rate a second").fill("11")
     await page.get_by_label("Deposit").fill("995000")
-    await page.get_by_role("button", name="Make the stream").click()
+    await page.get_by_role("button", name="Create stream").click()
     await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
         "recipient must be a valid"
     )
@@ -110,7 +110,7 @@ async def test_a_stream_that_is_not_there_is_said_to_be_so(someone):
     page = await someone.open("#/streams/99999999")
     await page.get_by_text("There is no such stream.").wait_for()
     page = await someone.open("#/nowhere")
-    await page.get_by_text("There is no such view.").wait_for()
+    await page.get_by_text("This view does not exist.").wait_for()
 
 
 async def test_the_list_is_searched_and_filtered(whole, someone):
@@ -121,7 +121,7 @@ async def test_the_list_is_searched_and_filtered(whole, someone):
     await expect(page.locator(".stream")).to_have_count(1)
     await page.get_by_label("Status").select_option("active")
     await expect(page.locator(".stream")).to_have_count(0)
-    await page.get_by_text("No streams here yet").wait_for()
+    await page.get_by_text("No streams yet").wait_for()
     await page.get_by_label("Search").fill("")
     await page.get_by_label("Status").select_option("paused")
     await page.locator(f'.stream[data-id="{stream["id"]}"]').wait_for()
@@ -132,7 +132,7 @@ async def test_the_list_is_searched_and_filtered(whole, someone):
     await step(whole, stream["id"], "pause")
     await expect(page.locator(f'.stream[data-id="{stream["id"]}"]')).to_have_count(1)
     await page.get_by_label("Search").fill("rent")
-    await page.get_by_text("Search for a whole account").wait_for()
+    await page.get_by_text("Search for a complete account").wait_for()
 
 
 async def _are(page: Page, script: str, wanted: list[str]) -> bool:

@@ -1,7 +1,7 @@
-"""Routes of the console: the page at `/`, its scripts and styles, and headrace.js for others.
+"""Routes of the console: the page at `/`, its scripts and styles, and headrace.js for other pages.
 
-No build step: the files are served as they stand. The page needs no outside host, and its policy
-lets it reach none but the fanouts that this API sends an EventSource on to.
+There is no build step: the files are served unchanged. The page needs no other host. Its
+Content-Security-Policy allows this API and the fanouts that the API redirects to, and no others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from shared.runtime.urls import origin
 from shared.web.problems import Problem, Slug
 
 _FOLDER = Path(__file__).parent
-_KINDS = {
+_CONTENT_TYPES = {
     ".html": "text/html",
     ".css": "text/css",
     ".js": "text/javascript",
@@ -42,37 +42,37 @@ _POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class ConsoleFile:
-    """A file of the console as it is served."""
+    """A file of the console: content type, body, compressed body and ETag."""
 
     kind: str
     body: bytes
-    packed: bytes
+    compressed: bytes
     tag: str
 
 
-_PARTS: web.AppKey[dict[str, ConsoleFile]] = web.AppKey("console", dict)
+_FILES: web.AppKey[dict[str, ConsoleFile]] = web.AppKey("console", dict)
 
 
 def add_console_routes(app: web.Application) -> None:
-    """The routes; the files are read once."""
-    app[_PARTS] = dict(_parts())
+    """Add the routes. The files are read once, at the start."""
+    app[_FILES] = dict(_read_files())
     app.router.add_get("/", front)
     app.router.add_get("/console/{folder}/{file}", console_file)
 
 
-def _parts() -> Iterable[tuple[str, ConsoleFile]]:
+def _read_files() -> Iterable[tuple[str, ConsoleFile]]:
     for path in sorted(_FOLDER.rglob("*.*")):
-        if kind := _KINDS.get(path.suffix):
+        if kind := _CONTENT_TYPES.get(path.suffix):
             body = path.read_bytes()
             tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-            packed = gzip.compress(body, mtime=0)
-            yield path.relative_to(_FOLDER).as_posix(), ConsoleFile(kind, body, packed, tag)
+            compressed = gzip.compress(body, mtime=0)
+            yield path.relative_to(_FOLDER).as_posix(), ConsoleFile(kind, body, compressed, tag)
 
 
 async def front(request: web.Request) -> web.Response:
-    """The page for who asks for HTML, as browsers do; else what this is and where things are."""
+    """The page, if the client accepts HTML; else an index of the endpoints as JSON."""
     if _HTML in request.headers.get("Accept", ""):
-        response = _serve(request, request.app[_PARTS]["index.html"])
+        response = _serve(request, request.app[_FILES]["index.html"])
         response.headers["Content-Security-Policy"] = content_security_policy(
             request.app[SETTINGS].fanout_urls
         )
@@ -85,34 +85,34 @@ async def front(request: web.Request) -> web.Response:
 
 
 def content_security_policy(fanout_urls: Iterable[str]) -> str:
-    """The Content-Security-Policy of the page. CSP 3 holds redirects to `connect-src` too."""
+    """The Content-Security-Policy of the page. `connect-src` also applies to redirects (CSP 3)."""
     return _POLICY.format(" ".join(["'self'", *dict.fromkeys(map(origin, fanout_urls))]))
 
 
 async def console_file(request: web.Request) -> web.Response:
-    """A part of the page."""
+    """A file of the page."""
     name = f"{request.match_info['folder']}/{request.match_info['file']}"
-    if (found := request.app[_PARTS].get(name)) is None:
-        raise Problem(404, Slug.NOT_FOUND, "there is no such part of the console")
+    if (found := request.app[_FILES].get(name)) is None:
+        raise Problem(404, Slug.NOT_FOUND, "There is no such file of the console.")
     return _serve(request, found)
 
 
-def _serve(request: web.Request, console_file: ConsoleFile) -> web.Response:
-    """Kept by browsers and asked about each time, so a new release is seen at once."""
-    headers = {"Cache-Control": "no-cache", "ETag": console_file.tag, "Vary": "Accept-Encoding"}
-    if console_file.tag in request.headers.get("If-None-Match", ""):
+def _serve(request: web.Request, file: ConsoleFile) -> web.Response:
+    """Browsers cache a file and check its ETag each time, so a new release is used at once."""
+    headers = {"Cache-Control": "no-cache", "ETag": file.tag, "Vary": "Accept-Encoding"}
+    if file.tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
-    body = console_file.body
+    body = file.body
     if "gzip" in request.headers.get("Accept-Encoding", ""):
-        body, headers["Content-Encoding"] = console_file.packed, "gzip"
-    return web.Response(body=body, content_type=console_file.kind, charset="utf-8", headers=headers)
+        body, headers["Content-Encoding"] = file.compressed, "gzip"
+    return web.Response(body=body, content_type=file.kind, charset="utf-8", headers=headers)
 
 
 def service_index(settings: ApiSettings) -> Document:
-    """What this is and where things are."""
+    """The service, its settings that clients need, and the paths of its endpoints."""
     return {
         "service": "headrace api",
-        "about": "payment streams on Stellar, and their events as they happen",
+        "about": "payment streams on Stellar, and their events in real time",
         "network": settings.network_passphrase,
         "authMode": settings.auth_mode,
         "walletLogin": bool(settings.signing_seed),

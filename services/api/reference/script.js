@@ -1,6 +1,6 @@
 "use strict";
 
-// Every text goes in as text, never as markup.
+// Text is always added as text, never as markup.
 function make(tag, attributes, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);

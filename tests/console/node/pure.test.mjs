@@ -101,10 +101,10 @@ test("numbers and spans read well", () => {
 
 test("when the money ends", () => {
   const at = (more, seconds) => ends(stream(more), seconds * 1000);
-  assert.equal(at({}, 140), "ends in 1 min");
-  assert.equal(at({}, 201), "dry");
+  assert.equal(at({}, 140), "runs out in 1 min");
+  assert.equal(at({}, 201), "ran out");
   assert.equal(at({}, 40), "starts in 1 min");
-  assert.equal(at({ status: "paused", pausedAt: 120, endTime: null }, 140), "paused, no end");
+  assert.equal(at({ status: "paused", pausedAt: 120, endTime: null }, 140), "paused");
 });
 
 test("an event that is new here, or lacks a fact, still has words", () => {

@@ -132,7 +132,7 @@ test("when nothing was heard for two syncs, every tab says so and a new connecti
   mock.timers.tick(1_000);
   for (const tab of [first, second]) {
     assert.equal(tab.headrace.state.status, "reconnecting");
-    assert.equal(tab.headrace.state.reason, "nothing was heard for 30 seconds");
+    assert.equal(tab.headrace.state.reason, "no data for 30 seconds");
   }
   world.channels.forEach((channel) => { channel.deaf = false; });
   mock.timers.tick(1_000);

@@ -1,9 +1,9 @@
 // @ts-check
-/** What an event is called, where it stands, and whether it is news. Pure. */
+/** Types, positions and versions of events. Pure. */
 
 /**
- * Every type of event that tells of a stream, a contract or a token. chain.gap comes as `gap`,
- * journal.reset as `reset`.
+ * The types of events about a stream, a contract or a token. On the wire chain.gap is named `gap`, and
+ * journal.reset is named `reset`.
  */
 export const EVENT_TYPES = Object.freeze([
   "stream.created", "stream.topped_up", "stream.withdrawn", "stream.paused", "stream.resumed",
@@ -13,23 +13,23 @@ export const EVENT_TYPES = Object.freeze([
   "token.transfer", "token.mint", "token.burn", "token.clawback", "chain.unknown",
 ]);
 
-/** The frames that tell of the connection. */
+/** The frames about the connection. */
 export const CONTROL = Object.freeze([
   "sync", "gap", "reset", "overload", "goodbye", "token_expiring",
 ]);
 
-/** Below, at or above 0 as position `a` stands before, at or after `b`; both halves pass 2^53. */
+/** -1, 0 or 1: position `a` is before, equal to or after `b`. BigInt, because both parts can exceed 2^53. */
 export function comparePositions(a, b) {
   const [left, right] = [a.split("-").map(BigInt), b.split("-").map(BigInt)];
   const [x, y] = left[0] === right[0] ? [left[1], right[1]] : [left[0], right[0]];
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/** The latest version of each stream: events and snapshots overlap, and only news is wanted. */
+/** Remembers the latest version of each stream, because events and snapshots overlap. */
 export class Versions {
   #latest = new Map();
 
-  /** Whether this stream is newer than what was seen of it; remembers it if so. */
+  /** Whether this version of the stream is new. If so, it is remembered. */
   isNews(stream) {
     const news = stream.version > (this.#latest.get(stream.id) ?? 0);
     if (news) this.#latest.set(stream.id, stream.version);

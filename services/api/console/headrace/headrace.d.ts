@@ -2,7 +2,7 @@
 
 export type Status = "active" | "paused" | "completed" | "cancelled";
 
-/** A stream as GET /v1/streams/{id} returns it, and as it stands in events. */
+/** A stream, as in GET /v1/streams/{id} and in events. */
 export interface Stream {
   version: number;
   id: string;
@@ -28,8 +28,8 @@ export interface Stream {
   position?: string;
 }
 
-/** What every event says. */
-interface Told<Type extends string> {
+/** The fields of every event. */
+interface EventOf<Type extends string> {
   id: string;
   type: Type;
   streamId: string | null;
@@ -48,8 +48,8 @@ interface Told<Type extends string> {
   verified?: boolean | null;
 }
 
-/** What some events say beside, by type. */
-interface Facts {
+/** The further fields of events, by type. */
+interface Fields {
   "stream.created": { ratePerSecond: string; depositedAmount: string; startTime: number };
   "stream.topped_up": { amount: string; newDepositedAmount: string; newEndTime: number | null };
   "stream.withdrawn": { amount: string };
@@ -69,24 +69,24 @@ interface Facts {
   "token.clawback": { from: string; amount: string; asset?: string };
 }
 
-type Known = { [Type in keyof Facts]: Told<Type> & Facts[Type] }[keyof Facts];
+type Known = { [Type in keyof Fields]: EventOf<Type> & Fields[Type] }[keyof Fields];
 
-/** An event; `switch (event.type)` tells which. */
-export type HeadraceEvent = Known | (Told<string> & { [name: string]: unknown });
+/** An event. Use `switch (event.type)` to distinguish the types. */
+export type HeadraceEvent = Known | (EventOf<string> & { [name: string]: unknown });
 
 export interface State {
-  /** "refused": no ticket is given any more, the user has to log in. */
+  /** "refused": the API gives no ticket any more; the user has to log in. */
   status: "connecting" | "live" | "reconnecting" | "refused" | "closed";
-  /** Whether this tab holds the connection. */
+  /** Whether this tab has the connection. */
   leader: boolean;
-  /** Why it is not live, where that is known. */
+  /** Why the connection is not live, if known. */
   reason: string;
-  /** Seconds since the close of the last indexed ledger, as the last `sync` told. */
+  /** Seconds since the close of the last indexed ledger, from the last `sync`. */
   lagSeconds: number | null;
   ledger: number | null;
 }
 
-/** What was shown has to be loaded anew. */
+/** The page has to load its data again. */
 export interface Reload {
   reason: "gap" | "reset" | "unread";
   from?: string;
@@ -95,21 +95,21 @@ export interface Reload {
 }
 
 export interface Options {
-  /** What to subscribe to, such as "all=true", "users=G…" or "streams=1&types=stream.withdrawn". */
+  /** The subscription, such as "all=true", "users=G…" or "streams=1&types=stream.withdrawn". */
   query: string;
-  /** Whose tabs share the connection; name the account where users may change. */
+  /** Only tabs of the same user share a connection. Give the account if users can change. */
   user?: string;
-  /** Resolves to a ticket (POST /v1/events/ticket); rejects with `status` 401 when logged out. */
+  /** Resolves to a ticket (POST /v1/events/ticket). Rejects with `status` 401 if logged out. */
   ticket?: (() => Promise<string>) | null;
   url?: string;
   history?: string;
   fetch?: (address: string) => Promise<Response>;
   /**
-   * Without a frame for so long the connection counts as dead, `state` says so, and a new one is
-   * made. By default 30: two of the fanout's `sync`, which comes every 15 s (SYNC_SECONDS).
+   * If no frame arrives for this long, the connection counts as lost: `state` changes and a new
+   * connection is made. Default 30: the fanout sends a `sync` every 15 s (SYNC_SECONDS).
    */
   silenceSeconds?: number;
-  /** A reload resumes after what the tab saw last, if that was not longer ago. */
+  /** A reload resumes after the last event that the tab saw, if it was seen at most this long ago. */
   resumeSeconds?: number;
   env?: object;
 }

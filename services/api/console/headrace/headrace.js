@@ -2,10 +2,12 @@
 /**
  * Events of payment streams in a page, from a Headrace fanout: none missed, none twice.
  *
- * - One EventSource for all tabs of a user: Web Locks choose the tab that holds it, a
- *   BroadcastChannel tells the others; another takes over when that tab closes or falls silent.
- * - It resumes after the last event seen, across cut connections, changes of tab and reloads.
- * - `follow` joins a snapshot with the events after it, and loads it anew after a gap.
+ * - All tabs of a user share one EventSource. Web Locks choose the tab that has it, the leader. The
+ *   leader passes all events to the other tabs over a BroadcastChannel. If it closes or falls
+ *   silent, another tab becomes the leader.
+ * - It resumes after the last event that was seen: after a lost connection, a change of the leader
+ *   and a reload.
+ * - `follow` combines a snapshot with the events after it, and loads the snapshot again after a gap.
  *
  *     const headrace = new Headrace({ query: "all=true" });
  *     headrace.on("event", (event) => console.log(event.type, event.streamId));
@@ -20,18 +22,18 @@ import { Storage } from "./storage.js";
 
 export { comparePositions, EVENT_TYPES, Versions };
 
-const TOLD = new Set(EVENT_TYPES);
+const KNOWN_TYPES = new Set(EVENT_TYPES);
 
 /** A user's subscription, shared by the user's tabs. */
 export class Headrace {
   #begin; #options; #name; #storage; #listeners = new Map(); #source; #channel = null; #held = null;
   #waiting = null; #release = null; #timer; #closed = false;
 
-  /** What is known of the connection; a new object with each change. */
+  /** The state of the connection. Each change makes a new object. */
   state = { status: "connecting", leader: false, reason: "", lagSeconds: null, ledger: null };
   /** The last position that this page has seen. */
   position = null;
-  /** Resolves when all events from now on will come. */
+  /** Resolves when the subscription has started: no event from now on is missed. */
   begun = new Promise((resolve) => { this.#begin = resolve; });
 
   /** @param {import("./headrace.js").Options} options */
@@ -55,7 +57,7 @@ export class Headrace {
     this.#join();
   }
 
-  /** Call `listener` on "event", "state" or "reload"; returns how to stop that. */
+  /** Call `listener` on "event", "state" or "reload". Returns a function that removes it. */
   on(name, listener) {
     if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
     this.#listeners.get(name).add(listener);
@@ -63,9 +65,9 @@ export class Headrace {
   }
 
   /**
-   * A snapshot and what follows it. `load` resolves to the position it was read at; `apply` gets
-   * each later event. We listen before we load, so what is not in the one comes by the other.
-   * A failure is told to `failed`; one that may pass (no answer, 5xx) is tried again.
+   * Load a snapshot and apply the events after it. `load` resolves to the position of the snapshot.
+   * `apply` gets each later event. We listen before we load, so no event is lost in between.
+   * `failed` gets an error of `load`. If there was no response or a 5xx, `load` is called again.
    */
   follow({ load, apply, failed = () => {} }) {
     let held = [], since = null, turn = 0;
@@ -98,7 +100,7 @@ export class Headrace {
     return () => stops.forEach((stop) => stop());
   }
 
-  /** Leave; another tab takes the connection over. */
+  /** Close. Another tab takes over the connection. */
   close() {
     this.#closed = true;
     this.#source.close();
@@ -111,14 +113,14 @@ export class Headrace {
 
   #join() {
     const { env } = this.#options;
-    if (!env.navigator?.locks || !env.BroadcastChannel) return this.#lead(); // no secure context
+    if (!env.navigator?.locks || !env.BroadcastChannel) return this.#lead(); // not a secure context
     this.#channel = new env.BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#overheard(data);
     this.#channel.postMessage({ hello: true });
     return this.#stand();
   }
 
-  /** Wait for the lock, or take it; whoever has it holds the connection. */
+  /** Wait for the lock, or steal it. The tab that has the lock has the connection. */
   #stand(steal = false) {
     this.#waiting?.abort();
     const waiting = (this.#waiting = new AbortController());
@@ -130,8 +132,8 @@ export class Headrace {
     const how = steal ? { steal } : { signal: waiting.signal };
     this.#options.env.navigator.locks.request(this.#name, how, hold).catch((error) => {
       if (waiting.signal.aborted || this.#closed) return;
-      if (error.name === "SecurityError") return this.#lead(); // a frame that may share nothing
-      this.#source.close(); // the lock was stolen: a tab had heard nothing from us for long
+      if (error.name === "SecurityError") return this.#lead(); // a frame that may not use locks
+      this.#source.close(); // the lock was stolen, because another tab had heard nothing from us
       this.#tell({ leader: false });
       this.#stand();
     });
@@ -160,7 +162,7 @@ export class Headrace {
     this.#take(frame);
   }
 
-  /** In order: what the others were told while this tab was away is read from the history. */
+  /** Handle frames in order. Events that this tab has missed are read from the history first. */
   #take(frame) {
     if (this.#held) return void this.#held.push(frame);
     const { name, previous } = frame;
@@ -176,7 +178,7 @@ export class Headrace {
     try {
       for (let after = this.position; after && after !== to; ) {
         const answer = await fetch(`${history}?${query}&order=asc&limit=500&after=${after}`);
-        if (!answer.ok) throw new Error(`the history answers ${answer.status}`);
+        if (!answer.ok) throw new Error(`the history answered with status ${answer.status}`);
         const { items, next, gap } = await answer.json();
         if (gap) this.#emit("reload", { reason: "gap", ...gap });
         for (const data of items.filter((event) => within(event.id))) {
@@ -194,8 +196,8 @@ export class Headrace {
   }
 
   #deliver({ name, data, id }) {
-    if (TOLD.has(name)) {
-      if (this.#isPast(id)) return; // it came by another way
+    if (KNOWN_TYPES.has(name)) {
+      if (this.#isPast(id)) return; // it arrived by another way
       this.#moved(id);
       this.#emit("event", data);
     } else if (name === "reset" || name === "journal.reset") {
@@ -231,7 +233,7 @@ export class Headrace {
 
   #silent() {
     this.#alive();
-    const reason = `nothing was heard for ${this.#options.silenceSeconds} seconds`;
+    const reason = `no data for ${this.#options.silenceSeconds} seconds`;
     if (this.state.leader) return this.#source.retry(reason);
     this.#tell({ status: "reconnecting", reason });
     if (this.#channel) this.#stand(true);

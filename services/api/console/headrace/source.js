@@ -1,15 +1,15 @@
 // @ts-check
-/** One EventSource, kept open: opened anew where the browser's own reconnecting ends. */
+/** One EventSource that is kept open, also where the browser itself does not reconnect. */
 
 import { CONTROL, EVENT_TYPES } from "./events.js";
 
 const CLOSED = 2; // EventSource.CLOSED
 const LONGEST_WAIT = 30_000;
-const NOTICE = 60_000; // so long before its end a token's is told
+const NOTICE = 60_000; // the server announces the end of a token this long before
 
 /**
- * Tells `frame(name, data, id)` what arrives, `heard()` that anything did, and `state(change)` how
- * the connection fares; `position()` is where to go on.
+ * Calls `frame(name, data, id)` for each frame, `heard()` when anything arrives, and `state(change)`
+ * when the connection changes. `position()` returns the position to resume from.
  */
 export class Source {
   #options; #tell; #source = null; #timer; #turn = 0; #tries = 0; #live = false; #wanted = false;
@@ -21,7 +21,7 @@ export class Source {
     options.env.addEventListener?.("online", () => this.#wanted && !this.#live && this.open());
   }
 
-  /** Connect, with a fresh ticket where tickets are needed. An open connection serves until then. */
+  /** Connect, with a new ticket if tickets are needed. An open connection is used until then. */
   async open() {
     const { env, url, query, ticket } = this.#options;
     this.#wanted = true;
@@ -32,7 +32,7 @@ export class Source {
       if (ticket) parameters.set("ticket", await ticket());
     } catch (error) {
       if (turn !== this.#turn) return;
-      if (error.status !== 401) return this.retry("no ticket to be had");
+      if (error.status !== 401) return this.retry("no ticket available");
       return this.#tell.state({ status: "refused", reason: error.message });
     }
     if (turn !== this.#turn) return;
@@ -41,7 +41,7 @@ export class Source {
     this.#listen(new env.EventSource(`${url}?${parameters}`, { withCredentials: true }));
   }
 
-  /** Give up this connection and try again, later each time. */
+  /** Close this connection and try again. The delay grows with each attempt. */
   retry(reason) {
     this.#drop();
     this.#tell.state({ status: "reconnecting", reason });
@@ -49,7 +49,7 @@ export class Source {
     this.#timer = setTimeout(() => this.open(), most * (0.5 + Math.random() / 2));
   }
 
-  /** End it. */
+  /** Close for good. */
   close() {
     this.#wanted = false;
     this.#drop();
@@ -67,7 +67,7 @@ export class Source {
     const before = this.#source;
     this.#source = source;
     source.onmessage = (message) => {
-      before?.close(); // only now: what came meanwhile came by it
+      before?.close(); // not earlier: it delivered the events until now
       this.#heard("connected", message);
     };
     for (const name of [...EVENT_TYPES, ...CONTROL]) {
@@ -76,12 +76,12 @@ export class Source {
     source.onerror = () => {
       if (source !== this.#source) return;
       this.#live = false;
-      if (source.readyState === CLOSED) this.retry("the server refused");
+      if (source.readyState === CLOSED) this.retry("the server refused the connection");
       else this.#tell.state({ status: "reconnecting" });
     };
   }
 
-  /** A token that cannot be renewed is told of on each connection: once is enough. */
+  /** Reconnect with a new token, but only once a minute: some tokens cannot be renewed. */
   #renew() {
     if (Date.now() - this.#renewed < NOTICE) return;
     this.#renewed = Date.now();

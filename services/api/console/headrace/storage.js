@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * Web Storage that may be denied. A browser that blocks site data, or a frame without an origin,
- * throws SecurityError as soon as `localStorage` is read (WHATWG HTML, "localStorage"). A full storage
- * throws when it is written. Values that cannot be stored are kept as long as the page lives.
+ * Web Storage that also works if the browser denies it. If site data is blocked, or in a frame without
+ * an origin, reading `localStorage` throws a SecurityError (WHATWG HTML, "localStorage"). Writing to a
+ * full storage throws too. Values that cannot be stored are kept in memory while the page is open.
  */
 export class Storage {
   #env; #kind; #memory = new Map();
 
-  /** @param {any} env the window, or what stands for it  @param {"localStorage" | "sessionStorage"} kind */
+  /** @param {any} env the window, or a substitute in tests  @param {"localStorage" | "sessionStorage"} kind */
   constructor(env, kind) {
     this.#env = env;
     this.#kind = kind;
@@ -23,7 +23,7 @@ export class Storage {
     }
   }
 
-  /** Keep a value; null removes it. */
+  /** Store a value; null removes it. */
   set(key, value) {
     this.#memory.delete(key);
     try {

@@ -1,4 +1,4 @@
-/** An account: what comes in, what goes out, and what it comes to. */
+/** The view of an account: incoming streams, outgoing streams, and totals. */
 
 import { get } from "./api.js";
 import { calmly, field, h, say } from "./dom.js";
@@ -17,12 +17,12 @@ function totals({ tokens, counts }) {
     ...tokens.map(({ tokenAddress, sent, received }) => h("section", { class: "token" },
       h("h2", {}, "Token ", h("code", { title: tokenAddress }, short(tokenAddress, 6))),
       h("div", { class: "sides" },
-        side("Received", [figure("Claimable", received.claimable), figure("Withdrawn", received.withdrawn), figure("Still held", received.remaining)]),
-        side("Sent", [figure("Deposited", sent.deposited), figure("Paid out", sent.withdrawn), figure("Refunded", sent.refunded), figure("Still held", sent.remaining)])))),
+        side("Received", [figure("Claimable", received.claimable), figure("Withdrawn", received.withdrawn), figure("Remaining", received.remaining)]),
+        side("Sent", [figure("Deposited", sent.deposited), figure("Paid out", sent.withdrawn), figure("Refunded", sent.refunded), figure("Remaining", sent.remaining)])))),
   ];
 }
 
-/** Some accounts to begin with, from the latest streams. */
+/** Links to accounts of the latest streams. */
 async function suggestions() {
   const { items } = await get("/v1/streams", { limit: 20 });
   const accounts = [...new Set(items.flatMap(({ sender, recipient }) => [recipient, sender]))].slice(0, 6);
@@ -35,7 +35,7 @@ function chooser(current, said) {
     event.preventDefault();
     const account = input.value.trim();
     if (/^[GCM][A-Z2-7]{55,68}$/.test(account)) location.hash = `#/account/${account}`;
-    else say(said, "An account is a whole address: G…, C… or M….");
+    else say(said, "Enter a complete address: G…, C… or M….");
   } }, field("Account", input), h("button", { type: "submit" }, "Show"));
 }
 
@@ -47,7 +47,7 @@ export function account({ headrace, parts: [, given] }) {
   const node = h("section", {}, h("h1", { tabindex: -1 }, "Account"), chooser(current, said), said, body);
   if (!current) {
     suggestions().then((found) => {
-      say(said, found.length ? "Choose an account, or one of the latest:" : "No account has a stream yet.");
+      say(said, found.length ? "Enter an account, or choose one of the latest:" : "No account has a stream yet.");
       body.replaceChildren(h("ul", { class: "suggested" }, ...found));
     }).catch((error) => say(said, error.message));
     return { title: "Account", node };
@@ -55,13 +55,13 @@ export function account({ headrace, parts: [, given] }) {
   const sums = h("div", { class: "totals" });
   const [incoming, outgoing] = [new StreamList("Incoming streams"), new StreamList("Outgoing streams")];
   const none = (words) => h("p", { class: "quiet-text" }, words);
-  const [noneIn, noneOut] = [none("Nothing comes in."), none("Nothing goes out.")];
+  const [noneIn, noneOut] = [none("No incoming streams."), none("No outgoing streams.")];
   const tell = () => { noneIn.hidden = incoming.size > 0; noneOut.hidden = outgoing.size > 0; };
   body.append(sums, h("h2", {}, "Incoming"), noneIn, incoming.node, h("h2", {}, "Outgoing"), noneOut, outgoing.node);
   const sides = [["recipient", incoming], ["sender", outgoing]];
   const summarise = async () => sums.replaceChildren(...totals(await get(`/v1/users/${current}/summary`)));
   const again = calmly(() => summarise().catch((error) => say(said, error.message)), 500);
-  const minute = setInterval(again, 15_000); // what is claimable moves by itself
+  const minute = setInterval(again, 15_000); // the claimable amount changes with time
   const stop = headrace.follow({
     async load() {
       const [first, ...rest] = await Promise.all([
@@ -72,7 +72,7 @@ export function account({ headrace, parts: [, given] }) {
         page.items.forEach((each) => sides[n][1].put(each));
       }
       const more = [first, rest[0]].some(({ next }) => next);
-      say(said, more ? `The latest ${PAGE} of each are shown; the sums are of all.` : "");
+      say(said, more ? `The lists show the latest ${PAGE} streams each. The totals include all streams.` : "");
       tell();
       return first.position;
     },

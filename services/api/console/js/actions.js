@@ -1,4 +1,4 @@
-/** What can be done with a stream of the API's own; what cannot says why. */
+/** The actions on a stream. A stream without actions shows why. */
 
 import { post, streamPath } from "./api.js";
 import { field, h } from "./dom.js";
@@ -6,7 +6,7 @@ import { isOver } from "./money.js";
 
 const FUNCTIONS = "create_stream, withdraw, top_up_stream, pause_stream, resume_stream, cancel_stream";
 
-/** The actions of `stream()`; `update()` after each change. */
+/** {node, update()}: the actions on `stream()`. Call `update` after each change of the stream. */
 export function actions(stream) {
   const said = h("p", { class: "bad", role: "alert" });
   const act = (name, body) => async () => {
@@ -35,8 +35,8 @@ export function actions(stream) {
   } }, field("Amount to add", more), buttons.topUp);
   const own = h("div", { class: "actions", role: "group", "aria-label": "Actions" },
     buttons.withdraw, buttons.pause, buttons.resume, buttons.cancel, topUp);
-  const foreign = h("p", { class: "quiet-text" }, `This stream lives on chain: its money moves by the contract's functions (${FUNCTIONS}), called by its parties.`);
-  const over = h("p", { class: "quiet-text" }, "This stream is over; nothing moves in it again.");
+  const foreign = h("p", { class: "quiet-text" }, `This stream is on the chain. Only its parties can move its money, by calling functions of the contract (${FUNCTIONS}).`);
+  const over = h("p", { class: "quiet-text" }, "This stream has ended. Its money does not move any more.");
   const node = h("div", {}, own, foreign, over, said);
 
   function update() {
@@ -58,7 +58,7 @@ function confirmCancel(go) {
   const title = h("h2", { id: "cancel-title" }, "Cancel this stream?");
   const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() },
     title,
-    h("p", {}, "What has accrued goes to the recipient, the rest back to the sender. This cannot be undone."),
+    h("p", {}, "The recipient gets what has accrued, and the sender gets the rest back. This cannot be undone."),
     h("div", { class: "buttons" },
       h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Keep it"),
       h("button", { type: "button", class: "danger", click: () => { dialog.close(); go(); } }, "Cancel it")));

@@ -1,14 +1,14 @@
-/** Calls of the API. */
+/** Calls to the API. */
 
 import { observe } from "./clock.js";
 import { session } from "./session.js";
 
-/** What the API refused, in its own words (RFC 9457). */
+/** An error of the API (RFC 9457). Its message is for the user. */
 export class Refusal extends Error {
   constructor(status, problem) {
     const fields = (problem.errors ?? []).map(({ pointer, parameter, detail }) =>
       `${(pointer ?? parameter ?? "").replace(/^\//, "")} ${detail}`);
-    super([problem.detail ?? problem.title ?? `the API answers ${status}`, ...fields].join("; "));
+    super([problem.detail ?? problem.title ?? `The API answered with status ${status}.`, fields.join("; ")].filter(Boolean).join(" "));
     this.status = status;
     this.problem = problem;
   }
@@ -18,7 +18,7 @@ function unique() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** fetch with the user's token; learns the server's time. */
+/** fetch with the user's token. Also reads the server's time from the response. */
 export async function ask(path, options = {}) {
   const sent = Date.now();
   const headers = { ...options.headers };
@@ -39,14 +39,14 @@ async function call(method, path, body, headers = {}) {
   throw new Refusal(answer.status, document);
 }
 
-/** Read a document. */
+/** GET a document. */
 export const get = (path, parameters = {}) => {
   const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   return call("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path);
 };
 
-/** Change something, once however often the network has it repeated. */
+/** POST a change. The Idempotency-Key prevents that a repeated request acts twice. */
 export const post = (path, body, headers) => call("POST", path, body, { "Idempotency-Key": unique(), ...headers });
 
-/** The path of a stream. */
+/** The path of a stream, or of something below it. */
 export const streamPath = (id, ...rest) => ["/v1/streams", encodeURIComponent(id), ...rest].join("/");

@@ -1,4 +1,4 @@
-/** The console put together: who is logged in, the one connection, the views. */
+/** Starts the console: login, connection and views. */
 
 import { Headrace } from "../headrace/headrace.js";
 import { Storage } from "../headrace/storage.js";
@@ -17,9 +17,9 @@ import { system } from "./system.js";
 
 const element = (id) => document.getElementById(id);
 
-const nowhere = () => ({ title: "Not found", node: empty("There is no such view.", h("a", { href: "#/live" }, "See the live events")) });
+const nowhere = () => ({ title: "Not found", node: empty("This view does not exist.", h("a", { href: "#/live" }, "See the live events")) });
 
-/** The view of an address; nothing but the login without one where it is needed. Pure but for that. */
+/** The view of an address. Without a login, if one is required, this is always the login view. */
 function find([name = "live", id]) {
   if (session.needed || name === "login") return login;
   return { live, streams: id ? stream : streams, account, system }[name] ?? nowhere;
@@ -44,7 +44,7 @@ function who() {
     h("button", { type: "button", class: "quiet", click: leave }, "Log out"));
 }
 
-/** One subscription for all tabs of a user: everything, or all that is one's own. */
+/** One subscription for all tabs of a user: to all events, or to the events of the account. */
 function connect() {
   const required = session.mode === "required";
   return new Headrace({
@@ -63,7 +63,7 @@ async function start() {
   try {
     places = await get("/");
   } catch (error) {
-    element("main").replaceChildren(empty(`The API cannot be read: ${error.message}`));
+    element("main").replaceChildren(empty(`The API cannot be reached: ${error.message}`));
     setTimeout(() => location.reload(), 5000);
     return;
   }
@@ -77,7 +77,7 @@ async function start() {
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the hash is the view's
+  event.preventDefault(); // the hash is the address of the view
   element("main").focus();
 });
 start();

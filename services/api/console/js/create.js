@@ -1,4 +1,4 @@
-/** The dialog that makes a stream. */
+/** The dialog that creates a stream. */
 
 import { post } from "./api.js";
 import { field, h } from "./dom.js";
@@ -6,7 +6,7 @@ import { session } from "./session.js";
 
 const ACCOUNT = "[GCM][A-Z2-7]{55,68}";
 
-/** Ask for what a stream needs, make it, and go there. */
+/** Ask for the fields of a stream, create it, and show it. */
 export function createDialog() {
   const text = (more = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...more });
   const whole = () => text({ inputmode: "numeric", pattern: "[1-9][0-9]{0,38}", required: true });
@@ -22,17 +22,17 @@ export function createDialog() {
   const title = h("h2", { id: "create-title" }, "New stream");
   const form = h("form", { submit },
     title,
-    field("From", inputs.sender, "The sender's address; a stream of the API moves no money on chain."),
+    field("From", inputs.sender, "Address of the sender. A stream of the API moves no money on the chain."),
     field("To", inputs.recipient),
-    field("Token", inputs.tokenAddress, "The token contract's address (C…)."),
+    field("Token", inputs.tokenAddress, "Address of the token contract (C…)."),
     h("div", { class: "pair" },
       field("Rate a second", inputs.ratePerSecond, "In base units."),
       field("Deposit", inputs.depositedAmount, "In base units.")),
-    field("Label", inputs.label, "What it is for; may stay empty."),
+    field("Label", inputs.label, "Optional. What the stream is for."),
     said,
     h("div", { class: "buttons" },
-      h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Not now"),
-      h("button", { type: "submit", class: "main" }, "Make the stream")));
+      h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Cancel"),
+      h("button", { type: "submit", class: "main" }, "Create stream")));
   const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() }, form);
   document.body.append(dialog);
   dialog.showModal();

@@ -1,4 +1,4 @@
-/** The page's nodes. Every text goes in as text, never as markup. */
+/** Creates nodes of the page. Text is always added as text, never as markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -22,7 +22,7 @@ export function svg(tag, attributes, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** A labelled field; `control` gets an id of its own. */
+/** A field with its label. Gives `control` a unique id. */
 let fields = 0;
 export function field(label, control, hint) {
   control.id ||= `field-${++fields}`;
@@ -37,12 +37,12 @@ export function select(attributes, options, chosen = "") {
     h("option", { value, selected: value === chosen }, text)));
 }
 
-/** Change a text without touching the page where it is the same. */
+/** Set the text of a node, unless it is already the same. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Call `act` once things have been quiet for so long. */
+/** Call `act` when there were no further calls for so many milliseconds (debounce). */
 export function calmly(act, milliseconds = 250) {
   let timer;
   return (...given) => {

@@ -1,22 +1,22 @@
-/** How values read. Pure. */
+/** Formats of values. Pure. */
 
 const GROUPS = new Intl.NumberFormat("en");
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const UNITS = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
-const LATEST = 8.64e12; // what a Date can hold, in seconds
+const LATEST = 8.64e12; // the largest time of a Date, in seconds
 
-/** Base units, grouped: 995000 → 995,000. */
+/** An amount in base units with separators: 995000 → 995,000. */
 export const amount = (value) => GROUPS.format(BigInt(value));
 
-/** The first and last of a long address or hash. */
+/** The start and the end of a long address or hash. */
 export const short = (text, ends = 4) =>
   text.length <= 2 * ends + 3 ? text : `${text.slice(0, ends)}…${text.slice(-ends)}`;
 
-/** A stream's id, short enough for a line. */
+/** A short form of a stream id. */
 export const streamName = (id) => (id.startsWith("api-") ? `api…${id.slice(-6)}` : `#${id}`);
 
-/** Seconds as the two largest units: 90061 → 1 d 1 h. */
+/** Seconds in the two largest units: 90061 → 1 d 1 h. */
 export function duration(seconds) {
   let left = Math.max(0, Math.floor(seconds));
   if (left >= 86_400 * 3650) return "over 10 years";
@@ -31,18 +31,18 @@ export function duration(seconds) {
   return parts.join(" ");
 }
 
-/** A short span: 0.84 → 840 ms, 2.13 → 2.1 s. */
+/** A short time: 0.84 → 840 ms, 2.13 → 2.1 s. */
 export function span(seconds) {
   if (seconds < 0.9995) return `${Math.max(0, Math.round(seconds * 1000))} ms`;
   return seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
 }
 
-/** Time of day of Unix seconds. */
-export const clockTime = (seconds) => (seconds < LATEST ? CLOCK.format(seconds * 1000) : "after all calendars");
+/** The time of day of Unix seconds. */
+export const clockTime = (seconds) => (seconds < LATEST ? CLOCK.format(seconds * 1000) : "beyond any date");
 
-/** Day and time of Unix seconds. */
+/** The date and time of Unix seconds. */
 export const dateTime = (seconds) =>
-  seconds < LATEST ? `${DAY.format(seconds * 1000)}, ${CLOCK.format(seconds * 1000)}` : "after all calendars";
+  seconds < LATEST ? `${DAY.format(seconds * 1000)}, ${CLOCK.format(seconds * 1000)}` : "beyond any date";
 
-/** For machines: the `datetime` of a <time>. */
+/** The attribute `datetime` of a <time>, for machines. */
 export const iso = (seconds) => (seconds < LATEST ? new Date(seconds * 1000).toISOString() : null);

@@ -1,4 +1,4 @@
-/** Live: events as they arrive. */
+/** The view Live: events as they arrive. */
 
 import { EVENT_TYPES } from "../headrace/headrace.js";
 import { get } from "./api.js";
@@ -13,14 +13,14 @@ import { spark } from "./spark.js";
 const SHOWN = 200;
 const SECONDS = 60;
 
-/** Whether an event passes the filter; pure. */
+/** Whether an event matches the filter. Pure. */
 export function passes(event, { streams, users, types }) {
   const parties = [event.sender, event.recipient, event.oldRecipient, event.newRecipient, event.from, event.to];
   return (!streams || event.streamId === streams) && (!users || parties.includes(users)) &&
     (!types || event.type === types);
 }
 
-/** The parameters of the history that correspond to the filter. */
+/** The parameters of GET /v1/events for the filter. */
 export function historyOf(filter, own) {
   const named = { streams: filter.streams, users: filter.streams ? "" : filter.users || own };
   const all = named.streams || named.users ? {} : { all: "true" };
@@ -41,7 +41,7 @@ function controls(filter, changed) {
 }
 
 function gauges() {
-  const late = spark("Ledger to page", { format: span });
+  const late = spark("Delay from ledger to page", { format: span });
   const rate = spark("Events a minute", { least: 5 });
   const recent = [];
   const told = [];
@@ -56,7 +56,7 @@ function gauges() {
       recent.push(now());
       told.push(seconds);
       if (told.length > 21) told.shift();
-      late.push([...told].sort((a, b) => a - b)[told.length >> 1]); // the median: one that waited is no trend
+      late.push([...told].sort((a, b) => a - b)[told.length >> 1]); // the median, because one late event is no trend
     },
     stop: () => clearInterval(timer),
   };
@@ -85,7 +85,7 @@ export function live({ headrace, parameters }) {
     waiting = [];
     pause.setAttribute("aria-pressed", "true");
     say(pause, "Resume");
-    describe("Paused. Events that arrive wait here.");
+    describe("Paused. New events appear when you resume.");
   }
   function resume() {
     const rows = waiting;
@@ -103,7 +103,7 @@ export function live({ headrace, parameters }) {
     if (!waiting) return show(row);
     waiting.push(row);
     if (waiting.length > SHOWN) waiting.shift();
-    describe(`Paused. ${waiting.length} ${waiting.length === 1 ? "event waits" : "events wait"}.`);
+    describe(`Paused. ${waiting.length} new ${waiting.length === 1 ? "event" : "events"}.`);
   }
   function begin() {
     stopFollowing();
@@ -112,7 +112,7 @@ export function live({ headrace, parameters }) {
       async load() {
         const page = await get("/v1/events", { ...historyOf(filter, own), limit: "50" });
         list.replaceChildren(...page.items.filter((event) => passes(event, filter)).map((event) => eventRow(event)));
-        if (!list.children.length) describe("Nothing yet. Events appear here as they happen.", true);
+        if (!list.children.length) describe("No events yet. Events appear here as they happen.", true);
         else if (!waiting) describe("");
         return page.position;
       },

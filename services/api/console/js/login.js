@@ -1,11 +1,11 @@
-/** Login: a wallet signs a challenge (SEP-10), or a token is given. */
+/** The login view: a wallet signs a challenge (SEP-10), or the user enters a token. */
 
 import { get, post } from "./api.js";
 import { field, h } from "./dom.js";
 import { session } from "./session.js";
 import { wallet } from "./wallet.js";
 
-/** Log in with the wallet. Throws with a sentence for the user. */
+/** Log in with the wallet. Errors have a message for the user. */
 async function withWallet(found) {
   const account = await found.account();
   const { transaction, network_passphrase: network } = await get("/v1/auth", { account });
@@ -14,7 +14,7 @@ async function withWallet(found) {
   session.keep(token);
 }
 
-/** The view; the page starts anew as whoever logged in. */
+/** The view. After the login the page reloads. */
 export function login({ places }) {
   const said = h("p", { class: "bad", role: "alert" });
   const attempt = (act) => async (event) => {
@@ -22,7 +22,7 @@ export function login({ places }) {
     said.textContent = "";
     try {
       await act();
-      history.replaceState(null, "", "#/streams"); // not by the hash: no view is drawn before the reload
+      history.replaceState(null, "", "#/streams"); // does not draw the view before the reload
       location.reload();
     } catch (error) {
       said.textContent = error.message;
@@ -31,13 +31,13 @@ export function login({ places }) {
   const found = wallet();
   const token = h("input", { type: "password", autocomplete: "off", required: true, spellcheck: "false" });
   const withToken = h("form", { submit: attempt(() => session.keep(token.value.trim())) },
-    field("Token", token, "From your issuer, or from python -m services.api token on the server."),
+    field("Token", token, "From your token issuer, or from `python -m services.api token` on the server."),
     h("button", { type: "submit" }, "Use this token"));
   return {
     title: "Log in",
     node: h("section", { class: "narrow" },
       h("h1", { tabindex: -1 }, "Log in"),
-      h("p", {}, "You see the streams that your account sends or receives, and act as that account."),
+      h("p", {}, "You will see the streams that your account sends or receives, and you act as this account."),
       places.walletLogin && walletPart(found, attempt),
       h("div", { class: "card" }, h("h2", {}, "With a token"), withToken),
       said),
@@ -50,7 +50,7 @@ function walletPart(found, attempt) {
   return h("div", { class: "card" },
     h("h2", {}, "With your wallet"),
     h("p", {}, found
-      ? "The wallet signs a challenge, which is never sent to the network and costs nothing."
-      : "No wallet was found in this browser. Freighter has to be installed and allowed on this page."),
+      ? "The wallet signs a challenge. It is never sent to the network and costs nothing."
+      : "No wallet found in this browser. Install Freighter and allow it on this page."),
     button);
 }

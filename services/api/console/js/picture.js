@@ -1,4 +1,4 @@
-/** Deposit, withdrawn and claimable of a stream over time, as a picture. */
+/** A chart of a stream: deposited, withdrawn and claimable over time. */
 
 import { h, say, svg } from "./dom.js";
 import { amount, dateTime } from "./format.js";
@@ -7,7 +7,7 @@ import { claimable, isOver } from "./money.js";
 const WIDTH = 720;
 const HEIGHT = 220;
 
-/** Amounts of a state at a second; what was refunded is no deposit any more. */
+/** Amounts of a stream at a second. The deposit excludes what was refunded. */
 function at(stream, second) {
   const withdrawn = BigInt(stream.withdrawnAmount);
   return {
@@ -19,8 +19,9 @@ function at(stream, second) {
 }
 
 /**
- * The course of a stream up to `until` (Unix seconds) from its events, oldest first: between two of
- * them money accrues in a straight line but for where it begins and where it runs dry. Pure.
+ * The points of the chart up to `until` (Unix seconds), from the events of the stream, oldest first.
+ * Between two events money accrues in a straight line, except where accrual starts and where the
+ * deposit runs out. Pure.
  */
 export function course(events, until) {
   const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => ({ timestamp, stream }));
@@ -32,7 +33,7 @@ export function course(events, until) {
   });
 }
 
-/** What is to come if nothing is done: to the stream's end, straight. Pure. */
+/** The forecast: the points up to the end of the stream if nobody changes it. Pure. */
 export function outlook(stream, from) {
   if (stream.status !== "active" || stream.endTime === null || stream.endTime <= from) return [];
   const begin = Math.max(from, stream.lastUpdateTime);
@@ -56,7 +57,7 @@ export function picture() {
   const node = h("figure", { class: "picture" },
     h("div", { class: "frame" }, h("span", { class: "highest" }, top), drawing),
     h("div", { class: "axis" }, from, to),
-    h("ul", { class: "legend" }, ...legend, h("li", { "data-line": "outlook" }, "To come")));
+    h("ul", { class: "legend" }, ...legend, h("li", { "data-line": "outlook" }, "Forecast")));
 
   function draw(events, stream, seconds) {
     const until = isOver(stream) ? Math.min(seconds, stream.updatedAt + 1) : seconds;
@@ -77,10 +78,10 @@ export function picture() {
     shapes.now.setAttribute("d", ahead.length ? `M${x(seconds)} 0V${HEIGHT}` : "");
     say(top, amount(highest));
     say(from, dateTime(first));
-    say(to, ahead.length ? `dry on ${dateTime(last)}` : dateTime(last));
+    say(to, ahead.length ? `runs out on ${dateTime(last)}` : dateTime(last));
     const here = past.at(-1);
     drawing.setAttribute("aria-label",
-      `Of ${amount(here.deposited)} deposited, ${amount(here.withdrawn)} are withdrawn and ${amount(here.accrued - here.withdrawn)} claimable.`);
+      `Of ${amount(here.deposited)} deposited, ${amount(here.withdrawn)} were withdrawn and ${amount(here.accrued - here.withdrawn)} are claimable.`);
   }
   return { node, draw };
 }

@@ -1,4 +1,4 @@
-/** From the address's hash to a view, and one view at a time. */
+/** Shows the view of the address (its hash), one view at a time. */
 
 import { h } from "./dom.js";
 
@@ -9,8 +9,8 @@ export function parse(hash) {
 }
 
 /**
- * Show the view of each address. `find(parts)` gives a function of the context, which answers
- * {title, node, stop?}; the heading gets the focus, so that a screen reader tells where it is.
+ * Show the view of each address. `find(parts)` returns a function that makes the view from the
+ * context: {title, node, stop?}. The heading gets the focus, so that a screen reader reads it.
  */
 export function route(main, find, context) {
   let stop = null;
@@ -35,11 +35,11 @@ export function route(main, find, context) {
   show();
 }
 
-/** Keep parameters in the address without a new entry in the browser's history. */
+/** Write parameters into the address, without a new entry in the browser's history. */
 export function remember(path, parameters) {
   const given = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
   history.replaceState(null, "", `#/${path}${given.size ? `?${given}` : ""}`);
 }
 
-/** A view that says why there is nothing. */
+/** A view without content that says why. */
 export const empty = (words, ...more) => h("div", { class: "empty" }, h("p", {}, words), ...more);

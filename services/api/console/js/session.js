@@ -1,4 +1,4 @@
-/** Who is logged in. The token is shared by the user's tabs, as the connection is. */
+/** The login of the user. All tabs of the user share the token. */
 
 import { Storage } from "../headrace/storage.js";
 
@@ -17,7 +17,7 @@ function read() {
 }
 
 class Session {
-  /** "open": everybody may do everything; "required": log in first. Set at the start. */
+  /** "open": no login; "required": the user has to log in. Set at the start. */
   mode = "open";
   #kept = read();
 
@@ -25,30 +25,30 @@ class Session {
   get account() { return this.#kept.account ?? ""; }
   get needed() { return this.mode === "required" && !this.token; }
 
-  /** Whether the user may see the events of everybody. */
+  /** Whether the user may see all events. */
   get seesAll() {
     const { scopes = [] } = this.#kept;
     return this.mode === "open" || scopes.includes("events:all") || scopes.includes("admin");
   }
 
-  /** Whether the user may look at the whole system. */
+  /** Whether the user may see the system view. */
   get isAdmin() { return this.mode === "open" || (this.#kept.scopes ?? []).includes("admin"); }
 
-  /** Keep a token, or forget it with "". Throws when it is none. */
+  /** Store a token, or remove it with "". Throws if it is not a valid token. */
   keep(token) {
     storage.set(KEPT, token ? JSON.stringify({ token }) : null);
     this.#kept = read();
-    if (token && !this.token) throw new Error("this is no token, or its time has passed");
+    if (token && !this.token) throw new Error("This is not a valid token, or it has expired.");
   }
 
-  /** The API does not take the token any more. */
+  /** Remove the token, because the API rejected it, and show the login. */
   lost() {
     if (this.mode !== "required") return;
     this.keep("");
     if (!location.hash.startsWith("#/login")) location.hash = "#/login";
   }
 
-  /** A ticket for EventSource, by a token that is fresh. Rejects with `status`. */
+  /** A ticket for an EventSource. Refreshes the token first if it expires soon. Rejects with `status`. */
   async ticket() {
     if (this.#kept.expires * 1000 - Date.now() < 120_000) await this.#refresh();
     try {
@@ -65,7 +65,7 @@ class Session {
     this.keep("");
   }
 
-  /** A token that was no wallet's login cannot be refreshed; it serves as long as it lasts. */
+  /** Refresh the token. Only tokens of wallet logins can be refreshed; others are used until they expire. */
   async #refresh() {
     const fresh = await this.#post("/v1/auth/refresh").catch(() => null);
     if (fresh) this.keep(fresh.token);
@@ -74,13 +74,13 @@ class Session {
   async #post(path) {
     const answer = await fetch(path, { method: "POST", headers: { Authorization: `Bearer ${this.token}` } });
     if (answer.ok) return answer.status === 204 ? null : answer.json();
-    throw Object.assign(new Error(`${path} answers ${answer.status}`), { status: answer.status });
+    throw Object.assign(new Error(`${path} answered with status ${answer.status}`), { status: answer.status });
   }
 }
 
-/** The one login of this page. */
+/** The login of this page. */
 export const session = new Session();
 
-/** Tell when another tab logs in or out. */
+/** Call `act` when another tab logs in or out. */
 export const onLoginElsewhere = (act) =>
   addEventListener("storage", (event) => { if (event.key === KEPT) act(); });

@@ -5,7 +5,7 @@ import { h, say, svg } from "./dom.js";
 const WIDTH = 240;
 const HEIGHT = 48;
 
-/** The points of a line through `values`, highest at the top; pure. */
+/** The points of a line through `values`. Pure. */
 export function points(values, length, top) {
   const step = WIDTH / Math.max(1, length - 1);
   const from = length - values.length;
@@ -15,7 +15,7 @@ export function points(values, length, top) {
   });
 }
 
-/** A chart of the last `length` values: `push(value)` adds one, `show(text)` is its figure. */
+/** A chart of the last `length` values. `push(value)` adds one and shows it as a number. */
 export function spark(label, { length = 60, least = 1, format = String } = {}) {
   const values = [];
   const line = svg("polyline", { class: "spark-line" });

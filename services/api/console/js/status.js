@@ -1,20 +1,20 @@
-/** The state of the connection, told as it is. */
+/** Shows the state of the connection. */
 
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
 import { duration } from "./format.js";
 
-const LATE = 15; // seconds; a ledger takes five
+const LATE = 15; // seconds; a ledger closes every five
 
 const WHY = {
   draining: "the server is being replaced",
   max_age: "moving to another server",
-  slow: "this page was too slow",
-  revoked: "the login was ended",
-  token_expired: "the login has run out",
+  slow: "this page read too slowly",
+  revoked: "the login was revoked",
+  token_expired: "the login has expired",
 };
 
-/** [kind, sentence] of a connection's state; `behind` are seconds by the newest event's age. */
+/** [kind, text] of the state of the connection. `behind`: delay of the newest event, in seconds. */
 export function describe(state, behind = 0) {
   const reason = state.reason ? ` (${WHY[state.reason] ?? state.reason})` : "";
   const lag = Math.max(behind, state.lagSeconds ?? 0);
@@ -27,7 +27,7 @@ export function describe(state, behind = 0) {
   }
 }
 
-/** Keep `node` and `notice` as the connection is. */
+/** Keep `node` and `notice` up to date. */
 export function showStatus(headrace, node, notice) {
   const word = h("span");
   let behind = 0;
@@ -35,7 +35,7 @@ export function showStatus(headrace, node, notice) {
   const draw = () => {
     const [kind, sentence] = describe(headrace.state, behind);
     node.dataset.kind = kind;
-    node.title = headrace.state.leader ? "This tab holds the connection" : "By another tab's connection";
+    node.title = headrace.state.leader ? "This tab has the connection" : "Another tab has the connection";
     say(word, sentence);
   };
   headrace.on("state", draw);
@@ -46,14 +46,14 @@ export function showStatus(headrace, node, notice) {
   });
   headrace.on("reload", ({ reason }) => {
     say(notice.firstChild, reason === "reset"
-      ? "The chain began anew: everything was loaded again."
-      : "Some events are not kept any more: the history was loaded again.");
+      ? "The server's data was reset. Everything was loaded again."
+      : "Some events are not stored any more. Everything was loaded again.");
     notice.hidden = false;
   });
   draw();
 }
 
-/** The notice's inside, with a way to send it away. */
+/** Fill the notice: its text and a button that closes it. */
 export function prepareNotice(notice) {
   notice.append(h("span"), h("button", { type: "button", class: "quiet", click: () => { notice.hidden = true; } }, "Close"));
 }

@@ -1,4 +1,4 @@
-/** A stream: what it holds, its course, its events, and what can be done with it. */
+/** The view of a stream: amounts, chart, events and actions. */
 
 import { Versions } from "../headrace/headrace.js";
 import { actions } from "./actions.js";
@@ -27,7 +27,7 @@ function details(stream) {
     ["Withdrawn", amount(stream.withdrawnAmount)],
     stream.refundedAmount !== "0" && ["Refunded", amount(stream.refundedAmount)],
     ["Started", moment(stream.startTime, true)],
-    stream.endTime !== null && [isOver(stream) ? "Ended" : "Dry", moment(stream.endTime, true)],
+    stream.endTime !== null && [isOver(stream) ? "Ended" : "Runs out", moment(stream.endTime, true)],
     stream.contractId && ["Contract", h("code", {}, stream.contractId)],
     tags.length && ["Tags", tags.join(", ")],
     note && ["Note", note],
@@ -36,7 +36,7 @@ function details(stream) {
   ].filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
 
-/** All that is shown of one stream, from its first state on. */
+/** The content of the view: {node, update, show, add}. */
 function page(first) {
   const shown = { stream: first, events: [] };
   const stream = () => shown.stream;
@@ -56,7 +56,7 @@ function page(first) {
       progress(stream),
       h("p", { class: "quiet-text" }, until)),
     doing.node,
-    h("h2", {}, "Course"), drawing.node,
+    h("h2", {}, "Amounts over time"), drawing.node,
     h("h2", {}, "Details"), list,
     h("h2", {}, "Events"), timeline);
 
@@ -100,12 +100,12 @@ export function stream({ headrace, parts: [, id] }) {
     async load() {
       const current = await get(streamPath(id));
       const history = await get(streamPath(id, "events"), { limit: SHOWN });
-      const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // some are everyone's
+      const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without events for everyone
       versions = new Versions();
       shown = page(current);
       shown.show(events);
       news(current);
-      news(events.at(-1)?.stream); // it may have changed between the two reads
+      news(events.at(-1)?.stream); // newer, if the stream changed between the two reads
       place.replaceChildren(shown.node);
       return history.position;
     },

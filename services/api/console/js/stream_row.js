@@ -1,4 +1,4 @@
-/** A stream as a line of a list, kept as the stream is. */
+/** Streams as rows of a list, kept up to date. */
 
 import { Versions } from "../headrace/headrace.js";
 import { now } from "./clock.js";
@@ -7,23 +7,23 @@ import { amount, duration, short, streamName } from "./format.js";
 import { flows, isOver, shares } from "./money.js";
 import { counter, moves } from "./ticker.js";
 
-/** When the money ends, in words. */
+/** When the stream ends, in words. */
 export function ends(stream, milliseconds) {
-  if (isOver(stream)) return stream.status === "completed" ? "all paid out" : "ended early";
-  if (stream.status === "paused") return "paused, no end";
+  if (isOver(stream)) return stream.status === "completed" ? "paid out" : "cancelled";
+  if (stream.status === "paused") return "paused";
   if (stream.lastUpdateTime * 1000 > milliseconds) return `starts in ${duration(stream.lastUpdateTime - milliseconds / 1000)}`;
   if (stream.endTime === null) return "never ends";
   const left = stream.endTime - milliseconds / 1000;
-  return left <= 0 ? "dry" : `ends in ${duration(left)}`;
+  return left <= 0 ? "ran out" : `runs out in ${duration(left)}`;
 }
 
-/** The status of a stream as a label; one that has run dry says so. */
+/** The status of a stream as a label, or that its deposit ran out. */
 export function statusChip(stream) {
-  const dry = stream.status === "active" && stream.ending === "depleted";
-  return h("span", { class: "chip", "data-tone": dry ? "held" : stream.status }, dry ? "dry" : stream.status);
+  const ranOut = stream.status === "active" && stream.ending === "depleted";
+  return h("span", { class: "chip", "data-tone": ranOut ? "held" : stream.status }, ranOut ? "ran out" : stream.status);
 }
 
-/** What has become of the deposit, as a bar that moves. */
+/** A bar that shows how much of the deposit is withdrawn, claimable and refunded. */
 export function progress(stream) {
   const parts = ["withdrawn", "claimable", "refunded"].map((name) => h("span", { "data-part": name }));
   const bar = h("div", { class: "bar", role: "img" }, ...parts);
@@ -35,7 +35,7 @@ export function progress(stream) {
   });
 }
 
-/** {node, update(stream)}. */
+/** A row: {node, update(stream), stream}. */
 export function streamRow(first) {
   let stream = first;
   const status = h("span", { class: "status-of" });
@@ -63,7 +63,7 @@ export function streamRow(first) {
   return { node, update, get stream() { return stream; } };
 }
 
-/** A list of streams by id: `show` puts in a page, `apply` takes an event's stream. */
+/** A list of streams by id. */
 export class StreamList {
   #rows = new Map();
   #versions = new Versions();
@@ -80,7 +80,7 @@ export class StreamList {
     this.node.replaceChildren();
   }
 
-  /** Put a stream in, or bring its line up to date; an old version changes nothing. */
+  /** Add a stream or update its row. An old version is ignored. */
   put(stream, where = "append") {
     const row = this.#rows.get(stream.id);
     if (!this.#versions.isNews(stream) && row) return;
@@ -90,7 +90,7 @@ export class StreamList {
     this.node[where](made.node);
   }
 
-  /** Take a stream out; it may come back. */
+  /** Remove a stream. It can be added again. */
   drop(id) {
     this.#rows.get(id)?.node.remove();
     this.#rows.delete(id);

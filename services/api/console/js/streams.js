@@ -1,4 +1,4 @@
-/** Streams: the list, with search and status. */
+/** The view Streams: a list with search and filters. */
 
 import { get } from "./api.js";
 import { createDialog } from "./create.js";
@@ -7,10 +7,10 @@ import { remember } from "./router.js";
 import { StreamList } from "./stream_row.js";
 
 const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"], ["completed", "Completed"], ["cancelled", "Cancelled"]];
-const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "By the API"]];
+const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "API"]];
 const PAGE = 25;
 
-/** What the search field means: an account, a stream, or nothing the API can look for. Pure. */
+/** What the user searches for: {user}, {stream}, {} for nothing, or {wrong: true}. Pure. */
 export function meaning(search) {
   if (!search) return {};
   if (/^[GCM][A-Z2-7]{55,68}$/.test(search)) return { user: search };
@@ -18,7 +18,7 @@ export function meaning(search) {
   return { wrong: true };
 }
 
-/** Whether a stream belongs into the list; pure. */
+/** Whether a stream belongs in the list. Pure. */
 export function belongs(stream, { search, status, origin }) {
   const { user, stream: id, wrong } = meaning(search);
   if (wrong) return false;
@@ -62,8 +62,8 @@ export function streams({ headrace, parameters }) {
     found.items.forEach((stream) => list.put(stream));
     next = found.next;
     more.hidden = !next;
-    const nothing = found.wrong ? "Search for a whole account (G…, C… or M…) or a stream's id." :
-      "No streams here yet. Make one, or wait for the chain.";
+    const nothing = found.wrong ? "Search for a complete account (G…, C… or M…) or a stream id." :
+      "No streams yet. Create one, or wait for streams from the chain.";
     say(said, list.size ? "" : nothing);
   }
   async function addPage() {

@@ -1,4 +1,4 @@
-/** The system: each fanout and the indexer by their metrics, and this page's own connection. */
+/** The view System: metrics of the fanouts and indexers, and the connection of this page. */
 
 import { get } from "./api.js";
 import { now } from "./clock.js";
@@ -13,7 +13,7 @@ const rounded = (value) => (value >= 10 || Number.isInteger(value) ? Math.round(
 
 const count = (number, word) => `${rounded(number)} ${word}${number === 1 ? "" : "s"}`;
 
-/** What a counter gained a second between two answers; 0 after a restart. Pure. */
+/** The growth of a counter per second between two responses; 0 after a restart. Pure. */
 export function rate(before, after, name, seconds) {
   const gained = after[name] - (before?.[name] ?? after[name]);
   return seconds > 0 && gained > 0 ? gained / seconds : 0;
@@ -29,7 +29,7 @@ function card(part, rows, charts) {
   return {
     node,
     say(values, trouble) {
-      say(state, trouble ?? "well");
+      say(state, trouble ?? "OK");
       state.dataset.tone = trouble ? "over" : "active";
       for (const [name, value] of Object.entries(values)) say(figures[name], value);
     },
@@ -42,7 +42,7 @@ function fanoutCard(part) {
     events: spark("Events a second", { least: 1, format: rounded }),
     lag: spark("Seconds behind the chain", { least: 10, format: span }),
   };
-  const made = card(part, [["subscriptions", "Topics"], ["deliveries", "Deliveries a second"], ["write", "Commit to written"], ["backlog", "Kept for the slow"]], Object.values(charts));
+  const made = card(part, [["subscriptions", "Topics"], ["deliveries", "Deliveries a second"], ["write", "Commit to socket write"], ["backlog", "Buffered for slow clients"]], Object.values(charts));
   return {
     ...made,
     update({ measures: m, trouble }, before, seconds) {
@@ -63,7 +63,7 @@ function fanoutCard(part) {
 
 function indexerCard(part) {
   const charts = { events: spark("Events a second", { format: rounded }), age: spark("Age of the last ledger", { least: 10, format: span }) };
-  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Not readable"], ["active", "Role"]], Object.values(charts));
+  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Dead letters"], ["active", "Role"]], Object.values(charts));
   return {
     ...made,
     update({ measures: m, trouble }, before, seconds) {
@@ -75,7 +75,7 @@ function indexerCard(part) {
         behind: rounded(Math.max(0, m.networkLedger - m.ledger)),
         letters: rounded(m.deadLetters),
         active: m.active ? "active" : "standby",
-      }, m.alarms ? "stopped, see its log" : null);
+      }, m.alarms ? "stopped by an alarm, see its log" : null);
     },
   };
 }
@@ -84,7 +84,7 @@ const otherCard = (part) => ({ ...card(part, [], []), update() {} });
 const MAKERS = { fanout: fanoutCard, indexer: indexerCard, other: otherCard };
 
 function ownCard(headrace) {
-  const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Held by"], ["position", "Position"], ["lag", "Behind the chain"]], []);
+  const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Connected by"], ["position", "Position"], ["lag", "Behind the chain"]], []);
   const update = () => {
     const { state, position } = headrace;
     const [kind, words] = describe(state);
@@ -122,7 +122,7 @@ export function system({ headrace }) {
     const connections = fanouts.reduce((sum, { measures }) => sum + measures.connections, 0);
     say(said, answer.parts.length
       ? `${count(connections, "connection")} at ${count(fanouts.length, "fanout")}.`
-      : "No part is named to this API: READY_URLS and FANOUT_URLS tell it whom to ask.");
+      : "This API knows no other services. Set READY_URLS and FANOUT_URLS.");
     last = answer;
   }
   async function look() {
@@ -130,12 +130,12 @@ export function system({ headrace }) {
       show(await get("/v1/system"));
     } catch (error) {
       say(said, error.message);
-      if (error.status === 403 || error.status === 401) return; // it will not change by asking
+      if (error.status === 403 || error.status === 401) return; // asking again will not help
     }
     timer = setTimeout(look, EVERY);
   }
   if (session.isAdmin) look();
-  else say(said, "Only an admin sees the parts of the system.");
+  else say(said, "Only admins can see the services.");
   const stop = headrace.on("state", own.update);
   const beat = setInterval(own.update, 1000);
   return {

@@ -1,8 +1,8 @@
-// Before the first paint, so that nobody who chose dark sees a white flash.
+// Runs before the first paint, so that a user of the dark theme sees no white flash.
 {
   let chosen = null;
   try {
     chosen = localStorage.getItem("headrace theme");
-  } catch { /* the browser denies storage: the theme of the system is taken */ }
+  } catch { /* the browser denies storage: use the theme of the system */ }
   if (chosen) document.documentElement.dataset.theme = chosen;
 }

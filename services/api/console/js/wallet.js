@@ -1,6 +1,6 @@
 /**
- * The wallet in this browser: Freighter, by the API that its library puts into a page, or by the
- * messages that the extension itself understands. `null` when there is none.
+ * The wallet in this browser: Freighter, through the API of its library if the page has it, or through
+ * messages to the extension. `null` if there is none.
  */
 
 const REQUEST = "FREIGHTER_EXTERNAL_MSG_REQUEST";
@@ -14,14 +14,14 @@ export function wallet() {
 
 function checked(answer, value) {
   const error = answer?.error ?? answer?.apiError;
-  if (error || !value) throw new Error(error?.message ?? error ?? "the wallet gave no answer");
+  if (error || !value) throw new Error(error?.message ?? error ?? "The wallet did not answer.");
   return value;
 }
 
 const byLibrary = (api) => ({
   async account() {
     const answer = await api.requestAccess();
-    return checked(answer, answer?.address ?? answer); // older ones answer the bare text
+    return checked(answer, answer?.address ?? answer); // older versions return only the text
   },
   async sign(transaction, networkPassphrase, address) {
     const answer = await api.signTransaction(transaction, { networkPassphrase, address, accountToSign: address });
@@ -44,7 +44,7 @@ function say(message) {
   const messageId = Date.now() + Math.random();
   return new Promise((resolve) => {
     const hear = ({ source, data }) => {
-      // The extension spells it `messagedId`.
+      // The extension spells the field `messagedId`.
       if (source !== window || data?.source !== RESPONSE || data.messagedId !== messageId) return;
       removeEventListener("message", hear);
       resolve(data);
