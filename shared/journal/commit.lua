@@ -1,23 +1,25 @@
--- The one atomic commit: all of it happens, or nothing does (docs/architecture.md, "The commit").
+-- The commit: one script call writes everything, or nothing (docs/architecture.md, "The commit").
 --
--- KEYS: 1 journal, 2 progress, then the fence, dead letters, answers, streams and indexes that ARGV
--- names by their place in KEYS: whoever has no token needs no right to the fence. The sets of topics
--- are named by the heads of events, of those trimmed too, so only their prefix is given; they stand
--- in the slot of the others. While a Cluster moves that slot away, a set that has left raises an
--- error wherever it is touched, so each is touched before the first write.
--- ARGV: namespace, channel, fencing token ('' = none asked), fence (0 = none), floor (highest
--- position the committer has seen), journal's maximum length, its maximum age in microseconds
--- (0 = none), prefix of the sets of topics, cursor that the source was read from ('' = not asked),
--- whether all is read that there is ('1'), then sections, each preceded by its number of rows:
---   answers:   answer key, head, seconds to keep it
---   expected:  stream key, version (0 = must not exist)
---   events:    position ('' = to be given here), head, body, stream key (0 = none), document
+-- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
+-- the streams and the indexes that this commit uses. ARGV refers to them by their number in KEYS. So
+-- a user of Redis without a fencing token needs no right to the fence. The sets of topics are not in
+-- KEYS: the headers of events name them, also the headers of events that are trimmed. They are in
+-- the same Cluster slot as KEYS. While a Cluster moves this slot to another node, a set that was
+-- already moved raises an error when it is touched. So every set is touched before the first write.
+-- ARGV: 1 namespace, 2 channel, 3 fencing token ('' = none required), 4 fence (0 = none), 5 floor
+-- (the highest position that the committer has seen), 6 maximum length of the journal, 7 its maximum
+-- age in microseconds (0 = any age), 8 prefix of the sets of topics, 9 the cursor that the source was
+-- read from ('' = not checked), 10 '1' when the source was read up to the end after a failover.
+-- Then sections, each preceded by the number of its rows:
+--   responses: response key, digest of the request's body, seconds to keep the response
+--   expected:  stream key, version (0 = the stream must not exist)
+--   events:    position ('' = assigned here), header, body, stream key (0 = none), document
 --   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
---   dead:      key of the dead letters, JSON of one
--- Answers {'committed', position…} or, having written nothing, {'fenced', token}, {'answered', value},
--- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position}, {'behind', floor},
--- {'unsettled'}, {'moved', cursor}.
+--   dead:      key of the dead letters, JSON of one dead letter
+-- Returns {'committed', position…}, or without having written anything one of {'fenced', token},
+-- {'answered', stored response}, {'conflict', stream key, version}, {'seen', position…},
+-- {'disorder', position}, {'behind', floor}, {'unsettled'}, {'moved', cursor}.
 
 local at = 10
 local function take()
@@ -35,7 +37,8 @@ local function rows(width)
   return all
 end
 
--- Both halves of a position may pass 2^53, so they are compared as digits, never as numbers.
+-- Both numbers of a position may exceed 2^53, the limit of exact integers in Lua. So they are
+-- compared as digits.
 local function digits_less(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
@@ -51,21 +54,22 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
--- The cursor is the source's own: RPC pads it with zeros.
+-- The cursor as the source writes it: RPC pads it with zeros.
 local stored = redis.call('HGET', KEYS[2], 'cursor')
 local cursor = stored and string.match(stored, '^0*(%d+)') or nil
 
--- Not the last entry's id: that one may be trimmed or deleted, and Redis refuses ids up to this.
--- The first entry follows the place at which this journal began: what was before is not in it. When
--- there was a first entry and the journal alone was deleted, all up to the cursor is missing.
-local first
+-- The position that the next entry follows. The id of the last entry is not enough: that entry may be
+-- trimmed or deleted, and Redis accepts only ids above its last generated id. The first entry of a
+-- journal follows the start of the journal. If there was a first entry once, and the journal alone was
+-- deleted, then everything up to the cursor is missing, so the first entry follows the cursor.
+local is_first
 local function journal_top()
   local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
   if info.err then
     local began = redis.call('HGET', KEYS[2], 'began') or '0-0'
     local read = string.format('%s-%.0f', cursor or '0', now)
     local deleted = redis.call('HGET', KEYS[2], 'first') and less(began, read)
-    first = true
+    is_first = true
     return deleted and read or began
   end
   for i = 1, #info, 2 do
@@ -80,54 +84,57 @@ end
 
 local namespace, channel, token, fence, floor = unpack(ARGV, 1, 5)
 local max_length, max_age, topic_prefix = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local from, settled = ARGV[9], ARGV[10]
-local answers, expected, events, indexes = rows(3), rows(2), rows(5), rows(4)
+local from, caught_up = ARGV[9], ARGV[10]
+local responses, expected, events, indexes = rows(3), rows(2), rows(5), rows(4)
 local progress, dead = rows(2), rows(2)
 
--- ── look: whatever refuses the commit does so before the first write ──
+-- ── Checks: everything that can refuse the commit comes before the first write. ──
 
 if token ~= '' then
   local holder = redis.call('GET', KEYS[tonumber(fence)]) or ''
   if holder ~= token then return {'fenced', holder} end
 end
 
-for _, answer in ipairs(answers) do
-  local given = redis.call('GET', KEYS[tonumber(answer[1])])
-  if given then return {'answered', given} end
+for _, response in ipairs(responses) do
+  local stored = redis.call('GET', KEYS[tonumber(response[1])])
+  if stored then return {'answered', stored} end
 end
 
 local top = journal_top()
 
 if from ~= '' and from ~= cursor then return {'moved', stored or ''} end
 
--- A failover that lost writes leaves the journal below what the committer has seen. An event given a
--- position up there now would shut out the chain events that the indexer is about to bring back.
--- Without a cursor, the loss took that too.
+-- Whether a failover lost writes: the journal ends below a position that the committer has seen. The
+-- indexer will read the lost chain events again. An event that got a higher position now would block
+-- them, because the journal only grows forward. If the cursor is missing, it was lost too.
 local function behind()
   local lost, have = string.match(floor, '^%d+'), string.match(top, '^%d+')
   return digits_less(have, lost) and (cursor == nil or digits_less(cursor, lost))
 end
 
--- Which history of writes this Redis has, a new one with each start and promotion; '' when the user
--- may not know. Another one than the indexer has settled with may have lost what clients were told,
--- though no committer saw that.
+-- The replication id of this Redis. Each start and each promotion of a replica makes a new one. It is
+-- '' when the user of Redis may not run INFO.
 local function server()
   local info = redis.pcall('INFO', 'replication')
   return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 end
 
-local function unsettled()
+-- Whether Redis has another history of writes than the one that the indexer has accepted. It may have
+-- lost events that clients have received already, even if no committer noticed.
+local function history_changed()
   local known = redis.call('HGET', KEYS[2], 'server')
   local here = known and server() or ''
   return here ~= '' and known ~= here
 end
 
+-- A chain event at or below the top was written before. If it is missing inside the part of the
+-- journal that is kept, the journal is inconsistent.
 local seen = {'seen'}
 for _, event in ipairs(events) do
   local position = event[1]
   if position == '' then
     if behind() then return {'behind', floor} end
-    if unsettled() then return {'unsettled'} end
+    if history_changed() then return {'unsettled'} end
   elseif not less(top, position) then
     local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
     local kept = first and not less(position, first[1])
@@ -144,16 +151,17 @@ for _, row in ipairs(expected) do
   if version ~= row[2] then return {'conflict', row[1], version} end
 end
 
--- An event stands in the set of each topic of its head, or in that of '' when it is for everyone.
-local function topics_of(head)
+-- The sets of an event: one for each topic in its header, or the set of '' for a broadcast.
+local function topics_of(header)
   local found = {}
-  for topic in string.gmatch(head, ' ([^ ]+)') do found[#found + 1] = topic_prefix .. topic end
+  for topic in string.gmatch(header, ' ([^ ]+)') do found[#found + 1] = topic_prefix .. topic end
   return #found > 0 and found or {topic_prefix}
 end
 
--- What goes: by length, in strides, and by age from the old end; readers start from the top, so it
--- stays unless something newer comes. A commit takes away a bounded number.
-local going = {}
+-- The entries to trim, from the oldest on: those above the maximum length, once there are 100 of them,
+-- and those that are too old. The last entry stays until a newer one is added, because readers start
+-- from it. One commit trims at most 1,000 entries.
+local to_trim = {}
 local surplus = redis.call('XLEN', KEYS[1]) + #events - max_length
 if surplus < 100 then surplus = 0 end
 local most = math.min(math.max(surplus, max_age > 0 and #events + 2 or 0), 1000)
@@ -161,16 +169,16 @@ for n, entry in ipairs(most > 0 and redis.call('XRANGE', KEYS[1], '-', '+', 'COU
   local published = tonumber(string.match(entry[2][6], '"publishedAt":(%d+)'))
   local expired = max_age > 0 and now - published > max_age
   if (entry[1] == top and #events == 0) or not (n <= surplus or expired) then break end
-  going[n] = entry
+  to_trim[n] = entry
 end
 
 for _, event in ipairs(events) do redis.call('EXISTS', unpack(topics_of(event[2]))) end
-for _, entry in ipairs(going) do redis.call('EXISTS', unpack(topics_of(entry[2][4]))) end
+for _, entry in ipairs(to_trim) do redis.call('EXISTS', unpack(topics_of(entry[2][4]))) end
 
--- ── act ──
+-- ── Writes. ──
 
--- Above all of the top's operation, below the next operation, never used twice: not even after a
--- failover that lost writes, because the committer's floor remembers them.
+-- A new position: above every event of the top's operation, and below the next operation. It is never
+-- used twice, not even after a failover that lost writes, because the floor is above them.
 local function next_position()
   local above = less(top, floor) and floor or top
   local toid, n = string.match(above, '^(%d+)-(%d+)$')
@@ -184,7 +192,7 @@ end
 
 local last = ''
 local committed = {'committed'}
-if first and #events > 0 then redis.call('HSET', KEYS[2], 'first', top) end
+if is_first and #events > 0 then redis.call('HSET', KEYS[2], 'first', top) end
 for _, event in ipairs(events) do
   local position = event[1] ~= '' and event[1] or next_position()
   local body = string.format('{"id":"%s","publishedAt":%.0f,', position, now) .. string.sub(event[3], 2)
@@ -208,9 +216,11 @@ for _, row in ipairs(indexes) do
     redis.call('ZREM', KEYS[tonumber(row[2])], row[4])
   end
 end
+-- With the first cursor, and once the indexer has read up to the end after a failover, it accepts the
+-- history of this Redis.
 for _, row in ipairs(progress) do
   redis.call('HSET', KEYS[2], row[1], row[2])
-  if row[1] == 'cursor' and (settled == '1' or not redis.call('HGET', KEYS[2], 'server')) then
+  if row[1] == 'cursor' and (caught_up == '1' or not redis.call('HGET', KEYS[2], 'server')) then
     redis.call('HSET', KEYS[2], 'server', server())
   end
 end
@@ -218,14 +228,14 @@ for _, row in ipairs(dead) do
   redis.call('XADD', KEYS[tonumber(row[1])], 'MAXLEN', '~', 10000, '*', 'letter', row[2])
 end
 
-for _, row in ipairs(answers) do
+for _, row in ipairs(responses) do
   redis.call('SET', KEYS[tonumber(row[1])], row[2] .. '\n' .. last, 'EX', row[3])
 end
 
-local gone = {}
-for n, entry in ipairs(going) do
+local ids = {}
+for n, entry in ipairs(to_trim) do
   for _, topic in ipairs(topics_of(entry[2][4])) do redis.call('ZREM', topic, padded(entry[1])) end
-  gone[n] = entry[1]
+  ids[n] = entry[1]
 end
-if #gone > 0 then redis.call('XDEL', KEYS[1], unpack(gone)) end
+if #ids > 0 then redis.call('XDEL', KEYS[1], unpack(ids)) end
 return committed

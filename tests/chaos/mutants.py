@@ -101,7 +101,7 @@ def endings_off() -> None:
 
 def settling_off() -> None:
     """An API that writes at once after a failover, whatever the chain's lost events still are."""
-    asks = "if unsettled() then"
+    asks = "if history_changed() then"
     assert asks in commit._SCRIPT
     commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
 
