@@ -29,7 +29,7 @@ from deploy.local.plan import (
     read_ports,
 )
 from deploy.local.processes import Part, ProcessEndedError, Processes
-from shared.runtime.tasks import cancel
+from shared.runtime.tasks import run_until_first
 from shared.web import client as http
 
 _READY_SECONDS = 60
@@ -83,21 +83,14 @@ async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
     for number in _END_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     processes = Processes(folder / "logs")
-    tasks = [
-        asyncio.create_task(_live(ports, chain, folder, processes)),
-        asyncio.create_task(_until(stopped)),
-    ]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await run_until_first(_live(ports, chain, folder, processes), stopped.wait())
     except ProcessEndedError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output is gone, for example in `make run | head`
         return 0
     finally:
-        await cancel(*tasks)
         _say("\nstopping …")
         processes.stop()
         _say("stopped")
@@ -112,40 +105,25 @@ def _say(text: str) -> None:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
-async def _until(stopped: asyncio.Event) -> None:
-    await stopped.wait()
-
-
 async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Processes) -> None:
     """Start everything, print where to look, then events. Raises ProcessEndedError."""
     gateway = f"http://localhost:{ports.gateway}"
     print(f"{gateway} is where the console will be; Headrace starts …", flush=True)
-    watch = asyncio.create_task(processes.watch())
-    events: asyncio.Task[None] | None = None
-    try:
-        if not os.environ.get("REDIS_URL"):
-            processes.start(_redis(ports.redis, folder / "redis"))
-        for part in parts(ports, chain, folder):
-            processes.start(part)
-        await _first(watch, asyncio.create_task(_until_ready(f"{gateway}/readyz", processes)))
-        print(_where_to_look(gateway, processes), flush=True)
-        await cancel(watch)
-        watch = asyncio.create_task(processes.keep_running(partial(print, flush=True)))
-        events = asyncio.create_task(follow(f"{gateway}/events/subscribe?all=true"))
-        await _first(watch, events)
-    finally:
-        await cancel(watch, *([events] if events else []))
+    if not os.environ.get("REDIS_URL"):
+        processes.start(_redis(ports.redis, folder / "redis"))
+    for part in parts(ports, chain, folder):
+        processes.start(part)
+    await run_until_first(processes.watch(), _until_ready(f"{gateway}/readyz", processes))
+    print(_where_to_look(gateway, processes), flush=True)
+    await run_until_first(
+        processes.keep_running(partial(print, flush=True)),
+        follow(f"{gateway}/events/subscribe?all=true"),
+    )
 
 
 def _redis(port: int, folder: Path) -> Part:
     folder.mkdir(parents=True, exist_ok=True)
     return Part("redis", local_redis.command(port, folder), {}, port)
-
-
-async def _first(*tasks: asyncio.Task[None]) -> None:
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        task.result()
 
 
 async def _until_ready(url: str, processes: Processes) -> None:

@@ -23,12 +23,10 @@ from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_route
 from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
 from services.api.http.readiness import (
-    Check,
     part_names,
     ready_check,
     redis_check,
     same_namespace_check,
-    watch,
 )
 from services.api.http.response_headers import EXPOSED, response_headers
 from services.api.metrics import measure
@@ -49,7 +47,6 @@ from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.reader import Journal
-from shared.redis import durability
 from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
@@ -59,6 +56,7 @@ from shared.web import client as http
 from shared.web.cors import Cors
 from shared.web.probes import READINESS, Readiness, add_probes
 from shared.web.problems import problem_middleware
+from shared.web.readiness_watch import Check, watch_part, watch_store
 
 log = structlog.get_logger()
 
@@ -187,19 +185,13 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
     await namespace.first()
     async with http.session(timeout=_PROBE_TIMEOUT) as session:
         checks = {"redis": redis_check(app[REDIS])} | _checks(settings, session)
+        readiness = app[READINESS]
         tasks = [
-            supervise(f"watch {part}", partial(watch, part, check, app[READINESS]))
+            supervise(f"watch {part}", partial(watch_part, readiness, part, check))
             for part, check in checks.items()
         ]
-        set_store = partial(app[READINESS].set, "store")
-        tasks.append(
-            supervise(
-                "durability",
-                partial(
-                    durability.watch, app[REDIS], settings.keys, set_store, settings.wait_replicas
-                ),
-            )
-        )
+        store = partial(watch_store, readiness, app[REDIS], settings.keys, settings.wait_replicas)
+        tasks.append(supervise("durability", store))
         tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
         yield
         await cancel(*tasks)

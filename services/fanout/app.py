@@ -37,19 +37,21 @@ from shared.journal.namespace import NamespaceWatch
 from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from shared.redis.clock import RedisClock
-from shared.redis.durability import watch
 from shared.runtime import tracing as traces
 from shared.runtime.tasks import cancel, supervise
 from shared.web.client import session
 from shared.web.cors import Cors
 from shared.web.probes import Readiness, add_probes
 from shared.web.problems import problem_middleware
+from shared.web.readiness_watch import watch_part, watch_store
 from shared.web.server import DRAIN
 
 log = structlog.get_logger()
 
 HANDLER = web.AppKey("handler", SubscribeHandler)
 COMPONENTS = web.AppKey("components", Components)
+
+_SHUTTING_DOWN = "shutting down"
 
 
 def build_app(settings: FanoutSettings) -> web.Application:
@@ -66,7 +68,6 @@ def build_app(settings: FanoutSettings) -> web.Application:
         clock = RedisClock()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
         await data.first()
-        say = partial(readiness.set, "store")
         async with session() as http:
             components, broadcaster = _assemble(settings, redis, sessions, cors, http, clock=clock)
             app[COMPONENTS] = components
@@ -87,8 +88,8 @@ def build_app(settings: FanoutSettings) -> web.Application:
                 supervise("leases", components.limits.run, max_wait=1.0),
                 supervise("revocations", lambda: _revocations(components, sessions), max_wait=1.0),
                 supervise("namespace", data.run, max_wait=1.0),
-                supervise("fitness", lambda: watch(redis, settings.keys, say)),
-                supervise("readiness", lambda: _watch(components.feed, readiness, handler)),
+                supervise("fitness", lambda: watch_store(readiness, redis, settings.keys)),
+                supervise("readiness", lambda: _watch_feed(components.feed, readiness, handler)),
             ]
             yield
             handler.draining = True
@@ -168,7 +169,7 @@ def _verifier(
 ) -> Verifier | None:
     if settings.auth_mode == "required":
         return Verifier(settings, http, clock)
-    log.warning("open_to_anyone", meaning="AUTH_MODE=open: anyone may see every event")
+    log.warning("auth_mode_open", meaning="no login: every client may read all events")
     return None
 
 
@@ -200,7 +201,7 @@ async def _leave_slowly(
     components: Components, handler: SubscribeHandler, readiness: Readiness
 ) -> None:
     handler.draining = True
-    readiness.set("feed", "shutting down")
+    readiness.set("feed", _SHUTTING_DOWN)
     settings = components.settings
     await drain(components.registry, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
 
@@ -211,15 +212,12 @@ async def _revocations(components: Components, sessions: RevocationStore) -> Non
         await asyncio.sleep(components.settings.revocation_seconds)
 
 
-async def _watch(feed: Feed, readiness: Readiness, handler: SubscribeHandler) -> None:
-    """Keep /readyz as the feed is."""
-    said: str | None = ""
-    while not handler.draining:
-        trouble = feed.trouble
-        readiness.set("feed", trouble)
+async def _watch_feed(feed: Feed, readiness: Readiness, handler: SubscribeHandler) -> None:
+    """Keep the part `feed` of /readyz up to date, and the note about lost events."""
+
+    async def check() -> str | None:
         if feed.failover.last_seen.lost:
             readiness.note("lost", feed.failover.last_seen.message)
-        if trouble != said:
-            (log.warning if trouble else log.info)("feed", trouble=trouble)
-            said = trouble
-        await asyncio.sleep(0.5)
+        return _SHUTTING_DOWN if handler.draining else feed.trouble
+
+    await watch_part(readiness, "feed", check, interval=0.5)

@@ -25,12 +25,13 @@ from shared.journal.losses import DataLossDetector, check_journal
 from shared.journal.namespace import ForeignNamespaceError, NamespaceClaim, NamespaceWatch
 from shared.redis.client import RedisError, connect
 from shared.redis.clock import RedisClock
-from shared.redis.durability import require_durable, watch
+from shared.redis.durability import require_durable
 from shared.redis.lease import Lease
-from shared.runtime.tasks import ExpectedRestart, cancel, supervise
+from shared.runtime.tasks import ExpectedRestart, cancel, run_until_first, supervise
 from shared.web import client as http
 from shared.web.probes import Readiness, add_probes
 from shared.web.problems import problem_middleware
+from shared.web.readiness_watch import watch_store
 
 log = structlog.get_logger()
 
@@ -71,8 +72,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
                 fatal=FATAL,
                 on_fatal=lambda error: _stopped(error, readiness),
             )
-            say = partial(readiness.set, "store")
-            fitness = supervise("fitness", lambda: watch(redis, settings.keys, say))
+            fitness = supervise("fitness", lambda: watch_store(readiness, redis, settings.keys))
             watching = supervise("namespace", data.run, max_wait=1.0)
             yield
             await cancel(task, fitness, watching)
@@ -132,7 +132,7 @@ async def _lead(
             last_seen=last_seen,
             claim=partial(claim.hold, begin=True),
         )
-        await _first(*works, _hold(lease, claim, pause))
+        await run_until_first(*works, _hold(lease, claim, pause))
     except (FencedError, CursorMovedError) as error:
         raise LeaseLostError(str(error)) from error
     except (RedisError, OSError) as error:
@@ -198,17 +198,6 @@ async def _hold(lease: Lease, claim: NamespaceClaim, pause: float) -> None:
         await claim.hold()  # writes it again if it alone was lost
         await asyncio.sleep(pause)
     raise LeaseLostError("the lease expired before it was renewed")
-
-
-async def _first(*works: Coroutine[None, None, None]) -> None:
-    """Run side by side until one ends, then end the others and pass on what it raised."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await cancel(*tasks)
-    for task in done:
-        task.result()
 
 
 async def _release(lease: Lease) -> None:

@@ -1,12 +1,12 @@
-"""Whether Redis is configured so that it keeps what is written to it.
+"""Checks that Redis is configured to keep what is written to it.
 
-It is asked when a service starts and every ten seconds, since a failover leads to another server.
+Services check this when they start and every ten seconds, because a failover can lead to a server
+with another configuration.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,47 +24,54 @@ log = structlog.get_logger()
 
 MIN_VERSION = (7, 0)
 SAFE_POLICY = "noeviction"
-_SECONDS = 10.0
 
 
 class UnsafeRedisError(ExpectedRestart):
-    """The Redis we have could lose or change what stands in it; the message says what to set."""
+    """Redis is configured so that data can be lost. The message says which setting to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class DurabilityReport:
-    """What makes a Redis unfit, if anything does, and what its operator should know."""
+    """Why Redis can lose data (`error`, None when it cannot), and warnings for the operator.
 
-    wrong: str | None = None
+    An error stops writes. A warning only appears in the log.
+    """
+
+    error: str | None = None
     warnings: tuple[str, ...] = ()
 
 
 def check_info(info: Mapping[str, Any]) -> DurabilityReport:
-    """Of what INFO says: pure. What it leaves out (some that are rented do) is taken to be well."""
-    shown = str(info.get("redis_version", "7.0"))
-    if tuple(map(int, shown.split(".")[:2])) < MIN_VERSION:
-        return DurabilityReport(f"Redis is {shown}: it takes 7.0 or newer, or Valkey")
+    """Check the answer of INFO. Pure.
+
+    Managed services omit some fields. A missing field is assumed to be fine.
+    """
+    version = str(info.get("redis_version", "7.0"))
+    if tuple(map(int, version.split(".")[:2])) < MIN_VERSION:
+        return DurabilityReport(f"Redis {version} is too old: use Redis 7.0 or newer, or Valkey")
     if (policy := info.get("maxmemory_policy", SAFE_POLICY)) != SAFE_POLICY:
         return DurabilityReport(
-            "Redis throws away events and revocations when its memory is full: "
-            f"maxmemory-policy is {policy}, set it to {SAFE_POLICY}"
+            "Redis deletes events and revocations when its memory is full, because "
+            f"maxmemory-policy is {policy}: set it to {SAFE_POLICY}"
         )
     warnings = []
     if not info.get("aof_enabled", 1):
         warnings.append(
-            "a restart of Redis empties it and then its replicas; all that is not on the chain is "
-            "lost: `CONFIG SET appendonly yes`, then the same in its configuration file"
+            "a restart of Redis loses all data that is not on the chain, on the replicas too: run "
+            "`CONFIG SET appendonly yes`, then set the same in the configuration file"
         )
     if not info.get("maxmemory", 1):
-        warnings.append("the kernel ends Redis when memory runs out: set maxmemory")
+        warnings.append(
+            "Redis has no memory limit, so the kernel kills it when memory runs out: set maxmemory"
+        )
     return DurabilityReport(None, tuple(warnings))
 
 
 def commands_in_aof(keys: Keys) -> tuple[tuple[str, ...], ...]:
     """Each command that our scripts leave in the append-only file, with sample arguments.
 
-    Redis writes what a script did as a transaction. Times become absolute (PXAT, PEXPIREAT). A key
-    that has expired becomes a DEL or UNLINK.
+    Redis writes the effects of a script as a transaction. It writes times as absolute times (PXAT,
+    PEXPIREAT), and an expired key as DEL or UNLINK.
     """
     return (
         ("SET", keys.stream("0"), "", "PXAT", "1"),
@@ -81,47 +88,49 @@ def commands_in_aof(keys: Keys) -> tuple[tuple[str, ...], ...]:
 
 
 def check_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> DurabilityReport:
-    """Judge what ACL DRYRUN answered for each of these commands as the user default. Pure."""
+    """Check the answers of ACL DRYRUN to these commands, as the user `default`. Pure."""
     for (name, key, *_), answer in zip(commands, answers, strict=True):
         if isinstance(answer, Exception):
-            return DurabilityReport(None, (f"{_UNKNOWN} ({answer})",))
+            return DurabilityReport(None, (f"{_REPLAY_UNKNOWN} ({answer})",))
         if answer != b"OK":
-            return DurabilityReport(_LOSES.format(name, key))
+            return DurabilityReport(_REPLAY_FORBIDDEN.format(name, key))
     return DurabilityReport()
 
 
-_LOSES = (
+_REPLAY_FORBIDDEN = (
     "a restart of Redis would lose the journal and the streams: Redis loads its append-only file "
-    "with the rights of the user default, which may not {} {}. Put this line into the ACL file: "
-    "user default off resetpass ~* &* +@all"
+    "with the permissions of the user default, which may not run {} on {}. Put this line into the "
+    "ACL file: user default off resetpass ~* &* +@all"
 )
-_UNKNOWN = (
-    "unknown whether a restart of Redis keeps everything: give this user +acl|dryrun, so that the "
-    "rights of the user default can be checked; it needs ~* &* +@all"
+_REPLAY_UNKNOWN = (
+    "unknown whether a restart of Redis keeps all data: give this user +acl|dryrun, so that the "
+    "permissions of the user default can be checked; that user needs ~* &* +@all"
 )
+_INFO_FORBIDDEN = "unknown whether Redis keeps all data: give this user +info"
 
 
 async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityReport:
-    """Ask this Redis. When this user may not ask, that is a doubt."""
+    """Ask Redis. The report has a warning when this user may not ask.
+
+    `replicas`: how many replicas each write waits for (WAIT_REPLICAS).
+    """
     try:
         info = await redis.info("everything")
     except NoPermissionError:
-        return DurabilityReport(
-            None, ("unknown whether Redis keeps everything: give this user +info",)
-        )
+        return DurabilityReport(None, (_INFO_FORBIDDEN,))
     redis_metrics.observe(info, replicas)
-    found = check_info(info)
-    if found.wrong or not info.get("aof_enabled"):
-        return found
+    report = check_info(info)
+    if report.error or not info.get("aof_enabled"):
+        return report
     replay = await _inspect_replay(redis, keys)
-    redis_metrics.PROBLEM.labels(RedisProblem.ACL).set(replay.wrong is not None)
-    return DurabilityReport(replay.wrong, found.warnings + replay.warnings)
+    redis_metrics.PROBLEM.labels(RedisProblem.ACL).set(replay.error is not None)
+    return DurabilityReport(replay.error, report.warnings + replay.warnings)
 
 
 async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
-    """Whether the user default may run what is in the append-only file (docs/decisions.md 47).
+    """Check that the user `default` may run the commands in the append-only file (decision 47).
 
-    ACL DRYRUN checks rights only; that the user is off does not matter.
+    ACL DRYRUN checks permissions only. It does not matter that this user cannot log in.
     """
     commands = commands_in_aof(keys)
     pipe = redis.pipeline(transaction=False)
@@ -132,27 +141,27 @@ async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
 
 async def require_durable(redis: Redis, keys: Keys) -> None:
     """Raises UnsafeRedisError."""
-    if wrong := (await inspect(redis, keys)).wrong:
-        raise UnsafeRedisError(wrong)
+    if error := (await inspect(redis, keys)).error:
+        raise UnsafeRedisError(error)
 
 
-async def watch(
-    redis: Redis, keys: Keys, say: Callable[[str | None], None], replicas: int = 0
-) -> None:
-    """Call `say` with what is wrong (None: nothing), for ever. Raises while Redis is away.
+class DurabilityCheck:
+    """A check for /readyz (shared.web.readiness_watch). Logs changed warnings."""
 
-    `replicas`: how many a write waits for (WAIT_REPLICAS).
-    """
-    before = DurabilityReport()
-    while True:
+    def __init__(self, redis: Redis, keys: Keys, replicas: int = 0) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._replicas = replicas
+        self._warnings: tuple[str, ...] = ()
+
+    async def __call__(self) -> str | None:
+        """Why Redis can lose data; None when it cannot. Raises redis-py's errors."""
         try:
-            finding = await inspect(redis, keys, replicas)
+            report = await inspect(self._redis, self._keys, self._replicas)
         except (RedisError, OSError):
             redis_metrics.unreachable()
             raise
-        say(finding.wrong)
-        if finding != before:
-            report = log.error if finding.wrong else log.warning
-            report("redis_examined", wrong=finding.wrong, warnings=finding.warnings)
-        before = finding
-        await asyncio.sleep(_SECONDS)
+        if report.warnings != self._warnings:
+            log.warning("redis_examined", warnings=report.warnings)
+        self._warnings = report.warnings
+        return report.error

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from shared.runtime import tracing as traces
+from shared.runtime.tasks import run_until_first
 
 log = structlog.get_logger()
 
@@ -29,7 +30,9 @@ _IDLE_SECONDS = 150.0  # above what gateways keep idle connections for (Caddy 12
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set by SIGTERM and SIGINT, or by a part of the service that cannot go on."""
 
-DRAIN: web.AppKey[Callable[[], Awaitable[None]]] = web.AppKey("drain")
+Drain = Callable[[], Coroutine[Any, Any, None]]
+
+DRAIN: web.AppKey[Drain] = web.AppKey("drain")
 """What a service does between being told to stop and stopping; a second signal cuts it short."""
 
 EXIT_CODE = web.AppKey("exit_code", list[int])
@@ -84,7 +87,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         await stopping.wait()
         log.info("stopping")
         if drain := app.get(DRAIN):
-            await _unless(second_signal, drain())
+            await _drain(drain, second_signal)
     finally:
         watch.cancel()
         await runner.cleanup()
@@ -143,12 +146,14 @@ class RequestHeadTimeout:
                     connection.force_close()
 
 
-async def _unless(second_signal: asyncio.Event, work: Awaitable[None]) -> None:
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(second_signal.wait())]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _drain(
+    drain: Callable[[], Coroutine[Any, Any, None]], second_signal: asyncio.Event
+) -> None:
+    """Drain until it is done or a second signal comes. A failure must not stop the shutdown."""
+    try:
+        await run_until_first(drain(), second_signal.wait())
+    except Exception:
+        log.exception("drain_failed")
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -66,7 +66,7 @@ async def says_so(session: aiohttp.ClientSession, process: ServiceProcess, word:
     async def told() -> bool:
         status, document = await readyz(session, process)
         said = document["parts"]["clock"]
-        return status == 503 and word in said and "Redis' clock at" in said
+        return status == 503 and word in said and "the clock of Redis" in said
 
     await until(told, what="/readyz tells of the clock")
     await until(lambda: process.said("clock_compared"))

@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -20,7 +21,7 @@ from tests.deploy.redis_work import (
     guarded_redis,
     network,
 )
-from tests.support.processes import running
+from tests.support.processes import ServiceProcess, running
 from tests.support.redis_content import Content, content, lasting
 from tests.support.redis_servers import find_servers, one_of_each_kind
 from tests.support.waiting import until
@@ -99,7 +100,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
         await redis.composed.stop("redis", signal.SIGKILL)
         await redis.composed.start("redis")
         await unchanged(redis, before)
-        assert (await inspect(redis.all, KEYS)).wrong is None
+        assert (await inspect(redis.all, KEYS)).error is None
 
 
 @each_server
@@ -112,12 +113,17 @@ async def test_no_service_is_ready_where_a_restart_would_lose_everything(
                 environment = COMMON | {"REDIS_URL": redis.url(user)}
                 environment |= {"HORIZON_URL": "http://127.0.0.1:1"}
                 part = await stack.enter_async_context(running(f"services.{user}", **environment))
-                await until(lambda part=part: part.said("redis_examined"), seconds=60)
-                (line, *_) = part.said("redis_examined")
+                await until(lambda part=part: unsafe(part), seconds=60)
+                (line, *_) = unsafe(part)
                 assert line["level"] == "error"
-                assert "user default off resetpass ~* &* +@all" in line["wrong"]
-                assert line["wrong"] in await unready(part.port)
+                assert "user default off resetpass ~* &* +@all" in line["reason"]
+                assert line["reason"] in await unready(part.port)
         assert await redis.all.exists(KEYS.lease) == 0, "no indexer became active"
+
+
+def unsafe(process: ServiceProcess) -> list[dict[str, Any]]:
+    """The log lines that say why this Redis can lose data."""
+    return [line for line in process.said("part_unwell") if line["part"] == "store"]
 
 
 async def unready(port: int) -> str:

@@ -79,7 +79,7 @@ async def test_each_service_does_all_its_work(guarded: Guarded):
         for part in parts.values():
             assert not part.said("task_failed")
             assert not part.said("request_failed")
-            assert not part.said("redis_examined"), "nothing doubtful, and INFO is theirs to ask"
+            assert not part.said("redis_examined"), "no warnings: each user may run INFO"
         await lose_everything(guarded.all, parts["indexer"])
     assert await guarded.refusals() == []
     assert await lasting(guarded.all) <= LASTING, "all else expires by itself"

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import aiohttp
 import orjson
-import structlog
 from redis.asyncio import Redis
 
 from shared.redis.client import RedisError
 from shared.runtime.tasks import describe
 from shared.runtime.urls import redacted
-from shared.web.probes import Readiness
-
-log = structlog.get_logger()
-
-CHECK_INTERVAL = 1.0
-RECHECK_INTERVAL = 0.25
-"""Seconds until the next check: after a check that succeeded, and after one that failed."""
-
-Check = Callable[[], Awaitable[str | None]]
-"""Returns a problem as a sentence for the operator, or None."""
-
-
-async def watch(part: str, check: Check, readiness: Readiness) -> None:
-    """Check a part for ever. A change of its state is logged once."""
-    last: str | None = "starting"
-    while True:
-        reason = await check()
-        readiness.set(part, reason)
-        if reason != last:
-            report = log.warning if reason else log.info
-            report("part_unwell" if reason else "part_well", part=part, reason=reason)
-        last = reason
-        await asyncio.sleep(RECHECK_INTERVAL if reason else CHECK_INTERVAL)
+from shared.web.readiness_watch import Check
 
 
 def part_names(urls: Sequence[str]) -> list[str]:

@@ -1,25 +1,25 @@
-"""A Redis that would lose events is named before it does."""
+"""Checks that Redis keeps what is written to it."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from shared.redis.durability import (
+    DurabilityCheck,
     DurabilityReport,
     UnsafeRedisError,
     check_info,
     commands_in_aof,
     inspect,
     require_durable,
-    watch,
 )
 from tests.fanout.rig import CONTRACT
-from tests.support.processes import running
+from tests.support.processes import ServiceProcess, running
 from tests.support.redis_server import redis_server
 from tests.support.waiting import until
 
@@ -30,45 +30,41 @@ GOOD = {
 }  # fmt: skip
 
 
-def test_nothing_is_wrong_with_a_good_one_or_with_one_that_tells_nothing():
+def test_a_safe_configuration_or_an_empty_info_gives_no_error_and_no_warning():
     assert check_info(GOOD) == check_info({}) == DurabilityReport()
 
 
 @pytest.mark.parametrize(
-    ("differs", "said"),
+    ("changes", "message"),
     [
-        ({"redis_version": "6.2.14"}, "Redis is 6.2.14: it takes 7.0 or newer"),
-        ({"maxmemory_policy": "allkeys-lru"}, "policy is allkeys-lru, set it to noeviction"),
-        ({"maxmemory_policy": "volatile-ttl"}, "throws away events and revocations"),
+        ({"redis_version": "6.2.14"}, "Redis 6.2.14 is too old: use Redis 7.0 or newer"),
+        ({"maxmemory_policy": "allkeys-lru"}, "policy is allkeys-lru: set it to noeviction"),
+        ({"maxmemory_policy": "volatile-ttl"}, "deletes events and revocations"),
     ],
 )
-def test_what_makes_it_unfit(differs: dict, said: str):
-    assert said in (check_info(GOOD | differs).wrong or "")
+def test_an_unsafe_configuration_is_an_error(changes: dict, message: str):
+    assert message in (check_info(GOOD | changes).error or "")
 
 
-def test_what_is_doubtful():
-    (doubt,) = check_info(GOOD | {"aof_enabled": 0}).warnings
-    assert "appendonly" in doubt
-    (doubt,) = check_info(GOOD | {"maxmemory": 0}).warnings
-    assert "maxmemory" in doubt
+def test_no_aof_and_no_memory_limit_are_warnings():
+    (warning,) = check_info(GOOD | {"aof_enabled": 0}).warnings
+    assert "appendonly" in warning
+    (warning,) = check_info(GOOD | {"maxmemory": 0}).warnings
+    assert "maxmemory" in warning
 
 
-async def test_it_is_watched_for_as_long_as_the_service_lives(tmp_path: Path):
-    said: list[str | None] = []
+async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path):
     with redis_server(tmp_path) as url:
         redis = connect(url)
         await require_durable(redis, KEYS)
         await redis.config_set("maxmemory-policy", "allkeys-lfu")
         with pytest.raises(UnsafeRedisError, match="allkeys-lfu"):
             await require_durable(redis, KEYS)
-        task = asyncio.create_task(watch(redis, KEYS, said.append))
-        await until(lambda: said)
-        task.cancel()
+        assert "allkeys-lfu" in (await DurabilityCheck(redis, KEYS)() or "")
         await redis.aclose()
-    assert "allkeys-lfu" in (said[0] or "")
 
 
-async def test_who_may_not_ask_goes_on_with_a_doubt(tmp_path: Path):
+async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Path):
     with redis_server(tmp_path) as url:
         redis = connect(url)
         await redis.acl_setuser(
@@ -81,19 +77,24 @@ async def test_who_may_not_ask_goes_on_with_a_doubt(tmp_path: Path):
 
 
 @pytest.mark.parametrize("service", ["services.api", "services.fanout", "services.indexer"])
-async def test_a_service_on_a_redis_that_evicts_is_never_ready(tmp_path: Path, service: str):
+async def test_a_service_whose_redis_evicts_data_is_never_ready(tmp_path: Path, service: str):
     folder = tmp_path / "redis"
     with redis_server(folder) as url:
         redis = connect(url)
         await redis.config_set("maxmemory-policy", "allkeys-lru")
         source = {"HORIZON_URL": "http://127.0.0.1:1"}
         async with running(service, REDIS_URL=url, CONTRACTS=CONTRACT, **source) as process:
-            await until(lambda: process.said("redis_examined"), what="the finding in the log")
-            (line, *_) = process.said("redis_examined")
+            await until(lambda: unready(process, "store"), what="the reason in the log")
+            (line, *_) = unready(process, "store")
             assert line["level"] == "error"
-            assert "noeviction" in line["wrong"]
+            assert "noeviction" in line["reason"]
         assert await redis.keys("*:lease") == [], "no indexer became active"
         await redis.aclose()
+
+
+def unready(process: ServiceProcess, part: str) -> list[dict[str, Any]]:
+    """The log lines that say why a part is not ready."""
+    return [line for line in process.said("part_unwell") if line["part"] == part]
 
 
 LINE = "user default off resetpass ~* &* +@all"
@@ -109,7 +110,7 @@ LINE = "user default off resetpass ~* &* +@all"
         "off ~* &* -@all",
     ],
 )
-async def test_a_redis_whose_default_user_may_too_little_is_named_with_the_line_that_helps(
+async def test_a_default_user_with_too_few_permissions_is_an_error_that_names_the_remedy(
     tmp_path: Path, rights: str
 ):
     with redis_server(tmp_path) as url:
@@ -118,7 +119,7 @@ async def test_a_redis_whose_default_user_may_too_little_is_named_with_the_line_
         redis = connect(url.replace("//", "//all:x@"))
         for name, *_ in commands_in_aof(KEYS):
             assert await redis.execute_command("COMMAND", "INFO", name), name
-        assert (await inspect(redis, KEYS)).wrong is None
+        assert (await inspect(redis, KEYS)).error is None
         await redis.execute_command("ACL", "SETUSER", "default", "reset", *rights.split())
         with pytest.raises(UnsafeRedisError) as raised:
             await require_durable(redis, KEYS)
@@ -127,20 +128,20 @@ async def test_a_redis_whose_default_user_may_too_little_is_named_with_the_line_
         await require_durable(redis, KEYS)
         await redis.config_set("appendonly", "no")
         await redis.execute_command("ACL", "SETUSER", "default", "reset")
-        await require_durable(redis, KEYS)  # there is no such file to read
+        await require_durable(redis, KEYS)  # without an append-only file nothing is replayed
         await redis.aclose()
         await everyone.aclose()
 
 
-async def test_who_may_not_ask_about_the_default_user_goes_on_with_a_doubt(tmp_path: Path):
+async def test_a_user_without_the_right_to_check_the_default_user_gets_a_warning(tmp_path: Path):
     with redis_server(tmp_path) as url:
         redis = connect(url)
         await redis.acl_setuser(
             "timid", enabled=True, passwords="+x", commands=["+@all", "-acl"], keys=["*"]
         )
         timid = connect(url.replace("//", "//timid:x@"))
-        finding = await inspect(timid, KEYS)
-        assert finding.wrong is None
-        assert "+acl|dryrun" in finding.warnings[-1]
+        report = await inspect(timid, KEYS)
+        assert report.error is None
+        assert "+acl|dryrun" in report.warnings[-1]
         await timid.aclose()
         await redis.aclose()

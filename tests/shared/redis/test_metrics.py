@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from prometheus_client import REGISTRY
 
 from shared.journal.keys import Keys
 from shared.redis.client import RedisError, connect
-from shared.redis.durability import watch
+from shared.redis.durability import DurabilityCheck
 from shared.redis.metrics import RedisProblem, observe, problems
 from tests.support.redis_node import Node
-from tests.support.waiting import until
 
 KEYS = Keys("watched")
 
@@ -52,17 +50,17 @@ async def test_a_live_redis_is_watched_and_its_absence_shows(tmp_path: Path):
     node = Node(tmp_path / "redis", settings)
     await node.start()
     redis = connect(f"redis://127.0.0.1:{node.port}/0")
-    watching = asyncio.create_task(watch(redis, KEYS, lambda _: None))
+    check = DurabilityCheck(redis, KEYS)
     try:
-        await until(lambda: value("problem", problem="evicts") == 1)
+        assert "allkeys-lru" in (await check() or "")
+        assert value("problem", problem="evicts") == 1
         assert value("problem", problem="no_aof") == 0
         assert value("up") == 1
         assert 0 < (value("memory_ratio") or 0) < 1
         await node.stop(signal.SIGKILL)
         with pytest.raises((RedisError, OSError)):
-            await watch(redis, KEYS, lambda _: None)
+            await check()
         assert value("up") == 0
     finally:
-        watching.cancel()
         await redis.aclose()
         await node.stop(signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from shared.redis.client import WriteRefusedError
 from shared.runtime.metrics import TASK_FAILURES
-from shared.runtime.tasks import ExpectedRestart, backoff, cancel, supervise
+from shared.runtime.tasks import ExpectedRestart, backoff, cancel, run_until_first, supervise
 from tests.support.waiting import until
 
 QUICK = 0.002
@@ -72,7 +73,7 @@ async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
         await asyncio.wait_for(supervise("redis", run, max_wait=QUICK), 5)
     assert [entry["error"] for entry in logs] == [
         "ConnectionError: a replica",
-        "Unwilling: memory is full",
+        "WriteRefusedError: memory is full",
         "TimeoutError",
     ]
     assert not any(entry["exc_info"] for entry in logs)
@@ -170,3 +171,36 @@ def test_waits_are_spread_and_grow():
     assert max(firsts) > 0.8
     tenths = [next(islice(backoff(1, 64), 9, None)) for _ in range(200)]
     assert max(tenths) > 32
+
+
+async def test_run_until_first_cancels_the_others_and_raises_the_error_of_the_first():
+    cancelled = asyncio.Event()
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def fail() -> None:
+        raise Broken("first")
+
+    with pytest.raises(Broken):
+        await run_until_first(wait(), fail())
+    assert cancelled.is_set()
+
+
+async def test_run_until_first_is_cancelled_with_its_caller():
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    task = asyncio.create_task(run_until_first(wait()))
+    await started.wait()
+    await cancel(task)
+    assert cancelled.is_set()
