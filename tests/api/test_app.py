@@ -21,7 +21,7 @@ async def is_ready(client) -> bool:
     return (await ready(client))["status"] == 200
 
 
-async def test_the_root_says_where_things_are(client):
+async def test_the_root_lists_the_endpoints(client):
     document = await (await client.get("/")).json()
     assert document["streams"] == "/v1/streams"
     assert (await client.get(document["live"])).status == 200
@@ -37,7 +37,9 @@ async def test_the_root_says_where_things_are(client):
         ("GET", "/v1/events/subscribe?all=true", 404, "not-found"),
     ],
 )
-async def test_errors_are_problems_that_any_page_may_read(client, method, path, status, slug):
+async def test_errors_are_problems_that_pages_of_other_origins_can_read(
+    client, method, path, status, slug
+):
     response = await client.request(method, path, headers=ORIGIN)
     document = await response.json(content_type="application/problem+json")
     assert (response.status, document["type"]) == (status, f"/problems/{slug}")
@@ -46,7 +48,7 @@ async def test_errors_are_problems_that_any_page_may_read(client, method, path, 
 
 
 @pytest.mark.parametrize("path", ["/v1/events/subscribe", "/events/subscribe"])
-async def test_subscriptions_are_sent_on_to_a_fanout(start, path):
+async def test_subscriptions_are_redirected_to_a_fanout(start, path):
     fanouts = ["http://one.example:1", "https://two.example/sse"]
     client = await start(fanout_urls=fanouts)
     query = "streams=1,2&users=G%2BX&since=5-1&since=a%0d%0ab"
@@ -65,7 +67,7 @@ async def test_subscriptions_are_sent_on_to_a_fanout(start, path):
     assert seen == set(fanouts)
 
 
-async def test_preflights_name_what_is_allowed(client):
+async def test_preflights_list_what_is_allowed(client):
     asked = ORIGIN | {"Access-Control-Request-Method": "PATCH"}
     response = await client.options("/v1/streams/7", headers=asked)
     assert response.status == 204
@@ -76,7 +78,7 @@ async def test_preflights_name_what_is_allowed(client):
     assert response.headers["Vary"] == "Origin"
 
 
-async def test_only_listed_origins_are_let_in(start):
+async def test_only_listed_origins_are_allowed(start):
     client = await start(cors_origins=["https://app.example"])
     good = await client.get("/v1/streams", headers=ORIGIN)
     assert good.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
@@ -96,7 +98,7 @@ async def test_requests_are_counted_by_route_not_by_id(client):
     assert stream_id not in text
 
 
-async def test_a_fanouts_url_keeps_its_path_and_query(start):
+async def test_a_redirect_keeps_path_and_query_of_the_fanouts_url(start):
     client = await start(fanout_urls=["https://h/sse/?api-key=a%2Bb"])
     for query, more in (("", ""), ("?streams=1", "&streams=1")):
         response = await client.get(f"/v1/events/subscribe{query}", allow_redirects=False)
@@ -104,7 +106,7 @@ async def test_a_fanouts_url_keeps_its_path_and_query(start):
         assert response.headers["Location"] == where + more
 
 
-async def test_readyz_names_no_secret_of_a_url(start):
+async def test_readyz_shows_no_secret_of_a_url(start):
     dead = f"http://user:geheim@127.0.0.1:{free_port()}/readyz"
     client = await start(ready_urls=[f"{dead}?key=geheim1", f"{dead}?key=geheim2"])
 
@@ -117,7 +119,7 @@ async def test_readyz_names_no_secret_of_a_url(start):
     assert "geheim" not in str(await parts()) + await (await client.get("/metrics")).text()
 
 
-async def test_readiness_asks_the_other_parts_too(start, aiohttp_server):
+async def test_readiness_includes_other_services(start, aiohttp_server):
     state = {"status": 503}
 
     async def other(_: web.Request) -> web.Response:
@@ -144,7 +146,7 @@ async def asked(parts, name, text):
     return (await parts())[name] == text
 
 
-async def test_redis_may_be_away_at_start_and_come_later(start, tmp_path):
+async def test_redis_can_be_unreachable_at_the_start(start, tmp_path):
     port = free_port()
     client = await start(redis_url=f"redis://127.0.0.1:{port}/0")
     await until(lambda: troubled(client))

@@ -21,7 +21,7 @@ async def start(**env: str) -> asyncio.subprocess.Process:
     )  # fmt: skip
 
 
-async def test_it_logs_its_port_serves_and_ends_in_order(redis_url, keys):
+async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url, keys):
     process = await start(REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace, PORT="0")
     assert process.stderr
     lines = []
@@ -43,7 +43,7 @@ async def test_it_logs_its_port_serves_and_ends_in_order(redis_url, keys):
 
 
 @pytest.mark.parametrize("kept", [{}, {"CONTRACTS": TOKEN}])
-async def test_every_bad_setting_is_told_and_it_ends_with_2(kept):
+async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept):
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
     async with asyncio.timeout(15):

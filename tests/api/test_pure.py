@@ -17,14 +17,14 @@ from shared.domain.topics import is_stream_id
 from tests.api.samples import TOKEN
 
 
-def test_uuid7_is_the_example_of_rfc_9562():
+def test_uuid7_equals_the_example_of_rfc_9562():
     # Appendix A.6: unix_ts_ms 017F22E279B0, rand_a CC3, rand_b 18C4DC0C0C07398F
     entropy = 0xCC3 << 62 | 0x18C4DC0C0C07398F
     assert str(uuid7(0x017F22E279B0, entropy)) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
 
 
 @given(st.integers(0, (1 << 48) - 1), st.integers(0, (1 << 80) - 1))
-def test_every_uuid7_bears_version_variant_and_time(milliseconds, entropy):
+def test_every_uuid7_has_version_variant_and_time(milliseconds, entropy):
     made = uuid7(milliseconds, entropy)
     assert (made.int >> 76 & 0xF, made.variant) == (7, uuid.RFC_4122)
     assert made.int >> 80 == milliseconds
@@ -37,13 +37,13 @@ def test_ids_are_stream_ids_and_sort_by_time():
 
 
 @pytest.mark.parametrize("stream_id", ["7".zfill(20), new_stream_id(1)], ids=["chain", "api"])
-def test_a_cursor_gives_its_member_back(stream_id):
+def test_a_cursor_decodes_to_its_member(stream_id):
     member = f"{1_770_000_000:012d}:{stream_id}"
     assert decode_cursor(encode_cursor(member)) == member
 
 
 @given(st.text(max_size=60))
-def test_any_other_text_is_no_cursor(text):
+def test_other_texts_are_not_cursors(text):
     with pytest.raises(ValueError, match="`next` of a page"):
         decode_cursor(text)
 
@@ -52,12 +52,12 @@ def test_any_other_text_is_no_cursor(text):
     "member",
     ["", ":", "177:7", f"{1:012d}:7", f"{1:012d}:{'0' * 20}", f"{'x' * 12}:{'7':0>20}", "+" * 40],
 )
-def test_a_cursor_must_hold_a_member(member):
+def test_a_cursor_must_contain_a_member(member):
     with pytest.raises(ValueError, match="`next` of a page"):
         decode_cursor(encode_cursor(member))
 
 
-def test_a_cursor_has_one_spelling():
+def test_each_member_has_exactly_one_cursor():
     text = encode_cursor(f"{1:012d}:{'7':0>20}")
     for other in (text + "=", text[:5] + "\n" + text[5:], text[:5] + "!" + text[5:]):
         with pytest.raises(ValueError, match="`next` of a page"):
@@ -97,6 +97,6 @@ def test_settings_from_lists_and_their_defaults():
         ("max_body_bytes", "0", "greater than or equal to 1"),
     ],
 )
-def test_settings_that_are_refused(name, value, word):
+def test_invalid_settings_are_rejected(name, value, word):
     with pytest.raises(ValidationError, match=word):
         ApiSettings(contracts=TOKEN, **{name: value})

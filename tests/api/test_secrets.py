@@ -65,7 +65,7 @@ async def hammer(session, token):
             assert token not in await response.text() or "ticket=" in path
 
 
-async def test_a_process_that_is_shown_secrets_keeps_them(redis, redis_url, keys):
+async def test_a_process_does_not_log_its_secrets(redis, redis_url, keys):
     await begun_long_ago(redis, keys)
     async with running(
         "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace,
@@ -102,7 +102,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("mode", ["open", "required"])
-async def test_bad_settings_do_not_show_what_they_are(mode):
+async def test_invalid_secrets_are_not_shown(mode):
     service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACTS=TOKEN, **BAD)
     assert await service.ended() == 2
     said = "".join(service.noise)

@@ -50,7 +50,7 @@ async def test_events_appear_without_a_reload(whole, someone):
     assert someone.noise == []
 
 
-async def test_a_browser_that_denies_storage_shows_events_too(whole, browser):
+async def test_events_appear_if_the_browser_denies_storage(whole, browser):
     error = "new DOMException('denied', 'SecurityError')"
     denied = f"Object.defineProperty(window, '%s', {{get() {{ throw {error}; }}}});"
     async with user(browser, whole.url(whole.ports.gateway)) as someone:
@@ -64,7 +64,7 @@ async def test_a_browser_that_denies_storage_shows_events_too(whole, browser):
         assert someone.noise == []
 
 
-async def test_the_fanout_is_killed_and_nothing_is_missed(whole, someone):
+async def test_no_event_is_missed_when_the_fanout_is_killed(whole, someone):
     page, system = await someone.open("#/live"), await someone.open("#/system")
     await page.wait_for_selector(".event")
     await until(lambda: settled(whole, 1), what="one connection")
@@ -97,7 +97,7 @@ async def settled(whole: Installation, count: int) -> bool:
     return sum((await connections(whole)).values()) == count
 
 
-async def test_ten_tabs_of_a_user_hold_one_connection(whole, someone: User):
+async def test_ten_tabs_of_a_user_share_one_connection(whole, someone: User):
     await until(lambda: settled(whole, 0), seconds=60, what="no connection of another test")
     pages = [await someone.open("#/live") for _ in range(10)]
     for page in pages:
@@ -125,7 +125,7 @@ async def test_a_reload_of_the_page_misses_nothing(whole, someone):
     assert "last_event_id=" in someone.subscriptions[-1]
 
 
-async def test_filters_and_pause(whole, someone):
+async def test_events_can_be_filtered_and_paused(whole, someone):
     page = await someone.open("#/live")
     await page.wait_for_selector(".event")
     await page.get_by_label("Type").select_option("stream.withdrawn")
@@ -146,7 +146,7 @@ async def is_now(ask, wanted) -> bool:
     return (await ask()) == wanted
 
 
-async def test_after_a_gap_the_history_is_loaded_again_and_said_so(whole, someone):
+async def test_after_a_gap_the_history_is_loaded_again_with_a_notice(whole, someone):
     gap = (
         'retry: 50\ndata: {"type":"connected","position":"1-0"}\nid: 1-0\n\n'
         'event: gap\ndata: {"from":"1-0","to":"2-0","historyUrl":"/v1/streams"}\nid: 2-0\n\n'

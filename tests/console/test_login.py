@@ -78,7 +78,7 @@ async def make(closed: Installation, sender: Keypair, recipient: Keypair) -> str
 
 
 @pytest.mark.parametrize("script", [FREIGHTER, EXTENSION], ids=["library", "extension"])
-async def test_a_wallet_logs_in_and_sees_and_changes_what_is_its_own(closed, visitor, script):
+async def test_a_wallet_user_sees_and_changes_own_streams(closed, visitor, script):
     await with_wallet(visitor, ALICE, script)
     page = await log_in(visitor)
     live = await visitor.open("#/live")
@@ -100,7 +100,7 @@ async def test_a_wallet_logs_in_and_sees_and_changes_what_is_its_own(closed, vis
     assert visitor.noise == []
 
 
-async def test_who_logs_out_is_out_in_all_tabs(visitor):
+async def test_a_logout_applies_to_all_tabs(visitor):
     await with_wallet(visitor, ALICE)
     page = await log_in(visitor)
     other = await visitor.open("#/live")
@@ -125,7 +125,7 @@ async def test_an_admin_uses_a_token_and_sees_all(closed, visitor):
     assert visitor.noise == []
 
 
-async def test_a_token_that_ends_soon_is_replaced_without_a_break(closed, visitor):
+async def test_a_token_that_expires_soon_is_replaced_without_interruption(closed, visitor):
     soon = token_of(ALICE.public_key, "streams:write", exp=_in(40), auth_time=_in(0))
     page = await visitor.open("#/login")
     await page.get_by_label("Token").fill(soon)

@@ -67,9 +67,7 @@ async def faults(page: Page, axe: str) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_no_fault_no_error_is_said_and_no_outside_host_asked(
-    whole, browser, axe, scheme
-):
+async def test_axe_finds_no_fault_and_no_other_host_is_requested(whole, browser, axe, scheme):
     gateway = whole.url(whole.ports.gateway)
     look = {"color_scheme": scheme, "reduced_motion": "reduce"}
     found = {}
@@ -81,7 +79,7 @@ async def test_axe_finds_no_fault_no_error_is_said_and_no_outside_host_asked(
         assert someone.hosts == {f"127.0.0.1:{whole.ports.gateway}"}
 
 
-async def test_the_dialogs_have_no_fault_and_close_by_escape(whole, someone, axe):
+async def test_dialogs_are_accessible_and_close_with_escape(whole, someone, axe):
     page = await opened(someone, whole, "streams")
     await page.get_by_role("button", name="New stream").click()
     assert await faults(page, axe) == []
@@ -94,7 +92,7 @@ async def test_the_dialogs_have_no_fault_and_close_by_escape(whole, someone, axe
     await expect(page.locator(".one")).to_have_attribute("data-status", "active")
 
 
-async def test_all_can_be_done_by_keyboard(whole, someone):
+async def test_everything_can_be_done_by_keyboard(whole, someone):
     page = await opened(someone, whole, "live")
     focused = "document.activeElement.textContent.trim() || document.activeElement.id"
     await page.keyboard.press("Tab")
@@ -144,7 +142,7 @@ async def test_light_and_dark_follow_the_system_until_one_is_chosen(whole, brows
         assert await page.evaluate(paper) == light
 
 
-async def test_the_page_is_there_at_once(whole, someone):
+async def test_the_page_loads_fast(whole, someone):
     """Few and small parts, all asked for together; a second visit fetches none of them again."""
     page = await opened(someone, whole, "live")
     sizes = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/console/'))"
@@ -179,7 +177,7 @@ async def test_it_is_served_with_a_strict_policy(whole):
             assert response.status == 404
 
 
-async def test_an_api_that_is_away_is_told_and_asked_again(whole, someone):
+async def test_an_unreachable_api_is_reported_and_asked_again(whole, someone):
     page = await someone.context.new_page()
     down = {"status": 503, "json": {"detail": "Redis is away"}}
     html = "text/html"

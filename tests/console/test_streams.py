@@ -35,9 +35,7 @@ async def make(page: Page, label: str) -> str:
     return str(await page.locator(".one").get_attribute("data-id"))
 
 
-async def test_a_stream_made_and_changed_by_clicking_shows_right_in_all_open_pages(
-    whole, browser, someone
-):
+async def test_changes_by_clicking_show_in_all_open_pages(whole, browser, someone):
     page, account = await someone.open("#/streams"), await someone.open(f"#/account/{RECIPIENT}")
     async with user(browser, someone.address) as other:
         elsewhere = await other.open("#/streams")
@@ -83,7 +81,7 @@ async def _has_seconds(page: Page, seconds: int) -> bool:
     return int((await page.evaluate(COUNTED))[1]) >= seconds * 11
 
 
-async def test_what_the_api_refuses_is_told_in_its_words(whole, someone):
+async def test_errors_of_the_api_are_shown(whole, someone):
     page = await someone.open("#/streams")
     await page.get_by_role("button", name="New stream").click()
     for name, value in [("From", SENDER), ("To", SENDER[:-1] + "A"), ("Token", TOKEN)]:
@@ -96,7 +94,7 @@ async def test_what_the_api_refuses_is_told_in_its_words(whole, someone):
     )
 
 
-async def test_a_hostile_label_shows_as_text(whole, someone):
+async def test_a_hostile_label_is_shown_as_text(whole, someone):
     stream = await create(whole, label=HOSTILE)
     for view in ("#/streams", f"#/streams/{stream['id']}", f"#/account/{SENDER}", "#/live"):
         page = await someone.open(view)
@@ -106,14 +104,14 @@ async def test_a_hostile_label_shows_as_text(whole, someone):
     assert someone.noise == []
 
 
-async def test_a_stream_that_is_not_there_is_said_to_be_so(someone):
+async def test_an_unknown_stream_is_reported(someone):
     page = await someone.open("#/streams/99999999")
     await page.get_by_text("There is no such stream.").wait_for()
     page = await someone.open("#/nowhere")
     await page.get_by_text("This view does not exist.").wait_for()
 
 
-async def test_the_list_is_searched_and_filtered(whole, someone):
+async def test_the_list_can_be_searched_and_filtered(whole, someone):
     stream = await create(whole, label="found")
     await step(whole, stream["id"], "pause")
     page = await someone.open("#/streams")
@@ -160,7 +158,7 @@ async def agrees(whole, page: Page, stream_id: str) -> bool:
 SECONDS = at_length(20, 61)
 
 
-async def test_the_counter_goes_on_as_the_api_does(whole, counted):
+async def test_the_counter_equals_the_amount_of_the_api(whole, counted):
     page = counted.page
     await page.bring_to_front()
     await until(lambda: time.monotonic() - counted.since > SECONDS, seconds=90)

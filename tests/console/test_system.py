@@ -17,12 +17,12 @@ pytestmark = pytest.mark.timeout(180)
 shared_loop = pytest.mark.asyncio(loop_scope="session")
 
 
-def test_a_part_that_is_named_twice_is_asked_once():
+def test_a_service_that_is_listed_twice_is_asked_once():
     urls = ["http://f1:80", "http://f1:80/readyz", "http://f2:80/deep/readyz"]
     assert metrics_urls(urls) == ["http://f1:80/metrics", "http://f2:80/deep/metrics"]
 
 
-def test_labels_are_added_up_and_the_kind_is_told_by_the_names():
+def test_metrics_are_added_up_over_labels():
     registry = CollectorRegistry()
     events = Counter("headrace_fanout_events_total", "x", ["via"], registry=registry)
     events.labels("channel").inc(5)
@@ -36,7 +36,7 @@ def test_labels_are_added_up_and_the_kind_is_told_by_the_names():
         parse_metrics("<html>=no metrics</html>")
 
 
-def test_the_policy_lets_the_page_follow_a_redirect_to_a_fanout_and_nowhere_else():
+def test_the_policy_allows_redirects_to_fanouts_only():
     assert "connect-src 'self';" in content_security_policy(())
     assert "connect-src 'self' http://f1:80 https://f2;" in content_security_policy(
         ["http://f1:80/x", "https://f2"]
@@ -44,7 +44,7 @@ def test_the_policy_lets_the_page_follow_a_redirect_to_a_fanout_and_nowhere_else
 
 
 @shared_loop
-async def test_it_counts_what_is_there(whole):
+async def test_the_view_shows_the_numbers_of_all_services(whole):
     gateway = whole.ports.gateway
     clients = [Client(whole, "all=true", gateway) for _ in range(3)]
     try:

@@ -33,7 +33,7 @@ async def test_a_key_acts_as_its_account(secure):
     assert len(listed["items"]) == 1
 
 
-async def test_a_key_of_no_account_sees_what_its_scopes_say(secure, redis, keys):
+async def test_a_key_without_an_account_sees_what_its_scopes_allow(secure, redis, keys):
     await secure.post("/v1/streams", json=order(sender=ALICE.public_key), headers=writer(ALICE))
     document = await made_key(secure, account=None, scopes=["events:all"])
     headers = bearer(document["key"])
@@ -75,7 +75,7 @@ async def test_a_key_is_hashed_at_rest_and_shown_once(secure, redis, keys):
     assert secret not in str(listed)
 
 
-async def test_an_ended_key_ends_its_tokens(secure, redis, keys):
+async def test_deleting_a_key_ends_its_tokens(secure, redis, keys):
     document = await made_key(secure)
     headers = bearer(document["key"])
     response = await secure.post("/v1/events/ticket", headers=headers)
@@ -90,7 +90,7 @@ async def test_an_ended_key_ends_its_tokens(secure, redis, keys):
         assert (await secure.get("/v1/streams", headers=bearer(credential))).status == 401
 
 
-async def test_an_expired_key_is_none(secure, monkeypatch):
+async def test_an_expired_key_is_rejected(secure, monkeypatch):
     document = await made_key(secure, expiresAt=int(time.time()) + 100)
     headers = bearer(document["key"])
     assert (await secure.get("/v1/streams", headers=headers)).status == 200
@@ -113,7 +113,7 @@ async def test_an_expired_key_is_none(secure, monkeypatch):
         ({"key": "hr_x"}, "/key"),
     ],
 )
-async def test_keys_that_are_not_made(secure, change, pointer):
+async def test_invalid_keys_are_not_created(secure, change, pointer):
     body = {"name": "x", "scopes": []} | change
     response = await secure.post("/v1/keys", json=body, headers=ADMIN)
     (error,) = (await response.json())["errors"]
@@ -123,19 +123,19 @@ async def test_keys_that_are_not_made(secure, change, pointer):
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/1")]
 )
-async def test_keys_are_the_admins(secure, method, path):
+async def test_only_admins_manage_keys(secure, method, path):
     for headers, status in ((writer(ALICE), 403), ({}, 401)):
         assert (await secure.request(method, path, headers=headers)).status == status
 
 
-async def test_what_is_no_key(secure):
+async def test_malformed_keys_are_rejected(secure):
     known = (await made_key(secure))["key"]
     for key in ("hr_", known[:-1], known + "A", known[:-1] + "!", "hr_" + "A" * 43, "hr_ÿ"):
         headers = bearer(key)
         assert (await secure.get("/v1/streams", headers=headers)).status == 401
 
 
-async def test_a_key_goes_into_the_header_only(secure):
+async def test_a_key_is_accepted_only_in_the_header(secure):
     key = (await made_key(secure))["key"]
     assert (await secure.get("/v1/streams", params={"access_token": key})).status == 401
     cookie = {"Cookie": f"headrace_token={key}"}
@@ -144,7 +144,7 @@ async def test_a_key_goes_into_the_header_only(secure):
         assert (await secure.post(path, headers=bearer(key))).status == 401
 
 
-async def test_a_key_counts_at_every_replica_at_once(start):
+async def test_a_new_key_works_at_every_replica_at_once(start):
     one, two = await start(**REQUIRED), await start(**REQUIRED)
     document = await made_key(one)
     assert (await two.get("/v1/streams", headers=bearer(document["key"]))).status == 200

@@ -54,7 +54,7 @@ def served(aiohttp_client, redis, redis_url, keys, horizon):
 TOML = f'SIGNING_KEY = "{WALLET.public_key}"\n'.encode()
 
 
-async def test_a_wallet_vouches_for_its_user(served):
+async def test_the_signature_of_a_client_domain_is_checked(served):
     client = await served({"wallet.example": TOML})
     query = {"client_domain": "Wallet.example"}
     token = await log_in(client, ALICE.public_key, ALICE, WALLET, **query)
@@ -81,7 +81,7 @@ async def test_a_wallet_vouches_for_its_user(served):
         ("user@wallet.example", {"user@wallet.example": TOML}, "*"),
     ],
 )
-async def test_domains_that_vouch_for_nobody(served, domain, files, allowed):
+async def test_unusable_client_domains_are_rejected(served, domain, files, allowed):
     client = await served(files, allowed)
     query = {"account": ALICE.public_key, "client_domain": domain}
     response = await client.get("/v1/auth", params=query)
@@ -89,7 +89,7 @@ async def test_domains_that_vouch_for_nobody(served, domain, files, allowed):
     assert (response.status, document["error"]) == (400, document["detail"])
 
 
-async def test_off_a_client_domain_is_passed_over(wallets):
+async def test_without_client_domains_the_parameter_is_ignored(wallets):
     token = await log_in(wallets, ALICE.public_key, ALICE, client_domain="wallet.example")
     assert "client_domain" not in claims_of(token)
 
@@ -99,7 +99,7 @@ async def test_off_a_client_domain_is_passed_over(wallets):
     ["", "a", "a.b", "localhost", "1.2.3.4", "0x7f.1", "[::1]", "a..example", "-a.example",
      "a.example.", "a.example/x", "a.example?x", "a.exa\nmple", "ä.example", "a" * 64 + ".example"],
 )  # fmt: skip
-def test_what_is_no_public_name(name):
+def test_names_that_are_not_public(name):
     assert not is_public_name(name)
 
 
@@ -114,7 +114,7 @@ def test_public_names():
      "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
      "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"],
 )  # fmt: skip
-def test_what_is_no_public_address(address):
+def test_addresses_that_are_not_public(address):
     assert not is_public(ip_address(address))
 
 
@@ -140,13 +140,13 @@ class Names(aiohttp.abc.AbstractResolver):
 
 
 @pytest.mark.parametrize("hosts", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["fe80::1%eth0"]])
-async def test_a_name_with_an_inner_address_is_not_connected_to(hosts):
+async def test_a_name_with_a_private_address_is_rejected(hosts):
     with pytest.raises(OSError, match="not public"):
         await PublicResolver(Names(*hosts)).resolve("evil.example", 443)
     assert await PublicResolver(Names("8.8.8.8")).resolve("good.example", 443)
 
 
-async def test_the_real_fetcher_does_not_reach_inside(monkeypatch):
+async def test_the_real_fetcher_does_not_reach_private_addresses(monkeypatch):
     reached = []
 
     async def count(reader, writer):
@@ -165,7 +165,7 @@ async def test_the_real_fetcher_does_not_reach_inside(monkeypatch):
 @pytest.mark.parametrize(
     ("host", "asked"), [("8.8.8.8", ["CONNECT wallet.example:443"]), ("10.0.0.1", [])]
 )
-async def test_behind_a_proxy_the_name_must_be_public_here_too(monkeypatch, host, asked):
+async def test_behind_a_proxy_the_name_must_also_be_public(monkeypatch, host, asked):
     """The proxy itself is inside; the wallet must not be."""
     for name in ("https_proxy", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -186,7 +186,7 @@ async def test_behind_a_proxy_the_name_must_be_public_here_too(monkeypatch, host
         (404, 5, False),
     ],
 )
-async def test_only_a_200_of_bearable_size_is_read(aiohttp_client, status, size, good):
+async def test_only_a_200_within_the_size_limit_is_read(aiohttp_client, status, size, good):
     async def answer(_):
         headers = {"Location": "http://127.0.0.1/"} if status == 302 else {}
         return web.Response(status=status, body=b"x" * size, headers=headers)

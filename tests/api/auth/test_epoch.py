@@ -62,7 +62,7 @@ async def lossy(aiohttp_client, tmp_path: Path, keys, horizon) -> AsyncIterator[
         await node.stop()
 
 
-async def test_a_revoked_token_is_not_good_again(lossy):
+async def test_after_data_loss_a_revoked_token_stays_rejected(lossy):
     good, ended = [await log_in(lossy.client, ALICE.public_key, ALICE) for _ in range(2)]
     assert (await lossy.client.delete("/v1/auth", headers=bearer(ended))).status == 204
     assert [await lossy.status(each) for each in (good, ended)] == [200, 401]
@@ -76,7 +76,7 @@ async def test_a_revoked_token_is_not_good_again(lossy):
     assert "python -m services.api token" in said, "for whoever made one by hand"
 
 
-async def test_who_logs_in_after_it_is_let_in_within_the_same_second(lossy):
+async def test_after_data_loss_a_new_login_works_within_the_same_second(lossy):
     """Its `iat` has milliseconds; only the challenge has whole seconds."""
     await lossy.lose()
 
@@ -90,7 +90,7 @@ async def test_who_logs_in_after_it_is_let_in_within_the_same_second(lossy):
     assert claims_of(token)["iat"] * 1e6 >= int(await lossy.node.ask("GET", lossy.keys.epoch))
 
 
-async def test_a_spent_challenge_gives_no_second_token(lossy):
+async def test_after_data_loss_a_used_challenge_gives_no_second_token(lossy):
     envelope = signed(await challenge(lossy.client, ALICE.public_key), ALICE)
     body = {"transaction": envelope}
     assert (await lossy.client.post("/v1/auth", json=body)).status == 200
@@ -101,7 +101,7 @@ async def test_a_spent_challenge_gives_no_second_token(lossy):
     assert "older than the data" in (await response.json())["detail"]
 
 
-async def test_what_an_api_key_was_exchanged_for_ends_with_it(lossy):
+async def test_after_data_loss_the_tokens_of_an_api_key_are_rejected(lossy):
     order = {"name": "x", "scopes": ["events:all"]}
     made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
     given = await lossy.client.post("/v1/events/ticket", headers=bearer(made["key"]))
@@ -112,7 +112,7 @@ async def test_what_an_api_key_was_exchanged_for_ends_with_it(lossy):
     assert not await lossy.node.ask("KEYS", "*:ticket:*"), ticket
 
 
-async def test_a_key_that_was_kept_outlives_a_new_epoch_and_a_token_does_not(lossy):
+async def test_a_new_epoch_ends_tokens_but_not_stored_keys(lossy):
     """As when an operator begins one after a restore: keys are looked through by hand."""
     order = {"name": "x", "scopes": ["events:all"]}
     made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
@@ -125,5 +125,5 @@ async def test_a_key_that_was_kept_outlives_a_new_epoch_and_a_token_does_not(los
 
 
 @pytest.mark.parametrize("claims", [{"iat": None}, {"iat": 0}, {"iat": 0.5}])
-async def test_a_token_that_does_not_say_when_it_was_issued(lossy, claims):
+async def test_a_token_without_a_valid_iat_is_rejected(lossy, claims):
     assert await lossy.status(token_of(ALICE.public_key, **claims)) == 401

@@ -40,7 +40,7 @@ async def refused(client, envelope, status=401, **how):
     return document["detail"]
 
 
-async def test_a_wallet_that_knows_only_the_home_domain(
+async def test_a_wallet_logs_in_knowing_only_the_home_domain(
     aiohttp_client, redis, redis_url, keys, horizon
 ):
     await begun_long_ago(redis, keys)
@@ -65,7 +65,7 @@ async def test_a_wallet_that_knows_only_the_home_domain(
     assert made.status == 201
 
 
-async def test_the_tokens_claims(wallets):
+async def test_the_claims_of_a_login_token(wallets):
     before = int(time.time())
     token = await log_in(wallets, ALICE.public_key, ALICE)
     claims = claims_of(token)
@@ -78,7 +78,7 @@ async def test_the_tokens_claims(wallets):
 
 
 @pytest.mark.parametrize(("memo", "mux"), [(None, 7), (12, None)])
-async def test_users_of_a_shared_account_are_not_the_account(wallets, memo, mux):
+async def test_users_of_a_shared_account_cannot_act_as_the_account(wallets, memo, mux):
     account, query = ALICE.public_key, {}
     if mux:
         account = MuxedAccount(ALICE.public_key, mux).account_muxed
@@ -104,7 +104,7 @@ async def test_a_challenge_gives_one_token(wallets):
     assert "before" in await refused(wallets, envelope)
 
 
-async def test_who_has_not_signed_does_not_get_in(wallets):
+async def test_without_the_clients_signature_there_is_no_login(wallets):
     envelope = await challenge(wallets, ALICE.public_key)
     assert "not signed by any client signer" in await refused(wallets, envelope)
     await refused(wallets, signed(envelope, BOB))  # somebody else's challenge
@@ -143,7 +143,7 @@ def made_by(keypair: Keypair, *, home=HOME, ends=300.0, passphrase=PASSPHRASE, s
         (lambda: "A" * 60_000, "base64 XDR"),
     ],
 )
-async def test_what_is_no_challenge_of_ours(wallets, make, word):
+async def test_challenges_of_others_are_rejected(wallets, make, word):
     """Each is made when it is sent: a whole run takes longer than a challenge is valid."""
     assert word in await refused(wallets, make())
 
@@ -167,7 +167,7 @@ async def test_what_is_no_challenge_of_ours(wallets, make, word):
         ),
     ],
 )
-async def test_bodies_that_are_none(wallets, how, status):
+async def test_invalid_bodies_are_rejected(wallets, how, status):
     await refused(wallets, "", status, **how)
 
 
@@ -189,7 +189,7 @@ async def test_bodies_that_are_none(wallets, how, status):
         ({"account": RECIPIENT, "home_domain": "other.example"}, 400, HOME),
     ],
 )
-async def test_challenges_that_are_not_given(wallets, query, status, word):
+async def test_no_challenge_for_invalid_requests(wallets, query, status, word):
     response = await wallets.get("/v1/auth", params=query)
     document = await response.json()
     assert response.status == status
@@ -205,7 +205,7 @@ async def test_without_a_signing_key_there_is_no_wallet_login(start):
     await refused(client, "AAAA", 404)
 
 
-async def test_any_page_may_log_in(wallets):
+async def test_pages_of_every_origin_may_log_in(wallets):
     origin = {"Origin": "https://wallet.example"}
     for response in (
         await wallets.get("/.well-known/stellar.toml", headers=origin),

@@ -40,7 +40,7 @@ async def elsewhere(start, aiohttp_server):
     return await start(auth_mode="required", jwks_url=url, jwt_issuer="https://id.example")
 
 
-async def test_another_issuers_tokens_count_and_can_be_ended(elsewhere, redis, keys):
+async def test_tokens_of_another_issuer_work_and_can_be_revoked(elsewhere, redis, keys):
     headers = bearer(theirs())
     body = order(sender=ALICE.public_key)
     assert (await elsewhere.post("/v1/streams", json=body, headers=headers)).status == 201
@@ -53,7 +53,7 @@ async def test_another_issuers_tokens_count_and_can_be_ended(elsewhere, redis, k
     assert (await elsewhere.get("/v1/streams", headers=ours)).status == 401
 
 
-async def test_where_another_issues_nothing_is_issued_here(elsewhere):
+async def test_with_another_issuer_the_api_issues_no_tokens(elsewhere):
     assert (await elsewhere.get(f"/v1/auth?account={RECIPIENT}")).status == 404
     headers = bearer(theirs(auth_time=int(time.time())))
     assert (await elsewhere.post("/v1/auth/refresh", headers=headers)).status == 404
@@ -67,17 +67,17 @@ async def test_where_another_issues_nothing_is_issued_here(elsewhere):
 @pytest.mark.parametrize(
     "path", ["/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"]
 )
-async def test_what_stays_open(secure, path):
+async def test_routes_that_need_no_login(secure, path):
     assert (await secure.get(path)).status in (200, 503)
 
 
-async def test_subscribers_are_sent_on_to_a_fanout_that_asks_itself(start):
+async def test_subscribers_are_redirected_without_a_login(start):
     client = await start(**REQUIRED, fanout_urls="http://one.example")
     response = await client.get("/v1/events/subscribe?ticket=x", allow_redirects=False)
     assert response.status == 307
 
 
-async def test_while_revocations_cannot_be_read_nobody_is_let_in(start):
+async def test_while_revocations_cannot_be_read_every_token_is_rejected(start):
     client = await start(**REQUIRED, redis_url=f"redis://127.0.0.1:{free_port()}/0")
     response = await client.get("/v1/streams", headers=writer(ALICE))
     assert (response.status, "Retry-After" in response.headers) == (503, True)

@@ -31,7 +31,7 @@ async def refreshed(client, token):
     return response.status, await response.json()
 
 
-async def test_a_login_is_refreshed_and_stays_one_login(wallets):
+async def test_a_refreshed_token_belongs_to_the_same_login(wallets):
     token = await log_in(wallets, ALICE.public_key, ALICE)
     status, document = await refreshed(wallets, token)
     assert status == 200
@@ -60,17 +60,17 @@ async def test_a_refreshed_token_never_outlives_the_session(wallets):
     "claims",
     [{}, {"auth_time": 1}, {"auth_time": "now"}, {"auth_time": 1 << 40, "exp": 1}],
 )
-async def test_what_is_not_refreshed(wallets, claims):
+async def test_tokens_that_cannot_be_refreshed(wallets, claims):
     assert (await refreshed(wallets, token_of(ALICE.public_key, **claims)))[0] == 401
 
 
-async def test_a_logout_ends_one_login_of_two(wallets):
+async def test_a_logout_ends_only_its_own_login(wallets):
     first, second = [await log_in(wallets, ALICE.public_key, ALICE) for _ in range(2)]
     assert (await wallets.delete("/v1/auth", headers=bearer(first))).status == 204
     assert (await reads(wallets, first), await reads(wallets, second)) == (401, 200)
 
 
-async def test_a_token_without_a_name_cannot_be_logged_out(secure):
+async def test_a_token_without_a_jti_cannot_be_logged_out(secure):
     response = await secure.delete("/v1/auth", headers=writer(ALICE, jti=""))
     assert (response.status, "jti" in (await response.json())["detail"]) == (401, True)
 
@@ -95,7 +95,7 @@ async def test_an_admin_revokes_one_token_or_all_of_an_account(secure, redis, ke
 
 
 @pytest.mark.parametrize("body", [{}, {"jti": "a", "account": "b"}, {"jti": ""}, {"sub": "a"}])
-async def test_revocations_that_are_none(secure, body):
+async def test_invalid_revocations_are_rejected(secure, body):
     assert await revoke(secure, body) == 422
 
 
@@ -109,7 +109,7 @@ async def ticket(client, headers):
     return response, await response.json()
 
 
-async def test_a_ticket_stands_for_its_token_once(secure, redis, keys):
+async def test_a_ticket_can_be_used_once_for_its_token(secure, redis, keys):
     headers = writer(ALICE)
     response, document = await ticket(secure, headers)
     assert (response.status, document["expiresIn"]) == (201, 30)
@@ -140,7 +140,7 @@ async def test_a_revoked_token_gets_no_ticket(secure, redis, keys):
     assert (await ticket(secure, writer(ALICE, jti="gone")))[0].status == 401
 
 
-async def test_two_replicas_know_the_same(start):
+async def test_a_revocation_applies_at_both_replicas(start):
     one, two = await start(**REQUIRED), await start(**REQUIRED)
     token = token_of(ALICE.public_key, jti="x")
     assert await revoke(one, {"jti": "x"}) == 204

@@ -31,7 +31,7 @@ async def stream_of(client):
     return document["id"]
 
 
-async def test_without_a_token_all_but_the_open_places_is_closed(secure):
+async def test_without_a_token_only_open_routes_answer(secure):
     for method, path in (
         ("GET", "/v1/streams"), ("POST", "/streams"), ("GET", "/v1/streams/7"),
         ("DELETE", "/v1/streams/7"), ("GET", "/v1/events"), ("GET", "/nowhere"),
@@ -57,7 +57,7 @@ async def test_without_a_token_all_but_the_open_places_is_closed(secure):
         "x" * 5000,
     ],
 )
-async def test_credentials_that_are_none(secure, credential):
+async def test_invalid_credentials_are_rejected(secure, credential):
     for how in (
         {"headers": {"Authorization": f"Bearer {credential}"}},
         {"params": {"access_token": credential}},
@@ -66,7 +66,7 @@ async def test_credentials_that_are_none(secure, credential):
         assert (await secure.get("/v1/streams", **how)).status == 401
 
 
-async def test_three_ways_to_bring_a_token(secure):
+async def test_a_token_is_accepted_in_header_query_and_cookie(secure):
     token = token_of(ALICE.public_key, "streams:write")
     cookie = {"Cookie": f"headrace_token={token}"}
     assert (await ask(secure, "GET", "/v1/streams", bearer(token)))[0] == 200
@@ -87,7 +87,7 @@ async def test_three_ways_to_bring_a_token(secure):
         (bearer(token_of(f"{ALICE.public_key}:7", "streams:write")), 403),
     ],
 )
-async def test_the_sender_makes_a_stream(secure, headers, status):
+async def test_only_the_sender_creates_a_stream(secure, headers, status):
     assert (await ask(secure, "POST", "/v1/streams", headers, json=BODY))[0] == status
 
 
@@ -100,7 +100,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("step", "party", "body"), STEPS)
-async def test_each_step_is_one_partys(secure, clock, step, party, body):
+async def test_each_action_belongs_to_one_party(secure, clock, step, party, body):
     path = f"/v1/streams/{await stream_of(secure)}/{step}"
     clock.now += 10
     may, other = (ALICE, BOB) if party == "sender" else (BOB, ALICE)
@@ -111,7 +111,7 @@ async def test_each_step_is_one_partys(secure, clock, step, party, body):
     assert (await ask(secure, "POST", path, writer(may), json=body))[0] == 200
 
 
-async def test_resuming_metadata_and_deleting_are_the_senders(secure):
+async def test_only_the_sender_resumes_edits_and_deletes(secure):
     one = f"/v1/streams/{await stream_of(secure)}"
     assert (await ask(secure, "POST", f"{one}/pause", writer(ALICE)))[0] == 200
     patch = {"metadata": {"label": "rent"}}
@@ -122,20 +122,20 @@ async def test_resuming_metadata_and_deleting_are_the_senders(secure):
         assert (await ask(secure, method, path, writer(ALICE), json=body))[0] == 200
 
 
-async def test_an_admin_may_all(secure, clock):
+async def test_an_admin_may_do_everything(secure, clock):
     one = f"/v1/streams/{await stream_of(secure)}"
     clock.now += 10
     for step in ("withdraw", "pause", "resume", "cancel"):
         assert (await ask(secure, "POST", f"{one}/{step}", ADMIN))[0] == 200
 
 
-async def test_a_chain_streams_party_is_told_where_its_money_moves(secure, redis, keys):
+async def test_the_party_of_a_chain_stream_learns_which_contract_to_call(secure, redis, keys):
     await on_chain(redis, keys, 7)
     assert (await ask(secure, "POST", "/v1/streams/7/pause", writer(ALICE)))[0] == 403
     assert (await ask(secure, "POST", "/v1/streams/7/pause", ADMIN))[0] == 409
 
 
-async def test_a_stream_is_read_by_its_parties(secure):
+async def test_only_its_parties_read_a_stream(secure):
     path = f"/v1/streams/{await stream_of(secure)}"
     everything = bearer(token_of(CAROL.public_key, "events:all"))
     for headers in (writer(ALICE), bearer(token_of(BOB.public_key)), everything, ADMIN):
@@ -147,7 +147,7 @@ async def test_a_stream_is_read_by_its_parties(secure):
     assert (await ask(secure, "GET", "/v1/streams/99", writer(CAROL)))[0] == 404
 
 
-async def test_lists_are_narrowed_to_the_caller(secure):
+async def test_lists_are_restricted_to_the_caller(secure):
     mine = await stream_of(secure)
     await ask(secure, "POST", "/v1/streams", ADMIN, json=order())
     for query in (
@@ -168,7 +168,7 @@ async def test_lists_are_narrowed_to_the_caller(secure):
     assert (await ask(secure, "GET", "/v1/streams", limited))[0] == 403
 
 
-async def test_history_and_summary_are_ones_own(secure):
+async def test_history_and_summary_are_restricted_to_the_caller(secure):
     a, b = ALICE.public_key, BOB.public_key
     await stream_of(secure)
     for path, status in (
@@ -179,7 +179,7 @@ async def test_history_and_summary_are_ones_own(secure):
         assert (await ask(secure, "GET", path, writer(ALICE)))[0] == status, path
 
 
-async def test_in_open_mode_a_token_changes_nothing(client):
+async def test_in_open_mode_a_token_has_no_effect(client):
     document = await made(client)
     path = f"/v1/streams/{document['id']}/pause"
     assert (await client.post(path, headers=bearer("nonsense"))).status == 200
@@ -220,7 +220,7 @@ def test_reading_by_account_scope_and_topics(who, allowed):
             require_read(who, STREAM)
 
 
-def test_nobody_is_narrowed_to_everything():
+def test_a_caller_without_an_account_gets_no_unfiltered_list():
     for who in (principal(""), principal("", "streams:write"), principal("A", topics=[])):
         with pytest.raises(PermissionDeniedError):
             restrict_to_own(who)

@@ -35,7 +35,7 @@ async def test_two_of_three_signers_reach_the_threshold(wallets, horizon):
     assert (await status_of(wallets, signed(envelope, BOB, CAROL)))[0] == 200
 
 
-async def test_a_master_key_without_weight_is_nobody(wallets, horizon):
+async def test_a_master_key_without_weight_cannot_log_in(wallets, horizon):
     for medium in (0, 1):
         horizon.has(ALICE.public_key, {ALICE.public_key: 0, BOB.public_key: 1}, medium)
         envelope = await challenge(wallets, ALICE.public_key)
@@ -43,13 +43,13 @@ async def test_a_master_key_without_weight_is_nobody(wallets, horizon):
         assert (await status_of(wallets, signed(envelope, BOB)))[0] == 200
 
 
-async def test_an_account_with_no_signer_that_can_sign(wallets, horizon):
+async def test_an_account_without_a_usable_signer_cannot_log_in(wallets, horizon):
     horizon.has(ALICE.public_key, {ALICE.public_key: 0}, 0, preauth_tx=1)
     envelope = await challenge(wallets, ALICE.public_key)
     assert (await status_of(wallets, signed(envelope, ALICE)))[0] == 401
 
 
-async def test_a_muxed_account_has_the_signers_of_the_one_below(wallets, horizon):
+async def test_a_muxed_account_uses_the_signers_of_its_base_account(wallets, horizon):
     horizon.has(ALICE.public_key, {BOB.public_key: 1}, 1)
     muxed = MuxedAccount(ALICE.public_key, 5).account_muxed
     assert claims_of(await log_in(wallets, muxed, BOB))["sub"] == muxed
@@ -73,7 +73,7 @@ async def test_a_muxed_account_has_the_signers_of_the_one_below(wallets, horizon
         (200, json.dumps({"account_id": BOB.public_key})),
     ],
 )
-async def test_only_horizon_itself_can_say_that_there_is_no_account(wallets, horizon, broken):
+async def test_only_horizons_own_404_means_that_an_account_does_not_exist(wallets, horizon, broken):
     envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
     horizon.broken = broken
     status, document = await status_of(wallets, envelope)
@@ -82,7 +82,7 @@ async def test_only_horizon_itself_can_say_that_there_is_no_account(wallets, hor
     assert (await status_of(wallets, envelope))[0] == 200  # the challenge was not spent meanwhile
 
 
-async def test_a_horizon_of_another_network_counts_for_nothing(wallets, horizon):
+async def test_a_horizon_of_another_network_is_not_used(wallets, horizon):
     horizon.passphrase = "Public Global Stellar Network ; September 2015"
     envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
     assert (await status_of(wallets, envelope))[0] == 503

@@ -24,7 +24,7 @@ async def command(*argv, **env):
     return process.returncode, said.decode(), complained.decode()
 
 
-async def test_it_prints_a_token_that_counts(start):
+async def test_it_prints_a_valid_token(start):
     given = ("--account", ALICE.public_key, "--scope", "admin", "--scope", "events:all")
     code, said, complained = await command(*given, "--hours", "2", JWT_SECRET=SECRET)
     assert (code, complained) == (0, "")
@@ -47,7 +47,7 @@ async def test_it_prints_a_token_that_counts(start):
         (["--account", ALICE.public_key], {"JWT_SECRET": "short"}, "JWT_SECRET"),
     ],
 )
-async def test_mistakes_end_with_2(argv, env, word):
+async def test_wrong_arguments_exit_with_2(argv, env, word):
     code, said, complained = await command(*argv, **env)
     assert (code, said) == (2, "")
     assert word in complained

@@ -29,7 +29,7 @@ async def table(client, accept="text/csv", **query):
     return response.headers, list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-async def test_a_history_as_a_table(client, clock):
+async def test_a_history_as_csv(client, clock):
     stream_id = (await made(client, recipient=OTHER))["id"]
     for step in ("pause", "resume", "pause", "resume", "pause", "resume"):
         clock.now += 2
@@ -59,7 +59,7 @@ async def test_a_history_as_a_table(client, clock):
         ("", "application/json"),
     ],
 )
-async def test_which_form_is_preferred(client, accept, kind):
+async def test_the_format_follows_the_accept_header(client, accept, kind):
     response = await client.get("/v1/events?all=true", headers={"Accept": accept})
     assert response.content_type == kind
 
@@ -68,7 +68,7 @@ EVIL = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "\uff1d
 
 
 @pytest.mark.parametrize("evil", EVIL)
-async def test_no_cell_of_a_table_is_a_formula(client, redis, keys, evil):
+async def test_no_cell_of_a_csv_is_a_formula(client, redis, keys, evil):
     source = Provenance(TOKEN, 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
     facts = {"sender": SENDER, "amount": "-5", "feeAmount": evil, "token": '",\n"'}
     event = Event(

@@ -38,7 +38,7 @@ async def channel(redis, keys):
 
 
 @pytest.mark.parametrize(("call", "kind"), [("create", "created"), ("cancel", "cancelled")])
-async def test_the_published_event_is_the_journals_and_bears_the_stream(
+async def test_the_published_event_equals_the_journals_and_contains_the_stream(
     client, redis, keys, call, kind
 ):
     before = START
@@ -61,7 +61,7 @@ async def test_the_published_event_is_the_journals_and_bears_the_stream(
     assert body["stream"] == await (await client.get(f"/v1/streams/{stream_id}")).json()
 
 
-async def test_completion_follows_its_withdrawal(client, redis, keys, clock):
+async def test_completion_comes_after_its_withdrawal(client, redis, keys, clock):
     document = await made(client)
     clock.now += 1000
     response = await client.post(f"/v1/streams/{document['id']}/withdraw")

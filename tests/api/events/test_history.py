@@ -83,9 +83,7 @@ async def test_every_filter_in_both_orders(client, redis, keys, lives, limit):
         assert newest == expected[::-1], query
 
 
-async def test_filters_by_type_give_short_pages_rather_than_read_for_ever(
-    client, redis, keys, lives, monkeypatch
-):
+async def test_filters_by_type_limit_how_much_is_read(client, redis, keys, lives, monkeypatch):
     monkeypatch.setattr(history, "CHUNK_SIZE", 5)
     monkeypatch.setattr(history, "MAX_READ", 10)
     everything = await story(redis, keys)
@@ -100,7 +98,9 @@ async def test_filters_by_type_give_short_pages_rather_than_read_for_ever(
 
 
 @pytest.mark.parametrize("prefix", ["/v1", ""])
-async def test_the_history_of_one_stream_is_as_it_was_published(client, redis, keys, lives, prefix):
+async def test_the_history_of_a_stream_equals_the_published_events(
+    client, redis, keys, lives, prefix
+):
     page = await fetch(client, f"{prefix}/streams/{lives[0]}/events", order="asc", limit=3)
     assert [e["type"] for e in page["items"]][1:] == ["stream.created", "stream.paused"]
     raw = await client.get(f"/v1/streams/{lives[0]}/events", params={"limit": "1"})
@@ -109,7 +109,7 @@ async def test_the_history_of_one_stream_is_as_it_was_published(client, redis, k
     assert last.body in await raw.read()
 
 
-async def test_a_page_is_a_snapshot_to_subscribe_from(client, redis, keys):
+async def test_subscribing_from_a_page_misses_nothing(client, redis, keys):
     """What comes during the read is in the pages or after their position, never in both."""
     *_, page = await asyncio.gather(*(made(client) for _ in range(30)), fetch(client, all="true"))
     later = await Journal(redis, keys).after(parse_position(page["position"]))
@@ -119,7 +119,7 @@ async def test_a_page_is_a_snapshot_to_subscribe_from(client, redis, keys):
     assert len(set(ids)) == len(ids)
 
 
-async def test_bounds_are_exclusive_and_may_be_any_positions(client, redis, keys, lives):
+async def test_bounds_are_exclusive_and_can_be_any_position(client, redis, keys, lives):
     places = [place for place, *_ in await story(redis, keys)]
     for query in ({"all": "true"}, {"users": SENDER}):
         for low, high in ((3, 9), (0, 1), (5, 5), (9, 3)):
@@ -131,13 +131,13 @@ async def test_bounds_are_exclusive_and_may_be_any_positions(client, redis, keys
         assert len((await fetch(client, after="00000-0000", **query))["items"]) == len(places)
 
 
-async def test_an_empty_journal(client):
+async def test_the_history_of_an_empty_journal(client):
     for query in ({"all": "true"}, {"users": SENDER}):
         empty = {"items": [], "next": None, "position": "0-0", "gap": None}
         assert await fetch(client, **query) == empty
 
 
-async def test_what_was_trimmed_is_told_and_topics_forget_it_too(start, redis, keys):
+async def test_trimmed_entries_are_a_gap_and_leave_the_topics(start, redis, keys):
     client = await start(journal_max_length=10)
     ids = [(await made(client, recipient=OTHER))["id"] for _ in range(130)]
     kept = [place for place, *_ in await story_of_kept(redis, keys)]
@@ -180,7 +180,7 @@ async def story_of_kept(redis, keys):
         ("all=true&all=true", "all"),
     ],
 )
-async def test_parameters_that_are_refused(client, query, parameter):
+async def test_invalid_parameters_are_rejected(client, query, parameter):
     response = await client.get(f"/v1/events?{query}")
     document = await response.json(content_type=None)
     assert (response.status, document["type"]) == (422, "/problems/invalid")
@@ -188,11 +188,11 @@ async def test_parameters_that_are_refused(client, query, parameter):
 
 
 @pytest.mark.parametrize("path", ["x", "0", "api-1", "%2e"])
-async def test_histories_of_what_is_no_stream(client, path):
+async def test_the_history_of_an_invalid_id_is_not_found(client, path):
     await fetch(client, f"/v1/streams/{path}/events", 404)
 
 
-async def test_a_tokens_event_is_in_the_history_of_those_it_names(client, redis, keys):
+async def test_a_token_event_is_in_the_history_of_its_accounts(client, redis, keys):
     source = Provenance(TOKEN, 9, "2026-07-21T18:01:10Z", "ab" * 32, None)
     facts = {"from": SENDER, "to": OTHER, "amount": "5", "tokenAddress": TOKEN}
     place = Position(toid(9, 1), 0)

@@ -48,7 +48,7 @@ async def walk(client, limit: int, path: str = "/v1/events", **query):
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("query", [{"all": "true"}, {"users": SENDER}, {"streams": "7"}])
-async def test_a_hole_is_told_in_both_directions(client, journal, limit, order, query):
+async def test_a_missing_entry_is_a_gap_in_both_directions(client, journal, limit, order, query):
     ledgers, gaps = await walk(client, limit, order=order, **query)
     there = [n for n in range(1, EVENTS + 1) if n not in HOLE]
     assert ledgers == (there if order == "asc" else there[::-1])
@@ -57,18 +57,18 @@ async def test_a_hole_is_told_in_both_directions(client, journal, limit, order, 
     assert place(3) <= min(gap["from"] for gap in gaps) < place(4)
 
 
-async def test_whom_it_does_not_concern_is_not_told(client, journal):
+async def test_a_missing_entry_of_other_topics_is_no_gap(client, journal):
     for query in ({"users": TOKEN}, {"streams": "8"}):
         assert await walk(client, 100, **query) == ([], [])
     assert await walk(client, 100, all="true", after=place(5), order="asc") == ([6, 7, 8, 9], [])
 
 
-async def test_the_table_says_so_too(client, journal):
+async def test_the_csv_has_the_gap_in_a_header(client, journal):
     answer = await client.get("/v1/events?all=true", headers={"Accept": "text/csv"})
     assert answer.headers["Headrace-Gap"] == f"{place(3)} {place(5)}"
 
 
-async def test_where_a_journal_began_is_a_gap_for_who_comes_from_before(client, redis, keys):
+async def test_a_position_before_the_journal_began_gives_a_gap(client, redis, keys):
     began = journal_start(toid(5), 1 << 50)
     progress = {"cursor": str(toid(5)), "began": str(began)}
     await Committer(redis, keys).record([], progress=progress)

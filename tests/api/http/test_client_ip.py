@@ -34,17 +34,17 @@ TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
         (None, ["1.2.3.4"], UNKNOWN),
     ],
 )
-def test_from_the_right_up_to_who_is_not_trusted(peer, forwarded, address):
+def test_the_address_is_the_last_one_that_is_not_a_trusted_proxy(peer, forwarded, address):
     assert client_address(peer, forwarded, TRUSTED) == address
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
-def test_no_header_breaks_it(forwarded):
+def test_malformed_headers_are_ignored(forwarded):
     assert client_address("10.0.0.1", forwarded, TRUSTED)
     assert client_address("8.8.8.8", forwarded, TRUSTED) == "8.8.8.8"
 
 
-def test_a_household_is_one():
+def test_addresses_of_one_network_share_a_bucket():
     assert limit_key_of("1.2.3.4") == "1.2.3.4"
     assert (
         limit_key_of("2001:db8:1:2:3::4") == limit_key_of("2001:db8:1:2::5") == "2001:db8:1:2::/64"

@@ -25,7 +25,7 @@ def told(response) -> dict:
     return {name: response.headers.get(name) for name in kept}
 
 
-async def test_the_same_key_and_body_get_the_same_answer(client, start, redis, keys, clock):
+async def test_the_same_key_and_body_get_the_same_response(client, start, redis, keys, clock):
     body = order(metadata={"label": "Rent"})
     first = await client.post("/v1/streams", json=body, headers=KEY)
     clock.now += 3600
@@ -38,7 +38,7 @@ async def test_the_same_key_and_body_get_the_same_answer(client, start, redis, k
     assert await journal(redis, keys) == ["stream.created", "stream.paused"]
 
 
-async def test_of_fifty_at_once_one_is_made(client, start, redis, keys):
+async def test_of_fifty_concurrent_requests_one_creates_a_stream(client, start, redis, keys):
     clients = [client, await start()]
     responses = await asyncio.gather(
         *(clients[n % 2].post("/v1/streams", json=order(), headers=KEY) for n in range(50))
@@ -49,7 +49,7 @@ async def test_of_fifty_at_once_one_is_made(client, start, redis, keys):
     assert await journal(redis, keys) == ["stream.created"]
 
 
-async def test_another_body_under_the_key_is_refused(client, redis, keys):
+async def test_another_body_with_the_same_key_is_rejected(client, redis, keys):
     await client.post("/v1/streams", json=order(), headers=KEY)
     for body in (order(recipient=order()["sender"]), order(startTime=T0)):
         response = await client.post("/v1/streams", json=body, headers=KEY)
@@ -58,7 +58,9 @@ async def test_another_body_under_the_key_is_refused(client, redis, keys):
     assert await journal(redis, keys) == ["stream.created"]
 
 
-async def test_fifty_at_once_with_two_bodies_make_one(client, redis, keys):
+async def test_of_fifty_concurrent_requests_with_two_bodies_one_creates_a_stream(
+    client, redis, keys
+):
     bodies = [order(), order(recipient=order()["sender"])]
     responses = await asyncio.gather(
         *(client.post("/v1/streams", json=bodies[n % 2], headers=KEY) for n in range(50))
@@ -68,7 +70,7 @@ async def test_fifty_at_once_with_two_bodies_make_one(client, redis, keys):
 
 
 @pytest.mark.parametrize("step", ["top-up", "withdraw", "pause", "cancel"])
-async def test_a_step_is_taken_once(client, redis, keys, clock, step):
+async def test_an_action_is_done_once(client, redis, keys, clock, step):
     url = f"/v1/streams/{(await made(client))['id']}/{step}"
     clock.now += 10
     body = {"json": {"amount": "5"}} if step == "top-up" else {}
@@ -79,7 +81,7 @@ async def test_a_step_is_taken_once(client, redis, keys, clock, step):
     assert told(first) == told(rest[0])
 
 
-async def test_a_change_of_metadata_and_a_deletion_too(client, redis, keys):
+async def test_metadata_and_deletion_are_done_once(client, redis, keys):
     url = f"/v1/streams/{(await made(client))['id']}"
     for _ in range(2):
         response = await client.patch(url, json={"metadata": {"label": "a"}}, headers=KEY)
@@ -90,7 +92,7 @@ async def test_a_change_of_metadata_and_a_deletion_too(client, redis, keys):
     assert await journal(redis, keys) == ["stream.created", "stream.updated", "stream.cancelled"]
 
 
-async def test_a_step_that_was_taken_is_not_refused_for_having_been_taken(client, clock):
+async def test_a_repeated_action_gets_the_first_response(client, clock):
     """Stale by its own doing, ended by its own doing, drained by its own doing."""
     stream = await made(client)
     url, clock.now = f"/v1/streams/{stream['id']}", T0 + 10
@@ -104,7 +106,7 @@ async def test_a_step_that_was_taken_is_not_refused_for_having_been_taken(client
     assert refused.status == 409
 
 
-async def test_a_key_is_of_one_path_and_one_method(client, redis, keys):
+async def test_a_key_applies_to_one_path_and_one_method(client, redis, keys):
     ids = [(await made(client))["id"] for _ in range(2)]
     for stream_id in ids:
         for response in (
@@ -117,7 +119,7 @@ async def test_a_key_is_of_one_path_and_one_method(client, redis, keys):
     assert (await journal(redis, keys)).count("stream.paused") == 2
 
 
-async def test_what_was_refused_is_not_kept(client, clock):
+async def test_rejected_requests_are_not_stored(client, clock):
     url = f"/v1/streams/{(await made(client))['id']}/withdraw"
     assert (await client.post(url, headers=KEY)).status == 409
     clock.now += 10
@@ -127,7 +129,7 @@ async def test_what_was_refused_is_not_kept(client, clock):
     assert (await client.post("/v1/streams", json=order(), headers=KEY)).status == 201
 
 
-async def test_an_answer_is_kept_for_a_day(client, redis, keys):
+async def test_a_response_is_stored_for_a_day(client, redis, keys):
     await client.post("/v1/streams", json=order(), headers=KEY)
     (name,) = [key async for key in redis.scan_iter(keys.answer("*"))]
     assert 86_390 <= await redis.ttl(name) <= 86_400
@@ -137,15 +139,13 @@ async def test_an_answer_is_kept_for_a_day(client, redis, keys):
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a\tb", "ä"])
-async def test_keys_that_are_none(client, key):
+async def test_malformed_keys_are_rejected(client, key):
     response = await client.post("/v1/streams", json=order(), headers={"Idempotency-Key": key})
     document = await response.json(content_type=None)
     assert (response.status, document["type"]) == (400, "/problems/malformed")
 
 
-async def test_a_create_whose_answer_was_lost_is_safely_sent_again(
-    client, redis, keys, monkeypatch
-):
+async def test_a_create_can_be_repeated_if_its_response_was_lost(client, redis, keys, monkeypatch):
     """Redis took the commit and its answer was lost: 503, and the key finds what was done."""
     change = Committer.change
 

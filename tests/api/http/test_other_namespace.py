@@ -55,12 +55,12 @@ async def test_a_fanout_of_another_namespace_makes_the_api_unready(start, redis_
         await parts(alike, ready=True)
 
 
-async def test_a_fanout_that_is_away_keeps_no_api_from_its_work(start):
+async def test_an_unreachable_fanout_does_not_make_the_api_unready(start):
     client = await start(fanout_urls="http://127.0.0.1:1")
     await parts(client, ready=True)
 
 
-async def test_other_contracts_than_the_indexers_are_told_by_api_and_fanout(
+async def test_api_and_fanout_report_other_contracts_than_the_indexers(
     start, redis, redis_url, keys
 ):
     client = await start()
@@ -93,7 +93,7 @@ async def test_an_api_of_another_contract_changes_nothing(client, redis, keys):
     assert (await client.get(f"/v1/streams/{stream['id']}")).status == 200
 
 
-async def test_every_service_names_its_namespace(client, keys):
+async def test_every_service_shows_its_namespace(client, keys):
     document = await (await client.get("/readyz")).json()
     assert document["namespace"] == keys.namespace
     text = await (await client.get("/metrics")).text()

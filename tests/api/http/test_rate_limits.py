@@ -25,7 +25,7 @@ def limits(redis, keys):
     return RateLimits(redis, keys)
 
 
-async def test_a_quota_is_exact_for_many_at_once(limits):
+async def test_a_quota_is_exact_for_concurrent_requests(limits):
     answers = await asyncio.gather(*(limits.take([(TEN, "me")]) for _ in range(50)))
     verdicts = [verdict for (verdict,) in answers]
     passed = [v for v in verdicts if v.wait == 0]
@@ -35,7 +35,7 @@ async def test_a_quota_is_exact_for_many_at_once(limits):
     assert (other.remaining, other.wait) == (9, 0)
 
 
-async def test_a_quota_comes_back_evenly(limits):
+async def test_a_quota_refills_evenly(limits):
     policy = RateLimitPolicy("ip", 50, window=1)
     for _ in range(50):
         await limits.take([(policy, "me")])
@@ -47,7 +47,7 @@ async def test_a_quota_comes_back_evenly(limits):
     await until(again, seconds=2)
 
 
-async def test_all_quotas_or_none(limits):
+async def test_a_request_counts_in_all_quotas_or_in_none(limits):
     one, many = RateLimitPolicy("login", 1), RateLimitPolicy("ip", 100)
     await limits.take([(many, "a"), (one, "b")])
     for _ in range(5):
@@ -58,7 +58,7 @@ async def test_all_quotas_or_none(limits):
     assert whole.remaining == 98
 
 
-async def test_no_quota_is_any_number_and_asks_nobody():
+async def test_without_a_quota_redis_is_not_asked():
     class Nobody(RateLimits):
         def __init__(self) -> None:
             """Without a Redis."""
@@ -68,13 +68,13 @@ async def test_no_quota_is_any_number_and_asks_nobody():
     raise_if_exceeded([])
 
 
-async def test_what_is_kept_expires(limits, redis, keys):
+async def test_keys_of_rate_limits_expire(limits, redis, keys):
     await limits.take([(TEN, "me")])
     (name,) = [n async for n in redis.scan_iter(f"*{keys.namespace}*rate*")]
     assert 0 < await redis.pttl(name) <= 6001
 
 
-async def test_the_refusal_says_when_to_come_back(limits):
+async def test_the_error_says_when_to_retry(limits):
     for _ in range(10):
         verdicts = await limits.take([(TEN, "me")])
         raise_if_exceeded(verdicts)
@@ -85,7 +85,7 @@ async def test_the_refusal_says_when_to_come_back(limits):
     assert 1 <= int(refused.value.headers["Retry-After"]) <= 6
 
 
-async def test_the_headers_of_an_answer(start):
+async def test_the_rate_limit_headers_of_a_response(start):
     client = await start(**REQUIRED, rate_limit_ip=5, rate_limit_subject=3)
     seen = []
     for _ in range(5):
@@ -103,21 +103,21 @@ async def test_the_headers_of_an_answer(start):
     assert (await client.get("/v1/streams", headers=writer(BOB))).status == 200
 
 
-async def test_guessing_tokens_is_counted(start):
+async def test_requests_with_wrong_tokens_are_counted(start):
     client = await start(**REQUIRED, rate_limit_ip=3)
     statuses = [(await client.get("/v1/streams", headers=bearer("guess"))).status for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
     assert (await client.get("/livez")).status == 200
 
 
-async def test_logins_have_a_limit_of_their_own(start):
+async def test_logins_have_their_own_limit(start):
     client = await start(**REQUIRED, rate_limit_login=2)
     statuses = [(await client.get("/v1/auth")).status for _ in range(4)]
     assert statuses == [422, 422, 429, 429]
     assert (await client.get("/v1/streams", headers=ADMIN)).status == 200
 
 
-async def test_each_client_behind_a_trusted_proxy_is_counted_alone(start):
+async def test_clients_behind_a_trusted_proxy_are_counted_separately(start):
     client = await start(**REQUIRED, rate_limit_ip=1, trusted_proxies="127.0.0.0/8,::1/128")
 
     async def status(forwarded):
@@ -131,7 +131,7 @@ async def test_each_client_behind_a_trusted_proxy_is_counted_alone(start):
     )  # what the client put in front counts for nothing
 
 
-async def test_without_trust_the_header_counts_for_nothing(start):
+async def test_the_header_of_an_untrusted_proxy_is_ignored(start):
     client = await start(**REQUIRED, rate_limit_ip=1)
     statuses = []
     for n in range(3):
@@ -148,7 +148,7 @@ async def test_replicas_share_the_quota(start):
     assert sorted(a.status for a in answers) == [200] * 4 + [429] * 16
 
 
-async def test_in_open_mode_there_are_limits_only_when_set(client, start):
+async def test_open_mode_has_only_the_limits_that_are_set(client, start):
     assert "RateLimit" not in (await client.get("/v1/streams")).headers
     limited = await start(rate_limit_ip=1)
     assert [(await limited.get("/v1/streams")).status for _ in range(2)] == [200, 429]

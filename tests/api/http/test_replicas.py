@@ -13,9 +13,7 @@ from tests.support.redis_node import Node
 from tests.support.waiting import until
 
 
-async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twice(
-    start, keys, tmp_path: Path
-):
+async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(start, keys, tmp_path: Path):
     master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
     replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
     await master.start()
@@ -57,7 +55,7 @@ async def test_an_answer_waits_for_the_replica_and_a_repetition_does_nothing_twi
         await master.stop()
 
 
-async def test_connections_that_died_idle_cost_no_503(start, tmp_path: Path):
+async def test_idle_connections_that_were_lost_cause_no_503(start, tmp_path: Path):
     master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
     replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
     await master.start()

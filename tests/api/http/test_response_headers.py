@@ -18,20 +18,20 @@ from tests.api.samples import TOKEN, made, order
 ORIGIN = {"Origin": "https://app.example"}
 
 
-async def test_a_sane_request_id_is_kept_and_named_in_problems(client):
+async def test_a_safe_request_id_is_kept_and_shown_in_problems(client):
     response = await client.get("/v1/streams/7", headers={"X-Request-ID": "trace-1.a_B"})
     assert response.headers["X-Request-ID"] == "trace-1.a_B"
     assert (await response.json())["requestId"] == "trace-1.a_B"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ÿ", '"', "a;b"])
-async def test_any_other_is_replaced(client, given):
+async def test_an_unsafe_request_id_is_replaced(client, given):
     response = await client.get("/v1/streams", headers={"X-Request-ID": given})
     assert len(response.headers["X-Request-ID"]) == 32
 
 
 @given(st.text(max_size=80))
-def test_no_id_can_forge_a_log_line(text):
+def test_a_request_id_cannot_forge_a_log_line(text):
     assert request_id(text).isascii()
     assert request_id(text).isprintable()
 
@@ -44,19 +44,19 @@ async def test_the_id_is_in_the_log_of_the_request(secure):
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/streams", "/nowhere", "/v1/streams/7", "/livez"])
-async def test_headers_for_browsers(client, path):
+async def test_security_headers_for_browsers(client, path):
     headers = (await client.get(path)).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
-async def test_no_cache_shares_what_a_token_showed(secure):
+async def test_no_shared_cache_stores_a_response_for_a_token(secure):
     response = await secure.get("/v1/streams", headers=writer(ALICE))
     assert response.headers["Cache-Control"] == "private, no-cache"
 
 
-async def test_no_page_is_let_in_unless_named(start):
+async def test_only_listed_origins_may_read_in_required_mode(start):
     shut = await start(**REQUIRED)
     headers = (await shut.get("/v1/streams", headers=ORIGIN | writer(ALICE))).headers
     assert "Access-Control-Allow-Origin" not in headers
@@ -94,7 +94,7 @@ async def test_a_page_of_another_origin_can_read_every_header(start, redis, keys
         assert names - set(exposed) == set()
 
 
-def test_every_page_with_every_cookie_is_refused_as_a_setting():
+def test_the_settings_do_not_allow_cookies_for_every_origin():
     with pytest.raises(ValidationError, match="CORS_ORIGINS"):
         ApiSettings(contracts=TOKEN, **REQUIRED, cors_origins="*")
     settings = ApiSettings(contracts=TOKEN, **REQUIRED)
@@ -108,7 +108,7 @@ async def audited(call):
     return [entry for entry in logs if entry["event"] == "audit"]
 
 
-async def test_what_an_admin_does_is_in_the_audit(secure):
+async def test_changes_of_an_admin_are_in_the_audit_log(secure):
     body = {"name": "x", "scopes": []}
     (line,) = await audited(secure.post("/v1/keys", json=body, headers=ADMIN))
     assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/keys", 201)
@@ -119,12 +119,12 @@ async def test_what_an_admin_does_is_in_the_audit(secure):
     assert line["status"] == 422
 
 
-async def test_who_tries_what_only_an_admin_may_is_in_the_audit(secure):
+async def test_attempts_at_admin_routes_are_in_the_audit_log(secure):
     (line,) = await audited(secure.get("/v1/keys", headers=writer(ALICE)))
     assert (line["by"], line["status"]) == (ALICE.public_key, 403)
 
 
-async def test_what_others_do_and_what_admins_read_is_not(secure):
+async def test_other_requests_are_not_in_the_audit_log(secure):
     mine = order(sender=ALICE.public_key)
     assert await audited(secure.post("/v1/streams", json=mine, headers=writer(ALICE))) == []
     assert await audited(secure.get("/v1/streams", headers=ADMIN)) == []

@@ -37,7 +37,7 @@ async def redis_of(own_redis: str):
     await redis.aclose()
 
 
-async def test_nothing_is_changed_on_a_redis_that_evicts(start, own_redis, redis_of, keys):
+async def test_the_api_changes_nothing_on_a_redis_that_evicts(start, own_redis, redis_of, keys):
     await redis_of.config_set("maxmemory-policy", "allkeys-lru")
     client = await start(redis_url=own_redis)
     trouble = await unready(client, "store")
@@ -48,7 +48,7 @@ async def test_nothing_is_changed_on_a_redis_that_evicts(start, own_redis, redis
     assert (await client.get("/v1/streams")).status == 200
 
 
-async def test_a_replica_is_called_so(start, own_redis, redis_of):
+async def test_a_redis_replica_is_reported(start, own_redis, redis_of):
     client = await start(redis_url=own_redis)
     await redis_of.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     assert (await client.post("/v1/streams", json=order())).status == 503  # it may not write

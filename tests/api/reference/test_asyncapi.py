@@ -41,7 +41,7 @@ async def judged(redis, keys) -> set[str]:
     return {entry.type for entry in entries}
 
 
-def test_the_document_names_every_type_and_only_what_is_there():
+def test_the_document_lists_every_event_type_and_no_others():
     assert DOCUMENT["asyncapi"].startswith("3.0")
     messages = DOCUMENT["components"]["messages"]
     assert {key(kind) for kind in EventType} <= set(messages)
@@ -51,7 +51,7 @@ def test_the_document_names_every_type_and_only_what_is_there():
         assert message["summary"]
 
 
-async def test_what_the_api_publishes(client, redis, keys, clock):
+async def test_events_of_the_api_match_their_models(client, redis, keys, clock):
     stream = await made(client, metadata={"label": "Rent"}, depositedAmount="2500000")
     url = f"/v1/streams/{stream['id']}"
     for step in ("pause", "resume"):
@@ -73,7 +73,7 @@ async def test_what_the_api_publishes(client, redis, keys, clock):
     }  # fmt: skip
 
 
-async def test_what_comes_from_the_chain(redis, keys):
+async def test_events_of_the_chain_match_their_models(redis, keys):
     """From the simulated network's ledgers through decoder and commit."""
     async with simulated(150) as sim:
         sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
@@ -94,7 +94,7 @@ async def test_what_comes_from_the_chain(redis, keys):
     assert "contract.initialized" in types
 
 
-async def test_what_tokens_say(redis, keys):
+async def test_events_of_tokens_match_their_models(redis, keys):
     watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
     said = [
         Operation(op="token", name=name, form=form, muxed=muxed, amount=5)
@@ -120,13 +120,13 @@ async def test_what_tokens_say(redis, keys):
         assert any(f"'{name}' is a required property" in mistake for mistake in told)
 
 
-async def test_what_a_gap_says(redis, keys):
+async def test_a_gap_matches_its_model(redis, keys):
     gap = gap_event(SourceGapError("RPC", toid(5, 1), 9), T0)
     await Committer(redis, keys).record([gap], progress={})
     assert await judged(redis, keys) == {"chain.gap"}
 
 
-async def test_functions_of_the_upcoming_contract(redis, keys):
+async def test_events_of_the_next_contract_version_match_their_models(redis, keys):
     events = [
         created("1", at(5)),
         chain(TYPE.STREAM_RATE_MODIFIED, "1", at(6), newRatePerSecond="7", newEndTime=300),
@@ -154,7 +154,7 @@ async def test_functions_of_the_upcoming_contract(redis, keys):
         ("goodbye", sse.goodbye(Goodbye.DRAINING, 1500)),
     ],
 )
-def test_what_the_fanout_says_beside(name, frame):
+def test_frames_of_the_fanout_match_their_models(name, frame):
     (line,) = [line for line in frame.split(b"\n") if line.startswith(b"data: ")]
     assert mistakes(name, orjson.loads(line.removeprefix(b"data: "))) == []
 
@@ -166,7 +166,7 @@ def test_what_the_fanout_says_beside(name, frame):
         {"origin": "moon"}, {"origin": "chain"}, {"txHash": "ab" * 32}, {"streamId": None},
     ],
 )  # fmt: skip
-def test_the_models_refuse_what_is_none(change):
+def test_the_models_reject_invalid_events(change):
     event = {
         "id": "5-1", "publishedAt": 1, "type": "stream.running_low", "streamId": "7",
         "timestamp": 5, "origin": "api", "endsAt": 9, "secondsLeft": 172_800,

@@ -11,7 +11,7 @@ import pytest
 from tests.api.samples import I128_MAX, RECIPIENT, SENDER, T0, TOKEN, made, on_chain, order
 
 
-async def test_a_created_stream_is_read_back_where_location_says(client, clock):
+async def test_a_created_stream_can_be_read_at_its_location(client, clock):
     response = await client.post(
         "/v1/streams", json=order(metadata={"label": "Rent", "tags": ["a"]})
     )
@@ -34,26 +34,26 @@ async def test_a_created_stream_is_read_back_where_location_says(client, clock):
     assert later == document | {"claimable": {"amount": "70", "asOf": T0 + 7}}
 
 
-async def test_the_unversioned_path_names_itself(client):
+async def test_the_location_keeps_the_unversioned_path(client):
     response = await client.post("/streams", json=order())
     assert response.headers["Location"].startswith("/streams/api-")
     assert (await client.get(response.headers["Location"])).status == 200
 
 
-async def test_the_largest_amounts_pass_and_the_end_is_a_json_number(client):
+async def test_the_largest_amounts_are_accepted_and_the_end_is_a_json_number(client):
     document = await made(client, ratePerSecond="1", depositedAmount=str(I128_MAX))
     assert document["depositedAmount"] == str(I128_MAX)
     response = await client.post(f"/v1/streams/{document['id']}/top-up", json={"amount": "1"})
     assert (response.status, (await response.json())["type"]) == (409, "/problems/refused")
 
 
-async def test_start_time_may_lie_ahead(client):
+async def test_a_start_time_can_be_in_the_future(client):
     document = await made(client, startTime=T0 + 50)
     assert (document["startTime"], document["endTime"]) == (T0 + 50, T0 + 150)
     assert document["claimable"]["amount"] == "0"
 
 
-async def test_a_sender_may_pay_itself_and_contracts_may_be_parties(client):
+async def test_a_sender_can_be_the_recipient_and_contracts_can_be_parties(client):
     document = await made(client, sender=TOKEN, recipient=TOKEN)
     assert document["sender"] == document["recipient"] == TOKEN
 
@@ -103,7 +103,7 @@ async def test_every_invalid_field_is_named_at_once(client):
         ["1"],
     ],
 )
-async def test_amounts_that_are_none(client, amount):
+async def test_invalid_amounts_are_rejected(client, amount):
     response = await client.post("/v1/streams", json=order(ratePerSecond=amount))
     assert response.status == 422
     (error,) = (await response.json())["errors"]
@@ -111,7 +111,7 @@ async def test_amounts_that_are_none(client, amount):
 
 
 @pytest.mark.parametrize("when", ["1770000000", 1.5, -1, True, 1 << 70])
-async def test_start_times_that_are_none(client, when):
+async def test_invalid_start_times_are_rejected(client, when):
     response = await client.post("/v1/streams", json=order(startTime=when))
     (error,) = (await response.json())["errors"]
     assert (response.status, error["pointer"]) == (422, "/startTime")
@@ -130,7 +130,7 @@ async def test_start_times_that_are_none(client, when):
         ({"status": "active"}, "/status"),
     ],
 )
-async def test_fields_that_are_refused(client, change, pointer):
+async def test_invalid_fields_are_rejected(client, change, pointer):
     response = await client.post("/v1/streams", json=order(**change))
     (error,) = (await response.json())["errors"]
     assert (response.status, error["pointer"]) == (422, pointer)
@@ -156,13 +156,13 @@ JSON = {"Content-Type": "application/json"}
         (gzip.compress(b" " * 10_000_000), JSON | {"Content-Encoding": "gzip"}, 413, "too-large"),
     ],
 )
-async def test_bodies_that_cannot_be_read(client, body, headers, status, slug):
+async def test_unreadable_bodies_are_rejected(client, body, headers, status, slug):
     response = await client.post("/v1/streams", data=body, headers=headers)
     document = await response.json(content_type="application/problem+json")
     assert (response.status, document["type"]) == (status, f"/problems/{slug}")
 
 
-async def test_a_flood_of_mistakes_gets_a_short_answer(client):
+async def test_a_body_with_thousands_of_errors_gets_a_short_response(client):
     body = orjson.dumps({f"f{n}": 1 for n in range(5000)})
     response = await client.post("/v1/streams", data=body, headers=JSON)
     assert response.status == 422
@@ -177,12 +177,14 @@ async def test_unknown_and_malformed_ids_are_not_found(client, method, path):
     assert (response.status, document["type"]) == (404, "/problems/not-found")
 
 
-async def test_the_unknown_id_is_named(client):
+async def test_the_error_names_the_unknown_id(client):
     document = await (await client.get("/v1/streams/77")).json(content_type=None)
     assert "'77'" in document["detail"]
 
 
-async def test_a_chain_stream_has_accrued_as_of_the_last_ledger_read(client, redis, keys, clock):
+async def test_a_chain_stream_accrues_until_the_last_ledger_that_was_read(
+    client, redis, keys, clock
+):
     await on_chain(redis, keys, 7)
     clock.now += 60
     document = await (await client.get("/v1/streams/7")).json()

@@ -19,7 +19,7 @@ async def step(client, stream_id, name, status=200, **more):
     return document
 
 
-async def test_a_whole_life(client, clock):
+async def test_a_stream_from_creation_to_cancellation(client, clock):
     stream_id = (await made(client))["id"]
     clock.now = T0 + 30
     document = await step(client, stream_id, "withdraw")
@@ -39,7 +39,7 @@ async def test_a_whole_life(client, clock):
     assert document == await (await client.get(f"/v1/streams/{stream_id}")).json()
 
 
-async def test_the_last_withdrawal_completes(client, clock):
+async def test_the_last_withdrawal_completes_the_stream(client, clock):
     stream_id = (await made(client))["id"]
     clock.now += 1000
     document = await step(client, stream_id, "withdraw")
@@ -47,7 +47,7 @@ async def test_the_last_withdrawal_completes(client, clock):
     assert document == await (await client.get(f"/v1/streams/{stream_id}")).json()
 
 
-async def test_delete_cancels(client):
+async def test_delete_cancels_the_stream(client):
     stream_id = (await made(client))["id"]
     response = await client.delete(f"/streams/{stream_id}")
     assert (response.status, (await response.json())["status"]) == (200, "cancelled")
@@ -66,7 +66,7 @@ async def test_delete_cancels(client):
         (("cancel",), "cancel", "is cancelled"),
     ],
 )
-async def test_what_the_rules_refuse(client, before, name, word):
+async def test_actions_that_the_rules_do_not_allow(client, before, name, word):
     stream_id = (await made(client))["id"]
     for earlier in before:
         await step(client, stream_id, earlier)
@@ -85,7 +85,7 @@ async def test_what_the_rules_refuse(client, before, name, word):
         ("cancel", "cancel_stream"),
     ],
 )
-async def test_a_chain_streams_money_moves_on_chain_only(client, redis, keys, name, function):
+async def test_the_api_does_not_move_money_of_a_chain_stream(client, redis, keys, name, function):
     await on_chain(redis, keys, 7)
     body = {"json": {"amount": "1"}} if name == "top-up" else {}
     document = await step(client, 7, name, 409, **body)
@@ -95,7 +95,7 @@ async def test_a_chain_streams_money_moves_on_chain_only(client, redis, keys, na
     assert TOKEN in document["detail"]
 
 
-async def test_metadata_of_a_chain_stream_may_change(client, redis, keys):
+async def test_metadata_of_a_chain_stream_can_change(client, redis, keys):
     await on_chain(redis, keys, 7)
     response = await client.patch("/v1/streams/7", json={"metadata": {"label": "Rent"}})
     document = await response.json()
@@ -103,7 +103,7 @@ async def test_metadata_of_a_chain_stream_may_change(client, redis, keys):
     assert (document["origin"], document["version"]) == ("chain", 2)
 
 
-async def test_patch_puts_metadata_in_place_of_the_old(client):
+async def test_patch_replaces_the_metadata(client):
     stream_id = (await made(client, metadata={"label": "a", "note": "b"}))["id"]
     url = f"/v1/streams/{stream_id}"
     assert (await (await client.patch(url, json={"metadata": {"label": "c"}})).json())[
@@ -113,7 +113,7 @@ async def test_patch_puts_metadata_in_place_of_the_old(client):
         assert (await client.patch(url, json=body)).status == 422
 
 
-async def test_calls_without_a_body_take_none_or_an_empty_one(client):
+async def test_calls_without_a_body_accept_an_empty_object(client):
     stream_id = (await made(client))["id"]
     await step(client, stream_id, "pause", json={})
     await step(client, stream_id, "resume", data=b"")
@@ -122,7 +122,7 @@ async def test_calls_without_a_body_take_none_or_an_empty_one(client):
     await step(client, stream_id, "cancel", 415, data=b"now")
 
 
-async def test_a_top_up_needs_a_good_amount(client):
+async def test_a_top_up_needs_a_valid_amount(client):
     stream_id = (await made(client))["id"]
     for body in ({}, {"amount": 5}, {"amount": "0"}):
         document = await step(client, stream_id, "top-up", 422, json=body)
@@ -130,13 +130,13 @@ async def test_a_top_up_needs_a_good_amount(client):
 
 
 @pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"9", "1"', "*", '"x,y" ,"1"'])
-async def test_if_match_that_holds(client, tags):
+async def test_if_match_with_the_current_version(client, tags):
     stream_id = (await made(client))["id"]
     await step(client, stream_id, "pause", headers={"If-Match": tags})
 
 
 @pytest.mark.parametrize("tags", ['"2"', '"01"', '""', '"2", W/"3"'])
-async def test_if_match_that_does_not(client, tags):
+async def test_if_match_with_another_version(client, tags):
     stream_id = (await made(client))["id"]
     response = await client.delete(f"/v1/streams/{stream_id}", headers={"If-Match": tags})
     document = await response.json(content_type=None)
@@ -145,7 +145,7 @@ async def test_if_match_that_does_not(client, tags):
 
 
 @pytest.mark.parametrize("tags", ["1", '"1', "", '"1" "2"', '*, "1"', '"1",'])
-async def test_if_match_that_is_none(client, tags):
+async def test_malformed_if_match(client, tags):
     stream_id = (await made(client))["id"]
     document = await step(client, stream_id, "pause", 400, headers={"If-Match": tags})
     assert document["type"] == "/problems/malformed"
@@ -165,7 +165,7 @@ async def patched(client, url, metadata, headers=None):
     return response.status
 
 
-async def test_changes_without_if_match_all_count(client):
+async def test_concurrent_changes_without_if_match_all_succeed(client):
     url = f"/v1/streams/{(await made(client))['id']}"
     statuses = await asyncio.gather(*(patched(client, url, {"label": str(n)}) for n in range(10)))
     assert statuses == [200] * 10
@@ -173,7 +173,7 @@ async def test_changes_without_if_match_all_count(client):
 
 
 @pytest.mark.parametrize("attempt", range(5))
-async def test_withdrawals_against_a_cancellation_lose_no_money(client, start, clock, attempt):
+async def test_withdrawals_during_a_cancellation_lose_no_money(client, start, clock, attempt):
     clients = [client, await start()]
     stream_id = (await made(client))["id"]
     clock.now += 33
@@ -189,7 +189,7 @@ async def test_withdrawals_against_a_cancellation_lose_no_money(client, start, c
     assert (document["withdrawnAmount"], document["refundedAmount"]) == ("330", "670")
 
 
-async def test_top_ups_from_many_sides_add_up(client, start):
+async def test_concurrent_top_ups_add_up(client, start):
     clients = [client, await start()]
     stream_id = (await made(client))["id"]
     await asyncio.gather(
@@ -202,7 +202,7 @@ async def test_top_ups_from_many_sides_add_up(client, start):
 @pytest.mark.parametrize(
     ("error", "slug"), [(ContentionError, "contended"), (JournalBehindError, "unavailable")]
 )
-async def test_commits_that_are_worth_another_try_say_so(client, monkeypatch, error, slug):
+async def test_errors_that_can_be_retried_have_retry_after(client, monkeypatch, error, slug):
     async def change(*_, **__):
         raise error("later")
 

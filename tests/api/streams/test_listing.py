@@ -59,7 +59,7 @@ async def test_pages_are_complete_in_both_orders(client, many):
     assert [item["id"] for item in page["items"]] == many[:-51:-1]
 
 
-async def test_pages_are_stable_while_streams_come_in(client, many, clock):
+async def test_pages_are_stable_while_streams_are_created(client, many, clock):
     added = []
 
     async def add():
@@ -102,9 +102,7 @@ async def test_every_filter_and_their_combinations(client, redis, keys):
         assert len(found) == len(set(found))
 
 
-async def test_several_filters_give_short_pages_rather_than_read_for_ever(
-    client, many, monkeypatch
-):
+async def test_several_filters_limit_how_much_is_read(client, many, monkeypatch):
     monkeypatch.setattr(listing, "CHUNK_SIZE", 20)
     monkeypatch.setattr(listing, "MAX_READ", 40)
     wanted = [many[5], many[70], many[299]]
@@ -118,7 +116,7 @@ async def test_several_filters_give_short_pages_rather_than_read_for_ever(
     assert await everything(client, **query | {"status": "paused"}) == wanted
 
 
-async def test_the_total_is_told_where_one_index_knows_it(client, many):
+async def test_the_total_is_known_with_one_filter(client, many):
     await client.post(f"/v1/streams/{many[7]}/pause")
     for query, total in [
         ({}, 300),
@@ -142,7 +140,7 @@ async def test_the_total_is_told_where_one_index_knows_it(client, many):
         {"user": RECIPIENT, "origin": "api"},
     ],
 )
-async def test_by_latest_change(client, many, clock, monkeypatch, query):
+async def test_a_list_in_order_of_the_latest_change(client, many, clock, monkeypatch, query):
     monkeypatch.setattr(listing, "CHUNK_SIZE", 20)
     touched = [many[200], many[3], many[100]]
     for stream_id in touched:
@@ -154,7 +152,7 @@ async def test_by_latest_change(client, many, clock, monkeypatch, query):
     assert await everything(client, sort="updated", limit=40, **query) == order[::-1]
 
 
-async def test_what_changes_during_a_walk_by_change_is_seen_at_its_new_place(client, many, clock):
+async def test_a_stream_that_changes_while_paging_appears_at_its_new_position(client, many, clock):
     clock.now += 5
 
     async def touch():
@@ -166,7 +164,7 @@ async def test_what_changes_during_a_walk_by_change_is_seen_at_its_new_place(cli
     assert seen[-1] == many[299]
 
 
-async def test_nothing_is_missed_when_subscribing_from_the_pages_position(client, redis, keys):
+async def test_subscribing_from_the_position_of_a_list_misses_nothing(client, redis, keys):
     """Streams that come during the read are in the list or after its position, never in neither."""
     *created, page = await asyncio.gather(
         *(made(client) for _ in range(30)), fetch(client, limit=200)
@@ -177,7 +175,7 @@ async def test_nothing_is_missed_when_subscribing_from_the_pages_position(client
     assert {d["id"] for d in created} <= listed | told
 
 
-async def test_every_bad_parameter_is_named(client):
+async def test_every_invalid_parameter_is_named(client):
     query = {
         "sender": "G", "status": "open", "origin": "moon", "limit": "201",
         "cursor": "x", "order": "up", "token": SENDER, "page": "2", "sort": "size",
@@ -189,7 +187,7 @@ async def test_every_bad_parameter_is_named(client):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=", "limit=5&limit=6", "user="])
-async def test_parameters_that_are_refused(client, query):
+async def test_invalid_parameters_are_rejected(client, query):
     response = await client.get(f"/v1/streams?{query}")
     (error,) = (await response.json(content_type=None))["errors"]
     assert (response.status, error["parameter"]) == (422, query.partition("=")[0])

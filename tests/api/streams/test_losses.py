@@ -12,7 +12,7 @@ from tests.fanout.rig import restore
 from tests.support.waiting import until
 
 
-async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, redis, keys):
+async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(client, redis, keys):
     """It has written nothing itself; what it saw is enough."""
     progress = {"cursor": str(toid(5)), "began": str(journal_start(toid(5), 1 << 50))}
     await Committer(redis, keys).record([], progress=progress)
@@ -37,7 +37,7 @@ async def test_a_quiet_api_notices_an_emptied_redis_and_takes_no_orders(client, 
     assert 'headrace_losses_total{what="everything"} 0.0' not in text
 
 
-async def test_where_there_never_was_an_indexer_it_goes_on(client, redis, keys):
+async def test_without_an_indexer_an_empty_journal_is_accepted(client, redis, keys):
     lost = await made(client)
     await until(lambda: str(client.app[DATA_LOSS].top) == lost["position"])
     await restore(redis, keys, {})
@@ -46,7 +46,7 @@ async def test_where_there_never_was_an_indexer_it_goes_on(client, redis, keys):
     assert not client.app[DATA_LOSS].lost
 
 
-async def test_a_document_that_is_gone_is_answered_from_the_journal(client, redis, keys):
+async def test_a_lost_document_is_rebuilt_from_the_journal(client, redis, keys):
     stream = await made(client)
     await redis.delete(keys.stream(stream["id"]))
     answer = await client.get(f"/v1/streams/{stream['id']}")
@@ -56,9 +56,7 @@ async def test_a_document_that_is_gone_is_answered_from_the_journal(client, redi
     assert (again.status, (await again.json())["version"]) == (200, 2)
 
 
-async def test_one_that_was_started_after_the_loss_waits_because_of_what_others_knew(
-    client, redis, keys
-):
+async def test_an_api_started_after_the_loss_waits_because_of_reports(client, redis, keys):
     place = journal_start(toid(9), 1 << 50)
     await write_report(redis, keys, "a fanout", DataLossDetector(top=place, cursor=toid(9)))
 
@@ -71,7 +69,7 @@ async def test_one_that_was_started_after_the_loss_waits_because_of_what_others_
     assert (await client.post("/v1/streams", json=order())).status == 201
 
 
-async def test_lists_and_sums_have_a_stream_whose_document_is_gone(client, redis, keys):
+async def test_lists_and_summaries_include_a_stream_with_a_lost_document(client, redis, keys):
     counted = LOST_DOCUMENT._value.get()
     kept, gone = await made(client), await made(client)
     sums = await summary_of(client, gone["sender"])

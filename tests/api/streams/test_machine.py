@@ -109,7 +109,7 @@ class World:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(plans)
-async def test_deposited_is_withdrawn_refunded_and_remaining_always(redis_url, redis, plan):
+async def test_deposited_always_equals_withdrawn_refunded_and_remaining(redis_url, redis, plan):
     keys, clock = Keys(f"test-{uuid.uuid4().hex[:12]}"), Clock()
     given = ApiSettings(redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace)
     clients = [

@@ -51,7 +51,7 @@ async def tell(client, clock, now: float) -> int:
     return await client.app[STREAM_NOTICES].publish_due()
 
 
-async def test_each_is_told_at_its_moment_and_once(client, redis, keys, clock):
+async def test_each_notice_comes_at_its_time_and_once(client, redis, keys, clock):
     stream = await long_one(client)
     end = stream["endTime"]
     assert end == T0 + DAYS
@@ -72,13 +72,13 @@ async def test_each_is_told_at_its_moment_and_once(client, redis, keys, clock):
         assert document[name] == stream[name], "no money moves"
 
 
-async def test_what_passed_unseen_is_told_late_and_in_order(client, redis, keys, clock):
+async def test_missed_notices_are_published_late_and_in_order(client, redis, keys, clock):
     stream = await long_one(client)
     assert await tell(client, clock, T0 + 2 * DAYS) == 3
     assert brief(await notices(redis, keys)) == all_three(stream["endTime"])
 
 
-async def test_what_had_passed_when_the_end_came_to_be_is_no_news(client, redis, keys, clock):
+async def test_notices_already_due_when_the_end_changes_are_skipped(client, redis, keys, clock):
     """A stream of 100 seconds is not told to end within a day; that it is dry, is."""
     stream = await made(client)
     assert stream["ending"] == "24h"
@@ -87,7 +87,7 @@ async def test_what_had_passed_when_the_end_came_to_be_is_no_news(client, redis,
     assert brief(await notices(redis, keys)) == [(DRY, T0 + 100, None)]
 
 
-async def test_a_top_up_begins_anew(client, redis, keys, clock):
+async def test_a_top_up_starts_the_notices_again(client, redis, keys, clock):
     stream = await long_one(client)
     url = f"/v1/streams/{stream['id']}"
     end = stream["endTime"]
@@ -98,7 +98,7 @@ async def test_a_top_up_begins_anew(client, redis, keys, clock):
     assert brief(await notices(redis, keys)) == all_three(end) + all_three(end + DAYS)
 
 
-async def test_a_top_up_that_does_not_reach_today_leaves_it_dry(client, redis, keys, clock):
+async def test_a_top_up_that_ends_in_the_past_keeps_the_stream_depleted(client, redis, keys, clock):
     stream = await made(client)
     clock.now = T0 + 1000
     await client.app[STREAM_NOTICES].publish_due()
@@ -109,7 +109,7 @@ async def test_a_top_up_that_does_not_reach_today_leaves_it_dry(client, redis, k
     assert told == [(DRY, T0 + 100, None), (DRY, T0 + 101, None)]
 
 
-async def test_a_pause_stops_the_clock_and_a_resume_moves_the_end(client, redis, keys, clock):
+async def test_a_pause_stops_notices_and_a_resume_moves_them(client, redis, keys, clock):
     stream = await long_one(client)
     url, end = f"/v1/streams/{stream['id']}", stream["endTime"]
     await tell(client, clock, end - 30 * HOUR)
@@ -125,7 +125,7 @@ async def test_a_pause_stops_the_clock_and_a_resume_moves_the_end(client, redis,
 
 
 @pytest.mark.parametrize("step", ["cancel", "withdraw"])
-async def test_an_end_that_came_leaves_the_schedule(client, redis, keys, clock, step):
+async def test_a_stream_that_ended_leaves_the_schedule(client, redis, keys, clock, step):
     stream = await long_one(client)
     clock.now = T0 + 2 * DAYS
     response = await client.post(f"/v1/streams/{stream['id']}/{step}")
@@ -134,7 +134,7 @@ async def test_an_end_that_came_leaves_the_schedule(client, redis, keys, clock, 
     assert await tell(client, clock, T0 + 3 * DAYS) == 0
 
 
-async def test_a_withdrawal_or_a_label_moves_no_end(client, redis, keys, clock):
+async def test_a_withdrawal_or_a_label_does_not_move_the_end(client, redis, keys, clock):
     stream = await long_one(client)
     url, end = f"/v1/streams/{stream['id']}", stream["endTime"]
     assert await tell(client, clock, end - 40 * HOUR) == 1
@@ -145,7 +145,7 @@ async def test_a_withdrawal_or_a_label_moves_no_end(client, redis, keys, clock):
     assert brief(await notices(redis, keys)) == all_three(end)
 
 
-async def test_a_chain_stream_goes_by_the_ledgers_clock(client, redis, keys, clock):
+async def test_a_chain_stream_uses_the_time_of_ledgers(client, redis, keys, clock):
     await on_chain(redis, keys, 7, ledger="7", closedAt="2026-02-02T02:40:00Z")  # T0
     assert await tell(client, clock, T0 + DAYS) == 0
     await on_chain(redis, keys, 8, ledger="9", closedAt="2026-02-02T02:41:40Z")  # T0 + 100
@@ -160,7 +160,7 @@ async def test_a_chain_stream_goes_by_the_ledgers_clock(client, redis, keys, clo
     assert (document["status"], document["origin"]) == ("active", "chain")
 
 
-async def test_many_replicas_tell_each_once(client, start, redis, keys, clock):
+async def test_many_replicas_publish_each_notice_once(client, start, redis, keys, clock):
     """Without a lease even: the commit lets only one of them through."""
     ids = [(await long_one(client))["id"] for _ in range(120)]
     others = [client, await start(), await start()]
@@ -183,7 +183,7 @@ async def test_many_replicas_tell_each_once(client, start, redis, keys, clock):
         assert brief(mine) == all_three(T0 + DAYS)
 
 
-async def test_changes_meanwhile_are_neither_lost_nor_told_by_an_old_plan(
+async def test_concurrent_changes_are_kept_and_decide_notices_again(
     client, start, redis, keys, clock
 ):
     streams = [await long_one(client) for _ in range(30)]
@@ -206,7 +206,7 @@ async def test_changes_meanwhile_are_neither_lost_nor_told_by_an_old_plan(
         assert int(page["items"][-1]["stream"]["depositedAmount"]) == deposited == DAYS + 5
 
 
-async def test_one_replica_at_a_time_works_the_schedule(client, redis, keys):
+async def test_one_replica_at_a_time_publishes_notices(client, redis, keys):
     first, second = (
         StreamNotices(redis, Committer(redis, keys), Journal(redis, keys), StreamClock(lambda: T0))
         for _ in range(2)
@@ -224,7 +224,7 @@ async def test_one_replica_at_a_time_works_the_schedule(client, redis, keys):
     assert await first.take_lease()
 
 
-async def test_a_running_process_tells_by_itself(redis, redis_url, keys):
+async def test_a_running_api_publishes_notices(redis, redis_url, keys):
     async with running(
         "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace
     ) as process:

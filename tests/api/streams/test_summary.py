@@ -20,7 +20,7 @@ async def summary(client, account, status=200, **query):
     return document
 
 
-async def test_nobodys_summary(client):
+async def test_the_summary_of_an_account_without_streams(client):
     document = await summary(client, NOBODY)
     assert document == {
         "account": NOBODY,
@@ -32,7 +32,7 @@ async def test_nobodys_summary(client):
     }
 
 
-async def test_both_sides_of_several_lives(client, redis, keys, clock):
+async def test_the_summary_of_sent_and_received_streams(client, redis, keys, clock):
     first = await made(client)  # 1000 at 10 a second
     paused = await made(client, tokenAddress=OTHER_TOKEN)
     gone = await made(client, sender=RECIPIENT, recipient=SENDER)
@@ -62,21 +62,21 @@ async def test_both_sides_of_several_lives(client, redis, keys, clock):
     assert mirrored["counts"]["sent"] == NONE | {"cancelled": 1}
 
 
-async def test_who_pays_itself_counts_on_both_sides_and_once_as_a_stream(client):
+async def test_a_stream_to_oneself_counts_on_both_sides_but_once(client):
     await made(client, recipient=SENDER)
     document = await summary(client, SENDER)
     assert document["streams"] == 1
     assert document["counts"]["sent"]["active"] == document["counts"]["received"]["active"] == 1
 
 
-async def test_sums_may_pass_i128(client):
+async def test_totals_can_exceed_128_bits(client):
     for _ in range(2):
         await made(client, depositedAmount=str(I128_MAX), ratePerSecond="1")
     (token,) = (await summary(client, SENDER))["tokens"]
     assert token["sent"]["deposited"] == str(2 * I128_MAX)
 
 
-async def test_a_long_list_is_summed_in_parts(client, clock):
+async def test_a_long_list_is_summed_in_several_calls(client, clock):
     for _ in range(7):
         clock.now += 1
         await made(client)
