@@ -17,7 +17,7 @@ from services.indexer.ingest.reconcile import Reconciliation
 from services.indexer.ingest.recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources import factory as choice
+from services.indexer.sources import factory
 from services.indexer.sources.base import FatalSourceError, Source
 from services.indexer.sources.failover.source import FailoverSource
 from shared.journal.commit import Committer, CursorMovedError, FencedError, JournalInconsistentError
@@ -45,44 +45,44 @@ class LeaseLostError(ExpectedRestart):
 def build_app(settings: IndexerSettings) -> web.Application:
     """The whole service; nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
-    ready_parts = ("redis", "store", "source", "clock", "namespace")
-    readiness = Readiness(*ready_parts, namespace=settings.keys.namespace)
+    components = ("redis", "store", "source", "clock", "namespace")
+    readiness = Readiness(*components, namespace=settings.keys.namespace)
     clock = RedisClock()
     readiness.note("lag", lambda: metrics.old_tip(clock.now()))
     add_probes(app, readiness)
 
-    async def parts(_: web.Application) -> AsyncIterator[None]:
+    async def background(_: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
-        settling, last_seen = FailoverRecovery(), DataLossDetector()
-        data = NamespaceWatch(redis, settings, clock, readiness, begins=True)
+        recovery, loss_detector = FailoverRecovery(), DataLossDetector()
+        namespace_watch = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(clock.now)
-        await data.first()
+        await namespace_watch.first()
         async with http.session() as session:
             task = supervise(
                 "indexer",
-                lambda: _lead(
+                lambda: _run_active(
                     settings,
                     redis,
                     session,
                     readiness,
-                    settling=settling,
+                    recovery=recovery,
                     clock=clock,
-                    last_seen=last_seen,
+                    loss_detector=loss_detector,
                 ),
                 fatal=FATAL,
-                on_fatal=lambda error: _stopped(error, readiness),
+                on_fatal=lambda error: _report_fatal(error, readiness),
             )
-            fitness = supervise("fitness", lambda: watch_store(readiness, redis, settings.keys))
-            watching = supervise("namespace", data.run, max_wait=1.0)
+            durability = supervise("fitness", lambda: watch_store(readiness, redis, settings.keys))
+            namespace_task = supervise("namespace", namespace_watch.run, max_wait=1.0)
             yield
-            await cancel(task, fitness, watching)
+            await cancel(task, durability, namespace_task)
         await redis.aclose()
 
-    app.cleanup_ctx.append(parts)
+    app.cleanup_ctx.append(background)
     return app
 
 
-def _stopped(error: Exception, readiness: Readiness) -> None:
+def _report_fatal(error: Exception, readiness: Readiness) -> None:
     """Up but not ready: an operator has to look, and a restart loop would hide it."""
     kind = "disorder"
     if isinstance(error, FatalSourceError):
@@ -93,15 +93,15 @@ def _stopped(error: Exception, readiness: Readiness) -> None:
     readiness.set("source", f"stopped: {error}")
 
 
-async def _lead(
+async def _run_active(
     settings: IndexerSettings,
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
     *,
-    settling: FailoverRecovery,
+    recovery: FailoverRecovery,
     clock: RedisClock,
-    last_seen: DataLossDetector,
+    loss_detector: DataLossDetector,
 ) -> None:
     """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
     keys = settings.keys
@@ -114,25 +114,25 @@ async def _lead(
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby has nothing to read
-            await check_journal(redis, keys, last_seen, name=lease.token)
+            await check_journal(redis, keys, loss_detector, name=lease.token)
             await asyncio.sleep(pause / 2)
         await claim.hold()
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
         committer = Committer(redis, keys, retention=settings.retention, token=lease.token)
-        works = _works(
+        jobs = _jobs(
             settings,
             redis,
             session,
             readiness,
             committer=committer,
-            settling=settling,
+            recovery=recovery,
             clock=clock,
-            last_seen=last_seen,
+            loss_detector=loss_detector,
             claim=partial(claim.hold, begin=True),
         )
-        await run_until_first(*works, _hold(lease, claim, pause))
+        await run_until_first(*jobs, _keep_lease(lease, claim, pause))
     except (FencedError, CursorMovedError) as error:
         raise LeaseLostError(str(error)) from error
     except (RedisError, OSError) as error:
@@ -148,20 +148,21 @@ async def _lead(
         await _release(lease)
 
 
-def _works(
+def _jobs(
     settings: IndexerSettings,
     redis: Redis,
     session: aiohttp.ClientSession,
     readiness: Readiness,
     *,
     committer: Committer,
-    settling: FailoverRecovery,
+    recovery: FailoverRecovery,
     clock: RedisClock,
     claim: ClaimNamespace,
-    last_seen: DataLossDetector,
+    loss_detector: DataLossDetector,
 ) -> Iterator[Coroutine[None, None, None]]:
     """What the active indexer does side by side."""
-    source = _source(settings, session, lambda: ingest.opened())  # noqa: PLW0108 - made below
+    # `ingest` is made below.
+    source = _create_source(settings, session, lambda: ingest.opened())  # noqa: PLW0108
     ingest = Ingest(
         source,
         committer,
@@ -169,31 +170,33 @@ def _works(
         settings.keys,
         readiness,
         start=settings.start,
-        most_wait=settings.source_wait_seconds,
+        max_wait=settings.source_wait_seconds,
         stop_at_gap=settings.on_gap == "stop",
-        settling=settling,
+        recovery=recovery,
         clock=clock,
         claim=claim,
-        last_seen=last_seen,
+        loss_detector=loss_detector,
     )
     yield ingest.run()
     yield ingest.startup.watch_reports()
-    yield ingest.checkpoint.keep(source)
+    yield ingest.checkpoint.store_regularly(source)
     if isinstance(source, FailoverSource) and settings.reconcile_seconds:
-        twins = choice.create_both(settings, session, lambda: None)
+        comparison_sources = factory.create_both(settings, session, lambda: None)
         every = settings.reconcile_seconds
-        yield Reconciliation(source, twins, redis, settings.keys, readiness, seconds=every).run()
+        yield Reconciliation(
+            source, comparison_sources, redis, settings.keys, readiness, seconds=every
+        ).run()
 
 
-def _source(
+def _create_source(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
     if settings.source != "auto":  # which tells itself
         metrics.SOURCE.labels(settings.source).set(1)
-    return choice.create_source(settings, session, opened)
+    return factory.create_source(settings, session, opened)
 
 
-async def _hold(lease: Lease, claim: NamespaceClaim, pause: float) -> None:
+async def _keep_lease(lease: Lease, claim: NamespaceClaim, pause: float) -> None:
     while await lease.renew():
         await claim.hold()  # writes it again if it alone was lost
         await asyncio.sleep(pause)

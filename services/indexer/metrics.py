@@ -60,7 +60,7 @@ MISSING = at_zero(
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"]), ALARMS)
 """Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""
 
-_OLD = 30.0
+_OLD_SECONDS = 30.0
 """Seconds; RPC calls itself unhealthy when its last ledger is older (stellar-rpc's default)."""
 _closed_at = 0.0
 
@@ -90,7 +90,7 @@ def old_tip(now: float | None) -> str | None:
     `now` in Unix seconds; None while the time is not known.
     """
     age = 0.0 if now is None else now - _closed_at
-    if not _closed_at or age <= _OLD:
+    if not _closed_at or age <= _OLD_SECONDS:
         return None
     return (
         f"the last ledger that was read closed {age:.0f} s ago: the network stands still, the "
@@ -102,7 +102,7 @@ def measure_lag(now: Callable[[], float | None]) -> None:
     """Compute the lag by this clock when it is scraped (Unix seconds; None while not known)."""
 
     def lag() -> float:
-        moment = now()
-        return max(0.0, moment - _closed_at) if _closed_at and moment else 0.0
+        now_seconds = now()
+        return max(0.0, now_seconds - _closed_at) if _closed_at and now_seconds else 0.0
 
     LAG_SECONDS.set_function(lag)

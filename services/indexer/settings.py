@@ -65,14 +65,14 @@ class IndexerSettings(JournalSettings):
 
     @field_validator("source")
     @classmethod
-    def _has_its_url(cls, value: str, info: ValidationInfo) -> str:
+    def _needs_rpc_url(cls, value: str, info: ValidationInfo) -> str:
         if value != "horizon" and info.data.get("rpc_url") == "":
             raise ValueError(f"{value} needs RPC_URL")
         return value
 
     @field_validator("start")
     @classmethod
-    def _where(cls, value: str) -> str:
+    def _parse_start(cls, value: str) -> str:
         match = _START.fullmatch(value)
         if match is None:
             raise ValueError(f"{value!r} is none of latest, earliest, ledger N")

@@ -21,7 +21,7 @@ from services.indexer.decode.records import HorizonTransaction, parse_record
 from services.indexer.decode.transactions import DecodedEvents, decode_events, decode_transaction
 from services.indexer.sources.horizon.sse_parser import HorizonFrameParser
 from services.indexer.sources.http import parse_object
-from services.indexer.sources.rpc.pages import parse_page, transactions
+from services.indexer.sources.rpc.pages import group_by_transaction, parse_page
 from shared.domain.position import START
 from shared.redis.client import connect
 from shared.web import server as serve
@@ -43,9 +43,11 @@ async def decode(_: Place) -> list[Row]:
 
     def of_rpc() -> int:
         into = DecodedEvents()
-        for spoken in transactions(parse_page(orjson.loads(page), _OURS, START).said):
-            parts = (spoken.toid, spoken.hash, spoken.toid >> 32, spoken.closed_at, True)
-            decode_events(HorizonTransaction(*parts, b"", b"", None), _OURS, spoken.told, into)
+        events = parse_page(orjson.loads(page), _OURS, START).events
+        for each in group_by_transaction(events):
+            parts = (each.toid, each.hash, each.toid >> 32, each.closed_at, True)
+            record = HorizonTransaction(*parts, b"", b"", None)
+            decode_events(record, _OURS, each.raw_events, into)
         return len(into.events)
 
     def of_horizon() -> int:

@@ -126,7 +126,7 @@ def ledgers_of_rpc_not_looked_for() -> None:
     async def as_it_is(_: object, cursor: int, window: Any) -> Any:
         return window
 
-    presence.LedgerPresence.checked = as_it_is  # type: ignore[method-assign]
+    presence.LedgerPresence.before_hole = as_it_is  # type: ignore[method-assign]
 
 
 def beginning_unnamed() -> None:

@@ -21,11 +21,11 @@ from tests.support.waiting import until
 
 
 class Process:
-    """An indexer as far as it reads and commits; `last_seen` ends with it."""
+    """An indexer as far as it reads and commits; `loss_detector` ends with it."""
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
-        self.last_seen, self.settling, self.readiness = (
+        self.loss_detector, self.recovery, self.readiness = (
             DataLossDetector(),
             FailoverRecovery(),
             Readiness("source"),
@@ -48,9 +48,9 @@ class Process:
                 self.keys,
                 self.readiness,
                 start=start,
-                most_wait=0.02,
-                settling=self.settling,
-                last_seen=self.last_seen,
+                max_wait=0.02,
+                recovery=self.recovery,
+                loss_detector=self.loss_detector,
             )
             hearing = asyncio.create_task(ingest.startup.watch_reports())
             try:

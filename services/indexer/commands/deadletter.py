@@ -27,8 +27,8 @@ from shared.journal.namespace import NamespaceClaim
 from shared.journal.reader import Journal
 from shared.runtime.command_line import invoked_as
 
-_SHOWN = ("kind", "position", "ledger", "txHash", "contractId", "why")
-_LATE = (
+_LISTED_FIELDS = ("kind", "position", "ledger", "txHash", "contractId", "why")
+_TOO_LATE = (
     "{} can be read now, but the journal goes on behind its place and only grows forward; what it "
     "changed is right again under a new NAMESPACE only (docs/operations.md)"
 )
@@ -53,28 +53,28 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     drop = actions.add_parser("drop", help="forget them")
     drop.add_argument("ids", nargs="*", metavar="ID", help="as `list` tells")
     drop.add_argument("--all", action="store_true", help="forget every one")
-    given = parser.parse_args(argv)
-    if given.action == "drop" and bool(given.ids) == given.all:
+    args = parser.parse_args(argv)
+    if args.action == "drop" and bool(args.ids) == args.all:
         drop.error("name either letters by their ID or --all")
-    return given
+    return args
 
 
-async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
+async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """Do it; returns the exit code."""
-    if given.action == "retry":  # which commits
+    if args.action == "retry":  # which commits
         await NamespaceClaim(redis, settings).check()
     stored = StoredDeadLetters(redis, settings.keys)
     letters = await stored.all()
-    if given.action == "list":
+    if args.action == "list":
         for entry, letter in letters.items():
-            shown = {name: letter[name] for name in _SHOWN if name in letter}
+            shown = {name: letter[name] for name in _LISTED_FIELDS if name in letter}
             print(orjson.dumps({"id": entry} | shown).decode())
         return 0
-    chosen = given.ids or list(letters)
+    chosen = args.ids or list(letters)
     missing = [entry for entry in chosen if entry not in letters]
     for entry in missing:
         print(f"{entry}: there is no such dead letter", file=sys.stderr)
-    act = _Retry(settings, redis).one if given.action == "retry" else _dropped
+    act = _Retry(settings, redis).one if args.action == "retry" else _drop
     done = 0
     for entry in (each for each in letters if each in chosen):  # oldest first, as they may commit
         if await act(entry, letters[entry]):
@@ -85,7 +85,7 @@ async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis
     return 0 if done == len(chosen) else 1
 
 
-async def _dropped(entry: str, letter: dict[str, Any]) -> bool:
+async def _drop(entry: str, letter: dict[str, Any]) -> bool:
     print(f"{entry}: dropped")
     return True
 
@@ -100,31 +100,31 @@ class _Retry:
     async def one(self, entry: str, letter: dict[str, Any]) -> bool:
         """Say what became of a letter; whether it is settled."""
         try:
-            reading = reread(letter, self._contracts)
+            decoded = reread(letter, self._contracts)
         except StillUndecodableError as error:
             print(f"{entry}: not readable: {error}")
             return False
-        settled, said = await self._settle(reading)
-        print(f"{entry}: {said}")
-        return settled
+        is_done, outcome = await self._commit(decoded)
+        print(f"{entry}: {outcome}")
+        return is_done
 
-    async def _settle(self, reading: DecodedEvents) -> tuple[bool, str]:
-        events = [(event, event.position) for event in reading.events if event.position]
+    async def _commit(self, decoded: DecodedEvents) -> tuple[bool, str]:
+        events = [(event, event.position) for event in decoded.events if event.position]
         found = await self._journal.at([position for _, position in events])
         missing = [event for (event, _), entry in zip(events, found, strict=True) if entry is None]
-        if not missing and not reading.dead:
-            there = len(reading.events)
-            return True, f"{there} event(s) already in the journal" if there else "nothing of ours"
-        dead = [orjson.dumps(letter) for letter in reading.dead]
+        if not missing and not decoded.dead:
+            count = len(decoded.events)
+            return True, f"{count} event(s) already in the journal" if count else "nothing of ours"
+        dead = [orjson.dumps(letter) for letter in decoded.dead]
         try:
             done = await self._committer.record(missing, progress={}, dead=dead)
         except JournalInconsistentError:
-            return False, _LATE.format(_places(missing))
+            return False, _TOO_LATE.format(_positions(missing))
         if done.seen:  # as old as what was trimmed
-            return False, _LATE.format(_places(missing))
-        again = f"; {len(dead)} of its events are dead letters of their own" if dead else ""
-        return True, f"committed {_places(missing) or 'nothing'}{again}"
+            return False, _TOO_LATE.format(_positions(missing))
+        more = f"; {len(dead)} of its events are dead letters of their own" if dead else ""
+        return True, f"committed {_positions(missing) or 'nothing'}{more}"
 
 
-def _places(events: Sequence[Event]) -> str:
+def _positions(events: Sequence[Event]) -> str:
     return ", ".join(f"{event.position} ({event.type})" for event in events)

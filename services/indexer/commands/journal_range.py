@@ -21,12 +21,17 @@ from shared.journal.wire import JournalEntry, stream_of
 
 
 class JournalRange:
-    """`begins`: the position of the first entry kept, 0-0 when none was trimmed."""
+    """`first_kept`: the position of the first entry kept, 0-0 when none was trimmed."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, start: int, begins: Position, entries: list[JournalEntry]
+        self,
+        redis: Redis,
+        keys: Keys,
+        start: int,
+        first_kept: Position,
+        entries: list[JournalEntry],
     ) -> None:
-        self.begins = begins
+        self.first_kept = first_kept
         self.entries = entries
         self._journal = Journal(redis, keys)
         self._streams = StoredStreams(redis, keys)
@@ -44,28 +49,28 @@ class JournalRange:
                 f"the indexer of {keys.namespace} has read up to ledger {read} so far"
             )
         oldest = await journal.oldest()
-        begins = START
+        first_kept = START
         if oldest and oldest.previous not in ("0-0", str(progress.began)):
-            begins = parse_position(oldest.position)
-        if begins.ledger > last:
+            first_kept = parse_position(oldest.position)
+        if first_kept.ledger > last:
             raise CommandFailedError(
-                f"the journal keeps events from ledger {begins.ledger} on, no older"
+                f"the journal keeps events from ledger {first_kept.ledger} on, no older"
             )
         entries = await journal.of_ledgers(first, last)
-        return cls(redis, keys, cursor_before(first) + 1, begins, entries)
+        return cls(redis, keys, cursor_before(first) + 1, first_kept, entries)
 
     async def states(
         self, stream_ids: Collection[str | None]
     ) -> tuple[dict[str, Stream | None], dict[Position, Stream]]:
         """The streams before the range; where that is trimmed, after their first entry in it."""
-        known: dict[str, Stream | None] = {}
-        given: dict[Position, Stream] = {}
+        states: dict[str, Stream | None] = {}
+        adopted: dict[Position, Stream] = {}
         for stream_id in filter(None, stream_ids):
             last = await self._last_before(stream_id)
-            known[stream_id] = _stream(await self._document(last)) if last else None
-            if last is None and self.begins > START:
-                given |= self._first(stream_id)
-        return known, given
+            states[stream_id] = _stream(await self._document(last)) if last else None
+            if last is None and self.first_kept > START:
+                adopted |= self._first(stream_id)
+        return states, adopted
 
     def _first(self, stream_id: str) -> dict[Position, Stream]:
         """A stream's first entry with the state after it; nothing of one that begins here."""
@@ -77,22 +82,24 @@ class JournalRange:
                 return {parse_position(entry.position): stream_of(body["stream"])}
         return {}
 
-    async def stored(self, story: ExpectedEvents) -> AsyncIterator[Difference]:
+    async def stored(self, expected: ExpectedEvents) -> AsyncIterator[Difference]:
         """Streams whose stored document is not that of their last event in the journal."""
-        ids = dict.fromkeys(each.event.stream_id for each in story.values())
+        ids = dict.fromkeys(each.event.stream_id for each in expected.values())
         for stream_id in filter(None, ids):
             raw, last = await self._streams.document_and_last_position(stream_id)
             document: Document | None = orjson.loads(raw) if raw else None
             if last is None:
                 continue
-            told = story.get(last)
-            right = told.document if told and told.head else await self._document(last)
-            if right is None:
+            event = expected.get(last)
+            expected_document = (
+                event.document if event and event.head else await self._document(last)
+            )
+            if expected_document is None:
                 continue
             if document is None:
-                yield Difference(f"stream {stream_id}", "missing", right, None)
+                yield Difference(f"stream {stream_id}", "missing", expected_document, None)
             else:
-                for each in differing(f"stream {stream_id}", "", right, document):
+                for each in differing(f"stream {stream_id}", "", expected_document, document):
                     yield each
 
     async def _last_before(self, stream_id: str) -> Position | None:
@@ -101,9 +108,9 @@ class JournalRange:
         )
         return found[0] if found else None
 
-    async def _document(self, place: Position) -> Document | None:
+    async def _document(self, position: Position) -> Document | None:
         """The stream after the event at that place, as the journal has it."""
-        (entry,) = await self._journal.at([place])
+        (entry,) = await self._journal.at([position])
         found: Document | None = orjson.loads(entry.body).get("stream") if entry else None
         return found
 

@@ -19,7 +19,7 @@ from shared.runtime.config import load
 Work = Callable[[IndexerSettings, Redis], Awaitable[int]]
 """From the settings and a connection to the exit code."""
 
-FAILED = 2
+EXIT_FAILED = 2
 
 
 class CommandFailedError(HeadraceError):
@@ -51,4 +51,4 @@ async def attempt(work: Awaitable[int]) -> int:
         print(f"the source does not serve: {error}", file=sys.stderr)
     except (CommandFailedError, ForeignNamespaceError) as error:
         print(error, file=sys.stderr)
-    return FAILED
+    return EXIT_FAILED

@@ -30,7 +30,7 @@ class Difference:
     where: str
     what: str
     expected: object
-    found: object
+    actual: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class ExpectedEvent:
     @property
     def document(self) -> Document | None:
         """Its stream after it; None where there is none, or none that could be told."""
-        found: Document | None = self.body.get("stream")
-        return found
+        actual: Document | None = self.body.get("stream")
+        return actual
 
 
 ExpectedEvents = Mapping[Position, ExpectedEvent]
@@ -59,49 +59,51 @@ def event_of(entry: JournalEntry) -> Event:
     if body["origin"] == Origin.CHAIN:
         names = ("contractId", "ledger", "ledgerClosedAt", "txHash", "verified")
         source = Provenance(*(body[name] for name in names))
-    place = parse_position(entry.position)
-    return Event(EventType(entry.type), body["streamId"], body["timestamp"], body, place, source)
+    position = parse_position(entry.position)
+    return Event(EventType(entry.type), body["streamId"], body["timestamp"], body, position, source)
 
 
 def replay_expected(
-    events: Mapping[Position, Event], before: StreamStates, given: Mapping[Position, Stream]
+    events: Mapping[Position, Event], before: StreamStates, adopted: Mapping[Position, Stream]
 ) -> ExpectedEvents:
     """What the journal should have of `events`, on the states `before` them.
 
-    `given`: the first events of streams whose earlier history is trimmed, each with the state after
-    it as the journal has it; there is nothing to check that state with.
+    `adopted`: the first events of streams whose earlier history is trimmed, each with the state
+    after it as the journal has it; there is nothing to check that state with.
     """
-    story = {
-        place: ExpectedEvent(events[place], None, _body(place, encode(events[place], (), after)[1]))
-        for place, after in given.items()
+    expected = {
+        position: ExpectedEvent(
+            events[position], None, _body(position, encode(events[position], (), after)[1])
+        )
+        for position, after in adopted.items()
     }
-    states = dict(before) | {after.id: after for after in given.values()}
-    others = sorted(events.keys() - given.keys())
-    writes = plan_writes([events[place] for place in others], states)
-    for place, write in zip(others, writes, strict=True):
+    states = dict(before) | {after.id: after for after in adopted.values()}
+    others = sorted(events.keys() - adopted.keys())
+    writes = plan_writes([events[position] for position in others], states)
+    for position, write in zip(others, writes, strict=True):
         head, raw = encode(write.event, write.topics, write.concerns)
-        body = _body(place, raw)
+        body = _body(position, raw)
         if write.after is not None:
             shown = stream_document(write.after, write.event.timestamp)
-            body["stream"] = orjson.loads(orjson.dumps(shown)) | {"position": str(place)}
-        story[place] = ExpectedEvent(write.event, head.decode(), body)
-    return dict(sorted(story.items()))
+            body["stream"] = orjson.loads(orjson.dumps(shown)) | {"position": str(position)}
+        expected[position] = ExpectedEvent(write.event, head.decode(), body)
+    return dict(sorted(expected.items()))
 
 
-def _body(place: Position, raw: bytes) -> dict[str, Any]:
-    return {"id": str(place), **orjson.loads(raw)}
+def _body(position: Position, raw: bytes) -> dict[str, Any]:
+    return {"id": str(position), **orjson.loads(raw)}
 
 
-def compare(story: ExpectedEvents, entries: Sequence[JournalEntry]) -> Iterator[Difference]:
+def compare(expected: ExpectedEvents, entries: Sequence[JournalEntry]) -> Iterator[Difference]:
     """Events that are missing, from nowhere or altered; entries that do not follow each other."""
-    held = {parse_position(entry.position): entry for entry in entries}
-    for place in sorted(story.keys() | held.keys()):
-        if place not in held:
-            yield Difference(str(place), "missing", story[place].body, None)
-        elif place not in story:
-            yield Difference(str(place), "extra", None, orjson.loads(held[place].body))
+    journal = {parse_position(entry.position): entry for entry in entries}
+    for position in sorted(expected.keys() | journal.keys()):
+        if position not in journal:
+            yield Difference(str(position), "missing", expected[position].body, None)
+        elif position not in expected:
+            yield Difference(str(position), "extra", None, orjson.loads(journal[position].body))
         else:
-            yield from _altered(story[place], held[place])
+            yield from _altered(expected[position], journal[position])
     for one, other in pairwise(entries):
         if other.previous != one.position:
             yield Difference(other.position, "order", one.position, other.previous)
@@ -111,29 +113,31 @@ def _altered(expected: ExpectedEvent, entry: JournalEntry) -> Iterator[Differenc
     head = " ".join((entry.type, *entry.topics))
     if expected.head not in (None, head):
         yield Difference(entry.position, "head", expected.head, head)
-    found: Document = orjson.loads(entry.body)
-    names = set(found) - {"publishedAt"}  # which nobody but Redis can know
+    actual: Document = orjson.loads(entry.body)
+    names = set(actual) - {"publishedAt"}  # which nobody but Redis can know
     if expected.head is None:
         names.discard("stream")
     for name in sorted(names | expected.body.keys()):
-        right, is_ = expected.body.get(name), found.get(name)
-        if isinstance(right, dict) and isinstance(is_, dict):
-            yield from differing(entry.position, f"{name}.", right, is_)
-        elif not _as_good(name, right, is_):
-            yield Difference(entry.position, name, right, is_)
+        wanted, found = expected.body.get(name), actual.get(name)
+        if isinstance(wanted, dict) and isinstance(found, dict):
+            yield from differing(entry.position, f"{name}.", wanted, found)
+        elif not _is_equal(name, wanted, found):
+            yield Difference(entry.position, name, wanted, found)
 
 
-def differing(where: str, prefix: str, right: Document, found: Document) -> Iterator[Difference]:
+def differing(
+    where: str, prefix: str, expected: Document, actual: Document
+) -> Iterator[Difference]:
     """The fields in which two documents differ."""
-    for name in sorted(right.keys() | found.keys()):
-        if right.get(name) != found.get(name):
-            yield Difference(where, prefix + name, right.get(name), found.get(name))
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            yield Difference(where, prefix + name, expected.get(name), actual.get(name))
 
 
-def _as_good(name: str, right: object, found: object) -> bool:
+def _is_equal(name: str, expected: object, actual: object) -> bool:
     """Whether both say the same, or what sources tell in different ways."""
     if name == "verified":  # not every source has the result that proves
-        return right == found or None in (right, found)
-    if name == "ledgerClosedAt" and isinstance(right, str) and isinstance(found, str):
-        return unix_seconds(right) == unix_seconds(found)
-    return right == found
+        return expected == actual or None in (expected, actual)
+    if name == "ledgerClosedAt" and isinstance(expected, str) and isinstance(actual, str):
+        return unix_seconds(expected) == unix_seconds(actual)
+    return expected == actual

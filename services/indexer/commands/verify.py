@@ -48,10 +48,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--from", type=_ledger, required=True, dest="first", metavar="L")
     parser.add_argument("--to", type=_ledger, required=True, dest="last", metavar="M")
-    given = parser.parse_args(argv)
-    if given.first > given.last:
+    args = parser.parse_args(argv)
+    if args.first > args.last:
         parser.error("--from L must not be above --to M")
-    return given
+    return args
 
 
 def _ledger(text: str) -> int:
@@ -60,27 +60,36 @@ def _ledger(text: str) -> int:
     return int(text)
 
 
-async def run(given: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
+async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """Do it; returns the exit code."""
-    held = await JournalRange.of(redis, settings.keys, given.first, given.last)
+    journal = await JournalRange.of(redis, settings.keys, args.first, args.last)
     async with _source(settings) as source:
-        events, dead = await _read(source, given.first, given.last)
+        events, dead = await _read(source, args.first, args.last)
         name = source.name
-    trimmed = [place for place in events if place < held.begins]
-    chain = {place: event for place, event in events.items() if place >= held.begins}
-    ours = [event_of(entry) for entry in held.entries]
-    every = chain | {e.position: e for e in ours if e.provenance is None and e.position}
-    states, adopted = await held.states({e.stream_id for e in (*every.values(), *ours)})
-    story = replay_expected(every, states, adopted)
-    found = [*compare(story, held.entries), *[d async for d in held.stored(story)]]
-    for each in found:
+    trimmed = [place for place in events if place < journal.first_kept]
+    chain = {place: event for place, event in events.items() if place >= journal.first_kept}
+    journal_events = [event_of(entry) for entry in journal.entries]
+    events_to_apply = chain | {
+        e.position: e for e in journal_events if e.provenance is None and e.position
+    }
+    states, adopted = await journal.states(
+        {e.stream_id for e in (*events_to_apply.values(), *journal_events)}
+    )
+    expected = replay_expected(events_to_apply, states, adopted)
+    differences = [
+        *compare(expected, journal.entries),
+        *[d async for d in journal.stored(expected)],
+    ]
+    for each in differences:
         print(orjson.dumps(asdict(each)).decode())
-    said = f"{len(story)} events and {len(states)} streams of ledgers {given.first} to {given.last}"
+    summary = (
+        f"{len(expected)} events and {len(states)} streams of ledgers {args.first} to {args.last}"
+    )
     notes = [f"{len(trimmed)} events are older than what the journal keeps"] if trimmed else []
     notes += [f"{dead} could not be decoded"] if dead else []
-    verdict = f"{len(found)} differences" if found else "all equal"
-    print("; ".join([f"{said} against {name}: {verdict}", *notes]), file=sys.stderr)
-    return 1 if found else 0
+    verdict = f"{len(differences)} differences" if differences else "all equal"
+    print("; ".join([f"{summary} against {name}: {verdict}", *notes]), file=sys.stderr)
+    return 1 if differences else 0
 
 
 @asynccontextmanager

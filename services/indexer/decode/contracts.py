@@ -29,9 +29,9 @@ class WatchedContract:
     kind: ContractKind
 
     @classmethod
-    def of(cls, named: ContractSpec) -> WatchedContract:
+    def of(cls, spec: ContractSpec) -> WatchedContract:
         """From the settings."""
-        return cls(named.address, payload_of(CONTRACT, named.address), named.kind)
+        return cls(spec.address, payload_of(CONTRACT, spec.address), spec.kind)
 
     @property
     def only_invocations(self) -> bool:
@@ -54,13 +54,13 @@ class WatchedContract:
 class WatchedContracts:
     """All of them, by what they are known by."""
 
-    def __init__(self, named: Iterable[ContractSpec]) -> None:
-        self.all = tuple(map(WatchedContract.of, named))
+    def __init__(self, specs: Iterable[ContractSpec]) -> None:
+        self.all = tuple(map(WatchedContract.of, specs))
         self._by_raw = {each.raw: each for each in self.all}
         self._by_address = {each.address: each for each in self.all}
         self.addresses = tuple(self._by_address)
         self.raws = tuple(self._by_raw)
-        self._spoken_for = tuple(each.raw for each in self.all if not each.only_invocations)
+        self._token_raws = tuple(each.raw for each in self.all if not each.only_invocations)
 
     @classmethod
     def of(cls, *texts: str) -> WatchedContracts:
@@ -85,4 +85,4 @@ class WatchedContracts:
         """
         if any(raw in envelope for raw in self.raws):
             return True
-        return any(meta is None or raw in meta for raw in self._spoken_for)
+        return any(meta is None or raw in meta for raw in self._token_raws)

@@ -44,7 +44,7 @@ class HorizonTransaction:
 def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
     """Read Horizon's JSON. Raises MalformedError that names the field."""
     parts = []
-    for name, read in _READ.items():
+    for name, read in _FIELDS.items():
         try:
             parts.append(read(document.get(name)))
         except (TypeError, ValueError) as error:
@@ -57,10 +57,10 @@ def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
 
 def matching(pattern: str) -> Callable[[Any], str]:
     """Reads text of that form."""
-    fits = re.compile(pattern, re.ASCII).fullmatch
+    match = re.compile(pattern, re.ASCII).fullmatch
 
     def read(value: Any) -> str:
-        if fits(value) is None:
+        if match(value) is None:
             raise ValueError(f"{value!r} is not like {pattern}")
         return str(value)
 
@@ -92,20 +92,20 @@ def base64_bytes(text: Any) -> bytes:
 
 def known_meta(raw: bytes) -> bytes | None:
     """A TransactionMeta; None when the server left out its whole content."""
-    return None if raw in _LEFT_OUT else raw
+    return None if raw in _EMPTY_METAS else raw
 
 
 hash_text = matching("[0-9a-f]{64}")
 """Reads a hash of a transaction or a ledger."""
 _digits = matching(r"\d{1,19}")
-_WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
+_EMPTY_WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
 """Number of lists and options in a TransactionMeta by version; an empty one is a zero word."""
-_LEFT_OUT = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _WORDS.items()}
+_EMPTY_METAS = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _EMPTY_WORDS.items()}
 """Empty metas, as Horizon sends them under SKIP_TXMETA.
 
 A successful transaction has at least one operation, and a complete meta describes each.
 """
-_READ: Mapping[str, Callable[[Any], Any]] = {
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "paging_token": lambda value: int(_digits(value)),
     "hash": hash_text,
     "ledger": typed(int),

@@ -35,52 +35,54 @@ _TYPES = {
 }
 
 
-class _Want(NamedTuple):
+class _Rule(NamedTuple):
     """What a field has to be so that the stream's state can be told."""
 
-    holds: Callable[[ScVal], bool]
-    what: str
+    accepts: Callable[[ScVal], bool]
+    expected: str
 
 
 def _integer(value: ScVal) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _below(most: int) -> Callable[[ScVal], bool]:
+def _integer_below(most: int) -> Callable[[ScVal], bool]:
     return lambda value: _integer(value) and isinstance(value, int) and 0 <= value < most
 
 
-_ADDRESS = _Want(lambda value: isinstance(value, Address), "address")
-_AMOUNT = _Want(_integer, "integer")
-_TIME = _Want(_below(1 << 63), "Unix time")  # half of u64: an anchor moves, and stays a JSON number
-_END = _Want(_below(1 << 64), "Unix time")  # the contract lets it saturate
+_IS_ADDRESS = _Rule(lambda value: isinstance(value, Address), "address")
+_IS_INTEGER = _Rule(_integer, "integer")
+_IS_TIME = _Rule(
+    _integer_below(1 << 63), "Unix time"
+)  # half of u64: an anchor moves, and stays a JSON number
+_IS_END_TIME = _Rule(_integer_below(1 << 64), "Unix time")  # the contract lets it saturate
 
-_NEEDED: Mapping[EventType, Mapping[str, _Want]] = {
+_REQUIRED_FIELDS: Mapping[EventType, Mapping[str, _Rule]] = {
     EventType.STREAM_CREATED: {
-        "sender": _ADDRESS,
-        "recipient": _ADDRESS,
-        "token_address": _ADDRESS,
-        "rate_per_second": _AMOUNT,
-        "deposited_amount": _AMOUNT,
-        "start_time": _TIME,
+        "sender": _IS_ADDRESS,
+        "recipient": _IS_ADDRESS,
+        "token_address": _IS_ADDRESS,
+        "rate_per_second": _IS_INTEGER,
+        "deposited_amount": _IS_INTEGER,
+        "start_time": _IS_TIME,
     },
-    EventType.STREAM_TOPPED_UP: {"new_deposited_amount": _AMOUNT},
-    EventType.STREAM_WITHDRAWN: {"amount": _AMOUNT},
-    EventType.STREAM_CANCELLED: {"amount_withdrawn": _AMOUNT, "refunded_amount": _AMOUNT},
-    EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": _ADDRESS},
-    EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": _AMOUNT},
+    EventType.STREAM_TOPPED_UP: {"new_deposited_amount": _IS_INTEGER},
+    EventType.STREAM_WITHDRAWN: {"amount": _IS_INTEGER},
+    EventType.STREAM_CANCELLED: {"amount_withdrawn": _IS_INTEGER, "refunded_amount": _IS_INTEGER},
+    EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": _IS_ADDRESS},
+    EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": _IS_INTEGER},
 }
 """Fields without which the state after the event cannot be told."""
 
-_USED: Mapping[str, _Want] = {
-    "timestamp": _TIME,
-    "paused_at": _TIME,
-    "settled_amount": _AMOUNT,
-    "new_end_time": _END,
+_OPTIONAL_FIELDS: Mapping[str, _Rule] = {
+    "timestamp": _IS_TIME,
+    "paused_at": _IS_TIME,
+    "settled_amount": _IS_INTEGER,
+    "new_end_time": _IS_END_TIME,
 }
 """Fields that count where they are there; void is as good as absent."""
 
-_OF_THE_CONTRACT = "contract."
+_CONTRACT_PREFIX = "contract."
 
 
 class UnreadableEventError(HeadraceError, ValueError):
@@ -97,15 +99,15 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
     stream_id = _stream_id(event)
     if kind is None:
         return Event(EventType.CHAIN_UNKNOWN, stream_id, closed, raw_facts(event), position, source)
-    if kind.startswith(_OF_THE_CONTRACT):
+    if kind.startswith(_CONTRACT_PREFIX):
         stream_id = None
     elif stream_id is None:
         raise UnreadableEventError(f"{name}: its second topic is no stream id")
     fields = _fields(name, event.data)
     _check(name, kind, {_camel(field): value for field, value in fields.items()})
     facts = _facts(name, kind, fields, closed)
-    said = fields.get("timestamp")
-    timestamp = said if isinstance(said, int) else closed
+    stamp = fields.get("timestamp")
+    timestamp = stamp if isinstance(stamp, int) else closed
     return Event(kind, stream_id, timestamp, facts, position, source)
 
 
@@ -132,12 +134,12 @@ def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
 
 
 def _check(name: str, kind: EventType, camel: Mapping[str, ScVal]) -> None:
-    for field, want in _NEEDED.get(kind, {}).items():
-        if not want.holds(camel.get(_camel(field))):
-            raise UnreadableEventError(f"{name}: {field!r} is missing or no {want.what}")
-    for field, want in _USED.items():
-        if (value := camel.get(_camel(field))) is not None and not want.holds(value):
-            raise UnreadableEventError(f"{name}: {field!r} is no {want.what}")
+    for field, rule in _REQUIRED_FIELDS.get(kind, {}).items():
+        if not rule.accepts(camel.get(_camel(field))):
+            raise UnreadableEventError(f"{name}: {field!r} is missing or no {rule.expected}")
+    for field, rule in _OPTIONAL_FIELDS.items():
+        if (value := camel.get(_camel(field))) is not None and not rule.accepts(value):
+            raise UnreadableEventError(f"{name}: {field!r} is no {rule.expected}")
 
 
 def _facts(

@@ -46,17 +46,17 @@ def read_token_event(
         kind, facts = EventType.CHAIN_UNKNOWN, token | raw_facts(event)
     else:
         kind = form.type
-        facts = _parties(name, form, event.topics[1:]) | token | _amount(name, event.data)
+        facts = _party_facts(name, form, event.topics[1:]) | token | _amount(name, event.data)
     return Event(kind, None, closed, facts, position, source)
 
 
-def _parties(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, object]:
+def _party_facts(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, object]:
     """Whom the event names, and the asset (SEP-11) where it follows them."""
     count = next((n for n, each in enumerate(topics) if not isinstance(each, Address)), len(topics))
     parties = form.with_admin if count == len(form.with_admin) else form.parties
     if not parties or count != len(parties):
         raise UnreadableEventError(
-            f"{name}: its topics name {count} addresses, not {_wanted(form)}"
+            f"{name}: its topics name {count} addresses, not {_expected(form)}"
         )
     facts: dict[str, object] = {
         party: str(each) for party, each in zip(parties, topics, strict=False)
@@ -65,7 +65,7 @@ def _parties(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, obj
     return facts | ({"asset": str(asset)} if isinstance(asset, str) else {})
 
 
-def _wanted(form: _Form) -> str:
+def _expected(form: _Form) -> str:
     return " or ".join(", ".join(each) for each in (form.parties, form.with_admin) if each)
 
 

@@ -27,7 +27,7 @@ from shared.domain.errors import HeadraceError
 from shared.domain.events import Event, Provenance
 from shared.domain.position import Position
 
-_KIND, _NOT_SAID = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
+_KIND, _OTHER_KINDS = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
 """Where an event with a contract's id has its kind, and the kinds that others say of a contract."""
 
 
@@ -56,38 +56,46 @@ def decode_transaction(
     contracts: WatchedContracts,
     into: DecodedEvents,
     *,
-    told: RawEvents | None = None,
+    rpc_events: RawEvents | None = None,
     accept_unproved: bool = False,
 ) -> None:
     """Add the contracts' events and dead letters of one transaction.
 
-    `told`, where there is any, must be just what the meta holds. `accept_unproved` keeps what
+    `rpc_events`, where there is any, must be just what the meta holds. `accept_unproved` keeps what
     cannot be proved, marked as such. Raises MetaMissingError when another source must be asked for
     the meta, UnprovedError when the events were altered on the way, XdrError when the meta or the
     result as a whole cannot be read.
     """
-    if not told and not (record.successful and contracts.may_emit(record.envelope, record.meta)):
+    if not rpc_events and not (
+        record.successful and contracts.may_emit(record.envelope, record.meta)
+    ):
         return
     if record.meta is None:
         raise MetaMissingError(record.hash)
     meta, result = decode_meta(record.meta, frozenset()), decode_result(record.result)
-    if told is None and _is_left_out(meta, result):
+    if rpc_events is None and _is_left_out(meta, result):
         raise MetaMissingError(record.hash)
     verified = verify(meta, result)
-    held = _events_of(contracts, record, meta)
-    altered = verified is False or not record.successful or (told is not None and told != held)
+    raw_events = _events_of(contracts, record, meta)
+    is_altered = (
+        verified is False
+        or not record.successful
+        or (rpc_events is not None and rpc_events != raw_events)
+    )
     # What comes from a call is proved by the call's result: there None is no proof.
-    if altered or (not verified and any(_is_from_a_call(contracts, raw) for raw in held.values())):
+    if is_altered or (
+        not verified and any(_is_from_invocation(contracts, raw) for raw in raw_events.values())
+    ):
         if not accept_unproved:
             raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")
         verified = False
-    _add(record, contracts, held, verified, into)
+    _add_events(record, contracts, raw_events, verified, into)
 
 
 def decode_events(
     record: HorizonTransaction,
     contracts: WatchedContracts,
-    told: RawEvents,
+    rpc_events: RawEvents,
     into: DecodedEvents,
     verified: bool | None = None,
 ) -> None:
@@ -95,18 +103,18 @@ def decode_events(
 
     `verified` is what was found when it was.
     """
-    _add(record, contracts, told, verified, into)
+    _add_events(record, contracts, rpc_events, verified, into)
 
 
-def _add(
+def _add_events(
     record: HorizonTransaction,
     contracts: WatchedContracts,
-    held: RawEvents,
+    raw_events: RawEvents,
     verified: bool | None,
     into: DecodedEvents,
 ) -> None:
     closed = record.closed
-    for position, raw in held.items():
+    for position, raw in raw_events.items():
         contract = contracts.by_raw(contract_of(raw, 0)[0])
         assert contract, "only what comes from one of the contracts gets here"
         source = Provenance(
@@ -127,7 +135,7 @@ def _events_of(
         Position(record.toid + operation, index): raw
         for operation, events in enumerate(meta.event_xdr)
         for index, raw in enumerate(events)
-        if contracts.by_raw(contract_of(raw, 0)[0]) and raw[_KIND] not in _NOT_SAID
+        if contracts.by_raw(contract_of(raw, 0)[0]) and raw[_KIND] not in _OTHER_KINDS
     }
 
 
@@ -136,14 +144,14 @@ def _is_left_out(meta: TransactionMeta, result: TransactionResult) -> bool:
     return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
 
 
-def _is_from_a_call(contracts: WatchedContracts, raw: bytes) -> bool:
+def _is_from_invocation(contracts: WatchedContracts, raw: bytes) -> bool:
     contract = contracts.by_raw(contract_of(raw, 0)[0])
     return contract is not None and contract.only_invocations
 
 
 def dead_letter(
     record: HorizonTransaction,
-    why: str,
+    reason: str,
     raw: bytes,
     position: Position | None = None,
     source: Provenance | None = None,
@@ -161,7 +169,7 @@ def dead_letter(
         "ledger": record.ledger,
         "closedAt": record.closed_at,
         "txHash": record.hash,
-        "why": why,
+        "why": reason,
         "xdr": _text(raw),
         **(of_event or {"envelope": _text(record.envelope), "result": _text(record.result)}),
     }

@@ -41,20 +41,20 @@ class Checkpoint:
             return
         if stored := await read_checkpoint(self._redis, self._keys):
             ledger, digest = stored
-            theirs = await source.hash_of(ledger)
-            if theirs is not None and theirs != digest:
+            digest_of_source = await source.hash_of(ledger)
+            if digest_of_source is not None and digest_of_source != digest:
                 raise FatalSourceError(
-                    "reset", f"ledger {ledger} was {digest}, for {name} it is {theirs}"
+                    "reset", f"ledger {ledger} was {digest}, for {name} it is {digest_of_source}"
                 )
         self._compared_at[name] = now
         self._compared.set()
 
-    async def keep(self, source: Source) -> None:
+    async def store_regularly(self, source: Source) -> None:
         """Take one now and then, until cancelled."""
         await self._compared.wait()  # else the new one would hide that the old does not match
         while True:
             try:
-                await self._take(source)
+                await self._store_new(source)
             except (
                 SourceError,
                 FatalSourceError,
@@ -62,7 +62,7 @@ class Checkpoint:
                 log.warning("no_checkpoint", source=source.name, error=str(error))
             await asyncio.sleep(self._seconds)
 
-    async def _take(self, source: Source) -> None:
+    async def _store_new(self, source: Source) -> None:
         ledger, digest = await source.latest_hash()
         stored = await read_checkpoint(self._redis, self._keys)
         if stored is None or ledger > stored[0]:  # a tip that went back is the next reader's alarm

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from services.indexer.sources.base import SourceGapError
 
-_LOOKS, _SECONDS = 3, 3.0
+_MIN_CHECKS, _MIN_SECONDS = 3, 3.0
 
 
 @dataclass(slots=True)
@@ -20,14 +20,14 @@ class GapConfirmation:
 
     clock: Callable[[], float] = time.monotonic
     _cursor: int = -1
-    _since: float = 0.0
-    _found: list[SourceGapError] = field(default_factory=list)
+    _first_at: float = 0.0
+    _gaps: list[SourceGapError] = field(default_factory=list)
 
-    def confirmed(self, cursor: int, gap: SourceGapError) -> SourceGapError | None:
+    def confirm(self, cursor: int, gap: SourceGapError) -> SourceGapError | None:
         """The smallest gap found at this cursor. None means: ask the source again."""
         if cursor != self._cursor:
-            self._cursor, self._since, self._found = cursor, self.clock(), []
-        self._found.append(gap)
-        if len(self._found) < _LOOKS or self.clock() - self._since < _SECONDS:
+            self._cursor, self._first_at, self._gaps = cursor, self.clock(), []
+        self._gaps.append(gap)
+        if len(self._gaps) < _MIN_CHECKS or self.clock() - self._first_at < _MIN_SECONDS:
             return None
-        return min(self._found, key=lambda each: each.oldest)
+        return min(self._gaps, key=lambda each: each.oldest)

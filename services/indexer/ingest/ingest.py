@@ -32,7 +32,7 @@ from shared.web.probes import Readiness
 
 log = structlog.get_logger()
 
-_GOOD_SECONDS = 5.0
+_STABLE_SECONDS = 5.0
 """A connection that lasted this long was good."""
 
 
@@ -48,12 +48,12 @@ class Ingest:
         readiness: Readiness,
         *,
         start: str,
-        most_wait: float,
+        max_wait: float,
         stop_at_gap: bool = False,
-        settling: FailoverRecovery | None = None,
+        recovery: FailoverRecovery | None = None,
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
-        last_seen: DataLossDetector | None = None,
+        loss_detector: DataLossDetector | None = None,
     ) -> None:
         """`stop_at_gap`: raise at a gap, instead of publishing it and going on. `clock`: Redis'."""
         self._clock = clock
@@ -63,7 +63,7 @@ class Ingest:
             keys,
             committer,
             readiness,
-            last_seen or DataLossDetector(),
+            loss_detector or DataLossDetector(),
             clock=clock,
             claim=claim,
         )
@@ -71,18 +71,18 @@ class Ingest:
         self._committer = committer
         self._readiness = readiness
         self._start = start
-        self._most_wait = most_wait
+        self._max_wait = max_wait
         self._stop_at_gap = stop_at_gap
-        self._waits = self._fresh_waits()
-        self._good_since: float | None = None
+        self._waits = self._new_waits()
+        self._opened_at: float | None = None
         self._backfill = BackfillProgress()
-        self._settling = settling or FailoverRecovery()
-        self._doubt = GapConfirmation()
+        self._recovery = recovery or FailoverRecovery()
+        self._gap_confirmation = GapConfirmation()
 
     async def run(self) -> None:
         """Until cancelled. Raises SourceFatal, and what the commit raises."""
         cursor: int | None = None
-        self._settling.restart()
+        self._recovery.restart()
         try:
             while True:
                 try:
@@ -91,12 +91,12 @@ class Ingest:
                     await self.checkpoint.compare(self._source)
                     async with aclosing(prefetch(self._source.batches(cursor))) as batches:
                         async for batch in batches:
-                            await self._keep(batch, cursor)
+                            await self._commit(batch, cursor)
                             cursor = batch.cursor
                 except SourceGapError as gap:
                     assert cursor is not None, "only reading finds a gap"
-                    if found := self._doubt.confirmed(cursor, gap):
-                        cursor = await self._pass(found)
+                    if confirmed_gap := self._gap_confirmation.confirm(cursor, gap):
+                        cursor = await self._publish_gap(confirmed_gap)
                     else:
                         await self._wait(SourceError("missing", f"{gap}; asking for them again"))
                 except SourceError as error:
@@ -107,20 +107,20 @@ class Ingest:
     def opened(self) -> None:
         """The source calls this when it has answered that it has what follows the cursor."""
         self._readiness.set("source", None)
-        if self._good_since is None:
-            self._good_since = time.monotonic()
+        if self._opened_at is None:
+            self._opened_at = time.monotonic()
 
-    def _fresh_waits(self) -> Iterator[float]:
-        return backoff(max_wait=self._most_wait)
+    def _new_waits(self) -> Iterator[float]:
+        return backoff(max_wait=self._max_wait)
 
     async def _wait(self, error: SourceError) -> None:
         """Wait before another try. The waits begin anew after a good connection, even an idle one.
 
         A connection that was lost at once does not count: its server would be asked in a loop.
         """
-        good_since, self._good_since = self._good_since, None
-        if good_since is not None and time.monotonic() - good_since >= _GOOD_SECONDS:
-            self._waits = self._fresh_waits()
+        opened_at, self._opened_at = self._opened_at, None
+        if opened_at is not None and time.monotonic() - opened_at >= _STABLE_SECONDS:
+            self._waits = self._new_waits()
         seconds = next(self._waits)
         metrics.SOURCE_ERRORS.labels(error.kind).inc()
         self._readiness.set("source", str(error))
@@ -128,14 +128,14 @@ class Ingest:
         log.warning("source_failed", error=str(error), kind=error.kind, wait=round(seconds, 2))
         await asyncio.sleep(seconds)
 
-    async def _pass(self, gap: SourceGapError) -> int:
+    async def _publish_gap(self, gap: SourceGapError) -> int:
         """Publish the gap of ledgers that no source has, and go on behind it."""
         if self._stop_at_gap:
             raise gap
         cursor = cursor_before(gap.oldest)
         event = gap_event(gap, int(self._clock()))
-        done = await self._committer.record([event], progress=progress_fields(cursor=cursor))
-        _count(done)
+        result = await self._committer.record([event], progress=progress_fields(cursor=cursor))
+        _count_events(result)
         metrics.ALARM.labels(gap.kind).set(1)
         metrics.MISSING.labels("lost").inc(gap.oldest - gap.first)
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
@@ -143,35 +143,35 @@ class Ingest:
         log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
         return cursor
 
-    async def _keep(self, batch: Batch, after: int) -> None:
+    async def _commit(self, batch: Batch, after: int) -> None:
         progress = progress_fields(cursor=batch.cursor)
         if batch.closed_at is not None:
             progress |= progress_fields(ledger=batch.ledger, closed_at=batch.closed_at)
         dead = [orjson.dumps(letter) for letter in batch.dead]
-        caught_up = self._settling.kept(batch.cursor, batch.latest)
+        caught_up = self._recovery.is_caught_up(batch.cursor, batch.latest)
         events = batch.events
         if caught_up and (reset := await self.startup.reset_event(batch.cursor)):
             events, progress = (
                 [*events, reset],
                 progress | progress_fields(last_reset=reset.position),
             )
-        done = await self._committer.record(
+        result = await self._committer.record(
             events, progress=progress, dead=dead, after=after, caught_up=caught_up
         )
-        self.startup.committed(done.positions, batch.cursor)
-        _count(done)
+        self.startup.committed(result.positions, batch.cursor)
+        _count_events(result)
         for letter in batch.dead:
             metrics.DEAD_LETTERS.inc()
             log.error("dead_letter", **letter)
         closed = batch.closed_at and unix_seconds(batch.closed_at)
-        reached = max(batch.ledger, next_ledger(batch.cursor) - 1)
-        metrics.committed(reached, closed or None, batch.latest)
-        self._backfill.at(reached, batch.latest)
+        ledger = max(batch.ledger, next_ledger(batch.cursor) - 1)
+        metrics.committed(ledger, closed or None, batch.latest)
+        self._backfill.update(ledger, batch.latest)
         self._readiness.set("source", None)
-        self._waits = self._fresh_waits()
+        self._waits = self._new_waits()
 
 
-def _count(done: CommitResult) -> None:
-    for write in done.writes:
+def _count_events(result: CommitResult) -> None:
+    for write in result.writes:
         metrics.EVENTS.labels(write.event.type).inc()
-    metrics.SEEN.inc(done.seen)
+    metrics.SEEN.inc(result.seen)

@@ -22,28 +22,28 @@ async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
     queue: asyncio.Queue[Batch | None] = asyncio.Queue(_BATCHES)
     task = asyncio.create_task(_read(batches, queue))
     try:
-        following = await queue.get()
-        while following:
-            found = [following]
-            following = _take(queue, found)
-            yield join_batches(found)
-            following = following or await queue.get()
+        next_batch = await queue.get()
+        while next_batch:
+            waiting = [next_batch]
+            next_batch = _take_waiting(queue, waiting)
+            yield join_batches(waiting)
+            next_batch = next_batch or await queue.get()
         await task
     finally:
         await cancel(task)
 
 
-def _take(queue: asyncio.Queue[Batch | None], found: list[Batch]) -> Batch | None:
+def _take_waiting(queue: asyncio.Queue[Batch | None], waiting: list[Batch]) -> Batch | None:
     """Add what waits, as far as it fits; returns the first that does not."""
-    count = len(found[0].events)
+    count = len(waiting[0].events)
     while not queue.empty():
-        following = queue.get_nowait()
-        if following is None:
+        next_batch = queue.get_nowait()
+        if next_batch is None:
             queue.put_nowait(None)  # the end, for the next to ask
             return None
-        if (count := count + len(following.events)) > _EVENTS:
-            return following
-        found.append(following)
+        if (count := count + len(next_batch.events)) > _EVENTS:
+            return next_batch
+        waiting.append(next_batch)
     return None
 
 
@@ -61,12 +61,12 @@ async def _read(batches: AsyncGenerator[Batch], queue: asyncio.Queue[Batch | Non
 def join_batches(batches: Sequence[Batch]) -> Batch:
     """Several that follow each other, as one."""
     last = batches[-1]
-    told = next((each for each in reversed(batches) if each.closed_at is not None), last)
+    with_close = next((each for each in reversed(batches) if each.closed_at is not None), last)
     return Batch(
         [event for each in batches for event in each.events],
         [letter for each in batches for letter in each.dead],
         last.cursor,
-        told.ledger,
-        told.closed_at,
+        with_close.ledger,
+        with_close.closed_at,
         last.latest,
     )

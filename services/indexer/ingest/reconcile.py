@@ -32,28 +32,28 @@ log = structlog.get_logger()
 
 _LEDGERS = 20
 """How many are compared; of all their transactions, where the other source is Horizon."""
-_MOST_SECONDS = 60.0
-_MAY_DIFFER = ("verified", "ledgerClosedAt")
+_MAX_SECONDS = 60.0
+_IGNORED_FIELDS = ("verified", "ledgerClosedAt")
 _ALARM = "sources_differ"
 
 Bodies = Mapping[Position, Mapping[str, Any]]
 
 
 class Reconciliation:
-    """Compares now and then; `twins` are sources of its own, by name."""
+    """Compares now and then; `comparison_sources` are sources of its own, by name."""
 
     def __init__(
         self,
-        auto: FailoverSource,
-        twins: Sequence[Source],
+        failover: FailoverSource,
+        comparison_sources: Sequence[Source],
         redis: Redis,
         keys: Keys,
         readiness: Readiness,
         *,
         seconds: float,
     ) -> None:
-        self._auto = auto
-        self._twins = {each.name: each for each in twins}
+        self._failover = failover
+        self._comparison_sources = {each.name: each for each in comparison_sources}
         self._redis = redis
         self._keys = keys
         self._journal = Journal(redis, keys)
@@ -65,15 +65,15 @@ class Reconciliation:
         """Until cancelled."""
         while True:
             try:
-                await self._once()
+                await self._compare()
             except (SourceError, FatalSourceError, TimeoutError) as error:
                 metrics.RECONCILIATIONS.labels("failed").inc()
-                log.warning("not_reconciled", source=self._auto.other, error=repr(error))
+                log.warning("not_reconciled", source=self._failover.other, error=repr(error))
                 if isinstance(error, FatalSourceError) and error.kind == "unproved":
                     metrics.ALARM.labels(error.kind).set(1)
             await asyncio.sleep(self._seconds)
 
-    async def _once(self) -> None:
+    async def _compare(self) -> None:
         cursor = (await read_progress(self._redis, self._keys)).cursor
         if cursor is None:
             return
@@ -85,20 +85,22 @@ class Reconciliation:
         ours, first = await self._ours(first, last)
         if first > last:
             return
-        async with asyncio.timeout(_MOST_SECONDS):
+        async with asyncio.timeout(_MAX_SECONDS):
             theirs = await _read(
-                self._twins[self._auto.other], cursor_before(first), cursor_before(last + 1)
+                self._comparison_sources[self._failover.other],
+                cursor_before(first),
+                cursor_before(last + 1),
             )
-        self._tell(difference(ours, theirs), first, last)
+        self._report(difference(ours, theirs), first, last)
 
     async def _ours(self, first: int, last: int) -> tuple[Bodies, int]:
         """The journal's chain events from ledger `first` on, or from where it is whole."""
         entries = await self._journal.of_ledgers(first, last)
-        lost = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
+        cuts = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
         oldest = await self._journal.oldest()
         if oldest and oldest.previous != "0-0":  # trimmed: all of that ledger may not be there
-            lost.append(oldest.position)
-        first = max([first, *(parse_position(each).ledger + 1 for each in lost)])
+            cuts.append(oldest.position)
+        first = max([first, *(parse_position(each).ledger + 1 for each in cuts)])
         bodies = {parse_position(e.position): orjson.loads(e.body) for e in entries}
         return {
             position: body
@@ -106,31 +108,31 @@ class Reconciliation:
             if body["origin"] == Origin.CHAIN and position.ledger >= first
         }, first
 
-    def _tell(self, found: str | None, first: int, last: int) -> None:
+    def _report(self, found: str | None, first: int, last: int) -> None:
         metrics.RECONCILIATIONS.labels("differs" if found else "same").inc()
         if found is None:
-            log.debug("reconciled", first=first, last=last, source=self._auto.other)
+            log.debug("reconciled", first=first, last=last, source=self._failover.other)
             return
         metrics.ALARM.labels(_ALARM).set(1)
-        text = f"{_ALARM}: {found} ({self._auto.other}, ledgers {first} to {last})"
+        text = f"{_ALARM}: {found} ({self._failover.other}, ledgers {first} to {last})"
         self._readiness.note(_ALARM, text)
-        log.error(_ALARM, first=first, last=last, source=self._auto.other, error=found)
+        log.error(_ALARM, first=first, last=last, source=self._failover.other, error=found)
 
 
 async def _read(source: Source, start: int, end: int) -> Bodies:
     """All events after the TOID `start` up to `end`, as the journal would have their bodies."""
-    found: dict[Position, Mapping[str, Any]] = {}
+    events: dict[Position, Mapping[str, Any]] = {}
     async with aclosing(source.batches(start)) as batches:
         async for batch in batches:
-            found |= {e.position: _body(e) for e in batch.events if e.position}
+            events |= {e.position: _body(e) for e in batch.events if e.position}
             if batch.cursor >= end:
                 break
-    return {position: body for position, body in found.items() if position.toid <= end}
+    return {position: body for position, body in events.items() if position.toid <= end}
 
 
 def _body(event: Event) -> Mapping[str, Any]:
     body: dict[str, Any] = orjson.loads(encode(event, ())[1])
-    return {name: value for name, value in body.items() if name not in _MAY_DIFFER}
+    return {name: value for name, value in body.items() if name not in _IGNORED_FIELDS}
 
 
 def difference(ours: Bodies, theirs: Bodies) -> str | None:
@@ -140,8 +142,10 @@ def difference(ours: Bodies, theirs: Bodies) -> str | None:
             return f"the other source does not have {position}"
         if position not in ours:
             return f"the journal does not have {position}"
-        held = ours[position]
+        journal_body = ours[position]
         for name, value in theirs[position].items():
-            if held.get(name) != value:
-                return f"{position} has {name} {held.get(name)!r:.80}, the other {value!r:.80}"
+            if journal_body.get(name) != value:
+                return (
+                    f"{position} has {name} {journal_body.get(name)!r:.80}, the other {value!r:.80}"
+                )
     return None

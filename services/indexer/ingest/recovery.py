@@ -21,7 +21,7 @@ class FailoverRecovery:
         """The journal may be another now."""
         self._latest = 0
 
-    def kept(self, cursor: int, latest: int) -> bool:
+    def is_caught_up(self, cursor: int, latest: int) -> bool:
         """Whether all is back when everything up to `cursor` is in the journal.
 
         `latest` is the last ledger that the source knows, 0 while it has not been asked; the first

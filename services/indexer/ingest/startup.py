@@ -47,7 +47,7 @@ ClaimNamespace = Callable[[], Awaitable[None]]
 
 
 class IngestStartup:
-    """Of one Ingest. `last_seen` outlives it in the process; `clock` is Redis'."""
+    """Of one Ingest. `loss_detector` outlives it in the process; `clock` is Redis'."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class IngestStartup:
         keys: Keys,
         committer: Committer,
         readiness: Readiness,
-        last_seen: DataLossDetector,
+        loss_detector: DataLossDetector,
         *,
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
@@ -65,54 +65,54 @@ class IngestStartup:
         self._journal = Journal(redis, keys)
         self._committer = committer
         self._readiness = readiness
-        self._last_seen = last_seen
+        self._loss_detector = loss_detector
         self._clock = clock
         self._claim = claim
-        self._announced = START  # position of the last journal.reset
-        self._unannounced = START  # highest position that was lost since then
+        self._last_reset_position = START  # position of the last journal.reset
+        self._highest_lost = START  # highest position that was lost since then
 
     async def cursor(self, source: Source, start: str) -> int:
         """The TOID to read from; starts a journal if there is none. Raises as the source does."""
-        head = await self._journal.tip()
-        self._announced = head.last_reset
-        if self._last_seen.check(head):
-            self._readiness.note("lost", self._last_seen.message)
-        if head.cursor is not None:
-            self._last_seen.update(head.top, head.cursor)
+        tip = await self._journal.tip()
+        self._last_reset_position = tip.last_reset
+        if self._loss_detector.check(tip):
+            self._readiness.note("lost", self._loss_detector.message)
+        if tip.cursor is not None:
+            self._loss_detector.update(tip.top, tip.cursor)
             self._note_losses([])
-            log.info("resuming", cursor=head.cursor, ledger=head.cursor >> 32)
-            return head.cursor
-        if head.top.toid and not head.empty:
-            return await self._recover(head)
+            log.info("resuming", cursor=tip.cursor, ledger=tip.cursor >> 32)
+            return tip.cursor
+        if tip.top.toid and not tip.empty:
+            return await self._recover(tip)
         return await self._begin(source, start)
 
-    async def _recover(self, head: JournalTip) -> int:
+    async def _recover(self, tip: JournalTip) -> int:
         """Only the progress is lost: read the ledger of the journal's last entry again.
 
         The commit skips those of its events that the journal has.
         """
-        cursor = cursor_before(head.top.ledger)
-        self._announced = await self._last_reset()
+        cursor = cursor_before(tip.top.ledger)
+        self._last_reset_position = await self._last_reset()
         progress = progress_fields(
             cursor=cursor,
-            began=self._last_seen.began,
-            last_reset=self._announced if self._announced > START else None,
+            began=self._loss_detector.began,
+            last_reset=self._last_reset_position if self._last_reset_position > START else None,
         )
         self._note_losses([])  # reports that were read before were compared with nothing
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
-        text = f"the progress was lost: reading goes on from the journal's last entry, {head.top}"
+        text = f"the progress was lost: reading goes on from the journal's last entry, {tip.top}"
         self._readiness.note("progress", text)
-        log.error("progress_lost", top=str(head.top), cursor=cursor, ledger=cursor >> 32)
+        log.error("progress_lost", top=str(tip.top), cursor=cursor, ledger=cursor >> 32)
         return cursor
 
     async def _last_reset(self) -> Position:
         """Position of the last journal.reset, which must not be announced a second time."""
         topics = TopicIndex(self._redis, self._keys)
         places = await topics.positions([BROADCASTS], _BROADCASTS, newest_first=True)
-        for place, entry in zip(places, await self._journal.at(places), strict=True):
+        for position, entry in zip(places, await self._journal.at(places), strict=True):
             if entry and entry.type == EventType.JOURNAL_RESET:
-                return place
+                return position
         return START
 
     async def _begin(self, source: Source, start: str) -> int:
@@ -120,18 +120,20 @@ class IngestStartup:
         cursor = await source.start(start)
         if self._claim:
             await self._claim()
-        known = await self._reports(wait=start == "latest")
-        cursor = min([cursor, *(each.cursor for each in known if each.cursor is not None)])
+        reports = await self._reports(wait=start == "latest")
+        cursor = min([cursor, *(each.cursor for each in reports if each.cursor is not None)])
         began = await self._start_position(cursor)
-        head = await self._journal.tip()  # the API may have written meanwhile
-        progress = progress_fields(cursor=cursor, began=began, server=_UNSETTLED if known else None)
-        if known:
+        tip = await self._journal.tip()  # the API may have written meanwhile
+        progress = progress_fields(
+            cursor=cursor, began=began, server=_UNSETTLED if reports else None
+        )
+        if reports:
             log.error("starting_again", cursor=cursor, ledger=cursor >> 32)
-        events = [] if head.empty else [_unread_gap(head.top, began, int(self._clock()))]
+        events = [] if tip.empty else [_unread_gap(tip.top, began, int(self._clock()))]
         await self._committer.record(events, progress=progress)
         log.info("starting", start=start, cursor=cursor, ledger=cursor >> 32)
-        self._last_seen.begin(began, cursor)
-        self._note_losses(known)
+        self._loss_detector.begin(began, cursor)
+        self._note_losses(reports)
         return cursor
 
     async def _reports(self, *, wait: bool) -> list[LossReport]:
@@ -139,14 +141,14 @@ class IngestStartup:
 
         `wait` for reports, but only if this process knows of a loss or a fanout listens.
         """
-        if wait and (self._last_seen.lost or await self._fanout_listens()):
+        if wait and (self._loss_detector.lost or await self._fanout_listens()):
             await asyncio.sleep(_REPORT_WAIT)
-        own = (
-            [LossReport(self._last_seen.cursor, self._last_seen.top)]
-            if self._last_seen.lost
+        own_report = (
+            [LossReport(self._loss_detector.cursor, self._loss_detector.top)]
+            if self._loss_detector.lost
             else []
         )
-        return own + await read_reports(self._redis, self._keys)
+        return own_report + await read_reports(self._redis, self._keys)
 
     async def _fanout_listens(self) -> bool:
         [(_, count)] = await self._redis.pubsub_numsub(CHANNEL)
@@ -164,14 +166,14 @@ class IngestStartup:
             self._note_losses(await read_reports(self._redis, self._keys))
             await asyncio.sleep(_REPORT_EVERY)
 
-    def _note_losses(self, found: Sequence[LossReport]) -> None:
-        tops = [each.top for each in found]
-        if self._last_seen.lost:
-            tops.append(self._last_seen.top)
-        highest = max((top for top in tops if top >= self._announced), default=START)
-        if highest > self._unannounced:
+    def _note_losses(self, reports: Sequence[LossReport]) -> None:
+        tops = [each.top for each in reports]
+        if self._loss_detector.lost:
+            tops.append(self._loss_detector.top)
+        highest = max((top for top in tops if top >= self._last_reset_position), default=START)
+        if highest > self._highest_lost:
             self._readiness.note("lost", f"Redis was emptied: it had events up to {highest}")
-        self._unannounced = highest
+        self._highest_lost = highest
 
     async def reset_event(self, cursor: int) -> Event | None:
         """The event that announces the loss of everything; None when there is none to announce.
@@ -179,23 +181,23 @@ class IngestStartup:
         Call it when the chain is read again. The event is above every position from before the
         loss, so clients that resume later get it too.
         """
-        if self._unannounced == START:
+        if self._highest_lost == START:
             return None
-        place = await self._start_position(cursor)
-        place = Position(place.toid, place.n + _AHEAD)
-        if place <= self._unannounced:
+        position = await self._start_position(cursor)
+        position = Position(position.toid, position.n + _AHEAD)
+        if position <= self._highest_lost:
             return None
-        facts = {"position": str(place), "reason": _REASON}
-        return Event(EventType.JOURNAL_RESET, None, int(self._clock()), facts, place)
+        facts = {"position": str(position), "reason": _REASON}
+        return Event(EventType.JOURNAL_RESET, None, int(self._clock()), facts, position)
 
     def committed(self, positions: Sequence[Position], cursor: int) -> None:
         """Events at these positions, and everything up to the cursor, are in the journal now."""
         top = max(positions, default=START)
-        if self._unannounced > START and top.by_clock:  # the reset event
-            log.error("loss_announced", position=str(top), lost=str(self._unannounced))
-            self._announced, self._unannounced = top, START
-            self._last_seen.lost = False
-        self._last_seen.update(top, cursor)
+        if self._highest_lost > START and top.by_clock:  # the reset event
+            log.error("loss_announced", position=str(top), lost=str(self._highest_lost))
+            self._last_reset_position, self._highest_lost = top, START
+            self._loss_detector.lost = False
+        self._loss_detector.update(top, cursor)
 
 
 def _unread_gap(top: Position, began: Position, now: int) -> Event:

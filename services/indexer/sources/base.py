@@ -37,7 +37,7 @@ class Batch:
 class SourceError(HeadraceError):
     """The source failed in a way that another try may mend; `kind` is for the metric.
 
-    `retry_after` is in seconds. `too_much`: the answer took too long or was too large, so a
+    `retry_after` is in seconds. `is_too_large`: the answer took too long or was too large, so a
     request for less may succeed.
     """
 
@@ -47,12 +47,12 @@ class SourceError(HeadraceError):
         detail: str,
         retry_after: float | None = None,
         *,
-        too_much: bool = False,
+        is_too_large: bool = False,
     ) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.retry_after = retry_after
-        self.too_much = too_much
+        self.is_too_large = is_too_large
 
 
 class FatalSourceError(HeadraceError):

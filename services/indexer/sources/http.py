@@ -21,20 +21,25 @@ SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")
 """Types of content: the first is asked for, any of them is taken."""
 
-_FINAL = {400: "bad_request", 404: "not_found", 406: "not_acceptable", 410: "before_history"}
+_FATAL_STATUSES = {
+    400: "bad_request",
+    404: "not_found",
+    406: "not_acceptable",
+    410: "before_history",
+}
 """Final only in Horizon's own problem: a proxy sends the same statuses while Horizon restarts."""
-_TOO_MUCH = {408, 413, 504, 524}
+_TOO_LARGE_STATUSES = {408, 413, 504, 524}
 """Time-outs of the server or a proxy (524: Cloudflare's), and requests that are too large."""
 _HINTS = {
     401: "look at the key or password in the URL",
     403: "look at the key or password in the URL",
     407: "look at the password in HTTPS_PROXY or HTTP_PROXY",
 }
-_MOST_BYTES = 32 << 20
+_MAX_BYTES = 32 << 20
 """Of one answer: a page of events, a transaction's or a whole ledger's meta in base64."""
-_LONGEST_WAIT = 3600.0
+_MAX_WAIT = 3600.0
 """Seconds: Horizon counts requests by the hour, so a Retry-After beyond that is a mistake."""
-_MOST_SAID = 4096
+_MAX_ERROR_BYTES = 4096
 """Bytes of a refusal that are read; Horizon's problems have about 350."""
 
 
@@ -46,7 +51,7 @@ async def get(
     accept: tuple[str, ...],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """A 200 answer of the wanted type. Raises SourceError or FatalSourceError."""
-    async with _asked(session, "GET", url, timeout=limits, accept=accept) as response:
+    async with _request(session, "GET", url, timeout=limits, accept=accept) as response:
         yield response
 
 
@@ -58,14 +63,16 @@ async def post_json(
     JSON-RPC says in its answers what is final; a status is its server's, or a proxy's, trouble.
     """
     try:
-        async with _asked(session, "POST", url, timeout=limits, accept=JSON, body=body) as response:
+        async with _request(
+            session, "POST", url, timeout=limits, accept=JSON, body=body
+        ) as response:
             return await read_json(response)
     except FatalSourceError as error:  # RPC_URL names a Horizon
         raise SourceError(error.kind, str(error)) from error
 
 
 @asynccontextmanager
-async def _asked(
+async def _request(
     session: aiohttp.ClientSession,
     method: str,
     url: str,
@@ -80,35 +87,41 @@ async def _asked(
             method, url, data=body, timeout=timeout, headers=headers, allow_redirects=False
         )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _broken("unreachable", url, error) from error
+        raise _transport_error("unreachable", url, error) from error
     try:
         if response.status != 200:
-            raise await _refusal(response)
+            raise await _status_error(response)
         if response.content_type not in accept:
-            what = f"{redacted(url)} answered {response.content_type}, not {accept[0]}"
-            raise SourceError("content_type", what)
+            detail = f"{redacted(url)} answered {response.content_type}, not {accept[0]}"
+            raise SourceError("content_type", detail)
         yield response
     finally:
         response.close()
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> Exception:
+async def _status_error(response: aiohttp.ClientResponse) -> Exception:
     """SourceFatal when Horizon itself refuses for good, else SourceError."""
     status, url, kind = response.status, str(response.url), f"status_{response.status}"
     try:
-        body = await response.content.read(_MOST_SAID)
+        body = await response.content.read(_MAX_ERROR_BYTES)
     except (aiohttp.ClientError, TimeoutError):
         body = b""
-    said = without_secrets(body[:400].decode(errors="replace"), url) or "(no body)"
-    where = f"{redacted(url)} answered {status}"
-    if status in _FINAL and (slug := problem(response.headers.get("Content-Type", ""), body)):
-        return FatalSourceError(_FINAL[status], f"Horizon itself: {where} {slug}: {said}")
-    if to := response.headers.get("Location"):
-        said = f"redirects are not followed; it leads to {redacted(to)}"
+    text = without_secrets(body[:400].decode(errors="replace"), url) or "(no body)"
+    context = f"{redacted(url)} answered {status}"
+    if status in _FATAL_STATUSES and (
+        slug := problem(response.headers.get("Content-Type", ""), body)
+    ):
+        return FatalSourceError(
+            _FATAL_STATUSES[status], f"Horizon itself: {context} {slug}: {text}"
+        )
+    if location := response.headers.get("Location"):
+        text = f"redirects are not followed; it leads to {redacted(location)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
     if after := retry_after(response.headers):
         hint += f"; it asks for a wait of {after:.0f} s"
-    return SourceError(kind, f"{where}{hint}: {said}", after, too_much=status in _TOO_MUCH)
+    return SourceError(
+        kind, f"{context}{hint}: {text}", after, is_too_large=status in _TOO_LARGE_STATUSES
+    )
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -117,28 +130,28 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     It is a number of seconds or a date (RFC 9110 10.2.3). A date is compared with the server's own
     clock (`Date`), since ours may differ.
     """
-    said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdecimal():
-        return min(float(said), _LONGEST_WAIT)
-    if (until := _date(said)) is None:
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text), _MAX_WAIT)
+    if (until := _date(text)) is None:
         return None
     now = _date(headers.get("Date", "")) or datetime.now(UTC)
-    return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT)
+    return min(max((until - now).total_seconds(), 0.0), _MAX_WAIT)
 
 
 def _date(text: str) -> datetime | None:
     """An HTTP-date in any of its three forms; all are in GMT."""
     try:
-        found = parsedate_to_datetime(text)
+        parsed = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _broken(kind: str, url: str, error: Exception) -> SourceError:
-    """The answer did not come, or not whole. A connection that was never made is not `too_much`."""
+def _transport_error(kind: str, url: str, error: Exception) -> SourceError:
+    """No answer, or part of one. A connection that was never made is not `is_too_large`."""
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
-    return SourceError(kind, f"{redacted(url)}: {reason(error)}", too_much=slow)
+    return SourceError(kind, f"{redacted(url)}: {reason(error)}", is_too_large=slow)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -147,11 +160,11 @@ async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
     try:
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > _MOST_BYTES:
-                what = f"{redacted(str(response.url))}: more than {_MOST_BYTES} bytes"
-                raise SourceError("malformed", what, too_much=True)
+            if len(body) > _MAX_BYTES:
+                detail = f"{redacted(str(response.url))}: more than {_MAX_BYTES} bytes"
+                raise SourceError("malformed", detail, is_too_large=True)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _broken("dropped", str(response.url), error) from error
+        raise _transport_error("dropped", str(response.url), error) from error
     return parse_object(bytes(body))
 
 
@@ -166,34 +179,34 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     return document
 
 
-def check_network(whose: str, theirs: object, ours: str) -> None:
+def check_network(server: str, answered: object, expected: str) -> None:
     """Raise FatalSourceError when a server names another network; SourceError when it names none.
 
     A proxy may answer 200 with JSON of its own, for example during maintenance.
     """
-    if not isinstance(theirs, str):
-        raise SourceError("malformed", f"{whose} names no network's passphrase: {theirs!r:.80}")
-    if theirs != ours:
-        raise FatalSourceError("passphrase", f"{whose} is of {theirs!r}, not {ours!r}")
+    if not isinstance(answered, str):
+        raise SourceError("malformed", f"{server} names no network's passphrase: {answered!r:.80}")
+    if answered != expected:
+        raise FatalSourceError("passphrase", f"{server} is of {answered!r}, not {expected!r}")
 
 
-def ledger_number(whose: str, body: Mapping[str, Any], name: str) -> int:
+def ledger_number(server: str, body: Mapping[str, Any], name: str) -> int:
     """A ledger's number in an answer. Raises SourceError.
 
     0 means that the server has just started or has no ledger yet, so nothing is known.
     """
     match body.get(name):
         case 0:
-            raise SourceError("no_ledger", f"{whose} knows no ledger yet: it says 0 for {name!r}")
+            raise SourceError("no_ledger", f"{server} knows no ledger yet: it says 0 for {name!r}")
         case int(number) if 0 < number < 1 << 31:
             return number
-    raise SourceError("malformed", f"{whose} tells no ledger's number {name!r}: {body!s:.200}")
+    raise SourceError("malformed", f"{server} tells no ledger's number {name!r}: {body!s:.200}")
 
 
-def ledger_hash(whose: str, body: Mapping[str, Any], name: str) -> str:
+def ledger_hash(server: str, body: Mapping[str, Any], name: str) -> str:
     """A ledger's hash in an answer. Raises SourceError."""
     try:
         return hash_text(body.get(name))
     except (TypeError, ValueError) as error:
-        what = f"{whose} tells no ledger's hash {name!r}: {body!s:.200}"
-        raise SourceError("malformed", what) from error
+        detail = f"{server} tells no ledger's hash {name!r}: {body!s:.200}"
+        raise SourceError("malformed", detail) from error

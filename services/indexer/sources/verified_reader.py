@@ -36,39 +36,39 @@ class VerifyingReader:
         """`alarm_only`: what stays unproved is kept, with `verified` false."""
         self._contracts = contracts
         self._alarm_only = alarm_only
-        self._last = b""
+        self._last_digest = b""
 
     def read(
-        self, record: HorizonTransaction, into: DecodedEvents, told: RawEvents | None = None
+        self, record: HorizonTransaction, into: DecodedEvents, rpc_events: RawEvents | None = None
     ) -> None:
         """Like `decode_transaction`; SourceError asks to read again, SourceFatal to stop."""
-        before = len(into.dead)
+        dead_before = len(into.dead)
         try:
-            decode_transaction(record, self._contracts, into, told=told)
+            decode_transaction(record, self._contracts, into, rpc_events=rpc_events)
         except UnprovedError as error:
-            self._unproved(error, record, into, told)
+            self._unproved(error, record, into, rpc_events)
         except XdrError as error:
             metrics.DECODE_FAILURES.inc()
-            if not self._again(record, told):
+            if not self._is_second_read(record, rpc_events):
                 raise SourceError("undecodable", f"{record.hash}: {error}") from error
             into.dead.append(dead_letter(record, str(error), record.meta or b""))
         else:
-            metrics.DECODE_FAILURES.inc(len(into.dead) - before)
+            metrics.DECODE_FAILURES.inc(len(into.dead) - dead_before)
 
     def decode_events(
-        self, record: HorizonTransaction, into: DecodedEvents, told: RawEvents
+        self, record: HorizonTransaction, into: DecodedEvents, rpc_events: RawEvents
     ) -> None:
         """The events of a transaction that the source does not have any more."""
-        decode_events(record, self._contracts, told, into)
+        decode_events(record, self._contracts, rpc_events, into)
 
     def _unproved(
         self,
         error: UnprovedError,
         record: HorizonTransaction,
         into: DecodedEvents,
-        told: RawEvents | None,
+        rpc_events: RawEvents | None,
     ) -> None:
-        if not self._again(record, told):
+        if not self._is_second_read(record, rpc_events):
             raise SourceError("unproved", f"{error}; reading it once more") from error
         text = f"the events of {error} do not hash to what consensus signed"
         if not self._alarm_only:
@@ -76,10 +76,17 @@ class VerifyingReader:
         metrics.ALARM.labels("unproved").set(1)
         metrics.UNPROVED.inc()
         log.error("unproved", transaction=record.hash, ledger=record.ledger, error=text)
-        decode_transaction(record, self._contracts, into, told=told, accept_unproved=True)
+        decode_transaction(
+            record, self._contracts, into, rpc_events=rpc_events, accept_unproved=True
+        )
 
-    def _again(self, record: HorizonTransaction, told: RawEvents | None) -> bool:
-        parts = (record.hash.encode(), record.result, record.meta or b"", *(told or {}).values())
+    def _is_second_read(self, record: HorizonTransaction, rpc_events: RawEvents | None) -> bool:
+        parts = (
+            record.hash.encode(),
+            record.result,
+            record.meta or b"",
+            *(rpc_events or {}).values(),
+        )
         digest = sha256(b"".join(parts)).digest()
-        again, self._last = digest == self._last, digest
-        return again
+        is_second, self._last_digest = digest == self._last_digest, digest
+        return is_second

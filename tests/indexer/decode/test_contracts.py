@@ -63,7 +63,7 @@ def read(*records: HorizonTransaction, contracts: WatchedContracts = CONTRACTS) 
     return into
 
 
-def told(reading: DecodedEvents) -> list[tuple[str, str]]:
+def type_and_contract(reading: DecodedEvents) -> list[tuple[str, str]]:
     return [(each.type, str(each.position)) for each in reading.events]
 
 
@@ -105,7 +105,7 @@ def test_the_events_of_both_stand_in_the_order_of_the_chain(meta: object) -> Non
     assert callable(meta)
     transaction = record(meta(*events), result(proof(events)))
     reading = read(transaction)
-    assert told(reading) == [
+    assert type_and_contract(reading) == [
         ("token.transfer", f"{transaction.toid}-0"),
         ("stream.created", f"{transaction.toid}-1"),
         ("stream.withdrawn", f"{transaction.toid}-3"),
@@ -124,7 +124,7 @@ def test_a_payments_events_are_read_without_a_proof_each_at_its_operation() -> N
     payments = meta_v4([moved(1), moved(2, OTHER.raw)], [], [moved(3)], returned=None)
     transaction = record(payments, result(None), contract=OTHER)  # no footprint names the token
     reading = read(transaction)
-    assert told(reading) == [
+    assert type_and_contract(reading) == [
         ("token.transfer", f"{transaction.toid}-0"),
         ("token.transfer", f"{transaction.toid + 2}-0"),
     ]

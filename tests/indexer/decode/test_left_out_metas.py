@@ -17,7 +17,7 @@ from services.indexer.decode.transactions import (
     decode_transaction,
 )
 from services.indexer.sources.base import FatalSourceError
-from services.indexer.sources.horizon import source as horizon_module
+from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.pages import TransactionEvents
 from services.indexer.sources.rpc.transactions import read_details
 from shared.domain.position import toid
@@ -83,17 +83,17 @@ def test_the_forms_that_horizon_writes() -> None:
         "AAAAAwAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "AAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     ):
-        told = document(None, CALL) | {"result_meta_xdr": text}
-        assert parse_record(told).meta is None
+        without_meta = document(None, CALL) | {"result_meta_xdr": text}
+        assert parse_record(without_meta).meta is None
         assert base64.b64decode(text) in (EMPTY_V3, EMPTY_V4)
 
 
 def test_rpc_that_leaves_them_out_is_asked_again() -> None:
     spoken = TransactionEvents(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
-    told = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
-    told |= {"resultXdr": base64.b64encode(CALL).decode()}
+    result = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
+    result |= {"resultXdr": base64.b64encode(CALL).decode()}
     with pytest.raises(MalformedError, match="'resultMetaXdr' is empty"):
-        read_details(told | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, spoken)
+        read_details(result | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, spoken)
 
 
 def test_a_dead_letter_of_one_stays() -> None:
@@ -127,7 +127,7 @@ async def test_without_rpc_the_setting_is_named(sim: Sim) -> None:
 async def test_rpc_that_has_none_either_is_asked_again(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Empty(horizon_module.Rpc):
+    class Empty(RpcClient):
         left = 3
 
         async def meta(self, tx_hash: str) -> bytes:

@@ -69,8 +69,8 @@ def test_times_beyond_reason_are_unreadable_and_others_are_told(time: int) -> No
         with pytest.raises(UnreadableEventError, match=field):
             read(name, GOOD[name] | {field: time})
     facts = read("initialized", {"began_at": time, "fee_rate_bps": time}).facts
-    told = time if 0 <= time < 1 << 64 else str(time)
-    assert facts == {"beganAt": told, "feeRateBps": told}
+    expected = time if 0 <= time < 1 << 64 else str(time)
+    assert facts == {"beganAt": expected, "feeRateBps": expected}
 
 
 def test_missing_and_further_fields_are_tolerated() -> None:
@@ -110,9 +110,9 @@ def test_no_field_takes_the_place_of_ours() -> None:
     reserved += ("ledger_closed_at", "tx_hash", "verified", "streamId", "")
     event = read("stream_resumed", dict.fromkeys(reserved, "forged"))
     _, body = encode(event, ())
-    told = orjson.loads(body)
-    assert {k for k, v in told.items() if v == "forged"} == {""}
-    assert (told["streamId"], told["txHash"]) == ("7", SOURCE.tx_hash)
+    document = orjson.loads(body)
+    assert {k for k, v in document.items() if v == "forged"} == {""}
+    assert (document["streamId"], document["txHash"]) == ("7", SOURCE.tx_hash)
 
 
 def test_nesting_is_bounded_by_what_json_can_tell() -> None:

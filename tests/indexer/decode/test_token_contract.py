@@ -123,7 +123,7 @@ def test_a_muxed_destination_is_its_account_and_the_id_beside_it(number: int) ->
 
 
 @pytest.mark.parametrize(
-    ("of", "told"),
+    ("of", "expected"),
     [
         (scval.to_string("rent, may"), "rent, may"),
         (scval.to_bytes(b"\xab" * 32), "ab" * 32),
@@ -131,8 +131,8 @@ def test_a_muxed_destination_is_its_account_and_the_id_beside_it(number: int) ->
         (scval.to_void(), None),
     ],
 )
-def test_other_ids_that_a_memo_can_be(of: xdr.SCVal, told: str | None) -> None:
-    assert read("transfer", ALICE, BOB, ASSET, data=muxed(of)).facts.get("toMuxedId") == told
+def test_other_ids_that_a_memo_can_be(of: xdr.SCVal, expected: str | None) -> None:
+    assert read("transfer", ALICE, BOB, ASSET, data=muxed(of)).facts.get("toMuxedId") == expected
 
 
 def test_holders_that_are_no_accounts() -> None:

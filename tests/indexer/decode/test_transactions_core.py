@@ -62,10 +62,10 @@ def test_every_recorded_event_comes_through_proved_and_at_its_place(
             )
             for e in vector["events"]
         ]
-        told = [(e.position, e.type, without(e.facts, "name")) for e in reading.events]
-        assert told == expected
+        decoded = [(e.position, e.type, without(e.facts, "name")) for e in reading.events]
+        assert decoded == expected
         assert all(e.provenance and e.provenance.verified for e in reading.events)
-        proved += len(told)
+        proved += len(decoded)
     assert proved >= 8
 
 

@@ -40,7 +40,7 @@ async def stored(redis: Redis, keys: Keys) -> tuple[bytes, bytes]:
 
 async def taken(redis: Redis, keys: Keys, made: Checkpoint, read: Source, ledger: int) -> None:
     await made.compare(read)
-    task = asyncio.create_task(made.keep(read))
+    task = asyncio.create_task(made.store_regularly(read))
 
     async def there() -> bool:
         return (await stored(redis, keys))[0] == b"%d" % ledger
@@ -96,7 +96,7 @@ async def test_a_tip_that_went_back_does_not_replace_it(sim: Sim, redis: Redis, 
     latest = sim.network.chain.latest
     await taken(redis, keys, made, read, latest.sequence)
     await sim.arm("reset")
-    task = asyncio.create_task(made.keep(read))
+    task = asyncio.create_task(made.store_regularly(read))
     asked = len(sim.asked)
     await until(lambda: len(sim.asked) > asked + 4)
     await cancel(task)
@@ -107,7 +107,7 @@ async def test_an_old_one_is_compared_before_a_new_one_is_taken(
     sim: Sim, redis: Redis, keys: Keys
 ) -> None:
     made = checkpoint(redis, keys)
-    task = asyncio.create_task(made.keep(sim.rpc()))
+    task = asyncio.create_task(made.store_regularly(sim.rpc()))
     async with aclosing(sim.rpc().batches(sim.tip)) as batches:
         await anext(batches)
     assert await stored(redis, keys) == (None, None)

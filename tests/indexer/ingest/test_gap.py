@@ -59,10 +59,10 @@ def test_it_stands_between_what_was_read_and_what_is_there():
 def test_it_is_told_after_several_looks_over_some_seconds() -> None:
     """Of two servers behind one URL, one may have a shorter history than the other."""
     now, elders = 0.0, iter((1050, 1010, 1050, 1010, 1030))
-    doubt = GapConfirmation(clock=lambda: now)
+    gap_confirmation = GapConfirmation(clock=lambda: now)
 
     def look(cursor: int) -> SourceGapError | None:
-        return doubt.confirmed(cursor, SourceGapError("Horizon", cursor, next(elders)))
+        return gap_confirmation.confirm(cursor, SourceGapError("Horizon", cursor, next(elders)))
 
     assert look(toid(1000)) is None
     now = 60.0  # a long wait is not several looks

@@ -40,7 +40,7 @@ class Bench:
         made = self.sim.horizon(opened=lambda: self.readiness.set("source", None), **source)
         committer = Committer(self.redis, self.keys, token=token)
         return Ingest(
-            made, committer, self.redis, self.keys, self.readiness, start=start, most_wait=0.02
+            made, committer, self.redis, self.keys, self.readiness, start=start, max_wait=0.02
         )
 
     @asynccontextmanager

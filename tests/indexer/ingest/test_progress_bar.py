@@ -30,10 +30,10 @@ def test_a_line_every_so_often_with_what_remains() -> None:
     told = BackfillProgress(terminal=False, clock=clock)
     with capture_logs() as lines:
         for ledger in range(0, 1001, 10):
-            told.at(ledger, 1000)
+            told.update(ledger, 1000)
             clock.now += 1
-        told.at(1000, 1000)
-        told.at(1001, 1001)
+        told.update(1000, 1000)
+        told.update(1001, 1001)
     assert [line["event"] for line in lines] == ["backfill"] * (1 + 9) + ["caught_up"]
     assert lines[0]["remaining"] == 1000
     assert lines[1] == {
@@ -51,7 +51,7 @@ def test_who_is_live_says_nothing() -> None:
     told = BackfillProgress(terminal=False)
     with capture_logs() as lines:
         for ledger in range(500):
-            told.at(ledger, ledger + 99)
+            told.update(ledger, ledger + 99)
     assert not lines
 
 
@@ -65,15 +65,15 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Console", console)
     told = BackfillProgress(terminal=True)
     with capture_logs() as lines:
-        told.at(0, 400)
-        told.at(200, 400)
-        told.at(200, 400)
+        told.update(0, 400)
+        told.update(200, 400)
+        told.update(200, 400)
         told.close()
-        told.at(300, 410)
-        told.at(409, 410)
+        told.update(300, 410)
+        told.update(409, 410)
     assert "backfill" in shown.getvalue()
     assert "/400" in shown.getvalue()
     assert [line["event"] for line in lines] == ["backfill", "backfill", "caught_up"]
     before = shown.tell()
-    told.at(410, 410)
+    told.update(410, 410)
     assert shown.tell() == before

@@ -46,7 +46,7 @@ class Rig:
             keys,
             self.readiness,
             start="earliest",
-            most_wait=0.05,
+            max_wait=0.05,
         )
         self.reconciliation = Reconciliation(
             self.auto, self._sources(rpc_first), redis, keys, self.readiness, seconds=0.05

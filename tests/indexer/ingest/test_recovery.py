@@ -19,19 +19,19 @@ from tests.support.waiting import until
 
 
 def test_it_is_settled_behind_the_ledger_that_was_the_last_when_it_began():
-    settling = FailoverRecovery()
-    assert not settling.kept(toid(9), 0), "nobody knows where it ends"
-    assert not settling.kept(toid(10, 3), 10), "there may be more in that ledger"
-    assert settling.kept(toid(11) - 1, 10)
-    assert settling.kept(toid(11, 1), 12), "it need not run after the tip"
+    recovery = FailoverRecovery()
+    assert not recovery.is_caught_up(toid(9), 0), "nobody knows where it ends"
+    assert not recovery.is_caught_up(toid(10, 3), 10), "there may be more in that ledger"
+    assert recovery.is_caught_up(toid(11) - 1, 10)
+    assert recovery.is_caught_up(toid(11, 1), 12), "it need not run after the tip"
 
 
 def test_a_source_that_lags_behind_what_was_kept_settles_nothing():
-    settling = FailoverRecovery()
-    settling.kept(toid(12, 1), 10)
-    settling.restart()
-    assert not settling.kept(toid(11, 1), 10)
-    assert settling.kept(toid(12, 1), 10)
+    recovery = FailoverRecovery()
+    recovery.is_caught_up(toid(12, 1), 10)
+    recovery.restart()
+    assert not recovery.is_caught_up(toid(11, 1), 10)
+    assert recovery.is_caught_up(toid(12, 1), 10)
 
 
 @pytest.fixture

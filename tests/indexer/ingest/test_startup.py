@@ -60,7 +60,7 @@ async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: P
     assert began.toid >> 12 == started_at >> 12
     later = Journal(process.redis, process.keys)
     assert await later.after(Position(process.sim.tip >> 33 << 32, 0)) == JournalGap(began)
-    assert not process.last_seen.lost
+    assert not process.loss_detector.lost
 
 
 async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
@@ -101,7 +101,7 @@ async def test_a_loss_is_announced_once_to_a_process_that_goes_on_from_its_own_p
         await process.announced()
     await _hear_nothing_more(process)
     assert LOST_EVERYTHING._value.get() == counted + 1
-    assert not process.last_seen.lost
+    assert not process.loss_detector.lost
 
 
 async def _hear_nothing_more(process: Process) -> None:
@@ -143,8 +143,8 @@ def _api_event() -> Event:
 async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -> None:
     async with process.running():
         await read_some(process)
-        last_seen = DataLossDetector(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
-        await write_report(process.redis, process.keys, "slow", last_seen)
+        loss_detector = DataLossDetector(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
+        await write_report(process.redis, process.keys, "slow", loss_detector)
         await process.announced()
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
 

@@ -52,7 +52,7 @@ async def waits(redis: Any, keys: Keys, connect: Callable[[Ingest], Any], tries:
     readiness = Readiness("source")
     source: Any = Failing(lambda: connect(ingest))
     ingest = Ingest(
-        source, Committer(redis, keys), redis, keys, readiness, start="latest", most_wait=1
+        source, Committer(redis, keys), redis, keys, readiness, start="latest", max_wait=1
     )
     with capture_logs() as logs:
         task = asyncio.create_task(ingest.run())
@@ -68,7 +68,7 @@ async def waits(redis: Any, keys: Keys, connect: Callable[[Ingest], Any], tries:
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_module, "backoff", steps)
-    monkeypatch.setattr(ingest_module, "_GOOD_SECONDS", 0.1)
+    monkeypatch.setattr(ingest_module, "_STABLE_SECONDS", 0.1)
 
 
 async def good(ingest: Ingest) -> None:

@@ -63,7 +63,7 @@ class FallbackSource:
                 gap = error
             except FatalSourceError as error:
                 if error.kind == "reset":
-                    await self._confirm(error, cursor)
+                    await self._check_reset(error, cursor)
                 raise
             async with aclosing(self._missing(gap)) as batches:
                 async for batch in batches:
@@ -80,9 +80,11 @@ class FallbackSource:
                     yield up_to(end, batch)
                     if batch.cursor >= end:
                         break
-        except SourceGapError as theirs:
-            both = f"{self.name} or {self._other.name}"
-            raise SourceGapError(both, theirs.read, min(theirs.oldest, gap.oldest)) from theirs
+        except SourceGapError as other_gap:
+            names = f"{self.name} or {self._other.name}"
+            raise SourceGapError(
+                names, other_gap.read, min(other_gap.oldest, gap.oldest)
+            ) from other_gap
         except FatalSourceError as error:
             if error.kind != "reset":
                 raise
@@ -92,13 +94,15 @@ class FallbackSource:
         metrics.MISSING.labels("filled").inc(gap.oldest - gap.first)
         log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
 
-    async def _confirm(self, reset: FatalSourceError, cursor: int) -> None:
+    async def _check_reset(self, reset_error: FatalSourceError, cursor: int) -> None:
         """Raise SourceError if the other goes on: then it is an older database, not a reset."""
-        found = await self._other.ledgers()
+        available = await self._other.ledgers()
         with suppress(SourceGapError):  # it has only newer ledgers than these, so it goes on too
-            check_available(self._other.name, cursor, found)
-        text = f"{reset}; {self._other.name} goes on, so this is an older database, not a reset"
-        raise SourceError("behind", text) from reset
+            check_available(self._other.name, cursor, available)
+        text = (
+            f"{reset_error}; {self._other.name} goes on, so this is an older database, not a reset"
+        )
+        raise SourceError("behind", text) from reset_error
 
 
 def up_to(end: int, batch: Batch) -> Batch:
@@ -107,7 +111,7 @@ def up_to(end: int, batch: Batch) -> Batch:
         return batch
     return Batch(
         [event for event in batch.events if event.position and event.position.toid <= end],
-        [one for one in batch.dead if parse_position(str(one["position"])).toid <= end],
+        [letter for letter in batch.dead if parse_position(str(letter["position"])).toid <= end],
         end,
         end >> 32,
         None,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from services.indexer.reasons import SwitchReason
 
-_PATIENCE = 2
+_MAX_FAILURES = 2
 """Failures in a row of the one that is read before the other is tried."""
 _LONG_WAIT = 5.0
 """Seconds: a source that asks for a longer wait (Retry-After) is left after its first failure."""
-_STALLED = 6
+_STALL_LEDGERS = 6
 """Ledgers that the other has more, while nothing comes from the one that is read …"""
 _STALL_LOOKS = 3
 """… in as many looks: a large answer, and the proof of all in it, take a while."""
@@ -22,7 +22,7 @@ _STALL_LOOKS = 3
 @dataclass(slots=True)
 class _Health:
     failures: int = 0
-    unable: bool = False
+    mark_unable: bool = False
 
 
 class FailoverPolicy:
@@ -33,46 +33,49 @@ class FailoverPolicy:
         self.other = second
         self._health = {first: _Health(), second: _Health()}
         self._cursor = -1  # when the other was last looked at
-        self._still = 0  # in how many looks it was the same
+        self._unchanged = 0  # in how many looks it was the same
 
-    def works(self, name: str) -> None:
+    def succeeded(self, name: str) -> None:
         """It answered, and has what is wanted."""
         self._health[name] = _Health()
 
     def failed(self, name: str, *, wait: float = 0.0) -> None:
         """It failed in a way that may pass. `wait`: seconds of its Retry-After."""
-        self._health[name].failures += _PATIENCE if wait > _LONG_WAIT else 1
+        self._health[name].failures += _MAX_FAILURES if wait > _LONG_WAIT else 1
 
-    def cannot(self, name: str) -> None:
+    def mark_unable(self, name: str) -> None:
         """It does not have what is wanted, or refuses for good, as far as is known."""
-        self._health[name].unable = True
+        self._health[name].mark_unable = True
 
-    def verdict(self) -> SwitchReason | None:
+    def reason_to_switch(self) -> SwitchReason | None:
         """Why the other should be read rather than this one, if it should."""
-        ours, theirs = self._health[self.active], self._health[self.other]
-        if theirs.unable:
+        active_health, other_health = self._health[self.active], self._health[self.other]
+        if other_health.mark_unable:
             return None
-        if ours.unable:
+        if active_health.mark_unable:
             return SwitchReason.UNABLE
-        if ours.failures >= _PATIENCE and theirs.failures < ours.failures:
+        if (
+            active_health.failures >= _MAX_FAILURES
+            and other_health.failures < active_health.failures
+        ):
             return SwitchReason.FAILING
         return None
 
-    def looked(self, read: int, cursor: int, latest: int) -> SwitchReason | None:
+    def compare_progress(self, read: int, cursor: int, latest: int) -> SwitchReason | None:
         """The other works and has `latest`, the active one was read up to ledger `read`.
 
         `cursor` shows whether that moved since the last looks. A backfill is behind, but moves.
         """
-        self.works(self.other)
-        self._still = self._still + 1 if cursor == self._cursor else 0
+        self.succeeded(self.other)
+        self._unchanged = self._unchanged + 1 if cursor == self._cursor else 0
         self._cursor = cursor
         return (
             SwitchReason.STALLED
-            if self._still >= _STALL_LOOKS and latest - read >= _STALLED
+            if self._unchanged >= _STALL_LOOKS and latest - read >= _STALL_LEDGERS
             else None
         )
 
     def switch(self) -> None:
         """Read the other one."""
         self.active, self.other = self.other, self.active
-        self._cursor, self._still = -1, 0
+        self._cursor, self._unchanged = -1, 0

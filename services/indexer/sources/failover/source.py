@@ -40,7 +40,7 @@ class FailoverSource:
     def __init__(self, first: Source, second: Source, *, look_seconds: float = 10.0) -> None:
         """`look_seconds` between two looks at the one that is not read."""
         self._sources = {each.name: each for each in (first, second)}
-        self._judge = FailoverPolicy(first.name, second.name)
+        self._policy = FailoverPolicy(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
         self._refusals: dict[
@@ -50,12 +50,12 @@ class FailoverSource:
     @property
     def name(self) -> str:
         """See Source."""
-        return self._judge.active
+        return self._policy.active
 
     @property
     def other(self) -> str:
         """The one that is not read."""
-        return self._judge.other
+        return self._policy.other
 
     async def ledgers(self) -> LedgerRange:
         """See Source."""
@@ -70,58 +70,58 @@ class FailoverSource:
         try:
             return await self._active.hash_of(ledger)
         except SourceError as error:
-            self._failed(error)
+            self._switch_if_failing(error)
             raise
 
     async def start(self, where: str) -> int:
         """See Source. The earliest that either has; a ledger that one of them has will do."""
-        found: list[int] = []
+        cursors: list[int] = []
         errors: list[SourceError | FatalSourceError] = []
         for source in (self._active, self._sources[self.other]):
             try:
-                found.append(await source.start(where))
+                cursors.append(await source.start(where))
             except (SourceError, FatalSourceError) as error:
                 errors.append(error)
-        final = [e for e in errors if isinstance(e, FatalSourceError) and e.kind != "start"]
-        if final or not found:
-            raise [*final, *errors][0]
-        return min(found)
+        final_errors = [e for e in errors if isinstance(e, FatalSourceError) and e.kind != "start"]
+        if final_errors or not cursors:
+            raise [*final_errors, *errors][0]
+        return min(cursors)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source; it ends with a switch."""
-        self._at(cursor)
+        self._advance(cursor)
         metrics.SOURCE.labels(self.name).set(1)
         metrics.SOURCE.labels(self.other).set(0)
         try:
             async with aclosing(self._until_stalled(cursor)) as batches:
                 async for batch in batches:
                     yield batch
-                    self._judge.works(self.name)
+                    self._policy.succeeded(self.name)
         except SourceError as error:
-            if not self._failed(error):
+            if not self._switch_if_failing(error):
                 raise
         except FatalSourceError as error:
-            if not self._cannot(error):
+            if not self._switch_if_unable(error):
                 raise
 
     # ── reading one while looking at the other ──
 
     async def _until_stalled(self, cursor: int) -> AsyncGenerator[Batch]:
-        watch = asyncio.create_task(self._watch())
+        watcher = asyncio.create_task(self._watch())
         async with aclosing(self._active.batches(cursor)) as batches:
-            coming: asyncio.Task[Batch] | None = None
+            next_batch: asyncio.Task[Batch] | None = None
             try:
                 while True:
-                    coming = asyncio.create_task(_next(batches))
-                    await asyncio.wait((coming, watch), return_when=asyncio.FIRST_COMPLETED)
-                    if not coming.done():
-                        self._switch(watch.result(), f"nothing comes from {self.name}")
+                    next_batch = asyncio.create_task(_next(batches))
+                    await asyncio.wait((next_batch, watcher), return_when=asyncio.FIRST_COMPLETED)
+                    if not next_batch.done():
+                        self._switch(watcher.result(), f"nothing comes from {self.name}")
                         return
-                    batch = coming.result()
+                    batch = next_batch.result()
                     yield batch
-                    self._at(batch.cursor)
+                    self._advance(batch.cursor)
             finally:
-                await cancel(watch, *([coming] if coming else []))
+                await cancel(watcher, *([next_batch] if next_batch else []))
 
     async def _watch(self) -> SwitchReason:
         """Look at the other now and then; ends when it should be read."""
@@ -131,83 +131,89 @@ class FailoverSource:
             pause = self._look_seconds
             name, other = self.other, self._sources[self.other]
             try:
-                found = await other.ledgers()
-                check_available(name, self._cursor, found)
+                cursors = await other.ledgers()
+                check_available(name, self._cursor, cursors)
             except SourceError as error:
-                self._judge.failed(name)
+                self._policy.failed(name)
                 log.info("other_source_failed", source=name, error=str(error))
             except FatalSourceError as error:
                 if error.kind == "passphrase":
                     raise
-                self._note(name, error)
+                self._mark_unable(name, error)
                 log.warning("other_source_unable", source=name, error=str(error))
             else:
                 read = next_ledger(self._cursor) - 1
-                if self._refuses(name):  # it answers, but cannot go on here
+                if self._is_refused(name):  # it answers, but cannot go on here
                     continue
-                if why := self._judge.looked(read, self._cursor, found.latest):
-                    return why
+                if reason := self._policy.compare_progress(read, self._cursor, cursors.latest):
+                    return reason
 
     # ── deciding ──
 
     @property
     def _active(self) -> Source:
-        return self._sources[self._judge.active]
+        return self._sources[self._policy.active]
 
-    def _failed(self, error: SourceError) -> bool:
+    def _switch_if_failing(self, error: SourceError) -> bool:
         """Whether the other is read from now on."""
-        self._judge.failed(self.name, wait=error.retry_after or 0.0)
-        return self._judged(error)
+        self._policy.failed(self.name, wait=error.retry_after or 0.0)
+        return self._switch_if_better(error)
 
-    def _cannot(self, error: FatalSourceError) -> bool:
+    def _switch_if_unable(self, error: FatalSourceError) -> bool:
         """As above. When neither has the ledgers, raises the smaller gap, and reads that source."""
         if error.kind not in _UNABLE:
             return False
-        self._note(self.name, error)
-        if self._judged(error):
+        self._mark_unable(self.name, error)
+        if self._switch_if_better(error):
             return True
-        theirs = self._refusals.get(self.other)
-        if isinstance(error, SourceGapError) and theirs and not _is_smaller(error, theirs):
+        other_error = self._refusals.get(self.other)
+        if (
+            isinstance(error, SourceGapError)
+            and other_error
+            and not _is_smaller(error, other_error)
+        ):
             self._switch(SwitchReason.UNABLE, str(error))
-            raise theirs
+            raise other_error
         return False
 
-    def _at(self, cursor: int) -> None:
+    def _advance(self, cursor: int) -> None:
         """Reading is at this cursor. Refusals at an earlier one do not count any more."""
         if cursor == self._cursor:
             return
         self._cursor = cursor
         for name in self._refusals:
-            self._judge.works(name)
+            self._policy.succeeded(name)
         self._refusals.clear()
 
-    def _refuses(self, name: str) -> bool:
+    def _is_refused(self, name: str) -> bool:
         """Whether a source that has the ledger was found unable to go on at the cursor."""
         if name in self._refusals and self._refusals[name].kind == "reset":
             del self._refusals[name]  # it had an older database and has caught up
         return name in self._refusals
 
-    def _note(self, name: str, error: FatalSourceError) -> None:
-        self._judge.cannot(name)
+    def _mark_unable(self, name: str, error: FatalSourceError) -> None:
+        self._policy.mark_unable(name)
         self._refusals[name] = error
         if error.kind == "unproved":
             metrics.ALARM.labels(error.kind).set(1)
 
-    def _judged(self, error: SourceError | FatalSourceError) -> bool:
-        if why := self._judge.verdict():
+    def _switch_if_better(self, error: SourceError | FatalSourceError) -> bool:
+        if reason := self._policy.reason_to_switch():
             metrics.SOURCE_ERRORS.labels(error.kind).inc()
-            self._switch(why, str(error))
-        return why is not None
+            self._switch(reason, str(error))
+        return reason is not None
 
-    def _switch(self, why: SwitchReason, error: str) -> None:
-        self._judge.switch()
-        metrics.SWITCHES.labels(self.name, why).inc()
-        log.warning("source_switched", to=self.name, why=why, error=error, cursor=self._cursor)
+    def _switch(self, reason: SwitchReason, error: str) -> None:
+        self._policy.switch()
+        metrics.SWITCHES.labels(self.name, reason).inc()
+        log.warning(
+            "source_switched", to=self.name, reason=reason, error=error, cursor=self._cursor
+        )
 
 
-def _is_smaller(gap: SourceGapError, theirs: FatalSourceError) -> bool:
+def _is_smaller(gap: SourceGapError, other_error: FatalSourceError) -> bool:
     """Whether this gap is the one to publish: the other source has a gap too, no smaller one."""
-    return isinstance(theirs, SourceGapError) and gap.oldest <= theirs.oldest
+    return isinstance(other_error, SourceGapError) and gap.oldest <= other_error.oldest
 
 
 async def _next(batches: AsyncGenerator[Batch]) -> Batch:

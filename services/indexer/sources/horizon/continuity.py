@@ -21,7 +21,7 @@ class Continuity:
         self._history = history
         self._count = TransactionCount.at(0)
         self._listing = NO_LISTING
-        self._doubted = 0
+        self._missing_once = 0
         self._first = True
 
     def begin(self, cursor: int) -> None:
@@ -45,10 +45,10 @@ class Continuity:
         Raises SourceError when something is missing or this server lags; SourceGap when it is
         still missing at the next check.
         """
-        if ledger > self._count.ledger and self._is_in_doubt(ledger):
-            await self._look(ledger)
+        if ledger > self._count.ledger and self._needs_check(ledger):
+            await self._check_listing(ledger)
 
-    def _is_in_doubt(self, ledger: int) -> bool:
+    def _needs_check(self, ledger: int) -> bool:
         """Whether something may be missing: not while each ledger follows the last at the tip.
 
         Ledgers that the listing covers are always checked, since that costs no request.
@@ -58,29 +58,27 @@ class Continuity:
         behind = self._history.latest > ledger + 1
         return jumped or self._first or behind or self._listing.covers(count.ledger)
 
-    async def _look(self, end: int) -> None:
-        at, again = self._count.ledger, False
-        while at < end:
-            if not self._listing.covers(at):
-                self._listing = await self._history.listing(at)
-                if self._listing.end == at:
-                    text = (
-                        f"Horizon sent a record of ledger {end}, but lists no ledger from {at} on"
-                    )
+    async def _check_listing(self, end: int) -> None:
+        ledger, refetched = self._count.ledger, False
+        while ledger < end:
+            if not self._listing.covers(ledger):
+                self._listing = await self._history.listing(ledger)
+                if self._listing.end == ledger:
+                    text = f"Horizon sent ledger {end}, but lists no ledger from {ledger} on"
                     raise SourceError("behind", text)
             upto = min(end, self._listing.end)
-            missing = self._listing.missing(self._count, at, upto)
-            if missing and not again:  # one of several servers may lack what another has
-                self._listing, again = NO_LISTING, True
+            missing = self._listing.missing(self._count, ledger, upto)
+            if missing and not refetched:  # one of several servers may lack what another has
+                self._listing, refetched = NO_LISTING, True
                 continue
             if missing:
-                raise self._trouble(missing)
-            at = upto
+                raise self._missing_error(missing)
+            ledger = upto
 
-    def _trouble(self, missing: range) -> Exception:
-        if self._doubted == missing.start:
-            read = max(self._count.cursor, cursor_before(missing.start))
-            return SourceGapError("Horizon", read, missing.stop)
-        self._doubted = missing.start
+    def _missing_error(self, missing: range) -> Exception:
+        if self._missing_once == missing.start:
+            read_up_to = max(self._count.cursor, cursor_before(missing.start))
+            return SourceGapError("Horizon", read_up_to, missing.stop)
+        self._missing_once = missing.start
         text = f"Horizon left out ledgers {missing.start} to {missing.stop - 1}"
         return SourceError("missing", f"{text}; they are looked for once more")

@@ -50,7 +50,7 @@ class TransactionCount:
             self.seen += record.successful
         self.cursor = record.toid
 
-    def is_all(self, ledger: ListedLedger) -> bool:
+    def has_all(self, ledger: ListedLedger) -> bool:
         """Whether all transactions of a ledger came. Of a ledger after `self.ledger` none came."""
         seen = self.seen if ledger.sequence == self.ledger else 0
         return seen is None or ledger.successful <= seen
@@ -77,12 +77,12 @@ class LedgerListing:
 
         A ledger is missing when it does not exist, or when some of its transactions did not come.
         """
-        read = [
+        complete = [
             each.sequence
             for each in self.ledgers
-            if first <= each.sequence < end and count.is_all(each)
+            if first <= each.sequence < end and count.has_all(each)
         ]
-        for a, b in pairwise((first - 1, *read, end)):
+        for a, b in pairwise((first - 1, *complete, end)):
             if b > a + 1:
                 return range(a + 1, b)
         return range(0)

@@ -30,9 +30,9 @@ from shared.runtime.urls import append_path
 
 log = structlog.get_logger()
 
-_EVERY = 10.0
+_CHECK_SECONDS = 10.0
 """Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
-_NOT_THERE = ("not_found", "before_history")
+_NOT_FOUND_KINDS = ("not_found", "before_history")
 
 
 class HorizonHistory:
@@ -46,23 +46,23 @@ class HorizonHistory:
         self._url = url
         self._passphrase = passphrase
         self._timeout = aiohttp.ClientTimeout(total=seconds)
-        self._checked_at = -_EVERY
+        self._checked_at = -_CHECK_SECONDS
         self._span = LedgerSpan(PAGE)
 
     async def ledgers(self) -> LedgerRange:
         """Ask the root. Raises SourceError, FatalSourceError."""
         root = await self._read("/")
         check_network("Horizon", root.get("network_passphrase"), self._passphrase)
-        found = LedgerRange(
+        ledgers = LedgerRange(
             oldest=ledger_number("Horizon", root, "history_elder_ledger"),
             latest=ledger_number("Horizon", root, "history_latest_ledger"),
         )
-        self.latest = found.latest
-        return found
+        self.latest = ledgers.latest
+        return ledgers
 
     async def check(self, cursor: int) -> None:
         """Before a connection: that it begins where the last one ended."""
-        if time.monotonic() - self._checked_at >= _EVERY:
+        if time.monotonic() - self._checked_at >= _CHECK_SECONDS:
             check_available("Horizon", cursor, await self.ledgers())
             # Not after a refusal, so that the next check asks again.
             self._checked_at = time.monotonic()
@@ -78,7 +78,7 @@ class HorizonHistory:
                 "/ledgers", cursor=cursor_before(first), order="asc", limit=limit
             )
         except SourceError as error:
-            if error.too_much and self._span.failed(limit):
+            if error.is_too_large and self._span.failed(limit):
                 log.warning(
                     "span_halved", ledger=first, ledgers=self._span.ledgers, error=str(error)
                 )
@@ -94,7 +94,7 @@ class HorizonHistory:
         try:
             document = await self._read(f"/ledgers/{ledger}")
         except FatalSourceError as error:
-            if error.kind in _NOT_THERE:
+            if error.kind in _NOT_FOUND_KINDS:
                 await self.ledgers()  # raises when the server has no ledger at all yet
                 return None
             raise

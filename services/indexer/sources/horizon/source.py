@@ -47,9 +47,9 @@ from shared.web.client import reason
 
 _PAGE = 200
 _CONNECT_SECONDS = 10.0
-_BRIEF = 1.0
+_MIN_SECONDS = 1.0
 """Seconds: a connection that ended sooner and brought nothing was none."""
-_QUIET = 0.5
+_OPEN_SECONDS = 0.5
 """Seconds without a record after which a stream that began counts as open."""
 
 
@@ -74,7 +74,7 @@ class HorizonSource:
         self._rpc = rpc
         self._opened = opened
         self._opening: asyncio.TimerHandle | None = None
-        self._suspects = VerifyingReader(contracts, alarm_only=alarm_only)
+        self._reader = VerifyingReader(contracts, alarm_only=alarm_only)
         self._history = HorizonHistory(session, url, passphrase, min(10.0, read_seconds))
         self._continuity = Continuity(self._history)
         # `sock_connect` would not limit the look-up of a name, nor a proxy's answer to CONNECT.
@@ -109,20 +109,20 @@ class HorizonSource:
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source. Raises SourceError for another try, FatalSourceError for an operator."""
-        waits = _pauses()
+        waits = _new_waits()
         self._continuity.begin(cursor)
         while True:
             await self._history.check(cursor)
-            began, before = time.monotonic(), cursor
+            started, cursor_before = time.monotonic(), cursor
             try:
                 async with aclosing(self._stream(cursor)) as stream:
                     async for batch in stream:
                         yield batch
                         cursor = batch.cursor
             finally:
-                self._not_open()
-            if cursor > before or time.monotonic() - began > _BRIEF:
-                waits = _pauses()
+                self._cancel_opening()
+            if cursor > cursor_before or time.monotonic() - started > _MIN_SECONDS:
+                waits = _new_waits()
             else:  # byebye means at once, but not to a server that says nothing else
                 await asyncio.sleep(next(waits))
 
@@ -134,62 +134,63 @@ class HorizonSource:
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = HorizonFrameParser()
             async for chunk in _chunks(response):
-                chapter = _ChunkResult(cursor)
-                trouble = await self._read(_frames(parser, chunk), chapter)
-                if batch := chapter.batch(self._history.latest):
+                chunk_result = _ChunkResult(cursor)
+                error = await self._read(_frames(parser, chunk), chunk_result)
+                if batch := chunk_result.batch(self._history.latest):
                     yield batch  # what came before the trouble is good
                     cursor = batch.cursor
-                if isinstance(trouble, SourceGapError) and trouble.read > cursor:
-                    yield _empty(trouble.read, self._history.latest)
-                if trouble:
-                    raise trouble
-                if chapter.ended:
+                if isinstance(error, SourceGapError) and error.read > cursor:
+                    yield _empty(error.read, self._history.latest)
+                if error:
+                    raise error
+                if chunk_result.ended:
                     return
         raise SourceError("dropped", "the stream ended without byebye")
 
     async def _read(
-        self, frames: Sequence[HorizonFrame], chapter: _ChunkResult
+        self, frames: Sequence[HorizonFrame], chunk_result: _ChunkResult
     ) -> Exception | None:
         """Read frames into the chapter until one of them is trouble."""
         try:
             for frame in frames:
                 if frame.event == "close":
-                    chapter.ended = True
+                    chunk_result.ended = True
                 elif frame.event == "message":
-                    await self._take(_record(frame), chapter)
+                    await self._read_record(_record(frame), chunk_result)
                 elif frame.event == "open":
                     loop = asyncio.get_running_loop()
-                    self._opening = loop.call_later(_QUIET, self._opened)
+                    self._opening = loop.call_later(_OPEN_SECONDS, self._opened)
                 else:
                     raise SourceError("in_band", f"{frame.event}: {frame.data[:200]!r}")
         except (SourceError, FatalSourceError) as error:
             return error
         return None
 
-    def _not_open(self) -> None:
+    def _cancel_opening(self) -> None:
         if self._opening:
             self._opening.cancel()
 
-    async def _take(self, record: HorizonTransaction, chapter: _ChunkResult) -> None:
-        self._not_open()  # not open before this record is read, since a request for it may fail
-        if record.toid <= chapter.cursor:
-            raise SourceError("disorder", f"{record.toid} came after {chapter.cursor}")
+    async def _read_record(self, record: HorizonTransaction, chunk_result: _ChunkResult) -> None:
+        # A request that this record needs may fail, so the stream is not open before it is read.
+        self._cancel_opening()
+        if record.toid <= chunk_result.cursor:
+            raise SourceError("disorder", f"{record.toid} came after {chunk_result.cursor}")
         await self._continuity.check(record.ledger)
         try:
-            self._suspects.read(record, chapter.reading)
+            self._reader.read(record, chunk_result.decoded)
         except MetaMissingError:
-            await self._take_with_meta(record, chapter.reading)
-        chapter.last = record
+            await self._read_with_rpc_meta(record, chunk_result.decoded)
+        chunk_result.last = record
         self._continuity.add(record)
 
-    async def _take_with_meta(self, record: HorizonTransaction, into: DecodedEvents) -> None:
+    async def _read_with_rpc_meta(self, record: HorizonTransaction, into: DecodedEvents) -> None:
         """Providers may leave the meta out (SKIP_TXMETA); RPC has it for some days."""
         if self._rpc is None:
             text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"
             raise FatalSourceError("meta_missing", text)
         meta = known_meta(await self._rpc.meta(record.hash))
         try:
-            self._suspects.read(replace(record, meta=meta), into)
+            self._reader.read(replace(record, meta=meta), into)
         except MetaMissingError as error:
             text = f"RPC's meta of {record.hash} is empty too"
             raise SourceError("meta_missing", text) from error
@@ -199,22 +200,22 @@ class HorizonSource:
 class _ChunkResult:
     """What one piece of the stream came to."""
 
-    before: int
-    reading: DecodedEvents = field(default_factory=DecodedEvents)
+    cursor_before: int
+    decoded: DecodedEvents = field(default_factory=DecodedEvents)
     last: HorizonTransaction | None = None
     ended: bool = False
 
     @property
     def cursor(self) -> int:
-        return self.last.toid if self.last else self.before
+        return self.last.toid if self.last else self.cursor_before
 
     def batch(self, latest: int) -> Batch | None:
         if (last := self.last) is None:
             return None
-        reading = self.reading
+        decoded = self.decoded
         return Batch(
-            reading.events,
-            reading.dead,
+            decoded.events,
+            decoded.dead,
             last.toid,
             last.ledger,
             last.closed_at,
@@ -227,7 +228,7 @@ def _empty(upto: int, latest: int) -> Batch:
     return Batch((), (), upto, upto >> 32, None, latest)
 
 
-def _pauses() -> Iterator[float]:
+def _new_waits() -> Iterator[float]:
     return backoff(max_wait=5.0)
 
 

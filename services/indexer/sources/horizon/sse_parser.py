@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.errors import HeadraceError
 
-MOST_BYTES = 32 << 20
+MAX_FRAME_BYTES = 32 << 20
 """A single frame may not be longer; the largest metas are a few megabytes."""
 
 
@@ -39,22 +39,22 @@ class HorizonFrameParser:
     """Feed it bytes as they come; it returns the frames that were completed."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._unparsed = bytearray()
         self._frame = HorizonFrame()
         self._size = 0  # of the lines that the unfinished frame has
 
     def feed(self, data: bytes) -> list[HorizonFrame]:
         """Raises FrameTooLongError."""
-        searched = len(self._rest)
-        self._rest += data
+        searched = len(self._unparsed)
+        self._unparsed += data
         frames: list[HorizonFrame] = []
         start = 0
-        while (end := self._rest.find(b"\n", max(start, searched))) >= 0:
-            self._line(bytes(self._rest[start:end]).removesuffix(b"\r"), frames)
+        while (end := self._unparsed.find(b"\n", max(start, searched))) >= 0:
+            self._line(bytes(self._unparsed[start:end]).removesuffix(b"\r"), frames)
             start = end + 1
-        del self._rest[:start]
-        if self._size + len(self._rest) > MOST_BYTES:
-            raise FrameTooLongError(f"a frame of more than {MOST_BYTES} bytes")
+        del self._unparsed[:start]
+        if self._size + len(self._unparsed) > MAX_FRAME_BYTES:
+            raise FrameTooLongError(f"a frame of more than {MAX_FRAME_BYTES} bytes")
         return frames
 
     def _line(self, line: bytes, frames: list[HorizonFrame]) -> None:

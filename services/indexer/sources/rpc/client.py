@@ -20,22 +20,22 @@ _TIMED_OUT = -32001
 _CONNECT_SECONDS = 5.0
 _RANGE = re.compile(r"ledger range: (\d{1,10}) - (\d{1,10})", re.ASCII)
 """How a refusal of getEvents (-32600) names the range of ledgers that the server has."""
-_TOO_MUCH = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
+_TOO_LARGE = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
 """How servers and providers say that a call asks for too much, with various codes."""
 
 
-_ONE = {"limit": 1}
+_ONE_EVENT = {"limit": 1}
 
 
 class RpcError(SourceError):
-    """An answer with an `error` in it; `code` and `said` are JSON-RPC's code and message."""
+    """An answer with an `error` in it; `code` and `message` are JSON-RPC's code and message."""
 
-    def __init__(self, method: str, code: object, said: str) -> None:
+    def __init__(self, method: str, code: object, message: str) -> None:
         kind = "rpc_timeout" if code == _TIMED_OUT else "rpc_error"
-        much = code == _TIMED_OUT or _TOO_MUCH.search(said) is not None
-        super().__init__(kind, f"{method} answered {code}: {said}", too_much=much)
+        is_too_large = code == _TIMED_OUT or _TOO_LARGE.search(message) is not None
+        super().__init__(kind, f"{method} answered {code}: {message}", is_too_large=is_too_large)
         self.code = code
-        self.said = said
+        self.message = message
 
 
 class RpcClient:
@@ -50,12 +50,12 @@ class RpcClient:
         """The call's result. Raises SourceError; RpcRefused when the answer is an error."""
         request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
         body = orjson.dumps(request | ({"params": params} if params else {}))
-        answer = await post_json(self._session, self._url, self._timeout, body)
-        if isinstance(error := answer.get("error"), dict):
+        response = await post_json(self._session, self._url, self._timeout, body)
+        if isinstance(error := response.get("error"), dict):
             raise RpcError(method, error.get("code"), str(error.get("message"))[:200])
-        result = answer.get("result")
+        result = response.get("result")
         if not isinstance(result, dict):
-            raise SourceError("malformed", f"{method}: neither result nor error: {answer!s:.200}")
+            raise SourceError("malformed", f"{method}: neither result nor error: {response!s:.200}")
         return result
 
     async def ledgers(self) -> LedgerRange:
@@ -66,16 +66,16 @@ class RpcClient:
         meta. So getEvents is asked for ledger 1: the refusal names the range.
         """
         try:
-            found = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE)
+            answer = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE_EVENT)
         except RpcError as error:
             if error.code != OUT_OF_RANGE:
                 raise
-            if named := _RANGE.search(error.said):
-                found = {"oldestLedger": int(named[1]), "latestLedger": int(named[2])}
+            if named_range := _RANGE.search(error.message):
+                answer = {"oldestLedger": int(named_range[1]), "latestLedger": int(named_range[2])}
             else:  # other wording of a provider's own server
-                found = await self.call("getHealth")
+                answer = await self.call("getHealth")
         return LedgerRange(
-            *(ledger_number("RPC", found, f"{e}Ledger") for e in ("oldest", "latest"))
+            *(ledger_number("RPC", answer, f"{e}Ledger") for e in ("oldest", "latest"))
         )
 
     async def listed(self, first: int, count: int) -> list[Any]:
@@ -83,9 +83,9 @@ class RpcClient:
 
         Raises SourceError.
         """
-        found = await self.call("getLedgers", startLedger=first, pagination={"limit": count})
-        if not isinstance(listed := found.get("ledgers"), list):
-            raise SourceError("malformed", f"getLedgers lists no ledgers: {found!s:.200}")
+        answer = await self.call("getLedgers", startLedger=first, pagination={"limit": count})
+        if not isinstance(listed := answer.get("ledgers"), list):
+            raise SourceError("malformed", f"getLedgers lists no ledgers: {answer!s:.200}")
         return listed
 
     async def meta(self, tx_hash: str) -> bytes:

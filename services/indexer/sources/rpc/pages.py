@@ -56,7 +56,7 @@ class RpcEvent(NamedTuple):
 class EventPage:
     """An answer: events in order, how many it had, the cursor to go on from, the server's tip."""
 
-    said: Sequence[RpcEvent]
+    events: Sequence[RpcEvent]
     count: int
     cursor: Position
     latest: int
@@ -70,7 +70,7 @@ class TransactionEvents:
     toid: int
     hash: str
     closed_at: str
-    told: Mapping[Position, bytes]
+    raw_events: Mapping[Position, bytes]
 
 
 def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
@@ -85,37 +85,36 @@ def parse_page(
     result: Mapping[str, Any], contracts: WatchedContracts, after: Position
 ) -> EventPage:
     """Read the answer to what followed `after`. Raises MalformedError."""
-    events = [_said(each, contracts) for each in _read("events", result, _list)]
+    every = [_parse_event(each, contracts) for each in _read("events", result, _list)]
     cursor = _read("cursor", result, parse_position)
-    places = [after, *(each.position for each in events)]
-    if any(b <= a for a, b in pairwise(places)) or cursor < places[-1]:
+    positions = [after, *(each.position for each in every)]
+    if any(b <= a for a, b in pairwise(positions)) or cursor < positions[-1]:
         raise MalformedError(
-            f"its events are out of order: {after}, …, {places[-1]}, cursor {cursor}"
+            f"its events are out of order: {after}, …, {positions[-1]}, cursor {cursor}"
         )
     latest = _read("latestLedger", result, _number)
     if cursor.ledger > max(latest, after.ledger):
         raise MalformedError(f"its cursor {cursor} is above its last ledger {latest}")
-    said = [each for each in events if _is_of_an_operation(each.position.toid)]
-    closed_at = _read("latestLedgerCloseTime", result, _moment)
-    return EventPage(said, len(events), cursor, latest, closed_at)
+    events = [each for each in every if _is_of_operation(each.position.toid)]
+    closed_at = _read("latestLedgerCloseTime", result, _unix_time)
+    return EventPage(events, len(every), cursor, latest, closed_at)
 
 
-def transactions(said: Iterable[RpcEvent]) -> list[TransactionEvents]:
+def group_by_transaction(events: Iterable[RpcEvent]) -> list[TransactionEvents]:
     """The events by transaction, in order. Raises MalformedError where they do not agree."""
-    found = []
-    for toid, group in groupby(
-        sorted(said, key=lambda each: each.position), lambda each: each.transaction
-    ):
-        events = list(group)
-        first = events[0]
-        if any((e.hash, e.closed_at) != (first.hash, first.closed_at) for e in events):
+    grouped = []
+    in_order = sorted(events, key=lambda each: each.position)
+    for toid, members in groupby(in_order, lambda each: each.transaction):
+        group = list(members)
+        first = group[0]
+        if any((e.hash, e.closed_at) != (first.hash, first.closed_at) for e in group):
             raise MalformedError(f"transaction {toid} has several hashes or times")
-        told = {each.position: each.raw for each in events}
-        found.append(TransactionEvents(toid, first.hash, first.closed_at, told))
-    return found
+        raw_events = {each.position: each.raw for each in group}
+        grouped.append(TransactionEvents(toid, first.hash, first.closed_at, raw_events))
+    return grouped
 
 
-def _is_of_an_operation(toid: int) -> bool:
+def _is_of_operation(toid: int) -> bool:
     """Whether it is not of a transaction as a whole, as the fees of the native asset are.
 
     stellar-rpc puts those before the first transaction of the ledger, behind the last, or behind
@@ -125,7 +124,7 @@ def _is_of_an_operation(toid: int) -> bool:
     return 0 < transaction < LAST_TRANSACTION and operation < LAST_OPERATION
 
 
-def _said(event: Any, contracts: WatchedContracts) -> RpcEvent:
+def _parse_event(event: Any, contracts: WatchedContracts) -> RpcEvent:
     if not isinstance(event, dict):
         raise MalformedError(f"an event is {event!r:.80}")
     contract = contracts.by_address(_read("contractId", event, _text))
@@ -154,7 +153,7 @@ def _all_base64(value: Any) -> list[bytes]:
     return [_topic(each) for each in _list(value)]
 
 
-def _moment(value: Any) -> str:
+def _unix_time(value: Any) -> str:
     """Unix seconds, as text or as a number, as an ISO time."""
     seconds = int(_digits(str(value)))
     return utc_text(seconds)

@@ -26,9 +26,9 @@ from shared.domain.position import Position, last_of_transaction, transaction_of
 log = structlog.get_logger()
 
 _PAGE = 1_000
-_MOST = 10_000
+_MAX_PAGE = 10_000
 """Events of the largest page that stellar-rpc returns."""
-_PAGES_OF_ONE = 10
+_MAX_PAGES_PER_TRANSACTION = 10
 """Pages that one transaction may fill; what it can emit is bounded far below that (CAP-46)."""
 
 
@@ -36,7 +36,7 @@ _PAGES_OF_ONE = 10
 class EventWindow:
     """What was said from the cursor up to `upto`, a TOID; `closed_at` is the close of `latest`."""
 
-    said: Sequence[RpcEvent]
+    events: Sequence[RpcEvent]
     upto: int
     latest: int
     closed_at: str
@@ -63,9 +63,9 @@ class EventPoller:
             await self._poll(addresses[at : at + PER_CALL], cursor, latest)
             for at in range(0, len(addresses), PER_CALL)
         ]
-        least = min(windows, key=lambda each: each.upto)
-        said = [each for w in windows for each in w.said if each.transaction <= least.upto]
-        return EventWindow(said, least.upto, least.latest, least.closed_at)
+        shortest = min(windows, key=lambda each: each.upto)
+        events = [each for w in windows for each in w.events if each.transaction <= shortest.upto]
+        return EventWindow(events, shortest.upto, shortest.latest, shortest.closed_at)
 
     async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
         """Some contracts' events. If the server cannot answer, half the ledgers are asked for."""
@@ -73,7 +73,7 @@ class EventPoller:
             try:
                 window = await self._window(addresses, cursor, latest)
             except SourceError as error:
-                if not error.too_much:
+                if not error.is_too_large:
                     raise
                 latest = (await self._ledgers()).latest
                 self._narrow(next_ledger(cursor), latest, error)
@@ -83,10 +83,10 @@ class EventPoller:
 
     def _narrow(self, ledger: int, latest: int, error: SourceError) -> None:
         """Halve the span. Raises the error if it is one ledger, or the server asks for a wait."""
-        asked = latest - ledger + 1
-        if asked < 1:
+        params = latest - ledger + 1
+        if params < 1:
             raise error
-        if not self._span.failed(asked):
+        if not self._span.failed(params):
             text = f"getEvents cannot be read for ledger {ledger}, asked for alone: {error}"
             raise SourceError(error.kind, text, error.retry_after) from error
         if error.retry_after:
@@ -96,9 +96,9 @@ class EventPoller:
 
     async def _window(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
         ledger = next_ledger(cursor)
-        if self._span.is_bound and ledger <= latest:
+        if self._span.is_limited and ledger <= latest:
             return await self._bounded(addresses, cursor, ledger)
-        return await self._onward(addresses, cursor, latest)
+        return await self._unbounded(addresses, cursor, latest)
 
     async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> EventWindow:
         """What follows the cursor, in as many ledgers as the span has.
@@ -106,24 +106,26 @@ class EventPoller:
         RPC takes no cursor together with `endLedger` (exclusive), so this begins with the cursor's
         ledger again. If events up to the cursor fill the page, the largest page is asked for.
         """
-        where = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
-        for limit in (_PAGE, _MOST):
+        bounds = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
+        for limit in (_PAGE, _MAX_PAGE):
             after = Position(cursor_before(ledger), 0)
-            page = await self._page(addresses, cursor, after, limit, where)
-            said = [each for each in page.said if each.transaction > cursor]
-            if window := _whole(page, said, cursor, limit):
+            page = await self._page(addresses, cursor, after, limit, bounds)
+            events = [each for each in page.events if each.transaction > cursor]
+            if window := _complete_window(page, events, cursor, limit):
                 return window
-        raise SourceError("malformed", f"ledger {ledger} has {_MOST} events and more of one call")
+        raise SourceError(
+            "malformed", f"ledger {ledger} has {_MAX_PAGE} events and more of one call"
+        )
 
-    async def _onward(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
+    async def _unbounded(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
         """What follows the cursor, as far as the server looks in one call."""
-        said: list[RpcEvent] = []
-        after, start = _begin(cursor, latest)
-        for _ in range(_PAGES_OF_ONE):
-            where = {} if start is None else {"startLedger": start}
-            page = await self._page(addresses, cursor, after, _PAGE, where)
-            said += page.said
-            if window := _whole(page, said, cursor, _PAGE):
+        events: list[RpcEvent] = []
+        after, start = _first_request(cursor, latest)
+        for _ in range(_MAX_PAGES_PER_TRANSACTION):
+            bounds = {} if start is None else {"startLedger": start}
+            page = await self._page(addresses, cursor, after, _PAGE, bounds)
+            events += page.events
+            if window := _complete_window(page, events, cursor, _PAGE):
                 return window
             after, start = page.cursor, None
         last = transaction_of(after.toid)
@@ -135,13 +137,13 @@ class EventPoller:
         cursor: int,
         after: Position,
         limit: int,
-        where: Mapping[str, int],
+        bounds: Mapping[str, int],
     ) -> EventPage:
-        """A page from the ledgers in `where`; if that is empty, from the position `after`."""
-        pagination = {"limit": limit} | ({} if where else {"cursor": _text(after)})
+        """A page from the ledgers in `bounds`; if that is empty, from the position `after`."""
+        pagination = {"limit": limit} | ({} if bounds else {"cursor": _text(after)})
         try:
-            asked = {"filters": filters(addresses), "pagination": pagination, **where}
-            return parse_page(await self._get_events(asked), self._contracts, after)
+            params = {"filters": filters(addresses), "pagination": pagination, **bounds}
+            return parse_page(await self._get_events(params), self._contracts, after)
         except RpcError as error:
             if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
                 check_available("RPC", cursor, await self._ledgers())
@@ -162,8 +164,8 @@ class EventPoller:
         return await self._rpc.call("getEvents", **params)
 
 
-def _whole(
-    page: EventPage, said: Sequence[RpcEvent], cursor: int, limit: int
+def _complete_window(
+    page: EventPage, events: Sequence[RpcEvent], cursor: int, limit: int
 ) -> EventWindow | None:
     """The complete transactions read so far, up to the end of the page.
 
@@ -171,15 +173,15 @@ def _whole(
     one above the cursor: then more has to be read.
     """
     if page.count < limit:
-        return EventWindow(said, max(cursor, page.cursor.toid), page.latest, page.closed_at)
+        return EventWindow(events, max(cursor, page.cursor.toid), page.latest, page.closed_at)
     last = transaction_of(page.cursor.toid)
     if last - 1 <= cursor:
         return None
-    whole = [each for each in said if each.transaction < last]
-    return EventWindow(whole, last - 1, page.latest, page.closed_at)
+    complete = [each for each in events if each.transaction < last]
+    return EventWindow(complete, last - 1, page.latest, page.closed_at)
 
 
-def _begin(cursor: int, latest: int) -> tuple[Position, int | None]:
+def _first_request(cursor: int, latest: int) -> tuple[Position, int | None]:
     """The position that all that follows a TOID is above, and the ledger to ask from, if any.
 
     A cursor excludes `startLedger`, and must be of a ledger that is there. So what begins with a

@@ -15,9 +15,9 @@ from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.polling import EventWindow
 
-_LOOKS = 64
-_AT_ONCE = 8
-_MOST_LEDGERS = 200
+_SAMPLES = 64
+_CONCURRENT = 8
+_MAX_LEDGERS = 200
 """Ledgers that one getLedgers returns at the most (stellar-rpc's limit)."""
 
 
@@ -32,31 +32,31 @@ class LedgerPresence:
         self._rpc = rpc
         self._can_list = True
 
-    async def checked(self, cursor: int, window: EventWindow) -> EventWindow:
+    async def before_hole(self, cursor: int, window: EventWindow) -> EventWindow:
         """The window up to the first missing ledger.
 
         Raises SourceGapError when the ledger after the cursor is missing, SourceError as the calls
         do.
         """
         first, end = next_ledger(cursor), next_ledger(window.upto)
-        missing = await self._first_missing(first, end, {s.position.ledger for s in window.said})
+        missing = await self._first_missing(first, end, {s.position.ledger for s in window.events})
         if missing is None:
             return window
         if missing == first:
             raise SourceGapError("RPC", cursor, await self._end_of_hole(missing, window.latest))
         upto = cursor_before(missing)
-        said = [each for each in window.said if each.transaction <= upto]
-        return replace(window, said=said, upto=upto)
+        events = [each for each in window.events if each.transaction <= upto]
+        return replace(window, events=events, upto=upto)
 
-    async def _first_missing(self, first: int, end: int, known: set[int]) -> int | None:
-        """The first missing ledger from `first` to before `end`; `known` ledgers have events."""
-        step = max(1, -(-(end - first) // _LOOKS))
+    async def _first_missing(self, first: int, end: int, with_events: set[int]) -> int | None:
+        """The first missing ledger from `first` to before `end`; those `with_events` are there."""
+        step = max(1, -(-(end - first) // _SAMPLES))
         present = first - 1
-        wanted = [each for each in range(first, end, step) if each not in known]
-        for at in range(0, len(wanted), _AT_ONCE):
-            ledgers = wanted[at : at + _AT_ONCE]
-            for ledger, there in zip(ledgers, await self._have(ledgers), strict=True):
-                if not there:
+        sampled = [each for each in range(first, end, step) if each not in with_events]
+        for index in range(0, len(sampled), _CONCURRENT):
+            ledgers = sampled[index : index + _CONCURRENT]
+            for ledger, is_present in zip(ledgers, await self._have(ledgers), strict=True):
+                if not is_present:
                     return await self._beginning(present, ledger)
                 present = ledger
         return None
@@ -69,11 +69,11 @@ class LedgerPresence:
         if not self._can_list:
             return True
         try:
-            one = {"limit": 1}
-            found = await self._rpc.call(
-                "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=one
+            page = {"limit": 1}
+            answer = await self._rpc.call(
+                "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=page
             )
-            return bool(found.get("events")) or bool(await self._rpc.listed(ledger, 1))
+            return bool(answer.get("events")) or bool(await self._rpc.listed(ledger, 1))
         except RpcError as error:  # out of range for this server, or a limit of its own
             self._can_list = error.code != NO_SUCH_METHOD
             return True
@@ -95,5 +95,5 @@ class LedgerPresence:
             match await self._rpc.listed(ledger, count):
                 case [{"sequence": int(number)}, *_] if number >= ledger:
                     return number
-            ledger, count = ledger + count, min(count * 2, _MOST_LEDGERS)
+            ledger, count = ledger + count, min(count * 2, _MAX_LEDGERS)
         raise SourceError("missing", f"RPC lists no ledger from {missing} to its last, {latest}")

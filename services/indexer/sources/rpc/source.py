@@ -19,14 +19,18 @@ from services.indexer.sources.base import Batch, FatalSourceError, LedgerRange, 
 from services.indexer.sources.http import check_network, ledger_hash, ledger_number
 from services.indexer.sources.ledger_range import check_available, next_ledger, start_cursor
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
-from services.indexer.sources.rpc.pages import RpcEvent, TransactionEvents, transactions
+from services.indexer.sources.rpc.pages import (
+    RpcEvent,
+    TransactionEvents,
+    group_by_transaction,
+)
 from services.indexer.sources.rpc.polling import EventPoller, EventWindow
 from services.indexer.sources.rpc.presence import LedgerPresence
 from services.indexer.sources.rpc.transactions import LedgerNotReachedError, read_details
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.domain.instant import unix_seconds
 
-_AT_ONCE = 8
+_CONCURRENT_CALLS = 8
 _CHUNK = 50
 """Transactions proved and committed together."""
 
@@ -47,12 +51,12 @@ class RpcSource:
         """`opened` is called when RPC has answered that it has what follows; see also Suspects."""
         self._rpc = rpc
         self._passphrase = passphrase
-        self._polls = EventPoller(rpc, contracts, self.ledgers)
+        self._poller = EventPoller(rpc, contracts, self.ledgers)
         self._presence = LedgerPresence(rpc)
         self._poll_seconds = poll_seconds
         self._opened = opened
-        self._suspects = VerifyingReader(contracts, alarm_only=alarm_only)
-        self._calls = asyncio.Semaphore(_AT_ONCE)
+        self._reader = VerifyingReader(contracts, alarm_only=alarm_only)
+        self._calls = asyncio.Semaphore(_CONCURRENT_CALLS)
 
     @property
     def name(self) -> str:
@@ -61,8 +65,8 @@ class RpcSource:
 
     async def ledgers(self) -> LedgerRange:
         """See Source."""
-        theirs = (await self._rpc.call("getNetwork")).get("passphrase")
-        check_network("RPC", theirs, self._passphrase)
+        passphrase = (await self._rpc.call("getNetwork")).get("passphrase")
+        check_network("RPC", passphrase, self._passphrase)
         return await self._rpc.ledgers()
 
     async def latest_hash(self) -> tuple[int, str]:
@@ -82,8 +86,8 @@ class RpcSource:
                 return None
             raise
         match listed:
-            case [{"sequence": int(number)} as told, *_] if number == ledger:
-                return ledger_hash("RPC", told, "hash")
+            case [{"sequence": int(number)} as listed_ledger, *_] if number == ledger:
+                return ledger_hash("RPC", listed_ledger, "hash")
         raise SourceError("malformed", f"getLedgers does not tell of ledger {ledger}")
 
     async def start(self, where: str) -> int:
@@ -92,80 +96,80 @@ class RpcSource:
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source."""
-        found = await self.ledgers()
-        if next_ledger(cursor) < found.oldest:  # another server behind the same URL may have it
-            found = await self._rpc.ledgers()
-        check_available("RPC", cursor, found)
+        available = await self.ledgers()
+        if next_ledger(cursor) < available.oldest:  # another server behind the same URL may have it
+            available = await self._rpc.ledgers()
+        check_available("RPC", cursor, available)
         self._opened()
-        latest = found.latest
+        latest = available.latest
         while True:
-            window = await self._polls.window(cursor, latest)
-            window = await self._presence.checked(cursor, window)
+            window = await self._poller.window(cursor, latest)
+            window = await self._presence.before_hole(cursor, window)
             latest = window.latest
-            async for batch in self._proved(cursor, window):
+            async for batch in self._verified_batches(cursor, window):
                 yield batch
                 cursor = batch.cursor
             if next_ledger(cursor) > latest:
-                _at_tip(window)
+                _report_tip(window)
                 await asyncio.sleep(self._poll_seconds)
 
-    async def _proved(self, cursor: int, window: EventWindow) -> AsyncGenerator[Batch]:
-        spoken = _grouped(window.said)
-        for at in range(0, len(spoken) or 1, _CHUNK):
-            chunk = spoken[at : at + _CHUNK]
-            reading, last, trouble = await self._read(chunk)
-            whole = trouble is None and at + _CHUNK >= len(spoken)
-            upto = window.upto if whole else last.toid if last else cursor
-            if upto > cursor:  # what came before the trouble is good
-                yield _batch(reading, upto, last, window)
+    async def _verified_batches(self, cursor: int, window: EventWindow) -> AsyncGenerator[Batch]:
+        transactions = _grouped(window.events)
+        for at in range(0, len(transactions) or 1, _CHUNK):
+            chunk = transactions[at : at + _CHUNK]
+            decoded, last, failure = await self._read(chunk)
+            is_complete = failure is None and at + _CHUNK >= len(transactions)
+            upto = window.upto if is_complete else last.toid if last else cursor
+            if upto > cursor:  # the transactions before the failed one are good
+                yield _batch(decoded, upto, last, window)
                 cursor = upto
-            if trouble:
-                raise trouble
+            if failure:
+                raise failure
 
     async def _read(
         self, chunk: Sequence[TransactionEvents]
     ) -> tuple[DecodedEvents, TransactionEvents | None, Exception | None]:
-        """Read transactions until one is trouble; the last one that was not."""
-        reading, last = DecodedEvents(), None
+        """Read transactions until one fails: the events, the last good transaction, the error."""
+        decoded, last = DecodedEvents(), None
         results = await asyncio.gather(*map(self._details, chunk), return_exceptions=True)
-        for spoken, found in zip(chunk, results, strict=True):
+        for transaction, details in zip(chunk, results, strict=True):
             try:
-                if isinstance(found, BaseException):
-                    raise found
-                if found.meta is None:
-                    self._suspects.decode_events(found, reading, spoken.told)
+                if isinstance(details, BaseException):
+                    raise details
+                if details.meta is None:
+                    self._reader.decode_events(details, decoded, transaction.raw_events)
                 else:
-                    self._suspects.read(found, reading, spoken.told)
+                    self._reader.read(details, decoded, transaction.raw_events)
             except (SourceError, FatalSourceError) as error:
-                return reading, last, error
-            last = spoken
-        return reading, last, None
+                return decoded, last, error
+            last = transaction
+        return decoded, last, None
 
-    async def _details(self, spoken: TransactionEvents) -> HorizonTransaction:
+    async def _details(self, transaction: TransactionEvents) -> HorizonTransaction:
         async with self._calls:
-            result = await self._rpc.call("getTransaction", hash=spoken.hash)
+            result = await self._rpc.call("getTransaction", hash=transaction.hash)
         try:
-            return read_details(result, spoken)
+            return read_details(result, transaction)
         except LedgerNotReachedError as error:
-            raise SourceError("behind", f"getTransaction {spoken.hash}: {error}") from error
+            raise SourceError("behind", f"getTransaction {transaction.hash}: {error}") from error
         except MalformedError as error:
-            raise SourceError("malformed", f"getTransaction {spoken.hash}: {error}") from error
+            raise SourceError("malformed", f"getTransaction {transaction.hash}: {error}") from error
 
 
-def _grouped(said: Sequence[RpcEvent]) -> list[TransactionEvents]:
+def _grouped(events: Sequence[RpcEvent]) -> list[TransactionEvents]:
     try:
-        return transactions(said)
+        return group_by_transaction(events)
     except MalformedError as error:
         raise SourceError("malformed", f"getEvents: {error}") from error
 
 
-def _at_tip(window: EventWindow) -> None:
+def _report_tip(window: EventWindow) -> None:
     closed = unix_seconds(window.closed_at)
     metrics.at_tip(window.latest, closed)
 
 
 def _batch(
-    reading: DecodedEvents, upto: int, last: TransactionEvents | None, window: EventWindow
+    decoded: DecodedEvents, upto: int, last: TransactionEvents | None, window: EventWindow
 ) -> Batch:
     """Of the ledgers that were read, the last whose close is known stands for all."""
     ledger, closed_at = next_ledger(upto) - 1, None
@@ -173,4 +177,4 @@ def _batch(
         closed_at = window.closed_at
     elif last:
         ledger, closed_at = last.toid >> 32, last.closed_at
-    return Batch(reading.events, reading.dead, upto, ledger, closed_at, window.latest)
+    return Batch(decoded.events, decoded.dead, upto, ledger, closed_at, window.latest)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WHOLE = 10_000
+MAX_LEDGERS = 10_000
 """Ledgers that stellar-rpc searches in one call; a span of as many is no limit."""
-_STEADY = 10
+_GROW_AFTER = 10
 """Successes in a row before the span grows; one that is too wide again costs a time-out."""
 
 
@@ -18,21 +18,21 @@ _STEADY = 10
 class LedgerSpan:
     """`ledgers` is between 1 and `max_wait`, and `max_wait` at first."""
 
-    most: int = WHOLE
+    maximum: int = MAX_LEDGERS
     ledgers: int = 0
     _successes: int = 0
 
     def __post_init__(self) -> None:
-        self.ledgers = self.ledgers or self.most
+        self.ledgers = self.ledgers or self.maximum
 
     @property
-    def is_bound(self) -> bool:
+    def is_limited(self) -> bool:
         """Whether calls must name their last ledger."""
-        return self.ledgers < self.most
+        return self.ledgers < self.maximum
 
-    def failed(self, asked: int) -> bool:
-        """A call for `asked` ledgers (1 or more) was too much. False if it was for one ledger."""
-        covered = min(asked, self.ledgers)
+    def failed(self, requested: int) -> bool:
+        """A call for `requested` ledgers (1 or more) failed. False if it was for one ledger."""
+        covered = min(requested, self.ledgers)
         self.ledgers = max(1, covered // 2)
         self._successes = 0
         return covered > 1
@@ -40,6 +40,6 @@ class LedgerSpan:
     def succeeded(self) -> None:
         """A call was answered: after ten in a row the span is doubled."""
         self._successes += 1
-        if self._successes >= _STEADY:
-            self.ledgers = min(self.most, self.ledgers * 2)
+        if self._successes >= _GROW_AFTER:
+            self.ledgers = min(self.maximum, self.ledgers * 2)
             self._successes = 0

@@ -21,42 +21,46 @@ class LedgerNotReachedError(HeadraceError):
     """The server has not come to that ledger: another than the one that told of the event."""
 
 
-def read_details(result: Mapping[str, Any], spoken: TransactionEvents) -> HorizonTransaction:
+def read_details(result: Mapping[str, Any], transaction: TransactionEvents) -> HorizonTransaction:
     """The record; without a meta when the server does not have the transaction any more.
 
     Raises MalformedError that names the mistake, LedgerNotReachedError.
     """
-    status, ledger = result.get("status"), spoken.toid >> 32
+    status, ledger = result.get("status"), transaction.toid >> 32
     if status == _NOT_FOUND:
         latest = result.get("latestLedger")
         if isinstance(latest, int) and latest < ledger:
             raise LedgerNotReachedError(
                 f"it ends at ledger {latest}, the transaction is of {ledger}"
             )
-        return _record(spoken, True, b"", b"", None)
+        return _record(transaction, True, b"", b"", None)
     if status not in (_SUCCESS, _FAILED) or result.get("ledger") != ledger:
         raise MalformedError(
             f"it is {status!r} in ledger {result.get('ledger')!r}, not in {ledger}"
         )
-    parts = []
+    blobs = []
     for name in ("envelopeXdr", "resultXdr", "resultMetaXdr"):
         try:
-            parts.append(base64_bytes(result.get(name)))
+            blobs.append(base64_bytes(result.get(name)))
         except (TypeError, ValueError) as error:
             raise MalformedError(f"{name!r} is missing or wrong: {error!s:.200}") from error
-    if status == _SUCCESS and known_meta(parts[-1]) is None:
+    if status == _SUCCESS and known_meta(blobs[-1]) is None:
         raise MalformedError("'resultMetaXdr' is empty")
-    return _record(spoken, status == _SUCCESS, *parts)
+    return _record(transaction, status == _SUCCESS, *blobs)
 
 
 def _record(
-    spoken: TransactionEvents, successful: bool, envelope: bytes, result: bytes, meta: bytes | None
+    transaction: TransactionEvents,
+    successful: bool,
+    envelope: bytes,
+    result: bytes,
+    meta: bytes | None,
 ) -> HorizonTransaction:
     return HorizonTransaction(
-        spoken.toid,
-        spoken.hash,
-        spoken.toid >> 32,
-        spoken.closed_at,
+        transaction.toid,
+        transaction.hash,
+        transaction.toid >> 32,
+        transaction.closed_at,
         successful,
         envelope,
         result,

@@ -16,21 +16,21 @@ def judge() -> FailoverPolicy:
 def test_one_failure_is_none():
     one = judge()
     one.failed("rpc")
-    assert one.verdict() is None
-    one.works("rpc")
+    assert one.reason_to_switch() is None
+    one.succeeded("rpc")
     one.failed("rpc")
-    assert one.verdict() is None
+    assert one.reason_to_switch() is None
     one.failed("rpc")
-    assert one.verdict() is SwitchReason.FAILING
+    assert one.reason_to_switch() is SwitchReason.FAILING
 
 
 def test_one_that_asks_for_a_long_wait_is_not_waited_for():
     one = judge()
     one.failed("rpc", wait=5)
-    assert one.verdict() is None
-    one.works("rpc")
+    assert one.reason_to_switch() is None
+    one.succeeded("rpc")
     one.failed("rpc", wait=3600)
-    assert one.verdict() is SwitchReason.FAILING
+    assert one.reason_to_switch() is SwitchReason.FAILING
 
 
 def test_what_fails_more_is_not_the_healthier():
@@ -39,42 +39,44 @@ def test_what_fails_more_is_not_the_healthier():
         one.failed("horizon")
     one.failed("rpc")
     one.failed("rpc")
-    assert one.verdict() is None
+    assert one.reason_to_switch() is None
     one.failed("rpc")
     one.failed("rpc")
-    assert one.verdict() is SwitchReason.FAILING
+    assert one.reason_to_switch() is SwitchReason.FAILING
 
 
 def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it():
     one = judge()
-    one.cannot("rpc")
-    assert one.verdict() is SwitchReason.UNABLE
+    one.mark_unable("rpc")
+    assert one.reason_to_switch() is SwitchReason.UNABLE
     one.switch()
     assert (one.active, one.other) == ("horizon", "rpc")
     for _ in range(9):
         one.failed("horizon")
-    assert one.verdict() is None
-    one.works("rpc")
-    assert one.verdict() is SwitchReason.FAILING
+    assert one.reason_to_switch() is None
+    one.succeeded("rpc")
+    assert one.reason_to_switch() is SwitchReason.FAILING
 
 
 def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead():
     one = judge()
     for _ in range(3):
-        assert one.looked(100, 1, 110) is None  # the first look knows of no standing still
-    assert one.looked(100, 2, 110) is None  # it moves
+        assert (
+            one.compare_progress(100, 1, 110) is None
+        )  # the first look knows of no standing still
+    assert one.compare_progress(100, 2, 110) is None  # it moves
     for _ in range(5):
-        assert one.looked(100, 2, 105) is None  # not far
-    assert one.looked(100, 2, 106) is SwitchReason.STALLED
+        assert one.compare_progress(100, 2, 105) is None  # not far
+    assert one.compare_progress(100, 2, 106) is SwitchReason.STALLED
     one.switch()
     for _ in range(3):
-        assert one.looked(100, 2, 110) is None  # the other has a chance first
-    assert one.looked(100, 2, 110) is SwitchReason.STALLED
+        assert one.compare_progress(100, 2, 110) is None  # the other has a chance first
+    assert one.compare_progress(100, 2, 110) is SwitchReason.STALLED
 
 
 def test_a_backfill_is_behind_but_moves():
     one = judge()
-    assert all(one.looked(n, n << 32, 1_000_000) is None for n in range(1, 1000))
+    assert all(one.compare_progress(n, n << 32, 1_000_000) is None for n in range(1, 1000))
 
 
 @given(st.lists(st.sampled_from(["works", "failed", "cannot"]), max_size=40), st.data())
@@ -83,7 +85,7 @@ def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(st
     for step in steps:
         name = data.draw(st.sampled_from(["rpc", "horizon"]))
         getattr(one, step)(name)
-        if (why := one.verdict()) is None:
+        if (why := one.reason_to_switch()) is None:
             continue
         assert not (step == "works" and name == one.active)
         assert not (step == "cannot" and name == one.other)

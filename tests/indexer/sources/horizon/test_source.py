@@ -173,7 +173,7 @@ async def test_a_tip_that_went_far_back_is_a_reset(sim: Sim) -> None:
 
 
 async def test_a_reset_during_a_stream_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "_EVERY", 0.05)
+    monkeypatch.setattr(history_module, "_CHECK_SECONDS", 0.05)
     async with simulated(stream_seconds=0.1) as sim:
         read = Read(sim.tip)
         reading = asyncio.create_task(read.up_to(read.cursor + 1, sim.horizon()))

@@ -98,7 +98,7 @@ def test_frames_are_handed_out_as_soon_as_they_are_complete() -> None:
 
 
 def test_a_frame_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "MOST_BYTES", 1000)
+    monkeypatch.setattr(frames, "MAX_FRAME_BYTES", 1000)
     parser = HorizonFrameParser()
     for _ in range(3):  # what is complete does not count, nor do comments
         parser.feed(b"data: " + b"x" * 900 + b"\n\n: ping\n\n")

@@ -120,11 +120,11 @@ async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
     """As it is found when getEvents covered `start` to cursor_before `end`."""
     window = EventWindow([], cursor_before(end), server.latest, "")
     try:
-        checked = await LedgerPresence(server).checked(cursor_before(start), window)
+        before_hole = await LedgerPresence(server).before_hole(cursor_before(start), window)
     except SourceGapError as gap:
         assert gap.oldest == server.missing.stop  # noqa: PT017 - there may be none
         return gap.first
-    return None if checked == window else next_ledger(checked.upto)
+    return None if before_hole == window else next_ledger(before_hole.upto)
 
 
 async def test_what_a_server_does_not_tell_is_no_hole() -> None:
@@ -145,5 +145,5 @@ async def test_what_a_server_does_not_tell_is_no_hole() -> None:
         window = EventWindow([], cursor_before(2_000), 3_000, "")
         presence = LedgerPresence(server)
         for _ in range(3):
-            assert await presence.checked(cursor_before(1_000), window) == window
+            assert await presence.before_hole(cursor_before(1_000), window) == window
         assert server.calls <= 16, "it is asked once"

@@ -17,7 +17,7 @@ from services.indexer.sources.base import SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
 from services.indexer.sources.rpc.client import RpcClient, RpcError
-from services.indexer.sources.rpc.span import WHOLE, LedgerSpan
+from services.indexer.sources.rpc.span import MAX_LEDGERS, LedgerSpan
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.rpc.test_source import ledgers, verdicts
@@ -131,8 +131,8 @@ async def test_it_grows_again_behind_successes(sim: Sim, calls: list[Call]) -> N
     widths = spans(calls)
     assert max(widths[widths.index(min(widths)) :]) >= 2 * min(widths)
     for _ in range(200):
-        source._polls._span.succeeded()
-    assert not source._polls._span.is_bound
+        source._poller._span.succeeded()
+    assert not source._poller._span.is_limited
 
 
 async def test_what_takes_our_own_patience_is_halved_too(sim: Sim, calls: list[Call]) -> None:
@@ -184,7 +184,7 @@ async def test_full_pages_within_a_bounded_span(
     read = await asyncio.wait_for(Read(START).up_to(sim.tip, sim.rpc()), 25)
     assert not read.kinds
     assert read.positions == sim.positions()
-    assert {each["pagination"]["limit"] for each in calls} <= {size, polling._MOST}
+    assert {each["pagination"]["limit"] for each in calls} <= {size, polling._MAX_PAGE}
 
 
 async def test_a_cursor_within_a_ledger_goes_on_within_it(sim: Sim) -> None:
@@ -227,7 +227,7 @@ async def test_a_limit_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> 
     ],
 )
 def test_which_refusals_ask_for_less(code: int, said: str, much: bool) -> None:
-    assert RpcError("getEvents", code, said).too_much is much
+    assert RpcError("getEvents", code, said).is_too_large is much
 
 
 # ── the span itself ──
@@ -244,6 +244,6 @@ def test_a_span_stays_in_its_bounds_and_always_ends_at_one(asked: list[int | Non
         else:
             assert span.failed(each) is (min(each, wide) > 1)
             assert span.ledgers == max(1, min(each, wide) // 2)
-        assert 1 <= span.ledgers <= WHOLE
-    assert sum(1 for _ in iter(lambda: span.failed(WHOLE), False)) <= 14
+        assert 1 <= span.ledgers <= MAX_LEDGERS
+    assert sum(1 for _ in iter(lambda: span.failed(MAX_LEDGERS), False)) <= 14
     assert span.ledgers == 1

@@ -119,7 +119,7 @@ async def test_a_transaction_that_never_ends_is_refused(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "_PAGE", 1)
-    monkeypatch.setattr(polling, "_PAGES_OF_ONE", 2)
+    monkeypatch.setattr(polling, "_MAX_PAGES_PER_TRANSACTION", 2)
     emit = tuple(Operation(op="emit") for _ in range(5))
     sim.network.submit(Proposal(operations=emit))
     cursor = cursor_before(ledgers(sim)[1] + 1)

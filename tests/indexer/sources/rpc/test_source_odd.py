@@ -165,7 +165,7 @@ async def test_answers_that_are_none(odd: Handler, kind: str, word: str) -> None
 
 
 async def test_a_giant_body_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(http_module, "_MAX_BYTES", 1 << 20)
     sent = 0
 
     async def giant(request: web.Request) -> web.StreamResponse:
