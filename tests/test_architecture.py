@@ -142,31 +142,31 @@ def rank(module: str) -> int:
 
 
 @pytest.mark.parametrize("path", modules(*PARTS), ids=name_of)
-def test_a_module_imports_only_itself_and_what_comes_before_it(path: Path):
+def test_a_module_imports_only_itself_and_what_comes_before_it(path: Path) -> None:
     own = rank(name_of(path))
     ours = [module for module in imports(path) if within(module, *PARTS)]
     assert [module for module in ours if rank(module) > own] == []
 
 
-def test_every_entry_of_the_order_is_there():
+def test_every_entry_of_the_order_is_there() -> None:
     for name in ORDER:
         place = ROOT / name.replace(".", "/")
         assert place.is_dir() or place.with_suffix(".py").is_file(), name
 
 
-def test_shared_imports_no_service_no_deployment_and_no_test():
+def test_shared_imports_no_service_no_deployment_and_no_test() -> None:
     assert offences(modules("shared"), "services", "deploy", "tests") == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_imports_shared_and_itself_alone(service: str):
+def test_a_service_imports_shared_and_itself_alone(service: str) -> None:
     own = f"services.{service}"
     paths = [path for path in modules("services") if within(name_of(path), own)]
     assert paths
     assert offences(paths, "services", "deploy", "tests", but=(own,)) == []
 
 
-def test_there_is_no_service_that_these_tests_do_not_know():
+def test_there_is_no_service_that_these_tests_do_not_know() -> None:
     found = {
         name_of(path).split(".")[1]
         for path in modules("services")
@@ -175,12 +175,12 @@ def test_there_is_no_service_that_these_tests_do_not_know():
     assert found == set(SERVICES)
 
 
-def test_the_deployment_imports_no_service_and_no_test():
+def test_the_deployment_imports_no_service_and_no_test() -> None:
     assert offences(modules("deploy"), "services", "tests") == []
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_a_pure_module_has_no_socket_no_clock_and_no_chance(module: str):
+def test_a_pure_module_has_no_socket_no_clock_and_no_chance(module: str) -> None:
     place = ROOT / module.replace(".", "/")
     path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     assert path.is_file(), f"{module} is declared pure but is not there: mend PURE"
@@ -191,7 +191,7 @@ def test_a_pure_module_has_no_socket_no_clock_and_no_chance(module: str):
     )
 
 
-def test_all_of_the_decoder_is_declared_pure():
+def test_all_of_the_decoder_is_declared_pure() -> None:
     decoder = [path for path in modules("services") if path.parent.name == "xdr"]
     assert decoder
     assert {name_of(path) for path in decoder} <= set(PURE)
@@ -237,7 +237,7 @@ def key_uses(path: Path) -> Iterator[str]:
                 yield node.attr
 
 
-def test_the_key_of_a_redis_structure_is_used_by_its_owner_alone():
+def test_the_key_of_a_redis_structure_is_used_by_its_owner_alone() -> None:
     foreign = [
         f"{name_of(path)} uses keys.{structure}, owner: {OWNERS[structure][0]}"
         for path in modules("shared", "services")
@@ -248,7 +248,7 @@ def test_the_key_of_a_redis_structure_is_used_by_its_owner_alone():
     assert foreign == []
 
 
-def test_every_key_has_an_owner_that_uses_it():
+def test_every_key_has_an_owner_that_uses_it() -> None:
     keys = next(
         node
         for node in tree(ROOT / "shared/journal/keys.py").body

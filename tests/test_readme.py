@@ -17,7 +17,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("settings", [ApiSettings, FanoutSettings, IndexerSettings])
-def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(settings: type[Common]):
+def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(
+    settings: type[Common],
+) -> None:
     for name, field in settings.model_fields.items():
         default = field.default
         shown = ",".join(default) if isinstance(default, tuple) else str(default)
@@ -27,13 +29,13 @@ def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(setting
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
-def test_links_lead_somewhere(page: str):
+def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert target.startswith("https://") or ((ROOT / page).parent / target).exists(), target
 
 
-def test_the_folders_it_names_exist():
+def test_the_folders_it_names_exist() -> None:
     for folder in re.findall(r"^\| `([a-z/]+/)` \|", README, re.M):
         assert (ROOT / folder).is_dir(), folder
 
@@ -50,7 +52,7 @@ def _code_of(decision: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
-def test_a_decision_has_its_parts_and_is_listed(decision: Path):
+def test_a_decision_has_its_parts_and_is_listed(decision: Path) -> None:
     text = decision.read_text(encoding="utf-8")
     number = int(decision.name[:4])
     assert re.match(rf"# {number}\. \S", text)
@@ -61,12 +63,12 @@ def test_a_decision_has_its_parts_and_is_listed(decision: Path):
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/decisions/*.md")), ids=lambda p: p.stem)
-def test_links_of_decisions_lead_somewhere(page: Path):
+def test_links_of_decisions_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 
 
-def test_the_glossary_is_in_alphabetical_order():
+def test_the_glossary_is_in_alphabetical_order() -> None:
     page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     terms = [term.casefold() for term in re.findall(r"^\| (.+?) \| .+ \| \[", page, re.M)]
     assert len(terms) > 50
@@ -85,7 +87,7 @@ def _folders_of_the_tree() -> set[str]:
     return found
 
 
-def test_the_tree_in_the_architecture_has_every_package():
+def test_the_tree_in_the_architecture_has_every_package() -> None:
     parts = (ROOT / "shared", ROOT / "services", ROOT / "deploy/local", ROOT / "deploy/simulator")
     packages = {
         str(path.parent.relative_to(ROOT)) for part in parts for path in part.rglob("__init__.py")

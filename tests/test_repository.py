@@ -15,13 +15,13 @@ LONGEST = 250
 
 
 @pytest.mark.parametrize("path", modules(*PARTS), ids=name_of)
-def test_every_module_says_what_lives_in_it(path: Path):
+def test_every_module_says_what_lives_in_it(path: Path) -> None:
     docstring = ast.get_docstring(tree(path))
     assert docstring, f"{path.relative_to(ROOT)} needs a docstring"
     assert len(docstring) > 15
 
 
-def test_no_file_of_python_is_longer_than_can_be_read_at_once():
+def test_no_file_of_python_is_longer_than_can_be_read_at_once() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in files()
@@ -43,7 +43,7 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def test_names_in_redis_stand_in_one_module():
+def test_names_in_redis_stand_in_one_module() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text!r}"
         for path in modules(*PARTS)
@@ -59,7 +59,7 @@ ELSEWHERE = ["../" + ".library", "/" + "work/", "pypi" + ".org", "files.python" 
 ELSEWHERE += ["registry.np" + "mjs", "np" + "mjs.org", "proxy.golang" + ".org"]
 
 
-def test_nothing_points_to_a_registry_or_out_of_the_project():
+def test_nothing_points_to_a_registry_or_out_of_the_project() -> None:
     found = []
     for path in files():
         try:
@@ -73,7 +73,7 @@ def test_nothing_points_to_a_registry_or_out_of_the_project():
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name
 )
-def test_requirements_are_pinned_by_hash_and_name_no_place(path: Path):
+def test_requirements_are_pinned_by_hash_and_name_no_place(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^\s*-", text.replace("    --hash=", ""), re.MULTILINE), "no options"
@@ -93,7 +93,7 @@ def sleeps(path: Path) -> list[str]:
     ]
 
 
-def test_no_test_sleeps_to_wait():
+def test_no_test_sleeps_to_wait() -> None:
     """They poll a condition with a deadline: tests/support/waiting.py."""
     allowed = {ROOT / "tests/support", ROOT / "tests/bench"}  # a benchmark keeps a rate
     paths = [path for path in modules("tests") if path.parent not in allowed]

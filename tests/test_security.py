@@ -21,12 +21,12 @@ def defined_in(path: Path) -> set[str]:
     return {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def test_there_are_threats():
+def test_there_are_threats() -> None:
     assert len(ROWS) > 20
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_a_threat_is_held_off_by_tests_that_are_there(row: list[str]):
+def test_a_threat_is_held_off_by_tests_that_are_there(row: list[str]) -> None:
     _, _, held = row
     named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", held)
     assert named, "no test is named"

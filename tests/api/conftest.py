@@ -13,6 +13,7 @@ from tests.api.auth.samples import REQUIRED, WALLETS, Horizon
 from tests.api.samples import TOKEN, Clock
 from tests.support.data import begun_long_ago
 from tests.support.waiting import until
+from tests.support.web_client import StartApi, WebClient
 
 
 @pytest.fixture
@@ -21,9 +22,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def start(
-    aiohttp_client: Any, redis: Any, redis_url: str, keys: Any, clock: Clock
-) -> Callable[..., Awaitable[Any]]:
+def start(aiohttp_client: Any, redis: Any, redis_url: str, keys: Any, clock: Clock) -> StartApi:
     """Start an API, with settings of its own if need be; answers its client."""
 
     async def start(**more: Any) -> Any:
@@ -36,7 +35,7 @@ def start(
 
 
 @pytest.fixture
-async def client(start: Callable[..., Awaitable[Any]]) -> Any:
+async def client(start: Callable[..., Awaitable[Any]]) -> WebClient:
     client = await start()
 
     async def ready() -> bool:
@@ -55,12 +54,12 @@ async def horizon(aiohttp_server: Any) -> Horizon:
 
 
 @pytest.fixture
-async def secure(start: Callable[..., Awaitable[Any]]) -> Any:
+async def secure(start: Callable[..., Awaitable[Any]]) -> WebClient:
     """An API in AUTH_MODE=required."""
     return await start(**REQUIRED)
 
 
 @pytest.fixture
-async def wallets(start: Callable[..., Awaitable[Any]], horizon: Horizon) -> Any:
+async def wallets(start: Callable[..., Awaitable[Any]], horizon: Horizon) -> WebClient:
     """An API in AUTH_MODE=required where wallets log in."""
     return await start(**WALLETS, horizon_url=horizon.url, rate_limit_login=1000)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from aiohttp import web
+from pytest_aiohttp import AiohttpServer
 
 from deploy.local import redis as local_redis
 from tests.api.samples import made, order
 from tests.support.waiting import free_port, until
+from tests.support.web_client import StartApi, WebClient
 
 ORIGIN = {"Origin": "https://app.example"}
 
 
-async def ready(client) -> dict:
+async def ready(client: WebClient) -> dict:
     response = await client.get("/readyz")
     return {"status": response.status, **await response.json()}
 
 
-async def is_ready(client) -> bool:
+async def is_ready(client: WebClient) -> bool:
     return (await ready(client))["status"] == 200
 
 
-async def test_the_root_lists_the_endpoints(client):
+async def test_the_root_lists_the_endpoints(client: WebClient) -> None:
     document = await (await client.get("/")).json()
     assert document["streams"] == "/v1/streams"
     assert (await client.get(document["live"])).status == 200
@@ -38,8 +42,8 @@ async def test_the_root_lists_the_endpoints(client):
     ],
 )
 async def test_errors_are_problems_that_pages_of_other_origins_can_read(
-    client, method, path, status, slug
-):
+    client: WebClient, method: str, path: str, status: int, slug: str
+) -> None:
     response = await client.request(method, path, headers=ORIGIN)
     document = await response.json(content_type="application/problem+json")
     assert (response.status, document["type"]) == (status, f"/problems/{slug}")
@@ -48,7 +52,7 @@ async def test_errors_are_problems_that_pages_of_other_origins_can_read(
 
 
 @pytest.mark.parametrize("path", ["/v1/events/subscribe", "/events/subscribe"])
-async def test_subscriptions_are_redirected_to_a_fanout(start, path):
+async def test_subscriptions_are_redirected_to_a_fanout(start: StartApi, path: str) -> None:
     fanouts = ["http://one.example:1", "https://two.example/sse"]
     client = await start(fanout_urls=fanouts)
     query = "streams=1,2&users=G%2BX&since=5-1&since=a%0d%0ab"
@@ -67,7 +71,7 @@ async def test_subscriptions_are_redirected_to_a_fanout(start, path):
     assert seen == set(fanouts)
 
 
-async def test_preflights_list_what_is_allowed(client):
+async def test_preflights_list_what_is_allowed(client: WebClient) -> None:
     asked = ORIGIN | {"Access-Control-Request-Method": "PATCH"}
     response = await client.options("/v1/streams/7", headers=asked)
     assert response.status == 204
@@ -78,7 +82,7 @@ async def test_preflights_list_what_is_allowed(client):
     assert response.headers["Vary"] == "Origin"
 
 
-async def test_only_listed_origins_are_allowed(start):
+async def test_only_listed_origins_are_allowed(start: StartApi) -> None:
     client = await start(cors_origins=["https://app.example"])
     good = await client.get("/v1/streams", headers=ORIGIN)
     assert good.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
@@ -88,7 +92,7 @@ async def test_only_listed_origins_are_allowed(start):
     assert good.headers["Vary"] == bad.headers["Vary"] == "Origin"
 
 
-async def test_requests_are_counted_by_route_not_by_id(client):
+async def test_requests_are_counted_by_route_not_by_id(client: WebClient) -> None:
     stream_id = (await made(client))["id"]
     await client.get(f"/v1/streams/{stream_id}")
     text = await (await client.get("/metrics")).text()
@@ -98,7 +102,7 @@ async def test_requests_are_counted_by_route_not_by_id(client):
     assert stream_id not in text
 
 
-async def test_a_redirect_keeps_path_and_query_of_the_fanouts_url(start):
+async def test_a_redirect_keeps_path_and_query_of_the_fanouts_url(start: StartApi) -> None:
     client = await start(fanout_urls=["https://h/sse/?api-key=a%2Bb"])
     for query, more in (("", ""), ("?streams=1", "&streams=1")):
         response = await client.get(f"/v1/events/subscribe{query}", allow_redirects=False)
@@ -106,7 +110,7 @@ async def test_a_redirect_keeps_path_and_query_of_the_fanouts_url(start):
         assert response.headers["Location"] == where + more
 
 
-async def test_readyz_shows_no_secret_of_a_url(start):
+async def test_readyz_shows_no_secret_of_a_url(start: StartApi) -> None:
     dead = f"http://user:geheim@127.0.0.1:{free_port()}/readyz"
     client = await start(ready_urls=[f"{dead}?key=geheim1", f"{dead}?key=geheim2"])
 
@@ -119,7 +123,9 @@ async def test_readyz_shows_no_secret_of_a_url(start):
     assert "geheim" not in str(await parts()) + await (await client.get("/metrics")).text()
 
 
-async def test_readiness_includes_other_services(start, aiohttp_server):
+async def test_readiness_includes_other_services(
+    start: StartApi, aiohttp_server: AiohttpServer
+) -> None:
     state = {"status": 503}
 
     async def other(_: web.Request) -> web.Response:
@@ -146,7 +152,7 @@ async def asked(parts, name, text):
     return (await parts())[name] == text
 
 
-async def test_redis_can_be_unreachable_at_the_start(start, tmp_path):
+async def test_redis_can_be_unreachable_at_the_start(start: StartApi, tmp_path: Path) -> None:
     port = free_port()
     client = await start(redis_url=f"redis://127.0.0.1:{port}/0")
     await until(lambda: troubled(client))
@@ -170,6 +176,6 @@ async def test_redis_can_be_unreachable_at_the_start(start, tmp_path):
     await until(lambda: troubled(client))
 
 
-async def troubled(client):
+async def troubled(client: WebClient):
     state = await ready(client)
     return state["status"] == 503 and "Redis does not answer" in state["parts"]["redis"]

@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import sys
+from typing import Any
 
 import aiohttp
 import pytest
 
+from shared.journal.keys import Keys
 from tests.api.samples import TOKEN, order
 
 
@@ -21,7 +23,7 @@ async def start(**env: str) -> asyncio.subprocess.Process:
     )  # fmt: skip
 
 
-async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url, keys):
+async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: Keys) -> None:
     process = await start(REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace, PORT="0")
     assert process.stderr
     lines = []
@@ -43,7 +45,7 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url, keys):
 
 
 @pytest.mark.parametrize("kept", [{}, {"CONTRACTS": TOKEN}])
-async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept):
+async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept: dict[str, Any]) -> None:
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
     async with asyncio.timeout(15):

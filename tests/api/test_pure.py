@@ -17,33 +17,33 @@ from shared.domain.topics import is_stream_id
 from tests.api.samples import TOKEN
 
 
-def test_uuid7_equals_the_example_of_rfc_9562():
+def test_uuid7_equals_the_example_of_rfc_9562() -> None:
     # Appendix A.6: unix_ts_ms 017F22E279B0, rand_a CC3, rand_b 18C4DC0C0C07398F
     entropy = 0xCC3 << 62 | 0x18C4DC0C0C07398F
     assert str(uuid7(0x017F22E279B0, entropy)) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
 
 
 @given(st.integers(0, (1 << 48) - 1), st.integers(0, (1 << 80) - 1))
-def test_every_uuid7_has_version_variant_and_time(milliseconds, entropy):
+def test_every_uuid7_has_version_variant_and_time(milliseconds, entropy) -> None:
     made = uuid7(milliseconds, entropy)
     assert (made.int >> 76 & 0xF, made.variant) == (7, uuid.RFC_4122)
     assert made.int >> 80 == milliseconds
 
 
-def test_ids_are_stream_ids_and_sort_by_time():
+def test_ids_are_stream_ids_and_sort_by_time() -> None:
     ids = [new_stream_id(1_770_000_000 + n / 100) for n in range(100)]
     assert all(map(is_stream_id, ids))
     assert ids == sorted(ids)
 
 
 @pytest.mark.parametrize("stream_id", ["7".zfill(20), new_stream_id(1)], ids=["chain", "api"])
-def test_a_cursor_decodes_to_its_member(stream_id):
+def test_a_cursor_decodes_to_its_member(stream_id) -> None:
     member = f"{1_770_000_000:012d}:{stream_id}"
     assert decode_cursor(encode_cursor(member)) == member
 
 
 @given(st.text(max_size=60))
-def test_other_texts_are_not_cursors(text):
+def test_other_texts_are_not_cursors(text) -> None:
     with pytest.raises(ValueError, match="`next` of a page"):
         decode_cursor(text)
 
@@ -52,19 +52,19 @@ def test_other_texts_are_not_cursors(text):
     "member",
     ["", ":", "177:7", f"{1:012d}:7", f"{1:012d}:{'0' * 20}", f"{'x' * 12}:{'7':0>20}", "+" * 40],
 )
-def test_a_cursor_must_contain_a_member(member):
+def test_a_cursor_must_contain_a_member(member: str) -> None:
     with pytest.raises(ValueError, match="`next` of a page"):
         decode_cursor(encode_cursor(member))
 
 
-def test_each_member_has_exactly_one_cursor():
+def test_each_member_has_exactly_one_cursor() -> None:
     text = encode_cursor(f"{1:012d}:{'7':0>20}")
     for other in (text + "=", text[:5] + "\n" + text[5:], text[:5] + "!" + text[5:]):
         with pytest.raises(ValueError, match="`next` of a page"):
             decode_cursor(other)
 
 
-def test_settings_from_lists_and_their_defaults():
+def test_settings_from_lists_and_their_defaults() -> None:
     given = ApiSettings(
         contracts=TOKEN,
         fanout_urls="http://a:1/, https://b",
@@ -97,6 +97,6 @@ def test_settings_from_lists_and_their_defaults():
         ("max_body_bytes", "0", "greater than or equal to 1"),
     ],
 )
-def test_invalid_settings_are_rejected(name, value, word):
+def test_invalid_settings_are_rejected(name: str, value, word: str) -> None:
     with pytest.raises(ValidationError, match=word):
         ApiSettings(contracts=TOKEN, **{name: value})

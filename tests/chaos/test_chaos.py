@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -47,7 +48,7 @@ def shown(report: Report) -> str:
     return text.getvalue()
 
 
-async def test_nothing_is_lost_whatever_fails(tmp_path):
+async def test_nothing_is_lost_whatever_fails(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED", "7"))
     report = await run(tmp_path, seed=seed, seconds=at_length(20, 300), only=SHORT)
     assert report.violations == [], shown(report)
@@ -87,7 +88,9 @@ DELETED = (
     ],
     ids=["history", "Redis"],
 )
-async def test_what_is_lost_for_good_is_told_and_nothing_else(tmp_path, only, environment):
+async def test_what_is_lost_for_good_is_told_and_nothing_else(
+    tmp_path: Path, only, environment: dict[str, str]
+) -> None:
     seed = int(os.environ.get("SEED", "7"))
     report = await run(tmp_path, seed=seed, seconds=5, only=only, **environment)
     assert report.violations == [], shown(report)
@@ -124,8 +127,8 @@ NOTICED = [
 
 @pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:2], NOTICED))
 async def test_a_safeguard_that_is_taken_out_is_noticed(
-    tmp_path, monkeypatch, mutation, fault, seen
-):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutation, fault, seen
+) -> None:
     monkeypatch.setattr("tests.chaos.run._RECOVERY", 8.0)
 
     async def attempt(seed: int) -> Report:
@@ -145,7 +148,9 @@ _MORE = {
 }
 
 
-async def test_a_gateway_that_answers_by_status_is_noticed(tmp_path, monkeypatch):
+async def test_a_gateway_that_answers_by_status_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As nginx is without our settings: who comes while no fanout is there gets a 502."""
     needed("nginx")
     shared = tmp_path / "shared"
@@ -165,7 +170,9 @@ async def test_a_gateway_that_answers_by_status_is_noticed(tmp_path, monkeypatch
     assert final[0].history[0].startswith("HTTP/1.1 502")
 
 
-async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(tmp_path):
+async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(
+    tmp_path: Path,
+) -> None:
     late = {"MUTATION": "lease_unwatched", "SOURCE": "horizon"}
     report = await run(tmp_path, seed=7, seconds=6, only=("two indexers active",), **late)
     assert report.violations == [], shown(report)

@@ -54,7 +54,7 @@ def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
 
 @settings(max_examples=examples(40))
 @given(stories())
-def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]):
+def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]) -> None:
     asked, story, facts = drawn
     assert kinds(asked, story, facts) == []
 
@@ -65,7 +65,9 @@ def events(story: list[Told]) -> list[int]:
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
-def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
+def test_one_taken_out_is_missing(
+    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+) -> None:
     asked, story, facts = drawn
     if places := events(story):
         n = data.draw(st.sampled_from(places))
@@ -77,7 +79,7 @@ def test_one_taken_out_is_missing(drawn: tuple[Asked, list[Told], list[Fact]], d
 @given(stories(), st.data())
 def test_one_put_in_again_is_duplicated(
     drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
-):
+) -> None:
     asked, story, facts = drawn
     if places := events(story):
         n = data.draw(st.sampled_from(places))
@@ -89,7 +91,7 @@ def test_one_put_in_again_is_duplicated(
 @given(stories(), st.data())
 def test_two_in_each_others_place_are_out_of_order(
     drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
-):
+) -> None:
     asked, story, facts = drawn
     if len(places := events(story)) > 1:
         n = data.draw(st.integers(0, len(places) - 2))
@@ -101,7 +103,9 @@ def test_two_in_each_others_place_are_out_of_order(
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
-def test_one_for_others_is_a_leak(drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject):
+def test_one_for_others_is_a_leak(
+    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+) -> None:
     asked, story, facts = drawn
     if others := [each for each in facts if not asked.is_for(each)]:
         each = data.draw(st.sampled_from(others))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("seconds", [60, -300])
-async def test_the_clock_of_redis_is_moved_while_it_runs(tmp_path, seconds):
+async def test_the_clock_of_redis_is_moved_while_it_runs(tmp_path: Path, seconds: int) -> None:
     server = RedisSingle(tmp_path, ())
     await server.start()
     try:
@@ -48,7 +49,7 @@ async def is_ahead(server: RedisSingle, seconds: float) -> bool:
         return False
 
 
-async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path):
+async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path: Path) -> None:
     clock = Clock(tmp_path / "clock")
     async with (
         running("deploy.simulator", CLOSE_SECONDS=0, **clock.environment) as network,
@@ -65,7 +66,7 @@ async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path)
         await until(lambda: is_ahead(300), seconds=5, what="the jump")
 
 
-async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path):
+async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path: Path) -> None:
     jumps = Jumps({"redis": Clock(tmp_path / "clock")}, random.Random(1))
     assert "clock of Redis jumps" in jumps.all()
     assert (await jumps.jump(["redis"])).startswith("redis ")
@@ -73,7 +74,7 @@ async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path)
     assert len(jumps.wrong) == 1
 
 
-def test_what_was_told_while_a_clock_was_wrong_is_not_believed():
+def test_what_was_told_while_a_clock_was_wrong_is_not_believed() -> None:
     told = [Told(at, "fanout-1", "stream.paused", START) for at in (1.0, 5.0, 9.0)]
     assert [each.at for each in trusted(told, 100.0, [(104.0, 106.0)])] == [1.0, 9.0]
     assert list(trusted(told, 100.0, [])) == told

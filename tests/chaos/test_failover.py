@@ -27,7 +27,7 @@ SHORT = {
 
 
 @pytest.mark.parametrize("kind", SHORT)
-async def test_nothing_is_lost_whoever_takes_over(tmp_path, kind):
+async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind) -> None:
     seed = int(os.environ.get("SEED", "6"))
     only = SHORT[kind]
     report = await run(tmp_path, seed=seed, seconds=at_length(6, 120), only=only, **of_kind(kind))
@@ -46,7 +46,9 @@ async def lossy(folder: Path, seed: int = 7, **environment: str) -> Report:
     return await run(folder / str(seed), seed=seed, seconds=1, only=only, **settings)
 
 
-async def test_what_a_failover_loses_is_brought_back_or_was_never_acknowledged(tmp_path):
+async def test_what_a_failover_loses_is_brought_back_or_was_never_acknowledged(
+    tmp_path: Path,
+) -> None:
     report = await lossy(tmp_path)
     assert report.violations == [], shown(report)
 
@@ -61,5 +63,7 @@ TRIED = at_length([*NOTICED][:1], [*NOTICED])
 
 
 @pytest.mark.parametrize(("environment", "seen"), [NOTICED[each] for each in TRIED], ids=TRIED)
-async def test_what_a_failover_needs_and_is_not_there_is_noticed(tmp_path, environment, seen):
+async def test_what_a_failover_needs_and_is_not_there_is_noticed(
+    tmp_path: Path, environment, seen
+) -> None:
     assert await noticed(seen, lambda seed: lossy(tmp_path, seed, **environment))

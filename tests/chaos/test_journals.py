@@ -54,7 +54,7 @@ def kinds(
 TOLD = [JOURNAL[0], gap(1, 3), JOURNAL[3]]
 
 
-def test_lost_ledgers_are_told_and_nothing_else_is():
+def test_lost_ledgers_are_told_and_nothing_else_is() -> None:
     lost = Lost(ledgers=[range(2, 4)])
     assert kinds(TOLD, lost) == []
     assert kinds([JOURNAL[0], JOURNAL[3]], lost) == [Kind.LOST, Kind.LOST], "not told"
@@ -63,7 +63,7 @@ def test_lost_ledgers_are_told_and_nothing_else_is():
     assert kinds([JOURNAL[0], gap(1, 2), JOURNAL[3]], lost) == [Kind.LOST], "not all of it is told"
 
 
-def test_a_gap_is_told_to_everyone_and_nobody_knows_what_was_in_it():
+def test_a_gap_is_told_to_everyone_and_nobody_knows_what_was_in_it() -> None:
     facts, _ = facts_of(LEDGER, [], TOLD, Lost(ledgers=[range(2, 4)]))
     assert [f.type for f in facts if not f.parties] == ["gap"]
     assert facts[-1].parties == {ALICE, BOB}, "that the stream changed hands was lost"
@@ -75,7 +75,7 @@ ACK = Ack("streams", "a", 1, f"{2 << 32}-7", frozenset({ALICE}))
 BEGAN = parse_position(f"{2 << 32 | 4095}-5")
 
 
-def test_after_the_loss_of_everything_the_next_journal_tells_so_once():
+def test_after_the_loss_of_everything_the_next_journal_tells_so_once() -> None:
     after = [reset(2), *JOURNAL[2:]]
     assert kinds(after, LOST, ACK, began=BEGAN) == []
     assert kinds(after[1:], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
@@ -85,23 +85,23 @@ def test_after_the_loss_of_everything_the_next_journal_tells_so_once():
     assert kinds([*JOURNAL, reset(5)], Lost()) == [Kind.RESET], "nothing was lost"
 
 
-def test_after_the_loss_of_everything_the_chain_s_events_are_there():
+def test_after_the_loss_of_everything_the_chain_s_events_are_there() -> None:
     assert kinds([reset(2), JOURNAL[3]], LOST, ACK, began=BEGAN) == [Kind.LOST]
 
 
-def test_only_what_redis_had_when_it_lost_everything_may_be_gone():
+def test_only_what_redis_had_when_it_lost_everything_may_be_gone() -> None:
     after = [reset(2), *JOURNAL[2:]]
     later = Ack("streams", "a", 2, f"{3 << 32}-7", frozenset({ALICE}))
     assert kinds(after, LOST, ACK, later, began=BEGAN) == [Kind.LOST]
 
 
-def test_nothing_is_known_of_a_stream_that_was_created_before_the_journal_began():
+def test_nothing_is_known_of_a_stream_that_was_created_before_the_journal_began() -> None:
     facts, _ = facts_of(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
     by_place = {fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"}
     assert by_place == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
 
 
-def test_what_two_journals_had_is_due_to_those_whom_both_knew():
+def test_what_two_journals_had_is_due_to_those_whom_both_knew() -> None:
     began = parse_position(f"{1 << 32 | 4095}-5")
     facts, found = facts_of(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
     assert found == []
@@ -112,19 +112,19 @@ def test_what_two_journals_had_is_due_to_those_whom_both_knew():
     assert Asked(everything=True).is_due(paused)
 
 
-def test_what_was_before_the_first_journal_began_is_not_due():
+def test_what_was_before_the_first_journal_began_is_not_due() -> None:
     began = parse_position(f"{2 << 32 | 4095}-5")
     assert kinds(JOURNAL[2:], Lost(), began=began) == []
     assert kinds(JOURNAL[2:], Lost()) == [Kind.LOST, Kind.LOST]
 
 
-def test_a_deleted_entry_was_there():
+def test_a_deleted_entry_was_there() -> None:
     assert kinds([JOURNAL[0], *JOURNAL[2:]], Lost(entries=[JOURNAL[1]])) == []
     gone = Lost(entries=[written("1-7", 1)])
     assert kinds(JOURNAL, gone, Ack("streams", "a", 1, "1-7", frozenset())) == []
 
 
 @pytest.mark.parametrize(("ahead", "seen"), [(0, []), (-9, []), (60, [Kind.FALSE])])
-def test_an_end_that_has_not_come_is_not_told(ahead: int, seen: list[Kind]):
+def test_an_end_that_has_not_come_is_not_told(ahead: int, seen: list[Kind]) -> None:
     entry = written("1-7", 2, timestamp=100 + ahead, publishedAt=100_000_000)
     assert [each.kind for each in endings([entry])] == seen

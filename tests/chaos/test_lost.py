@@ -81,60 +81,60 @@ def kinds(story: list[Told]) -> set[Kind]:
     return {each.kind for each in wrong(story)}
 
 
-def test_who_is_connected_is_told_once_and_gets_all_that_follows():
+def test_who_is_connected_is_told_once_and_gets_all_that_follows() -> None:
     assert wrong([*BEFORE, TOLD, *AFTER]) == []
 
 
-def test_who_is_not_told_of_the_loss_misses_it():
+def test_who_is_not_told_of_the_loss_misses_it() -> None:
     (violation,) = wrong([*BEFORE, *AFTER])
     assert (violation.kind, violation.where) == (Kind.MISSING, str(RESET))
 
 
-def test_what_was_due_before_the_loss_is_due_still():
+def test_what_was_due_before_the_loss_is_due_still() -> None:
     (violation,) = wrong([*BEFORE[:3], BEFORE[4], TOLD, *AFTER])
     assert (violation.kind, violation.where) == (Kind.MISSING, str(GONE.position))
 
 
-def test_what_a_client_had_not_come_to_may_be_gone():
+def test_what_a_client_had_not_come_to_may_be_gone() -> None:
     assert wrong([*BEFORE[:3], TOLD, *AFTER]) == []
 
 
-def test_the_chain_s_events_are_due_whoever_lost_them():
+def test_the_chain_s_events_are_due_whoever_lost_them() -> None:
     assert kinds([*BEFORE[:2], TOLD, *AFTER]) == {Kind.MISSING}
     assert wrong([*BEFORE[:2], told(TWO_AGAIN, 12), TOLD, *AFTER]) == []
 
 
-def test_what_was_published_by_a_wrong_clock_is_lost_all_the_same():
+def test_what_was_published_by_a_wrong_clock_is_lost_all_the_same() -> None:
     ahead = replace(TWO, body=body(64, "chain"))
     assert wrong([*BEFORE[:2], told(ahead, 4), *BEFORE[3:], TOLD, *AFTER]) == []
 
 
-def test_after_the_reset_everything_holds_again():
+def test_after_the_reset_everything_holds_again() -> None:
     assert kinds([*BEFORE, TOLD, *AFTER[1:]]) == {Kind.MISSING}
     assert kinds([*BEFORE, TOLD, *AFTER, AFTER[0]]) == {Kind.DUPLICATE}
     assert kinds([*BEFORE, told(TWO_AGAIN, 12), TOLD, *AFTER]) == {Kind.DUPLICATE}
 
 
-def test_a_reset_without_a_loss_is_one_however_it_is_called():
+def test_a_reset_without_a_loss_is_one_however_it_is_called() -> None:
     nothing = Lost()
     assert [each.kind for each in wrong([START_OF, told(ONE, 1), TOLD], [ONE], nothing)] == [
         Kind.RESET
     ]
 
 
-def test_who_comes_back_to_an_emptied_redis_is_sent_the_next_journal_from_its_beginning():
+def test_who_comes_back_to_an_emptied_redis_is_sent_the_next_journal_from_its_beginning() -> None:
     back = [frame("connected", UNSEEN.position, 11), frame("reset", START, 11)]
     assert wrong([*BEFORE, *back, told(TWO_AGAIN, 12), TOLD, *AFTER]) == []
     assert kinds([*BEFORE, *back, TOLD, *AFTER]) == {Kind.MISSING}
 
 
-def test_who_comes_back_from_a_write_that_is_gone_is_told_and_goes_on():
+def test_who_comes_back_from_a_write_that_is_gone_is_told_and_goes_on() -> None:
     back = [frame("connected", GONE.position, 17), frame("reset", AGAIN.position, 17)]
     assert wrong([*BEFORE[:4], *back, told(FIVE, 17)]) == []
     assert kinds([*BEFORE[:4], *back]) == {Kind.MISSING}
 
 
-def test_who_comes_back_from_before_the_next_journal_is_told_of_a_gap():
+def test_who_comes_back_from_before_the_next_journal_is_told_of_a_gap() -> None:
     story = [START_OF, frame("connected", START, 17)]
     gap = frame("gap", BEGINS, 17, START)
     assert wrong([*story, gap, told(TWO_AGAIN, 17), frame("reset", RESET, 17), *AFTER]) == []
@@ -142,7 +142,7 @@ def test_who_comes_back_from_before_the_next_journal_is_told_of_a_gap():
     assert Kind.MISSING in kinds([*story, late, frame("reset", RESET, 17), *AFTER])
 
 
-def test_an_entry_that_was_deleted_is_had_or_told():
+def test_an_entry_that_was_deleted_is_had_or_told() -> None:
     lost = Lost(entries=[entry(TWO)])
     whole = [START_OF, told(ONE, 1), told(TWO, 4), told(FOUR, 14)]
     facts = [ONE, TWO, FOUR]
@@ -160,7 +160,7 @@ def test_an_entry_that_was_deleted_is_had_or_told():
     ("position", "inside"),
     [(Position(6 << 32, 0), True), (Position(8 << 32, 0), False), (Position(5 << 32, 9), False)],
 )
-def test_lost_ledgers_are_a_span_of_their_positions(position: Position, inside: bool):
+def test_lost_ledgers_are_a_span_of_their_positions(position: Position, inside: bool) -> None:
     ((first, last),) = Lost(ledgers=[range(6, 8)]).spans(START)
     assert (first <= position <= last) is inside
     assert last == Position((8 << 32) - 1, END.n)

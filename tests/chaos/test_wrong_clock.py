@@ -11,8 +11,10 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain.position import START
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal
 from shared.journal.wire import times_of
 from tests.api.samples import SENDER, TOKEN, order
@@ -42,7 +44,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def run(redis_url, keys, tmp_path: Path) -> Run:
+def run(redis_url: str, keys: Keys, tmp_path: Path) -> Run:
     """Start a service whose clock is so many seconds ahead."""
 
     def run(service: str, ahead: float = 0, **more: object) -> Any:
@@ -85,8 +87,8 @@ async def post(session: aiohttp.ClientSession, process: ServiceProcess, **more: 
 
 @pytest.mark.parametrize("ahead", [10 * DAY, -10 * DAY])
 async def test_an_api_with_a_wrong_clock_publishes_nothing_that_is_not_so(
-    run, session, redis, keys, ahead
-):
+    run: Run, session: aiohttp.ClientSession, redis: Redis, keys: Keys, ahead: int
+) -> None:
     async with run("api", ahead) as wrong:
         await says_so(session, wrong, "ahead" if ahead > 0 else "behind")
         now = time.time()
@@ -113,7 +115,9 @@ async def test_an_api_with_a_wrong_clock_publishes_nothing_that_is_not_so(
         forget(wrong.pid)
 
 
-async def test_the_lease_of_the_schedule_goes_to_the_one_that_is_right(run, session, redis, keys):
+async def test_the_lease_of_the_schedule_goes_to_the_one_that_is_right(
+    run: Run, session: aiohttp.ClientSession, redis: Redis, keys: Keys
+) -> None:
     async with run("api", DAY) as wrong, run("api") as right:
         await says_so(session, wrong, "ahead")
         await redis.delete(keys.schedule_lease)
@@ -127,7 +131,9 @@ async def test_the_lease_of_the_schedule_goes_to_the_one_that_is_right(run, sess
 
 
 @pytest.mark.parametrize("ahead", [-DAY, DAY])
-async def test_tokens_are_as_old_as_redis_says(run, session, redis, keys, ahead):
+async def test_tokens_are_as_old_as_redis_says(
+    run: Run, session: aiohttp.ClientSession, redis: Redis, keys: Keys, ahead: int
+) -> None:
     """A day behind, every expired token would be good; a day ahead, none would."""
     await begun_long_ago(redis, keys)
     required = {"AUTH_MODE": "required", "JWT_SECRET": SECRET}

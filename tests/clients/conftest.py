@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.fanout.conftest import chain, clients, launch
-from tests.fanout.rig import Chain, Replica
+from tests.fanout.rig import Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 
 __all__ = ["chain", "clients", "launch"]
@@ -17,12 +17,12 @@ Witness = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
-async def replica(launch):
+async def replica(launch: StartReplica) -> Replica:
     return await launch(sync_seconds=0.5)
 
 
 @pytest.fixture
-async def witness(replica, chain, clients):
+async def witness(replica: Replica, chain: Chain, clients: list[SseClient]) -> Witness:
     return await witness_of(replica, chain, clients)
 
 

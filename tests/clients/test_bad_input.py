@@ -82,7 +82,9 @@ async def clients() -> AsyncIterator[list[SseClient]]:
         client.close()
 
 
-async def test_what_is_no_request_is_refused_with_a_4xx_and_the_end(replica, witness):
+async def test_what_is_no_request_is_refused_with_a_4xx_and_the_end(
+    replica: Replica, witness: Witness
+) -> None:
     for name, sent in REFUSED.items():
         peer = await Peer.say(replica.port, sent)
         await peer.ended()
@@ -94,7 +96,7 @@ async def test_what_is_no_request_is_refused_with_a_4xx_and_the_end(replica, wit
     assert "9999" not in said, "what they sent may be a token"
 
 
-async def test_a_head_that_is_too_long_is_refused(replica, witness):
+async def test_a_head_that_is_too_long_is_refused(replica: Replica, witness: Witness) -> None:
     for name, sent in TOO_LONG.items():
         peer = await Peer.say(replica.port, sent)
         await peer.ended()
@@ -104,7 +106,7 @@ async def test_a_head_that_is_too_long_is_refused(replica, witness):
 
 
 @pytest.mark.parametrize("where", ["line", "header"])
-async def test_a_head_of_64_kb_is_served(replica, chain, where):
+async def test_a_head_of_64_kb_is_served(replica: Replica, chain: Chain, where: str) -> None:
     room = 65_536 - len(get(ALL))
     long = {
         "line": get(f"{ALL}&x={'x' * (room - 3)}"),
@@ -118,7 +120,7 @@ async def test_a_head_of_64_kb_is_served(replica, chain, where):
     peer.close()
 
 
-async def test_other_methods_are_405_and_name_get(replica, witness):
+async def test_other_methods_are_405_and_name_get(replica: Replica, witness: Witness) -> None:
     for method in METHODS:
         peer = await Peer.say(replica.port, get(ALL, b"Connection: close", method=method))
         await peer.ended()
@@ -128,7 +130,9 @@ async def test_other_methods_are_405_and_name_get(replica, witness):
 
 
 @pytest.mark.parametrize("request_", [get(ALL, version="1.0"), f"GET {ALL}\r\n\r\n".encode()])
-async def test_old_http_gets_events_until_it_leaves(replica, witness, chain, request_):
+async def test_old_http_gets_events_until_it_leaves(
+    replica: Replica, witness: Witness, chain: Chain, request_
+) -> None:
     peer = await Peer.say(replica.port, request_)
     await until(lambda: b'"connected"' in peer.body)
     (live,) = await chain.commit()
@@ -138,7 +142,9 @@ async def test_old_http_gets_events_until_it_leaves(replica, witness, chain, req
     peer.close()
 
 
-async def test_ids_with_line_breaks_and_nul_in_the_query_never_reach_the_wire(replica, witness):
+async def test_ids_with_line_breaks_and_nul_in_the_query_never_reach_the_wire(
+    replica: Replica, witness: Witness
+) -> None:
     for given in (
         "1-0\r\nid: 9-9",
         "1-0\n\nevent: forged\ndata: {}",
@@ -158,7 +164,9 @@ async def test_ids_with_line_breaks_and_nul_in_the_query_never_reach_the_wire(re
     await witness()
 
 
-async def test_absurd_ids_are_told_reset_and_get_what_comes(replica, witness, chain, clients):
+async def test_absurd_ids_are_told_reset_and_get_what_comes(
+    replica: Replica, witness: Witness, chain: Chain, clients: list[SseClient]
+) -> None:
     absurd = ["9" * 5000, "9" * 4000 + "-1", "1-" + "9" * 5000, "-", "--", "1-0-0", "NaN", "1e9-0"]
     absurd += ["0x10-0", "+1-0", "1 - 0", "½-0", "%", "../../etc/passwd", "18446744073709551616-0"]
     for given in absurd:
@@ -173,7 +181,9 @@ async def test_absurd_ids_are_told_reset_and_get_what_comes(replica, witness, ch
         assert client.parser.faults == []
 
 
-async def test_too_many_topics_and_invalid_accounts_are_400_and_bounded(replica, witness):
+async def test_too_many_topics_and_invalid_accounts_are_400_and_bounded(
+    replica: Replica, witness: Witness
+) -> None:
     for query in (
         "streams=" + ",".join(str(n) for n in range(1, 10_001)),
         "users=" + ",".join(f"G{n}" for n in range(8000)),
@@ -191,7 +201,9 @@ async def test_too_many_topics_and_invalid_accounts_are_400_and_bounded(replica,
     await witness()
 
 
-async def test_one_mistake_made_many_times_is_not_answered_at_length(replica, witness):
+async def test_one_mistake_made_many_times_is_not_answered_at_length(
+    replica: Replica, witness: Witness
+) -> None:
     for query in ("types=" + ",".join("x" * 20_000), "&".join(["streams=0"] * 6000)):
         status, text = await replica.get(f"{SUBSCRIBE}?{query}")
         assert status == 400
@@ -199,7 +211,9 @@ async def test_one_mistake_made_many_times_is_not_answered_at_length(replica, wi
     await witness()
 
 
-async def test_a_pipelined_second_request_is_never_answered(replica, witness, chain):
+async def test_a_pipelined_second_request_is_never_answered(
+    replica: Replica, witness: Witness, chain: Chain
+) -> None:
     both = get(ALL) + get("/livez")
     peer = await Peer.say(replica.port, both)
     other = await Peer.say(replica.port, get("/livez") + both)
@@ -212,7 +226,9 @@ async def test_a_pipelined_second_request_is_never_answered(replica, witness, ch
         each.close()
 
 
-async def test_bytes_after_the_handshake_are_not_read_and_not_kept(redis_url, chain):
+async def test_bytes_after_the_handshake_are_not_read_and_not_kept(
+    redis_url: str, chain: Chain
+) -> None:
     async with outside(redis_url, chain.committer.keys) as fresh:  # no memory of others to use
         await flooded(fresh, chain)
 

@@ -143,18 +143,18 @@ def story(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-def test_no_event_source_gives_up(story: Story, kind: str):
+def test_no_event_source_gives_up(story: Story, kind: str) -> None:
     assert [native for native in story.natives[kind] if native.given_up] == []
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
 @pytest.mark.parametrize("act", ACTS)
-def test_every_new_one_connects_while_a_fanout_lives(story: Story, kind: str, act: str):
+def test_every_new_one_connects_while_a_fanout_lives(story: Story, kind: str, act: str) -> None:
     assert story.refused[kind][act] == 0
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-def test_without_a_fanout_each_is_told_in_band_when_to_come_back(story: Story, kind: str):
+def test_without_a_fanout_each_is_told_in_band_when_to_come_back(story: Story, kind: str) -> None:
     told = [native.named("overload") for native in story.natives[kind]]
     assert all(told)
     told_by_all = [json.loads(event.data) for events in told for event in events]
@@ -164,7 +164,7 @@ def test_without_a_fanout_each_is_told_in_band_when_to_come_back(story: Story, k
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-def test_all_come_back_and_miss_nothing_and_get_nothing_twice(story: Story, kind: str):
+def test_all_come_back_and_miss_nothing_and_get_nothing_twice(story: Story, kind: str) -> None:
     assert story.troubles == []
     for native in story.natives[kind]:
         began = parse_position(native.began)

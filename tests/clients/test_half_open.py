@@ -8,15 +8,17 @@ import time
 
 import pytest
 
+from tests.clients.conftest import Witness
 from tests.clients.peers import ALL, TLS_HELLO, Peer, crowd_of, get, memory
+from tests.fanout.rig import Chain, Replica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 @pytest.mark.timeout(90)
 async def test_half_open_connections_use_up_no_descriptors_and_are_hung_up_on(
-    replica, witness, chain, clients
-):
+    replica: Replica, witness: Witness, chain: Chain, clients: list[SseClient]
+) -> None:
     """As many as there are descriptors, and more: others keep their events, and soon get in."""
     before = memory(replica.process.pid)
     began = time.monotonic()
@@ -41,7 +43,9 @@ async def test_half_open_connections_use_up_no_descriptors_and_are_hung_up_on(
     await until(lambda: replica.process.descriptors <= descriptors + 2)
 
 
-async def test_half_open_connections_below_the_limit_slow_nobody(replica, witness):
+async def test_half_open_connections_below_the_limit_slow_nobody(
+    replica: Replica, witness: Witness
+) -> None:
     async with crowd_of(replica.port, 500, [b"GET / HTTP/1.1\r\nHost: x\r\nX: "]) as peers:
         for _ in range(10):
             for peer in peers:
@@ -55,7 +59,9 @@ async def test_half_open_connections_below_the_limit_slow_nobody(replica, witnes
         assert not any(peer.over for peer in peers)
 
 
-async def test_connections_that_come_and_go_leave_nothing(replica, witness):
+async def test_connections_that_come_and_go_leave_nothing(
+    replica: Replica, witness: Witness
+) -> None:
     descriptors = replica.process.descriptors
     for sent in (b"", get(ALL)[:-2], get(ALL), get("/livez"), TLS_HELLO):
         peers = await asyncio.gather(*(Peer.say(replica.port, sent) for _ in range(100)))
@@ -67,5 +73,5 @@ async def test_connections_that_come_and_go_leave_nothing(replica, witness):
     assert replica.process.noise == []
 
 
-async def _connections(replica, count: int) -> bool:
+async def _connections(replica: Replica, count: int) -> bool:
     return await replica.metric("connections") == count

@@ -47,7 +47,7 @@ def play(parts: Parts) -> Callable[[str, str], Part]:
 
 
 @pytest.fixture(params=LIBRARIES)
-def part(request, play) -> Play:
+def part(request: pytest.FixtureRequest, play: Callable[[str, str], Part]) -> Play:
     need(request.param)
     return lambda act: play(request.param, act)
 
@@ -60,7 +60,7 @@ def is_sound(event: Received) -> bool:
     return (event.id, event.name) == (data.get("id"), data.get("type"))
 
 
-def test_it_connects_and_the_first_frame_is_connected(part):
+def test_it_connects_and_the_first_frame_is_connected(part: Play) -> None:
     connected = part("connected")
     (top,) = connected.committed
     first = connected.received[0]
@@ -71,7 +71,7 @@ def test_it_connects_and_the_first_frame_is_connected(part):
     assert connected.journal == []
 
 
-def test_it_receives_named_events_in_order_and_whole(part):
+def test_it_receives_named_events_in_order_and_whole(part: Play) -> None:
     live = part("live")
     assert live.ids == live.committed
     assert all(map(is_sound, live.journal))
@@ -81,7 +81,9 @@ def test_it_receives_named_events_in_order_and_whole(part):
 
 
 @pytest.mark.parametrize("act", ["cut", "killed", "drained", "overloaded"])
-def test_it_comes_back_by_itself_with_nothing_missed_and_nothing_twice(part, act):
+def test_it_comes_back_by_itself_with_nothing_missed_and_nothing_twice(
+    part: Play, act: str
+) -> None:
     lived = part(act)
     assert lived.ids == lived.committed
     assert all(map(is_sound, lived.journal))
@@ -89,12 +91,12 @@ def test_it_comes_back_by_itself_with_nothing_missed_and_nothing_twice(part, act
     assert all(lived.resumed_at)
 
 
-def test_a_drained_replica_says_goodbye_and_the_cursor_stays(part):
+def test_a_drained_replica_says_goodbye_and_the_cursor_stays(part: Play) -> None:
     (goodbye,) = part("drained").named("goodbye")
     assert json.loads(goodbye.data)["reason"] == "draining"
 
 
-def test_a_full_replica_says_so_in_band_and_the_cursor_stays(part):
+def test_a_full_replica_says_so_in_band_and_the_cursor_stays(part: Play) -> None:
     overloaded = part("overloaded")
     turned_away = overloaded.named("overload")
     assert turned_away
@@ -103,7 +105,7 @@ def test_a_full_replica_says_so_in_band_and_the_cursor_stays(part):
     assert len(set(overloaded.resumed_at)) == 1
 
 
-def test_sync_moves_the_cursor_of_a_quiet_subscription(part):
+def test_sync_moves_the_cursor_of_a_quiet_subscription(part: Play) -> None:
     quiet, after = part("quiet"), part("cut while quiet")
     (position,) = quiet.committed
     assert position in [event.id for event in quiet.named("sync")]
@@ -112,7 +114,9 @@ def test_sync_moves_the_cursor_of_a_quiet_subscription(part):
     assert quiet.journal == after.journal == []
 
 
-def test_no_event_is_made_up_and_no_connected_frame_comes_twice(play, parts):
+def test_no_event_is_made_up_and_no_connected_frame_comes_twice(
+    play: Callable[[str, str], Part], parts: Parts
+) -> None:
     for library, acts in parts.items():
         received = [
             event
@@ -134,7 +138,9 @@ def test_no_event_is_made_up_and_no_connected_frame_comes_twice(play, parts):
     ("library", "where"),
     [(lib, where) for lib in LIBRARIES for where in CUTS if (lib, where) not in DEFECTS],
 )
-def test_a_frame_cut_by_eof_is_dropped_and_comes_again_whole(play, library, where):
+def test_a_frame_cut_by_eof_is_dropped_and_comes_again_whole(
+    play: Callable[[str, str], Part], library, where
+) -> None:
     ended = play(library, where)
     assert ended.ids == ended.committed
     assert all(map(is_sound, ended.journal))
@@ -142,7 +148,9 @@ def test_a_frame_cut_by_eof_is_dropped_and_comes_again_whole(play, library, wher
 
 
 @pytest.mark.parametrize("where", CUTS)
-def test_aiohttp_sse_client2_glues_the_cut_frame_to_connected_and_never_to_an_event(play, where):
+def test_aiohttp_sse_client2_glues_the_cut_frame_to_connected_and_never_to_an_event(
+    play: Callable[[str, str], Part], where
+) -> None:
     """It keeps a cut frame's fields for the next connection, whose first frame takes them."""
     ended = play("aiohttp_sse", where)
     glued, *rest = ended.journal
@@ -153,7 +161,9 @@ def test_aiohttp_sse_client2_glues_the_cut_frame_to_connected_and_never_to_an_ev
     assert all(map(is_sound, rest))
 
 
-def test_sseclient_py_delivers_a_torn_frame_that_is_no_json_and_moves_no_cursor(play):
+def test_sseclient_py_delivers_a_torn_frame_that_is_no_json_and_moves_no_cursor(
+    play: Callable[[str, str], Part],
+) -> None:
     """It delivers at EOF what it has; the id comes last, so the whole event follows."""
     ended = play("sseclient", "in the data")
     torn, *rest = ended.journal
@@ -163,7 +173,9 @@ def test_sseclient_py_delivers_a_torn_frame_that_is_no_json_and_moves_no_cursor(
     assert all(map(is_sound, rest))
 
 
-def test_sseclient_py_delivers_a_frame_without_its_id_and_then_again_with_it(play):
+def test_sseclient_py_delivers_a_frame_without_its_id_and_then_again_with_it(
+    play: Callable[[str, str], Part],
+) -> None:
     """As above; both have the same position and version in their data."""
     ended = play("sseclient", "after the data")
     early, *rest = ended.journal
@@ -173,7 +185,9 @@ def test_sseclient_py_delivers_a_frame_without_its_id_and_then_again_with_it(pla
     assert all(map(is_sound, rest))
 
 
-def test_sseclient_py_takes_a_torn_id_as_its_cursor_and_is_told_reset(play):
+def test_sseclient_py_takes_a_torn_id_as_its_cursor_and_is_told_reset(
+    play: Callable[[str, str], Part],
+) -> None:
     """A torn id is no position, so what it cannot ask for any more is never skipped silently."""
     ended = play("sseclient", "in the id")
     assert ended.committed[0].startswith(ended.journal[0].id)
@@ -181,7 +195,9 @@ def test_sseclient_py_takes_a_torn_id_as_its_cursor_and_is_told_reset(play):
     assert len(ended.named("reset")) == 1
 
 
-def test_fetch_event_source_loses_an_event_cut_between_id_and_blank_line(play):
+def test_fetch_event_source_loses_an_event_cut_between_id_and_blank_line(
+    play: Callable[[str, str], Part],
+) -> None:
     """It moves its cursor at the id's line, not at the frame's end: one byte of a frame is left."""
     ended = play("fetch_event_source", "before the blank line")
     assert ended.resumed_at == ended.committed[:1]
@@ -189,7 +205,9 @@ def test_fetch_event_source_loses_an_event_cut_between_id_and_blank_line(play):
     assert all(map(is_sound, ended.journal))
 
 
-def test_a_browser_page_of_another_origin_needs_no_preflight_to_resume(play, parts):
+def test_a_browser_page_of_another_origin_needs_no_preflight_to_resume(
+    play: Callable[[str, str], Part], parts: Parts
+) -> None:
     """Ids of safe characters; fetch-event-source sets the header itself, so it asks first."""
     for library, asks in (("chromium", False), ("fetch_event_source", True)):
         need(library)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.async_api import Browser
 
 from tests.console.browser import User, user
 from tests.console.samples import connections, create, journal, shown
@@ -35,7 +36,7 @@ async def arrived(page, since: str, count: int) -> bool:
     return since in ids and ids.index(since) >= count
 
 
-async def test_events_appear_without_a_reload(whole, someone):
+async def test_events_appear_without_a_reload(whole: Installation, someone: User) -> None:
     page = await someone.open("#/live")
     await page.wait_for_selector(".event")
     await follows_the_journal(whole, page)
@@ -50,7 +51,9 @@ async def test_events_appear_without_a_reload(whole, someone):
     assert someone.noise == []
 
 
-async def test_events_appear_if_the_browser_denies_storage(whole, browser):
+async def test_events_appear_if_the_browser_denies_storage(
+    whole: Installation, browser: Browser
+) -> None:
     error = "new DOMException('denied', 'SecurityError')"
     denied = f"Object.defineProperty(window, '%s', {{get() {{ throw {error}; }}}});"
     async with user(browser, whole.url(whole.ports.gateway)) as someone:
@@ -64,7 +67,9 @@ async def test_events_appear_if_the_browser_denies_storage(whole, browser):
         assert someone.noise == []
 
 
-async def test_no_event_is_missed_when_the_fanout_is_killed(whole, someone):
+async def test_no_event_is_missed_when_the_fanout_is_killed(
+    whole: Installation, someone: User
+) -> None:
     page, system = await someone.open("#/live"), await someone.open("#/system")
     await page.wait_for_selector(".event")
     await until(lambda: settled(whole, 1), what="one connection")
@@ -97,7 +102,7 @@ async def settled(whole: Installation, count: int) -> bool:
     return sum((await connections(whole)).values()) == count
 
 
-async def test_ten_tabs_of_a_user_share_one_connection(whole, someone: User):
+async def test_ten_tabs_of_a_user_share_one_connection(whole: Installation, someone: User) -> None:
     await until(lambda: settled(whole, 0), seconds=60, what="no connection of another test")
     pages = [await someone.open("#/live") for _ in range(10)]
     for page in pages:
@@ -115,7 +120,7 @@ async def test_ten_tabs_of_a_user_share_one_connection(whole, someone: User):
     assert someone.noise == []
 
 
-async def test_a_reload_of_the_page_misses_nothing(whole, someone):
+async def test_a_reload_of_the_page_misses_nothing(whole: Installation, someone: User) -> None:
     page = await someone.open("#/live")
     await page.wait_for_selector(".event")
     await follows_the_journal(whole, page, more=2)
@@ -125,7 +130,7 @@ async def test_a_reload_of_the_page_misses_nothing(whole, someone):
     assert "last_event_id=" in someone.subscriptions[-1]
 
 
-async def test_events_can_be_filtered_and_paused(whole, someone):
+async def test_events_can_be_filtered_and_paused(whole: Installation, someone: User) -> None:
     page = await someone.open("#/live")
     await page.wait_for_selector(".event")
     await page.get_by_label("Type").select_option("stream.withdrawn")
@@ -146,7 +151,9 @@ async def is_now(ask, wanted) -> bool:
     return (await ask()) == wanted
 
 
-async def test_after_a_gap_the_history_is_loaded_again_with_a_notice(whole, someone):
+async def test_after_a_gap_the_history_is_loaded_again_with_a_notice(
+    whole: Installation, someone: User
+) -> None:
     gap = (
         'retry: 50\ndata: {"type":"connected","position":"1-0"}\nid: 1-0\n\n'
         'event: gap\ndata: {"from":"1-0","to":"2-0","historyUrl":"/v1/streams"}\nid: 2-0\n\n'

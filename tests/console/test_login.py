@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 from stellar_sdk import Keypair
 
 from tests.api.auth.samples import ALICE, BOB, CAROL, SECRET, SERVER, signed, token_of
@@ -33,7 +33,7 @@ addEventListener("message", async ({ data }) => {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def closed(tmp_path_factory) -> AsyncIterator[Installation]:
+async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     given = {"AUTH_MODE": "required", "JWT_SECRET": SECRET, "SIGNING_SEED": SERVER.secret}
     folder = tmp_path_factory.mktemp("closed")
     async with installation(folder, CLOSE_SECONDS="1", **given) as closed:
@@ -41,7 +41,7 @@ async def closed(tmp_path_factory) -> AsyncIterator[Installation]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visitor(closed, browser) -> AsyncIterator[User]:
+async def visitor(closed: Installation, browser: Browser) -> AsyncIterator[User]:
     async with user(browser, closed.url(closed.ports.gateway)) as visitor:
         yield visitor
 
@@ -78,7 +78,9 @@ async def make(closed: Installation, sender: Keypair, recipient: Keypair) -> str
 
 
 @pytest.mark.parametrize("script", [FREIGHTER, EXTENSION], ids=["library", "extension"])
-async def test_a_wallet_user_sees_and_changes_own_streams(closed, visitor, script):
+async def test_a_wallet_user_sees_and_changes_own_streams(
+    closed: Installation, visitor: User, script: str
+) -> None:
     await with_wallet(visitor, ALICE, script)
     page = await log_in(visitor)
     live = await visitor.open("#/live")
@@ -100,7 +102,7 @@ async def test_a_wallet_user_sees_and_changes_own_streams(closed, visitor, scrip
     assert visitor.noise == []
 
 
-async def test_a_logout_applies_to_all_tabs(visitor):
+async def test_a_logout_applies_to_all_tabs(visitor: User) -> None:
     await with_wallet(visitor, ALICE)
     page = await log_in(visitor)
     other = await visitor.open("#/live")
@@ -110,7 +112,7 @@ async def test_a_logout_applies_to_all_tabs(visitor):
         await each.get_by_role("heading", name="Log in").wait_for()
 
 
-async def test_an_admin_uses_a_token_and_sees_all(closed, visitor):
+async def test_an_admin_uses_a_token_and_sees_all(closed: Installation, visitor: User) -> None:
     page = await visitor.open("#/system")
     await page.get_by_role("heading", name="Log in").wait_for()
     assert await page.get_by_role("button", name="Log in with Freighter").is_disabled()
@@ -125,7 +127,9 @@ async def test_an_admin_uses_a_token_and_sees_all(closed, visitor):
     assert visitor.noise == []
 
 
-async def test_a_token_that_expires_soon_is_replaced_without_interruption(closed, visitor):
+async def test_a_token_that_expires_soon_is_replaced_without_interruption(
+    closed: Installation, visitor: User
+) -> None:
     soon = token_of(ALICE.public_key, "streams:write", exp=_in(40), auth_time=_in(0))
     page = await visitor.open("#/login")
     await page.get_by_label("Token").fill(soon)
@@ -145,7 +149,7 @@ async def _differs(page: Page, script: str, before: str) -> bool:
     return bool(await page.evaluate(script) != before)
 
 
-async def test_the_system_is_for_admins(closed):
+async def test_the_system_is_for_admins(closed: Installation) -> None:
     url = closed.url(closed.ports.gateway) + "/v1/system"
     for scopes, status in [(("events:all", "streams:write"), 403), (("admin",), 200)]:
         headers = {"Authorization": f"Bearer {token_of(ALICE.public_key, *scopes)}"}

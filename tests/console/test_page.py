@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.console.browser import User, user
 from tests.console.samples import RECIPIENT, create
+from tests.support.installation import Installation
 from tests.support.waiting import until
 
 pytestmark = [
@@ -32,7 +33,7 @@ VIEWS = {
 }
 
 
-async def opened(someone: User, whole, name: str) -> Page:
+async def opened(someone: User, whole: Installation, name: str) -> Page:
     """A view that shows what it is about."""
     address, sign = VIEWS[name]
     stream = await create(whole, label=f"for {name}", ago=60)
@@ -41,7 +42,7 @@ async def opened(someone: User, whole, name: str) -> Page:
     return page
 
 
-async def tour(someone: User, whole) -> AsyncIterator[tuple[str, Page]]:
+async def tour(someone: User, whole: Installation) -> AsyncIterator[tuple[str, Page]]:
     """One tab through all views."""
     stream = await create(whole, label="a stream on tour", ago=60)
     page = await someone.open()
@@ -67,7 +68,9 @@ async def faults(page: Page, axe: str) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_no_fault_and_no_other_host_is_requested(whole, browser, axe, scheme):
+async def test_axe_finds_no_fault_and_no_other_host_is_requested(
+    whole: Installation, browser: Browser, axe: str, scheme: str
+) -> None:
     gateway = whole.url(whole.ports.gateway)
     look = {"color_scheme": scheme, "reduced_motion": "reduce"}
     found = {}
@@ -79,7 +82,9 @@ async def test_axe_finds_no_fault_and_no_other_host_is_requested(whole, browser,
         assert someone.hosts == {f"127.0.0.1:{whole.ports.gateway}"}
 
 
-async def test_dialogs_are_accessible_and_close_with_escape(whole, someone, axe):
+async def test_dialogs_are_accessible_and_close_with_escape(
+    whole: Installation, someone: User, axe: str
+) -> None:
     page = await opened(someone, whole, "streams")
     await page.get_by_role("button", name="New stream").click()
     assert await faults(page, axe) == []
@@ -92,7 +97,7 @@ async def test_dialogs_are_accessible_and_close_with_escape(whole, someone, axe)
     await expect(page.locator(".one")).to_have_attribute("data-status", "active")
 
 
-async def test_everything_can_be_done_by_keyboard(whole, someone):
+async def test_everything_can_be_done_by_keyboard(whole: Installation, someone: User) -> None:
     page = await opened(someone, whole, "live")
     focused = "document.activeElement.textContent.trim() || document.activeElement.id"
     await page.keyboard.press("Tab")
@@ -119,7 +124,9 @@ TOO_WIDE = """() => [...document.body.querySelectorAll("*")]
   .map((each) => each.outerHTML.slice(0, 120))"""
 
 
-async def test_a_phone_shows_each_view_without_scrolling_sideways(whole, browser):
+async def test_a_phone_shows_each_view_without_scrolling_sideways(
+    whole: Installation, browser: Browser
+) -> None:
     look = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
     found = {}
     async with user(browser, whole.url(whole.ports.gateway), **look) as someone:
@@ -129,7 +136,9 @@ async def test_a_phone_shows_each_view_without_scrolling_sideways(whole, browser
     assert found == {view: [] for view in VIEWS}
 
 
-async def test_light_and_dark_follow_the_system_until_one_is_chosen(whole, browser):
+async def test_light_and_dark_follow_the_system_until_one_is_chosen(
+    whole: Installation, browser: Browser
+) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     async with user(browser, whole.url(whole.ports.gateway), color_scheme="dark") as someone:
         page = await someone.open("#/login")
@@ -142,7 +151,7 @@ async def test_light_and_dark_follow_the_system_until_one_is_chosen(whole, brows
         assert await page.evaluate(paper) == light
 
 
-async def test_the_page_loads_fast(whole, someone):
+async def test_the_page_loads_fast(whole: Installation, someone: User) -> None:
     """Few and small parts, all asked for together; a second visit fetches none of them again."""
     page = await opened(someone, whole, "live")
     sizes = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/console/'))"
@@ -153,7 +162,7 @@ async def test_the_page_loads_fast(whole, someone):
     assert sum(await page.evaluate(kept)) < 12_000, "304s alone"
 
 
-async def test_it_is_served_with_a_strict_policy(whole):
+async def test_it_is_served_with_a_strict_policy(whole: Installation) -> None:
     url = whole.url(whole.ports.gateway)
     async with whole.session.get(url, headers={"Accept": "text/html,*/*"}) as response:
         assert response.content_type == "text/html"
@@ -177,12 +186,14 @@ async def test_it_is_served_with_a_strict_policy(whole):
             assert response.status == 404
 
 
-async def test_an_unreachable_api_is_reported_and_asked_again(whole, someone):
+async def test_an_unreachable_api_is_reported_and_asked_again(
+    whole: Installation, someone: User
+) -> None:
     page = await someone.context.new_page()
     down = {"status": 503, "json": {"detail": "Redis is away"}}
     html = "text/html"
 
-    async def answer(route):
+    async def answer(route) -> None:
         wants_page = html in (route.request.headers.get("accept") or "")
         await (route.continue_() if wants_page else route.fulfill(**down))
 

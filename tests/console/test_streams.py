@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.console.browser import user
-from tests.console.samples import RECIPIENT, SENDER, TOKEN, create, step
+from tests.console.browser import User, user
+from tests.console.samples import RECIPIENT, SENDER, TOKEN, Counted, create, step
+from tests.support.installation import Installation
 from tests.support.tier import at_length
 from tests.support.waiting import until
 
@@ -35,7 +36,9 @@ async def make(page: Page, label: str) -> str:
     return str(await page.locator(".one").get_attribute("data-id"))
 
 
-async def test_changes_by_clicking_show_in_all_open_pages(whole, browser, someone):
+async def test_changes_by_clicking_show_in_all_open_pages(
+    whole: Installation, browser: Browser, someone: User
+) -> None:
     page, account = await someone.open("#/streams"), await someone.open(f"#/account/{RECIPIENT}")
     async with user(browser, someone.address) as other:
         elsewhere = await other.open("#/streams")
@@ -81,7 +84,7 @@ async def _has_seconds(page: Page, seconds: int) -> bool:
     return int((await page.evaluate(COUNTED))[1]) >= seconds * 11
 
 
-async def test_errors_of_the_api_are_shown(whole, someone):
+async def test_errors_of_the_api_are_shown(whole: Installation, someone: User) -> None:
     page = await someone.open("#/streams")
     await page.get_by_role("button", name="New stream").click()
     for name, value in [("From", SENDER), ("To", SENDER[:-1] + "A"), ("Token", TOKEN)]:
@@ -94,7 +97,7 @@ async def test_errors_of_the_api_are_shown(whole, someone):
     )
 
 
-async def test_a_hostile_label_is_shown_as_text(whole, someone):
+async def test_a_hostile_label_is_shown_as_text(whole: Installation, someone: User) -> None:
     stream = await create(whole, label=HOSTILE)
     for view in ("#/streams", f"#/streams/{stream['id']}", f"#/account/{SENDER}", "#/live"):
         page = await someone.open(view)
@@ -104,14 +107,14 @@ async def test_a_hostile_label_is_shown_as_text(whole, someone):
     assert someone.noise == []
 
 
-async def test_an_unknown_stream_is_reported(someone):
+async def test_an_unknown_stream_is_reported(someone: User) -> None:
     page = await someone.open("#/streams/99999999")
     await page.get_by_text("There is no such stream.").wait_for()
     page = await someone.open("#/nowhere")
     await page.get_by_text("This view does not exist.").wait_for()
 
 
-async def test_the_list_can_be_searched_and_filtered(whole, someone):
+async def test_the_list_can_be_searched_and_filtered(whole: Installation, someone: User) -> None:
     stream = await create(whole, label="found")
     await step(whole, stream["id"], "pause")
     page = await someone.open("#/streams")
@@ -143,7 +146,7 @@ COUNTED = """() => {
 }"""
 
 
-async def agrees(whole, page: Page, stream_id: str) -> bool:
+async def agrees(whole: Installation, page: Page, stream_id: str) -> bool:
     """Whether both tell of the same second; then they must tell the same amount."""
     _, stream = await whole.get(whole.ports.gateway, f"/v1/streams/{stream_id}")
     as_of, amount, text = await page.evaluate(COUNTED)
@@ -158,7 +161,9 @@ async def agrees(whole, page: Page, stream_id: str) -> bool:
 SECONDS = at_length(20, 61)
 
 
-async def test_the_counter_equals_the_amount_of_the_api(whole, counted):
+async def test_the_counter_equals_the_amount_of_the_api(
+    whole: Installation, counted: Counted
+) -> None:
     page = counted.page
     await page.bring_to_front()
     await until(lambda: time.monotonic() - counted.since > SECONDS, seconds=90)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from services.api.console.routes import content_security_policy
 from services.api.system.routes import metrics_urls, parse_metrics
 from tests.console.browser import user
 from tests.console.samples import connections
-from tests.support.installation import Client, installation
+from tests.support.installation import Client, Installation, installation
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 shared_loop = pytest.mark.asyncio(loop_scope="session")
 
 
-def test_a_service_that_is_listed_twice_is_asked_once():
+def test_a_service_that_is_listed_twice_is_asked_once() -> None:
     urls = ["http://f1:80", "http://f1:80/readyz", "http://f2:80/deep/readyz"]
     assert metrics_urls(urls) == ["http://f1:80/metrics", "http://f2:80/deep/metrics"]
 
 
-def test_metrics_are_added_up_over_labels():
+def test_metrics_are_added_up_over_labels() -> None:
     registry = CollectorRegistry()
     events = Counter("headrace_fanout_events_total", "x", ["via"], registry=registry)
     events.labels("channel").inc(5)
@@ -36,7 +38,7 @@ def test_metrics_are_added_up_over_labels():
         parse_metrics("<html>=no metrics</html>")
 
 
-def test_the_policy_allows_redirects_to_fanouts_only():
+def test_the_policy_allows_redirects_to_fanouts_only() -> None:
     assert "connect-src 'self';" in content_security_policy(())
     assert "connect-src 'self' http://f1:80 https://f2;" in content_security_policy(
         ["http://f1:80/x", "https://f2"]
@@ -44,7 +46,7 @@ def test_the_policy_allows_redirects_to_fanouts_only():
 
 
 @shared_loop
-async def test_the_view_shows_the_numbers_of_all_services(whole):
+async def test_the_view_shows_the_numbers_of_all_services(whole: Installation) -> None:
     gateway = whole.ports.gateway
     clients = [Client(whole, "all=true", gateway) for _ in range(3)]
     try:
@@ -63,7 +65,7 @@ async def test_the_view_shows_the_numbers_of_all_services(whole):
     assert indexer["measures"]["ledgerClosedAt"] == pytest.approx(system["asOf"], abs=15)
 
 
-async def _counts(whole, least: int) -> bool:
+async def _counts(whole: Installation, least: int) -> bool:
     """Whether it tells what the fanouts do; pages of other tests come and go meanwhile."""
     held = 0.0
     for port in whole.ports.fanouts:
@@ -75,8 +77,8 @@ async def _counts(whole, least: int) -> bool:
 
 @shared_loop
 async def test_without_a_proxy_the_page_follows_the_redirect_to_a_fanout(
-    tmp_path, browser, monkeypatch
-):
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GATEWAY", "api")
     async with (
         installation(tmp_path, CLOSE_SECONDS="0.5") as bare,

@@ -33,7 +33,7 @@ def node() -> None:
 
 
 @pytest.mark.parametrize("file", sorted(HERE.glob("node/*.test.mjs")), ids=lambda p: p.name)
-def test_tests_in_node(file: Path):
+def test_tests_in_node(file: Path) -> None:
     done = subprocess.run(
         ["node", "--test", str(file)], capture_output=True, text=True, timeout=50, check=False
     )
@@ -91,12 +91,14 @@ def count() -> Iterator[Callable[[Stream, int], int]]:
 
 @settings(max_examples=examples(1000))
 @given(case=cases())
-def test_the_page_computes_the_same_amounts_as_the_api(count, case: tuple[Stream, int]):
+def test_the_page_computes_the_same_amounts_as_the_api(
+    count: Callable[[Stream, int], int], case: tuple[Stream, int]
+) -> None:
     stream, now = case
     assert count(stream, now) == claimable(stream, now)
 
 
-def test_the_page_listens_for_every_event_type():
+def test_the_page_listens_for_every_event_type() -> None:
     text = (CONSOLE / "headrace/events.js").read_text()
     listed = re.search(r"EVENT_TYPES = Object\.freeze\(\[(.*?)\]\)", text, re.S)
     assert listed
@@ -104,7 +106,7 @@ def test_the_page_listens_for_every_event_type():
     assert set(re.findall(r'"([a-z_.]+)"', listed[1])) == wanted
 
 
-def test_the_package_contains_all_its_files():
+def test_the_package_contains_all_its_files() -> None:
     folder = CONSOLE / "headrace"
     package = json.loads((folder / "package.json").read_text())
     files = {path.name for path in folder.iterdir()} - {"package.json"}
@@ -121,14 +123,14 @@ def _text(name: str) -> str:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_each_file_is_short_and_adds_data_as_text(path: Path):
+def test_each_file_is_short_and_adds_data_as_text(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= 250
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", text)
     assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
 
 
-def test_the_page_preloads_all_its_modules():
+def test_the_page_preloads_all_its_modules() -> None:
     page = (CONSOLE / "index.html").read_text()
     modules = {f"/console/{path.relative_to(CONSOLE).as_posix()}" for path in CONSOLE.rglob("*.js")}
     assert set(re.findall(r'(?:href|src)="(/console/[^"]+\.js)">', page)) == modules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -12,7 +13,7 @@ from shared.journal.keys import Keys
 from tests.deploy.fanouts import Fanouts
 from tests.fanout.rig import CONTRACT
 from tests.support import processes
-from tests.support.name_server import name_server
+from tests.support.name_server import NameServer, name_server
 
 SHARED = {"scope": "module", "loop_scope": "module"}
 """The fanouts that tests of a gateway share. Tests with other needs start their own."""
@@ -34,7 +35,7 @@ async def exposition(redis_url: str, keys: Keys) -> list[str]:
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def names():
+async def names() -> AsyncIterator[NameServer]:
     async with name_server({}) as server:
         yield server
 
@@ -45,7 +46,7 @@ def module_keys() -> Keys:
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def fanouts(redis_url, module_keys, names):
+async def fanouts(redis_url: str, module_keys: Keys, names: NameServer) -> AsyncIterator[Fanouts]:
     async with Fanouts(redis_url, module_keys, names) as fanouts:
         await fanouts.start(BACKLOG_BYTES=200_000)
         yield fanouts

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.local.gateway import find_gateway, proxy
 from deploy.local.processes import Part
@@ -31,7 +32,7 @@ class Gateway:
     process: asyncio.subprocess.Process
     clients: list[SseClient] = field(default_factory=list)
 
-    async def subscribe(self, query: str = "all=true", **more) -> SseClient:
+    async def subscribe(self, query: str = "all=true", **more: Any) -> SseClient:
         """A client that has received the head of its answer."""
         client = await SseClient.connect(self.port, f"{SUBSCRIBE}?{query}", **more)
         self.clients.append(client)

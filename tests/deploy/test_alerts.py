@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import yaml
@@ -59,18 +60,20 @@ def promtool() -> Promtool:
     return Promtool(needed("promtool"))
 
 
-def test_no_alert_fires_in_a_healthy_system(promtool, tmp_path):
+def test_no_alert_fires_in_a_healthy_system(promtool: Promtool, tmp_path: Path) -> None:
     assert promtool.fires(WELL, set(), tmp_path) == ""
 
 
 @pytest.mark.parametrize("trouble", TROUBLE | FIRST_SCRAPE)
-def test_each_problem_fires_its_alert_and_no_other(promtool, trouble, tmp_path):
+def test_each_problem_fires_its_alert_and_no_other(
+    promtool: Promtool, trouble, tmp_path: Path
+) -> None:
     changed, alerts = (TROUBLE | FIRST_SCRAPE)[trouble]
     series = {name: values for name, values in (WELL | changed).items() if values}
     assert promtool.fires(series, alerts, tmp_path) == ""
 
 
-async def test_counters_in_the_samples_start_at_0_in_a_live_service(exposition):
+async def test_counters_in_the_samples_start_at_0_in_a_live_service(exposition: list[str]) -> None:
     """Otherwise `increase()` would miss the first increase, and these samples would hide that."""
     made_late = {"headrace_api_requests_total"}  # its alert compares rates, not increases
     series = {name for changed, _ in TROUBLE.values() for name in changed} | set(WELL)
@@ -83,12 +86,12 @@ async def test_counters_in_the_samples_start_at_0_in_a_live_service(exposition):
             assert any(all(each in line for each in own) for line in found), counter
 
 
-def test_every_alert_is_tried():
+def test_every_alert_is_tried() -> None:
     assert set().union(*(alerts for _, alerts in TROUBLE.values())) == set(ALERTS)
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_every_alert_has_its_entry_in_the_runbook(name: str):
+def test_every_alert_has_its_entry_in_the_runbook(name: str) -> None:
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in ("warning", "critical")
     assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
@@ -97,13 +100,13 @@ def test_every_alert_has_its_entry_in_the_runbook(name: str):
     assert len(entry[1]) > 80, "what it means and what to do"
 
 
-def test_the_prometheus_operator_gets_the_same_rules():
+def test_the_prometheus_operator_gets_the_same_rules() -> None:
     rule = ROOT / "deploy/kubernetes/components/monitoring/prometheus-rule.yaml"
     ours = yaml.safe_load(RULES.read_text())
     assert yaml.safe_load(rule.read_text())["spec"] == ours
 
 
-def test_prometheus_understands_its_configuration(promtool):
+def test_prometheus_understands_its_configuration(promtool: Promtool) -> None:
     config = ROOT / "deploy/prometheus/prometheus.yaml"
     done = subprocess.run(
         [promtool.path, "check", "config", str(config)], capture_output=True, text=True, check=False

@@ -32,13 +32,13 @@ def testnet() -> dict:
     return read_compose("testnet.env", **SECRETS)
 
 
-def test_testnet_requires_contracts_and_secrets_from_the_shell():
+def test_testnet_requires_contracts_and_secrets_from_the_shell() -> None:
     for name in ("CONTRACTS", *(n for n in SECRETS if n.endswith("PASSWORD"))):
         with pytest.raises(ValueError, match=f"required variable {name} is missing a value"):
             read_compose("testnet.env", **{k: v for k, v in SECRETS.items() if k != name})
 
 
-def test_every_service_has_limits_a_health_check_and_hardening(simulated):
+def test_every_service_has_limits_a_health_check_and_hardening(simulated: dict) -> None:
     for name, service in simulated["services"].items():
         assert service["restart"] == "unless-stopped", name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
@@ -51,7 +51,7 @@ def test_every_service_has_limits_a_health_check_and_hardening(simulated):
             assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"]), "a version, never latest"
 
 
-def test_there_are_two_of_each_service(simulated):
+def test_there_are_two_of_each_service(simulated: dict) -> None:
     assert {
         name: simulated["services"][name]["deploy"]["replicas"] for name in OURS
     } == dict.fromkeys(OURS, 2)
@@ -59,7 +59,9 @@ def test_there_are_two_of_each_service(simulated):
 
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("network", ["simulated", "testnet"])
-def test_each_service_can_read_its_settings(name, network, request, monkeypatch):
+def test_each_service_can_read_its_settings(
+    name, network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = request.getfixturevalue(network)["services"][name]["environment"]
     settings: type[Common] = OURS[name]
     for variable, value in environment.items():
@@ -69,7 +71,7 @@ def test_each_service_can_read_its_settings(name, network, request, monkeypatch)
     assert {v for v in environment if not v.startswith("OTEL_")} <= known, "settings nobody reads"
 
 
-def test_a_fanout_has_time_to_drain_and_enough_descriptors(simulated):
+def test_a_fanout_has_time_to_drain_and_enough_descriptors(simulated: dict) -> None:
     fanout = simulated["services"]["fanout"]
     environment = fanout["environment"]
     assert seconds(fanout["stop_grace_period"]) > float(environment["DRAIN_SECONDS"]) + 2
@@ -82,7 +84,7 @@ def seconds(text: str) -> float:
     return 60 * float(minutes or 0) + float(rest.removesuffix("s") or 0)
 
 
-def test_only_services_can_reach_redis(simulated):
+def test_only_services_can_reach_redis(simulated: dict) -> None:
     assert simulated["networks"]["back"]["internal"] is True
     services = simulated["services"]
     assert set(services["redis"]["networks"]) == {"back"}
@@ -91,24 +93,24 @@ def test_only_services_can_reach_redis(simulated):
     assert published == {"gateway", "grafana"}
 
 
-def test_the_gateway_has_the_port_of_the_readme(simulated):
+def test_the_gateway_has_the_port_of_the_readme(simulated: dict) -> None:
     ports = {p["target"]: p["published"] for p in simulated["services"]["gateway"]["ports"]}
     assert ports == {8080: "3001", 8443: "3443"}
 
 
-def test_services_trust_the_gateway_for_client_addresses(simulated):
+def test_services_trust_the_gateway_for_client_addresses(simulated: dict) -> None:
     (front,) = simulated["networks"]["front"]["ipam"]["config"]
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["TRUSTED_PROXIES"] == front["subnet"]
 
 
-def test_services_use_the_passphrase_of_the_simulated_network(simulated):
+def test_services_use_the_passphrase_of_the_simulated_network(simulated: dict) -> None:
     environment = simulated["services"]["indexer"]["environment"]
     assert environment["NETWORK_PASSPHRASE"] == NetworkSettings().network_passphrase
     assert environment["CONTRACTS"] == f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
 
 
-def test_testnet_requires_tokens(simulated, testnet):
+def test_testnet_requires_tokens(simulated: dict, testnet: dict) -> None:
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["AUTH_MODE"] == "open"
         assert testnet["services"][name]["environment"]["AUTH_MODE"] == "required"

@@ -38,16 +38,16 @@ def rules() -> list[str]:
     return [rule["expr"] for rule in group["rules"]]
 
 
-async def test_every_metric_in_dashboard_and_alerts_exists(exposed):
+async def test_every_metric_in_dashboard_and_alerts_exists(exposed: set[str]) -> None:
     asked = {name for query in (*queries(), *rules()) for name in NAME.findall(query)}
     assert asked - exposed == set()
 
 
-def test_headrace_json_is_up_to_date():
+def test_headrace_json_is_up_to_date() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "python -m deploy.grafana.dashboard"
 
 
-def test_prometheus_can_read_every_query(tmp_path: Path):
+def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
     recorded = [
         {"record": f"query:{n}", "expr": query.replace("$__rate_interval", "1m")}
         for n, query in enumerate(queries())
@@ -63,7 +63,7 @@ def test_prometheus_can_read_every_query(tmp_path: Path):
     assert done.returncode == 0, done.stderr
 
 
-def test_panels_do_not_overlap():
+def test_panels_do_not_overlap() -> None:
     taken: dict[tuple[int, int], str] = {}
     for panel in json.loads(FILE.read_text(encoding="utf-8"))["panels"]:
         place = panel["gridPos"]

@@ -66,14 +66,14 @@ async def each_gateway(folder: Path, behind: str) -> AsyncIterator[dict[str, Gat
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def deserted(tmp_path_factory):
+async def deserted(tmp_path_factory: pytest.TempPathFactory):
     """Each gateway without any service behind it."""
     async with each_gateway(tmp_path_factory.mktemp("deserted"), NOBODY) as fronts:
         yield fronts
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def fanout(redis_url):
+async def fanout(redis_url: str) -> AsyncIterator[str]:
     """The address and port of a fanout."""
     keys = Keys(f"test-{secrets.token_hex(6)}")
     async with name_server({}) as names, Fanouts(redis_url, keys, names) as fanouts:
@@ -81,26 +81,26 @@ async def fanout(redis_url):
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def peopled(tmp_path_factory, fanout):
+async def peopled(tmp_path_factory: pytest.TempPathFactory, fanout: str):
     """Each gateway with a fanout behind it."""
     async with each_gateway(tmp_path_factory.mktemp("peopled"), fanout) as fronts:
         yield fronts
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def http():
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session:
         yield session
 
 
 @pytest.fixture(params=GATEWAYS)
-def empty(request, deserted) -> str:
+def empty(request: pytest.FixtureRequest, deserted) -> str:
     """The URL of a gateway without any service behind it."""
     return f"http://127.0.0.1:{deserted[request.param].port}"
 
 
 @pytest.fixture(params=GATEWAYS)
-def port(request, peopled) -> int:
+def port(request: pytest.FixtureRequest, peopled) -> int:
     """The port of a gateway with a fanout behind it."""
     return peopled[request.param].port
 
@@ -111,7 +111,9 @@ def cors(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/v1/streams", BY_STATUS])
-async def test_an_allowed_page_can_read_a_503_and_its_retry_after(http, empty, path):
+async def test_an_allowed_page_can_read_a_503_and_its_retry_after(
+    http: aiohttp.ClientSession, empty: str, path: str
+) -> None:
     async with http.get(empty + path, headers={"Origin": PAGE}) as response:
         assert response.status == 503
         assert response.content_type == "application/problem+json"
@@ -126,7 +128,9 @@ async def test_an_allowed_page_can_read_a_503_and_its_retry_after(http, empty, p
 
 
 @pytest.mark.parametrize("path", ["/v1/streams", BY_STATUS, BY_EVENT])
-async def test_pages_of_other_origins_read_nothing(http, empty, path):
+async def test_pages_of_other_origins_read_nothing(
+    http: aiohttp.ClientSession, empty: str, path: str
+) -> None:
     async def read(origin: str) -> None:
         async with http.get(empty + path, headers={"Origin": origin} if origin else {}) as response:
             assert "Access-Control-Allow-Origin" not in response.headers
@@ -136,7 +140,9 @@ async def test_pages_of_other_origins_read_nothing(http, empty, path):
     await asyncio.gather(*map(read, ("", "https://evil.example", f"{PAGE}.evil.example", "null")))
 
 
-async def test_an_event_source_gets_overload_in_band(http, empty):
+async def test_an_event_source_gets_overload_in_band(
+    http: aiohttp.ClientSession, empty: str
+) -> None:
     async with http.get(empty + BY_EVENT, headers={"Origin": PAGE}) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
         assert response.headers["Cache-Control"] == "no-store, no-transform"
@@ -157,7 +163,9 @@ async def test_an_event_source_gets_overload_in_band(http, empty):
 
 
 @pytest.mark.parametrize("where", ["header", *RESUME_PARAMETERS])
-async def test_overload_has_the_requested_id(http, empty, where):
+async def test_overload_has_the_requested_id(
+    http: aiohttp.ClientSession, empty: str, where
+) -> None:
     async def told(given: str) -> str | None:
         headers = {"Last-Event-ID": given} if where == "header" else {}
         query = {} if where == "header" else {where: given}
@@ -173,7 +181,9 @@ async def test_overload_has_the_requested_id(http, empty, where):
     assert asked == [position, None, None, None]
 
 
-async def test_clients_refused_together_get_different_retry_times(http, empty):
+async def test_clients_refused_together_get_different_retry_times(
+    http: aiohttp.ClientSession, empty: str
+) -> None:
     async def wait(path: str) -> int:
         async with http.get(empty + path) as response:
             if path == BY_STATUS:
@@ -188,7 +198,9 @@ async def test_clients_refused_together_get_different_retry_times(http, empty):
 
 
 @pytest.mark.parametrize("path", ["/v1/streams", BY_EVENT, BY_STATUS])
-async def test_a_preflight_is_answered_as_the_services_do(http, empty, fanout, path):
+async def test_a_preflight_is_answered_as_the_services_do(
+    http: aiohttp.ClientSession, empty: str, fanout: str, path: str
+) -> None:
     """Otherwise a page could not even read when to come back."""
     async with http.options(
         f"http://{fanout}{path}", headers={"Origin": PAGE} | PREFLIGHT
@@ -199,7 +211,9 @@ async def test_a_preflight_is_answered_as_the_services_do(http, empty, fanout, p
 
 
 @pytest.mark.parametrize("host", ["stage.example", "[::1]:3001"])
-async def test_any_host_header_is_accepted(http, port, host):
+async def test_any_host_header_is_accepted(
+    http: aiohttp.ClientSession, port: int, host: str
+) -> None:
     async with http.get(f"http://127.0.0.1:{port}/livez", headers={"Host": host}) as response:
         assert (response.status, await response.text()) == (200, "ok\n")
 
@@ -216,7 +230,9 @@ def head(port: int, target: str, header: str, size: int) -> bytes:
 
 @pytest.mark.parametrize("header", ["", "Authorization: Bearer ", "Cookie: a="])
 @pytest.mark.parametrize("target", [BY_EVENT, "/livez?a=b"])
-async def test_request_heads_of_64_kb_reach_the_service(port, target, header):
+async def test_request_heads_of_64_kb_reach_the_service(
+    port: int, target: str, header: str
+) -> None:
     peer = await Peer.say(port, head(port, target, header, 1 << 16))
     await until(lambda: peer.status, what="an answer")
     assert peer.status == 200, bytes(peer.received)[:300]
@@ -224,7 +240,7 @@ async def test_request_heads_of_64_kb_reach_the_service(port, target, header):
 
 
 @pytest.mark.parametrize("header", ["", "Authorization: Bearer "])
-async def test_longer_request_heads_get_414_or_431(port, header):
+async def test_longer_request_heads_get_414_or_431(port: int, header: str) -> None:
     peer = await Peer.say(port, head(port, BY_EVENT, header, 200_000))
     await peer.ended()
     assert peer.status in (414, 431)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from shared.journal.keys import Keys
 from tests.clients.libraries import need
 from tests.clients.natives import natives
 from tests.deploy.fanouts import PORT, Fanouts
@@ -23,8 +25,8 @@ def chromium_is_there() -> None:
 
 
 async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
-    tmp_path, redis_url, keys
-):
+    tmp_path: Path, redis_url: str, keys: Keys
+) -> None:
     """Chromium uses one HTTP/2 connection for all of them."""
     certificate(tmp_path)
     async with (
@@ -49,7 +51,7 @@ async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
             assert not any(native.given_up for native in held)
 
 
-async def test_a_page_can_read_retry_after(tmp_path):
+async def test_a_page_can_read_retry_after(tmp_path: Path) -> None:
     """In Chromium, after a preflight, because the request has a custom header."""
     async with (
         natives() as opener,

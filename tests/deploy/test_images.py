@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,21 +19,21 @@ OURS = (*SERVICES, "network")
 IMAGES = (*OURS, "gateway")
 
 
-def test_hadolint_finds_nothing():
+def test_hadolint_finds_nothing() -> None:
     done = subprocess.run(
         [needed("hadolint"), str(DOCKERFILE)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_there_is_a_target_for_every_service():
+def test_there_is_a_target_for_every_service() -> None:
     found = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
     assert found == set(SERVICES)
     assert set(IMAGES) <= set(stages())
 
 
 @pytest.mark.parametrize("target", OURS)
-def test_an_image_contains_everything_its_process_imports(target: str, tmp_path):
+def test_an_image_contains_everything_its_process_imports(target: str, tmp_path: Path) -> None:
     image = Image(target)
     workdir = image.lay_out(tmp_path)
     program, *arguments = image.command
@@ -47,7 +48,7 @@ def test_an_image_contains_everything_its_process_imports(target: str, tmp_path)
 
 
 @pytest.mark.parametrize("target", SERVICES)
-def test_an_image_contains_only_its_own_service(target: str, tmp_path):
+def test_an_image_contains_only_its_own_service(target: str, tmp_path: Path) -> None:
     Image(target).lay_out(tmp_path)
     tops = {"/".join(name.split("/")[:3]) for name in files_in(tmp_path)}
     services = {top for top in tops if top.startswith("app/services")}
@@ -56,14 +57,14 @@ def test_an_image_contains_only_its_own_service(target: str, tmp_path):
 
 
 @pytest.mark.parametrize("target", IMAGES)
-def test_an_image_runs_without_root_and_has_a_health_check(target: str):
+def test_an_image_runs_without_root_and_has_a_health_check(target: str) -> None:
     image = Image(target)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", image.last("USER"))
     assert image.health_check
     assert re.search(r":\d[\w.-]*$", image.from_outside), "a version, never latest"
 
 
-def test_images_install_only_wheels_with_checked_hashes():
+def test_images_install_only_wheels_with_checked_hashes() -> None:
     (command,) = [rest for name, rest in stages()["wheels"].steps if name == "RUN"]
     assert "--require-hashes" in command
     assert "--only-binary :all:" in command
@@ -85,7 +86,7 @@ def passes(path: str) -> bool:
 
 
 @pytest.mark.parametrize("target", ["wheels", *IMAGES])
-def test_the_build_context_contains_every_copied_file(target: str):
+def test_the_build_context_contains_every_copied_file(target: str) -> None:
     for sources, _ in Image(target).copies:
         for source in sources:
             path = ROOT / source
@@ -95,7 +96,7 @@ def test_the_build_context_contains_every_copied_file(target: str):
             assert [name for name in kept if not passes(name)] == []
 
 
-def test_the_build_context_contains_no_secrets():
+def test_the_build_context_contains_no_secrets() -> None:
     for path in (".env", "deploy/tls/tls.key", ".venv/bin/python", ".git/config", "tests/a.py"):
         assert not passes(path), path
     assert not passes("shared/__pycache__/wire.cpython-311.pyc")

@@ -30,11 +30,11 @@ each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 each_service = pytest.mark.parametrize("service", SERVICES)
 
 
-def test_overlays():
+def test_overlays() -> None:
     assert OVERLAYS == ["dev", "production", "production-ingress", "production-keda"]
 
 
-def test_yamllint_finds_nothing():
+def test_yamllint_finds_nothing() -> None:
     command = [needed("yamllint"), "--strict", "-c", str(ROOT / "deploy/yamllint.yaml")]
     done = subprocess.run(
         [*command, str(ROOT / "deploy")], capture_output=True, text=True, check=False
@@ -43,13 +43,13 @@ def test_yamllint_finds_nothing():
 
 
 @each_overlay
-def test_an_overlay_is_strictly_valid(overlay: str):
+def test_an_overlay_is_strictly_valid(overlay: str) -> None:
     for document in built(overlay):
         if document["kind"] not in FOREIGN:
             kubernetes_validate.validate(document, "1.37", strict=True)
 
 
-def test_validation_finds_a_mistake():
+def test_validation_finds_a_mistake() -> None:
     (fanout,) = (d for d in built("dev") if d["metadata"]["name"] == "headrace-fanout" and
                  d["kind"] == "Deployment")  # fmt: skip
     wrong = yaml.safe_load(yaml.safe_dump(fanout).replace("readOnlyRootFilesystem", "readOnly"))
@@ -58,7 +58,7 @@ def test_validation_finds_a_mistake():
 
 
 @each_overlay
-def test_every_container_is_hardened_and_has_limits(overlay: str):
+def test_every_container_is_hardened_and_has_limits(overlay: str) -> None:
     for name, deployment in deployments(overlay).items():
         spec, one = pod(deployment), container(deployment)
         assert spec["securityContext"]["runAsNonRoot"], name
@@ -77,7 +77,7 @@ def test_every_container_is_hardened_and_has_limits(overlay: str):
 
 
 @each_service
-def test_a_pod_has_the_user_and_command_of_its_image(service: str):
+def test_a_pod_has_the_user_and_command_of_its_image(service: str) -> None:
     image = Image(service)
     spec = deployments("production")[service]
     user = pod(spec)["securityContext"]
@@ -89,7 +89,7 @@ def test_a_pod_has_the_user_and_command_of_its_image(service: str):
 
 @each_overlay
 @each_service
-def test_a_rollout_never_reduces_capacity(overlay: str, service: str):
+def test_a_rollout_never_reduces_capacity(overlay: str, service: str) -> None:
     deployment = deployments(overlay)[service]
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     one = container(deployment)
@@ -105,7 +105,7 @@ def test_a_rollout_never_reduces_capacity(overlay: str, service: str):
 
 
 @each_overlay
-def test_a_fanout_has_time_to_drain(overlay: str):
+def test_a_fanout_has_time_to_drain(overlay: str) -> None:
     deployment = deployments(overlay)["fanout"]
     sleep = container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"]
     drain = float(environment(overlay, "fanout")["DRAIN_SECONDS"])
@@ -116,7 +116,9 @@ def test_a_fanout_has_time_to_drain(overlay: str):
 
 @each_overlay
 @each_service
-def test_each_service_can_read_its_settings(overlay: str, service: str, monkeypatch):
+def test_each_service_can_read_its_settings(
+    overlay: str, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = environment(overlay, service)
     seen["REDIS_URL"] = "redis://headrace@redis:6379/0"
     seen["JWT_SECRET"] = "0" * 32
@@ -128,7 +130,7 @@ def test_each_service_can_read_its_settings(overlay: str, service: str, monkeypa
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_secrets_are_only_referenced(overlay: str):
+def test_secrets_are_only_referenced(overlay: str) -> None:
     assert of_kind(overlay, "Secret") == {}
     for service in SERVICES:
         assert environment(overlay, service)["REDIS_URL"] == f"secret:{service.upper()}_REDIS_URL"
@@ -138,7 +140,7 @@ def test_secrets_are_only_referenced(overlay: str):
 
 
 @each_overlay
-def test_every_reference_resolves(overlay: str):
+def test_every_reference_resolves(overlay: str) -> None:
     templates = [d["template"]["metadata"]["labels"] for d in deployments(overlay).values()]
     for name, service in of_kind(overlay, "Service").items():
         chosen = [t for t in templates if service["spec"]["selector"].items() <= t.items()]
@@ -149,7 +151,7 @@ def test_every_reference_resolves(overlay: str):
 
 
 @each_overlay
-def test_network_policies_admit_only_named_peers(overlay: str):
+def test_network_policies_admit_only_named_peers(overlay: str) -> None:
     policies = of_kind(overlay, "NetworkPolicy")
     nothing = policies["headrace-nothing"]["spec"]
     assert nothing["policyTypes"] == ["Ingress", "Egress"]

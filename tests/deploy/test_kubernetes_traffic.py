@@ -28,7 +28,7 @@ def autoscalers(overlay: str) -> list[Document]:
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_one_autoscaler_scales_the_fanouts_and_scales_down_slowly(overlay: str):
+def test_one_autoscaler_scales_the_fanouts_and_scales_down_slowly(overlay: str) -> None:
     (scaler,) = autoscalers(overlay)
     spec = scaler["spec"]
     assert spec["scaleTargetRef"]["name"] == "headrace-fanout"
@@ -52,7 +52,7 @@ def test_one_autoscaler_scales_the_fanouts_and_scales_down_slowly(overlay: str):
     assert int(target) <= most * 2 / 3, "those of a lost pod must find room with the others"
 
 
-def test_the_adapter_serves_the_metric_of_the_autoscaler():
+def test_the_adapter_serves_the_metric_of_the_autoscaler() -> None:
     (rule,) = yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text())["rules"][
         "custom"
     ]
@@ -87,7 +87,7 @@ def reached(overlay: str, path: str) -> str | None:
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_the_entrance_routes_each_path_to_its_service(overlay: str):
+def test_the_entrance_routes_each_path_to_its_service(overlay: str) -> None:
     for path in ("/v1/events/subscribe", "/events/subscribe"):
         assert reached(overlay, path) == "headrace-fanout"
     assert reached(overlay, "/metrics") is None
@@ -101,7 +101,7 @@ def test_the_entrance_routes_each_path_to_its_service(overlay: str):
     assert set(entrance(overlay).values()) <= set(services)
 
 
-def test_the_gateway_api_does_not_time_out_subscriptions():
+def test_the_gateway_api_does_not_time_out_subscriptions() -> None:
     (route,) = of_kind("production", "HTTPRoute").values()
     (rule,) = (
         r for r in route["spec"]["rules"] if r["backendRefs"][0]["name"] == "headrace-fanout"
@@ -109,14 +109,14 @@ def test_the_gateway_api_does_not_time_out_subscriptions():
     assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
 
 
-def test_the_ingress_keeps_a_fanout_after_one_failure():
+def test_the_ingress_keeps_a_fanout_after_one_failure() -> None:
     """tests/clients/test_gateways.py shows what nginx does without this annotation."""
     (ingress,) = of_kind("production-ingress", "Ingress").values()
     assert ingress["metadata"]["annotations"]["nginx.org/max-fails"] == "0"
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_prometheus_finds_every_service(overlay: str):
+def test_prometheus_finds_every_service(overlay: str) -> None:
     (monitor,) = of_kind(overlay, "ServiceMonitor").values()
     wanted = monitor["spec"]["selector"]["matchLabels"]
     services = of_kind(overlay, "Service")

@@ -6,16 +6,19 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.deploy.conftest import SHARED
 from tests.deploy.fanouts import Fanouts, silent_host
 from tests.deploy.gateways import Gateway, certificate, gateway, overloads
 from tests.fanout.rig import Chain
-from tests.support.name_server import name_server
+from tests.support.name_server import NameServer, name_server
 from tests.support.programs import needed
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -24,7 +27,7 @@ pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def running(tmp_path_factory, names, fanouts):
+async def running(tmp_path_factory: pytest.TempPathFactory, names: NameServer, fanouts: Fanouts):
     folder = tmp_path_factory.mktemp("nginx")
     certificate(folder)
     async with gateway(folder, names, HANDSHAKES_PER_IP="1000r/s") as front:
@@ -40,13 +43,13 @@ async def front(running):
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def chain(redis_url, module_keys):
+async def chain(redis_url: str, module_keys: Keys) -> AsyncIterator[Chain]:
     redis = connect(redis_url)
     yield Chain(redis, module_keys)
     await redis.aclose()
 
 
-async def test_events_arrive_at_once_and_unchanged(front, fanouts, chain):
+async def test_events_arrive_at_once_and_unchanged(front, fanouts: Fanouts, chain: Chain) -> None:
     client = await front.subscribe("streams=7")
     await client.wait(1)
     assert client.headers["content-type"] == "text/event-stream"
@@ -58,7 +61,7 @@ async def test_events_arrive_at_once_and_unchanged(front, fanouts, chain):
         assert time.monotonic() - began < 0.5
 
 
-async def test_tls_serves_http_2(front, fanouts, chain):
+async def test_tls_serves_http_2(front, fanouts: Fanouts, chain: Chain) -> None:
     url = f"https://localhost:{front.tls_port}/v1/events/subscribe?all=true"
     curl = await asyncio.create_subprocess_exec(
         needed("curl"), "-skN", "--http2", "--dump-header", "-", "--max-time", "30", url,
@@ -74,7 +77,7 @@ async def test_tls_serves_http_2(front, fanouts, chain):
     await curl.wait()
 
 
-async def test_the_fanout_notices_a_stalled_client(front, fanouts, chain):
+async def test_the_fanout_notices_a_stalled_client(front, fanouts: Fanouts, chain: Chain) -> None:
     (address,) = fanouts.by_address
     await fanouts.until_connections(address, 0)
     stalled = await front.subscribe(receive_buffer=4096)
@@ -102,7 +105,7 @@ async def is_reached(front: Gateway, fanouts: Fanouts, address: str) -> bool:
     return reached
 
 
-async def test_a_draining_fanout_gets_no_new_subscribers(front, fanouts):
+async def test_a_draining_fanout_gets_no_new_subscribers(front, fanouts: Fanouts) -> None:
     (staying,) = fanouts.by_address
     leaving = await fanouts.start(DRAIN_SECONDS=30)
 
@@ -119,7 +122,9 @@ async def test_a_draining_fanout_gets_no_new_subscribers(front, fanouts):
     await fanouts.remove(leaving)
 
 
-async def test_a_ticket_is_sent_to_one_fanout_only(tmp_path, redis_url, module_keys):
+async def test_a_ticket_is_sent_to_one_fanout_only(
+    tmp_path: Path, redis_url: str, module_keys: Keys
+) -> None:
     async with (
         name_server({}) as names,
         Fanouts(redis_url, module_keys, names) as fanouts,
@@ -136,14 +141,14 @@ async def test_a_ticket_is_sent_to_one_fanout_only(tmp_path, redis_url, module_k
         assert sorted(asked) == [0, 1]
 
 
-async def test_a_new_fanout_is_found_by_its_name(front, fanouts):
+async def test_a_new_fanout_is_found_by_its_name(front, fanouts: Fanouts) -> None:
     await (await front.subscribe()).wait(1)
     second = await fanouts.start()
     await until(lambda: is_reached(front, fanouts, second), seconds=20)
     await fanouts.remove(second)
 
 
-async def test_an_unreachable_host_is_skipped(tmp_path, fanouts):
+async def test_an_unreachable_host_is_skipped(tmp_path: Path, fanouts: Fanouts) -> None:
     (living,) = fanouts.by_address
     with silent_host() as gone:
         async with (
@@ -158,7 +163,7 @@ async def test_an_unreachable_host_is_skipped(tmp_path, fanouts):
             assert "upstream timed out" in log, "and some asked it first"
 
 
-async def test_host_of_two_colons_accepts_ipv4_and_ipv6(tmp_path, names):
+async def test_host_of_two_colons_accepts_ipv4_and_ipv6(tmp_path: Path, names: NameServer) -> None:
     certificate(tmp_path)
     async with gateway(tmp_path, names, HOST="::") as front:
         for address in ("127.0.0.1", "::1"):
@@ -167,7 +172,7 @@ async def test_host_of_two_colons_accepts_ipv4_and_ipv6(tmp_path, names):
                 writer.close()
 
 
-async def test_without_any_fanout_clients_get_overload(tmp_path):
+async def test_without_any_fanout_clients_get_overload(tmp_path: Path) -> None:
     async with name_server({}) as names, gateway(tmp_path, names) as front:
         by_event = await front.subscribe()
         assert by_event.status == 200
@@ -177,20 +182,22 @@ async def test_without_any_fanout_clients_get_overload(tmp_path):
         assert by_status.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_invalid_request_gets_the_answer_of_the_fanout(front, fanouts):
+async def test_an_invalid_request_gets_the_answer_of_the_fanout(front, fanouts: Fanouts) -> None:
     client = await front.subscribe("streams=")
     assert client.status == 400
     assert json.loads(await client.whole())["type"] == "/problems/invalid-subscription"
 
 
-async def test_metrics_are_not_public(tmp_path, names):
+async def test_metrics_are_not_public(tmp_path: Path, names: NameServer) -> None:
     async with gateway(tmp_path, names) as front:
         for path in ("/metrics", "/by_status/v1/events/subscribe"):
             client = await SseClient.connect(front.port, path)
             assert (await client.answered()).status == 404, path
 
 
-async def test_no_token_appears_in_the_gateway_log(tmp_path, names, fanouts):
+async def test_no_token_appears_in_the_gateway_log(
+    tmp_path: Path, names: NameServer, fanouts: Fanouts
+) -> None:
     async with gateway(tmp_path, names) as front:
         client = await front.subscribe("all=true&access_token=hush")
         await client.wait(1)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from shared.journal.keys import Keys
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import gateway, overloads
 from tests.deploy.test_gateway_answers import BY_STATUS, PAGE, PREFLIGHT
-from tests.support.name_server import name_server
+from tests.support.name_server import NameServer, name_server
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
 
-async def test_the_sixth_connection_of_an_address_is_refused(tmp_path, names, fanouts):
+async def test_the_sixth_connection_of_an_address_is_refused(
+    tmp_path: Path, names: NameServer, fanouts: Fanouts
+) -> None:
     async with gateway(tmp_path, names, CONNECTIONS_PER_IP=5) as front:
         five = [await front.subscribe() for _ in range(5)]
         for client in five:
@@ -47,7 +51,9 @@ async def test_the_sixth_connection_of_an_address_is_refused(tmp_path, names, fa
         await until(there_is_room)
 
 
-async def test_a_limit_of_the_fanout_is_reported_as_its_own(tmp_path, redis_url, module_keys):
+async def test_a_limit_of_the_fanout_is_reported_as_its_own(
+    tmp_path: Path, redis_url: str, module_keys: Keys
+) -> None:
     limit = {"CONNECTIONS_PER_IP": 1, "TRUSTED_PROXIES": "127.0.0.0/8"}
     async with (
         name_server({}) as own_names,
@@ -61,7 +67,9 @@ async def test_a_limit_of_the_fanout_is_reported_as_its_own(tmp_path, redis_url,
         assert told.json["reason"] == "this account or address holds as many connections as it may"
 
 
-async def test_the_limit_counts_clients_not_the_proxy_before_us(tmp_path, names, fanouts):
+async def test_the_limit_counts_clients_not_the_proxy_before_us(
+    tmp_path: Path, names: NameServer, fanouts: Fanouts
+) -> None:
     async def turned_away(front, forwarded: str) -> bool:
         client = await front.subscribe(headers={"X-Forwarded-For": forwarded})
         await client.wait(1)
@@ -75,7 +83,9 @@ async def test_the_limit_counts_clients_not_the_proxy_before_us(tmp_path, names,
         assert await turned_away(front, "198.51.100.1, 203.0.113.6"), "what it says itself is not"
 
 
-async def test_x_forwarded_for_is_ignored_without_trusted_proxies(tmp_path, names, fanouts):
+async def test_x_forwarded_for_is_ignored_without_trusted_proxies(
+    tmp_path: Path, names: NameServer, fanouts: Fanouts
+) -> None:
     async with gateway(tmp_path, names, CONNECTIONS_PER_IP=1) as front:
         answers = [
             await front.subscribe(headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n in (5, 6)
@@ -85,7 +95,9 @@ async def test_x_forwarded_for_is_ignored_without_trusted_proxies(tmp_path, name
         assert [bool(overloads(client)) for client in answers] == [False, True]
 
 
-async def test_pages_can_read_the_answers_at_limits(tmp_path, names, fanouts):
+async def test_pages_can_read_the_answers_at_limits(
+    tmp_path: Path, names: NameServer, fanouts: Fanouts
+) -> None:
     """The API is a fanout here: it has the CORS of the services."""
     settings = {"API": f"fanout:{PORT}", "AUTH_MODE": "required", "CORS_ORIGINS": PAGE}
     limits = {"CONNECTIONS_PER_IP": 1, "REQUESTS_PER_IP": "1r/m"}

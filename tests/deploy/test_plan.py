@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from deploy.local.plan import Ports, read_chain
@@ -21,5 +23,5 @@ NAMED = f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
         ({"NETWORK": "testnet", "CONTRACT_IDS": accounts.STREAMS}, accounts.STREAMS),
     ],
 )
-def test_contracts_default_to_a_busy_one(environment, contracts):
+def test_contracts_default_to_a_busy_one(environment: dict[str, Any], contracts) -> None:
     assert read_chain(environment, Ports()).environment["CONTRACTS"] == contracts

@@ -104,7 +104,7 @@ async def journal(redis: Redis) -> list[str]:
 @pytest.mark.parametrize("server", [SERVERS[name] for name in WHOLE], ids=WHOLE)
 async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
     tmp_path: Path, server: str
-):
+) -> None:
     async with guarded_redis(tmp_path, server) as redis, network() as port:
         async with at_work(redis, port, "one"):
             pass
@@ -158,7 +158,7 @@ async def on_chain(session: aiohttp.ClientSession, port: int) -> list[str]:
 
 
 @each_server
-async def test_the_scripts_do_it_without_containers(tmp_path: Path, server: str):
+async def test_the_scripts_do_it_without_containers(tmp_path: Path, server: str) -> None:
     async with guarded_redis(tmp_path, server) as redis:
         await redis.all.eval("redis.call('XADD', KEYS[1], '5-1', 'b', 'x')", 1, KEYS.journal)
         await redis.all.set(KEYS.stream("7"), "x", px=3_600_000)
@@ -186,7 +186,7 @@ async def test_the_scripts_do_it_without_containers(tmp_path: Path, server: str)
         assert names == {"appendonlydir", "appendonlydir.before", "in-use"}, "no rest is left"
 
 
-async def test_a_backup_that_fails_says_so_and_writes_nothing(tmp_path: Path):
+async def test_a_backup_that_fails_says_so_and_writes_nothing(tmp_path: Path) -> None:
     async with guarded_redis(tmp_path) as redis:
         redis.composed.running["redis"][0].environment["OPERATOR_REDIS_PASSWORD"] = "wrong"
         code, said = await plainly(redis, block("backup"), tmp_path)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(180)
 each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 
 
-def test_these_servers_are_tried():
+def test_these_servers_are_tried() -> None:
     names = {name.partition(" ")[0] for name in SERVERS}
     assert names, "no server at all"
     if os.environ.get("CI") == "true":
@@ -79,7 +79,7 @@ async def is_rated(redis: Guarded, port: int) -> bool:
 
 
 @each_server
-async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
+async def test_a_restart_keeps_everything(tmp_path: Path, server: str) -> None:
     async with guarded_redis(tmp_path, server) as redis, network() as port:
         async with at_work(redis, port, "one") as parts:
             await until(lambda: is_rated(redis, parts["api"].port), what="the key of a rate limit")
@@ -106,7 +106,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, server: str):
 @each_server
 async def test_no_service_is_ready_where_a_restart_would_lose_everything(
     tmp_path: Path, server: str
-):
+) -> None:
     async with guarded_redis(tmp_path, server, default=FORMER) as redis:
         async with AsyncExitStack() as stack:
             for user in USERS:
@@ -133,7 +133,7 @@ async def unready(port: int) -> str:
         return str((await response.json())["parts"]["store"])
 
 
-async def test_one_volume_is_for_one_server_and_no_dump_is_passed_over(tmp_path: Path):
+async def test_one_volume_is_for_one_server_and_no_dump_is_passed_over(tmp_path: Path) -> None:
     async with guarded_redis(tmp_path) as redis:
         code, _, said = await redis.composed.run("redis", ["sh", "/etc/headrace/start.sh"])
         assert code == 1

@@ -59,7 +59,7 @@ NOBODY = (
 
 
 @pytest.mark.parametrize("user", OTHERS)
-async def test_a_service_may_not_do_what_is_another_s(guarded: Guarded, user: str):
+async def test_a_service_may_not_do_what_is_another_s(guarded: Guarded, user: str) -> None:
     async with Redis.from_url(guarded.url(user)) as client:
         assert await client.ping()
         for command in (*OTHERS[user], *NOBODY):
@@ -67,14 +67,14 @@ async def test_a_service_may_not_do_what_is_another_s(guarded: Guarded, user: st
                 await client.execute_command(*command)
 
 
-async def test_nobody_logs_in_as_the_default_user(guarded: Guarded):
+async def test_nobody_logs_in_as_the_default_user(guarded: Guarded) -> None:
     for who in ("", ":any@", "default:any@"):
         async with Redis.from_url(f"redis://{who}{guarded.place}/0") as client:
             with pytest.raises(AuthenticationError):
                 await client.ping()
 
 
-async def test_each_service_does_all_its_work(guarded: Guarded):
+async def test_each_service_does_all_its_work(guarded: Guarded) -> None:
     async with network() as port, at_work(guarded, port) as parts:
         for part in parts.values():
             assert not part.said("task_failed")

@@ -23,20 +23,20 @@ plans = st.builds(
 )
 
 
-def test_the_page_shows_what_the_simulation_says():
+def test_the_page_shows_what_the_simulation_says() -> None:
     page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
     assert "\n".join(table(COSTS)) in page
 
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.floats(0.001, 1))
-def test_a_stage_does_one_after_the_other(arrivals: list[float], cost: float):
+def test_a_stage_does_one_after_the_other(arrivals: list[float], cost: float) -> None:
     left = through(sorted(arrivals), cost)
     assert all(b - a >= cost * 0.999 for a, b in itertools.pairwise(left))
     assert all(at + cost <= gone + 1e-9 for at, gone in zip(sorted(arrivals), left, strict=True))
 
 
 @given(plans)
-def test_a_burst_takes_at_least_its_slowest_stage_and_at_most_all_of_them(plan: Plan):
+def test_a_burst_takes_at_least_its_slowest_stage_and_at_most_all_of_them(plan: Plan) -> None:
     out = simulate(plan, COSTS)
     burst = max(1, round(plan.events * 5)) / plan.events
     work = [share * burst for share in (out.redis, out.replica, out.fanout)]
@@ -44,7 +44,7 @@ def test_a_burst_takes_at_least_its_slowest_stage_and_at_most_all_of_them(plan: 
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
-def test_what_it_calls_the_most_holds_and_one_more_does_not(plan: Plan):
+def test_what_it_calls_the_most_holds_and_one_more_does_not(plan: Plan) -> None:
     most = most_events(plan, COSTS)
     assert simulate(replace(plan, events=most), COSTS).holds
     assert not simulate(replace(plan, events=most + 1), COSTS).holds

@@ -37,7 +37,7 @@ async def composed(folder: Path, *only: str) -> AsyncIterator[Composed]:
 
 
 @pytest.fixture
-async def whole(tmp_path):
+async def whole(tmp_path: Path):
     async with composed(tmp_path) as whole:
         yield whole
 
@@ -62,7 +62,9 @@ async def connections(whole: Composed) -> list[float]:
     return [await metric(whole, "fanout", n, "headrace_fanout_connections") for n in range(count)]
 
 
-async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_and_go(whole):
+async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_and_go(
+    whole,
+) -> None:
     laid_out = {name: files_in(r[0].workdir) for name, r in whole.running.items()}
     clients = [Client(whole, "all=true", 8080) for _ in range(12)]
     await until(lambda: all(len(c.events) > 5 for c in clients), seconds=30, what="first events")

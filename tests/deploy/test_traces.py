@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from shared.journal.keys import Keys
 from shared.runtime.otel import ids_of
 from tests.deploy.dockerfile import ROOT
 from tests.fanout.rig import ALICE, BOB, CONTRACT, SUBSCRIBE
@@ -60,7 +61,7 @@ async def collector() -> AsyncIterator[Collector]:
 
 
 @pytest.fixture
-def environment(redis_url, keys, collector):
+def environment(redis_url: str, keys: Keys, collector: Collector) -> Callable[..., dict[str, str]]:
     def environment(service: str, **more: str) -> dict[str, str]:
         return {
             "REDIS_URL": redis_url,
@@ -106,7 +107,9 @@ async def subscribed(fanout: ServiceProcess) -> SseClient:
     return client
 
 
-async def test_one_trace_leads_from_the_commit_to_the_last_write(collector, environment):
+async def test_one_trace_leads_from_the_commit_to_the_last_write(
+    collector: Collector, environment: Callable[..., dict[str, str]]
+) -> None:
     async with (
         running("services.api", **environment("api")) as api,
         running("services.fanout", **environment("fanout")) as fanout,
@@ -137,7 +140,9 @@ async def test_one_trace_leads_from_the_commit_to_the_last_write(collector, envi
     assert not [span.name for _, span in collector.spans if "subscribe" in span.name]
 
 
-async def test_a_share_of_the_events_is_the_same_share_everywhere(collector, environment):
+async def test_a_share_of_the_events_is_the_same_share_everywhere(
+    collector: Collector, environment: Callable[..., dict[str, str]]
+) -> None:
     half = {"OTEL_TRACES_SAMPLER_ARG": "0.5"}
     async with (
         running("services.api", **environment("api", **half)) as api,
@@ -162,14 +167,14 @@ async def test_a_share_of_the_events_is_the_same_share_everywhere(collector, env
 
 
 @given(st.lists(st.from_regex(r"\d{1,19}-\d{1,16}", fullmatch=True), unique=True))
-def test_ids_follow_from_the_position_alone(positions: list[str]):
+def test_ids_follow_from_the_position_alone(positions: list[str]) -> None:
     ids = [ids_of(position) for position in positions]
     assert ids == [ids_of(position) for position in positions]
     assert len(set(ids)) == len(ids)
     assert all(0 < each.trace < 1 << 128 and 0 < each.span < 1 << 64 for each in ids)
 
 
-def test_without_a_collector_nothing_of_it_is_imported():
+def test_without_a_collector_nothing_of_it_is_imported() -> None:
     code = (
         "import sys; from shared.runtime import tracing as traces; import services.fanout.app;"
         "traces.begin();"
@@ -183,7 +188,9 @@ def test_without_a_collector_nothing_of_it_is_imported():
     assert done.returncode == 0, done.stderr
 
 
-async def test_without_the_extra_a_service_says_so_and_works(environment, tmp_path: Path):
+async def test_without_the_extra_a_service_says_so_and_works(
+    environment: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
     (tmp_path / "opentelemetry.py").write_text("raise ImportError('not here')\n")
     hidden = environment("fanout", PYTHONPATH=f"{tmp_path}:{ROOT}")
     fanout = await start("services.fanout", **hidden)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,10 +13,11 @@ from redis.asyncio import Redis
 from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.revocations import RevocationStore
 from shared.journal.keys import Keys
-from tests.fanout.peers import Peer, Post
-from tests.fanout.rig import Chain, Replica, inside, outside
+from tests.fanout.peers import MakePeer, Peer, Post
+from tests.fanout.rig import Chain, Replica, StartReplica, inside, outside
 from tests.fanout.tokens import REQUIRED
 from tests.support.data import begun_long_ago
+from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
@@ -25,11 +28,11 @@ def chain(redis: Redis, keys: Keys) -> Chain:
 
 
 @pytest.fixture
-async def start(redis: Redis, redis_url: str, keys: Keys):
+async def start(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[StartReplica]:
     """To start replicas in this process, with settings; they end after the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(url: str = redis_url, **settings) -> Replica:
+        async def start(url: str = redis_url, **settings: Any) -> Replica:
             await begun_long_ago(redis, keys)
             return await stack.enter_async_context(inside(url, keys, **settings))
 
@@ -37,11 +40,11 @@ async def start(redis: Redis, redis_url: str, keys: Keys):
 
 
 @pytest.fixture
-async def launch(redis: Redis, redis_url: str, keys: Keys):
+async def launch(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[StartReplica]:
     """To start replicas as processes; they are killed after the test."""
     async with AsyncExitStack() as stack:
 
-        async def launch(url: str = redis_url, **settings) -> Replica:
+        async def launch(url: str = redis_url, **settings: Any) -> Replica:
             await begun_long_ago(redis, keys)
             return await stack.enter_async_context(outside(url, keys, **settings))
 
@@ -49,7 +52,7 @@ async def launch(redis: Redis, redis_url: str, keys: Keys):
 
 
 @pytest.fixture
-async def clients():
+async def clients() -> AsyncIterator[list[SseClient]]:
     """Keep clients here and they are hung up after the test."""
     kept = []
     yield kept
@@ -58,28 +61,28 @@ async def clients():
 
 
 @pytest.fixture
-async def replica(start) -> Replica:
+async def replica(start: StartReplica) -> Replica:
     return await start()
 
 
 @pytest.fixture
-async def proxy(redis_url):
+async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
     async with TcpProxy(urlsplit(redis_url).port) as proxy:
         yield proxy
 
 
 @pytest.fixture
-async def start_behind(start, proxy):
+async def start_behind(start: StartReplica, proxy: TcpProxy) -> StartReplica:
     """Starts replicas that see Redis through the proxy."""
 
-    async def start_behind(**settings):
+    async def start_behind(**settings: Any):
         return await start(f"redis://127.0.0.1:{proxy.port}/0", **settings)
 
     return start_behind
 
 
 @pytest.fixture
-async def registry():
+async def registry() -> AsyncIterator[SubscriberRegistry]:
     registry = SubscriberRegistry(backlog_bytes=10_000, write_seconds=20.0)
     yield registry
     registry.hub.check()
@@ -88,10 +91,10 @@ async def registry():
 
 
 @pytest.fixture
-def peers(registry):
+def peers(registry: SubscriberRegistry) -> Iterator[MakePeer]:
     made = []
 
-    def make(*topics: str, **more) -> Peer:
+    def make(*topics: str, **more: Any) -> Peer:
         made.append(Peer(registry, *topics, **more))
         return made[-1]
 
@@ -101,18 +104,18 @@ def peers(registry):
 
 
 @pytest.fixture
-async def broadcaster(registry):
+async def broadcaster(registry: SubscriberRegistry) -> Post:
     return Post(registry)
 
 
 @pytest.fixture
-async def guarded(start) -> Replica:
+async def guarded(start: StartReplica) -> Replica:
     """A replica that needs tokens."""
     return await start(**REQUIRED)
 
 
 @pytest.fixture
-async def stream(guarded, chain) -> str:
+async def stream(guarded: Replica, chain: Chain) -> str:
     """Stream 7, from Alice to Bob, known to that replica."""
     (position,) = await chain.commit()
     await until(lambda: str(guarded.components.feed.position) == position)
@@ -120,6 +123,6 @@ async def stream(guarded, chain) -> str:
 
 
 @pytest.fixture
-async def sessions(redis, keys) -> RevocationStore:
+async def sessions(redis: Redis, keys: Keys) -> RevocationStore:
     """Tickets and revocations as the API makes them."""
     return RevocationStore(redis, keys)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import TypeAlias
 
 from services.fanout.connections.broadcaster import Broadcaster
 from services.fanout.connections.registry import SubscriberRegistry
@@ -14,6 +16,9 @@ from shared.domain.position import START
 from shared.journal.wire import JournalEntry
 from tests.fanout.turns import turn
 from tests.support.sse_client import Event, Parser
+
+MakePeer: TypeAlias = Callable[..., "Peer"]
+"""Makes a peer with these topics."""
 
 
 class Peer:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import aiohttp
 from aiohttp import web
@@ -24,6 +25,10 @@ from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
+StartReplica: TypeAlias = Callable[..., Awaitable["Replica"]]
+"""Starts a replica with settings given by name; the first argument is the URL of Redis."""
+
+
 CONTRACT = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
 ALICE = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 BOB = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
@@ -40,7 +45,7 @@ class Replica:
     process: ServiceProcess | None = None
     app: web.Application | None = None
 
-    async def subscribe(self, query: str = "all=true", since: str = "", **more) -> SseClient:
+    async def subscribe(self, query: str = "all=true", since: str = "", **more: Any) -> SseClient:
         """A connected client; `since` becomes its Last-Event-ID."""
         headers = {"Last-Event-ID": since} if since else {}
         headers |= more.pop("headers", {})
@@ -49,7 +54,7 @@ class Replica:
             await client.wait(1)
         return client
 
-    async def get(self, path: str, **more) -> tuple[int, str]:
+    async def get(self, path: str, **more: Any) -> tuple[int, str]:
         """Status and text of an ordinary GET."""
         async with (
             aiohttp.ClientSession() as session,
@@ -104,7 +109,9 @@ def _settings(redis_url: str, keys: Keys, more: dict[str, object]) -> dict[str, 
 
 
 @asynccontextmanager
-async def inside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncIterator[Replica]:
+async def inside(
+    redis_url: str, keys: Keys, *, wait: bool = True, **more: Any
+) -> AsyncIterator[Replica]:
     """A replica in this process, on the test's own loop."""
     app = build_app(FanoutSettings(**_settings(redis_url, keys, more)))
     runner = web.AppRunner(
@@ -124,7 +131,9 @@ async def inside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncItera
 
 
 @asynccontextmanager
-async def outside(redis_url: str, keys: Keys, *, wait=True, **more) -> AsyncIterator[Replica]:
+async def outside(
+    redis_url: str, keys: Keys, *, wait: bool = True, **more: Any
+) -> AsyncIterator[Replica]:
     """A replica as a process of its own, as it runs in production (uvloop)."""
     settings = _settings(redis_url, keys, {"log_level": "info"} | more)
     environment = {name.upper(): value for name, value in settings.items()}
@@ -189,7 +198,7 @@ class Chain:
         done = await self.committer.record(events, progress=progress)
         return [str(p) for p in done.positions]
 
-    async def commit_many(self, count: int, **more) -> list[str]:
+    async def commit_many(self, count: int, **more: Any) -> list[str]:
         """Commit so many events, a hundred in a call."""
         positions: list[str] = []
         while len(positions) < count:

@@ -8,7 +8,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from tests.fanout.rig import SUBSCRIBE, Replica
+from tests.fanout.rig import SUBSCRIBE, Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -44,7 +44,9 @@ class Wanderer:
         self.last_id = client.last_id or self.last_id
 
 
-async def test_a_rolling_restart_under_load_loses_nothing(launch, chain):
+async def test_a_rolling_restart_under_load_loses_nothing(
+    launch: StartReplica, chain: Chain
+) -> None:
     chance = random.Random(7)
     positions = await chain.commit_many(3)
     replicas = [await launch(drain_seconds=0.5), await launch(drain_seconds=0.5)]
@@ -66,7 +68,7 @@ async def test_a_rolling_restart_under_load_loses_nothing(launch, chain):
     assert sum(w.connections for w in wanderers) > 2 * len(wanderers), "they were moved"
 
 
-async def _restart_in_turn(replicas: list[Replica], launch, *, rounds: int) -> None:
+async def _restart_in_turn(replicas: list[Replica], launch: StartReplica, *, rounds: int) -> None:
     for turn in range(rounds * len(replicas)):
         place = turn % len(replicas)
         fresh = await launch(drain_seconds=0.5)
@@ -75,7 +77,9 @@ async def _restart_in_turn(replicas: list[Replica], launch, *, rounds: int) -> N
         assert await old.process.ended() == 0
 
 
-async def test_connections_are_watched_for_dead_peers(launch, clients):
+async def test_connections_are_watched_for_dead_peers(
+    launch: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await launch()
     clients.append(await replica.subscribe())
     here = f":{replica.port:04X} "

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
+from shared.journal.keys import Keys
 from tests.api.samples import TOKEN, on_chain
 from tests.fanout.rig import SUBSCRIBE
 from tests.fanout.tokens import SECRET
@@ -88,12 +90,14 @@ CASES = [Case("api", API, streams_are_shown), Case("fanout", FANOUT, events_are_
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.module)
-def case(request) -> Case:
+def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
 @pytest.fixture(params=MODES)
-async def service(request, case, redis_url, redis, keys) -> AsyncIterator[ServiceProcess]:
+async def service(
+    request: pytest.FixtureRequest, case: Case, redis_url: str, redis: Redis, keys: Keys
+) -> AsyncIterator[ServiceProcess]:
     await begun_long_ago(redis, keys)
     await on_chain(redis, keys, 7)
     given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
@@ -146,7 +150,9 @@ def check_log(process: ServiceProcess) -> None:
 
 
 @pytest.mark.timeout(600)
-async def test_whatever_is_sent_is_answered_in_order_and_harms_nobody(service, case, redis_url):
+async def test_whatever_is_sent_is_answered_in_order_and_harms_nobody(
+    service: ServiceProcess, case: Case, redis_url: str
+) -> None:
     def descriptors() -> int:
         """All but those of the pool, which has as many as commands have overlapped."""
         return service.descriptors - service.connections(urlsplit(redis_url).port or 6379)

@@ -22,12 +22,12 @@ def kinds(*errors: str) -> set[str]:
     return found
 
 
-def test_every_kind_of_failure_is_listed():
+def test_every_kind_of_failure_is_listed() -> None:
     assert kinds("SourceError", "_broken") <= set(metrics.ERRORS)
     assert {"malformed", "unreachable"} <= kinds("SourceError", "_broken")
 
 
-def test_every_kind_of_alarm_is_listed_and_explained():
+def test_every_kind_of_alarm_is_listed_and_explained() -> None:
     assert kinds("FatalSourceError", "metrics.ALARM.labels") <= set(metrics.ALARMS)
     assert "reset" in kinds("FatalSourceError")
     text = (SERVICE.parents[1] / "docs/operations.md").read_text(encoding="utf-8")

@@ -12,23 +12,23 @@ TIMES = st.lists(st.integers(0, 10_000), min_size=3, unique=True)
 
 
 @given(st.floats(-100, 100), st.floats(-1e3, 1e3), TIMES)
-def test_a_straight_line_is_found(slope: float, start: float, times: list[int]):
+def test_a_straight_line_is_found(slope: float, start: float, times: list[int]) -> None:
     found = line([(t, start + slope * t) for t in times])
     assert found.slope == pytest.approx(slope, abs=1e-6)
     assert found.error == pytest.approx(0, abs=1e-3)
 
 
-def test_noise_alone_is_no_growth_and_growth_within_it_is_found():
+def test_noise_alone_is_no_growth_and_growth_within_it_is_found() -> None:
     noise = [(float(t), 50.0 + (t * 7919 % 13) / 13) for t in range(600)]
     assert line(noise).sure_growth(600) < 0.1
     grown = [(t, value + t * 0.01) for t, value in noise]
     assert line(grown).sure_growth(600) == pytest.approx(6, abs=0.3)
 
 
-def test_what_shrinks_has_not_grown():
+def test_what_shrinks_has_not_grown() -> None:
     assert line([(0, 9.0), (1, 5.0), (2, 1.0)]).sure_growth(100) == 0
 
 
-def test_the_warm_up_is_a_third_and_ten_minutes_at_most():
+def test_the_warm_up_is_a_third_and_ten_minutes_at_most() -> None:
     assert settled([(float(t), 0.0) for t in range(91)])[0][0] == 30
     assert settled([(float(t), 0.0) for t in range(0, 3601, 10)])[0][0] == 600

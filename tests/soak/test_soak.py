@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.soak.run import soak
@@ -9,7 +11,7 @@ from tests.soak.run import soak
 pytestmark = pytest.mark.timeout(180)
 
 
-async def test_nothing_is_lost_and_a_leak_is_noticed(tmp_path):
+async def test_nothing_is_lost_and_a_leak_is_noticed(tmp_path: Path) -> None:
     result = await soak(tmp_path, seconds=20, every=0.5, MUTATION="leaking")
     assert result.report.violations == []
     assert result.report.delivered > 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deploy.simulator.chain import accounts
@@ -52,7 +54,9 @@ def after(ids: list[str], position: str) -> list[str]:
     return [i for i in ids if parse_position(i) > parse_position(position)]
 
 
-async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed(tmp_path):
+async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed(
+    tmp_path: Path,
+) -> None:
     async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
         gateway, (first, second) = whole.ports.gateway, whole.ports.fanouts
         alice = accounts.address("alice")
@@ -109,7 +113,7 @@ async def _longer(whole: Installation, count: int) -> bool:
     return len(await oracle(whole)) >= count
 
 
-async def test_a_client_that_was_away_gets_exactly_what_it_missed(tmp_path):
+async def test_a_client_that_was_away_gets_exactly_what_it_missed(tmp_path: Path) -> None:
     async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
         client = Client(whole, "all=true", whole.ports.gateway)
         witness = Client(whole, "all=true", whole.ports.gateway)

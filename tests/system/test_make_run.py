@@ -53,7 +53,7 @@ def ids(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", installed_kinds(KINDS))
-async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path, kind):
+async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path: Path, kind) -> None:
     ports = free_ports()
     log = tmp_path / "run.txt"
     more = {"PORT_BASE": str(ports.base), "GATEWAY": kind}
@@ -127,7 +127,7 @@ def pid_at(port: int) -> int:
     return 0
 
 
-async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_path):
+async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_path: Path) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base))
     try:
@@ -155,7 +155,9 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
 
 
 @pytest.mark.skipif("nginx" not in installed_kinds(KINDS), reason="nginx is missing")
-async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(tmp_path):
+async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(
+    tmp_path: Path,
+) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY="nginx")
     pid_file = tmp_path / ".run" / str(ports.base) / "gateway/nginx.pid"
@@ -177,7 +179,9 @@ async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(tmp
 
 
 @pytest.mark.parametrize("end", ["broken pipe", "SIGHUP"])
-async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end):
+async def test_whatever_ends_the_terminal_leaves_no_process_behind(
+    tmp_path: Path, end: str
+) -> None:
     ports = free_ports()
     run = with_pipes(tmp_path, PORT_BASE=str(ports.base))
     assert run.stdout is not None
@@ -200,7 +204,7 @@ async def test_whatever_ends_the_terminal_leaves_no_process_behind(tmp_path, end
     assert not ports_in_use(ports)
 
 
-async def test_it_says_why_it_shows_no_events(tmp_path):
+async def test_it_says_why_it_shows_no_events(tmp_path: Path) -> None:
     log = tmp_path / "run.txt"
     needs_token = {"AUTH_MODE": "required", "JWT_SECRET": "s" * 32}
     run = make_run(tmp_path, log, PORT_BASE=str(free_ports().base), **needs_token)
@@ -214,7 +218,7 @@ async def test_it_says_why_it_shows_no_events(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
 @pytest.mark.parametrize("kind", installed_kinds(KINDS))
-async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path, kind):
+async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path: Path, kind) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)
     try:

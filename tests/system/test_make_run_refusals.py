@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("start", 2)])
-def test_help_explains_the_run_and_starts_nothing(tmp_path, argument, code):
+def test_help_explains_the_run_and_starts_nothing(tmp_path: Path, argument: str, code: int) -> None:
     ports = free_ports()
     done = subprocess.run(
         [*COMMAND, argument], cwd=tmp_path, env=environment(tmp_path, PORT_BASE=str(ports.base)),
@@ -36,7 +36,7 @@ def refused(folder: Path, **more: str) -> str:
     return done.stderr
 
 
-def test_occupied_ports_are_named_and_nothing_is_started(tmp_path):
+def test_occupied_ports_are_named_and_nothing_is_started(tmp_path: Path) -> None:
     ports = free_ports()
     with socket.create_server(("127.0.0.1", ports.api)):
         said = refused(tmp_path, PORT_BASE=str(ports.base))
@@ -53,7 +53,9 @@ def test_occupied_ports_are_named_and_nothing_is_started(tmp_path):
         ("GATEWAY", "moon", "expected one of"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_would_be_right(tmp_path, name, value, right):
+def test_a_wrong_setting_is_named_with_what_would_be_right(
+    tmp_path: Path, name: str, value: str, right: str
+) -> None:
     said = refused(tmp_path, **{"PORT_BASE": str(free_ports().base), name: value})
     assert repr(value) in said
     assert right in said

@@ -147,7 +147,9 @@ def of_chain(client: SseClient) -> list[str]:
 
 
 @pytest.mark.parametrize("lose", [flush, empty_volume, with_the_indexer])
-async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(house: House, lose):
+async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(
+    house: House, lose
+) -> None:
     clients = [await house.subscribe(f"fanout-{n}") for n in (1, 2)]
     gone = await house.subscribe("fanout-1")
     for client in (*clients, gone):
@@ -184,7 +186,7 @@ async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(house: 
         client.close()
 
 
-async def test_where_nobody_knows_anything_who_comes_back_gets_a_gap(house: House):
+async def test_where_nobody_knows_anything_who_comes_back_gets_a_gap(house: House) -> None:
     client = await house.subscribe("fanout-1")
     await until(lambda: len(of_chain(client)) >= 2, seconds=30)
     client.close()

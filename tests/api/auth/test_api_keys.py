@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import time
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from services.api.auth.routes import CLOCK
 from shared.auth.tickets import Tickets
+from shared.journal.keys import Keys
 from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, bearer, claims_of, writer
 from tests.api.samples import order
+from tests.support.web_client import StartApi, WebClient
 
 
-async def made_key(client, **more):
+async def made_key(client: WebClient, **more: Any):
     body = {"name": "billing", "scopes": ["streams:write"], "account": ALICE.public_key} | more
     response = await client.post("/v1/keys", json=body, headers=ADMIN)
     document = await response.json()
@@ -22,7 +26,7 @@ async def made_key(client, **more):
     return document
 
 
-async def test_a_key_acts_as_its_account(secure):
+async def test_a_key_acts_as_its_account(secure: WebClient) -> None:
     document = await made_key(secure)
     headers = bearer(document["key"])
     body = order(sender=ALICE.public_key)
@@ -33,7 +37,9 @@ async def test_a_key_acts_as_its_account(secure):
     assert len(listed["items"]) == 1
 
 
-async def test_a_key_without_an_account_sees_what_its_scopes_allow(secure, redis, keys):
+async def test_a_key_without_an_account_sees_what_its_scopes_allow(
+    secure: WebClient, redis: Redis, keys: Keys
+) -> None:
     await secure.post("/v1/streams", json=order(sender=ALICE.public_key), headers=writer(ALICE))
     document = await made_key(secure, account=None, scopes=["events:all"])
     headers = bearer(document["key"])
@@ -51,7 +57,7 @@ async def test_a_key_without_an_account_sees_what_its_scopes_allow(secure, redis
     assert (answer.status, (await answer.json())["items"]) == (200, [])
 
 
-async def everything(redis, keys):
+async def everything(redis: Redis, keys: Keys):
     """All that Redis holds of the namespace, as bytes."""
     found = []
     async for name in redis.scan_iter(f"*{keys.namespace}*"):
@@ -61,7 +67,9 @@ async def everything(redis, keys):
     return b"\n".join(found)
 
 
-async def test_a_key_is_hashed_at_rest_and_shown_once(secure, redis, keys):
+async def test_a_key_is_hashed_at_rest_and_shown_once(
+    secure: WebClient, redis: Redis, keys: Keys
+) -> None:
     document = await made_key(secure)
     secret = document["key"]
     assert (len(secret), secret[:3]) == (46, "hr_")
@@ -75,7 +83,7 @@ async def test_a_key_is_hashed_at_rest_and_shown_once(secure, redis, keys):
     assert secret not in str(listed)
 
 
-async def test_deleting_a_key_ends_its_tokens(secure, redis, keys):
+async def test_deleting_a_key_ends_its_tokens(secure: WebClient, redis: Redis, keys: Keys) -> None:
     document = await made_key(secure)
     headers = bearer(document["key"])
     response = await secure.post("/v1/events/ticket", headers=headers)
@@ -90,7 +98,9 @@ async def test_deleting_a_key_ends_its_tokens(secure, redis, keys):
         assert (await secure.get("/v1/streams", headers=bearer(credential))).status == 401
 
 
-async def test_an_expired_key_is_rejected(secure, monkeypatch):
+async def test_an_expired_key_is_rejected(
+    secure: WebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document = await made_key(secure, expiresAt=int(time.time()) + 100)
     headers = bearer(document["key"])
     assert (await secure.get("/v1/streams", headers=headers)).status == 200
@@ -113,7 +123,9 @@ async def test_an_expired_key_is_rejected(secure, monkeypatch):
         ({"key": "hr_x"}, "/key"),
     ],
 )
-async def test_invalid_keys_are_not_created(secure, change, pointer):
+async def test_invalid_keys_are_not_created(
+    secure: WebClient, change: dict[str, Any], pointer: str
+) -> None:
     body = {"name": "x", "scopes": []} | change
     response = await secure.post("/v1/keys", json=body, headers=ADMIN)
     (error,) = (await response.json())["errors"]
@@ -123,19 +135,19 @@ async def test_invalid_keys_are_not_created(secure, change, pointer):
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/1")]
 )
-async def test_only_admins_manage_keys(secure, method, path):
+async def test_only_admins_manage_keys(secure: WebClient, method: str, path: str) -> None:
     for headers, status in ((writer(ALICE), 403), ({}, 401)):
         assert (await secure.request(method, path, headers=headers)).status == status
 
 
-async def test_malformed_keys_are_rejected(secure):
+async def test_malformed_keys_are_rejected(secure: WebClient) -> None:
     known = (await made_key(secure))["key"]
     for key in ("hr_", known[:-1], known + "A", known[:-1] + "!", "hr_" + "A" * 43, "hr_ÿ"):
         headers = bearer(key)
         assert (await secure.get("/v1/streams", headers=headers)).status == 401
 
 
-async def test_a_key_is_accepted_only_in_the_header(secure):
+async def test_a_key_is_accepted_only_in_the_header(secure: WebClient) -> None:
     key = (await made_key(secure))["key"]
     assert (await secure.get("/v1/streams", params={"access_token": key})).status == 401
     cookie = {"Cookie": f"headrace_token={key}"}
@@ -144,7 +156,7 @@ async def test_a_key_is_accepted_only_in_the_header(secure):
         assert (await secure.post(path, headers=bearer(key))).status == 401
 
 
-async def test_a_new_key_works_at_every_replica_at_once(start):
+async def test_a_new_key_works_at_every_replica_at_once(start: StartApi) -> None:
     one, two = await start(**REQUIRED), await start(**REQUIRED)
     document = await made_key(one)
     assert (await two.get("/v1/streams", headers=bearer(document["key"]))).status == 200

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from pytest_aiohttp import AiohttpClient
+from redis.asyncio import Redis
 from stellar_sdk import Keypair
 
 from services.api.app import build_app
@@ -23,19 +26,23 @@ from services.api.auth.client_domains import (
 )
 from services.api.errors import ClientDomainRejectedError
 from services.api.settings import ApiSettings
-from tests.api.auth.samples import ALICE, WALLETS, challenge, claims_of, log_in, signed
+from shared.journal.keys import Keys
+from tests.api.auth.samples import ALICE, WALLETS, Horizon, challenge, claims_of, log_in, signed
 from tests.api.samples import TOKEN
 from tests.support.data import begun_long_ago
 from tests.support.proxy import proxying
+from tests.support.web_client import StartApi, WebClient
 
 WALLET = Keypair.random()
 
 
 @pytest.fixture
-def served(aiohttp_client, redis, redis_url, keys, horizon):
+def served(
+    aiohttp_client: AiohttpClient, redis: Redis, redis_url: str, keys: Keys, horizon: Horizon
+) -> StartApi:
     """Start an API whose fetcher answers for some domains."""
 
-    async def start(files, allowed="wallet.example,other.example"):
+    async def start(files, allowed: str = "wallet.example,other.example"):
         async def fetch(domain):
             if domain not in files:
                 raise ClientDomainRejectedError(f"the stellar.toml of {domain} cannot be read")
@@ -54,7 +61,7 @@ def served(aiohttp_client, redis, redis_url, keys, horizon):
 TOML = f'SIGNING_KEY = "{WALLET.public_key}"\n'.encode()
 
 
-async def test_the_signature_of_a_client_domain_is_checked(served):
+async def test_the_signature_of_a_client_domain_is_checked(served: StartApi) -> None:
     client = await served({"wallet.example": TOML})
     query = {"client_domain": "Wallet.example"}
     token = await log_in(client, ALICE.public_key, ALICE, WALLET, **query)
@@ -81,7 +88,9 @@ async def test_the_signature_of_a_client_domain_is_checked(served):
         ("user@wallet.example", {"user@wallet.example": TOML}, "*"),
     ],
 )
-async def test_unusable_client_domains_are_rejected(served, domain, files, allowed):
+async def test_unusable_client_domains_are_rejected(
+    served: StartApi, domain: str, files: dict[str, Any], allowed: str
+) -> None:
     client = await served(files, allowed)
     query = {"account": ALICE.public_key, "client_domain": domain}
     response = await client.get("/v1/auth", params=query)
@@ -89,7 +98,7 @@ async def test_unusable_client_domains_are_rejected(served, domain, files, allow
     assert (response.status, document["error"]) == (400, document["detail"])
 
 
-async def test_without_client_domains_the_parameter_is_ignored(wallets):
+async def test_without_client_domains_the_parameter_is_ignored(wallets: WebClient) -> None:
     token = await log_in(wallets, ALICE.public_key, ALICE, client_domain="wallet.example")
     assert "client_domain" not in claims_of(token)
 
@@ -99,11 +108,11 @@ async def test_without_client_domains_the_parameter_is_ignored(wallets):
     ["", "a", "a.b", "localhost", "1.2.3.4", "0x7f.1", "[::1]", "a..example", "-a.example",
      "a.example.", "a.example/x", "a.example?x", "a.exa\nmple", "ä.example", "a" * 64 + ".example"],
 )  # fmt: skip
-def test_names_that_are_not_public(name):
+def test_names_that_are_not_public(name: str) -> None:
     assert not is_public_name(name)
 
 
-def test_public_names():
+def test_public_names() -> None:
     assert all(map(is_public_name, ("wallet.example", "a.b-c.example", "x1.co")))
 
 
@@ -114,12 +123,12 @@ def test_public_names():
      "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
      "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"],
 )  # fmt: skip
-def test_addresses_that_are_not_public(address):
+def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
-def test_public_addresses(address):
+def test_public_addresses(address: str) -> None:
     assert is_public(ip_address(address))
 
 
@@ -129,7 +138,7 @@ class Names(aiohttp.abc.AbstractResolver):
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts
 
-    async def resolve(self, host, port=0, family=0):
+    async def resolve(self, host, port: int = 0, family: int = 0):
         return [
             {"hostname": host, "host": h, "port": port, "family": family, "proto": 0, "flags": 0}
             for h in self.hosts
@@ -140,16 +149,18 @@ class Names(aiohttp.abc.AbstractResolver):
 
 
 @pytest.mark.parametrize("hosts", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["fe80::1%eth0"]])
-async def test_a_name_with_a_private_address_is_rejected(hosts):
+async def test_a_name_with_a_private_address_is_rejected(hosts: list[str]) -> None:
     with pytest.raises(OSError, match="not public"):
         await PublicResolver(Names(*hosts)).resolve("evil.example", 443)
     assert await PublicResolver(Names("8.8.8.8")).resolve("good.example", 443)
 
 
-async def test_the_real_fetcher_does_not_reach_private_addresses(monkeypatch):
+async def test_the_real_fetcher_does_not_reach_private_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reached = []
 
-    async def count(reader, writer):
+    async def count(reader, writer) -> None:
         reached.append(1)
         writer.close()
 
@@ -165,7 +176,9 @@ async def test_the_real_fetcher_does_not_reach_private_addresses(monkeypatch):
 @pytest.mark.parametrize(
     ("host", "asked"), [("8.8.8.8", ["CONNECT wallet.example:443"]), ("10.0.0.1", [])]
 )
-async def test_behind_a_proxy_the_name_must_also_be_public(monkeypatch, host, asked):
+async def test_behind_a_proxy_the_name_must_also_be_public(
+    monkeypatch: pytest.MonkeyPatch, host: str, asked
+) -> None:
     """The proxy itself is inside; the wallet must not be."""
     for name in ("https_proxy", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -186,7 +199,9 @@ async def test_behind_a_proxy_the_name_must_also_be_public(monkeypatch, host, as
         (404, 5, False),
     ],
 )
-async def test_only_a_200_within_the_size_limit_is_read(aiohttp_client, status, size, good):
+async def test_only_a_200_within_the_size_limit_is_read(
+    aiohttp_client: AiohttpClient, status: int, size, good: bool
+) -> None:
     async def answer(_):
         headers = {"Location": "http://127.0.0.1/"} if status == 302 else {}
         return web.Response(status=status, body=b"x" * size, headers=headers)
@@ -202,7 +217,7 @@ async def test_only_a_200_within_the_size_limit_is_read(aiohttp_client, status, 
             await read_bounded(response)
 
 
-async def test_the_signing_key_of_a_domain():
+async def test_the_signing_key_of_a_domain() -> None:
     async def fetch(domain):
         assert domain == "wallet.example"
         return TOML

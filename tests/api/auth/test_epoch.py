@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from services.api.app import build_app
 from services.api.settings import ApiSettings
@@ -15,6 +16,7 @@ from tests.api.auth.samples import (
     ADMIN,
     ALICE,
     WALLETS,
+    Horizon,
     bearer,
     challenge,
     claims_of,
@@ -45,7 +47,9 @@ class Lossy:
 
 
 @pytest.fixture
-async def lossy(aiohttp_client, tmp_path: Path, keys, horizon) -> AsyncIterator[Lossy]:
+async def lossy(
+    aiohttp_client: AiohttpClient, tmp_path: Path, keys: Keys, horizon: Horizon
+) -> AsyncIterator[Lossy]:
     node = Node(tmp_path / "redis", {"save": '""', "appendonly": "no"})
     await node.start()
     try:
@@ -62,7 +66,7 @@ async def lossy(aiohttp_client, tmp_path: Path, keys, horizon) -> AsyncIterator[
         await node.stop()
 
 
-async def test_after_data_loss_a_revoked_token_stays_rejected(lossy):
+async def test_after_data_loss_a_revoked_token_stays_rejected(lossy: Lossy) -> None:
     good, ended = [await log_in(lossy.client, ALICE.public_key, ALICE) for _ in range(2)]
     assert (await lossy.client.delete("/v1/auth", headers=bearer(ended))).status == 204
     assert [await lossy.status(each) for each in (good, ended)] == [200, 401]
@@ -76,7 +80,7 @@ async def test_after_data_loss_a_revoked_token_stays_rejected(lossy):
     assert "python -m services.api token" in said, "for whoever made one by hand"
 
 
-async def test_after_data_loss_a_new_login_works_within_the_same_second(lossy):
+async def test_after_data_loss_a_new_login_works_within_the_same_second(lossy: Lossy) -> None:
     """Its `iat` has milliseconds; only the challenge has whole seconds."""
     await lossy.lose()
 
@@ -90,7 +94,7 @@ async def test_after_data_loss_a_new_login_works_within_the_same_second(lossy):
     assert claims_of(token)["iat"] * 1e6 >= int(await lossy.node.ask("GET", lossy.keys.epoch))
 
 
-async def test_after_data_loss_a_used_challenge_gives_no_second_token(lossy):
+async def test_after_data_loss_a_used_challenge_gives_no_second_token(lossy: Lossy) -> None:
     envelope = signed(await challenge(lossy.client, ALICE.public_key), ALICE)
     body = {"transaction": envelope}
     assert (await lossy.client.post("/v1/auth", json=body)).status == 200
@@ -101,7 +105,7 @@ async def test_after_data_loss_a_used_challenge_gives_no_second_token(lossy):
     assert "older than the data" in (await response.json())["detail"]
 
 
-async def test_after_data_loss_the_tokens_of_an_api_key_are_rejected(lossy):
+async def test_after_data_loss_the_tokens_of_an_api_key_are_rejected(lossy: Lossy) -> None:
     order = {"name": "x", "scopes": ["events:all"]}
     made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
     given = await lossy.client.post("/v1/events/ticket", headers=bearer(made["key"]))
@@ -112,7 +116,7 @@ async def test_after_data_loss_the_tokens_of_an_api_key_are_rejected(lossy):
     assert not await lossy.node.ask("KEYS", "*:ticket:*"), ticket
 
 
-async def test_a_new_epoch_ends_tokens_but_not_stored_keys(lossy):
+async def test_a_new_epoch_ends_tokens_but_not_stored_keys(lossy: Lossy) -> None:
     """As when an operator begins one after a restore: keys are looked through by hand."""
     order = {"name": "x", "scopes": ["events:all"]}
     made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
@@ -125,5 +129,7 @@ async def test_a_new_epoch_ends_tokens_but_not_stored_keys(lossy):
 
 
 @pytest.mark.parametrize("claims", [{"iat": None}, {"iat": 0}, {"iat": 0.5}])
-async def test_a_token_without_a_valid_iat_is_rejected(lossy, claims):
+async def test_a_token_without_a_valid_iat_is_rejected(
+    lossy: Lossy, claims: dict[str, Any]
+) -> None:
     assert await lossy.status(token_of(ALICE.public_key, **claims)) == 401

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.test_utils import TestServer
+from pytest_aiohttp import AiohttpClient
+from redis.asyncio import Redis
 from stellar_sdk import Account, Keypair, MuxedAccount, TransactionBuilder
 from stellar_sdk.sep.stellar_toml import fetch_stellar_toml
 
 from services.api.app import build_app
 from services.api.settings import ApiSettings
+from shared.journal.keys import Keys
 from tests.api.auth.samples import (
     ALICE,
     BOB,
@@ -20,6 +24,7 @@ from tests.api.auth.samples import (
     PASSPHRASE,
     SERVER,
     WALLETS,
+    Horizon,
     bearer,
     challenge,
     claims_of,
@@ -29,9 +34,10 @@ from tests.api.auth.samples import (
 from tests.api.samples import RECIPIENT, TOKEN, order
 from tests.support.data import begun_long_ago
 from tests.support.waiting import free_port
+from tests.support.web_client import StartApi, WebClient
 
 
-async def refused(client, envelope, status=401, **how):
+async def refused(client: WebClient, envelope, status: int = 401, **how: Any):
     response = await client.post("/v1/auth", **(how or {"json": {"transaction": envelope}}))
     document = await response.json(content_type="application/problem+json")
     assert response.status == status, document
@@ -41,8 +47,8 @@ async def refused(client, envelope, status=401, **how):
 
 
 async def test_a_wallet_logs_in_knowing_only_the_home_domain(
-    aiohttp_client, redis, redis_url, keys, horizon
-):
+    aiohttp_client: AiohttpClient, redis: Redis, redis_url: str, keys: Keys, horizon: Horizon
+) -> None:
     await begun_long_ago(redis, keys)
     port = free_port()
     host = f"127.0.0.1:{port}"
@@ -65,7 +71,7 @@ async def test_a_wallet_logs_in_knowing_only_the_home_domain(
     assert made.status == 201
 
 
-async def test_the_claims_of_a_login_token(wallets):
+async def test_the_claims_of_a_login_token(wallets: WebClient) -> None:
     before = int(time.time())
     token = await log_in(wallets, ALICE.public_key, ALICE)
     claims = claims_of(token)
@@ -78,7 +84,9 @@ async def test_the_claims_of_a_login_token(wallets):
 
 
 @pytest.mark.parametrize(("memo", "mux"), [(None, 7), (12, None)])
-async def test_users_of_a_shared_account_cannot_act_as_the_account(wallets, memo, mux):
+async def test_users_of_a_shared_account_cannot_act_as_the_account(
+    wallets: WebClient, memo: int | None, mux: int | None
+) -> None:
     account, query = ALICE.public_key, {}
     if mux:
         account = MuxedAccount(ALICE.public_key, mux).account_muxed
@@ -93,7 +101,7 @@ async def test_users_of_a_shared_account_cannot_act_as_the_account(wallets, memo
     assert (await listed.json())["items"] == []
 
 
-async def test_a_challenge_gives_one_token(wallets):
+async def test_a_challenge_gives_one_token(wallets: WebClient) -> None:
     envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
     answers = await asyncio.gather(
         *(wallets.post("/v1/auth", json={"transaction": envelope}) for _ in range(20))
@@ -104,7 +112,7 @@ async def test_a_challenge_gives_one_token(wallets):
     assert "before" in await refused(wallets, envelope)
 
 
-async def test_without_the_clients_signature_there_is_no_login(wallets):
+async def test_without_the_clients_signature_there_is_no_login(wallets: WebClient) -> None:
     envelope = await challenge(wallets, ALICE.public_key)
     assert "not signed by any client signer" in await refused(wallets, envelope)
     await refused(wallets, signed(envelope, BOB))  # somebody else's challenge
@@ -112,7 +120,9 @@ async def test_without_the_clients_signature_there_is_no_login(wallets):
     await refused(wallets, signed(envelope, ALICE, passphrase="Public Global Stellar Network"))
 
 
-def made_by(keypair: Keypair, *, home=HOME, ends=300.0, passphrase=PASSPHRASE, sequence=-1):
+def made_by(
+    keypair: Keypair, *, home=HOME, ends: float = 300.0, passphrase=PASSPHRASE, sequence: int = -1
+):
     """A challenge by hand, signed by `keypair` as the server and by Alice."""
     account = Account(keypair.public_key, sequence)
     builder = TransactionBuilder(account, passphrase, 100)
@@ -143,7 +153,7 @@ def made_by(keypair: Keypair, *, home=HOME, ends=300.0, passphrase=PASSPHRASE, s
         (lambda: "A" * 60_000, "base64 XDR"),
     ],
 )
-async def test_challenges_of_others_are_rejected(wallets, make, word):
+async def test_challenges_of_others_are_rejected(wallets: WebClient, make, word: str) -> None:
     """Each is made when it is sent: a whole run takes longer than a challenge is valid."""
     assert word in await refused(wallets, make())
 
@@ -167,7 +177,9 @@ async def test_challenges_of_others_are_rejected(wallets, make, word):
         ),
     ],
 )
-async def test_invalid_bodies_are_rejected(wallets, how, status):
+async def test_invalid_bodies_are_rejected(
+    wallets: WebClient, how: dict[str, Any], status: int
+) -> None:
     await refused(wallets, "", status, **how)
 
 
@@ -189,7 +201,9 @@ async def test_invalid_bodies_are_rejected(wallets, how, status):
         ({"account": RECIPIENT, "home_domain": "other.example"}, 400, HOME),
     ],
 )
-async def test_no_challenge_for_invalid_requests(wallets, query, status, word):
+async def test_no_challenge_for_invalid_requests(
+    wallets: WebClient, query: dict[str, Any], status: int, word
+) -> None:
     response = await wallets.get("/v1/auth", params=query)
     document = await response.json()
     assert response.status == status
@@ -198,14 +212,14 @@ async def test_no_challenge_for_invalid_requests(wallets, query, status, word):
     assert ALICE.secret not in str(document)
 
 
-async def test_without_a_signing_key_there_is_no_wallet_login(start):
+async def test_without_a_signing_key_there_is_no_wallet_login(start: StartApi) -> None:
     client = await start()
     for path in (f"/v1/auth?account={RECIPIENT}", "/.well-known/stellar.toml"):
         assert (await client.get(path)).status == 404
     await refused(client, "AAAA", 404)
 
 
-async def test_pages_of_every_origin_may_log_in(wallets):
+async def test_pages_of_every_origin_may_log_in(wallets: WebClient) -> None:
     origin = {"Origin": "https://wallet.example"}
     for response in (
         await wallets.get("/.well-known/stellar.toml", headers=origin),

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import jwt
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+from pytest_aiohttp import AiohttpServer
+from redis.asyncio import Redis
 
 from shared.auth.tickets import Tickets
+from shared.journal.keys import Keys
 from tests.api.auth.samples import ALICE, REQUIRED, bearer, writer
 from tests.api.samples import RECIPIENT, order
 from tests.support.waiting import free_port
+from tests.support.web_client import StartApi, WebClient
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
-def theirs(**more):
+def theirs(**more: Any):
     document = {
         "iss": "https://id.example", "aud": "headrace", "sub": ALICE.public_key, "jti": "j",
         "scope": "streams:write", "iat": int(time.time()), "exp": int(time.time()) + 60,
@@ -27,7 +32,7 @@ def theirs(**more):
 
 
 @pytest.fixture
-async def elsewhere(start, aiohttp_server):
+async def elsewhere(start: StartApi, aiohttp_server: AiohttpServer) -> WebClient:
     """An API whose tokens another issuer signs."""
 
     async def keys(_):
@@ -40,7 +45,9 @@ async def elsewhere(start, aiohttp_server):
     return await start(auth_mode="required", jwks_url=url, jwt_issuer="https://id.example")
 
 
-async def test_tokens_of_another_issuer_work_and_can_be_revoked(elsewhere, redis, keys):
+async def test_tokens_of_another_issuer_work_and_can_be_revoked(
+    elsewhere: WebClient, redis: Redis, keys: Keys
+) -> None:
     headers = bearer(theirs())
     body = order(sender=ALICE.public_key)
     assert (await elsewhere.post("/v1/streams", json=body, headers=headers)).status == 201
@@ -53,7 +60,7 @@ async def test_tokens_of_another_issuer_work_and_can_be_revoked(elsewhere, redis
     assert (await elsewhere.get("/v1/streams", headers=ours)).status == 401
 
 
-async def test_with_another_issuer_the_api_issues_no_tokens(elsewhere):
+async def test_with_another_issuer_the_api_issues_no_tokens(elsewhere: WebClient) -> None:
     assert (await elsewhere.get(f"/v1/auth?account={RECIPIENT}")).status == 404
     headers = bearer(theirs(auth_time=int(time.time())))
     assert (await elsewhere.post("/v1/auth/refresh", headers=headers)).status == 404
@@ -67,17 +74,17 @@ async def test_with_another_issuer_the_api_issues_no_tokens(elsewhere):
 @pytest.mark.parametrize(
     "path", ["/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"]
 )
-async def test_routes_that_need_no_login(secure, path):
+async def test_routes_that_need_no_login(secure: WebClient, path: str) -> None:
     assert (await secure.get(path)).status in (200, 503)
 
 
-async def test_subscribers_are_redirected_without_a_login(start):
+async def test_subscribers_are_redirected_without_a_login(start: StartApi) -> None:
     client = await start(**REQUIRED, fanout_urls="http://one.example")
     response = await client.get("/v1/events/subscribe?ticket=x", allow_redirects=False)
     assert response.status == 307
 
 
-async def test_while_revocations_cannot_be_read_every_token_is_rejected(start):
+async def test_while_revocations_cannot_be_read_every_token_is_rejected(start: StartApi) -> None:
     client = await start(**REQUIRED, redis_url=f"redis://127.0.0.1:{free_port()}/0")
     response = await client.get("/v1/streams", headers=writer(ALICE))
     assert (response.status, "Retry-After" in response.headers) == (503, True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from redis.asyncio import Redis
 
 from services.api.auth.permissions import (
     Party,
@@ -13,25 +16,27 @@ from services.api.auth.permissions import (
 )
 from services.api.errors import PermissionDeniedError
 from shared.auth.principal import ANYONE, Principal
+from shared.journal.keys import Keys
 from shared.journal.wire import decode_stream
 from tests.api.auth.samples import ADMIN, ALICE, BOB, CAROL, bearer, token_of, writer
-from tests.api.samples import made, on_chain, order
+from tests.api.samples import Clock, made, on_chain, order
+from tests.support.web_client import WebClient
 
 BODY = order(sender=ALICE.public_key, recipient=BOB.public_key)
 
 
-async def ask(client, method, path, headers, **more):
+async def ask(client: WebClient, method, path, headers, **more: Any):
     response = await client.request(method, path, headers=headers, **more)
     return response.status, await response.json(content_type=None)
 
 
-async def stream_of(client):
+async def stream_of(client: WebClient):
     status, document = await ask(client, "POST", "/v1/streams", writer(ALICE), json=BODY)
     assert status == 201
     return document["id"]
 
 
-async def test_without_a_token_only_open_routes_answer(secure):
+async def test_without_a_token_only_open_routes_answer(secure: WebClient) -> None:
     for method, path in (
         ("GET", "/v1/streams"), ("POST", "/streams"), ("GET", "/v1/streams/7"),
         ("DELETE", "/v1/streams/7"), ("GET", "/v1/events"), ("GET", "/nowhere"),
@@ -57,7 +62,7 @@ async def test_without_a_token_only_open_routes_answer(secure):
         "x" * 5000,
     ],
 )
-async def test_invalid_credentials_are_rejected(secure, credential):
+async def test_invalid_credentials_are_rejected(secure: WebClient, credential) -> None:
     for how in (
         {"headers": {"Authorization": f"Bearer {credential}"}},
         {"params": {"access_token": credential}},
@@ -66,7 +71,7 @@ async def test_invalid_credentials_are_rejected(secure, credential):
         assert (await secure.get("/v1/streams", **how)).status == 401
 
 
-async def test_a_token_is_accepted_in_header_query_and_cookie(secure):
+async def test_a_token_is_accepted_in_header_query_and_cookie(secure: WebClient) -> None:
     token = token_of(ALICE.public_key, "streams:write")
     cookie = {"Cookie": f"headrace_token={token}"}
     assert (await ask(secure, "GET", "/v1/streams", bearer(token)))[0] == 200
@@ -87,7 +92,7 @@ async def test_a_token_is_accepted_in_header_query_and_cookie(secure):
         (bearer(token_of(f"{ALICE.public_key}:7", "streams:write")), 403),
     ],
 )
-async def test_only_the_sender_creates_a_stream(secure, headers, status):
+async def test_only_the_sender_creates_a_stream(secure: WebClient, headers, status: int) -> None:
     assert (await ask(secure, "POST", "/v1/streams", headers, json=BODY))[0] == status
 
 
@@ -100,7 +105,9 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("step", "party", "body"), STEPS)
-async def test_each_action_belongs_to_one_party(secure, clock, step, party, body):
+async def test_each_action_belongs_to_one_party(
+    secure: WebClient, clock: Clock, step: str, party: str, body: dict[str, str] | None
+) -> None:
     path = f"/v1/streams/{await stream_of(secure)}/{step}"
     clock.now += 10
     may, other = (ALICE, BOB) if party == "sender" else (BOB, ALICE)
@@ -111,7 +118,7 @@ async def test_each_action_belongs_to_one_party(secure, clock, step, party, body
     assert (await ask(secure, "POST", path, writer(may), json=body))[0] == 200
 
 
-async def test_only_the_sender_resumes_edits_and_deletes(secure):
+async def test_only_the_sender_resumes_edits_and_deletes(secure: WebClient) -> None:
     one = f"/v1/streams/{await stream_of(secure)}"
     assert (await ask(secure, "POST", f"{one}/pause", writer(ALICE)))[0] == 200
     patch = {"metadata": {"label": "rent"}}
@@ -122,20 +129,22 @@ async def test_only_the_sender_resumes_edits_and_deletes(secure):
         assert (await ask(secure, method, path, writer(ALICE), json=body))[0] == 200
 
 
-async def test_an_admin_may_do_everything(secure, clock):
+async def test_an_admin_may_do_everything(secure: WebClient, clock: Clock) -> None:
     one = f"/v1/streams/{await stream_of(secure)}"
     clock.now += 10
     for step in ("withdraw", "pause", "resume", "cancel"):
         assert (await ask(secure, "POST", f"{one}/{step}", ADMIN))[0] == 200
 
 
-async def test_the_party_of_a_chain_stream_learns_which_contract_to_call(secure, redis, keys):
+async def test_the_party_of_a_chain_stream_learns_which_contract_to_call(
+    secure: WebClient, redis: Redis, keys: Keys
+) -> None:
     await on_chain(redis, keys, 7)
     assert (await ask(secure, "POST", "/v1/streams/7/pause", writer(ALICE)))[0] == 403
     assert (await ask(secure, "POST", "/v1/streams/7/pause", ADMIN))[0] == 409
 
 
-async def test_only_its_parties_read_a_stream(secure):
+async def test_only_its_parties_read_a_stream(secure: WebClient) -> None:
     path = f"/v1/streams/{await stream_of(secure)}"
     everything = bearer(token_of(CAROL.public_key, "events:all"))
     for headers in (writer(ALICE), bearer(token_of(BOB.public_key)), everything, ADMIN):
@@ -147,7 +156,7 @@ async def test_only_its_parties_read_a_stream(secure):
     assert (await ask(secure, "GET", "/v1/streams/99", writer(CAROL)))[0] == 404
 
 
-async def test_lists_are_restricted_to_the_caller(secure):
+async def test_lists_are_restricted_to_the_caller(secure: WebClient) -> None:
     mine = await stream_of(secure)
     await ask(secure, "POST", "/v1/streams", ADMIN, json=order())
     for query in (
@@ -168,7 +177,7 @@ async def test_lists_are_restricted_to_the_caller(secure):
     assert (await ask(secure, "GET", "/v1/streams", limited))[0] == 403
 
 
-async def test_history_and_summary_are_restricted_to_the_caller(secure):
+async def test_history_and_summary_are_restricted_to_the_caller(secure: WebClient) -> None:
     a, b = ALICE.public_key, BOB.public_key
     await stream_of(secure)
     for path, status in (
@@ -179,7 +188,7 @@ async def test_history_and_summary_are_restricted_to_the_caller(secure):
         assert (await ask(secure, "GET", path, writer(ALICE)))[0] == status, path
 
 
-async def test_in_open_mode_a_token_has_no_effect(client):
+async def test_in_open_mode_a_token_has_no_effect(client: WebClient) -> None:
     document = await made(client)
     path = f"/v1/streams/{document['id']}/pause"
     assert (await client.post(path, headers=bearer("nonsense"))).status == 200
@@ -212,7 +221,7 @@ def principal(account, *scopes, topics=None):
         (principal("", "streams:write"), False),
     ],
 )
-def test_reading_by_account_scope_and_topics(who, allowed):
+def test_reading_by_account_scope_and_topics(who, allowed: bool) -> None:
     if allowed:
         require_read(who, STREAM)
     else:
@@ -220,7 +229,7 @@ def test_reading_by_account_scope_and_topics(who, allowed):
             require_read(who, STREAM)
 
 
-def test_a_caller_without_an_account_gets_no_unfiltered_list():
+def test_a_caller_without_an_account_gets_no_unfiltered_list() -> None:
     for who in (principal(""), principal("", "streams:write"), principal("A", topics=[])):
         with pytest.raises(PermissionDeniedError):
             restrict_to_own(who)

@@ -7,17 +7,20 @@ import json
 import pytest
 from stellar_sdk import Keypair, MuxedAccount
 
-from tests.api.auth.samples import ALICE, BOB, CAROL, challenge, claims_of, log_in, signed
+from tests.api.auth.samples import ALICE, BOB, CAROL, Horizon, challenge, claims_of, log_in, signed
+from tests.support.web_client import WebClient
 
 DAVE = Keypair.random()
 
 
-async def status_of(client, envelope):
+async def status_of(client: WebClient, envelope):
     response = await client.post("/v1/auth", json={"transaction": envelope})
     return response.status, await response.json()
 
 
-async def test_two_of_three_signers_reach_the_threshold(wallets, horizon):
+async def test_two_of_three_signers_reach_the_threshold(
+    wallets: WebClient, horizon: Horizon
+) -> None:
     horizon.has(
         ALICE.public_key,
         {ALICE.public_key: 1, BOB.public_key: 1, CAROL.public_key: 1},
@@ -35,7 +38,9 @@ async def test_two_of_three_signers_reach_the_threshold(wallets, horizon):
     assert (await status_of(wallets, signed(envelope, BOB, CAROL)))[0] == 200
 
 
-async def test_a_master_key_without_weight_cannot_log_in(wallets, horizon):
+async def test_a_master_key_without_weight_cannot_log_in(
+    wallets: WebClient, horizon: Horizon
+) -> None:
     for medium in (0, 1):
         horizon.has(ALICE.public_key, {ALICE.public_key: 0, BOB.public_key: 1}, medium)
         envelope = await challenge(wallets, ALICE.public_key)
@@ -43,13 +48,17 @@ async def test_a_master_key_without_weight_cannot_log_in(wallets, horizon):
         assert (await status_of(wallets, signed(envelope, BOB)))[0] == 200
 
 
-async def test_an_account_without_a_usable_signer_cannot_log_in(wallets, horizon):
+async def test_an_account_without_a_usable_signer_cannot_log_in(
+    wallets: WebClient, horizon: Horizon
+) -> None:
     horizon.has(ALICE.public_key, {ALICE.public_key: 0}, 0, preauth_tx=1)
     envelope = await challenge(wallets, ALICE.public_key)
     assert (await status_of(wallets, signed(envelope, ALICE)))[0] == 401
 
 
-async def test_a_muxed_account_uses_the_signers_of_its_base_account(wallets, horizon):
+async def test_a_muxed_account_uses_the_signers_of_its_base_account(
+    wallets: WebClient, horizon: Horizon
+) -> None:
     horizon.has(ALICE.public_key, {BOB.public_key: 1}, 1)
     muxed = MuxedAccount(ALICE.public_key, 5).account_muxed
     assert claims_of(await log_in(wallets, muxed, BOB))["sub"] == muxed
@@ -73,7 +82,9 @@ async def test_a_muxed_account_uses_the_signers_of_its_base_account(wallets, hor
         (200, json.dumps({"account_id": BOB.public_key})),
     ],
 )
-async def test_only_horizons_own_404_means_that_an_account_does_not_exist(wallets, horizon, broken):
+async def test_only_horizons_own_404_means_that_an_account_does_not_exist(
+    wallets: WebClient, horizon: Horizon, broken
+) -> None:
     envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
     horizon.broken = broken
     status, document = await status_of(wallets, envelope)
@@ -82,7 +93,9 @@ async def test_only_horizons_own_404_means_that_an_account_does_not_exist(wallet
     assert (await status_of(wallets, envelope))[0] == 200  # the challenge was not spent meanwhile
 
 
-async def test_a_horizon_of_another_network_is_not_used(wallets, horizon):
+async def test_a_horizon_of_another_network_is_not_used(
+    wallets: WebClient, horizon: Horizon
+) -> None:
     horizon.passphrase = "Public Global Stellar Network ; September 2015"
     envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
     assert (await status_of(wallets, envelope))[0] == 503

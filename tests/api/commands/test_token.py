@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import Any
 
 import pytest
 
 from tests.api.auth.samples import ALICE, REQUIRED, SECRET, bearer, claims_of
 from tests.api.samples import TOKEN
+from tests.support.web_client import StartApi
 
 
-async def command(*argv, **env):
+async def command(*argv, **env: Any):
     kept = {"PATH": os.environ["PATH"], "CONTRACTS": TOKEN}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -24,7 +26,7 @@ async def command(*argv, **env):
     return process.returncode, said.decode(), complained.decode()
 
 
-async def test_it_prints_a_valid_token(start):
+async def test_it_prints_a_valid_token(start: StartApi) -> None:
     given = ("--account", ALICE.public_key, "--scope", "admin", "--scope", "events:all")
     code, said, complained = await command(*given, "--hours", "2", JWT_SECRET=SECRET)
     assert (code, complained) == (0, "")
@@ -47,7 +49,7 @@ async def test_it_prints_a_valid_token(start):
         (["--account", ALICE.public_key], {"JWT_SECRET": "short"}, "JWT_SECRET"),
     ],
 )
-async def test_wrong_arguments_exit_with_2(argv, env, word):
+async def test_wrong_arguments_exit_with_2(argv, env: dict[str, Any], word: str) -> None:
     code, said, complained = await command(*argv, **env)
     assert (code, said) == (2, "")
     assert word in complained

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from stellar_sdk import Keypair
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
 from shared.journal.commit import Committer
-from tests.api.samples import SENDER, T0, TOKEN, made
+from shared.journal.keys import Keys
+from tests.api.samples import SENDER, T0, TOKEN, Clock, made
+from tests.support.web_client import WebClient
 
 OTHER = Keypair.random().public_key
 
 
-async def fetch(client, **query):
+async def fetch(client: WebClient, **query: Any):
     return await (await client.get("/v1/events", params=query)).json()
 
 
-async def table(client, accept="text/csv", **query):
+async def table(client: WebClient, accept: str = "text/csv", **query: Any):
     response = await client.get("/v1/events", params=query, headers={"Accept": accept})
     assert (response.status, response.content_type) == (200, "text/csv")
     assert "attachment" in response.headers["Content-Disposition"]
@@ -29,7 +33,7 @@ async def table(client, accept="text/csv", **query):
     return response.headers, list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-async def test_a_history_as_csv(client, clock):
+async def test_a_history_as_csv(client: WebClient, clock: Clock) -> None:
     stream_id = (await made(client, recipient=OTHER))["id"]
     for step in ("pause", "resume", "pause", "resume", "pause", "resume"):
         clock.now += 2
@@ -59,7 +63,9 @@ async def test_a_history_as_csv(client, clock):
         ("", "application/json"),
     ],
 )
-async def test_the_format_follows_the_accept_header(client, accept, kind):
+async def test_the_format_follows_the_accept_header(
+    client: WebClient, accept: str, kind: str
+) -> None:
     response = await client.get("/v1/events?all=true", headers={"Accept": accept})
     assert response.content_type == kind
 
@@ -68,7 +74,9 @@ EVIL = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "\uff1d
 
 
 @pytest.mark.parametrize("evil", EVIL)
-async def test_no_cell_of_a_csv_is_a_formula(client, redis, keys, evil):
+async def test_no_cell_of_a_csv_is_a_formula(
+    client: WebClient, redis: Redis, keys: Keys, evil: str
+) -> None:
     source = Provenance(TOKEN, 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
     facts = {"sender": SENDER, "amount": "-5", "feeAmount": evil, "token": '",\n"'}
     event = Event(

@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain.position import START, parse_position
-from shared.journal.keys import CHANNEL
+from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal, JournalPage
 from shared.journal.wire import parse_message
-from tests.api.samples import RECIPIENT, SENDER, made
+from tests.api.samples import RECIPIENT, SENDER, Clock, made
+from tests.support.web_client import WebClient
 
 
 @asynccontextmanager
-async def channel(redis, keys):
+async def channel(redis: Redis, keys: Keys):
     """A function that waits for the next message of this namespace."""
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(CHANNEL)
@@ -39,8 +41,8 @@ async def channel(redis, keys):
 
 @pytest.mark.parametrize(("call", "kind"), [("create", "created"), ("cancel", "cancelled")])
 async def test_the_published_event_equals_the_journals_and_contains_the_stream(
-    client, redis, keys, call, kind
-):
+    client: WebClient, redis: Redis, keys: Keys, call: str, kind: str
+) -> None:
     before = START
     if call == "cancel":
         stream_id = (await made(client))["id"]
@@ -61,7 +63,9 @@ async def test_the_published_event_equals_the_journals_and_contains_the_stream(
     assert body["stream"] == await (await client.get(f"/v1/streams/{stream_id}")).json()
 
 
-async def test_completion_comes_after_its_withdrawal(client, redis, keys, clock):
+async def test_completion_comes_after_its_withdrawal(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     document = await made(client)
     clock.now += 1000
     response = await client.post(f"/v1/streams/{document['id']}/withdraw")
@@ -70,7 +74,9 @@ async def test_completion_comes_after_its_withdrawal(client, redis, keys, clock)
     assert orjson.loads(page.entries[-1].body)["stream"] == await response.json()
 
 
-async def test_a_refused_call_publishes_nothing(client, redis, keys):
+async def test_a_refused_call_publishes_nothing(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     stream_id = (await made(client))["id"]
     top = (await Journal(redis, keys).tip()).top
     await client.post(f"/v1/streams/{stream_id}/resume")

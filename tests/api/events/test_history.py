@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from stellar_sdk import Keypair
 
 from services.api.events import history
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import START, Position, parse_position, toid
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal
-from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, made, on_chain
+from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, Clock, made, on_chain
+from tests.support.web_client import StartApi, WebClient
 
 OTHER = Keypair.random().public_key
 
 
-async def fetch(client, path="/v1/events", status=200, **query):
+async def fetch(client: WebClient, path: str = "/v1/events", status: int = 200, **query: Any):
     response = await client.get(path, params=query)
     document = await response.json(content_type=None)
     assert response.status == status, document
     return document
 
 
-async def walk(client, path="/v1/events", **query):
+async def walk(client: WebClient, path: str = "/v1/events", **query: Any):
     """All events over all pages."""
     events, place = [], {}
     while True:
@@ -36,7 +40,7 @@ async def walk(client, path="/v1/events", **query):
         place = {"after" if query.get("order") == "asc" else "before": page["next"]}
 
 
-async def initialized(redis, keys, ledger):
+async def initialized(redis: Redis, keys: Keys, ledger) -> None:
     """An event of the contract, which is for everyone."""
     source = Provenance(TOKEN, ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
     place = Position(toid(ledger, 1), 0)
@@ -45,7 +49,7 @@ async def initialized(redis, keys, ledger):
 
 
 @pytest.fixture
-async def lives(client, redis, keys, clock):
+async def lives(client: WebClient, redis: Redis, keys: Keys, clock: Clock) -> list[str]:
     """Several streams' lives, and the ids of streams: [SENDER → RECIPIENT, SENDER → OTHER]."""
     await initialized(redis, keys, 5)
     await on_chain(redis, keys, 7)
@@ -58,14 +62,16 @@ async def lives(client, redis, keys, clock):
     return ids
 
 
-async def story(redis, keys):
+async def story(redis: Redis, keys: Keys):
     """The whole journal, from the reader that everything else is measured by."""
     page = await Journal(redis, keys).after(START, 1000)
     return [(entry.position, entry.type, entry.topics) for entry in page.entries]
 
 
 @pytest.mark.parametrize("limit", [1, 5, 26, 27, 28, 500])
-async def test_every_filter_in_both_orders(client, redis, keys, lives, limit):
+async def test_every_filter_in_both_orders(
+    client: WebClient, redis: Redis, keys: Keys, lives: list[str], limit: int
+) -> None:
     everything = await story(redis, keys)
     one, two = lives
     for query, wanted in [
@@ -83,7 +89,9 @@ async def test_every_filter_in_both_orders(client, redis, keys, lives, limit):
         assert newest == expected[::-1], query
 
 
-async def test_filters_by_type_limit_how_much_is_read(client, redis, keys, lives, monkeypatch):
+async def test_filters_by_type_limit_how_much_is_read(
+    client: WebClient, redis: Redis, keys: Keys, lives: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(history, "CHUNK_SIZE", 5)
     monkeypatch.setattr(history, "MAX_READ", 10)
     everything = await story(redis, keys)
@@ -99,8 +107,8 @@ async def test_filters_by_type_limit_how_much_is_read(client, redis, keys, lives
 
 @pytest.mark.parametrize("prefix", ["/v1", ""])
 async def test_the_history_of_a_stream_equals_the_published_events(
-    client, redis, keys, lives, prefix
-):
+    client: WebClient, redis: Redis, keys: Keys, lives: list[str], prefix: str
+) -> None:
     page = await fetch(client, f"{prefix}/streams/{lives[0]}/events", order="asc", limit=3)
     assert [e["type"] for e in page["items"]][1:] == ["stream.created", "stream.paused"]
     raw = await client.get(f"/v1/streams/{lives[0]}/events", params={"limit": "1"})
@@ -109,7 +117,9 @@ async def test_the_history_of_a_stream_equals_the_published_events(
     assert last.body in await raw.read()
 
 
-async def test_subscribing_from_a_page_misses_nothing(client, redis, keys):
+async def test_subscribing_from_a_page_misses_nothing(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     """What comes during the read is in the pages or after their position, never in both."""
     *_, page = await asyncio.gather(*(made(client) for _ in range(30)), fetch(client, all="true"))
     later = await Journal(redis, keys).after(parse_position(page["position"]))
@@ -119,7 +129,9 @@ async def test_subscribing_from_a_page_misses_nothing(client, redis, keys):
     assert len(set(ids)) == len(ids)
 
 
-async def test_bounds_are_exclusive_and_can_be_any_position(client, redis, keys, lives):
+async def test_bounds_are_exclusive_and_can_be_any_position(
+    client: WebClient, redis: Redis, keys: Keys, lives: list[str]
+) -> None:
     places = [place for place, *_ in await story(redis, keys)]
     for query in ({"all": "true"}, {"users": SENDER}):
         for low, high in ((3, 9), (0, 1), (5, 5), (9, 3)):
@@ -131,13 +143,15 @@ async def test_bounds_are_exclusive_and_can_be_any_position(client, redis, keys,
         assert len((await fetch(client, after="00000-0000", **query))["items"]) == len(places)
 
 
-async def test_the_history_of_an_empty_journal(client):
+async def test_the_history_of_an_empty_journal(client: WebClient) -> None:
     for query in ({"all": "true"}, {"users": SENDER}):
         empty = {"items": [], "next": None, "position": "0-0", "gap": None}
         assert await fetch(client, **query) == empty
 
 
-async def test_trimmed_entries_are_a_gap_and_leave_the_topics(start, redis, keys):
+async def test_trimmed_entries_are_a_gap_and_leave_the_topics(
+    start: StartApi, redis: Redis, keys: Keys
+) -> None:
     client = await start(journal_max_length=10)
     ids = [(await made(client, recipient=OTHER))["id"] for _ in range(130)]
     kept = [place for place, *_ in await story_of_kept(redis, keys)]
@@ -157,7 +171,7 @@ async def test_trimmed_entries_are_a_gap_and_leave_the_topics(start, redis, keys
     assert page["gap"] == {"from": "0-0", "to": edge}
 
 
-async def story_of_kept(redis, keys):
+async def story_of_kept(redis: Redis, keys: Keys):
     entries = await Journal(redis, keys).latest(1000)
     return [(entry.position, entry.type, entry.topics) for entry in entries]
 
@@ -180,7 +194,9 @@ async def story_of_kept(redis, keys):
         ("all=true&all=true", "all"),
     ],
 )
-async def test_invalid_parameters_are_rejected(client, query, parameter):
+async def test_invalid_parameters_are_rejected(
+    client: WebClient, query: str, parameter: str
+) -> None:
     response = await client.get(f"/v1/events?{query}")
     document = await response.json(content_type=None)
     assert (response.status, document["type"]) == (422, "/problems/invalid")
@@ -188,11 +204,13 @@ async def test_invalid_parameters_are_rejected(client, query, parameter):
 
 
 @pytest.mark.parametrize("path", ["x", "0", "api-1", "%2e"])
-async def test_the_history_of_an_invalid_id_is_not_found(client, path):
+async def test_the_history_of_an_invalid_id_is_not_found(client: WebClient, path: str) -> None:
     await fetch(client, f"/v1/streams/{path}/events", 404)
 
 
-async def test_a_token_event_is_in_the_history_of_its_accounts(client, redis, keys):
+async def test_a_token_event_is_in_the_history_of_its_accounts(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     source = Provenance(TOKEN, 9, "2026-07-21T18:01:10Z", "ab" * 32, None)
     facts = {"from": SENDER, "to": OTHER, "amount": "5", "tokenAddress": TOKEN}
     place = Position(toid(9, 1), 0)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, journal_start, toid
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN
+from tests.support.web_client import WebClient
 
 HOLE = (4, 5)
 EVENTS = 9
@@ -18,7 +23,7 @@ def place(ledger: int) -> str:
 
 
 @pytest.fixture
-async def journal(redis, keys):
+async def journal(redis: Redis, keys: Keys) -> None:
     """Events of ledgers 1 to 9 for SENDER and stream 7; of ledgers 4 and 5 they are gone."""
     committer = Committer(redis, keys)
     for ledger in range(1, EVENTS + 1):
@@ -31,7 +36,7 @@ async def journal(redis, keys):
     await redis.xdel(keys.journal, *map(place, HOLE))
 
 
-async def walk(client, limit: int, path: str = "/v1/events", **query):
+async def walk(client: WebClient, limit: int, path: str = "/v1/events", **query: Any):
     """Ledgers of the events over all pages, and the gaps that were told."""
     ledgers, gaps, where = [], [], {}
     while True:
@@ -48,7 +53,9 @@ async def walk(client, limit: int, path: str = "/v1/events", **query):
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("query", [{"all": "true"}, {"users": SENDER}, {"streams": "7"}])
-async def test_a_missing_entry_is_a_gap_in_both_directions(client, journal, limit, order, query):
+async def test_a_missing_entry_is_a_gap_in_both_directions(
+    client: WebClient, journal: None, limit: int, order: str, query: dict[str, Any]
+) -> None:
     ledgers, gaps = await walk(client, limit, order=order, **query)
     there = [n for n in range(1, EVENTS + 1) if n not in HOLE]
     assert ledgers == (there if order == "asc" else there[::-1])
@@ -57,18 +64,20 @@ async def test_a_missing_entry_is_a_gap_in_both_directions(client, journal, limi
     assert place(3) <= min(gap["from"] for gap in gaps) < place(4)
 
 
-async def test_a_missing_entry_of_other_topics_is_no_gap(client, journal):
+async def test_a_missing_entry_of_other_topics_is_no_gap(client: WebClient, journal: None) -> None:
     for query in ({"users": TOKEN}, {"streams": "8"}):
         assert await walk(client, 100, **query) == ([], [])
     assert await walk(client, 100, all="true", after=place(5), order="asc") == ([6, 7, 8, 9], [])
 
 
-async def test_the_csv_has_the_gap_in_a_header(client, journal):
+async def test_the_csv_has_the_gap_in_a_header(client: WebClient, journal: None) -> None:
     answer = await client.get("/v1/events?all=true", headers={"Accept": "text/csv"})
     assert answer.headers["Headrace-Gap"] == f"{place(3)} {place(5)}"
 
 
-async def test_a_position_before_the_journal_began_gives_a_gap(client, redis, keys):
+async def test_a_position_before_the_journal_began_gives_a_gap(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     began = journal_start(toid(5), 1 << 50)
     progress = {"cursor": str(toid(5)), "began": str(began)}
     await Committer(redis, keys).record([], progress=progress)

@@ -34,17 +34,19 @@ TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
         (None, ["1.2.3.4"], UNKNOWN),
     ],
 )
-def test_the_address_is_the_last_one_that_is_not_a_trusted_proxy(peer, forwarded, address):
+def test_the_address_is_the_last_one_that_is_not_a_trusted_proxy(
+    peer: str | None, forwarded, address
+) -> None:
     assert client_address(peer, forwarded, TRUSTED) == address
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
-def test_malformed_headers_are_ignored(forwarded):
+def test_malformed_headers_are_ignored(forwarded) -> None:
     assert client_address("10.0.0.1", forwarded, TRUSTED)
     assert client_address("8.8.8.8", forwarded, TRUSTED) == "8.8.8.8"
 
 
-def test_addresses_of_one_network_share_a_bucket():
+def test_addresses_of_one_network_share_a_bucket() -> None:
     assert limit_key_of("1.2.3.4") == "1.2.3.4"
     assert (
         limit_key_of("2001:db8:1:2:3::4") == limit_key_of("2001:db8:1:2::5") == "2001:db8:1:2::/64"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.domain.position import START
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal
-from tests.api.samples import RECIPIENT, T0, made, order
+from tests.api.samples import RECIPIENT, T0, Clock, made, order
+from tests.support.web_client import StartApi, WebClient
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 
-async def journal(redis, keys) -> list[str]:
+async def journal(redis: Redis, keys: Keys) -> list[str]:
     page = await Journal(redis, keys).after(START)
     return [entry.type for entry in getattr(page, "entries", ())]
 
@@ -25,7 +29,9 @@ def told(response) -> dict:
     return {name: response.headers.get(name) for name in kept}
 
 
-async def test_the_same_key_and_body_get_the_same_response(client, start, redis, keys, clock):
+async def test_the_same_key_and_body_get_the_same_response(
+    client: WebClient, start: StartApi, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     body = order(metadata={"label": "Rent"})
     first = await client.post("/v1/streams", json=body, headers=KEY)
     clock.now += 3600
@@ -38,7 +44,9 @@ async def test_the_same_key_and_body_get_the_same_response(client, start, redis,
     assert await journal(redis, keys) == ["stream.created", "stream.paused"]
 
 
-async def test_of_fifty_concurrent_requests_one_creates_a_stream(client, start, redis, keys):
+async def test_of_fifty_concurrent_requests_one_creates_a_stream(
+    client: WebClient, start: StartApi, redis: Redis, keys: Keys
+) -> None:
     clients = [client, await start()]
     responses = await asyncio.gather(
         *(clients[n % 2].post("/v1/streams", json=order(), headers=KEY) for n in range(50))
@@ -49,7 +57,9 @@ async def test_of_fifty_concurrent_requests_one_creates_a_stream(client, start, 
     assert await journal(redis, keys) == ["stream.created"]
 
 
-async def test_another_body_with_the_same_key_is_rejected(client, redis, keys):
+async def test_another_body_with_the_same_key_is_rejected(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     await client.post("/v1/streams", json=order(), headers=KEY)
     for body in (order(recipient=order()["sender"]), order(startTime=T0)):
         response = await client.post("/v1/streams", json=body, headers=KEY)
@@ -59,8 +69,8 @@ async def test_another_body_with_the_same_key_is_rejected(client, redis, keys):
 
 
 async def test_of_fifty_concurrent_requests_with_two_bodies_one_creates_a_stream(
-    client, redis, keys
-):
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     bodies = [order(), order(recipient=order()["sender"])]
     responses = await asyncio.gather(
         *(client.post("/v1/streams", json=bodies[n % 2], headers=KEY) for n in range(50))
@@ -70,7 +80,9 @@ async def test_of_fifty_concurrent_requests_with_two_bodies_one_creates_a_stream
 
 
 @pytest.mark.parametrize("step", ["top-up", "withdraw", "pause", "cancel"])
-async def test_an_action_is_done_once(client, redis, keys, clock, step):
+async def test_an_action_is_done_once(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock, step: str
+) -> None:
     url = f"/v1/streams/{(await made(client))['id']}/{step}"
     clock.now += 10
     body = {"json": {"amount": "5"}} if step == "top-up" else {}
@@ -81,7 +93,9 @@ async def test_an_action_is_done_once(client, redis, keys, clock, step):
     assert told(first) == told(rest[0])
 
 
-async def test_metadata_and_deletion_are_done_once(client, redis, keys):
+async def test_metadata_and_deletion_are_done_once(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     url = f"/v1/streams/{(await made(client))['id']}"
     for _ in range(2):
         response = await client.patch(url, json={"metadata": {"label": "a"}}, headers=KEY)
@@ -92,7 +106,7 @@ async def test_metadata_and_deletion_are_done_once(client, redis, keys):
     assert await journal(redis, keys) == ["stream.created", "stream.updated", "stream.cancelled"]
 
 
-async def test_a_repeated_action_gets_the_first_response(client, clock):
+async def test_a_repeated_action_gets_the_first_response(client: WebClient, clock: Clock) -> None:
     """Stale by its own doing, ended by its own doing, drained by its own doing."""
     stream = await made(client)
     url, clock.now = f"/v1/streams/{stream['id']}", T0 + 10
@@ -106,7 +120,9 @@ async def test_a_repeated_action_gets_the_first_response(client, clock):
     assert refused.status == 409
 
 
-async def test_a_key_applies_to_one_path_and_one_method(client, redis, keys):
+async def test_a_key_applies_to_one_path_and_one_method(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     ids = [(await made(client))["id"] for _ in range(2)]
     for stream_id in ids:
         for response in (
@@ -119,7 +135,7 @@ async def test_a_key_applies_to_one_path_and_one_method(client, redis, keys):
     assert (await journal(redis, keys)).count("stream.paused") == 2
 
 
-async def test_rejected_requests_are_not_stored(client, clock):
+async def test_rejected_requests_are_not_stored(client: WebClient, clock: Clock) -> None:
     url = f"/v1/streams/{(await made(client))['id']}/withdraw"
     assert (await client.post(url, headers=KEY)).status == 409
     clock.now += 10
@@ -129,7 +145,7 @@ async def test_rejected_requests_are_not_stored(client, clock):
     assert (await client.post("/v1/streams", json=order(), headers=KEY)).status == 201
 
 
-async def test_a_response_is_stored_for_a_day(client, redis, keys):
+async def test_a_response_is_stored_for_a_day(client: WebClient, redis: Redis, keys: Keys) -> None:
     await client.post("/v1/streams", json=order(), headers=KEY)
     (name,) = [key async for key in redis.scan_iter(keys.answer("*"))]
     assert 86_390 <= await redis.ttl(name) <= 86_400
@@ -139,17 +155,19 @@ async def test_a_response_is_stored_for_a_day(client, redis, keys):
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a\tb", "ä"])
-async def test_malformed_keys_are_rejected(client, key):
+async def test_malformed_keys_are_rejected(client: WebClient, key: str) -> None:
     response = await client.post("/v1/streams", json=order(), headers={"Idempotency-Key": key})
     document = await response.json(content_type=None)
     assert (response.status, document["type"]) == (400, "/problems/malformed")
 
 
-async def test_a_create_can_be_repeated_if_its_response_was_lost(client, redis, keys, monkeypatch):
+async def test_a_create_can_be_repeated_if_its_response_was_lost(
+    client: WebClient, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Redis took the commit and its answer was lost: 503, and the key finds what was done."""
     change = Committer.change
 
-    async def lost(self, *given, **more):
+    async def lost(self, *given, **more: Any):
         await change(self, *given, **more)
         raise RedisConnectionError("lost")
 

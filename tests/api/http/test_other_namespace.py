@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
+from shared.journal.keys import Keys
 from shared.journal.namespace import NamespaceClaim
 from shared.journal.settings import Common
 from tests.api.samples import TOKEN, made, order
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until
+from tests.support.web_client import StartApi, WebClient
 
 OTHER = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
 
@@ -37,7 +40,9 @@ def url(process: ServiceProcess, path: str = "") -> str:
 
 
 @pytest.mark.parametrize("setting", ["ready_urls", "fanout_urls"])
-async def test_a_fanout_of_another_namespace_makes_the_api_unready(start, redis_url, keys, setting):
+async def test_a_fanout_of_another_namespace_makes_the_api_unready(
+    start: StartApi, redis_url: str, keys: Keys, setting: str
+) -> None:
     where = "/readyz" if setting == "ready_urls" else ""
     async with (
         fanout(redis_url, keys.namespace) as same,
@@ -55,14 +60,14 @@ async def test_a_fanout_of_another_namespace_makes_the_api_unready(start, redis_
         await parts(alike, ready=True)
 
 
-async def test_an_unreachable_fanout_does_not_make_the_api_unready(start):
+async def test_an_unreachable_fanout_does_not_make_the_api_unready(start: StartApi) -> None:
     client = await start(fanout_urls="http://127.0.0.1:1")
     await parts(client, ready=True)
 
 
 async def test_api_and_fanout_report_other_contracts_than_the_indexers(
-    start, redis, redis_url, keys
-):
+    start: StartApi, redis: Redis, redis_url: str, keys: Keys
+) -> None:
     client = await start()
     await parts(client, ready=True)
     await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
@@ -79,7 +84,9 @@ async def test_api_and_fanout_report_other_contracts_than_the_indexers(
         assert (await parts(beside, ready=False))[url(wrong, "/readyz")] == "answers 503"
 
 
-async def test_an_api_of_another_contract_changes_nothing(client, redis, keys):
+async def test_an_api_of_another_contract_changes_nothing(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     stream = await made(client)
     await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
     await parts(client, ready=False)
@@ -93,7 +100,7 @@ async def test_an_api_of_another_contract_changes_nothing(client, redis, keys):
     assert (await client.get(f"/v1/streams/{stream['id']}")).status == 200
 
 
-async def test_every_service_shows_its_namespace(client, keys):
+async def test_every_service_shows_its_namespace(client: WebClient, keys: Keys) -> None:
     document = await (await client.get("/readyz")).json()
     assert document["namespace"] == keys.namespace
     text = await (await client.get("/metrics")).text()

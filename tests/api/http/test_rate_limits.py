@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from redis.asyncio import Redis
 
 from services.api.http.rate_limits import (
     RateLimitPolicy,
@@ -13,19 +14,21 @@ from services.api.http.rate_limits import (
     raise_if_exceeded,
     rate_limit_headers,
 )
+from shared.journal.keys import Keys
 from shared.web.problems import Problem
 from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, bearer, writer
 from tests.support.waiting import until
+from tests.support.web_client import StartApi, WebClient
 
 TEN = RateLimitPolicy("ip", 10)
 
 
 @pytest.fixture
-def limits(redis, keys):
+def limits(redis: Redis, keys: Keys) -> RateLimits:
     return RateLimits(redis, keys)
 
 
-async def test_a_quota_is_exact_for_concurrent_requests(limits):
+async def test_a_quota_is_exact_for_concurrent_requests(limits: RateLimits) -> None:
     answers = await asyncio.gather(*(limits.take([(TEN, "me")]) for _ in range(50)))
     verdicts = [verdict for (verdict,) in answers]
     passed = [v for v in verdicts if v.wait == 0]
@@ -35,7 +38,7 @@ async def test_a_quota_is_exact_for_concurrent_requests(limits):
     assert (other.remaining, other.wait) == (9, 0)
 
 
-async def test_a_quota_refills_evenly(limits):
+async def test_a_quota_refills_evenly(limits: RateLimits) -> None:
     policy = RateLimitPolicy("ip", 50, window=1)
     for _ in range(50):
         await limits.take([(policy, "me")])
@@ -47,7 +50,7 @@ async def test_a_quota_refills_evenly(limits):
     await until(again, seconds=2)
 
 
-async def test_a_request_counts_in_all_quotas_or_in_none(limits):
+async def test_a_request_counts_in_all_quotas_or_in_none(limits: RateLimits) -> None:
     one, many = RateLimitPolicy("login", 1), RateLimitPolicy("ip", 100)
     await limits.take([(many, "a"), (one, "b")])
     for _ in range(5):
@@ -58,7 +61,7 @@ async def test_a_request_counts_in_all_quotas_or_in_none(limits):
     assert whole.remaining == 98
 
 
-async def test_without_a_quota_redis_is_not_asked():
+async def test_without_a_quota_redis_is_not_asked() -> None:
     class Nobody(RateLimits):
         def __init__(self) -> None:
             """Without a Redis."""
@@ -68,13 +71,13 @@ async def test_without_a_quota_redis_is_not_asked():
     raise_if_exceeded([])
 
 
-async def test_keys_of_rate_limits_expire(limits, redis, keys):
+async def test_keys_of_rate_limits_expire(limits: RateLimits, redis: Redis, keys: Keys) -> None:
     await limits.take([(TEN, "me")])
     (name,) = [n async for n in redis.scan_iter(f"*{keys.namespace}*rate*")]
     assert 0 < await redis.pttl(name) <= 6001
 
 
-async def test_the_error_says_when_to_retry(limits):
+async def test_the_error_says_when_to_retry(limits: RateLimits) -> None:
     for _ in range(10):
         verdicts = await limits.take([(TEN, "me")])
         raise_if_exceeded(verdicts)
@@ -85,7 +88,7 @@ async def test_the_error_says_when_to_retry(limits):
     assert 1 <= int(refused.value.headers["Retry-After"]) <= 6
 
 
-async def test_the_rate_limit_headers_of_a_response(start):
+async def test_the_rate_limit_headers_of_a_response(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_ip=5, rate_limit_subject=3)
     seen = []
     for _ in range(5):
@@ -103,21 +106,21 @@ async def test_the_rate_limit_headers_of_a_response(start):
     assert (await client.get("/v1/streams", headers=writer(BOB))).status == 200
 
 
-async def test_requests_with_wrong_tokens_are_counted(start):
+async def test_requests_with_wrong_tokens_are_counted(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_ip=3)
     statuses = [(await client.get("/v1/streams", headers=bearer("guess"))).status for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
     assert (await client.get("/livez")).status == 200
 
 
-async def test_logins_have_their_own_limit(start):
+async def test_logins_have_their_own_limit(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_login=2)
     statuses = [(await client.get("/v1/auth")).status for _ in range(4)]
     assert statuses == [422, 422, 429, 429]
     assert (await client.get("/v1/streams", headers=ADMIN)).status == 200
 
 
-async def test_clients_behind_a_trusted_proxy_are_counted_separately(start):
+async def test_clients_behind_a_trusted_proxy_are_counted_separately(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_ip=1, trusted_proxies="127.0.0.0/8,::1/128")
 
     async def status(forwarded):
@@ -131,7 +134,7 @@ async def test_clients_behind_a_trusted_proxy_are_counted_separately(start):
     )  # what the client put in front counts for nothing
 
 
-async def test_the_header_of_an_untrusted_proxy_is_ignored(start):
+async def test_the_header_of_an_untrusted_proxy_is_ignored(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_ip=1)
     statuses = []
     for n in range(3):
@@ -140,7 +143,7 @@ async def test_the_header_of_an_untrusted_proxy_is_ignored(start):
     assert statuses == [200, 429, 429]
 
 
-async def test_replicas_share_the_quota(start):
+async def test_replicas_share_the_quota(start: StartApi) -> None:
     clients = [await start(**REQUIRED, rate_limit_ip=4) for _ in range(2)]
     answers = await asyncio.gather(
         *(c.get("/v1/streams", headers=writer(ALICE)) for c in clients for _ in range(10))
@@ -148,7 +151,9 @@ async def test_replicas_share_the_quota(start):
     assert sorted(a.status for a in answers) == [200] * 4 + [429] * 16
 
 
-async def test_open_mode_has_only_the_limits_that_are_set(client, start):
+async def test_open_mode_has_only_the_limits_that_are_set(
+    client: WebClient, start: StartApi
+) -> None:
     assert "RateLimit" not in (await client.get("/v1/streams")).headers
     limited = await start(rate_limit_ip=1)
     assert [(await limited.get("/v1/streams")).status for _ in range(2)] == [200, 429]

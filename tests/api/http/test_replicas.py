@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
+from shared.journal.keys import Keys
 from tests.api.auth.samples import ADMIN, CAROL, REQUIRED, bearer, token_of
 from tests.api.samples import order
 from tests.support.data import begun_long_ago
 from tests.support.redis_node import Node
 from tests.support.waiting import until
+from tests.support.web_client import StartApi
 
 
-async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(start, keys, tmp_path: Path):
+async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(
+    start: StartApi, keys: Keys, tmp_path: Path
+) -> None:
     master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
     replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
     await master.start()
@@ -24,7 +29,7 @@ async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(start, key
         client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
         once = ADMIN | {"Idempotency-Key": "one"}
 
-        async def post(path: str, **how) -> tuple[int, dict]:
+        async def post(path: str, **how: Any) -> tuple[int, dict]:
             async with client.post(path, **how) as response:
                 return response.status, await response.json(content_type=None)
 
@@ -55,7 +60,9 @@ async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(start, key
         await master.stop()
 
 
-async def test_idle_connections_that_were_lost_cause_no_503(start, tmp_path: Path):
+async def test_idle_connections_that_were_lost_cause_no_503(
+    start: StartApi, tmp_path: Path
+) -> None:
     master = Node(tmp_path / "master", {"repl-diskless-sync-delay": 0})
     replica = Node(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"})
     await master.start()

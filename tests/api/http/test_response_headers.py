@@ -8,35 +8,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from services.api.http.response_headers import request_id
 from services.api.settings import ApiSettings
+from shared.journal.keys import Keys
 from tests.api.auth.samples import ADMIN, ALICE, CAROL, REQUIRED, bearer, token_of, writer
 from tests.api.samples import TOKEN, made, order
+from tests.support.web_client import StartApi, WebClient
 
 ORIGIN = {"Origin": "https://app.example"}
 
 
-async def test_a_safe_request_id_is_kept_and_shown_in_problems(client):
+async def test_a_safe_request_id_is_kept_and_shown_in_problems(client: WebClient) -> None:
     response = await client.get("/v1/streams/7", headers={"X-Request-ID": "trace-1.a_B"})
     assert response.headers["X-Request-ID"] == "trace-1.a_B"
     assert (await response.json())["requestId"] == "trace-1.a_B"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ÿ", '"', "a;b"])
-async def test_an_unsafe_request_id_is_replaced(client, given):
+async def test_an_unsafe_request_id_is_replaced(client: WebClient, given: str) -> None:
     response = await client.get("/v1/streams", headers={"X-Request-ID": given})
     assert len(response.headers["X-Request-ID"]) == 32
 
 
 @given(st.text(max_size=80))
-def test_a_request_id_cannot_forge_a_log_line(text):
+def test_a_request_id_cannot_forge_a_log_line(text) -> None:
     assert request_id(text).isascii()
     assert request_id(text).isprintable()
 
 
-async def test_the_id_is_in_the_log_of_the_request(secure):
+async def test_the_id_is_in_the_log_of_the_request(secure: WebClient) -> None:
     with capture_logs() as logs:
         await secure.get("/v1/streams", headers=writer(ALICE) | {"X-Request-ID": "abc"})
     (line,) = [entry for entry in logs if entry["event"] == "request"]
@@ -44,19 +47,19 @@ async def test_the_id_is_in_the_log_of_the_request(secure):
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/streams", "/nowhere", "/v1/streams/7", "/livez"])
-async def test_security_headers_for_browsers(client, path):
+async def test_security_headers_for_browsers(client: WebClient, path: str) -> None:
     headers = (await client.get(path)).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
-async def test_no_shared_cache_stores_a_response_for_a_token(secure):
+async def test_no_shared_cache_stores_a_response_for_a_token(secure: WebClient) -> None:
     response = await secure.get("/v1/streams", headers=writer(ALICE))
     assert response.headers["Cache-Control"] == "private, no-cache"
 
 
-async def test_only_listed_origins_may_read_in_required_mode(start):
+async def test_only_listed_origins_may_read_in_required_mode(start: StartApi) -> None:
     shut = await start(**REQUIRED)
     headers = (await shut.get("/v1/streams", headers=ORIGIN | writer(ALICE))).headers
     assert "Access-Control-Allow-Origin" not in headers
@@ -75,7 +78,9 @@ FOR_THE_BROWSER = re.compile(
 )
 
 
-async def test_a_page_of_another_origin_can_read_every_header(start, redis, keys):
+async def test_a_page_of_another_origin_can_read_every_header(
+    start: StartApi, redis: Redis, keys: Keys
+) -> None:
     client = await start(rate_limit_ip=100)
     for _ in range(3):
         stream = await made(client)
@@ -94,7 +99,7 @@ async def test_a_page_of_another_origin_can_read_every_header(start, redis, keys
         assert names - set(exposed) == set()
 
 
-def test_the_settings_do_not_allow_cookies_for_every_origin():
+def test_the_settings_do_not_allow_cookies_for_every_origin() -> None:
     with pytest.raises(ValidationError, match="CORS_ORIGINS"):
         ApiSettings(contracts=TOKEN, **REQUIRED, cors_origins="*")
     settings = ApiSettings(contracts=TOKEN, **REQUIRED)
@@ -108,7 +113,7 @@ async def audited(call):
     return [entry for entry in logs if entry["event"] == "audit"]
 
 
-async def test_changes_of_an_admin_are_in_the_audit_log(secure):
+async def test_changes_of_an_admin_are_in_the_audit_log(secure: WebClient) -> None:
     body = {"name": "x", "scopes": []}
     (line,) = await audited(secure.post("/v1/keys", json=body, headers=ADMIN))
     assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/keys", 201)
@@ -119,12 +124,12 @@ async def test_changes_of_an_admin_are_in_the_audit_log(secure):
     assert line["status"] == 422
 
 
-async def test_attempts_at_admin_routes_are_in_the_audit_log(secure):
+async def test_attempts_at_admin_routes_are_in_the_audit_log(secure: WebClient) -> None:
     (line,) = await audited(secure.get("/v1/keys", headers=writer(ALICE)))
     assert (line["by"], line["status"]) == (ALICE.public_key, 403)
 
 
-async def test_other_requests_are_not_in_the_audit_log(secure):
+async def test_other_requests_are_not_in_the_audit_log(secure: WebClient) -> None:
     mine = order(sender=ALICE.public_key)
     assert await audited(secure.post("/v1/streams", json=mine, headers=writer(ALICE))) == []
     assert await audited(secure.get("/v1/streams", headers=ADMIN)) == []

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.api.samples import order
 from tests.support.redis_server import redis_server
 from tests.support.waiting import free_port, until
+from tests.support.web_client import StartApi, WebClient
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path):
+def own_redis(tmp_path: Path) -> Iterator[str]:
     with redis_server(tmp_path) as url:
         yield url
 
 
-async def unready(client, part: str) -> str:
+async def unready(client: WebClient, part: str) -> str:
     """What /readyz says of this part, once it is neither well nor starting."""
 
     async def said():
@@ -31,13 +35,15 @@ async def unready(client, part: str) -> str:
 
 
 @pytest.fixture
-async def redis_of(own_redis: str):
+async def redis_of(own_redis: str) -> AsyncIterator[Redis]:
     redis = connect(own_redis)
     yield redis
     await redis.aclose()
 
 
-async def test_the_api_changes_nothing_on_a_redis_that_evicts(start, own_redis, redis_of, keys):
+async def test_the_api_changes_nothing_on_a_redis_that_evicts(
+    start: StartApi, own_redis: str, redis_of: Redis, keys: Keys
+) -> None:
     await redis_of.config_set("maxmemory-policy", "allkeys-lru")
     client = await start(redis_url=own_redis)
     trouble = await unready(client, "store")
@@ -48,7 +54,9 @@ async def test_the_api_changes_nothing_on_a_redis_that_evicts(start, own_redis, 
     assert (await client.get("/v1/streams")).status == 200
 
 
-async def test_a_redis_replica_is_reported(start, own_redis, redis_of):
+async def test_a_redis_replica_is_reported(
+    start: StartApi, own_redis: str, redis_of: Redis
+) -> None:
     client = await start(redis_url=own_redis)
     await redis_of.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     assert (await client.post("/v1/streams", json=order())).status == 503  # it may not write

@@ -33,12 +33,12 @@ FORMATS |= {"position", "cursor"}
 
 
 @schemathesis.hook
-def before_load_schema(context, raw_schema):
+def before_load_schema(context, raw_schema) -> None:
     """A pattern lets pass more than its format does, such as addresses with a wrong checksum."""
     _without_patterns(raw_schema)
 
 
-def _without_patterns(node):
+def _without_patterns(node) -> None:
     if isinstance(node, dict):
         if node.get("format") in FORMATS:
             node.pop("pattern", None)

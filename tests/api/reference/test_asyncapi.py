@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
+from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
@@ -18,11 +21,13 @@ from services.indexer.sources.base import SourceGapError
 from shared.domain.events import EventType
 from shared.domain.position import START, toid
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal
 from shared.web.problems import Goodbye
-from tests.api.samples import T0, made
+from tests.api.samples import T0, Clock, made
 from tests.indexer.simulated import Read, simulated
 from tests.shared.samples import TYPE, at, chain, created
+from tests.support.web_client import WebClient
 
 DOCUMENT = asyncapi()
 
@@ -33,7 +38,7 @@ def mistakes(name: str, data: object) -> list[str]:
     return [f"{name} {error.json_path}: {error.message}" for error in validator.iter_errors(data)]
 
 
-async def judged(redis, keys) -> set[str]:
+async def judged(redis: Redis, keys: Keys) -> set[str]:
     """The types in the journal, each event of which is as the document says."""
     entries = (await Journal(redis, keys).after(START, 10_000)).entries
     for entry in entries:
@@ -41,7 +46,7 @@ async def judged(redis, keys) -> set[str]:
     return {entry.type for entry in entries}
 
 
-def test_the_document_lists_every_event_type_and_no_others():
+def test_the_document_lists_every_event_type_and_no_others() -> None:
     assert DOCUMENT["asyncapi"].startswith("3.0")
     messages = DOCUMENT["components"]["messages"]
     assert {key(kind) for kind in EventType} <= set(messages)
@@ -51,7 +56,9 @@ def test_the_document_lists_every_event_type_and_no_others():
         assert message["summary"]
 
 
-async def test_events_of_the_api_match_their_models(client, redis, keys, clock):
+async def test_events_of_the_api_match_their_models(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await made(client, metadata={"label": "Rent"}, depositedAmount="2500000")
     url = f"/v1/streams/{stream['id']}"
     for step in ("pause", "resume"):
@@ -73,7 +80,7 @@ async def test_events_of_the_api_match_their_models(client, redis, keys, clock):
     }  # fmt: skip
 
 
-async def test_events_of_the_chain_match_their_models(redis, keys):
+async def test_events_of_the_chain_match_their_models(redis: Redis, keys: Keys) -> None:
     """From the simulated network's ledgers through decoder and commit."""
     async with simulated(150) as sim:
         sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
@@ -94,7 +101,7 @@ async def test_events_of_the_chain_match_their_models(redis, keys):
     assert "contract.initialized" in types
 
 
-async def test_events_of_tokens_match_their_models(redis, keys):
+async def test_events_of_tokens_match_their_models(redis: Redis, keys: Keys) -> None:
     watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
     said = [
         Operation(op="token", name=name, form=form, muxed=muxed, amount=5)
@@ -120,13 +127,15 @@ async def test_events_of_tokens_match_their_models(redis, keys):
         assert any(f"'{name}' is a required property" in mistake for mistake in told)
 
 
-async def test_a_gap_matches_its_model(redis, keys):
+async def test_a_gap_matches_its_model(redis: Redis, keys: Keys) -> None:
     gap = gap_event(SourceGapError("RPC", toid(5, 1), 9), T0)
     await Committer(redis, keys).record([gap], progress={})
     assert await judged(redis, keys) == {"chain.gap"}
 
 
-async def test_events_of_the_next_contract_version_match_their_models(redis, keys):
+async def test_events_of_the_next_contract_version_match_their_models(
+    redis: Redis, keys: Keys
+) -> None:
     events = [
         created("1", at(5)),
         chain(TYPE.STREAM_RATE_MODIFIED, "1", at(6), newRatePerSecond="7", newEndTime=300),
@@ -154,7 +163,7 @@ async def test_events_of_the_next_contract_version_match_their_models(redis, key
         ("goodbye", sse.goodbye(Goodbye.DRAINING, 1500)),
     ],
 )
-def test_frames_of_the_fanout_match_their_models(name, frame):
+def test_frames_of_the_fanout_match_their_models(name: str, frame) -> None:
     (line,) = [line for line in frame.split(b"\n") if line.startswith(b"data: ")]
     assert mistakes(name, orjson.loads(line.removeprefix(b"data: "))) == []
 
@@ -166,7 +175,7 @@ def test_frames_of_the_fanout_match_their_models(name, frame):
         {"origin": "moon"}, {"origin": "chain"}, {"txHash": "ab" * 32}, {"streamId": None},
     ],
 )  # fmt: skip
-def test_the_models_reject_invalid_events(change):
+def test_the_models_reject_invalid_events(change: dict[str, Any]) -> None:
     event = {
         "id": "5-1", "publishedAt": 1, "type": "stream.running_low", "streamId": "7",
         "timestamp": 5, "origin": "api", "endsAt": 9, "secondsLeft": 172_800,

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from redis.asyncio import Redis
 
 from services.api.reference.openapi import routes_of
 from services.api.reference.operations import OPERATIONS
-from tests.api.samples import SENDER, made, on_chain
+from shared.journal.keys import Keys
+from tests.api.samples import SENDER, Clock, made, on_chain
+from tests.support.web_client import WebClient
 
 
 @pytest.fixture
-async def document(client):
+async def document(client: WebClient) -> Any:
     return await (await client.get("/openapi.json")).json()
 
 
-async def test_openapi_is_valid_and_lists_every_route(client, document):
+async def test_openapi_is_valid_and_lists_every_route(client: WebClient, document: Any) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1.")
     told = {
@@ -45,7 +49,7 @@ def references(node):
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
-async def test_every_reference_resolves(client, path):
+async def test_every_reference_resolves(client: WebClient, path: str) -> None:
     document = await (await client.get(path)).json()
     for reference in set(references(document)):
         node = document
@@ -56,7 +60,7 @@ async def test_every_reference_resolves(client, path):
 class Judge:
     """Holds answers against the document."""
 
-    def __init__(self, document):
+    def __init__(self, document: Any) -> None:
         self._document = document
 
     def schema(self, name):
@@ -66,12 +70,14 @@ class Judge:
     def validator(self, name):
         return Draft202012Validator(self.schema(name))
 
-    def check(self, name, answer):
+    def check(self, name, answer) -> None:
         errors = [f"{e.json_path}: {e.message}" for e in self.validator(name).iter_errors(answer)]
         assert not errors
 
 
-async def test_responses_match_the_document(client, document, redis, keys, clock):
+async def test_responses_match_the_document(
+    client: WebClient, document: Any, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     judge = Judge(document)
     stream = await made(client, metadata={"label": "x", "tags": ["a"]})
     await on_chain(redis, keys, 7)
@@ -96,7 +102,7 @@ async def test_responses_match_the_document(client, document, redis, keys, clock
     judge.check("StreamDocument", await (await client.delete(url)).json())
 
 
-async def test_the_page_needs_no_other_host(client):
+async def test_the_page_needs_no_other_host(client: WebClient) -> None:
     response = await client.get("/docs")
     assert (response.status, response.content_type) == (200, "text/html")
     policy = response.headers["Content-Security-Policy"]

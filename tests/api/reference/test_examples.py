@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 
+from shared.journal.keys import Keys
 from shared.web.problems import Slug
 from tests.api.samples import TOKEN
 from tests.support.processes import running
@@ -16,7 +17,7 @@ PAGE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
 
 
-async def test_the_examples_run(redis_url, keys, tmp_path):
+async def test_the_examples_run(redis_url: str, keys: Keys, tmp_path: Path) -> None:
     assert len(BLOCKS) > 5
     given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     async with running("services.api", **given) as api:
@@ -38,7 +39,7 @@ async def test_the_examples_run(redis_url, keys, tmp_path):
     assert len(lines) == 7
 
 
-def test_every_slug_that_the_api_answers_is_explained():
+def test_every_slug_that_the_api_answers_is_explained() -> None:
     elsewhere = {
         "invalid-subscription",
         "invalid-position",

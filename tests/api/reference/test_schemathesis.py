@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.journal.keys import Keys
 from tests.api.samples import TOKEN
 from tests.support.processes import running
 from tests.support.tier import at_length
@@ -18,7 +19,9 @@ ROOT = HERE.parents[2]
 
 
 @pytest.mark.timeout(180)
-async def test_the_api_does_what_its_document_says(redis_url, keys, tmp_path):
+async def test_the_api_does_what_its_document_says(
+    redis_url: str, keys: Keys, tmp_path: Path
+) -> None:
     given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     async with running("services.api", **given) as api:
         process = await asyncio.create_subprocess_exec(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from shared.journal.commit import Committer, ContentionError, JournalBehindError
-from tests.api.samples import T0, TOKEN, made, on_chain, order
+from shared.journal.keys import Keys
+from tests.api.samples import T0, TOKEN, Clock, made, on_chain, order
+from tests.support.web_client import StartApi, WebClient
 
 
-async def step(client, stream_id, name, status=200, **more):
+async def step(client: WebClient, stream_id, name, status: int = 200, **more: Any):
     response = await client.post(f"/v1/streams/{stream_id}/{name}", **more)
     document = await response.json(content_type=None)
     assert response.status == status, document
@@ -19,7 +23,7 @@ async def step(client, stream_id, name, status=200, **more):
     return document
 
 
-async def test_a_stream_from_creation_to_cancellation(client, clock):
+async def test_a_stream_from_creation_to_cancellation(client: WebClient, clock: Clock) -> None:
     stream_id = (await made(client))["id"]
     clock.now = T0 + 30
     document = await step(client, stream_id, "withdraw")
@@ -39,7 +43,7 @@ async def test_a_stream_from_creation_to_cancellation(client, clock):
     assert document == await (await client.get(f"/v1/streams/{stream_id}")).json()
 
 
-async def test_the_last_withdrawal_completes_the_stream(client, clock):
+async def test_the_last_withdrawal_completes_the_stream(client: WebClient, clock: Clock) -> None:
     stream_id = (await made(client))["id"]
     clock.now += 1000
     document = await step(client, stream_id, "withdraw")
@@ -47,7 +51,7 @@ async def test_the_last_withdrawal_completes_the_stream(client, clock):
     assert document == await (await client.get(f"/v1/streams/{stream_id}")).json()
 
 
-async def test_delete_cancels_the_stream(client):
+async def test_delete_cancels_the_stream(client: WebClient) -> None:
     stream_id = (await made(client))["id"]
     response = await client.delete(f"/streams/{stream_id}")
     assert (response.status, (await response.json())["status"]) == (200, "cancelled")
@@ -66,7 +70,9 @@ async def test_delete_cancels_the_stream(client):
         (("cancel",), "cancel", "is cancelled"),
     ],
 )
-async def test_actions_that_the_rules_do_not_allow(client, before, name, word):
+async def test_actions_that_the_rules_do_not_allow(
+    client: WebClient, before, name: str, word: str
+) -> None:
     stream_id = (await made(client))["id"]
     for earlier in before:
         await step(client, stream_id, earlier)
@@ -85,7 +91,9 @@ async def test_actions_that_the_rules_do_not_allow(client, before, name, word):
         ("cancel", "cancel_stream"),
     ],
 )
-async def test_the_api_does_not_move_money_of_a_chain_stream(client, redis, keys, name, function):
+async def test_the_api_does_not_move_money_of_a_chain_stream(
+    client: WebClient, redis: Redis, keys: Keys, name: str, function: str
+) -> None:
     await on_chain(redis, keys, 7)
     body = {"json": {"amount": "1"}} if name == "top-up" else {}
     document = await step(client, 7, name, 409, **body)
@@ -95,7 +103,9 @@ async def test_the_api_does_not_move_money_of_a_chain_stream(client, redis, keys
     assert TOKEN in document["detail"]
 
 
-async def test_metadata_of_a_chain_stream_can_change(client, redis, keys):
+async def test_metadata_of_a_chain_stream_can_change(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     await on_chain(redis, keys, 7)
     response = await client.patch("/v1/streams/7", json={"metadata": {"label": "Rent"}})
     document = await response.json()
@@ -103,7 +113,7 @@ async def test_metadata_of_a_chain_stream_can_change(client, redis, keys):
     assert (document["origin"], document["version"]) == ("chain", 2)
 
 
-async def test_patch_replaces_the_metadata(client):
+async def test_patch_replaces_the_metadata(client: WebClient) -> None:
     stream_id = (await made(client, metadata={"label": "a", "note": "b"}))["id"]
     url = f"/v1/streams/{stream_id}"
     assert (await (await client.patch(url, json={"metadata": {"label": "c"}})).json())[
@@ -113,7 +123,7 @@ async def test_patch_replaces_the_metadata(client):
         assert (await client.patch(url, json=body)).status == 422
 
 
-async def test_calls_without_a_body_accept_an_empty_object(client):
+async def test_calls_without_a_body_accept_an_empty_object(client: WebClient) -> None:
     stream_id = (await made(client))["id"]
     await step(client, stream_id, "pause", json={})
     await step(client, stream_id, "resume", data=b"")
@@ -122,7 +132,7 @@ async def test_calls_without_a_body_accept_an_empty_object(client):
     await step(client, stream_id, "cancel", 415, data=b"now")
 
 
-async def test_a_top_up_needs_a_valid_amount(client):
+async def test_a_top_up_needs_a_valid_amount(client: WebClient) -> None:
     stream_id = (await made(client))["id"]
     for body in ({}, {"amount": 5}, {"amount": "0"}):
         document = await step(client, stream_id, "top-up", 422, json=body)
@@ -130,13 +140,13 @@ async def test_a_top_up_needs_a_valid_amount(client):
 
 
 @pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"9", "1"', "*", '"x,y" ,"1"'])
-async def test_if_match_with_the_current_version(client, tags):
+async def test_if_match_with_the_current_version(client: WebClient, tags: str) -> None:
     stream_id = (await made(client))["id"]
     await step(client, stream_id, "pause", headers={"If-Match": tags})
 
 
 @pytest.mark.parametrize("tags", ['"2"', '"01"', '""', '"2", W/"3"'])
-async def test_if_match_with_another_version(client, tags):
+async def test_if_match_with_another_version(client: WebClient, tags: str) -> None:
     stream_id = (await made(client))["id"]
     response = await client.delete(f"/v1/streams/{stream_id}", headers={"If-Match": tags})
     document = await response.json(content_type=None)
@@ -145,13 +155,13 @@ async def test_if_match_with_another_version(client, tags):
 
 
 @pytest.mark.parametrize("tags", ["1", '"1', "", '"1" "2"', '*, "1"', '"1",'])
-async def test_malformed_if_match(client, tags):
+async def test_malformed_if_match(client: WebClient, tags: str) -> None:
     stream_id = (await made(client))["id"]
     document = await step(client, stream_id, "pause", 400, headers={"If-Match": tags})
     assert document["type"] == "/problems/malformed"
 
 
-async def test_of_two_changes_with_one_etag_one_is_stale(client):
+async def test_of_two_changes_with_one_etag_one_is_stale(client: WebClient) -> None:
     stream_id = (await made(client))["id"]
     url = f"/v1/streams/{stream_id}"
     statuses = await asyncio.gather(
@@ -160,12 +170,12 @@ async def test_of_two_changes_with_one_etag_one_is_stale(client):
     assert sorted(statuses) == [200, 412]
 
 
-async def patched(client, url, metadata, headers=None):
+async def patched(client: WebClient, url, metadata, headers=None):
     response = await client.patch(url, json={"metadata": metadata}, headers=headers)
     return response.status
 
 
-async def test_concurrent_changes_without_if_match_all_succeed(client):
+async def test_concurrent_changes_without_if_match_all_succeed(client: WebClient) -> None:
     url = f"/v1/streams/{(await made(client))['id']}"
     statuses = await asyncio.gather(*(patched(client, url, {"label": str(n)}) for n in range(10)))
     assert statuses == [200] * 10
@@ -173,7 +183,9 @@ async def test_concurrent_changes_without_if_match_all_succeed(client):
 
 
 @pytest.mark.parametrize("attempt", range(5))
-async def test_withdrawals_during_a_cancellation_lose_no_money(client, start, clock, attempt):
+async def test_withdrawals_during_a_cancellation_lose_no_money(
+    client: WebClient, start: StartApi, clock: Clock, attempt: int
+) -> None:
     clients = [client, await start()]
     stream_id = (await made(client))["id"]
     clock.now += 33
@@ -189,7 +201,7 @@ async def test_withdrawals_during_a_cancellation_lose_no_money(client, start, cl
     assert (document["withdrawnAmount"], document["refundedAmount"]) == ("330", "670")
 
 
-async def test_concurrent_top_ups_add_up(client, start):
+async def test_concurrent_top_ups_add_up(client: WebClient, start: StartApi) -> None:
     clients = [client, await start()]
     stream_id = (await made(client))["id"]
     await asyncio.gather(
@@ -202,8 +214,10 @@ async def test_concurrent_top_ups_add_up(client, start):
 @pytest.mark.parametrize(
     ("error", "slug"), [(ContentionError, "contended"), (JournalBehindError, "unavailable")]
 )
-async def test_errors_that_can_be_retried_have_retry_after(client, monkeypatch, error, slug):
-    async def change(*_, **__):
+async def test_errors_that_can_be_retried_have_retry_after(
+    client: WebClient, monkeypatch: pytest.MonkeyPatch, error, slug: str
+) -> None:
+    async def change(*_, **__: Any):
         raise error("later")
 
     monkeypatch.setattr(Committer, "change", change)

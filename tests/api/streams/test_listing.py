@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from stellar_sdk import Keypair
 
 from services.api.streams import listing
 from shared.domain.position import parse_position
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal
-from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, made, on_chain
+from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, Clock, made, on_chain
+from tests.support.web_client import WebClient
 
 OTHER = Keypair.random().public_key
 
 
-async def fetch(client, **query):
+async def fetch(client: WebClient, **query: Any):
     response = await client.get("/v1/streams", params=query)
     document = await response.json(content_type=None)
     assert response.status == 200, document
     return document
 
 
-async def everything(client, between=None, **query):
+async def everything(client: WebClient, between=None, **query: Any):
     """All ids over all pages."""
     ids, cursor = [], {}
     while True:
@@ -36,7 +40,7 @@ async def everything(client, between=None, **query):
 
 
 @pytest.fixture
-async def many(client, clock):
+async def many(client: WebClient, clock: Clock) -> list[str]:
     """300 streams over 100 seconds, oldest first."""
     ids = []
     for second in range(100):
@@ -45,13 +49,13 @@ async def many(client, clock):
     return ids
 
 
-async def test_an_empty_list(client):
+async def test_an_empty_list(client: WebClient) -> None:
     assert await fetch(client) == {
         "items": [], "total": 0, "next": None, "position": "0-0"
     }  # fmt: skip
 
 
-async def test_pages_are_complete_in_both_orders(client, many):
+async def test_pages_are_complete_in_both_orders(client: WebClient, many: list[str]) -> None:
     assert await everything(client, order="asc", limit=37) == many
     assert await everything(client, limit=37) == many[::-1]
     assert await everything(client, limit=100) == many[::-1]  # ends on a page's edge
@@ -59,10 +63,12 @@ async def test_pages_are_complete_in_both_orders(client, many):
     assert [item["id"] for item in page["items"]] == many[:-51:-1]
 
 
-async def test_pages_are_stable_while_streams_are_created(client, many, clock):
+async def test_pages_are_stable_while_streams_are_created(
+    client: WebClient, many: list[str], clock: Clock
+) -> None:
     added = []
 
-    async def add():
+    async def add() -> None:
         clock.now += 0.1
         added.append((await made(client))["id"])
 
@@ -73,7 +79,9 @@ async def test_pages_are_stable_while_streams_are_created(client, many, clock):
     assert len(oldest_first) == len(set(oldest_first))
 
 
-async def test_every_filter_and_their_combinations(client, redis, keys):
+async def test_every_filter_and_their_combinations(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     ids = {
         "out": (await made(client))["id"],
         "in": (await made(client, sender=RECIPIENT, recipient=SENDER))["id"],
@@ -102,7 +110,9 @@ async def test_every_filter_and_their_combinations(client, redis, keys):
         assert len(found) == len(set(found))
 
 
-async def test_several_filters_limit_how_much_is_read(client, many, monkeypatch):
+async def test_several_filters_limit_how_much_is_read(
+    client: WebClient, many: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(listing, "CHUNK_SIZE", 20)
     monkeypatch.setattr(listing, "MAX_READ", 40)
     wanted = [many[5], many[70], many[299]]
@@ -116,7 +126,7 @@ async def test_several_filters_limit_how_much_is_read(client, many, monkeypatch)
     assert await everything(client, **query | {"status": "paused"}) == wanted
 
 
-async def test_the_total_is_known_with_one_filter(client, many):
+async def test_the_total_is_known_with_one_filter(client: WebClient, many: list[str]) -> None:
     await client.post(f"/v1/streams/{many[7]}/pause")
     for query, total in [
         ({}, 300),
@@ -140,7 +150,13 @@ async def test_the_total_is_known_with_one_filter(client, many):
         {"user": RECIPIENT, "origin": "api"},
     ],
 )
-async def test_a_list_in_order_of_the_latest_change(client, many, clock, monkeypatch, query):
+async def test_a_list_in_order_of_the_latest_change(
+    client: WebClient,
+    many: list[str],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    query: dict[str, Any],
+) -> None:
     monkeypatch.setattr(listing, "CHUNK_SIZE", 20)
     touched = [many[200], many[3], many[100]]
     for stream_id in touched:
@@ -152,10 +168,12 @@ async def test_a_list_in_order_of_the_latest_change(client, many, clock, monkeyp
     assert await everything(client, sort="updated", limit=40, **query) == order[::-1]
 
 
-async def test_a_stream_that_changes_while_paging_appears_at_its_new_position(client, many, clock):
+async def test_a_stream_that_changes_while_paging_appears_at_its_new_position(
+    client: WebClient, many: list[str], clock: Clock
+) -> None:
     clock.now += 5
 
-    async def touch():
+    async def touch() -> None:
         clock.now += 1
         await client.patch(f"/v1/streams/{many[299]}", json={"metadata": {"label": "x"}})
 
@@ -164,7 +182,9 @@ async def test_a_stream_that_changes_while_paging_appears_at_its_new_position(cl
     assert seen[-1] == many[299]
 
 
-async def test_subscribing_from_the_position_of_a_list_misses_nothing(client, redis, keys):
+async def test_subscribing_from_the_position_of_a_list_misses_nothing(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     """Streams that come during the read are in the list or after its position, never in neither."""
     *created, page = await asyncio.gather(
         *(made(client) for _ in range(30)), fetch(client, limit=200)
@@ -175,7 +195,7 @@ async def test_subscribing_from_the_position_of_a_list_misses_nothing(client, re
     assert {d["id"] for d in created} <= listed | told
 
 
-async def test_every_invalid_parameter_is_named(client):
+async def test_every_invalid_parameter_is_named(client: WebClient) -> None:
     query = {
         "sender": "G", "status": "open", "origin": "moon", "limit": "201",
         "cursor": "x", "order": "up", "token": SENDER, "page": "2", "sort": "size",
@@ -187,7 +207,7 @@ async def test_every_invalid_parameter_is_named(client):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=", "limit=5&limit=6", "user="])
-async def test_invalid_parameters_are_rejected(client, query):
+async def test_invalid_parameters_are_rejected(client: WebClient, query: str) -> None:
     response = await client.get(f"/v1/streams?{query}")
     (error,) = (await response.json(content_type=None))["errors"]
     assert (response.status, error["parameter"]) == (422, query.partition("=")[0])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from redis.asyncio import Redis
+
 from services.api.app import DATA_LOSS
 from shared.domain.position import journal_start, toid
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, read_reports, write_report
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.api.samples import made, on_chain, order
 from tests.fanout.rig import restore
 from tests.support.waiting import until
+from tests.support.web_client import WebClient
 
 
-async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(client, redis, keys):
+async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     """It has written nothing itself; what it saw is enough."""
     progress = {"cursor": str(toid(5)), "began": str(journal_start(toid(5), 1 << 50))}
     await Committer(redis, keys).record([], progress=progress)
@@ -37,7 +43,9 @@ async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(client, 
     assert 'headrace_losses_total{what="everything"} 0.0' not in text
 
 
-async def test_without_an_indexer_an_empty_journal_is_accepted(client, redis, keys):
+async def test_without_an_indexer_an_empty_journal_is_accepted(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     lost = await made(client)
     await until(lambda: str(client.app[DATA_LOSS].top) == lost["position"])
     await restore(redis, keys, {})
@@ -46,7 +54,9 @@ async def test_without_an_indexer_an_empty_journal_is_accepted(client, redis, ke
     assert not client.app[DATA_LOSS].lost
 
 
-async def test_a_lost_document_is_rebuilt_from_the_journal(client, redis, keys):
+async def test_a_lost_document_is_rebuilt_from_the_journal(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     stream = await made(client)
     await redis.delete(keys.stream(stream["id"]))
     answer = await client.get(f"/v1/streams/{stream['id']}")
@@ -56,7 +66,9 @@ async def test_a_lost_document_is_rebuilt_from_the_journal(client, redis, keys):
     assert (again.status, (await again.json())["version"]) == (200, 2)
 
 
-async def test_an_api_started_after_the_loss_waits_because_of_reports(client, redis, keys):
+async def test_an_api_started_after_the_loss_waits_because_of_reports(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     place = journal_start(toid(9), 1 << 50)
     await write_report(redis, keys, "a fanout", DataLossDetector(top=place, cursor=toid(9)))
 
@@ -69,7 +81,9 @@ async def test_an_api_started_after_the_loss_waits_because_of_reports(client, re
     assert (await client.post("/v1/streams", json=order())).status == 201
 
 
-async def test_lists_and_summaries_include_a_stream_with_a_lost_document(client, redis, keys):
+async def test_lists_and_summaries_include_a_stream_with_a_lost_document(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     counted = LOST_DOCUMENT._value.get()
     kept, gone = await made(client), await made(client)
     sums = await summary_of(client, gone["sender"])
@@ -82,5 +96,5 @@ async def test_lists_and_summaries_include_a_stream_with_a_lost_document(client,
     assert LOST_DOCUMENT._value.get() == counted + 1, "once, however often it is read"
 
 
-async def summary_of(client, account):
+async def summary_of(client: WebClient, account):
     return await (await client.get(f"/v1/users/{account}/summary")).json()

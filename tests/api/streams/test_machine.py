@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from services.api.app import STREAM_NOTICES, build_app
 from services.api.settings import ApiSettings
@@ -109,7 +110,9 @@ class World:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(plans)
-async def test_deposited_always_equals_withdrawn_refunded_and_remaining(redis_url, redis, plan):
+async def test_deposited_always_equals_withdrawn_refunded_and_remaining(
+    redis_url: str, redis: Redis, plan
+) -> None:
     keys, clock = Keys(f"test-{uuid.uuid4().hex[:12]}"), Clock()
     given = ApiSettings(redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace)
     clients = [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 
 from services.api.app import STREAM_NOTICES
 from services.api.streams.clock import StreamClock
@@ -13,17 +15,19 @@ from services.api.streams.notices import StreamNotices
 from shared.domain.position import START
 from shared.journal.commit import Committer
 from shared.journal.indexes import notice_schedule
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal
-from tests.api.samples import SENDER, T0, TOKEN, made, on_chain
+from tests.api.samples import SENDER, T0, TOKEN, Clock, made, on_chain
 from tests.support.processes import running
 from tests.support.waiting import until
+from tests.support.web_client import StartApi, WebClient
 
 HOUR = 3600
 DAYS = 10 * 24 * HOUR
 LOW, DRY = "stream.running_low", "stream.depleted"
 
 
-async def notices(redis, keys, stream_id=None) -> list[dict]:
+async def notices(redis: Redis, keys: Keys, stream_id=None) -> list[dict]:
     page = await Journal(redis, keys).after(START, 5000)
     bodies = [orjson.loads(e.body) for e in getattr(page, "entries", ()) if e.type in (LOW, DRY)]
     return [body for body in bodies if stream_id in (None, body["streamId"])]
@@ -41,17 +45,19 @@ def all_three(end: int) -> list[tuple]:
     ]
 
 
-async def long_one(client, **more) -> dict:
+async def long_one(client: WebClient, **more: Any) -> dict:
     """A stream that runs for ten days."""
     return await made(client, ratePerSecond="1", depositedAmount=str(DAYS), **more)
 
 
-async def tell(client, clock, now: float) -> int:
+async def tell(client: WebClient, clock: Clock, now: float) -> int:
     clock.now = now
     return await client.app[STREAM_NOTICES].publish_due()
 
 
-async def test_each_notice_comes_at_its_time_and_once(client, redis, keys, clock):
+async def test_each_notice_comes_at_its_time_and_once(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await long_one(client)
     end = stream["endTime"]
     assert end == T0 + DAYS
@@ -72,13 +78,17 @@ async def test_each_notice_comes_at_its_time_and_once(client, redis, keys, clock
         assert document[name] == stream[name], "no money moves"
 
 
-async def test_missed_notices_are_published_late_and_in_order(client, redis, keys, clock):
+async def test_missed_notices_are_published_late_and_in_order(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await long_one(client)
     assert await tell(client, clock, T0 + 2 * DAYS) == 3
     assert brief(await notices(redis, keys)) == all_three(stream["endTime"])
 
 
-async def test_notices_already_due_when_the_end_changes_are_skipped(client, redis, keys, clock):
+async def test_notices_already_due_when_the_end_changes_are_skipped(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     """A stream of 100 seconds is not told to end within a day; that it is dry, is."""
     stream = await made(client)
     assert stream["ending"] == "24h"
@@ -87,7 +97,9 @@ async def test_notices_already_due_when_the_end_changes_are_skipped(client, redi
     assert brief(await notices(redis, keys)) == [(DRY, T0 + 100, None)]
 
 
-async def test_a_top_up_starts_the_notices_again(client, redis, keys, clock):
+async def test_a_top_up_starts_the_notices_again(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await long_one(client)
     url = f"/v1/streams/{stream['id']}"
     end = stream["endTime"]
@@ -98,7 +110,9 @@ async def test_a_top_up_starts_the_notices_again(client, redis, keys, clock):
     assert brief(await notices(redis, keys)) == all_three(end) + all_three(end + DAYS)
 
 
-async def test_a_top_up_that_ends_in_the_past_keeps_the_stream_depleted(client, redis, keys, clock):
+async def test_a_top_up_that_ends_in_the_past_keeps_the_stream_depleted(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await made(client)
     clock.now = T0 + 1000
     await client.app[STREAM_NOTICES].publish_due()
@@ -109,7 +123,9 @@ async def test_a_top_up_that_ends_in_the_past_keeps_the_stream_depleted(client, 
     assert told == [(DRY, T0 + 100, None), (DRY, T0 + 101, None)]
 
 
-async def test_a_pause_stops_notices_and_a_resume_moves_them(client, redis, keys, clock):
+async def test_a_pause_stops_notices_and_a_resume_moves_them(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await long_one(client)
     url, end = f"/v1/streams/{stream['id']}", stream["endTime"]
     await tell(client, clock, end - 30 * HOUR)
@@ -125,7 +141,9 @@ async def test_a_pause_stops_notices_and_a_resume_moves_them(client, redis, keys
 
 
 @pytest.mark.parametrize("step", ["cancel", "withdraw"])
-async def test_a_stream_that_ended_leaves_the_schedule(client, redis, keys, clock, step):
+async def test_a_stream_that_ended_leaves_the_schedule(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock, step: str
+) -> None:
     stream = await long_one(client)
     clock.now = T0 + 2 * DAYS
     response = await client.post(f"/v1/streams/{stream['id']}/{step}")
@@ -134,7 +152,9 @@ async def test_a_stream_that_ended_leaves_the_schedule(client, redis, keys, cloc
     assert await tell(client, clock, T0 + 3 * DAYS) == 0
 
 
-async def test_a_withdrawal_or_a_label_does_not_move_the_end(client, redis, keys, clock):
+async def test_a_withdrawal_or_a_label_does_not_move_the_end(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     stream = await long_one(client)
     url, end = f"/v1/streams/{stream['id']}", stream["endTime"]
     assert await tell(client, clock, end - 40 * HOUR) == 1
@@ -145,7 +165,9 @@ async def test_a_withdrawal_or_a_label_does_not_move_the_end(client, redis, keys
     assert brief(await notices(redis, keys)) == all_three(end)
 
 
-async def test_a_chain_stream_uses_the_time_of_ledgers(client, redis, keys, clock):
+async def test_a_chain_stream_uses_the_time_of_ledgers(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     await on_chain(redis, keys, 7, ledger="7", closedAt="2026-02-02T02:40:00Z")  # T0
     assert await tell(client, clock, T0 + DAYS) == 0
     await on_chain(redis, keys, 8, ledger="9", closedAt="2026-02-02T02:41:40Z")  # T0 + 100
@@ -160,7 +182,9 @@ async def test_a_chain_stream_uses_the_time_of_ledgers(client, redis, keys, cloc
     assert (document["status"], document["origin"]) == ("active", "chain")
 
 
-async def test_many_replicas_publish_each_notice_once(client, start, redis, keys, clock):
+async def test_many_replicas_publish_each_notice_once(
+    client: WebClient, start: StartApi, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     """Without a lease even: the commit lets only one of them through."""
     ids = [(await long_one(client))["id"] for _ in range(120)]
     others = [client, await start(), await start()]
@@ -184,8 +208,8 @@ async def test_many_replicas_publish_each_notice_once(client, start, redis, keys
 
 
 async def test_concurrent_changes_are_kept_and_decide_notices_again(
-    client, start, redis, keys, clock
-):
+    client: WebClient, start: StartApi, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     streams = [await long_one(client) for _ in range(30)]
     clock.now = T0 + DAYS
     other = await start()
@@ -206,7 +230,9 @@ async def test_concurrent_changes_are_kept_and_decide_notices_again(
         assert int(page["items"][-1]["stream"]["depositedAmount"]) == deposited == DAYS + 5
 
 
-async def test_one_replica_at_a_time_publishes_notices(client, redis, keys):
+async def test_one_replica_at_a_time_publishes_notices(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
     first, second = (
         StreamNotices(redis, Committer(redis, keys), Journal(redis, keys), StreamClock(lambda: T0))
         for _ in range(2)
@@ -224,7 +250,7 @@ async def test_one_replica_at_a_time_publishes_notices(client, redis, keys):
     assert await first.take_lease()
 
 
-async def test_a_running_api_publishes_notices(redis, redis_url, keys):
+async def test_a_running_api_publishes_notices(redis: Redis, redis_url: str, keys: Keys) -> None:
     async with running(
         "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace
     ) as process:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from redis.asyncio import Redis
 from stellar_sdk import Keypair, StrKey
 
 from shared.domain.stream import I128_MAX
-from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, made, on_chain
+from shared.journal.keys import Keys
+from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, Clock, made, on_chain
+from tests.support.web_client import WebClient
 
 OTHER_TOKEN = StrKey.encode_contract(bytes(32))
 NOBODY = Keypair.random().public_key
 NONE = {"active": 0, "paused": 0, "completed": 0, "cancelled": 0}
 
 
-async def summary(client, account, status=200, **query):
+async def summary(client: WebClient, account, status: int = 200, **query: Any):
     response = await client.get(f"/v1/users/{account}/summary", params=query)
     document = await response.json(content_type=None)
     assert response.status == status, document
     return document
 
 
-async def test_the_summary_of_an_account_without_streams(client):
+async def test_the_summary_of_an_account_without_streams(client: WebClient) -> None:
     document = await summary(client, NOBODY)
     assert document == {
         "account": NOBODY,
@@ -32,7 +37,9 @@ async def test_the_summary_of_an_account_without_streams(client):
     }
 
 
-async def test_the_summary_of_sent_and_received_streams(client, redis, keys, clock):
+async def test_the_summary_of_sent_and_received_streams(
+    client: WebClient, redis: Redis, keys: Keys, clock: Clock
+) -> None:
     first = await made(client)  # 1000 at 10 a second
     paused = await made(client, tokenAddress=OTHER_TOKEN)
     gone = await made(client, sender=RECIPIENT, recipient=SENDER)
@@ -62,21 +69,21 @@ async def test_the_summary_of_sent_and_received_streams(client, redis, keys, clo
     assert mirrored["counts"]["sent"] == NONE | {"cancelled": 1}
 
 
-async def test_a_stream_to_oneself_counts_on_both_sides_but_once(client):
+async def test_a_stream_to_oneself_counts_on_both_sides_but_once(client: WebClient) -> None:
     await made(client, recipient=SENDER)
     document = await summary(client, SENDER)
     assert document["streams"] == 1
     assert document["counts"]["sent"]["active"] == document["counts"]["received"]["active"] == 1
 
 
-async def test_totals_can_exceed_128_bits(client):
+async def test_totals_can_exceed_128_bits(client: WebClient) -> None:
     for _ in range(2):
         await made(client, depositedAmount=str(I128_MAX), ratePerSecond="1")
     (token,) = (await summary(client, SENDER))["tokens"]
     assert token["sent"]["deposited"] == str(2 * I128_MAX)
 
 
-async def test_a_long_list_is_summed_in_several_calls(client, clock):
+async def test_a_long_list_is_summed_in_several_calls(client: WebClient, clock: Clock) -> None:
     for _ in range(7):
         clock.now += 1
         await made(client)
@@ -92,5 +99,7 @@ async def test_a_long_list_is_summed_in_several_calls(client, clock):
     ("G123", {}, 404), (SENDER, {"limit": 0}, 422), (SENDER, {"cursor": "x"}, 422),
     (SENDER, {"user": SENDER}, 422),
 ])  # fmt: skip
-async def test_invalid_parameters_are_refused(client, account, query, status):
+async def test_invalid_parameters_are_refused(
+    client: WebClient, account, query: dict[str, Any], status: int
+) -> None:
     await summary(client, account, status, **query)

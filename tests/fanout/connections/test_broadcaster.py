@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-async def fakes(monkeypatch):
+async def fakes(monkeypatch: pytest.MonkeyPatch):
     """A crowd of such, made by how many and topic."""
     monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
     registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
@@ -37,7 +37,7 @@ async def fakes(monkeypatch):
     registry.hub.check()
 
 
-async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes):
+async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes) -> None:
     (seven,), (both,), (all_,) = fakes(1, "7"), fakes(1, "7", "8"), fakes(1, "*")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -58,7 +58,7 @@ async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes):
     assert not broadcaster.busy
 
 
-async def test_within_the_window_everything_is_one_write(fakes):
+async def test_within_the_window_everything_is_one_write(fakes) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry, batch_seconds=0.05)
     began = asyncio.get_running_loop().time()
@@ -74,7 +74,7 @@ async def test_within_the_window_everything_is_one_write(fakes):
     assert fake.ids == [f"{n}-0" for n in range(1, 7)]
 
 
-async def test_one_write_is_never_more_than_a_backlog_holds(fakes):
+async def test_one_write_is_never_more_than_a_backlog_holds(fakes) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     for n in range(1, 101):
@@ -88,7 +88,7 @@ async def test_one_write_is_never_more_than_a_backlog_holds(fakes):
     assert turns >= 10, "the loop has its turn between two"
 
 
-async def test_a_large_audience_leaves_turns_to_the_others(fakes):
+async def test_a_large_audience_leaves_turns_to_the_others(fakes) -> None:
     members = fakes(5000, "7")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -101,7 +101,9 @@ async def test_a_large_audience_leaves_turns_to_the_others(fakes):
     assert all(fake.ids == ["1-0"] for fake in members)
 
 
-async def test_many_events_for_many_are_planned_in_portions_too(fakes, monkeypatch):
+async def test_many_events_for_many_are_planned_in_portions_too(
+    fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 50)
     members = fakes(500, "7")
     broadcaster = Post(fakes.registry)
@@ -121,7 +123,9 @@ async def test_many_events_for_many_are_planned_in_portions_too(fakes, monkeypat
     assert all(fake.ids == [f"{n}-0" for n in range(1, 41)] for fake in members)
 
 
-async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(fakes, monkeypatch):
+async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(
+    fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     early = fakes(6, "7")
     broadcaster = Post(fakes.registry)
@@ -137,7 +141,7 @@ async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(fakes, monk
     assert all(fake.ids == ["1-0", "2-0"] for fake in early if fake is not waiting)
 
 
-async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(fakes):
+async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(fakes) -> None:
     (before,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -151,7 +155,9 @@ async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_b
     assert since.ids == ["1-0", "2-0"]
 
 
-async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monkeypatch):
+async def test_a_beat_never_says_more_than_was_sent_and_never_stops(
+    fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     members = fakes(6, "7")
     broadcaster = Post(fakes.registry)
@@ -172,7 +178,7 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(fakes, monke
         assert fake.ids == [f"{n}-0" for n in range(1, 30)]
 
 
-async def test_a_defect_while_telling_stops_nothing(fakes):
+async def test_a_defect_while_telling_stops_nothing(fakes) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     seen = []

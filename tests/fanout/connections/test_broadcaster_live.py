@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from services.fanout.connections import broadcaster as outbox_module
 from shared.domain.position import parse_position
+from tests.fanout.rig import Chain, StartReplica
+from tests.support.sse_client import SseClient
 
 
 async def test_who_resumes_while_broadcasts_run_misses_nothing_and_has_nothing_twice(
-    start, chain, clients, monkeypatch
-):
+    start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 1)
     random.seed(3)
     replica = await start(sync_seconds=0.3)

@@ -73,7 +73,7 @@ async def play(steps) -> None:
 
 @given(steps=st.lists(STEP, max_size=60))
 @settings(max_examples=examples(150), deadline=None)
-def test_each_gets_what_was_published_after_it_joined_in_order_and_once(steps):
+def test_each_gets_what_was_published_after_it_joined_in_order_and_once(steps) -> None:
     with (
         patch.object(crowd_module, "make_poller", lambda _: NO_POLLER),
         patch.multiple(outbox_module, _PORTION=2, _LOOKS=1),

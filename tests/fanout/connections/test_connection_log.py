@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from services.fanout.connections.connection_log import ConnectionLog
 from services.fanout.connections.subscriber import Subscriber
 from shared.auth.principal import Principal
-from shared.auth.revocations import Revocation
+from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import Tickets
-from tests.fanout.rig import ALICE, BOB
+from shared.journal.keys import Keys
+from tests.fanout.rig import ALICE, BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, claims, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("path", ["/v1/events/stats", "/events/stats"])
-async def test_statistics_in_open_mode_are_for_anyone(start, chain, clients, path):
+async def test_statistics_in_open_mode_are_for_anyone(
+    start: StartReplica, chain: Chain, clients: list[SseClient], path: str
+) -> None:
     (top,) = await chain.commit()
     replica = await start(connections_per_ip=9)
     await until(lambda: replica.components.feed.head)
@@ -45,8 +50,10 @@ async def test_statistics_in_open_mode_are_for_anyone(start, chain, clients, pat
     }
 
 
-async def test_statistics_in_required_mode_are_for_admins(guarded, sessions):
-    async def code(**more) -> int:
+async def test_statistics_in_required_mode_are_for_admins(
+    guarded: Replica, sessions: RevocationStore
+) -> None:
+    async def code(**more: Any) -> int:
         return (await guarded.get("/v1/events/stats", **more))[0]
 
     assert await code() == 401
@@ -62,7 +69,9 @@ def ended(lines: list[dict]) -> list[dict]:
     return [line for line in lines if line["event"] == "connection_ended"]
 
 
-async def test_each_connection_s_end_is_one_line(guarded, chain, stream):
+async def test_each_connection_s_end_is_one_line(
+    guarded: Replica, chain: Chain, stream: str
+) -> None:
     before = str(guarded.components.feed.position)
     with capture_logs() as lines:
         query = f"streams=7&users={BOB}"
@@ -90,7 +99,7 @@ async def test_each_connection_s_end_is_one_line(guarded, chain, stream):
     assert 0.8 < second["seconds"] < 5
 
 
-def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch):
+def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("services.fanout.connections.connection_log.time.monotonic", lambda: now[0])
     connection_log = ConnectionLog()
@@ -105,7 +114,9 @@ def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch):
     assert lines[-1]["not_logged_before"] == 4950
 
 
-async def test_no_token_and_no_ticket_is_ever_logged(launch, chain, redis, keys):
+async def test_no_token_and_no_ticket_is_ever_logged(
+    launch: StartReplica, chain: Chain, redis: Redis, keys: Keys
+) -> None:
     replica = await launch(**REQUIRED, log_level="debug")
     await chain.commit()
     good, bad, other = token(BOB), token(BOB, aud="elsewhere"), token(ALICE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.rig import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 async def test_without_a_descriptor_left_it_is_told_in_band_and_the_others_go_on(
-    launch, chain, clients
-):
+    launch: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await launch()
     clients.append(await replica.subscribe())
     pid = replica.process.pid

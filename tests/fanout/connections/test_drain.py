@@ -6,12 +6,14 @@ import asyncio
 import signal
 import time
 
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.rig import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-async def test_each_is_told_goodbye_within_the_window_and_it_exits_with_0(launch, clients):
+async def test_each_is_told_goodbye_within_the_window_and_it_exits_with_0(
+    launch: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await launch(drain_seconds=1.5, retry_ms=3000)
     clients += [await replica.subscribe() for _ in range(60)]
     replica.process.signal(signal.SIGTERM)
@@ -46,7 +48,7 @@ async def test_each_is_told_goodbye_within_the_window_and_it_exits_with_0(launch
     assert replica.process.noise == []
 
 
-async def test_a_second_signal_hurries(launch, clients):
+async def test_a_second_signal_hurries(launch: StartReplica, clients: list[SseClient]) -> None:
     replica = await launch(drain_seconds=60)
     clients += [await replica.subscribe() for _ in range(10)]
     replica.process.signal(signal.SIGTERM)
@@ -57,13 +59,15 @@ async def test_a_second_signal_hurries(launch, clients):
         await until(client.closed.is_set)
 
 
-async def test_without_connections_it_stops_at_once(launch):
+async def test_without_connections_it_stops_at_once(launch: StartReplica) -> None:
     replica = await launch(drain_seconds=60)
     replica.process.signal(signal.SIGINT)
     assert await replica.process.ended(5) == 0
 
 
-async def test_who_resumes_at_another_replica_misses_nothing(launch, start, chain, clients):
+async def test_who_resumes_at_another_replica_misses_nothing(
+    launch: StartReplica, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     old, new = await launch(drain_seconds=1.0), await start()
     positions = await chain.commit_many(20)
     first = [await old.subscribe("all=true", since="0-0") for _ in range(20)]

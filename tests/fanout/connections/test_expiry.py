@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from services.fanout.connections.expiry import NOTICE_SECONDS, ConnectionExpiry
 from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.principal import Principal
 from shared.auth.revocations import Revocation, RevocationBatch
-from tests.fanout.peers import Peer
+from tests.fanout.peers import MakePeer, Peer
 
 EVERY = 15.0
 
@@ -32,7 +34,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(endings_module, "time", clock)
     return clock
@@ -42,7 +44,7 @@ class Scene:
     """Peers whose time runs by the clock; `heard` notes what each is told and when."""
 
     def __init__(
-        self, registry: SubscriberRegistry, clock: Clock, peers, max_age: float = 0.0
+        self, registry: SubscriberRegistry, clock: Clock, peers: MakePeer, max_age: float = 0.0
     ) -> None:
         self.clock, self.registry, self.peers = clock, registry, peers
         self.expiry = ConnectionExpiry(
@@ -79,12 +81,14 @@ class Scene:
 
 
 @pytest.fixture
-def scene(registry, clock, peers):
+def scene(registry: SubscriberRegistry, clock: Clock, peers: MakePeer) -> Callable[..., Scene]:
     return lambda **more: Scene(registry, clock, peers, **more)
 
 
 @pytest.mark.parametrize("lives", [3.0, 59.9, 60.1, 61.7, 300.5])
-async def test_a_token_s_end_is_told_once_before_and_kept_to_the_second(scene, lives):
+async def test_a_token_s_end_is_told_once_before_and_kept_to_the_second(
+    scene: Callable[..., Scene], lives: float
+) -> None:
     at = scene()
     began = at.clock.now
     peer, forever = at.enter(lives), at.enter(None)
@@ -100,7 +104,7 @@ async def test_a_token_s_end_is_told_once_before_and_kept_to_the_second(scene, l
     assert not at.expiry._buckets
 
 
-async def test_the_notice_says_when(scene):
+async def test_the_notice_says_when(scene: Callable[..., Scene]) -> None:
     at = scene()
     peer = at.enter(30.0)
     until_ = peer.subscriber.principal.expires
@@ -110,7 +114,9 @@ async def test_the_notice_says_when(scene):
     assert (event.name, event.json) == ("token_expiring", {"at": until_})
 
 
-async def test_a_clock_that_is_set_back_brings_no_second_notice(scene):
+async def test_a_clock_that_is_set_back_brings_no_second_notice(
+    scene: Callable[..., Scene],
+) -> None:
     at = scene()
     began = at.clock.now
     peer = at.enter(70.0)
@@ -122,7 +128,9 @@ async def test_a_clock_that_is_set_back_brings_no_second_notice(scene):
     assert began + 100 <= ended <= began + 101.2
 
 
-async def test_connections_end_at_80_to_100_percent_of_their_age(scene):
+async def test_connections_end_at_80_to_100_percent_of_their_age(
+    scene: Callable[..., Scene],
+) -> None:
     random.seed(7)
     at = scene(max_age=100.0)
     began = at.clock.now
@@ -141,7 +149,7 @@ async def test_connections_end_at_80_to_100_percent_of_their_age(scene):
     assert not at.expiry._buckets
 
 
-async def test_what_comes_first_ends_it(scene):
+async def test_what_comes_first_ends_it(scene: Callable[..., Scene]) -> None:
     at = scene(max_age=100.0)
     short, long = at.enter(50.0), at.enter(10_000.0)
     at.run(110)
@@ -149,7 +157,7 @@ async def test_what_comes_first_ends_it(scene):
     assert [word for _, word in at.heard[long]] == ["max_age"]
 
 
-async def test_who_comes_and_goes_leaves_nothing_behind(scene):
+async def test_who_comes_and_goes_leaves_nothing_behind(scene: Callable[..., Scene]) -> None:
     at = scene(max_age=3600.0)
     for n in range(300):
         peer = at.enter(1e6 + n * 10, account=f"G{n}")
@@ -160,7 +168,7 @@ async def test_who_comes_and_goes_leaves_nothing_behind(scene):
     assert (at.expiry._buckets, at.kept) == ({}, 0)
 
 
-async def test_whose_end_is_far_off_takes_no_place(scene):
+async def test_whose_end_is_far_off_takes_no_place(scene: Callable[..., Scene]) -> None:
     at = scene(max_age=3600.0)
     peer = at.enter(1e6)
     at.run(60)
@@ -171,7 +179,7 @@ async def test_whose_end_is_far_off_takes_no_place(scene):
     assert (at.expiry._buckets, peer.subscriber.fd >= 0) == ({}, True)
 
 
-async def test_without_ages_nothing_is_left_behind_either(scene):
+async def test_without_ages_nothing_is_left_behind_either(scene: Callable[..., Scene]) -> None:
     ages_off = scene()
     for n in range(300):
         peer = ages_off.enter(1e6 + n * 10)
@@ -180,7 +188,9 @@ async def test_without_ages_nothing_is_left_behind_either(scene):
     assert ages_off.expiry._buckets == {}
 
 
-async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
+async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(
+    scene: Callable[..., Scene],
+) -> None:
     at = scene()
     log: list[Revocation] = []
 
@@ -189,7 +199,7 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(scene):
 
     sessions = SimpleNamespace(read_since=read_since)
 
-    def enter(**more):
+    def enter(**more: Any):
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))
         at.expiry.begin(peer.subscriber)
         at.heard[peer] = []

@@ -6,13 +6,17 @@ import time
 
 import pytest
 
-from shared.auth.revocations import Revocation
-from tests.fanout.rig import ALICE, BOB
+from shared.auth.revocations import Revocation, RevocationStore
+from tests.fanout.rig import ALICE, BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, bearer, claims, status, token
+from tests.support.sse_client import SseClient
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
 
-async def test_a_connection_ends_with_its_token(guarded, chain, stream, clients):
+async def test_a_connection_ends_with_its_token(
+    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
+) -> None:
     expires = int(time.time()) + 2
     short = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB, exp=expires)))
     long = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
@@ -32,8 +36,8 @@ async def test_a_connection_ends_with_its_token(guarded, chain, stream, clients)
 
 @pytest.mark.parametrize("what", ["token", "account"])
 async def test_a_revocation_ends_live_connections_within_two_seconds(
-    guarded, stream, sessions, clients, what
-):
+    guarded: Replica, stream: str, sessions: RevocationStore, clients: list[SseClient], what: str
+) -> None:
     claim = claims(BOB)
     of_bob = bearer(token(BOB, **claim))
     clients += [await guarded.subscribe(f"users={BOB}", headers=of_bob) for _ in range(3)]
@@ -59,8 +63,8 @@ async def test_a_revocation_ends_live_connections_within_two_seconds(
 
 
 async def test_what_was_revoked_while_redis_was_away_ends_when_it_is_back(
-    start_behind, proxy, sessions, clients
-):
+    start_behind: StartReplica, proxy: TcpProxy, sessions: RevocationStore, clients: list[SseClient]
+) -> None:
     replica = await start_behind(**REQUIRED, probe_seconds=0.2)
     client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))
     clients.append(client)

@@ -32,11 +32,11 @@ class HubMachine(RuleBasedStateMachine):
         return self.next
 
     @rule(member=members)
-    def remove(self, member):
+    def remove(self, member) -> None:
         assert self.hub.remove(member) == len(self.model.pop(member, ()))
 
     @rule(member=members, topics=st.lists(TOPICS, max_size=3))
-    def add_again(self, member, topics):
+    def add_again(self, member, topics) -> None:
         if member in self.model:
             with pytest.raises(ValueError, match="already"):
                 self.hub.add(member, topics)
@@ -45,7 +45,7 @@ class HubMachine(RuleBasedStateMachine):
             self.model[member] = set(topics)
 
     @rule(topics=st.lists(TOPICS.filter(lambda t: t != "*"), max_size=4))
-    def publish(self, topics):
+    def publish(self, topics) -> None:
         audience = list(self.hub.audience(topics))
         assert len(audience) == len(set(audience)), "each once"
         assert set(audience) == {
@@ -55,7 +55,7 @@ class HubMachine(RuleBasedStateMachine):
         }
 
     @invariant()
-    def agrees(self):
+    def agrees(self) -> None:
         self.hub.check()
         assert len(self.hub) == len(self.model)
         assert self.hub.subscriptions == sum(map(len, self.model.values()))
@@ -66,7 +66,7 @@ TestHub = HubMachine.TestCase
 TestHub.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
-def test_check_sees_a_hub_that_disagrees_with_itself():
+def test_check_sees_a_hub_that_disagrees_with_itself() -> None:
     hub: Hub[int] = Hub()
     hub.add(1, ["7"])
     hub._subscribers["7"].clear()

@@ -7,20 +7,24 @@ import json
 import signal
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from services.fanout.jitter import Rate
-from tests.fanout.rig import ALICE, BOB
+from shared.journal.keys import Keys
+from tests.fanout.rig import ALICE, BOB, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
 PER_USER = REQUIRED | {"connections_per_user": 10}
 PER_IP = {"connections_per_ip": 10, "trusted_proxies": "127.0.0.0/8"}
 
 
-async def take(replica, query: str, **more) -> SseClient:
+async def take(replica: Replica, query: str, **more: Any) -> SseClient:
     client = await ask(replica, query, **more)
     await client.wait(1)
     return client
@@ -30,7 +34,9 @@ def taken(clients: list[SseClient]) -> int:
     return sum(client.events[0].name == "message" for client in clients)
 
 
-async def test_an_account_has_so_many_over_two_replicas_exactly(start, clients):
+async def test_an_account_has_so_many_over_two_replicas_exactly(
+    start: StartReplica, clients: list[SseClient]
+) -> None:
     replicas = [await start(**PER_USER), await start(**PER_USER)]
     query, header = f"users={BOB}", bearer(token(BOB))
     clients += await asyncio.gather(
@@ -46,7 +52,9 @@ async def test_an_account_has_so_many_over_two_replicas_exactly(start, clients):
     assert await status(replicas[0], f"users={ALICE}", headers=bearer(token(ALICE))) == 200
 
 
-async def test_an_address_has_so_many_over_two_replicas_exactly(start, clients):
+async def test_an_address_has_so_many_over_two_replicas_exactly(
+    start: StartReplica, clients: list[SseClient]
+) -> None:
     replicas = [await start(**PER_IP), await start(**PER_IP)]
     for address, bucket in (("203.0.113.7", 10), ("2001:db8::%d", 10)):
         some = await asyncio.gather(
@@ -64,7 +72,9 @@ async def test_an_address_has_so_many_over_two_replicas_exactly(start, clients):
     assert await status(replicas[1], "all=true") == 200, "another address"
 
 
-async def test_the_answer_by_status_says_when_to_come_back(start, clients):
+async def test_the_answer_by_status_says_when_to_come_back(
+    start: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await start(**REQUIRED, connections_per_user=1)
     header = bearer(token(BOB))
     clients.append(await replica.subscribe(f"users={BOB}", headers=header))
@@ -76,7 +86,7 @@ async def test_the_answer_by_status_says_when_to_come_back(start, clients):
     assert await replica.metric("turned_away_total", reason="per_user") >= 1
 
 
-async def test_who_hangs_up_makes_room_soon(start, redis, keys):
+async def test_who_hangs_up_makes_room_soon(start: StartReplica, redis: Redis, keys: Keys) -> None:
     replica = await start(**REQUIRED, connections_per_user=1, connections_per_ip=2)
     header = bearer(token(BOB))
     for _ in range(3):
@@ -94,7 +104,9 @@ async def test_who_hangs_up_makes_room_soon(start, redis, keys):
     assert len(replica.components.limits) == 0
 
 
-async def test_a_replica_that_crashed_counts_no_more_after_the_lease(launch, start, clients):
+async def test_a_replica_that_crashed_counts_no_more_after_the_lease(
+    launch: StartReplica, start: StartReplica, clients: list[SseClient]
+) -> None:
     limits = {"connections_per_ip": 3, "connection_lease_seconds": 1.5}
     doomed, other = await launch(**limits), await start(**limits)
     clients += [await doomed.subscribe() for _ in range(2)]
@@ -120,7 +132,9 @@ async def test_a_replica_that_crashed_counts_no_more_after_the_lease(launch, sta
     assert await status(other, "all=true") == 0
 
 
-async def test_a_replica_that_stops_frees_its_connections_at_once(launch, clients, redis, keys):
+async def test_a_replica_that_stops_frees_its_connections_at_once(
+    launch: StartReplica, clients: list[SseClient], redis: Redis, keys: Keys
+) -> None:
     replica = await launch(connections_per_ip=3, connection_lease_seconds=600)
     clients += [await replica.subscribe() for _ in range(3)]
     assert await redis.zcard(keys.connections("ip", "127.0.0.1")) == 3
@@ -142,14 +156,22 @@ async def test_a_replica_that_stops_frees_its_connections_at_once(launch, client
     ],
 )
 async def test_x_forwarded_for_is_believed_only_from_trusted_proxies(  # noqa: PLR0917 - a table's row
-    start, clients, redis, keys, proxies, forwarded, counted
-):
+    start: StartReplica,
+    clients: list[SseClient],
+    redis: Redis,
+    keys: Keys,
+    proxies: str,
+    forwarded: str,
+    counted: str,
+) -> None:
     replica = await start(connections_per_ip=5, trusted_proxies=proxies)
     clients.append(await replica.subscribe(headers={"X-Forwarded-For": forwarded}))
     assert await redis.zcard(keys.connections("ip", counted)) == 1
 
 
-async def test_a_process_takes_so_many_a_second(start, clients):
+async def test_a_process_takes_so_many_a_second(
+    start: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await start(handshakes_per_second=5)
     began = time.monotonic()
     clients += await asyncio.gather(*(take(replica, "all=true") for _ in range(40)))
@@ -164,7 +186,7 @@ async def test_a_process_takes_so_many_a_second(start, clients):
     clients.append(client)
 
 
-def test_the_rate_refills_evenly_and_keeps_a_second_s_worth():
+def test_the_rate_refills_evenly_and_keeps_a_second_s_worth() -> None:
     rate = Rate(4)
     moments = [second + tenth / 10 for second in range(5) for tenth in range(10)]
     got = Counter(int(moment) for moment in moments if rate.allows(100 + moment))
@@ -174,7 +196,9 @@ def test_the_rate_refills_evenly_and_keeps_a_second_s_worth():
     assert all(Rate(0).allows(0.0) for _ in range(100))
 
 
-async def test_a_process_holds_so_many_however_many_come_at_once(start, clients):
+async def test_a_process_holds_so_many_however_many_come_at_once(
+    start: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await start(**REQUIRED, max_connections=7)
     header = bearer(token(BOB))
     clients += await asyncio.gather(
@@ -187,8 +211,8 @@ async def test_a_process_holds_so_many_however_many_come_at_once(start, clients)
 
 @pytest.mark.parametrize("settings", [REQUIRED, {"connections_per_ip": 5}])
 async def test_redis_away_during_a_handshake_is_told_in_band(
-    start_behind, proxy, clients, settings
-):
+    start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient], settings
+) -> None:
     replica = await start_behind(**settings, probe_seconds=0.2)
     header = bearer(token(BOB))
     first = await replica.subscribe(f"users={BOB}", headers=header)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+
 import pytest
+from redis.asyncio import Redis
 
 from services.fanout.app import HANDLER
-from tests.fanout.rig import SUBSCRIBE
+from shared.journal.keys import Keys
+from tests.fanout.rig import SUBSCRIBE, Replica, StartReplica
 from tests.support.sse_client import SseClient
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
 
 @pytest.fixture
-async def counted(redis, keys):
+async def counted(redis: Redis, keys: Keys) -> Callable[[], Awaitable[int]]:
     """How many connections Redis counts for this address."""
     return lambda: redis.zcard(keys.connections("ip", "127.0.0.1"))
 
 
 @pytest.fixture
-async def none_counted(counted):
+async def none_counted(counted: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[bool]]:
     async def none_counted() -> bool:
         return await counted() == 0
 
@@ -25,7 +30,9 @@ async def none_counted(counted):
 
 
 @pytest.fixture
-async def replica(start_behind, none_counted):
+async def replica(
+    start_behind: StartReplica, none_counted: Callable[[], Awaitable[bool]]
+) -> Replica:
     """One that has counted before, so that Redis knows the script."""
     replica = await start_behind(connections_per_ip=1, probe_seconds=0.2)
     (await replica.subscribe()).close()
@@ -34,7 +41,9 @@ async def replica(start_behind, none_counted):
 
 
 @pytest.fixture
-async def midway(replica, proxy, counted):
+async def midway(
+    replica: Replica, proxy: TcpProxy, counted: Callable[[], Awaitable[int]]
+) -> AsyncIterator[SseClient]:
     """A client that Redis has counted, while the replica has not heard of it yet."""
     proxy.hold = lambda link: b"EVAL" in link.said
     client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
@@ -44,14 +53,19 @@ async def midway(replica, proxy, counted):
     client.close()
 
 
-async def test_who_hangs_up_is_not_counted(midway, none_counted):
+async def test_who_hangs_up_is_not_counted(
+    midway: SseClient, none_counted: Callable[[], Awaitable[bool]]
+) -> None:
     midway.close()
     await until(none_counted, seconds=2)
 
 
 async def test_who_comes_in_when_the_drain_has_begun_is_told_to_come_back(
-    replica, proxy, midway, none_counted
-):
+    replica: Replica,
+    proxy: TcpProxy,
+    midway: SseClient,
+    none_counted: Callable[[], Awaitable[bool]],
+) -> None:
     replica.app[HANDLER].draining = True
     proxy.hold = lambda _: False
     await until(midway.closed.is_set)

@@ -20,13 +20,13 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 @pytest.fixture(params=KINDS)
-def kind(request):
+def kind(request: pytest.FixtureRequest):
     return request.param
 
 
 @pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])
-def run(request):
-    def run(main):
+def run(request: pytest.FixtureRequest):
+    def run(main) -> None:
         with asyncio.Runner(loop_factory=request.param) as runner:
             runner.run(main())
 
@@ -71,8 +71,8 @@ def empty(sock: socket.socket) -> None:
         pass
 
 
-def test_room_is_told_when_a_full_socket_drains(kind, run):
-    async def main():
+def test_room_is_told_when_a_full_socket_drains(kind, run) -> None:
+    async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
         for _ in range(3):
@@ -92,8 +92,8 @@ def test_room_is_told_when_a_full_socket_drains(kind, run):
 
 
 @pytest.mark.parametrize("how", ["close", "half"])
-def test_a_peer_that_left_is_told(kind, run, how):
-    async def main():
+def test_a_peer_that_left_is_told(kind, run, how: str) -> None:
+    async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
         theirs.close() if how == "close" else theirs.shutdown(socket.SHUT_WR)
@@ -106,8 +106,8 @@ def test_a_peer_that_left_is_told(kind, run, how):
     run(main)
 
 
-def test_a_peer_that_left_before_it_was_watched_is_told_too(kind, run):
-    async def main():
+def test_a_peer_that_left_before_it_was_watched_is_told_too(kind, run) -> None:
+    async def main() -> None:
         rig = Rig(kind)
         ours, theirs = socket.socketpair()
         theirs.close()
@@ -119,8 +119,8 @@ def test_a_peer_that_left_before_it_was_watched_is_told_too(kind, run):
     run(main)
 
 
-def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind, run):
-    async def main():
+def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind, run) -> None:
+    async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
         other, its_peer = rig.pair()
@@ -141,7 +141,7 @@ def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind, run):
     run(main)
 
 
-async def test_linux_gets_epoll():
+async def test_linux_gets_epoll() -> None:
     poller = make_poller(lambda fd, gone: None)
     assert isinstance(poller, EpollPoller if sys.platform == "linux" else LoopPoller)
     poller.close()

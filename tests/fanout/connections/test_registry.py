@@ -12,15 +12,16 @@ from services.fanout.connections import drain as drain_module
 from services.fanout.connections.drain import drain
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
+from services.fanout.connections.registry import SubscriberRegistry
 from shared.domain.instant import unix_seconds
 from shared.domain.position import START, Position
 from shared.journal.reader import JournalTip
 from shared.redis.clock import RedisClock
-from tests.fanout.peers import Peer, item
+from tests.fanout.peers import MakePeer, Peer, Post, item
 from tests.support.waiting import until
 
 
-async def test_each_gets_what_is_its_own_once(peers, broadcaster):
+async def test_each_gets_what_is_its_own_once(peers: MakePeer, broadcaster: Post) -> None:
     seven, user, both, everything = peers("7"), peers("user:G"), peers("7", "user:G"), peers("*")
     other, typed = peers("8"), peers("7", types=["stream.paused"])
     assert await broadcaster.delivered(item("7", "user:G")) == 4
@@ -45,15 +46,17 @@ async def test_each_gets_what_is_its_own_once(peers, broadcaster):
     ]
 
 
-async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(peers, broadcaster):
+async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(
+    peers: MakePeer, broadcaster: Post
+) -> None:
     before, since = peers("7", epoch=1), peers("7", epoch=2)
     assert await broadcaster.delivered(item("7"), epoch=2) == 1
     assert (before.read(), len(since.read())) == ([], 1)
 
 
 async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_event(
-    registry, peers, broadcaster
-):
+    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+) -> None:
     members = [peers("7") for _ in range(30)]
     gone, stalled, reading = members[::3], members[1::3], members[2::3]
     for peer in gone:
@@ -70,7 +73,7 @@ async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_even
     assert set(map(tuple, got.values())) == {tuple(one.entry.position for one in published)}
 
 
-async def test_nobody_joins_who_has_left(registry, peers):
+async def test_nobody_joins_who_has_left(registry: SubscriberRegistry, peers: MakePeer) -> None:
     peer = peers()
     registry.disconnect(peer.subscriber, "gone")
     with pytest.raises(ConnectionError):
@@ -79,8 +82,8 @@ async def test_nobody_joins_who_has_left(registry, peers):
 
 
 async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
-    registry, peers, broadcaster
-):
+    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+) -> None:
     first = peers("7")
     fd = first.subscriber.fd
     registry.disconnect(first.subscriber, "gone")
@@ -93,7 +96,9 @@ async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
     assert len(second.read()) == 1
 
 
-async def test_a_backlog_drains_by_itself_and_in_order(registry, peers, broadcaster):
+async def test_a_backlog_drains_by_itself_and_in_order(
+    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+) -> None:
     peer = peers("7")
     sent = [item("7", n=n, size=900) for n in range(1, 12)]
     for one in sent:
@@ -112,8 +117,8 @@ async def test_a_backlog_drains_by_itself_and_in_order(registry, peers, broadcas
 
 
 async def test_a_subscriber_that_accepts_no_bytes_is_closed_and_a_slow_one_stays(
-    registry, peers, broadcaster
-):
+    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+) -> None:
     stalled, reading = peers("7"), peers("7")
     await broadcaster.delivered(item("7", size=9000))
     for peer in (stalled, reading):
@@ -124,7 +129,9 @@ async def test_a_subscriber_that_accepts_no_bytes_is_closed_and_a_slow_one_stays
     assert reading.subscriber.fd >= 0
 
 
-async def test_every_subscriber_has_its_beat_exactly_once_an_interval(registry, peers, broadcaster):
+async def test_every_subscriber_has_its_beat_exactly_once_an_interval(
+    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+) -> None:
     members = [peers("7") for _ in range(57)]
     replaying = peers()
     feed = SimpleNamespace(
@@ -149,15 +156,15 @@ async def test_every_subscriber_has_its_beat_exactly_once_an_interval(registry, 
     }
 
 
-def test_lag_is_the_age_of_the_last_ledger():
+def test_lag_is_the_age_of_the_last_ledger() -> None:
     assert lag_seconds(None, 5.0) is None
     assert lag_seconds(60.0, 62.5) == 2.5
     assert lag_seconds(60.0, 50.0) == 0.0  # clocks differ a little
 
 
 async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
-    registry, peers, monkeypatch
-):
+    registry: SubscriberRegistry, peers: MakePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members = [peers("7") for _ in range(40)]
     replaying = peers()
     left_at: list[int] = []
@@ -179,7 +186,9 @@ async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
     assert len(retries) > 20
 
 
-async def test_a_drain_without_time_is_at_once(registry, peers):
+async def test_a_drain_without_time_is_at_once(
+    registry: SubscriberRegistry, peers: MakePeer
+) -> None:
     peer = peers("7")
     await asyncio.wait_for(drain(registry, seconds=0, retry_ms=2000), 1)
     assert [e.name for e in peer.read()] == ["goodbye"]

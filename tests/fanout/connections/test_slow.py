@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.rig import SUBSCRIBE, Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -16,11 +17,11 @@ TINY = 4096
 
 
 @pytest.fixture
-def counted():
+def counted() -> Callable[..., Awaitable[float]]:
     """How far a metric moved since the fixture's first question about it."""
     first: dict[str, float] = {}
 
-    async def counted(replica, name: str, **labels: str) -> float:
+    async def counted(replica: Replica, name: str, **labels: str) -> float:
         value = await replica.metric(name, **labels)
         return value - first.setdefault(f"{name}{labels}", value)
 
@@ -28,8 +29,11 @@ def counted():
 
 
 async def test_a_stalled_client_is_closed_and_the_others_do_not_notice(
-    start, chain, clients, counted
-):
+    start: StartReplica,
+    chain: Chain,
+    clients: list[SseClient],
+    counted: Callable[..., Awaitable[float]],
+) -> None:
     replica = await start(backlog_bytes=100_000)
     assert await counted(replica, "disconnects_total", reason="slow") == 0
     stalled = await replica.subscribe("all=true", receive_buffer=TINY)
@@ -64,7 +68,12 @@ async def test_a_stalled_client_is_closed_and_the_others_do_not_notice(
     assert got + again.positions == positions
 
 
-async def test_a_client_that_trickles_gets_all_in_order(start, chain, clients, counted):
+async def test_a_client_that_trickles_gets_all_in_order(
+    start: StartReplica,
+    chain: Chain,
+    clients: list[SseClient],
+    counted: Callable[..., Awaitable[float]],
+) -> None:
     replica = await start(backlog_bytes=16 << 20)
     client = await replica.subscribe("all=true", receive_buffer=TINY)
     clients.append(client)
@@ -94,8 +103,11 @@ async def test_a_client_that_trickles_gets_all_in_order(start, chain, clients, c
 
 
 async def test_who_takes_no_byte_within_the_write_deadline_is_closed(
-    start, chain, clients, counted
-):
+    start: StartReplica,
+    chain: Chain,
+    clients: list[SseClient],
+    counted: Callable[..., Awaitable[float]],
+) -> None:
     replica = await start(backlog_bytes=64 << 20, write_seconds=0.5)
     assert await counted(replica, "disconnects_total", reason="slow") == 0
     stalled = await replica.subscribe("all=true", receive_buffer=TINY)
@@ -114,7 +126,12 @@ async def test_who_takes_no_byte_within_the_write_deadline_is_closed(
     assert reading.positions == positions
 
 
-async def test_a_client_that_stalls_in_its_replay_is_closed_too(start, chain, clients, counted):
+async def test_a_client_that_stalls_in_its_replay_is_closed_too(
+    start: StartReplica,
+    chain: Chain,
+    clients: list[SseClient],
+    counted: Callable[..., Awaitable[float]],
+) -> None:
     replica = await start(backlog_bytes=100_000, write_seconds=0.5, ring_events=10)
     assert await counted(replica, "disconnects_total", reason="slow") == 0
     positions = await chain.commit_many(300, padding=30_000)
@@ -132,7 +149,9 @@ async def test_a_client_that_stalls_in_its_replay_is_closed_too(start, chain, cl
     assert stalled.positions == positions[: len(stalled.positions)]
 
 
-async def test_garbage_without_end_does_not_disturb(start, chain, clients):
+async def test_garbage_without_end_does_not_disturb(
+    start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start()
     client, other = await replica.subscribe("all=true"), await replica.subscribe("all=true")
     clients += [client, other]
@@ -145,7 +164,9 @@ async def test_garbage_without_end_does_not_disturb(start, chain, clients):
 
 @pytest.mark.parametrize("how", ["close", "reset", "half_close"])
 @pytest.mark.parametrize("topics", ["all=true", "streams=999"])
-async def test_a_client_that_hangs_up_is_noticed_at_once(start, chain, how, topics, clients):
+async def test_a_client_that_hangs_up_is_noticed_at_once(
+    start: StartReplica, chain: Chain, how: str, topics: str, clients: list[SseClient]
+) -> None:
     replica = await start(sync_seconds=60)
     leaving, staying = await replica.subscribe(topics), await replica.subscribe("all=true")
     clients += [leaving, staying]
@@ -161,7 +182,12 @@ async def test_a_client_that_hangs_up_is_noticed_at_once(start, chain, how, topi
     await until(leaving.closed.is_set)
 
 
-async def test_more_than_it_may_hold_are_turned_away_in_band(start, chain, clients, counted):
+async def test_more_than_it_may_hold_are_turned_away_in_band(
+    start: StartReplica,
+    chain: Chain,
+    clients: list[SseClient],
+    counted: Callable[..., Awaitable[float]],
+) -> None:
     replica = await start(max_connections=3)
     assert await counted(replica, "turned_away_total", reason="full") == 0
     clients += [await replica.subscribe() for _ in range(3)]
@@ -196,7 +222,9 @@ async def test_more_than_it_may_hold_are_turned_away_in_band(start, chain, clien
     await until(let_in)
 
 
-async def test_five_hundred_connections_leave_no_descriptor_and_no_entry(launch, chain, clients):
+async def test_five_hundred_connections_leave_no_descriptor_and_no_entry(
+    launch: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await launch()
     warm = [await replica.subscribe() for _ in range(5)]
     for client in warm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.fanout.turns import turn
 
 
 @pytest.fixture
-def pair():
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
     for sock, option in ((ours, socket.SO_SNDBUF), (theirs, socket.SO_RCVBUF)):
         sock.setsockopt(socket.SOL_SOCKET, option, 4096)
@@ -37,7 +38,9 @@ def read(sock: socket.socket, most: int) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_byte_arrives_in_order_whatever_the_kernel_takes(pair, seed):
+def test_every_byte_arrives_in_order_whatever_the_kernel_takes(
+    pair: tuple[socket.socket, socket.socket], seed: int
+) -> None:
     ours, theirs = pair
     rng = random.Random(seed)
     subscriber = subscriber_of(ours)
@@ -66,7 +69,9 @@ def test_every_byte_arrives_in_order_whatever_the_kernel_takes(pair, seed):
     subscriber.close()
 
 
-def test_hundreds_of_frames_wait_and_go_out_in_several_writes(pair):
+def test_hundreds_of_frames_wait_and_go_out_in_several_writes(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     subscriber = subscriber_of(ours)
     frames = [f"{n:06}".encode() for n in range(3000)]
@@ -82,7 +87,7 @@ def test_hundreds_of_frames_wait_and_go_out_in_several_writes(pair):
     subscriber.close()
 
 
-def test_a_peer_that_left_is_an_os_error(pair):
+def test_a_peer_that_left_is_an_os_error(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     subscriber = subscriber_of(ours)
     theirs.close()
@@ -93,7 +98,9 @@ def test_a_peer_that_left_is_an_os_error(pair):
         subscriber.write(b"x", 0.0)
 
 
-async def test_drained_waits_for_the_backlog_and_fails_when_closed(pair):
+async def test_drained_waits_for_the_backlog_and_fails_when_closed(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     subscriber = subscriber_of(ours)
     await subscriber.drained()
@@ -119,7 +126,7 @@ def entry(kind: str, *topics: str) -> JournalEntry:
     return JournalEntry("1-0", "0-0", kind, topics, b"{}")
 
 
-def test_types_let_through_only_their_own():
+def test_types_let_through_only_their_own() -> None:
     created, paused = entry("stream.created", "7"), entry("stream.paused", "7")
     assert Subscriber(-1, frozenset()).wants(created)
     assert Subscriber(-1, frozenset({"stream.created"})).wants(created)
@@ -128,7 +135,7 @@ def test_types_let_through_only_their_own():
     assert Subscriber(-1, frozenset({"stream.created"})).wants(lost), "it may have held some"
 
 
-def test_an_event_is_let_through_to_its_parties_or_to_who_may_see_all():
+def test_an_event_is_let_through_to_its_parties_or_to_who_may_see_all() -> None:
     event, broadcast = entry("stream.created", "7", "user:GA"), entry("contract.initialized")
     party, other = Principal("GA", frozenset()), Principal("GB", frozenset())
     reader = Principal("GB", frozenset({Scope.EVENTS_ALL}))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from redis.asyncio import Redis
 
 from services.fanout.feed.divergence import last_common_position
 from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import START, Position, parse_position
+from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
 from tests.fanout.rig import Chain, api_commit, restore, snapshot
 from tests.fanout.rig import journal as entries_of
@@ -15,7 +17,7 @@ from tests.fanout.rig import journal as entries_of
 class Busy(Journal):
     """An event is committed and published after each answer of Redis, before it is looked at."""
 
-    def __init__(self, redis, keys, recent: RecentEvents, *, events: int = 1) -> None:
+    def __init__(self, redis: Redis, keys: Keys, recent: RecentEvents, *, events: int = 1) -> None:
         super().__init__(redis, keys)
         self._recent = recent
         self._left = events
@@ -41,7 +43,7 @@ class Busy(Journal):
             self._recent.append((await entries_of(self._redis, self._keys))[-1])
 
 
-async def filled(redis, keys, events: int) -> RecentEvents:
+async def filled(redis: Redis, keys: Keys, events: int) -> RecentEvents:
     """A ring for so many events, and the whole journal in it as far as it goes."""
     recent = RecentEvents(START, events=events, size=1 << 20)
     for entry in await entries_of(redis, keys):
@@ -50,7 +52,9 @@ async def filled(redis, keys, events: int) -> RecentEvents:
 
 
 @pytest.mark.parametrize("events", [1, 2, 3])
-async def test_what_is_published_meanwhile_is_no_loss(redis, keys, chain, events):
+async def test_what_is_published_meanwhile_is_no_loss(
+    redis: Redis, keys: Keys, chain: Chain, events: int
+) -> None:
     await chain.commit_many(5)
     recent = await filled(redis, keys, 100)
     assert (
@@ -58,13 +62,17 @@ async def test_what_is_published_meanwhile_is_no_loss(redis, keys, chain, events
     )
 
 
-async def test_what_a_full_ring_drops_meanwhile_is_no_loss(redis, keys, chain):
+async def test_what_a_full_ring_drops_meanwhile_is_no_loss(
+    redis: Redis, keys: Keys, chain: Chain
+) -> None:
     await chain.commit_many(1200)
     recent = await filled(redis, keys, 1200)
     assert await last_common_position(Busy(redis, keys, recent, events=9), recent) == recent.top
 
 
-async def test_a_lost_event_is_found_below_one_that_came_back(redis, keys, chain):
+async def test_a_lost_event_is_found_below_one_that_came_back(
+    redis: Redis, keys: Keys, chain: Chain
+) -> None:
     agreed = (await chain.commit_many(3))[-1]
     saved = await snapshot(redis, keys)
     await api_commit(chain.committer)

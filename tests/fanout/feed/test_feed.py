@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from redis.asyncio import Redis
 
 from services.fanout.app import HANDLER
 from shared.domain.position import parse_position
-from shared.journal.keys import CHANNEL
+from shared.journal.keys import CHANNEL, Keys
 from shared.journal.plan import Retention
-from tests.fanout.rig import Chain, journal
+from tests.fanout.rig import Chain, StartReplica, journal
+from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
 
@@ -24,7 +26,9 @@ async def lose(proxy: TcpProxy, chain: Chain) -> str:
     return position
 
 
-async def test_a_lost_message_is_filled_in_before_the_next_one(start_behind, proxy, chain, clients):
+async def test_a_lost_message_is_filled_in_before_the_next_one(
+    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start_behind(probe_seconds=30)  # no probe helps: the next message tells
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -39,8 +43,8 @@ async def test_a_lost_message_is_filled_in_before_the_next_one(start_behind, pro
 
 
 async def test_the_last_message_lost_is_found_by_the_probe_and_the_channel_begun_anew(
-    start_behind, proxy, chain, clients
-):
+    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start_behind(probe_seconds=0.1)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -55,8 +59,12 @@ async def test_the_last_message_lost_is_found_by_the_probe_and_the_channel_begun
 
 @pytest.mark.parametrize("steady", [False, True], ids=["then-silence", "steady-commits"])
 async def test_a_deaf_channel_is_found_within_three_seconds(
-    start_behind, proxy, chain, clients, steady
-):
+    start_behind: StartReplica,
+    proxy: TcpProxy,
+    chain: Chain,
+    clients: list[SseClient],
+    steady: bool,
+) -> None:
     replica = await start_behind()  # as in production: a look a second
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -78,7 +86,9 @@ async def test_a_deaf_channel_is_found_within_three_seconds(
     await until(replica.ready)
 
 
-async def test_steady_traffic_never_looks_like_a_deaf_channel(start_behind, proxy, chain, clients):
+async def test_steady_traffic_never_looks_like_a_deaf_channel(
+    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start_behind(probe_seconds=0.05)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -94,8 +104,8 @@ async def test_steady_traffic_never_looks_like_a_deaf_channel(start_behind, prox
 
 
 async def test_a_slow_answer_to_the_probe_is_not_taken_for_lost_writes(
-    start_behind, proxy, chain, clients
-):
+    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+) -> None:
     """The channel may overtake it: the top it tells is then below what was published."""
     replica = await start_behind(probe_seconds=0.1)
     client = await replica.subscribe("all=true")
@@ -115,7 +125,9 @@ async def test_a_slow_answer_to_the_probe_is_not_taken_for_lost_writes(
     assert len(feed.recent) == len(positions), "the ring is still there for resumes"
 
 
-async def test_killed_channels_cost_nobody_an_event(redis, start, chain, clients):
+async def test_killed_channels_cost_nobody_an_event(
+    redis: Redis, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start()
     clients += [await replica.subscribe("all=true") for _ in range(3)]
     positions: list[str] = []
@@ -129,7 +141,9 @@ async def test_killed_channels_cost_nobody_an_event(redis, start, chain, clients
         assert not client.closed.is_set()
 
 
-async def test_foreign_namespaces_and_garbage_are_ignored(redis, keys, start, chain, clients):
+async def test_foreign_namespaces_and_garbage_are_ignored(
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=30)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -154,8 +168,8 @@ async def test_foreign_namespaces_and_garbage_are_ignored(redis, keys, start, ch
 
 
 async def test_a_journal_that_contradicts_itself_is_loud_and_not_read_in_a_loop(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1)
     (position,) = await chain.commit()
     await replica.at(position)
@@ -172,8 +186,8 @@ async def test_a_journal_that_contradicts_itself_is_loud_and_not_read_in_a_loop(
 
 
 async def test_events_trimmed_past_the_feed_are_an_honest_gap_for_everyone(
-    redis, keys, start_behind, proxy, clients
-):
+    redis: Redis, keys: Keys, start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient]
+) -> None:
     chain = Chain(redis, keys, retention=Retention(max_length=10))
     replica = await start_behind(probe_seconds=0.1)
     first = await chain.commit()

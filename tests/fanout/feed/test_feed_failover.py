@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from shared.journal.commit import Committer
-from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
+from shared.journal.keys import Keys
+from tests.fanout.rig import Chain, StartReplica, api_commit, journal, restore, snapshot
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1)
     before = await replica.subscribe("all=true")
     positions = await chain.commit_many(5)
@@ -41,8 +44,8 @@ async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
 
 
 async def test_two_failovers_in_a_row_and_still_each_sees_each_event_once(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1)
     positions = await chain.commit_many(3)
     saved = await snapshot(redis, keys)
@@ -65,8 +68,8 @@ async def test_two_failovers_in_a_row_and_still_each_sees_each_event_once(
 
 
 async def test_an_api_event_right_after_a_failover_that_lost_api_events(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """Its position is above all that were given out; what it follows is long behind the feed."""
     replica = await start(probe_seconds=30)  # before any probe
     client = await replica.subscribe("all=true")
@@ -87,8 +90,8 @@ async def test_an_api_event_right_after_a_failover_that_lost_api_events(
 
 
 async def test_an_api_event_below_what_was_published_is_not_overlooked(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """An API that had not seen the lost events writes below them, and that is news."""
     replica = await start(probe_seconds=30)
     client = await replica.subscribe("all=true")
@@ -114,7 +117,9 @@ async def test_an_api_event_below_what_was_published_is_not_overlooked(
     assert again.positions == [below, *lost, *new]
 
 
-async def test_a_journal_begun_from_nothing_is_followed(redis, keys, start, chain, clients):
+async def test_a_journal_begun_from_nothing_is_followed(
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1, ring_events=3)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -131,7 +136,9 @@ async def test_a_journal_begun_from_nothing_is_followed(redis, keys, start, chai
     assert client.positions[-3:] == new
 
 
-async def test_meanwhile_sync_takes_nobody_back(redis, keys, start, chain, clients):
+async def test_meanwhile_sync_takes_nobody_back(
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """A position below what was told would make its client ask for that again, without a reset."""
     replica = await start(probe_seconds=0.1, sync_seconds=0.25)
     client = await replica.subscribe("all=true")
@@ -153,7 +160,9 @@ async def test_meanwhile_sync_takes_nobody_back(redis, keys, start, chain, clien
     assert late.own_id == late.json["position"] == new[-1]
 
 
-async def test_what_is_gone_for_good_is_one_line_of_the_log(redis, keys, start, chain):
+async def test_what_is_gone_for_good_is_one_line_of_the_log(
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain
+) -> None:
     replica = await start(probe_seconds=0.1)
     committer = Committer(redis, keys)
     await chain.commit_many(1)
@@ -168,8 +177,8 @@ async def test_what_is_gone_for_good_is_one_line_of_the_log(redis, keys, start, 
 
 
 async def test_what_was_lost_below_what_came_back_before_anyone_looked_is_told(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """The indexer was faster than the replicas: at their look the top is where it was."""
     positions = await chain.commit_many(2)
     before, event = await snapshot(redis, keys), chain.event()

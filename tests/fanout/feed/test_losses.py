@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from redis.asyncio import Redis
+
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, journal_start, parse_position
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from shared.journal.losses import read_reports
-from tests.fanout.rig import Chain, api_commit, journal, restore, snapshot
+from tests.fanout.rig import Chain, Replica, StartReplica, api_commit, journal, restore, snapshot
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
@@ -18,8 +22,8 @@ async def begin(committer: Committer, cursor: int, clock: int) -> Position:
 
 
 async def test_who_was_told_an_event_that_a_failover_lost_gets_a_reset_and_nobody_else(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1)
     positions = await chain.commit_many(3)
     saved = await snapshot(redis, keys)
@@ -57,8 +61,8 @@ async def test_who_was_told_an_event_that_a_failover_lost_gets_a_reset_and_nobod
 
 
 async def test_on_a_quiet_chain_the_cursor_tells_that_all_is_back(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1, sync_seconds=0.25)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -75,8 +79,8 @@ async def test_on_a_quiet_chain_the_cursor_tells_that_all_is_back(
 
 
 async def test_who_resumes_from_an_event_that_was_lost_gets_a_reset(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     chain.ledger = 5
     (kept,) = await chain.commit()
     saved = await snapshot(redis, keys)
@@ -101,8 +105,8 @@ async def test_who_resumes_from_an_event_that_was_lost_gets_a_reset(
 
 
 async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1, ring_events=3)
     began = await begin(chain.committer, 1 << 32, 1)
     await replica.at(began)
@@ -158,8 +162,8 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
 
 
 async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """It published the next journal, the event that tells everyone included, between two looks."""
     replica = await start(probe_seconds=3)
     await begin(chain.committer, 1 << 32, 1)
@@ -190,15 +194,15 @@ async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
     assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
 
 
-async def replica_began(replica) -> Position:
+async def replica_began(replica: Replica) -> Position:
     """Once it has looked at the journal's beginning."""
     last_seen = replica.components.feed.failover.last_seen
     return await until(lambda: last_seen.began)
 
 
 async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """Nobody knew anything: all was started anew, and reading begins at the chain's end."""
     began = await begin(chain.committer, 9 << 32, 2)
     replica = await start(probe_seconds=0.1)

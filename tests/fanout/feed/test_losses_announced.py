@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from redis.asyncio import Redis
+
 from shared.domain.position import parse_position
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from tests.fanout.feed.test_losses import begin
-from tests.fanout.rig import ALICE, CAROL, api_commit, journal, restore
+from tests.fanout.rig import ALICE, CAROL, Chain, StartReplica, api_commit, journal, restore
+from tests.support.sse_client import SseClient
 
 
-async def test_without_an_indexer_everyone_connected_is_told_at_once(redis, keys, start, clients):
+async def test_without_an_indexer_everyone_connected_is_told_at_once(
+    redis: Redis, keys: Keys, start: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await start(probe_seconds=0.1)
     client = await replica.subscribe(f"users={ALICE}")
     clients.append(client)
@@ -24,8 +30,8 @@ async def test_without_an_indexer_everyone_connected_is_told_at_once(redis, keys
 
 
 async def test_a_hole_inside_a_page_is_a_gap_for_who_reads_across_it(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     positions = await chain.commit_many(9)
     live = await start(probe_seconds=0.1)
     connected = await live.subscribe("all=true", since=positions[0])
@@ -55,8 +61,8 @@ async def test_a_hole_inside_a_page_is_a_gap_for_who_reads_across_it(
 
 
 async def test_who_comes_back_to_a_journal_that_was_deleted_alone_gets_a_gap(
-    redis, keys, start, chain, clients
-):
+    redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     """Something is written at once, so no service sees it empty."""
     old = [str(await begin(chain.committer, 1 << 32, 2)), *await chain.commit_many(4)]
     await redis.delete(keys.journal)

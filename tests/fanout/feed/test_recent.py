@@ -67,7 +67,7 @@ STEPS = st.one_of(
     size=st.integers(100, 3000),
     wanted=st.lists(st.sampled_from([*TOPICS, "*"]), min_size=1, unique=True),
 )
-def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
+def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted) -> None:
     recent, naive = (
         RecentEvents(Position(1000, 0), events=events, size=size),
         Naive(1000, events, size),
@@ -94,7 +94,7 @@ def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted):
         assert (f"{position}-0" in recent) is (position in {at for at, _ in naive.kept})
 
 
-def test_it_stays_small_while_ten_thousand_events_pass_through():
+def test_it_stays_small_while_ten_thousand_events_pass_through() -> None:
     recent = RecentEvents(START, events=100, size=1 << 20)
     for n in range(1, 10_001):
         recent.append(entry(n, (str(n), "user:GA")))
@@ -108,7 +108,7 @@ def test_it_stays_small_while_ten_thousand_events_pass_through():
     assert [i.place.toid for i in recent.after(recent.floor, ["9950"])] == [9950]
 
 
-def test_one_event_larger_than_all_room_is_kept_alone():
+def test_one_event_larger_than_all_room_is_kept_alone() -> None:
     recent = RecentEvents(START, events=100, size=100)
     recent.append(entry(1))
     recent.append(entry(2, size=5000))
@@ -117,14 +117,14 @@ def test_one_event_larger_than_all_room_is_kept_alone():
     assert recent.after(START, ["*"]) is None
 
 
-def test_a_position_between_two_events_is_covered():
+def test_a_position_between_two_events_is_covered() -> None:
     recent = RecentEvents(START, events=9, size=1 << 20)
     for n in (1, 2, 3):
         recent.append(entry(n))
     assert [i.place.toid for i in recent.after(Position(1, 500), ["1"])] == [2, 3]
 
 
-def test_an_empty_ring_covers_its_own_position_only():
+def test_an_empty_ring_covers_its_own_position_only() -> None:
     recent = RecentEvents(Position(5, 0), events=9, size=1 << 20)
     assert recent.after(Position(5, 0), ["1"]) == []
     assert recent.after(Position(4, 0), ["1"]) is None

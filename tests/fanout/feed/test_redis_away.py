@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from deploy.local import redis as local_redis
+from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.fanout.rig import SUBSCRIBE, Chain
+from tests.fanout.rig import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
-from tests.support.tcp_proxy import everybody, nobody
+from tests.support.tcp_proxy import TcpProxy, everybody, nobody
 from tests.support.waiting import free_port, until
 
 
@@ -36,13 +39,15 @@ class OwnRedis:
 
 
 @pytest.fixture
-def own_redis(tmp_path):
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     server = OwnRedis(tmp_path / "redis")
     yield server
     server.stop()
 
 
-async def test_subscribers_outlive_a_restart_of_redis(start, keys, own_redis, clients):
+async def test_subscribers_outlive_a_restart_of_redis(
+    start: StartReplica, keys: Keys, own_redis: OwnRedis, clients: list[SseClient]
+) -> None:
     own_redis.start()
     replica = await start(own_redis.url, probe_seconds=0.2)
     redis = connect(own_redis.url)
@@ -73,7 +78,9 @@ async def test_subscribers_outlive_a_restart_of_redis(start, keys, own_redis, cl
     await redis.aclose()
 
 
-async def test_without_redis_at_the_start_it_is_up_and_says_so(start, keys, own_redis, clients):
+async def test_without_redis_at_the_start_it_is_up_and_says_so(
+    start: StartReplica, keys: Keys, own_redis: OwnRedis, clients: list[SseClient]
+) -> None:
     replica = await start(own_redis.url, wait=False, probe_seconds=0.2)
     assert (await replica.get("/livez"))[0] == 200
     status, text = await replica.get("/readyz")
@@ -100,7 +107,9 @@ async def test_without_redis_at_the_start_it_is_up_and_says_so(start, keys, own_
     await redis.aclose()
 
 
-async def test_a_redis_that_only_hangs_is_seen(start_behind, proxy, chain, clients):
+async def test_a_redis_that_only_hangs_is_seen(
+    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start_behind(probe_seconds=0.2)
     client = await replica.subscribe("all=true")
     clients.append(client)

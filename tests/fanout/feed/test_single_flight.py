@@ -28,7 +28,7 @@ class Slow:
         return NoNewEvents()
 
 
-async def test_those_who_ask_for_the_same_share_one_read():
+async def test_those_who_ask_for_the_same_share_one_read() -> None:
     journal = Slow()
     pages = SingleFlightReader(journal)
     same = [asyncio.create_task(pages.after(START, 500)) for _ in range(1000)]
@@ -41,7 +41,7 @@ async def test_those_who_ask_for_the_same_share_one_read():
     assert sorted(journal.reads) == [(START, 500), (Position(1, 0), 500)]
 
 
-async def test_nothing_is_kept_so_the_next_read_sees_what_came_since():
+async def test_nothing_is_kept_so_the_next_read_sees_what_came_since() -> None:
     journal = Slow()
     journal.go.set()
     pages = SingleFlightReader(journal)
@@ -51,7 +51,7 @@ async def test_nothing_is_kept_so_the_next_read_sees_what_came_since():
     assert not pages._under_way
 
 
-async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew():
+async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew() -> None:
     journal = Slow()
     journal.trouble = ConnectionError("away")
     pages = SingleFlightReader(journal)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import jwt
 import pytest
 
-from tests.fanout.rig import ALICE, BOB, CAROL
+from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, SECRET, ask, bearer, claims, status, token
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("way", ["header", "query", "cookie"])
-async def test_each_way_of_carrying_a_token(guarded, chain, stream, clients, way):
+async def test_each_way_of_carrying_a_token(
+    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient], way: str
+) -> None:
     value = token(BOB)
     headers, query = {}, f"streams=7&users={BOB}"
     if way == "header":
@@ -31,7 +35,7 @@ async def test_each_way_of_carrying_a_token(guarded, chain, stream, clients, way
     await client.wait_id(live)
 
 
-async def test_without_a_token_nothing_is_to_be_had(guarded, stream):
+async def test_without_a_token_nothing_is_to_be_had(guarded: Replica, stream: str) -> None:
     client = await ask(guarded, "streams=7")
     problem = json.loads(await client.whole())
     assert (client.status, problem["type"]) == (401, "/problems/unauthorized")
@@ -67,7 +71,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-async def test_a_bad_token_is_401_for_that_client_alone(guarded, stream, clients, chain, kind):
+async def test_a_bad_token_is_401_for_that_client_alone(
+    guarded: Replica, stream: str, clients: list[SseClient], chain: Chain, kind
+) -> None:
     good = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
     clients.append(good)
     assert await status(guarded, "streams=7", headers=bearer(BAD[kind]())) == 401
@@ -101,11 +107,13 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("more", "query", "expected"), ALLOWED)
-async def test_who_may_subscribe_to_what(guarded, stream, more, query, expected):
+async def test_who_may_subscribe_to_what(
+    guarded: Replica, stream: str, more: dict[str, Any], query: str, expected: int
+) -> None:
     assert await status(guarded, query, headers=bearer(token(BOB, **more))) == expected
 
 
-async def test_403_names_each_parameter(guarded, stream):
+async def test_403_names_each_parameter(guarded: Replica, stream: str) -> None:
     query = f"streams=7,8&users={ALICE},{BOB}&all=true"
     client = await ask(guarded, query, headers=bearer(token(BOB)))
     problem = json.loads(await client.whole())
@@ -116,7 +124,9 @@ async def test_403_names_each_parameter(guarded, stream):
         assert repr(topic) in problem["detail"]
 
 
-async def test_access_follows_a_stream_that_changes_hands(guarded, chain, stream, clients):
+async def test_access_follows_a_stream_that_changes_hands(
+    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
+) -> None:
     old = await guarded.subscribe(f"streams=7&users={BOB}", headers=bearer(token(BOB)))
     payer = await guarded.subscribe("streams=7", headers=bearer(token(ALICE)))
     new = await guarded.subscribe(f"users={CAROL}", headers=bearer(token(CAROL)))
@@ -139,7 +149,9 @@ async def test_access_follows_a_stream_that_changes_hands(guarded, chain, stream
     assert await status(guarded, "streams=7", headers=bearer(token(CAROL))) == 200
 
 
-async def test_a_replay_from_the_journal_shows_no_more_either(start, chain, clients):
+async def test_a_replay_from_the_journal_shows_no_more_either(
+    start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(**REQUIRED, ring_events=1)
     (first,) = await chain.commit()
     others = await chain.commit_many(20, stream=9, sender=CAROL, recipient=ALICE)
@@ -158,8 +170,8 @@ async def test_a_replay_from_the_journal_shows_no_more_either(start, chain, clie
 
 @pytest.mark.parametrize("ring_events", [1, 1000])
 async def test_what_happened_while_it_was_another_s_stays_the_other_s(
-    start, chain, clients, ring_events
-):
+    start: StartReplica, chain: Chain, clients: list[SseClient], ring_events: int
+) -> None:
     replica = await start(**REQUIRED, ring_events=ring_events)
     (first,) = await chain.commit()
     (gone,) = await chain.commit(chain.transferred(7, BOB, CAROL))
@@ -177,8 +189,8 @@ async def test_what_happened_while_it_was_another_s_stays_the_other_s(
 
 
 async def test_a_stream_that_changes_hands_while_its_recipient_is_connected_to_it_alone(
-    guarded, chain, stream, clients
-):
+    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
+) -> None:
     bob = await guarded.subscribe("streams=7", headers=bearer(token(BOB)))
     clients.append(bob)
     (moved, _) = await chain.commit(chain.transferred(7, BOB, CAROL), chain.fee())

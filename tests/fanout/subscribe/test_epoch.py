@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from shared.auth.revocations import Revocation, RevocationStore
+from shared.journal.keys import Keys
 from shared.journal.namespace import begin_epoch
 from tests.fanout.rig import ALICE, BOB, Replica, inside
 from tests.fanout.tokens import REQUIRED, bearer, status, token
 from tests.support.data import begun_long_ago
 from tests.support.redis_node import Node
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 @pytest.fixture
-async def node(tmp_path: Path, keys) -> AsyncIterator[Node]:
+async def node(tmp_path: Path, keys: Keys) -> AsyncIterator[Node]:
     """A Redis that keeps nothing."""
     node = Node(tmp_path / "redis", {"save": '""', "appendonly": "no"})
     await node.start()
@@ -31,13 +33,15 @@ async def node(tmp_path: Path, keys) -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-async def replica(node, keys) -> AsyncIterator[Replica]:
+async def replica(node: Node, keys: Keys) -> AsyncIterator[Replica]:
     url = f"redis://127.0.0.1:{node.port}/0"
     async with inside(url, keys, **REQUIRED, probe_seconds=0.2) as replica:
         yield replica
 
 
-async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(replica, node, keys, clients):
+async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(
+    replica: Replica, node: Node, keys: Keys, clients: list[SseClient]
+) -> None:
     old = bearer(token(BOB))
     client = await replica.subscribe(f"users={BOB}", headers=old)
     clients.append(client)
@@ -60,8 +64,8 @@ async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(replica, node
 
 
 async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
-    replica, node, keys, clients
-):
+    replica: Replica, node: Node, keys: Keys, clients: list[SseClient]
+) -> None:
     """Their ids in the log begin anew, below those that were read before."""
     async with node.client() as redis:
         far = await redis.xadd(keys.revocations, {"token": "x", "account": "", "before": "0"},
@@ -75,6 +79,6 @@ async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
         await until(client.closed.is_set, seconds=5)
 
 
-async def test_a_token_without_iat_is_refused(replica):
+async def test_a_token_without_iat_is_refused(replica: Replica) -> None:
     assert await status(replica, f"users={BOB}", headers=bearer(token(BOB, iat=None))) == 401
     assert await status(replica, f"users={BOB}", headers=bearer(token(BOB))) == 200

@@ -6,11 +6,23 @@ import asyncio
 import random
 
 import pytest
+from redis.asyncio import Redis
 
 from services.fanout.connections import registry
 from services.fanout.connections.poller import LoopPoller
 from shared.domain.position import parse_position
-from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, after, for_topics, journal
+from shared.journal.keys import Keys
+from tests.fanout.rig import (
+    ALICE,
+    BOB,
+    CAROL,
+    Chain,
+    Replica,
+    StartReplica,
+    after,
+    for_topics,
+    journal,
+)
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -98,8 +110,16 @@ def some_event(rng: random.Random, chain: Chain):
     ],
 )
 async def test_nothing_is_missing_and_nothing_comes_twice(  # noqa: PLR0917 - fixtures
-    redis, keys, start, launch, chain, where, recent, seed, monkeypatch
-):
+    redis: Redis,
+    keys: Keys,
+    start: StartReplica,
+    launch: StartReplica,
+    chain: Chain,
+    where: str,
+    recent: int,
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if where == "without epoll":
         monkeypatch.setattr(
             registry, "make_poller", lambda ready: LoopPoller(asyncio.get_running_loop(), ready)

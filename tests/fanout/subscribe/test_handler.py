@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.fanout.rig import ALICE, BOB, CAROL, SUBSCRIBE
+from tests.fanout.rig import ALICE, BOB, CAROL, SUBSCRIBE, Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -15,17 +15,21 @@ SETTINGS = {"sync_seconds": 0.5, "max_topics": 10_000, "cors_origins": "https://
 
 
 @pytest.fixture
-async def replica(start):
+async def replica(start: StartReplica) -> Replica:
     return await start(**SETTINGS)
 
 
 @pytest.fixture(params=["asyncio", "process"])
-async def either(request, start, launch):
+async def either(
+    request: pytest.FixtureRequest, start: StartReplica, launch: StartReplica
+) -> Replica:
     """In this process on asyncio's loop, and as a process on uvloop."""
     return await (start if request.param == "asyncio" else launch)(**SETTINGS)
 
 
-async def test_the_first_frame_is_connected_at_the_current_position(either, chain, clients):
+async def test_the_first_frame_is_connected_at_the_current_position(
+    either: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     *_, top = await chain.commit_many(3)
     await either.at(top)
     client = await either.subscribe(f"streams=7&users={ALICE}&streams=8,7")
@@ -52,7 +56,9 @@ async def test_the_first_frame_is_connected_at_the_current_position(either, chai
     assert client.parser.faults == []
 
 
-async def test_with_a_resume_position_it_is_that_and_the_missed_follow(either, chain, clients):
+async def test_with_a_resume_position_it_is_that_and_the_missed_follow(
+    either: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     positions = await chain.commit_many(6)
     client = await either.subscribe("all=true", since=positions[1])
     clients.append(client)
@@ -65,7 +71,9 @@ async def test_with_a_resume_position_it_is_that_and_the_missed_follow(either, c
     assert start.positions == positions
 
 
-async def test_only_theirs_each_once_and_broadcasts(either, chain, clients):
+async def test_only_theirs_each_once_and_broadcasts(
+    either: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     clients += [
         await either.subscribe("streams=1"),
         await either.subscribe("streams=1,2"),
@@ -102,7 +110,9 @@ async def test_only_theirs_each_once_and_broadcasts(either, chain, clients):
     assert not any(c.parser.faults for c in clients)
 
 
-async def test_a_replay_filters_as_live_does(replica, chain, clients):
+async def test_a_replay_filters_as_live_does(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     one, two, fee, everyone = await chain.commit(
         chain.event(1), chain.event(2), chain.fee(1), chain.broadcast()
     )
@@ -117,7 +127,9 @@ async def test_a_replay_filters_as_live_does(replica, chain, clients):
         assert client.positions == expected
 
 
-async def test_sync_tells_position_ledger_and_lag_again_and_again(replica, chain, clients):
+async def test_sync_tells_position_ledger_and_lag_again_and_again(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     client = await replica.subscribe("streams=999")
     clients.append(client)
     (top,) = await chain.commit()
@@ -138,7 +150,7 @@ async def test_sync_tells_position_ledger_and_lag_again_and_again(replica, chain
 
 
 @pytest.mark.parametrize("path", [SUBSCRIBE, "/events/subscribe"])
-async def test_both_paths_and_only_get(replica, clients, path):
+async def test_both_paths_and_only_get(replica: Replica, clients: list[SseClient], path) -> None:
     client = await SseClient.connect(replica.port, f"{path}?all=true")
     clients.append(client)
     await client.wait(1)
@@ -151,7 +163,9 @@ async def test_both_paths_and_only_get(replica, clients, path):
         assert "GET" in other.headers["allow"]
 
 
-async def test_cors_names_the_exact_origin_and_answers_preflights(replica, clients):
+async def test_cors_names_the_exact_origin_and_answers_preflights(
+    replica: Replica, clients: list[SseClient]
+) -> None:
     good = await replica.subscribe(headers={"Origin": "https://a.example"})
     bad = await replica.subscribe(headers={"Origin": "https://a.example.evil"})
     none = await replica.subscribe()
@@ -177,7 +191,9 @@ async def test_cors_names_the_exact_origin_and_answers_preflights(replica, clien
     assert "last-event-id" in preflight.headers["access-control-allow-headers"].lower()
 
 
-async def test_an_origin_in_strange_bytes_is_no_error(start, clients):
+async def test_an_origin_in_strange_bytes_is_no_error(
+    start: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await start(cors_origins="*")
     origin = b"http://\xe2\x82\xac\xff.example"
     client = await replica.subscribe(headers={"Origin": origin})
@@ -188,7 +204,9 @@ async def test_an_origin_in_strange_bytes_is_no_error(start, clients):
     )
 
 
-async def test_ten_thousand_topics_in_one_url(either, chain, clients):
+async def test_ten_thousand_topics_in_one_url(
+    either: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     names = ",".join(str(n) for n in range(1, 10_001))
     client = await either.subscribe(f"streams={names}")
     clients.append(client)
@@ -201,7 +219,9 @@ async def test_ten_thousand_topics_in_one_url(either, chain, clients):
     assert "10001" in json.loads(text)["detail"]
 
 
-async def test_a_pipelined_second_request_and_garbage_are_never_answered(either, chain, clients):
+async def test_a_pipelined_second_request_and_garbage_are_never_answered(
+    either: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     client = await either.subscribe("all=true")
     clients.append(client)
     for _ in range(20):
@@ -215,8 +235,8 @@ async def test_a_pipelined_second_request_and_garbage_are_never_answered(either,
 
 
 async def test_a_request_with_a_body_that_never_comes_is_a_subscription_still(
-    either, chain, clients
-):
+    either: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     client = await either.subscribe("all=true", headers={"Content-Length": "100"})
     clients.append(client)
     (live,) = await chain.commit()

@@ -7,10 +7,12 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
+from pytest_aiohttp import AiohttpServer
 
 from shared.auth import verifier as auth
-from tests.fanout.rig import BOB
+from tests.fanout.rig import BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import ask, bearer, claims, status
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 OLD, NEW = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
@@ -38,14 +40,14 @@ class Issuer:
 
 
 @pytest.fixture
-async def issuer(monkeypatch):
+async def issuer(monkeypatch: pytest.MonkeyPatch) -> Issuer:
     monkeypatch.setattr(auth, "_JWKS_FIRST", 0.05)
     monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.05)
     return Issuer()
 
 
 @pytest.fixture
-async def replica(issuer, aiohttp_server, start):
+async def replica(issuer: Issuer, aiohttp_server: AiohttpServer, start: StartReplica) -> Replica:
     app = web.Application()
     app.router.add_get("/keys", issuer.answer)
     server = await aiohttp_server(app)
@@ -55,7 +57,9 @@ async def replica(issuer, aiohttp_server, start):
 QUERY = f"users={BOB}"
 
 
-async def test_keys_rotate_under_live_connections(replica, issuer, chain, clients):
+async def test_keys_rotate_under_live_connections(
+    replica: Replica, issuer: Issuer, chain: Chain, clients: list[SseClient]
+) -> None:
     clients.append(await replica.subscribe(QUERY, headers=sign(OLD, "old")))
     assert await status(replica, QUERY, headers=sign(NEW, "new")) == 401
     issuer.keys = {"new": NEW}
@@ -70,7 +74,9 @@ async def test_keys_rotate_under_live_connections(replica, issuer, chain, client
     await clients[0].wait_id(live)
 
 
-async def test_while_the_keys_are_away_one_is_told_to_come_back(replica, issuer):
+async def test_while_the_keys_are_away_one_is_told_to_come_back(
+    replica: Replica, issuer: Issuer
+) -> None:
     issuer.broken = True
     client = await ask(replica, QUERY, headers=sign(OLD, "old"))
     await until(client.closed.is_set)

@@ -8,7 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from shared.domain.position import parse_position
-from tests.fanout.rig import ALICE, SUBSCRIBE
+from tests.fanout.rig import ALICE, SUBSCRIBE, Chain, Replica, StartReplica
+from tests.support.sse_client import SseClient
 
 MALFORMED = {
     "": "streams",
@@ -34,7 +35,9 @@ MALFORMED = {
 }
 
 
-async def test_every_malformed_subscription_is_a_problem_that_names_the_parameter(replica):
+async def test_every_malformed_subscription_is_a_problem_that_names_the_parameter(
+    replica: Replica,
+) -> None:
     for query, parameter in MALFORMED.items():
         status, text = await replica.get(f"{SUBSCRIBE}?{query}")
         problem = json.loads(text)
@@ -47,7 +50,9 @@ async def test_every_malformed_subscription_is_a_problem_that_names_the_paramete
 
 
 @pytest.mark.parametrize("name", ["last_event_id", "lastEventId", "lastEventID", "since", "cursor"])
-async def test_a_resume_position_in_the_query_and_the_header_above_it(start, chain, clients, name):
+async def test_a_resume_position_in_the_query_and_the_header_above_it(
+    start: StartReplica, chain: Chain, clients: list[SseClient], name: str
+) -> None:
     replica = await start()
     positions = await chain.commit_many(5)
     client = await replica.subscribe(f"all=true&{name}={positions[1]}")
@@ -60,7 +65,9 @@ async def test_a_resume_position_in_the_query_and_the_header_above_it(start, cha
     assert above.positions == padded.positions == positions[4:]
 
 
-async def test_a_malformed_position_is_a_reset_and_then_live(replica, chain, clients):
+async def test_a_malformed_position_is_a_reset_and_then_live(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     *_, top = await chain.commit_many(2)
     await replica.at(top)
     for given in ("x", "7", "1-2-3", "-1-0", "99999999999999999999-0", "1-0\t;", "0x1-0", "١-٠"):
@@ -80,7 +87,9 @@ async def test_a_malformed_position_is_a_reset_and_then_live(replica, chain, cli
         assert client.parser.faults == []
 
 
-async def test_a_position_of_another_journal_is_a_reset_and_then_live(replica, chain, clients):
+async def test_a_position_of_another_journal_is_a_reset_and_then_live(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> None:
     *_, top = await chain.commit_many(2)
     await replica.at(top)
     future = str(parse_position(top)._replace(n=5))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
 
+from shared.journal.keys import Keys
 from shared.journal.plan import Retention
-from tests.fanout.rig import Chain, journal
+from tests.fanout.rig import Chain, Replica, StartReplica, journal
 from tests.fanout.turns import turn
+from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
 
 
-async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(start, chain, clients):
+async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(
+    start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(backlog_bytes=20_000)
     positions = await chain.commit_many(1500, padding=3000)
     await replica.at(positions[-1])
@@ -35,7 +41,9 @@ async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(start, c
     assert from_journal.positions == positions + live
 
 
-async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, start, clients):
+async def test_history_that_is_no_longer_there_is_an_honest_gap(
+    redis: Redis, keys: Keys, start: StartReplica, clients: list[SseClient]
+) -> None:
     chain = Chain(redis, keys, retention=Retention(max_length=10))
     first = await chain.commit_many(5)
     await chain.commit_many(600)
@@ -62,7 +70,9 @@ async def test_history_that_is_no_longer_there_is_an_honest_gap(redis, keys, sta
     assert await replica.metric("replays_total", outcome="gap") == before + 2
 
 
-async def test_a_gap_counts_though_the_page_loads_anew_at_once(redis, keys, start, clients):
+async def test_a_gap_counts_though_the_page_loads_anew_at_once(
+    redis: Redis, keys: Keys, start: StartReplica, clients: list[SseClient]
+) -> None:
     chain = Chain(redis, keys, retention=Retention(max_length=300))
     await chain.commit_many(1000, padding=3000)
     replica = await start(ring_events=5, backlog_bytes=20_000)
@@ -77,7 +87,9 @@ async def test_a_gap_counts_though_the_page_loads_anew_at_once(redis, keys, star
     client.close()
 
 
-async def test_a_replay_that_takes_long_is_not_silent(start, chain, clients, monkeypatch):
+async def test_a_replay_that_takes_long_is_not_silent(
+    start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a gateway or headrace.js gives the connection up, and its next one as well."""
     (first, *_, last) = await chain.commit_many(50)
     replica = await start(ring_events=5, sync_seconds=0.5)
@@ -100,7 +112,9 @@ async def test_a_replay_that_takes_long_is_not_silent(start, chain, clients, mon
     assert len(client.positions) == 49
 
 
-async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(start, chain, clients):
+async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(
+    start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     positions = await chain.commit_many(200)
     replica = await start(ring_events=20, replay_events=50)
     within = await replica.subscribe("all=true", since=positions[130 - 1])
@@ -119,7 +133,7 @@ async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(start, chain, cli
 
 
 @pytest.fixture
-async def behind(redis_url, start):
+async def behind(redis_url: str, start: StartReplica) -> AsyncIterator[tuple[Replica, TcpProxy]]:
     """A replica that hears nothing and looks rarely, so its feed stays where it is."""
     async with TcpProxy(urlsplit(redis_url).port) as proxy:
         replica = await start(f"redis://127.0.0.1:{proxy.port}/0", probe_seconds=30, ring_events=10)
@@ -128,7 +142,9 @@ async def behind(redis_url, start):
         proxy.hold = nobody
 
 
-async def test_a_position_from_a_replica_that_is_ahead_is_continued_exactly(behind, chain, clients):
+async def test_a_position_from_a_replica_that_is_ahead_is_continued_exactly(
+    behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
+) -> None:
     replica, proxy = behind
     waiting = await replica.subscribe("all=true")
     positions = await chain.commit_many(40)
@@ -146,7 +162,9 @@ async def test_a_position_from_a_replica_that_is_ahead_is_continued_exactly(behi
     assert waiting.positions == positions
 
 
-async def test_a_replay_that_reads_beyond_the_feed_sends_nothing_twice(behind, chain, clients):
+async def test_a_replay_that_reads_beyond_the_feed_sends_nothing_twice(
+    behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
+) -> None:
     replica, proxy = behind
     proxy.hold = nobody
     positions = await chain.commit_many(30)
@@ -162,7 +180,9 @@ async def test_a_replay_that_reads_beyond_the_feed_sends_nothing_twice(behind, c
     assert client.positions == positions[4:]
 
 
-async def test_redis_away_in_a_replay_ends_it_in_band(behind, chain, clients):
+async def test_redis_away_in_a_replay_ends_it_in_band(
+    behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
+) -> None:
     replica, proxy = behind
     proxy.hold = nobody
     positions = await chain.commit_many(30)
@@ -179,7 +199,9 @@ async def test_redis_away_in_a_replay_ends_it_in_band(behind, chain, clients):
     assert not client.parser.unfinished
 
 
-async def test_clients_that_leave_in_their_replay_leave_nothing_behind(behind, chain, clients):
+async def test_clients_that_leave_in_their_replay_leave_nothing_behind(
+    behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
+) -> None:
     replica, proxy = behind
     positions = await chain.commit_many(30)
     before = await replica.metric("subscriptions")

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
 
 from shared.auth.tickets import Tickets
-from tests.fanout.rig import BOB, SUBSCRIBE
+from shared.journal.keys import Keys
+from tests.fanout.rig import BOB, SUBSCRIBE, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 @pytest.fixture
-async def ticket(redis, keys):
+async def ticket(redis: Redis, keys: Keys):
     """Issues tickets as the API does."""
     return Tickets(redis, keys).issue
 
 
 async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
-    guarded, stream, ticket, clients
-):
+    guarded: Replica, stream: str, ticket, clients: list[SseClient]
+) -> None:
     value = token(BOB)
     query = f"streams=7&ticket={await ticket(value)}"
     first = await ask(guarded, query)
@@ -35,14 +37,18 @@ async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
     assert await status(guarded, query, headers=expired) == 401, "never on as anonymous"
 
 
-async def test_a_cookie_for_other_sites_is_secure(start, ticket, clients):
+async def test_a_cookie_for_other_sites_is_secure(
+    start: StartReplica, ticket, clients: list[SseClient]
+) -> None:
     replica = await start(**REQUIRED, cookie_same_site="None")
     client = await ask(replica, f"users={BOB}&ticket={await ticket(token(BOB))}")
     clients.append(client)
     assert client.headers["set-cookie"].endswith("; SameSite=None; Secure")
 
 
-async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(guarded, stream, ticket):
+async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(
+    guarded: Replica, stream: str, ticket
+) -> None:
     query = f"streams=7&ticket={await ticket(token(BOB))}"
     got = await asyncio.gather(
         *(status(guarded, query, headers={"User-Agent": f"browser {n}"}) for n in range(30))
@@ -51,8 +57,8 @@ async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(guard
 
 
 async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
-    guarded, stream, ticket
-):
+    guarded: Replica, stream: str, ticket
+) -> None:
     browser = {"User-Agent": "a browser"}
     query = f"streams=7&ticket={await ticket(token(BOB))}"
     lost = await SseClient.connect(guarded.port, f"{SUBSCRIBE}?{query}", headers=browser)
@@ -62,7 +68,7 @@ async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
     assert await status(guarded, query, headers=browser) == 401, "its second use was the last"
 
 
-async def test_a_ticket_gives_no_more_than_its_token(guarded, stream, ticket):
+async def test_a_ticket_gives_no_more_than_its_token(guarded: Replica, stream: str, ticket) -> None:
     client = await ask(guarded, f"all=true&ticket={await ticket(token(BOB))}")
     assert client.status == 403
     assert "set-cookie" not in client.headers
@@ -70,7 +76,9 @@ async def test_a_ticket_gives_no_more_than_its_token(guarded, stream, ticket):
 
 
 @pytest.mark.parametrize("way", ["in-band", "status"])
-async def test_who_is_told_to_come_back_keeps_what_the_ticket_was_for(start, ticket, clients, way):
+async def test_who_is_told_to_come_back_keeps_what_the_ticket_was_for(
+    start: StartReplica, ticket, clients: list[SseClient], way: str
+) -> None:
     replica = await start(**REQUIRED, connections_per_user=1)
     held = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
     clients.append(held)

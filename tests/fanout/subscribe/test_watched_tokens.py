@@ -6,8 +6,9 @@ import pytest
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
-from tests.fanout.rig import ALICE, BOB, CAROL, CONTRACT
+from tests.fanout.rig import ALICE, BOB, CAROL, CONTRACT, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, bearer, status, token
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 NAMED = {
@@ -21,7 +22,7 @@ HERS = {"token.transfer", "token.burn", "token.clawback"}
 HIS = {"token.transfer", "token.mint"}
 
 
-def said(chain) -> list[Event]:
+def said(chain: Chain) -> list[Event]:
     """The next ledger: one of each, and last a broadcast."""
     chain.ledger += 1
     provenance = Provenance(CONTRACT, chain.ledger, "2026-07-21T18:01:10Z", "ab" * 32, None)
@@ -40,7 +41,9 @@ def types(client) -> list[str]:
 
 
 @pytest.mark.parametrize("replayed", [False, True])
-async def test_each_is_for_those_it_names(replica, chain, clients, replayed):
+async def test_each_is_for_those_it_names(
+    replica: Replica, chain: Chain, clients: list[SseClient], replayed: bool
+) -> None:
     await chain.commit(chain.broadcast())
     (before,) = await chain.commit(chain.broadcast())
     await replica.at(before)
@@ -74,7 +77,9 @@ async def test_each_is_for_those_it_names(replica, chain, clients, replayed):
         assert types(client) == expected, query
 
 
-async def test_with_tokens_an_account_gets_its_own_alone(start, chain, clients):
+async def test_with_tokens_an_account_gets_its_own_alone(
+    start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
     replica = await start(**REQUIRED)
     assert await status(replica, f"users={ALICE}", headers=bearer(token(BOB))) == 403
     his = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))

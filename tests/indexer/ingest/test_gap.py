@@ -44,7 +44,7 @@ def fanout(site: Site, keys: Keys) -> AbstractAsyncContextManager[ServiceProcess
     )
 
 
-def test_it_stands_between_what_was_read_and_what_is_there():
+def test_it_stands_between_what_was_read_and_what_is_there() -> None:
     gap = SourceGapError("Horizon", toid(1000, 3), 1010)
     event = gap_event(gap, 1_770_000_000)
     assert event.type is EventType.CHAIN_GAP

@@ -144,7 +144,7 @@ async def test_a_gap_and_what_lies_before_it_are_not_compared(rig: Rig) -> None:
     assert not rig.notes
 
 
-def test_the_first_difference_is_told():
+def test_the_first_difference_is_told() -> None:
     a, b, c = (Position(n, 0) for n in (1, 2, 3))
     body = {"type": "stream.paused", "txHash": "ab", "id": "1-0"}
     said = {"type": "stream.paused", "txHash": "ab"}

@@ -6,6 +6,8 @@ import asyncio
 import hmac
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import jwt
@@ -14,6 +16,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from pytest_aiohttp import AiohttpServer
 
 from shared.auth import verifier as auth
 from shared.auth.settings import AuthSettings
@@ -30,7 +33,7 @@ KEYS = {
 }
 
 
-def sign(algorithm, kid, key=None, **more):
+def sign(algorithm, kid, key=None, **more: Any):
     document = {"iss": "headrace", "aud": "headrace", "sub": "GA", "exp": int(time.time()) + 60}
     return jwt.encode(
         document | more, key or KEYS[algorithm][0], algorithm=algorithm, headers={"kid": kid}
@@ -55,7 +58,7 @@ class Keys:
         self.open = asyncio.Event()
         self.open.set()
 
-    def put(self, kid, algorithm):
+    def put(self, kid, algorithm) -> None:
         self.keys.append(KEYS[algorithm][1] | {"kid": kid, "alg": algorithm, "use": "sig"})
 
     async def answer(self, _):
@@ -68,12 +71,12 @@ class Keys:
 
 
 @pytest.fixture
-async def jwks():
+async def jwks() -> Keys:
     return Keys()
 
 
 @pytest.fixture
-async def verifier(jwks, aiohttp_server):
+async def verifier(jwks: Keys, aiohttp_server: AiohttpServer) -> AsyncIterator[Verifier]:
     app = web.Application()
     app.router.add_get("/keys", jwks.answer)
     server = await aiohttp_server(app)
@@ -82,7 +85,7 @@ async def verifier(jwks, aiohttp_server):
         yield Verifier(settings, session)
 
 
-async def status(verifier, token):
+async def status(verifier: Verifier, token):
     try:
         await verifier.verify(token)
     except Problem as problem:
@@ -91,14 +94,16 @@ async def status(verifier, token):
 
 
 @pytest.mark.parametrize("algorithm", sorted(KEYS))
-async def test_each_kind_of_key(verifier, jwks, algorithm):
+async def test_each_kind_of_key(verifier: Verifier, jwks: Keys, algorithm) -> None:
     jwks.put("a", algorithm)
     assert await status(verifier, sign(algorithm, "a")) == 200
     assert await status(verifier, sign(algorithm, "a", exp=1)) == 401
     assert await status(verifier, sign(algorithm, "a", aud="other")) == 401
 
 
-async def test_keys_rotate_without_a_restart(verifier, jwks, monkeypatch):
+async def test_keys_rotate_without_a_restart(
+    verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jwks.put("old", "ES256")
     assert await status(verifier, sign("ES256", "old")) == 200
     jwks.keys.clear()
@@ -110,7 +115,9 @@ async def test_keys_rotate_without_a_restart(verifier, jwks, monkeypatch):
     assert await status(verifier, sign("ES256", "old")) == 401  # no longer listed
 
 
-async def test_a_key_that_was_taken_away_ends_in_time(verifier, jwks, monkeypatch):
+async def test_a_key_that_was_taken_away_ends_in_time(
+    verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jwks.put("a", "ES256")
     assert await status(verifier, sign("ES256", "a")) == 200
     jwks.keys.clear()
@@ -121,14 +128,14 @@ async def test_a_key_that_was_taken_away_ends_in_time(verifier, jwks, monkeypatc
     assert await status(verifier, sign("ES256", "a")) == 401
 
 
-async def test_guessing_key_ids_does_not_flood_the_issuer(verifier, jwks):
+async def test_guessing_key_ids_does_not_flood_the_issuer(verifier: Verifier, jwks: Keys) -> None:
     jwks.put("a", "ES256")
     tokens = [sign("ES256", f"guess-{n}") for n in range(30)]
     assert {await status(verifier, token) for token in tokens} == {401}
     assert jwks.asked == 1
 
 
-async def test_many_at_once_wait_for_one_reading(verifier, jwks):
+async def test_many_at_once_wait_for_one_reading(verifier: Verifier, jwks: Keys) -> None:
     jwks.put("a", "ES256")
     jwks.open.clear()
     token = sign("ES256", "a")
@@ -138,7 +145,7 @@ async def test_many_at_once_wait_for_one_reading(verifier, jwks):
     assert jwks.asked == 1
 
 
-async def test_the_algorithm_is_the_keys(verifier, jwks):
+async def test_the_algorithm_is_the_keys(verifier: Verifier, jwks: Keys) -> None:
     jwks.put("a", "RS256")
     pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     assert await status(verifier, confused_by(pem)) == 401  # RFC 8725 2.1
@@ -146,7 +153,7 @@ async def test_the_algorithm_is_the_keys(verifier, jwks):
     assert await status(verifier, sign("ES256", "a")) == 401
 
 
-async def test_a_secret_in_a_jwks_is_no_key(verifier, jwks):
+async def test_a_secret_in_a_jwks_is_no_key(verifier: Verifier, jwks: Keys) -> None:
     jwks.keys.append({"kty": "oct", "kid": "s", "k": "c2VjcmV0" * 8, "alg": "HS256"})
     jwks.put("a", "ES256")
     key = b"secret" * 8
@@ -159,8 +166,8 @@ async def test_a_secret_in_a_jwks_is_no_key(verifier, jwks):
     [(500, ""), (404, "no"), (200, "<html>"), (200, "[]"), (200, '{"keys":[5]}'), (200, "{}")],
 )
 async def test_keys_that_cannot_be_read_are_no_fault_of_the_token(
-    verifier, jwks, monkeypatch, broken
-):
+    verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch, broken
+) -> None:
     jwks.put("a", "ES256")
     jwks.broken = broken
     assert await status(verifier, sign("ES256", "a")) == 503

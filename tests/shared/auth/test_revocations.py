@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from shared.auth.principal import Principal
 from shared.auth.revocations import EpochUnknownError, Revocation, RevocationStore
+from shared.journal.keys import Keys
 from shared.web.problems import Problem
 from tests.support.data import begun_long_ago
 
 
-def who(account="GA", token_id="t", issued=100.0):
+def who(account: str = "GA", token_id: str = "t", issued: float = 100.0):
     return Principal(account, frozenset(), issued=issued, token_id=token_id)
 
 
 @pytest.fixture
-async def sessions(redis, keys):
+async def sessions(redis: Redis, keys: Keys) -> RevocationStore:
     """In data that began one second after 1970 did."""
     await begun_long_ago(redis, keys)
     return RevocationStore(redis, keys)
@@ -33,22 +36,26 @@ async def refused(work) -> str:
     return ""
 
 
-async def is_revoked(sessions, principal) -> bool:
+async def is_revoked(sessions: RevocationStore, principal) -> bool:
     return "revoked" in await refused(sessions.check(principal))
 
 
-async def spend(sessions, digest, **more) -> bool:
+async def spend(sessions: RevocationStore, digest, **more: Any) -> bool:
     return not await refused(sessions.spend_challenge(digest, seconds=60, **{"issued": 9} | more))
 
 
-async def test_a_challenge_is_spent_once_of_fifty(sessions, redis, keys):
+async def test_a_challenge_is_spent_once_of_fifty(
+    sessions: RevocationStore, redis: Redis, keys: Keys
+) -> None:
     spent = await asyncio.gather(*(spend(sessions, "c") for _ in range(50)))
     assert sum(spent) == 1
     assert await spend(sessions, "d")
     assert 0 < await redis.ttl(keys.challenge("c")) <= 60
 
 
-async def test_what_was_issued_before_the_epoch_is_refused(sessions, redis, keys):
+async def test_what_was_issued_before_the_epoch_is_refused(
+    sessions: RevocationStore, redis: Redis, keys: Keys
+) -> None:
     await redis.set(keys.epoch, 100_500_000)
     old, new = who(issued=100.4), who(issued=100.5)
     assert "log in again" in await refused(sessions.check(old))
@@ -61,7 +68,9 @@ async def test_what_was_issued_before_the_epoch_is_refused(sessions, redis, keys
     assert await spend(sessions, "e", issued=101)
 
 
-async def test_without_an_epoch_nothing_is_let_pass(sessions, redis, keys):
+async def test_without_an_epoch_nothing_is_let_pass(
+    sessions: RevocationStore, redis: Redis, keys: Keys
+) -> None:
     await redis.delete(keys.epoch)
     with pytest.raises(EpochUnknownError):
         await sessions.check(who())
@@ -70,7 +79,7 @@ async def test_without_an_epoch_nothing_is_let_pass(sessions, redis, keys):
     assert (await sessions.read_since("0-0")).epoch is None
 
 
-async def test_one_token_is_ended(sessions):
+async def test_one_token_is_ended(sessions: RevocationStore) -> None:
     assert not await is_revoked(sessions, who())
     await sessions.revoke(Revocation(token_id="t"), seconds=60)
     assert await is_revoked(sessions, who())
@@ -79,7 +88,7 @@ async def test_one_token_is_ended(sessions):
     assert not await is_revoked(sessions, who(token_id=""))
 
 
-async def test_all_of_an_account_are_ended_up_to_a_time(sessions):
+async def test_all_of_an_account_are_ended_up_to_a_time(sessions: RevocationStore) -> None:
     await sessions.revoke(Revocation(account="GA", before=100.0), seconds=60)
     assert await is_revoked(sessions, who(issued=100.0))
     assert await is_revoked(sessions, who(issued=0.0))
@@ -87,14 +96,18 @@ async def test_all_of_an_account_are_ended_up_to_a_time(sessions):
     assert not await is_revoked(sessions, who(account="GB"))
 
 
-async def test_a_revocation_is_kept_as_long_as_asked(sessions, redis, keys):
+async def test_a_revocation_is_kept_as_long_as_asked(
+    sessions: RevocationStore, redis: Redis, keys: Keys
+) -> None:
     await sessions.revoke(Revocation(token_id="t"), seconds=60)
     await sessions.revoke(Revocation(account="GA", before=1.0), seconds=0)
     assert 0 < await redis.ttl(keys.revoked_token("t")) <= 60
     assert await redis.ttl(keys.revoked_account("GA")) <= 1
 
 
-async def test_the_log_tells_each_revocation_once(sessions, redis, keys):
+async def test_the_log_tells_each_revocation_once(
+    sessions: RevocationStore, redis: Redis, keys: Keys
+) -> None:
     first = await sessions.read_since("")
     assert (list(first.revocations), first.epoch) == ([], 1.0)
     made = [Revocation(token_id="t"), Revocation(account="GA", before=1795446105.25)]
@@ -118,11 +131,11 @@ async def test_the_log_tells_each_revocation_once(sessions, redis, keys):
         (Revocation(account="GB", before=200.0), False),
     ],
 )
-def test_what_a_revocation_ends(revocation, ends):
+def test_what_a_revocation_ends(revocation: Revocation, ends: bool) -> None:
     assert revocation.ends(who()) is ends
 
 
-def test_the_names_stand_beside_those_of_keys(keys):
+def test_the_names_stand_beside_those_of_keys(keys: Keys) -> None:
     names = keys
     assert names.journal == keys.journal
     assert len({names.challenge("x"), names.rate("ip", "x"), names.api_keys}) == 3

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
 
 from shared.auth.tickets import TICKET_SECONDS, Tickets
+from shared.journal.keys import Keys
 
 
 @pytest.fixture
-def tickets(redis, keys) -> Tickets:
+def tickets(redis: Redis, keys: Keys) -> Tickets:
     return Tickets(redis, keys)
 
 
-async def test_of_fifty_clients_one_redeems_a_ticket(tickets):
+async def test_of_fifty_clients_one_redeems_a_ticket(tickets: Tickets) -> None:
     ticket = await tickets.issue("the token")
     redeemed = await asyncio.gather(*(tickets.redeem(ticket, f"{n}") for n in range(50)))
     assert sorted(redeemed, key=str) == [None] * 49 + ["the token"]
@@ -22,8 +24,8 @@ async def test_of_fifty_clients_one_redeems_a_ticket(tickets):
 
 
 async def test_the_client_that_used_a_ticket_may_use_it_once_more_within_its_time(
-    tickets, redis, keys
-):
+    tickets: Tickets, redis: Redis, keys: Keys
+) -> None:
     ticket = await tickets.issue("the token")
     (name,) = [n async for n in redis.scan_iter(f"{keys.ticket('')}*")]
     assert await tickets.redeem(ticket, "ours") == "the token"
@@ -33,7 +35,9 @@ async def test_the_client_that_used_a_ticket_may_use_it_once_more_within_its_tim
     assert await tickets.redeem(ticket, "ours") is None
 
 
-async def test_tickets_differ_expire_and_are_hashed_at_rest(tickets, redis, keys):
+async def test_tickets_differ_expire_and_are_hashed_at_rest(
+    tickets: Tickets, redis: Redis, keys: Keys
+) -> None:
     issued = {await tickets.issue("token") for _ in range(20)}
     assert len(issued) == 20
     names = [n.decode() async for n in redis.scan_iter(f"*{keys.namespace}*:ticket:*")]

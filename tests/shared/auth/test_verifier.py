@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from typing import Any
 
 import jwt
 import pytest
@@ -25,13 +26,13 @@ SECRET = "a secret of the tests, more than 32 bytes"
 SETTINGS = AuthSettings(auth_mode="required", jwt_secret=SECRET)
 
 
-def claims(**more):
+def claims(**more: Any):
     now = int(time.time())
     good = {"iss": "headrace", "aud": "headrace", "sub": "GA", "iat": now, "exp": now + 60}
     return {k: v for k, v in (good | more).items() if v is not None}
 
 
-def sign(document, secret=SECRET, algorithm="HS256", **headers):
+def sign(document, secret: str = SECRET, algorithm: str = "HS256", **headers: Any):
     return jwt.encode(document, secret, algorithm=algorithm, headers=headers or None)
 
 
@@ -44,7 +45,7 @@ async def refused(token, verifier=None):
     return problem.value.detail
 
 
-async def test_a_good_token_is_its_principal():
+async def test_a_good_token_is_its_principal() -> None:
     document = claims(scope="events:all  admin", topics=["7"], jti="j")
     principal = await Verifier(SETTINGS, None).verify(sign(document))
     assert principal == Principal(
@@ -72,16 +73,16 @@ async def test_a_good_token_is_its_principal():
         ({"nbf": 1 << 40}, "nbf"),
     ],
 )
-async def test_claims_that_do_not_hold(change, word):
+async def test_claims_that_do_not_hold(change: dict[str, Any], word: str) -> None:
     assert word in await refused(sign(claims(**change)))
 
 
 @pytest.mark.parametrize("change", [{"iat": "x"}, {"iat": []}, {"iat": {}}])
-async def test_a_strange_iat_is_a_refusal_and_no_crash(change):
+async def test_a_strange_iat_is_a_refusal_and_no_crash(change: dict[str, Any]) -> None:
     await refused(sign(claims(**change)))
 
 
-async def test_a_clock_a_little_ahead_at_the_issuer_is_no_reason_to_refuse():
+async def test_a_clock_a_little_ahead_at_the_issuer_is_no_reason_to_refuse() -> None:
     assert await Verifier(SETTINGS, None).verify(sign(claims(iat=int(time.time()) + 3)))
 
 
@@ -91,7 +92,7 @@ def unsigned(header, document):
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "HS512", "RS256", None, 5])
-async def test_the_algorithm_is_ours_to_say(algorithm):
+async def test_the_algorithm_is_ours_to_say(algorithm: int | str | None) -> None:
     await refused(unsigned({"alg": algorithm, "typ": "JWT"}, claims()))
     if algorithm == "HS512":
         with pytest.warns(jwt.InsecureKeyLengthWarning):
@@ -99,7 +100,7 @@ async def test_the_algorithm_is_ours_to_say(algorithm):
         await refused(token)
 
 
-async def test_every_tampered_part_is_noticed():
+async def test_every_tampered_part_is_noticed() -> None:
     header, body, signature = sign(claims()).split(".")
     admin = sign(claims(scope="admin"), secret="another secret of more than 32 bytes").split(".")[1]
     for parts in (
@@ -109,27 +110,27 @@ async def test_every_tampered_part_is_noticed():
         await refused(".".join(parts))
 
 
-async def test_another_secret_signs_for_nobody():
+async def test_another_secret_signs_for_nobody() -> None:
     await refused(sign(claims(), secret="another secret of more than 32 bytes"))
 
 
 @given(st.text(max_size=60))
-async def test_no_text_is_a_crash(text):
+async def test_no_text_is_a_crash(text) -> None:
     await refused(text)
 
 
 @pytest.mark.parametrize("part", [b"[" * 40_000, b"\xff", b"{}", b"null", b"5", b'{"alg":' * 9])
-async def test_no_header_is_a_crash(part):
+async def test_no_header_is_a_crash(part: bytes) -> None:
     text = base64.urlsafe_b64encode(part).decode().rstrip("=")
     await refused(f"{text}.{text}.AAAA")
     await refused(f"{text}.\udcff.AAAA")
 
 
-def request(path="/", **headers):
+def request(path: str = "/", **headers: Any):
     return make_mocked_request("GET", path, headers=headers)
 
 
-def test_where_a_token_is_looked_for():
+def test_where_a_token_is_looked_for() -> None:
     every = {"Authorization": "Bearer a", "Cookie": "headrace_token=c"}
     assert token_of(request("/?access_token=b", **every)) == "a"
     assert token_of(request("/?access_token=b", Cookie=every["Cookie"])) == "b"
@@ -139,12 +140,12 @@ def test_where_a_token_is_looked_for():
 
 
 @pytest.mark.parametrize("header", ["Basic a", "Bearer", "Bearer ", "a"])
-def test_another_scheme_is_not_passed_over(header):
+def test_another_scheme_is_not_passed_over(header: str) -> None:
     with pytest.raises(Problem):
         token_of(request("/?access_token=b", Authorization=header))
 
 
-def test_admin_has_every_scope_and_anyone_is_all():
+def test_admin_has_every_scope_and_anyone_is_all() -> None:
     admin = Principal("GA", frozenset({"admin"}))
     assert all(who.has(scope) for who in (admin, ANYONE) for scope in Scope)
     assert not Principal("GA", frozenset({"events:all"})).has(Scope.STREAMS_WRITE)
@@ -166,12 +167,14 @@ def test_admin_has_every_scope_and_anyone_is_all():
         ("admin", None, "user:GB", (), True),
     ],
 )
-def test_what_may_be_subscribed_to(scopes, topics, topic, parties, allowed):
+def test_what_may_be_subscribed_to(
+    scopes: str, topics: list[str] | None, topic: str, parties, allowed: bool
+) -> None:
     who = principal_of(claims(scope=scopes, topics=topics))
     assert who.may_subscribe(topic, parties) is allowed
 
 
-def test_each_event_is_checked_anew():
+def test_each_event_is_checked_anew() -> None:
     who = Principal("GA", frozenset())
     assert who.may_see(("7", "user:GA", "user:GB"))
     assert not who.may_see(("7", "user:GB"))
@@ -192,12 +195,12 @@ def test_each_event_is_checked_anew():
         ({"jwt_issuer": ""}, "at least 1"),
     ],
 )
-def test_settings_that_are_refused(given, word):
+def test_settings_that_are_refused(given: dict[str, str], word: str) -> None:
     with pytest.raises(ValidationError, match=word):
         AuthSettings(**given)
 
 
-def test_a_class_of_both_keeps_the_manners_of_common(monkeypatch):
+def test_a_class_of_both_keeps_the_manners_of_common(monkeypatch: pytest.MonkeyPatch) -> None:
     class Both(JournalSettings, AuthSettings):
         """As the API's."""
 

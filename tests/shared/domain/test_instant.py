@@ -16,16 +16,16 @@ from shared.domain.instant import unix_seconds, utc_text
         ("2026-07-21T18:01:10Z", 1784656870),
     ],
 )
-def test_a_text_with_its_zone_becomes_unix_seconds(text: str, seconds: float):
+def test_a_text_with_its_zone_becomes_unix_seconds(text: str, seconds: float) -> None:
     assert unix_seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-07-21T18:01:10", "1969-12-31T23:59:59Z", ""])
-def test_a_text_without_zone_or_before_1970_is_refused(text: str):
+def test_a_text_without_zone_or_before_1970_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the message is Python's for most of them
         unix_seconds(text)
 
 
-def test_unix_seconds_become_a_text_in_utc():
+def test_unix_seconds_become_a_text_in_utc() -> None:
     assert utc_text(1784656870.9) == "2026-07-21T18:01:10Z"
     assert utc_text(10**15) == str(10**15), "no calendar date"

@@ -50,7 +50,7 @@ def spoiled(draw: st.DrawFn) -> str:
 
 
 @given(st.one_of(strkeys(), spoiled(), st.text()))
-def test_what_is_an_address_is_what_stellar_sdk_says(text: str):
+def test_what_is_an_address_is_what_stellar_sdk_says(text: str) -> None:
     assert is_account(text) == any(check(text) for check in CHECKS.values())
     assert is_contract(text) == CHECKS[CONTRACT](text)
     assert is_public_key(text) == CHECKS[ACCOUNT](text)
@@ -59,19 +59,19 @@ def test_what_is_an_address_is_what_stellar_sdk_says(text: str):
 
 @pytest.mark.parametrize("version", SIZES)
 @given(data=st.data())
-def test_a_payload_is_spelled_and_read_back(version: int, data: st.DataObject):
+def test_a_payload_is_spelled_and_read_back(version: int, data: st.DataObject) -> None:
     payload = data.draw(st.binary(min_size=SIZES[version], max_size=SIZES[version]))
     assert payload_of(version, strkey(version, payload)) == payload
     assert CHECKS[version](strkey(version, payload))
 
 
-def test_a_wrong_address_is_named():
+def test_a_wrong_address_is_named() -> None:
     with pytest.raises(ValueError, match="'GABC' is not an address"):
         payload_of(CONTRACT, "GABC")
 
 
 @pytest.mark.parametrize("service", ["fanout", "indexer"])
-def test_a_service_without_wallet_logins_does_not_load_stellar_sdk(service: str):
+def test_a_service_without_wallet_logins_does_not_load_stellar_sdk(service: str) -> None:
     code = f"import sys, services.{service}.app; sys.exit('stellar_sdk' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=50)
     assert done.returncode == 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain import commands
 from shared.domain.events import Event, EventType, Provenance
@@ -17,7 +20,7 @@ from tests.shared.samples import at, chain
 PROVENANCE = Provenance("C1", 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
 
 
-def created(stream_id: str, position: Position, **more) -> Event:
+def created(stream_id: str, position: Position, **more: Any) -> Event:
     event = commands.create(
         stream_id=stream_id, sender="GA", recipient="GB", token="C2", rate=5, deposited=1000,
         start_time=100, now=100, **more,
@@ -25,7 +28,9 @@ def created(stream_id: str, position: Position, **more) -> Event:
     return Event(event.type, event.stream_id, 100, event.facts, position, PROVENANCE)
 
 
-async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(redis, keys):
+async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(
+    redis: Redis, keys: Keys
+) -> None:
     position = Position(toid(7, 1), 0)
     committer = Committer(redis, keys)
     done = await committer.record([created("1", position)], progress={"cursor": "9", "ledger": "7"})
@@ -44,7 +49,9 @@ async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(re
     assert kept[b"server"].decode() == (await redis.info("replication"))["master_replid"]
 
 
-async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(redis, keys):
+async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(
+    redis: Redis, keys: Keys
+) -> None:
     committer = Committer(redis, keys)
     events = [created(str(n), Position(toid(7, n), 0)) for n in (1, 3)]
     await committer.record(events, progress={})
@@ -54,14 +61,16 @@ async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(redis, key
         await committer.record([created("2", Position(toid(7, 2), 0))], progress={})
 
 
-async def test_a_fenced_indexer_writes_nothing(redis, keys):
+async def test_a_fenced_indexer_writes_nothing(redis: Redis, keys: Keys) -> None:
     await redis.set(keys.fence, "another")
     with pytest.raises(FencedError, match="another"):
         await Committer(redis, keys, token="me").record([], progress={"cursor": "1"})
     assert not await redis.exists(keys.progress)
 
 
-async def test_api_events_take_positions_above_the_top_and_below_the_next_operation(redis, keys):
+async def test_api_events_take_positions_above_the_top_and_below_the_next_operation(
+    redis: Redis, keys: Keys
+) -> None:
     chain = Committer(redis, keys)
     await chain.record([created("1", Position(toid(7, 1), 0))], progress={})
     api = Committer(redis, keys)
@@ -78,7 +87,9 @@ async def test_api_events_take_positions_above_the_top_and_below_the_next_operat
     assert later.positions[0] > position
 
 
-async def test_a_fee_before_its_streams_creation_reaches_both_parties(redis, keys):
+async def test_a_fee_before_its_streams_creation_reaches_both_parties(
+    redis: Redis, keys: Keys
+) -> None:
     fee = chain(EventType.STREAM_FEE_COLLECTED, "1", at(5, 0), feeAmount="3", treasury="GT")
     await Committer(redis, keys).record([fee, created("1", at(5, 1))], progress={})
     entries = await check(redis, keys)
@@ -86,7 +97,9 @@ async def test_a_fee_before_its_streams_creation_reaches_both_parties(redis, key
     assert "stream" not in orjson.loads(entries[0].body)
 
 
-async def test_a_fee_of_a_known_stream_counts_and_carries_its_state(redis, keys):
+async def test_a_fee_of_a_known_stream_counts_and_carries_its_state(
+    redis: Redis, keys: Keys
+) -> None:
     fee = chain(EventType.STREAM_FEE_COLLECTED, "1", at(6), feeAmount="3")
     committer = Committer(redis, keys)
     await committer.record([created("1", at(5))], progress={})
@@ -96,7 +109,7 @@ async def test_a_fee_of_a_known_stream_counts_and_carries_its_state(redis, keys)
     assert orjson.loads(entries[1].body)["stream"]["version"] == 2
 
 
-async def test_an_empty_batch_moves_the_progress_and_nothing_else(redis, keys):
+async def test_an_empty_batch_moves_the_progress_and_nothing_else(redis: Redis, keys: Keys) -> None:
     done = await Committer(redis, keys).record([], progress={"cursor": "8", "ledger": "6"})
     assert (done.positions, done.seen) == ([], 0)
     assert list(await dump(redis, keys)) == [keys.progress.encode()]
@@ -104,7 +117,9 @@ async def test_an_empty_batch_moves_the_progress_and_nothing_else(redis, keys):
     assert (kept.pop(b"cursor"), kept.pop(b"ledger"), [*kept]) == (b"8", b"6", [b"server"])
 
 
-async def test_dead_letters_stand_beside_the_progress_that_passed_them(redis, keys):
+async def test_dead_letters_stand_beside_the_progress_that_passed_them(
+    redis: Redis, keys: Keys
+) -> None:
     letters = [b'{"why":"unknown"}', b"\x00\xff"]
     await Committer(redis, keys).record([], progress={"cursor": "8"}, dead=letters)
     kept = await redis.xrange(keys.dead_letters)
@@ -112,7 +127,7 @@ async def test_dead_letters_stand_beside_the_progress_that_passed_them(redis, ke
     assert await redis.hget(keys.progress, "cursor") == b"8"
 
 
-async def test_a_subscriber_hears_what_the_journal_holds(redis, keys):
+async def test_a_subscriber_hears_what_the_journal_holds(redis: Redis, keys: Keys) -> None:
     committer = Committer(redis, keys)
     async with listening(redis, keys) as listener:
         await committer.record([created("1", at(5)), created("2", at(6))], progress={})
@@ -120,14 +135,18 @@ async def test_a_subscriber_hears_what_the_journal_holds(redis, keys):
     assert listener.entries == await check(redis, keys)
 
 
-async def test_an_event_of_a_stream_never_seen_is_told_and_makes_no_state(redis, keys):
+async def test_an_event_of_a_stream_never_seen_is_told_and_makes_no_state(
+    redis: Redis, keys: Keys
+) -> None:
     event = chain(EventType.STREAM_PAUSED, "9", at(5), sender="GA", pausedAt=5)
     await Committer(redis, keys).record([event], progress={})
     (entry,) = await check(redis, keys)
     assert entry.topics == ("9", "user:GA")
 
 
-async def test_two_events_of_one_stream_in_one_call_count_one_each(redis, keys):
+async def test_two_events_of_one_stream_in_one_call_count_one_each(
+    redis: Redis, keys: Keys
+) -> None:
     committer = Committer(redis, keys)
     await committer.record([created("1", at(5))], progress={})
     done = await committer.change(["1"], lambda s: commands.withdraw(s["1"], 10_000))
@@ -136,7 +155,7 @@ async def test_two_events_of_one_stream_in_one_call_count_one_each(redis, keys):
     assert versions == [1, 2, 3]
 
 
-async def test_namespaces_share_nothing_but_the_channel(redis, keys):
+async def test_namespaces_share_nothing_but_the_channel(redis: Redis, keys: Keys) -> None:
     other = Keys(f"{keys.namespace}-b")
     async with listening(redis, other) as listener:
         await Committer(redis, keys).record([created("1", at(5))], progress={})
@@ -145,5 +164,5 @@ async def test_namespaces_share_nothing_but_the_channel(redis, keys):
     assert await check(redis, other) == listener.entries
 
 
-async def test_no_streams_asked_for_is_no_question(redis, keys):
+async def test_no_streams_asked_for_is_no_question(redis: Redis, keys: Keys) -> None:
     assert await Committer(redis, keys).streams.load([]) == {}

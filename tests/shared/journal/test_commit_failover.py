@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain import commands
 from shared.domain.position import START, Position
 from shared.journal.commit import Committer, JournalBehindError, JournalInconsistentError
+from shared.journal.keys import Keys
 from tests.shared.journal.audit import check, dump, entries_of, restore
 from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
 
@@ -37,7 +39,9 @@ PLAIN = "{}"
 
 
 @pytest.mark.parametrize("cursor", [PLAIN, PADDED], ids=["horizon", "rpc"])
-async def test_the_api_waits_until_the_lost_chain_events_are_back(redis, keys, cursor):
+async def test_the_api_waits_until_the_lost_chain_events_are_back(
+    redis: Redis, keys: Keys, cursor: str
+) -> None:
     indexer, api = Committer(redis, keys), Committer(redis, keys)
     await record(indexer, created("1", at(5)), cursor.format(at(5).toid))
     await api.change([ID], create)
@@ -58,7 +62,9 @@ async def test_the_api_waits_until_the_lost_chain_events_are_back(redis, keys, c
     assert [e.position for e in entries][2:] == [str(at(6)), str(later)]
 
 
-async def test_a_quiet_chain_lets_the_api_go_on_once_it_was_read_again(redis, keys):
+async def test_a_quiet_chain_lets_the_api_go_on_once_it_was_read_again(
+    redis: Redis, keys: Keys
+) -> None:
     """What was lost is known to be all of the chain's when the cursor has passed it."""
     indexer, api = Committer(redis, keys), Committer(redis, keys)
     await record(indexer, created("1", at(5)), "5")
@@ -73,7 +79,9 @@ async def test_a_quiet_chain_lets_the_api_go_on_once_it_was_read_again(redis, ke
     assert later.toid == at(6).toid
 
 
-async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(redis, keys):
+async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(
+    redis: Redis, keys: Keys
+) -> None:
     indexer, api = Committer(redis, keys), Committer(redis, keys)
     await record(indexer, created("1", at(5)), str(at(5).toid))
     await api.change([ID], create)
@@ -86,7 +94,9 @@ async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(redis
     assert len(await check(redis, keys)) == 2
 
 
-async def test_lost_writes_of_the_api_alone_never_give_a_position_twice(redis, keys):
+async def test_lost_writes_of_the_api_alone_never_give_a_position_twice(
+    redis: Redis, keys: Keys
+) -> None:
     api = Committer(redis, keys)
     await api.change([ID], create)
     replica = await dump(redis, keys)
@@ -99,7 +109,9 @@ async def test_lost_writes_of_the_api_alone_never_give_a_position_twice(redis, k
     assert entries[1].previous == entries[0].position, "the chain of entries has no hole"
 
 
-async def test_one_that_only_read_the_stream_knows_the_floor_as_well(redis, keys):
+async def test_one_that_only_read_the_stream_knows_the_floor_as_well(
+    redis: Redis, keys: Keys
+) -> None:
     indexer, api, reader = (Committer(redis, keys) for _ in range(3))
     await record(indexer, created("1", at(5)), str(at(5).toid))
     await api.change([ID], create)
@@ -112,7 +124,7 @@ async def test_one_that_only_read_the_stream_knows_the_floor_as_well(redis, keys
         await reader.change([ID], label("too soon"))
 
 
-async def test_an_api_event_never_shuts_out_the_next_operation(redis, keys):
+async def test_an_api_event_never_shuts_out_the_next_operation(redis: Redis, keys: Keys) -> None:
     indexer, api = Committer(redis, keys), Committer(redis, keys)
     first = Position(at(5).toid, 0)
     await record(indexer, created("1", first), "5")
@@ -123,7 +135,9 @@ async def test_an_api_event_never_shuts_out_the_next_operation(redis, keys):
     await check(redis, keys)
 
 
-async def test_positions_go_up_even_when_the_clock_of_the_server_stands_behind(redis, keys):
+async def test_positions_go_up_even_when_the_clock_of_the_server_stands_behind(
+    redis: Redis, keys: Keys
+) -> None:
     """A new master's clock may be late: its events still come after the old one's."""
     ahead = 2**52
     await redis.xadd(keys.journal, {"p": "0-0", "h": "x", "b": "{}"}, id=f"0-{ahead}")

@@ -112,8 +112,8 @@ async def use_api(committer: Committer, actions: list[tuple[str, str]]) -> None:
     parties=st.lists(actions, min_size=1, max_size=3),
 )
 async def test_all_of_it_agrees_after_any_interleaving(
-    empty_redis_url, transactions, readers, parties
-):
+    empty_redis_url: str, transactions, readers, parties
+) -> None:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
     redis = connect(empty_redis_url)
     chain = chain_of(transactions)

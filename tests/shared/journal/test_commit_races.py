@@ -37,7 +37,7 @@ def label(text: str):
     return lambda streams: commands.update(streams[ID], {"label": text}, 110)
 
 
-async def test_twenty_that_change_one_stream_at_once_all_land(redis, keys):
+async def test_twenty_that_change_one_stream_at_once_all_land(redis: Redis, keys: Keys) -> None:
     await Committer(redis, keys).change([ID], create)
     committers = [Committer(redis, keys) for _ in range(20)]
     await asyncio.gather(*(c.change([ID], label(str(n))) for n, c in enumerate(committers)))
@@ -47,14 +47,16 @@ async def test_twenty_that_change_one_stream_at_once_all_land(redis, keys):
     assert {body["metadata"]["label"] for body in bodies[1:]} == {str(n) for n in range(20)}
 
 
-async def test_of_twenty_that_create_one_stream_at_once_one_does(redis, keys):
+async def test_of_twenty_that_create_one_stream_at_once_one_does(redis: Redis, keys: Keys) -> None:
     committers = [Committer(redis, keys) for _ in range(20)]
     done = await asyncio.gather(*(c.change([ID], create) for c in committers))
     assert sorted(len(d.positions) for d in done) == [0] * 19 + [1]
     assert len(await check(redis, keys)) == 1
 
 
-async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(redis, keys):
+async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(
+    redis: Redis, keys: Keys
+) -> None:
     first, second = Committer(redis, keys), Committer(redis, keys)
     await first.change([ID], create)
     tops = []
@@ -75,7 +77,9 @@ async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(redis, keys):
     await check(redis, keys)
 
 
-async def test_who_loses_every_race_gives_up_having_written_nothing(redis, keys):
+async def test_who_loses_every_race_gives_up_having_written_nothing(
+    redis: Redis, keys: Keys
+) -> None:
     other = Committer(redis, keys)
     await other.change([ID], create)
 
@@ -92,7 +96,9 @@ async def test_who_loses_every_race_gives_up_having_written_nothing(redis, keys)
     assert all(b"never" not in entry.body for entry in await check(redis, keys))
 
 
-async def test_what_a_decision_raises_passes_through_and_writes_nothing(redis, keys):
+async def test_what_a_decision_raises_passes_through_and_writes_nothing(
+    redis: Redis, keys: Keys
+) -> None:
     committer = Committer(redis, keys)
     await committer.change([ID], create)
     before = await dump(redis, keys)
@@ -101,7 +107,7 @@ async def test_what_a_decision_raises_passes_through_and_writes_nothing(redis, k
     assert await dump(redis, keys) == before
 
 
-async def test_an_old_token_writes_nothing_at_all(redis, keys):
+async def test_an_old_token_writes_nothing_at_all(redis: Redis, keys: Keys) -> None:
     await redis.set(keys.fence, "2")
     await Committer(redis, keys, token="2").record([created("1", at(5))], progress={"cursor": "5"})
     before = await dump(redis, keys)
@@ -116,13 +122,13 @@ async def test_an_old_token_writes_nothing_at_all(redis, keys):
         await old.record([], progress={"cursor": "7"})
 
 
-async def test_the_api_needs_no_token_and_takes_none_away(redis, keys):
+async def test_the_api_needs_no_token_and_takes_none_away(redis: Redis, keys: Keys) -> None:
     await redis.set(keys.fence, "2")
     await Committer(redis, keys).change([ID], create)
     assert await redis.get(keys.fence) == b"2"
 
 
-async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis, keys):
+async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis: Redis, keys: Keys) -> None:
     committer = Committer(redis, keys)
     await committer.record([created("1", at(5)), created("3", at(7))], progress={"cursor": "7"})
     before = await dump(redis, keys)
@@ -132,7 +138,9 @@ async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis, keys):
     assert await dump(redis, keys) == before
 
 
-async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(redis, keys):
+async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(
+    redis: Redis, keys: Keys
+) -> None:
     committer = Committer(redis, keys)
     await committer.record([created("1", at(5)), created("2", at(6))], progress={})
     await redis.xdel(keys.journal, str(at(5)))
@@ -141,7 +149,9 @@ async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(redis, key
     assert (await committer.streams.load(["1"]))["1"].version == 1
 
 
-async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(redis, keys):
+async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(
+    redis: Redis, keys: Keys
+) -> None:
     committer = Committer(redis, keys)
     topped = chain(TYPE.STREAM_TOPPED_UP, "1", at(6), amount="5", newDepositedAmount="1005")
     drawn = chain(TYPE.STREAM_WITHDRAWN, "1", at(7), amount="5", timestamp=100)
@@ -154,7 +164,9 @@ async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(
 
 
 @pytest.mark.parametrize("order", [(5, 5), (6, 5), (5, None)])
-async def test_a_batch_must_stand_in_order_with_a_position_each(redis, keys, order):
+async def test_a_batch_must_stand_in_order_with_a_position_each(
+    redis: Redis, keys: Keys, order
+) -> None:
     events = [created("1", at(ledger) if ledger else None) for ledger in order]
     with pytest.raises(ValueError, match="chain events need positions"):
         await Committer(redis, keys).record(events, progress={})
@@ -162,7 +174,9 @@ async def test_a_batch_must_stand_in_order_with_a_position_each(redis, keys, ord
 
 
 @pytest.mark.parametrize("toid", [2**53, 2**62, 2**63 - 2])
-async def test_positions_beyond_what_a_double_holds_keep_their_order(redis, keys, toid):
+async def test_positions_beyond_what_a_double_holds_keep_their_order(
+    redis: Redis, keys: Keys, toid: int
+) -> None:
     places = [Position(toid, 0), Position(toid, 1), Position(toid + 1, 0), Position(toid + 1, 1)]
     events = [created(str(n), place) for n, place in enumerate(places, 1)]
     committer = Committer(redis, keys)
@@ -182,10 +196,10 @@ async def swallowing(redis_url: str):
     address = urlsplit(redis_url)
     armed = asyncio.Event()
 
-    async def serve(reader, writer):
+    async def serve(reader, writer) -> None:
         up_reader, up_writer = await asyncio.open_connection(address.hostname, address.port)
 
-        async def upwards():
+        async def upwards() -> None:
             while data := await reader.read(65536):
                 up_writer.write(data)
             up_writer.close()
@@ -207,8 +221,8 @@ async def swallowing(redis_url: str):
 
 
 async def test_a_create_whose_answer_was_lost_is_not_made_twice(
-    redis: Redis, keys: Keys, redis_url
-):
+    redis: Redis, keys: Keys, redis_url: str
+) -> None:
     async with swallowing(redis_url) as (url, armed):
         client = connect(url)
         committer = Committer(client, keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def create(streams):
 
 
 @pytest.fixture
-async def node(tmp_path: Path):
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
     node = Node(tmp_path / "redis", {"appendonly": "yes", "appendfsync": "always"})
     await node.start()
     yield node
@@ -34,7 +35,7 @@ async def node(tmp_path: Path):
 
 
 @pytest.fixture
-async def redis(node: Node):
+async def redis(node: Node) -> AsyncIterator[Redis]:
     client = connect(f"redis://127.0.0.1:{node.port}/0")
     yield client
     await client.aclose()
@@ -46,7 +47,9 @@ async def started_again(node: Node, redis: Redis) -> None:
     await redis.connection_pool.disconnect()
 
 
-async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(node, redis):
+async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(
+    node: Node, redis: Redis
+) -> None:
     """Its floor cannot tell what others were told: a new process has none."""
     indexer = Committer(redis, KEYS)
     first, second, third = (str(at(n).toid) for n in (5, 6, 7))
@@ -63,13 +66,15 @@ async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(nod
     assert given > at(6)
 
 
-async def test_where_no_indexer_ever_was_nothing_is_waited_for(node, redis):
+async def test_where_no_indexer_ever_was_nothing_is_waited_for(node: Node, redis: Redis) -> None:
     await Committer(redis, KEYS).change([ID], create)
     await started_again(node, redis)
     await Committer(redis, KEYS).change([ID], lambda s: commands.update(s[ID], {"label": "x"}, 9))
 
 
-async def test_who_may_not_ask_which_server_it_is_goes_by_the_floor_alone(node, redis):
+async def test_who_may_not_ask_which_server_it_is_goes_by_the_floor_alone(
+    node: Node, redis: Redis
+) -> None:
     await Committer(redis, KEYS).record([created("1", at(5))], progress={"cursor": "5"})
     await started_again(node, redis)
     await node.ask("ACL", "SETUSER", "timid", "on", ">x", "~*", "&*", "+@all", "-info")
@@ -79,7 +84,7 @@ async def test_who_may_not_ask_which_server_it_is_goes_by_the_floor_alone(node, 
 
 
 @pytest.mark.parametrize("stored", ["7", "0000000007"], ids=["horizon", "rpc"])
-async def test_a_cursor_that_went_back_is_read_from_again(redis, stored):
+async def test_a_cursor_that_went_back_is_read_from_again(redis: Redis, stored: str) -> None:
     indexer = Committer(redis, KEYS)
     await indexer.record([], progress={"cursor": stored})
     await indexer.record([created("1", at(5))], progress={"cursor": "8"}, after=7)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain.position import START, Position, journal_start
+from shared.journal.keys import Keys
 from shared.journal.losses import (
     DataLossDetector,
     LossReport,
@@ -57,7 +59,7 @@ def seen_of(*heads: JournalTip) -> DataLossDetector:
         "old",
     ],
 )
-def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: JournalTip):
+def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: JournalTip) -> None:
     last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
     assert last_seen.check(found)
     assert last_seen.lost
@@ -95,13 +97,15 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: 
         "first",
     ],
 )
-def test_all_else_is_not(known: JournalTip, found: JournalTip):
+def test_all_else_is_not(known: JournalTip, found: JournalTip) -> None:
     last_seen = seen_of(known)
     assert not last_seen.check(found)
     assert not last_seen.lost
 
 
-async def test_what_is_known_is_written_down_until_everyone_was_told(redis, keys):
+async def test_what_is_known_is_written_down_until_everyone_was_told(
+    redis: Redis, keys: Keys
+) -> None:
     last_seen = seen_of(FULL)
     assert await read_reports(redis, keys) == []
     await check_journal(redis, keys, last_seen, name="one")
@@ -113,7 +117,7 @@ async def test_what_is_known_is_written_down_until_everyone_was_told(redis, keys
     assert 0 < await redis.pttl(keys.losses) <= 60_000, "it goes by itself"
 
 
-async def test_the_counter_is_there_before_anything_was_lost():
+async def test_the_counter_is_there_before_anything_was_lost() -> None:
     text = (await metrics(None)).body.decode()
     for what in ("everything", "progress", "entry", "document", "event"):
         assert f'headrace_losses_total{{what="{what}"}}' in text

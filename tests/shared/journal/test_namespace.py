@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from shared.journal.keys import Keys
 from shared.journal.namespace import (
     ForeignNamespaceError,
     NamespaceClaim,
@@ -21,16 +24,16 @@ STREAMS = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
 OTHER = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
 
 
-def settings(keys, contracts=STREAMS, **more) -> Common:
+def settings(keys: Keys, contracts: str = STREAMS, **more: Any) -> Common:
     return Common(namespace=keys.namespace, contracts=contracts, **more)
 
 
-async def micros(redis) -> int:
+async def micros(redis: Redis) -> int:
     seconds, microseconds = await redis.time()
     return int(seconds) * 1_000_000 + int(microseconds)
 
 
-async def test_of_fifty_one_begins_the_epoch_by_redis_clock(redis, keys):
+async def test_of_fifty_one_begins_the_epoch_by_redis_clock(redis: Redis, keys: Keys) -> None:
     before = await micros(redis)
     epochs = await asyncio.gather(*(begin_epoch(redis, keys) for _ in range(50)))
     assert len(set(epochs)) == 1
@@ -38,7 +41,7 @@ async def test_of_fifty_one_begins_the_epoch_by_redis_clock(redis, keys):
     assert int(await redis.get(keys.epoch)) == epochs[0]
 
 
-async def test_a_new_one_begins_when_it_was_lost(redis, keys):
+async def test_a_new_one_begins_when_it_was_lost(redis: Redis, keys: Keys) -> None:
     first = await begin_epoch(redis, keys)
     await redis.delete(keys.epoch)
     with capture_logs() as logs:
@@ -47,7 +50,9 @@ async def test_a_new_one_begins_when_it_was_lost(redis, keys):
     assert [line["event"] for line in logs] == ["epoch_began"], "told once"
 
 
-async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(redis, keys):
+async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(
+    redis: Redis, keys: Keys
+) -> None:
     claim = NamespaceClaim(redis, settings(keys))
     await claim.check()
     await claim.hold()
@@ -60,14 +65,18 @@ async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(redis
     }
 
 
-async def test_one_from_before_the_claim_was_kept_belongs_to_who_goes_on_with_it(redis, keys):
+async def test_one_from_before_the_claim_was_kept_belongs_to_who_goes_on_with_it(
+    redis: Redis, keys: Keys
+) -> None:
     await redis.hset(keys.progress, "cursor", "7")
     await NamespaceClaim(redis, settings(keys)).hold()
     assert await redis.hget(keys.made_for, "contract") == STREAMS.encode()
 
 
 @pytest.mark.parametrize("more", [{"contracts": OTHER}, {"network_passphrase": "Another"}])
-async def test_another_contract_or_network_is_refused_and_changes_nothing(redis, keys, more):
+async def test_another_contract_or_network_is_refused_and_changes_nothing(
+    redis: Redis, keys: Keys, more: dict[str, str]
+) -> None:
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     made = await redis.hgetall(keys.made_for)
     other = NamespaceClaim(redis, settings(keys, **more))
@@ -79,7 +88,7 @@ async def test_another_contract_or_network_is_refused_and_changes_nothing(redis,
     assert await redis.hgetall(keys.made_for) == made
 
 
-async def test_tokens_may_come_and_go_and_are_logged(redis, keys):
+async def test_tokens_may_come_and_go_and_are_logged(redis: Redis, keys: Keys) -> None:
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     with capture_logs() as logs:
         for _ in range(2):
@@ -89,7 +98,7 @@ async def test_tokens_may_come_and_go_and_are_logged(redis, keys):
     assert told == [([OTHER], []), ([], [OTHER])]
 
 
-async def test_a_look_tells_time_epoch_and_whose_it_is(redis, keys):
+async def test_a_look_tells_time_epoch_and_whose_it_is(redis: Redis, keys: Keys) -> None:
     readiness, clock = Readiness("clock", "namespace"), RedisClock()
     fanout = NamespaceWatch(redis, settings(keys, OTHER), clock, readiness, begins=False)
     await fanout.look()

@@ -20,8 +20,8 @@ SLACK = 100
 
 
 async def fill(
-    redis: Redis, keys: Keys, count: int, *, retention: Retention | None = None, first=1
-):
+    redis: Redis, keys: Keys, count: int, *, retention: Retention | None = None, first: int = 1
+) -> None:
     """Commit one event a ledger."""
     committer = Committer(redis, keys, retention=retention)
     for ledger in range(first, first + count):
@@ -33,14 +33,14 @@ async def kept(redis: Redis, keys: Keys) -> list[Position]:
     return [parse_position(i.decode()) for i, _ in await redis.xrange(keys.journal)]
 
 
-async def test_an_empty_journal_has_nothing_after_any_position(redis, keys):
+async def test_an_empty_journal_has_nothing_after_any_position(redis: Redis, keys: Keys) -> None:
     journal = Journal(redis, keys)
     for position in (START, at(7), END):
         assert await journal.after(position) == NoNewEvents()
     assert await journal.latest(5) == []
 
 
-async def test_pages_follow_one_another_without_a_hole(redis, keys):
+async def test_pages_follow_one_another_without_a_hole(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 7)
     journal = Journal(redis, keys)
     read, position, more = [], START, []
@@ -53,20 +53,24 @@ async def test_pages_follow_one_another_without_a_hole(redis, keys):
     assert more == [True, True, False]
 
 
-async def test_a_position_between_two_entries_is_as_good_as_the_one_before_it(redis, keys):
+async def test_a_position_between_two_entries_is_as_good_as_the_one_before_it(
+    redis: Redis, keys: Keys
+) -> None:
     await fill(redis, keys, 3)
     page = await Journal(redis, keys).after(Position(at(1).toid, 5))
     assert isinstance(page, JournalPage)
     assert [entry.position for entry in page.entries] == [str(at(2)), str(at(3))]
 
 
-async def test_positions_at_and_above_the_top_have_nothing_after_them(redis, keys):
+async def test_positions_at_and_above_the_top_have_nothing_after_them(
+    redis: Redis, keys: Keys
+) -> None:
     await fill(redis, keys, 2)
     for position in (at(2), at(3), Position(END.toid, 0), END):
         assert await Journal(redis, keys).after(position) == NoNewEvents()
 
 
-async def test_each_entry_names_the_one_before_it(redis, keys):
+async def test_each_entry_names_the_one_before_it(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 4)
     entries = await Journal(redis, keys).latest(10)
     assert [e.previous for e in entries] == [str(START), *(e.position for e in entries[:-1])]
@@ -83,7 +87,7 @@ async def check_edge(redis: Redis, keys: Keys, trimmed: Position, limit: int = 5
         assert await journal.after(position, limit) == JournalGap(trimmed)
 
 
-async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis, keys):
+async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 2 * SLACK + 50, retention=Retention(max_length=10))
     left = await kept(redis, keys)
     assert 10 <= len(left) <= 10 + SLACK
@@ -91,7 +95,9 @@ async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis, keys):
     await check_edge(redis, keys, at(left[0].ledger - 1))
 
 
-async def test_what_age_trimming_took_is_a_gap_and_the_top_always_stays(redis, keys):
+async def test_what_age_trimming_took_is_a_gap_and_the_top_always_stays(
+    redis: Redis, keys: Keys
+) -> None:
     await fill(redis, keys, 5)
     await age(redis, keys, by=3600)
     await fill(redis, keys, 1, retention=Retention(max_age=60), first=6)
@@ -109,7 +115,7 @@ async def test_what_age_trimming_took_is_a_gap_and_the_top_always_stays(redis, k
     await check_edge(redis, keys, at(6))
 
 
-async def test_without_a_maximum_age_nothing_is_too_old(redis, keys):
+async def test_without_a_maximum_age_nothing_is_too_old(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 3)
     await age(redis, keys, by=10**8)
     await fill(redis, keys, 1, first=4)
@@ -127,7 +133,7 @@ async def age(redis: Redis, keys: Keys, *, by: int) -> None:
         await redis.xadd(keys.journal, fields, id=position)
 
 
-async def test_the_head_tells_top_and_progress_in_one(redis, keys):
+async def test_the_head_tells_top_and_progress_in_one(redis: Redis, keys: Keys) -> None:
     tip = await Journal(redis, keys).tip()
     assert (tip.top, tip.ledger, tip.closed_at) == (START, None, None)
     committer = Committer(redis, keys)
@@ -138,13 +144,13 @@ async def test_the_head_tells_top_and_progress_in_one(redis, keys):
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-async def test_a_gap_is_told_on_the_smallest_page_too(redis, keys, limit):
+async def test_a_gap_is_told_on_the_smallest_page_too(redis: Redis, keys: Keys, limit: int) -> None:
     await fill(redis, keys, 3)
     await redis.xdel(keys.journal, str(at(1)))
     await check_edge(redis, keys, at(1), limit)
 
 
-async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis, keys):
+async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 12)
     await redis.xdel(keys.journal, str(at(4)), str(at(5)), str(at(9)))
     counted = LOST_ENTRY._value.get()
@@ -162,7 +168,7 @@ async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis, keys):
     assert LOST_ENTRY._value.get() == counted + 10, "two holes, once by each reader"
 
 
-async def test_the_newest_entries_are_whole(redis, keys):
+async def test_the_newest_entries_are_whole(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 8)
     await redis.xdel(keys.journal, str(at(2)), str(at(5)))
     latest = await Journal(redis, keys).latest(100)
@@ -170,7 +176,7 @@ async def test_the_newest_entries_are_whole(redis, keys):
     assert latest[0].previous == str(at(5))
 
 
-async def test_what_was_trimmed_is_no_hole(redis, keys):
+async def test_what_was_trimmed_is_no_hole(redis: Redis, keys: Keys) -> None:
     counted = LOST_ENTRY._value.get()
     await fill(redis, keys, 2 * SLACK + 50, retention=Retention(max_length=10))
     assert isinstance(await Journal(redis, keys).after(at(1)), JournalGap)
@@ -178,7 +184,9 @@ async def test_what_was_trimmed_is_no_hole(redis, keys):
 
 
 @pytest.mark.parametrize("by", ["chain", "api"])
-async def test_the_first_entry_names_the_place_where_the_journal_began(redis, keys, by):
+async def test_the_first_entry_names_the_place_where_the_journal_began(
+    redis: Redis, keys: Keys, by: str
+) -> None:
     began = journal_start(at(4).toid, 7 << 40)
     committer = Committer(redis, keys)
     progress = {"cursor": str(at(4).toid), "began": str(began)}

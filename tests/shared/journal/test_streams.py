@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 
 from shared.domain import commands
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
 from shared.journal.wire import decode_stream
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.shared.journal.audit import check, entries_of
 from tests.shared.samples import TYPE, at, chain, created
 
 
-async def test_the_next_event_of_the_chain_goes_on_from_the_last_one(redis, keys):
+async def test_the_next_event_of_the_chain_goes_on_from_the_last_one(
+    redis: Redis, keys: Keys
+) -> None:
     committer, counted = Committer(redis, keys), LOST_DOCUMENT._value.get()
     await committer.record([created("1", at(5))], progress={"cursor": "5"})
     await committer.record(
@@ -27,7 +31,7 @@ async def test_the_next_event_of_the_chain_goes_on_from_the_last_one(redis, keys
     assert len(await check(redis, keys)) == 3, "as if nothing had been deleted"
 
 
-async def test_an_order_to_the_api_goes_on_from_it_too(redis, keys):
+async def test_an_order_to_the_api_goes_on_from_it_too(redis: Redis, keys: Keys) -> None:
     await Committer(redis, keys).record([created("1", at(5))], progress={"cursor": "5"})
     await redis.delete(keys.stream("1"))
     api = Committer(redis, keys)
@@ -36,7 +40,9 @@ async def test_an_order_to_the_api_goes_on_from_it_too(redis, keys):
     await check(redis, keys)
 
 
-async def test_a_stream_that_was_never_known_has_no_state_and_is_no_loss(redis, keys):
+async def test_a_stream_that_was_never_known_has_no_state_and_is_no_loss(
+    redis: Redis, keys: Keys
+) -> None:
     committer, counted = Committer(redis, keys), LOST_DOCUMENT._value.get()
     for ledger in (5, 6):
         event = chain(TYPE.STREAM_PAUSED, "9", at(ledger), pausedAt=110)
@@ -47,7 +53,9 @@ async def test_a_stream_that_was_never_known_has_no_state_and_is_no_loss(redis, 
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_a_new_stream_costs_no_look_for_what_is_gone(redis, keys, monkeypatch, known):
+async def test_a_new_stream_costs_no_look_for_what_is_gone(
+    redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
     """Of a stream that is there, or that begins with this commit, the journal is not asked."""
     committer = Committer(redis, keys)
     asked = []

@@ -73,7 +73,7 @@ def committed(event: Event, previous: Position) -> JournalEntry:
 
 
 @given(events, positions)
-def test_journal_channel_and_browser_carry_the_same_event(event: Event, previous: Position):
+def test_journal_channel_and_browser_carry_the_same_event(event: Event, previous: Position) -> None:
     entry = committed(event, previous)
     assert (entry.position, entry.previous) == (str(event.position), str(previous))
     assert (entry.type, entry.topics) == (event.type, topics_of(event))
@@ -85,7 +85,7 @@ def test_journal_channel_and_browser_carry_the_same_event(event: Event, previous
 
 
 @given(events)
-def test_no_fact_passes_for_what_is_ours(event: Event):
+def test_no_fact_passes_for_what_is_ours(event: Event) -> None:
     entry = committed(event, Position(0, 0))
     pairs = re.findall(rb'"(id|publishedAt|type|streamId|origin)":', entry.body.split(b"{", 2)[1])
     body = orjson.loads(entry.body)
@@ -103,13 +103,13 @@ def test_no_fact_passes_for_what_is_ours(event: Event):
 
 
 @given(events)
-def test_a_body_is_one_line_of_json_whatever_the_facts_hold(event: Event):
+def test_a_body_is_one_line_of_json_whatever_the_facts_hold(event: Event) -> None:
     body = committed(event, Position(0, 0)).body
     assert not set(body) & set(range(0x20))
     assert orjson.loads(body)
 
 
-def test_a_cut_off_frame_moves_no_cursor():
+def test_a_cut_off_frame_moves_no_cursor() -> None:
     whole = event_frame(committed(fact_at(Position(9, 1)), Position(9, 0)))
     for cut in range(len(whole)):
         assert parse(b"id: 1-0\ndata: x\n\n" + whole[:cut])[1] == "1-0"
@@ -120,12 +120,12 @@ def fact_at(position: Position) -> Event:
     return chain(TYPE.STREAM_PAUSED, "7", position, pausedAt=5)
 
 
-def test_a_frame_without_name_or_position_has_no_such_line():
+def test_a_frame_without_name_or_position_has_no_such_line() -> None:
     assert frame("", b"{}", None) == b"data: {}\n\n"
     assert parse(frame("", b"{}", "1-2"))[0] == [Message("message", "{}", "1-2")]
 
 
-def test_a_chain_event_tells_where_it_comes_from():
+def test_a_chain_event_tells_where_it_comes_from() -> None:
     provenance = Provenance("C1", 7, "2026-07-21T18:01:10Z", "ab", None)
     event = chain(TYPE.STREAM_PAUSED, "7", Position(9, 1), provenance=provenance, pausedAt=5)
     body = orjson.loads(encode(event, ("7",))[1])
@@ -137,26 +137,26 @@ def test_a_chain_event_tells_where_it_comes_from():
     assert "ledger" not in orjson.loads(encode(fact(TYPE.STREAM_PAUSED), ())[1])
 
 
-def test_the_parties_that_an_event_does_not_name_are_filled_in_from_its_stream():
+def test_the_parties_that_an_event_does_not_name_are_filled_in_from_its_stream() -> None:
     body = orjson.loads(encode(fact(TYPE.STREAM_PAUSED, sender="GX"), (), a_stream())[1])
     assert (body["sender"], body["recipient"], body["tokenAddress"]) == ("GX", R, TOKEN)
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"ns 1-0 2-0 stream.paused", b"ns 1-0 2-0\n{}", b"\n"])
-def test_what_is_no_message_of_ours_is_refused(raw: bytes):
+def test_what_is_no_message_of_ours_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="not a message of the channel"):
         parse_message(raw)
 
 
 @given(streams, times)
-def test_a_stored_stream_reads_back(stream: Stream, now: int):
+def test_a_stored_stream_reads_back(stream: Stream, now: int) -> None:
     raw = encode_stream(stream, now)
     assert raw.startswith(b'{"version":%d,' % stream.version)
     assert decode_stream(raw) == stream
 
 
 @given(streams, times)
-def test_every_amount_of_a_document_is_a_decimal_string(stream: Stream, now: int):
+def test_every_amount_of_a_document_is_a_decimal_string(stream: Stream, now: int) -> None:
     document = stream_document(stream, now)
     for name in ("ratePerSecond", "depositedAmount", "withdrawnAmount", "refundedAmount"):
         assert re.fullmatch(r"-?\d+", str(document[name]))
@@ -165,12 +165,12 @@ def test_every_amount_of_a_document_is_a_decimal_string(stream: Stream, now: int
     assert document["claimable"]["asOf"] == now
 
 
-def test_a_document_without_a_position_leaves_its_place_to_the_commit():
+def test_a_document_without_a_position_leaves_its_place_to_the_commit() -> None:
     assert "position" not in stream_document(a_stream(), 100)
     assert encode_stream(a_stream(), 100).endswith(b"}")
 
 
-def test_the_times_of_an_event_are_those_of_its_top_level_fields():
+def test_the_times_of_an_event_are_those_of_its_top_level_fields() -> None:
     nested = {"ledgerClosedAt": "never", "publishedAt": 1}
     body = {"id": "5-1", "publishedAt": 1_500_000, "extra": nested}
     entry = JournalEntry("5-1", "5-0", "stream.updated", ("7",), orjson.dumps(body))

@@ -19,7 +19,7 @@ def moment(wall: float, monotonic: float | None = None) -> ClockReading:
     return ClockReading(time.monotonic() if monotonic is None else monotonic, wall)
 
 
-def test_unknown_is_as_redis_away():
+def test_unknown_is_as_redis_away() -> None:
     with pytest.raises(ClockUnknownError):
         RedisClock()()
     assert issubclass(ClockUnknownError, REDIS_UNAVAILABLE)
@@ -31,7 +31,7 @@ def test_unknown_is_as_redis_away():
         st.tuples(st.floats(0, 3), st.floats(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=8
     )
 )
-def test_it_is_never_further_off_than_the_last_round_trip(samples):
+def test_it_is_never_further_off_than_the_last_round_trip(samples) -> None:
     clock = RedisClock()
     now = time.monotonic()
     for trip, share, jump in samples:  # Redis' clock is set, and answered somewhere on the way
@@ -41,7 +41,7 @@ def test_it_is_never_further_off_than_the_last_round_trip(samples):
         assert abs(told - true) <= trip + 1e-3
 
 
-def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch):
+def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = RedisClock()
     clock.set(T0, moment(T0), moment(T0))
     monkeypatch.setattr(time, "time", lambda: T0 + 1e6)
@@ -51,7 +51,7 @@ def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch):
 @pytest.mark.parametrize(
     ("wall", "word"), [(T0 + 3600, "3600.0 s ahead"), (T0 - 60, "60.0 s behind")]
 )
-def test_a_skew_names_both_clocks_and_the_difference(wall, word):
+def test_a_skew_names_both_clocks_and_the_difference(wall: float, word: str) -> None:
     clock = RedisClock()
     clock.set(T0, moment(wall), moment(wall))
     assert clock.skew_error is not None
@@ -75,12 +75,12 @@ def test_a_skew_names_both_clocks_and_the_difference(wall, word):
         (-MAX_SKEW_SECONDS - 3, -MAX_SKEW_SECONDS - 0.1, True),
     ],
 )
-def test_only_what_is_proved_counts(before, after, wrong):
+def test_only_what_is_proved_counts(before, after, wrong: bool) -> None:
     clock = RedisClock()
     clock.set(T0, moment(T0 + before), moment(T0 + after))
     assert (clock.skew_error is not None) is wrong
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e30])
-def test_a_time_that_is_none_is_shown_as_it_is(seconds):
+def test_a_time_that_is_none_is_shown_as_it_is(seconds) -> None:
     assert utc_text(seconds) == str(seconds)

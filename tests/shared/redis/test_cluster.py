@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 import pytest
 
+from shared.journal.keys import Keys
 from shared.redis.client import REDIS_UNAVAILABLE
 from tests.fanout.rig import BOB, outside
 from tests.shared.journal.audit import check
@@ -16,7 +18,7 @@ from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory):
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     whole = RedisCluster(tmp_path_factory.mktemp("cluster"))
     try:
         yield whole
@@ -25,19 +27,21 @@ def installation(tmp_path_factory):
 
 
 @pytest.fixture
-async def cluster(installation) -> RedisCluster:
+async def cluster(installation: RedisCluster) -> RedisCluster:
     """With all that a test before has ended started again."""
     await installation.start()
     return installation
 
 
-async def test_every_way_leads_to_the_owner_of_the_slot(cluster, keys):
+async def test_every_way_leads_to_the_owner_of_the_slot(cluster: RedisCluster, keys: Keys) -> None:
     async with ways(cluster.url, keys) as whole:
         await whole.all_answer()
         assert await whole.servers() == {await cluster.owner_port(keys.journal)}
 
 
-async def test_a_node_that_owns_nothing_of_ours_knows_the_way(cluster, keys):
+async def test_a_node_that_owns_nothing_of_ours_knows_the_way(
+    cluster: RedisCluster, keys: Keys
+) -> None:
     owner = await cluster.owner_port(keys.journal)
     other = next(port for port in cluster.nodes if port != owner)
     async with ways(f"redis+cluster://127.0.0.1:{other}", keys) as whole:
@@ -45,7 +49,7 @@ async def test_a_node_that_owns_nothing_of_ours_knows_the_way(cluster, keys):
         assert await whole.servers() == {owner}
 
 
-async def test_a_slot_that_moved_is_followed(cluster, keys):
+async def test_a_slot_that_moved_is_followed(cluster: RedisCluster, keys: Keys) -> None:
     async with ways(cluster.url, keys) as whole, outside(cluster.url, keys) as fanout:
         client = await fanout.subscribe()
         before = await whole.all_answer()
@@ -58,7 +62,9 @@ async def test_a_slot_that_moved_is_followed(cluster, keys):
         client.close()
 
 
-async def test_a_slot_that_is_half_moved_takes_a_commit_whole_or_not_at_all(cluster, keys):
+async def test_a_slot_that_is_half_moved_takes_a_commit_whole_or_not_at_all(
+    cluster: RedisCluster, keys: Keys
+) -> None:
     """A commit writes to sets that it is not called with. Nothing but those is missing at first."""
     async with ways(cluster.url, keys) as whole:
         await whole.chain.commit_many(3)
@@ -81,7 +87,9 @@ async def refused(whole: Ways) -> None:
     whole.chain.ledger -= 1
 
 
-async def test_after_the_owners_death_all_is_answered_again(cluster, keys):
+async def test_after_the_owners_death_all_is_answered_again(
+    cluster: RedisCluster, keys: Keys
+) -> None:
     async with ways(cluster.url, keys) as whole, outside(cluster.url, keys) as fanout:
         client = await fanout.subscribe()
         before = await whole.all_answer()

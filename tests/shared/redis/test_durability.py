@@ -30,7 +30,7 @@ GOOD = {
 }  # fmt: skip
 
 
-def test_a_safe_configuration_or_an_empty_info_gives_no_error_and_no_warning():
+def test_a_safe_configuration_or_an_empty_info_gives_no_error_and_no_warning() -> None:
     assert check_info(GOOD) == check_info({}) == DurabilityReport()
 
 
@@ -42,18 +42,18 @@ def test_a_safe_configuration_or_an_empty_info_gives_no_error_and_no_warning():
         ({"maxmemory_policy": "volatile-ttl"}, "deletes events and revocations"),
     ],
 )
-def test_an_unsafe_configuration_is_an_error(changes: dict, message: str):
+def test_an_unsafe_configuration_is_an_error(changes: dict, message: str) -> None:
     assert message in (check_info(GOOD | changes).error or "")
 
 
-def test_no_aof_and_no_memory_limit_are_warnings():
+def test_no_aof_and_no_memory_limit_are_warnings() -> None:
     (warning,) = check_info(GOOD | {"aof_enabled": 0}).warnings
     assert "appendonly" in warning
     (warning,) = check_info(GOOD | {"maxmemory": 0}).warnings
     assert "maxmemory" in warning
 
 
-async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path):
+async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
         redis = connect(url)
         await require_durable(redis, KEYS)
@@ -64,7 +64,7 @@ async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path):
         await redis.aclose()
 
 
-async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Path):
+async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
         redis = connect(url)
         await redis.acl_setuser(
@@ -77,7 +77,9 @@ async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Pat
 
 
 @pytest.mark.parametrize("service", ["services.api", "services.fanout", "services.indexer"])
-async def test_a_service_whose_redis_evicts_data_is_never_ready(tmp_path: Path, service: str):
+async def test_a_service_whose_redis_evicts_data_is_never_ready(
+    tmp_path: Path, service: str
+) -> None:
     folder = tmp_path / "redis"
     with redis_server(folder) as url:
         redis = connect(url)
@@ -112,7 +114,7 @@ LINE = "user default off resetpass ~* &* +@all"
 )
 async def test_a_default_user_with_too_few_permissions_is_an_error_that_names_the_remedy(
     tmp_path: Path, rights: str
-):
+) -> None:
     with redis_server(tmp_path) as url:
         everyone = connect(url)
         await everyone.execute_command("ACL", "SETUSER", "all", "on", ">x", "~*", "&*", "+@all")
@@ -133,7 +135,9 @@ async def test_a_default_user_with_too_few_permissions_is_an_error_that_names_th
         await everyone.aclose()
 
 
-async def test_a_user_without_the_right_to_check_the_default_user_gets_a_warning(tmp_path: Path):
+async def test_a_user_without_the_right_to_check_the_default_user_gets_a_warning(
+    tmp_path: Path,
+) -> None:
     with redis_server(tmp_path) as url:
         redis = connect(url)
         await redis.acl_setuser(

@@ -34,18 +34,18 @@ def value(name: str, **labels: str) -> float | None:
         ({}, 2, set()),
     ],
 )
-def test_problems_that_info_shows(info: dict, replicas: int, found: set):
+def test_problems_that_info_shows(info: dict, replicas: int, found: set) -> None:
     assert {problem for problem, there in problems(info, replicas).items() if there} == found
 
 
-def test_memory_is_told_as_a_part_of_maxmemory():
+def test_memory_is_told_as_a_part_of_maxmemory() -> None:
     observe({"used_memory": 300, "maxmemory": 400})
     assert value("memory_ratio") == 0.75
     observe({"used_memory": 300, "maxmemory": 0})
     assert value("memory_ratio") == 0
 
 
-async def test_a_live_redis_is_watched_and_its_absence_shows(tmp_path: Path):
+async def test_a_live_redis_is_watched_and_its_absence_shows(tmp_path: Path) -> None:
     settings = {"appendonly": "yes", "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}
     node = Node(tmp_path / "redis", settings)
     await node.start()

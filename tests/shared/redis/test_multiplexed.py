@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shared.journal.keys import Keys
 from shared.redis.client import connect_multiplexed
 from tests.support.waiting import free_port, until
 
 
 @pytest.fixture
-async def lane(redis_url):
+async def lane(redis_url: str) -> AsyncIterator[Redis]:
     client = connect_multiplexed(redis_url)
     yield client
     await client.aclose()
 
 
-async def test_a_thousand_callers_at_once_get_their_own_answers(lane, keys):
+async def test_a_thousand_callers_at_once_get_their_own_answers(lane: Redis, keys: Keys) -> None:
     async def one(n: int) -> None:
         key = keys.stream(str(n))
         assert await lane.set(key, n)
@@ -35,7 +38,7 @@ async def test_a_thousand_callers_at_once_get_their_own_answers(lane, keys):
     assert len(rows) == 1
 
 
-async def test_answers_are_as_redis_py_gives_them(lane, redis, keys):
+async def test_answers_are_as_redis_py_gives_them(lane: Redis, redis: Redis, keys: Keys) -> None:
     for client in (lane, redis):
         await client.delete(keys.journal, keys.progress, keys.index("all"))
         await client.xadd(keys.journal, {"p": "x"}, id="5-1")
@@ -53,13 +56,13 @@ async def test_answers_are_as_redis_py_gives_them(lane, redis, keys):
         assert await ask(lane) == await ask(redis)
 
 
-async def test_scripts_are_loaded_when_they_are_not_there(lane):
+async def test_scripts_are_loaded_when_they_are_not_there(lane: Redis) -> None:
     script = lane.register_script("return {KEYS[1], ARGV[1]}")
     await lane.script_flush()
     assert await script(keys=["{a}k"], args=[1]) == [b"{a}k", b"1"]
 
 
-async def test_pipelines_and_transactions(lane, keys):
+async def test_pipelines_and_transactions(lane: Redis, keys: Keys) -> None:
     key = keys.lease
     for transaction in (False, True):
         pipe = lane.pipeline(transaction=transaction)
@@ -77,7 +80,7 @@ async def test_pipelines_and_transactions(lane, keys):
     assert await lane.pipeline(transaction=False).execute() == []
 
 
-async def test_an_error_is_one_callers_alone(lane, keys):
+async def test_an_error_is_one_callers_alone(lane: Redis, keys: Keys) -> None:
     await lane.set(keys.lease, "x")
     results = await asyncio.gather(
         lane.incr(keys.lease), lane.get(keys.lease), return_exceptions=True
@@ -86,7 +89,7 @@ async def test_an_error_is_one_callers_alone(lane, keys):
     assert results[1] == b"x"
 
 
-async def test_who_goes_away_takes_nobodys_answer(lane, keys):
+async def test_who_goes_away_takes_nobodys_answer(lane: Redis, keys: Keys) -> None:
     await lane.set(keys.lease, "x")
     leaving = [asyncio.ensure_future(lane.ping()) for _ in range(5)]
     staying = [asyncio.ensure_future(lane.get(keys.lease)) for _ in range(5)]
@@ -96,7 +99,7 @@ async def test_who_goes_away_takes_nobodys_answer(lane, keys):
     assert await asyncio.gather(*staying) == [b"x"] * 5
 
 
-async def test_a_killed_connection_fails_who_waits_and_heals(lane, redis):
+async def test_a_killed_connection_fails_who_waits_and_heals(lane: Redis, redis: Redis) -> None:
     mine = await lane.client_id()
     await redis.client_kill_filter(_id=mine)
 
@@ -109,7 +112,7 @@ async def test_a_killed_connection_fails_who_waits_and_heals(lane, redis):
     await until(healed)
 
 
-async def test_nobody_there(keys):
+async def test_nobody_there(keys: Keys) -> None:
     client = connect_multiplexed(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
     for _ in range(2):
         with pytest.raises(RedisConnectionError):
@@ -117,7 +120,7 @@ async def test_nobody_there(keys):
     await client.aclose()
 
 
-async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_url):
+async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_url: str) -> None:
     async with deaf(redis_url) as port:
         client = connect_multiplexed(f"redis://127.0.0.1:{port}/0", timeout=0.4)
         await client.ping()
@@ -127,15 +130,15 @@ async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_u
 
 
 @asynccontextmanager
-async def deaf(redis_url):
+async def deaf(redis_url: str):
     """A way to Redis that swallows everything from the word `deaf` on."""
     address, serving = urlsplit(redis_url), set()
 
-    async def serve(reader, writer):
+    async def serve(reader, writer) -> None:
         serving.add(writer)
         up_reader, up_writer = await asyncio.open_connection(address.hostname, address.port)
 
-        async def down():
+        async def down() -> None:
             while data := await up_reader.read(65536):
                 writer.write(data)
 

@@ -48,7 +48,7 @@ def reset(link: Link) -> None:
 @pytest.mark.parametrize("how", ["closed", "reset", "killed"])
 async def test_connections_that_were_ended_are_opened_anew(
     proxy: TcpProxy, client: Redis, redis: Redis, how: str
-):
+) -> None:
     await busy(client)
     assert len(proxy.links) == MANY
     for link in list(proxy.links):
@@ -65,7 +65,7 @@ async def test_connections_that_were_ended_are_opened_anew(
 
 async def test_connections_that_were_forgotten_without_a_word_are_opened_anew(
     proxy: TcpProxy, client: Redis, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
     await busy(client)
     forgotten = set(proxy.links)
@@ -77,7 +77,7 @@ async def test_connections_that_were_forgotten_without_a_word_are_opened_anew(
 
 async def test_a_write_whose_answer_was_lost_is_not_repeated(
     proxy: TcpProxy, client: Redis, redis: Redis
-):
+) -> None:
     await client.delete("pool:count")
     proxy.swallow = everybody
     with pytest.raises((RedisConnectionError, RedisTimeoutError)):
@@ -86,7 +86,9 @@ async def test_a_write_whose_answer_was_lost_is_not_repeated(
     assert await client.get("pool:count") == b"1"
 
 
-async def test_a_connection_in_use_is_not_asked_before_each_call(client: Redis, redis: Redis):
+async def test_a_connection_in_use_is_not_asked_before_each_call(
+    client: Redis, redis: Redis
+) -> None:
     await client.echo("x")
     before = (await redis.info("commandstats")).get("cmdstat_ping", {}).get("calls", 0)
     for _ in range(20):

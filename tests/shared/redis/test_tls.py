@@ -71,7 +71,7 @@ async def secure(tmp_path: Path) -> AsyncIterator[Secure]:
     await secure.node.stop()
 
 
-async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure):
+async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure) -> None:
     client, lane = connect(secure.url()), connect_multiplexed(secure.url())
     got: list[bytes] = []
     reader = await subscribe(client, CHANNEL, got.append, seconds=5)
@@ -96,7 +96,9 @@ async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure):
         ({"ca_certs": "/nowhere.pem"}, "No such file"),
     ],
 )
-async def test_who_cannot_prove_it_is_not_talked_to(secure: Secure, options: dict, said: str):
+async def test_who_cannot_prove_it_is_not_talked_to(
+    secure: Secure, options: dict, said: str
+) -> None:
     client = connect(secure.url(**options))
     with pytest.raises(REDIS_UNAVAILABLE, match=said):
         await client.ping()

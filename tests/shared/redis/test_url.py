@@ -9,7 +9,7 @@ from shared.redis.client import check_url, connect
 from shared.redis.url import parse_redis_url
 
 
-def test_one_address():
+def test_one_address() -> None:
     place = parse_redis_url("redis://me:p%40ss@redis.example:6380/3")
     assert (place.kind, place.seeds) == ("one", ())
     assert place.options == {
@@ -17,7 +17,7 @@ def test_one_address():
     }  # fmt: skip
 
 
-def test_sentinels_and_the_master_s_name():
+def test_sentinels_and_the_master_s_name() -> None:
     place = parse_redis_url("redis+sentinel://:word@a,b:26380,[::1]:26381/payments/2")
     assert place.kind == "sentinel"
     assert place.seeds == (("a", 26379), ("b", 26380), ("::1", 26381))
@@ -26,7 +26,7 @@ def test_sentinels_and_the_master_s_name():
     assert place.sentinel_options == {}, "the master's password is not the sentinels'"
 
 
-def test_sentinels_have_a_password_of_their_own_and_the_same_ca():
+def test_sentinels_have_a_password_of_their_own_and_the_same_ca() -> None:
     url = "rediss+sentinel://me:mine@a/m?sentinel_password=theirs&ssl_ca_certs=/ca.pem"
     place = parse_redis_url(url)
     assert place.sentinel_options == {"password": "theirs", "ssl_ca_certs": "/ca.pem"}
@@ -36,13 +36,13 @@ def test_sentinels_have_a_password_of_their_own_and_the_same_ca():
     }  # fmt: skip
 
 
-def test_nodes_of_a_cluster():
+def test_nodes_of_a_cluster() -> None:
     place = parse_redis_url("redis+cluster://me:p@a:7000,b")
     assert (place.kind, place.seeds) == ("cluster", (("a", 7000), ("b", 6379)))
     assert place.options == {"username": "me", "password": "p", "db": 0}
 
 
-def test_a_socket_on_this_machine():
+def test_a_socket_on_this_machine() -> None:
     options = parse_redis_url("unix:///run/redis.sock?db=1").options
     assert options["path"] == "/run/redis.sock"
     assert options["connection_class"] is UnixDomainSocketConnection
@@ -61,12 +61,12 @@ def test_a_socket_on_this_machine():
         ("redis://:secret@a/0?retires=3", "an option is unknown to redis-py"),
     ],
 )
-def test_a_mistake_is_told_and_the_password_is_not(url: str, said: str):
+def test_a_mistake_is_told_and_the_password_is_not(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=said.replace("(", r"\(")) as told:
         check_url(url)
     assert "secret" not in str(told.value)
 
 
-def test_in_a_cluster_a_connection_needs_a_key():
+def test_in_a_cluster_a_connection_needs_a_key() -> None:
     with pytest.raises(ValueError, match="a key to be near to"):
         connect("redis+cluster://a")

@@ -47,7 +47,7 @@ async def refuses(client: Redis, ledger: int, said: str) -> None:
     assert await client.get(KEYS.stream(str(ledger))) is None
 
 
-async def test_full_memory(clients: list[Redis]):
+async def test_full_memory(clients: list[Redis]) -> None:
     await clients[0].config_set("maxmemory", 1)
     for n, client in enumerate(clients):
         await refuses(client, 5 + n, "its memory is full")
@@ -55,13 +55,13 @@ async def test_full_memory(clients: list[Redis]):
     await Committer(clients[1], KEYS).record([created("9", at(9))], progress={})
 
 
-async def test_too_few_replicas(clients: list[Redis]):
+async def test_too_few_replicas(clients: list[Redis]) -> None:
     await clients[0].config_set("min-replicas-to-write", 1)
     for n, client in enumerate(clients):
         await refuses(client, 5 + n, "too few replicas follow it")
 
 
-async def test_a_full_disk(node: Node, clients: list[Redis]):
+async def test_a_full_disk(node: Node, clients: list[Redis]) -> None:
     await node.ask("SET", "before", "1")
     resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 
@@ -86,7 +86,7 @@ async def test_a_full_disk(node: Node, clients: list[Redis]):
     await until(well)
 
 
-async def test_a_replica_is_no_master(node: Node, clients: list[Redis]):
+async def test_a_replica_is_no_master(node: Node, clients: list[Redis]) -> None:
     await node.ask("REPLICAOF", "127.0.0.1", "1")
     for client in clients:
         with pytest.raises(REDIS_UNAVAILABLE, match=r"is a (slave|replica), no master"):
@@ -95,7 +95,7 @@ async def test_a_replica_is_no_master(node: Node, clients: list[Redis]):
 
 async def test_an_acknowledged_write_is_on_so_many_replicas(
     tmp_path: Path, node: Node, clients: list[Redis]
-):
+) -> None:
     replica = Node(tmp_path / "two", {"replicaof": f"127.0.0.1 {node.port}"})
     await node.ask("CONFIG", "SET", "repl-diskless-sync-delay", "0")
     await replica.start()
@@ -121,7 +121,9 @@ async def test_an_acknowledged_write_is_on_so_many_replicas(
     await Committer(clients[0], KEYS).record([created("7", at(7))], progress={})
 
 
-async def test_one_that_is_sent_away_takes_the_idle_ones_along(node: Node, clients: list[Redis]):
+async def test_one_that_is_sent_away_takes_the_idle_ones_along(
+    node: Node, clients: list[Redis]
+) -> None:
     """They lead to the same server, and a read there is refused by nobody."""
     pool = clients[0]
 

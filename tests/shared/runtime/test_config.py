@@ -33,20 +33,22 @@ def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
-def test_the_contract_is_all_that_must_be_named():
+def test_the_contract_is_all_that_must_be_named() -> None:
     settings = load(JournalSettings)
     assert settings.contracts == ((TOKEN, ContractKind.STREAM),)
     assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
     assert settings.retention == Retention(1_000_000, 0)
 
 
-def test_an_empty_variable_is_as_good_as_none(environment):
+def test_an_empty_variable_is_as_good_as_none(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("PORT", "")
     environment.setenv("JOURNAL_MAX_AGE", "")
     assert load(JournalSettings).port == 0
 
 
-def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
+def test_all_mistakes_are_told_at_once_a_line_each(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     wrong = {
         "REDIS_URL": "http://localhost",
         "CONTRACTS": S,
@@ -70,12 +72,16 @@ def test_all_mistakes_are_told_at_once_a_line_each(environment, capsys):
     assert "greater than or equal to 1" in told["JOURNAL_MAX_LENGTH"]
 
 
-def test_a_missing_contract_is_named(environment, capsys):
+def test_a_missing_contract_is_named(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     environment.delenv("CONTRACTS")
     assert mistakes(capsys) == ["1 setting(s) to mend:", "  CONTRACTS: Field required"]
 
 
-def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
+def test_tokens_stand_beside_the_stream_contract_which_comes_first(
+    environment: pytest.MonkeyPatch,
+) -> None:
     environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
     both = load(Common)
     assert both.contracts == (
@@ -85,7 +91,9 @@ def test_tokens_stand_beside_the_stream_contract_which_comes_first(environment):
     assert load(Common).keys == both.keys, "the namespace is the stream contract's"
 
 
-def test_the_settings_former_name_is_still_understood(environment, capsys):
+def test_the_settings_former_name_is_still_understood(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     environment.delenv("CONTRACTS")
     environment.setenv(FORMER, TOKEN)
     assert load(Common).contracts == ((TOKEN, ContractKind.STREAM),)
@@ -117,25 +125,31 @@ def test_the_settings_former_name_is_still_understood(environment, capsys):
         (f"{TOKEN},{ASSET},x", "'x' is not a contract address"),
     ],
 )
-def test_every_mistake_about_the_contracts_is_told(environment, capsys, contracts, told):
+def test_every_mistake_about_the_contracts_is_told(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], contracts, told: str
+) -> None:
     environment.setenv("CONTRACTS", contracts)
     _, line = mistakes(capsys)
     assert line.startswith("  CONTRACTS: ")
     assert told in line
 
 
-def test_a_password_in_a_wrong_url_does_not_reach_the_log(environment, capsys):
+def test_a_password_in_a_wrong_url_does_not_reach_the_log(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     environment.setenv("REDIS_URL", "reddis://:hunter2@redis/0")
     assert "hunter2" not in "".join(mistakes(capsys))
 
 
 @pytest.mark.parametrize("url", ["redis://r:1/0", "rediss://r", "unix:///run/redis.sock"])
-def test_ways_to_name_a_redis(environment, url):
+def test_ways_to_name_a_redis(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("REDIS_URL", url)
     assert load(Common).redis_url == url
 
 
-def test_the_namespace_follows_network_and_contract_unless_named(environment):
+def test_the_namespace_follows_network_and_contract_unless_named(
+    environment: pytest.MonkeyPatch,
+) -> None:
     default = load(Common).keys
     assert default.namespace.startswith("testnet-")
     environment.setenv("NETWORK_PASSPHRASE", "Standalone Network ; February 2017")
@@ -146,28 +160,28 @@ def test_the_namespace_follows_network_and_contract_unless_named(environment):
     assert load(Common).keys.journal == "headrace:{testnet-2}:journal"
 
 
-def test_the_description_lists_every_setting_with_its_default():
+def test_the_description_lists_every_setting_with_its_default() -> None:
     lines = describe(JournalSettings).splitlines()
     assert [line.split()[0] for line in lines[1:]] == NAMES
     assert "(required)" in next(line for line in lines if "CONTRACTS" in line)
     assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
 
 
-def test_every_setting_says_what_it_means():
+def test_every_setting_says_what_it_means() -> None:
     assert "None" not in describe(JournalSettings)
     assert all(field.description for field in JournalSettings.model_fields.values())
 
 
 @pytest.mark.parametrize("url", ["localhost:80", "ftp://x", "https://", "//x", ""])
-def test_what_is_no_http_url(url):
+def test_what_is_no_http_url(url: str) -> None:
     with pytest.raises(ValueError, match="expected http"):
         http_url(url)
 
 
-def test_an_http_url_loses_its_last_slash():
+def test_an_http_url_loses_its_last_slash() -> None:
     assert http_url("https://rpc.example/v1/") == "https://rpc.example/v1"
 
 
-def test_a_list_is_split_at_commas():
+def test_a_list_is_split_at_commas() -> None:
     assert split_list(" a, b,,") == ("a", "b")
     assert split_list(("a",)) == ("a",)

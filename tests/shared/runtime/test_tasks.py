@@ -28,7 +28,7 @@ def failures(name: str) -> float:
     return TASK_FAILURES.labels(name)._value.get()
 
 
-async def test_a_task_that_fails_is_started_again_and_counted():
+async def test_a_task_that_fails_is_started_again_and_counted() -> None:
     runs = 0
 
     async def run() -> None:
@@ -46,7 +46,7 @@ async def test_a_task_that_fails_is_started_again_and_counted():
     assert "run 1" in logs[0]["error"]
 
 
-async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away():
+async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away() -> None:
     errors = iter(
         [ValueError("defect"), ConnectionResetError("away"), EOFError(), ExpectedRestart()]
     )
@@ -60,7 +60,7 @@ async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away
     assert [entry["exc_info"] for entry in logs] == [True, False, False, False]
 
 
-async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
+async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line() -> None:
     errors = iter(
         [RedisConnectionError("a replica"), WriteRefusedError("memory is full"), TimeoutError()]
     )
@@ -79,7 +79,7 @@ async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line():
     assert not any(entry["exc_info"] for entry in logs)
 
 
-async def test_a_task_that_returns_is_done_and_not_run_again():
+async def test_a_task_that_returns_is_done_and_not_run_again() -> None:
     runs = []
 
     async def run() -> None:
@@ -89,7 +89,7 @@ async def test_a_task_that_returns_is_done_and_not_run_again():
     assert runs == [1]
 
 
-async def test_what_is_fatal_ends_the_task_and_is_handed_on():
+async def test_what_is_fatal_ends_the_task_and_is_handed_on() -> None:
     told: list[Exception] = []
 
     async def run() -> None:
@@ -104,7 +104,7 @@ async def test_what_is_fatal_ends_the_task_and_is_handed_on():
     assert [(e["event"], e["kind"]) for e in logs] == [("task_ended", "Broken")]
 
 
-async def test_what_is_fatal_may_go_to_nobody():
+async def test_what_is_fatal_may_go_to_nobody() -> None:
     async def run() -> None:
         raise Broken
 
@@ -112,7 +112,7 @@ async def test_what_is_fatal_may_go_to_nobody():
         await asyncio.wait_for(supervise("nobody", run, fatal=(Broken,)), 5)
 
 
-async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again():
+async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again() -> None:
     started = asyncio.Event()
 
     async def work() -> None:
@@ -130,7 +130,7 @@ async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again(
     assert all(task.cancelled() for task in tasks)
 
 
-async def test_cancelling_waits_for_what_a_task_does_last():
+async def test_cancelling_waits_for_what_a_task_does_last() -> None:
     tidied, started = [], asyncio.Event()
 
     async def work() -> None:
@@ -147,7 +147,7 @@ async def test_cancelling_waits_for_what_a_task_does_last():
     assert tidied == [1]
 
 
-async def test_cancelling_nothing_and_what_has_ended_is_fine():
+async def test_cancelling_nothing_and_what_has_ended_is_fine() -> None:
     async def work() -> None:
         return
 
@@ -158,14 +158,14 @@ async def test_cancelling_nothing_and_what_has_ended_is_fine():
 
 
 @given(st.floats(0.001, 10), st.floats(0.001, 100))
-def test_a_wait_is_never_above_its_doubling_bound(first, most):
+def test_a_wait_is_never_above_its_doubling_bound(first, most) -> None:
     bound = first
     for wait in islice(backoff(first, most), 30):
         assert 0 <= wait <= min(bound, most)
         bound *= 2
 
 
-def test_waits_are_spread_and_grow():
+def test_waits_are_spread_and_grow() -> None:
     firsts = [next(backoff(1, 64)) for _ in range(200)]
     assert min(firsts) < 0.2
     assert max(firsts) > 0.8
@@ -173,7 +173,7 @@ def test_waits_are_spread_and_grow():
     assert max(tenths) > 32
 
 
-async def test_run_until_first_cancels_the_others_and_raises_the_error_of_the_first():
+async def test_run_until_first_cancels_the_others_and_raises_the_error_of_the_first() -> None:
     cancelled = asyncio.Event()
 
     async def wait() -> None:
@@ -190,7 +190,7 @@ async def test_run_until_first_cancels_the_others_and_raises_the_error_of_the_fi
     assert cancelled.is_set()
 
 
-async def test_run_until_first_is_cancelled_with_its_caller():
+async def test_run_until_first_is_cancelled_with_its_caller() -> None:
     started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import web
+from pytest_aiohttp import AiohttpClient
 
 from shared.runtime.metrics import READY
 from shared.web.probes import Readiness, add_probes
+from tests.support.web_client import WebClient
 
 
 @pytest.fixture
-async def client(aiohttp_client, readiness):
+async def client(aiohttp_client: AiohttpClient, readiness: Readiness) -> WebClient:
     app = web.Application()
     add_probes(app, readiness)
     return await aiohttp_client(app)
@@ -25,7 +27,7 @@ def gauge(part: str) -> float:
     return READY.labels(part)._value.get()
 
 
-def test_every_part_starts_as_not_ready(readiness):
+def test_every_part_starts_as_not_ready(readiness: Readiness) -> None:
     assert not readiness.ready
     assert readiness.document() == {
         "ready": False,
@@ -33,7 +35,7 @@ def test_every_part_starts_as_not_ready(readiness):
     }
 
 
-def test_ready_when_no_part_has_something_to_say(readiness):
+def test_ready_when_no_part_has_something_to_say(readiness: Readiness) -> None:
     readiness.set("redis", None)
     assert not readiness.ready
     readiness.set("source", None)
@@ -42,7 +44,7 @@ def test_ready_when_no_part_has_something_to_say(readiness):
     assert not readiness.ready
 
 
-def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness):
+def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness: Readiness) -> None:
     assert readiness.first_reason("redis", "source") is None  # it only starts
     readiness.set("source", "no source")
     assert readiness.first_reason("redis") is None
@@ -51,11 +53,11 @@ def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness):
     assert readiness.first_reason("redis", "source") is None
 
 
-def test_without_parts_there_is_nothing_to_wait_for():
+def test_without_parts_there_is_nothing_to_wait_for() -> None:
     assert Readiness().ready
 
 
-def test_the_metric_follows_each_part(readiness):
+def test_the_metric_follows_each_part(readiness: Readiness) -> None:
     assert gauge("redis") == 0
     readiness.set("redis", None)
     assert gauge("redis") == 1
@@ -63,12 +65,14 @@ def test_the_metric_follows_each_part(readiness):
     assert gauge("redis") == 0
 
 
-async def test_alive_whatever_the_parts_say(client):
+async def test_alive_whatever_the_parts_say(client: WebClient) -> None:
     response = await client.get("/livez")
     assert (response.status, await response.text()) == (200, "ok\n")
 
 
-async def test_readyz_is_503_with_the_reason_and_200_without(client, readiness):
+async def test_readyz_is_503_with_the_reason_and_200_without(
+    client: WebClient, readiness: Readiness
+) -> None:
     readiness.set("source", None)
     readiness.set("redis", "no answer for 3 s")
     response = await client.get("/readyz")
@@ -83,7 +87,7 @@ async def test_readyz_is_503_with_the_reason_and_200_without(client, readiness):
     assert (await response.json())["ready"] is True
 
 
-async def test_metrics_are_prometheus_text(client, readiness):
+async def test_metrics_are_prometheus_text(client: WebClient, readiness: Readiness) -> None:
     readiness.set("redis", None)
     response = await client.get("/metrics")
     assert response.content_type == "text/plain"

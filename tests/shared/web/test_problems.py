@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
+from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
 
 from shared.redis.client import connect
@@ -14,7 +17,7 @@ from tests.support.waiting import free_port
 
 
 @pytest.fixture
-async def ask(aiohttp_client):
+async def ask(aiohttp_client: AiohttpClient) -> Callable[..., Awaitable[Any]]:
     """Ask an app whose one handler is given; answers status, headers and document."""
 
     async def asked(handler, path: str = "/x", method: str = "GET"):
@@ -39,12 +42,14 @@ def raising(error: BaseException):
     return handler
 
 
-async def test_what_goes_well_is_left_alone(ask):
+async def test_what_goes_well_is_left_alone(ask: Callable[..., Awaitable[Any]]) -> None:
     response, document = await ask(fine)
     assert (response.status, document) == (200, None)
 
 
-async def test_a_problem_is_told_with_each_field_and_its_extras(ask):
+async def test_a_problem_is_told_with_each_field_and_its_extras(
+    ask: Callable[..., Awaitable[Any]],
+) -> None:
     mistakes = [{"field": "amount", "detail": "must be above 0"}]
     problem = Problem(
         422, Slug.INVALID, "one field is wrong", errors=mistakes, headers={"Retry-After": "2"},
@@ -63,19 +68,23 @@ async def test_a_problem_is_told_with_each_field_and_its_extras(ask):
     }
 
 
-async def test_a_problem_without_mistakes_has_no_empty_list(ask):
+async def test_a_problem_without_mistakes_has_no_empty_list(
+    ask: Callable[..., Awaitable[Any]],
+) -> None:
     _, document = await ask(raising(Problem(409, Slug.STALE_VERSION, "read again")))
     assert document["title"] == "Stale version"
     assert "errors" not in document
 
 
-async def test_a_path_that_is_not_there(ask):
+async def test_a_path_that_is_not_there(ask: Callable[..., Awaitable[Any]]) -> None:
     response, document = await ask(fine, path="/nowhere")
     assert (response.status, document["type"]) == (404, "/problems/not-found")
     assert document["status"] == 404
 
 
-async def test_a_method_that_is_not_allowed_names_those_that_are(ask):
+async def test_a_method_that_is_not_allowed_names_those_that_are(
+    ask: Callable[..., Awaitable[Any]],
+) -> None:
     response, document = await ask(fine, method="PUT")
     assert (response.status, document["type"]) == (405, "/problems/method-not-allowed")
     assert response.headers["Allow"] == "GET,HEAD"
@@ -90,19 +99,23 @@ async def test_a_method_that_is_not_allowed_names_those_that_are(ask):
         (web.HTTPTeapot() if hasattr(web, "HTTPTeapot") else web.HTTPGone(), Slug.HTTP),
     ],
 )
-async def test_an_http_error_of_aiohttp_has_a_slug_too(ask, error, slug):
+async def test_an_http_error_of_aiohttp_has_a_slug_too(
+    ask: Callable[..., Awaitable[Any]], error, slug
+) -> None:
     response, document = await ask(raising(error))
     assert response.status == error.status == document["status"]
     assert document["type"] == f"/problems/{slug}"
     assert document["detail"]
 
 
-async def test_a_redirection_is_no_problem(ask):
+async def test_a_redirection_is_no_problem(ask: Callable[..., Awaitable[Any]]) -> None:
     response, document = await ask(raising(web.HTTPFound("/docs")))
     assert (response.status, response.headers["Location"], document) == (302, "/docs", None)
 
 
-async def test_what_nobody_foresaw_is_logged_and_says_nothing_inside(ask):
+async def test_what_nobody_foresaw_is_logged_and_says_nothing_inside(
+    ask: Callable[..., Awaitable[Any]],
+) -> None:
     with capture_logs() as logs:
         response, document = await ask(raising(KeyError("the secret")))
     assert (response.status, document["type"]) == (500, "/problems/internal")
@@ -111,7 +124,9 @@ async def test_what_nobody_foresaw_is_logged_and_says_nothing_inside(ask):
     assert (entry["method"], entry["path"], entry["exc_info"]) == ("GET", "/x", True)
 
 
-async def test_a_redis_that_is_away_is_worth_another_try(ask):
+async def test_a_redis_that_is_away_is_worth_another_try(
+    ask: Callable[..., Awaitable[Any]],
+) -> None:
     redis = connect(f"redis://127.0.0.1:{free_port()}/0", timeout=0.5)
 
     async def handler(_: web.Request) -> web.Response:
@@ -127,11 +142,11 @@ async def test_a_redis_that_is_away_is_worth_another_try(ask):
     assert "redis_unreachable" in [entry["event"] for entry in logs]
 
 
-def test_unavailable_says_when_to_come_back():
+def test_unavailable_says_when_to_come_back() -> None:
     problem = unavailable("later", retry_after=7)
     assert (problem.status, problem.headers) == (503, {"Retry-After": "7"})
 
 
 @pytest.mark.parametrize("slug", [*Slug, *Goodbye])
-def test_slugs_are_stable_words(slug):
+def test_slugs_are_stable_words(slug) -> None:
     assert re.fullmatch(r"[a-z]+([-_][a-z]+)*", slug)

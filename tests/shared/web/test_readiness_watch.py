@@ -27,7 +27,7 @@ def checks(answers: Iterator[str | None]) -> Check:
     return check
 
 
-async def test_each_change_of_a_part_is_set_and_logged_once():
+async def test_each_change_of_a_part_is_set_and_logged_once() -> None:
     readiness = Readiness("redis")
     check = checks(iter([None, None, "away", "away", "full", None]))
     with capture_logs() as logs:

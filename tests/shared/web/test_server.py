@@ -71,7 +71,7 @@ def ask(port: int, path: str, host: str = "127.0.0.1") -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number):
+def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number) -> None:
     with process() as started:
         port = port_of(started)
         assert port > 0
@@ -83,14 +83,14 @@ def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number):
         assert "Traceback" not in started.stderr.read()
 
 
-def test_a_part_that_cannot_go_on_ends_the_process_with_its_code():
+def test_a_part_that_cannot_go_on_ends_the_process_with_its_code() -> None:
     with process() as started:
         assert ask(port_of(started), "/give-up") == 200
         assert started.wait(10) == 3
         assert started.stdout.read() == "tidied\n"
 
 
-def test_a_request_half_sent_does_not_hold_up_the_end():
+def test_a_request_half_sent_does_not_hold_up_the_end() -> None:
     with (
         process() as started,
         socket.create_connection(("127.0.0.1", port_of(started))) as slow,
@@ -100,7 +100,7 @@ def test_a_request_half_sent_does_not_hold_up_the_end():
         assert started.wait(10) == 0
 
 
-def test_a_port_that_is_taken_ends_in_an_error_that_names_it():
+def test_a_port_that_is_taken_ends_in_an_error_that_names_it() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         process(port=taken.getsockname()[1]) as started,
@@ -113,7 +113,7 @@ def test_a_port_that_is_taken_ends_in_an_error_that_names_it():
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
-def test_an_ipv6_address_is_listened_on():
+def test_an_ipv6_address_is_listened_on() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -124,7 +124,7 @@ def test_an_ipv6_address_is_listened_on():
         assert started.wait(10) == 0
 
 
-def test_two_colons_listen_on_both_families():
+def test_two_colons_listen_on_both_families() -> None:
     try:
         socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True).close()
     except (OSError, ValueError):
@@ -136,7 +136,7 @@ def test_two_colons_listen_on_both_families():
         assert started.wait(10) == 0
 
 
-def test_a_peer_that_vanished_is_gone_within_a_minute():
+def test_a_peer_that_vanished_is_gone_within_a_minute() -> None:
     with serve._bind("127.0.0.1", 0) as listening:
         with socket.create_connection(listening.getsockname()):
             accepted, _ = listening.accept()
@@ -152,7 +152,7 @@ def test_a_peer_that_vanished_is_gone_within_a_minute():
 
 
 @pytest.mark.parametrize("expected", [b"\xff\xfe", b"miracles", b"100-continue"])
-def test_who_expects_what_nobody_knows_is_served_all_the_same(expected):
+def test_who_expects_what_nobody_knows_is_served_all_the_same(expected: bytes) -> None:
     asked = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: %b\r\n\r\n" % expected
     with process() as started, socket.create_connection(("127.0.0.1", port_of(started))) as sock:
         sock.sendall(asked)

@@ -13,7 +13,7 @@ def judge() -> FailoverPolicy:
     return FailoverPolicy("rpc", "horizon")
 
 
-def test_one_failure_is_none():
+def test_one_failure_is_none() -> None:
     one = judge()
     one.failed("rpc")
     assert one.reason_to_switch() is None
@@ -24,7 +24,7 @@ def test_one_failure_is_none():
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_one_that_asks_for_a_long_wait_is_not_waited_for():
+def test_one_that_asks_for_a_long_wait_is_not_waited_for() -> None:
     one = judge()
     one.failed("rpc", wait=5)
     assert one.reason_to_switch() is None
@@ -33,7 +33,7 @@ def test_one_that_asks_for_a_long_wait_is_not_waited_for():
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_what_fails_more_is_not_the_healthier():
+def test_what_fails_more_is_not_the_healthier() -> None:
     one = judge()
     for _ in range(3):
         one.failed("horizon")
@@ -45,7 +45,7 @@ def test_what_fails_more_is_not_the_healthier():
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it():
+def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it() -> None:
     one = judge()
     one.mark_unable("rpc")
     assert one.reason_to_switch() is SwitchReason.UNABLE
@@ -58,7 +58,7 @@ def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it():
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead():
+def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead() -> None:
     one = judge()
     for _ in range(3):
         assert (
@@ -74,13 +74,13 @@ def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead():
     assert one.compare_progress(100, 2, 110) is SwitchReason.STALLED
 
 
-def test_a_backfill_is_behind_but_moves():
+def test_a_backfill_is_behind_but_moves() -> None:
     one = judge()
     assert all(one.compare_progress(n, n << 32, 1_000_000) is None for n in range(1, 1000))
 
 
 @given(st.lists(st.sampled_from(["works", "failed", "cannot"]), max_size=40), st.data())
-def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(steps, data):
+def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(steps, data) -> None:
     one = judge()
     for step in steps:
         name = data.draw(st.sampled_from(["rpc", "horizon"]))

@@ -34,7 +34,7 @@ def listed(first: int, *ledgers: tuple[int, int]) -> LedgerListing:
     return LedgerListing(first, [ListedLedger(*each) for each in ledgers])
 
 
-def test_a_ledger_is_counted_from_its_beginning():
+def test_a_ledger_is_counted_from_its_beginning() -> None:
     for cursor in (toid(10), cursor_before(10)):
         assert TransactionCount.at(cursor) == TransactionCount(cursor, 10, 0)
     one = counted(toid(10), record(10, 1), record(10, 2), record(10, 3, successful=False))
@@ -43,14 +43,14 @@ def test_a_ledger_is_counted_from_its_beginning():
     assert (one.ledger, one.seen) == (12, 1)
 
 
-def test_of_a_ledger_that_was_begun_within_nobody_knows_how_many_came():
+def test_of_a_ledger_that_was_begun_within_nobody_knows_how_many_came() -> None:
     one = counted(toid(10, 3), record(10, 4))
     assert (one.ledger, one.seen) == (10, None)
     one.add(record(11, 1))
     assert one.seen == 1
 
 
-def test_ledgers_without_transactions_are_not_missing():
+def test_ledgers_without_transactions_are_not_missing() -> None:
     listing = listed(10, (10, 1), (11, 0), (12, 0), (13, 5))
     assert not listing.missing(counted(toid(10), record(10)), 10, 13)
 
@@ -68,19 +68,19 @@ def test_ledgers_without_transactions_are_not_missing():
         ([(10, 1), (12, 0)], range(11, 12)),  # of two holes the first
     ],
 )
-def test_what_is_missing(ledgers: list[tuple[int, int]], missing: range):
+def test_what_is_missing(ledgers: list[tuple[int, int]], missing: range) -> None:
     count = counted(toid(10), record(10))
     assert listed(10, *ledgers).missing(count, 10, 14) == missing
 
 
-def test_a_hole_of_millions_is_found_at_once():
+def test_a_hole_of_millions_is_found_at_once() -> None:
     listing = listed(10, (10, 1), (3_000_000_00, 7))
     assert listing.missing(counted(toid(10), record(10)), 10, 3_000_000_00) == range(
         11, 3_000_000_00
     )
 
 
-def test_what_a_listing_knows():
+def test_what_a_listing_knows() -> None:
     listing = listed(10, (12, 0), (15, 0))
     assert [n for n in range(8, 18) if listing.covers(n)] == [10, 11, 12, 13, 14, 15]
     assert listed(10).end == 10
@@ -94,7 +94,7 @@ def test_what_a_listing_knows():
 )
 def test_just_the_first_run_of_ledgers_that_are_not_all_read(
     held: dict[int, int], came: set[int], end: int
-):
+) -> None:
     """One ledger after the other, as slowly and plainly as possible."""
     first = min(came, default=10)
     count = counted(toid(first), *(record(first, n + 1) for n in range(len(came) % 3)))
@@ -118,7 +118,7 @@ def page(*ledgers: dict[str, Any]) -> dict[str, Any]:
     return {"_embedded": {"records": list(ledgers)}}
 
 
-def test_horizons_list_is_read():
+def test_horizons_list_is_read() -> None:
     one = {"sequence": 12, "successful_transaction_count": 3, "failed_transaction_count": 9}
     assert parse_listing(10, page(one)) == listed(10, (12, 3))
     assert parse_listing(10, page()) == listed(10)
@@ -136,6 +136,6 @@ def test_horizons_list_is_read():
         page(*({"sequence": n, "successful_transaction_count": 0} for n in (11, 11))),
     ],
 )
-def test_a_list_that_is_none_is_named(document: dict[str, Any]):
+def test_a_list_that_is_none_is_named(document: dict[str, Any]) -> None:
     with pytest.raises(MalformedError, match="ledgers"):
         parse_listing(10, document)
