@@ -7,14 +7,12 @@ challenge gives one login. So revoking a `jti` ends the whole login and its live
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
-from stellar_sdk import Keypair
 
-from services.api.auth import sep10 as challenges
 from services.api.auth.client_domains import FetchToml, is_public_name, signing_key
-from services.api.auth.sep10 import CHALLENGE_SECONDS, LoginServer
-from services.api.auth.settings import ANY_DOMAIN, LoginSettings
+from services.api.auth.settings import ANY_DOMAIN, CHALLENGE_SECONDS, LoginSettings
 from services.api.auth.signers import AccountSigners
 from services.api.auth.tokens import MAX_TOKEN_SECONDS, TokenIssuer
 from services.api.errors import (
@@ -26,6 +24,9 @@ from shared.auth.principal import Principal, Scope, principal_of
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock
+
+if TYPE_CHECKING:
+    from services.api.auth.sep10 import LoginServer
 
 _CLOCK_TOLERANCE = 300  # seconds that stellar-sdk allows between the clocks of wallet and server
 _KEPT_CLAIMS = ("auth_time", "client_domain", "topics")  # copied into a refreshed token
@@ -68,6 +69,9 @@ class LoginService:
         self._fetch = fetch
         self._clock = clock
         self._issuer = TokenIssuer(settings, clock)
+        if settings.signing_seed.get_secret_value():
+            # Import it at the start: later the import would block the event loop for 0.4 s.
+            import services.api.auth.sep10  # noqa: F401, PLC0415
 
     @property
     def server(self) -> LoginServer:
@@ -77,11 +81,13 @@ class LoginService:
             raise FeatureDisabledError(
                 "Wallets cannot log in to this API, because it has no signing key (SIGNING_SEED)."
             )
-        return LoginServer(
-            Keypair.from_secret(seed),
-            self._settings.home_domain,
-            self._settings.login_host,
-            self._passphrase,
+        from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
+
+        return sep10.LoginServer.from_seed(
+            seed,
+            home_domain=self._settings.home_domain,
+            web_auth_domain=self._settings.login_host,
+            passphrase=self._passphrase,
         )
 
     async def challenge(
@@ -92,11 +98,13 @@ class LoginService:
         Raises FeatureDisabledError, ClientDomainRejectedError.
         """
         server, key = self.server, None
+        from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
+
         # SEP-10 lets a server without client domains ignore the parameter.
         domain = client_domain.lower() if client_domain and self._settings.client_domains else None
         if domain:
             key = await self._client_key(domain)
-        envelope = challenges.build(
+        envelope = sep10.build(
             server,
             account,
             now=int(self._clock()),
@@ -124,9 +132,11 @@ class LoginService:
         Raises FeatureDisabledError, ChallengeRejectedError, HorizonUnavailableError.
         """
         server = self.server
-        challenge = challenges.read(server, envelope)
+        from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
+
+        challenge = sep10.read(server, envelope)
         signers = await self._signers.of(challenge.address)
-        challenges.verify(server, challenge, signers)
+        sep10.verify(server, challenge, signers)
         await self._sessions.spend_challenge(
             challenge.digest,
             issued=challenge.issued,

@@ -14,6 +14,9 @@ from shared.domain.strkeys import is_secret_seed
 from shared.runtime.config import http_url, split_list
 from shared.web.client_ip import Networks
 
+CHALLENGE_SECONDS = 900
+"""The time that a wallet has to sign a challenge. SEP-10 recommends this value."""
+
 ANY_DOMAIN = "*"
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII)
 _MAX_DOMAIN = 64 - len(" auth")  # the name of a data entry on Stellar has 64 bytes (SEP-10)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import structlog
 
-from services.api.auth.sep10 import Signers
 from services.api.errors import HorizonUnavailableError
 from shared.runtime.urls import append_path
 from shared.web.horizon_errors import slug
@@ -17,6 +17,14 @@ log = structlog.get_logger()
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _KEY_TYPE = "ed25519_public_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The keys of an account with their weights, and the sum of weights that a login needs."""
+
+    weights: Sequence[tuple[str, int]]
+    threshold: int
 
 
 class AccountSigners:
