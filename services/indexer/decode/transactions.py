@@ -72,7 +72,7 @@ def decode_transaction(
         return
     if record.meta is None:
         raise MetaMissingError(record.hash)
-    meta, result = decode_meta(record.meta, frozenset()), decode_result(record.result)
+    meta, result = decode_meta(record.meta), decode_result(record.result)
     if rpc_events is None and _is_left_out(meta, result):
         raise MetaMissingError(record.hash)
     verified = verify(meta, result)

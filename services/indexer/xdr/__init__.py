@@ -5,7 +5,7 @@ exists for both reasons. Every function raises XdrError, and nothing else, on by
 """
 
 from services.indexer.xdr.event import ContractEvent, decode_contract_event
-from services.indexer.xdr.meta import TransactionMeta, UndecodableEventError, decode_meta
+from services.indexer.xdr.meta import TransactionMeta, decode_meta
 from services.indexer.xdr.natives import (
     Address,
     ContractInstance,
@@ -36,7 +36,6 @@ __all__ = [
     "Symbol",
     "TransactionMeta",
     "TransactionResult",
-    "UndecodableEventError",
     "XdrError",
     "decode_contract_event",
     "decode_meta",

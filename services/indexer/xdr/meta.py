@@ -1,7 +1,7 @@
-"""TransactionMeta: the events of each operation, and what the consensus check needs.
+"""TransactionMeta: the events of each operation, and the return value that the proof needs.
 
-All the rest, mostly ledger entries, is skipped by the shapes in `ledger`. Events of the wanted
-contracts are decoded; of all others only the bytes are kept.
+The shapes in `ledger` skip everything else, which is mostly ledger entries. The events are cut
+out as bytes; services.indexer.xdr.event decodes those of the watched contracts.
 """
 
 import struct as _struct
@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.indexer.xdr import ledger
-from services.indexer.xdr.event import ContractEvent, contract_of, decode_contract_event
 from services.indexer.xdr.reader import U32, XdrError, count, ended_early, finish, flag, guarded
 from services.indexer.xdr.shapes import Shape, array, struct, union
-
-Wanted: TypeAlias = frozenset[bytes] | None
-Indexed: TypeAlias = tuple[tuple[int, ContractEvent], ...]
 
 _BEFORE = struct(ledger.NOTHING, ledger.CHANGES)
 _FEES = struct(ledger.NOTHING, 3 * 8)
@@ -26,58 +22,38 @@ _AFTER_V4 = struct(array(ledger.TRANSACTION_EVENT), _DIAGNOSTICS)
 
 @dataclass(frozen=True, slots=True)
 class TransactionMeta:
-    """What a transaction did, as far as events go.
+    """The parts of a TransactionMeta that concern events.
 
-    `event_xdr[op]` has the XDR of every event of an operation. `operations[op]` has the wanted
-    ones, decoded, each with its index in `event_xdr[op]`, which is the index in its id.
-    `return_value` is the XDR of the ScVal that a contract's call returned.
-    Metas 0 to 2 precede Soroban and have no events; version 3 has them on operation 0 only.
+    `event_xdr[op][index]` is the XDR of a ContractEvent: `op` is the index of its operation in the
+    transaction, `index` its own index in the operation; both are part of the event's id.
+    `return_value` is the XDR of the ScVal that the contract call returned, None without a call.
+
+    Versions 0 to 2 are older than Soroban and have no events. Version 3 has the events of the only
+    operation. Version 4 (protocol 23, CAP-67) has the events of every operation.
     """
 
     version: int
-    operations: tuple[Indexed, ...]
     return_value: bytes | None
     event_xdr: tuple[tuple[bytes, ...], ...] = ()
 
 
-class UndecodableEventError(XdrError):
-    """An event that cannot be decoded, for a dead-letter log.
-
-    With `raw` it is a wanted event whose bytes are known but not understood (`offset` is in them).
-    Without `raw` its end could not be found, and so neither the events after it: any of them may
-    be wanted, whatever the contract of this one.
-    """
-
-    def __init__(
-        self, cause: XdrError, operation: int, index: int, contract: bytes | None, raw: bytes | None
-    ) -> None:
-        super().__init__(f"operation {operation}, event {index}: {cause.what}", cause.offset)
-        self.operation = operation
-        self.index = index
-        self.contract = contract
-        self.raw = raw
-
-
 @guarded
-def decode_meta(raw: bytes, contracts: Wanted = None) -> TransactionMeta:
-    """Decode a TransactionMeta. `contracts` are raw 32-byte ids, None for all of them.
-
-    Raises XdrError; UndecodableEventError when it is an event that cannot be decoded.
-    """
+def decode_meta(raw: bytes) -> TransactionMeta:
+    """Decode a TransactionMeta. Raises XdrError, which names the event if one is damaged."""
     (version,) = U32(raw, 0)
     if version <= 2:
-        return TransactionMeta(version, (), None)
+        return TransactionMeta(version, None)
     if version > 4:
         raise XdrError(f"TransactionMeta has no version {version}; 0 to 4 are known", 0)
     at = _BEFORE(raw, 4)
     read = _version_3 if version == 3 else _version_4
     event_xdr, return_value, at = read(raw, at)
     finish(raw, at)
-    operations = tuple(_decoded(op, events, contracts) for op, events in enumerate(event_xdr))
-    return TransactionMeta(version, operations, return_value, event_xdr)
+    return TransactionMeta(version, return_value, event_xdr)
 
 
 _Parts: TypeAlias = tuple[tuple[tuple[bytes, ...], ...], bytes | None, int]
+"""The events by operation, the return value, and the position after everything."""
 
 
 def _version_3(buf: bytes, at: int) -> _Parts:
@@ -98,11 +74,11 @@ def _version_4(buf: bytes, at: int) -> _Parts:
         events, at = _events(buf, _BEFORE(buf, at), op)
         operations.append(events)
     at = ledger.CHANGES(buf, at)
-    return_value, at = _returned(buf, at)
+    return_value, at = _return_value(buf, at)
     return tuple(operations), return_value, _AFTER_V4(buf, at)
 
 
-def _returned(buf: bytes, at: int) -> tuple[bytes | None, int]:
+def _return_value(buf: bytes, at: int) -> tuple[bytes | None, int]:
     soroban, at = flag(buf, at)
     if not soroban:
         return None, at
@@ -117,8 +93,10 @@ def _events(buf: bytes, at: int, op: int) -> tuple[tuple[bytes, ...], int]:
         try:
             event, at = _cut(ledger.EVENT, buf, at)
         except (XdrError, _struct.error) as error:
+            # Where this event ends is unknown, so the events after it cannot be found either.
             cause = error if isinstance(error, XdrError) else ended_early(buf)
-            raise UndecodableEventError(cause, op, index, _contract(buf, at), None) from error
+            what = f"operation {op}, event {index}: {cause.what}"
+            raise XdrError(what, cause.offset) from error
         events.append(event)
     return tuple(events), at
 
@@ -128,22 +106,3 @@ def _cut(shape: Shape, buf: bytes, at: int) -> tuple[bytes, int]:
     if end > len(buf):
         raise ended_early(buf)
     return buf[at:end], end
-
-
-def _decoded(op: int, events: tuple[bytes, ...], wanted: Wanted) -> Indexed:
-    found = []
-    for index, raw in enumerate(events):
-        contract, _ = contract_of(raw, 0)
-        if wanted is None or contract in wanted:
-            try:
-                found.append((index, decode_contract_event(raw)))
-            except XdrError as error:
-                raise UndecodableEventError(error, op, index, contract, raw) from error
-    return tuple(found)
-
-
-def _contract(buf: bytes, at: int) -> bytes | None:
-    try:
-        return contract_of(buf, at)[0]
-    except (XdrError, _struct.error):
-        return None

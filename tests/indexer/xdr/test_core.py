@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from stellar_sdk.sep.toid import TOID
 
-from services.indexer.xdr import ContractEvent, ScVal, XdrError, decode_meta
+from services.indexer.xdr import ContractEvent, ScVal, XdrError, decode_contract_event, decode_meta
 from tests.support.recordings import Recording
 
 
@@ -46,8 +46,8 @@ def test_every_event_is_as_recorded(transactions: list[dict[str, Any]]) -> None:
         assert meta.version == transaction["meta_v"]
         decoded = [
             as_recorded(transaction, op, index, event)
-            for op, events in enumerate(meta.operations)
-            for index, event in events
+            for op, events in enumerate(meta.event_xdr)
+            for index, event in enumerate(map(decode_contract_event, events))
         ]
         assert decoded == transaction["events"]
 

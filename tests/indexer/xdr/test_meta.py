@@ -10,7 +10,6 @@ from stellar_sdk import StrKey, xdr
 from services.indexer.xdr import (
     ContractEvent,
     TransactionMeta,
-    UndecodableEventError,
     XdrError,
     decode_contract_event,
     decode_meta,
@@ -42,13 +41,11 @@ def meta_of(version: int, value: Any) -> TransactionMeta:
     operations = [operation.events for operation in value.operations] if version == 4 else []
     if version == 3 and soroban:
         operations = [soroban.events]
-    events = [[event_of(event) for event in events] for events in operations]
     returned = soroban and soroban.return_value
     return TransactionMeta(
         version=version,
-        operations=tuple(tuple(enumerate(decoded)) for decoded in events),
         return_value=returned and returned.to_xdr_bytes(),
-        event_xdr=tuple(tuple(event.raw for event in decoded) for decoded in events),
+        event_xdr=tuple(tuple(event.to_xdr_bytes() for event in each) for each in operations),
     )
 
 
@@ -96,50 +93,37 @@ def event_with(contract: bytes, value: bytes) -> bytes:
 
 OURS, OTHER = b"\1" * 32, b"\2" * 32
 VOID = b"\0\0\0\1"
-DEEP = b"\0\0\0\x10\0\0\0\1\0\0\0\1" * 300 + VOID  # its end can be found, its value not decoded
+DEEP = b"\0\0\0\x10\0\0\0\1\0\0\0\1" * 300 + VOID  # 300 nested vecs; the limit is 200
 UNKNOWN = b"\0\0\0\x63"
 
 
-def test_only_wanted_contracts_are_decoded_but_all_bytes_are_kept() -> None:
-    events = [event_with(c, VOID) for c in (OTHER, OURS, OTHER, OURS)]
-    meta = decode_meta(meta_with(*events), frozenset({OURS}))
-    assert meta.event_xdr == (tuple(events),)
-    ours = StrKey.encode_contract(OURS)
-    assert [(i, e.contract_id) for i, e in meta.operations[0]] == [(1, ours), (3, ours)]
-    assert decode_meta(meta_with(*events), frozenset()).operations == ((),)
-
-
-def test_a_muxed_contract_that_the_sdk_does_not_know_is_found_and_its_event_ends() -> None:
+def test_a_muxed_contract_that_the_sdk_does_not_know_ends_where_it_should() -> None:
     muxed = b"\0\0\0\x12\0\0\0\5" + (7).to_bytes(8, "big") + OTHER
-    events = [event_with(OURS, muxed), event_with(OURS, VOID)]
+    events = (event_with(OURS, muxed), event_with(OURS, VOID))
     meta = decode_meta(meta_with(*events))
-    assert meta.event_xdr == (tuple(events),)
-    assert str(meta.operations[0][0][1].data).startswith("W")
+    assert meta.event_xdr == (events,)
+    assert str(decode_contract_event(events[0]).data).startswith("W")
 
 
-def test_an_undecodable_event_names_itself_when_it_is_wanted() -> None:
+def test_an_event_that_is_nested_too_deep_is_cut_out_but_not_decoded() -> None:
     deep = event_with(OURS, DEEP)
-    raw = meta_with(event_with(OTHER, VOID), deep)
-    with pytest.raises(UndecodableEventError, match=r"operation 0, event 1: .*nested") as caught:
-        decode_meta(raw, frozenset({OURS}))
-    error = caught.value
-    assert (error.operation, error.index, error.contract, error.raw) == (0, 1, OURS, deep)
-    assert decode_meta(raw, frozenset({OTHER})).event_xdr[0][1] == deep
+    meta = decode_meta(meta_with(event_with(OTHER, VOID), deep))
+    assert meta.event_xdr[0][1] == deep
+    with pytest.raises(XdrError, match="nested"):
+        decode_contract_event(deep)
 
 
 @pytest.mark.parametrize("contract", [OURS, OTHER])
-def test_an_event_without_a_known_end_is_an_error_whoever_wants_it(contract: bytes) -> None:
+def test_an_event_of_an_unknown_type_is_an_error_that_names_the_event(contract: bytes) -> None:
     raw = meta_with(event_with(OTHER, VOID), event_with(contract, UNKNOWN))
-    with pytest.raises(UndecodableEventError, match="no type 99") as caught:
-        decode_meta(raw, frozenset({OURS}))
-    error = caught.value
-    assert (error.operation, error.index, error.contract, error.raw) == (0, 1, contract, None)
+    with pytest.raises(XdrError, match=r"operation 0, event 1: .*no type 99"):
+        decode_meta(raw)
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_a_meta_from_before_soroban_has_no_events(version: int) -> None:
     body = throw(getattr(xdr, f"TransactionMetaV{version}"), 1).to_xdr_bytes() if version else VOID
-    assert decode_meta(version.to_bytes(4, "big") + body) == TransactionMeta(version, (), None)
+    assert decode_meta(version.to_bytes(4, "big") + body) == TransactionMeta(version, None)
 
 
 def test_a_meta_of_a_later_version_is_an_error() -> None:
