@@ -182,7 +182,7 @@ async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[Non
 async def _watches(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     namespace = NamespaceWatch(app[REDIS], settings, app[CLOCK], app[READINESS], begins=True)
-    await namespace.first()
+    await namespace.check_first()
     async with http.session(timeout=_PROBE_TIMEOUT) as session:
         checks = {"redis": redis_check(app[REDIS])} | _checks(settings, session)
         readiness = app[READINESS]

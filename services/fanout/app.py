@@ -67,7 +67,7 @@ def build_app(settings: FanoutSettings) -> web.Application:
         sessions = RevocationStore(redis, settings.keys)
         clock = RedisClock()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
-        await data.first()
+        await data.check_first()
         async with session() as http:
             components, broadcaster = _assemble(settings, redis, sessions, cors, http, clock=clock)
             app[COMPONENTS] = components

@@ -56,7 +56,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
         recovery, loss_detector = FailoverRecovery(), DataLossDetector()
         namespace_watch = NamespaceWatch(redis, settings, clock, readiness, begins=True)
         metrics.measure_lag(clock.now)
-        await namespace_watch.first()
+        await namespace_watch.check_first()
         async with http.session() as session:
             task = supervise(
                 "indexer",

@@ -1,8 +1,10 @@
-"""The commit: the only way that an event gets into the journal.
+"""The commit: the only way to add events to the journal.
 
-One Lua call checks and writes everything together: fencing token, positions already used, stream
-versions; then stream states, journal, announcement on the channel, indexes, progress of the source,
-dead letters. Two that race never both win: the loser reads again and decides anew.
+One call of a Lua script checks everything and then writes everything: the fencing token, positions
+that are already used, the versions of the streams; then the states of the streams, the journal, the
+message on the channel, the indexes, the progress of the source, the dead letters. When two commits
+change the same stream at the same time, one of them loses. It reads the stream again and decides
+again.
 """
 
 from __future__ import annotations
@@ -33,26 +35,26 @@ from shared.runtime.metrics import COMMITS
 
 _SCRIPT = load_script(__package__, "commit")
 _ATTEMPTS = 50
-_NOTHING = SourceProgress()
+_NO_PROGRESS = SourceProgress()
 
 Decide = Callable[[StreamStates], Sequence[Event]]
-"""From the stored states to the events; called again when a race was lost."""
+"""Returns the events to commit for the stored states. Called again after a conflict."""
 
 
 class CommitError(HeadraceError):
-    """The journal did not take a commit; nothing of it was written."""
+    """The commit was refused, and nothing of it was written."""
 
 
 class FencedError(CommitError):
-    """Another indexer is active; this one must stop writing."""
+    """Another indexer is active. This one must stop writing."""
 
 
 class JournalInconsistentError(CommitError):
-    """A chain event is missing inside the kept journal while later ones are there: never guess."""
+    """The journal has later events but lacks an earlier chain event. An operator must decide."""
 
 
 class JournalBehindError(CommitError):
-    """Redis may have lost writes and the indexer has not brought them back yet; try again."""
+    """Redis may have lost writes, and the indexer has not read them again yet. Try again later."""
 
 
 class CursorMovedError(CommitError):
@@ -60,14 +62,15 @@ class CursorMovedError(CommitError):
 
 
 class ContentionError(CommitError):
-    """Others changed the same streams each time; try again later."""
+    """Other commits changed the same streams at each attempt. Try again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """What was written: each event with its position, and how many had been there already.
+    """The events that were written, with their positions.
 
-    `stored_response` is set when an earlier request used the same key; then nothing was written.
+    `seen` counts events that the journal already had. `stored_response` is set when an earlier
+    request used the same idempotency key; then nothing was written.
     """
 
     writes: Sequence[PlannedWrite]
@@ -77,10 +80,10 @@ class CommitResult:
 
 
 class Committer:
-    """Commits to one namespace. `token` is the indexer's fencing token, "" for the API.
+    """Commits to one namespace. `token` is the fencing token of the indexer, "" for the API.
 
-    Where there are `replicas` to wait for, whatever writes or tells what was written raises
-    Unconfirmed when they are late.
+    With `replicas`, a commit and a read of a stored response wait for them. Both raise
+    NotReplicatedError when the replicas are late.
     """
 
     def __init__(
@@ -101,11 +104,11 @@ class Committer:
         self._floor = START
 
     def stay_above(self, position: Position) -> None:
-        """Give out no position up to this one, even when Redis loses what is there."""
+        """Assign only positions above this one, even if Redis loses the events up to it."""
         self._floor = max(self._floor, position)
 
     async def stored_response(self, key: str) -> bytes | None:
-        """What was answered under a key (shared.journal.plan.StoredResponse), if anything."""
+        """The response that a commit stored under `key` (StoredResponse); None if there is none."""
         pipe = self._replicas.pipeline()
         pipe.get(key)
         stored: bytes | None = (await self._replicas.execute(pipe))[0]
@@ -115,17 +118,17 @@ class Committer:
         self,
         stream_ids: Collection[str],
         decide: Decide,
-        answer: StoredResponse | None = None,
+        response: StoredResponse | None = None,
         *,
         fresh: bool = False,
     ) -> CommitResult:
-        """Commit what `decide` makes of the stored states; what it raises passes through.
+        """Commit the events that `decide` returns for the stored states of these streams.
 
-        `answer` is kept with it, unless there is one already. Ids that are `fresh`, made up just
-        now, are not looked for first. Raises ContentionError when a race was lost too often,
-        JournalBehindError.
+        `response` is stored with them, unless a response is already stored under its key. With
+        `fresh`, the ids were just made up, so the streams are not read before the first attempt.
+        Raises ContentionError, JournalBehindError, and whatever `decide` raises.
         """
-        return await self._commit(stream_ids, decide, answer=answer, fresh=fresh)
+        return await self._commit(stream_ids, decide, response=response, fresh=fresh)
 
     async def record(
         self,
@@ -136,105 +139,93 @@ class Committer:
         after: int | None = None,
         caught_up: bool = False,
     ) -> CommitResult:
-        """Commit chain events in order, with the source's progress and dead letters.
+        """Commit chain events in order, with the progress of the source and dead letters.
 
-        Events that the journal has already are left out. `after` and `caught_up` are as in
-        Progress. Raises FencedError, JournalInconsistentError, CursorMovedError, ContentionError.
+        Events that the journal already has are skipped. `after` and `caught_up` are as in
+        SourceProgress. Raises FencedError, JournalInconsistentError, CursorMovedError,
+        ContentionError.
         """
         positions = [e.position for e in events if e.position is not None]
         if len(positions) != len(events) or positions != sorted(set(positions)):
             raise ValueError("chain events need positions, each above the one before")
         ids = list(dict.fromkeys(e.stream_id for e in events if e.stream_id is not None))
         new = {e.stream_id for e in events if e.stream_id and e.type is EventType.STREAM_CREATED}
-        made = SourceProgress(progress, after, caught_up)
-        return await self._commit(ids, lambda _: events, read=made, dead=dead, new=new)
+        source = SourceProgress(progress, after, caught_up)
+        return await self._commit(ids, lambda _: events, progress=source, dead=dead, new=new)
 
     async def _commit(
         self,
         stream_ids: Collection[str],
         decide: Decide,
         *,
-        read: SourceProgress = _NOTHING,
+        progress: SourceProgress = _NO_PROGRESS,
         dead: Sequence[bytes] = (),
-        answer: StoredResponse | None = None,
+        response: StoredResponse | None = None,
         fresh: bool = False,
         new: Collection[str] = (),
     ) -> CommitResult:
+        """Try until no other commit interferes. Streams in `new` are created by these events."""
         seen: set[str] = set()
         began = traces.clock()
         for attempt in range(_ATTEMPTS):
-            unseen = fresh and not attempt
-            streams = dict.fromkeys(stream_ids) if unseen else await self.streams.load(stream_ids)
+            unread = fresh and not attempt
+            streams = dict.fromkeys(stream_ids) if unread else await self.streams.load(stream_ids)
             absent = [i for i, s in streams.items() if s is None and not fresh and i not in new]
-            gone = await self.streams.rebuild(absent)
-            streams |= gone
+            rebuilt = await self.streams.rebuild(absent)
+            streams |= rebuilt
             events = [e for e in decide(streams) if str(e.position) not in seen]
             writes = plan_writes(events, streams)
             request = CommitRequest(self.keys)
             request.fill(
                 writes,
                 streams=streams,
-                gone=gone,
+                rebuilt=rebuilt,
                 token=self._token,
                 floor=self._raise_floor(streams),
                 retention=self._retention,
-                progress=read,
+                progress=progress,
                 dead=dead,
-                answer=answer,
+                response=response,
             )
             outcome, *rest = await self._call(request)
             COMMITS.labels(outcome.decode()).inc()
             match outcome:
                 case b"committed":
-                    positions = self._given(rest)
-                    kinds = (write.event.type for write in writes)
-                    traces.record_commits(zip(map(str, positions), kinds, strict=True), began)
+                    positions = self._assigned(rest)
+                    types = (write.event.type for write in writes)
+                    traces.record_commits(zip(map(str, positions), types, strict=True), began)
                     return CommitResult(writes, positions, len(seen))
                 case b"answered":
                     return CommitResult((), (), stored_response=rest[0])
                 case b"seen":
                     seen.update(p.decode() for p in rest)
-                case b"fenced":
-                    raise FencedError(
-                        f"the indexer {rest[0].decode() or '(none)'} is active, not this"
-                    )
-                case b"disorder":
-                    raise JournalInconsistentError(_DISORDER.format(rest[0].decode()))
-                case b"behind":
-                    raise JournalBehindError(
-                        f"the journal does not reach {rest[0].decode()} again yet"
-                    )
-                case b"unsettled":
-                    raise JournalBehindError(_UNSETTLED)
-                case b"moved":
-                    raise CursorMovedError(_MOVED.format(rest[0].decode() or "gone", read.after))
                 case b"conflict":
                     continue
                 case _:
-                    raise AssertionError(f"commit.lua answered {outcome!r}, which is not known")
+                    raise _refusal(outcome, rest, progress)
         raise ContentionError(
-            f"streams {', '.join(stream_ids)} changed {_ATTEMPTS} times meanwhile"
+            f"other commits changed stream {', '.join(stream_ids)} at each of {_ATTEMPTS} attempts"
         )
 
     async def _call(self, request: CommitRequest) -> list[bytes]:
-        answer: list[bytes]
+        reply: list[bytes]
         if not self._replicas.count:
-            answer = await self._script(keys=request.keys, args=request.args)
-            return answer
+            reply = await self._script(keys=request.keys, args=request.args)
+            return reply
         pipe = self._replicas.pipeline()
         await self._script(keys=request.keys, args=request.args, client=pipe)
         try:
-            (answer,) = await self._replicas.execute(pipe)
+            (reply,) = await self._replicas.execute(pipe)
         except NotReplicatedError as late:
             outcome, *rest = late.answers[0]
             if outcome == b"committed":
-                self._given(rest)
+                self._assigned(rest)
             raise
-        return answer
+        return reply
 
-    def _given(self, places: Sequence[bytes]) -> list[Position]:
-        """Positions that were given out; none up to the highest is given again."""
-        positions = [parse_position(place.decode()) for place in places]
+    def _assigned(self, texts: Sequence[bytes]) -> list[Position]:
+        """The positions that the script assigned. Later positions will be above them."""
+        positions = [parse_position(text.decode()) for text in texts]
         self._floor = max(self._floor, *positions, START)
         return positions
 
@@ -245,9 +236,27 @@ class Committer:
         return self._floor
 
 
-_DISORDER = (
-    "event {} is not in the journal although later ones are; the journal must be rebuilt from the "
-    "chain (docs/operations.md)"
-)
-_UNSETTLED = "Redis was restarted or failed over: the indexer has not caught up with the chain"
-_MOVED = "the stored cursor is {}, not {}: Redis lost writes, which are read again from there"
+def _refusal(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) -> Exception:
+    """The error for an outcome of commit.lua that repeating does not change."""
+    detail = rest[0].decode() if rest else ""
+    match outcome:
+        case b"fenced":
+            return FencedError(f"another indexer is active: {detail or '(none)'}")
+        case b"disorder":
+            return JournalInconsistentError(
+                f"event {detail} is not in the journal, but later events are; the journal must be "
+                "rebuilt from the chain (docs/operations.md)"
+            )
+        case b"behind":
+            return JournalBehindError(f"the journal does not reach {detail} again yet")
+        case b"unsettled":
+            return JournalBehindError(
+                "Redis was restarted or failed over: the indexer has not caught up with the chain"
+            )
+        case b"moved":
+            return CursorMovedError(
+                f"the stored cursor is {detail or 'missing'}, not {progress.after}: Redis lost "
+                "writes, which will be read again from there"
+            )
+        case _:
+            return AssertionError(f"commit.lua returned an unknown outcome: {outcome!r}")

@@ -1,9 +1,9 @@
-"""Indexes: by what a stream can be listed, as names of sorted sets and the member it has in them.
+"""Indexes of streams: which sorted sets a stream belongs to, and its member in each. Pure.
 
-Pure. In the order of creation and of the latest change, all members score 0, so that a set is in
-the order of its members: time, then id. A member by creation never changes while its stream lives,
-so a page's cursor is the last member read. The schedules hold bare ids by the time of the next
-notice about a stream's end.
+There are indexes in the order of creation, and indexes in the order of the latest change. All their
+scores are 0, so Redis sorts them by member: time, then id. A creation member never changes, so the
+cursor of a page is the last member that was read. The notice schedules hold stream ids, scored by
+the time at which the next notice about the end of the stream is due.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from shared.domain.stream import Stream
 EVERYTHING = "all"
 
 _FAR = 1 << 53
-"""Scores are doubles; what is due later than this is as good as never."""
+"""Scores are doubles, exact up to this number. A notice that is due later is never sent."""
 
 
 class IndexChange(NamedTuple):
-    """What a commit does to one index; `add` says with which score, or to remove."""
+    """One change of an index: add the member with this score, or remove it."""
 
     add: bool
     name: str
@@ -30,7 +30,7 @@ class IndexChange(NamedTuple):
 
 
 def indexes_of(stream: Stream) -> frozenset[str]:
-    """The names of the indexes by creation that a stream stands in now."""
+    """The names of the indexes in the order of creation that the stream belongs to."""
     return frozenset(_by_creation(stream))
 
 
@@ -48,7 +48,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
 
 
 def by_change(name: str) -> str | None:
-    """The index in the order of the latest change that holds at least what `name` holds."""
+    """An index in the order of the latest change with all streams of `name`; None without one."""
     kind, _, rest = name.partition(":")
     if kind in ("sender", "recipient"):
         return f"updated:user:{rest}"
@@ -56,28 +56,28 @@ def by_change(name: str) -> str | None:
 
 
 def notice_schedule(origin: Origin) -> str:
-    """The index of when to tell next about the ends of streams: their time is not one clock's."""
+    """The schedule of notices. Each origin has its own, because each follows its own clock."""
     return f"schedule:{origin}"
 
 
 def member_of(stream: Stream) -> str:
-    """`<createdAt, 12 digits>:<id, numbers padded>`: sorts as text into order of creation."""
+    """`<createdAt, 12 digits>:<id, padded>`: texts sort in the order of creation."""
     return f"{stream.created_at:012d}:{stream.id:0>20}"
 
 
 def changed_member_of(stream: Stream) -> str:
-    """The same with updatedAt: sorts into order of the latest change."""
+    """`<updatedAt, 12 digits>:<id, padded>`: texts sort in the order of the latest change."""
     return f"{stream.updated_at:012d}:{stream.id:0>20}"
 
 
 def stream_id_of(member: str) -> str:
-    """The stream's id in a member."""
+    """The stream id in a member."""
     padded = member.partition(":")[2]
     return padded if padded.startswith("api-") else padded.lstrip("0")
 
 
 def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
-    """Every place of a stream: (index, member) and its score."""
+    """All index entries of a stream: the pair (index, member), and its score."""
     names = _by_creation(stream)
     created, changed = member_of(stream), changed_member_of(stream)
     entries = {(name, created): 0 for name in names}
@@ -88,7 +88,7 @@ def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
 
 
 def index_changes(before: Stream | None, after: Stream) -> list[IndexChange]:
-    """What a commit must do to the indexes."""
+    """The changes that a commit must make to the indexes."""
     old = entries_of(before) if before else {}
     new = entries_of(after)
     added = [IndexChange(True, *at, score) for at, score in new.items() if old.get(at) != score]

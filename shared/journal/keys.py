@@ -1,6 +1,6 @@
-"""Every name that Headrace uses in Redis: keys, the channel, and the namespace they stand in.
+"""All names that Headrace uses in Redis: the keys, the channel, and the namespace in the names.
 
-All keys of a namespace bear one Redis Cluster hash tag, so that a commit touches one slot.
+All keys of a namespace contain the same Redis Cluster hash tag. So a commit needs one slot only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 CHANNEL = "stream-events"
-"""Where every committed event is announced; messages name their namespace (shared.journal.wire)."""
+"""The pub/sub channel of all committed events. Each message names its namespace (journal.wire)."""
 
 _NETWORKS = {
     "Public Global Stellar Network ; September 2015": "public",
@@ -20,7 +20,7 @@ _NETWORKS = {
 def namespace_of(passphrase: str, contract_id: str) -> str:
     """The default namespace of a network and its stream contract, such as `testnet-5f0c1d2e3a4b`.
 
-    A testnet reset keeps the passphrase, so the operator names the next namespace (NAMESPACE).
+    A reset of the testnet keeps the passphrase. Then the operator must set NAMESPACE.
     """
     digest = hashlib.sha256(f"{passphrase}\n{contract_id}".encode()).hexdigest()
     return f"{_NETWORKS.get(passphrase, 'network')}-{digest[:12]}"
@@ -42,42 +42,37 @@ class Keys:
 
     @property
     def journal(self) -> str:
-        """Redis Stream of all events; an entry's id is its position."""
+        """Redis Stream of all events. The id of an entry is the position of its event."""
         return self._key("journal")
 
     @property
     def progress(self) -> str:
-        """Hash: how far the source is read, as last committed, and where this journal began.
-
-        `cursor`, `ledger` and `closedAt` of the source; `began`, the position before the journal's
-        first entry; `told`, the position of the last journal.reset; `server`, the replication id of
-        the Redis that the indexer has settled with.
-        """
+        """Hash: up to where the source has been read (shared.journal.progress)."""
         return self._key("progress")
 
     @property
     def losses(self) -> str:
-        """Hash: what each process knew when it noticed an emptied Redis (shared.journal.losses)."""
+        """Hash: what each process knew when it noticed that Redis was emptied (journal.losses)."""
         return self._key("losses")
 
     @property
     def dead_letters(self) -> str:
-        """Redis Stream of what the indexer could not decode, raw."""
+        """Redis Stream of raw data that the indexer could not decode (journal.dead_letters)."""
         return self._key("dead-letters")
 
     @property
     def lease(self) -> str:
-        """The active indexer's token; expires unless renewed."""
+        """The token of the active indexer. Expires unless the indexer renews it."""
         return self._key("lease")
 
     @property
     def fence(self) -> str:
-        """The token of the indexer that was active last; never expires, checked in the commit."""
+        """The token of the indexer that was active last. Never expires; the commit checks it."""
         return self._key("fence")
 
     @property
     def epoch(self) -> str:
-        """When the data began, in Unix microseconds; absent after a loss (journal.namespace)."""
+        """When the data began, in Unix microseconds. Missing after a loss (journal.namespace)."""
         return self._key("epoch")
 
     @property
@@ -90,52 +85,52 @@ class Keys:
         return self._key("stream", stream_id)
 
     def index(self, name: str) -> str:
-        """Sorted set of streams, by an order or by the time of what is due (journal.indexes)."""
+        """Sorted set of streams: an index or a notice schedule (shared.journal.indexes)."""
         return self._key("index", name)
 
     def topic(self, name: str) -> str:
-        """Sorted set of the positions, padded with zeros, of a topic's events in the journal."""
+        """Sorted set of the positions of a topic's events (shared.journal.topic_index)."""
         return self._key("topic", name)
 
     def answer(self, digest: str) -> str:
-        """What was answered to a request with an Idempotency-Key; expires after a day."""
+        """The response to a request with an Idempotency-Key. Expires after a day."""
         return self._key("answer", digest)
 
     @property
     def schedule_lease(self) -> str:
-        """The API replica that tells about the ends of streams; expires unless renewed."""
+        """The token of the API replica that sends notices. Expires unless it is renewed."""
         return self._key("schedule-lease")
 
     def ticket(self, digest: str) -> str:
-        """A token for one use, under the SHA-256 of its ticket; expires within seconds."""
+        """The token of a ticket, under the SHA-256 of the ticket. Expires within seconds."""
         return self._key("ticket", digest)
 
     def revoked_token(self, token_id: str) -> str:
-        """Exists while the token of that `jti` is revoked."""
+        """Exists while the token with this `jti` is revoked."""
         return self._key("revoke", token_id)
 
     def revoked_account(self, account: str) -> str:
-        """Unix seconds: tokens of the account issued up to then are revoked."""
+        """Unix seconds. Tokens of the account that were issued up to then are revoked."""
         return self._key("revoke-all", account)
 
     @property
     def revocations(self) -> str:
-        """Redis Stream of revocations, which ends live connections."""
+        """Redis Stream of revocations. The fanouts read it to end live connections."""
         return self._key("revocations")
 
     def connections(self, kind: str, name: str) -> str:
-        """Sorted set of the SSE connections that an account or address holds, by expiry."""
+        """Sorted set of the SSE connections of an account or IP address, by expiry."""
         return self._key("connections", kind, name)
 
     def challenge(self, digest: str) -> str:
-        """Exists while a login's challenge, by its hash, could be shown again."""
+        """Exists once a login has used this challenge, until the challenge expires."""
         return self._key("challenge", digest)
 
     @property
     def api_keys(self) -> str:
-        """Hash: id of an API key to what is known of it; the key itself is nowhere."""
+        """Hash: the id of an API key to its document. The key itself is not stored."""
         return self._key("api-keys")
 
-    def rate(self, policy: str, who: str) -> str:
-        """Redis microseconds at which somebody's quota of a policy is whole again."""
-        return self._key("rate", policy, who)
+    def rate(self, policy: str, client: str) -> str:
+        """The time at which a client's quota of a policy is full again, in Redis microseconds."""
+        return self._key("rate", policy, client)

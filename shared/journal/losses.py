@@ -1,9 +1,10 @@
-"""Losses: noticing that Redis was emptied, and reporting to the indexer what was known before.
+"""Loss of all data: noticing that Redis was emptied, and reporting it to the indexer.
 
-A Redis that lost everything (FLUSHALL, an empty volume) looks like a new one. Every process keeps
-in mind how far the journal went. So each process that still runs notices the loss, and writes what
-it knew to a hash that the indexer reads before it starts a new journal. The indexer then commits
-one event that announces the loss to all clients (docs/decisions.md 49).
+A Redis that lost everything (FLUSHALL, an empty volume) looks like a new Redis. But every process
+remembers the tip of the journal. So each running process notices the loss. It writes a report to a
+hash in Redis: the last cursor and position that it knew. The indexer reads the reports before it
+starts a new journal. Then it commits one event, `journal.reset`, that announces the loss to all
+clients (docs/decisions.md 49).
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from shared.runtime.metrics import LOST_EVERYTHING
 log = structlog.get_logger()
 
 _REPORT_MS = 60_000
-"""Milliseconds a report lives; it is written again about once a second while it is needed."""
+"""Milliseconds until a report expires. It is written again each second while it is needed."""
 
 
 class LossReport(NamedTuple):
-    """The cursor of the source up to which a process knew all events, and the highest position."""
+    """The last cursor of the source and the highest position that a process knew before a loss."""
 
     cursor: int | None
     top: Position
@@ -34,30 +35,30 @@ class LossReport(NamedTuple):
 
 @dataclass(slots=True)
 class DataLossDetector:
-    """What this process last saw of the journal, and whether Redis has lost it since."""
+    """What this process last saw of the journal, and whether Redis has lost it (`lost`)."""
 
     began: Position | None = None
     top: Position = START
     cursor: int | None = None
     lost: bool = False
-    first: str | None = None  # as in Head
+    first: str | None = None  # as in JournalTip
 
     def update(self, position: Position, cursor: int | None) -> None:
-        """All events up to the position, and all up to the cursor, are known to this process."""
+        """Remember that this process knows all events up to the position and up to the cursor."""
         if not self.lost:
             self.top = max(self.top, position)
             self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
 
     def check(self, tip: JournalTip) -> bool:
-        """Whether this head is the first that shows that Redis was emptied.
+        """Whether this tip is the first one to show that Redis was emptied.
 
-        From then on `lost` is True, until the loss was announced.
+        From then on `lost` is True, until the indexer has announced the loss.
         """
         if self.lost and tip.last_reset >= self.top:
             self.adopt(tip)
         emptied = not self.lost and self._is_emptied(tip)
         if emptied:
-            self.lost, self.first = True, None  # that was the first entry of the lost journal
+            self.lost, self.first = True, None  # it belonged to the lost journal
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
         self.began = tip.began or self.began
@@ -65,12 +66,12 @@ class DataLossDetector:
         return emptied
 
     def begin(self, began: Position, cursor: int) -> None:
-        """Go on from a journal that this process starts; it is still empty."""
+        """Remember a new, empty journal that this process starts."""
         self.began, self.first = began, None
         self.update(began, cursor)
 
     def adopt(self, tip: JournalTip) -> None:
-        """The loss was announced: go on from the journal that is there now."""
+        """Forget the loss, which was announced, and remember the journal that exists now."""
         self.lost, self.top, self.cursor, self.began = False, tip.top, tip.cursor, tip.began
         self.first = tip.first
 
@@ -79,18 +80,18 @@ class DataLossDetector:
             return tip.empty and self.top > START
         if self.began != tip.began or (self.first and self.first != (tip.first or self.first)):
             return True
-        # Only the journal was lost. After a failover the cursor would have gone back too.
+        # Only the journal was lost. A failover would have set back the cursor too.
         went_back = (tip.cursor or 0) < (self.cursor or 0)
         return tip.empty and tip.top < self.top and not went_back
 
     @property
     def message(self) -> str:
-        """A note for /readyz."""
-        return f"Redis was emptied: it had events up to {self.top}"
+        """The note that /readyz shows."""
+        return f"Redis was emptied; it had events up to position {self.top}"
 
 
 async def write_report(redis: Redis, keys: Keys, name: str, last_seen: DataLossDetector) -> None:
-    """Report what was known, under the name of this process."""
+    """Write a report of the loss under the name of this process."""
     pipe = redis.pipeline(transaction=False)
     cursor = "" if last_seen.cursor is None else last_seen.cursor
     pipe.hset(keys.losses, name, f"{cursor} {last_seen.top}")
@@ -99,7 +100,7 @@ async def write_report(redis: Redis, keys: Keys, name: str, last_seen: DataLossD
 
 
 async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
-    """What the processes knew that noticed a loss in the last minute."""
+    """The reports of all processes that noticed a loss in the last minute."""
     found = []
     values: Any = await redis.hvals(keys.losses)
     for value in values:
@@ -111,7 +112,7 @@ async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
 async def check_journal(
     redis: Redis, keys: Keys, last_seen: DataLossDetector, *, name: str
 ) -> JournalTip:
-    """Read the head once and keep it in mind. Report a loss until it was announced."""
+    """Read the tip once and remember it. Report a loss again and again until it is announced."""
     tip = await Journal(redis, keys).tip()
     last_seen.check(tip)
     last_seen.update(tip.top, tip.cursor)

@@ -1,13 +1,14 @@
-"""A namespace in Redis: when its data began, and which network and contract it belongs to.
+"""The namespace in Redis: when its data began, and which network and contract it belongs to.
 
-The *epoch* is the moment at which the data began, by Redis' clock. The first indexer or API that
-finds none writes it. It is lost together with the data, and then a new one begins. Revocations are
-lost with the data too, so what was issued before the epoch is refused (shared.auth.revocations). To
-end all tokens on purpose, as after a restore, delete the key: a new epoch begins within a second.
+The *epoch* is the time by Redis' clock at which the data began. The first indexer or API that finds
+no epoch writes one. When Redis loses its data, it loses the epoch and the revocations too, and a
+new epoch begins. So tokens that were issued before the epoch are refused (shared.auth.revocations).
+To end all tokens on purpose, for example after a restore, delete the key of the epoch: a new epoch
+begins within a second.
 
-A namespace belongs to the network and the stream contract of its first indexer (the hash
-`made-for`). An indexer with others is refused before it takes the lease, and checked again under
-it. An API or a fanout with others is not ready.
+A namespace belongs to the network and the stream contract of its first indexer; the hash `made-for`
+names them. An indexer with other settings is refused before it takes the lease, and is checked
+again once it has the lease. An API or a fanout with other settings is not ready.
 """
 
 from __future__ import annotations
@@ -32,28 +33,28 @@ from shared.web.probes import Readiness
 
 log = structlog.get_logger()
 
-EVERY = 1.0
-"""Seconds between two looks."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks."""
 
 _BEGIN = load_script(__package__, "begin_epoch")
 _CLAIM = load_script(__package__, "claim_namespace")
 
 
 class ForeignNamespaceError(HeadraceError):
-    """The namespace belongs to another contract or network; an operator has to change a setting."""
+    """The namespace belongs to another contract or network. An operator must change a setting."""
 
 
 async def begin_epoch(redis: Redis, keys: Keys) -> int:
-    """The epoch in Unix microseconds. Begins one if there is none; of many callers one does."""
+    """The epoch in Unix microseconds. Writes one if there is none; only one caller does."""
     began, epoch = await redis.register_script(_BEGIN)(keys=[keys.epoch])
     if began:
-        meaning = "Redis had no data of this namespace: tokens issued before now are refused"
+        meaning = "Redis has no data of this namespace; tokens issued before now are refused"
         log.warning("epoch_began", at=utc_text(int(epoch) / 1e6), meaning=meaning)
     return int(epoch)
 
 
 class NamespaceClaim:
-    """The indexer's claim to a namespace: takes a new one, refuses one of another contract."""
+    """Lets an indexer claim a new namespace, and refuses a namespace of another contract."""
 
     def __init__(self, redis: Redis, settings: Common) -> None:
         self._ours = settings
@@ -61,16 +62,17 @@ class NamespaceClaim:
         self._script = redis.register_script(_CLAIM)
 
     async def check(self) -> None:
-        """Raises ForeignNamespaceError. Changes nothing, so it needs no lease."""
+        """Raise ForeignNamespaceError if the namespace is not ours. Needs no lease."""
         made = await self._redis.hmget(self._ours.keys.made_for, ["network", "contract"])
         if wrong := mismatch(self._ours, made):
             raise ForeignNamespaceError(wrong)
 
     async def hold(self, *, begin: bool = False) -> None:
-        """Under the lease: as `check`, and write network and contract if they are missing.
+        """Check as `check` does, and write network and contract if they are missing.
 
-        Before the first cursor they are written only with `begin`, which says that the source is
-        of our network. Tokens may change: an added token is read from the cursor on.
+        Call it only while holding the lease. Before the first cursor exists, they are written only
+        with `begin`: the caller then knows that the source belongs to our network. The token
+        contracts may change. An added token is read from the cursor on.
         """
         ours = self._ours
         tokens = ",".join(sorted(each.address for each in ours.contracts[1:]))
@@ -90,14 +92,14 @@ class NamespaceClaim:
                 "tokens_changed",
                 added=sorted(now - was),
                 removed=sorted(was - now),
-                meaning="tokens that were added are read from the cursor on, not from before",
+                meaning="added tokens are read from the cursor on, without their earlier events",
             )
 
 
 def mismatch(ours: Common, made: Sequence[Any]) -> str | None:
-    """Why these settings do not match the network and contract of a namespace.
+    """Why these settings do not fit the network and contract of a namespace.
 
-    None when they match, or when no indexer has claimed the namespace yet.
+    None if they fit, or if no indexer has claimed the namespace yet.
     """
     if not made or None in made:
         return None
@@ -106,16 +108,17 @@ def mismatch(ours: Common, made: Sequence[Any]) -> str | None:
     if (network, contract) == (ours.network_passphrase, mine):
         return None
     return (
-        f"the namespace {ours.keys.namespace} was made for contract {contract} on {network!r}, but "
-        f"this service is set to {mine} on {ours.network_passphrase!r}: correct CONTRACTS or "
-        "NETWORK_PASSPHRASE, or set another NAMESPACE"
+        f"the namespace {ours.keys.namespace} belongs to contract {contract} on {network!r}, but "
+        f"this service is configured for {mine} on {ours.network_passphrase!r}: correct "
+        "CONTRACTS or NETWORK_PASSPHRASE, or set another NAMESPACE"
     )
 
 
 class NamespaceWatch:
-    """One per service: reads Redis' clock, begins the epoch, checks whose the namespace is.
+    """Checks once a second: the time of Redis, the epoch, and the owner of the namespace.
 
-    The fanout passes `begins` False, since its user of Redis may not write the epoch.
+    Each service has one. The fanout passes `begins` False, because its user of Redis may not write
+    the epoch.
     """
 
     def __init__(
@@ -132,22 +135,22 @@ class NamespaceWatch:
         self._clock = clock
         self._readiness = readiness
         self._begins = begins
-        self._said: dict[str, str | None] = {}
+        self._reasons: dict[str, str | None] = {}
 
-    async def first(self) -> None:
-        """Look once before the first request, so that the time is known; Redis may be away."""
+    async def check_first(self) -> None:
+        """Check once before the first request, to know the time. Redis may be unavailable."""
         with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(EVERY):
-                await self.look()
+            async with asyncio.timeout(CHECK_INTERVAL):
+                await self.check()
 
     async def run(self) -> None:
-        """Look for ever. Raises redis-py's errors while Redis is away."""
+        """Check until cancelled. Raises redis-py's errors while Redis is unavailable."""
         while True:
-            await self.look()
-            await asyncio.sleep(EVERY)
+            await self.check()
+            await asyncio.sleep(CHECK_INTERVAL)
 
-    async def look(self) -> None:
-        """Look once, in one round trip."""
+    async def check(self) -> None:
+        """Check once, in one round trip."""
         keys = self._settings.keys
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
@@ -157,14 +160,14 @@ class NamespaceWatch:
         (seconds, microseconds), epoch, made = await pipe.execute()
         self._clock.set(seconds + microseconds / 1e6, asked, ClockReading.now())
         SKEW.set(self._clock.skew)
-        self._say("clock", self._clock.skew_error)
-        self._say("namespace", mismatch(self._settings, made))
+        self._report("clock", self._clock.skew_error)
+        self._report("namespace", mismatch(self._settings, made))
         if epoch is None and self._begins:
             epoch = await begin_epoch(self._redis, keys)
         EPOCH.set(int(epoch or 0) / 1e6)
 
-    def _say(self, part: str, trouble: str | None) -> None:
-        self._readiness.set(part, trouble)
-        if (trouble is None) != (self._said.get(part) is None):
-            (log.error if trouble else log.info)(f"{part}_compared", trouble=trouble)
-        self._said[part] = trouble
+    def _report(self, part: str, reason: str | None) -> None:
+        self._readiness.set(part, reason)
+        if (reason is None) != (self._reasons.get(part) is None):
+            (log.error if reason else log.info)(f"{part}_compared", reason=reason)
+        self._reasons[part] = reason

@@ -1,4 +1,4 @@
-"""What a commit writes, worked out beforehand: pure, from events and the streams before them."""
+"""What a commit will write, computed from the events and the stored streams. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from shared.journal.keys import CHANNEL, Keys
 from shared.journal.wire import encode, encode_stream
 
 StreamStates = Mapping[str, Stream | None]
-"""The stored state of each stream that the events touch; None where there is none."""
+"""The stored state of each stream that the events belong to; None for an unknown stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """One event, its topics, the state after it, and the stream whose parties it concerns.
+    """One event, its topics, the state of its stream after it, and the stream that it concerns.
 
-    `concerns` is `after`, or for an event that precedes its stream's creation what is coming.
+    `concerns` is the same as `after`. But when the event comes before the creation of its stream in
+    one batch, `after` is None and `concerns` is the stream as it will be created.
     """
 
     event: Event
@@ -33,7 +34,7 @@ class PlannedWrite:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much of the journal is kept: entries, and seconds (0 = any age)."""
+    """How much of the journal is kept: a number of entries, and an age in seconds (0 = any age)."""
 
     max_length: int = 1_000_000
     max_age: int = 0
@@ -41,10 +42,11 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class SourceProgress:
-    """How far the source is read: `fields` of the hash, `cursor` among them.
+    """Progress of the source that a commit writes: `fields` of the progress hash.
 
-    `after` is the cursor that was read from, which has to be the stored one. `caught_up` says that
-    all is read which subscribers can have been told before this Redis took over from another.
+    `after` is the cursor that the source was read from; the commit is refused when another one is
+    stored. `caught_up` says that every event has been read again that subscribers may have received
+    before a failover of Redis.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -54,9 +56,9 @@ class SourceProgress:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What a repeated request shall be answered: kept under `key` by the commit that earned it.
+    """The response for repetitions of a request, stored under `key` by the same commit.
 
-    The commit puts a newline and the document of the last event's stream behind `head`.
+    The script stores `body_digest`, a newline, and the document of the stream of the last event.
     """
 
     key: str
@@ -65,10 +67,10 @@ class StoredResponse:
 
 
 def plan_writes(events: Sequence[Event], streams: StreamStates) -> list[PlannedWrite]:
-    """Each event with its topics and its stream's state after it, in order.
+    """For each event, in order: its topics and the state of its stream after it.
 
-    An event that precedes its stream's creation in the same batch (fee_collected does, in one
-    transaction) gets the parties from there. Raises ValueError where `apply` does.
+    An event can come before the creation of its stream in the same batch: `fee_collected` does, in
+    one transaction. Then the parties are those of the creation. Raises ValueError like `apply`.
     """
     current = dict(streams)
     coming = {e.stream_id: e for e in events if e.type is EventType.STREAM_CREATED}
@@ -86,19 +88,20 @@ def plan_writes(events: Sequence[Event], streams: StreamStates) -> list[PlannedW
 
 
 class CommitRequest:
-    """KEYS and ARGV of commit.lua, which describes them."""
+    """KEYS and ARGV of commit.lua, which documents them."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = [keys.journal, keys.progress]
         self.args: list[str | bytes | int] = []
         self._keys = keys
-        self._places: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
 
-    def _place(self, key: str) -> int:
-        if key not in self._places:
+    def _number(self, key: str) -> int:
+        """The number of a key in KEYS, from 1; the key is added if it is not there yet."""
+        if key not in self._numbers:
             self.keys.append(key)
-            self._places[key] = len(self.keys)
-        return self._places[key]
+            self._numbers[key] = len(self.keys)
+        return self._numbers[key]
 
     def _section(self, rows: Iterable[Sequence[str | bytes | int]]) -> None:
         rows = list(rows)
@@ -110,41 +113,41 @@ class CommitRequest:
         writes: Sequence[PlannedWrite],
         *,
         streams: StreamStates,
-        gone: Collection[str],
+        rebuilt: Collection[str],
         token: str,
         floor: Position,
         retention: Retention,
         progress: SourceProgress,
         dead: Sequence[bytes],
-        answer: StoredResponse | None,
+        response: StoredResponse | None,
     ) -> None:
-        """Lay out a whole commit. `gone`: streams whose document is missing in Redis."""
+        """Fill in a whole commit. `rebuilt`: streams whose document is missing in Redis."""
         age = retention.max_age * 1_000_000
-        fence = self._place(self._keys.fence) if token else 0
+        fence = self._number(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
         self.args += [retention.max_length, age, self._keys.topic("")]
         self.args += ["" if progress.after is None else progress.after, int(progress.caught_up)]
-        answers = [answer] if answer else []
-        self._section((self._place(a.key), a.body_digest, a.seconds) for a in answers)
+        responses = [response] if response else []
+        self._section((self._number(r.key), r.body_digest, r.seconds) for r in responses)
         self._section(
             (
-                self._place(self._keys.stream(stream_id)),
-                stream.version if stream and stream_id not in gone else 0,
+                self._number(self._keys.stream(stream_id)),
+                stream.version if stream and stream_id not in rebuilt else 0,
             )
             for stream_id, stream in streams.items()
         )
         self._section(self._event(write) for write in writes)
         self._section(self._index_changes(writes, streams))
         self._section(progress.fields.items())
-        self._section((self._place(self._keys.dead_letters), letter) for letter in dead)
+        self._section((self._number(self._keys.dead_letters), dead_letter) for dead_letter in dead)
 
     def _event(self, write: PlannedWrite) -> tuple[str | bytes | int, ...]:
-        head, body = encode(write.event, write.topics, write.concerns)
+        header, body = encode(write.event, write.topics, write.concerns)
         position = str(write.event.position or "")
         if write.after is None:
-            return (position, head, body, 0, b"")
-        key = self._place(self._keys.stream(write.after.id))
-        return (position, head, body, key, encode_stream(write.after, write.event.timestamp))
+            return (position, header, body, 0, b"")
+        key = self._number(self._keys.stream(write.after.id))
+        return (position, header, body, key, encode_stream(write.after, write.event.timestamp))
 
     def _index_changes(
         self, writes: Sequence[PlannedWrite], streams: StreamStates
@@ -152,5 +155,5 @@ class CommitRequest:
         final = {write.after.id: write.after for write in writes if write.after}
         for stream_id, after in final.items():
             for add, name, member, score in indexes.index_changes(streams.get(stream_id), after):
-                place = self._place(self._keys.index(name))
-                yield ("+" if add else "-", place, score, member)
+                number = self._number(self._keys.index(name))
+                yield ("+" if add else "-", number, score, member)

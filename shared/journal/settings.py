@@ -1,4 +1,4 @@
-"""Settings of every service, and those of every service that commits to the journal."""
+"""The settings of every service, and those of every service that writes to the journal."""
 
 from __future__ import annotations
 
@@ -15,29 +15,39 @@ from shared.runtime.config import split_list
 
 
 class Common(BaseSettings):
-    """What every service reads."""
+    """Settings of every service."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     redis_url: str = Field(
         "redis://localhost:6379/0",
-        description="where Redis is: redis://, rediss://, redis+sentinel://, redis+cluster://, unix://",
+        description="URL of Redis: redis://, rediss://, redis+sentinel://, redis+cluster://, unix://",
     )
     network_passphrase: str = Field(
-        "Test SDF Network ; September 2015", min_length=1, description="the Stellar network"
+        "Test SDF Network ; September 2015",
+        min_length=1,
+        description="passphrase of the Stellar network",
     )
     contracts: Annotated[tuple[ContractSpec, ...], NoDecode] = Field(
-        validation_alias=AliasChoices("contracts", "contract_ids"),  # the latter: its former name
-        description="the contracts watched, comma-separated: one C…:stream, any number of C…:token",
+        validation_alias=AliasChoices(
+            "contracts", "contract_ids"
+        ),  # `contract_ids` is the former name
+        description="contracts to watch, comma-separated: one C…:stream, any number of C…:token",
     )
     namespace: str = Field(
         "",
         pattern=r"^[a-z0-9-]{0,64}$",
-        description="prefix of all names in Redis; by default derived from network and contract",
+        description="namespace in all Redis keys; by default derived from network and contract",
     )
-    host: str = Field("127.0.0.1", description="address to listen on; :: takes both IPv6 and IPv4")
-    port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 = any, it is logged")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log from")
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; :: accepts both IPv6 and IPv4"
+    )
+    port: int = Field(
+        0, ge=0, le=65535, description="port to listen on; 0 = any free port, which is logged"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level that is logged"
+    )
 
     @field_validator("contracts", mode="before")
     @classmethod
@@ -53,22 +63,22 @@ class Common(BaseSettings):
 
     @property
     def keys(self) -> Keys:
-        """The names in Redis."""
+        """The names of this service in Redis."""
         default = namespace_of(self.network_passphrase, self.contracts[0].address)
         return Keys(self.namespace or default)
 
 
 class JournalSettings(Common):
-    """What every committer reads."""
+    """Settings of every service that writes to the journal."""
 
     journal_max_length: int = Field(
-        1_000_000, ge=1, description="events kept in the journal (about)"
+        1_000_000, ge=1, description="about how many events the journal keeps"
     )
     journal_max_age: int = Field(
-        0, ge=0, description="seconds that an event is kept in the journal; 0 = any age"
+        0, ge=0, description="seconds that the journal keeps an event; 0 = no limit"
     )
 
     @property
     def retention(self) -> Retention:
-        """How much of the journal a commit keeps."""
+        """How much of the journal is kept."""
         return Retention(self.journal_max_length, self.journal_max_age)

@@ -1,15 +1,17 @@
-r"""The wire: an event as body, journal entry, message and SSE frame; a stream as document.
+r"""The wire format: an event as body, journal entry, message and SSE frame; a stream as document.
 
-Everything that Headrace writes or reads about an event goes through here, so it is one format:
+All code that encodes or decodes an event is here, so that there is one format:
 
-* **body**: the event's JSON, one line, encoded once by the committer and never again. What only the
-  commit knows (`id`, `publishedAt`, the stream's `position`) is put in by its script, at the two
-  places that `encode` leaves for it.
-* **head**: `<type> <topic> <topic> …`, what a fanout needs to route without reading the body.
-* **entry** in the journal: fields `p` (position of the entry before), `h` (head), `b` (body).
-* **message** on the channel: `<namespace> <previous> <position> <head>\n<body>`.
-* **frame**: `event:`, `data:`, `id:` last, blank line, so that a frame cut off by a closed
-  connection never moves the cursor of a sloppy client (WHATWG HTML 9.2.6; docs/decisions.md 6).
+* **body**: the JSON of the event, in one line. The committer encodes it once, and all clients get
+  these bytes. The commit script inserts the values that only the commit knows: `id` and
+  `publishedAt` at the start, `stream` with its `position` at the end.
+* **header**: `<type> <topic> <topic> …`. It tells a fanout where to send the event, so that the
+  fanout need not parse the body.
+* **entry** of the journal: the fields `p` (position of the entry before), `h` (header), `b` (body).
+* **message** on the channel: `<namespace> <previous> <position> <header>\n<body>`.
+* **frame**: `event:`, `data:`, `id:`, blank line. `id:` comes last: if the connection breaks inside
+  a frame, no client takes over the id of an event that it did not get completely (WHATWG HTML
+  9.2.6; docs/decisions.md 6).
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ from shared.domain.stream import Stream, StreamStatus, claimable, end_time
 
 
 class JournalEntry(NamedTuple):
-    """A committed event as the journal and the channel carry it."""
+    """A committed event, as it is in the journal and in messages.
+
+    `previous` is the position of the entry before it.
+    """
 
     position: str
     previous: str
@@ -38,13 +43,13 @@ class JournalEntry(NamedTuple):
 _NAMES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
 
 HISTORY_URL = "/v1/events"
-"""Where a client that missed something reads what is still kept; the state is at /v1/streams."""
+"""Where a client that missed events reads the events that are still kept."""
 
 _ENDING = (None, "48h", "24h", "depleted")
-"""How near its end a stream is known to be (shared.domain.stream.NOTICE_THRESHOLDS)."""
+"""The field `ending` by `notices_sent` (shared.domain.stream.NOTICE_THRESHOLDS)."""
 
-# Of two members of one name a JSON reader takes the last, so a contract's field must never bear one
-# of ours, not even of those that the commit puts in.
+# A JSON parser uses the last of two fields with the same name. So no field of a contract's event
+# may have one of these names. They include the fields that the commit script inserts.
 _OURS = frozenset(
     {
         "id",
@@ -66,9 +71,9 @@ _OURS = frozenset(
 def encode(
     event: Event, topics: tuple[str, ...], stream: Stream | None = None
 ) -> tuple[bytes, bytes]:
-    """Head and unfinished body (no `id`, `publishedAt`, `stream`) of an event for the commit.
+    """The header and the body of an event, for the commit script to complete.
 
-    `stream` fills in the parties and the token where the event does not name them.
+    `stream` adds the parties and the token that the event itself does not name.
     """
     body: dict[str, object] = {"type": event.type, "streamId": event.stream_id}
     body |= _parties(stream) if stream else {}
@@ -93,7 +98,10 @@ def _parties(stream: Stream) -> dict[str, object]:
 
 
 def stream_document(stream: Stream, now: int) -> dict[str, object]:
-    """The stream as the API returns it at `now`; `version` comes first (the commit reads it)."""
+    """The stream as the API returns it. `version` comes first, because the commit script reads it.
+
+    `now` is the time in Unix seconds for which `claimable` is computed.
+    """
     return {
         "version": stream.version,
         "id": stream.id,
@@ -121,24 +129,24 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
 
 
 def claimable_document(stream: Stream, now: int) -> dict[str, object]:
-    """What the recipient could withdraw at `now`."""
+    """The amount that the recipient could withdraw at `now` (Unix seconds)."""
     return {"amount": str(claimable(stream, now)), "asOf": now}
 
 
 def encode_stream(stream: Stream, now: int) -> bytes:
-    """The document as it is stored and as it stands in events; the commit adds `position`."""
+    """The document that is stored and that events contain. The commit script adds `position`."""
     return orjson.dumps(stream_document(stream, now))
 
 
 def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
-    """The stored document of a stream with what is claimable at `now`; all else stays as it is.
+    """The stored document of a stream, with the amount that is claimable at `now`.
 
-    The first match is the stream's own field: no field before it holds an object, and quotes inside
-    a JSON string are escaped.
+    All other bytes stay as they are. The first match is the field of the stream itself: no field
+    before it is an object, and quotes inside a JSON string are escaped.
     """
     stored = _CLAIMABLE.search(document)
     if stored is None:
-        raise ValueError(f"the document of stream {stream.id} has no 'claimable'")
+        raise ValueError(f"the document of stream {stream.id} has no field 'claimable'")
     current = orjson.dumps(claimable_document(stream, now))
     return b"%b%b%b" % (document[: stored.start(1)], current, document[stored.end(1) :])
 
@@ -147,12 +155,12 @@ _CLAIMABLE = re.compile(rb'"claimable":(\{"amount":"-?\d+","asOf":-?\d+\})')
 
 
 def decode_stream(raw: bytes | str) -> Stream:
-    """The stream of a stored document."""
+    """The stream in a stored document."""
     return stream_of(orjson.loads(raw))
 
 
 def stream_of(doc: Mapping[str, Any]) -> Stream:
-    """The stream of a document, as `stream_document` made it."""
+    """The stream in a parsed document (see `stream_document`)."""
     return Stream(
         id=doc["id"],
         origin=Origin(doc["origin"]),
@@ -178,29 +186,29 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
 
 
 def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> JournalEntry:
-    """A journal entry as XRANGE gives it."""
+    """A journal entry from the reply of XRANGE."""
     return _entry(position, fields[b"p"], fields[b"h"], fields[b"b"])
 
 
 def parse_message(raw: bytes) -> tuple[str, JournalEntry]:
-    """Namespace and entry of a message. Raises ValueError on anything that is none of ours."""
+    """Namespace and entry of a message. Raises ValueError if Headrace did not write the message."""
     line, newline, body = raw.partition(b"\n")
     parts = line.split(b" ", 3)
     if len(parts) != 4 or not newline:
-        raise ValueError(f"not a message of the channel: {raw[:80]!r}")
+        raise ValueError(f"not a Headrace message: {raw[:80]!r}")
     return parts[0].decode(), _entry(parts[2], parts[1], parts[3], body)
 
 
-def _entry(position: bytes, previous: bytes, head: bytes, body: bytes) -> JournalEntry:
-    kind, *topics = head.decode().split(" ")
-    return JournalEntry(position.decode(), previous.decode(), kind, tuple(topics), body)
+def _entry(position: bytes, previous: bytes, header: bytes, body: bytes) -> JournalEntry:
+    type_, *topics = header.decode().split(" ")
+    return JournalEntry(position.decode(), previous.decode(), type_, tuple(topics), body)
 
 
 def frame(event: str, data: bytes, position: str | None) -> bytes:
-    """One SSE event as one write. `event` "" leaves it unnamed; without position there is no id.
+    """One SSE event. Without `event` it has no `event:` line, without `position` no `id:` line.
 
-    `event` and `position` are ours (a type, `<toid>-<n>`), and `data` is JSON, so none holds a line
-    break or NUL.
+    None of the arguments can contain a line break or NUL: `event` is an event type, `position` is
+    `<toid>-<n>`, and `data` is JSON.
     """
     name = f"event: {event}\n".encode() if event else b""
     last = f"id: {position}\n".encode() if position else b""
@@ -208,9 +216,9 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
 
 
 def event_frame(entry: JournalEntry) -> bytes:
-    """The frame of a committed event, the same bytes for every subscriber.
+    """The frame of a committed event: the same bytes for every subscriber.
 
-    The two events about losses are named `gap` and `reset` on the wire, like those of a resume.
+    The `event:` names of the two events about losses are `gap` and `reset`, as in a resume.
     """
     name = _NAMES.get(entry.type, entry.type)
     return frame(name, entry.body, entry.position)
@@ -224,9 +232,10 @@ class EventTimes(NamedTuple):
 
 
 def times_of(entry: JournalEntry) -> EventTimes:
-    """The two times in the body of an event. Parses the whole body, so call it once an event.
+    """The two times in the body of an event. It parses the whole body, so call it once per event.
 
-    A search for the names would also find them in nested objects, which contracts and clients fill.
+    A search for the two names would also find them in nested objects, whose names contracts and
+    clients choose.
     """
     body = orjson.loads(entry.body)
     closed_at = body.get("ledgerClosedAt")

@@ -101,15 +101,15 @@ async def test_tokens_may_come_and_go_and_are_logged(redis: Redis, keys: Keys) -
 async def test_a_look_tells_time_epoch_and_whose_it_is(redis: Redis, keys: Keys) -> None:
     readiness, clock = Readiness("clock", "namespace"), RedisClock()
     fanout = NamespaceWatch(redis, settings(keys, OTHER), clock, readiness, begins=False)
-    await fanout.look()
+    await fanout.check()
     assert clock.now() is not None
     assert abs(clock() - await micros(redis) / 1e6) < 1
     assert readiness.ready
     assert not await redis.exists(keys.epoch), "a fanout begins none"
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
-    await fanout.look()
+    await fanout.check()
     assert STREAMS in readiness.document()["parts"]["namespace"]
     api = NamespaceWatch(redis, settings(keys), RedisClock(), readiness, begins=True)
-    await api.look()
+    await api.check()
     assert readiness.ready
     assert await redis.exists(keys.epoch)

@@ -144,7 +144,7 @@ def test_the_parties_that_an_event_does_not_name_are_filled_in_from_its_stream()
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"ns 1-0 2-0 stream.paused", b"ns 1-0 2-0\n{}", b"\n"])
 def test_what_is_no_message_of_ours_is_refused(raw: bytes) -> None:
-    with pytest.raises(ValueError, match="not a message of the channel"):
+    with pytest.raises(ValueError, match="not a Headrace message"):
         parse_message(raw)
 
 
