@@ -1,4 +1,4 @@
-"""The token that a request carries, and the answers to a request that lacks one or its rights."""
+"""The token of a request, and the problems for a missing token or a missing permission."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ COOKIE = "headrace_token"
 
 
 def unauthorized(detail: str) -> Problem:
-    """401; final for a native EventSource by design: the page has to log in again."""
+    """401. A native EventSource does not reconnect after it, so the page has to log in again."""
     headers = {"WWW-Authenticate": 'Bearer realm="headrace"'}
     return Problem(401, Slug.UNAUTHORIZED, detail, headers=headers)
 
 
 def forbidden(detail: str, errors: Sequence[Mapping[str, str]] = ()) -> Problem:
-    """403: the token is good, but not for this."""
+    """403: the token is valid but does not allow this."""
     return Problem(403, Slug.FORBIDDEN, detail, errors=errors)
 
 
 def token_of(request: web.Request) -> str | None:
-    """The token of a request: header, else query, else cookie. Raises 401 on another scheme.
+    """The token of a request: from the header, else the query, else the cookie.
 
-    Each is an explicit wish that outweighs the next: a cookie is sent without being asked for.
+    The cookie comes last because browsers send it unasked. Raises Problem 401 when the header has
+    another scheme than Bearer.
     """
     if header := request.headers.get("Authorization"):
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise unauthorized("Authorization: expected `Bearer <token>`")
+            raise unauthorized("Authorization: expected `Bearer <token>`.")
         return token.strip()
     return request.query.get("access_token") or request.cookies.get(COOKIE)

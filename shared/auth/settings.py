@@ -1,4 +1,4 @@
-"""Settings that the API and the fanout share: how tokens are checked, and which pages may call."""
+"""Settings of the API and the fanout: how they check tokens, and which web pages may call them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from shared.web.cors import ANY_ORIGIN
 
 
 class AuthSettings(BaseSettings):
-    """How tokens are checked; part of the settings of the API and of the fanout."""
+    """How tokens are checked. The settings of the API and of the fanout derive from this class."""
 
-    model_config = Common.model_config  # else that of BaseSettings undoes it in a class of both
+    model_config = Common.model_config  # else a class with two bases gets that of BaseSettings
     auth_mode: Literal["open", "required"] = Field(
         "open",
-        description="open: anyone may do and see anything, as any party; required: by token",
+        description="open: no login, every client may read and change everything; "
+        "required: a token is needed",
     )
     jwt_secret: SecretStr = Field(
-        SecretStr(""), description="secret of HS256 tokens, at least 32 bytes"
+        SecretStr(""), description="secret key of HS256 tokens, at least 32 bytes"
     )
     jwks_url: str = Field(
-        "", validate_default=True, description="where the public keys of tokens are (JWKS)"
+        "", validate_default=True, description="URL of the public keys that check tokens (JWKS)"
     )
     jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("ES256", "EdDSA", "RS256"), description="algorithms that keys of the JWKS may have"
+        ("ES256", "EdDSA", "RS256"), description="signature algorithms accepted from the JWKS"
     )
-    jwt_issuer: str = Field("headrace", min_length=1, description="`iss` that tokens must have")
-    jwt_audience: str = Field("headrace", min_length=1, description="`aud` that tokens must have")
+    jwt_issuer: str = Field("headrace", min_length=1, description="required `iss` of tokens")
+    jwt_audience: str = Field("headrace", min_length=1, description="required `aud` of tokens")
 
     @field_validator("jwt_algorithms", mode="before")
     @classmethod
@@ -49,24 +50,25 @@ class AuthSettings(BaseSettings):
     @field_validator("jwt_algorithms")
     @classmethod
     def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # HS…: a public key of the JWKS would become the secret. `none`: no signature at all.
         wrong = [a for a in value if not a.startswith(("RS", "PS", "ES", "EdDSA"))]
         if wrong or not value:
-            raise ValueError(f"{wrong or 'none'}: expected RS…, PS…, ES… or EdDSA")
+            raise ValueError(f"{', '.join(wrong) or 'none'}: expected RS…, PS…, ES… or EdDSA")
         return value
 
     @field_validator("jwt_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < 32:  # RFC 7518 3.2
-            raise ValueError("is shorter than 32 bytes")
+            raise ValueError("shorter than 32 bytes")
         return value
 
     @field_validator("jwks_url")
     @classmethod
-    def _one_way_to_check(cls, value: str, info: ValidationInfo) -> str:
+    def _one_kind_of_key(cls, value: str, info: ValidationInfo) -> str:
         required, secret = info.data.get("auth_mode") == "required", info.data.get("jwt_secret")
         if required and secret is not None and bool(secret) == bool(value):
-            raise ValueError("AUTH_MODE=required needs one of JWT_SECRET and JWKS_URL")
+            raise ValueError("AUTH_MODE=required needs either JWT_SECRET or JWKS_URL, not both")
         return http_url(value) if value else ""
 
 
@@ -76,7 +78,9 @@ def _origin(value: str) -> str:
         return value
     parts = urlsplit(value)
     if value != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
-        raise ValueError(f"{value!r} is no origin: expected https://host, with :port if any, or *")
+        raise ValueError(
+            f"{value!r} is not an origin: expected https://host, https://host:port or *"
+        )
     return value.lower()
 
 
@@ -86,24 +90,25 @@ Origins = Annotated[
 
 
 class CorsSettings(AuthSettings):
-    """Whose pages are let in; part of the settings of the API and of the fanout."""
+    """Which web pages may call. The settings of API and fanout derive from this class."""
 
     cors_origins: Origins = Field(
         (ANY_ORIGIN,),
-        description="origins whose pages may call, comma-separated; * = any; "
-        "in AUTH_MODE=required none unless named",
+        description="origins whose pages may call, comma-separated; * = any; the default means "
+        "none in AUTH_MODE=required",
     )
 
     @model_validator(mode="after")
-    def _not_every_page_with_cookies(self) -> Self:
+    def _no_wildcard_with_cookies(self) -> Self:
         named = "cors_origins" in self.model_fields_set and ANY_ORIGIN in self.cors_origins
         if named and self.auth_mode == "required":
-            word = "CORS_ORIGINS: * would let any page act for whoever is logged in"
-            raise ValueError(f"{word}; name the origins")
+            raise ValueError(
+                "CORS_ORIGINS: with * any web page could act for a logged-in user; list the origins"
+            )
         return self
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins that are let in; the default stands for none where a login is needed."""
+        """The allowed origins. The default `*` allows none in AUTH_MODE=required."""
         any_page = ANY_ORIGIN in self.cors_origins
         return () if any_page and self.auth_mode == "required" else self.cors_origins

@@ -1,7 +1,7 @@
-"""Settings: from the environment, once, with all mistakes told at once.
+"""Reads settings from the environment, once, and reports all invalid settings together.
 
-A service's settings are one class in the service, built on shared.journal.settings. The name of a
-field in capitals is its environment variable. Its description is what `--help` and the README say.
+Each service has one settings class, derived from shared.journal.settings. A field `redis_url` is
+read from the environment variable REDIS_URL. `--help` and the README show the field's description.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def http_url(value: str) -> str:
 
 
 def split_list(value: object) -> object:
-    """The parts of a comma-separated text; anything else as it is."""
+    """Split a comma-separated string into its parts. Other values are returned unchanged."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
@@ -36,7 +36,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Settings from the environment. Prints every mistake and exits with 2 if there is one."""
+    """Read the settings from the environment. Prints all invalid ones and exits with code 2."""
     try:
         return settings()
     except ValidationError as error:
@@ -45,11 +45,12 @@ def load(settings: type[S]) -> S:
 
 
 def _error_lines(error: ValidationError) -> list[str]:
-    lines = [f"{error.error_count()} setting(s) to mend:"]
-    for mistake in error.errors(include_url=False):
-        name, *entry = mistake["loc"] or ("settings",)
+    count = error.error_count()
+    lines = [f"{count} invalid setting{'' if count == 1 else 's'}:"]
+    for invalid in error.errors(include_url=False):
+        name, *entry = invalid["loc"] or ("settings",)
         where = [str(name).upper(), *(f"entry {n + 1}" for n in entry if isinstance(n, int))]
-        lines.append(f"  {': '.join(where)}: {mistake['msg'].removeprefix('Value error, ')}")
+        lines.append(f"  {': '.join(where)}: {invalid['msg'].removeprefix('Value error, ')}")
     return lines
 
 

@@ -1,6 +1,6 @@
-"""The two families of errors: a Problem answers a request, a Goodbye ends an SSE connection.
+"""Two kinds of errors for clients: a Problem answers a request, a Goodbye ends an SSE connection.
 
-Their slugs are stable: clients, logs and metrics see them as they are.
+Their slugs never change, because clients, logs and metrics depend on them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from shared.runtime.tasks import describe
 log = structlog.get_logger()
 
 REQUEST_ID = web.RequestKey("request_id", str)
-"""Set by services whose answers carry X-Request-ID; each problem then has it as `requestId`."""
+"""Set by services that answer with X-Request-ID. Each problem then shows it as `requestId`."""
 
 
 class Slug(StrEnum):
-    """What went wrong, as the last part of a problem's `type` (RFC 9457)."""
+    """The kind of a problem: the last part of its `type` (RFC 9457)."""
 
     MALFORMED = "malformed"
     INVALID = "invalid"
@@ -59,7 +59,10 @@ class Goodbye(StrEnum):
 
 
 class Problem(Exception):
-    """An answer by RFC 9457: status, slug, a sentence, and each invalid field by name."""
+    """An error response (RFC 9457): status, slug, a sentence, and the invalid fields by name.
+
+    `extra` are further members of the JSON object.
+    """
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class Problem(Exception):
         self.extra = extra
 
     def document(self) -> dict[str, object]:
-        """The JSON object of the answer."""
+        """The JSON object of the response."""
         title = self.slug.replace("-", " ").capitalize()
         document: dict[str, object] = {
             "type": f"/problems/{self.slug}",
@@ -92,7 +95,7 @@ class Problem(Exception):
         return document | ({"errors": self.errors} if self.errors else {})
 
     def response(self, request: web.Request) -> web.Response:
-        """The answer to a request."""
+        """The response to a request."""
         named = {"requestId": request[REQUEST_ID]} if REQUEST_ID in request else {}
         return web.Response(
             body=orjson.dumps(self.document() | named),
@@ -103,7 +106,7 @@ class Problem(Exception):
 
 
 def unavailable(detail: str, retry_after: int = 2) -> Problem:
-    """503: a part that this request needs is away; worth another try."""
+    """503: something that this request needs is away. Clients retry after `retry_after` seconds."""
     headers = {"Retry-After": str(retry_after)}
     return Problem(503, Slug.UNAVAILABLE, detail, headers=headers)
 
@@ -119,7 +122,7 @@ _BY_STATUS = {
 
 @web.middleware
 async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error leaves as problem+json; an unexpected one is logged and reveals nothing."""
+    """Turn every error into a problem. An unexpected error is logged, and its text is hidden."""
     try:
         return await handler(request)
     except web.HTTPRedirection:
@@ -129,7 +132,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
 
 
 def _problem_of(error: Exception, request: web.Request) -> Problem:
-    """The table of errors: what each is to the client."""
+    """The table of errors and their problems."""
     match error:
         case Problem():
             return error
@@ -137,15 +140,18 @@ def _problem_of(error: Exception, request: web.Request) -> Problem:
             return _from_http(error)
         case WriteRefusedError():
             log.error("redis_unwilling", path=request.path, error=str(error))
-            return unavailable(f"{error}; nothing was written", retry_after=10)
+            return unavailable(f"{error}. Nothing was written.", retry_after=10)
         case NotReplicatedError():
             log.warning("replicas_late", path=request.path, error=str(error))
-            return unavailable(f"{error}; ask again with the same Idempotency-Key")
+            return unavailable(f"{error}. Retry with the same Idempotency-Key.")
         case _ if isinstance(error, REDIS_UNAVAILABLE):
             log.warning("redis_unreachable", path=request.path, error=describe(error))
-            return unavailable("Redis does not answer; the request changed nothing we know of")
+            return unavailable(
+                "Redis does not answer. If this was a write, it is unknown whether it happened."
+            )
     log.exception("request_failed", method=request.method, path=request.path)
-    return Problem(500, Slug.INTERNAL, "an error of ours; it has been logged")
+    hint = "Quote the request id." if REQUEST_ID in request else "It has been logged."
+    return Problem(500, Slug.INTERNAL, f"Internal server error. {hint}")
 
 
 def _from_http(error: web.HTTPException) -> Problem:

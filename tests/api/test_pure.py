@@ -79,7 +79,7 @@ def test_settings_from_lists_and_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "word"),
     [
-        ("auth_mode", "required", "needs one of JWT_SECRET and JWKS_URL"),
+        ("auth_mode", "required", "needs either JWT_SECRET or JWKS_URL"),
         ("auth_mode", "closed", "'open' or 'required'"),
         ("jwt_secret", "s" * 31, "shorter than 32 bytes"),
         ("signing_seed", "SBAD", "valid secret seed"),
@@ -92,8 +92,8 @@ def test_settings_from_lists_and_their_defaults() -> None:
         ("login_seconds", "5", "greater than or equal to 60"),
         ("fanout_urls", "http://a, ftp://b", "ftp://b"),
         ("ready_urls", "localhost:3020", "not a URL"),
-        ("cors_origins", "https://a/", "no origin"),
-        ("cors_origins", "null", "no origin"),
+        ("cors_origins", "https://a/", "not an origin"),
+        ("cors_origins", "null", "not an origin"),
         ("max_body_bytes", "0", "greater than or equal to 1"),
     ],
 )

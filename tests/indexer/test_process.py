@@ -212,7 +212,7 @@ async def test_malformed_settings_are_all_told_at_once() -> None:
     )
     assert code == 2
     lines = said.splitlines()
-    assert lines[0] == "9 setting(s) to mend:"
+    assert lines[0] == "9 invalid settings:"
     assert {line.split(":")[0].strip() for line in lines[1:]} == {
         "CONTRACTS",
         "REDIS_URL",

@@ -185,8 +185,8 @@ def test_each_event_is_checked_anew() -> None:
 @pytest.mark.parametrize(
     ("given", "word"),
     [
-        ({"auth_mode": "required"}, "JWT_SECRET and JWKS_URL"),
-        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "needs one of"),
+        ({"auth_mode": "required"}, "JWT_SECRET or JWKS_URL"),
+        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "needs either"),
         ({"jwt_secret": "short"}, "32 bytes"),
         ({"jwks_url": "ftp://a"}, "expected http"),
         ({"jwt_algorithms": "HS256"}, "expected RS"),

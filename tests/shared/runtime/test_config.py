@@ -61,7 +61,7 @@ def test_all_mistakes_are_told_at_once_a_line_each(
     for name, value in wrong.items():
         environment.setenv(name, value)
     first, *lines = mistakes(capsys)
-    assert first == "7 setting(s) to mend:"
+    assert first == "7 invalid settings:"
     told = dict(line.strip().split(": ", 1) for line in lines)
     assert set(told) == set(wrong)
     assert "redis://" in told["REDIS_URL"]
@@ -76,7 +76,7 @@ def test_a_missing_contract_is_named(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment.delenv("CONTRACTS")
-    assert mistakes(capsys) == ["1 setting(s) to mend:", "  CONTRACTS: Field required"]
+    assert mistakes(capsys) == ["1 invalid setting:", "  CONTRACTS: Field required"]
 
 
 def test_tokens_stand_beside_the_stream_contract_which_comes_first(
