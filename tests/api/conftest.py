@@ -1,4 +1,4 @@
-"""Fixtures of the API's tests: the whole application on a socket, with a clock to turn."""
+"""Fixtures for the API: the whole application on a socket, with a clock that tests set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def start(aiohttp_client: Any, redis: Any, redis_url: str, keys: Any, clock: Clock) -> StartApi:
-    """Start an API, with settings of its own if need be; answers its client."""
+    """Start an API, with further settings if needed. Returns a client."""
 
     async def start(**more: Any) -> Any:
         await begun_long_ago(redis, keys)
@@ -47,7 +47,7 @@ async def client(start: Callable[..., Awaitable[Any]]) -> WebClient:
 
 @pytest.fixture
 async def horizon(aiohttp_server: Any) -> Horizon:
-    """A Horizon on a socket, without accounts until a test puts some in; `url` is where."""
+    """A Horizon server, at first without accounts. `url` is its address."""
     horizon = Horizon()
     horizon.url = str((await aiohttp_server(horizon.app())).make_url("")).rstrip("/")
     return horizon

@@ -1,4 +1,4 @@
-"""What the API's tests send, and a clock that they turn by hand."""
+"""Requests for the tests of the API, and a clock that the tests set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ I128_MAX = (1 << 127) - 1
 
 @dataclass
 class Clock:
-    """Unix seconds that stand still until a test moves them."""
+    """A clock in Unix seconds that only moves when a test moves it."""
 
     now: float = field(default=T0)
 
@@ -28,7 +28,7 @@ class Clock:
 
 
 def order(**more: Any) -> dict[str, Any]:
-    """A good body of POST /v1/streams: 10 a second, dry after 100 seconds."""
+    """A valid body of POST /v1/streams: 10 a second, runs out after 100 seconds."""
     return {
         "sender": SENDER,
         "recipient": RECIPIENT,
@@ -40,7 +40,7 @@ def order(**more: Any) -> dict[str, Any]:
 
 
 async def made(client: Any, **more: Any) -> dict[str, Any]:
-    """A stream just created."""
+    """Create a stream and return it."""
     response = await client.post("/v1/streams", json=order(**more))
     assert response.status == 201, await response.text()
     document: dict[str, Any] = await response.json()
@@ -48,7 +48,7 @@ async def made(client: Any, **more: Any) -> dict[str, Any]:
 
 
 async def on_chain(redis: Any, keys: Any, number: int, **progress: str) -> None:
-    """Put chain stream `number` into the journal as the indexer does."""
+    """Write chain stream `number` to the journal, like the indexer."""
     (event,) = commands.create(
         stream_id=str(number), sender=SENDER, recipient=RECIPIENT, token=TOKEN, rate=10,
         deposited=1000, start_time=T0, now=T0,

@@ -1,4 +1,4 @@
-"""The application around the routes: CORS, redirects, probes, metrics, Redis coming and going."""
+"""The application around the routes: CORS, redirects, probes, metrics, and loss of Redis."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def asked(parts, name, text):
 async def test_redis_can_be_unreachable_at_the_start(start: StartApi, tmp_path: Path) -> None:
     port = free_port()
     client = await start(redis_url=f"redis://127.0.0.1:{port}/0")
-    await until(lambda: troubled(client))
+    await until(lambda: redis_is_away(client))
     assert (await client.get("/livez")).status == 200
     for response in (
         await client.get("/v1/streams"),
@@ -173,9 +173,9 @@ async def test_redis_can_be_unreachable_at_the_start(start: StartApi, tmp_path: 
         process.terminate()
         process.wait(10)
     assert (await client.get(f"/v1/streams/{stream_id}")).status == 503
-    await until(lambda: troubled(client))
+    await until(lambda: redis_is_away(client))
 
 
-async def troubled(client: WebClient):
+async def redis_is_away(client: WebClient):
     state = await ready(client)
     return state["status"] == 503 and "Redis does not answer" in state["parts"]["redis"]

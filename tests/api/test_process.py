@@ -1,4 +1,4 @@
-"""The process: its port in the log, its end, its mistakes."""
+"""The process: its port in the log, its end, and invalid settings."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept: dict[
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
     async with asyncio.timeout(15):
-        _, said = await process.communicate()
+        _, output = await process.communicate()
     assert process.returncode == 2
     for name in bad:
-        assert f"{name}:" in said.decode()
-    assert ("CONTRACTS:" in said.decode()) == (not kept)
+        assert f"{name}:" in output.decode()
+    assert ("CONTRACTS:" in output.decode()) == (not kept)

@@ -1,4 +1,4 @@
-"""Ids, cursors and settings: values in, values out."""
+"""Ids, cursors and settings, tested without a server."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_settings_from_lists_and_their_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "word"),
+    ("name", "value", "message"),
     [
         ("auth_mode", "required", "needs either JWT_SECRET or JWKS_URL"),
         ("auth_mode", "closed", "'open' or 'required'"),
@@ -97,6 +97,6 @@ def test_settings_from_lists_and_their_defaults() -> None:
         ("max_body_bytes", "0", "greater than or equal to 1"),
     ],
 )
-def test_invalid_settings_are_rejected(name: str, value, word: str) -> None:
-    with pytest.raises(ValidationError, match=word):
+def test_invalid_settings_are_rejected(name: str, value, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         ApiSettings(contracts=TOKEN, **{name: value})

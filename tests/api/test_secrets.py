@@ -1,4 +1,4 @@
-"""No secret in a log: a process is given secrets in every place where one can stand."""
+"""No secret appears in a log, wherever a client or a setting puts it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CANARIES += [t.split(".")[1] for t in TOKENS]
 
 
 async def raw(port, data):
-    """What is no HTTP, or nearly."""
+    """Bytes that are not valid HTTP."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
     answer = await reader.read(65536)
@@ -31,7 +31,7 @@ async def raw(port, data):
 
 
 def malformed(token):
-    """Requests that the parser refuses, each with a token where its complaint may quote it."""
+    """Requests that the parser rejects, with a token where the error message could quote it."""
     return [
         f"GET /?access_token={token} HTTP/9.9\r\n\r\n",
         f"GET /?access_token={token}\r\n\r\n",
@@ -46,7 +46,7 @@ def malformed(token):
 
 
 async def hammer(session, token) -> None:
-    """The same secret everywhere, in requests that fail in many ways."""
+    """Requests that fail in many ways, with the same secret in many places."""
     for method, path, more in (
         ("GET", f"/v1/streams?access_token={token}", {}),
         ("GET", f"/v1/streams/{token}", {}),
@@ -63,7 +63,7 @@ async def hammer(session, token) -> None:
         async with session.request(method, path, **more) as response:
             assert response.status < 500
             if path.startswith("/v1/streams/"):
-                continue  # a path is logged; secrets have no business there
+                continue  # paths are logged, so no secret belongs there
             assert token not in await response.text() or "ticket=" in path
 
 
@@ -86,13 +86,13 @@ async def test_a_process_does_not_log_its_secrets(redis: Redis, redis_url: str, 
             await raw(service.port, data.encode())
         service.signal()
         assert await service.ended() == 0
-        said = "\n".join([*map(json.dumps, service.log), *service.noise])
+        output = "\n".join([*map(json.dumps, service.log), *service.noise])
         paths = {line.get("path", "") for line in service.said("request")}
         assert service.said("auth_mode_required")
         assert service.said("audit")[0]["request_id"]
         assert len(paths) > 5
-        assert "Error handling request" in said
-        for line in (x for x in said.splitlines() if "/v1/streams/" not in x):
+        assert "Error handling request" in output
+        for line in (x for x in output.splitlines() if "/v1/streams/" not in x):
             assert not [c for c in (*CANARIES, key) if c in line], line
 
 
@@ -107,8 +107,8 @@ BAD = {
 async def test_invalid_secrets_are_not_shown(mode: str) -> None:
     service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACTS=TOKEN, **BAD)
     assert await service.ended() == 2
-    said = "".join(service.noise)
+    output = "".join(service.noise)
     for name in (*BAD, "PORT"):
-        assert f"  {name}: " in said
-    assert "hunter2" not in said
-    assert SERVER.secret[:20] not in said
+        assert f"  {name}: " in output
+    assert "hunter2" not in output
+    assert SERVER.secret[:20] not in output

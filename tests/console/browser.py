@@ -1,4 +1,4 @@
-"""A real Chromium on a real installation: pages that keep a record of what they said and asked."""
+"""A real Chromium with a real installation. Pages record their messages and requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOUD = ("error", "warning")
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """The browser; closed at the end."""
+    """The browser. It is closed at the end."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
         try:
@@ -34,7 +34,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 class User:
-    """A user's browser profile: tabs that share storage, locks and channels."""
+    """The browser profile of a user. Its tabs share storage, locks and channels."""
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.context = context
@@ -44,7 +44,7 @@ class User:
         self.subscriptions: list[str] = []
 
     async def open(self, view: str = "#/live") -> Page:
-        """A tab at a view."""
+        """Open a tab with a view."""
         page = await self.context.new_page()
         page.on("console", lambda m: self.noise.append(m.text) if m.type in _LOUD else None)
         page.on("pageerror", lambda error: self.noise.append(str(error)))
@@ -61,7 +61,7 @@ class User:
 
 @asynccontextmanager
 async def user(browser: Browser, address: str, **more: Any) -> AsyncIterator[User]:
-    """A new user; `more` is for the browser's context, such as `color_scheme`."""
+    """A new user. `more` are options of the browser context, such as `color_scheme`."""
     context = await browser.new_context(**{"viewport": {"width": 1120, "height": 760}, **more})
     try:
         yield User(context, address)

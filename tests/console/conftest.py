@@ -16,7 +16,7 @@ from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
 
 LASTING = {"scope": "package", "loop_scope": "session"}
-"""A browser that is left alone goes on drawing, so it ends with the last of these tests."""
+"""A browser that is not closed goes on drawing, so it is closed after the last of these tests."""
 
 
 @pytest.fixture(scope="package")
@@ -34,7 +34,7 @@ async def browser(installed: None) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(**LASTING)
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
-    """In AUTH_MODE=open; a ledger closes twice a second."""
+    """An installation in AUTH_MODE=open, with two ledgers a second."""
     folder = tmp_path_factory.mktemp("console")
     async with installation(folder, CLOSE_SECONDS="0.5", RETRY_MS="300") as whole:
         yield whole
@@ -42,7 +42,7 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
 
 @pytest_asyncio.fixture(**LASTING)
 async def counted(whole: Installation, browser: Browser) -> AsyncIterator[Counted]:
-    """A page that counts what is claimable of a stream, from the first test that asks on."""
+    """A page that shows the claimable amount of a stream, shared by all tests."""
     stream = await create(whole, label="counted", rate="11", ago=5)
     async with user(browser, whole.url(whole.ports.gateway)) as someone:
         page = await someone.open(f"#/streams/{stream['id']}")
@@ -52,6 +52,6 @@ async def counted(whole: Installation, browser: Browser) -> AsyncIterator[Counte
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
-    """A user with no tab open yet."""
+    """A user without open tabs."""
     async with user(browser, whole.url(whole.ports.gateway)) as someone:
         yield someone

@@ -1,4 +1,4 @@
-"""Streams of the API's own, made as a client would make them."""
+"""Creates streams of the API, like a client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def create(
     deposit: str = "995000",
     ago: int = 0,
 ) -> dict[str, Any]:
-    """A stream that began `ago` seconds ago."""
+    """Create a stream that began `ago` seconds ago."""
     body = {
         "sender": SENDER,
         "recipient": RECIPIENT,
@@ -37,7 +37,7 @@ async def create(
 
 
 async def step(whole: Installation, stream_id: str, name: str) -> dict[str, Any]:
-    """One step of its life, such as `pause`."""
+    """Do an action, such as `pause`."""
     return await _post(whole, f"/v1/streams/{stream_id}/{name}", 200)
 
 
@@ -51,7 +51,7 @@ async def _post(whole: Installation, path: str, status: int, **more: Any) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A page at a stream's view, and when it was opened (monotonic seconds)."""
+    """Open the view of a stream. Returns the page and the time of opening (monotonic seconds)."""
 
     page: Page
     stream_id: str
@@ -65,13 +65,13 @@ async def journal(whole: Installation, limit: int = 500) -> list[str]:
 
 
 async def shown(page: Page) -> list[str]:
-    """The positions of the events in a page, as they stand there."""
+    """The positions of the events in a page, in their order."""
     script = "all => all.map((each) => each.dataset.id)"
     return list(await page.eval_on_selector_all(".event", script))
 
 
 async def connections(whole: Installation) -> dict[str, int]:
-    """SSE connections by fanout, of those that answer."""
+    """The number of SSE connections of each fanout that answers."""
     _, system = await whole.get(whole.ports.gateway, "/v1/system")
     return {
         part["url"]: int(part["measures"]["connections"])

@@ -1,4 +1,4 @@
-"""Pictures of each view for the documentation: `make screenshots`.
+"""Screenshots of each view for the documentation: `make screenshots`.
 
 A whole installation runs for them, with a simulated network and streams of the API's own.
 """
@@ -33,7 +33,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 async def streams_of(whole: Installation) -> str:
-    """Some streams as people have them; answers their recipient."""
+    """Create some realistic streams. Returns their recipient."""
     rent = await create(whole, label="Rent, Hauptstraße 5", rate="400", deposit="60000", ago=70)
     await step(whole, rent["id"], "withdraw")
     await create(whole, label="Salary of Ada", rate="115741", deposit="300000000000", ago=1_500_000)
@@ -44,7 +44,7 @@ async def streams_of(whole: Installation) -> str:
 
 
 async def eventful(whole: Installation) -> str | None:
-    """The stream of the chain of which there is most to see, once much of it has flowed."""
+    """The chain stream with the most events, as soon as much of its money has accrued."""
     path = "/v1/streams?origin=chain&status=active&limit=200"
     _, page = await whole.get(whole.ports.gateway, path)
     shares = {
@@ -57,7 +57,7 @@ async def eventful(whole: Installation) -> str | None:
 
 
 async def settled(page: Page, name: str) -> None:
-    """Until the view shows what it is about."""
+    """Wait until the view shows its content."""
     signs = {
         "live": ".event >> nth=12",
         "streams": ".stream >> nth=5",
@@ -73,12 +73,12 @@ async def settled(page: Page, name: str) -> None:
 
 
 async def drawn(chart: Locator) -> bool:
-    """Whether there is something to see of a chart's line."""
+    """Whether the line of a chart is visible."""
     return len((await chart.get_attribute("points") or "").split()) > 12
 
 
 async def shoot(browser: Browser, whole: Installation, look: str, account: str) -> None:
-    """Each view in one look, the stream's at last: of those that flow just then."""
+    """Each view in one theme. The view of a stream comes last, with an active stream."""
     views = {
         "live": "#/live",
         "streams": "#/streams",
@@ -95,7 +95,7 @@ async def shoot(browser: Browser, whole: Installation, look: str, account: str) 
 
 
 async def main() -> int:
-    """All views in all looks."""
+    """All views in all themes and sizes."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with installation(Path(folder), CLOSE_SECONDS="1") as whole, chromium() as browser:

@@ -1,4 +1,4 @@
-"""Live in a real Chromium: events as they arrive, over cut connections, in many tabs."""
+"""The view Live in a real Chromium: new events, lost connections, many tabs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 
 
 async def follows_the_journal(whole: Installation, page, more: int = 5) -> None:
-    """Until `more` events have come; then those of the page are the journal's, each once."""
+    """Wait for `more` events. Then the page must show each event of the journal once."""
     before = (await shown(page))[0]
     for _ in range(more):
         await create(whole)
@@ -27,7 +27,7 @@ async def follows_the_journal(whole: Installation, page, more: int = 5) -> None:
 
 
 def older(position: str, than: str) -> bool:
-    """Whether it stands at or before another."""
+    """Whether a position is equal to or before another."""
     return tuple(map(int, position.split("-"))) <= tuple(map(int, than.split("-")))
 
 

@@ -1,4 +1,4 @@
-"""Login with a wallet in AUTH_MODE=required: Freighter stands in the page, its keys with us."""
+"""Login in AUTH_MODE=required, with a fake Freighter in the page and the keys in the test."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def visitor(closed: Installation, browser: Browser) -> AsyncIterator[User]
 
 
 async def with_wallet(visitor: User, keypair: Keypair, script: str = FREIGHTER) -> None:
-    """Put a wallet with these keys into all pages of a user."""
+    """Add a wallet with these keys to all pages of a user."""
     sign = lambda xdr, passphrase: signed(xdr, keypair, passphrase=passphrase)  # noqa: E731
     await visitor.context.expose_function("walletAddress", lambda: keypair.public_key)
     await visitor.context.expose_function("walletSign", sign)

@@ -1,4 +1,4 @@
-"""The page as a page: served safely, for keyboards, screen readers and phones, light and dark."""
+"""The page: security headers, keyboard, screen readers, phones, light and dark themes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VIEWS = {
 
 
 async def opened(someone: User, whole: Installation, name: str) -> Page:
-    """A view that shows what it is about."""
+    """Wait until a view shows its content."""
     address, sign = VIEWS[name]
     stream = await create(whole, label=f"for {name}", ago=60)
     page = await someone.open(address.format(stream["id"]))
@@ -43,7 +43,7 @@ async def opened(someone: User, whole: Installation, name: str) -> Page:
 
 
 async def tour(someone: User, whole: Installation) -> AsyncIterator[tuple[str, Page]]:
-    """One tab through all views."""
+    """Open all views in one tab."""
     stream = await create(whole, label="a stream on tour", ago=60)
     page = await someone.open()
     for name, (address, sign) in VIEWS.items():
@@ -61,7 +61,7 @@ def axe() -> str:
 
 
 async def faults(page: Page, axe: str) -> list[str]:
-    """What axe-core finds, as sentences; evaluated by the debugger, which no policy holds back."""
+    """The findings of axe-core, run by the debugger because the page's policy forbids it."""
     await page.evaluate(axe)
     found = await page.evaluate("async () => (await axe.run()).violations")
     return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found]
@@ -152,7 +152,7 @@ async def test_light_and_dark_follow_the_system_until_one_is_chosen(
 
 
 async def test_the_page_loads_fast(whole: Installation, someone: User) -> None:
-    """Few and small parts, all asked for together; a second visit fetches none of them again."""
+    """The page has few, small files, requested together. A second visit downloads none again."""
     page = await opened(someone, whole, "live")
     sizes = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/console/'))"
     kept = f"{sizes}.map((r) => r.transferSize)"

@@ -1,4 +1,4 @@
-"""Streams in a real Chromium: made and changed by clicking, counted, and shown as they are."""
+"""Streams in a real Chromium: created and changed by clicking, with correct amounts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOSTILE = '<img src=x onerror="window.hacked = 1">'
 
 
 async def make(page: Page, label: str) -> str:
-    """A stream by the dialog; answers its id."""
+    """Create a stream with the dialog. Returns its id."""
     await page.get_by_role("button", name="New stream").click()
     fields = {
         "From": SENDER,
@@ -80,7 +80,7 @@ async def test_changes_by_clicking_show_in_all_open_pages(
 
 
 async def _has_seconds(page: Page, seconds: int) -> bool:
-    """Whether the page counts as much as that; pauses may have been shorter than a second."""
+    """Whether the page shows this many seconds of money, or up to one more."""
     return int((await page.evaluate(COUNTED))[1]) >= seconds * 11
 
 
@@ -147,7 +147,7 @@ COUNTED = """() => {
 
 
 async def agrees(whole: Installation, page: Page, stream_id: str) -> bool:
-    """Whether both tell of the same second; then they must tell the same amount."""
+    """Whether page and API show the same second. If so, the amounts must be equal."""
     _, stream = await whole.get(whole.ports.gateway, f"/v1/streams/{stream_id}")
     as_of, amount, text = await page.evaluate(COUNTED)
     if as_of != stream["claimable"]["asOf"]:

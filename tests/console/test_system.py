@@ -1,4 +1,4 @@
-"""GET /v1/system: all parts by their metrics, each once, and what cannot be asked."""
+"""GET /v1/system: the metrics of all services, each once, and services that do not answer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_the_view_shows_the_numbers_of_all_services(whole: Installation) -
 
 
 async def _counts(whole: Installation, least: int) -> bool:
-    """Whether it tells what the fanouts do; pages of other tests come and go meanwhile."""
+    """Whether it shows the numbers of the fanouts. Pages of other tests change them meanwhile."""
     held = 0.0
     for port in whole.ports.fanouts:
         async with whole.session.get(f"{whole.url(port)}/metrics") as response:

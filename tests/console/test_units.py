@@ -1,4 +1,4 @@
-"""headrace.js and the pure parts of the console, in Node; their rules against ours."""
+"""headrace.js and the pure modules of the console in Node, compared with the Python code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def cases(draw: st.DrawFn) -> tuple[Stream, int]:
 
 @pytest.fixture(scope="module")
 def count() -> Iterator[Callable[[Stream, int], int]]:
-    """What the page counts of a stream at a second: its own module, in a process that stays."""
+    """The claimable amount by the module of the page, computed in a Node process."""
     command = ["node", str(HERE / "node/claimable.mjs")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
 

@@ -1,4 +1,4 @@
-"""What the tests of login and protection use: accounts with keys, tokens, a wallet, a Horizon."""
+"""For the tests of login: accounts with keys, tokens, a wallet, and a Horizon server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WALLETS: dict[str, Any] = {**REQUIRED, "signing_seed": SERVER.secret, "home_doma
 
 
 def token_of(account: str, *scopes: str, **claims: Any) -> str:
-    """A good token but for what `claims` says.
+    """A valid token, apart from `claims`.
 
     Good for longer than all tests take: some are made when tests are collected.
     """
@@ -34,12 +34,12 @@ def token_of(account: str, *scopes: str, **claims: Any) -> str:
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that brings a token or a key."""
+    """The header with a token or a key."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def writer(keypair: Keypair, **claims: Any) -> dict[str, str]:
-    """The header of a wallet's login."""
+    """The header with the token of a wallet login."""
     return bearer(token_of(keypair.public_key, "streams:write", **claims))
 
 
@@ -47,7 +47,7 @@ ADMIN = bearer(token_of(CAROL.public_key, "admin"))
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What stands in a token, checked as the fanout does."""
+    """The claims of a token, checked like in the fanout."""
     claims: dict[str, Any] = jwt.decode(
         token, SECRET, algorithms=["HS256"], audience="headrace", issuer="headrace"
     )
@@ -55,7 +55,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def signed(envelope: str, *keypairs: Keypair, passphrase: str = PASSPHRASE) -> str:
-    """A challenge with these signatures added."""
+    """The challenge with signatures of these keys added."""
     transaction = TransactionEnvelope.from_xdr(envelope, passphrase)
     for keypair in keypairs:
         transaction.sign(keypair)
@@ -63,7 +63,7 @@ def signed(envelope: str, *keypairs: Keypair, passphrase: str = PASSPHRASE) -> s
 
 
 async def challenge(client: Any, account: str, **query: Any) -> str:
-    """A challenge, checked as a wallet must before it signs."""
+    """Get a challenge, and check it like a wallet before it signs."""
     response = await client.get("/v1/auth", params={"account": account, **query})
     document = await response.json()
     assert response.status == 200, document
@@ -75,7 +75,7 @@ async def challenge(client: Any, account: str, **query: Any) -> str:
 
 
 async def log_in(client: Any, account: str, *keypairs: Keypair, **query: Any) -> str:
-    """A token by SEP-10."""
+    """Log in by SEP-10. Returns the token."""
     envelope = signed(await challenge(client, account, **query), *keypairs)
     response = await client.post("/v1/auth", json={"transaction": envelope})
     document = await response.json()
@@ -86,7 +86,7 @@ async def log_in(client: Any, account: str, *keypairs: Keypair, **query: Any) ->
 
 
 class Horizon:
-    """Horizon's /accounts, from what a test puts in."""
+    """A Horizon server with the accounts that a test adds."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, dict[str, Any]] = {}
@@ -101,7 +101,7 @@ class Horizon:
         return app
 
     def has(self, account: str, signers: dict[str, int], medium: int = 0, **more: int) -> None:
-        """An account with ed25519 signers, and others by type in `more`."""
+        """Add an account with ed25519 signers, and other signers by type in `more`."""
         rows = [(key, weight, "ed25519_public_key") for key, weight in signers.items()]
         rows += [("X" * 56, weight, kind) for kind, weight in more.items()]
         self.accounts[account] = {

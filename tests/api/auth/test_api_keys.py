@@ -1,4 +1,4 @@
-"""API keys: made by an admin, shown once, hashed at rest, and ended with all they gave."""
+"""API keys: created by an admin, shown once, stored as a hash, and deleted with their tokens."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_a_key_without_an_account_sees_what_its_scopes_allow(
 
 
 async def everything(redis: Redis, keys: Keys):
-    """All that Redis holds of the namespace, as bytes."""
+    """All data of the namespace in Redis, as bytes."""
     found = []
     async for name in redis.scan_iter(f"*{keys.namespace}*"):
         found += [name, await redis.dump(name)]

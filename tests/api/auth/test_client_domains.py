@@ -1,4 +1,4 @@
-"""A wallet's own domain vouches for a login; what it points to is fetched with care."""
+"""Client domains: the key of the wallet's domain must sign, and the fetch is restricted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WALLET = Keypair.random()
 def served(
     aiohttp_client: AiohttpClient, redis: Redis, redis_url: str, keys: Keys, horizon: Horizon
 ) -> StartApi:
-    """Start an API whose fetcher answers for some domains."""
+    """Start an API with a fake fetcher for some domains."""
 
     async def start(files, allowed: str = "wallet.example,other.example"):
         async def fetch(domain):
@@ -133,7 +133,7 @@ def test_public_addresses(address: str) -> None:
 
 
 class Names(aiohttp.abc.AbstractResolver):
-    """A DNS that answers what a test says."""
+    """A DNS resolver with the answers of a test."""
 
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts
@@ -145,7 +145,7 @@ class Names(aiohttp.abc.AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
 @pytest.mark.parametrize("hosts", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["fe80::1%eth0"]])
@@ -179,7 +179,7 @@ async def test_the_real_fetcher_does_not_reach_private_addresses(
 async def test_behind_a_proxy_the_name_must_also_be_public(
     monkeypatch: pytest.MonkeyPatch, host: str, asked
 ) -> None:
-    """The proxy itself is inside; the wallet must not be."""
+    """The proxy may have a private address. The wallet's domain may not."""
     for name in ("https_proxy", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(client_domains.aiohttp, "ThreadedResolver", lambda: Names(host))

@@ -1,4 +1,4 @@
-"""Redis lost with all that was revoked: what was issued before is refused, by the API itself."""
+"""After Redis lost all revocations, the API rejects tokens that were issued before."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from tests.support.waiting import until
 
 
 class Lossy:
-    """An API in AUTH_MODE=required on a Redis that keeps nothing."""
+    """An API in AUTH_MODE=required with a Redis that a test can empty."""
 
     def __init__(self, node: Node, keys: Keys, client: Any) -> None:
         self.node, self.keys, self.client = node, keys, client
 
     async def lose(self) -> None:
-        """All of Redis, and until the API has begun anew."""
+        """Delete all data of Redis, and wait until the API has begun a new epoch."""
         await self.node.stop()
         await self.node.start()
         await until(lambda: self.node.ask("EXISTS", self.keys.epoch), what="a new epoch")
@@ -75,13 +75,13 @@ async def test_after_data_loss_a_revoked_token_stays_rejected(lossy: Lossy) -> N
     for path in ("/v1/auth/refresh", "/v1/events/ticket"):
         assert (await lossy.client.post(path, headers=bearer(ended))).status == 401
     response = await lossy.client.get("/v1/streams", headers=bearer(ended))
-    said = (await response.json())["detail"]
-    assert "log in again" in said
-    assert "python -m services.api token" in said, "for whoever made one by hand"
+    detail = (await response.json())["detail"]
+    assert "log in again" in detail
+    assert "python -m services.api token" in detail, "for tokens made on the command line"
 
 
 async def test_after_data_loss_a_new_login_works_within_the_same_second(lossy: Lossy) -> None:
-    """Its `iat` has milliseconds; only the challenge has whole seconds."""
+    """`iat` of a token has milliseconds, so it can be compared within a second."""
     await lossy.lose()
 
     async def logged_in() -> str:
@@ -117,7 +117,7 @@ async def test_after_data_loss_the_tokens_of_an_api_key_are_rejected(lossy: Loss
 
 
 async def test_a_new_epoch_ends_tokens_but_not_stored_keys(lossy: Lossy) -> None:
-    """As when an operator begins one after a restore: keys are looked through by hand."""
+    """An operator begins a new epoch after a restore, and checks the keys by hand."""
     order = {"name": "x", "scopes": ["events:all"]}
     made = await (await lossy.client.post("/v1/keys", json=order, headers=ADMIN)).json()
     token = token_of(ALICE.public_key)

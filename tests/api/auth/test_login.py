@@ -1,4 +1,4 @@
-"""Login by SEP-10: a wallet made of stellar-sdk gets a token, and everybody else a refusal."""
+"""Login by SEP-10: a wallet gets a token; all invalid logins are rejected."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_wallet_logs_in_knowing_only_the_home_domain(
     assert toml["WEB_AUTH_ENDPOINT"] == f"http://{host}{path}"
     answer = await (await client.get(path, params={"account": ALICE.public_key})).json()
     form = {"transaction": signed(answer["transaction"], ALICE)}
-    response = await client.post(path, data=form)  # as a form, which SEP-10 allows as well
+    response = await client.post(path, data=form)  # SEP-10 also allows a form
     token = (await response.json())["token"]
     made = await client.post(
         "/v1/streams", json=order(sender=ALICE.public_key), headers=bearer(token)
@@ -107,7 +107,7 @@ async def test_a_challenge_gives_one_token(wallets: WebClient) -> None:
         *(wallets.post("/v1/auth", json={"transaction": envelope}) for _ in range(20))
     )
     assert sorted(a.status for a in answers) == [200] + [401] * 19
-    again = signed(envelope, BOB)  # the signatures are no part of what is spent
+    again = signed(envelope, BOB)  # other signatures, but the same challenge
     assert "unrecognized signatures" in await refused(wallets, again)
     assert "before" in await refused(wallets, envelope)
 
@@ -115,7 +115,7 @@ async def test_a_challenge_gives_one_token(wallets: WebClient) -> None:
 async def test_without_the_clients_signature_there_is_no_login(wallets: WebClient) -> None:
     envelope = await challenge(wallets, ALICE.public_key)
     assert "not signed by any client signer" in await refused(wallets, envelope)
-    await refused(wallets, signed(envelope, BOB))  # somebody else's challenge
+    await refused(wallets, signed(envelope, BOB))  # signed by another account
     await refused(wallets, signed(envelope, ALICE, BOB))
     await refused(wallets, signed(envelope, ALICE, passphrase="Public Global Stellar Network"))
 
@@ -123,7 +123,7 @@ async def test_without_the_clients_signature_there_is_no_login(wallets: WebClien
 def made_by(
     keypair: Keypair, *, home=HOME, ends: float = 300.0, passphrase=PASSPHRASE, sequence: int = -1
 ):
-    """A challenge by hand, signed by `keypair` as the server and by Alice."""
+    """A challenge made by hand, signed by `keypair` as the server and by Alice."""
     account = Account(keypair.public_key, sequence)
     builder = TransactionBuilder(account, passphrase, 100)
     now = int(time.time())
@@ -136,7 +136,7 @@ def made_by(
 
 
 @pytest.mark.parametrize(
-    ("make", "word"),
+    ("make", "message"),
     [
         (lambda: made_by(BOB), "source account"),
         (lambda: made_by(SERVER, ends=-1), "timebounds"),
@@ -153,9 +153,9 @@ def made_by(
         (lambda: "A" * 60_000, "base64 XDR"),
     ],
 )
-async def test_challenges_of_others_are_rejected(wallets: WebClient, make, word: str) -> None:
-    """Each is made when it is sent: a whole run takes longer than a challenge is valid."""
-    assert word in await refused(wallets, make())
+async def test_challenges_of_others_are_rejected(wallets: WebClient, make, message: str) -> None:
+    """Each challenge is made just before it is sent, because it expires during a test run."""
+    assert message in await refused(wallets, make())
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ async def test_invalid_bodies_are_rejected(
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "word"),
+    ("query", "status", "message"),
     [
         ({}, 422, "account"),
         ({"account": ALICE.public_key[:-1]}, 422, "account"),
@@ -202,12 +202,12 @@ async def test_invalid_bodies_are_rejected(
     ],
 )
 async def test_no_challenge_for_invalid_requests(
-    wallets: WebClient, query: dict[str, Any], status: int, word
+    wallets: WebClient, query: dict[str, Any], status: int, message
 ) -> None:
     response = await wallets.get("/v1/auth", params=query)
     document = await response.json()
     assert response.status == status
-    assert word in str(document)
+    assert message in str(document)
     assert document["error"] == document["detail"]
     assert ALICE.secret not in str(document)
 
@@ -223,7 +223,7 @@ async def test_pages_of_every_origin_may_log_in(wallets: WebClient) -> None:
     origin = {"Origin": "https://wallet.example"}
     for response in (
         await wallets.get("/.well-known/stellar.toml", headers=origin),
-        await wallets.get("/v1/auth", headers=origin),  # an error's answer too
+        await wallets.get("/v1/auth", headers=origin),  # also the response to an error
         await wallets.get(f"/v1/auth?account={RECIPIENT}", headers=origin),
         await wallets.options("/auth", headers=origin | {"Access-Control-Request-Method": "POST"}),
     ):

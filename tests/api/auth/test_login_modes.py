@@ -1,4 +1,4 @@
-"""Tokens of another issuer (JWKS), what stays open when a login is needed, and Redis away."""
+"""Tokens of another issuer (JWKS), routes without login, and an unreachable Redis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def theirs(**more: Any):
 
 @pytest.fixture
 async def elsewhere(start: StartApi, aiohttp_server: AiohttpServer) -> WebClient:
-    """An API whose tokens another issuer signs."""
+    """An API with another token issuer."""
 
     async def keys(_):
         key = ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True)

@@ -1,4 +1,4 @@
-"""After the login: refreshing, logging out, revoking, and tickets for an EventSource."""
+"""After the login: refresh, logout, revocation, and tickets for an EventSource."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ async def test_an_admin_revokes_one_token_or_all_of_an_account(
     assert [await reads(secure, t) for t in (first, second, other)] == [401, 401, 200]
     later = token_of(ALICE.public_key, iat=int(time.time()) + 2)
     assert await reads(secure, later) == 200
-    told = (await sessions.read_since(cursor)).revocations
-    assert [(r.token_id, r.account) for r in told] == [("a", ""), ("", ALICE.public_key)]
+    revocations = (await sessions.read_since(cursor)).revocations
+    assert [(r.token_id, r.account) for r in revocations] == [("a", ""), ("", ALICE.public_key)]
 
 
 @pytest.mark.parametrize("body", [{}, {"jti": "a", "account": "b"}, {"jti": ""}, {"sub": "a"}])

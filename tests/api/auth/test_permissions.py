@@ -1,4 +1,4 @@
-"""Who may do what in AUTH_MODE=required: own streams by party and scope, and nothing else."""
+"""Permissions in AUTH_MODE=required: callers may only use their own streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may log in for an account: its signers by weight, and what Horizon must say for that."""
+"""Which signers may log in for an account, and which answers of Horizon are accepted."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_only_horizons_own_404_means_that_an_account_does_not_exist(
     status, document = await status_of(wallets, envelope)
     assert (status, document["type"]) == (503, "/problems/unavailable")
     horizon.broken = None
-    assert (await status_of(wallets, envelope))[0] == 200  # the challenge was not spent meanwhile
+    assert (await status_of(wallets, envelope))[0] == 200  # the challenge is still unused
 
 
 async def test_a_horizon_of_another_network_is_not_used(

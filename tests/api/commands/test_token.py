@@ -1,4 +1,4 @@
-"""`python -m services.api token`: how the first admin comes to be."""
+"""`python -m services.api token` prints a token."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ async def command(*argv, **env: Any):
         env=kept | env, stdout=pipe, stderr=pipe,
     )  # fmt: skip
     async with asyncio.timeout(20):
-        said, complained = await process.communicate()
-    return process.returncode, said.decode(), complained.decode()
+        output, errors = await process.communicate()
+    return process.returncode, output.decode(), errors.decode()
 
 
 async def test_it_prints_a_valid_token(start: StartApi) -> None:
     given = ("--account", ALICE.public_key, "--scope", "admin", "--scope", "events:all")
-    code, said, complained = await command(*given, "--hours", "2", JWT_SECRET=SECRET)
-    assert (code, complained) == (0, "")
-    claims = claims_of(said.strip())
+    code, output, errors = await command(*given, "--hours", "2", JWT_SECRET=SECRET)
+    assert (code, errors) == (0, "")
+    claims = claims_of(output.strip())
     assert (claims["sub"], claims["scope"]) == (ALICE.public_key, "admin events:all")
     assert 7199 < claims["exp"] - claims["iat"] <= 7200
     client = await start(**REQUIRED)
-    assert (await client.get("/v1/keys", headers=bearer(said.strip()))).status == 200
+    assert (await client.get("/v1/keys", headers=bearer(output.strip()))).status == 200
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_it_prints_a_valid_token(start: StartApi) -> None:
     ],
 )
 async def test_wrong_arguments_exit_with_2(argv, env: dict[str, Any], word: str) -> None:
-    code, said, complained = await command(*argv, **env)
-    assert (code, said) == (2, "")
-    assert word in complained
-    assert "Traceback" not in complained
+    code, output, errors = await command(*argv, **env)
+    assert (code, output) == (2, "")
+    assert word in errors
+    assert "Traceback" not in errors

@@ -1,4 +1,4 @@
-"""Histories as CSV: the same events as the JSON, and nothing that a spreadsheet would run."""
+"""Event histories as CSV: the same events as in JSON, and no formulas."""
 
 from __future__ import annotations
 

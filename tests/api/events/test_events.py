@@ -1,4 +1,4 @@
-"""What a change publishes: channel, journal and the API's answer say the same."""
+"""The event of a change is the same in the channel, the journal and the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History: whole and in order by any filter, snapshots to subscribe from, gaps that are told."""
+"""Event history: complete and in order for every filter; position and gap of pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def fetch(client: WebClient, path: str = "/v1/events", status: int = 200, 
 
 
 async def walk(client: WebClient, path: str = "/v1/events", **query: Any):
-    """All events over all pages."""
+    """The events of all pages."""
     events, place = [], {}
     while True:
         page = await fetch(client, path, **query, **place)
@@ -41,7 +41,7 @@ async def walk(client: WebClient, path: str = "/v1/events", **query: Any):
 
 
 async def initialized(redis: Redis, keys: Keys, ledger) -> None:
-    """An event of the contract, which is for everyone."""
+    """An event of the contract, which everyone gets."""
     source = Provenance(TOKEN, ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
     place = Position(toid(ledger, 1), 0)
     event = Event(EventType.CONTRACT_INITIALIZED, None, T0, {"admin": SENDER}, place, source)
@@ -50,7 +50,7 @@ async def initialized(redis: Redis, keys: Keys, ledger) -> None:
 
 @pytest.fixture
 async def lives(client: WebClient, redis: Redis, keys: Keys, clock: Clock) -> list[str]:
-    """Several streams' lives, and the ids of streams: [SENDER → RECIPIENT, SENDER → OTHER]."""
+    """Create and change several streams. Returns the ids of two: to RECIPIENT and to OTHER."""
     await initialized(redis, keys, 5)
     await on_chain(redis, keys, 7)
     ids = [(await made(client))["id"], (await made(client, recipient=OTHER))["id"]]
@@ -63,7 +63,7 @@ async def lives(client: WebClient, redis: Redis, keys: Keys, clock: Clock) -> li
 
 
 async def story(redis: Redis, keys: Keys):
-    """The whole journal, from the reader that everything else is measured by."""
+    """All events of the journal, read directly."""
     page = await Journal(redis, keys).after(START, 1000)
     return [(entry.position, entry.type, entry.topics) for entry in page.entries]
 
@@ -120,7 +120,7 @@ async def test_the_history_of_a_stream_equals_the_published_events(
 async def test_subscribing_from_a_page_misses_nothing(
     client: WebClient, redis: Redis, keys: Keys
 ) -> None:
-    """What comes during the read is in the pages or after their position, never in both."""
+    """Events during the read are in the pages or after their position, never in both."""
     *_, page = await asyncio.gather(*(made(client) for _ in range(30)), fetch(client, all="true"))
     later = await Journal(redis, keys).after(parse_position(page["position"]))
     ids = [e["id"] for e in page["items"]]

@@ -1,4 +1,4 @@
-"""Entries that are gone inside the journal: every history that should have them says so."""
+"""Entries that are missing in the journal: every history that should have them has a gap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def place(ledger: int) -> str:
 
 @pytest.fixture
 async def journal(redis: Redis, keys: Keys) -> None:
-    """Events of ledgers 1 to 9 for SENDER and stream 7; of ledgers 4 and 5 they are gone."""
+    """Events of ledgers 1 to 9 for SENDER and stream 7. Those of ledgers 4 and 5 are deleted."""
     committer = Committer(redis, keys)
     for ledger in range(1, EVENTS + 1):
         source = Provenance(TOKEN, ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
@@ -37,7 +37,7 @@ async def journal(redis: Redis, keys: Keys) -> None:
 
 
 async def walk(client: WebClient, limit: int, path: str = "/v1/events", **query: Any):
-    """Ledgers of the events over all pages, and the gaps that were told."""
+    """The ledgers of the events of all pages, and the gaps."""
     ledgers, gaps, where = [], [], {}
     while True:
         response = await client.get(path, params={"limit": str(limit)} | query | where)
@@ -59,7 +59,7 @@ async def test_a_missing_entry_is_a_gap_in_both_directions(
     ledgers, gaps = await walk(client, limit, order=order, **query)
     there = [n for n in range(1, EVENTS + 1) if n not in HOLE]
     assert ledgers == (there if order == "asc" else there[::-1])
-    assert gaps, "told, on whichever page it is"
+    assert gaps, "one of the pages must have the gap"
     assert max(gap["to"] for gap in gaps) == place(5)
     assert place(3) <= min(gap["from"] for gap in gaps) < place(4)
 

@@ -1,4 +1,4 @@
-"""The client's address behind proxies, and whom a limit counts."""
+"""The client's address behind proxies, and the network that a rate limit counts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
     ("peer", "forwarded", "address"),
     [
         ("203.0.113.9", [], "203.0.113.9"),
-        ("203.0.113.9", ["1.2.3.4"], "203.0.113.9"),  # nobody we trust says so
+        ("203.0.113.9", ["1.2.3.4"], "203.0.113.9"),  # not from a trusted proxy
         ("10.0.0.1", ["1.2.3.4"], "1.2.3.4"),
-        ("10.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # further left is the client's invention
+        ("10.0.0.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),  # the client can invent entries on the left
         ("10.0.0.1", ["6.6.6.6, 1.2.3.4, 10.2.3.4"], "1.2.3.4"),
         ("10.0.0.1", ["6.6.6.6", "1.2.3.4", "10.2.3.4"], "1.2.3.4"),
         ("10.0.0.1", ["10.9.9.9"], "10.9.9.9"),

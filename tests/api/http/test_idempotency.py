@@ -1,4 +1,4 @@
-"""Idempotency-Key: sent twice, done once, whoever sends it when and to which replica."""
+"""Idempotency-Key: a repeated request is carried out once, at any time and any replica."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def journal(redis: Redis, keys: Keys) -> list[str]:
     return [entry.type for entry in getattr(page, "entries", ())]
 
 
-def told(response) -> dict:
+def headers_of(response) -> dict:
     kept = ("ETag", "Location", "Content-Type")
     return {name: response.headers.get(name) for name in kept}
 
@@ -40,7 +40,7 @@ async def test_the_same_key_and_body_get_the_same_response(
     again = await other.post("/v1/streams", json=dict(reversed(body.items())), headers=KEY)
     assert first.status == again.status == 201
     assert await first.read() == await again.read()
-    assert told(first) == told(again)
+    assert headers_of(first) == headers_of(again)
     assert await journal(redis, keys) == ["stream.created", "stream.paused"]
 
 
@@ -90,7 +90,7 @@ async def test_an_action_is_done_once(
     assert {r.status for r in (first, *rest)} == {200}, [await r.text() for r in rest]
     assert {await r.read() for r in rest} == {await first.read()}
     assert len(await journal(redis, keys)) == 2
-    assert told(first) == told(rest[0])
+    assert headers_of(first) == headers_of(rest[0])
 
 
 async def test_metadata_and_deletion_are_done_once(
@@ -107,7 +107,7 @@ async def test_metadata_and_deletion_are_done_once(
 
 
 async def test_a_repeated_action_gets_the_first_response(client: WebClient, clock: Clock) -> None:
-    """Stale by its own doing, ended by its own doing, drained by its own doing."""
+    """The first request itself made the version stale, ended the stream, or emptied it."""
     stream = await made(client)
     url, clock.now = f"/v1/streams/{stream['id']}", T0 + 10
     for step in ("withdraw", "cancel"):
@@ -149,7 +149,7 @@ async def test_a_response_is_stored_for_a_day(client: WebClient, redis: Redis, k
     await client.post("/v1/streams", json=order(), headers=KEY)
     (name,) = [key async for key in redis.scan_iter(keys.answer("*"))]
     assert 86_390 <= await redis.ttl(name) <= 86_400
-    await redis.delete(name)  # as if it had passed
+    await redis.delete(name)  # as if it had expired
     await client.post("/v1/streams", json=order(), headers=KEY)
     assert await journal(redis, keys) == ["stream.created"] * 2
 
@@ -164,7 +164,7 @@ async def test_malformed_keys_are_rejected(client: WebClient, key: str) -> None:
 async def test_a_create_can_be_repeated_if_its_response_was_lost(
     client: WebClient, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis took the commit and its answer was lost: 503, and the key finds what was done."""
+    """Redis accepted the commit but its reply was lost: 503, and a retry gets the response."""
     change = Committer.change
 
     async def lost(self, *given, **more: Any):

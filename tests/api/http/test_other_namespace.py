@@ -1,4 +1,4 @@
-"""Parts that were set to different namespaces or contracts: /readyz says so, with both names."""
+"""Services with different namespaces or contracts: /readyz shows both names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fanout(redis_url: str, namespace: str, contracts: str = TOKEN) -> Any:
 
 
 async def parts(client: Any, ready: bool) -> dict[str, str]:
-    """What /readyz says of each part, once it is ready or not."""
+    """The parts in /readyz, as soon as it is ready (or unready)."""
 
     async def so() -> dict[str, str] | None:
         response = await client.get("/readyz")
@@ -50,12 +50,12 @@ async def test_a_fanout_of_another_namespace_makes_the_api_unready(
     ):
         client = await start(**{setting: f"{url(same, where)},{url(other, where)}"})
         found = await parts(client, ready=False)
-        wrong = {part: said for part, said in found.items() if said != "ok"}
+        wrong = {part: reason for part, reason in found.items() if reason != "ok"}
         assert set(wrong) == {url(other, "/readyz")}
-        (said,) = wrong.values()
-        assert "elsewhere" in said
-        assert keys.namespace in said
-        assert "NAMESPACE" in said
+        (reason,) = wrong.values()
+        assert "elsewhere" in reason
+        assert keys.namespace in reason
+        assert "NAMESPACE" in reason
         alike = await start(**{setting: url(same, where)})
         await parts(alike, ready=True)
 
@@ -71,9 +71,9 @@ async def test_api_and_fanout_report_other_contracts_than_the_indexers(
     client = await start()
     await parts(client, ready=True)
     await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
-    said = (await parts(client, ready=False))["namespace"]
-    assert OTHER in said
-    assert TOKEN in said
+    reason = (await parts(client, ready=False))["namespace"]
+    assert OTHER in reason
+    assert TOKEN in reason
     async with (
         fanout(redis_url, keys.namespace) as wrong,
         fanout(redis_url, keys.namespace, OTHER) as right,

@@ -1,4 +1,4 @@
-"""Rate limits: exact under contention, even over time, and told to the caller."""
+"""Rate limits: exact under contention, refilled evenly, and shown in headers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_a_request_counts_in_all_quotas_or_in_none(limits: RateLimits) -> 
 async def test_without_a_quota_redis_is_not_asked() -> None:
     class Nobody(RateLimits):
         def __init__(self) -> None:
-            """Without a Redis."""
+            """Must not be called."""
 
     assert await Nobody().take([(RateLimitPolicy("ip", 0), "me")]) == []
     assert rate_limit_headers([]) == {}
@@ -129,9 +129,7 @@ async def test_clients_behind_a_trusted_proxy_are_counted_separately(start: Star
 
     assert [await status("1.1.1.1"), await status("2.2.2.2")] == [200, 200]
     assert await status("1.1.1.1") == 429
-    assert (
-        await status("9.9.9.9, 2.2.2.2") == 429
-    )  # what the client put in front counts for nothing
+    assert await status("9.9.9.9, 2.2.2.2") == 429  # entries that the client added are ignored
 
 
 async def test_the_header_of_an_untrusted_proxy_is_ignored(start: StartApi) -> None:

@@ -1,4 +1,4 @@
-"""WAIT_REPLICAS: what was acknowledged is on a replica; what is not yet can be asked for again."""
+"""WAIT_REPLICAS: a confirmed write is on a replica; a write that is late can be retried."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(
                 return response.status, await response.json(content_type=None)
 
         for _ in range(2):
-            status, said = await post("/v1/streams", json=order(), headers=once)
-            assert (status, said["type"]) == (503, "/problems/unavailable")
-            assert "0 of 1 replicas have it" in said["detail"]
-            assert "same Idempotency-Key" in said["detail"]
-        status, said = await post("/v1/auth/revoke", json={"jti": "x"}, headers=ADMIN)
+            status, body = await post("/v1/streams", json=order(), headers=once)
+            assert (status, body["type"]) == (503, "/problems/unavailable")
+            assert "0 of 1 replicas have it" in body["detail"]
+            assert "same Idempotency-Key" in body["detail"]
+        status, body = await post("/v1/auth/revoke", json={"jti": "x"}, headers=ADMIN)
         assert status == 503, "a revocation that a failover could undo is none yet"
-        status, said = await post("/v1/keys", json={"name": "x", "scopes": []}, headers=ADMIN)
+        status, body = await post("/v1/keys", json={"name": "x", "scopes": []}, headers=ADMIN)
         assert status == 503
 
         await replica.start()
 
         async def acknowledged() -> dict:
-            status, said = await post("/v1/streams", json=order(), headers=once)
-            return said if status == 201 else {}
+            status, body = await post("/v1/streams", json=order(), headers=once)
+            return body if status == 201 else {}
 
         made = await until(acknowledged, what="an acknowledgement")
         async with client.get("/v1/streams", headers=ADMIN) as response:

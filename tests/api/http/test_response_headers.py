@@ -1,4 +1,4 @@
-"""What every answer bears: request ids, headers for browsers; and the audit of admin calls."""
+"""Headers of every response: request id and security headers. Also the audit log."""
 
 from __future__ import annotations
 

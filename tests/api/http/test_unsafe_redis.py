@@ -1,4 +1,4 @@
-"""A Redis that may lose what is written to it, or does not take it: the API says so and why."""
+"""A Redis that could lose writes or rejects them: the API reports it with the reason."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def own_redis(tmp_path: Path) -> Iterator[str]:
 
 
 async def unready(client: WebClient, part: str) -> str:
-    """What /readyz says of this part, once it is neither well nor starting."""
+    """The reason in /readyz why this part is not ready."""
 
-    async def said():
+    async def reason():
         answer = await client.get("/readyz")
-        trouble = (await answer.json())["parts"][part]
-        return trouble if trouble not in ("ok", "starting") else None
+        detail = (await answer.json())["parts"][part]
+        return detail if detail not in ("ok", "starting") else None
 
-    found: str = await until(said, what=f"{part} in /readyz")
+    found: str = await until(reason, what=f"{part} in /readyz")
     return found
 
 
@@ -46,10 +46,10 @@ async def test_the_api_changes_nothing_on_a_redis_that_evicts(
 ) -> None:
     await redis_of.config_set("maxmemory-policy", "allkeys-lru")
     client = await start(redis_url=own_redis)
-    trouble = await unready(client, "store")
+    detail = await unready(client, "store")
     answer = await client.post("/v1/streams", json=order())
     assert answer.status == 503
-    assert trouble in (await answer.json())["detail"]
+    assert detail in (await answer.json())["detail"]
     assert await redis_of.exists(keys.journal) == 0
     assert (await client.get("/v1/streams")).status == 200
 
@@ -59,5 +59,5 @@ async def test_a_redis_replica_is_reported(
 ) -> None:
     client = await start(redis_url=own_redis)
     await redis_of.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
-    assert (await client.post("/v1/streams", json=order())).status == 503  # it may not write
+    assert (await client.post("/v1/streams", json=order())).status == 503  # read-only
     assert "no master" in await unready(client, "redis")

@@ -1,4 +1,4 @@
-"""What schemathesis has to know of formats: values that a pattern alone does not make."""
+"""Values of our formats for schemathesis, which a pattern alone cannot make."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORMATS |= {"position", "cursor"}
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema) -> None:
-    """A pattern lets pass more than its format does, such as addresses with a wrong checksum."""
+    """A pattern allows more than its format, such as addresses with a wrong checksum."""
     _without_patterns(raw_schema)
 
 

@@ -1,4 +1,4 @@
-"""AsyncAPI: every event that is published, by the chain or by us, is as its model says."""
+"""AsyncAPI: every published event matches its model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mistakes(name: str, data: object) -> list[str]:
 
 
 async def judged(redis: Redis, keys: Keys) -> set[str]:
-    """The types in the journal, each event of which is as the document says."""
+    """The event types in the journal. Checks that each event matches the document."""
     entries = (await Journal(redis, keys).after(START, 10_000)).entries
     for entry in entries:
         assert mistakes(entry.type, orjson.loads(entry.body)) == []
@@ -81,7 +81,7 @@ async def test_events_of_the_api_match_their_models(
 
 
 async def test_events_of_the_chain_match_their_models(redis: Redis, keys: Keys) -> None:
-    """From the simulated network's ledgers through decoder and commit."""
+    """Ledgers of the simulated network, decoded and committed."""
     async with simulated(150) as sim:
         sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
         sim.close()
@@ -103,14 +103,14 @@ async def test_events_of_the_chain_match_their_models(redis: Redis, keys: Keys) 
 
 async def test_events_of_tokens_match_their_models(redis: Redis, keys: Keys) -> None:
     watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
-    said = [
+    contract_calls = [
         Operation(op="token", name=name, form=form, muxed=muxed, amount=5)
         for name in ("transfer", "mint", "burn", "clawback", "approve")
         for form in ("asset", "old", "plain")
         for muxed in ("", "7", "rent")
     ]
     async with simulated(1, streams=0) as sim:
-        sim.network.submit(*(Proposal(operations=(each,)) for each in said))
+        sim.network.submit(*(Proposal(operations=(each,)) for each in contract_calls))
         sim.close()
         start = toid(SimulatorSettings().start_ledger)
         read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
@@ -120,11 +120,11 @@ async def test_events_of_tokens_match_their_models(redis: Redis, keys: Keys) -> 
         *(f"token.{kind}" for kind in ("transfer", "mint", "burn", "clawback")),
         "chain.unknown", "contract.initialized",
     }  # fmt: skip
-    assert len(events) == len(said) + 1
+    assert len(events) == len(contract_calls) + 1
     transfer = {"type": "token.transfer", "from": "G", "to": "G", "amount": "5"}
     for name in ("from", "to", "amount", "tokenAddress"):
-        told = mistakes("token.transfer", {k: v for k, v in transfer.items() if k != name})
-        assert any(f"'{name}' is a required property" in mistake for mistake in told)
+        errors = mistakes("token.transfer", {k: v for k, v in transfer.items() if k != name})
+        assert any(f"'{name}' is a required property" in mistake for mistake in errors)
 
 
 async def test_a_gap_matches_its_model(redis: Redis, keys: Keys) -> None:

@@ -1,4 +1,4 @@
-"""The documents: every route is in one, they are valid, and what is answered is as they say."""
+"""OpenAPI: it is valid, lists every route, and the responses match it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ async def document(client: WebClient) -> Any:
 async def test_openapi_is_valid_and_lists_every_route(client: WebClient, document: Any) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1.")
-    told = {
+    documented = {
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     }
-    assert told == set(routes_of(client.app.router))
-    assert {(m, p.removeprefix("/v1") or "/") for m, p in told} == set(OPERATIONS)
+    assert documented == set(routes_of(client.app.router))
+    assert {(m, p.removeprefix("/v1") or "/") for m, p in documented} == set(OPERATIONS)
     ids = [
         each["operationId"] for methods in document["paths"].values() for each in methods.values()
     ]
@@ -58,7 +58,7 @@ async def test_every_reference_resolves(client: WebClient, path: str) -> None:
 
 
 class Judge:
-    """Holds answers against the document."""
+    """Compares responses with the document."""
 
     def __init__(self, document: Any) -> None:
         self._document = document

@@ -1,4 +1,4 @@
-"""docs/api.md keeps its word: its examples run as they stand, one after another."""
+"""The examples of docs/api.md run unchanged, one after another."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ async def test_the_examples_run(redis_url: str, keys: Keys, tmp_path: Path) -> N
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        said, complaint = await process.communicate()
-    assert process.returncode == 0, (said + complaint).decode()[-2000:]
+        output, errors = await process.communicate()
+    assert process.returncode == 0, (output + errors).decode()[-2000:]
     made = json.loads((tmp_path / "stream.json").read_text())
     assert made["metadata"] == {"label": "rent"}
-    assert '"depositedAmount":"996005"' in said.decode(), "topped up by 1000 and once by 5"
-    assert '"depositedAmount":"996010"' not in said.decode()
+    assert '"depositedAmount":"996005"' in output.decode(), "topped up by 1000 and once by 5"
+    assert '"depositedAmount":"996010"' not in output.decode()
     lines = (tmp_path / "events.csv").read_text().splitlines()
     assert lines[0].startswith("id,time,type,")
     assert len(lines) == 7

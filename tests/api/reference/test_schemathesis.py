@@ -1,4 +1,4 @@
-"""The API against its own document: schemathesis makes requests, good and bad, and judges."""
+"""schemathesis sends valid and invalid requests and checks the responses by the document."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ async def test_the_api_does_what_its_document_says(
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await process.communicate()
-        assert process.returncode == 0, said.decode()[-6000:]
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()[-6000:]
         assert not api.said("request_failed")

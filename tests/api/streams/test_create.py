@@ -1,4 +1,4 @@
-"""Creating and reading streams, and every way in which a body can be wrong."""
+"""Create and read streams; invalid bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a stream's life, alone, against the rules, and against each other."""
+"""Actions on streams: allowed, not allowed, and concurrent."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_delete_cancels_the_stream(client: WebClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "name", "word"),
+    ("before", "name", "message"),
     [
         ((), "withdraw", "nothing to withdraw"),
         ((), "resume", "not paused"),
@@ -71,14 +71,14 @@ async def test_delete_cancels_the_stream(client: WebClient) -> None:
     ],
 )
 async def test_actions_that_the_rules_do_not_allow(
-    client: WebClient, before, name: str, word: str
+    client: WebClient, before, name: str, message: str
 ) -> None:
     stream_id = (await made(client))["id"]
     for earlier in before:
         await step(client, stream_id, earlier)
     document = await step(client, stream_id, name, 409)
     assert document["type"] == "/problems/refused"
-    assert word in document["detail"]
+    assert message in document["detail"]
 
 
 @pytest.mark.parametrize(

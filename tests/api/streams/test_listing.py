@@ -1,4 +1,4 @@
-"""Lists: complete, stable while streams come in between, by every filter and several."""
+"""Lists of streams: complete and stable, with every filter and combinations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def fetch(client: WebClient, **query: Any):
 
 
 async def everything(client: WebClient, between=None, **query: Any):
-    """All ids over all pages."""
+    """The ids of all pages."""
     ids, cursor = [], {}
     while True:
         page = await fetch(client, **query, **cursor)
@@ -41,7 +41,7 @@ async def everything(client: WebClient, between=None, **query: Any):
 
 @pytest.fixture
 async def many(client: WebClient, clock: Clock) -> list[str]:
-    """300 streams over 100 seconds, oldest first."""
+    """300 streams, created over 100 seconds; oldest first."""
     ids = []
     for second in range(100):
         clock.now = T0 + second + 0.5
@@ -58,7 +58,7 @@ async def test_an_empty_list(client: WebClient) -> None:
 async def test_pages_are_complete_in_both_orders(client: WebClient, many: list[str]) -> None:
     assert await everything(client, order="asc", limit=37) == many
     assert await everything(client, limit=37) == many[::-1]
-    assert await everything(client, limit=100) == many[::-1]  # ends on a page's edge
+    assert await everything(client, limit=100) == many[::-1]  # the last page is full
     page = await fetch(client)
     assert [item["id"] for item in page["items"]] == many[:-51:-1]
 
@@ -185,14 +185,14 @@ async def test_a_stream_that_changes_while_paging_appears_at_its_new_position(
 async def test_subscribing_from_the_position_of_a_list_misses_nothing(
     client: WebClient, redis: Redis, keys: Keys
 ) -> None:
-    """Streams that come during the read are in the list or after its position, never in neither."""
+    """Streams that are created during the read are in the list or after its position."""
     *created, page = await asyncio.gather(
         *(made(client) for _ in range(30)), fetch(client, limit=200)
     )
     listed = {item["id"] for item in page["items"]}
     later = await Journal(redis, keys).after(parse_position(page["position"]))
-    told = {e.topics[0] for e in getattr(later, "entries", ())}
-    assert {d["id"] for d in created} <= listed | told
+    changed = {e.topics[0] for e in getattr(later, "entries", ())}
+    assert {d["id"] for d in created} <= listed | changed
 
 
 async def test_every_invalid_parameter_is_named(client: WebClient) -> None:

@@ -1,4 +1,4 @@
-"""What Redis lost, as far as the API has to do with it."""
+"""Loss of data in Redis, as the API handles it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.web_client import WebClient
 async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(
     client: WebClient, redis: Redis, keys: Keys
 ) -> None:
-    """It has written nothing itself; what it saw is enough."""
+    """The API has written nothing itself. It has only seen the journal."""
     progress = {"cursor": str(toid(5)), "began": str(journal_start(toid(5), 1 << 50))}
     await Committer(redis, keys).record([], progress=progress)
     await on_chain(redis, keys, 7, cursor=str(toid(8)))

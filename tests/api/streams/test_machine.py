@@ -1,4 +1,4 @@
-"""Any commands over HTTP, repeated and out of turn: no money appears and none is lost."""
+"""Random commands over HTTP, repeated and concurrent: no money appears or is lost."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ command = st.one_of(
     st.tuples(st.just("label"), st.integers(0, 3)),
     st.tuples(st.just("notices")),
 )
-# What is in one inner list is sent at once, by two replicas in turn; each call `times` over.
+# The calls of an inner list are sent at once, alternately to two replicas, each `times` times.
 plans = st.lists(
     st.tuples(st.lists(command, min_size=1, max_size=5), st.integers(1, 3)), min_size=2, max_size=12
 )
 
 
 class World:
-    """Two replicas, a clock, and the streams that were made."""
+    """Two replicas, a clock, and the created streams."""
 
     def __init__(self, clients: list[Any], clock: Clock) -> None:
         self.clients = clients
@@ -45,7 +45,7 @@ class World:
         self._turn = 0
 
     async def send(self, method: str, path: str, times: int, **more: Any) -> Any:
-        """The call, sent `times` over at once with one key: all answers must be the same."""
+        """Send the call `times` times at once with one key. All responses must be the same."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         self._turn += 1
         answers = await asyncio.gather(
@@ -84,7 +84,7 @@ class World:
             await self.send("POST", f"{url}/{name}", times)
 
     async def check(self) -> None:
-        """Each stream balances, and the summary is the sum of them."""
+        """Check that each stream balances, and that the summary is their total."""
         listed = await (await self.clients[0].get("/v1/streams?limit=200")).json()
         assert {item["id"] for item in listed["items"]} == set(self.ids)
         deposited = remaining = 0

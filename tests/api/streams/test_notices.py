@@ -1,4 +1,4 @@
-"""Ends of streams: told 48 h and 24 h before and when dry, once each, for every change of plan."""
+"""Notices that a stream runs out: 48 h and 24 h before, and when it has run out."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ async def test_each_notice_comes_at_its_time_and_once(
         (end - 24 * HOUR - 1, 0), (end - 24 * HOUR, 1), (end - 1, 0), (end, 1), (end + DAYS, 0),
     ]:  # fmt: skip
         assert await tell(client, clock, moment) == count, moment - end
-    told = await notices(redis, keys)
-    assert brief(told) == all_three(end)
-    assert {body["endsAt"] for body in told} == {end}
-    assert [body["stream"]["ending"] for body in told] == ["48h", "24h", "depleted"]
-    assert [body["stream"]["version"] for body in told] == [2, 3, 4]
-    assert told[-1]["stream"]["claimable"] == {"amount": str(DAYS), "asOf": end}
-    assert {(body["origin"], body["sender"]) for body in told} == {("api", SENDER)}
+    published = await notices(redis, keys)
+    assert brief(published) == all_three(end)
+    assert {body["endsAt"] for body in published} == {end}
+    assert [body["stream"]["ending"] for body in published] == ["48h", "24h", "depleted"]
+    assert [body["stream"]["version"] for body in published] == [2, 3, 4]
+    assert published[-1]["stream"]["claimable"] == {"amount": str(DAYS), "asOf": end}
+    assert {(body["origin"], body["sender"]) for body in published} == {("api", SENDER)}
     document = await (await client.get(f"/v1/streams/{stream['id']}")).json()
     for name in ("depositedAmount", "withdrawnAmount", "status", "endTime", "lastUpdateTime"):
         assert document[name] == stream[name], "no money moves"
@@ -89,7 +89,7 @@ async def test_missed_notices_are_published_late_and_in_order(
 async def test_notices_already_due_when_the_end_changes_are_skipped(
     client: WebClient, redis: Redis, keys: Keys, clock: Clock
 ) -> None:
-    """A stream of 100 seconds is not told to end within a day; that it is dry, is."""
+    """A stream of 100 seconds gets no early notices, only `stream.depleted`."""
     stream = await made(client)
     assert stream["ending"] == "24h"
     assert await tell(client, clock, T0 + 99) == 0
@@ -119,8 +119,8 @@ async def test_a_top_up_that_ends_in_the_past_keeps_the_stream_depleted(
     await client.post(f"/v1/streams/{stream['id']}/top-up", json={"amount": "10"})
     assert await tell(client, clock, T0 + 1000) == 1
     assert await tell(client, clock, T0 + 2000) == 0
-    told = brief(await notices(redis, keys))
-    assert told == [(DRY, T0 + 100, None), (DRY, T0 + 101, None)]
+    published = brief(await notices(redis, keys))
+    assert published == [(DRY, T0 + 100, None), (DRY, T0 + 101, None)]
 
 
 async def test_a_pause_stops_notices_and_a_resume_moves_them(
@@ -136,8 +136,8 @@ async def test_a_pause_stops_notices_and_a_resume_moves_them(
     new = end + DAYS + 30 * HOUR
     assert resumed["endTime"] == new
     assert await tell(client, clock, new) == 2, "it had 30 hours left"
-    told = brief(await notices(redis, keys))
-    assert told == [all_three(end)[0], *all_three(new)[1:]]
+    published = brief(await notices(redis, keys))
+    assert published == [all_three(end)[0], *all_three(new)[1:]]
 
 
 @pytest.mark.parametrize("step", ["cancel", "withdraw"])
@@ -172,11 +172,11 @@ async def test_a_chain_stream_uses_the_time_of_ledgers(
     assert await tell(client, clock, T0 + DAYS) == 0
     await on_chain(redis, keys, 8, ledger="9", closedAt="2026-02-02T02:41:40Z")  # T0 + 100
     assert await tell(client, clock, T0) == 2
-    told = await notices(redis, keys, "7")
-    assert brief(told) == [(DRY, T0 + 100, None)]
-    (event,) = told
+    published = await notices(redis, keys, "7")
+    assert brief(published) == [(DRY, T0 + 100, None)]
+    (event,) = published
     assert (event["origin"], event["stream"]["origin"]) == ("api", "chain")
-    assert not {"txHash", "ledger", "verified"} & set(event), "nobody on the chain said so"
+    assert not {"txHash", "ledger", "verified"} & set(event), "not from the chain"
     assert event["id"].partition("-")[0] == str((7 << 32) + (8 << 12)), "below the next operation"
     document = await (await client.get("/v1/streams/7")).json()
     assert (document["status"], document["origin"]) == ("active", "chain")
@@ -185,7 +185,7 @@ async def test_a_chain_stream_uses_the_time_of_ledgers(
 async def test_many_replicas_publish_each_notice_once(
     client: WebClient, start: StartApi, redis: Redis, keys: Keys, clock: Clock
 ) -> None:
-    """Without a lease even: the commit lets only one of them through."""
+    """Also without the lease, because only one commit succeeds."""
     ids = [(await long_one(client))["id"] for _ in range(120)]
     others = [client, await start(), await start()]
     clock.now = T0 + DAYS
@@ -200,10 +200,10 @@ async def test_many_replicas_publish_each_notice_once(
 
     counts = await asyncio.gather(*(unleashed(each) for each in others for _ in range(2)))
     assert sum(counts) == 360
-    told = await notices(redis, keys)
-    assert len(told) == 360
+    published = await notices(redis, keys)
+    assert len(published) == 360
     for stream_id in ids:
-        mine = [body for body in told if body["streamId"] == stream_id]
+        mine = [body for body in published if body["streamId"] == stream_id]
         assert brief(mine) == all_three(T0 + DAYS)
 
 
@@ -244,7 +244,7 @@ async def test_one_replica_at_a_time_publishes_notices(
     await redis.delete(keys.schedule_lease)  # as if it had expired
     assert await second.take_lease()
     assert not await first.take_lease()
-    await first.release()  # it is not the first one's to give
+    await first.release()  # the first replica does not hold it any more
     assert not await first.take_lease()
     await second.release()
     assert await first.take_lease()
@@ -254,7 +254,7 @@ async def test_a_running_api_publishes_notices(redis: Redis, redis_url: str, key
     async with running(
         "services.api", REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace
     ) as process:
-        await on_chain(redis, keys, 7)  # dry since February by the wall's clock
+        await on_chain(redis, keys, 7)  # has run out since February by the real clock
         await until(lambda: notices(redis, keys), what="the notice")
         assert await redis.exists(keys.schedule_lease)
         process.signal()

@@ -1,4 +1,4 @@
-"""Summaries: what the sums are, by whose clock, and in bounded work."""
+"""Summaries: totals, the clock they use, and limited work."""
 
 from __future__ import annotations
 

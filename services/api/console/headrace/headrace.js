@@ -2,9 +2,8 @@
 /**
  * Events of payment streams in a page, from a Headrace fanout: none missed, none twice.
  *
- * - All tabs of a user share one EventSource. Web Locks choose the tab that has it, the leader. The
- *   leader passes all events to the other tabs over a BroadcastChannel. If it closes or falls
- *   silent, another tab becomes the leader.
+ * - All tabs of a user share one EventSource. Web Locks choose the tab that has it, the leader. It
+ *   passes events on by a BroadcastChannel. If it closes or falls silent, another tab takes over.
  * - It resumes after the last event that was seen: after a lost connection, a change of the leader
  *   and a reload.
  * - `follow` combines a snapshot with the events after it, and loads the snapshot again after a gap.
