@@ -1,4 +1,4 @@
-"""Notices about a stream's end: which are due when, and what each event makes of them."""
+"""Notices about the end of a stream: when each is due, and the effect of events on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def told(stream, now):
 
 
 @given(lengths)
-def test_a_new_stream_owes_the_notices_that_lie_ahead(seconds) -> None:
+def test_a_new_stream_gets_every_notice_whose_time_is_still_to_come(seconds) -> None:
     stream = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
     wanted = [
         100 + seconds - before for before in NOTICE_THRESHOLDS if before == 0 or seconds > before
@@ -32,7 +32,7 @@ def test_a_new_stream_owes_the_notices_that_lie_ahead(seconds) -> None:
 
 
 @given(lengths, st.lists(st.integers(0, 4 * DAY), max_size=8))
-def test_told_in_pieces_or_at_once_it_is_the_same(seconds, steps) -> None:
+def test_many_small_checks_send_the_same_notices_as_one_late_check(seconds, steps) -> None:
     stream = whole = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
     pieces, now = [], 100
     for step in steps:
@@ -43,7 +43,7 @@ def test_told_in_pieces_or_at_once_it_is_the_same(seconds, steps) -> None:
     assert (end_time(stream), stream.deposited) == (end_time(whole), whole.deposited)
 
 
-def test_streams_that_do_not_run_owe_nothing() -> None:
+def test_a_stream_that_is_not_active_gets_no_notice() -> None:
     stream = a_stream()
     for other in (
         after(stream, *commands.pause(stream, 110)),
@@ -55,12 +55,12 @@ def test_streams_that_do_not_run_owe_nothing() -> None:
         assert told(other, 1 << 62) == []
 
 
-def test_a_notice_moves_no_money_and_revives_nothing() -> None:
+def test_a_notice_changes_only_version_and_time_of_a_cancelled_stream() -> None:
     gone = after(a_stream(), *commands.cancel(a_stream(), 110))
     late = after(gone, fact(TYPE.STREAM_DEPLETED, 300, endsAt=300))
     assert late == replace(gone, version=gone.version + 1, updated_at=300)
 
 
-def test_an_event_of_an_earlier_time_does_not_turn_the_clock_back() -> None:
+def test_an_older_event_does_not_set_updated_at_back() -> None:
     labelled = after(a_stream(), *commands.update(a_stream(), {}, 500))
     assert after(labelled, *commands.due_notices(labelled, 400)).updated_at == 500

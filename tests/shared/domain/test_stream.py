@@ -1,4 +1,4 @@
-"""The stream's rules: the cases that the contract's description names one by one."""
+"""The rules of a stream: the cases that the description of the contract names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.journal.wire import encode_stream
 from tests.shared.samples import R2, TYPE, R, S, a_stream, after, creation, fact
 
 
-def test_a_drained_stream_that_is_topped_up_vests_retroactively() -> None:
+def test_a_top_up_of_a_depleted_stream_also_pays_for_the_time_before() -> None:
     drained = a_stream()
     assert claimable(drained, 10_000) == 1000
     topped = after(drained, *commands.top_up(drained, 500, 10_000))
@@ -31,7 +31,7 @@ def test_a_drained_stream_that_is_topped_up_vests_retroactively() -> None:
     assert claimable(topped, 10_000) == 1500
 
 
-def test_the_last_withdrawal_also_completes_in_that_order() -> None:
+def test_the_last_withdrawal_is_followed_by_completed() -> None:
     stream = a_stream()
     first = commands.withdraw(stream, 150)
     assert [e.type for e in first] == [TYPE.STREAM_WITHDRAWN]
@@ -45,7 +45,7 @@ def test_the_last_withdrawal_also_completes_in_that_order() -> None:
     assert end_time(done) == 300
 
 
-def test_withdrawal_is_refused_while_paused_and_with_nothing_accrued() -> None:
+def test_a_withdrawal_is_refused_while_paused_or_when_nothing_has_accrued() -> None:
     stream = a_stream()
     with pytest.raises(CommandRefusedError, match="nothing to withdraw"):
         commands.withdraw(stream, 100)
@@ -53,7 +53,7 @@ def test_withdrawal_is_refused_while_paused_and_with_nothing_accrued() -> None:
         commands.withdraw(after(stream, *commands.pause(stream, 150)), 200)
 
 
-def test_cancelling_while_paused_settles_to_the_pause() -> None:
+def test_cancelling_a_paused_stream_pays_what_accrued_before_the_pause() -> None:
     stream = a_stream()
     paused = after(stream, *commands.pause(stream, 120))
     (event,) = commands.cancel(paused, 180)
@@ -67,14 +67,14 @@ def test_cancelling_while_paused_settles_to_the_pause() -> None:
     )
 
 
-def test_cancelled_with_nothing_to_refund_is_still_cancelled() -> None:
+def test_a_stream_is_cancelled_even_when_nothing_is_refunded() -> None:
     stream = a_stream()
     (event,) = commands.cancel(stream, 10_000)
     gone = after(stream, event)
     assert (gone.status, gone.refunded, gone.withdrawn) == (StreamStatus.CANCELLED, 0, 1000)
 
 
-def test_a_resume_after_a_cancellation_revives_nothing_but_counts() -> None:
+def test_a_resume_after_a_cancellation_changes_only_the_version() -> None:
     stream = a_stream()
     paused = after(stream, *commands.pause(stream, 120))
     gone = after(paused, *commands.cancel(paused, 180))
@@ -100,14 +100,14 @@ def test_a_resume_after_a_cancellation_revives_nothing_but_counts() -> None:
         fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, 500, newRecipient=R2),
     ],
 )
-def test_nothing_moves_the_money_of_a_cancelled_stream(late: Event) -> None:
+def test_no_event_changes_the_amounts_of_a_cancelled_stream(late: Event) -> None:
     stream = a_stream()
     gone = after(stream, *commands.cancel(stream, 120))
     assert after(gone, late) == replace(gone, version=3, updated_at=500)
 
 
 @pytest.mark.parametrize("command", ["withdraw", "pause", "resume", "cancel"])
-def test_every_command_on_a_terminal_stream_is_refused(command: str) -> None:
+def test_a_terminal_stream_refuses_every_command(command: str) -> None:
     stream = a_stream()
     gone = after(stream, *commands.cancel(stream, 120))
     with pytest.raises(CommandRefusedError, match="cancelled and cannot be"):
@@ -116,7 +116,7 @@ def test_every_command_on_a_terminal_stream_is_refused(command: str) -> None:
         commands.top_up(gone, 1, 200)
 
 
-def test_the_extremes_of_i128_neither_overflow_nor_break_the_wire() -> None:
+def test_the_largest_i128_amounts_do_not_overflow() -> None:
     stream = a_stream(ratePerSecond=str(I128_MAX), depositedAmount=str(I128_MAX))
     assert claimable(stream, U64_MAX) == I128_MAX
     assert end_time(stream) == 101
@@ -131,7 +131,7 @@ def test_the_extremes_of_i128_neither_overflow_nor_break_the_wire() -> None:
 
 
 @pytest.mark.parametrize("amount", [0, -1, I128_MAX + 1])
-def test_amounts_outside_i128_are_refused_by_name(amount: int) -> None:
+def test_an_amount_outside_i128_is_refused_with_the_name_of_the_field(amount: int) -> None:
     good = {"stream_id": "7", "sender": S, "recipient": R, "token": "C", "start_time": 0, "now": 0}
     with pytest.raises(CommandRefusedError, match="ratePerSecond"):
         commands.create(rate=amount, deposited=1, **good)
@@ -141,30 +141,30 @@ def test_amounts_outside_i128_are_refused_by_name(amount: int) -> None:
         commands.top_up(a_stream(), amount, 100)
 
 
-def test_a_sender_may_be_its_own_recipient() -> None:
+def test_sender_and_recipient_may_be_the_same_account() -> None:
     stream = a_stream(recipient=S)
     assert after(stream, *commands.withdraw(stream, 150)).withdrawn == 250
 
 
-def test_a_stream_that_paid_more_than_we_know_of_owes_nothing() -> None:
-    """A top-up that could not be read leaves the known deposit short."""
+def test_a_stream_that_paid_more_than_its_known_deposit_has_nothing_claimable() -> None:
+    """If a top-up could not be decoded, the known deposit is too low."""
     paid = after(a_stream(), fact(TYPE.STREAM_WITHDRAWN, 300, amount="5000", timestamp=300))
     assert (claimable(paid, 400), end_time(paid)) == (0, 300)
 
 
-def test_top_up_takes_the_total_that_the_contract_names_and_needs_no_end() -> None:
+def test_a_top_up_uses_the_new_total_of_the_event_and_needs_no_end() -> None:
     stream = after(a_stream(), fact(TYPE.STREAM_TOPPED_UP, amount="5", newDepositedAmount="1500"))
     assert (stream.deposited, stream.last_update_time) == (1500, 100)
 
 
-def test_a_fee_changes_only_the_version() -> None:
+def test_a_fee_event_changes_only_the_version() -> None:
     stream = a_stream()
     assert after(stream, fact(TYPE.STREAM_FEE_COLLECTED, 105, feeAmount="3")) == replace(
         stream, version=2, updated_at=105
     )
 
 
-def test_a_transfer_settles_the_old_recipient_and_changes_hands() -> None:
+def test_a_transfer_pays_the_old_recipient_and_sets_the_new_one() -> None:
     stream = a_stream()
     moved = after(
         stream,
@@ -177,7 +177,7 @@ def test_a_transfer_settles_the_old_recipient_and_changes_hands() -> None:
     assert (unsettled.withdrawn, claimable(unsettled, 160)) == (0, 300)
 
 
-def test_a_new_rate_accrues_from_where_the_announced_end_says() -> None:
+def test_a_new_rate_accrues_from_the_anchor_that_the_announced_end_implies() -> None:
     stream = a_stream()
     told = after(
         stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="10", newEndTime=250)
@@ -206,7 +206,7 @@ NEEDED = {
 @pytest.mark.parametrize(
     ("kind", "missing"), [(kind, name) for kind, facts in NEEDED.items() for name in facts]
 )
-def test_an_event_that_lacks_a_fact_is_told_by_name(kind, missing) -> None:
+def test_the_error_names_the_fact_that_an_event_lacks(kind, missing) -> None:
     whole = NEEDED[kind]
     assert apply(a_stream(), fact(kind, **whole)) is not None
     lacking = {name: value for name, value in whole.items() if name != missing}
@@ -214,7 +214,7 @@ def test_an_event_that_lacks_a_fact_is_told_by_name(kind, missing) -> None:
         apply(a_stream(), fact(kind, **lacking))
 
 
-def test_an_event_of_a_stream_never_seen_makes_no_state() -> None:
+def test_an_event_of_an_unknown_stream_gives_no_state() -> None:
     for kind in TYPE:
         if kind is not TYPE.STREAM_CREATED:
             assert apply(None, fact(kind)) is None

@@ -1,4 +1,4 @@
-"""The stream's rules against a second, tiny model written from the contract's text alone."""
+"""The rules of a stream, compared with a small second model of the contract's description."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = 1_000
 
 @dataclass
 class Model:
-    """What facts/stream-contract.md says under "Rules to mirror", in its own words."""
+    """The rules of facts/stream-contract.md, section "Rules to mirror", line by line."""
 
     rate: int
     deposited: int
@@ -78,7 +78,7 @@ class Model:
 
 
 class StreamMachine(RuleBasedStateMachine):
-    """Any sequence of commands, decided and applied by us, and done by the model."""
+    """Any sequence of commands, done by the code and by the model."""
 
     stream: Stream
     model: Model

@@ -1,4 +1,4 @@
-"""Strkeys are valid exactly when stellar-sdk says so, and most services do not load it."""
+"""Strkeys are valid exactly when stellar-sdk accepts them. Most services do not load it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 @st.composite
 def strkeys(draw: st.DrawFn) -> str:
-    """Right ones of many kinds and lengths."""
+    """Valid strkeys of many versions and lengths."""
     version = draw(st.sampled_from([*SIZES, 18 << 3, 1 << 3, 22 << 3]))
     size = draw(st.sampled_from([SIZES.get(version, 32), 31, 33, 39, 40, 0]))
     return strkey(version, draw(st.binary(min_size=size, max_size=size)))
@@ -42,7 +42,7 @@ def strkeys(draw: st.DrawFn) -> str:
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> str:
-    """A right one with a letter changed, taken out or put in."""
+    """A valid strkey with one letter changed, removed or inserted."""
     text = draw(strkeys())
     at = draw(st.integers(0, len(text)))
     letter = draw(st.sampled_from([*LETTERS, "a", "=", " ", "1", "é", "\n", ""]))
@@ -50,7 +50,7 @@ def spoiled(draw: st.DrawFn) -> str:
 
 
 @given(st.one_of(strkeys(), spoiled(), st.text()))
-def test_what_is_an_address_is_what_stellar_sdk_says(text: str) -> None:
+def test_addresses_are_valid_exactly_when_stellar_sdk_accepts_them(text: str) -> None:
     assert is_account(text) == any(check(text) for check in CHECKS.values())
     assert is_contract(text) == CHECKS[CONTRACT](text)
     assert is_public_key(text) == CHECKS[ACCOUNT](text)
@@ -59,13 +59,13 @@ def test_what_is_an_address_is_what_stellar_sdk_says(text: str) -> None:
 
 @pytest.mark.parametrize("version", SIZES)
 @given(data=st.data())
-def test_a_payload_is_spelled_and_read_back(version: int, data: st.DataObject) -> None:
+def test_a_payload_survives_encoding_and_decoding(version: int, data: st.DataObject) -> None:
     payload = data.draw(st.binary(min_size=SIZES[version], max_size=SIZES[version]))
     assert payload_of(version, strkey(version, payload)) == payload
     assert CHECKS[version](strkey(version, payload))
 
 
-def test_a_wrong_address_is_named() -> None:
+def test_the_error_names_the_wrong_address() -> None:
     with pytest.raises(ValueError, match="'GABC' is not an address"):
         payload_of(CONTRACT, "GABC")
 

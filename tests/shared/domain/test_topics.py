@@ -1,4 +1,4 @@
-"""Topics of an event, and a subscription as it is asked for."""
+"""The topics of an event, and the parsing of a subscription."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.shared.samples import R2, TOKEN, TYPE, R, S, a_stream, after, creatio
 API_ID = "api-01890a5d-ac96-774b-bcce-b302099a8057"
 
 
-def test_a_creation_names_both_parties_itself() -> None:
+def test_a_creation_has_the_topics_of_both_parties() -> None:
     event = fact(TYPE.STREAM_CREATED, **creation())
     assert topics_of(event) == ("7", f"user:{S}", f"user:{R}")
 
@@ -27,13 +27,13 @@ def test_a_creation_names_both_parties_itself() -> None:
         fact(TYPE.STREAM_FEE_COLLECTED, treasury=R2),
     ],
 )
-def test_a_party_that_the_event_does_not_name_comes_from_the_stored_stream(event) -> None:
+def test_a_party_that_the_event_lacks_comes_from_the_stored_stream(event) -> None:
     topics = topics_of(event, a_stream())
     assert topics[0] == "7"
     assert set(topics) == {"7", f"user:{S}", f"user:{R}"}
 
 
-def test_a_change_of_hands_concerns_the_old_and_the_new_recipient() -> None:
+def test_a_transfer_has_the_topics_of_the_old_and_the_new_recipient() -> None:
     event = fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, oldRecipient=R, newRecipient=R2)
     both = {"7", f"user:{S}", f"user:{R}", f"user:{R2}"}
     before = a_stream()
@@ -43,22 +43,22 @@ def test_a_change_of_hands_concerns_the_old_and_the_new_recipient() -> None:
     assert set(topics_of(unnamed, before, after(before, unnamed))) == both
 
 
-def test_each_topic_comes_once_when_the_sender_is_the_recipient() -> None:
+def test_topics_are_unique_when_sender_and_recipient_are_the_same() -> None:
     assert topics_of(fact(TYPE.STREAM_CREATED, **creation(recipient=S))) == ("7", f"user:{S}")
 
 
-def test_an_event_without_a_stream_goes_to_everyone() -> None:
+def test_an_event_without_a_stream_is_a_broadcast() -> None:
     assert topics_of(fact(TYPE.CONTRACT_INITIALIZED, stream_id=None, sender=S)) == ()
 
 
 @given(st.text())
-def test_no_text_of_a_contract_can_break_the_head_it_stands_in(party: str) -> None:
+def test_no_text_of_a_contract_can_break_the_routing_header(party: str) -> None:
     topics = topics_of(fact(TYPE.CHAIN_UNKNOWN, sender=party))
     assert " ".join(topics).split() == list(topics)
     assert all(topic.isascii() and topic.isprintable() for topic in topics)
 
 
-def test_a_subscription_of_everything_there_is() -> None:
+def test_a_subscription_with_every_parameter() -> None:
     subscription, mistakes = parse_subscription(
         streams=["1", API_ID], users=[S], everything="true", types=["stream.withdrawn"]
     )
@@ -71,12 +71,12 @@ def test_a_subscription_of_everything_there_is() -> None:
     "streams",
     [["1", "2"], ["1,2"], [" 1 , 2 "], ["1,", ",2"], ["1,2", "2", "1"]],
 )
-def test_repeated_and_comma_separated_forms_mean_the_same(streams: list[str]) -> None:
+def test_repeated_and_comma_separated_parameters_mean_the_same(streams: list[str]) -> None:
     subscription, mistakes = parse_subscription(streams=streams)
     assert (subscription.topics, mistakes) == (("1", "2"), [])
 
 
-def test_each_mistake_is_named_with_its_parameter_and_what_would_be_right() -> None:
+def test_each_mistake_names_its_parameter_and_explains_it() -> None:
     _, mistakes = parse_subscription(
         streams=["0", "1"], users=[S[:-1] + "A", R], everything="yes", types=["created"]
     )
@@ -89,7 +89,7 @@ def test_each_mistake_is_named_with_its_parameter_and_what_would_be_right() -> N
 
 
 @pytest.mark.parametrize("query", [{}, {"everything": "false"}, {"types": ["stream.created"]}])
-def test_a_subscription_to_nothing_is_a_mistake(query: dict[str, Any]) -> None:
+def test_a_subscription_without_topics_is_a_mistake(query: dict[str, Any]) -> None:
     _, ((parameter, text),) = parse_subscription(**query)
     assert parameter == "streams"
     assert "users=<G…>" in text
@@ -107,7 +107,7 @@ def test_stream_ids(text: str) -> None:
     ["", "0", "01", "-1", "+1", "1.0", str(1 << 64), "9" * 20, "9" * 5000, "٣", "1\n", "api-",
      API_ID.upper(), API_ID + "0", API_ID[:-1], "user:1", "*"],
 )  # fmt: skip
-def test_what_is_no_stream_id(text) -> None:
+def test_texts_that_are_not_stream_ids(text) -> None:
     assert not is_stream_id(text)
 
 
@@ -119,7 +119,7 @@ def test_accounts_contracts_and_muxed_accounts_may_be_parties() -> None:
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_no_text_makes_the_parser_fail(streams, users, everything, types) -> None:
+def test_the_parser_never_raises(streams, users, everything, types) -> None:
     _, mistakes = parse_subscription(
         streams=[streams], users=[users], everything=everything, types=[types]
     )
@@ -137,7 +137,9 @@ TOKENS = {
 
 
 @pytest.mark.parametrize(("kind", "facts", "parties"), TOKENS.values(), ids=TOKENS)
-def test_an_event_of_a_token_is_for_those_it_names_and_no_broadcast(kind, facts, parties) -> None:
+def test_a_token_event_has_the_topics_of_its_accounts_and_is_no_broadcast(
+    kind, facts, parties
+) -> None:
     topics = topics_of(fact(kind, stream_id=None, tokenAddress=TOKEN, **facts))
     assert sorted(topics) == sorted(f"user:{party}" for party in parties)
     for party in parties:
@@ -146,17 +148,17 @@ def test_an_event_of_a_token_is_for_those_it_names_and_no_broadcast(kind, facts,
     assert not matches({"7", f"user:{R2}"}, topics), "the admin is no party"
 
 
-def test_what_is_unknown_of_the_stream_contract_is_its_streams_or_everyones() -> None:
+def test_an_unknown_event_of_the_stream_contract_goes_to_its_stream_or_to_everyone() -> None:
     assert topics_of(fact(TYPE.CHAIN_UNKNOWN, name="x")) == ("7",)
     assert topics_of(fact(TYPE.CHAIN_UNKNOWN, stream_id=None, name="x")) == ()
 
 
-def test_a_stream_events_further_fields_make_nobody_a_party() -> None:
+def test_other_fields_of_a_stream_event_give_no_topics() -> None:
     event = fact(TYPE.STREAM_PAUSED, **{"from": R2, "to": R2})
     assert set(topics_of(event, a_stream())) == {"7", f"user:{S}", f"user:{R}"}
 
 
 @given(st.text(), st.text())
-def test_no_text_of_a_token_can_break_the_head_it_stands_in(payer: str, to: str) -> None:
+def test_no_text_of_a_token_can_break_the_routing_header(payer: str, to: str) -> None:
     topics = topics_of(fact(TYPE.TOKEN_TRANSFER, stream_id=None, **{"from": payer, "to": to}))
     assert " ".join(topics).split() == list(topics)

@@ -1,4 +1,4 @@
-"""What must hold in Redis after any commits: journal, channel, states and indexes agree."""
+"""Checks of Redis after any commits: journal, channel, streams and indexes must agree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def entries_of(redis: Redis, keys: Keys) -> list[JournalEntry]:
 
 
 def event_of(entry: JournalEntry) -> Event:
-    """The event that a body tells."""
+    """The event in the body of an entry."""
     body = orjson.loads(entry.body)
     provenance = None
     if body["origin"] == "chain":
@@ -38,7 +38,7 @@ def event_of(entry: JournalEntry) -> Event:
 
 
 def fold(entries: Sequence[JournalEntry]) -> dict[str, Stream]:
-    """The streams as the journal's events alone make them; each body must tell the same."""
+    """The streams computed from the events of the journal; each body must contain that state."""
     streams: dict[str, Stream] = {}
     for entry in entries:
         event, body = event_of(entry), orjson.loads(entry.body)
@@ -60,17 +60,17 @@ def fold(entries: Sequence[JournalEntry]) -> dict[str, Stream]:
 
 
 async def _beginning(redis: Redis, keys: Keys, positions: list[Position]) -> Position:
-    """What the first entry follows: where an indexer began, unless an API wrote before."""
+    """The position before the first entry: the start of the journal, unless the API wrote first."""
     began = await redis.hget(keys.progress, "began")
     place = parse_position(began.decode()) if began else START
     return place if positions and place < positions[0] else START
 
 
 async def check(redis: Redis, keys: Keys) -> list[JournalEntry]:
-    """Assert that all of a namespace agrees with its journal; the journal must be untrimmed."""
+    """Assert that all data of a namespace agrees with its journal, which must not be trimmed."""
     entries = await entries_of(redis, keys)
     positions = [parse_position(entry.position) for entry in entries]
-    assert positions == sorted(set(positions)), "positions ascend strictly"
+    assert positions == sorted(set(positions)), "positions rise"
     first = await _beginning(redis, keys, positions)
     assert [e.previous for e in entries] == [str(p) for p in (first, *positions)][: len(entries)]
     streams = fold(entries)
@@ -96,7 +96,7 @@ async def _check_indexes(redis: Redis, keys: Keys, streams: dict[str, Stream]) -
     for stream in streams.values():
         for (name, member), score in places_of(stream).items():
             wanted.setdefault(keys.index(name), {})[member] = score
-    assert await _sets(redis, keys.index("*")) == wanted, "indexes are those of the final states"
+    assert await _sets(redis, keys.index("*")) == wanted, "indexes fit the final states"
 
 
 async def _check_topics(redis: Redis, keys: Keys, entries: Sequence[JournalEntry]) -> None:
@@ -104,7 +104,7 @@ async def _check_topics(redis: Redis, keys: Keys, entries: Sequence[JournalEntry
     for entry in entries:
         for topic in entry.topics or ("",):
             wanted.setdefault(keys.topic(topic), {})[parse_position(entry.position).padded] = 0
-    assert await _sets(redis, keys.topic("*")) == wanted, "topics hold what the journal holds"
+    assert await _sets(redis, keys.topic("*")) == wanted, "topics fit the journal"
 
 
 async def _sets(redis: Redis, pattern: str) -> dict[str, dict[str, int]]:
@@ -117,7 +117,7 @@ async def _sets(redis: Redis, pattern: str) -> dict[str, dict[str, int]]:
 
 
 class Listener:
-    """What a subscriber of the channel was told about one namespace."""
+    """The messages of one namespace that a subscriber of the channel received."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
@@ -131,7 +131,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(redis: Redis, keys: Keys) -> AsyncIterator[Listener]:
-    """A subscriber that has surely subscribed before the block, and read all after it."""
+    """A subscriber that is subscribed before the block, and has all messages after it."""
     listener = Listener(keys)
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
@@ -147,13 +147,13 @@ async def listening(redis: Redis, keys: Keys) -> AsyncIterator[Listener]:
 
 
 async def dump(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
-    """All of a namespace, as a replica that lags would have it."""
+    """A copy of all keys of a namespace, as a lagging replica would have them."""
     names = [key async for key in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*")]
     return {name: await redis.dump(name) for name in names}
 
 
 async def restore(redis: Redis, keys: Keys, copy: dict[bytes, bytes]) -> None:
-    """The namespace as it was: what a failover to a replica that lagged leaves."""
+    """Restore the copy, as a failover to a lagging replica does."""
     async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*"):
         await redis.delete(name)
     for name, value in copy.items():

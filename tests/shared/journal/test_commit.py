@@ -1,4 +1,4 @@
-"""The commit: atomic, deduplicating, fenced, versioned; and the journal it leaves behind."""
+"""The commit is atomic, skips known events, and checks fence and versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def created(stream_id: str, position: Position, **more: Any) -> Event:
     return Event(event.type, event.stream_id, 100, event.facts, position, PROVENANCE)
 
 
-async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(
+async def test_a_chain_event_is_written_with_state_topics_and_progress(
     redis: Redis, keys: Keys
 ) -> None:
     position = Position(toid(7, 1), 0)
@@ -49,7 +49,7 @@ async def test_a_chain_event_is_in_the_journal_with_state_topics_and_progress(
     assert kept[b"server"].decode() == (await redis.info("replication"))["master_replid"]
 
 
-async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(
+async def test_a_known_event_is_skipped_and_a_missing_older_one_is_an_error(
     redis: Redis, keys: Keys
 ) -> None:
     committer = Committer(redis, keys)
@@ -61,14 +61,16 @@ async def test_a_replayed_event_is_left_out_and_an_absent_one_is_loud(
         await committer.record([created("2", Position(toid(7, 2), 0))], progress={})
 
 
-async def test_a_fenced_indexer_writes_nothing(redis: Redis, keys: Keys) -> None:
+async def test_an_indexer_with_an_old_fencing_token_writes_nothing(
+    redis: Redis, keys: Keys
+) -> None:
     await redis.set(keys.fence, "another")
     with pytest.raises(FencedError, match="another"):
         await Committer(redis, keys, token="me").record([], progress={"cursor": "1"})
     assert not await redis.exists(keys.progress)
 
 
-async def test_api_events_take_positions_above_the_top_and_below_the_next_operation(
+async def test_api_events_get_positions_between_the_top_and_the_next_operation(
     redis: Redis, keys: Keys
 ) -> None:
     chain = Committer(redis, keys)
@@ -87,7 +89,7 @@ async def test_api_events_take_positions_above_the_top_and_below_the_next_operat
     assert later.positions[0] > position
 
 
-async def test_a_fee_before_its_streams_creation_reaches_both_parties(
+async def test_a_fee_event_before_the_creation_of_its_stream_has_both_parties(
     redis: Redis, keys: Keys
 ) -> None:
     fee = chain(EventType.STREAM_FEE_COLLECTED, "1", at(5, 0), feeAmount="3", treasury="GT")
@@ -97,7 +99,7 @@ async def test_a_fee_before_its_streams_creation_reaches_both_parties(
     assert "stream" not in orjson.loads(entries[0].body)
 
 
-async def test_a_fee_of_a_known_stream_counts_and_carries_its_state(
+async def test_a_fee_event_of_a_known_stream_raises_the_version_and_has_the_state(
     redis: Redis, keys: Keys
 ) -> None:
     fee = chain(EventType.STREAM_FEE_COLLECTED, "1", at(6), feeAmount="3")
@@ -109,7 +111,7 @@ async def test_a_fee_of_a_known_stream_counts_and_carries_its_state(
     assert orjson.loads(entries[1].body)["stream"]["version"] == 2
 
 
-async def test_an_empty_batch_moves_the_progress_and_nothing_else(redis: Redis, keys: Keys) -> None:
+async def test_an_empty_batch_changes_only_the_progress(redis: Redis, keys: Keys) -> None:
     done = await Committer(redis, keys).record([], progress={"cursor": "8", "ledger": "6"})
     assert (done.positions, done.seen) == ([], 0)
     assert list(await dump(redis, keys)) == [keys.progress.encode()]
@@ -117,7 +119,7 @@ async def test_an_empty_batch_moves_the_progress_and_nothing_else(redis: Redis, 
     assert (kept.pop(b"cursor"), kept.pop(b"ledger"), [*kept]) == (b"8", b"6", [b"server"])
 
 
-async def test_dead_letters_stand_beside_the_progress_that_passed_them(
+async def test_dead_letters_are_written_with_the_progress_of_their_batch(
     redis: Redis, keys: Keys
 ) -> None:
     letters = [b'{"why":"unknown"}', b"\x00\xff"]
@@ -127,7 +129,9 @@ async def test_dead_letters_stand_beside_the_progress_that_passed_them(
     assert await redis.hget(keys.progress, "cursor") == b"8"
 
 
-async def test_a_subscriber_hears_what_the_journal_holds(redis: Redis, keys: Keys) -> None:
+async def test_a_subscriber_receives_the_same_events_as_the_journal(
+    redis: Redis, keys: Keys
+) -> None:
     committer = Committer(redis, keys)
     async with listening(redis, keys) as listener:
         await committer.record([created("1", at(5)), created("2", at(6))], progress={})
@@ -135,7 +139,7 @@ async def test_a_subscriber_hears_what_the_journal_holds(redis: Redis, keys: Key
     assert listener.entries == await check(redis, keys)
 
 
-async def test_an_event_of_a_stream_never_seen_is_told_and_makes_no_state(
+async def test_an_event_of_an_unknown_stream_is_written_without_a_state(
     redis: Redis, keys: Keys
 ) -> None:
     event = chain(EventType.STREAM_PAUSED, "9", at(5), sender="GA", pausedAt=5)
@@ -144,7 +148,7 @@ async def test_an_event_of_a_stream_never_seen_is_told_and_makes_no_state(
     assert entry.topics == ("9", "user:GA")
 
 
-async def test_two_events_of_one_stream_in_one_call_count_one_each(
+async def test_two_events_of_one_stream_in_one_commit_raise_the_version_twice(
     redis: Redis, keys: Keys
 ) -> None:
     committer = Committer(redis, keys)
@@ -155,7 +159,7 @@ async def test_two_events_of_one_stream_in_one_call_count_one_each(
     assert versions == [1, 2, 3]
 
 
-async def test_namespaces_share_nothing_but_the_channel(redis: Redis, keys: Keys) -> None:
+async def test_namespaces_share_only_the_channel(redis: Redis, keys: Keys) -> None:
     other = Keys(f"{keys.namespace}-b")
     async with listening(redis, other) as listener:
         await Committer(redis, keys).record([created("1", at(5))], progress={})
@@ -164,5 +168,5 @@ async def test_namespaces_share_nothing_but_the_channel(redis: Redis, keys: Keys
     assert await check(redis, other) == listener.entries
 
 
-async def test_no_streams_asked_for_is_no_question(redis: Redis, keys: Keys) -> None:
+async def test_loading_no_streams_asks_redis_nothing(redis: Redis, keys: Keys) -> None:
     assert await Committer(redis, keys).streams.load([]) == {}

@@ -1,4 +1,4 @@
-"""A failover to a replica that lagged: positions given out are never given again, nor overtaken."""
+"""After a failover to a lagging replica, no position is used twice and none is passed over."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLAIN = "{}"
 
 
 @pytest.mark.parametrize("cursor", [PLAIN, PADDED], ids=["horizon", "rpc"])
-async def test_the_api_waits_until_the_lost_chain_events_are_back(
+async def test_the_api_is_refused_until_the_lost_chain_events_are_back(
     redis: Redis, keys: Keys, cursor: str
 ) -> None:
     indexer, api = Committer(redis, keys), Committer(redis, keys)
@@ -62,10 +62,10 @@ async def test_the_api_waits_until_the_lost_chain_events_are_back(
     assert [e.position for e in entries][2:] == [str(at(6)), str(later)]
 
 
-async def test_a_quiet_chain_lets_the_api_go_on_once_it_was_read_again(
+async def test_the_api_may_write_again_once_the_cursor_has_passed_the_lost_events(
     redis: Redis, keys: Keys
 ) -> None:
-    """What was lost is known to be all of the chain's when the cursor has passed it."""
+    """Once the cursor is past the lost position, all chain events up to there are back."""
     indexer, api = Committer(redis, keys), Committer(redis, keys)
     await record(indexer, created("1", at(5)), "5")
     await api.change([ID], create)
@@ -79,7 +79,7 @@ async def test_a_quiet_chain_lets_the_api_go_on_once_it_was_read_again(
     assert later.toid == at(6).toid
 
 
-async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(
+async def test_after_a_loss_of_all_data_the_api_waits_for_the_indexer(
     redis: Redis, keys: Keys
 ) -> None:
     indexer, api = Committer(redis, keys), Committer(redis, keys)
@@ -94,9 +94,7 @@ async def test_a_loss_of_everything_makes_the_api_wait_for_the_indexer_too(
     assert len(await check(redis, keys)) == 2
 
 
-async def test_lost_writes_of_the_api_alone_never_give_a_position_twice(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_a_position_of_a_lost_api_event_is_never_used_again(redis: Redis, keys: Keys) -> None:
     api = Committer(redis, keys)
     await api.change([ID], create)
     replica = await dump(redis, keys)
@@ -106,12 +104,10 @@ async def test_lost_writes_of_the_api_alone_never_give_a_position_twice(
     assert later > max(given)
     assert later.toid == START.toid
     entries = await entries_of(redis, keys)
-    assert entries[1].previous == entries[0].position, "the chain of entries has no hole"
+    assert entries[1].previous == entries[0].position, "no entry is missing"
 
 
-async def test_one_that_only_read_the_stream_knows_the_floor_as_well(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_reading_a_stream_raises_the_floor_too(redis: Redis, keys: Keys) -> None:
     indexer, api, reader = (Committer(redis, keys) for _ in range(3))
     await record(indexer, created("1", at(5)), str(at(5).toid))
     await api.change([ID], create)
@@ -124,7 +120,9 @@ async def test_one_that_only_read_the_stream_knows_the_floor_as_well(
         await reader.change([ID], label("too soon"))
 
 
-async def test_an_api_event_never_shuts_out_the_next_operation(redis: Redis, keys: Keys) -> None:
+async def test_an_api_event_never_gets_a_position_above_the_next_operation(
+    redis: Redis, keys: Keys
+) -> None:
     indexer, api = Committer(redis, keys), Committer(redis, keys)
     first = Position(at(5).toid, 0)
     await record(indexer, created("1", first), "5")
@@ -135,10 +133,10 @@ async def test_an_api_event_never_shuts_out_the_next_operation(redis: Redis, key
     await check(redis, keys)
 
 
-async def test_positions_go_up_even_when_the_clock_of_the_server_stands_behind(
+async def test_positions_rise_even_when_the_clock_of_redis_is_behind(
     redis: Redis, keys: Keys
 ) -> None:
-    """A new master's clock may be late: its events still come after the old one's."""
+    """The clock of a new primary may be behind. Its events still follow the older ones."""
     ahead = 2**52
     await redis.xadd(keys.journal, {"p": "0-0", "h": "x", "b": "{}"}, id=f"0-{ahead}")
     api = Committer(redis, keys)

@@ -1,4 +1,4 @@
-"""The commit's promise: whoever commits what at once, journal, channel, states, indexes agree."""
+"""Whatever is committed concurrently: journal, channel, streams and indexes agree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CHANGES = {
 transaction = st.lists(
     st.tuples(st.sampled_from(CHAIN), st.sampled_from(sorted(CHANGES))), max_size=4
 )
-# Each reader's steps: how many transactions further, and how many of the last again.
+# The steps of a reader: how many new transactions it reads, and how many it reads again.
 steps = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=8)
 action = st.tuples(
     st.sampled_from([*API, *CHAIN]),
@@ -46,7 +46,7 @@ actions = st.lists(action, max_size=8)
 
 
 def chain_of(transactions: list[list[tuple[str, str]]]) -> list[list[Event]]:
-    """A ledger a transaction; the first naming of a stream creates it, its fee coming before."""
+    """One transaction per ledger. The first event of a stream creates it, after its fee event."""
     known: set[str] = set()
     made = []
     for ledger, changes in enumerate(transactions, start=5):
@@ -69,7 +69,7 @@ def chain_of(transactions: list[list[tuple[str, str]]]) -> list[list[Event]]:
 
 
 async def read_chain(committer: Committer, chain: list[list[Event]], steps) -> None:
-    """Record batches in order, going back over some; at last all of the rest."""
+    """Record batches in order and some of them again; at the end the rest."""
     done = 0
     for further, again in [*steps, (len(chain), 2)]:
         start, done = max(0, done - again), min(len(chain), done + further)
@@ -88,7 +88,9 @@ def decide(stream_id: str, what: str):
                 )  # fmt: skip
             if stream is None or what == "create":
                 return []
-            if what == "update" or stream_id not in API:  # what both sides may change: a conflict
+            if (
+                what == "update" or stream_id not in API
+            ):  # both may change it
                 return commands.update(stream, {"note": "\u2028"}, 140)
             if what == "top_up":
                 return commands.top_up(stream, 300, 140)
@@ -104,14 +106,14 @@ async def use_api(committer: Committer, actions: list[tuple[str, str]]) -> None:
         await committer.change([stream_id], decide(stream_id, what))
 
 
-# No shrinking: races do not repeat exactly, and each example is short.
+# No shrinking: races are not reproducible, and each example is short.
 @settings(max_examples=examples(80), deadline=None, phases=[Phase.reuse, Phase.generate])
 @given(
     transactions=st.lists(transaction, max_size=12),
     readers=st.lists(steps, min_size=1, max_size=2),
     parties=st.lists(actions, min_size=1, max_size=3),
 )
-async def test_all_of_it_agrees_after_any_interleaving(
+async def test_journal_channel_streams_and_indexes_agree_after_any_interleaving(
     empty_redis_url: str, transactions, readers, parties
 ) -> None:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")

@@ -1,4 +1,4 @@
-"""Commits that race, fail half-way or come twice: one outcome, and never half of it."""
+"""Commits that race, fail or come twice have one outcome, and are never written partially."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ID = "api-1"
 
 
 def create(streams):
-    """Makes the stream unless it is there: what a retry must do."""
+    """Create the stream unless it exists, as a retry must."""
     if streams[ID] is not None:
         return []
     return commands.create(
@@ -37,7 +37,9 @@ def label(text: str):
     return lambda streams: commands.update(streams[ID], {"label": text}, 110)
 
 
-async def test_twenty_that_change_one_stream_at_once_all_land(redis: Redis, keys: Keys) -> None:
+async def test_twenty_concurrent_changes_of_one_stream_are_all_written(
+    redis: Redis, keys: Keys
+) -> None:
     await Committer(redis, keys).change([ID], create)
     committers = [Committer(redis, keys) for _ in range(20)]
     await asyncio.gather(*(c.change([ID], label(str(n))) for n, c in enumerate(committers)))
@@ -47,14 +49,14 @@ async def test_twenty_that_change_one_stream_at_once_all_land(redis: Redis, keys
     assert {body["metadata"]["label"] for body in bodies[1:]} == {str(n) for n in range(20)}
 
 
-async def test_of_twenty_that_create_one_stream_at_once_one_does(redis: Redis, keys: Keys) -> None:
+async def test_only_one_of_twenty_concurrent_creations_is_written(redis: Redis, keys: Keys) -> None:
     committers = [Committer(redis, keys) for _ in range(20)]
     done = await asyncio.gather(*(c.change([ID], create) for c in committers))
     assert sorted(len(d.positions) for d in done) == [0] * 19 + [1]
     assert len(await check(redis, keys)) == 1
 
 
-async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(
+async def test_after_a_conflict_the_decision_is_made_again_on_the_new_state(
     redis: Redis, keys: Keys
 ) -> None:
     first, second = Committer(redis, keys), Committer(redis, keys)
@@ -64,7 +66,7 @@ async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(
     class Late(StoredStreams):
         async def load(self, stream_ids):
             streams = await super().load(stream_ids)
-            if not tops:  # the other gets in between the look and the act
+            if not tops:  # the other one commits between read and write
                 await second.change([ID], lambda s: commands.top_up(s[ID], 500, 120))
             tops.append(streams[ID].deposited)
             return streams
@@ -77,7 +79,7 @@ async def test_a_lost_race_is_decided_anew_on_what_the_winner_left(
     await check(redis, keys)
 
 
-async def test_who_loses_every_race_gives_up_having_written_nothing(
+async def test_a_commit_that_conflicts_each_time_gives_up_and_writes_nothing(
     redis: Redis, keys: Keys
 ) -> None:
     other = Committer(redis, keys)
@@ -96,7 +98,7 @@ async def test_who_loses_every_race_gives_up_having_written_nothing(
     assert all(b"never" not in entry.body for entry in await check(redis, keys))
 
 
-async def test_what_a_decision_raises_passes_through_and_writes_nothing(
+async def test_an_error_of_the_decision_is_raised_and_nothing_is_written(
     redis: Redis, keys: Keys
 ) -> None:
     committer = Committer(redis, keys)
@@ -107,7 +109,7 @@ async def test_what_a_decision_raises_passes_through_and_writes_nothing(
     assert await dump(redis, keys) == before
 
 
-async def test_an_old_token_writes_nothing_at_all(redis: Redis, keys: Keys) -> None:
+async def test_a_commit_with_an_old_token_writes_nothing(redis: Redis, keys: Keys) -> None:
     await redis.set(keys.fence, "2")
     await Committer(redis, keys, token="2").record([created("1", at(5))], progress={"cursor": "5"})
     before = await dump(redis, keys)
@@ -122,13 +124,15 @@ async def test_an_old_token_writes_nothing_at_all(redis: Redis, keys: Keys) -> N
         await old.record([], progress={"cursor": "7"})
 
 
-async def test_the_api_needs_no_token_and_takes_none_away(redis: Redis, keys: Keys) -> None:
+async def test_the_api_commits_without_a_token_and_leaves_the_fence_alone(
+    redis: Redis, keys: Keys
+) -> None:
     await redis.set(keys.fence, "2")
     await Committer(redis, keys).change([ID], create)
     assert await redis.get(keys.fence) == b"2"
 
 
-async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis: Redis, keys: Keys) -> None:
+async def test_a_batch_with_a_missing_older_event_writes_nothing(redis: Redis, keys: Keys) -> None:
     committer = Committer(redis, keys)
     await committer.record([created("1", at(5)), created("3", at(7))], progress={"cursor": "7"})
     before = await dump(redis, keys)
@@ -138,7 +142,7 @@ async def test_an_event_out_of_order_writes_nothing_of_its_batch(redis: Redis, k
     assert await dump(redis, keys) == before
 
 
-async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(
+async def test_an_event_older_than_the_kept_journal_counts_as_seen(
     redis: Redis, keys: Keys
 ) -> None:
     committer = Committer(redis, keys)
@@ -149,7 +153,7 @@ async def test_an_event_older_than_all_that_is_kept_is_taken_for_seen(
     assert (await committer.streams.load(["1"]))["1"].version == 1
 
 
-async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(
+async def test_the_new_events_of_an_overlapping_batch_apply_to_the_stored_state(
     redis: Redis, keys: Keys
 ) -> None:
     committer = Committer(redis, keys)
@@ -164,9 +168,7 @@ async def test_a_batch_that_overlaps_applies_its_new_events_to_the_stored_state(
 
 
 @pytest.mark.parametrize("order", [(5, 5), (6, 5), (5, None)])
-async def test_a_batch_must_stand_in_order_with_a_position_each(
-    redis: Redis, keys: Keys, order
-) -> None:
+async def test_a_batch_without_rising_positions_is_refused(redis: Redis, keys: Keys, order) -> None:
     events = [created("1", at(ledger) if ledger else None) for ledger in order]
     with pytest.raises(ValueError, match="chain events need positions"):
         await Committer(redis, keys).record(events, progress={})
@@ -174,7 +176,7 @@ async def test_a_batch_must_stand_in_order_with_a_position_each(
 
 
 @pytest.mark.parametrize("toid", [2**53, 2**62, 2**63 - 2])
-async def test_positions_beyond_what_a_double_holds_keep_their_order(
+async def test_positions_above_2_to_the_53_keep_their_order(
     redis: Redis, keys: Keys, toid: int
 ) -> None:
     places = [Position(toid, 0), Position(toid, 1), Position(toid + 1, 0), Position(toid + 1, 1)]
@@ -192,7 +194,7 @@ async def test_positions_beyond_what_a_double_holds_keep_their_order(
 
 @asynccontextmanager
 async def swallowing(redis_url: str):
-    """A way to Redis that, once armed, cuts the line between a command and its answer."""
+    """A proxy to Redis that, once armed, closes the connection between a command and its reply."""
     address = urlsplit(redis_url)
     armed = asyncio.Event()
 
@@ -220,7 +222,7 @@ async def swallowing(redis_url: str):
         server.close()
 
 
-async def test_a_create_whose_answer_was_lost_is_not_made_twice(
+async def test_a_commit_whose_reply_was_lost_is_not_repeated(
     redis: Redis, keys: Keys, redis_url: str
 ) -> None:
     async with swallowing(redis_url) as (url, armed):
@@ -230,7 +232,7 @@ async def test_a_create_whose_answer_was_lost_is_not_made_twice(
         armed.set()
         with pytest.raises(RedisConnectionError):
             await committer.change([ID], create)
-        assert len(await entries_of(redis, keys)) == 1, "sent once, and not again by itself"
+        assert len(await entries_of(redis, keys)) == 1, "sent once and not repeated"
         armed.clear()
         assert (await committer.change([ID], create)).positions == []
         await client.aclose()

@@ -1,4 +1,4 @@
-"""Another Redis than before: the API waits until the chain is read again, whatever it saw."""
+"""After a restart or failover of Redis, the API waits until the chain has been read again."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ async def started_again(node: Node, redis: Redis) -> None:
     await redis.connection_pool.disconnect()
 
 
-async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(
+async def test_after_a_restart_of_redis_a_new_api_process_waits_for_the_indexer(
     node: Node, redis: Redis
 ) -> None:
-    """Its floor cannot tell what others were told: a new process has none."""
+    """A new process has no floor, so it cannot know which events others received."""
     indexer = Committer(redis, KEYS)
     first, second, third = (str(at(n).toid) for n in (5, 6, 7))
     await indexer.record([created("1", at(5))], progress={"cursor": first})
@@ -66,13 +66,13 @@ async def test_after_a_restart_an_api_that_saw_nothing_waits_for_the_indexer(
     assert given > at(6)
 
 
-async def test_where_no_indexer_ever_was_nothing_is_waited_for(node: Node, redis: Redis) -> None:
+async def test_without_any_indexer_the_api_does_not_wait(node: Node, redis: Redis) -> None:
     await Committer(redis, KEYS).change([ID], create)
     await started_again(node, redis)
     await Committer(redis, KEYS).change([ID], lambda s: commands.update(s[ID], {"label": "x"}, 9))
 
 
-async def test_who_may_not_ask_which_server_it_is_goes_by_the_floor_alone(
+async def test_a_user_without_the_right_to_info_is_checked_by_the_floor_alone(
     node: Node, redis: Redis
 ) -> None:
     await Committer(redis, KEYS).record([created("1", at(5))], progress={"cursor": "5"})
@@ -84,7 +84,9 @@ async def test_who_may_not_ask_which_server_it_is_goes_by_the_floor_alone(
 
 
 @pytest.mark.parametrize("stored", ["7", "0000000007"], ids=["horizon", "rpc"])
-async def test_a_cursor_that_went_back_is_read_from_again(redis: Redis, stored: str) -> None:
+async def test_a_commit_from_another_cursor_than_the_stored_one_is_refused(
+    redis: Redis, stored: str
+) -> None:
     indexer = Committer(redis, KEYS)
     await indexer.record([], progress={"cursor": stored})
     await indexer.record([created("1", at(5))], progress={"cursor": "8"}, after=7)

@@ -1,4 +1,4 @@
-"""Indexes: in which lists a stream stands, in what order, and what a change does to them."""
+"""Indexes: to which a stream belongs, their order, and the effect of a change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ids = st.one_of(st.integers(1, (1 << 64) - 1).map(str), st.uuids().map(lambda u:
 times = st.integers(0, 10**12 - 1)
 
 
-def test_a_stream_stands_under_its_parties_status_token_and_origin() -> None:
+def test_a_stream_is_indexed_by_parties_status_token_and_origin() -> None:
     assert indexes_of(a_stream()) == {
         "all",
         f"sender:{S}",
@@ -37,19 +37,19 @@ def test_a_stream_stands_under_its_parties_status_token_and_origin() -> None:
     }
 
 
-def test_a_sender_that_is_its_own_recipient_is_listed_once() -> None:
+def test_a_stream_to_its_own_sender_is_listed_once() -> None:
     assert f"user:{S}" in indexes_of(a_stream(recipient=S))
     assert len(indexes_of(a_stream(recipient=S))) == 7
 
 
 @given(ids, times)
-def test_the_id_comes_back_from_a_member(stream_id: str, created_at: int) -> None:
+def test_the_stream_id_can_be_read_from_a_member(stream_id: str, created_at: int) -> None:
     stream = replace(a_stream(), id=stream_id, created_at=created_at)
     assert stream_id_of(member_of(stream)) == stream_id
 
 
 @given(st.lists(st.tuples(times, st.integers(1, (1 << 64) - 1)), unique=True))
-def test_members_sort_as_text_by_time_of_creation_then_number(born: list[tuple[int, int]]) -> None:
+def test_members_sort_by_creation_time_then_number(born: list[tuple[int, int]]) -> None:
     members = [
         member_of(replace(a_stream(), id=str(number), created_at=when))
         for when, number in sorted(born)
@@ -57,25 +57,25 @@ def test_members_sort_as_text_by_time_of_creation_then_number(born: list[tuple[i
     assert members == sorted(members, key=str.encode)
 
 
-def test_members_of_both_origins_sort_by_time_first() -> None:
+def test_members_of_both_origins_sort_by_time() -> None:
     early = replace(a_stream(), id=API_ID, created_at=99)
     late = replace(a_stream(), id="1", created_at=100)
     assert member_of(early) < member_of(late)
 
 
-def test_a_member_outlives_every_change() -> None:
+def test_the_creation_member_never_changes() -> None:
     stream = a_stream()
     gone = after(stream, *commands.cancel(stream, 500))
     assert member_of(gone) == member_of(stream)
 
 
-def test_a_new_stream_is_added_everywhere() -> None:
+def test_a_new_stream_is_added_to_all_its_indexes() -> None:
     stream = a_stream()
     assert {(c.name, c.member): c.score for c in index_changes(None, stream)} == entries_of(stream)
     assert all(change.add for change in index_changes(None, stream))
 
 
-def test_only_what_differs_changes() -> None:
+def test_only_the_indexes_that_differ_are_changed() -> None:
     stream = a_stream()
     assert index_changes(stream, stream) == []
     paused = after(stream, *commands.pause(stream, 100))
@@ -89,7 +89,7 @@ def test_only_what_differs_changes() -> None:
     }
 
 
-def test_a_later_change_moves_it_in_the_lists_by_change_alone() -> None:
+def test_a_later_change_moves_a_stream_only_in_the_indexes_by_change() -> None:
     stream = a_stream()
     labelled = after(stream, *commands.update(stream, {}, 120))
     moved = index_changes(stream, labelled)
@@ -100,7 +100,7 @@ def test_a_later_change_moves_it_in_the_lists_by_change_alone() -> None:
     assert {c.member for c in moved if not c.add} == {changed_member_of(stream)}
 
 
-def test_every_filter_has_a_list_by_change_that_holds_all_of_it_or_none() -> None:
+def test_an_index_by_change_contains_every_stream_of_its_filter() -> None:
     stream = a_stream()
     names = {name for name, _ in entries_of(stream)}
     for name in indexes_of(stream):
@@ -109,7 +109,7 @@ def test_every_filter_has_a_list_by_change_that_holds_all_of_it_or_none() -> Non
         assert wider is None or wider in names
 
 
-def test_the_schedule_follows_the_end() -> None:
+def test_the_notice_schedule_follows_the_end_of_the_stream() -> None:
     stream = a_stream()
     assert entries_of(stream)["schedule:api", "7"] == 300
     topped = after(stream, *commands.top_up(stream, 5 * 200_000, 100))
@@ -119,7 +119,7 @@ def test_the_schedule_follows_the_end() -> None:
     assert (False, "schedule:api", "7", 0) in index_changes(topped, gone)
 
 
-def test_the_sender_stays_listed_when_it_gives_up_being_the_recipient() -> None:
+def test_a_sender_stays_indexed_when_another_account_becomes_recipient() -> None:
     own = a_stream(recipient=S)
     given_away = replace(own, recipient=R2)
     found = {(c.add, c.name) for c in index_changes(own, given_away)}
@@ -129,7 +129,7 @@ def test_the_sender_stays_listed_when_it_gives_up_being_the_recipient() -> None:
 
 
 @given(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 1))
-def test_applying_the_changes_leads_from_the_old_places_to_the_new(old, new, sender, later) -> None:
+def test_applying_the_changes_gives_the_entries_of_the_new_state(old, new, sender, later) -> None:
     before = replace(a_stream(), sender=sender, recipient=old)
     now = replace(
         before, recipient=new, updated_at=before.updated_at + later, notices_sent=2 + later

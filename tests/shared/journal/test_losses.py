@@ -1,4 +1,4 @@
-"""What a process remembers of the journal tells an emptied Redis from all that is none."""
+"""A process recognises an emptied Redis by what it remembers of the journal."""
 
 from __future__ import annotations
 
@@ -59,19 +59,21 @@ def seen_of(*heads: JournalTip) -> DataLossDetector:
         "old",
     ],
 )
-def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: JournalTip) -> None:
+def test_an_emptied_redis_is_noticed_and_counted_once(known: JournalTip, found: JournalTip) -> None:
     last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
     assert last_seen.check(found)
     assert last_seen.lost
     last_seen.update(found.top, found.cursor)
     assert not last_seen.check(found)
-    assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), "what is reported stays"
+    assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), (
+        "the report stays the same"
+    )
     assert LOST_EVERYTHING._value.get() == counted + 1
     told = JournalTip(at(20), None, None, at(20).toid, AGAIN, last_reset=at(19), first="19-1")
     assert not last_seen.check(told)
     assert not last_seen.lost
     last_seen.update(told.top, told.cursor)
-    assert last_seen.check(NEW), "and the next one too"
+    assert last_seen.check(NEW), "the next loss is noticed too"
 
 
 @pytest.mark.parametrize(
@@ -97,15 +99,15 @@ def test_an_emptied_redis_is_noticed_once_and_counted(known: JournalTip, found: 
         "first",
     ],
 )
-def test_all_else_is_not(known: JournalTip, found: JournalTip) -> None:
+def test_other_changes_are_not_taken_for_an_emptied_redis(
+    known: JournalTip, found: JournalTip
+) -> None:
     last_seen = seen_of(known)
     assert not last_seen.check(found)
     assert not last_seen.lost
 
 
-async def test_what_is_known_is_written_down_until_everyone_was_told(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_a_loss_is_reported_until_it_is_announced(redis: Redis, keys: Keys) -> None:
     last_seen = seen_of(FULL)
     assert await read_reports(redis, keys) == []
     await check_journal(redis, keys, last_seen, name="one")
@@ -114,10 +116,10 @@ async def test_what_is_known_is_written_down_until_everyone_was_told(
         LossReport(at(7).toid, at(7)),
         LossReport(None, at(3)),
     }
-    assert 0 < await redis.pttl(keys.losses) <= 60_000, "it goes by itself"
+    assert 0 < await redis.pttl(keys.losses) <= 60_000, "the report expires"
 
 
-async def test_the_counter_is_there_before_anything_was_lost() -> None:
+async def test_the_loss_counters_exist_before_any_loss() -> None:
     text = (await metrics(None)).body.decode()
     for what in ("everything", "progress", "entry", "document", "event"):
         assert f'headrace_losses_total{{what="{what}"}}' in text

@@ -1,4 +1,4 @@
-"""What a namespace is: when its data began, and whose it is, in a real Redis."""
+"""A namespace: when its data began and whom it belongs to, in a real Redis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def micros(redis: Redis) -> int:
     return int(seconds) * 1_000_000 + int(microseconds)
 
 
-async def test_of_fifty_one_begins_the_epoch_by_redis_clock(redis: Redis, keys: Keys) -> None:
+async def test_only_one_of_fifty_processes_begins_the_epoch(redis: Redis, keys: Keys) -> None:
     before = await micros(redis)
     epochs = await asyncio.gather(*(begin_epoch(redis, keys) for _ in range(50)))
     assert len(set(epochs)) == 1
@@ -41,22 +41,20 @@ async def test_of_fifty_one_begins_the_epoch_by_redis_clock(redis: Redis, keys: 
     assert int(await redis.get(keys.epoch)) == epochs[0]
 
 
-async def test_a_new_one_begins_when_it_was_lost(redis: Redis, keys: Keys) -> None:
+async def test_a_new_epoch_begins_after_a_loss(redis: Redis, keys: Keys) -> None:
     first = await begin_epoch(redis, keys)
     await redis.delete(keys.epoch)
     with capture_logs() as logs:
         second = await begin_epoch(redis, keys)
         assert await begin_epoch(redis, keys) == second > first
-    assert [line["event"] for line in logs] == ["epoch_began"], "told once"
+    assert [line["event"] for line in logs] == ["epoch_began"], "logged once"
 
 
-async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_a_namespace_is_claimed_with_its_first_cursor(redis: Redis, keys: Keys) -> None:
     claim = NamespaceClaim(redis, settings(keys))
     await claim.check()
     await claim.hold()
-    assert not await redis.exists(keys.made_for), "the source may be of another network"
+    assert not await redis.exists(keys.made_for), "the source may belong to another network"
     await claim.hold(begin=True)
     assert await redis.hgetall(keys.made_for) == {
         b"network": b"Test SDF Network ; September 2015",
@@ -65,7 +63,7 @@ async def test_a_namespace_is_claimed_with_its_first_cursor_and_not_before(
     }
 
 
-async def test_one_from_before_the_claim_was_kept_belongs_to_who_goes_on_with_it(
+async def test_an_old_namespace_without_a_claim_is_claimed_by_its_next_indexer(
     redis: Redis, keys: Keys
 ) -> None:
     await redis.hset(keys.progress, "cursor", "7")
@@ -74,7 +72,7 @@ async def test_one_from_before_the_claim_was_kept_belongs_to_who_goes_on_with_it
 
 
 @pytest.mark.parametrize("more", [{"contracts": OTHER}, {"network_passphrase": "Another"}])
-async def test_another_contract_or_network_is_refused_and_changes_nothing(
+async def test_an_indexer_of_another_contract_or_network_is_refused(
     redis: Redis, keys: Keys, more: dict[str, str]
 ) -> None:
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
@@ -88,7 +86,9 @@ async def test_another_contract_or_network_is_refused_and_changes_nothing(
     assert await redis.hgetall(keys.made_for) == made
 
 
-async def test_tokens_may_come_and_go_and_are_logged(redis: Redis, keys: Keys) -> None:
+async def test_a_change_of_the_token_contracts_is_allowed_and_logged(
+    redis: Redis, keys: Keys
+) -> None:
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     with capture_logs() as logs:
         for _ in range(2):
@@ -98,14 +98,14 @@ async def test_tokens_may_come_and_go_and_are_logged(redis: Redis, keys: Keys) -
     assert told == [([OTHER], []), ([], [OTHER])]
 
 
-async def test_a_look_tells_time_epoch_and_whose_it_is(redis: Redis, keys: Keys) -> None:
+async def test_one_check_sets_clock_epoch_and_owner(redis: Redis, keys: Keys) -> None:
     readiness, clock = Readiness("clock", "namespace"), RedisClock()
     fanout = NamespaceWatch(redis, settings(keys, OTHER), clock, readiness, begins=False)
     await fanout.check()
     assert clock.now() is not None
     assert abs(clock() - await micros(redis) / 1e6) < 1
     assert readiness.ready
-    assert not await redis.exists(keys.epoch), "a fanout begins none"
+    assert not await redis.exists(keys.epoch), "a fanout writes no epoch"
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     await fanout.check()
     assert STREAMS in readiness.document()["parts"]["namespace"]

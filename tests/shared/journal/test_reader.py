@@ -1,4 +1,4 @@
-"""Reading the journal: events, nothing new, or a gap that says where history goes on."""
+"""Reading the journal: a page, no new events, or a gap that says where the history continues."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from shared.runtime.metrics import LOST_ENTRY
 from tests.shared.samples import TYPE, at, chain
 
 SLACK = 100
-"""Entries in one node of a Redis Stream: `MAXLEN ~` cuts off whole nodes only."""
+"""The commit trims by length once at least 100 entries are too many."""
 
 
 async def fill(
     redis: Redis, keys: Keys, count: int, *, retention: Retention | None = None, first: int = 1
 ) -> None:
-    """Commit one event a ledger."""
+    """Commit one event per ledger."""
     committer = Committer(redis, keys, retention=retention)
     for ledger in range(first, first + count):
         event = chain(TYPE.CONTRACT_INITIALIZED, None, at(ledger), admin="G")
@@ -33,14 +33,16 @@ async def kept(redis: Redis, keys: Keys) -> list[Position]:
     return [parse_position(i.decode()) for i, _ in await redis.xrange(keys.journal)]
 
 
-async def test_an_empty_journal_has_nothing_after_any_position(redis: Redis, keys: Keys) -> None:
+async def test_an_empty_journal_has_no_new_events_after_any_position(
+    redis: Redis, keys: Keys
+) -> None:
     journal = Journal(redis, keys)
     for position in (START, at(7), END):
         assert await journal.after(position) == NoNewEvents()
     assert await journal.latest(5) == []
 
 
-async def test_pages_follow_one_another_without_a_hole(redis: Redis, keys: Keys) -> None:
+async def test_pages_follow_each_other_without_a_gap(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 7)
     journal = Journal(redis, keys)
     read, position, more = [], START, []
@@ -53,18 +55,14 @@ async def test_pages_follow_one_another_without_a_hole(redis: Redis, keys: Keys)
     assert more == [True, True, False]
 
 
-async def test_a_position_between_two_entries_is_as_good_as_the_one_before_it(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_reading_may_start_between_two_entries(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 3)
     page = await Journal(redis, keys).after(Position(at(1).toid, 5))
     assert isinstance(page, JournalPage)
     assert [entry.position for entry in page.entries] == [str(at(2)), str(at(3))]
 
 
-async def test_positions_at_and_above_the_top_have_nothing_after_them(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_nothing_follows_the_top_or_a_higher_position(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 2)
     for position in (at(2), at(3), Position(END.toid, 0), END):
         assert await Journal(redis, keys).after(position) == NoNewEvents()
@@ -78,7 +76,7 @@ async def test_each_entry_names_the_one_before_it(redis: Redis, keys: Keys) -> N
 
 
 async def check_edge(redis: Redis, keys: Keys, trimmed: Position, limit: int = 500) -> None:
-    """At the last trimmed entry nothing is missing yet; one before it, something is."""
+    """After the last trimmed entry nothing is missing; after the entry before it, one is."""
     journal = Journal(redis, keys)
     page = await journal.after(trimmed, limit)
     assert isinstance(page, JournalPage)
@@ -87,7 +85,7 @@ async def check_edge(redis: Redis, keys: Keys, trimmed: Position, limit: int = 5
         assert await journal.after(position, limit) == JournalGap(trimmed)
 
 
-async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis: Redis, keys: Keys) -> None:
+async def test_entries_trimmed_by_length_are_a_gap(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 2 * SLACK + 50, retention=Retention(max_length=10))
     left = await kept(redis, keys)
     assert 10 <= len(left) <= 10 + SLACK
@@ -95,13 +93,13 @@ async def test_what_length_trimming_took_is_a_gap_and_not_a_jump(redis: Redis, k
     await check_edge(redis, keys, at(left[0].ledger - 1))
 
 
-async def test_what_age_trimming_took_is_a_gap_and_the_top_always_stays(
+async def test_entries_trimmed_by_age_are_a_gap_and_the_last_entry_stays(
     redis: Redis, keys: Keys
 ) -> None:
     await fill(redis, keys, 5)
     await age(redis, keys, by=3600)
     await fill(redis, keys, 1, retention=Retention(max_age=60), first=6)
-    # A commit of one event takes away up to three old ones, so the old end goes at a bounded cost.
+    # A commit of one event trims at most three old ones, so its cost is bounded.
     assert await kept(redis, keys) == [at(4), at(5), at(6)]
     await check_edge(redis, keys, at(3))
     await fill(redis, keys, 1, retention=Retention(max_age=60), first=7)
@@ -115,7 +113,7 @@ async def test_what_age_trimming_took_is_a_gap_and_the_top_always_stays(
     await check_edge(redis, keys, at(6))
 
 
-async def test_without_a_maximum_age_nothing_is_too_old(redis: Redis, keys: Keys) -> None:
+async def test_without_a_maximum_age_no_entry_is_trimmed_by_age(redis: Redis, keys: Keys) -> None:
     await fill(redis, keys, 3)
     await age(redis, keys, by=10**8)
     await fill(redis, keys, 1, first=4)
@@ -123,7 +121,7 @@ async def test_without_a_maximum_age_nothing_is_too_old(redis: Redis, keys: Keys
 
 
 async def age(redis: Redis, keys: Keys, *, by: int) -> None:
-    """Rewrite the journal as if it had been published `by` seconds sooner."""
+    """Rewrite the journal as if all entries were `by` seconds older."""
     rows = await redis.xrange(keys.journal)
     await redis.delete(keys.journal)
     for position, fields in rows:
@@ -133,7 +131,7 @@ async def age(redis: Redis, keys: Keys, *, by: int) -> None:
         await redis.xadd(keys.journal, fields, id=position)
 
 
-async def test_the_head_tells_top_and_progress_in_one(redis: Redis, keys: Keys) -> None:
+async def test_the_tip_contains_top_and_progress(redis: Redis, keys: Keys) -> None:
     tip = await Journal(redis, keys).tip()
     assert (tip.top, tip.ledger, tip.closed_at) == (START, None, None)
     committer = Committer(redis, keys)
@@ -144,13 +142,17 @@ async def test_the_head_tells_top_and_progress_in_one(redis: Redis, keys: Keys) 
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-async def test_a_gap_is_told_on_the_smallest_page_too(redis: Redis, keys: Keys, limit: int) -> None:
+async def test_a_gap_is_noticed_on_the_smallest_page_too(
+    redis: Redis, keys: Keys, limit: int
+) -> None:
     await fill(redis, keys, 3)
     await redis.xdel(keys.journal, str(at(1)))
     await check_edge(redis, keys, at(1), limit)
 
 
-async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis: Redis, keys: Keys) -> None:
+async def test_a_missing_entry_ends_the_page_and_the_next_read_is_a_gap(
+    redis: Redis, keys: Keys
+) -> None:
     await fill(redis, keys, 12)
     await redis.xdel(keys.journal, str(at(4)), str(at(5)), str(at(9)))
     counted = LOST_ENTRY._value.get()
@@ -165,10 +167,12 @@ async def test_a_hole_ends_the_page_and_the_next_one_is_a_gap(redis: Redis, keys
                 read += [parse_position(e.position).ledger for e in page.entries]
                 position = parse_position(page.entries[-1].position)
         assert read == [1, 2, 3, "gap to 5", 6, 7, 8, "gap to 9", 10, 11, 12], limit
-    assert LOST_ENTRY._value.get() == counted + 10, "two holes, once by each reader"
+    assert LOST_ENTRY._value.get() == counted + 10, "two holes, each counted once per reader"
 
 
-async def test_the_newest_entries_are_whole(redis: Redis, keys: Keys) -> None:
+async def test_the_newest_entries_start_after_the_last_missing_entry(
+    redis: Redis, keys: Keys
+) -> None:
     await fill(redis, keys, 8)
     await redis.xdel(keys.journal, str(at(2)), str(at(5)))
     latest = await Journal(redis, keys).latest(100)
@@ -176,7 +180,7 @@ async def test_the_newest_entries_are_whole(redis: Redis, keys: Keys) -> None:
     assert latest[0].previous == str(at(5))
 
 
-async def test_what_was_trimmed_is_no_hole(redis: Redis, keys: Keys) -> None:
+async def test_trimmed_entries_are_not_counted_as_missing(redis: Redis, keys: Keys) -> None:
     counted = LOST_ENTRY._value.get()
     await fill(redis, keys, 2 * SLACK + 50, retention=Retention(max_length=10))
     assert isinstance(await Journal(redis, keys).after(at(1)), JournalGap)
@@ -184,7 +188,7 @@ async def test_what_was_trimmed_is_no_hole(redis: Redis, keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("by", ["chain", "api"])
-async def test_the_first_entry_names_the_place_where_the_journal_began(
+async def test_the_first_entry_follows_the_start_of_the_journal(
     redis: Redis, keys: Keys, by: str
 ) -> None:
     began = journal_start(at(4).toid, 7 << 40)

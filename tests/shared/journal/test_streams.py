@@ -1,4 +1,4 @@
-"""A stream's document that was deleted: its next event goes on from where the stream was."""
+"""A stream whose document was deleted is rebuilt from its last event in the journal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.shared.journal.audit import check, entries_of
 from tests.shared.samples import TYPE, at, chain, created
 
 
-async def test_the_next_event_of_the_chain_goes_on_from_the_last_one(
+async def test_a_deleted_document_is_rebuilt_for_the_next_chain_event(
     redis: Redis, keys: Keys
 ) -> None:
     committer, counted = Committer(redis, keys), LOST_DOCUMENT._value.get()
@@ -28,10 +28,12 @@ async def test_the_next_event_of_the_chain_goes_on_from_the_last_one(
     await committer.record([resumed], progress={"cursor": "7"})
     assert decode_stream(await redis.get(keys.stream("1"))).version == 3
     assert LOST_DOCUMENT._value.get() == counted + 1
-    assert len(await check(redis, keys)) == 3, "as if nothing had been deleted"
+    assert len(await check(redis, keys)) == 3, "nothing is missing"
 
 
-async def test_an_order_to_the_api_goes_on_from_it_too(redis: Redis, keys: Keys) -> None:
+async def test_a_deleted_document_is_rebuilt_for_a_request_to_the_api(
+    redis: Redis, keys: Keys
+) -> None:
     await Committer(redis, keys).record([created("1", at(5))], progress={"cursor": "5"})
     await redis.delete(keys.stream("1"))
     api = Committer(redis, keys)
@@ -40,7 +42,7 @@ async def test_an_order_to_the_api_goes_on_from_it_too(redis: Redis, keys: Keys)
     await check(redis, keys)
 
 
-async def test_a_stream_that_was_never_known_has_no_state_and_is_no_loss(
+async def test_an_unknown_stream_has_no_state_and_is_not_counted_as_lost(
     redis: Redis, keys: Keys
 ) -> None:
     committer, counted = Committer(redis, keys), LOST_DOCUMENT._value.get()
@@ -53,10 +55,10 @@ async def test_a_stream_that_was_never_known_has_no_state_and_is_no_loss(
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_a_new_stream_costs_no_look_for_what_is_gone(
+async def test_the_journal_is_not_searched_for_new_or_stored_streams(
     redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    """Of a stream that is there, or that begins with this commit, the journal is not asked."""
+    """The journal is read only for streams that are not stored and not created by this commit."""
     committer = Committer(redis, keys)
     asked = []
     monkeypatch.setattr(committer.streams, "rebuild", lambda ids: _noted(asked, ids))

@@ -1,4 +1,4 @@
-"""The wire: one event from its encoding through journal, channel and frame to a browser."""
+"""The wire format: an event from its encoding through journal, channel and frame to a browser."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ streams = st.builds(
 
 
 def committed(event: Event, previous: Position) -> JournalEntry:
-    """The entry as commit.lua makes it: id and publication put before the body."""
+    """The entry as commit.lua writes it, with `id` and `publishedAt` at the start of the body."""
     tip, body = encode(event, topics_of(event))
     body = b'{"id":"%s","publishedAt":17,' % str(event.position).encode() + body[1:]
     fields = {b"p": str(previous).encode(), b"h": tip, b"b": body}
@@ -73,7 +73,7 @@ def committed(event: Event, previous: Position) -> JournalEntry:
 
 
 @given(events, positions)
-def test_journal_channel_and_browser_carry_the_same_event(event: Event, previous: Position) -> None:
+def test_journal_channel_and_browser_get_the_same_event(event: Event, previous: Position) -> None:
     entry = committed(event, previous)
     assert (entry.position, entry.previous) == (str(event.position), str(previous))
     assert (entry.type, entry.topics) == (event.type, topics_of(event))
@@ -85,7 +85,7 @@ def test_journal_channel_and_browser_carry_the_same_event(event: Event, previous
 
 
 @given(events)
-def test_no_fact_passes_for_what_is_ours(event: Event) -> None:
+def test_no_fact_can_replace_a_field_of_headrace(event: Event) -> None:
     entry = committed(event, Position(0, 0))
     pairs = re.findall(rb'"(id|publishedAt|type|streamId|origin)":', entry.body.split(b"{", 2)[1])
     body = orjson.loads(entry.body)
@@ -103,13 +103,13 @@ def test_no_fact_passes_for_what_is_ours(event: Event) -> None:
 
 
 @given(events)
-def test_a_body_is_one_line_of_json_whatever_the_facts_hold(event: Event) -> None:
+def test_a_body_is_always_one_line_of_json(event: Event) -> None:
     body = committed(event, Position(0, 0)).body
     assert not set(body) & set(range(0x20))
     assert orjson.loads(body)
 
 
-def test_a_cut_off_frame_moves_no_cursor() -> None:
+def test_an_incomplete_frame_does_not_move_the_cursor() -> None:
     whole = event_frame(committed(fact_at(Position(9, 1)), Position(9, 0)))
     for cut in range(len(whole)):
         assert parse(b"id: 1-0\ndata: x\n\n" + whole[:cut])[1] == "1-0"
@@ -120,12 +120,12 @@ def fact_at(position: Position) -> Event:
     return chain(TYPE.STREAM_PAUSED, "7", position, pausedAt=5)
 
 
-def test_a_frame_without_name_or_position_has_no_such_line() -> None:
+def test_a_frame_without_name_or_position_lacks_that_line() -> None:
     assert frame("", b"{}", None) == b"data: {}\n\n"
     assert parse(frame("", b"{}", "1-2"))[0] == [Message("message", "{}", "1-2")]
 
 
-def test_a_chain_event_tells_where_it_comes_from() -> None:
+def test_a_chain_event_contains_its_provenance() -> None:
     provenance = Provenance("C1", 7, "2026-07-21T18:01:10Z", "ab", None)
     event = chain(TYPE.STREAM_PAUSED, "7", Position(9, 1), provenance=provenance, pausedAt=5)
     body = orjson.loads(encode(event, ("7",))[1])
@@ -137,26 +137,26 @@ def test_a_chain_event_tells_where_it_comes_from() -> None:
     assert "ledger" not in orjson.loads(encode(fact(TYPE.STREAM_PAUSED), ())[1])
 
 
-def test_the_parties_that_an_event_does_not_name_are_filled_in_from_its_stream() -> None:
+def test_parties_that_an_event_lacks_come_from_its_stream() -> None:
     body = orjson.loads(encode(fact(TYPE.STREAM_PAUSED, sender="GX"), (), a_stream())[1])
     assert (body["sender"], body["recipient"], body["tokenAddress"]) == ("GX", R, TOKEN)
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"ns 1-0 2-0 stream.paused", b"ns 1-0 2-0\n{}", b"\n"])
-def test_what_is_no_message_of_ours_is_refused(raw: bytes) -> None:
+def test_a_message_that_headrace_did_not_write_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="not a Headrace message"):
         parse_message(raw)
 
 
 @given(streams, times)
-def test_a_stored_stream_reads_back(stream: Stream, now: int) -> None:
+def test_a_stream_survives_encoding_and_decoding(stream: Stream, now: int) -> None:
     raw = encode_stream(stream, now)
     assert raw.startswith(b'{"version":%d,' % stream.version)
     assert decode_stream(raw) == stream
 
 
 @given(streams, times)
-def test_every_amount_of_a_document_is_a_decimal_string(stream: Stream, now: int) -> None:
+def test_every_amount_in_a_document_is_a_decimal_string(stream: Stream, now: int) -> None:
     document = stream_document(stream, now)
     for name in ("ratePerSecond", "depositedAmount", "withdrawnAmount", "refundedAmount"):
         assert re.fullmatch(r"-?\d+", str(document[name]))
@@ -165,7 +165,7 @@ def test_every_amount_of_a_document_is_a_decimal_string(stream: Stream, now: int
     assert document["claimable"]["asOf"] == now
 
 
-def test_a_document_without_a_position_leaves_its_place_to_the_commit() -> None:
+def test_a_document_before_the_commit_has_no_position() -> None:
     assert "position" not in stream_document(a_stream(), 100)
     assert encode_stream(a_stream(), 100).endswith(b"}")
 
