@@ -14,7 +14,7 @@ HEAVY = {"stellar_sdk", "requests"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_starts_without_stellar_sdk(service: str):
+def test_a_service_starts_without_stellar_sdk(service: str) -> None:
     script = f"import sys, services.{service}.app; print(*({HEAVY} & sys.modules.keys()))"
     command = [sys.executable, "-c", script]
     loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ async def test_readyz_shows_no_secret_of_a_url(start: StartApi) -> None:
     dead = f"http://user:geheim@127.0.0.1:{free_port()}/readyz"
     client = await start(ready_urls=[f"{dead}?key=geheim1", f"{dead}?key=geheim2"])
 
-    async def parts():
+    async def parts() -> dict[str, str]:
         return (await ready(client))["parts"]
 
     name = dead.replace("user:geheim@", "") + "?key=…"
@@ -137,7 +138,7 @@ async def test_readiness_includes_other_services(
     dead = f"http://127.0.0.1:{free_port()}/readyz"
     client = await start(ready_urls=[url, dead])
 
-    async def parts():
+    async def parts() -> dict[str, str]:
         return (await ready(client))["parts"]
 
     await until(lambda: asked(parts, url, "answers 503"))
@@ -148,7 +149,7 @@ async def test_readiness_includes_other_services(
     assert not await is_ready(client)
 
 
-async def asked(parts, name, text):
+async def asked(parts: Callable[[], Awaitable[dict[str, str]]], name: str, text: str) -> bool:
     return (await parts())[name] == text
 
 

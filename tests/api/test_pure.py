@@ -24,7 +24,7 @@ def test_uuid7_equals_the_example_of_rfc_9562() -> None:
 
 
 @given(st.integers(0, (1 << 48) - 1), st.integers(0, (1 << 80) - 1))
-def test_every_uuid7_has_version_variant_and_time(milliseconds, entropy) -> None:
+def test_every_uuid7_has_version_variant_and_time(milliseconds: int, entropy: int) -> None:
     made = uuid7(milliseconds, entropy)
     assert (made.int >> 76 & 0xF, made.variant) == (7, uuid.RFC_4122)
     assert made.int >> 80 == milliseconds
@@ -37,13 +37,13 @@ def test_ids_are_stream_ids_and_sort_by_time() -> None:
 
 
 @pytest.mark.parametrize("stream_id", ["7".zfill(20), new_stream_id(1)], ids=["chain", "api"])
-def test_a_cursor_decodes_to_its_member(stream_id) -> None:
+def test_a_cursor_decodes_to_its_member(stream_id: str) -> None:
     member = f"{1_770_000_000:012d}:{stream_id}"
     assert decode_cursor(encode_cursor(member)) == member
 
 
 @given(st.text(max_size=60))
-def test_other_texts_are_not_cursors(text) -> None:
+def test_other_texts_are_not_cursors(text: str) -> None:
     with pytest.raises(ValueError, match="`next` of a page"):
         decode_cursor(text)
 
@@ -97,6 +97,6 @@ def test_settings_from_lists_and_their_defaults() -> None:
         ("max_body_bytes", "0", "greater than or equal to 1"),
     ],
 )
-def test_invalid_settings_are_rejected(name: str, value, message: str) -> None:
+def test_invalid_settings_are_rejected(name: str, value: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ApiSettings(contracts=TOKEN, **{name: value})

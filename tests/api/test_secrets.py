@@ -21,7 +21,7 @@ CANARIES = [SECRET, SERVER.secret, GUESS[:20], "hunter2", *(t.split(".")[2] for 
 CANARIES += [t.split(".")[1] for t in TOKENS]
 
 
-async def raw(port, data):
+async def raw(port: int, data: bytes) -> bytes:
     """Bytes that are not valid HTTP."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
@@ -30,7 +30,7 @@ async def raw(port, data):
     return answer
 
 
-def malformed(token):
+def malformed(token: str) -> list[str]:
     """Requests that the parser rejects, with a token where the error message could quote it."""
     return [
         f"GET /?access_token={token} HTTP/9.9\r\n\r\n",
@@ -45,7 +45,7 @@ def malformed(token):
     ]
 
 
-async def hammer(session, token) -> None:
+async def hammer(session: aiohttp.ClientSession, token: str) -> None:
     """Requests that fail in many ways, with the same secret in many places."""
     for method, path, more in (
         ("GET", f"/v1/streams?access_token={token}", {}),

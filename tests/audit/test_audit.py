@@ -94,7 +94,7 @@ async def test_it_fails_though_the_source_goes_away_after_it_told(
 @pytest.mark.parametrize("broken", [(503, ""), (403, "no"), (200, "<html>log in</html>")])
 @pytest.mark.parametrize("name", [CONTROL.name, "uvloop"])
 async def test_a_source_that_cannot_tell_is_no_clean_audit(
-    source: Source, capsys: pytest.CaptureFixture[str], broken, name
+    source: Source, capsys: pytest.CaptureFixture[str], broken: tuple[int, str], name: str
 ) -> None:
     source.broken[name] = broken
     code, said = await outcome(capsys, osv=source.service)

@@ -13,7 +13,8 @@ from shared.domain.position import START, Position, parse_position
 from tests.chaos.checker import Asked, Ended, Kind, Told, Violation
 from tests.chaos.world import FANOUTS, World, token
 from tests.support.pace import last
-from tests.support.sse_client import Event, SseClient
+from tests.support.sse_client import SseClient
+from tests.support.sse_parser import Event
 
 _GRACE = 1.5
 """Seconds from `exp` to the end: one for the second it falls into, a look each quarter, and air."""

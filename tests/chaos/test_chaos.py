@@ -89,7 +89,7 @@ DELETED = (
     ids=["history", "Redis"],
 )
 async def test_what_is_lost_for_good_is_told_and_nothing_else(
-    tmp_path: Path, only, environment: dict[str, str]
+    tmp_path: Path, only: tuple[str, ...], environment: dict[str, str]
 ) -> None:
     seed = int(os.environ.get("SEED", "7"))
     report = await run(tmp_path, seed=seed, seconds=5, only=only, **environment)
@@ -127,7 +127,7 @@ NOTICED = [
 
 @pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:2], NOTICED))
 async def test_a_safeguard_that_is_taken_out_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutation, fault, seen
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutation: str, fault: str, seen: Kind
 ) -> None:
     monkeypatch.setattr("tests.chaos.run._RECOVERY", 8.0)
 

@@ -27,7 +27,7 @@ SHORT = {
 
 
 @pytest.mark.parametrize("kind", SHORT)
-async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind) -> None:
+async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind: str) -> None:
     seed = int(os.environ.get("SEED", "6"))
     only = SHORT[kind]
     report = await run(tmp_path, seed=seed, seconds=at_length(6, 120), only=only, **of_kind(kind))
@@ -64,6 +64,6 @@ TRIED = at_length([*NOTICED][:1], [*NOTICED])
 
 @pytest.mark.parametrize(("environment", "seen"), [NOTICED[each] for each in TRIED], ids=TRIED)
 async def test_what_a_failover_needs_and_is_not_there_is_noticed(
-    tmp_path: Path, environment, seen
+    tmp_path: Path, environment: dict[str, str], seen: set[Kind]
 ) -> None:
     assert await noticed(seen, lambda seed: lossy(tmp_path, seed, **environment))

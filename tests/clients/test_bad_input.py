@@ -131,7 +131,7 @@ async def test_other_methods_are_405_and_name_get(replica: Replica, witness: Wit
 
 @pytest.mark.parametrize("request_", [get(ALL, version="1.0"), f"GET {ALL}\r\n\r\n".encode()])
 async def test_old_http_gets_events_until_it_leaves(
-    replica: Replica, witness: Witness, chain: Chain, request_
+    replica: Replica, witness: Witness, chain: Chain, request_: bytes
 ) -> None:
     peer = await Peer.say(replica.port, request_)
     await until(lambda: b'"connected"' in peer.body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +76,7 @@ class Teller:
     async def turned_away(self, act: str) -> None:
         await self._all(act, self._opener.all, lambda native: native.named("overload"))
 
-    async def _all(self, act: str, whom: Sequence[Native], done) -> None:
+    async def _all(self, act: str, whom: Sequence[Native], done: Callable[[Native], bool]) -> None:
         """Until it is done for all but those that gave up."""
         try:
             await until(lambda: all(n.given_up or done(n) for n in whom), seconds=90, what=act)

@@ -139,7 +139,7 @@ def test_no_event_is_made_up_and_no_connected_frame_comes_twice(
     [(lib, where) for lib in LIBRARIES for where in CUTS if (lib, where) not in DEFECTS],
 )
 def test_a_frame_cut_by_eof_is_dropped_and_comes_again_whole(
-    play: Callable[[str, str], Part], library, where
+    play: Callable[[str, str], Part], library: str, where: str
 ) -> None:
     ended = play(library, where)
     assert ended.ids == ended.committed
@@ -149,7 +149,7 @@ def test_a_frame_cut_by_eof_is_dropped_and_comes_again_whole(
 
 @pytest.mark.parametrize("where", CUTS)
 def test_aiohttp_sse_client2_glues_the_cut_frame_to_connected_and_never_to_an_event(
-    play: Callable[[str, str], Part], where
+    play: Callable[[str, str], Part], where: str
 ) -> None:
     """It keeps a cut frame's fields for the next connection, whose first frame takes them."""
     ended = play("aiohttp_sse", where)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.console.browser import User, user
 from tests.console.samples import connections, create, journal, shown
@@ -15,7 +16,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
-async def follows_the_journal(whole: Installation, page, more: int = 5) -> None:
+async def follows_the_journal(whole: Installation, page: Page, more: int = 5) -> None:
     """Wait for `more` events. Then the page must show each event of the journal once."""
     before = (await shown(page))[0]
     for _ in range(more):
@@ -31,7 +32,7 @@ def older(position: str, than: str) -> bool:
     return tuple(map(int, position.split("-"))) <= tuple(map(int, than.split("-")))
 
 
-async def arrived(page, since: str, count: int) -> bool:
+async def arrived(page: Page, since: str, count: int) -> bool:
     ids = await shown(page)
     return since in ids and ids.index(since) >= count
 
@@ -147,7 +148,7 @@ async def test_events_can_be_filtered_and_paused(whole: Installation, someone: U
     assert await only() == ["stream.withdrawn"]
 
 
-async def is_now(ask, wanted) -> bool:
+async def is_now(ask: Callable[[], Awaitable[object]], wanted: object) -> bool:
     return (await ask()) == wanted
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.console.browser import User, user
 from tests.console.samples import RECIPIENT, create
@@ -193,7 +193,7 @@ async def test_an_unreachable_api_is_reported_and_asked_again(
     down = {"status": 503, "json": {"detail": "Redis is away"}}
     html = "text/html"
 
-    async def answer(route) -> None:
+    async def answer(route: Route) -> None:
         wants_page = html in (route.request.headers.get("accept") or "")
         await (route.continue_() if wants_page else route.fulfill(**down))
 

@@ -31,7 +31,7 @@ class Promtool:
 
     path: str
 
-    def fires(self, series: dict[str, str], alerts: set[str], folder) -> str:
+    def fires(self, series: dict[str, str], alerts: set[str], folder: Path) -> str:
         """The output of promtool, or nothing if exactly these alerts fire after half an hour."""
         query = 'count by (alertname) (ALERTS{alertstate="firing"})'
         samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(alerts)]
@@ -66,7 +66,7 @@ def test_no_alert_fires_in_a_healthy_system(promtool: Promtool, tmp_path: Path) 
 
 @pytest.mark.parametrize("trouble", TROUBLE | FIRST_SCRAPE)
 def test_each_problem_fires_its_alert_and_no_other(
-    promtool: Promtool, trouble, tmp_path: Path
+    promtool: Promtool, trouble: str, tmp_path: Path
 ) -> None:
     changed, alerts = (TROUBLE | FIRST_SCRAPE)[trouble]
     series = {name: values for name, values in (WELL | changed).items() if values}

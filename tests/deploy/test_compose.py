@@ -60,7 +60,7 @@ def test_there_are_two_of_each_service(simulated: dict) -> None:
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("network", ["simulated", "testnet"])
 def test_each_service_can_read_its_settings(
-    name, network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    name: str, network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = request.getfixturevalue(network)["services"][name]["environment"]
     settings: type[Common] = OURS[name]

@@ -23,7 +23,7 @@ from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import Gateway, gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE
 from tests.support.name_server import name_server
-from tests.support.sse_client import Parser
+from tests.support.sse_parser import Parser
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
@@ -66,7 +66,7 @@ async def each_gateway(folder: Path, behind: str) -> AsyncIterator[dict[str, Gat
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def deserted(tmp_path_factory: pytest.TempPathFactory):
+async def deserted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Gateway]]:
     """Each gateway without any service behind it."""
     async with each_gateway(tmp_path_factory.mktemp("deserted"), NOBODY) as fronts:
         yield fronts
@@ -81,7 +81,9 @@ async def fanout(redis_url: str) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def peopled(tmp_path_factory: pytest.TempPathFactory, fanout: str):
+async def peopled(
+    tmp_path_factory: pytest.TempPathFactory, fanout: str
+) -> AsyncIterator[dict[str, Gateway]]:
     """Each gateway with a fanout behind it."""
     async with each_gateway(tmp_path_factory.mktemp("peopled"), fanout) as fronts:
         yield fronts
@@ -94,13 +96,13 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture(params=GATEWAYS)
-def empty(request: pytest.FixtureRequest, deserted) -> str:
+def empty(request: pytest.FixtureRequest, deserted: dict[str, Gateway]) -> str:
     """The URL of a gateway without any service behind it."""
     return f"http://127.0.0.1:{deserted[request.param].port}"
 
 
 @pytest.fixture(params=GATEWAYS)
-def port(request: pytest.FixtureRequest, peopled) -> int:
+def port(request: pytest.FixtureRequest, peopled: dict[str, Gateway]) -> int:
     """The port of a gateway with a fanout behind it."""
     return peopled[request.param].port
 
@@ -164,7 +166,7 @@ async def test_an_event_source_gets_overload_in_band(
 
 @pytest.mark.parametrize("where", ["header", *RESUME_PARAMETERS])
 async def test_overload_has_the_requested_id(
-    http: aiohttp.ClientSession, empty: str, where
+    http: aiohttp.ClientSession, empty: str, where: str
 ) -> None:
     async def told(given: str) -> str | None:
         headers = {"Last-Event-ID": given} if where == "header" else {}

@@ -27,7 +27,9 @@ pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(**SHARED)
-async def running(tmp_path_factory: pytest.TempPathFactory, names: NameServer, fanouts: Fanouts):
+async def running(
+    tmp_path_factory: pytest.TempPathFactory, names: NameServer, fanouts: Fanouts
+) -> AsyncIterator[Gateway]:
     folder = tmp_path_factory.mktemp("nginx")
     certificate(folder)
     async with gateway(folder, names, HANDSHAKES_PER_IP="1000r/s") as front:
@@ -35,7 +37,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory, names: NameServer, f
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def front(running):
+async def front(running: Gateway) -> AsyncIterator[Gateway]:
     yield running
     for client in running.clients:
         client.close()
@@ -49,7 +51,9 @@ async def chain(redis_url: str, module_keys: Keys) -> AsyncIterator[Chain]:
     await redis.aclose()
 
 
-async def test_events_arrive_at_once_and_unchanged(front, fanouts: Fanouts, chain: Chain) -> None:
+async def test_events_arrive_at_once_and_unchanged(
+    front: Gateway, fanouts: Fanouts, chain: Chain
+) -> None:
     client = await front.subscribe("streams=7")
     await client.wait(1)
     assert client.headers["content-type"] == "text/event-stream"
@@ -61,7 +65,7 @@ async def test_events_arrive_at_once_and_unchanged(front, fanouts: Fanouts, chai
         assert time.monotonic() - began < 0.5
 
 
-async def test_tls_serves_http_2(front, fanouts: Fanouts, chain: Chain) -> None:
+async def test_tls_serves_http_2(front: Gateway, fanouts: Fanouts, chain: Chain) -> None:
     url = f"https://localhost:{front.tls_port}/v1/events/subscribe?all=true"
     curl = await asyncio.create_subprocess_exec(
         needed("curl"), "-skN", "--http2", "--dump-header", "-", "--max-time", "30", url,
@@ -77,7 +81,9 @@ async def test_tls_serves_http_2(front, fanouts: Fanouts, chain: Chain) -> None:
     await curl.wait()
 
 
-async def test_the_fanout_notices_a_stalled_client(front, fanouts: Fanouts, chain: Chain) -> None:
+async def test_the_fanout_notices_a_stalled_client(
+    front: Gateway, fanouts: Fanouts, chain: Chain
+) -> None:
     (address,) = fanouts.by_address
     await fanouts.until_connections(address, 0)
     stalled = await front.subscribe(receive_buffer=4096)
@@ -105,7 +111,7 @@ async def is_reached(front: Gateway, fanouts: Fanouts, address: str) -> bool:
     return reached
 
 
-async def test_a_draining_fanout_gets_no_new_subscribers(front, fanouts: Fanouts) -> None:
+async def test_a_draining_fanout_gets_no_new_subscribers(front: Gateway, fanouts: Fanouts) -> None:
     (staying,) = fanouts.by_address
     leaving = await fanouts.start(DRAIN_SECONDS=30)
 
@@ -141,7 +147,7 @@ async def test_a_ticket_is_sent_to_one_fanout_only(
         assert sorted(asked) == [0, 1]
 
 
-async def test_a_new_fanout_is_found_by_its_name(front, fanouts: Fanouts) -> None:
+async def test_a_new_fanout_is_found_by_its_name(front: Gateway, fanouts: Fanouts) -> None:
     await (await front.subscribe()).wait(1)
     second = await fanouts.start()
     await until(lambda: is_reached(front, fanouts, second), seconds=20)
@@ -182,7 +188,9 @@ async def test_without_any_fanout_clients_get_overload(tmp_path: Path) -> None:
         assert by_status.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_invalid_request_gets_the_answer_of_the_fanout(front, fanouts: Fanouts) -> None:
+async def test_an_invalid_request_gets_the_answer_of_the_fanout(
+    front: Gateway, fanouts: Fanouts
+) -> None:
     client = await front.subscribe("streams=")
     assert client.status == 400
     assert json.loads(await client.whole())["type"] == "/problems/invalid-subscription"

@@ -10,7 +10,7 @@ import pytest
 
 from shared.journal.keys import Keys
 from tests.deploy.fanouts import PORT, Fanouts
-from tests.deploy.gateways import gateway, overloads
+from tests.deploy.gateways import Gateway, gateway, overloads
 from tests.deploy.test_gateway_answers import BY_STATUS, PAGE, PREFLIGHT
 from tests.support.name_server import NameServer, name_server
 from tests.support.waiting import until
@@ -70,7 +70,7 @@ async def test_a_limit_of_the_fanout_is_reported_as_its_own(
 async def test_the_limit_counts_clients_not_the_proxy_before_us(
     tmp_path: Path, names: NameServer, fanouts: Fanouts
 ) -> None:
-    async def turned_away(front, forwarded: str) -> bool:
+    async def turned_away(front: Gateway, forwarded: str) -> bool:
         client = await front.subscribe(headers={"X-Forwarded-For": forwarded})
         await client.wait(1)
         return bool(overloads(client))

@@ -23,5 +23,5 @@ NAMED = f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
         ({"NETWORK": "testnet", "CONTRACT_IDS": accounts.STREAMS}, accounts.STREAMS),
     ],
 )
-def test_contracts_default_to_a_busy_one(environment: dict[str, Any], contracts) -> None:
+def test_contracts_default_to_a_busy_one(environment: dict[str, Any], contracts: str) -> None:
     assert read_chain(environment, Ports()).environment["CONTRACTS"] == contracts

@@ -37,7 +37,7 @@ async def composed(folder: Path, *only: str) -> AsyncIterator[Composed]:
 
 
 @pytest.fixture
-async def whole(tmp_path: Path):
+async def whole(tmp_path: Path) -> AsyncIterator[Composed]:
     async with composed(tmp_path) as whole:
         yield whole
 
@@ -63,7 +63,7 @@ async def connections(whole: Composed) -> list[float]:
 
 
 async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_and_go(
-    whole,
+    whole: Composed,
 ) -> None:
     laid_out = {name: files_in(r[0].workdir) for name, r in whole.running.items()}
     clients = [Client(whole, "all=true", 8080) for _ in range(12)]

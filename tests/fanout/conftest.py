@@ -75,7 +75,7 @@ async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
 async def start_behind(start: StartReplica, proxy: TcpProxy) -> StartReplica:
     """Starts replicas that see Redis through the proxy."""
 
-    async def start_behind(**settings: Any):
+    async def start_behind(**settings: Any) -> Replica:
         return await start(f"redis://127.0.0.1:{proxy.port}/0", **settings)
 
     return start_behind

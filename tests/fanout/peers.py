@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from shared.auth.principal import ANYONE, Principal
 from shared.domain.position import START
 from shared.journal.wire import JournalEntry
 from tests.fanout.turns import turn
-from tests.support.sse_client import Event, Parser
+from tests.support.sse_parser import Event, Parser
 
 MakePeer: TypeAlias = Callable[..., "Peer"]
 """Makes a peer with these topics."""
@@ -28,7 +28,7 @@ class Peer:
         self,
         registry: SubscriberRegistry,
         *topics: str,
-        types=(),
+        types: Iterable[str] = (),
         epoch: int = 0,
         principal: Principal = ANYONE,
     ) -> None:

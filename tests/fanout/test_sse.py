@@ -6,15 +6,16 @@ import pytest
 
 from services.fanout import sse
 from services.fanout.jitter import jittered
+from shared.domain.events import Event
 from shared.domain.instant import unix_seconds
 from shared.domain.position import Position
 from shared.web.problems import Goodbye
-from tests.support.sse_client import Parser
+from tests.support.sse_parser import Parser
 
 HERE, THERE = Position(16010972359577600, 1), Position(16010972359577601, 1)
 
 
-def read(frame: bytes):
+def read(frame: bytes) -> Event:
     parser = Parser()
     (event,) = parser.feed(frame)
     assert not parser.faults
@@ -58,7 +59,9 @@ def test_gap_and_reset_move_the_cursor_to_where_events_go_on() -> None:
 
 
 @pytest.mark.parametrize("reason", list(Goodbye))
-def test_goodbye_and_overload_say_when_to_come_back_and_leave_the_cursor_alone(reason) -> None:
+def test_goodbye_and_overload_say_when_to_come_back_and_leave_the_cursor_alone(
+    reason: Goodbye,
+) -> None:
     for name, frame in (
         ("goodbye", sse.goodbye(reason, 1500)),
         ("overload", sse.overload(reason, 1500)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shared.web.problems import Slug
 from tests.fuzz.requests import Request
-from tests.support.sse_client import Parser
+from tests.support.sse_parser import Parser
 
 SECONDS = 20.0
 """In which an answer has to be there, and in which a connection has to end."""

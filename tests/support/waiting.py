@@ -8,16 +8,20 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
+@overload
 async def until(
-    condition: Callable[[], T | Awaitable[T]], *, seconds: float = 30, what: str = ""
-) -> T:
+    condition: Callable[[], Awaitable[T | None]], *, seconds: float = 30, what: str = ""
+) -> T: ...
+@overload
+async def until(condition: Callable[[], T | None], *, seconds: float = 30, what: str = "") -> T: ...
+async def until(condition: Callable[[], object], *, seconds: float = 30, what: str = "") -> object:
     """The first truthy result of `condition`; fails by name when the deadline passes.
 
     The deadline matters only on failure, so it allows for a busy machine. The condition is asked

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.gateway import KINDS
+from deploy.local.plan import Ports
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
 from tests.support.waiting import until
@@ -53,7 +54,7 @@ def ids(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", installed_kinds(KINDS))
-async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path: Path, kind) -> None:
+async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path: Path, kind: str) -> None:
     ports = free_ports()
     log = tmp_path / "run.txt"
     more = {"PORT_BASE": str(ports.base), "GATEWAY": kind}
@@ -103,7 +104,7 @@ async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path: Path,
     assert not ports_in_use(ports)
 
 
-def ports_in_use(ports) -> list[str]:
+def ports_in_use(ports: Ports) -> list[str]:
     """The ports of a run that somebody still listens at."""
     used = []
     for port in ports.all:
@@ -218,7 +219,7 @@ async def test_it_says_why_it_shows_no_events(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
 @pytest.mark.parametrize("kind", installed_kinds(KINDS))
-async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path: Path, kind) -> None:
+async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path: Path, kind: str) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)
     try:

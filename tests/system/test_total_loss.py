@@ -5,7 +5,7 @@ Real processes, and a Redis that keeps nothing on disk: killed and started, it i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +148,7 @@ def of_chain(client: SseClient) -> list[str]:
 
 @pytest.mark.parametrize("lose", [flush, empty_volume, with_the_indexer])
 async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(
-    house: House, lose
+    house: House, lose: Callable[[House], Awaitable[None]]
 ) -> None:
     clients = [await house.subscribe(f"fanout-{n}") for n in (1, 2)]
     gone = await house.subscribe("fanout-1")

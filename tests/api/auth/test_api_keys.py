@@ -17,7 +17,7 @@ from tests.api.samples import order
 from tests.support.web_client import StartApi, WebClient
 
 
-async def made_key(client: WebClient, **more: Any):
+async def made_key(client: WebClient, **more: Any) -> dict[str, Any]:
     body = {"name": "billing", "scopes": ["streams:write"], "account": ALICE.public_key} | more
     response = await client.post("/v1/keys", json=body, headers=ADMIN)
     document = await response.json()
@@ -57,7 +57,7 @@ async def test_a_key_without_an_account_sees_what_its_scopes_allow(
     assert (answer.status, (await answer.json())["items"]) == (200, [])
 
 
-async def everything(redis: Redis, keys: Keys):
+async def everything(redis: Redis, keys: Keys) -> bytes:
     """All data of the namespace in Redis, as bytes."""
     found = []
     async for name in redis.scan_iter(f"*{keys.namespace}*"):

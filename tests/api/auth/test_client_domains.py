@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.abc import ResolveResult
 from pytest_aiohttp import AiohttpClient
 from redis.asyncio import Redis
 from stellar_sdk import Keypair
@@ -42,8 +44,10 @@ def served(
 ) -> StartApi:
     """Start an API with a fake fetcher for some domains."""
 
-    async def start(files, allowed: str = "wallet.example,other.example"):
-        async def fetch(domain):
+    async def start(
+        files: Mapping[str, str], allowed: str = "wallet.example,other.example"
+    ) -> WebClient:
+        async def fetch(domain: str) -> str:
             if domain not in files:
                 raise ClientDomainRejectedError(f"the stellar.toml of {domain} cannot be read")
             return files[domain]
@@ -138,7 +142,7 @@ class Names(aiohttp.abc.AbstractResolver):
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts
 
-    async def resolve(self, host, port: int = 0, family: int = 0):
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         return [
             {"hostname": host, "host": h, "port": port, "family": family, "proto": 0, "flags": 0}
             for h in self.hosts
@@ -160,7 +164,7 @@ async def test_the_real_fetcher_does_not_reach_private_addresses(
 ) -> None:
     reached = []
 
-    async def count(reader, writer) -> None:
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         reached.append(1)
         writer.close()
 
@@ -177,7 +181,7 @@ async def test_the_real_fetcher_does_not_reach_private_addresses(
     ("host", "asked"), [("8.8.8.8", ["CONNECT wallet.example:443"]), ("10.0.0.1", [])]
 )
 async def test_behind_a_proxy_the_name_must_also_be_public(
-    monkeypatch: pytest.MonkeyPatch, host: str, asked
+    monkeypatch: pytest.MonkeyPatch, host: str, asked: list[str]
 ) -> None:
     """The proxy may have a private address. The wallet's domain may not."""
     for name in ("https_proxy", "no_proxy", "NO_PROXY"):
@@ -200,9 +204,9 @@ async def test_behind_a_proxy_the_name_must_also_be_public(
     ],
 )
 async def test_only_a_200_within_the_size_limit_is_read(
-    aiohttp_client: AiohttpClient, status: int, size, good: bool
+    aiohttp_client: AiohttpClient, status: int, size: int, good: bool
 ) -> None:
-    async def answer(_):
+    async def answer(_: web.Request) -> web.Response:
         headers = {"Location": "http://127.0.0.1/"} if status == 302 else {}
         return web.Response(status=status, body=b"x" * size, headers=headers)
 
@@ -218,7 +222,7 @@ async def test_only_a_200_within_the_size_limit_is_read(
 
 
 async def test_the_signing_key_of_a_domain() -> None:
-    async def fetch(domain):
+    async def fetch(domain: str) -> str:
         assert domain == "wallet.example"
         return TOML
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,7 +38,7 @@ from tests.support.waiting import free_port
 from tests.support.web_client import StartApi, WebClient
 
 
-async def refused(client: WebClient, envelope, status: int = 401, **how: Any):
+async def refused(client: WebClient, envelope: str | None, status: int = 401, **how: Any) -> str:
     response = await client.post("/v1/auth", **(how or {"json": {"transaction": envelope}}))
     document = await response.json(content_type="application/problem+json")
     assert response.status == status, document
@@ -121,8 +122,13 @@ async def test_without_the_clients_signature_there_is_no_login(wallets: WebClien
 
 
 def made_by(
-    keypair: Keypair, *, home=HOME, ends: float = 300.0, passphrase=PASSPHRASE, sequence: int = -1
-):
+    keypair: Keypair,
+    *,
+    home: str = HOME,
+    ends: float = 300.0,
+    passphrase: str = PASSPHRASE,
+    sequence: int = -1,
+) -> str:
     """A challenge made by hand, signed by `keypair` as the server and by Alice."""
     account = Account(keypair.public_key, sequence)
     builder = TransactionBuilder(account, passphrase, 100)
@@ -153,7 +159,9 @@ def made_by(
         (lambda: "A" * 60_000, "base64 XDR"),
     ],
 )
-async def test_challenges_of_others_are_rejected(wallets: WebClient, make, message: str) -> None:
+async def test_challenges_of_others_are_rejected(
+    wallets: WebClient, make: Callable[[], str], message: str
+) -> None:
     """Each challenge is made just before it is sent, because it expires during a test run."""
     assert message in await refused(wallets, make())
 

@@ -23,7 +23,7 @@ from tests.support.web_client import StartApi, WebClient
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
-def theirs(**more: Any):
+def theirs(**more: Any) -> str:
     document = {
         "iss": "https://id.example", "aud": "headrace", "sub": ALICE.public_key, "jti": "j",
         "scope": "streams:write", "iat": int(time.time()), "exp": int(time.time()) + 60,
@@ -35,7 +35,7 @@ def theirs(**more: Any):
 async def elsewhere(start: StartApi, aiohttp_server: AiohttpServer) -> WebClient:
     """An API with another token issuer."""
 
-    async def keys(_):
+    async def keys(_: web.Request) -> web.Response:
         key = ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         return web.json_response({"keys": [key | {"kid": "k", "alg": "ES256"}]})
 

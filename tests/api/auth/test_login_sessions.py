@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+import aiohttp
 import pytest
 from redis.asyncio import Redis
 
@@ -26,11 +27,11 @@ from tests.api.auth.samples import (
 from tests.support.web_client import StartApi, WebClient
 
 
-async def reads(client: WebClient, token):
+async def reads(client: WebClient, token: str) -> int:
     return (await client.get("/v1/streams", headers=bearer(token))).status
 
 
-async def refreshed(client: WebClient, token):
+async def refreshed(client: WebClient, token: str) -> tuple[int, Any]:
     response = await client.post("/v1/auth/refresh", headers=bearer(token))
     return response.status, await response.json()
 
@@ -79,7 +80,7 @@ async def test_a_token_without_a_jti_cannot_be_logged_out(secure: WebClient) -> 
     assert (response.status, "jti" in (await response.json())["detail"]) == (401, True)
 
 
-async def revoke(client: WebClient, body, headers=ADMIN):
+async def revoke(client: WebClient, body: dict[str, Any], headers: dict[str, str] = ADMIN) -> int:
     return (await client.post("/v1/auth/revoke", json=body, headers=headers)).status
 
 
@@ -110,7 +111,7 @@ async def test_only_an_admin_revokes(secure: WebClient) -> None:
     assert await revoke(secure, {"jti": "a"}, {}) == 401
 
 
-async def ticket(client: WebClient, headers):
+async def ticket(client: WebClient, headers: dict[str, str]) -> tuple[aiohttp.ClientResponse, Any]:
     response = await client.post("/v1/events/ticket", headers=headers)
     return response, await response.json()
 

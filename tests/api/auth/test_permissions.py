@@ -25,12 +25,14 @@ from tests.support.web_client import WebClient
 BODY = order(sender=ALICE.public_key, recipient=BOB.public_key)
 
 
-async def ask(client: WebClient, method, path, headers, **more: Any):
+async def ask(
+    client: WebClient, method: str, path: str, headers: dict[str, str], **more: Any
+) -> tuple[int, Any]:
     response = await client.request(method, path, headers=headers, **more)
     return response.status, await response.json(content_type=None)
 
 
-async def stream_of(client: WebClient):
+async def stream_of(client: WebClient) -> str:
     status, document = await ask(client, "POST", "/v1/streams", writer(ALICE), json=BODY)
     assert status == 201
     return document["id"]
@@ -62,7 +64,7 @@ async def test_without_a_token_only_open_routes_answer(secure: WebClient) -> Non
         "x" * 5000,
     ],
 )
-async def test_invalid_credentials_are_rejected(secure: WebClient, credential) -> None:
+async def test_invalid_credentials_are_rejected(secure: WebClient, credential: str) -> None:
     for how in (
         {"headers": {"Authorization": f"Bearer {credential}"}},
         {"params": {"access_token": credential}},
@@ -92,7 +94,9 @@ async def test_a_token_is_accepted_in_header_query_and_cookie(secure: WebClient)
         (bearer(token_of(f"{ALICE.public_key}:7", "streams:write")), 403),
     ],
 )
-async def test_only_the_sender_creates_a_stream(secure: WebClient, headers, status: int) -> None:
+async def test_only_the_sender_creates_a_stream(
+    secure: WebClient, headers: dict[str, str], status: int
+) -> None:
     assert (await ask(secure, "POST", "/v1/streams", headers, json=BODY))[0] == status
 
 
@@ -202,7 +206,7 @@ STREAM = decode_stream(
 )
 
 
-def principal(account, *scopes, topics=None):
+def principal(account: str, *scopes: str, topics: list[str] | None = None) -> Principal:
     return Principal(account, frozenset(scopes), None if topics is None else frozenset(topics))
 
 
@@ -221,7 +225,7 @@ def principal(account, *scopes, topics=None):
         (principal("", "streams:write"), False),
     ],
 )
-def test_reading_by_account_scope_and_topics(who, allowed: bool) -> None:
+def test_reading_by_account_scope_and_topics(who: Principal, allowed: bool) -> None:
     if allowed:
         require_read(who, STREAM)
     else:

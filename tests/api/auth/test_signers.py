@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from stellar_sdk import Keypair, MuxedAccount
@@ -13,7 +14,7 @@ from tests.support.web_client import WebClient
 DAVE = Keypair.random()
 
 
-async def status_of(client: WebClient, envelope):
+async def status_of(client: WebClient, envelope: str) -> tuple[int, Any]:
     response = await client.post("/v1/auth", json={"transaction": envelope})
     return response.status, await response.json()
 
@@ -83,7 +84,7 @@ async def test_a_muxed_account_uses_the_signers_of_its_base_account(
     ],
 )
 async def test_only_horizons_own_404_means_that_an_account_does_not_exist(
-    wallets: WebClient, horizon: Horizon, broken
+    wallets: WebClient, horizon: Horizon, broken: tuple[int, str]
 ) -> None:
     envelope = signed(await challenge(wallets, ALICE.public_key), ALICE)
     horizon.broken = broken

@@ -14,7 +14,7 @@ from tests.api.samples import TOKEN
 from tests.support.web_client import StartApi
 
 
-async def command(*argv, **env: Any):
+async def command(*argv: str, **env: Any) -> tuple[int | None, str, str]:
     kept = {"PATH": os.environ["PATH"], "CONTRACTS": TOKEN}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -49,7 +49,7 @@ async def test_it_prints_a_valid_token(start: StartApi) -> None:
         (["--account", ALICE.public_key], {"JWT_SECRET": "short"}, "JWT_SECRET"),
     ],
 )
-async def test_wrong_arguments_exit_with_2(argv, env: dict[str, Any], word: str) -> None:
+async def test_wrong_arguments_exit_with_2(argv: list[str], env: dict[str, Any], word: str) -> None:
     code, output, errors = await command(*argv, **env)
     assert (code, output) == (2, "")
     assert word in errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -20,11 +21,13 @@ from tests.support.web_client import WebClient
 OTHER = Keypair.random().public_key
 
 
-async def fetch(client: WebClient, **query: Any):
+async def fetch(client: WebClient, **query: Any) -> dict[str, Any]:
     return await (await client.get("/v1/events", params=query)).json()
 
 
-async def table(client: WebClient, accept: str = "text/csv", **query: Any):
+async def table(
+    client: WebClient, accept: str = "text/csv", **query: Any
+) -> tuple[Mapping[str, str], list[dict[str, str]]]:
     response = await client.get("/v1/events", params=query, headers={"Accept": accept})
     assert (response.status, response.content_type) == (200, "text/csv")
     assert "attachment" in response.headers["Content-Disposition"]

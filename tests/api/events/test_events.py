@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import orjson
@@ -12,19 +13,19 @@ from redis.asyncio import Redis
 from shared.domain.position import START, parse_position
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal, JournalPage
-from shared.journal.wire import parse_message
+from shared.journal.wire import JournalEntry, parse_message
 from tests.api.samples import RECIPIENT, SENDER, Clock, made
 from tests.support.web_client import WebClient
 
 
 @asynccontextmanager
-async def channel(redis: Redis, keys: Keys):
+async def channel(redis: Redis, keys: Keys) -> AsyncIterator[Callable[[], Awaitable[JournalEntry]]]:
     """A function that waits for the next message of this namespace."""
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(CHANNEL)
         await pubsub.get_message(timeout=5)  # the subscription itself
 
-        async def following():
+        async def following() -> JournalEntry:
             while True:
                 message = await pubsub.get_message(timeout=5)
                 if message:
@@ -32,7 +33,7 @@ async def channel(redis: Redis, keys: Keys):
                     if namespace == keys.namespace:
                         return entry
 
-        async def deadline():
+        async def deadline() -> JournalEntry:
             async with asyncio.timeout(5):
                 return await following()
 

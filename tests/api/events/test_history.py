@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,14 +22,16 @@ from tests.support.web_client import StartApi, WebClient
 OTHER = Keypair.random().public_key
 
 
-async def fetch(client: WebClient, path: str = "/v1/events", status: int = 200, **query: Any):
+async def fetch(
+    client: WebClient, path: str = "/v1/events", status: int = 200, **query: Any
+) -> dict[str, Any]:
     response = await client.get(path, params=query)
     document = await response.json(content_type=None)
     assert response.status == status, document
     return document
 
 
-async def walk(client: WebClient, path: str = "/v1/events", **query: Any):
+async def walk(client: WebClient, path: str = "/v1/events", **query: Any) -> list[dict[str, Any]]:
     """The events of all pages."""
     events, place = [], {}
     while True:
@@ -40,7 +43,7 @@ async def walk(client: WebClient, path: str = "/v1/events", **query: Any):
         place = {"after" if query.get("order") == "asc" else "before": page["next"]}
 
 
-async def initialized(redis: Redis, keys: Keys, ledger) -> None:
+async def initialized(redis: Redis, keys: Keys, ledger: int) -> None:
     """An event of the contract, which everyone gets."""
     source = Provenance(TOKEN, ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
     place = Position(toid(ledger, 1), 0)
@@ -62,7 +65,7 @@ async def lives(client: WebClient, redis: Redis, keys: Keys, clock: Clock) -> li
     return ids
 
 
-async def story(redis: Redis, keys: Keys):
+async def story(redis: Redis, keys: Keys) -> list[tuple[str, str, Sequence[str]]]:
     """All events of the journal, read directly."""
     page = await Journal(redis, keys).after(START, 1000)
     return [(entry.position, entry.type, entry.topics) for entry in page.entries]
@@ -171,7 +174,7 @@ async def test_trimmed_entries_are_a_gap_and_leave_the_topics(
     assert page["gap"] == {"from": "0-0", "to": edge}
 
 
-async def story_of_kept(redis: Redis, keys: Keys):
+async def story_of_kept(redis: Redis, keys: Keys) -> list[tuple[str, str, Sequence[str]]]:
     entries = await Journal(redis, keys).latest(1000)
     return [(entry.position, entry.type, entry.topics) for entry in entries]
 

@@ -36,7 +36,9 @@ async def journal(redis: Redis, keys: Keys) -> None:
     await redis.xdel(keys.journal, *map(place, HOLE))
 
 
-async def walk(client: WebClient, limit: int, path: str = "/v1/events", **query: Any):
+async def walk(
+    client: WebClient, limit: int, path: str = "/v1/events", **query: Any
+) -> tuple[list[int], list[Any]]:
     """The ledgers of the events of all pages, and the gaps."""
     ledgers, gaps, where = [], [], {}
     while True:

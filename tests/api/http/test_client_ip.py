@@ -35,13 +35,13 @@ TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
     ],
 )
 def test_the_address_is_the_last_one_that_is_not_a_trusted_proxy(
-    peer: str | None, forwarded, address
+    peer: str | None, forwarded: list[str], address: str
 ) -> None:
     assert client_address(peer, forwarded, TRUSTED) == address
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
-def test_malformed_headers_are_ignored(forwarded) -> None:
+def test_malformed_headers_are_ignored(forwarded: list[str]) -> None:
     assert client_address("10.0.0.1", forwarded, TRUSTED)
     assert client_address("8.8.8.8", forwarded, TRUSTED) == "8.8.8.8"
 

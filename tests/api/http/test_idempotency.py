@@ -167,7 +167,7 @@ async def test_a_create_can_be_repeated_if_its_response_was_lost(
     """Redis accepted the commit but its reply was lost: 503, and a retry gets the response."""
     change = Committer.change
 
-    async def lost(self, *given, **more: Any):
+    async def lost(self: Committer, *given: Any, **more: Any) -> None:
         await change(self, *given, **more)
         raise RedisConnectionError("lost")
 

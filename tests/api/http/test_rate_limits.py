@@ -43,7 +43,7 @@ async def test_a_quota_refills_evenly(limits: RateLimits) -> None:
     for _ in range(50):
         await limits.take([(policy, "me")])
 
-    async def again():
+    async def again() -> bool:
         (verdict,) = await limits.take([(policy, "me")])
         return verdict.wait == 0
 
@@ -123,7 +123,7 @@ async def test_logins_have_their_own_limit(start: StartApi) -> None:
 async def test_clients_behind_a_trusted_proxy_are_counted_separately(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_ip=1, trusted_proxies="127.0.0.0/8,::1/128")
 
-    async def status(forwarded):
+    async def status(forwarded: str) -> int:
         headers = writer(ALICE) | {"X-Forwarded-For": forwarded}
         return (await client.get("/v1/streams", headers=headers)).status
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, MutableMapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +36,7 @@ async def test_an_unsafe_request_id_is_replaced(client: WebClient, given: str) -
 
 
 @given(st.text(max_size=80))
-def test_a_request_id_cannot_forge_a_log_line(text) -> None:
+def test_a_request_id_cannot_forge_a_log_line(text: str) -> None:
     assert request_id(text).isascii()
     assert request_id(text).isprintable()
 
@@ -107,7 +109,7 @@ def test_the_settings_do_not_allow_cookies_for_every_origin() -> None:
     assert ApiSettings(contracts=TOKEN).origins == ("*",)
 
 
-async def audited(call):
+async def audited(call: Awaitable[object]) -> list[MutableMapping[str, Any]]:
     with capture_logs() as logs:
         await call
     return [entry for entry in logs if entry["event"] == "audit"]

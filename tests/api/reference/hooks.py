@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from hypothesis import strategies as st
 from stellar_sdk import Keypair, StrKey
@@ -33,12 +35,12 @@ FORMATS |= {"position", "cursor"}
 
 
 @schemathesis.hook
-def before_load_schema(context, raw_schema) -> None:
+def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """A pattern allows more than its format, such as addresses with a wrong checksum."""
     _without_patterns(raw_schema)
 
 
-def _without_patterns(node) -> None:
+def _without_patterns(node: object) -> None:
     if isinstance(node, dict):
         if node.get("format") in FORMATS:
             node.pop("pattern", None)

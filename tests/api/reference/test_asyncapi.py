@@ -163,7 +163,7 @@ async def test_events_of_the_next_contract_version_match_their_models(
         ("goodbye", sse.goodbye(Goodbye.DRAINING, 1500)),
     ],
 )
-def test_frames_of_the_fanout_match_their_models(name: str, frame) -> None:
+def test_frames_of_the_fanout_match_their_models(name: str, frame: bytes) -> None:
     (line,) = [line for line in frame.split(b"\n") if line.startswith(b"data: ")]
     assert mistakes(name, orjson.loads(line.removeprefix(b"data: "))) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -37,7 +38,7 @@ async def test_openapi_is_valid_and_lists_every_route(client: WebClient, documen
     assert len(ids) == len(set(ids))
 
 
-def references(node):
+def references(node: object) -> Iterator[str]:
     if isinstance(node, dict):
         if "$ref" in node:
             yield node["$ref"]
@@ -63,14 +64,14 @@ class Judge:
     def __init__(self, document: Any) -> None:
         self._document = document
 
-    def schema(self, name):
+    def schema(self, name: str) -> dict[str, Any]:
         return {"$ref": f"#/components/schemas/{name}", "components": self._document["components"]}
 
     @cache  # noqa: B019 - one a test
-    def validator(self, name):
+    def validator(self, name: str) -> Draft202012Validator:
         return Draft202012Validator(self.schema(name))
 
-    def check(self, name, answer) -> None:
+    def check(self, name: str, answer: object) -> None:
         errors = [f"{e.json_path}: {e.message}" for e in self.validator(name).iter_errors(answer)]
         assert not errors
 

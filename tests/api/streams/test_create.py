@@ -173,7 +173,7 @@ JSON = {"Content-Type": "application/json"}
     ],
 )
 async def test_unreadable_bodies_are_rejected(
-    client: WebClient, body, headers: dict[str, str], status: int, slug: str
+    client: WebClient, body: bytes, headers: dict[str, str], status: int, slug: str
 ) -> None:
     response = await client.post("/v1/streams", data=body, headers=headers)
     document = await response.json(content_type="application/problem+json")

@@ -14,7 +14,7 @@ from tests.api.samples import T0, TOKEN, Clock, made, on_chain, order
 from tests.support.web_client import StartApi, WebClient
 
 
-async def step(client: WebClient, stream_id, name, status: int = 200, **more: Any):
+async def step(client: WebClient, stream_id: str, name: str, status: int = 200, **more: Any) -> Any:
     response = await client.post(f"/v1/streams/{stream_id}/{name}", **more)
     document = await response.json(content_type=None)
     assert response.status == status, document
@@ -71,7 +71,7 @@ async def test_delete_cancels_the_stream(client: WebClient) -> None:
     ],
 )
 async def test_actions_that_the_rules_do_not_allow(
-    client: WebClient, before, name: str, message: str
+    client: WebClient, before: tuple[str, ...], name: str, message: str
 ) -> None:
     stream_id = (await made(client))["id"]
     for earlier in before:
@@ -170,7 +170,9 @@ async def test_of_two_changes_with_one_etag_one_is_stale(client: WebClient) -> N
     assert sorted(statuses) == [200, 412]
 
 
-async def patched(client: WebClient, url, metadata, headers=None):
+async def patched(
+    client: WebClient, url: str, metadata: object, headers: dict[str, str] | None = None
+) -> int:
     response = await client.patch(url, json={"metadata": metadata}, headers=headers)
     return response.status
 
@@ -215,9 +217,9 @@ async def test_concurrent_top_ups_add_up(client: WebClient, start: StartApi) -> 
     ("error", "slug"), [(ContentionError, "contended"), (JournalBehindError, "unavailable")]
 )
 async def test_errors_that_can_be_retried_have_retry_after(
-    client: WebClient, monkeypatch: pytest.MonkeyPatch, error, slug: str
+    client: WebClient, monkeypatch: pytest.MonkeyPatch, error: type[Exception], slug: str
 ) -> None:
-    async def change(*_, **__: Any):
+    async def change(*_: object, **__: Any) -> None:
         raise error("later")
 
     monkeypatch.setattr(Committer, "change", change)

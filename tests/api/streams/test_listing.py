@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -19,14 +20,16 @@ from tests.support.web_client import WebClient
 OTHER = Keypair.random().public_key
 
 
-async def fetch(client: WebClient, **query: Any):
+async def fetch(client: WebClient, **query: Any) -> dict[str, Any]:
     response = await client.get("/v1/streams", params=query)
     document = await response.json(content_type=None)
     assert response.status == 200, document
     return document
 
 
-async def everything(client: WebClient, between=None, **query: Any):
+async def everything(
+    client: WebClient, between: Callable[[], Awaitable[None]] | None = None, **query: Any
+) -> list[str]:
     """The ids of all pages."""
     ids, cursor = [], {}
     while True:

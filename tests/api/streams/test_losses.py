@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis.asyncio import Redis
 
 from services.api.app import DATA_LOSS
@@ -26,13 +28,13 @@ async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(
     await until(lambda: client.app[DATA_LOSS].top.ledger == 7, what="the API's look")
     await restore(redis, keys, {})
 
-    async def reported():
+    async def reported() -> list[dict[str, Any]]:
         return await read_reports(redis, keys)
 
     (report,) = await until(reported)
     assert (report.cursor, report.top.ledger) == (toid(8), 7)
 
-    async def noted():
+    async def noted() -> bool:
         return "Redis was emptied" in await (await client.get("/readyz")).text()
 
     await until(noted)
@@ -72,7 +74,7 @@ async def test_an_api_started_after_the_loss_waits_because_of_reports(
     place = journal_start(toid(9), 1 << 50)
     await write_report(redis, keys, "a fanout", DataLossDetector(top=place, cursor=toid(9)))
 
-    async def refused():
+    async def refused() -> bool:
         return (await client.post("/v1/streams", json=order())).status == 503
 
     await until(refused, what="the API's look")
@@ -96,5 +98,5 @@ async def test_lists_and_summaries_include_a_stream_with_a_lost_document(
     assert LOST_DOCUMENT._value.get() == counted + 1, "once, however often it is read"
 
 
-async def summary_of(client: WebClient, account):
+async def summary_of(client: WebClient, account: str) -> dict[str, Any]:
     return await (await client.get(f"/v1/users/{account}/summary")).json()

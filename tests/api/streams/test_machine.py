@@ -111,7 +111,7 @@ class World:
 )
 @given(plans)
 async def test_deposited_always_equals_withdrawn_refunded_and_remaining(
-    redis_url: str, redis: Redis, plan
+    redis_url: str, redis: Redis, plan: list[tuple[list[tuple[Any, ...]], int]]
 ) -> None:
     keys, clock = Keys(f"test-{uuid.uuid4().hex[:12]}"), Clock()
     given = ApiSettings(redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace)

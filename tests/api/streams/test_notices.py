@@ -27,7 +27,7 @@ DAYS = 10 * 24 * HOUR
 LOW, DRY = "stream.running_low", "stream.depleted"
 
 
-async def notices(redis: Redis, keys: Keys, stream_id=None) -> list[dict]:
+async def notices(redis: Redis, keys: Keys, stream_id: str | None = None) -> list[dict]:
     page = await Journal(redis, keys).after(START, 5000)
     bodies = [orjson.loads(e.body) for e in getattr(page, "entries", ()) if e.type in (LOW, DRY)]
     return [body for body in bodies if stream_id in (None, body["streamId"])]
@@ -190,12 +190,12 @@ async def test_many_replicas_publish_each_notice_once(
     others = [client, await start(), await start()]
     clock.now = T0 + DAYS
 
-    async def unleashed(each):
+    async def unleashed(each: WebClient) -> object:
         endings = each.app[STREAM_NOTICES]
         endings.take_lease = always
         return await endings.publish_due()
 
-    async def always():
+    async def always() -> bool:
         return True
 
     counts = await asyncio.gather(*(unleashed(each) for each in others for _ in range(2)))

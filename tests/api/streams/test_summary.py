@@ -18,7 +18,9 @@ NOBODY = Keypair.random().public_key
 NONE = {"active": 0, "paused": 0, "completed": 0, "cancelled": 0}
 
 
-async def summary(client: WebClient, account, status: int = 200, **query: Any):
+async def summary(
+    client: WebClient, account: str, status: int = 200, **query: Any
+) -> dict[str, Any]:
     response = await client.get(f"/v1/users/{account}/summary", params=query)
     document = await response.json(content_type=None)
     assert response.status == status, document
@@ -100,6 +102,6 @@ async def test_a_long_list_is_summed_in_several_calls(client: WebClient, clock: 
     (SENDER, {"user": SENDER}, 422),
 ])  # fmt: skip
 async def test_invalid_parameters_are_refused(
-    client: WebClient, account, query: dict[str, Any], status: int
+    client: WebClient, account: str, query: dict[str, Any], status: int
 ) -> None:
     await summary(client, account, status, **query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import given, settings
@@ -28,7 +29,7 @@ STEP = st.one_of(
 )
 
 
-async def play(steps) -> None:
+async def play(steps: list[tuple[str, Any]]) -> None:
     """Each step against a model: who joined is owed what is published from then on."""
     registry = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
     broadcaster = Post(registry)
@@ -73,7 +74,9 @@ async def play(steps) -> None:
 
 @given(steps=st.lists(STEP, max_size=60))
 @settings(max_examples=examples(150), deadline=None)
-def test_each_gets_what_was_published_after_it_joined_in_order_and_once(steps) -> None:
+def test_each_gets_what_was_published_after_it_joined_in_order_and_once(
+    steps: list[tuple[str, Any]],
+) -> None:
     with (
         patch.object(crowd_module, "make_poller", lambda _: NO_POLLER),
         patch.multiple(outbox_module, _PORTION=2, _LOOKS=1),

@@ -194,12 +194,12 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(
     at = scene()
     log: list[Revocation] = []
 
-    async def read_since(cursor: str):
+    async def read_since(cursor: str) -> RevocationBatch:
         return RevocationBatch(str(len(log)), log[int(cursor.removesuffix("-0")) :], 0.0)
 
     sessions = SimpleNamespace(read_since=read_since)
 
-    def enter(**more: Any):
+    def enter(**more: Any) -> Peer:
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))
         at.expiry.begin(peer.subscriber)
         at.heard[peer] = []

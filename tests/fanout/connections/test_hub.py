@@ -25,18 +25,18 @@ class HubMachine(RuleBasedStateMachine):
         self.next = 0
 
     @rule(target=members, topics=st.lists(TOPICS, max_size=5))
-    def add(self, topics):
+    def add(self, topics: list[str]) -> int:
         self.next += 1
         self.hub.add(self.next, topics)
         self.model[self.next] = set(topics)
         return self.next
 
     @rule(member=members)
-    def remove(self, member) -> None:
+    def remove(self, member: int) -> None:
         assert self.hub.remove(member) == len(self.model.pop(member, ()))
 
     @rule(member=members, topics=st.lists(TOPICS, max_size=3))
-    def add_again(self, member, topics) -> None:
+    def add_again(self, member: int, topics: list[str]) -> None:
         if member in self.model:
             with pytest.raises(ValueError, match="already"):
                 self.hub.add(member, topics)
@@ -45,7 +45,7 @@ class HubMachine(RuleBasedStateMachine):
             self.model[member] = set(topics)
 
     @rule(topics=st.lists(TOPICS.filter(lambda t: t != "*"), max_size=4))
-    def publish(self, topics) -> None:
+    def publish(self, topics: list[str]) -> None:
         audience = list(self.hub.audience(topics))
         assert len(audience) == len(set(audience)), "each once"
         assert set(audience) == {

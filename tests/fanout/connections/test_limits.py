@@ -211,7 +211,7 @@ async def test_a_process_holds_so_many_however_many_come_at_once(
 
 @pytest.mark.parametrize("settings", [REQUIRED, {"connections_per_ip": 5}])
 async def test_redis_away_during_a_handshake_is_told_in_band(
-    start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient], settings
+    start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient], settings: dict[str, Any]
 ) -> None:
     replica = await start_behind(**settings, probe_seconds=0.2)
     header = bearer(token(BOB))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 import pytest
 import uvloop
@@ -16,17 +18,21 @@ KINDS = [
     LoopPoller,
     pytest.param(EpollPoller, marks=pytest.mark.skipif(sys.platform != "linux", reason="epoll")),
 ]
+Kind: TypeAlias = type[LoopPoller] | type[EpollPoller]
+Main: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+Run: TypeAlias = Callable[[Main], None]
+
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest):
+def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
 
 @pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest):
-    def run(main) -> None:
+def run(request: pytest.FixtureRequest) -> Run:
+    def run(main: Main) -> None:
         with asyncio.Runner(loop_factory=request.param) as runner:
             runner.run(main())
 
@@ -36,7 +42,7 @@ def run(request: pytest.FixtureRequest):
 class Rig:
     """A poller and what it told."""
 
-    def __init__(self, kind) -> None:
+    def __init__(self, kind: Kind) -> None:
         self.told: list[tuple[int, bool]] = []
         self._turns = 0
         loop = asyncio.get_running_loop()
@@ -47,7 +53,7 @@ class Rig:
         self._turns += 1
         return self._turns % turns == 0
 
-    def pair(self):
+    def pair(self) -> tuple[socket.socket, socket.socket]:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
@@ -71,7 +77,7 @@ def empty(sock: socket.socket) -> None:
         pass
 
 
-def test_room_is_told_when_a_full_socket_drains(kind, run) -> None:
+def test_room_is_told_when_a_full_socket_drains(kind: Kind, run: Run) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
@@ -92,7 +98,7 @@ def test_room_is_told_when_a_full_socket_drains(kind, run) -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "half"])
-def test_a_peer_that_left_is_told(kind, run, how: str) -> None:
+def test_a_peer_that_left_is_told(kind: Kind, run: Run, how: str) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
@@ -106,7 +112,7 @@ def test_a_peer_that_left_is_told(kind, run, how: str) -> None:
     run(main)
 
 
-def test_a_peer_that_left_before_it_was_watched_is_told_too(kind, run) -> None:
+def test_a_peer_that_left_before_it_was_watched_is_told_too(kind: Kind, run: Run) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = socket.socketpair()
@@ -119,7 +125,7 @@ def test_a_peer_that_left_before_it_was_watched_is_told_too(kind, run) -> None:
     run(main)
 
 
-def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind, run) -> None:
+def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind: Kind, run: Run) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()

@@ -106,7 +106,7 @@ async def test_a_backlog_drains_by_itself_and_in_order(
     assert peer.subscriber.backlog is not None
     got = []
 
-    def all_there():
+    def all_there() -> bool:
         got.extend(peer.read())
         return len(got) == len(sent)
 

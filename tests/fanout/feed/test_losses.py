@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis.asyncio import Redis
 
 from shared.domain.events import Event, EventType
@@ -121,13 +123,13 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await until(lambda: replica.components.feed.head.cursor == events[-1].position.toid)
     await restore(redis, keys, {})
 
-    async def reported():
+    async def reported() -> list[dict[str, Any]]:
         return await read_reports(redis, keys)
 
     (report,) = await until(reported)
     assert (str(report.top), report.cursor) == (lost, events[-1].position.toid)
 
-    async def noted():
+    async def noted() -> bool:
         return '"lost":"Redis was emptied' in (await replica.get("/readyz"))[1]
 
     await until(noted)

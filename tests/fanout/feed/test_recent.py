@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +69,9 @@ STEPS = st.one_of(
     size=st.integers(100, 3000),
     wanted=st.lists(st.sampled_from([*TOPICS, "*"]), min_size=1, unique=True),
 )
-def test_it_answers_as_a_list_of_everything_would(steps, events, size, wanted) -> None:
+def test_it_answers_as_a_list_of_everything_would(
+    steps: list[Any], events: int, size: int, wanted: list[str]
+) -> None:
     recent, naive = (
         RecentEvents(Position(1000, 0), events=events, size=size),
         Naive(1000, events, size),

@@ -20,7 +20,7 @@ from tests.support.waiting import free_port, until
 class OwnRedis:
     """A server that a test may stop; what it has is on disk."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder

@@ -72,7 +72,7 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 async def test_a_bad_token_is_401_for_that_client_alone(
-    guarded: Replica, stream: str, clients: list[SseClient], chain: Chain, kind
+    guarded: Replica, stream: str, clients: list[SseClient], chain: Chain, kind: str
 ) -> None:
     good = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
     clients.append(good)

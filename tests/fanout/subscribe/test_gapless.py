@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from services.fanout.connections import registry
 from services.fanout.connections.poller import LoopPoller
+from shared.domain.events import Event
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
 from tests.fanout.rig import (
@@ -88,7 +89,7 @@ def reached(client: SseClient, top: str) -> bool:
     return parse_position(client.last_id) >= parse_position(top)
 
 
-def some_event(rng: random.Random, chain: Chain):
+def some_event(rng: random.Random, chain: Chain) -> Event:
     match rng.randrange(10):
         case 0:
             return chain.broadcast()

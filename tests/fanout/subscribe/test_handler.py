@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from shared.domain.events import Event
 from tests.fanout.rig import ALICE, BOB, CAROL, SUBSCRIBE, Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
@@ -134,7 +135,7 @@ async def test_sync_tells_position_ledger_and_lag_again_and_again(
     clients.append(client)
     (top,) = await chain.commit()
 
-    def synced():
+    def synced() -> list[Event]:
         return [e for e in client.named("sync") if e.json["position"] == top and e.json["ledger"]]
 
     await until(synced)
@@ -150,7 +151,9 @@ async def test_sync_tells_position_ledger_and_lag_again_and_again(
 
 
 @pytest.mark.parametrize("path", [SUBSCRIBE, "/events/subscribe"])
-async def test_both_paths_and_only_get(replica: Replica, clients: list[SseClient], path) -> None:
+async def test_both_paths_and_only_get(
+    replica: Replica, clients: list[SseClient], path: str
+) -> None:
     client = await SseClient.connect(replica.port, f"{path}?all=true")
     clients.append(client)
     await client.wait(1)

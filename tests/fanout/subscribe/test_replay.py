@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -97,7 +98,7 @@ async def test_a_replay_that_takes_long_is_not_silent(
     pages, may_read = replica.components.feed.reader, asyncio.Event()
     after = pages.after
 
-    async def slow(*given):
+    async def slow(*given: Any) -> Any:
         await may_read.wait()
         return await after(*given)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import pytest
 from redis.asyncio import Redis
@@ -14,15 +16,18 @@ from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
+Issue: TypeAlias = Callable[[str], Awaitable[str]]
+"""Issues a ticket for a token."""
+
 
 @pytest.fixture
-async def ticket(redis: Redis, keys: Keys):
+async def ticket(redis: Redis, keys: Keys) -> Issue:
     """Issues tickets as the API does."""
     return Tickets(redis, keys).issue
 
 
 async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
-    guarded: Replica, stream: str, ticket, clients: list[SseClient]
+    guarded: Replica, stream: str, ticket: Issue, clients: list[SseClient]
 ) -> None:
     value = token(BOB)
     query = f"streams=7&ticket={await ticket(value)}"
@@ -38,7 +43,7 @@ async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
 
 
 async def test_a_cookie_for_other_sites_is_secure(
-    start: StartReplica, ticket, clients: list[SseClient]
+    start: StartReplica, ticket: Issue, clients: list[SseClient]
 ) -> None:
     replica = await start(**REQUIRED, cookie_same_site="None")
     client = await ask(replica, f"users={BOB}&ticket={await ticket(token(BOB))}")
@@ -47,7 +52,7 @@ async def test_a_cookie_for_other_sites_is_secure(
 
 
 async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(
-    guarded: Replica, stream: str, ticket
+    guarded: Replica, stream: str, ticket: Issue
 ) -> None:
     query = f"streams=7&ticket={await ticket(token(BOB))}"
     got = await asyncio.gather(
@@ -57,7 +62,7 @@ async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(
 
 
 async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
-    guarded: Replica, stream: str, ticket
+    guarded: Replica, stream: str, ticket: Issue
 ) -> None:
     browser = {"User-Agent": "a browser"}
     query = f"streams=7&ticket={await ticket(token(BOB))}"
@@ -68,7 +73,9 @@ async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
     assert await status(guarded, query, headers=browser) == 401, "its second use was the last"
 
 
-async def test_a_ticket_gives_no_more_than_its_token(guarded: Replica, stream: str, ticket) -> None:
+async def test_a_ticket_gives_no_more_than_its_token(
+    guarded: Replica, stream: str, ticket: Issue
+) -> None:
     client = await ask(guarded, f"all=true&ticket={await ticket(token(BOB))}")
     assert client.status == 403
     assert "set-cookie" not in client.headers
@@ -77,7 +84,7 @@ async def test_a_ticket_gives_no_more_than_its_token(guarded: Replica, stream: s
 
 @pytest.mark.parametrize("way", ["in-band", "status"])
 async def test_who_is_told_to_come_back_keeps_what_the_ticket_was_for(
-    start: StartReplica, ticket, clients: list[SseClient], way: str
+    start: StartReplica, ticket: Issue, clients: list[SseClient], way: str
 ) -> None:
     replica = await start(**REQUIRED, connections_per_user=1)
     held = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))

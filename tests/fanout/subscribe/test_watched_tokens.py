@@ -36,7 +36,7 @@ def said(chain: Chain) -> list[Event]:
     return [*events, chain.broadcast()]
 
 
-def types(client) -> list[str]:
+def types(client: SseClient) -> list[str]:
     return [e.name for e in client.events if e.name and e.name.startswith(("token.", "chain."))]
 
 

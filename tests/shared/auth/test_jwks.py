@@ -33,14 +33,14 @@ KEYS = {
 }
 
 
-def sign(algorithm, kid, key=None, **more: Any):
+def sign(algorithm: str, kid: str | None, key: Any = None, **more: Any) -> str:
     document = {"iss": "headrace", "aud": "headrace", "sub": "GA", "exp": int(time.time()) + 60}
     return jwt.encode(
         document | more, key or KEYS[algorithm][0], algorithm=algorithm, headers={"kid": kid}
     )
 
 
-def confused_by(public_key):
+def confused_by(public_key: bytes) -> str:
     """A token whose HMAC has a public key as its secret, which PyJWT itself would not make."""
     body = sign("RS256", "a").split(".")[1]
     header = urlsafe_b64encode(b'{"alg":"HS256","kid":"a"}').decode().rstrip("=")
@@ -58,10 +58,10 @@ class Keys:
         self.open = asyncio.Event()
         self.open.set()
 
-    def put(self, kid, algorithm) -> None:
+    def put(self, kid: str | None, algorithm: str) -> None:
         self.keys.append(KEYS[algorithm][1] | {"kid": kid, "alg": algorithm, "use": "sig"})
 
-    async def answer(self, _):
+    async def answer(self, _: web.Request) -> web.Response:
         self.asked += 1
         await self.open.wait()
         if self.broken:
@@ -85,7 +85,7 @@ async def verifier(jwks: Keys, aiohttp_server: AiohttpServer) -> AsyncIterator[V
         yield Verifier(settings, session)
 
 
-async def status(verifier: Verifier, token):
+async def status(verifier: Verifier, token: str) -> int:
     try:
         await verifier.verify(token)
     except Problem as problem:
@@ -94,7 +94,7 @@ async def status(verifier: Verifier, token):
 
 
 @pytest.mark.parametrize("algorithm", sorted(KEYS))
-async def test_each_kind_of_key(verifier: Verifier, jwks: Keys, algorithm) -> None:
+async def test_each_kind_of_key(verifier: Verifier, jwks: Keys, algorithm: str) -> None:
     jwks.put("a", algorithm)
     assert await status(verifier, sign(algorithm, "a")) == 200
     assert await status(verifier, sign(algorithm, "a", exp=1)) == 401
@@ -166,7 +166,7 @@ async def test_a_secret_in_a_jwks_is_no_key(verifier: Verifier, jwks: Keys) -> N
     [(500, ""), (404, "no"), (200, "<html>"), (200, "[]"), (200, '{"keys":[5]}'), (200, "{}")],
 )
 async def test_keys_that_cannot_be_read_are_no_fault_of_the_token(
-    verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch, broken
+    verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch, broken: tuple[int, str]
 ) -> None:
     jwks.put("a", "ES256")
     jwks.broken = broken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from shared.web.problems import Problem
 from tests.support.data import begun_long_ago
 
 
-def who(account: str = "GA", token_id: str = "t", issued: float = 100.0):
+def who(account: str = "GA", token_id: str = "t", issued: float = 100.0) -> Principal:
     return Principal(account, frozenset(), issued=issued, token_id=token_id)
 
 
@@ -27,7 +28,7 @@ async def sessions(redis: Redis, keys: Keys) -> RevocationStore:
     return RevocationStore(redis, keys)
 
 
-async def refused(work) -> str:
+async def refused(work: Awaitable[object]) -> str:
     """The sentence of its 401; "" when it is let pass."""
     try:
         await work
@@ -36,11 +37,11 @@ async def refused(work) -> str:
     return ""
 
 
-async def is_revoked(sessions: RevocationStore, principal) -> bool:
+async def is_revoked(sessions: RevocationStore, principal: Principal) -> bool:
     return "revoked" in await refused(sessions.check(principal))
 
 
-async def spend(sessions: RevocationStore, digest, **more: Any) -> bool:
+async def spend(sessions: RevocationStore, digest: str, **more: Any) -> bool:
     return not await refused(sessions.spend_challenge(digest, seconds=60, **{"issued": 9} | more))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,17 +27,19 @@ SECRET = "a secret of the tests, more than 32 bytes"
 SETTINGS = AuthSettings(auth_mode="required", jwt_secret=SECRET)
 
 
-def claims(**more: Any):
+def claims(**more: Any) -> dict[str, Any]:
     now = int(time.time())
     good = {"iss": "headrace", "aud": "headrace", "sub": "GA", "iat": now, "exp": now + 60}
     return {k: v for k, v in (good | more).items() if v is not None}
 
 
-def sign(document, secret: str = SECRET, algorithm: str = "HS256", **headers: Any):
+def sign(
+    document: dict[str, Any], secret: str = SECRET, algorithm: str = "HS256", **headers: Any
+) -> str:
     return jwt.encode(document, secret, algorithm=algorithm, headers=headers or None)
 
 
-async def refused(token, verifier=None):
+async def refused(token: str, verifier: Verifier | None = None) -> str:
     with pytest.raises(Problem) as problem:
         await (verifier or Verifier(SETTINGS, None)).verify(token)
     assert problem.value.status == 401
@@ -86,7 +89,7 @@ async def test_a_clock_a_little_ahead_at_the_issuer_is_no_reason_to_refuse() -> 
     assert await Verifier(SETTINGS, None).verify(sign(claims(iat=int(time.time()) + 3)))
 
 
-def unsigned(header, document):
+def unsigned(header: object, document: object) -> str:
     parts = (json.dumps(part).encode() for part in (header, document))
     return ".".join([base64.urlsafe_b64encode(p).decode().rstrip("=") for p in parts] + [""])
 
@@ -115,7 +118,7 @@ async def test_another_secret_signs_for_nobody() -> None:
 
 
 @given(st.text(max_size=60))
-async def test_no_text_is_a_crash(text) -> None:
+async def test_no_text_is_a_crash(text: str) -> None:
     await refused(text)
 
 
@@ -126,7 +129,7 @@ async def test_no_header_is_a_crash(part: bytes) -> None:
     await refused(f"{text}.\udcff.AAAA")
 
 
-def request(path: str = "/", **headers: Any):
+def request(path: str = "/", **headers: Any) -> web.Request:
     return make_mocked_request("GET", path, headers=headers)
 
 
@@ -168,7 +171,7 @@ def test_admin_has_every_scope_and_anyone_is_all() -> None:
     ],
 )
 def test_what_may_be_subscribed_to(
-    scopes: str, topics: list[str] | None, topic: str, parties, allowed: bool
+    scopes: str, topics: list[str] | None, topic: str, parties: tuple[str, ...], allowed: bool
 ) -> None:
     who = principal_of(claims(scope=scopes, topics=topics))
     assert who.may_subscribe(topic, parties) is allowed

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import commands
-from shared.domain.stream import NOTICE_THRESHOLDS, StreamStatus, end_time
+from shared.domain.stream import NOTICE_THRESHOLDS, Stream, StreamStatus, end_time
 from tests.shared.samples import TYPE, a_stream, after, fact
 
 DAY = 86_400
 lengths = st.integers(1, 10 * DAY)
 
 
-def told(stream, now):
+def told(stream: Stream, now: float) -> list[str]:
     return [event.type for event in commands.due_notices(stream, now)]
 
 
 @given(lengths)
-def test_a_new_stream_gets_every_notice_whose_time_is_still_to_come(seconds) -> None:
+def test_a_new_stream_gets_every_notice_whose_time_is_still_to_come(seconds: int) -> None:
     stream = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
     wanted = [
         100 + seconds - before for before in NOTICE_THRESHOLDS if before == 0 or seconds > before
@@ -32,7 +32,9 @@ def test_a_new_stream_gets_every_notice_whose_time_is_still_to_come(seconds) -> 
 
 
 @given(lengths, st.lists(st.integers(0, 4 * DAY), max_size=8))
-def test_many_small_checks_send_the_same_notices_as_one_late_check(seconds, steps) -> None:
+def test_many_small_checks_send_the_same_notices_as_one_late_check(
+    seconds: int, steps: list[int]
+) -> None:
     stream = whole = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
     pieces, now = [], 100
     for step in steps:

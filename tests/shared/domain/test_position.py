@@ -47,7 +47,9 @@ def test_the_error_quotes_only_the_start_of_a_long_text() -> None:
 
 
 @given(st.integers(0, (1 << 31) - 1), st.integers(0, (1 << 20) - 1), st.integers(0, (1 << 12) - 1))
-def test_a_toid_contains_ledger_transaction_and_operation(ledger, transaction, operation) -> None:
+def test_a_toid_contains_ledger_transaction_and_operation(
+    ledger: int, transaction: int, operation: int
+) -> None:
     number = toid(ledger, transaction, operation)
     assert Position(number, 0).ledger == ledger
     assert (number >> 12) % (1 << 20) == transaction

@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
-from shared.domain.events import Event
+from shared.domain.events import Event, EventType
 from shared.domain.stream import (
     I128_MAX,
     U64_MAX,
@@ -206,7 +206,7 @@ NEEDED = {
 @pytest.mark.parametrize(
     ("kind", "missing"), [(kind, name) for kind, facts in NEEDED.items() for name in facts]
 )
-def test_the_error_names_the_fact_that_an_event_lacks(kind, missing) -> None:
+def test_the_error_names_the_fact_that_an_event_lacks(kind: EventType, missing: str) -> None:
     whole = NEEDED[kind]
     assert apply(a_stream(), fact(kind, **whole)) is not None
     lacking = {name: value for name, value in whole.items() if name != missing}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -95,7 +96,7 @@ class StreamMachine(RuleBasedStateMachine):
         assert stream is not None
         self.stream, self.events = stream, 1
 
-    def both(self, allowed: bool, decide) -> list[Event]:
+    def both(self, allowed: bool, decide: Callable[[], list[Event]]) -> list[Event]:
         try:
             decided = decide()
         except CommandRefusedError:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.events import Event, EventType
 from shared.domain.topics import ALL, is_stream_id, matches, parse_subscription, topics_of
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, a_stream, after, creation, fact
 
@@ -27,7 +28,7 @@ def test_a_creation_has_the_topics_of_both_parties() -> None:
         fact(TYPE.STREAM_FEE_COLLECTED, treasury=R2),
     ],
 )
-def test_a_party_that_the_event_lacks_comes_from_the_stored_stream(event) -> None:
+def test_a_party_that_the_event_lacks_comes_from_the_stored_stream(event: Event) -> None:
     topics = topics_of(event, a_stream())
     assert topics[0] == "7"
     assert set(topics) == {"7", f"user:{S}", f"user:{R}"}
@@ -107,7 +108,7 @@ def test_stream_ids(text: str) -> None:
     ["", "0", "01", "-1", "+1", "1.0", str(1 << 64), "9" * 20, "9" * 5000, "٣", "1\n", "api-",
      API_ID.upper(), API_ID + "0", API_ID[:-1], "user:1", "*"],
 )  # fmt: skip
-def test_texts_that_are_not_stream_ids(text) -> None:
+def test_texts_that_are_not_stream_ids(text: str) -> None:
     assert not is_stream_id(text)
 
 
@@ -119,7 +120,7 @@ def test_accounts_contracts_and_muxed_accounts_may_be_parties() -> None:
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_the_parser_never_raises(streams, users, everything, types) -> None:
+def test_the_parser_never_raises(streams: str, users: str, everything: str, types: str) -> None:
     _, mistakes = parse_subscription(
         streams=[streams], users=[users], everything=everything, types=[types]
     )
@@ -138,7 +139,7 @@ TOKENS = {
 
 @pytest.mark.parametrize(("kind", "facts", "parties"), TOKENS.values(), ids=TOKENS)
 def test_a_token_event_has_the_topics_of_its_accounts_and_is_no_broadcast(
-    kind, facts, parties
+    kind: EventType, facts: dict[str, Any], parties: set[str]
 ) -> None:
     topics = topics_of(fact(kind, stream_id=None, tokenAddress=TOKEN, **facts))
     assert sorted(topics) == sorted(f"user:{party}" for party in parties)

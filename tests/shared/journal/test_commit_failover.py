@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from redis.asyncio import Redis
 
 from shared.domain import commands
+from shared.domain.events import Event
 from shared.domain.position import START, Position
 from shared.journal.commit import Committer, JournalBehindError, JournalInconsistentError
 from shared.journal.keys import Keys
+from shared.journal.plan import StreamStates
 from tests.shared.journal.audit import check, dump, entries_of, restore
 from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
 
 ID = "api-1"
 
 
-def create(streams):
+def create(streams: StreamStates) -> list[Event]:
     return commands.create(
         stream_id=ID, sender=S, recipient=R, token=TOKEN, rate=5, deposited=1000,
         start_time=100, now=100,
     )  # fmt: skip
 
 
-def label(text: str):
+def label(text: str) -> Callable[[StreamStates], list[Event]]:
     return lambda streams: commands.update(streams[ID], {"label": text}, 110)
 
 
-def paused(ledger: int):
+def paused(ledger: int) -> Event:
     return chain(TYPE.STREAM_PAUSED, "1", at(ledger), pausedAt=110)
 
 
-async def record(indexer: Committer, event, cursor: str) -> None:
+async def record(indexer: Committer, event: Event, cursor: str) -> None:
     await indexer.record([event], progress={"cursor": cursor})
 
 

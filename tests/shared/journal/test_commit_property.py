@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -52,7 +53,13 @@ def chain_of(transactions: list[list[tuple[str, str]]]) -> list[list[Event]]:
     for ledger, changes in enumerate(transactions, start=5):
         events: list[Event] = []
 
-        def add(kind: str, stream_id: str, facts: dict, place=ledger, events=events) -> None:
+        def add(
+            kind: str,
+            stream_id: str,
+            facts: dict,
+            place: int = ledger,
+            events: list[Event] = events,
+        ) -> None:
             position = Position(at(place).toid + len(events) // 3, len(events) % 3)
             now = 100 + place
             facts = facts | ({"timestamp": now} if kind == TYPE.STREAM_WITHDRAWN else {})
@@ -68,7 +75,9 @@ def chain_of(transactions: list[list[tuple[str, str]]]) -> list[list[Event]]:
     return made
 
 
-async def read_chain(committer: Committer, chain: list[list[Event]], steps) -> None:
+async def read_chain(
+    committer: Committer, chain: list[list[Event]], steps: list[tuple[int, int]]
+) -> None:
     """Record batches in order and some of them again; at the end the rest."""
     done = 0
     for further, again in [*steps, (len(chain), 2)]:
@@ -77,7 +86,7 @@ async def read_chain(committer: Committer, chain: list[list[Event]], steps) -> N
         await committer.record(batch, progress={"cursor": str(at(done + 4).toid)})
 
 
-def decide(stream_id: str, what: str):
+def decide(stream_id: str, what: str) -> Callable[[StreamStates], list[Event]]:
     def decided(streams: StreamStates) -> list[Event]:
         stream = streams[stream_id]
         try:
@@ -88,9 +97,7 @@ def decide(stream_id: str, what: str):
                 )  # fmt: skip
             if stream is None or what == "create":
                 return []
-            if (
-                what == "update" or stream_id not in API
-            ):  # both may change it
+            if what == "update" or stream_id not in API:  # both may change it
                 return commands.update(stream, {"note": "\u2028"}, 140)
             if what == "top_up":
                 return commands.top_up(stream, 300, 140)
@@ -114,7 +121,10 @@ async def use_api(committer: Committer, actions: list[tuple[str, str]]) -> None:
     parties=st.lists(actions, min_size=1, max_size=3),
 )
 async def test_journal_channel_streams_and_indexes_agree_after_any_interleaving(
-    empty_redis_url: str, transactions, readers, parties
+    empty_redis_url: str,
+    transactions: list[list[tuple[str, str]]],
+    readers: list[list[tuple[int, int]]],
+    parties: list[list[tuple[str, str]]],
 ) -> None:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
     redis = connect(empty_redis_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -12,9 +13,11 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.domain import commands
+from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.journal.commit import Committer, ContentionError, FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
+from shared.journal.plan import StreamStates
 from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from tests.shared.journal.audit import check, dump, entries_of, event_of, fold
@@ -23,7 +26,7 @@ from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
 ID = "api-1"
 
 
-def create(streams):
+def create(streams: StreamStates) -> list[Event]:
     """Create the stream unless it exists, as a retry must."""
     if streams[ID] is not None:
         return []
@@ -33,7 +36,7 @@ def create(streams):
     )  # fmt: skip
 
 
-def label(text: str):
+def label(text: str) -> Callable[[StreamStates], list[Event]]:
     return lambda streams: commands.update(streams[ID], {"label": text}, 110)
 
 
@@ -64,7 +67,7 @@ async def test_after_a_conflict_the_decision_is_made_again_on_the_new_state(
     tops = []
 
     class Late(StoredStreams):
-        async def load(self, stream_ids):
+        async def load(self, stream_ids: Iterable[str]) -> StreamStates:
             streams = await super().load(stream_ids)
             if not tops:  # the other one commits between read and write
                 await second.change([ID], lambda s: commands.top_up(s[ID], 500, 120))
@@ -86,7 +89,7 @@ async def test_a_commit_that_conflicts_each_time_gives_up_and_writes_nothing(
     await other.change([ID], create)
 
     class Unlucky(StoredStreams):
-        async def load(self, stream_ids):
+        async def load(self, stream_ids: Iterable[str]) -> StreamStates:
             streams = await super().load(stream_ids)
             await other.change([ID], label("mine"))
             return streams
@@ -168,7 +171,9 @@ async def test_the_new_events_of_an_overlapping_batch_apply_to_the_stored_state(
 
 
 @pytest.mark.parametrize("order", [(5, 5), (6, 5), (5, None)])
-async def test_a_batch_without_rising_positions_is_refused(redis: Redis, keys: Keys, order) -> None:
+async def test_a_batch_without_rising_positions_is_refused(
+    redis: Redis, keys: Keys, order: tuple[int | None, ...]
+) -> None:
     events = [created("1", at(ledger) if ledger else None) for ledger in order]
     with pytest.raises(ValueError, match="chain events need positions"):
         await Committer(redis, keys).record(events, progress={})
@@ -193,12 +198,12 @@ async def test_positions_above_2_to_the_53_keep_their_order(
 
 
 @asynccontextmanager
-async def swallowing(redis_url: str):
+async def swallowing(redis_url: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """A proxy to Redis that, once armed, closes the connection between a command and its reply."""
     address = urlsplit(redis_url)
     armed = asyncio.Event()
 
-    async def serve(reader, writer) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection(address.hostname, address.port)
 
         async def upwards() -> None:

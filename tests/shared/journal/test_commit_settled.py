@@ -9,8 +9,10 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.domain import commands
+from shared.domain.events import Event
 from shared.journal.commit import Committer, CursorMovedError, JournalBehindError
 from shared.journal.keys import Keys
+from shared.journal.plan import StreamStates
 from shared.redis.client import connect
 from tests.shared.samples import TOKEN, R, S, at, created
 from tests.support.redis_node import Node
@@ -19,7 +21,7 @@ KEYS = Keys("caught_up")
 ID = "api-1"
 
 
-def create(streams):
+def create(streams: StreamStates) -> list[Event]:
     return commands.create(
         stream_id=ID, sender=S, recipient=R, token=TOKEN, rate=5, deposited=1000,
         start_time=100, now=100,

@@ -129,7 +129,9 @@ def test_a_sender_stays_indexed_when_another_account_becomes_recipient() -> None
 
 
 @given(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 1))
-def test_applying_the_changes_gives_the_entries_of_the_new_state(old, new, sender, later) -> None:
+def test_applying_the_changes_gives_the_entries_of_the_new_state(
+    old: str, new: str, sender: str, later: int
+) -> None:
     before = replace(a_stream(), sender=sender, recipient=old)
     now = replace(
         before, recipient=new, updated_at=before.updated_at + later, notices_sent=2 + later

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import orjson
 import pytest
 from redis.asyncio import Redis
@@ -71,6 +73,6 @@ async def test_the_journal_is_not_searched_for_new_or_stored_streams(
     assert not any(asked)
 
 
-async def _noted(asked: list, stream_ids) -> dict:
+async def _noted(asked: list, stream_ids: Iterable[str]) -> dict:
     asked.append(list(stream_ids))
     return {}

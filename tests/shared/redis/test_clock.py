@@ -31,7 +31,9 @@ def test_unknown_is_as_redis_away() -> None:
         st.tuples(st.floats(0, 3), st.floats(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=8
     )
 )
-def test_it_is_never_further_off_than_the_last_round_trip(samples) -> None:
+def test_it_is_never_further_off_than_the_last_round_trip(
+    samples: list[tuple[float, float, float]],
+) -> None:
     clock = RedisClock()
     now = time.monotonic()
     for trip, share, jump in samples:  # Redis' clock is set, and answered somewhere on the way
@@ -75,12 +77,12 @@ def test_a_skew_names_both_clocks_and_the_difference(wall: float, word: str) -> 
         (-MAX_SKEW_SECONDS - 3, -MAX_SKEW_SECONDS - 0.1, True),
     ],
 )
-def test_only_what_is_proved_counts(before, after, wrong: bool) -> None:
+def test_only_what_is_proved_counts(before: float, after: float, wrong: bool) -> None:
     clock = RedisClock()
     clock.set(T0, moment(T0 + before), moment(T0 + after))
     assert (clock.skew_error is not None) is wrong
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e30])
-def test_a_time_that_is_none_is_shown_as_it_is(seconds) -> None:
+def test_a_time_that_is_none_is_shown_as_it_is(seconds: float) -> None:
     assert utc_text(seconds) == str(seconds)

@@ -130,11 +130,11 @@ async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_u
 
 
 @asynccontextmanager
-async def deaf(redis_url: str):
+async def deaf(redis_url: str) -> AsyncIterator[int]:
     """A way to Redis that swallows everything from the word `deaf` on."""
     address, serving = urlsplit(redis_url), set()
 
-    async def serve(reader, writer) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(writer)
         up_reader, up_writer = await asyncio.open_connection(address.hostname, address.port)
 

@@ -126,7 +126,7 @@ def test_the_settings_former_name_is_still_understood(
     ],
 )
 def test_every_mistake_about_the_contracts_is_told(
-    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], contracts, told: str
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], contracts: str, told: str
 ) -> None:
     environment.setenv("CONTRACTS", contracts)
     _, line = mistakes(capsys)

@@ -158,7 +158,7 @@ async def test_cancelling_nothing_and_what_has_ended_is_fine() -> None:
 
 
 @given(st.floats(0.001, 10), st.floats(0.001, 100))
-def test_a_wait_is_never_above_its_doubling_bound(first, most) -> None:
+def test_a_wait_is_never_above_its_doubling_bound(first: float, most: float) -> None:
     bound = first
     for wait in islice(backoff(first, most), 30):
         assert 0 <= wait <= min(bound, most)

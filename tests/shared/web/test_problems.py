@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+import aiohttp
 import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpClient
@@ -15,12 +16,16 @@ from shared.redis.client import connect
 from shared.web.problems import Goodbye, Problem, Slug, problem_middleware, unavailable
 from tests.support.waiting import free_port
 
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 
 @pytest.fixture
 async def ask(aiohttp_client: AiohttpClient) -> Callable[..., Awaitable[Any]]:
     """Ask an app whose one handler is given; answers status, headers and document."""
 
-    async def asked(handler, path: str = "/x", method: str = "GET"):
+    async def asked(
+        handler: Handler, path: str = "/x", method: str = "GET"
+    ) -> tuple[aiohttp.ClientResponse, Any]:
         app = web.Application(middlewares=[problem_middleware])
         app.router.add_get("/x", handler)
         client = await aiohttp_client(app)
@@ -35,7 +40,7 @@ async def fine(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-def raising(error: BaseException):
+def raising(error: BaseException) -> Handler:
     async def handler(_: web.Request) -> web.Response:
         raise error
 
@@ -100,7 +105,7 @@ async def test_a_method_that_is_not_allowed_names_those_that_are(
     ],
 )
 async def test_an_http_error_of_aiohttp_has_a_slug_too(
-    ask: Callable[..., Awaitable[Any]], error, slug
+    ask: Callable[..., Awaitable[Any]], error: web.HTTPException, slug: Slug
 ) -> None:
     response, document = await ask(raising(error))
     assert response.status == error.status == document["status"]
@@ -148,5 +153,5 @@ def test_unavailable_says_when_to_come_back() -> None:
 
 
 @pytest.mark.parametrize("slug", [*Slug, *Goodbye])
-def test_slugs_are_stable_words(slug) -> None:
+def test_slugs_are_stable_words(slug: str) -> None:
     assert re.fullmatch(r"[a-z]+([-_][a-z]+)*", slug)

@@ -71,7 +71,7 @@ def ask(port: int, path: str, host: str = "127.0.0.1") -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number) -> None:
+def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number: signal.Signals) -> None:
     with process() as started:
         port = port_of(started)
         assert port > 0

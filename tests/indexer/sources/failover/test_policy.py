@@ -80,7 +80,9 @@ def test_a_backfill_is_behind_but_moves() -> None:
 
 
 @given(st.lists(st.sampled_from(["works", "failed", "cannot"]), max_size=40), st.data())
-def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(steps, data) -> None:
+def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(
+    steps: list[str], data: st.DataObject
+) -> None:
     one = judge()
     for step in steps:
         name = data.draw(st.sampled_from(["rpc", "horizon"]))
