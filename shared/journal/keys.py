@@ -51,7 +51,7 @@ class Keys:
         return self._key("progress")
 
     @property
-    def losses(self) -> str:
+    def loss_reports(self) -> str:
         """Hash: what each process knew when it noticed that Redis was emptied (journal.losses)."""
         return self._key("losses")
 
@@ -76,7 +76,7 @@ class Keys:
         return self._key("epoch")
 
     @property
-    def made_for(self) -> str:
+    def namespace_owner(self) -> str:
         """Hash: network and contracts of the first indexer (shared.journal.namespace)."""
         return self._key("made-for")
 
@@ -92,7 +92,7 @@ class Keys:
         """Sorted set of the positions of a topic's events (shared.journal.topic_index)."""
         return self._key("topic", name)
 
-    def answer(self, digest: str) -> str:
+    def stored_response(self, digest: str) -> str:
         """The response to a request with an Idempotency-Key. Expires after a day."""
         return self._key("answer", digest)
 

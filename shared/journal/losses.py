@@ -90,19 +90,19 @@ class DataLossDetector:
         return f"Redis was emptied; it had events up to position {self.top}"
 
 
-async def write_report(redis: Redis, keys: Keys, name: str, last_seen: DataLossDetector) -> None:
+async def write_report(redis: Redis, keys: Keys, name: str, detector: DataLossDetector) -> None:
     """Write a report of the loss under the name of this process."""
     pipe = redis.pipeline(transaction=False)
-    cursor = "" if last_seen.cursor is None else last_seen.cursor
-    pipe.hset(keys.losses, name, f"{cursor} {last_seen.top}")
-    pipe.pexpire(keys.losses, _REPORT_MS)
+    cursor = "" if detector.cursor is None else detector.cursor
+    pipe.hset(keys.loss_reports, name, f"{cursor} {detector.top}")
+    pipe.pexpire(keys.loss_reports, _REPORT_MS)
     await pipe.execute()
 
 
 async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
     """The reports of all processes that noticed a loss in the last minute."""
     found = []
-    values: Any = await redis.hvals(keys.losses)
+    values: Any = await redis.hvals(keys.loss_reports)
     for value in values:
         cursor, _, top = value.decode().partition(" ")
         found.append(LossReport(int(cursor) if cursor else None, parse_position(top)))
@@ -110,12 +110,12 @@ async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
 
 
 async def check_journal(
-    redis: Redis, keys: Keys, last_seen: DataLossDetector, *, name: str
+    redis: Redis, keys: Keys, detector: DataLossDetector, *, name: str
 ) -> JournalTip:
     """Read the tip once and remember it. Report a loss again and again until it is announced."""
     tip = await Journal(redis, keys).tip()
-    last_seen.check(tip)
-    last_seen.update(tip.top, tip.cursor)
-    if last_seen.lost:
-        await write_report(redis, keys, name, last_seen)
+    detector.check(tip)
+    detector.update(tip.top, tip.cursor)
+    if detector.lost:
+        await write_report(redis, keys, name, detector)
     return tip

@@ -63,7 +63,7 @@ class NamespaceClaim:
 
     async def check(self) -> None:
         """Raise ForeignNamespaceError if the namespace is not ours. Needs no lease."""
-        made = await self._redis.hmget(self._ours.keys.made_for, ["network", "contract"])
+        made = await self._redis.hmget(self._ours.keys.namespace_owner, ["network", "contract"])
         if wrong := mismatch(self._ours, made):
             raise ForeignNamespaceError(wrong)
 
@@ -82,7 +82,7 @@ class NamespaceClaim:
             tokens,
             int(begin),
         ]
-        keys = [ours.keys.made_for, ours.keys.progress]
+        keys = [ours.keys.namespace_owner, ours.keys.progress]
         made = await self._script(keys=keys, args=arguments)
         if wrong := mismatch(ours, made[:2]):
             raise ForeignNamespaceError(wrong)
@@ -155,7 +155,7 @@ class NamespaceWatch:
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
         pipe.get(keys.epoch)
-        pipe.hmget(keys.made_for, ["network", "contract"])
+        pipe.hmget(keys.namespace_owner, ["network", "contract"])
         asked = ClockReading.now()
         (seconds, microseconds), epoch, made = await pipe.execute()
         self._clock.set(seconds + microseconds / 1e6, asked, ClockReading.now())

@@ -19,7 +19,7 @@ from tests.support.tcp_proxy import TcpProxy
 
 
 class Replicated:
-    """What both kinds share. `losses` are the times in which writes may have been lost."""
+    """What both kinds share. `loss_reports` are the times in which writes may have been lost."""
 
     def __init__(self, whole: RedisSentinel | RedisCluster) -> None:
         self.whole = whole

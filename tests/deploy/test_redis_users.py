@@ -34,7 +34,7 @@ OTHERS = {
     ),
     "api": (
         ("SET", KEYS.fence, "x"),
-        ("HSET", KEYS.made_for, "contract", "x"),
+        ("HSET", KEYS.namespace_owner, "contract", "x"),
         ("SET", KEYS.lease, "x"),
         ("XADD", KEYS.dead_letters, "*", "a", "b"),
         ("SUBSCRIBE", CHANNEL),
@@ -123,7 +123,7 @@ async def lose_everything(redis: Redis, indexer: ServiceProcess) -> None:
         return bool(await redis.hget(KEYS.progress, "told"))
 
     async def reported() -> bool:
-        return len(await redis.hvals(KEYS.losses)) == 2  # the reports of the fanout and the API
+        return len(await redis.hvals(KEYS.loss_reports)) == 2  # fanout and API
 
     await until(reported, what="the reports")
     indexer.signal(signal.SIGCONT)

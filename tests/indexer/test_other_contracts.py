@@ -43,7 +43,7 @@ async def refused(site: Site, process: ServiceProcess) -> None:
 async def test_after_the_right_one_it_moves_nothing(site: Site) -> None:
     async with site.indexer() as right:
         await site.caught_up()
-        await until(lambda: site.redis.exists(site.keys.made_for))
+        await until(lambda: site.redis.exists(site.keys.namespace_owner))
         right.signal()
         assert await right.ended() == 0
     before = await site.redis.hgetall(site.keys.progress), await site.redis.get(site.keys.fence)
@@ -62,9 +62,9 @@ async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
     await site.redis.set(site.keys.lease, "another", px=60_000)
     async with site.indexer(**OTHER) as wrong:
         await until(lambda: wrong.said("namespace_compared") or wrong.said("part_well"))
-        assert not await site.redis.exists(site.keys.made_for)
+        assert not await site.redis.exists(site.keys.namespace_owner)
         await site.redis.hset(
-            site.keys.made_for,
+            site.keys.namespace_owner,
             mapping={"network": site.settings()["NETWORK_PASSPHRASE"], "contract": accounts.STREAMS,
                      "tokens": ""},
         )  # fmt: skip
@@ -77,7 +77,7 @@ async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
 async def test_one_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Site) -> None:
     async with site.indexer(NETWORK_PASSPHRASE="Another Network") as wrong:
         await until(lambda: wrong.said("task_ended"))
-    assert not await site.redis.exists(site.keys.made_for)
+    assert not await site.redis.exists(site.keys.namespace_owner)
     async with site.indexer():
         await site.caught_up()
 
@@ -85,9 +85,12 @@ async def test_one_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Si
 async def test_a_claim_that_was_lost_alone_is_written_again(site: Site) -> None:
     async with site.indexer():
         await site.caught_up()
-        await site.redis.delete(site.keys.made_for)
-        await until(lambda: site.redis.exists(site.keys.made_for), seconds=5)
-        assert await site.redis.hget(site.keys.made_for, "contract") == accounts.STREAMS.encode()
+        await site.redis.delete(site.keys.namespace_owner)
+        await until(lambda: site.redis.exists(site.keys.namespace_owner), seconds=5)
+        assert (
+            await site.redis.hget(site.keys.namespace_owner, "contract")
+            == accounts.STREAMS.encode()
+        )
 
 
 async def test_a_token_that_is_added_is_let_pass_and_logged(site: Site) -> None:

@@ -40,7 +40,7 @@ class IdempotencyKey:
 
     def to_store(self, keys: Keys) -> StoredResponse:
         """Tells the commit where and how long to store the response."""
-        return StoredResponse(keys.answer(self.digest), self.body_digest.encode(), SECONDS)
+        return StoredResponse(keys.stored_response(self.digest), self.body_digest.encode(), SECONDS)
 
     def document(self, stored: bytes) -> dict[str, object]:
         """The stored response. Raises IdempotencyKeyReusedError if it was for another body."""

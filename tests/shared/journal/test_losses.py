@@ -29,11 +29,11 @@ API = JournalTip(Position(0, 1 << 50), None, None)
 
 
 def seen_of(*heads: JournalTip) -> DataLossDetector:
-    last_seen = DataLossDetector()
+    detector = DataLossDetector()
     for tip in heads:
-        assert not last_seen.check(tip)
-        last_seen.update(tip.top, tip.cursor)
-    return last_seen
+        assert not detector.check(tip)
+        detector.update(tip.top, tip.cursor)
+    return detector
 
 
 @pytest.mark.parametrize(
@@ -60,20 +60,18 @@ def seen_of(*heads: JournalTip) -> DataLossDetector:
     ],
 )
 def test_an_emptied_redis_is_noticed_and_counted_once(known: JournalTip, found: JournalTip) -> None:
-    last_seen, counted = seen_of(known), LOST_EVERYTHING._value.get()
-    assert last_seen.check(found)
-    assert last_seen.lost
-    last_seen.update(found.top, found.cursor)
-    assert not last_seen.check(found)
-    assert (last_seen.top, last_seen.cursor) == (known.top, known.cursor), (
-        "the report stays the same"
-    )
+    detector, counted = seen_of(known), LOST_EVERYTHING._value.get()
+    assert detector.check(found)
+    assert detector.lost
+    detector.update(found.top, found.cursor)
+    assert not detector.check(found)
+    assert (detector.top, detector.cursor) == (known.top, known.cursor), "the report stays the same"
     assert LOST_EVERYTHING._value.get() == counted + 1
     told = JournalTip(at(20), None, None, at(20).toid, AGAIN, last_reset=at(19), first="19-1")
-    assert not last_seen.check(told)
-    assert not last_seen.lost
-    last_seen.update(told.top, told.cursor)
-    assert last_seen.check(NEW), "the next loss is noticed too"
+    assert not detector.check(told)
+    assert not detector.lost
+    detector.update(told.top, told.cursor)
+    assert detector.check(NEW), "the next loss is noticed too"
 
 
 @pytest.mark.parametrize(
@@ -102,21 +100,21 @@ def test_an_emptied_redis_is_noticed_and_counted_once(known: JournalTip, found: 
 def test_other_changes_are_not_taken_for_an_emptied_redis(
     known: JournalTip, found: JournalTip
 ) -> None:
-    last_seen = seen_of(known)
-    assert not last_seen.check(found)
-    assert not last_seen.lost
+    detector = seen_of(known)
+    assert not detector.check(found)
+    assert not detector.lost
 
 
 async def test_a_loss_is_reported_until_it_is_announced(redis: Redis, keys: Keys) -> None:
-    last_seen = seen_of(FULL)
+    detector = seen_of(FULL)
     assert await read_reports(redis, keys) == []
-    await check_journal(redis, keys, last_seen, name="one")
+    await check_journal(redis, keys, detector, name="one")
     await write_report(redis, keys, "two", DataLossDetector(top=at(3)))
     assert {*await read_reports(redis, keys)} == {
         LossReport(at(7).toid, at(7)),
         LossReport(None, at(3)),
     }
-    assert 0 < await redis.pttl(keys.losses) <= 60_000, "the report expires"
+    assert 0 < await redis.pttl(keys.loss_reports) <= 60_000, "the report expires"
 
 
 async def test_the_loss_counters_exist_before_any_loss() -> None:

@@ -54,9 +54,9 @@ async def test_a_namespace_is_claimed_with_its_first_cursor(redis: Redis, keys: 
     claim = NamespaceClaim(redis, settings(keys))
     await claim.check()
     await claim.hold()
-    assert not await redis.exists(keys.made_for), "the source may belong to another network"
+    assert not await redis.exists(keys.namespace_owner), "the source may belong to another network"
     await claim.hold(begin=True)
-    assert await redis.hgetall(keys.made_for) == {
+    assert await redis.hgetall(keys.namespace_owner) == {
         b"network": b"Test SDF Network ; September 2015",
         b"contract": STREAMS.encode(),
         b"tokens": b"",
@@ -68,7 +68,7 @@ async def test_an_old_namespace_without_a_claim_is_claimed_by_its_next_indexer(
 ) -> None:
     await redis.hset(keys.progress, "cursor", "7")
     await NamespaceClaim(redis, settings(keys)).hold()
-    assert await redis.hget(keys.made_for, "contract") == STREAMS.encode()
+    assert await redis.hget(keys.namespace_owner, "contract") == STREAMS.encode()
 
 
 @pytest.mark.parametrize("more", [{"contracts": OTHER}, {"network_passphrase": "Another"}])
@@ -76,14 +76,14 @@ async def test_an_indexer_of_another_contract_or_network_is_refused(
     redis: Redis, keys: Keys, more: dict[str, str]
 ) -> None:
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
-    made = await redis.hgetall(keys.made_for)
+    made = await redis.hgetall(keys.namespace_owner)
     other = NamespaceClaim(redis, settings(keys, **more))
     for attempt in (other.check(), other.hold(), other.hold(begin=True)):
         with pytest.raises(ForeignNamespaceError) as error:
             await attempt
         for part in (keys.namespace, STREAMS, *more.values(), "NAMESPACE"):
             assert part in str(error.value)
-    assert await redis.hgetall(keys.made_for) == made
+    assert await redis.hgetall(keys.namespace_owner) == made
 
 
 async def test_a_change_of_the_token_contracts_is_allowed_and_logged(

@@ -117,7 +117,7 @@ async def test_an_acknowledged_write_is_on_so_many_replicas(
         await sure.record([created("6", at(6))], progress={})
     assert await clients[0].exists(KEYS.stream("6")), "written all the same"
     with pytest.raises(NotReplicatedError):
-        await sure.stored_response(KEYS.answer("x"))
+        await sure.stored_response(KEYS.stored_response("x"))
     await Committer(clients[0], KEYS).record([created("7", at(7))], progress={})
 
 
