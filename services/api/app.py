@@ -191,7 +191,8 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
             for part, check in checks.items()
         ]
         store = partial(watch_store, readiness, app[REDIS], settings.keys, settings.wait_replicas)
-        tasks.append(supervise("durability", store))
+        # Task names are labels of a metric, so they keep their old values.
+        tasks.append(supervise("fitness", store))
         tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
         yield
         await cancel(*tasks)
@@ -219,7 +220,7 @@ async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterato
 
 
 async def _notices(app: web.Application) -> AsyncIterator[None]:
-    task = supervise("notices", app[STREAM_NOTICES].run)
+    task = supervise("endings", app[STREAM_NOTICES].run)
     yield
     await cancel(task)
     await app[STREAM_NOTICES].release()
