@@ -25,6 +25,7 @@ from shared.journal.wire import (
     parse_message,
     stream_document,
     times_of,
+    with_claimable,
 )
 from tests.shared.eventsource import Message, parse
 from tests.shared.samples import PROVENANCE, TOKEN, TYPE, R, S, a_stream, chain, fact
@@ -177,3 +178,17 @@ def test_the_times_of_an_event_are_those_of_its_top_level_fields() -> None:
     assert times_of(entry) == (1.5, None)
     body |= {"ledgerClosedAt": "1970-01-01T00:00:01Z"}
     assert times_of(entry._replace(body=orjson.dumps(body))) == (1.5, 1.0)
+
+
+@given(streams, times)
+def test_a_stored_document_gets_the_amount_of_another_time(stream: Stream, now: int) -> None:
+    stored = encode_stream(stream, stream.updated_at)
+    assert with_claimable(stored, stream, now) == encode_stream(stream, now)
+
+
+def test_metadata_is_not_taken_for_the_claimable_amount() -> None:
+    metadata = {"claimable": {"amount": "1", "asOf": 1}}
+    stream = replace(a_stream(100), metadata=metadata, position="5-1")
+    document = orjson.loads(with_claimable(encode_stream(stream, 100), stream, 200))
+    assert document["metadata"] == metadata
+    assert document["claimable"]["asOf"] == 200
