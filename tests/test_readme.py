@@ -10,7 +10,7 @@ import pytest
 from services.api.settings import ApiSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("settings", [ApiSettings, FanoutSettings, IndexerSettings])
 def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(
-    settings: type[Common],
+    settings: type[CommonSettings],
 ) -> None:
     for name, field in settings.model_fields.items():
         default = field.default

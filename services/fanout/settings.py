@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from shared.auth.settings import CorsSettings
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from shared.web.client_ip import Networks
 
 
-class FanoutSettings(Common, CorsSettings):
+class FanoutSettings(CommonSettings, CorsSettings):
     """What a fanout reads from the environment."""
 
     cookie_same_site: Literal["Lax", "Strict", "None"] = Field(

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode
 
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from shared.runtime.config import http_url, split_list
 from shared.web.cors import ANY_ORIGIN
 
@@ -24,7 +24,9 @@ from shared.web.cors import ANY_ORIGIN
 class AuthSettings(BaseSettings):
     """How tokens are checked. The settings of the API and of the fanout derive from this class."""
 
-    model_config = Common.model_config  # else a class with two bases gets that of BaseSettings
+    model_config = (
+        CommonSettings.model_config
+    )  # else a class with two bases gets that of BaseSettings
     auth_mode: Literal["open", "required"] = Field(
         "open",
         description="open: no login, every client may read and change everything; "

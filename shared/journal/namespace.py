@@ -25,7 +25,7 @@ from redis.exceptions import RedisError
 from shared.domain.errors import HeadraceError
 from shared.domain.instant import utc_text
 from shared.journal.keys import Keys
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from shared.redis.clock import ClockReading, RedisClock
 from shared.redis.scripts import load_script
 from shared.runtime.metrics import EPOCH, SKEW
@@ -56,7 +56,7 @@ async def begin_epoch(redis: Redis, keys: Keys) -> int:
 class NamespaceClaim:
     """Lets an indexer claim a new namespace, and refuses a namespace of another contract."""
 
-    def __init__(self, redis: Redis, settings: Common) -> None:
+    def __init__(self, redis: Redis, settings: CommonSettings) -> None:
         self._ours = settings
         self._redis = redis
         self._script = redis.register_script(_CLAIM)
@@ -96,7 +96,7 @@ class NamespaceClaim:
             )
 
 
-def mismatch(ours: Common, made: Sequence[Any]) -> str | None:
+def mismatch(ours: CommonSettings, made: Sequence[Any]) -> str | None:
     """Why these settings do not fit the network and contract of a namespace.
 
     None if they fit, or if no indexer has claimed the namespace yet.
@@ -124,7 +124,7 @@ class NamespaceWatch:
     def __init__(
         self,
         redis: Redis,
-        settings: Common,
+        settings: CommonSettings,
         clock: RedisClock,
         readiness: Readiness,
         *,

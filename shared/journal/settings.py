@@ -14,7 +14,7 @@ from shared.redis.client import check_url
 from shared.runtime.config import split_list
 
 
-class Common(BaseSettings):
+class CommonSettings(BaseSettings):
     """Settings of every service."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
@@ -68,7 +68,7 @@ class Common(BaseSettings):
         return Keys(self.namespace or default)
 
 
-class JournalSettings(Common):
+class JournalSettings(CommonSettings):
     """Settings of every service that writes to the journal."""
 
     journal_max_length: int = Field(

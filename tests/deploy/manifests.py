@@ -11,14 +11,14 @@ import yaml
 from services.api.settings import ApiSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed
 
 KUBERNETES = ROOT / "deploy/kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 PRODUCTION = [name for name in OVERLAYS if name.startswith("production")]
-SERVICES: dict[str, type[Common]] = {
+SERVICES: dict[str, type[CommonSettings]] = {
     "api": ApiSettings,
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,

@@ -11,7 +11,7 @@ from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from services.api.settings import ApiSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from tests.deploy.composed import read_compose
 
 OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}
@@ -63,7 +63,7 @@ def test_each_service_can_read_its_settings(
     name: str, network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = request.getfixturevalue(network)["services"][name]["environment"]
-    settings: type[Common] = OURS[name]
+    settings: type[CommonSettings] = OURS[name]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     settings()

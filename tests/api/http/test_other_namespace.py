@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from shared.journal.namespace import NamespaceClaim
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from tests.api.samples import TOKEN, made, order
 from tests.support.processes import ServiceProcess, running
 from tests.support.waiting import until
@@ -70,7 +70,9 @@ async def test_api_and_fanout_report_other_contracts_than_the_indexers(
 ) -> None:
     client = await start()
     await parts(client, ready=True)
-    await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
+    await NamespaceClaim(redis, CommonSettings(namespace=keys.namespace, contracts=OTHER)).hold(
+        begin=True
+    )
     reason = (await parts(client, ready=False))["namespace"]
     assert OTHER in reason
     assert TOKEN in reason
@@ -88,7 +90,9 @@ async def test_an_api_of_another_contract_changes_nothing(
     client: WebClient, redis: Redis, keys: Keys
 ) -> None:
     stream = await made(client)
-    await NamespaceClaim(redis, Common(namespace=keys.namespace, contracts=OTHER)).hold(begin=True)
+    await NamespaceClaim(redis, CommonSettings(namespace=keys.namespace, contracts=OTHER)).hold(
+        begin=True
+    )
     await parts(client, ready=False)
     before = await redis.xlen(keys.journal)
     for path in ("", f"/{stream['id']}/pause"):

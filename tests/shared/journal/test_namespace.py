@@ -16,7 +16,7 @@ from shared.journal.namespace import (
     NamespaceWatch,
     begin_epoch,
 )
-from shared.journal.settings import Common
+from shared.journal.settings import CommonSettings
 from shared.redis.clock import RedisClock
 from shared.web.probes import Readiness
 
@@ -24,8 +24,8 @@ STREAMS = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
 OTHER = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
 
 
-def settings(keys: Keys, contracts: str = STREAMS, **more: Any) -> Common:
-    return Common(namespace=keys.namespace, contracts=contracts, **more)
+def settings(keys: Keys, contracts: str = STREAMS, **more: Any) -> CommonSettings:
+    return CommonSettings(namespace=keys.namespace, contracts=contracts, **more)
 
 
 async def micros(redis: Redis) -> int:

@@ -8,7 +8,7 @@ from stellar_sdk import StrKey
 from shared.domain.contracts import ContractKind
 from shared.journal.keys import Keys
 from shared.journal.plan import Retention
-from shared.journal.settings import Common, JournalSettings
+from shared.journal.settings import CommonSettings, JournalSettings
 from shared.runtime.config import describe, http_url, load, split_list
 from tests.shared.samples import TOKEN, S
 
@@ -83,12 +83,12 @@ def test_tokens_stand_beside_the_stream_contract_which_comes_first(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
-    both = load(Common)
+    both = load(CommonSettings)
     assert both.contracts == (
         (TOKEN, ContractKind.STREAM), (ASSET, ContractKind.TOKEN), (OTHER, ContractKind.TOKEN)
     )  # fmt: skip
     environment.setenv("CONTRACTS", TOKEN)
-    assert load(Common).keys == both.keys, "the namespace is the stream contract's"
+    assert load(CommonSettings).keys == both.keys, "the namespace is the stream contract's"
 
 
 def test_the_settings_former_name_is_still_understood(
@@ -96,8 +96,10 @@ def test_the_settings_former_name_is_still_understood(
 ) -> None:
     environment.delenv("CONTRACTS")
     environment.setenv(FORMER, TOKEN)
-    assert load(Common).contracts == ((TOKEN, ContractKind.STREAM),)
-    assert Common(contract_ids=TOKEN).contracts == Common(contracts=(TOKEN,)).contracts
+    assert load(CommonSettings).contracts == ((TOKEN, ContractKind.STREAM),)
+    assert (
+        CommonSettings(contract_ids=TOKEN).contracts == CommonSettings(contracts=(TOKEN,)).contracts
+    )
     environment.setenv(FORMER, "C")
     assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is not a contract address")
 
@@ -144,20 +146,20 @@ def test_a_password_in_a_wrong_url_does_not_reach_the_log(
 @pytest.mark.parametrize("url", ["redis://r:1/0", "rediss://r", "unix:///run/redis.sock"])
 def test_ways_to_name_a_redis(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("REDIS_URL", url)
-    assert load(Common).redis_url == url
+    assert load(CommonSettings).redis_url == url
 
 
 def test_the_namespace_follows_network_and_contract_unless_named(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    default = load(Common).keys
+    default = load(CommonSettings).keys
     assert default.namespace.startswith("testnet-")
     environment.setenv("NETWORK_PASSPHRASE", "Standalone Network ; February 2017")
-    assert load(Common).keys.namespace.startswith("network-")
-    assert load(Common).keys.namespace[-12:] != default.namespace[-12:]
+    assert load(CommonSettings).keys.namespace.startswith("network-")
+    assert load(CommonSettings).keys.namespace[-12:] != default.namespace[-12:]
     environment.setenv("NAMESPACE", "testnet-2")
-    assert load(Common).keys == Keys("testnet-2")
-    assert load(Common).keys.journal == "headrace:{testnet-2}:journal"
+    assert load(CommonSettings).keys == Keys("testnet-2")
+    assert load(CommonSettings).keys.journal == "headrace:{testnet-2}:journal"
 
 
 def test_the_description_lists_every_setting_with_its_default() -> None:
