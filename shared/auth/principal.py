@@ -1,8 +1,8 @@
-"""Who is asking, and what they may see: the claims of a token.
+"""The principal: the account that makes a request and its permissions, read from token claims.
 
-Claims: `sub` (the account), `scope` (space-separated), optional `topics` (an allow-list that only
-narrows), `jti` (one login or one API key; a refreshed token keeps it, and a revocation names it),
-`iat` and `exp` (Unix seconds).
+Claims: `sub` is the account, `scope` a space-separated list of scopes, `iat` and `exp` are Unix
+seconds. The optional `topics` limits the topics that the token may subscribe to. `jti` identifies a
+login or an API key: a refreshed token keeps it, and a revocation names it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.domain.topics import ALL, user_topic
 
 
 class Scope(StrEnum):
-    """What a token allows beyond seeing one's own streams."""
+    """What a token allows, besides reading the account's own streams."""
 
     EVENTS_ALL = "events:all"
     STREAMS_WRITE = "streams:write"
@@ -27,7 +27,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody whose token held. `expires` in Unix seconds, None for never (open mode)."""
+    """The owner of a valid token, or ANYONE in AUTH_MODE=open.
+
+    `expires` and `issued` are Unix seconds. `expires` is None when the principal never expires.
+    `topics` is None when the token does not limit the topics.
+    """
 
     account: str
     scopes: frozenset[str]
@@ -37,15 +41,18 @@ class Principal:
     token_id: str = ""
 
     def has(self, scope: Scope) -> bool:
-        """Whether the token carries a scope; admin carries all."""
+        """Whether the token has a scope. The scope admin includes all others."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def may_see_all(self) -> bool:
-        """Whether every event is visible, within the allow-list."""
+        """Whether the principal may read the events of all accounts, in the allowed topics."""
         return self.has(Scope.EVENTS_ALL)
 
     def may_subscribe(self, topic: str, parties: Collection[str]) -> bool:
-        """Whether a topic may be subscribed to; `parties` are those of the stream it names."""
+        """Whether the principal may subscribe to a topic.
+
+        `parties` are the accounts of the stream, when the topic names a stream.
+        """
         if self.topics is not None and topic not in self.topics:
             return False
         if self.may_see_all():
@@ -55,19 +62,19 @@ class Principal:
         return topic == user_topic(self.account) or self.account in parties
 
     def may_see(self, event_topics: Collection[str]) -> bool:
-        """Whether an event may be delivered: checked anew for each, as streams change hands."""
+        """Whether an event may be delivered. Checked for each event, as streams get new parties."""
         return not event_topics or self.may_see_all() or user_topic(self.account) in event_topics
 
 
 ANYONE = Principal("", frozenset(Scope))
-"""Everybody in AUTH_MODE=open: anyone may do and see anything, as any party."""
+"""The principal of every request in AUTH_MODE=open. It may do and see everything."""
 
 
 def principal_of(claims: Mapping[str, Any]) -> Principal:
-    """Claims as a principal. Raises jwt.InvalidTokenError on claims of the wrong shape."""
+    """The principal of these claims. Raises jwt.InvalidTokenError for claims of a wrong type."""
     scope, topics = claims.get("scope", ""), claims.get("topics")
     if not isinstance(claims["sub"], str) or not claims["sub"] or not isinstance(scope, str):
-        raise jwt.InvalidTokenError("sub and scope must be strings, and sub not empty")
+        raise jwt.InvalidTokenError("sub and scope must be strings, and sub must not be empty")
     if topics is not None and not (
         isinstance(topics, list) and all(isinstance(topic, str) for topic in topics)
     ):

@@ -1,10 +1,10 @@
-"""Revocations: tokens that ended early, in Redis, for the API and the fanouts.
+"""Revocations: tokens that were ended before they expired. Kept in Redis for API and fanout.
 
-A revocation is a key that outlives the tokens it ends, and an entry in a short log. Fanouts read
-the log once a second, so that open connections end too.
+A revocation is a key that outlives the revoked tokens, and an entry in a short log. Fanouts read
+the log once a second and close the connections of revoked tokens.
 
-When Redis loses its data, it loses the revocations. So each token must have been issued after the
-*epoch*, the moment at which the data in Redis began (shared.journal.namespace).
+When Redis loses its data, the revocations are lost too. Therefore a token is valid only when it was
+issued after the *epoch*, the time at which the data in Redis began (shared.journal.namespace).
 """
 
 from __future__ import annotations
@@ -27,26 +27,35 @@ _LOG_ENTRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Ends one token (`token_id`), or all of an account issued up to `before` (Unix seconds)."""
+    """Revokes one token (`token_id`), or all tokens of `account` issued up to `before`.
+
+    `before` is in Unix seconds.
+    """
 
     token_id: str = ""
     account: str = ""
     before: float = 0.0
 
     def ends(self, principal: Principal) -> bool:
-        """Whether a principal's token is ended by this."""
+        """Whether this revokes the token of a principal."""
         if self.token_id:
             return principal.token_id == self.token_id
         return principal.account == self.account and principal.issued <= self.before
 
 
 class EpochUnknownError(RedisConnectionError):
-    """Redis has no epoch yet: no indexer and no API has begun one. No token can be checked."""
+    """No token can be checked, because Redis has no epoch yet.
+
+    The indexer or the API creates it. Callers handle this error like a Redis that is away.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class RevocationBatch:
-    """What `read_since` found; `epoch` in Unix seconds, None while there is none."""
+    """Revocations from the log, and the cursor of the last one.
+
+    `epoch` is in Unix seconds. It is None while Redis has no epoch.
+    """
 
     cursor: str
     revocations: Sequence[Revocation]
@@ -54,7 +63,10 @@ class RevocationBatch:
 
 
 class RevocationStore:
-    """Tickets and revocations of one namespace; a revocation waits for `replicas`."""
+    """The revocations and the used challenges of one namespace.
+
+    A revocation counts when `replicas` have it.
+    """
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
@@ -62,10 +74,11 @@ class RevocationStore:
         self._replicas = replicas or Replicas(redis)
 
     async def spend_challenge(self, digest: str, *, issued: float, seconds: int) -> None:
-        """Spend a challenge, which is good for one token. Raises Problem 401, EpochUnknownError.
+        """Mark a challenge as used. Each challenge gives one token.
 
-        `issued` in Unix seconds; `seconds` is how long it is still valid. Both commands use one
-        connection, so Redis cannot be restarted empty between them unnoticed.
+        `issued` is in Unix seconds. `seconds` is the time until the challenge expires. Both
+        commands use one connection: if Redis restarts without its data in between, the call fails.
+        Raises Problem 401 for a used or too old challenge, and EpochUnknownError.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(self._keys.epoch)
@@ -73,15 +86,16 @@ class RevocationStore:
         epoch, spent = await pipe.execute()
         if not issued >= _epoch(epoch):
             raise unauthorized(
-                "the challenge is older than the data of this service: ask for a new one"
+                "The challenge is older than the data of this service. Request a new one."
             )
         if not spent:
-            raise unauthorized("the challenge was used before: ask for a new one")
+            raise unauthorized("The challenge was already used. Request a new one.")
 
     async def revoke(self, revocation: Revocation, *, seconds: int) -> None:
-        """End tokens; `seconds` is how long the longest of them would still live.
+        """Revoke tokens. `seconds` is the time until the last of them expires anyway.
 
-        First the key, which no new connection gets past, then the entry that ends live ones.
+        The key is written first, so new connections are rejected before the log entry closes the
+        open ones. Raises NotReplicatedError.
         """
         pipe = self._replicas.pipeline()
         if revocation.token_id:
@@ -98,10 +112,10 @@ class RevocationStore:
         await self._replicas.execute(pipe)
 
     async def check(self, principal: Principal, *, stored: bool = False) -> None:
-        """Raises Problem 401 when a token was revoked or is older than the epoch; EpochUnknown.
+        """Raise Problem 401 when the token was revoked or was issued before the epoch.
 
-        `stored`: the principal is of an API key. Keys are stored in Redis and are lost with the
-        revocations, so they are not compared with the epoch.
+        `stored` is True for an API key. API keys are stored in Redis and are lost together with
+        the revocations, so they are not compared with the epoch. Raises EpochUnknownError.
         """
         token, before, epoch = await self._redis.mget(
             self._keys.revoked_token(principal.token_id),
@@ -110,14 +124,14 @@ class RevocationStore:
         )
         revoked = principal.token_id and token is not None
         if revoked or (before is not None and principal.issued <= float(before)):
-            raise unauthorized("the token was revoked: log in again")
+            raise unauthorized("The token was revoked. Log in again.")
         if not stored and issued_before(principal, began := _epoch(epoch)):
             raise unauthorized(_too_old(principal, began))
 
     async def read_since(self, cursor: str) -> RevocationBatch:
-        """Revocations logged since the cursor, the cursor for the next call, and the epoch.
+        """The revocations that were logged after the cursor, the next cursor, and the epoch.
 
-        The cursor "" begins now.
+        With the cursor "" the batch is empty and its cursor is the end of the log.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(self._keys.epoch)
@@ -132,26 +146,29 @@ class RevocationStore:
 
 
 def issued_before(principal: Principal, epoch: float) -> bool:
-    """Whether a token was issued before the epoch (Unix seconds), or does not say when it was."""
-    return not principal.issued >= epoch  # NaN too
+    """Whether a token was issued before the epoch (Unix seconds), or has no usable `iat`."""
+    return not principal.issued >= epoch  # also True for NaN
 
 
 def _epoch(stored: bytes | str | None) -> float:
-    """In Unix seconds. Raises EpochUnknownError."""
+    """The epoch in Unix seconds. Raises EpochUnknownError."""
     if stored is None:
         raise EpochUnknownError(
-            "Redis has no data yet: the indexer or the API has to begin the epoch"
+            "Redis has no epoch yet: start the indexer or the API, which create it"
         )
     return int(stored) / 1e6
 
 
 def _too_old(principal: Principal, epoch: float) -> str:
-    began = f"the data of this service began at {utc_text(epoch)}"
+    began = utc_text(epoch)
     if not principal.issued:
-        return f"the token does not say when it was issued (`iat`), and {began}: use one that does"
+        return (
+            f"The token has no `iat` claim. Tokens must be issued after {began}. Use another one."
+        )
     return (
-        f"the token was issued at {utc_text(principal.issued)}, but {began}, so it may have been "
-        "revoked: log in again, or make a new one (python -m services.api token)"
+        f"The token was issued at {utc_text(principal.issued)}, before the data of this service "
+        f"began at {began}. It may have been revoked. Log in again, or issue a new token "
+        "(python -m services.api token)."
     )
 
 

@@ -1,7 +1,8 @@
-"""Tickets: a ticket stands for a token for 30 s, so that no URL has to carry a token.
+"""Tickets: a client exchanges a token for a ticket, so that the token is in no URL.
 
-A ticket can be used once, and once more by the same client: an EventSource that never received its
-first answer has no cookie yet and reconnects with the same URL.
+A ticket is valid for 30 s. It can be used once, and a second time by the same client: an
+EventSource that lost its connection before the first response has no cookie yet, and reconnects
+with the same URL.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Tickets:
         self._redeem = redis.register_script(_REDEEM)
 
     async def issue(self, token: str) -> str:
-        """A new ticket for a token; the caller has verified the token."""
+        """Create a ticket for a token. The caller has verified the token."""
         ticket = secrets.token_urlsafe(24)
         key = self._key(ticket)
         pipe = self._redis.pipeline(transaction=True)
@@ -38,7 +39,7 @@ class Tickets:
         return ticket
 
     async def redeem(self, ticket: str, client: str) -> str | None:
-        """The token of a ticket: once, and once more for the same `client`.
+        """The token of a ticket. The same `client` may redeem a ticket twice.
 
         None when the ticket is used up, older than 30 s or unknown. `client` identifies the client,
         for example by its address and User-Agent.

@@ -1,7 +1,7 @@
 """Checks JSON Web Tokens: signature, times, issuer and audience.
 
-Algorithms are pinned by the settings, never taken from the token (RFC 8725 2.1). Whether a token
-was revoked, and whether its `iat` is older than the epoch, is checked by shared.auth.revocations.
+The settings decide which algorithms are allowed, never the token (RFC 8725 2.1).
+shared.auth.revocations checks whether a token was revoked or was issued before the epoch.
 """
 
 from __future__ import annotations
@@ -25,21 +25,24 @@ from shared.web.problems import unavailable
 log = structlog.get_logger()
 
 _JWKS_SECONDS = 300.0
-_JWKS_FIRST, _JWKS_AGAIN = 1.0, 10.0
-"""Seconds between two fetches for a key that is not known: a rotation, or somebody guessing."""
+"""The JWKS is read again after this time."""
+_RETRY_SECONDS_EMPTY, _RETRY_SECONDS = 1.0, 10.0
+"""Least time between two reads because of an unknown key: while no key is known, and later.
 
+An unknown key can mean that the keys were rotated, or that somebody sends made-up key ids.
+"""
 
 _BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-"""PyJWT would compare with the machine's clock; `_check_times` compares with `clock`."""
+"""PyJWT would use the machine's clock. `_check_times` uses the clock of Redis instead."""
 
-_UNREADABLE = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
-"""What a document raises that is no JWKS."""
+_INVALID_JWKS_ERRORS = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
+"""The errors of PyJWT and of our checks for a document that is not a JWKS."""
 
 
 class Verifier:
-    """Checks tokens by the secret or by the keys of a JWKS, which may rotate.
+    """Checks tokens with the secret or with the keys of the JWKS, which may be rotated.
 
-    `exp` and `nbf` are compared with `clock`; services pass that of Redis (shared.redis.clock).
+    `exp` and `nbf` are compared with `clock`. Services pass the clock of Redis.
     """
 
     def __init__(
@@ -56,15 +59,15 @@ class Verifier:
         self._reading = asyncio.Lock()
 
     async def verify(self, token: str) -> Principal:
-        """The principal of a token. Raises Problem 401 that says what is wrong with it.
+        """The principal of a token. Raises Problem 401 with the reason for an invalid token.
 
-        503 while the keys of the JWKS cannot be read: a good token must not be told it is bad, for
-        a 401 is final for an EventSource.
+        Raises Problem 503 while the JWKS cannot be read. A 401 would be wrong there: the token may
+        be valid, and an EventSource does not reconnect after a 401.
         """
         return principal_of(await self.claims(token))
 
     async def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a token, in the shapes that `principal_of` needs. Raises as `verify`."""
+        """The claims of a token, with the types that `principal_of` needs. Raises as `verify`."""
         try:
             key, algorithms = await self._key(jwt.get_unverified_header(token))
             claims = jwt.decode(
@@ -78,32 +81,32 @@ class Verifier:
             _check_times(claims, self._clock())
             principal_of(claims)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            word = str(error) if isinstance(error, jwt.PyJWTError) else "it is no token"
-            raise unauthorized(f"the token was refused: {word}") from None
+            reason = str(error) if isinstance(error, jwt.PyJWTError) else "it is not a JWT"
+            raise unauthorized(f"The token is not valid: {reason}.") from None
         return claims
 
     async def _key(self, header: Mapping[str, Any]) -> tuple[Any, list[str]]:
         if secret := self._settings.jwt_secret.get_secret_value():
             return secret, ["HS256"]
         kid = header.get("kid")
-        # Nobody waits for a key that is there; those who miss one wait for the reading under way.
+        # A known key is used at once, even while the JWKS is read again. An unknown key waits.
         if kid not in self._keys or (self._stale() and not self._reading.locked()):
             async with self._reading:
                 await self._read_if_due(kid)
         if (key := self._keys.get(kid)) is None:
             if self._read_at < self._tried_at:
-                raise unavailable("the keys that tokens are checked by cannot be read")
-            raise jwt.InvalidKeyError(f"no key {str(kid)[:64]!r} is known")
+                raise unavailable("The public keys for tokens (JWKS) cannot be read at the moment.")
+            raise jwt.InvalidKeyError(f"its key id {str(kid)[:64]!r} is unknown")
         return key.key, [a for a in self._settings.jwt_algorithms if a == key.algorithm_name]
 
     def _stale(self) -> bool:
         return time.monotonic() - self._read_at > _JWKS_SECONDS
 
     async def _read_if_due(self, kid: object) -> None:
-        """Read the JWKS; while it cannot be read, the keys known so far go on."""
+        """Read the JWKS. The keys known so far stay in use when that fails."""
         url, now = self._settings.jwks_url, time.monotonic()
-        again = _JWKS_AGAIN if self._keys else _JWKS_FIRST
-        if not url or now - self._tried_at < again or (kid in self._keys and not self._stale()):
+        pause = _RETRY_SECONDS if self._keys else _RETRY_SECONDS_EMPTY
+        if not url or now - self._tried_at < pause or (kid in self._keys and not self._stale()):
             return
         assert self._session is not None
         self._tried_at = now
@@ -113,15 +116,15 @@ class Verifier:
                 response.raise_for_status()
                 document = await response.json(content_type=None)
             if not isinstance(document, dict):
-                raise ValueError("the JWKS is no JSON object")
+                raise ValueError("the JWKS is not a JSON object")
             self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys}
             self._read_at = now
-        except (aiohttp.ClientError, TimeoutError, *_UNREADABLE) as error:
+        except (aiohttp.ClientError, TimeoutError, *_INVALID_JWKS_ERRORS) as error:
             log.warning("jwks_unreadable", error=type(error).__name__)
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    """Raises jwt.InvalidTokenError past `exp` or before `nbf` (RFC 7519 4.1.4, 4.1.5)."""
+    """Raise jwt.InvalidTokenError after `exp` or before `nbf` (RFC 7519 4.1.4, 4.1.5)."""
     if _seconds(claims, "exp") <= now:
         raise jwt.ExpiredSignatureError("Signature has expired")
     if _seconds(claims, "nbf") > now:

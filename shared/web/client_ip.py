@@ -1,7 +1,7 @@
-"""The client's address behind proxies: X-Forwarded-For read from the right. Pure.
+"""The client's IP address behind proxies: X-Forwarded-For, read from right to left. Pure.
 
-Each proxy appends the address it was called from, so only what a trusted proxy appended counts, and
-what stands further left may be anybody's invention.
+Each proxy appends the address of its caller. Only addresses that a trusted proxy appended count.
+The client itself can send any addresses, which then stand further left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeVali
 """A setting: networks in CIDR notation, comma-separated."""
 
 UNKNOWN = "unknown"
-"""A peer without an address, such as one on a Unix socket."""
+"""The address of a peer that has none, such as a peer on a Unix socket."""
 
 
 def client_address(
@@ -34,9 +34,10 @@ def client_address(
     forwarded: Iterable[str],
     trusted: Collection[IPv4Network | IPv6Network],
 ) -> str:
-    """The first address, from the right, that is no trusted proxy's; UNKNOWN without a peer.
+    """The first address from the right that does not belong to a trusted proxy.
 
-    `forwarded` are the values of the X-Forwarded-For headers in order.
+    `peer` is the address of the connection, UNKNOWN is returned without one. `forwarded` are the
+    values of the X-Forwarded-For headers, in order.
     """
     address = _parse(peer or "")
     if address is None:
@@ -51,7 +52,10 @@ def client_address(
 
 
 def limit_key_of(address: str) -> str:
-    """Whom a limit counts: an IPv4 address, or the /64 of IPv6, which one household has whole."""
+    """The key that a limit per client counts: an IPv4 address, or the /64 network of an IPv6 address.
+
+    One household usually has a whole /64.
+    """
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, 64), strict=False))
@@ -59,7 +63,7 @@ def limit_key_of(address: str) -> str:
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, bare or as `1.2.3.4:80` and `[::1]:80`; IPv4 in IPv6 is IPv4."""
+    """Parse an address, also with a port (`1.2.3.4:80`, `[::1]:80`). Unwraps IPv4 mapped to IPv6."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

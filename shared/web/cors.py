@@ -1,4 +1,4 @@
-"""CORS: which origins' pages may read an answer (WHATWG Fetch, "CORS protocol")."""
+"""CORS: which web pages may read our responses (WHATWG Fetch, "CORS protocol")."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ _EXPOSED = (
     "Retry-After",
     "WWW-Authenticate",
 )
-"""All headers of our answers that a program reads; pages of other origins can read only these."""
+"""The response headers that pages of other origins may read: all that clients need."""
 
 
 class Cors:
-    """Answers by an allow-list of exact origins; `*` allows any, by name, so cookies work too."""
+    """An allow-list of exact origins. `*` allows any origin.
+
+    The response repeats the request's origin instead of `*`, because browsers send no cookies to `*`.
+    """
 
     def __init__(self, origins: Sequence[str], expose: Sequence[str] = ()) -> None:
         self._origins = frozenset(origins)
         self._exposed = {"Access-Control-Expose-Headers": ", ".join((*_EXPOSED, *expose))}
 
     def headers(self, request: web.Request) -> dict[str, str]:
-        """The headers of an answer to this request; `Vary` always, so that caches keep apart."""
+        """The CORS headers for a request. `Vary` is always set, so caches keep origins apart."""
         origin = request.headers.get("Origin")
         if not origin or not (ANY_ORIGIN in self._origins or origin in self._origins):
             return {"Vary": "Origin"}
@@ -50,7 +53,7 @@ class Cors:
         }
 
     def middleware(self) -> Middleware:
-        """Adds the headers to every answer and answers preflights itself."""
+        """Adds the CORS headers to every response, and answers preflight requests."""
 
         @web.middleware
         async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:

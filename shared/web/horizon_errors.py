@@ -1,4 +1,4 @@
-"""Horizon's own errors, told apart from those of a proxy before it. Pure."""
+"""Recognizes errors of Horizon itself, as opposed to errors of a proxy in front of it. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _MEDIA = "application/problem+json"
 
 
 def problem(content_type: str, body: bytes) -> str | None:
-    """The last part of the error's `type`, such as `not_found`; None unless it is Horizon's error.
+    """The last part of the error's `type`, such as `not_found`. None for any other response.
 
-    Both the media type and the `type` must be Horizon's. While Horizon restarts, a proxy before it
-    answers 404 too, in HTML, in JSON or with no body; that tells nothing about the ledger.
+    Both the media type and the `type` must be those of Horizon. While Horizon restarts, its proxy
+    may also answer 404, as HTML, as JSON or without a body. Such a 404 says nothing about a ledger.
     """
     if content_type.partition(";")[0].strip().lower() != _MEDIA:
         return None
@@ -27,7 +27,7 @@ def problem(content_type: str, body: bytes) -> str | None:
 
 
 def slug(document: Mapping[str, Any]) -> str | None:
-    """The last part of a problem's `type`, None when it is not one of Horizon's."""
+    """The last part of a problem's `type`. None when the problem does not come from Horizon."""
     kind = document.get("type")
     if not isinstance(kind, str) or not kind.startswith(_TYPE):
         return None

@@ -84,7 +84,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 def add_probes(app: web.Application, readiness: Readiness) -> None:
-    """The routes that every service answers."""
+    """Add the routes /livez, /readyz and /metrics."""
     app[READINESS] = readiness
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)

@@ -1,4 +1,4 @@
-"""Running a service: uvloop, the listening socket, its port in the log, and a clean end."""
+"""Runs a service: event loop, listening socket, signals, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -23,31 +23,36 @@ log = structlog.get_logger()
 
 _BACKLOG = 4096
 _LINE_BYTES = 72 << 10
-"""A request's head of 64 KB passes, even in one line, with what a gateway adds to that line."""
+"""Longest line of a request: 64 KB of a client, and what a gateway adds to the line."""
 _HEAD_SECONDS = 10.0
-_IDLE_SECONDS = 150.0  # above what gateways keep idle connections for (Caddy 120, nginx 60)
+"""The first request of a connection must arrive within this time."""
+_IDLE_SECONDS = 150.0
+"""Idle connections are closed after this time: later than gateways do (Caddy 120 s, nginx 60 s).
+
+A gateway could otherwise send a request on a connection that we have just closed.
+"""
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
-"""Set by SIGTERM and SIGINT, or by a part of the service that cannot go on."""
+"""Set by SIGTERM and SIGINT, or by a part of the service that failed for good."""
 
 Drain = Callable[[], Coroutine[Any, Any, None]]
 
 DRAIN: web.AppKey[Drain] = web.AppKey("drain")
-"""What a service does between being told to stop and stopping; a second signal cuts it short."""
+"""Called after SIGTERM, before the service stops. A second signal cancels it."""
 
 EXIT_CODE = web.AppKey("exit_code", list[int])
-"""What the process will return; a part that cannot go on puts a number here."""
+"""Exit codes of parts that failed for good. The process returns the highest one."""
 
 
 def run(build: Callable[[], web.Application], host: str, port: int) -> int:
-    """Serve the app until it is told to stop; returns the exit code."""
+    """Serve the app until a signal stops it. Returns the exit code."""
     traces.start_tracing()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(build(), host, port))
 
 
 def stop(app: web.Application, code: int) -> None:
-    """End the process in order, with an exit code."""
+    """Shut the process down in order and return this exit code."""
     app[EXIT_CODE].append(code)
     app[STOPPING].set()
 
@@ -59,27 +64,27 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     app[EXIT_CODE] = codes
     loop = asyncio.get_running_loop()
 
-    def told_to_stop() -> None:
+    def on_signal() -> None:
         (second_signal if stopping.is_set() else stopping).set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_stop)
+        loop.add_signal_handler(number, on_signal)
     sock = _bind(host, port)
-    impatience = RequestHeadTimeout()
-    app.middlewares.insert(0, impatience.middleware())
+    head_timeout = RequestHeadTimeout()
+    app.middlewares.insert(0, head_timeout.middleware())
     runner = web.AppRunner(
         app,
         access_log=None,
         handler_cancellation=True,
         keepalive_timeout=_IDLE_SECONDS,
         tcp_keepalive=False,  # inherited from the listening socket
-        shutdown_timeout=1.0,  # SSE sockets have left aiohttp: only short requests are waited for
-        max_line_size=_LINE_BYTES,  # a subscription may name thousands of streams in its URL
-        max_field_size=_LINE_BYTES,  # and a token have thousands of claims
+        shutdown_timeout=1.0,  # short requests only: SSE connections have left aiohttp
+        max_line_size=_LINE_BYTES,  # a subscription may list thousands of streams in its URL
+        max_field_size=_LINE_BYTES,  # a token may list thousands of topics
     )
     await runner.setup()
-    _ignore_odd_expectations(runner)
-    watch = asyncio.create_task(impatience.run(runner))
+    _ignore_unknown_expectations(runner)
+    watch = asyncio.create_task(head_timeout.run(runner))
     try:
         await web.SockSite(runner, sock, backlog=_BACKLOG).start()
         tune_gc()
@@ -94,10 +99,10 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     return max(codes, default=0)
 
 
-def _ignore_odd_expectations(runner: web.AppRunner) -> None:
-    """Serve who expects what nobody knows as if it expected nothing (RFC 9110 10.1.1 lets us).
+def _ignore_unknown_expectations(runner: web.AppRunner) -> None:
+    """Remove an `Expect` header with an unknown value, as RFC 9110 10.1.1 allows.
 
-    aiohttp answers 417 before any middleware, and 500 when the value is no UTF-8.
+    aiohttp would answer 417 before any middleware runs, or 500 if the value is not UTF-8.
     """
     assert runner.server
     make = runner.server.request_factory
@@ -113,34 +118,34 @@ def _ignore_odd_expectations(runner: web.AppRunner) -> None:
 
 
 class RequestHeadTimeout:
-    """Hangs up on connections whose first request is not whole in time (slow-loris).
+    """Closes connections whose first request does not arrive completely in time (slowloris).
 
-    aiohttp knows one time-out for these and for idle ones, which a gateway wants long.
+    aiohttp has one timeout for these and for idle connections. Gateways need a long idle timeout.
     """
 
     def __init__(self) -> None:
-        self._known: set[object] = set()
+        self._served: set[object] = set()
 
     def middleware(self) -> Middleware:
-        """Notes from whom a request has come."""
+        """Remembers the connections that have sent a complete request."""
 
         @web.middleware
-        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._known.add(request.protocol)
+        async def remember(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._served.add(request.protocol)
             return await handler(request)
 
-        return note
+        return remember
 
     async def run(self, runner: web.AppRunner) -> None:
-        """Look once a second, until cancelled."""
+        """Check all connections once a second, until cancelled."""
         loop = asyncio.get_running_loop()
         since: dict[object, float] = {}
         while True:
             await asyncio.sleep(1)
             now = loop.time()
             connections = runner.server.connections if runner.server else []
-            self._known.intersection_update(connections)
-            since = {c: since.get(c, now) for c in connections if c not in self._known}
+            self._served.intersection_update(connections)
+            since = {c: since.get(c, now) for c in connections if c not in self._served}
             for connection in connections:
                 if now - since.get(connection, now) > _HEAD_SECONDS:
                     connection.force_close()
@@ -157,9 +162,9 @@ async def _drain(
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket; logs and exits when the address cannot be used.
+    """A listening socket. Logs an error and exits with code 1 when the address cannot be used.
 
-    `::` listens on IPv6 and IPv4 where the machine has both.
+    `::` listens on IPv6 and IPv4 if the machine supports both.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
@@ -170,19 +175,22 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         log.error("cannot_listen", host=host, port=port, error=str(error))
         raise SystemExit(1) from None
-    _notice_dead_peers(sock)
+    _detect_dead_peers(sock)
     return sock
 
 
 def tune_gc() -> None:
-    """Look for cycles rarely: what is kept by the ten thousand has none, and each look costs."""
+    """Run the cyclic garbage collector rarely.
+
+    Each run visits the objects of ten thousand connections, which form no garbage cycles.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)
 
 
-def _notice_dead_peers(sock: socket.socket) -> None:
-    """A peer that vanished is gone within a minute; accepted sockets inherit this on Linux."""
+def _detect_dead_peers(sock: socket.socket) -> None:
+    """Close connections to vanished peers within a minute. On Linux accepted sockets inherit this."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)

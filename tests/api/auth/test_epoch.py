@@ -76,7 +76,7 @@ async def test_after_data_loss_a_revoked_token_stays_rejected(lossy: Lossy) -> N
         assert (await lossy.client.post(path, headers=bearer(ended))).status == 401
     response = await lossy.client.get("/v1/streams", headers=bearer(ended))
     detail = (await response.json())["detail"]
-    assert "log in again" in detail
+    assert "Log in again" in detail
     assert "python -m services.api token" in detail, "for tokens made on the command line"
 
 

@@ -110,7 +110,7 @@ async def test_a_challenge_gives_one_token(wallets: WebClient) -> None:
     assert sorted(a.status for a in answers) == [200] + [401] * 19
     again = signed(envelope, BOB)  # other signatures, but the same challenge
     assert "unrecognized signatures" in await refused(wallets, again)
-    assert "before" in await refused(wallets, envelope)
+    assert "already used" in await refused(wallets, envelope)
 
 
 async def test_without_the_clients_signature_there_is_no_login(wallets: WebClient) -> None:

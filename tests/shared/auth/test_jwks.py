@@ -1,4 +1,4 @@
-"""Tokens by public keys: read from a JWKS over a socket, rotated, and sometimes not to be had."""
+"""Tokens checked by the public keys of a JWKS: key rotation, and a JWKS that cannot be read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sign(algorithm: str, kid: str | None, key: Any = None, **more: Any) -> str:
 
 
 def confused_by(public_key: bytes) -> str:
-    """A token whose HMAC has a public key as its secret, which PyJWT itself would not make."""
+    """A token whose HMAC secret is the public key. PyJWT refuses to make one."""
     body = sign("RS256", "a").split(".")[1]
     header = urlsafe_b64encode(b'{"alg":"HS256","kid":"a"}').decode().rstrip("=")
     digest = hmac.digest(public_key, f"{header}.{body}".encode(), "sha256")
@@ -49,7 +49,7 @@ def confused_by(public_key: bytes) -> str:
 
 
 class Keys:
-    """A JWKS server: the keys, how often it was asked, and what it says when it fails."""
+    """A JWKS server: its keys, the number of requests, and its answer while it is broken."""
 
     def __init__(self) -> None:
         self.keys: list[dict] = []
@@ -101,41 +101,41 @@ async def test_each_kind_of_key(verifier: Verifier, jwks: Keys, algorithm: str) 
     assert await status(verifier, sign(algorithm, "a", aud="other")) == 401
 
 
-async def test_keys_rotate_without_a_restart(
+async def test_a_rotated_key_is_read_without_a_restart(
     verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jwks.put("old", "ES256")
     assert await status(verifier, sign("ES256", "old")) == 200
     jwks.keys.clear()
     jwks.put("new", "EdDSA")
-    assert await status(verifier, sign("EdDSA", "new")) == 401  # asked a moment ago
+    assert await status(verifier, sign("EdDSA", "new")) == 401  # the JWKS was read a moment ago
     assert jwks.asked == 1
-    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.0)
+    monkeypatch.setattr(auth, "_RETRY_SECONDS", 0.0)
     assert await status(verifier, sign("EdDSA", "new")) == 200
     assert await status(verifier, sign("ES256", "old")) == 401  # no longer listed
 
 
-async def test_a_key_that_was_taken_away_ends_in_time(
+async def test_a_key_that_was_removed_from_the_jwks_stops_working(
     verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jwks.put("a", "ES256")
     assert await status(verifier, sign("ES256", "a")) == 200
     jwks.keys.clear()
     jwks.put("b", "RS256")
-    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.0)
+    monkeypatch.setattr(auth, "_RETRY_SECONDS", 0.0)
     assert await status(verifier, sign("ES256", "a")) == 200
     monkeypatch.setattr(auth, "_JWKS_SECONDS", 0.0)
     assert await status(verifier, sign("ES256", "a")) == 401
 
 
-async def test_guessing_key_ids_does_not_flood_the_issuer(verifier: Verifier, jwks: Keys) -> None:
+async def test_unknown_key_ids_cause_one_request_to_the_issuer(verifier: Verifier, jwks: Keys) -> None:
     jwks.put("a", "ES256")
     tokens = [sign("ES256", f"guess-{n}") for n in range(30)]
     assert {await status(verifier, token) for token in tokens} == {401}
     assert jwks.asked == 1
 
 
-async def test_many_at_once_wait_for_one_reading(verifier: Verifier, jwks: Keys) -> None:
+async def test_concurrent_requests_wait_for_one_read_of_the_jwks(verifier: Verifier, jwks: Keys) -> None:
     jwks.put("a", "ES256")
     jwks.open.clear()
     token = sign("ES256", "a")
@@ -145,7 +145,7 @@ async def test_many_at_once_wait_for_one_reading(verifier: Verifier, jwks: Keys)
     assert jwks.asked == 1
 
 
-async def test_the_algorithm_is_the_keys(verifier: Verifier, jwks: Keys) -> None:
+async def test_a_token_must_use_the_algorithm_of_its_key(verifier: Verifier, jwks: Keys) -> None:
     jwks.put("a", "RS256")
     pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     assert await status(verifier, confused_by(pem)) == 401  # RFC 8725 2.1
@@ -153,7 +153,7 @@ async def test_the_algorithm_is_the_keys(verifier: Verifier, jwks: Keys) -> None
     assert await status(verifier, sign("ES256", "a")) == 401
 
 
-async def test_a_secret_in_a_jwks_is_no_key(verifier: Verifier, jwks: Keys) -> None:
+async def test_a_symmetric_key_in_the_jwks_is_ignored(verifier: Verifier, jwks: Keys) -> None:
     jwks.keys.append({"kty": "oct", "kid": "s", "k": "c2VjcmV0" * 8, "alg": "HS256"})
     jwks.put("a", "ES256")
     key = b"secret" * 8
@@ -165,17 +165,17 @@ async def test_a_secret_in_a_jwks_is_no_key(verifier: Verifier, jwks: Keys) -> N
     "broken",
     [(500, ""), (404, "no"), (200, "<html>"), (200, "[]"), (200, '{"keys":[5]}'), (200, "{}")],
 )
-async def test_keys_that_cannot_be_read_are_no_fault_of_the_token(
+async def test_an_unreadable_jwks_gives_503_and_not_401(
     verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch, broken: tuple[int, str]
 ) -> None:
     jwks.put("a", "ES256")
     jwks.broken = broken
     assert await status(verifier, sign("ES256", "a")) == 503
-    monkeypatch.setattr(auth, "_JWKS_FIRST", 0.0)
+    monkeypatch.setattr(auth, "_RETRY_SECONDS_EMPTY", 0.0)
     jwks.broken = None
     assert await status(verifier, sign("ES256", "a")) == 200
     jwks.broken = broken
     monkeypatch.setattr(auth, "_JWKS_SECONDS", 0.0)
-    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.0)
-    assert await status(verifier, sign("ES256", "a")) == 200  # the keys known so far go on
+    monkeypatch.setattr(auth, "_RETRY_SECONDS", 0.0)
+    assert await status(verifier, sign("ES256", "a")) == 200  # the known keys stay in use
     assert await status(verifier, sign("ES256", "b")) == 503

@@ -1,4 +1,4 @@
-"""Tickets, challenges and revocations in Redis: once means once, and an end is told to all."""
+"""Challenges are used once; a revoked token is rejected and its revocation is logged."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def who(account: str = "GA", token_id: str = "t", issued: float = 100.0) -> Prin
 
 @pytest.fixture
 async def sessions(redis: Redis, keys: Keys) -> RevocationStore:
-    """In data that began one second after 1970 did."""
+    """With an epoch of 1 s after 1970."""
     await begun_long_ago(redis, keys)
     return RevocationStore(redis, keys)
 
 
 async def refused(work: Awaitable[object]) -> str:
-    """The sentence of its 401; "" when it is let pass."""
+    """The detail of the 401; "" when the call passes."""
     try:
         await work
     except Problem as problem:
@@ -45,7 +45,7 @@ async def spend(sessions: RevocationStore, digest: str, **more: Any) -> bool:
     return not await refused(sessions.spend_challenge(digest, seconds=60, **{"issued": 9} | more))
 
 
-async def test_a_challenge_is_spent_once_of_fifty(
+async def test_of_fifty_concurrent_uses_of_a_challenge_one_succeeds(
     sessions: RevocationStore, redis: Redis, keys: Keys
 ) -> None:
     spent = await asyncio.gather(*(spend(sessions, "c") for _ in range(50)))
@@ -54,7 +54,7 @@ async def test_a_challenge_is_spent_once_of_fifty(
     assert 0 < await redis.ttl(keys.challenge("c")) <= 60
 
 
-async def test_what_was_issued_before_the_epoch_is_refused(
+async def test_tokens_and_challenges_from_before_the_epoch_are_rejected(
     sessions: RevocationStore, redis: Redis, keys: Keys
 ) -> None:
     await redis.set(keys.epoch, 100_500_000)
@@ -64,12 +64,12 @@ async def test_what_was_issued_before_the_epoch_is_refused(
     assert await refused(sessions.check(new)) == ""
     assert "`iat`" in await refused(sessions.check(who(issued=0.0)))
     assert await refused(sessions.check(who(issued=math.nan))) != ""
-    assert await refused(sessions.check(old, stored=True)) == "", "an API key stands in Redis"
+    assert await refused(sessions.check(old, stored=True)) == "", "an API key is stored in Redis"
     assert not await spend(sessions, "c", issued=100)
     assert await spend(sessions, "e", issued=101)
 
 
-async def test_without_an_epoch_nothing_is_let_pass(
+async def test_without_an_epoch_nothing_can_be_checked(
     sessions: RevocationStore, redis: Redis, keys: Keys
 ) -> None:
     await redis.delete(keys.epoch)
@@ -80,7 +80,7 @@ async def test_without_an_epoch_nothing_is_let_pass(
     assert (await sessions.read_since("0-0")).epoch is None
 
 
-async def test_one_token_is_ended(sessions: RevocationStore) -> None:
+async def test_a_revocation_by_token_id_ends_one_token(sessions: RevocationStore) -> None:
     assert not await is_revoked(sessions, who())
     await sessions.revoke(Revocation(token_id="t"), seconds=60)
     assert await is_revoked(sessions, who())
@@ -89,7 +89,7 @@ async def test_one_token_is_ended(sessions: RevocationStore) -> None:
     assert not await is_revoked(sessions, who(token_id=""))
 
 
-async def test_all_of_an_account_are_ended_up_to_a_time(sessions: RevocationStore) -> None:
+async def test_a_revocation_by_account_ends_its_tokens_up_to_a_time(sessions: RevocationStore) -> None:
     await sessions.revoke(Revocation(account="GA", before=100.0), seconds=60)
     assert await is_revoked(sessions, who(issued=100.0))
     assert await is_revoked(sessions, who(issued=0.0))
@@ -97,7 +97,7 @@ async def test_all_of_an_account_are_ended_up_to_a_time(sessions: RevocationStor
     assert not await is_revoked(sessions, who(account="GB"))
 
 
-async def test_a_revocation_is_kept_as_long_as_asked(
+async def test_a_revocation_expires_after_the_given_seconds(
     sessions: RevocationStore, redis: Redis, keys: Keys
 ) -> None:
     await sessions.revoke(Revocation(token_id="t"), seconds=60)
@@ -106,7 +106,7 @@ async def test_a_revocation_is_kept_as_long_as_asked(
     assert await redis.ttl(keys.revoked_account("GA")) <= 1
 
 
-async def test_the_log_tells_each_revocation_once(
+async def test_each_revocation_is_read_once_from_the_log(
     sessions: RevocationStore, redis: Redis, keys: Keys
 ) -> None:
     first = await sessions.read_since("")
@@ -114,12 +114,12 @@ async def test_the_log_tells_each_revocation_once(
     made = [Revocation(token_id="t"), Revocation(account="GA", before=1795446105.25)]
     for revocation in made:
         await sessions.revoke(revocation, seconds=60)
-    news = await sessions.read_since(first.cursor)
-    assert news.revocations == made
-    again = await sessions.read_since(news.cursor)
-    assert (again.cursor, again.revocations) == (news.cursor, [])
+    batch = await sessions.read_since(first.cursor)
+    assert batch.revocations == made
+    again = await sessions.read_since(batch.cursor)
+    assert (again.cursor, again.revocations) == (batch.cursor, [])
     later = await RevocationStore(redis, keys).read_since("")
-    assert (later.cursor, later.revocations) == (news.cursor, [])
+    assert (later.cursor, later.revocations) == (batch.cursor, [])
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,11 @@ async def test_the_log_tells_each_revocation_once(
         (Revocation(account="GB", before=200.0), False),
     ],
 )
-def test_what_a_revocation_ends(revocation: Revocation, ends: bool) -> None:
+def test_which_tokens_a_revocation_ends(revocation: Revocation, ends: bool) -> None:
     assert revocation.ends(who()) is ends
 
 
-def test_the_names_stand_beside_those_of_keys(keys: Keys) -> None:
+def test_all_keys_of_a_namespace_share_its_slot(keys: Keys) -> None:
     names = keys
-    assert names.journal == keys.journal
     assert len({names.challenge("x"), names.rate("ip", "x"), names.api_keys}) == 3
     assert all(f"{{{keys.namespace}}}" in n for n in (names.challenge("x"), names.rate("a", "b")))

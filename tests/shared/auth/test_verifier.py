@@ -1,4 +1,4 @@
-"""Tokens by a secret: what holds, what does not, and where a request brings one."""
+"""Tokens signed with a shared secret: valid ones, invalid ones, and where a request carries one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def refused(token: str, verifier: Verifier | None = None) -> str:
     return problem.value.detail
 
 
-async def test_a_good_token_is_its_principal() -> None:
+async def test_a_valid_token_gives_its_principal() -> None:
     document = claims(scope="events:all  admin", topics=["7"], jti="j")
     principal = await Verifier(SETTINGS, None).verify(sign(document))
     assert principal == Principal(
@@ -76,16 +76,16 @@ async def test_a_good_token_is_its_principal() -> None:
         ({"nbf": 1 << 40}, "nbf"),
     ],
 )
-async def test_claims_that_do_not_hold(change: dict[str, Any], word: str) -> None:
+async def test_invalid_claims_are_rejected_with_a_reason(change: dict[str, Any], word: str) -> None:
     assert word in await refused(sign(claims(**change)))
 
 
 @pytest.mark.parametrize("change", [{"iat": "x"}, {"iat": []}, {"iat": {}}])
-async def test_a_strange_iat_is_a_refusal_and_no_crash(change: dict[str, Any]) -> None:
+async def test_an_iat_of_a_wrong_type_is_rejected(change: dict[str, Any]) -> None:
     await refused(sign(claims(**change)))
 
 
-async def test_a_clock_a_little_ahead_at_the_issuer_is_no_reason_to_refuse() -> None:
+async def test_an_iat_a_little_in_the_future_is_accepted() -> None:
     assert await Verifier(SETTINGS, None).verify(sign(claims(iat=int(time.time()) + 3)))
 
 
@@ -95,7 +95,7 @@ def unsigned(header: object, document: object) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "HS512", "RS256", None, 5])
-async def test_the_algorithm_is_ours_to_say(algorithm: int | str | None) -> None:
+async def test_the_algorithm_of_the_token_is_not_trusted(algorithm: int | str | None) -> None:
     await refused(unsigned({"alg": algorithm, "typ": "JWT"}, claims()))
     if algorithm == "HS512":
         with pytest.warns(jwt.InsecureKeyLengthWarning):
@@ -103,7 +103,7 @@ async def test_the_algorithm_is_ours_to_say(algorithm: int | str | None) -> None
         await refused(token)
 
 
-async def test_every_tampered_part_is_noticed() -> None:
+async def test_a_token_with_a_changed_part_is_rejected() -> None:
     header, body, signature = sign(claims()).split(".")
     admin = sign(claims(scope="admin"), secret="another secret of more than 32 bytes").split(".")[1]
     for parts in (
@@ -113,17 +113,17 @@ async def test_every_tampered_part_is_noticed() -> None:
         await refused(".".join(parts))
 
 
-async def test_another_secret_signs_for_nobody() -> None:
+async def test_a_token_signed_with_another_secret_is_rejected() -> None:
     await refused(sign(claims(), secret="another secret of more than 32 bytes"))
 
 
 @given(st.text(max_size=60))
-async def test_no_text_is_a_crash(text: str) -> None:
+async def test_any_text_as_a_token_gives_401(text: str) -> None:
     await refused(text)
 
 
 @pytest.mark.parametrize("part", [b"[" * 40_000, b"\xff", b"{}", b"null", b"5", b'{"alg":' * 9])
-async def test_no_header_is_a_crash(part: bytes) -> None:
+async def test_any_header_of_a_token_gives_401(part: bytes) -> None:
     text = base64.urlsafe_b64encode(part).decode().rstrip("=")
     await refused(f"{text}.{text}.AAAA")
     await refused(f"{text}.\udcff.AAAA")
@@ -133,7 +133,7 @@ def request(path: str = "/", **headers: Any) -> web.Request:
     return make_mocked_request("GET", path, headers=headers)
 
 
-def test_where_a_token_is_looked_for() -> None:
+def test_the_token_comes_from_the_header_then_the_query_then_the_cookie() -> None:
     every = {"Authorization": "Bearer a", "Cookie": "headrace_token=c"}
     assert token_of(request("/?access_token=b", **every)) == "a"
     assert token_of(request("/?access_token=b", Cookie=every["Cookie"])) == "b"
@@ -143,12 +143,12 @@ def test_where_a_token_is_looked_for() -> None:
 
 
 @pytest.mark.parametrize("header", ["Basic a", "Bearer", "Bearer ", "a"])
-def test_another_scheme_is_not_passed_over(header: str) -> None:
+def test_another_authorization_scheme_is_rejected(header: str) -> None:
     with pytest.raises(Problem):
         token_of(request("/?access_token=b", Authorization=header))
 
 
-def test_admin_has_every_scope_and_anyone_is_all() -> None:
+def test_admin_and_anyone_have_every_scope() -> None:
     admin = Principal("GA", frozenset({"admin"}))
     assert all(who.has(scope) for who in (admin, ANYONE) for scope in Scope)
     assert not Principal("GA", frozenset({"events:all"})).has(Scope.STREAMS_WRITE)
@@ -170,18 +170,18 @@ def test_admin_has_every_scope_and_anyone_is_all() -> None:
         ("admin", None, "user:GB", (), True),
     ],
 )
-def test_what_may_be_subscribed_to(
+def test_which_topics_a_principal_may_subscribe_to(
     scopes: str, topics: list[str] | None, topic: str, parties: tuple[str, ...], allowed: bool
 ) -> None:
     who = principal_of(claims(scope=scopes, topics=topics))
     assert who.may_subscribe(topic, parties) is allowed
 
 
-def test_each_event_is_checked_anew() -> None:
+def test_which_events_a_principal_may_see() -> None:
     who = Principal("GA", frozenset())
     assert who.may_see(("7", "user:GA", "user:GB"))
     assert not who.may_see(("7", "user:GB"))
-    assert who.may_see(())  # concerns all
+    assert who.may_see(())  # an event for everybody
     assert Principal("GA", frozenset({"events:all"})).may_see(("7",))
 
 
@@ -198,14 +198,14 @@ def test_each_event_is_checked_anew() -> None:
         ({"jwt_issuer": ""}, "at least 1"),
     ],
 )
-def test_settings_that_are_refused(given: dict[str, str], word: str) -> None:
+def test_invalid_settings_are_rejected(given: dict[str, str], word: str) -> None:
     with pytest.raises(ValidationError, match=word):
         AuthSettings(**given)
 
 
-def test_a_class_of_both_keeps_the_manners_of_common(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settings_class_with_two_bases_keeps_the_model_config(monkeypatch: pytest.MonkeyPatch) -> None:
     class Both(JournalSettings, AuthSettings):
-        """As the API's."""
+        """Like the settings of the API."""
 
     monkeypatch.setenv("PORT", "")
     monkeypatch.setenv("JWT_ALGORITHMS", "EdDSA, ES256")
