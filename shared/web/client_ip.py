@@ -52,7 +52,7 @@ def client_address(
 
 
 def limit_key_of(address: str) -> str:
-    """The key that a limit per client counts: an IPv4 address, or the /64 network of an IPv6 address.
+    """The key for limits per client: an IPv4 address, or the /64 network of an IPv6 address.
 
     One household usually has a whole /64.
     """
@@ -63,7 +63,7 @@ def limit_key_of(address: str) -> str:
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address, also with a port (`1.2.3.4:80`, `[::1]:80`). Unwraps IPv4 mapped to IPv6."""
+    """Parse an address, also with a port (`1.2.3.4:80`, `[::1]:80`). IPv4 in IPv6 becomes IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

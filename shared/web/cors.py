@@ -34,7 +34,7 @@ _EXPOSED = (
 class Cors:
     """An allow-list of exact origins. `*` allows any origin.
 
-    The response repeats the request's origin instead of `*`, because browsers send no cookies to `*`.
+    The response repeats the request's origin, because browsers send no cookies when it says `*`.
     """
 
     def __init__(self, origins: Sequence[str], expose: Sequence[str] = ()) -> None:

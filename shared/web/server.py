@@ -190,7 +190,7 @@ def tune_gc() -> None:
 
 
 def _detect_dead_peers(sock: socket.socket) -> None:
-    """Close connections to vanished peers within a minute. On Linux accepted sockets inherit this."""
+    """Close connections to vanished peers within a minute. Accepted sockets inherit this."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)

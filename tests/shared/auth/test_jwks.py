@@ -128,14 +128,18 @@ async def test_a_key_that_was_removed_from_the_jwks_stops_working(
     assert await status(verifier, sign("ES256", "a")) == 401
 
 
-async def test_unknown_key_ids_cause_one_request_to_the_issuer(verifier: Verifier, jwks: Keys) -> None:
+async def test_unknown_key_ids_cause_one_request_to_the_issuer(
+    verifier: Verifier, jwks: Keys
+) -> None:
     jwks.put("a", "ES256")
     tokens = [sign("ES256", f"guess-{n}") for n in range(30)]
     assert {await status(verifier, token) for token in tokens} == {401}
     assert jwks.asked == 1
 
 
-async def test_concurrent_requests_wait_for_one_read_of_the_jwks(verifier: Verifier, jwks: Keys) -> None:
+async def test_concurrent_requests_wait_for_one_read_of_the_jwks(
+    verifier: Verifier, jwks: Keys
+) -> None:
     jwks.put("a", "ES256")
     jwks.open.clear()
     token = sign("ES256", "a")

@@ -59,7 +59,7 @@ async def test_tokens_and_challenges_from_before_the_epoch_are_rejected(
 ) -> None:
     await redis.set(keys.epoch, 100_500_000)
     old, new = who(issued=100.4), who(issued=100.5)
-    assert "log in again" in await refused(sessions.check(old))
+    assert "Log in again" in await refused(sessions.check(old))
     assert "1970-01-01T00:01:40Z" in await refused(sessions.check(old)), "when the data began"
     assert await refused(sessions.check(new)) == ""
     assert "`iat`" in await refused(sessions.check(who(issued=0.0)))
@@ -89,7 +89,9 @@ async def test_a_revocation_by_token_id_ends_one_token(sessions: RevocationStore
     assert not await is_revoked(sessions, who(token_id=""))
 
 
-async def test_a_revocation_by_account_ends_its_tokens_up_to_a_time(sessions: RevocationStore) -> None:
+async def test_a_revocation_by_account_ends_its_tokens_up_to_a_time(
+    sessions: RevocationStore,
+) -> None:
     await sessions.revoke(Revocation(account="GA", before=100.0), seconds=60)
     assert await is_revoked(sessions, who(issued=100.0))
     assert await is_revoked(sessions, who(issued=0.0))

@@ -203,7 +203,9 @@ def test_invalid_settings_are_rejected(given: dict[str, str], word: str) -> None
         AuthSettings(**given)
 
 
-def test_a_settings_class_with_two_bases_keeps_the_model_config(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settings_class_with_two_bases_keeps_the_model_config(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Both(JournalSettings, AuthSettings):
         """Like the settings of the API."""
 
