@@ -132,7 +132,10 @@ def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Eve
 
 
 def next_notice(stream: Stream) -> int | None:
-    """When the next notice is due, in Unix seconds; None when the stream is not active."""
+    """When the next notice is due, in Unix seconds.
+
+    None when the stream is not active, or when all its notices were sent.
+    """
     end = end_time(stream) if stream.status is StreamStatus.ACTIVE else None
     if end is None or stream.notices_sent >= len(NOTICE_THRESHOLDS):
         return None

@@ -57,14 +57,16 @@ class NamespaceClaim:
     """Lets an indexer claim a new namespace, and refuses a namespace of another contract."""
 
     def __init__(self, redis: Redis, settings: CommonSettings) -> None:
-        self._ours = settings
+        self._settings = settings
         self._redis = redis
         self._script = redis.register_script(_CLAIM)
 
     async def check(self) -> None:
-        """Raise ForeignNamespaceError if the namespace is not ours. Needs no lease."""
-        made = await self._redis.hmget(self._ours.keys.namespace_owner, ["network", "contract"])
-        if wrong := mismatch(self._ours, made):
+        """Raise ForeignNamespaceError for another network or contract. Needs no lease."""
+        owner = await self._redis.hmget(
+            self._settings.keys.namespace_owner, ["network", "contract"]
+        )
+        if wrong := mismatch(self._settings, owner):
             raise ForeignNamespaceError(wrong)
 
     async def hold(self, *, begin: bool = False) -> None:
@@ -74,19 +76,19 @@ class NamespaceClaim:
         with `begin`: the caller then knows that the source belongs to our network. The token
         contracts may change. An added token is read from the cursor on.
         """
-        ours = self._ours
-        tokens = ",".join(sorted(each.address for each in ours.contracts[1:]))
+        settings = self._settings
+        tokens = ",".join(sorted(each.address for each in settings.contracts[1:]))
         arguments: list[str | int] = [
-            ours.network_passphrase,
-            ours.contracts[0].address,
+            settings.network_passphrase,
+            settings.contracts[0].address,
             tokens,
             int(begin),
         ]
-        keys = [ours.keys.namespace_owner, ours.keys.progress]
-        made = await self._script(keys=keys, args=arguments)
-        if wrong := mismatch(ours, made[:2]):
+        keys = [settings.keys.namespace_owner, settings.keys.progress]
+        owner = await self._script(keys=keys, args=arguments)
+        if wrong := mismatch(settings, owner[:2]):
             raise ForeignNamespaceError(wrong)
-        if made and (before := made[2].decode()) != tokens:
+        if owner and (before := owner[2].decode()) != tokens:
             was, now = set(before.split(",")) - {""}, set(tokens.split(",")) - {""}
             log.warning(
                 "tokens_changed",
@@ -96,21 +98,21 @@ class NamespaceClaim:
             )
 
 
-def mismatch(ours: CommonSettings, made: Sequence[Any]) -> str | None:
+def mismatch(settings: CommonSettings, owner: Sequence[Any]) -> str | None:
     """Why these settings do not fit the network and contract of a namespace.
 
     None if they fit, or if no indexer has claimed the namespace yet.
     """
-    if not made or None in made:
+    if not owner or None in owner:
         return None
-    network, contract = (value.decode() for value in made)
-    mine = ours.contracts[0].address
-    if (network, contract) == (ours.network_passphrase, mine):
+    network, contract = (value.decode() for value in owner)
+    own_contract = settings.contracts[0].address
+    if (network, contract) == (settings.network_passphrase, own_contract):
         return None
     return (
-        f"the namespace {ours.keys.namespace} belongs to contract {contract} on {network!r}, but "
-        f"this service is configured for {mine} on {ours.network_passphrase!r}: correct "
-        "CONTRACTS or NETWORK_PASSPHRASE, or set another NAMESPACE"
+        f"the namespace {settings.keys.namespace} belongs to contract {contract} on {network!r}, "
+        f"but this service is configured for {own_contract} on {settings.network_passphrase!r}: "
+        "correct CONTRACTS or NETWORK_PASSPHRASE, or set another NAMESPACE"
     )
 
 
@@ -157,11 +159,11 @@ class NamespaceWatch:
         pipe.get(keys.epoch)
         pipe.hmget(keys.namespace_owner, ["network", "contract"])
         asked = ClockReading.now()
-        (seconds, microseconds), epoch, made = await pipe.execute()
+        (seconds, microseconds), epoch, owner = await pipe.execute()
         self._clock.set(seconds + microseconds / 1e6, asked, ClockReading.now())
         SKEW.set(self._clock.skew)
         self._report("clock", self._clock.skew_error)
-        self._report("namespace", mismatch(self._settings, made))
+        self._report("namespace", mismatch(self._settings, owner))
         if epoch is None and self._begins:
             epoch = await begin_epoch(self._redis, keys)
         EPOCH.set(int(epoch or 0) / 1e6)
