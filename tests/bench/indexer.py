@@ -42,19 +42,20 @@ async def decode(_: Place) -> list[Row]:
     stream = b"".join(canned.frames[:200])
 
     def of_rpc() -> int:
-        into = DecodedEvents()
+        decoded = DecodedEvents()
         events = parse_page(orjson.loads(page), _OURS, START).events
         for each in group_by_transaction(events):
             parts = (each.toid, each.hash, each.toid >> 32, each.closed_at, True)
             record = HorizonTransaction(*parts, b"", b"", None)
-            decode_events(record, _OURS, each.raw_events, into)
-        return len(into.events)
+            decoded.extend(decode_events(record, _OURS, each.raw_events))
+        return len(decoded.events)
 
     def of_horizon() -> int:
-        into = DecodedEvents()
+        decoded = DecodedEvents()
         for frame in HorizonFrameParser().feed(stream):
-            decode_transaction(parse_record(parse_object(frame.data)), _OURS, into)
-        return len(into.events)
+            record = parse_record(parse_object(frame.data))
+            decoded.extend(decode_transaction(record, _OURS))
+        return len(decoded.events)
 
     def of_the_sdk() -> int:
         for event in canned.events[:100]:

@@ -90,7 +90,7 @@ async def test_another_networks_passphrase_stops_it(site: Site) -> None:
 async def test_events_without_proof_stop_it(site: Site) -> None:
     await site.sim.arm("corrupt_meta", times=1_000_000)
     async with site.indexer() as process:
-        await stopped(site, process, "unproved", "do not hash to what consensus signed")
+        await stopped(site, process, "unproved", "do not match the hash in its result")
     held = [entry.position for entry in await journal(site.redis, site.keys)]
     assert held == site.sim.positions()[: len(held)] != site.sim.positions()
 

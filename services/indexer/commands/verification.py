@@ -30,7 +30,7 @@ class Difference:
     where: str
     what: str
     expected: object
-    actual: object
+    found: object
 
 
 @dataclass(frozen=True, slots=True)

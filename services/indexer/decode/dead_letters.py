@@ -1,6 +1,6 @@
-"""Dead letters, read again: what was kept, put through today's decoder and adapters.
+"""Decode a dead letter again, with the current decoder and the current CONTRACTS. Pure.
 
-Pure. The letters are made by services.indexer.decode.transactions.dead_letter.
+services.indexer.decode.transactions.dead_letter makes the letters.
 """
 
 from __future__ import annotations
@@ -30,58 +30,50 @@ from shared.domain.position import Position, parse_position, transaction_of
 
 
 class StillUndecodableError(HeadraceError):
-    """The letter cannot be read today either; says why."""
+    """The letter still cannot be decoded; the text says why."""
 
 
 def reread(letter: Mapping[str, Any], contracts: WatchedContracts) -> DecodedEvents:
-    """The events that the letter holds, and new dead letters. Raises StillUndecodableError."""
-    into = DecodedEvents()
+    """Decode a letter: its events, and new dead letters for events of a meta that fail.
+
+    Raises StillUndecodableError.
+    """
     try:
         position = parse_position(letter["position"])
         raw = base64_bytes(letter["xdr"])
-        if letter["kind"] == "event":
-            _event(letter, position, raw, contracts, into)
-        else:
-            _meta(letter, position, raw, contracts, into)
+        read = _event if letter["kind"] == "event" else _meta
+        return read(letter, position, raw, contracts)
     except (KeyError, TypeError, MalformedError) as error:
-        raise StillUndecodableError(f"the letter lacks what is needed: {error!s:.200}") from error
+        raise StillUndecodableError(f"a field is missing or wrong: {error!s:.200}") from error
     except MetaMissingError as error:
         raise StillUndecodableError(f"the meta of transaction {error} is empty") from error
     except UnprovedError as error:
-        raise StillUndecodableError(
-            f"the events of {error} do not hash to what consensus signed"
-        ) from error
+        text = f"the events of {error} do not match the hash in its result"
+        raise StillUndecodableError(text) from error
     except (XdrError, ValueError) as error:
         raise StillUndecodableError(str(error)) from error
-    return into
 
 
 def _event(
-    letter: Mapping[str, Any],
-    position: Position,
-    raw: bytes,
-    contracts: WatchedContracts,
-    into: DecodedEvents,
-) -> None:
+    letter: Mapping[str, Any], position: Position, raw: bytes, contracts: WatchedContracts
+) -> DecodedEvents:
     if contracts.by_raw(contract_of(raw, 0)[0]) is None:
-        raise StillUndecodableError(f"{letter.get('contractId')} is not watched: see CONTRACTS")
+        raise StillUndecodableError(f"CONTRACTS does not contain {letter.get('contractId')}")
     record = _record(letter, position, b"", b"", None)
-    decode_events(record, contracts, {position: raw}, into, letter.get("verified"))
-    if into.dead:
-        raise StillUndecodableError(str(into.dead[0]["why"]))
+    decoded = decode_events(record, contracts, {position: raw}, letter.get("verified"))
+    if decoded.dead:
+        raise StillUndecodableError(str(decoded.dead[0]["why"]))
+    return decoded
 
 
 def _meta(
-    letter: Mapping[str, Any],
-    position: Position,
-    raw: bytes,
-    contracts: WatchedContracts,
-    into: DecodedEvents,
-) -> None:
+    letter: Mapping[str, Any], position: Position, raw: bytes, contracts: WatchedContracts
+) -> DecodedEvents:
     envelope, result = base64_bytes(letter["envelope"]), base64_bytes(letter["result"])
     if not contracts.may_emit(envelope, raw):
-        raise StillUndecodableError("it touches no contract that is watched: see CONTRACTS")
-    decode_transaction(_record(letter, position, envelope, result, raw), contracts, into)
+        text = "the transaction touches none of the contracts in CONTRACTS"
+        raise StillUndecodableError(text)
+    return decode_transaction(_record(letter, position, envelope, result, raw), contracts)
 
 
 def _record(

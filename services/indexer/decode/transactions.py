@@ -1,7 +1,7 @@
-"""A transaction as Horizon tells it, read into events of ours, dead letters and a verdict.
+"""Decode a transaction into events, dead letters and the result of the proof. Pure.
 
-Pure. The 32 raw bytes of a contract occur in every transaction that can hold events of it, so most
-transactions cost a search through bytes (services.indexer.decode.contracts).
+Most transactions hold no event of a watched contract. They cost only a search for the contracts'
+raw 32-byte ids in the transaction's bytes (services.indexer.decode.contracts).
 """
 
 from __future__ import annotations
@@ -28,48 +28,55 @@ from shared.domain.events import Event, Provenance
 from shared.domain.position import Position
 
 _KIND, _OTHER_KINDS = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
-"""Where an event with a contract's id has its kind, and the kinds that others say of a contract."""
+"""Where a ContractEvent with a contract id has its kind; the kinds `system` and `diagnostic`.
+
+The host makes events of these two kinds about a contract; the contract does not emit them.
+"""
 
 
 class MetaMissingError(HeadraceError):
-    """The source left the transaction's meta out; another must be asked for it."""
+    """The source left the transaction's meta out; another source must be asked for the meta."""
 
 
 class UnprovedError(HeadraceError):
-    """The events do not hash to what consensus signed: someone altered them."""
+    """The events do not match the hash in the transaction's result."""
 
 
 @dataclass(slots=True)
 class DecodedEvents:
-    """What one or more transactions came to. A dead letter is JSON-ready."""
+    """Events and dead letters of one or more transactions. A dead letter is a JSON-ready dict."""
 
     events: list[Event] = field(default_factory=list)
     dead: list[dict[str, object]] = field(default_factory=list)
 
+    def extend(self, other: DecodedEvents) -> None:
+        """Append the events and dead letters of the transactions that follow."""
+        self.events += other.events
+        self.dead += other.dead
+
 
 RawEvents = Mapping[Position, bytes]
-"""A transaction's events as Stellar RPC's getEvents told them: XDR by position."""
+"""A transaction's events as XDR, by position."""
 
 
 def decode_transaction(
     record: HorizonTransaction,
     contracts: WatchedContracts,
-    into: DecodedEvents,
     *,
     rpc_events: RawEvents | None = None,
     accept_unproved: bool = False,
-) -> None:
-    """Add the contracts' events and dead letters of one transaction.
+) -> DecodedEvents:
+    """Decode the watched contracts' events of one transaction, and prove them.
 
-    `rpc_events`, where there is any, must be just what the meta holds. `accept_unproved` keeps what
-    cannot be proved, marked as such. Raises MetaMissingError when another source must be asked for
-    the meta, UnprovedError when the events were altered on the way, XdrError when the meta or the
-    result as a whole cannot be read.
+    `rpc_events`: the events that getEvents returned for this transaction; they must be the same as
+    those in the meta. `accept_unproved`: return events without proof too, with `verified` false.
+
+    Raises MetaMissingError when another source must be asked for the meta; UnprovedError when the
+    events do not match the result; XdrError when the meta or the result cannot be decoded.
     """
-    if not rpc_events and not (
-        record.successful and contracts.may_emit(record.envelope, record.meta)
-    ):
-        return
+    may_emit = record.successful and contracts.may_emit(record.envelope, record.meta)
+    if not rpc_events and not may_emit:
+        return DecodedEvents()
     if record.meta is None:
         raise MetaMissingError(record.hash)
     meta, result = decode_meta(record.meta), decode_result(record.result)
@@ -82,55 +89,45 @@ def decode_transaction(
         or not record.successful
         or (rpc_events is not None and rpc_events != raw_events)
     )
-    # What comes from a call is proved by the call's result: there None is no proof.
-    if is_altered or (
-        not verified and any(_is_from_invocation(contracts, raw) for raw in raw_events.values())
-    ):
+    # The result of an invocation always has a hash, so None is no proof for its events.
+    if is_altered or (not verified and _has_invocation(contracts, raw_events)):
         if not accept_unproved:
             raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")
         verified = False
-    _add_events(record, contracts, raw_events, verified, into)
+    return decode_events(record, contracts, raw_events, verified)
 
 
 def decode_events(
     record: HorizonTransaction,
     contracts: WatchedContracts,
-    rpc_events: RawEvents,
-    into: DecodedEvents,
-    verified: bool | None = None,
-) -> None:
-    """Add the events of a transaction whose result is not to be had, so nothing proves them.
-
-    `verified` is what was found when it was.
-    """
-    _add_events(record, contracts, rpc_events, verified, into)
-
-
-def _add_events(
-    record: HorizonTransaction,
-    contracts: WatchedContracts,
     raw_events: RawEvents,
-    verified: bool | None,
-    into: DecodedEvents,
-) -> None:
+    verified: bool | None = None,
+) -> DecodedEvents:
+    """Decode events of a transaction without a proof.
+
+    `verified` is the outcome of an earlier proof; None when the result was never available. An
+    event that cannot be decoded becomes a dead letter.
+    """
+    decoded = DecodedEvents()
     closed = record.closed
     for position, raw in raw_events.items():
         contract = contracts.by_raw(contract_of(raw, 0)[0])
-        assert contract, "only what comes from one of the contracts gets here"
+        assert contract, "all raw events are from watched contracts"
         source = Provenance(
             contract.address, record.ledger, record.closed_at, record.hash, verified
         )
         try:
             event = decode_contract_event(raw)
-            into.events.append(contract.read(event, position, source, closed))
+            decoded.events.append(contract.read(event, position, source, closed))
         except (XdrError, UnreadableEventError) as error:
-            into.dead.append(dead_letter(record, str(error), raw, position, source))
+            decoded.dead.append(dead_letter(record, str(error), raw, position, source))
+    return decoded
 
 
 def _events_of(
     contracts: WatchedContracts, record: HorizonTransaction, meta: TransactionMeta
 ) -> RawEvents:
-    """What the contracts themselves said, without what system and diagnostics say of them."""
+    """The events that the watched contracts emitted themselves."""
     return {
         Position(record.toid + operation, index): raw
         for operation, events in enumerate(meta.event_xdr)
@@ -144,9 +141,10 @@ def _is_left_out(meta: TransactionMeta, result: TransactionResult) -> bool:
     return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
 
 
-def _is_from_invocation(contracts: WatchedContracts, raw: bytes) -> bool:
-    contract = contracts.by_raw(contract_of(raw, 0)[0])
-    return contract is not None and contract.only_invocations
+def _has_invocation(contracts: WatchedContracts, raw_events: RawEvents) -> bool:
+    """Whether one of the events is from a contract that only invocations can make emit."""
+    found = (contracts.by_raw(contract_of(raw, 0)[0]) for raw in raw_events.values())
+    return any(contract is not None and contract.only_invocations for contract in found)
 
 
 def dead_letter(
@@ -156,11 +154,11 @@ def dead_letter(
     position: Position | None = None,
     source: Provenance | None = None,
 ) -> dict[str, object]:
-    """What is kept of something that could not be read, all that reading it later takes.
+    """Keep something undecodable, with everything that a later attempt needs.
 
-    An event at its `position`; without one the transaction's whole meta, at the first place that
-    an event of it could have, beside what proves it. services.indexer.decode.dead_letters reads it
-    again.
+    With a `position` it is one event, and `raw` is its XDR. Without one it is a whole transaction:
+    `raw` is its meta, kept with its envelope and result, at the first position that an event of
+    the transaction could have. services.indexer.decode.dead_letters decodes both again.
     """
     of_event = source and {"contractId": source.contract_id, "verified": source.verified}
     return {
@@ -170,10 +168,10 @@ def dead_letter(
         "closedAt": record.closed_at,
         "txHash": record.hash,
         "why": reason,
-        "xdr": _text(raw),
-        **(of_event or {"envelope": _text(record.envelope), "result": _text(record.result)}),
+        "xdr": _base64(raw),
+        **(of_event or {"envelope": _base64(record.envelope), "result": _base64(record.result)}),
     }
 
 
-def _text(raw: bytes) -> str:
+def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()

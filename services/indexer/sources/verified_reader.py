@@ -1,9 +1,9 @@
-"""Suspects: what cannot be believed is read a second time before anyone acts on it.
+"""Decode transactions; read a suspicious one a second time before acting on it.
 
-A byte altered on the way heals by another read. The same bytes twice are what the source has:
-then events that do not hash to what consensus signed stop the indexer (or, where the operator
-wants that, are kept as unproved under an alarm), and a meta that cannot be decoded goes to the
-dead letters, whole.
+A transaction is suspicious when its proof fails or its meta cannot be decoded. Damage in transit
+disappears on the second read. If the second read brings the same bytes, the source really has
+them. Then events without a proof stop the indexer, or are kept with `verified` false under an
+alarm (UNPROVED=alarm); an undecodable meta becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -30,63 +30,58 @@ log = structlog.get_logger()
 
 
 class VerifyingReader:
-    """Reads transactions, remembering the one that failed last."""
+    """Decodes and proves transactions; remembers the last one that failed."""
 
     def __init__(self, contracts: WatchedContracts, *, alarm_only: bool = False) -> None:
-        """`alarm_only`: what stays unproved is kept, with `verified` false."""
+        """`alarm_only`: keep events without a proof under an alarm, with `verified` false."""
         self._contracts = contracts
         self._alarm_only = alarm_only
         self._last_digest = b""
 
     def read(
-        self, record: HorizonTransaction, into: DecodedEvents, rpc_events: RawEvents | None = None
-    ) -> None:
-        """Like `decode_transaction`; SourceError asks to read again, SourceFatal to stop."""
-        dead_before = len(into.dead)
+        self, record: HorizonTransaction, rpc_events: RawEvents | None = None
+    ) -> DecodedEvents:
+        """Like `decode_transaction`, and raises MetaMissingError as that does.
+
+        Raises SourceError when the transaction must be read a second time, FatalSourceError when
+        it failed its proof twice.
+        """
         try:
-            decode_transaction(record, self._contracts, into, rpc_events=rpc_events)
+            decoded = decode_transaction(record, self._contracts, rpc_events=rpc_events)
         except UnprovedError as error:
-            self._unproved(error, record, into, rpc_events)
+            return self._unproved(error, record, rpc_events)
         except XdrError as error:
             metrics.DECODE_FAILURES.inc()
             if not self._is_second_read(record, rpc_events):
                 raise SourceError("undecodable", f"{record.hash}: {error}") from error
-            into.dead.append(dead_letter(record, str(error), record.meta or b""))
-        else:
-            metrics.DECODE_FAILURES.inc(len(into.dead) - dead_before)
+            return DecodedEvents(dead=[dead_letter(record, str(error), record.meta or b"")])
+        if decoded.dead:
+            metrics.DECODE_FAILURES.inc(len(decoded.dead))
+        return decoded
 
-    def decode_events(
-        self, record: HorizonTransaction, into: DecodedEvents, rpc_events: RawEvents
-    ) -> None:
-        """The events of a transaction that the source does not have any more."""
-        decode_events(record, self._contracts, rpc_events, into)
+    def read_without_meta(self, record: HorizonTransaction, rpc_events: RawEvents) -> DecodedEvents:
+        """Decode the events of a transaction that the source has trimmed; `verified` is None."""
+        return decode_events(record, self._contracts, rpc_events)
 
     def _unproved(
-        self,
-        error: UnprovedError,
-        record: HorizonTransaction,
-        into: DecodedEvents,
-        rpc_events: RawEvents | None,
-    ) -> None:
+        self, error: UnprovedError, record: HorizonTransaction, rpc_events: RawEvents | None
+    ) -> DecodedEvents:
         if not self._is_second_read(record, rpc_events):
-            raise SourceError("unproved", f"{error}; reading it once more") from error
-        text = f"the events of {error} do not hash to what consensus signed"
+            text = f"the events of {error} failed their proof; they are read a second time"
+            raise SourceError("unproved", text) from error
+        text = f"the events of {error} do not match the hash in its result"
         if not self._alarm_only:
             raise FatalSourceError("unproved", text) from error
         metrics.ALARM.labels("unproved").set(1)
         metrics.UNPROVED.inc()
         log.error("unproved", transaction=record.hash, ledger=record.ledger, error=text)
-        decode_transaction(
-            record, self._contracts, into, rpc_events=rpc_events, accept_unproved=True
+        return decode_transaction(
+            record, self._contracts, rpc_events=rpc_events, accept_unproved=True
         )
 
     def _is_second_read(self, record: HorizonTransaction, rpc_events: RawEvents | None) -> bool:
-        parts = (
-            record.hash.encode(),
-            record.result,
-            record.meta or b"",
-            *(rpc_events or {}).values(),
-        )
-        digest = sha256(b"".join(parts)).digest()
+        """Whether the last transaction that failed had exactly these bytes."""
+        parts = (record.hash.encode(), record.result, record.meta or b"")
+        digest = sha256(b"".join((*parts, *(rpc_events or {}).values()))).digest()
         is_second, self._last_digest = digest == self._last_digest, digest
         return is_second

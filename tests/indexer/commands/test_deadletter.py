@@ -15,7 +15,7 @@ from services.indexer.commands.deadletter import arguments
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.dead_letters import StillUndecodableError, reread
 from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.transactions import DecodedEvents, dead_letter, decode_transaction
+from services.indexer.decode.transactions import dead_letter, decode_transaction
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position
 from shared.journal.commit import Committer
@@ -60,9 +60,7 @@ async def put(site: Site, *letters: dict[str, object]) -> list[str]:
 def of_event(raw: bytes, order: int = 1) -> dict[str, object]:
     """A letter as of a decoder that knew less: of one event, the second of its transaction."""
     transaction = proven(created(), event("stream_paused", 7, DEEP), order=order)
-    into = DecodedEvents()
-    decode_transaction(transaction, OURS, into)
-    [letter] = into.dead
+    [letter] = decode_transaction(transaction, OURS).dead
     return letter | {"xdr": base64.b64encode(raw).decode()}
 
 
@@ -71,10 +69,8 @@ def of_meta(transaction: HorizonTransaction) -> dict[str, object]:
 
 
 async def streams(site: Site, *transactions: HorizonTransaction) -> None:
-    into = DecodedEvents()
-    for each in transactions:
-        decode_transaction(each, OURS, into)
-    await Committer(site.redis, site.keys).record(into.events, progress={"cursor": "1"})
+    events = [event for each in transactions for event in decode_transaction(each, OURS).events]
+    await Committer(site.redis, site.keys).record(events, progress={"cursor": "1"})
 
 
 async def letters(site: Site) -> list[Any]:
@@ -184,11 +180,14 @@ FORGED = record(meta_v4([withdrawn(1)]), result(proof([withdrawn(2)])))
 STILL: dict[str, tuple[dict[str, object], str]] = {
     "not decodable": (of_event(event("stream_paused", 7, DEEP)), "nested more than"),
     "without what it needs": (of_event(event("tokens_withdrawn", 7, fields())), "tokens_withdrawn"),
-    "of another contract": (of_event(b"\0" * 8 + withdrawn()[8:]), "not watched"),
+    "of another contract": (of_event(b"\0" * 8 + withdrawn()[8:]), "CONTRACTS does not contain"),
     "a meta not decodable": (of_meta(record(b"\0\0\0\x09", result(proof([])))), "no version 9"),
-    "without proof": (of_meta(FORGED), "do not hash to what consensus signed"),
+    "without proof": (of_meta(FORGED), "do not match the hash in its result"),
     "no base64": (of_event(b"") | {"xdr": "?"}, "base64"),
-    "of an older version": ({"position": None, "ledger": 1, "why": "x", "xdr": ""}, "lacks what"),
+    "of an older version": (
+        {"position": None, "ledger": 1, "why": "x", "xdr": ""},
+        "missing or wrong",
+    ),
 }
 
 
@@ -205,7 +204,7 @@ async def test_what_still_cannot_be_read_stays(site: Site, name: str) -> None:
 
 
 def test_a_meta_that_touches_no_watched_contract_says_so() -> None:
-    with pytest.raises(StillUndecodableError, match="no contract that is watched"):
+    with pytest.raises(StillUndecodableError, match="touches none of the contracts"):
         reread(of_meta(proven(created())) | {"envelope": ""}, OURS)
 
 

@@ -57,10 +57,10 @@ def moved(amount: int = 5, contract: bytes = TOKEN.raw) -> bytes:
 
 
 def read(*records: HorizonTransaction, contracts: WatchedContracts = CONTRACTS) -> DecodedEvents:
-    into = DecodedEvents()
+    decoded = DecodedEvents()
     for each in records:
-        decode_transaction(each, contracts, into)
-    return into
+        decoded.extend(decode_transaction(each, contracts))
+    return decoded
 
 
 def type_and_contract(reading: DecodedEvents) -> list[tuple[str, str]]:
@@ -197,18 +197,17 @@ def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
         network.close(NOW + 7 * n)
     lumens = network.chain.latest.transactions[0].signed.native
     watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token", f"{lumens}:token")
-    into = DecodedEvents()
-    for transaction in network.chain.after(0):
-        decode_transaction(parse_record(horizon.record(transaction, "")), watched, into)
+    records = (horizon.record(each, "") for each in network.chain.after(0))
+    decoded = read(*map(parse_record, records), contracts=watched)
     ours = [e for e in network.events if e.event.contract_id in watched.addresses]
-    assert [(e.position, e.provenance and e.provenance.contract_id) for e in into.events] == [
+    assert [(e.position, e.provenance and e.provenance.contract_id) for e in decoded.events] == [
         (e.position, e.event.contract_id) for e in ours
     ]
-    assert not into.dead
+    assert not decoded.dead
     proofs = {c: set[object]() for c in watched.addresses}
-    for each in into.events:
+    for each in decoded.events:
         assert each.provenance
         proofs[each.provenance.contract_id].add(each.provenance.verified)
     assert proofs == {accounts.STREAMS: {True}, accounts.TOKEN: {True}, lumens: {None}}
-    types = {each.type for each in into.events}
+    types = {each.type for each in decoded.events}
     assert {"token.transfer", "token.mint", "token.burn", "token.clawback"} <= types

@@ -54,10 +54,8 @@ NOTHING_SAID = {
 
 @pytest.mark.parametrize("meta", NOTHING_SAID.values(), ids=NOTHING_SAID)
 def test_another_is_asked_for_the_meta_of_a_call(meta: bytes | None) -> None:
-    into = DecodedEvents()
     with pytest.raises(MetaMissingError):
-        decode_transaction(record(meta, CALL), STREAMS_ALONE, into)
-    assert into == DecodedEvents()
+        decode_transaction(record(meta, CALL), STREAMS_ALONE)
 
 
 @pytest.mark.parametrize("meta", [EMPTY_V3, EMPTY_V4], ids=["3", "4"])
@@ -65,17 +63,13 @@ def test_a_payment_may_have_moved_a_token_that_is_watched(meta: bytes) -> None:
     """Nothing in its envelope says so: its meta would."""
     payment = record(meta, result(None), contract=OTHER)
     with pytest.raises(MetaMissingError):
-        decode_transaction(payment, CONTRACTS, DecodedEvents())
-    into = DecodedEvents()
-    decode_transaction(payment, STREAMS_ALONE, into)
-    assert into == DecodedEvents()
+        decode_transaction(payment, CONTRACTS)
+    assert decode_transaction(payment, STREAMS_ALONE) == DecodedEvents()
 
 
 def test_what_failed_has_said_nothing() -> None:
-    into = DecodedEvents()
     failed = record(EMPTY_V4, result(None, code=-1), successful=False)
-    decode_transaction(failed, CONTRACTS, into)
-    assert into == DecodedEvents()
+    assert decode_transaction(failed, CONTRACTS) == DecodedEvents()
 
 
 def test_the_forms_that_horizon_writes() -> None:

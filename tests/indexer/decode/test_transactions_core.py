@@ -18,9 +18,7 @@ from tests.support.recordings import Recording
 
 
 def read(transaction: HorizonTransaction, contract: WatchedContract) -> DecodedEvents:
-    into = DecodedEvents()
-    decode_transaction(transaction, WatchedContracts.of(contract.address), into)
-    return into
+    return decode_transaction(transaction, WatchedContracts.of(contract.address))
 
 
 @pytest.fixture(scope="module")

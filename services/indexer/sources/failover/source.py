@@ -206,9 +206,7 @@ class FailoverSource:
     def _switch(self, reason: SwitchReason, error: str) -> None:
         self._policy.switch()
         metrics.SWITCHES.labels(self.name, reason).inc()
-        log.warning(
-            "source_switched", to=self.name, reason=reason, error=error, cursor=self._cursor
-        )
+        log.warning("source_switched", to=self.name, why=reason, error=error, cursor=self._cursor)
 
 
 def _is_smaller(gap: SourceGapError, other_error: FatalSourceError) -> bool:

@@ -1,8 +1,8 @@
-"""Horizon: all transactions over SSE, by a loop of our own.
+"""The Horizon source: reads all transactions over SSE.
 
-The SDK's streaming loses data on a malformed frame, an in-band error and a dropped connection
-(docs/decisions.md 9). Here the cursor is the caller's: it moves when a batch was kept, and every
-other end of a connection is a new start from there.
+stellar-sdk's streaming is not used: it loses data on a malformed frame, an error event and a
+dropped connection (decision 9). Here the caller owns the cursor and moves it after each commit.
+However a connection ends, the next one continues at that cursor.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from shared.web.client import reason
 _PAGE = 200
 _CONNECT_SECONDS = 10.0
 _MIN_SECONDS = 1.0
-"""Seconds: a connection that ended sooner and brought nothing was none."""
+"""Seconds. A connection that was shorter and brought no transaction counts as failed."""
 _OPEN_SECONDS = 0.5
-"""Seconds without a record after which a stream that began counts as open."""
+"""Seconds. A new stream counts as open when no transaction came for so long."""
 
 
 class HorizonSource:
-    """A source (services.indexer.sources)."""
+    """Implements Source for Horizon; RPC supplies a meta that Horizon leaves out."""
 
     def __init__(
         self,
@@ -68,7 +68,11 @@ class HorizonSource:
         alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        """`opened` is called when Horizon streams and no record waits; see also Suspects."""
+        """`opened` is called when the stream is open and all waiting transactions are read.
+
+        `read_seconds`: without a byte for so long the connection counts as hung. `alarm_only`: see
+        VerifyingReader.
+        """
         self._session = session
         self._url = url
         self._rpc = rpc
@@ -77,7 +81,7 @@ class HorizonSource:
         self._reader = VerifyingReader(contracts, alarm_only=alarm_only)
         self._history = HorizonHistory(session, url, passphrase, min(10.0, read_seconds))
         self._continuity = Continuity(self._history)
-        # `sock_connect` would not limit the look-up of a name, nor a proxy's answer to CONNECT.
+        # Unlike `sock_connect`, `connect` also limits the DNS query and a proxy's CONNECT.
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=_CONNECT_SECONDS, sock_read=read_seconds
         )
@@ -104,16 +108,19 @@ class HorizonSource:
         return await self._history.hash_of(ledger)
 
     async def start(self, where: str) -> int:
-        """TOID to begin at. `latest` is resolved here, once: `cursor=now` would lose events."""
+        """See Source.
+
+        Horizon's own `cursor=now` is not used: each reconnection would skip what came meanwhile.
+        """
         return start_cursor("Horizon", await self._history.ledgers(), where)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """See Source. Raises SourceError for another try, FatalSourceError for an operator."""
+        """See Source."""
         waits = _new_waits()
         self._continuity.begin(cursor)
         while True:
             await self._history.check(cursor)
-            started, cursor_before = time.monotonic(), cursor
+            started_at, started_from = time.monotonic(), cursor
             try:
                 async with aclosing(self._stream(cursor)) as stream:
                     async for batch in stream:
@@ -121,9 +128,9 @@ class HorizonSource:
                         cursor = batch.cursor
             finally:
                 self._cancel_opening()
-            if cursor > cursor_before or time.monotonic() - started > _MIN_SECONDS:
+            if cursor > started_from or time.monotonic() - started_at > _MIN_SECONDS:
                 waits = _new_waits()
-            else:  # byebye means at once, but not to a server that says nothing else
+            else:  # `byebye` asks to reconnect at once, but a server may send nothing else
                 await asyncio.sleep(next(waits))
 
     # ── one connection ──
@@ -134,29 +141,27 @@ class HorizonSource:
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = HorizonFrameParser()
             async for chunk in _chunks(response):
-                chunk_result = _ChunkResult(cursor)
-                error = await self._read(_frames(parser, chunk), chunk_result)
-                if batch := chunk_result.batch(self._history.latest):
-                    yield batch  # what came before the trouble is good
+                result = _ChunkResult(cursor)
+                error = await self._read(_frames(parser, chunk), result)
+                if batch := result.batch(self._history.latest):
+                    yield batch  # the transactions before the error are good
                     cursor = batch.cursor
                 if isinstance(error, SourceGapError) and error.read > cursor:
                     yield _empty(error.read, self._history.latest)
                 if error:
                     raise error
-                if chunk_result.ended:
+                if result.ended:
                     return
         raise SourceError("dropped", "the stream ended without byebye")
 
-    async def _read(
-        self, frames: Sequence[HorizonFrame], chunk_result: _ChunkResult
-    ) -> Exception | None:
-        """Read frames into the chapter until one of them is trouble."""
+    async def _read(self, frames: Sequence[HorizonFrame], result: _ChunkResult) -> Exception | None:
+        """Read frames into the result until one fails; returns the error."""
         try:
             for frame in frames:
                 if frame.event == "close":
-                    chunk_result.ended = True
+                    result.ended = True
                 elif frame.event == "message":
-                    await self._read_record(_record(frame), chunk_result)
+                    await self._read_record(_record(frame), result)
                 elif frame.event == "open":
                     loop = asyncio.get_running_loop()
                     self._opening = loop.call_later(_OPEN_SECONDS, self._opened)
@@ -170,27 +175,30 @@ class HorizonSource:
         if self._opening:
             self._opening.cancel()
 
-    async def _read_record(self, record: HorizonTransaction, chunk_result: _ChunkResult) -> None:
-        # A request that this record needs may fail, so the stream is not open before it is read.
-        self._cancel_opening()
-        if record.toid <= chunk_result.cursor:
-            raise SourceError("disorder", f"{record.toid} came after {chunk_result.cursor}")
+    async def _read_record(self, record: HorizonTransaction, result: _ChunkResult) -> None:
+        self._cancel_opening()  # this record may need another request, which may fail
+        if record.toid <= result.cursor:
+            raise SourceError("disorder", f"{record.toid} came after {result.cursor}")
         await self._continuity.check(record.ledger)
         try:
-            self._reader.read(record, chunk_result.decoded)
+            decoded = self._reader.read(record)
         except MetaMissingError:
-            await self._read_with_rpc_meta(record, chunk_result.decoded)
-        chunk_result.last = record
+            decoded = await self._read_with_rpc_meta(record)
+        result.decoded.extend(decoded)
+        result.last = record
         self._continuity.add(record)
 
-    async def _read_with_rpc_meta(self, record: HorizonTransaction, into: DecodedEvents) -> None:
-        """Providers may leave the meta out (SKIP_TXMETA); RPC has it for some days."""
+    async def _read_with_rpc_meta(self, record: HorizonTransaction) -> DecodedEvents:
+        """Get the meta from RPC, which keeps metas for some days.
+
+        A provider may configure Horizon to leave metas out (SKIP_TXMETA).
+        """
         if self._rpc is None:
             text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"
             raise FatalSourceError("meta_missing", text)
         meta = known_meta(await self._rpc.meta(record.hash))
         try:
-            self._reader.read(replace(record, meta=meta), into)
+            return self._reader.read(replace(record, meta=meta))
         except MetaMissingError as error:
             text = f"RPC's meta of {record.hash} is empty too"
             raise SourceError("meta_missing", text) from error
@@ -198,16 +206,16 @@ class HorizonSource:
 
 @dataclass(slots=True)
 class _ChunkResult:
-    """What one piece of the stream came to."""
+    """What was read from one chunk of the stream; `start` is the cursor before the chunk."""
 
-    cursor_before: int
+    start: int
     decoded: DecodedEvents = field(default_factory=DecodedEvents)
     last: HorizonTransaction | None = None
     ended: bool = False
 
     @property
     def cursor(self) -> int:
-        return self.last.toid if self.last else self.cursor_before
+        return self.last.toid if self.last else self.start
 
     def batch(self, latest: int) -> Batch | None:
         if (last := self.last) is None:
@@ -224,7 +232,7 @@ class _ChunkResult:
 
 
 def _empty(upto: int, latest: int) -> Batch:
-    """A batch without events, up to a TOID at the end of a ledger."""
+    """A batch without events that moves the cursor to the end of a ledger."""
     return Batch((), (), upto, upto >> 32, None, latest)
 
 

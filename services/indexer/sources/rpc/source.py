@@ -1,9 +1,9 @@
-"""Stellar RPC's getEvents, polled: only the contracts' events come over the wire.
+"""The RPC source: polls getEvents, so only the watched contracts' events are transferred.
 
-Every answer moves the cursor, empty ones too: a quiet contract would otherwise be looked for in
-the same ledgers until they are trimmed. Each transaction is then fetched and proved as Horizon's
-are (services.indexer.sources.verified_reader); one that RPC does not have any more is unproven, not
-untrue.
+Every answer moves the cursor, also an answer without events: otherwise the same ledgers of a quiet
+contract would be searched again and again until RPC trims them. Each transaction is then fetched
+and proved like one of Horizon's (services.indexer.sources.verified_reader). If RPC has trimmed the
+transaction, its events are kept without a proof (`verified` null).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from shared.domain.instant import unix_seconds
 
 _CONCURRENT_CALLS = 8
 _CHUNK = 50
-"""Transactions proved and committed together."""
+"""Transactions that are proved and committed together."""
 
 
 class RpcSource:
-    """A source (services.indexer.sources)."""
+    """Implements Source for Stellar RPC."""
 
     def __init__(
         self,
@@ -48,7 +48,10 @@ class RpcSource:
         alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        """`opened` is called when RPC has answered that it has what follows; see also Suspects."""
+        """`opened` is called when RPC has confirmed that it has the ledgers after the cursor.
+
+        `poll_seconds`: the pause between two polls at the tip. `alarm_only`: see VerifyingReader.
+        """
         self._rpc = rpc
         self._passphrase = passphrase
         self._poller = EventPoller(rpc, contracts, self.ledgers)
@@ -75,7 +78,7 @@ class RpcSource:
         return ledger_number("RPC", tip, "sequence"), ledger_hash("RPC", tip, "id")
 
     async def hash_of(self, ledger: int) -> str | None:
-        """See Source. It brings the ledger's whole meta along, so it is asked for rarely."""
+        """See Source. Call it rarely: the answer holds the whole meta of the ledger."""
         oldest, latest = await self.ledgers()
         if not oldest <= ledger <= latest:
             return None
@@ -88,7 +91,7 @@ class RpcSource:
         match listed:
             case [{"sequence": int(number)} as listed_ledger, *_] if number == ledger:
                 return ledger_hash("RPC", listed_ledger, "hash")
-        raise SourceError("malformed", f"getLedgers does not tell of ledger {ledger}")
+        raise SourceError("malformed", f"getLedgers does not list ledger {ledger}")
 
     async def start(self, where: str) -> int:
         """See Source."""
@@ -97,7 +100,8 @@ class RpcSource:
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         """See Source."""
         available = await self.ledgers()
-        if next_ledger(cursor) < available.oldest:  # another server behind the same URL may have it
+        if next_ledger(cursor) < available.oldest:
+            # Several servers may answer at one URL, and another one may still have the ledger.
             available = await self._rpc.ledgers()
         check_available("RPC", cursor, available)
         self._opened()
@@ -137,11 +141,12 @@ class RpcSource:
                 if isinstance(details, BaseException):
                     raise details
                 if details.meta is None:
-                    self._reader.decode_events(details, decoded, transaction.raw_events)
+                    found = self._reader.read_without_meta(details, transaction.raw_events)
                 else:
-                    self._reader.read(details, decoded, transaction.raw_events)
+                    found = self._reader.read(details, transaction.raw_events)
             except (SourceError, FatalSourceError) as error:
                 return decoded, last, error
+            decoded.extend(found)
             last = transaction
         return decoded, last, None
 
@@ -164,14 +169,13 @@ def _grouped(events: Sequence[RpcEvent]) -> list[TransactionEvents]:
 
 
 def _report_tip(window: EventWindow) -> None:
-    closed = unix_seconds(window.closed_at)
-    metrics.at_tip(window.latest, closed)
+    metrics.at_tip(window.latest, unix_seconds(window.closed_at))
 
 
 def _batch(
     decoded: DecodedEvents, upto: int, last: TransactionEvents | None, window: EventWindow
 ) -> Batch:
-    """Of the ledgers that were read, the last whose close is known stands for all."""
+    """A batch up to the TOID `upto`, with the last of its ledgers whose close is known."""
     ledger, closed_at = next_ledger(upto) - 1, None
     if ledger == window.latest:
         closed_at = window.closed_at

@@ -132,7 +132,7 @@ async def test_events_that_stay_altered_stop_the_indexer(sim: Sim, surface: str)
     await sim.arm("corrupt_meta", surface=surface, times=1000)
     read = Read(START)
     with pytest.raises(
-        FatalSourceError, match=r"unproved: the events of transaction .* do not hash"
+        FatalSourceError, match=r"unproved: the events of transaction .* do not match"
     ):
         await read.up_to(sim.tip, sim.horizon())
     assert read.kinds == ["unproved"]

@@ -14,6 +14,7 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import HorizonTransaction
+from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.sources.base import FatalSourceError, SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
@@ -126,11 +127,13 @@ async def test_good_transactions_before_a_bad_one_are_kept(
     read_one = VerifyingReader.read
     seen: list[int] = []
 
-    def until_the_third(self: VerifyingReader, record: HorizonTransaction, *more: Any) -> None:
+    def until_the_third(
+        self: VerifyingReader, record: HorizonTransaction, *more: Any
+    ) -> DecodedEvents:
         seen.append(record.toid)
         if len(seen) == 3:
             raise SourceError("unproved", "the third")
-        read_one(self, record, *more)
+        return read_one(self, record, *more)
 
     monkeypatch.setattr(VerifyingReader, "read", until_the_third)
     read = await Read(START).up_to(sim.tip, sim.rpc())
