@@ -54,7 +54,7 @@ async def launch(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Star
 @pytest.fixture
 async def clients() -> AsyncIterator[list[SseClient]]:
     """Keep clients here and they are hung up after the test."""
-    kept = []
+    kept: list[SseClient] = []
     yield kept
     for client in kept:
         client.close()
@@ -67,7 +67,7 @@ async def replica(start: StartReplica) -> Replica:
 
 @pytest.fixture
 async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
-    async with TcpProxy(urlsplit(redis_url).port) as proxy:
+    async with TcpProxy(urlsplit(redis_url).port or 6379) as proxy:
         yield proxy
 
 

@@ -43,7 +43,7 @@ class Peer:
         if topics:
             registry.go_live(self.subscriber, topics, epoch)
 
-    def read(self) -> list:
+    def read(self) -> list[Event]:
         """The events that came since the last time."""
         events = []
         try:

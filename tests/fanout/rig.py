@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -39,11 +39,23 @@ SUBSCRIBE = "/v1/events/subscribe"
 
 @dataclass
 class Replica:
-    """A fanout that listens; `process` is None when it runs in this process."""
+    """A fanout that listens; in this process or in one of its own."""
 
     port: int
-    process: ServiceProcess | None = None
-    app: web.Application | None = None
+    own_process: ServiceProcess | None = None
+    own_app: web.Application | None = None
+
+    @property
+    def process(self) -> ServiceProcess:
+        """The process of a replica that `outside` started."""
+        assert self.own_process
+        return self.own_process
+
+    @property
+    def app(self) -> web.Application:
+        """The application of a replica that `inside` started."""
+        assert self.own_app
+        return self.own_app
 
     async def subscribe(self, query: str = "all=true", since: str = "", **more: Any) -> SseClient:
         """A connected client; `since` becomes its Last-Event-ID."""
@@ -98,7 +110,7 @@ class Replica:
         await until(there, what=f"the feed at {position}")
 
 
-def _settings(redis_url: str, keys: Keys, more: dict[str, object]) -> dict[str, object]:
+def _settings(redis_url: str, keys: Keys, more: dict[str, Any]) -> dict[str, Any]:
     return {
         "redis_url": redis_url,
         "namespace": keys.namespace,
@@ -120,7 +132,7 @@ async def inside(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    replica = Replica(runner.addresses[0][1], app=app)
+    replica = Replica(runner.addresses[0][1], own_app=app)
     feed = app[COMPONENTS].feed
     try:
         if wait:  # not by /readyz, which is looked after a few times a second only
@@ -138,7 +150,7 @@ async def outside(
     settings = _settings(redis_url, keys, {"log_level": "info"} | more)
     environment = {name.upper(): value for name, value in settings.items()}
     async with running("services.fanout", **environment) as process:
-        replica = Replica(process.port, process=process)
+        replica = Replica(process.port, own_process=process)
         if wait:
             await until(replica.ready, what="readiness")
         yield replica
@@ -183,7 +195,7 @@ class Chain:
         self.ledger += 1
         return self._event(EventType.CONTRACT_INITIALIZED, None, {"admin": ALICE})
 
-    def _event(self, kind: EventType, stream: str | None, facts: dict[str, object]) -> Event:
+    def _event(self, kind: EventType, stream: str | None, facts: Mapping[str, object]) -> Event:
         provenance = Provenance(CONTRACT, self.ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
         return Event(kind, stream, 100, facts, Position(toid(self.ledger, 1), 0), provenance)
 
@@ -207,6 +219,12 @@ class Chain:
         return positions
 
 
+def position_of(event: Event) -> Position:
+    """The position of an event of the chain; it has one before the commit."""
+    assert event.position
+    return event.position
+
+
 def api_event(stream: str = "7") -> Event:
     """An event that the API makes: it gets its position from the commit."""
     return Event(EventType.STREAM_UPDATED, stream, 100, {"metadata": {"note": "api"}})
@@ -220,7 +238,8 @@ async def api_commit(committer: Committer, stream: str = "7") -> str:
 
 async def journal(redis: Redis, keys: Keys) -> list[JournalEntry]:
     """All that is in the journal."""
-    return [entry_of(p, f) for p, f in await redis.xrange(keys.journal)]
+    rows: Any = await redis.xrange(keys.journal)
+    return [entry_of(place, fields) for place, fields in rows]
 
 
 def after(entries: Iterable[JournalEntry], position: str) -> list[JournalEntry]:
@@ -240,7 +259,7 @@ def for_topics(entries: Iterable[JournalEntry], topics: Sequence[str]) -> list[s
 async def snapshot(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
     """All keys of the namespace, to be brought back by `restore`."""
     names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
-    return {name: await redis.dump(name) for name in names}
+    return {name: await redis.dump(name) or b"" for name in names}
 
 
 async def restore(redis: Redis, keys: Keys, saved: dict[bytes, bytes]) -> None:

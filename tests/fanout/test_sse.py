@@ -6,11 +6,10 @@ import pytest
 
 from services.fanout import sse
 from services.fanout.jitter import jittered
-from shared.domain.events import Event
 from shared.domain.instant import unix_seconds
 from shared.domain.position import Position
 from shared.web.problems import Goodbye
-from tests.support.sse_parser import Parser
+from tests.support.sse_parser import Event, Parser
 
 HERE, THERE = Position(16010972359577600, 1), Position(16010972359577601, 1)
 

@@ -12,7 +12,7 @@ from tests.fanout.rig import SUBSCRIBE, Replica
 from tests.support.sse_client import SseClient
 
 SECRET = "a secret of the fanout's tests, 32 bytes or more"
-REQUIRED = {"auth_mode": "required", "jwt_secret": SECRET}
+REQUIRED: dict[str, Any] = {"auth_mode": "required", "jwt_secret": SECRET}
 
 
 def claims(account: str, **more: Any) -> dict[str, Any]:

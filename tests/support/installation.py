@@ -55,7 +55,7 @@ class Installation:
     def start(self, name: str) -> None:
         self._processes.start(self._parts[name])
 
-    async def get(self, port: int, path: str) -> tuple[int, dict]:
+    async def get(self, port: int, path: str) -> tuple[int, Any]:
         async with self.session.get(self.url(port) + path) as response:
             return response.status, json.loads(await response.text())
 
@@ -115,7 +115,7 @@ class Client:
         self.last: str | None = None
         self.began: str | None = None
         self.names: list[str] = []
-        self.events: list[dict] = []
+        self.events: list[dict[str, Any]] = []
         self.connections = 0
 
     async def _run(self) -> None:

@@ -97,6 +97,7 @@ def _chain(seed: str) -> Iterator[dict[str, Any]]:
 
 
 def _written(name: str, transaction: Transaction) -> dict[str, Any]:
+    assert transaction.meta is not None
     meta = xdr.TransactionMeta.from_xdr(transaction.meta)
     return {
         "test": name,

@@ -14,7 +14,8 @@ async def content(redis: Redis) -> Content:
     """Each key with its kind, the Unix milliseconds of its end (-1: none), and what is in it."""
     found: Content = {}
     async for key in redis.scan_iter("*", count=1000):
-        kind = (await redis.type(key)).decode()
+        name: Any = await redis.type(key)
+        kind = name.decode()
         ends = await redis.pexpiretime(key)
         value = await _value(redis, kind, key)
         if ends != -2:  # it ended while we looked

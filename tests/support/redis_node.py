@@ -86,7 +86,7 @@ class Node:
     async def ask(self, *command: object) -> Any:
         """One command on a connection of its own. Raises RedisError."""
         async with self.client() as client:
-            return await client.execute_command(*command)  # type: ignore[no-untyped-call]
+            return await client.execute_command(*command)
 
     async def told(self, command: str, section: str) -> dict[str, str]:
         """The lines `name:value` of what `INFO replication`, `CLUSTER INFO` and their like say."""

@@ -17,11 +17,13 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 @overload
 async def until(
-    condition: Callable[[], Awaitable[T | None]], *, seconds: float = 30, what: str = ""
+    condition: Callable[..., Awaitable[T | None]], *, seconds: float = 30, what: str = ""
 ) -> T: ...
 @overload
-async def until(condition: Callable[[], T | None], *, seconds: float = 30, what: str = "") -> T: ...
-async def until(condition: Callable[[], object], *, seconds: float = 30, what: str = "") -> object:
+async def until(
+    condition: Callable[..., T | None], *, seconds: float = 30, what: str = ""
+) -> T: ...
+async def until(condition: Callable[..., object], *, seconds: float = 30, what: str = "") -> object:
     """The first truthy result of `condition`; fails by name when the deadline passes.
 
     The deadline matters only on failure, so it allows for a busy machine. The condition is asked

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,32 +14,38 @@ from services.fanout.connections import registry as crowd_module
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.connections.subscriber import Subscriber
 from shared.domain.position import START, Position
 from shared.redis.clock import RedisClock
+from shared.web.problems import Goodbye
 from tests.fanout.peers import NO_POLLER, Fake, Post, item
 from tests.fanout.turns import turn
 from tests.support.waiting import until
 
 
-@pytest.fixture
-async def fakes(monkeypatch: pytest.MonkeyPatch):
-    """A crowd of such, made by how many and topic."""
-    monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
-    registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
+class Crowd:
+    """Makes subscribers without descriptors, and registers them for topics."""
 
-    def make(count: int, *topics: str) -> list[Fake]:
-        made = [Fake(fd) for fd in range(registry.count, registry.count + count)]
+    def __init__(self) -> None:
+        self.registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
+
+    def __call__(self, count: int, *topics: str) -> list[Fake]:
+        made = [Fake(fd) for fd in range(self.registry.count, self.registry.count + count)]
         for fake in made:
-            registry.register(fake)
-            registry.go_live(fake, topics)
+            self.registry.register(fake)
+            self.registry.go_live(fake, topics)
         return made
 
-    make.registry = registry
-    yield make
-    registry.hub.check()
+
+@pytest.fixture
+async def fakes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Crowd]:
+    monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
+    fakes = Crowd()
+    yield fakes
+    fakes.registry.hub.check()
 
 
-async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes) -> None:
+async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes: Crowd) -> None:
     (seven,), (both,), (all_,) = fakes(1, "7"), fakes(1, "7", "8"), fakes(1, "*")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -58,7 +66,7 @@ async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes) -> Non
     assert not broadcaster.busy
 
 
-async def test_within_the_window_everything_is_one_write(fakes) -> None:
+async def test_within_the_window_everything_is_one_write(fakes: Crowd) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry, batch_seconds=0.05)
     began = asyncio.get_running_loop().time()
@@ -74,7 +82,7 @@ async def test_within_the_window_everything_is_one_write(fakes) -> None:
     assert fake.ids == [f"{n}-0" for n in range(1, 7)]
 
 
-async def test_one_write_is_never_more_than_a_backlog_holds(fakes) -> None:
+async def test_one_write_is_never_more_than_a_backlog_holds(fakes: Crowd) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     for n in range(1, 101):
@@ -88,7 +96,7 @@ async def test_one_write_is_never_more_than_a_backlog_holds(fakes) -> None:
     assert turns >= 10, "the loop has its turn between two"
 
 
-async def test_a_large_audience_leaves_turns_to_the_others(fakes) -> None:
+async def test_a_large_audience_leaves_turns_to_the_others(fakes: Crowd) -> None:
     members = fakes(5000, "7")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -102,7 +110,7 @@ async def test_a_large_audience_leaves_turns_to_the_others(fakes) -> None:
 
 
 async def test_many_events_for_many_are_planned_in_portions_too(
-    fakes, monkeypatch: pytest.MonkeyPatch
+    fakes: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 50)
     members = fakes(500, "7")
@@ -111,10 +119,13 @@ async def test_many_events_for_many_are_planned_in_portions_too(
         broadcaster.publish(item("7", n=n))
     looks = []
     audience = fakes.registry.hub.audience
-    monkeypatch.setattr(
-        fakes.registry.hub, "audience", lambda topics: looks.append(1) or audience(topics)
-    )
-    planned = []
+
+    def counting(topics: Sequence[str]) -> Collection[Subscriber]:
+        looks.append(1)
+        return audience(topics)
+
+    monkeypatch.setattr(fakes.registry.hub, "audience", counting)
+    planned: list[int] = []
     while broadcaster.busy and len(planned) < 100:
         await turn()
         planned.append(len(looks))
@@ -124,7 +135,7 @@ async def test_many_events_for_many_are_planned_in_portions_too(
 
 
 async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(
-    fakes, monkeypatch: pytest.MonkeyPatch
+    fakes: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     early = fakes(6, "7")
@@ -133,7 +144,7 @@ async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(
     await turn()
     (late,) = fakes(1, "7")  # the ring has had the event since before it joined
     waiting = next(fake for fake in early if not fake.writes)
-    fakes.registry.disconnect(waiting, "revoked")
+    fakes.registry.disconnect(waiting, Goodbye.REVOKED)
     broadcaster.publish(item("7", n=2))
     await broadcaster.idle()
     assert late.ids == ["2-0"]
@@ -141,7 +152,9 @@ async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(
     assert all(fake.ids == ["1-0", "2-0"] for fake in early if fake is not waiting)
 
 
-async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(fakes) -> None:
+async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(
+    fakes: Crowd,
+) -> None:
     (before,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -156,12 +169,12 @@ async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_b
 
 
 async def test_a_beat_never_says_more_than_was_sent_and_never_stops(
-    fakes, monkeypatch: pytest.MonkeyPatch
+    fakes: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     members = fakes(6, "7")
     broadcaster = Post(fakes.registry)
-    feed = SimpleNamespace(position=START, whole=True, head=None)
+    feed: Any = SimpleNamespace(position=START, whole=True, head=None)
     expiry = ConnectionExpiry(fakes.registry, max_age=0, retry_ms=9)
     beat = Heartbeat(feed, fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
@@ -173,17 +186,21 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(
     await broadcaster.idle()
     for fake in members:
         assert sum(event.name == "sync" for event in fake.got) in (14, 15)
-        places = [int(event.own_id.removesuffix("-0")) for event in fake.got]
+        places = [int((event.own_id or "").removesuffix("-0")) for event in fake.got]
         assert places == sorted(places)
         assert fake.ids == [f"{n}-0" for n in range(1, 30)]
 
 
-async def test_a_defect_while_telling_stops_nothing(fakes) -> None:
+async def test_a_defect_while_telling_stops_nothing(fakes: Crowd) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     seen = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
-    broadcaster._sent = lambda *_: 1 / 0
+
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError
+
+    broadcaster._sent = failing
     for n in (1, 2):
         broadcaster.publish(item("7", n=n, size=600_000))
     await until(lambda: fake.ids == ["1-0", "2-0"])

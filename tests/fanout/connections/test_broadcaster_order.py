@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.fanout.connections import broadcaster as outbox_module
 from services.fanout.connections import registry as crowd_module
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.reasons import EndReason
 from services.fanout.sse import sync
 from shared.domain.position import Position
 from tests.fanout.peers import NO_POLLER, Fake, Post, item
@@ -34,7 +35,7 @@ async def play(steps: list[tuple[str, Any]]) -> None:
     registry = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
     broadcaster = Post(registry)
     members: list[Fake] = []
-    owed: dict[Fake, list[str]] = {}
+    owed: dict[Fake, list[str | None]] = {}
     topics_of: dict[Fake, list[str]] = {}
     published = 0
     for step, value in steps:
@@ -52,7 +53,7 @@ async def play(steps: list[tuple[str, Any]]) -> None:
             members.append(fake)
         elif step == "leave" and members:
             fake = members.pop(value % len(members))
-            registry.disconnect(fake, "gone")
+            registry.disconnect(fake, EndReason.GONE)
             assert fake.ids == owed[fake][: len(fake.ids)], "what it got, it got in order"
             owed[fake] = fake.ids
         elif step == "sync":
@@ -66,8 +67,8 @@ async def play(steps: list[tuple[str, Any]]) -> None:
         for n, event in enumerate(fake.got):
             if event.name == "sync":
                 before = [e.own_id for e in fake.got[:n] if e.name != "sync"]
-                place = int(event.own_id.removesuffix("-0"))
-                assert before == [i for i in due if int(i.removesuffix("-0")) <= place]
+                place = int((event.own_id or "").removesuffix("-0"))
+                assert before == [i for i in due if int((i or "").removesuffix("-0")) <= place]
     assert len(broadcaster.told) == published
     registry.hub.check()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ async def test_statistics_in_required_mode_are_for_admins(
     assert await code(headers=bearer(token(BOB, **admin))) == 401
 
 
-def ended(lines: list[dict]) -> list[dict]:
+def ended(lines: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
     return [line for line in lines if line["event"] == "connection_ended"]
 
 

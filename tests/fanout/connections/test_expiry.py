@@ -12,6 +12,7 @@ import pytest
 from services.fanout.connections import expiry as endings_module
 from services.fanout.connections.expiry import NOTICE_SECONDS, ConnectionExpiry
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.reasons import EndReason
 from shared.auth.principal import Principal
 from shared.auth.revocations import Revocation, RevocationBatch
 from tests.fanout.peers import MakePeer, Peer
@@ -162,7 +163,7 @@ async def test_who_comes_and_goes_leaves_nothing_behind(scene: Callable[..., Sce
     for n in range(300):
         peer = at.enter(1e6 + n * 10, account=f"G{n}")
         at.run(0.1)
-        at.registry.disconnect(peer.subscriber, "gone")
+        at.registry.disconnect(peer.subscriber, EndReason.GONE)
         peer.sock.close()
         at.heard.clear()
     assert (at.expiry._buckets, at.kept) == ({}, 0)
@@ -175,7 +176,7 @@ async def test_whose_end_is_far_off_takes_no_place(scene: Callable[..., Scene]) 
     assert at.kept == 0
     soon = at.enter(NOTICE_SECONDS + 5)
     assert at.kept == 1
-    at.registry.disconnect(soon.subscriber, "gone")
+    at.registry.disconnect(soon.subscriber, EndReason.GONE)
     assert (at.expiry._buckets, peer.subscriber.fd >= 0) == ({}, True)
 
 
@@ -183,7 +184,7 @@ async def test_without_ages_nothing_is_left_behind_either(scene: Callable[..., S
     ages_off = scene()
     for n in range(300):
         peer = ages_off.enter(1e6 + n * 10)
-        ages_off.registry.disconnect(peer.subscriber, "gone")
+        ages_off.registry.disconnect(peer.subscriber, EndReason.GONE)
         peer.sock.close()
     assert ages_off.expiry._buckets == {}
 
@@ -197,7 +198,7 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(
     async def read_since(cursor: str) -> RevocationBatch:
         return RevocationBatch(str(len(log)), log[int(cursor.removesuffix("-0")) :], 0.0)
 
-    sessions = SimpleNamespace(read_since=read_since)
+    sessions: Any = SimpleNamespace(read_since=read_since)
 
     def enter(**more: Any) -> Peer:
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))

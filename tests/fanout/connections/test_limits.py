@@ -48,7 +48,7 @@ async def test_an_account_has_so_many_over_two_replicas_exactly(
             await until(client.closed.is_set)
             (event,) = client.events
             assert (event.own_id, event.json["retry"]) == (None, event.retry)
-            assert 2000 <= event.retry <= 6000
+            assert 2000 <= (event.retry or 0) <= 6000
     assert await status(replicas[0], f"users={ALICE}", headers=bearer(token(ALICE))) == 200
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from services.fanout.connections import drain as drain_module
 from services.fanout.connections.drain import drain
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.reasons import EndReason
 from shared.domain.instant import unix_seconds
 from shared.domain.position import START, Position
 from shared.journal.reader import JournalTip
@@ -67,7 +68,7 @@ async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_even
         await broadcaster.delivered(one)
         registry.hub.check()
         for peer in reading:
-            got[peer] += [e.own_id for e in peer.read()]
+            got[peer] += [e.own_id or "" for e in peer.read()]
     assert registry.count == len(registry.hub) == len(reading)
     assert all(peer.subscriber.fd == -1 for peer in (*gone, *stalled))
     assert set(map(tuple, got.values())) == {tuple(one.entry.position for one in published)}
@@ -75,7 +76,7 @@ async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_even
 
 async def test_nobody_joins_who_has_left(registry: SubscriberRegistry, peers: MakePeer) -> None:
     peer = peers()
-    registry.disconnect(peer.subscriber, "gone")
+    registry.disconnect(peer.subscriber, EndReason.GONE)
     with pytest.raises(ConnectionError):
         registry.go_live(peer.subscriber, ["7"])
     assert len(registry.hub) == 0
@@ -86,10 +87,10 @@ async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
 ) -> None:
     first = peers("7")
     fd = first.subscriber.fd
-    registry.disconnect(first.subscriber, "gone")
+    registry.disconnect(first.subscriber, EndReason.GONE)
     second = peers("7")
     assert second.subscriber.fd == fd
-    registry.disconnect(first.subscriber, "gone")
+    registry.disconnect(first.subscriber, EndReason.GONE)
     assert not registry.send(first.subscriber, b"data: 1\n\n")
     registry._ready(fd, False)
     assert await broadcaster.delivered(item("7")) == 1
@@ -134,7 +135,7 @@ async def test_every_subscriber_has_its_beat_exactly_once_an_interval(
 ) -> None:
     members = [peers("7") for _ in range(57)]
     replaying = peers()
-    feed = SimpleNamespace(
+    feed: Any = SimpleNamespace(
         position=Position(9, 1),
         whole=True,
         head=JournalTip(START, 7, unix_seconds("2026-07-21T18:01:10Z")),
@@ -172,7 +173,7 @@ async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
     async def sleep(_: float) -> None:
         left_at.append(registry.count)
 
-    monkeypatch.setattr(drain_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     await drain(registry, seconds=1.0, retry_ms=2000)
     assert registry.count == 0
     assert left_at[:4] == [38, 36, 34, 32]
@@ -180,7 +181,7 @@ async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
     for peer in (*members, replaying):
         (event,) = peer.read()
         assert (event.name, event.own_id, event.json["reason"]) == ("goodbye", None, "draining")
-        assert 1000 <= event.retry <= 3000
+        assert 1000 <= (event.retry or 0) <= 3000
         retries.add(event.retry)
         assert peer.ended
     assert len(retries) > 20

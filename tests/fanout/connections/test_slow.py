@@ -196,10 +196,9 @@ async def test_more_than_it_may_hold_are_turned_away_in_band(
     await until(one_more.closed.is_set)
     (event,) = one_more.events
     assert (one_more.status, event.name, event.own_id) == (200, "overload", None)
-    assert 2000 <= event.retry == event.json["retry"] <= 6000
+    assert 2000 <= (event.retry or 0) == event.json["retry"] <= 6000
     assert one_more.parser.faults == []
-    for how in ({"headers": {"Last-Event-ID": "5-7"}}, {"query": "&last_event_id=5-7"}):
-        query, headers = how.get("query", ""), how.get("headers")
+    for query, headers in (("", {"Last-Event-ID": "5-7"}), ("&last_event_id=5-7", None)):
         again = await SseClient.connect(
             replica.port, f"{SUBSCRIBE}?all=true{query}", headers=headers
         )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from redis.asyncio import Redis
 
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, journal_start, parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.losses import read_reports
-from tests.fanout.rig import Chain, Replica, StartReplica, api_commit, journal, restore, snapshot
+from shared.journal.losses import LossReport, read_reports
+from tests.fanout.rig import (
+    Chain,
+    Replica,
+    StartReplica,
+    api_commit,
+    journal,
+    position_of,
+    restore,
+    snapshot,
+)
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -120,14 +127,19 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     positions = [str(e.position) for e in events]
     lost = await api_commit(Committer(redis, keys))
     await client.wait_id(lost)
-    await until(lambda: replica.components.feed.head.cursor == events[-1].position.toid)
+
+    def at_the_last() -> bool:
+        head = replica.components.feed.head
+        return head is not None and head.cursor == position_of(events[-1]).toid
+
+    await until(at_the_last)
     await restore(redis, keys, {})
 
-    async def reported() -> list[dict[str, Any]]:
+    async def reported() -> list[LossReport]:
         return await read_reports(redis, keys)
 
     (report,) = await until(reported)
-    assert (str(report.top), report.cursor) == (lost, events[-1].position.toid)
+    assert (str(report.top), report.cursor) == (lost, position_of(events[-1]).toid)
 
     async def noted() -> bool:
         return '"lost":"Redis was emptied' in (await replica.get("/readyz"))[1]
@@ -145,7 +157,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await between.wait_id(str(missed.position))
     assert client.positions == [*positions, lost, str(missed.position)]
     assert between.positions == [*positions, str(missed.position)]
-    place = journal_start(missed.position.toid, 3 << 40)
+    place = journal_start(position_of(missed).toid, 3 << 40)
     facts = {"position": str(place), "reason": "lost"}
     reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
     await again.committer.record([reset], progress={"told": str(place)})
@@ -181,7 +193,7 @@ async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
     again.ledger = chain.ledger
     now = await begin(again.committer, 1 << 32, 2)
     await again.commit(*events)
-    place = journal_start(events[-1].position.toid, 3 << 40)
+    place = journal_start(position_of(events[-1]).toid, 3 << 40)
     facts = {"position": str(place), "reason": "lost"}
     reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
     await again.committer.record([reset], progress={"told": str(place)})

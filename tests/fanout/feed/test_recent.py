@@ -19,6 +19,13 @@ def entry(n: int, topics: tuple[str, ...] = ("1",), size: int = 10) -> JournalEn
     return JournalEntry(f"{n}-0", f"{n - 1}-0", "stream.created", topics, b"x" * size)
 
 
+def toids(recent: RecentEvents, after: Position, topics: list[str]) -> list[int]:
+    """The TOIDs of the events after a position that these topics are for."""
+    items = recent.after(after, topics)
+    assert items is not None
+    return [item.place.toid for item in items]
+
+
 class Naive:
     """Keeps everything; bounds as the ring promises them."""
 
@@ -106,10 +113,8 @@ def test_it_stays_small_while_ten_thousand_events_pass_through() -> None:
     assert len(recent) == len(recent._known) == 100
     assert len(recent._newest) == 101
     assert recent.floor == Position(9_900, 0)
-    assert [i.place.toid for i in recent.after(Position(9_990, 0), ["user:GA"])] == [
-        *range(9991, 10_001)
-    ]
-    assert [i.place.toid for i in recent.after(recent.floor, ["9950"])] == [9950]
+    assert toids(recent, Position(9_990, 0), ["user:GA"]) == [*range(9991, 10_001)]
+    assert toids(recent, recent.floor, ["9950"]) == [9950]
 
 
 def test_one_event_larger_than_all_room_is_kept_alone() -> None:
@@ -117,7 +122,7 @@ def test_one_event_larger_than_all_room_is_kept_alone() -> None:
     recent.append(entry(1))
     recent.append(entry(2, size=5000))
     assert len(recent) == 1
-    assert [i.place.toid for i in recent.after(Position(1, 0), ["*"])] == [2]
+    assert toids(recent, Position(1, 0), ["*"]) == [2]
     assert recent.after(START, ["*"]) is None
 
 
@@ -125,7 +130,7 @@ def test_a_position_between_two_events_is_covered() -> None:
     recent = RecentEvents(START, events=9, size=1 << 20)
     for n in (1, 2, 3):
         recent.append(entry(n))
-    assert [i.place.toid for i in recent.after(Position(1, 500), ["1"])] == [2, 3]
+    assert toids(recent, Position(1, 500), ["1"]) == [2, 3]
 
 
 def test_an_empty_ring_covers_its_own_position_only() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
 from services.fanout.feed.single_flight import Page, SingleFlightReader
 from shared.domain.position import START, Position
-from shared.journal.reader import NoNewEvents
+from shared.journal.reader import Journal, NoNewEvents
 from tests.support.waiting import until
 
 
@@ -30,7 +31,7 @@ class Slow:
 
 async def test_those_who_ask_for_the_same_share_one_read() -> None:
     journal = Slow()
-    pages = SingleFlightReader(journal)
+    pages = SingleFlightReader(cast(Journal, journal))
     same = [asyncio.create_task(pages.after(START, 500)) for _ in range(1000)]
     other = asyncio.create_task(pages.after(Position(1, 0), 500))
     await until(lambda: len(journal.reads) == 2)
@@ -44,7 +45,7 @@ async def test_those_who_ask_for_the_same_share_one_read() -> None:
 async def test_nothing_is_kept_so_the_next_read_sees_what_came_since() -> None:
     journal = Slow()
     journal.go.set()
-    pages = SingleFlightReader(journal)
+    pages = SingleFlightReader(cast(Journal, journal))
     await pages.after(START, 500)
     await pages.after(START, 500)
     assert len(journal.reads) == 2
@@ -54,7 +55,7 @@ async def test_nothing_is_kept_so_the_next_read_sees_what_came_since() -> None:
 async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew() -> None:
     journal = Slow()
     journal.trouble = ConnectionError("away")
-    pages = SingleFlightReader(journal)
+    pages = SingleFlightReader(cast(Journal, journal))
     waiting = [asyncio.create_task(pages.after(START, 500)) for _ in range(3)]
     await until(lambda: journal.reads)
     journal.go.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
 ) -> None:
     """Their ids in the log begin anew, below those that were read before."""
     async with node.client() as redis:
-        far = await redis.xadd(keys.revocations, {"token": "x", "account": "", "before": "0"},
+        far: Any = await redis.xadd(keys.revocations, {"token": "x", "account": "", "before": "0"},
                                id="9999999999999-0")  # fmt: skip
         await until(lambda: replica.components.expiry._cursor == far.decode(), what="the last look")
         await redis.delete(keys.revocations)

@@ -67,7 +67,7 @@ class Wanderer:
         client = await replica.subscribe(self._query, since=self.cursor)
         self.connections += 1
         if not self.start:
-            self.start = client.events[0].own_id
+            self.start = client.events[0].own_id or ""
         try:
             await until(
                 lambda: (
@@ -96,8 +96,10 @@ def some_event(rng: random.Random, chain: Chain) -> Event:
         case 1 | 2:
             return chain.fee(rng.randrange(1, 7))
         case _:
-            people = rng.sample([ALICE, BOB, CAROL], 2)
-            return chain.event(rng.randrange(1, 7), *people, padding=rng.choice([0, 0, 2000]))
+            sender, recipient = rng.sample([ALICE, BOB, CAROL], 2)
+            return chain.event(
+                rng.randrange(1, 7), sender, recipient, padding=rng.choice([0, 0, 2000])
+            )
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(
 @pytest.fixture
 async def behind(redis_url: str, start: StartReplica) -> AsyncIterator[tuple[Replica, TcpProxy]]:
     """A replica that hears nothing and looks rarely, so its feed stays where it is."""
-    async with TcpProxy(urlsplit(redis_url).port) as proxy:
+    async with TcpProxy(urlsplit(redis_url).port or 6379) as proxy:
         replica = await start(f"redis://127.0.0.1:{proxy.port}/0", probe_seconds=30, ring_events=10)
         proxy.hold = subscribers
         yield replica, proxy
