@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,7 +18,7 @@ from tests.support.web_client import StartApi, WebClient
 ORIGIN = {"Origin": "https://app.example"}
 
 
-async def ready(client: WebClient) -> dict:
+async def ready(client: WebClient) -> dict[str, Any]:
     response = await client.get("/readyz")
     return {"status": response.status, **await response.json()}
 

@@ -27,6 +27,7 @@ class Source:
         self.known = {CONTROL.name}
         self.broken: dict[str, tuple[int, str]] = {}
         self.asked: list[str] = []
+        self.service: OsvService
 
     async def answer(self, request: web.Request) -> web.Response:
         name = json.loads(await request.text())["package"]["name"]
@@ -128,7 +129,7 @@ async def test_the_next_source_is_asked_when_one_cannot_be(
 
 
 def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away() -> None:
-    class Defect(OsvService):
+    class Defect(OsvService):  # type: ignore[misc] # pip-audit has no types
         def __init__(self) -> None:
             pass
 

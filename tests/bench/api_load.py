@@ -16,7 +16,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import uvloop
 from redis.asyncio import Redis
@@ -38,6 +40,7 @@ KEYS = Keys("bench")
 SECONDS = 8.0
 CONNECTIONS = 32
 STREAMS = int(os.environ.get("STREAMS", "1000000"))
+T = TypeVar("T")
 HERE, THERE = 0, (os.cpu_count() or 1) - 1
 
 
@@ -47,12 +50,16 @@ def cpu_of(process: ServiceProcess) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _itself(value: T) -> T:
+    return value
+
+
 async def load(api: ServiceProcess, what: str, request: Request, connections: int) -> None:
     loop, before = asyncio.get_running_loop(), cpu_of(api)
     started = time.perf_counter()
     clients = [Client(request, started + SECONDS) for _ in range(connections)]
     for client in clients:
-        await loop.create_connection(lambda c=client: c, "127.0.0.1", api.port)
+        await loop.create_connection(partial(_itself, client), "127.0.0.1", api.port)
     await asyncio.gather(*(client.done for client in clients))
     seconds, cpu = time.perf_counter() - started, cpu_of(api) - before
     took = [t for client in clients for t in client.took]
@@ -121,7 +128,7 @@ async def lists(url: str) -> None:
     async with service("api", url) as api:
         for name, query in filters.items():
             request = get(f"/v1/streams?limit=50{query}")
-            await load(api, f"list 50 of {STREAMS:,}: {name}", lambda r=request: r, 1)
+            await load(api, f"list 50 of {STREAMS:,}: {name}", partial(_itself, request), 1)
         await load(api, "history 50: user", lambda: get(f"/v1/events?users={SENDER}&limit=50"), 1)
     await redis.aclose()
 

@@ -58,7 +58,8 @@ async def decode(_: Place) -> list[Row]:
         return len(decoded.events)
 
     def of_the_sdk() -> int:
-        for event in canned.events[:100]:
+        events: list[Any] = canned.events[:100]
+        for event in events:
             for text in (*event["topic"], event["value"]):
                 scval.to_native(text)
         return 100

@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from deploy.simulator.app import horizon
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.ledger import Transaction
+from deploy.simulator.horizon import documents as horizon
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
 from deploy.simulator.network import start
 from deploy.simulator.rpc.event_query import padded

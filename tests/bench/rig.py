@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.journal.keys import Keys
 from tests.bench.publish import CONTRACT
@@ -169,19 +170,19 @@ class Swarm:
             process.wait(10)
 
 
-async def _line(process: subprocess.Popen[bytes]) -> dict[str, object]:
+async def _line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout
     line = await asyncio.to_thread(process.stdout.readline)
     if not line:
         raise RuntimeError(f"the swarm ended with {process.wait()}")
-    result: dict[str, object] = json.loads(line)
+    result: dict[str, Any] = json.loads(line)
     return result
 
 
 def check(result: dict[str, list[float]], wanted: int) -> None:
     """Every connection got each event, in order, and none was ended. Raises otherwise."""
     wrong = sum(count != wanted for count in result["events"])
-    if wrong or sum(result["disorder"]) or sum(result["ended"]):
+    if wrong or any(result["disorder"]) or any(result["ended"]):
         raise RuntimeError(
             f"{wrong} of {len(result['events'])} connections did not get {wanted} events "
             f"(from {min(result['events'])} to {max(result['events'])}), "

@@ -32,12 +32,15 @@ OF_ONE = {
     "getEvents": [FaultKind.PROCESSING_LIMIT],
 }
 """What one surface alone can do."""
-CALLS = (
+CALLS: tuple[dict[str, object], ...] = (
     {"op": "emit"},
     {"op": "foreign"},
     {"op": "fail"},
     {"op": "create", "amount": 10**9, "duration": 900},
-    *({"op": op} for op in ("pause", "resume", "withdraw", "cancel")),
+    {"op": "pause"},
+    {"op": "resume"},
+    {"op": "withdraw"},
+    {"op": "cancel"},
     {"op": "top_up", "amount": 10**8},
     {"op": "transfer_recipient", "recipient": "carol"},
 )

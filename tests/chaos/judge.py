@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 from shared.domain.position import Position, parse_position
 from shared.journal.wire import JournalEntry, entry_of
@@ -73,7 +74,8 @@ class Judge:
 
     async def _read(self) -> list[JournalEntry]:
         """As it is: nobody else is believed about what is missing in it."""
-        return [entry_of(*row) for row in await self.world.redis.xrange(KEYS.journal)]
+        rows: Any = await self.world.redis.xrange(KEYS.journal)
+        return [entry_of(*row) for row in rows]
 
     def _of_journal(self, journal: Sequence[JournalEntry]) -> Iterator[Violation]:
         losses = [*losses_of(self.world), *self.world.lost.rewound]

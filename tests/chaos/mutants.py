@@ -34,7 +34,7 @@ def fill_in_off() -> None:
         return
 
     feed.Feed._take = take  # type: ignore[method-assign]
-    feed.Feed._catch_up = nothing  # type: ignore[method-assign]
+    feed.Feed._catch_up = nothing  # type: ignore[method-assign,assignment]
 
 
 def dedup_off() -> None:
@@ -108,7 +108,7 @@ def settling_off() -> None:
 
 def zero_is_a_ledger() -> None:
     """What a Horizon says that has just started is believed: that it has no history any more."""
-    history.ledger_number = lambda _, body, name: body[name]
+    history.ledger_number = lambda _, body, name: body[name]  # type: ignore[attr-defined,assignment]
 
 
 def ledgers_uncounted() -> None:
@@ -117,7 +117,7 @@ def ledgers_uncounted() -> None:
     async def nothing(*_: Any) -> None:
         return
 
-    continuity.Continuity.check = nothing  # type: ignore[method-assign]
+    continuity.Continuity.check = nothing  # type: ignore[method-assign,assignment]
 
 
 def ledgers_of_rpc_not_looked_for() -> None:
@@ -126,7 +126,7 @@ def ledgers_of_rpc_not_looked_for() -> None:
     async def as_it_is(_: object, cursor: int, window: Any) -> Any:
         return window
 
-    presence.LedgerPresence.before_hole = as_it_is  # type: ignore[method-assign]
+    presence.LedgerPresence.before_hole = as_it_is  # type: ignore[method-assign,assignment]
 
 
 def beginning_unnamed() -> None:
@@ -138,7 +138,7 @@ def beginning_unnamed() -> None:
 
 def own_clock() -> None:
     """An API that goes by the clock of its machine, and does not doubt it."""
-    clock.RedisClock.__call__ = lambda _: time.time()  # type: ignore[method-assign]
+    clock.RedisClock.__call__ = lambda _: time.time()  # type: ignore[method-assign,assignment]
     clock.RedisClock.skew_error = None  # type: ignore[assignment]
 
 

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -89,7 +90,7 @@ DELETED = (
     ids=["history", "Redis"],
 )
 async def test_what_is_lost_for_good_is_told_and_nothing_else(
-    tmp_path: Path, only: tuple[str, ...], environment: dict[str, str]
+    tmp_path: Path, only: tuple[str, ...], environment: dict[str, Any]
 ) -> None:
     seed = int(os.environ.get("SEED", "7"))
     report = await run(tmp_path, seed=seed, seconds=5, only=only, **environment)
@@ -132,7 +133,8 @@ async def test_a_safeguard_that_is_taken_out_is_noticed(
     monkeypatch.setattr("tests.chaos.run._RECOVERY", 8.0)
 
     async def attempt(seed: int) -> Report:
-        folder, mutant = tmp_path / str(seed), {"MUTATION": mutation, "SOURCE": "horizon"}
+        folder = tmp_path / str(seed)
+        mutant: dict[str, Any] = {"MUTATION": mutation, "SOURCE": "horizon"}
         mutant |= _MORE.get(mutation, {})
         return await run(folder, seed=seed, seconds=6, only=(fault,), settle=4, **mutant)
 
@@ -173,6 +175,6 @@ async def test_a_gateway_that_answers_by_status_is_noticed(
 async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(
     tmp_path: Path,
 ) -> None:
-    late = {"MUTATION": "lease_unwatched", "SOURCE": "horizon"}
+    late: dict[str, Any] = {"MUTATION": "lease_unwatched", "SOURCE": "horizon"}
     report = await run(tmp_path, seed=7, seconds=6, only=("two indexers active",), **late)
     assert report.violations == [], shown(report)

@@ -94,7 +94,7 @@ async def is_exact(
     for body, each in zip(bodies, held, strict=True):
         assert agrees(body | {"verified": True}, each), (body, each)
     last = {each["id"]: each for each in states[-1][2]}
-    documents = await redis.mget([keys.stream(stream_id) for stream_id in last])
+    documents: Any = await redis.mget([keys.stream(stream_id) for stream_id in last])
     stored = [orjson.loads(document) for document in documents]
     assert [{n: s[n] for n in last[s["id"]]} for s in stored] == list(last.values())
     claimable_at_every_ledger(bodies, states)

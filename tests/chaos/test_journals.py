@@ -106,7 +106,7 @@ def test_what_two_journals_had_is_due_to_those_whom_both_knew() -> None:
     facts, found = facts_of(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
     assert found == []
     (paused,) = [fact for fact in facts if fact.type == "stream_paused"]
-    assert (paused.parties, paused.sure) == ({ALICE, BOB}, NOBODY)
+    assert (paused.parties, paused.sure) == (frozenset({ALICE, BOB}), NOBODY)
     alice = Asked(accounts=frozenset({ALICE}))
     assert (alice.is_for(paused), alice.is_due(paused)) == (True, False)
     assert Asked(everything=True).is_due(paused)

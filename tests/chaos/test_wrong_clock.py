@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from shared.domain.position import START
 from shared.journal.keys import Keys
-from shared.journal.reader import Journal
+from shared.journal.reader import Journal, JournalPage
 from shared.journal.wire import times_of
 from tests.api.samples import SENDER, TOKEN, order
 from tests.chaos.clocks import Clock, forget, library
@@ -104,6 +104,7 @@ async def test_an_api_with_a_wrong_clock_publishes_nothing_that_is_not_so(
 
             async def told() -> list[Any]:
                 page = await Journal(redis, keys).after(START)
+                assert isinstance(page, JournalPage)
                 entries = [e for e in page.entries if e.type != "stream.created"]
                 return [(e, orjson.loads(e.body)) for e in entries]
 

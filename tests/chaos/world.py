@@ -189,14 +189,16 @@ class World:
 
     async def where_it_began(self) -> Position:
         """The position before the first entry of the journal that is there now."""
-        if stored := await self.redis.hget(KEYS.progress, "began"):
+        stored: Any = await self.redis.hget(KEYS.progress, "began")
+        if stored:
             self.began = parse_position(stored.decode())
         return self.began
 
     async def active(self) -> str | None:
         """Which indexer holds the lease; None while nobody can tell."""
         try:
-            holder = str(await self.redis.get(KEYS.lease) or b"", "ascii")
+            stored: Any = await self.redis.get(KEYS.lease)
+            holder = str(stored or b"", "ascii")
         except RedisError:
             return None
         for name in INDEXERS:

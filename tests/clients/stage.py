@@ -12,6 +12,8 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
@@ -23,7 +25,7 @@ from tests.support.waiting import until
 QUERY = "all=true&types=stream.created,stream.fee_collected,contract.initialized"
 """Everything but metadata: an API event moves the position and concerns nobody here."""
 
-SETTINGS = {"retry_ms": 100, "sync_seconds": 0.4, "drain_seconds": 0.3}
+SETTINGS: dict[str, Any] = {"retry_ms": 100, "sync_seconds": 0.4, "drain_seconds": 0.3}
 
 
 @dataclass
@@ -134,7 +136,7 @@ class Stage:
         committed = await deed()
         finished = done or (lambda client, positions: client.has(positions[-1]))
         await asyncio.gather(
-            *(c.play(name, committed, lambda c=c: finished(c, committed)) for c in self.clients)
+            *(c.play(name, committed, partial(finished, c, committed)) for c in self.clients)
         )
 
     def cut(self) -> None:

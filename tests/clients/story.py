@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from typing import Any
 
 from tests.clients.front import CUTS
 from tests.clients.stage import Client, Part, Stage, stage
@@ -37,7 +38,7 @@ async def tell(redis_url: str, libraries: list[str]) -> Parts:
 
 
 async def connected_and_live(on: Stage) -> None:
-    top = await on.redis.xrevrange(on.keys.journal, count=1)
+    top: Any = await on.redis.xrevrange(on.keys.journal, count=1)
 
     async def connect() -> list[str]:
         return [top[0][0].decode()]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,9 @@ class Teller:
     async def turned_away(self, act: str) -> None:
         await self._all(act, self._opener.all, lambda native: native.named("overload"))
 
-    async def _all(self, act: str, whom: Sequence[Native], done: Callable[[Native], bool]) -> None:
+    async def _all(
+        self, act: str, whom: Sequence[Native], done: Callable[[Native], object]
+    ) -> None:
         """Until it is done for all but those that gave up."""
         try:
             await until(lambda: all(n.given_up or done(n) for n in whom), seconds=90, what=act)
@@ -91,7 +94,7 @@ async def tell(redis_url: str, folder: Path) -> Story:
         stack.push_async_callback(redis.aclose)
         names = await stack.enter_async_context(name_server({}))
         fanouts = await stack.enter_async_context(Fanouts(redis_url, keys, names))
-        settings = {"RETRY_MS": 300, "SYNC_SECONDS": SYNC_SECONDS}
+        settings: dict[str, Any] = {"RETRY_MS": 300, "SYNC_SECONDS": SYNC_SECONDS}
         one, two = [await fanouts.start(**settings) for _ in range(2)]
         ports = {}
         for kind in GATEWAYS:

@@ -15,8 +15,7 @@ from tests.console.browser import CHROMIUM, User, chromium, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
 
-LASTING = {"scope": "package", "loop_scope": "session"}
-"""A browser that is not closed goes on drawing, so it is closed after the last of these tests."""
+# A browser that is not closed goes on drawing, so it is closed after the last of these tests.
 
 
 @pytest.fixture(scope="package")
@@ -26,13 +25,13 @@ def installed() -> None:
         pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
 
 
-@pytest_asyncio.fixture(**LASTING)
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser(installed: None) -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
 
 
-@pytest_asyncio.fixture(**LASTING)
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     """An installation in AUTH_MODE=open, with two ledgers a second."""
     folder = tmp_path_factory.mktemp("console")
@@ -40,7 +39,7 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
         yield whole
 
 
-@pytest_asyncio.fixture(**LASTING)
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def counted(whole: Installation, browser: Browser) -> AsyncIterator[Counted]:
     """A page that shows the claimable amount of a stream, shared by all tests."""
     stream = await create(whole, label="counted", rate="11", ago=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -190,7 +191,7 @@ async def test_an_unreachable_api_is_reported_and_asked_again(
     whole: Installation, someone: User
 ) -> None:
     page = await someone.context.new_page()
-    down = {"status": 503, "json": {"detail": "Redis is away"}}
+    down: dict[str, Any] = {"status": 503, "json": {"detail": "Redis is away"}}
     html = "text/html"
 
     async def answer(route: Route) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 # It starts 10 s before its first scrape, two minutes before the alerts are looked at.
-_START = {'process_start_time_seconds{job="new",instance="n"}': "_x112 1670x88"}
+_START: dict[str, str | None] = {
+    'process_start_time_seconds{job="new",instance="n"}': "_x112 1670x88"
+}
 
 
 def _counted(counter: str, label: str = "", count: int = 1) -> dict[str, str | None]:

@@ -17,6 +17,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -30,7 +31,7 @@ from tests.support.waiting import until
 COMPOSE = ROOT / "deploy/compose.yaml"
 
 
-def read_compose(env_file: str, **environment: str) -> dict:
+def read_compose(env_file: str, **environment: str) -> dict[str, Any]:
     """All of compose.yaml with variables filled in, like the output of `docker compose config`."""
     command = [needed("docker-compose"), "-f", str(COMPOSE)]
     command += ["--env-file", str(ROOT / "deploy" / env_file), "--profile", "*"]
@@ -65,7 +66,7 @@ class Composed:
     """The replicas of each service. `names` maps each host name to addresses."""
 
     def __init__(
-        self, folder: Path, services: dict, names: NameServer, server: str | None = None
+        self, folder: Path, services: dict[str, Any], names: NameServer, server: str | None = None
     ) -> None:
         self.server = server or find_server()  # which Redis or Valkey is the one in the file
         self.session = aiohttp.ClientSession(read_bufsize=1 << 20)
@@ -220,7 +221,7 @@ class Composed:
 class _Places:
     """Map paths of the container to paths on this machine."""
 
-    def __init__(self, root: Path, service: dict, image: Image | None) -> None:
+    def __init__(self, root: Path, service: dict[str, Any], image: Image | None) -> None:
         self._known: dict[str, str] = {}
         for _, target in image.copies if image else ():
             if target.startswith("/"):

@@ -15,9 +15,6 @@ from tests.fanout.rig import CONTRACT
 from tests.support import processes
 from tests.support.name_server import NameServer, name_server
 
-SHARED = {"scope": "module", "loop_scope": "module"}
-"""The fanouts that tests of a gateway share. Tests with other needs start their own."""
-
 
 @pytest.fixture
 async def exposition(redis_url: str, keys: Keys) -> list[str]:
@@ -34,7 +31,7 @@ async def exposition(redis_url: str, keys: Keys) -> list[str]:
     return lines
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def names() -> AsyncIterator[NameServer]:
     async with name_server({}) as server:
         yield server
@@ -45,8 +42,9 @@ def module_keys() -> Keys:
     return Keys(f"test-{uuid.uuid4().hex[:12]}")
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fanouts(redis_url: str, module_keys: Keys, names: NameServer) -> AsyncIterator[Fanouts]:
+    """The fanouts that tests of a gateway share. Tests with other needs start their own."""
     async with Fanouts(redis_url, module_keys, names) as fanouts:
         await fanouts.start(BACKLOG_BYTES=200_000)
         yield fanouts

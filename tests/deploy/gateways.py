@@ -109,7 +109,7 @@ def certificate(folder: Path) -> None:
     )  # fmt: skip
 
 
-def overloads(client: SseClient) -> list[dict]:
+def overloads(client: SseClient) -> list[dict[str, Any]]:
     """The reason that a refused client received."""
     return [event.json for event in client.named("overload")]
 

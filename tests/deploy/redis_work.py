@@ -189,10 +189,10 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     await call("POST", "auth/refresh", headers=login)
     await call("POST", "auth/logout", 204, headers=login)
     await call("POST", "auth/revoke", 204, json={"account": bob})
-    key = await call("POST", "keys", 201, json={"name": "test", "scopes": ["events:all"]})
+    api_key = await call("POST", "keys", 201, json={"name": "test", "scopes": ["events:all"]})
     await call("GET", "keys")
-    await call("GET", "streams", headers=bearer(key["key"]))
-    await call("DELETE", f"keys/{key['id']}", 204)
+    await call("GET", "streams", headers=bearer(api_key["key"]))
+    await call("DELETE", f"keys/{api_key['id']}", 204)
 
     assert await client.wait(1, "stream.cancelled")
     again = bearer(token_of(alice.public_key, iat=time.time()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,11 @@ from services.indexer.settings import IndexerSettings
 from shared.journal.settings import CommonSettings
 from tests.deploy.composed import read_compose
 
-OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}
+OURS: dict[str, type[CommonSettings]] = {
+    "api": ApiSettings,
+    "fanout": FanoutSettings,
+    "indexer": IndexerSettings,
+}
 SECRETS = {
     "CONTRACTS": f"{accounts.STREAMS}:stream",
     **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in (*OURS, "operator")},
@@ -23,12 +28,12 @@ SECRETS = {
 
 
 @pytest.fixture(scope="module")
-def simulated() -> dict:
+def simulated() -> dict[str, Any]:
     return read_compose("simulated.env")
 
 
 @pytest.fixture(scope="module")
-def testnet() -> dict:
+def testnet() -> dict[str, Any]:
     return read_compose("testnet.env", **SECRETS)
 
 
@@ -38,7 +43,7 @@ def test_testnet_requires_contracts_and_secrets_from_the_shell() -> None:
             read_compose("testnet.env", **{k: v for k, v in SECRETS.items() if k != name})
 
 
-def test_every_service_has_limits_a_health_check_and_hardening(simulated: dict) -> None:
+def test_every_service_has_limits_a_health_check_and_hardening(simulated: dict[str, Any]) -> None:
     for name, service in simulated["services"].items():
         assert service["restart"] == "unless-stopped", name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
@@ -51,7 +56,7 @@ def test_every_service_has_limits_a_health_check_and_hardening(simulated: dict) 
             assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"]), "a version, never latest"
 
 
-def test_there_are_two_of_each_service(simulated: dict) -> None:
+def test_there_are_two_of_each_service(simulated: dict[str, Any]) -> None:
     assert {
         name: simulated["services"][name]["deploy"]["replicas"] for name in OURS
     } == dict.fromkeys(OURS, 2)
@@ -63,7 +68,7 @@ def test_each_service_can_read_its_settings(
     name: str, network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = request.getfixturevalue(network)["services"][name]["environment"]
-    settings: type[CommonSettings] = OURS[name]
+    settings = OURS[name]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     settings()
@@ -71,7 +76,7 @@ def test_each_service_can_read_its_settings(
     assert {v for v in environment if not v.startswith("OTEL_")} <= known, "settings nobody reads"
 
 
-def test_a_fanout_has_time_to_drain_and_enough_descriptors(simulated: dict) -> None:
+def test_a_fanout_has_time_to_drain_and_enough_descriptors(simulated: dict[str, Any]) -> None:
     fanout = simulated["services"]["fanout"]
     environment = fanout["environment"]
     assert seconds(fanout["stop_grace_period"]) > float(environment["DRAIN_SECONDS"]) + 2
@@ -84,7 +89,7 @@ def seconds(text: str) -> float:
     return 60 * float(minutes or 0) + float(rest.removesuffix("s") or 0)
 
 
-def test_only_services_can_reach_redis(simulated: dict) -> None:
+def test_only_services_can_reach_redis(simulated: dict[str, Any]) -> None:
     assert simulated["networks"]["back"]["internal"] is True
     services = simulated["services"]
     assert set(services["redis"]["networks"]) == {"back"}
@@ -93,24 +98,24 @@ def test_only_services_can_reach_redis(simulated: dict) -> None:
     assert published == {"gateway", "grafana"}
 
 
-def test_the_gateway_has_the_port_of_the_readme(simulated: dict) -> None:
+def test_the_gateway_has_the_port_of_the_readme(simulated: dict[str, Any]) -> None:
     ports = {p["target"]: p["published"] for p in simulated["services"]["gateway"]["ports"]}
     assert ports == {8080: "3001", 8443: "3443"}
 
 
-def test_services_trust_the_gateway_for_client_addresses(simulated: dict) -> None:
+def test_services_trust_the_gateway_for_client_addresses(simulated: dict[str, Any]) -> None:
     (front,) = simulated["networks"]["front"]["ipam"]["config"]
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["TRUSTED_PROXIES"] == front["subnet"]
 
 
-def test_services_use_the_passphrase_of_the_simulated_network(simulated: dict) -> None:
+def test_services_use_the_passphrase_of_the_simulated_network(simulated: dict[str, Any]) -> None:
     environment = simulated["services"]["indexer"]["environment"]
     assert environment["NETWORK_PASSPHRASE"] == NetworkSettings().network_passphrase
     assert environment["CONTRACTS"] == f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
 
 
-def test_testnet_requires_tokens(simulated: dict, testnet: dict) -> None:
+def test_testnet_requires_tokens(simulated: dict[str, Any], testnet: dict[str, Any]) -> None:
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["AUTH_MODE"] == "open"
         assert testnet["services"][name]["environment"]["AUTH_MODE"] == "required"

@@ -18,7 +18,6 @@ import pytest_asyncio
 from services.fanout.subscribe.last_event_id import RESUME_PARAMETERS
 from shared.journal.keys import Keys
 from tests.clients.peers import Peer
-from tests.deploy.conftest import SHARED
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import Gateway, gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE
@@ -65,14 +64,14 @@ async def each_gateway(folder: Path, behind: str) -> AsyncIterator[dict[str, Gat
         yield fronts
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def deserted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Gateway]]:
     """Each gateway without any service behind it."""
     async with each_gateway(tmp_path_factory.mktemp("deserted"), NOBODY) as fronts:
         yield fronts
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fanout(redis_url: str) -> AsyncIterator[str]:
     """The address and port of a fanout."""
     keys = Keys(f"test-{secrets.token_hex(6)}")
@@ -80,7 +79,7 @@ async def fanout(redis_url: str) -> AsyncIterator[str]:
         yield f"{await fanouts.start(CORS_ORIGINS=ACCESS['CORS_ORIGINS'])}:{PORT}"
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def peopled(
     tmp_path_factory: pytest.TempPathFactory, fanout: str
 ) -> AsyncIterator[dict[str, Gateway]]:
@@ -89,7 +88,7 @@ async def peopled(
         yield fronts
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session:
         yield session

@@ -14,7 +14,6 @@ import pytest_asyncio
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.deploy.conftest import SHARED
 from tests.deploy.fanouts import Fanouts, silent_host
 from tests.deploy.gateways import Gateway, certificate, gateway, overloads
 from tests.fanout.rig import Chain
@@ -26,7 +25,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
     tmp_path_factory: pytest.TempPathFactory, names: NameServer, fanouts: Fanouts
 ) -> AsyncIterator[Gateway]:
@@ -44,7 +43,7 @@ async def front(running: Gateway) -> AsyncIterator[Gateway]:
     running.clients.clear()
 
 
-@pytest_asyncio.fixture(**SHARED)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chain(redis_url: str, module_keys: Keys) -> AsyncIterator[Chain]:
     redis = connect(redis_url)
     yield Chain(redis, module_keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -54,7 +55,7 @@ async def test_the_sixth_connection_of_an_address_is_refused(
 async def test_a_limit_of_the_fanout_is_reported_as_its_own(
     tmp_path: Path, redis_url: str, module_keys: Keys
 ) -> None:
-    limit = {"CONNECTIONS_PER_IP": 1, "TRUSTED_PROXIES": "127.0.0.0/8"}
+    limit: dict[str, Any] = {"CONNECTIONS_PER_IP": 1, "TRUSTED_PROXIES": "127.0.0.0/8"}
     async with (
         name_server({}) as own_names,
         Fanouts(redis_url, module_keys, own_names) as fanouts,

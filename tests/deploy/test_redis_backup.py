@@ -9,6 +9,7 @@ import shlex
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -29,7 +30,7 @@ from tests.deploy.redis_work import (
     services,
 )
 from tests.support.processes import running
-from tests.support.redis_content import content, lasting
+from tests.support.redis_content import Content, content, lasting
 from tests.support.redis_servers import find_servers, one_of_each_kind, redis_tools
 from tests.support.sse_client import SseClient
 from tests.support.tier import at_length
@@ -79,7 +80,7 @@ async def compose(redis: Guarded, lines: list[str], folder: Path) -> None:
 async def plainly(redis: Guarded, lines: list[str], folder: Path) -> tuple[int | None, str]:
     """Run the lines in a shell in the project's folder. The backup is written to `folder`."""
     replica = redis.composed.running["redis"][0]
-    tools = redis_tools(redis.composed.server, replica.workdir)
+    tools: dict[str, Any] = redis_tools(redis.composed.server, replica.workdir)
     done = await asyncio.create_subprocess_shell(
         "\n".join(["set -e", *lines]).replace("headrace.rdb", str(folder / "headrace.rdb")),
         cwd=ROOT,
@@ -90,7 +91,7 @@ async def plainly(redis: Guarded, lines: list[str], folder: Path) -> tuple[int |
     return done.returncode, errors.decode()
 
 
-async def restored(redis: Guarded, before: dict) -> None:
+async def restored(redis: Guarded, before: Content) -> None:
     after = await content(redis.all)
     kept = lasting(before)
     assert {key: after.get(key) for key in kept} == kept
@@ -98,7 +99,8 @@ async def restored(redis: Guarded, before: dict) -> None:
 
 
 async def journal(redis: Redis) -> list[str]:
-    return [entry.decode() for entry, _ in await redis.xrange(KEYS.journal)]
+    rows: Any = await redis.xrange(KEYS.journal)
+    return [entry.decode() for entry, _ in rows]
 
 
 @pytest.mark.parametrize("server", [SERVERS[name] for name in WHOLE], ids=WHOLE)

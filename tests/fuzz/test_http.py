@@ -44,7 +44,7 @@ API += [b"GET /problems/{}"]
 FANOUT = [b"GET /v1/events/subscribe"] * 12 + [b"GET /events/subscribe", b"GET /v1/events/stats"]
 FANOUT += [b"POST /v1/events/subscribe", b"GET /{}", b"GET /readyz"]
 
-MODES = {
+MODES: dict[str, dict[str, object]] = {
     "open": {"AUTH_MODE": "open"},
     "required": {"AUTH_MODE": "required", "JWT_SECRET": SECRET, "RATE_LIMIT_IP": 0}
     | {"RATE_LIMIT_SUBJECT": 0, "RATE_LIMIT_LOGIN": 0},
@@ -101,7 +101,11 @@ async def service(
 ) -> AsyncIterator[ServiceProcess]:
     await begun_long_ago(redis, keys)
     await on_chain(redis, keys, 7)
-    given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
+    given: dict[str, object] = {
+        "REDIS_URL": redis_url,
+        "CONTRACTS": TOKEN,
+        "NAMESPACE": keys.namespace,
+    }
     given |= {"LOG_LEVEL": "debug"} | MODES[request.param]
     async with running(f"services.{case.module}", **given) as process:
         await until(lambda: asyncio.to_thread(ready, process.port), what="readiness")

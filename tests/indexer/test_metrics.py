@@ -17,7 +17,7 @@ def kinds(*errors: str) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in errors and node.args:
                 kind = node.args[0]
-                if isinstance(kind, ast.Constant):
+                if isinstance(kind, ast.Constant) and isinstance(kind.value, str):
                     found.add(kind.value)
     return found
 

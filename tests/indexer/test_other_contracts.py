@@ -65,7 +65,8 @@ async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
         assert not await site.redis.exists(site.keys.namespace_owner)
         await site.redis.hset(
             site.keys.namespace_owner,
-            mapping={"network": site.settings()["NETWORK_PASSPHRASE"], "contract": accounts.STREAMS,
+            mapping={"network": str(site.settings()["NETWORK_PASSPHRASE"]),
+                     "contract": accounts.STREAMS,
                      "tokens": ""},
         )  # fmt: skip
         await site.redis.delete(site.keys.lease)

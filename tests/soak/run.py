@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from shared.domain.position import START, parse_position
 from shared.journal.reader import Journal, JournalPage
@@ -57,7 +58,7 @@ async def soak(
     """`every` is the seconds between two samples; `environment` goes to the services."""
     chance = random.Random(seed)
     result = Soaked(Report(seed, seconds))
-    given = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)} | environment
+    given: dict[str, Any] = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)} | environment
     async with world(folder, seed, **given) as whole:
         life = Life(whole, chance, result.report)
         async with life.lived():

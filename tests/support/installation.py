@@ -10,7 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -105,10 +105,18 @@ async def installation(folder: Path, **environment: str) -> AsyncIterator[Instal
         processes.stop()
 
 
+class Reachable(Protocol):
+    """Something with a gateway: an installation, or the services of a compose file."""
+
+    session: aiohttp.ClientSession
+
+    def url(self, port: int) -> str: ...
+
+
 class Client:
     """An EventSource: keeps its last id, reconnects when cut, here to a list of URLs in turn."""
 
-    def __init__(self, whole: Installation, query: str, *ports: int) -> None:
+    def __init__(self, whole: Reachable, query: str, *ports: int) -> None:
         self._whole = whole
         self._urls = [f"{whole.url(port)}/v1/events/subscribe?{query}" for port in ports]
         self._task = asyncio.create_task(self._run())

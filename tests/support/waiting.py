@@ -8,22 +8,27 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import TypeAlias, TypeVar, overload
 
 T = TypeVar("T")
+
+What: TypeAlias = str | Callable[[], str]
+"""What is waited for, or a function that tells more about it once the wait was in vain."""
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 @overload
 async def until(
-    condition: Callable[..., Awaitable[T | None]], *, seconds: float = 30, what: str = ""
+    condition: Callable[..., Awaitable[T | None]], *, seconds: float = 30, what: What = ""
 ) -> T: ...
 @overload
 async def until(
-    condition: Callable[..., T | None], *, seconds: float = 30, what: str = ""
+    condition: Callable[..., T | None], *, seconds: float = 30, what: What = ""
 ) -> T: ...
-async def until(condition: Callable[..., object], *, seconds: float = 30, what: str = "") -> object:
+async def until(
+    condition: Callable[..., object], *, seconds: float = 30, what: What = ""
+) -> object:
     """The first truthy result of `condition`; fails by name when the deadline passes.
 
     The deadline matters only on failure, so it allows for a busy machine. The condition is asked
@@ -39,7 +44,8 @@ async def until(condition: Callable[..., object], *, seconds: float = 30, what: 
             return result
         waited = loop.time() - began
         if waited > seconds:
-            raise AssertionError(f"not within {seconds} s: {what or condition}")
+            said = what() if callable(what) else what
+            raise AssertionError(f"not within {seconds} s: {said or condition}")
         await asyncio.sleep(min(0.1, max(0.01, waited / 20)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.timeout(120)
 
 
-async def oracle(whole: Installation) -> list[dict]:
+async def oracle(whole: Installation) -> list[dict[str, Any]]:
     """Every event of the stream contract that the ledger held, in order."""
     _, answer = await whole.get(whole.ports.network, "/sim/events")
     return [e for e in answer["events"] if e["contractId"] == accounts.STREAMS]
@@ -25,7 +26,7 @@ def camel(name: str) -> str:
     return head + "".join(map(str.capitalize, rest))
 
 
-def agrees(event: dict, held: dict) -> bool:
+def agrees(event: dict[str, Any], held: dict[str, Any]) -> bool:
     """Whether a received event says what the ledger held: place, provenance and every field."""
     facts = {camel(k): str(v) for k, v in held["data"].items() if k != "stream_id"}
     return (
@@ -39,7 +40,7 @@ def agrees(event: dict, held: dict) -> bool:
     )
 
 
-def parties(event: dict) -> set[str]:
+def parties(event: dict[str, Any]) -> set[str]:
     """Whom the event concerns, by itself and by the stream after it."""
     return {
         account
@@ -49,8 +50,9 @@ def parties(event: dict) -> set[str]:
     }
 
 
-def after(ids: list[str], position: str) -> list[str]:
+def after(ids: list[str], position: str | None) -> list[str]:
     """Those of the ids that stand after a position."""
+    assert position is not None
     return [i for i in ids if parse_position(i) > parse_position(position)]
 
 
@@ -88,9 +90,9 @@ async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed
     for client in (restless, everything):
         chain = [e for e in client.events if e["origin"] == "chain"]
         chain = chain[: [e["id"] for e in chain].index(last) + 1]
-        held = {e["id"]: e for e in held_events}
-        assert [e["id"] for e in chain] == after(list(held), client.began)
-        assert all(agrees(event, held[event["id"]]) for event in chain)
+        by_id = {e["id"]: e for e in held_events}
+        assert [e["id"] for e in chain] == after(list(by_id), client.began)
+        assert all(agrees(event, by_id[event["id"]]) for event in chain)
         assert len(set(client.ids)) == len(client.ids)
     assert restless.connections >= 4
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,8 +40,9 @@ def make_run(folder: Path, log: Path, **more: str) -> subprocess.Popen[bytes]:
 
 
 def with_pipes(folder: Path, **more: str) -> subprocess.Popen[bytes]:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(COMMAND, cwd=folder, env=environment(folder, **more), **pipes)
+    pipe = subprocess.PIPE
+    env = environment(folder, **more)
+    return subprocess.Popen(COMMAND, cwd=folder, env=env, stdout=pipe, stderr=pipe)
 
 
 def curl(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -230,7 +232,7 @@ async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path: Path, 
     await until(lambda: not ports_in_use(ports), seconds=20)
 
 
-def create(gateway: str) -> dict:
+def create(gateway: str) -> dict[str, Any]:
     body = {
         "sender": "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG",
         "recipient": "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD",

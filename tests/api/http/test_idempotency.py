@@ -24,7 +24,7 @@ async def journal(redis: Redis, keys: Keys) -> list[str]:
     return [entry.type for entry in getattr(page, "entries", ())]
 
 
-def headers_of(response) -> dict:
+def headers_of(response) -> dict[str, Any]:
     kept = ("ETag", "Location", "Content-Type")
     return {name: response.headers.get(name) for name in kept}
 

@@ -29,7 +29,7 @@ async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(
         client = await start(redis_url=url, wait_replicas=1, **REQUIRED)
         once = ADMIN | {"Idempotency-Key": "one"}
 
-        async def post(path: str, **how: Any) -> tuple[int, dict]:
+        async def post(path: str, **how: Any) -> tuple[int, dict[str, Any]]:
             async with client.post(path, **how) as response:
                 return response.status, await response.json(content_type=None)
 
@@ -45,7 +45,7 @@ async def test_a_response_waits_for_the_replica_and_a_retry_acts_once(
 
         await replica.start()
 
-        async def acknowledged() -> dict:
+        async def acknowledged() -> dict[str, Any]:
             status, body = await post("/v1/streams", json=order(), headers=once)
             return body if status == 201 else {}
 

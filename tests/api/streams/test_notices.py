@@ -27,17 +27,17 @@ DAYS = 10 * 24 * HOUR
 LOW, DRY = "stream.running_low", "stream.depleted"
 
 
-async def notices(redis: Redis, keys: Keys, stream_id: str | None = None) -> list[dict]:
+async def notices(redis: Redis, keys: Keys, stream_id: str | None = None) -> list[dict[str, Any]]:
     page = await Journal(redis, keys).after(START, 5000)
     bodies = [orjson.loads(e.body) for e in getattr(page, "entries", ()) if e.type in (LOW, DRY)]
     return [body for body in bodies if stream_id in (None, body["streamId"])]
 
 
-def brief(bodies: list[dict]) -> list[tuple]:
+def brief(bodies: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [(body["type"], body["timestamp"], body.get("secondsLeft")) for body in bodies]
 
 
-def all_three(end: int) -> list[tuple]:
+def all_three(end: int) -> list[tuple[Any, ...]]:
     return [
         (LOW, end - 48 * HOUR, 48 * HOUR),
         (LOW, end - 24 * HOUR, 24 * HOUR),
@@ -45,7 +45,7 @@ def all_three(end: int) -> list[tuple]:
     ]
 
 
-async def long_one(client: WebClient, **more: Any) -> dict:
+async def long_one(client: WebClient, **more: Any) -> dict[str, Any]:
     """A stream that runs for ten days."""
     return await made(client, ratePerSecond="1", depositedAmount=str(DAYS), **more)
 

@@ -50,7 +50,7 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
 
 
 async def put(site: Site, *letters: dict[str, object]) -> list[str]:
-    entries = [
+    entries: list[Any] = [
         await site.redis.xadd(site.keys.dead_letters, {"letter": orjson.dumps(letter)})
         for letter in letters
     ]

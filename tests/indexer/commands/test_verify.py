@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -143,7 +144,8 @@ async def test_an_altered_stored_stream(
 ) -> None:
     key = site.keys.stream("1")
     if change:
-        await site.redis.set(key, change(await site.redis.get(key)))
+        stored: Any = await site.redis.get(key)
+        await site.redis.set(key, change(stored))
     else:
         await site.redis.delete(key)
     lines, _ = await verify(site, *span)
@@ -154,8 +156,8 @@ async def test_what_the_api_and_nobody_else_knows_is_applied_too(site: Site) -> 
     committer = Committer(site.redis, site.keys)
     label = {"metadata": {"label": "rent"}}
     for _ in range(2):
-        note = Event(EventType.STREAM_UPDATED, "2", 1_770_000_300, label)
-        await committer.change(["2"], lambda _, note=note: [note])
+        notes = [Event(EventType.STREAM_UPDATED, "2", 1_770_000_300, label)]
+        await committer.change(["2"], partial(lambda notes, _: notes, notes))
         site.sim.close(4)
         await index(site)
     tip = site.sim.network.chain.latest.sequence

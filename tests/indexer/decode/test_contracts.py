@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stellar_sdk import Address, StrKey, scval, xdr
 
-from deploy.simulator.app import horizon
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.horizon import documents as horizon
 from deploy.simulator.network import Network
 from deploy.simulator.settings import SimulatorSettings
 from services.indexer.decode.contracts import WatchedContracts
@@ -205,9 +205,10 @@ def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
     ]
     assert not decoded.dead
     proofs = {c: set[object]() for c in watched.addresses}
-    for each in decoded.events:
-        assert each.provenance
-        proofs[each.provenance.contract_id].add(each.provenance.verified)
+    for decoded_event in decoded.events:
+        provenance = decoded_event.provenance
+        assert provenance
+        proofs[provenance.contract_id].add(provenance.verified)
     assert proofs == {accounts.STREAMS: {True}, accounts.TOKEN: {True}, lumens: {None}}
     types = {each.type for each in decoded.events}
     assert {"token.transfer", "token.mint", "token.burn", "token.clawback"} <= types

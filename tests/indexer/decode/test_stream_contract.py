@@ -35,7 +35,7 @@ def contract_event(name: ScVal, stream_id: ScVal, data: ScVal) -> ContractEvent:
     return ContractEvent(None, "contract", topics, data, b"", xdr, b"value")
 
 
-def read(name: ScVal, data: ScVal, stream_id: ScVal = 7, closed: int = NOW) -> Event:
+def read(name: ScVal, data: Any, stream_id: ScVal = 7, closed: int = NOW) -> Event:
     return read_event(contract_event(name, stream_id, data), AT, SOURCE, closed)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -56,7 +58,8 @@ def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
 @pytest.mark.parametrize("field", ["timestamp", "paused_at", "settled_amount", "new_end_time"])
 def test_a_field_that_may_be_absent_must_still_be_what_it_says(field: str) -> None:
     for name in ("stream_paused", "stream_resumed", "stream_completed"):
-        for wrong in ("soon", [], True, b"\1", A):
+        values: list[ScVal] = ["soon", [], True, b"\1", A]
+        for wrong in values:
             with pytest.raises(UnreadableEventError, match=f"'{field}' is no "):
                 read(name, {field: wrong})
         assert read(name, {field: None}).timestamp == NOW
@@ -106,8 +109,8 @@ def test_a_field_that_only_becomes_one_of_ours_is_held_to_the_same(field: str) -
 
 
 def test_no_field_takes_the_place_of_ours() -> None:
-    reserved = ("id", "type", "origin", "published_at", "stream", "contract_id", "ledger")
-    reserved += ("ledger_closed_at", "tx_hash", "verified", "streamId", "")
+    reserved = ["id", "type", "origin", "published_at", "stream", "contract_id", "ledger"]
+    reserved += ["ledger_closed_at", "tx_hash", "verified", "streamId", ""]
     event = read("stream_resumed", dict.fromkeys(reserved, "forged"))
     _, body = encode(event, ())
     document = orjson.loads(body)
@@ -169,7 +172,7 @@ VALUES = st.recursive(
 
 
 @st.composite
-def near(draw: st.DrawFn) -> tuple[ScVal, ScVal, ScVal]:
+def near(draw: st.DrawFn) -> tuple[ScVal, ScVal, Any]:
     """A known event with some fields wrong, missing or added."""
     name = draw(st.sampled_from(sorted(GOOD)))
     data = dict(GOOD[name])

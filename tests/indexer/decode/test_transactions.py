@@ -8,8 +8,8 @@ import json
 import pytest
 from stellar_sdk import scval
 
-from deploy.simulator.app import horizon
 from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.horizon import documents as horizon
 from deploy.simulator.network import Network
 from deploy.simulator.settings import SimulatorSettings
 from services.indexer.decode.contracts import WatchedContracts

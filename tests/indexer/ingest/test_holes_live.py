@@ -143,7 +143,9 @@ async def test_another_source_that_lags_far_behind_a_hole_stops_nothing(
 def test_a_batch_is_cut_at_the_end_of_the_hole() -> None:
     first, second = proven(created(), ledger=10), proven(withdrawn(), ledger=11)
     events = read(first, second).events
-    dead = [{"position": str(Position(each.toid, 3))} for each in (first, second)]
+    dead: list[dict[str, object]] = [
+        {"position": str(Position(each.toid, 3))} for each in (first, second)
+    ]
     batch = Batch(events, dead, toid(15), 15, "2026-02-02T02:40:00Z", 20)
     cut = up_to(cursor_before(11), batch)
     assert (cut.events, cut.dead) == (events[:1], dead[:1])

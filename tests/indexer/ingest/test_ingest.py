@@ -52,7 +52,7 @@ class Bench:
             await cancel(task)
 
     async def progress(self) -> dict[str, str]:
-        stored = await self.redis.hgetall(self.keys.progress)
+        stored: Any = await self.redis.hgetall(self.keys.progress)
         return {name.decode(): value.decode() for name, value in stored.items()}
 
     async def caught_up(self, seconds: float = 15) -> None:
@@ -62,7 +62,7 @@ class Bench:
         await until(is_there, seconds=seconds, what="the tip")
 
     async def letters(self) -> list[Any]:
-        rows = await self.redis.xrange(self.keys.dead_letters)
+        rows: Any = await self.redis.xrange(self.keys.dead_letters)
         return [orjson.loads(fields[b"letter"]) for _, fields in rows]
 
 
@@ -72,7 +72,7 @@ async def bench(redis: Redis, keys: Keys) -> AsyncIterator[Bench]:
         yield Bench(sim, redis, keys)
 
 
-FAULTS = (
+FAULTS: tuple[dict[str, Any], ...] = (
     *({"kind": kind} for kind in ("429", "503", "504", "byebye", "error", "malformed", "cut")),
     *({"kind": kind} for kind in ("drop", "corrupt_meta", "no_meta")),
     {"kind": "hang", "seconds": 0.3},
@@ -94,8 +94,8 @@ async def test_the_journal_is_what_the_ledger_held_whatever_happens(
             if n % 8 == 0:
                 await bench.caught_up()
             if chance.random() < 0.7:
-                fault = {"surface": "stream"} | chance.choice(FAULTS)
-                await sim.arm(**{"after": chance.randrange(3)} | fault)
+                fault: dict[str, Any] = {"after": chance.randrange(3)}
+                await sim.arm(**fault | chance.choice(FAULTS))
             if chance.random() < 0.2:
                 sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
             sim.close(chance.randint(1, 3))
@@ -117,7 +117,7 @@ async def test_the_journal_is_what_the_ledger_held_whatever_happens(
 
 async def states_are_the_contracts(bench: Bench) -> None:
     held = (await bench.sim.ask("GET", "streams"))["streams"]
-    raw = await bench.redis.mget([bench.keys.stream(each["id"]) for each in held])
+    raw: Any = await bench.redis.mget([bench.keys.stream(each["id"]) for each in held])
     stored = [orjson.loads(document) for document in raw]
     shown = [{name: document[name] for name in held[0]} for document in stored]
     assert shown == held

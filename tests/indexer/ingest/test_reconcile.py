@@ -114,7 +114,7 @@ async def test_an_event_that_the_other_does_not_have_is_named(rig: Rig) -> None:
     extra = (await journal(rig.redis, rig.keys))[-1]
     body = orjson.loads(extra.body)
     position = f"{extra.position.split('-')[0]}-77"
-    fields = {"p": extra.position, "h": extra.type, "b": orjson.dumps(body)}
+    fields: Any = {"p": extra.position, "h": extra.type, "b": orjson.dumps(body)}
     await rig.redis.xadd(rig.keys.journal, fields, id=position)
     rig.sim.close(2)
     await rig.compared("differs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import orjson
@@ -69,7 +70,7 @@ async def test_a_checkpoint_that_cannot_be_compared_yet_is_compared_later(
     sim: Sim, redis: Redis, keys: Keys
 ) -> None:
     """Else a new one would be taken, and hide that the network began anew."""
-    stored = {"checkpointLedger": "3700900", "checkpointHash": "ab" * 32}
+    stored: dict[Any, Any] = {"checkpointLedger": "3700900", "checkpointHash": "ab" * 32}
     await redis.hset(keys.progress, mapping=stored)
     made = Checkpoint(redis, keys, Committer(redis, keys), seconds=60)
     await sim.arm("starting", surface="root")

@@ -52,7 +52,7 @@ class Keys:
     """A JWKS server: its keys, the number of requests, and its answer while it is broken."""
 
     def __init__(self) -> None:
-        self.keys: list[dict] = []
+        self.keys: list[dict[str, Any]] = []
         self.asked = 0
         self.broken: tuple[int, str] | None = None
         self.open = asyncio.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def chain_of(transactions: list[list[tuple[str, str]]]) -> list[list[Event]]:
         def add(
             kind: str,
             stream_id: str,
-            facts: dict,
+            facts: dict[str, Any],
             place: int = ledger,
             events: list[Event] = events,
         ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 import pytest
@@ -73,6 +74,6 @@ async def test_the_journal_is_not_searched_for_new_or_stored_streams(
     assert not any(asked)
 
 
-async def _noted(asked: list, stream_ids: Iterable[str]) -> dict:
+async def _noted(asked: list[Any], stream_ids: Iterable[str]) -> dict[str, Any]:
     asked.append(list(stream_ids))
     return {}

@@ -42,7 +42,7 @@ def test_a_safe_configuration_or_an_empty_info_gives_no_error_and_no_warning() -
         ({"maxmemory_policy": "volatile-ttl"}, "deletes events and revocations"),
     ],
 )
-def test_an_unsafe_configuration_is_an_error(changes: dict, message: str) -> None:
+def test_an_unsafe_configuration_is_an_error(changes: dict[str, Any], message: str) -> None:
     assert message in (check_info(GOOD | changes).error or "")
 
 

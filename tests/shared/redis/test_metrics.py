@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -34,7 +35,7 @@ def value(name: str, **labels: str) -> float | None:
         ({}, 2, set()),
     ],
 )
-def test_problems_that_info_shows(info: dict, replicas: int, found: set) -> None:
+def test_problems_that_info_shows(info: dict[str, Any], replicas: int, found: set[Any]) -> None:
     assert {problem for problem, there in problems(info, replicas).items() if there} == found
 
 

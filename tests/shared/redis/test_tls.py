@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure) -> N
     ],
 )
 async def test_who_cannot_prove_it_is_not_talked_to(
-    secure: Secure, options: dict, said: str
+    secure: Secure, options: dict[str, Any], said: str
 ) -> None:
     client = connect(secure.url(**options))
     with pytest.raises(REDIS_UNAVAILABLE, match=said):

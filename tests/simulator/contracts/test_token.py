@@ -81,7 +81,8 @@ async def test_payments_and_fees_have_the_positions_of_stellar_rpc(
     hashes = [each.hash for each in ledger.transactions]
     charged = [(0, 0, str(n), digest) for n, digest in enumerate(hashes)]
     assert places == [*charged, (1, 0, "0", hashes[0]), (2, 0, "0", hashes[1])]
-    paged, cursor = [], {}
+    paged: list[Any] = []
+    cursor: dict[str, Any] = {}
     for _ in places:
         begin = {k: v for k, v in wanted.items() if not cursor or k == "filters"}
         page = await rpc(http, "getEvents", **begin, pagination={"limit": 1, **cursor})

@@ -139,7 +139,12 @@ async def test_pages(http: aiohttp.ClientSession, network: Network, order: str) 
 async def test_order_of_a_records_members(http: aiohttp.ClientSession, network: Network) -> None:
     here = places(network)
     bump = ["fee_bump_transaction", "inner_transaction"]
-    rows = ("plain", [], []), ("memo", ["memo", "memo_bytes"], []), ("outer", [], bump)
+    nothing: list[str] = []
+    rows = (
+        ("plain", nothing, nothing),
+        ("memo", ["memo", "memo_bytes"], nothing),
+        ("outer", nothing, bump),
+    )
     for name, first, last in rows:
         document = await (await ask(http, f"/transactions/{here[name]}", {})).json()
         assert list(document) == first + ORDER + last

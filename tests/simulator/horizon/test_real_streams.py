@@ -41,7 +41,7 @@ async def test_streams(
     here = places(network)
     headers = {name: value.format(**here) for name, value in headers.items()}
     path = f"/transactions?{query.format(**here)}"
-    response = await ask(http, path, STREAM | headers)
+    response = await ask(http, path, {**STREAM, **headers})
     told = dict(response.headers)
     del told["Date"]
     exposed = {"Access-Control-Expose-Headers": "Date, Latest-Ledger"}
@@ -74,7 +74,7 @@ async def test_stream_without_records_says_hello(http: aiohttp.ClientSession) ->
 async def test_pair_before_the_history_begins_with_it(
     http: aiohttp.ClientSession, network: Network, headers: Mapping[str, str], first: str
 ) -> None:
-    response = await ask(http, f"/transactions?limit=1&{first}", STREAM | headers)
+    response = await ask(http, f"/transactions?limit=1&{first}", {**STREAM, **headers})
     oldest = network.chain.oldest.transactions[0].toid
     assert f"\nid: {oldest}\n" in await response.text()
 

@@ -64,7 +64,8 @@ def network() -> Network:
 
 def filled(params: Any, network: Network) -> Any:
     """The parameters with places of this network in them."""
-    here = places(network) | {
+    here = {
+        **places(network),
         "oldest": network.chain.oldest.sequence,
         "beyond": network.chain.latest.sequence + 1,
         "tip": network.chain.latest.sequence,

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources import ledger_range as bounds
-from services.indexer.sources.base import FatalSourceError, SourceError, SourceGapError
+from services.indexer.sources.base import FatalSourceError, Source, SourceError, SourceGapError
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import toid
@@ -188,7 +188,7 @@ HOLE = (3_700_005, 3_700_009)
 @pytest.mark.parametrize("first", ["horizon", "rpc"])
 async def test_a_hole_that_one_has_is_read_from_the_other(sim: Sim, first: str) -> None:
     await sim.arm("hole", first=HOLE[0], last=HOLE[1])
-    both = [sim.horizon(), sim.rpc()]
+    both: list[Source] = [sim.horizon(), sim.rpc()]
     source = FailoverSource(*(both if first == "horizon" else both[::-1]), look_seconds=0.05)
     read = await Read(START).up_to(sim.tip, source)
     assert read.positions == sim.positions()

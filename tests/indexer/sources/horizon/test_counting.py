@@ -106,7 +106,7 @@ def test_just_the_first_run_of_ledgers_that_are_not_all_read(
         for n in range(first, end)
         if n not in held or held[n] > ((count.seen or 0) if n == first else 0)
     ]
-    expected = []
+    expected: list[int] = []
     for n in bad:
         if expected and n != expected[-1] + 1:
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -48,10 +49,10 @@ STREAM = [
     STREAM,
     ids=lambda v: "-".join(map(str, v.values())) if isinstance(v, dict) else None,
 )
-async def test_faults_of_the_stream(sim: Sim, fault: dict[str, object], kind: str | None) -> None:
+async def test_faults_of_the_stream(sim: Sim, fault: dict[str, Any], kind: str | None) -> None:
     source = sim.horizon(seconds=0.3)
     cursor = await source.start("earliest")
-    await sim.arm(**{"surface": "stream"} | fault)
+    await sim.arm(**fault)
     read = await Read(cursor).up_to(sim.tip, source)
     assert read.kinds == ([kind] if kind else [])
     assert read.positions == sim.positions()

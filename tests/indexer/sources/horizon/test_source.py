@@ -76,7 +76,7 @@ async def test_transactions_come_as_they_happen(sim: Sim) -> None:
             sim.close()
             batch: Batch = await waiting
             assert batch.ledger == sim.network.chain.latest.sequence
-            assert batch.closed_at.endswith("Z")
+            assert (batch.closed_at or "").endswith("Z")
             while batch.cursor < sim.tip:
                 batch = await anext(batches)
     assert len(opened) == 1

@@ -29,6 +29,7 @@ async def until_error(source: HorizonSource, cursor: int, kind: str) -> AsyncIte
     with pytest.raises((SourceError, FatalSourceError)) as caught:  # noqa: PT012 - it reads until then
         async for batch in source.batches(cursor):
             yield batch
+    assert isinstance(caught.value, SourceError | FatalSourceError)
     assert caught.value.kind == kind
 
 

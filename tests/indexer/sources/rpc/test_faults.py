@@ -91,7 +91,7 @@ async def test_alarm_only_keeps_what_is_unproved_and_says_so(sim: Sim) -> None:
 
 async def test_what_rpc_does_not_have_any_more_is_unproven_and_not_untrue(sim: Sim) -> None:
     details = sim.network.chain.transaction
-    sim.network.chain.transaction = lambda _: None  # type: ignore[method-assign]
+    sim.network.chain.transaction = lambda _: None  # type: ignore[method-assign,assignment]
     read = await Read(START).up_to(sim.tip, sim.rpc())
     assert read.positions == sim.positions()
     assert verdicts(read) == {None}

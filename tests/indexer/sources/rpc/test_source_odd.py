@@ -7,6 +7,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from typing import Any
 
 import aiohttp
 import orjson
@@ -74,7 +75,7 @@ def details(**changed: object) -> dict[str, object]:
         "resultXdr": result(proof([created()])),
         "resultMetaXdr": meta_v4([created()]),
     }
-    said = {k: base64.b64encode(v).decode() for k, v in spelled.items()}
+    said: dict[str, object] = {k: base64.b64encode(v).decode() for k, v in spelled.items()}
     said |= {"status": "SUCCESS", "ledger": LEDGER, "latestLedger": LEDGER}
     return {k: v for k, v in (said | changed).items() if v is not ...}
 
@@ -130,7 +131,7 @@ def answering(body: bytes, status: int = 200, **headers: str) -> Handler:
     return handler
 
 
-JSON = {"Content_Type": "application/json"}
+JSON: dict[str, Any] = {"Content_Type": "application/json"}
 ODD = [
     (
         answering(b"", 302, Location="http://127.0.0.1:9/"),
