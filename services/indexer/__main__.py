@@ -1,4 +1,4 @@
-"""The indexer as a program: `python -m services.indexer`, or `headrace-indexer`."""
+"""The indexer's command line: `python -m services.indexer`, or `headrace-indexer`."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from shared.web import server
 
 
 def serve(settings: IndexerSettings) -> int:
-    """Run until a signal stops it; returns the exit code."""
+    """Run until a signal stops the process; returns the exit code."""
     logs.configure("indexer", settings.log_level)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
 
 
 PROGRAM = Program(
     module="services.indexer",
-    summary="The indexer of Headrace: writes the events of a Stellar network to the journal.",
+    summary="Headrace's indexer: writes the events of a Stellar network to the journal.",
     settings=IndexerSettings,
     serve=serve,
     commands={
         "deadletter": Command(
             "list, retry or drop events that could not be decoded", deadletter.main
         ),
-        "verify": Command("compare ledgers in the journal with the network", verify.main),
+        "verify": Command("compare the journal's events with the source", verify.main),
     },
 )
 
 
 def main() -> int:
-    """Start the program with the arguments of the process; returns the exit code."""
+    """Run the program with the process's arguments; returns the exit code."""
     return PROGRAM.main(sys.argv[1:])
 
 

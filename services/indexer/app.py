@@ -1,4 +1,4 @@
-"""The indexer's composition root: the lease, and while it is held, the ingest."""
+"""The indexer's composition root: waits for the lease, then ingests while it holds the lease."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ FATAL = (FatalSourceError, JournalInconsistentError, ForeignNamespaceError)
 
 
 class LeaseLostError(ExpectedRestart):
-    """Another indexer is active now, or another Redis; this one begins anew as a standby."""
+    """Another indexer took over, or Redis lost the lease; this indexer becomes a standby again."""
 
 
 def build_app(settings: IndexerSettings) -> web.Application:
-    """The whole service; nothing runs until the app starts."""
+    """Build the whole service. Nothing runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
     components = ("redis", "store", "source", "clock", "namespace")
     readiness = Readiness(*components, namespace=settings.keys.namespace)
@@ -83,7 +83,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
 
 
 def _report_fatal(error: Exception, readiness: Readiness) -> None:
-    """Up but not ready: an operator has to look, and a restart loop would hide it."""
+    """Stay up but not ready: a restart loop would hide the error from the operator."""
     kind = "disorder"
     if isinstance(error, FatalSourceError):
         kind = error.kind
@@ -103,17 +103,19 @@ async def _run_active(
     clock: RedisClock,
     loss_detector: DataLossDetector,
 ) -> None:
-    """Stand by until the lease is ours, then ingest while it is; raises when it ends."""
+    """Wait for the lease, then ingest while holding it. Raises an error when the lease ends."""
     keys = settings.keys
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
     claim = NamespaceClaim(redis, settings)
     try:
         await require_durable(redis, keys)
-        await claim.check()  # taking the lease would stop the indexer that owns the namespace
+        await (
+            claim.check()
+        )  # before the lease: taking it would stop the indexer that owns the namespace
         while not await lease.take():
             readiness.set("redis", None)
-            readiness.set("source", None)  # a standby has nothing to read
+            readiness.set("source", None)  # a standby reads no source
             await check_journal(redis, keys, loss_detector, name=lease.token)
             await asyncio.sleep(pause / 2)
         await claim.hold()
@@ -140,7 +142,9 @@ async def _run_active(
         raise
     except (*FATAL, ExpectedRestart):
         raise
-    except Exception as error:  # a defect: it is tried again, and must not look well meanwhile
+    except (
+        Exception
+    ) as error:  # a bug: the task is restarted, and the probe must report it meanwhile
         readiness.set("source", f"failed: {error!r}")
         raise
     finally:
@@ -160,8 +164,8 @@ def _jobs(
     claim: ClaimNamespace,
     loss_detector: DataLossDetector,
 ) -> Iterator[Coroutine[None, None, None]]:
-    """What the active indexer does side by side."""
-    # `ingest` is made below.
+    """The coroutines that the active indexer runs side by side."""
+    # The lambda runs only after `ingest` exists.
     source = _create_source(settings, session, lambda: ingest.opened())  # noqa: PLW0108
     ingest = Ingest(
         source,
@@ -191,14 +195,14 @@ def _jobs(
 def _create_source(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    if settings.source != "auto":  # which tells itself
+    if settings.source != "auto":  # FailoverSource sets the metric itself
         metrics.SOURCE.labels(settings.source).set(1)
     return factory.create_source(settings, session, opened)
 
 
 async def _keep_lease(lease: Lease, claim: NamespaceClaim, pause: float) -> None:
     while await lease.renew():
-        await claim.hold()  # writes it again if it alone was lost
+        await claim.hold()  # writes the claim again if Redis lost it
         await asyncio.sleep(pause)
     raise LeaseLostError("the lease expired before it was renewed")
 
@@ -207,4 +211,4 @@ async def _release(lease: Lease) -> None:
     try:
         await lease.release()
     except (RedisError, OSError):
-        log.warning("lease_not_released", token=lease.token)  # it expires by itself
+        log.warning("lease_not_released", token=lease.token)  # the lease expires without this

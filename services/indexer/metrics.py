@@ -1,4 +1,4 @@
-"""The indexer's metrics."""
+"""The indexer's Prometheus metrics and their label values."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ ERRORS = (
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )
-"""Kinds of failures that pass by themselves. Other HTTP statuses become `status_…` kinds too."""
+"""Kinds of temporary failures. Any other HTTP status becomes a kind `status_…` too."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
     *("unproved", "sources_differ", "namespace"),
     *("bad_request", "not_found", "not_acceptable", "before_history"),
 )
-"""Kinds of alarms, each with its row in docs/operations.md."""
+"""Kinds of alarms. docs/operations.md has one row for each."""
 _SOURCES = ("horizon", "rpc")
 
 ACTIVE = Gauge("headrace_indexer_active", "1 while this indexer holds the lease")
 CURSOR_LEDGER = Gauge("headrace_indexer_cursor_ledger", "Last ledger committed")
-NETWORK_LEDGER = Gauge("headrace_indexer_network_ledger", "Last ledger the source knows")
-LEDGER_CLOSED = Gauge("headrace_indexer_ledger_closed_seconds", "Close of the last ledger, Unix")
-LAG_LEDGERS = Gauge("headrace_indexer_lag_ledgers", "Ledgers not read yet; of a backfill too")
-LAG_SECONDS = Gauge("headrace_indexer_lag_seconds", "Age of the last ledger committed")
+NETWORK_LEDGER = Gauge("headrace_indexer_network_ledger", "Last ledger of the source")
+LEDGER_CLOSED = Gauge(
+    "headrace_indexer_ledger_closed_seconds", "Close of the last ledger committed, Unix seconds"
+)
+LAG_LEDGERS = Gauge("headrace_indexer_lag_ledgers", "Ledgers of the source that are not read yet")
+LAG_SECONDS = Gauge("headrace_indexer_lag_seconds", "Age of the last ledger read, seconds")
 EVENTS = at_zero(
     Counter("headrace_indexer_events_total", "Events committed, by type", ["type"]), EventType
 )
-SEEN = Counter("headrace_indexer_events_seen_total", "Events that the journal had already")
-UNPROVED = Counter("headrace_indexer_unproved_total", "Transactions kept without their proof")
+SEEN = Counter("headrace_indexer_events_seen_total", "Events that were already in the journal")
+UNPROVED = Counter("headrace_indexer_unproved_total", "Transactions kept without a proof")
 DECODE_FAILURES = Counter(
-    "headrace_indexer_decode_failures_total", "XDR that could not be decoded, first reads too"
+    "headrace_indexer_decode_failures_total", "Decoding failures, also of first reads"
 )
 DEAD_LETTERS = Counter("headrace_indexer_dead_letters_total", "Undecodable events kept raw")
-SOURCE = Gauge("headrace_indexer_source", "1 for the source that is read", ["source"])
+SOURCE = Gauge("headrace_indexer_source", "1 for the active source", ["source"])
 SOURCE_ERRORS = at_zero(
     Counter("headrace_indexer_source_errors_total", "Failures of the source", ["kind"]), ERRORS
 )
 SWITCHES = at_zero(
-    Counter("headrace_indexer_switches_total", "Switches to a source, and why", ["to", "why"]),
+    Counter("headrace_indexer_switches_total", "Switches to a source, by reason", ["to", "why"]),
     _SOURCES,
     SwitchReason,
 )
@@ -57,17 +59,20 @@ MISSING = at_zero(
     Counter("headrace_indexer_missing_ledgers_total", "Ledgers that a source lacked", ["outcome"]),
     ("filled", "lost"),
 )
-ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator has to look", ["kind"]), ALARMS)
-"""Kinds are few and named in docs/operations.md; an alert rule fires on any of them."""
+ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
+"""The few kinds are listed in docs/operations.md; one alert rule fires on any of them."""
 
 _OLD_SECONDS = 30.0
-"""Seconds; RPC calls itself unhealthy when its last ledger is older (stellar-rpc's default)."""
+"""Seconds. stellar-rpc reports itself unhealthy when its last ledger is older (its default)."""
 _closed_at = 0.0
 
 
 def committed(ledger: int, closed_at: float | None, latest: int) -> None:
-    """Tell of a commit: up to which ledger, its close in Unix seconds, the source's last one."""
-    global _closed_at  # noqa: PLW0603 - the gauge below is read whenever someone asks
+    """Record a commit up to `ledger`.
+
+    `closed_at`: when that ledger closed, in Unix seconds. `latest`: the source's last ledger.
+    """
+    global _closed_at  # noqa: PLW0603 - a gauge reads it at each scrape
     latest = max(latest, ledger)
     CURSOR_LEDGER.set(ledger)
     NETWORK_LEDGER.set(latest)
@@ -78,28 +83,28 @@ def committed(ledger: int, closed_at: float | None, latest: int) -> None:
 
 
 def at_tip(latest: int, closed_at: float) -> None:
-    """Everything is read up to the source's last ledger, which closed at that Unix time."""
+    """Record that all ledgers up to `latest` are read; it closed at `closed_at` (Unix seconds)."""
     global _closed_at  # noqa: PLW0603 - as above
     NETWORK_LEDGER.set(latest)
     _closed_at = max(_closed_at, closed_at)
 
 
 def old_tip(now: float | None) -> str | None:
-    """A note for the operator while the last ledger that was read is old, else None.
+    """A note for the operator while the last ledger read is old, else None.
 
-    `now` in Unix seconds; None while the time is not known.
+    `now` is in Unix seconds, None while the time is unknown.
     """
     age = 0.0 if now is None else now - _closed_at
     if not _closed_at or age <= _OLD_SECONDS:
         return None
     return (
-        f"the last ledger that was read closed {age:.0f} s ago: the network stands still, the "
-        "source lags, or a backfill goes on; reading continues"
+        f"the last ledger read closed {age:.0f} s ago: the network has stopped, the source lags, "
+        "or a backfill is running; the indexer continues"
     )
 
 
 def measure_lag(now: Callable[[], float | None]) -> None:
-    """Compute the lag by this clock when it is scraped (Unix seconds; None while not known)."""
+    """Compute the lag at each scrape by `now`, which returns Unix seconds or None if unknown."""
 
     def lag() -> float:
         now_seconds = now()

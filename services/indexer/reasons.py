@@ -1,4 +1,4 @@
-"""Reasons for a switch between two sources, as in logs and metrics. Pure."""
+"""Reasons for a switch from one source to the other, as in logs and metrics. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SwitchReason(StrEnum):
-    """Reasons for a switch, as they stand in the metric."""
+    """Why the indexer switched to the other source; label values of the metric."""
 
     FAILING = "failing"
     UNABLE = "unable"

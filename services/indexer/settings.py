@@ -14,43 +14,47 @@ _START = re.compile(r"latest|earliest|(?:ledger )?([1-9]\d{0,9})", re.ASCII)
 
 
 class IndexerSettings(JournalSettings):
-    """What an indexer reads from the environment."""
+    """All settings of the indexer, read from environment variables."""
 
     horizon_url: str = Field(
-        "https://horizon-testnet.stellar.org", description="Horizon, read over SSE"
+        "https://horizon-testnet.stellar.org", description="Horizon server, read over SSE"
     )
     rpc_url: str = Field(
-        "", description="Stellar RPC: a source, and asked for a meta where Horizon leaves it out"
+        "", description="Stellar RPC server; supplies what Horizon lacks, or is the source itself"
     )
     source: Literal["horizon", "rpc", "auto"] = Field(
         "horizon",
-        description="what is read: horizon, rpc, or auto, the healthier of both",
+        description="source of events: horizon, rpc, or auto (failover between both)",
     )
     start: str = Field(
-        "latest", description="where a new namespace begins: latest, earliest or ledger N"
+        "latest", description="first ledger of a new namespace: latest, earliest or ledger N"
     )
     rpc_poll_seconds: float = Field(
-        2.0, gt=0, description="seconds between two calls of getEvents once all is read"
+        2.0, gt=0, description="seconds between two getEvents calls at the tip"
     )
     source_read_seconds: float = Field(
-        75.0, gt=0, description="seconds without a byte after which a source counts as hung"
+        75.0,
+        gt=0,
+        description="seconds without a byte until a connection to the source counts as hung",
     )
     source_wait_seconds: float = Field(
-        30.0, gt=0, description="longest wait before another try at a source that failed"
+        30.0, gt=0, description="longest wait in seconds before a failed source is tried again"
     )
     reconcile_seconds: float = Field(
-        300.0, ge=0, description="SOURCE=auto: seconds between two comparisons of both; 0 = none"
+        300.0,
+        ge=0,
+        description="SOURCE=auto: seconds between two comparisons of both sources; 0 = never",
     )
     on_gap: Literal["announce", "stop"] = Field(
         "announce",
-        description="ledgers that no source has any more: tell everyone and go on, or stop",
+        description="if no source has the next ledgers: announce (publish a gap, continue) or stop",
     )
     unproved: Literal["stop", "alarm"] = Field(
         "stop",
-        description="events without their proof: stop, or keep them with verified=false and alarm",
+        description="events without a proof: stop, or alarm (keep them with verified=false)",
     )
     lease_seconds: float = Field(
-        4.0, gt=0.2, description="seconds after which a standby takes over from a dead indexer"
+        4.0, gt=0.2, description="seconds until a standby takes over from a dead indexer"
     )
 
     @field_validator("horizon_url")
@@ -75,5 +79,5 @@ class IndexerSettings(JournalSettings):
     def _parse_start(cls, value: str) -> str:
         match = _START.fullmatch(value)
         if match is None:
-            raise ValueError(f"{value!r} is none of latest, earliest, ledger N")
+            raise ValueError(f"{value!r} is not latest, earliest or a ledger number")
         return match[1] or value

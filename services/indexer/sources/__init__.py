@@ -1,1 +1,1 @@
-"""Sources of chain events: Horizon, Stellar RPC, and both with failover."""
+"""Sources of chain events: Horizon, Stellar RPC, and failover between the two."""

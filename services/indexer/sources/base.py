@@ -1,4 +1,4 @@
-"""Sources: where chain events come from, all of one shape."""
+"""The Source protocol, and the batches and errors of all sources."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class LedgerRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was read since the batch before: whole transactions only, in order.
+    """The events that a source read since the previous batch, in order, of whole transactions only.
 
-    `cursor` is the TOID up to which everything was read, events or not; `closed_at` is the close
-    of `ledger` as the source writes it, None when it did not say. `latest` is the last ledger that
-    the source knew, 0 before it was asked.
+    `cursor`: the TOID up to which everything was read, with or without events. `ledger` is the last
+    ledger whose close is known; `closed_at` is its close time (ISO 8601, as the source writes it),
+    None if the source gave none. `latest`: the source's last ledger, 0 if not known yet.
     """
 
     events: Sequence[Event]
@@ -35,10 +35,10 @@ class Batch:
 
 
 class SourceError(HeadraceError):
-    """The source failed in a way that another try may mend; `kind` is for the metric.
+    """A temporary failure of the source; another try may succeed.
 
-    `retry_after` is in seconds. `is_too_large`: the answer took too long or was too large, so a
-    request for less may succeed.
+    `kind` is a label of the metric. `retry_after`: the wait in seconds that the server asks for.
+    `is_too_large`: the answer took too long or was too large, so a smaller request may succeed.
     """
 
     def __init__(
@@ -56,7 +56,10 @@ class SourceError(HeadraceError):
 
 
 class FatalSourceError(HeadraceError):
-    """Going on would lose or invent events: an operator has to look. `kind` is for the metric."""
+    """The indexer must stop, since it would lose or invent events. An operator must look.
+
+    `kind` is a label of the alarm metric.
+    """
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -64,9 +67,10 @@ class FatalSourceError(HeadraceError):
 
 
 class SourceGapError(FatalSourceError):
-    """Ledgers are missing: all up to the TOID `read` was read; the source goes on at `oldest`.
+    """Ledgers are missing: trimmed, or a hole in the source's database.
 
-    They were trimmed, or are a hole in the history. Of the first one, a part may have been read.
+    Everything up to the TOID `read` was read. The source has ledgers again from `oldest` on. Part
+    of the first missing ledger may have been read.
     """
 
     def __init__(self, name: str, read: int, oldest: int) -> None:
@@ -77,7 +81,7 @@ class SourceGapError(FatalSourceError):
 
     @property
     def first(self) -> int:
-        """The first ledger of which at least a part is missing."""
+        """The first ledger that is missing, completely or in part."""
         return (self.read + 1) >> 32
 
     @property
@@ -87,33 +91,40 @@ class SourceGapError(FatalSourceError):
 
 
 class Source(Protocol):
-    """One way to read the chain."""
+    """A way to read the chain's events."""
 
     @property
     def name(self) -> str:
-        """How it is called in logs and metrics: that of the source which is read now."""
+        """The name in logs and metrics; with failover, the name of the active source."""
         ...
 
     async def start(self, where: str) -> int:
-        """The cursor for `latest`, `earliest` or a ledger's number."""
+        """The cursor for START: `latest`, `earliest` or a ledger number.
+
+        Raises SourceError, FatalSourceError.
+        """
         ...
 
     def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """Everything after the cursor, for ever. The next may be asked for before this is kept.
+        """Everything after the cursor, without end; at the tip, new ledgers as they close.
 
-        Whoever stops asking closes it, since a connection hangs on it. Raises SourceError for
-        another try, SourceGapError and FatalSourceError.
+        The consumer may ask for the next batch before the previous one is committed. It must close
+        the generator (aclosing), which holds a connection. Raises SourceError, SourceGapError,
+        FatalSourceError.
         """
         ...
 
     async def ledgers(self) -> LedgerRange:
-        """What it has now, of the right network. Raises SourceError, FatalSourceError."""
+        """The ledgers that the source has now.
+
+        Raises SourceError; FatalSourceError if the source serves another network.
+        """
         ...
 
     async def latest_hash(self) -> tuple[int, str]:
-        """Number and hash (hex) of a ledger at or near its tip. Raises SourceError."""
+        """Number and hash (hex) of a ledger at or near the tip. Raises SourceError."""
         ...
 
     async def hash_of(self, ledger: int) -> str | None:
-        """A ledger's hash, None when the source does not have that ledger. Raises SourceError."""
+        """The hash (hex) of a ledger, None if the source does not have it. Raises SourceError."""
         ...

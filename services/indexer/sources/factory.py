@@ -1,4 +1,4 @@
-"""Which source is read: what SOURCE chooses, made from the settings."""
+"""Create the source that the settings choose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.indexer.sources.rpc.source import RpcSource
 def create_horizon(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """Horizon, with RPC for what it leaves out."""
+    """Horizon; with RPC_URL, RPC supplies metas that Horizon leaves out."""
     return HorizonSource(
         session,
         settings.horizon_url,
@@ -49,14 +49,17 @@ def create_rpc(
 def create_both(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> tuple[Source, Source]:
-    """RPC first: it brings only what is wanted, and a backfill at full speed."""
+    """RPC and Horizon. RPC is first: it sends only wanted events, and is faster in a backfill."""
     return create_rpc(settings, session, opened), create_horizon(settings, session, opened)
 
 
 def create_source(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """The source that SOURCE names. With RPC_URL, ledgers that Horizon lacks are read from RPC."""
+    """The source that SOURCE names.
+
+    With SOURCE=horizon and RPC_URL, RPC is read for ledgers that Horizon lacks.
+    """
     if settings.source == "rpc":
         return create_rpc(settings, session, opened)
     if not settings.rpc_url:

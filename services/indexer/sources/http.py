@@ -1,4 +1,4 @@
-"""Requests to a source: failures have names, answers are bounded, redirects are not followed."""
+"""HTTP requests to a source, with named errors, bounded answers and no redirects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.web.horizon_errors import problem
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")
-"""Types of content: the first is asked for, any of them is taken."""
+"""Content types. The first is sent in Accept; all are accepted in the answer."""
 
 _FATAL_STATUSES = {
     400: "bad_request",
@@ -27,20 +27,20 @@ _FATAL_STATUSES = {
     406: "not_acceptable",
     410: "before_history",
 }
-"""Final only in Horizon's own problem: a proxy sends the same statuses while Horizon restarts."""
+"""Fatal only with a problem document of Horizon: a proxy sends these while Horizon restarts."""
 _TOO_LARGE_STATUSES = {408, 413, 504, 524}
-"""Time-outs of the server or a proxy (524: Cloudflare's), and requests that are too large."""
+"""Time-outs of a server or proxy (524 is Cloudflare's), and requests that are too large."""
 _HINTS = {
-    401: "look at the key or password in the URL",
-    403: "look at the key or password in the URL",
-    407: "look at the password in HTTPS_PROXY or HTTP_PROXY",
+    401: "check the key or password in the URL",
+    403: "check the key or password in the URL",
+    407: "check the password in HTTPS_PROXY or HTTP_PROXY",
 }
 _MAX_BYTES = 32 << 20
-"""Of one answer: a page of events, a transaction's or a whole ledger's meta in base64."""
+"""Of one answer: a page of events, or the meta of a whole ledger in base64."""
 _MAX_WAIT = 3600.0
-"""Seconds: Horizon counts requests by the hour, so a Retry-After beyond that is a mistake."""
+"""Seconds. Horizon limits requests per hour, so a longer Retry-After must be a mistake."""
 _MAX_ERROR_BYTES = 4096
-"""Bytes of a refusal that are read; Horizon's problems have about 350."""
+"""Bytes that are read of an error answer; Horizon's problem documents have about 350."""
 
 
 @asynccontextmanager
@@ -50,7 +50,10 @@ async def get(
     limits: aiohttp.ClientTimeout,
     accept: tuple[str, ...],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """A 200 answer of the wanted type. Raises SourceError or FatalSourceError."""
+    """GET a URL; yields the answer if it has status 200 and one of the types in `accept`.
+
+    `limits` are aiohttp's time-outs. Raises SourceError, FatalSourceError.
+    """
     async with _request(session, "GET", url, timeout=limits, accept=accept) as response:
         yield response
 
@@ -58,16 +61,16 @@ async def get(
 async def post_json(
     session: aiohttp.ClientSession, url: str, limits: aiohttp.ClientTimeout, body: bytes
 ) -> dict[str, Any]:
-    """The JSON object that answers a JSON body. Raises SourceError alone.
+    """POST a JSON body; returns the JSON object in the answer. Raises SourceError.
 
-    JSON-RPC says in its answers what is final; a status is its server's, or a proxy's, trouble.
+    A JSON-RPC error is in the body, so an HTTP status is never fatal here.
     """
     try:
         async with _request(
             session, "POST", url, timeout=limits, accept=JSON, body=body
         ) as response:
             return await read_json(response)
-    except FatalSourceError as error:  # RPC_URL names a Horizon
+    except FatalSourceError as error:  # the server answered as Horizon: RPC_URL is wrong
         raise SourceError(error.kind, str(error)) from error
 
 
@@ -92,7 +95,7 @@ async def _request(
         if response.status != 200:
             raise await _status_error(response)
         if response.content_type not in accept:
-            detail = f"{redacted(url)} answered {response.content_type}, not {accept[0]}"
+            detail = f"{redacted(url)} sent content type {response.content_type}, not {accept[0]}"
             raise SourceError("content_type", detail)
         yield response
     finally:
@@ -100,7 +103,7 @@ async def _request(
 
 
 async def _status_error(response: aiohttp.ClientResponse) -> Exception:
-    """SourceFatal when Horizon itself refuses for good, else SourceError."""
+    """FatalSourceError if Horizon itself refuses the request for good, else SourceError."""
     status, url, kind = response.status, str(response.url), f"status_{response.status}"
     try:
         body = await response.content.read(_MAX_ERROR_BYTES)
@@ -115,20 +118,20 @@ async def _status_error(response: aiohttp.ClientResponse) -> Exception:
             _FATAL_STATUSES[status], f"Horizon itself: {context} {slug}: {text}"
         )
     if location := response.headers.get("Location"):
-        text = f"redirects are not followed; it leads to {redacted(location)}"
+        text = f"redirects are not followed; the target is {redacted(location)}"
     hint = f"; {_HINTS[status]}" if status in _HINTS else ""
     if after := retry_after(response.headers):
-        hint += f"; it asks for a wait of {after:.0f} s"
+        hint += f"; the server asks to wait {after:.0f} s"
     return SourceError(
         kind, f"{context}{hint}: {text}", after, is_too_large=status in _TOO_LARGE_STATUSES
     )
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks to wait, an hour at the most; None when it is not there.
+    """The wait in seconds that Retry-After asks for, at most one hour; None without the header.
 
-    It is a number of seconds or a date (RFC 9110 10.2.3). A date is compared with the server's own
-    clock (`Date`), since ours may differ.
+    The header holds seconds or a date (RFC 9110, 10.2.3). A date is compared with the server's own
+    `Date`, since our clock may differ.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
@@ -140,7 +143,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _date(text: str) -> datetime | None:
-    """An HTTP-date in any of its three forms; all are in GMT."""
+    """An HTTP date in one of its three forms; all are in GMT."""
     try:
         parsed = parsedate_to_datetime(text)
     except ValueError:
@@ -149,19 +152,24 @@ def _date(text: str) -> datetime | None:
 
 
 def _transport_error(kind: str, url: str, error: Exception) -> SourceError:
-    """No answer, or part of one. A connection that was never made is not `is_too_large`."""
+    """The error for an answer that never came, or broke off.
+
+    A connection that was never made does not mean that the request was too large.
+    """
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
     return SourceError(kind, f"{redacted(url)}: {reason(error)}", is_too_large=slow)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
-    """The answer's JSON object. Raises SourceError."""
+    """The JSON object in an answer. Raises SourceError."""
     body = bytearray()
     try:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > _MAX_BYTES:
-                detail = f"{redacted(str(response.url))}: more than {_MAX_BYTES} bytes"
+                detail = (
+                    f"{redacted(str(response.url))}: the answer has more than {_MAX_BYTES} bytes"
+                )
                 raise SourceError("malformed", detail, is_too_large=True)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _transport_error("dropped", str(response.url), error) from error
@@ -169,7 +177,7 @@ async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """A JSON object. Raises SourceError."""
+    """Parse a JSON object. Raises SourceError."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -180,33 +188,35 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 
 
 def check_network(server: str, answered: object, expected: str) -> None:
-    """Raise FatalSourceError when a server names another network; SourceError when it names none.
+    """Raise FatalSourceError if the server is on another network; SourceError if it names none.
 
-    A proxy may answer 200 with JSON of its own, for example during maintenance.
+    A proxy may answer 200 with its own JSON, for example during maintenance.
     """
     if not isinstance(answered, str):
-        raise SourceError("malformed", f"{server} names no network's passphrase: {answered!r:.80}")
+        raise SourceError("malformed", f"{server} sent no network passphrase: {answered!r:.80}")
     if answered != expected:
-        raise FatalSourceError("passphrase", f"{server} is of {answered!r}, not {expected!r}")
+        raise FatalSourceError(
+            "passphrase", f"{server} is on network {answered!r}, not {expected!r}"
+        )
 
 
 def ledger_number(server: str, body: Mapping[str, Any], name: str) -> int:
-    """A ledger's number in an answer. Raises SourceError.
+    """A ledger number in an answer. Raises SourceError.
 
-    0 means that the server has just started or has no ledger yet, so nothing is known.
+    0 means that the server has just started or has no ledger yet: nothing is known.
     """
     match body.get(name):
         case 0:
-            raise SourceError("no_ledger", f"{server} knows no ledger yet: it says 0 for {name!r}")
+            raise SourceError("no_ledger", f"{server} has no ledger yet: {name!r} is 0")
         case int(number) if 0 < number < 1 << 31:
             return number
-    raise SourceError("malformed", f"{server} tells no ledger's number {name!r}: {body!s:.200}")
+    raise SourceError("malformed", f"{server} sent no ledger number {name!r}: {body!s:.200}")
 
 
 def ledger_hash(server: str, body: Mapping[str, Any], name: str) -> str:
-    """A ledger's hash in an answer. Raises SourceError."""
+    """A ledger hash in an answer. Raises SourceError."""
     try:
         return hash_text(body.get(name))
     except (TypeError, ValueError) as error:
-        detail = f"{server} tells no ledger's hash {name!r}: {body!s:.200}"
+        detail = f"{server} sent no ledger hash {name!r}: {body!s:.200}"
         raise SourceError("malformed", detail) from error

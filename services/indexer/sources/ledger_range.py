@@ -1,6 +1,6 @@
-"""Bounds of a source's history: where to begin in it, and whether a cursor still lies in it. Pure.
+"""Compare a cursor with the ledgers that a source has. Pure, and the same for all sources.
 
-The same for every source. A cursor is the TOID up to which everything was read.
+A cursor is the TOID (SEP-35) up to which everything was read.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceE
 from shared.domain.position import toid
 
 _LAG = 1_000
-"""Ledgers that one of several servers may lag behind another; a reset goes back by far more."""
+"""Ledgers. Servers behind one URL may differ by so many; a network reset goes back further."""
 _LEDGER_BITS = (1 << 32) - 1
 
 
 def cursor_before(ledger: int) -> int:
-    """The cursor when everything before that ledger was read, and nothing of it."""
+    """The cursor at which all earlier ledgers are read, and nothing of `ledger`."""
     return toid(ledger) - 1
 
 
 def next_ledger(cursor: int) -> int:
-    """The ledger that what follows the cursor is of, or a later one."""
+    """The ledger that contains the first entry after the cursor, or a later ledger."""
     return (cursor + 1) >> 32
 
 
 def is_between_ledgers(cursor: int) -> bool:
-    """Whether it stands at the end of a ledger or at the beginning of one."""
+    """Whether the cursor is at the end or at the beginning of a ledger."""
     return cursor & _LEDGER_BITS in (0, _LEDGER_BITS)
 
 
 def start_cursor(name: str, available: LedgerRange, start: str) -> int:
-    """The cursor for `latest`, `earliest` or a ledger's number.
+    """The cursor for START: `latest`, `earliest` or a ledger number.
 
-    Raises FatalSourceError, and SourceError while the source may only lag behind that ledger.
+    Raises FatalSourceError if the source does not have that ledger; SourceError if it may only lag.
     """
     oldest, latest = available
     if start == "latest":
@@ -47,16 +47,20 @@ def start_cursor(name: str, available: LedgerRange, start: str) -> int:
 
 
 def check_not_trimmed(name: str, cursor: int, available: LedgerRange) -> None:
-    """Raise SourceGapError when what follows the cursor is not there any more."""
+    """Raise SourceGapError if the ledger after the cursor is trimmed."""
     if next_ledger(cursor) < available.oldest:
         raise SourceGapError(name, cursor, available.oldest)
 
 
 def check_available(name: str, cursor: int, available: LedgerRange) -> None:
-    """Raise SourceGapError as above, FatalSourceError after a reset, SourceError for a lag."""
+    """Check that the source can continue at the cursor.
+
+    Raises SourceGapError if the next ledger is trimmed; FatalSourceError if the source ends so far
+    below the cursor that its network was reset; SourceError if it only lags.
+    """
     check_not_trimmed(name, cursor, available)
     lag = next_ledger(cursor) - available.latest
-    text = f"read up to ledger {cursor >> 32}, {name} ends at {available.latest}"
+    text = f"read up to ledger {cursor >> 32}, but {name} ends at {available.latest}"
     if lag > _LAG:
         raise FatalSourceError("reset", text)
     if lag > 1:  # START=latest begins one ledger ahead

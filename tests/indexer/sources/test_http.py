@@ -105,10 +105,10 @@ async def test_a_proxys_page_while_horizon_restarts_loses_nothing(
 
 
 GATEWAY: list[tuple[Handler, str, str]] = [
-    (answering(b"", status=401), "status_401", "look at the key or password in the URL"),
-    (answering(b"no", status=403), "status_403", "look at the key or password in the URL: no"),
+    (answering(b"", status=401), "status_401", "check the key or password in the URL"),
+    (answering(b"no", status=403), "status_403", "check the key or password in the URL: no"),
     (answering(b"", status=308, Location="https://h/x?key=geheim"), "status_308", "https://h/x?key=…"),
-    (answering(b"<html>please log in", "text/html"), "content_type", "answered text/html"),
+    (answering(b"<html>please log in", "text/html"), "content_type", "content type text/html"),
 ]  # fmt: skip
 
 
@@ -165,7 +165,7 @@ async def test_a_date_reaches_the_error() -> None:
         with pytest.raises(SourceError) as caught:
             await anext(source.batches(START))
     assert caught.value.retry_after == 120.0
-    assert "; it asks for a wait of 120 s: " in str(caught.value)
+    assert "; the server asks to wait 120 s: " in str(caught.value)
 
 
 @pytest.mark.parametrize("said", [{"status": "maintenance"}, {"network_passphrase": None}])
@@ -182,7 +182,7 @@ async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -
     ):
         url = f"http://127.0.0.1:{port}"
         for source in (horizon_at(session, url), rpc_at(session, f"{url}/rpc")):
-            with pytest.raises(SourceError, match=r"malformed: .* names no network's passphrase"):
+            with pytest.raises(SourceError, match=r"malformed: .* sent no network passphrase"):
                 await source.ledgers()
 
 

@@ -41,7 +41,7 @@ async def test_horizon_begins_nowhere_before_it_knows(sim: Sim, where: str) -> N
     await sim.arm("starting", surface="root", times=2)
     source = sim.horizon()
     for _ in range(2):
-        with pytest.raises(SourceError, match="no_ledger: Horizon knows no ledger yet: it says 0"):
+        with pytest.raises(SourceError, match=r"no_ledger: Horizon has no ledger yet: .* is 0"):
             await source.start(where)
     assert await source.start(where) >= toid(3_700_000)
 
@@ -124,7 +124,7 @@ async def test_rpc_without_a_ledger_is_no_beginning_and_no_reset(refusal: str) -
             source.hash_of(5),
             anext(source.batches(toid(3_700_000))),
         ):
-            with pytest.raises(SourceError, match="no_ledger: RPC knows no ledger yet"):
+            with pytest.raises(SourceError, match="no_ledger: RPC has no ledger yet"):
                 await question
         health |= {"oldestLedger": 5, "latestLedger": 9}
         assert await source.start("latest") == toid(10)
@@ -138,7 +138,7 @@ async def test_the_process_waits_and_says_so(redis: Redis, redis_url: str, keys:
 
             async def waits() -> bool:
                 _, parts = await site.ready(process)
-                return "knows no ledger yet" in parts["source"]
+                return "has no ledger yet" in parts["source"]
 
             await until(waits, seconds=15, what="readiness that says why")
             assert not await redis.exists(keys.progress)

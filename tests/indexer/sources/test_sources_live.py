@@ -134,7 +134,7 @@ async def test_another_history_under_the_same_numbers_stops_it(site: Site, sourc
 async def test_the_wrong_passphrase_of_rpc_stops_it(site: Site, source: str) -> None:
     await site.sim.arm("passphrase", surface="getNetwork", times=1_000_000)
     async with site.indexer(SOURCE=source) as process:
-        await stopped(site, process, "passphrase", "RPC is of 'Some Other Network")
+        await stopped(site, process, "passphrase", "RPC is on network 'Some Other Network")
     assert not await site.redis.exists(site.keys.journal)
 
 

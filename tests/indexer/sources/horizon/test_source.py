@@ -167,7 +167,7 @@ async def test_a_tip_that_went_far_back_is_a_reset(sim: Sim) -> None:
     read = Read(sim.tip)
     await sim.arm("reset")
     with pytest.raises(
-        FatalSourceError, match="reset: read up to ledger 3700010, Horizon ends at 2"
+        FatalSourceError, match="reset: read up to ledger 3700010, but Horizon ends at 2"
     ):
         await read.up_to(read.cursor + 1, sim.horizon())
 
@@ -186,7 +186,9 @@ async def test_a_reset_during_a_stream_is_noticed(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_server_that_lags_is_tried_again(sim: Sim) -> None:
     for ahead in (2, 900):
-        with pytest.raises(SourceError, match=r"behind: read up to ledger \d+, Horizon ends at"):
+        with pytest.raises(
+            SourceError, match=r"behind: read up to ledger \d+, but Horizon ends at"
+        ):
             await anext(sim.horizon().batches(toid(ledgers(sim)[1] + ahead)))
     async with aclosing(sim.horizon().batches(toid(ledgers(sim)[1] + 1))) as batches:
         waiting = asyncio.create_task(anext(batches))
@@ -196,7 +198,7 @@ async def test_a_server_that_lags_is_tried_again(sim: Sim) -> None:
 
 
 async def test_another_networks_passphrase(sim: Sim) -> None:
-    with pytest.raises(FatalSourceError, match="passphrase: Horizon is of 'Headrace Local"):
+    with pytest.raises(FatalSourceError, match="passphrase: Horizon is on network 'Headrace Local"):
         await sim.horizon(passphrase="Another").start("latest")
     await sim.arm("passphrase", surface="root")
     with pytest.raises(FatalSourceError, match="Some Other Network"):

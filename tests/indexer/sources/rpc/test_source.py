@@ -215,13 +215,15 @@ async def test_a_server_that_lags_is_tried_again_and_a_reset_is_final(sim: Sim) 
         with pytest.raises(SourceError, match="behind"):
             await anext(batches)
     await sim.arm("reset")
-    with pytest.raises(FatalSourceError, match="reset: read up to ledger 3700020, RPC ends at 2"):
+    with pytest.raises(
+        FatalSourceError, match="reset: read up to ledger 3700020, but RPC ends at 2"
+    ):
         await anext(sim.rpc().batches(cursor))
 
 
 async def test_another_networks_passphrase(sim: Sim) -> None:
     await sim.arm("passphrase", surface="getNetwork")
-    with pytest.raises(FatalSourceError, match="passphrase: RPC is of 'Some Other Network"):
+    with pytest.raises(FatalSourceError, match="passphrase: RPC is on network 'Some Other Network"):
         await anext(sim.rpc().batches(START))
     with pytest.raises(FatalSourceError, match="passphrase"):
         await sim.rpc(passphrase="Another").start("latest")

@@ -141,7 +141,7 @@ ODD = [
     (answering(b"", 307, Location="/"), "status_307", ""),
     (answering(b"no", 400), "status_400", "no"),
     (answering(b"no", 404), "status_404", "no"),
-    (answering(b"no", 401), "status_401", "look at the key"),
+    (answering(b"no", 401), "status_401", "check the key"),
     (answering(b"", 500), "status_500", ""),
     (answering(b"<html>", Content_Type="text/html"), "content_type", "text/html"),
     (answering(b"{}"), "content_type", "octet-stream"),
