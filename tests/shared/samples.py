@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
 from shared.domain.stream import Stream, apply
@@ -33,9 +35,9 @@ def chain(
     return Event(kind, stream_id, now, facts, position, provenance)
 
 
-def creation(**more: object) -> dict[str, object]:
+def creation(**more: object) -> dict[str, Any]:
     """The facts of a stream.created: 1000 at 5 a second from second 100."""
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "sender": S,
         "recipient": R,
         "tokenAddress": TOKEN,
@@ -51,16 +53,20 @@ def created(stream_id: str, position: Position, **more: object) -> Event:
     return chain(TYPE.STREAM_CREATED, stream_id, position, **creation(**more))
 
 
-def fact(kind: EventType, now: int = 100, stream_id: str = "7", **facts: object) -> Event:
+def fact(kind: EventType, now: int = 100, stream_id: str | None = "7", **facts: object) -> Event:
     """An event without a place on the chain."""
     return Event(kind, stream_id, now, facts)
 
 
-def a_stream(now: int = 100, **more: object) -> Stream:
-    """Stream 7 just after its creation."""
-    stream = apply(None, fact(TYPE.STREAM_CREATED, now, **creation(**more)))
+def stored(stream: Stream | None) -> Stream:
+    """A stream that a test knows to be there."""
     assert stream is not None
     return stream
+
+
+def a_stream(now: int = 100, **more: object) -> Stream:
+    """Stream 7 just after its creation."""
+    return stored(apply(None, fact(TYPE.STREAM_CREATED, now, **creation(**more))))
 
 
 def after(stream: Stream, *events: Event) -> Stream:

@@ -26,7 +26,7 @@ from shared.web.problems import Problem
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.generate()
-KEYS = {
+KEYS: dict[str, tuple[Any, Any]] = {
     "RS256": (RSA, RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)),
     "ES256": (EC, ECAlgorithm.to_jwk(EC.public_key(), as_dict=True)),
     "EdDSA": (ED, OKPAlgorithm.to_jwk(ED.public_key(), as_dict=True)),

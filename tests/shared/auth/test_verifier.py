@@ -198,7 +198,7 @@ def test_which_events_a_principal_may_see() -> None:
         ({"jwt_issuer": ""}, "at least 1"),
     ],
 )
-def test_invalid_settings_are_rejected(given: dict[str, str], word: str) -> None:
+def test_invalid_settings_are_rejected(given: dict[str, Any], word: str) -> None:
     with pytest.raises(ValidationError, match=word):
         AuthSettings(**given)
 

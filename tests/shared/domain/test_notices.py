@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import commands
+from shared.domain.events import Event
 from shared.domain.stream import NOTICE_THRESHOLDS, Stream, StreamStatus, end_time
 from tests.shared.samples import TYPE, a_stream, after, fact
 
@@ -15,7 +16,7 @@ DAY = 86_400
 lengths = st.integers(1, 10 * DAY)
 
 
-def told(stream: Stream, now: float) -> list[str]:
+def told(stream: Stream, now: int) -> list[str]:
     return [event.type for event in commands.due_notices(stream, now)]
 
 
@@ -36,7 +37,8 @@ def test_many_small_checks_send_the_same_notices_as_one_late_check(
     seconds: int, steps: list[int]
 ) -> None:
     stream = whole = a_stream(100, ratePerSecond="1", depositedAmount=str(seconds))
-    pieces, now = [], 100
+    pieces: list[Event] = []
+    now = 100
     for step in steps:
         now += step
         events = commands.due_notices(stream, now)

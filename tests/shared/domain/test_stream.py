@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -132,7 +133,14 @@ def test_the_largest_i128_amounts_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("amount", [0, -1, I128_MAX + 1])
 def test_an_amount_outside_i128_is_refused_with_the_name_of_the_field(amount: int) -> None:
-    good = {"stream_id": "7", "sender": S, "recipient": R, "token": "C", "start_time": 0, "now": 0}
+    good: dict[str, Any] = {
+        "stream_id": "7",
+        "sender": S,
+        "recipient": R,
+        "token": "C",
+        "start_time": 0,
+        "now": 0,
+    }
     with pytest.raises(CommandRefusedError, match="ratePerSecond"):
         commands.create(rate=amount, deposited=1, **good)
     with pytest.raises(CommandRefusedError, match="depositedAmount"):
@@ -192,7 +200,7 @@ def test_a_new_rate_accrues_from_the_anchor_that_the_announced_end_implies() -> 
     assert (end_time(stopped), claimable(stopped, 999)) == (None, 0)
 
 
-NEEDED = {
+NEEDED: dict[EventType, dict[str, Any]] = {
     TYPE.STREAM_TOPPED_UP: {"newDepositedAmount": "1100"},
     TYPE.STREAM_WITHDRAWN: {"amount": "1", "timestamp": 110},
     TYPE.STREAM_PAUSED: {"pausedAt": 110},

@@ -13,7 +13,7 @@ from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event
 from shared.domain.stream import I128_MAX, U64_MAX, Stream, apply, claimable, end_time, remaining
-from tests.shared.samples import TOKEN, R, S
+from tests.shared.samples import TOKEN, R, S, stored
 from tests.support.tier import examples
 
 amounts = st.one_of(
@@ -104,7 +104,7 @@ class StreamMachine(RuleBasedStateMachine):
             return []
         assert allowed, "allowed what the contract refuses"
         for event in decided:
-            self.stream = apply(self.stream, event)
+            self.stream = stored(apply(self.stream, event))
             self.events += 1
         return decided
 
@@ -138,6 +138,7 @@ class StreamMachine(RuleBasedStateMachine):
     def resume(self) -> None:
         anchor, paused_at = self.stream.last_update_time, self.stream.paused_at
         if self.both(self.model.resume(self.now), lambda: commands.resume(self.stream, self.now)):
+            assert paused_at is not None
             assert self.stream.last_update_time == anchor + self.now - paused_at
 
     @precondition(lambda self: self.now > START + 30)

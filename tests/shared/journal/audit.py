@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import orjson
 from redis.asyncio import Redis
@@ -61,7 +62,7 @@ def fold(entries: Sequence[JournalEntry]) -> dict[str, Stream]:
 
 async def _beginning(redis: Redis, keys: Keys, positions: list[Position]) -> Position:
     """The position before the first entry: the start of the journal, unless the API wrote first."""
-    began = await redis.hget(keys.progress, "began")
+    began: Any = await redis.hget(keys.progress, "began")
     place = parse_position(began.decode()) if began else START
     return place if positions and place < positions[0] else START
 
@@ -81,7 +82,8 @@ async def check(redis: Redis, keys: Keys) -> list[JournalEntry]:
         body = orjson.loads(entry.body)
         counts[body["streamId"]] += "stream" in body
     for stream_id, stream in streams.items():
-        document = decode_stream(await redis.get(keys.stream(stream_id)))
+        raw: Any = await redis.get(keys.stream(stream_id))
+        document = decode_stream(raw)
         last = max(parse_position(e.position) for e in entries if e.topics[:1] == (stream_id,))
         assert document.position == str(last)
         assert replace(document, position="") == stream
@@ -108,12 +110,11 @@ async def _check_topics(redis: Redis, keys: Keys, entries: Sequence[JournalEntry
 
 
 async def _sets(redis: Redis, pattern: str) -> dict[str, dict[str, int]]:
-    return {
-        key.decode(): {
-            m.decode(): int(s) for m, s in await redis.zrange(key, 0, -1, withscores=True)
-        }
-        async for key in redis.scan_iter(pattern)
-    }
+    sets: dict[str, dict[str, int]] = {}
+    async for key in redis.scan_iter(pattern):
+        members: Any = await redis.zrange(key, 0, -1, withscores=True)
+        sets[key.decode()] = {member.decode(): int(score) for member, score in members}
+    return sets
 
 
 class Listener:
@@ -149,7 +150,7 @@ async def listening(redis: Redis, keys: Keys) -> AsyncIterator[Listener]:
 async def dump(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
     """A copy of all keys of a namespace, as a lagging replica would have them."""
     names = [key async for key in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*")]
-    return {name: await redis.dump(name) for name in names}
+    return {name: await redis.dump(name) or b"" for name in names}
 
 
 async def restore(redis: Redis, keys: Keys, copy: dict[bytes, bytes]) -> None:

@@ -15,7 +15,7 @@ from shared.journal.commit import Committer, FencedError, JournalInconsistentErr
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalPage
 from tests.shared.journal.audit import check, dump, listening
-from tests.shared.samples import at, chain
+from tests.shared.samples import at, chain, stored
 
 PROVENANCE = Provenance("C1", 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
 
@@ -42,9 +42,9 @@ async def test_a_chain_event_is_written_with_state_topics_and_progress(
     assert (entry.type, entry.topics) == ("stream.created", ("1", "user:GA", "user:GB"))
     assert body["id"] == body["stream"]["position"] == str(position) == entry.position
     assert body["stream"]["version"] == 1
-    stream = (await committer.streams.load(["1"]))["1"]
+    stream = stored((await committer.streams.load(["1"]))["1"])
     assert stream.position == str(position)
-    kept = await redis.hgetall(keys.progress)
+    kept: Any = await redis.hgetall(keys.progress)
     assert (kept[b"cursor"], kept[b"ledger"]) == (b"9", b"7")
     assert kept[b"server"].decode() == (await redis.info("replication"))["master_replid"]
 
@@ -115,7 +115,7 @@ async def test_an_empty_batch_changes_only_the_progress(redis: Redis, keys: Keys
     done = await Committer(redis, keys).record([], progress={"cursor": "8", "ledger": "6"})
     assert (done.positions, done.seen) == ([], 0)
     assert list(await dump(redis, keys)) == [keys.progress.encode()]
-    kept = await redis.hgetall(keys.progress)
+    kept: Any = await redis.hgetall(keys.progress)
     assert (kept.pop(b"cursor"), kept.pop(b"ledger"), [*kept]) == (b"8", b"6", [b"server"])
 
 
@@ -124,7 +124,7 @@ async def test_dead_letters_are_written_with_the_progress_of_their_batch(
 ) -> None:
     letters = [b'{"why":"unknown"}', b"\x00\xff"]
     await Committer(redis, keys).record([], progress={"cursor": "8"}, dead=letters)
-    kept = await redis.xrange(keys.dead_letters)
+    kept: Any = await redis.xrange(keys.dead_letters)
     assert [fields for _, fields in kept] == [{b"letter": letter} for letter in letters]
     assert await redis.hget(keys.progress, "cursor") == b"8"
 
@@ -153,7 +153,7 @@ async def test_two_events_of_one_stream_in_one_commit_raise_the_version_twice(
 ) -> None:
     committer = Committer(redis, keys)
     await committer.record([created("1", at(5))], progress={})
-    done = await committer.change(["1"], lambda s: commands.withdraw(s["1"], 10_000))
+    done = await committer.change(["1"], lambda s: commands.withdraw(stored(s["1"]), 10_000))
     assert [write.event.type for write in done.writes] == ["stream.withdrawn", "stream.completed"]
     versions = [orjson.loads(e.body)["stream"]["version"] for e in await check(redis, keys)]
     assert versions == [1, 2, 3]

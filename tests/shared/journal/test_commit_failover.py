@@ -14,7 +14,7 @@ from shared.journal.commit import Committer, JournalBehindError, JournalInconsis
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from tests.shared.journal.audit import check, dump, entries_of, restore
-from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
+from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created, stored
 
 ID = "api-1"
 
@@ -27,7 +27,7 @@ def create(streams: StreamStates) -> list[Event]:
 
 
 def label(text: str) -> Callable[[StreamStates], list[Event]]:
-    return lambda streams: commands.update(streams[ID], {"label": text}, 110)
+    return lambda streams: commands.update(stored(streams[ID]), {"label": text}, 110)
 
 
 def paused(ledger: int) -> Event:
@@ -144,6 +144,6 @@ async def test_positions_rise_even_when_the_clock_of_redis_is_behind(
     ahead = 2**52
     await redis.xadd(keys.journal, {"p": "0-0", "h": "x", "b": "{}"}, id=f"0-{ahead}")
     api = Committer(redis, keys)
-    given = (await api.change([ID], create)).positions
+    given = [*(await api.change([ID], create)).positions]
     given += (await api.change([ID], label("next"))).positions
     assert given == [Position(0, ahead + 1), Position(0, ahead + 2)]

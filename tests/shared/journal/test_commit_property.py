@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from shared.domain import commands
-from shared.domain.events import Event
+from shared.domain.events import Event, EventType
 from shared.domain.position import Position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -23,7 +23,7 @@ from tests.support.tier import examples
 
 API = ("api-1", "api-2")
 CHAIN = ("1", "2", "3")
-CHANGES = {
+CHANGES: dict[EventType, dict[str, Any]] = {
     TYPE.STREAM_TOPPED_UP: {"amount": "500", "newDepositedAmount": "1500", "sender": S},
     TYPE.STREAM_WITHDRAWN: {"amount": "10", "recipient": R},
     TYPE.STREAM_PAUSED: {"pausedAt": 130, "sender": S},

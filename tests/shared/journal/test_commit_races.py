@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,13 +16,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from shared.domain import commands
 from shared.domain.events import Event
 from shared.domain.position import Position
+from shared.domain.stream import Stream
 from shared.journal.commit import Committer, ContentionError, FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from tests.shared.journal.audit import check, dump, entries_of, event_of, fold
-from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created
+from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created, stored
 
 ID = "api-1"
 
@@ -37,7 +39,7 @@ def create(streams: StreamStates) -> list[Event]:
 
 
 def label(text: str) -> Callable[[StreamStates], list[Event]]:
-    return lambda streams: commands.update(streams[ID], {"label": text}, 110)
+    return lambda streams: commands.update(stored(streams[ID]), {"label": text}, 110)
 
 
 async def test_twenty_concurrent_changes_of_one_stream_are_all_written(
@@ -64,21 +66,21 @@ async def test_after_a_conflict_the_decision_is_made_again_on_the_new_state(
 ) -> None:
     first, second = Committer(redis, keys), Committer(redis, keys)
     await first.change([ID], create)
-    tops = []
+    tops: list[int] = []
 
     class Late(StoredStreams):
-        async def load(self, stream_ids: Iterable[str]) -> StreamStates:
+        async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
             streams = await super().load(stream_ids)
             if not tops:  # the other one commits between read and write
-                await second.change([ID], lambda s: commands.top_up(s[ID], 500, 120))
-            tops.append(streams[ID].deposited)
+                await second.change([ID], lambda s: commands.top_up(stored(s[ID]), 500, 120))
+            tops.append(stored(streams[ID]).deposited)
             return streams
 
     late = Committer(redis, keys)
     late.streams = Late(redis, keys)
-    await late.change([ID], lambda s: commands.top_up(s[ID], 1, 120))
+    await late.change([ID], lambda s: commands.top_up(stored(s[ID]), 1, 120))
     assert tops == [1000, 1500]
-    assert (await first.streams.load([ID]))[ID].deposited == 1501
+    assert stored((await first.streams.load([ID]))[ID]).deposited == 1501
     await check(redis, keys)
 
 
@@ -89,7 +91,7 @@ async def test_a_commit_that_conflicts_each_time_gives_up_and_writes_nothing(
     await other.change([ID], create)
 
     class Unlucky(StoredStreams):
-        async def load(self, stream_ids: Iterable[str]) -> StreamStates:
+        async def load(self, stream_ids: Collection[str]) -> dict[str, Stream | None]:
             streams = await super().load(stream_ids)
             await other.change([ID], label("mine"))
             return streams
@@ -108,7 +110,7 @@ async def test_an_error_of_the_decision_is_raised_and_nothing_is_written(
     await committer.change([ID], create)
     before = await dump(redis, keys)
     with pytest.raises(commands.CommandRefusedError, match="not paused"):
-        await committer.change([ID], lambda s: commands.resume(s[ID], 110))
+        await committer.change([ID], lambda s: commands.resume(stored(s[ID]), 110))
     assert await dump(redis, keys) == before
 
 
@@ -153,7 +155,7 @@ async def test_an_event_older_than_the_kept_journal_counts_as_seen(
     await redis.xdel(keys.journal, str(at(5)))
     again = await committer.record([created("1", at(5)), created("2", at(6))], progress={})
     assert (again.seen, again.positions) == (2, [])
-    assert (await committer.streams.load(["1"]))["1"].version == 1
+    assert stored((await committer.streams.load(["1"]))["1"]).version == 1
 
 
 async def test_the_new_events_of_an_overlapping_batch_apply_to_the_stored_state(
@@ -165,7 +167,7 @@ async def test_the_new_events_of_an_overlapping_batch_apply_to_the_stored_state(
     await committer.record([created("1", at(5)), topped], progress={})
     done = await committer.record([created("1", at(5)), topped, drawn], progress={})
     assert (done.seen, done.positions) == (2, [at(7)])
-    stream = (await committer.streams.load(["1"]))["1"]
+    stream = stored((await committer.streams.load(["1"]))["1"])
     assert (stream.deposited, stream.withdrawn, stream.version) == (1005, 5, 3)
     assert len(await check(redis, keys)) == 3
 
@@ -174,7 +176,7 @@ async def test_the_new_events_of_an_overlapping_batch_apply_to_the_stored_state(
 async def test_a_batch_without_rising_positions_is_refused(
     redis: Redis, keys: Keys, order: tuple[int | None, ...]
 ) -> None:
-    events = [created("1", at(ledger) if ledger else None) for ledger in order]
+    events = [replace(created("1", at(1)), position=at(n) if n else None) for n in order]
     with pytest.raises(ValueError, match="chain events need positions"):
         await Committer(redis, keys).record(events, progress={})
     assert await dump(redis, keys) == {}

@@ -14,7 +14,7 @@ from shared.journal.commit import Committer, CursorMovedError, JournalBehindErro
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from shared.redis.client import connect
-from tests.shared.samples import TOKEN, R, S, at, created
+from tests.shared.samples import TOKEN, R, S, at, created, stored
 from tests.support.redis_node import Node
 
 KEYS = Keys("caught_up")
@@ -71,7 +71,9 @@ async def test_after_a_restart_of_redis_a_new_api_process_waits_for_the_indexer(
 async def test_without_any_indexer_the_api_does_not_wait(node: Node, redis: Redis) -> None:
     await Committer(redis, KEYS).change([ID], create)
     await started_again(node, redis)
-    await Committer(redis, KEYS).change([ID], lambda s: commands.update(s[ID], {"label": "x"}, 9))
+    await Committer(redis, KEYS).change(
+        [ID], lambda s: commands.update(stored(s[ID]), {"label": "x"}, 9)
+    )
 
 
 async def test_a_user_without_the_right_to_info_is_checked_by_the_floor_alone(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from redis.asyncio import Redis
 
 from shared.domain.position import START, Position, journal_start
@@ -118,6 +119,8 @@ async def test_a_loss_is_reported_until_it_is_announced(redis: Redis, keys: Keys
 
 
 async def test_the_loss_counters_exist_before_any_loss() -> None:
-    text = (await metrics(None)).body.decode()
+    response = await metrics(make_mocked_request("GET", "/metrics"))
+    assert isinstance(response.body, bytes)
+    text = response.body.decode()
     for what in ("everything", "progress", "entry", "document", "event"):
         assert f'headrace_losses_total{{what="{what}"}}' in text

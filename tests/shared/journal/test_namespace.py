@@ -38,7 +38,8 @@ async def test_only_one_of_fifty_processes_begins_the_epoch(redis: Redis, keys: 
     epochs = await asyncio.gather(*(begin_epoch(redis, keys) for _ in range(50)))
     assert len(set(epochs)) == 1
     assert before <= epochs[0] <= await micros(redis)
-    assert int(await redis.get(keys.epoch)) == epochs[0]
+    stored: Any = await redis.get(keys.epoch)
+    assert int(stored) == epochs[0]
 
 
 async def test_a_new_epoch_begins_after_a_loss(redis: Redis, keys: Keys) -> None:
@@ -108,7 +109,8 @@ async def test_one_check_sets_clock_epoch_and_owner(redis: Redis, keys: Keys) ->
     assert not await redis.exists(keys.epoch), "a fanout writes no epoch"
     await NamespaceClaim(redis, settings(keys)).hold(begin=True)
     await fanout.check()
-    assert STREAMS in readiness.document()["parts"]["namespace"]
+    parts: Any = readiness.document()["parts"]
+    assert STREAMS in parts["namespace"]
     api = NamespaceWatch(redis, settings(keys), RedisClock(), readiness, begins=True)
     await api.check()
     assert readiness.ready

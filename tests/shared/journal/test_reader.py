@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from redis.asyncio import Redis
 
@@ -30,7 +32,8 @@ async def fill(
 
 
 async def kept(redis: Redis, keys: Keys) -> list[Position]:
-    return [parse_position(i.decode()) for i, _ in await redis.xrange(keys.journal)]
+    rows: Any = await redis.xrange(keys.journal)
+    return [parse_position(place.decode()) for place, _ in rows]
 
 
 async def test_an_empty_journal_has_no_new_events_after_any_position(
@@ -122,7 +125,7 @@ async def test_without_a_maximum_age_no_entry_is_trimmed_by_age(redis: Redis, ke
 
 async def age(redis: Redis, keys: Keys, *, by: int) -> None:
     """Rewrite the journal as if all entries were `by` seconds older."""
-    rows = await redis.xrange(keys.journal)
+    rows: Any = await redis.xrange(keys.journal)
     await redis.delete(keys.journal)
     for position, fields in rows:
         before, _, rest = fields[b"b"].partition(b'"publishedAt":')
@@ -157,12 +160,14 @@ async def test_a_missing_entry_ends_the_page_and_the_next_read_is_a_gap(
     await redis.xdel(keys.journal, str(at(4)), str(at(5)), str(at(9)))
     counted = LOST_ENTRY._value.get()
     for limit in (500, 6, 3, 2, 1):
-        journal, position, read = Journal(redis, keys), START, []
+        journal, position = Journal(redis, keys), START
+        read: list[int | str] = []
         while (page := await journal.after(position, limit)) != NoNewEvents():
             if isinstance(page, JournalGap):
                 read.append(f"gap to {page.resumes_after.ledger}")
                 position = page.resumes_after
             else:
+                assert isinstance(page, JournalPage)
                 assert page.entries
                 read += [parse_position(e.position).ledger for e in page.entries]
                 position = parse_position(page.entries[-1].position)

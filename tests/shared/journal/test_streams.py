@@ -10,12 +10,19 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.domain import commands
+from shared.domain.stream import Stream
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.wire import decode_stream
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.shared.journal.audit import check, entries_of
-from tests.shared.samples import TYPE, at, chain, created
+from tests.shared.samples import TYPE, at, chain, created, stored
+
+
+async def document_of(redis: Redis, keys: Keys) -> Stream:
+    """The stored document of stream 1."""
+    raw: Any = await redis.get(keys.stream("1"))
+    return decode_stream(raw)
 
 
 async def test_a_deleted_document_is_rebuilt_for_the_next_chain_event(
@@ -29,7 +36,7 @@ async def test_a_deleted_document_is_rebuilt_for_the_next_chain_event(
     await redis.delete(keys.stream("1"))
     resumed = chain(TYPE.STREAM_RESUMED, "1", at(7), newEndTime=400)
     await committer.record([resumed], progress={"cursor": "7"})
-    assert decode_stream(await redis.get(keys.stream("1"))).version == 3
+    assert (await document_of(redis, keys)).version == 3
     assert LOST_DOCUMENT._value.get() == counted + 1
     assert len(await check(redis, keys)) == 3, "nothing is missing"
 
@@ -40,8 +47,8 @@ async def test_a_deleted_document_is_rebuilt_for_a_request_to_the_api(
     await Committer(redis, keys).record([created("1", at(5))], progress={"cursor": "5"})
     await redis.delete(keys.stream("1"))
     api = Committer(redis, keys)
-    await api.change(["1"], lambda s: commands.update(s["1"], {"label": "x"}, 110))
-    assert decode_stream(await redis.get(keys.stream("1"))).version == 2
+    await api.change(["1"], lambda s: commands.update(stored(s["1"]), {"label": "x"}, 110))
+    assert (await document_of(redis, keys)).version == 2
     await check(redis, keys)
 
 
@@ -63,7 +70,7 @@ async def test_the_journal_is_not_searched_for_new_or_stored_streams(
 ) -> None:
     """The journal is read only for streams that are not stored and not created by this commit."""
     committer = Committer(redis, keys)
-    asked = []
+    asked: list[Any] = []
     monkeypatch.setattr(committer.streams, "rebuild", lambda ids: _noted(asked, ids))
     if known:
         await committer.record([created("1", at(4))], progress={"cursor": "4"})

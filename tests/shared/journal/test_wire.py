@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -158,7 +159,7 @@ def test_a_stream_survives_encoding_and_decoding(stream: Stream, now: int) -> No
 
 @given(streams, times)
 def test_every_amount_in_a_document_is_a_decimal_string(stream: Stream, now: int) -> None:
-    document = stream_document(stream, now)
+    document: Any = stream_document(stream, now)
     for name in ("ratePerSecond", "depositedAmount", "withdrawnAmount", "refundedAmount"):
         assert re.fullmatch(r"-?\d+", str(document[name]))
         assert isinstance(document[name], str)

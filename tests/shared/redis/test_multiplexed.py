@@ -101,7 +101,7 @@ async def test_who_goes_away_takes_nobodys_answer(lane: Redis, keys: Keys) -> No
 
 async def test_a_killed_connection_fails_who_waits_and_heals(lane: Redis, redis: Redis) -> None:
     mine = await lane.client_id()
-    await redis.client_kill_filter(_id=mine)
+    await redis.client_kill_filter(_id=str(mine))
 
     async def healed() -> bool:
         try:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -34,7 +35,7 @@ async def client(proxy: TcpProxy) -> AsyncIterator[Redis]:
     await redis.aclose()
 
 
-async def busy(client: Redis) -> list[bytes]:
+async def busy(client: Redis) -> list[Any]:
     """So many calls at once that each has a connection of its own."""
     return await asyncio.gather(*(client.echo("x") for _ in range(MANY)))
 

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -58,9 +59,19 @@ def process(host: str = "127.0.0.1", port: int = 0) -> Iterator[subprocess.Popen
         started.kill()
 
 
+def output(started: subprocess.Popen[str]) -> IO[str]:
+    assert started.stdout
+    return started.stdout
+
+
+def errors(started: subprocess.Popen[str]) -> IO[str]:
+    assert started.stderr
+    return started.stderr
+
+
 def port_of(started: subprocess.Popen[str]) -> int:
     """From the log line, which is the only place a caller with PORT=0 learns it."""
-    line = json.loads(started.stderr.readline())
+    line = json.loads(errors(started).readline())
     assert (line["event"], line["service"], line["level"]) == ("listening", "sample", "info")
     return line["port"]
 
@@ -78,16 +89,16 @@ def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number: signal.S
         assert ask(port, "/readyz") == 200
         started.send_signal(number)
         assert started.wait(10) == 0
-        assert started.stdout.read() == "tidied\n"
-        assert json.loads(started.stderr.readline())["event"] == "stopping"
-        assert "Traceback" not in started.stderr.read()
+        assert output(started).read() == "tidied\n"
+        assert json.loads(errors(started).readline())["event"] == "stopping"
+        assert "Traceback" not in errors(started).read()
 
 
 def test_a_part_that_cannot_go_on_ends_the_process_with_its_code() -> None:
     with process() as started:
         assert ask(port_of(started), "/give-up") == 200
         assert started.wait(10) == 3
-        assert started.stdout.read() == "tidied\n"
+        assert output(started).read() == "tidied\n"
 
 
 def test_a_request_half_sent_does_not_hold_up_the_end() -> None:
@@ -106,10 +117,10 @@ def test_a_port_that_is_taken_ends_in_an_error_that_names_it() -> None:
         process(port=taken.getsockname()[1]) as started,
     ):
         assert started.wait(10) == 1
-        line = json.loads(started.stderr.read())
+        line = json.loads(errors(started).read())
         assert (line["event"], line["port"]) == ("cannot_listen", taken.getsockname()[1])
         assert "in use" in line["error"]
-        assert started.stdout.read() == ""  # nothing was begun
+        assert output(started).read() == ""  # nothing was begun
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
@@ -159,4 +170,4 @@ def test_who_expects_what_nobody_knows_is_served_all_the_same(expected: bytes) -
         answer = b"".join(iter(lambda: sock.recv(4096), b""))
         assert answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").startswith(b"HTTP/1.1 200 ")
         started.terminate()
-        assert "Traceback" not in started.stderr.read()
+        assert "Traceback" not in errors(started).read()
