@@ -1,4 +1,4 @@
-"""The connection to Redis, with time-outs chosen instead of defaults that hang or write twice."""
+"""Creates clients of Redis. With the defaults of redis-py a call could hang or write twice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from shared.redis.primary import WriteRefusedError, connection_options
 from shared.redis.url import parse_redis_url
 
 REDIS_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, WriteRefusedError)
-"""What a call raises while Redis is away, no master, or refuses to write; anything else is a
-defect."""
+"""Errors while Redis is away, is not the primary, or refuses to write. Use it in `except`.
+
+It is a tuple, because the first two classes belong to redis-py. Other errors are defects.
+"""
 
 __all__ = [
     "REDIS_UNAVAILABLE",
@@ -27,29 +29,29 @@ __all__ = [
 
 
 def connect_multiplexed(url: str, *, slot_key: str = "", timeout: float = 3.0) -> MultiplexedRedis:
-    """The same client on one shared connection (shared.redis.multiplexed), for many small calls."""
+    """Like `connect`, but all calls share one connection. For thousands of small calls a second."""
     return MultiplexedRedis(_pool(url, slot_key, timeout), timeout)
 
 
 def connect(url: str, *, slot_key: str = "", timeout: float = 3.0) -> Redis:
-    """A client of the master that answers or fails within `timeout` seconds.
+    """A client of the primary. Each call answers or fails within `timeout` seconds.
 
-    `url` has the forms of shared.redis.url. `slot_key` is any key of the namespace; in a Cluster it
-    finds the owner. Nothing is retried: after a lost reply a retry would write twice, and only
-    callers know where that does no harm. At most 50 calls run at once; the others wait up to
-    `timeout` for a connection. A connection that died while idle is opened anew
-    (shared.redis.pool). Answers are bytes.
+    shared.redis.url describes `url`. `slot_key` is any key of the namespace: in a Cluster the
+    client connects to the node that owns its slot. Calls are not retried. After a lost reply a
+    retry could write twice, and only the caller knows whether that is harmless. At most 50 calls
+    run at once, and further calls wait up to `timeout` for a connection. A connection that died
+    while idle is replaced (shared.redis.pool). Replies are bytes.
     """
     return Redis.from_pool(_pool(url, slot_key, timeout))
 
 
 def check_url(url: str) -> None:
-    """Raises ValueError on a REDIS_URL that cannot be used; its text shows no password."""
+    """Raise ValueError for a REDIS_URL that cannot be used. The message contains no password."""
     options = connection_options(parse_redis_url(url), "any", 1.0)
     try:
         options.pop("connection_class")(**options)
     except TypeError as error:
-        raise ValueError(f"an option is unknown to redis-py: {error}") from None
+        raise ValueError(f"redis-py does not know an option of this URL: {error}") from None
 
 
 def _pool(url: str, slot_key: str, timeout: float) -> LivePool:

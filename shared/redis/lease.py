@@ -1,8 +1,9 @@
-"""A lease: one process is active, the others stand by.
+"""A lease in Redis: one process is active, the others are standbys.
 
-It says who should act, and expires unless renewed. Where acting twice would do harm, a fence beside
-it makes it true: taking the lease writes the holder's token there, for good, and whoever acts has
-to find it (docs/decisions.md 14, 15). So one that was only slow cannot write any more.
+The holder renews the lease, else it expires and another process takes it. A holder that was only
+slow may then still believe that it is active. A fence prevents its writes: taking the lease writes
+the holder's token to the fence key, which does not expire, and each write checks that the token is
+still there (decisions 14 and 15).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _RELEASE = load_script(__package__, "lease_release")
 
 
 class Lease:
-    """The side of one process. `token` is unlike any other's, so equality is all to check."""
+    """One process that wants the lease. `token` is random and identifies this process."""
 
     def __init__(self, redis: Redis, key: str, *, seconds: float, fence: str | None = None) -> None:
         self.token = secrets.token_hex(8)
@@ -30,13 +31,13 @@ class Lease:
         self._release = redis.register_script(_RELEASE)
 
     async def take(self) -> bool:
-        """Become the active one, or stay it, unless another is."""
+        """Take or extend the lease. False when another process holds it."""
         return bool(await self._take(keys=self._keys, args=[self.token, self._milliseconds]))
 
     async def renew(self) -> bool:
-        """Stay it; False when the lease was lost."""
+        """Extend the lease. False when this process no longer holds it."""
         return bool(await self._renew(keys=self._keys[:1], args=[self.token, self._milliseconds]))
 
     async def release(self) -> None:
-        """Let another take over at once."""
+        """Give the lease up, so that another process can take it at once."""
         await self._release(keys=self._keys[:1], args=[self.token])

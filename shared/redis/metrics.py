@@ -1,4 +1,4 @@
-"""Redis as a service sees it, in metrics: whether it answers, its memory, why it may lose data."""
+"""Metrics about Redis: whether it answers, its memory, and reasons why it could lose data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.runtime.metrics import at_zero
 
 
 class RedisProblem(StrEnum):
-    """Reasons for which Redis can lose data."""
+    """Reasons why Redis can lose data."""
 
     EVICTS = "evicts"
     NO_AOF = "no_aof"
@@ -30,7 +30,7 @@ PROBLEM = at_zero(
 
 
 def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
-    """Redis answered INFO. `replicas`: how many a write waits for (WAIT_REPLICAS)."""
+    """Set the metrics from an answer of INFO. `replicas`: as many must confirm a write."""
     UP.set(1)
     limit = info.get("maxmemory", 0)
     MEMORY.set(info.get("used_memory", 0) / limit if limit else 0.0)
@@ -39,12 +39,12 @@ def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
 
 
 def unreachable() -> None:
-    """Redis did not answer; the other metrics keep their last values."""
+    """Redis did not answer. The other metrics keep their values."""
     UP.set(0)
 
 
 def problems(info: Mapping[str, Any], replicas: int) -> dict[RedisProblem, bool]:
-    """The problems that INFO shows; fields that a managed service omits are assumed fine. Pure."""
+    """Whether each problem exists, from INFO. A missing field is assumed to be fine. Pure."""
     return {
         RedisProblem.EVICTS: info.get("maxmemory_policy", "noeviction") != "noeviction",
         RedisProblem.NO_AOF: not info.get("aof_enabled", 1),

@@ -1,9 +1,10 @@
-"""One connection to Redis for many callers: what they ask in one turn of the loop is one write.
+"""One connection to Redis that many callers share, for thousands of small calls a second.
 
-redis-py takes a connection from its pool for each call and passes each answer through a dozen
-coroutines, about 150 µs of CPU a call; this is a tenth of it, for services that ask thousands of
-small questions a second (docs/decisions.md 19). Everything that redis-py knows of commands stays:
-only the way there and back is another. MULTI, WATCH, pub/sub and blocking commands go by the pool.
+All commands of one turn of the event loop are sent in one write. redis-py takes a connection from
+its pool for each call and passes each reply through a dozen coroutines: about 150 µs of CPU for a
+call. This module needs a tenth of that (decision 19). Only the transport differs. redis-py still
+builds the commands and converts the replies. MULTI, WATCH, pub/sub and blocking commands use the
+pool.
 """
 
 from __future__ import annotations
@@ -27,38 +28,39 @@ Command = Sequence[Any]
 
 _NOTHING = object()
 _INTERNAL = ("keys", "NEVER_DECODE", "EMPTY_RESPONSE")
-"""Options that redis-py's commands pass to themselves."""
+"""Options that redis-py's commands use internally. The callbacks do not accept them."""
 
 
 @dataclass(slots=True)
 class _PendingBatch:
-    """Commands sent together, their answers so far, and who waits for them."""
+    """Commands that were sent together, the replies so far, and the future of the caller."""
 
     count: int
     at: float
     waiting: asyncio.Future[list[Any]]
-    answers: list[Any] = field(default_factory=list)
+    replies: list[Any] = field(default_factory=list)
 
 
 class _ReplyProtocol(TransportProtocol):
-    """One connection, from its opening until it is lost."""
+    """The asyncio protocol of one connection: matches replies to commands by their order."""
 
     def __init__(self, timeout: float) -> None:
         self.lost = False
         self._transport: asyncio.Transport
         self._reader = hiredis.Reader(replyError=parse_error, notEnoughData=_NOTHING)
-        self._asked: deque[_PendingBatch] = deque()
+        self._pending: deque[_PendingBatch] = deque()
         self._unsent: list[bytes] = []
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._watch = self._loop.call_later(timeout / 8, self._check)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        # A cast, because uvloop's class does not derive from asyncio.Transport.
+        self._transport = cast(asyncio.Transport, transport)
 
     def ask(self, packed: bytes, count: int) -> asyncio.Future[list[Any]]:
         waiting: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._asked.append(_PendingBatch(count, self._loop.time(), waiting))
+        self._pending.append(_PendingBatch(count, self._loop.time(), waiting))
         if not self._unsent:
             self._loop.call_soon(self._send)
         self._unsent.append(packed)
@@ -71,84 +73,91 @@ class _ReplyProtocol(TransportProtocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         try:
-            while (answer := self._reader.gets()) is not _NOTHING:
-                self._take(answer)
+            while (reply := self._reader.gets()) is not _NOTHING:
+                self._take(reply)
         except hiredis.ProtocolError as error:
-            self.end(RedisConnectionError(f"not the protocol of Redis: {error}"))
+            self.end(
+                RedisConnectionError(f"the server does not speak the protocol of Redis: {error}")
+            )
 
-    def _take(self, answer: Any) -> None:
-        if isinstance(answer, hiredis.PushNotification) or not self._asked:
+    def _take(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.PushNotification) or not self._pending:
             return
-        first = self._asked[0]
-        first.answers.append(answer)
-        if isinstance(answer, CLOSING_ERRORS):  # no master any more, perhaps: look for the new one
+        first = self._pending[0]
+        first.replies.append(reply)
+        if isinstance(reply, CLOSING_ERRORS):  # it may be demoted: open another connection
             self.lost = True
-        if len(first.answers) == first.count:
-            self._asked.popleft()
+        if len(first.replies) == first.count:
+            self._pending.popleft()
             if not first.waiting.done():
-                first.waiting.set_result(first.answers)
-        if self.lost and not self._asked:
-            self.end(RedisConnectionError("this server is the master no more"))
+                first.waiting.set_result(first.replies)
+        if self.lost and not self._pending:
+            self.end(RedisConnectionError("this server is no longer the primary"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.end(RedisConnectionError(f"the connection to Redis was lost: {exc or 'closed'}"))
 
     def _check(self) -> None:
         now = self._loop.time()
-        if self._asked and now - self._asked[0].at > self._timeout:
+        if self._pending and now - self._pending[0].at > self._timeout:
             self.end(RedisTimeoutError(f"Redis did not answer within {self._timeout} s"))
         else:
             self._watch = self._loop.call_later(self._timeout / 8, self._check)
 
     def end(self, error: Exception) -> None:
-        """Close; whoever waits is told why."""
+        """Close the connection. Waiting callers get the error."""
         self.lost = True
         self._watch.cancel()
         self._transport.abort()
-        while self._asked:
-            waiting = self._asked.popleft().waiting
+        while self._pending:
+            waiting = self._pending.popleft().waiting
             if not waiting.done():
                 waiting.set_exception(error)
 
 
 class MultiplexedConnection:
-    """The connection, opened when it is needed. No retries: see shared.redis.client."""
+    """Opens the shared connection when it is needed. Does not retry (see shared.redis.client)."""
 
     def __init__(self, pool: ConnectionPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
-        self._link: _ReplyProtocol | None = None
+        self._protocol: _ReplyProtocol | None = None
         self._opening = asyncio.Lock()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """The raw answers, errors among them. Raises redis-py's ConnectionError, TimeoutError."""
+        """Send commands and return the raw replies. An error reply is an item of the list.
+
+        Raises redis-py's ConnectionError and TimeoutError.
+        """
         packed = b"".join(map(_packed, commands))
-        link = self._link
-        if link is None or link.lost:
-            link = await self._open()
-        return await link.ask(packed, len(commands))
+        protocol = self._protocol
+        if protocol is None or protocol.lost:
+            protocol = await self._open()
+        return await protocol.ask(packed, len(commands))
 
     async def _open(self) -> _ReplyProtocol:
         async with self._opening:
-            if self._link is None or self._link.lost:
-                self._link = await take_transport(self._pool, lambda: _ReplyProtocol(self._timeout))
-            return self._link
+            if self._protocol is None or self._protocol.lost:
+                self._protocol = await take_transport(
+                    self._pool, lambda: _ReplyProtocol(self._timeout)
+                )
+            return self._protocol
 
     def close(self) -> None:
-        """End the connection, if there is one."""
-        if self._link is not None:
-            self._link.end(RedisConnectionError("closed by us"))
+        """Close the connection if it is open."""
+        if self._protocol is not None:
+            self._protocol.end(RedisConnectionError("the client was closed"))
 
 
 def _packed(command: Command) -> bytes:
     name, *rest = command
-    if " " in name:  # redis-py names some commands by two words
+    if " " in name:  # redis-py writes some commands as two words
         return cast(bytes, hiredis.pack_command((*name.split(), *rest)))
     return cast(bytes, hiredis.pack_command(tuple(command)))
 
 
 class MultiplexedRedis(Redis):
-    """redis-py's client on a lane; an answer that takes longer than `timeout` seconds fails."""
+    """redis-py's client on one shared connection. A call fails after `timeout` seconds."""
 
     def __init__(self, pool: ConnectionPool, timeout: float) -> None:
         super().__init__(connection_pool=pool)
@@ -156,12 +165,12 @@ class MultiplexedRedis(Redis):
         self._multiplexed = MultiplexedConnection(pool, timeout)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """By the lane, whatever the command."""
-        (answer,) = await self._multiplexed.ask([args])
-        return _parse_reply(self.response_callbacks, args, options, answer)
+        """Execute a command on the shared connection."""
+        (reply,) = await self._multiplexed.ask([args])
+        return _parse_reply(self.response_callbacks, args, options, reply)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
-        """By the lane unless it is a transaction."""
+        """A pipeline on the shared connection. A transaction uses the pool."""
         if transaction:
             return super().pipeline(transaction, shard_hint)
         return _MultiplexedPipeline(
@@ -169,7 +178,7 @@ class MultiplexedRedis(Redis):
         )
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close the lane and the pool."""
+        """Close the shared connection and the pool."""
         self._multiplexed.close()
         await super().aclose(close_connection_pool)
 
@@ -185,21 +194,21 @@ class _MultiplexedPipeline(Pipeline):
         stack, self.command_stack = self.command_stack, []
         if not stack:
             return []
-        answers = await self._multiplexed.ask([args for args, _ in stack])
+        replies = await self._multiplexed.ask([args for args, _ in stack])
         return [
-            answer
-            if isinstance(answer, Exception) and not raise_on_error
-            else _parse_reply(self.response_callbacks, args, options, answer)
-            for (args, options), answer in zip(stack, answers, strict=True)
+            reply
+            if isinstance(reply, Exception) and not raise_on_error
+            else _parse_reply(self.response_callbacks, args, options, reply)
+            for (args, options), reply in zip(stack, replies, strict=True)
         ]
 
 
 def _parse_reply(
-    callbacks: Mapping[Any, Any], args: Command, options: Mapping[str, Any], answer: Any
+    callbacks: Mapping[Any, Any], args: Command, options: Mapping[str, Any], reply: Any
 ) -> Any:
-    """What redis-py makes of a raw answer."""
-    if isinstance(answer, Exception):
-        raise answer
+    """Convert a raw reply as redis-py does. Raises an error reply."""
+    if isinstance(reply, Exception):
+        raise reply
     if (callback := callbacks.get(args[0])) is None:
-        return answer
-    return callback(answer, **{k: v for k, v in options.items() if k not in _INTERNAL})
+        return reply
+    return callback(reply, **{k: v for k, v in options.items() if k not in _INTERNAL})

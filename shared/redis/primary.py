@@ -1,9 +1,10 @@
-"""Connections that lead to the master of the moment, and that end when it is the master no more.
+"""Connections to the current primary; closed when it is demoted.
 
-redis-py's own clients for Sentinel and Cluster are two more kinds of client, which retry by
-themselves (a lost answer and a retry write twice) and know no lane. All that Headrace needs of
-either is one address: all keys of a namespace are in one slot (docs/decisions.md 3), so each
-connection asks for it when it is opened, and a refusal that means "not here" ends it.
+redis-py has clients for Sentinel and Cluster, but they retry by themselves (a retry after a lost
+reply writes twice), and they cannot share one connection (shared.redis.multiplexed). Headrace needs
+only one address: all keys of a namespace are in one slot (decision 3). So each connection asks
+sentinels or nodes for the address of the primary when it is opened. A reply that means "not the
+primary" closes it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ from shared.redis.url import Address, RedisTarget
 FindAddress = Callable[[], Awaitable[Address]]
 
 _NOT_PRIMARY_ERRORS = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
-"""MOVED is one of the first, MASTERDOWN of the second."""
+"""Errors of a server that is not the primary.
+
+MOVED is a subclass of the first, MASTERDOWN of the second.
+"""
 
 _REFUSAL_REASONS = {
     "OOM": "its memory is full (maxmemory)",
@@ -50,23 +54,27 @@ _REFUSAL_REASONS = {
 
 
 class WriteRefusedError(ResponseError):
-    """Redis is there and does not write: memory, disk or replicas. It has written nothing.
+    """Redis answers but refuses to write, because of its memory, its disk or its replicas.
 
-    The connection ends with it, since another may be the master by now that the replicas follow.
+    Nothing was written. The connection is closed, because the replicas may follow another primary.
     """
 
 
 CLOSING_ERRORS = (RedisConnectionError, WriteRefusedError)
-"""What ends a connection."""
+"""Errors that close a connection."""
 
 
 def parse_error(text: str) -> Exception:
-    """What an error in Redis' words means to a caller; RedisConnectionError: not here."""
+    """The error for the text of an error reply, see `translate_error`."""
     return translate_error(DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
 
 
 def translate_error(error: Exception) -> Exception:
-    """The error that callers handle, for an error that redis-py parsed."""
+    """Translate an error that redis-py parsed into the error that callers handle.
+
+    RedisConnectionError: the server is not the primary. WriteRefusedError: it refuses to write.
+    Other errors are returned unchanged.
+    """
     text = str(error)
     if isinstance(error, _NOT_PRIMARY_ERRORS) or "non local key" in text:
         return RedisConnectionError(f"Redis is not the primary here: {text}")
@@ -78,13 +86,16 @@ def translate_error(error: Exception) -> Exception:
 
 @dataclass(slots=True)
 class Generation:
-    """Counts the masters that the connections of a pool were sent away from."""
+    """Counts how often a connection of a pool found that its server is no longer the primary."""
 
     number: int = 0
 
 
 class _PrimaryConnection(AbstractConnection):
-    """Asks for the address, is sure of the role, and reads errors as `parse_error` does."""
+    """Asks for the primary's address, checks the server's role, and translates its errors.
+
+    All connections of a pool share one `generation`.
+    """
 
     host: str
     port: int
@@ -94,39 +105,44 @@ class _PrimaryConnection(AbstractConnection):
     ) -> None:
         self._find = find
         self._generation = generation
-        self._number = generation.number
+        self._opened_in = generation.number
         super().__init__(**options)
 
     async def connect(self) -> None:
-        """Unless it is open; one to a master that another connection was sent away from is not."""
-        if self._number != self._generation.number:
+        """Open the connection if it is closed, or if the primary changed since it was opened."""
+        if self._opened_in != self._generation.number:
             await self.disconnect(nowait=True)
         await super().connect()  # type: ignore[no-untyped-call]
 
     async def _connect(self) -> None:
-        self._number = self._generation.number
+        self._opened_in = self._generation.number
         if self._find is not None:
             self.host, self.port = await self._find()
         await super()._connect()  # type: ignore[no-untyped-call,safe-super]
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
-        """Greet as ever, then see that it is the master who answers: a sentinel may be late."""
+        """Set the connection up, then check that the server is the primary.
+
+        Sentinels may still return the address of the former primary.
+        """
         await super().on_connect_check_health(check_health)
         await self.send_command("HELLO", check_health=False)
         role = (await self.read_response())[b"role"]
         if role != b"master":
-            raise RedisConnectionError(f"{self._host_error()} is a {role.decode()}, no master")
+            raise RedisConnectionError(
+                f"{self._host_error()} is a {role.decode()}, not the primary"
+            )
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
-        """The answer; an error that may send us elsewhere ends the connection."""
+        """Read a reply. The errors in CLOSING_ERRORS close the connection."""
         try:
             return await super().read_response(*args, **options)
         except ResponseError as error:
-            meaning = translate_error(error)
-            if isinstance(meaning, CLOSING_ERRORS):
+            translated = translate_error(error)
+            if isinstance(translated, CLOSING_ERRORS):
                 self._generation.number += 1
                 await self.disconnect(nowait=True)
-            raise meaning from None
+            raise translated from None
 
 
 class _Tcp(_PrimaryConnection, Connection):
@@ -152,7 +168,7 @@ def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> di
     """The options of a connection pool. In a Cluster it connects to the owner of `slot_key`."""
     options = dict(target.options)
     kind = _CLASSES[options.pop("connection_class", None)]
-    quick = {
+    common = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
@@ -160,34 +176,35 @@ def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> di
         "legacy_responses": False,
         "decode_responses": False,
         "protocol": 3,
-        "driver_info": None,  # CLIENT SETINFO, twice a connection, that a user would need rights to
+        "driver_info": None,  # no CLIENT SETINFO: Redis users would need the permission for it
     }
-    options |= quick | {"generation": Generation()}
+    options |= common | {"generation": Generation()}
     if target.kind == "sentinel":
-        asked = {**target.sentinel_options, **quick, "ssl": kind is _Tls}
-        options["find"] = _ask_sentinels(target, _with_short_timeouts(asked, timeout))
+        for_sentinels = {**target.sentinel_options, **common, "ssl": kind is _Tls}
+        options["find"] = _ask_sentinels(target, _with_short_timeouts(for_sentinels, timeout))
     elif target.kind == "cluster":
         if not slot_key:
-            raise ValueError("in a Cluster a connection needs a key to be near to")
-        own = ("db", "generation")
-        asked = {k: v for k, v in options.items() if k not in own} | {"ssl": kind is _Tls}
+            raise ValueError("a connection to a Cluster needs a slot_key")
+        not_for_nodes = ("db", "generation")
+        for_nodes = {k: v for k, v in options.items() if k not in not_for_nodes}
+        for_nodes["ssl"] = kind is _Tls
         options["find"] = _ask_nodes(
-            target, key_slot(slot_key.encode()), _with_short_timeouts(asked, timeout)
+            target, key_slot(slot_key.encode()), _with_short_timeouts(for_nodes, timeout)
         )
     return {"connection_class": kind, **options}
 
 
 def _with_short_timeouts(options: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """One of several that may be dead is not waited for as long as the master itself."""
+    """Options with a quarter of the timeout: one of several servers may be dead."""
     return options | {"socket_timeout": timeout / 4, "socket_connect_timeout": timeout / 4}
 
 
 def _ask_sentinels(target: RedisTarget, options: dict[str, Any]) -> FindAddress:
     async def find() -> Address:
-        known = Sentinel(target.seeds, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-        async with known as sentinels:
+        client = Sentinel(target.seeds, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        async with client as sentinels:
             try:
-                host, port = await sentinels.discover_master(target.master)
+                host, port = await sentinels.discover_master(target.primary)
             except MasterNotFoundError as error:
                 raise RedisConnectionError(str(error)) from None
         return host, port
@@ -210,12 +227,12 @@ def _ask_nodes(target: RedisTarget, slot: int, options: dict[str, Any]) -> FindA
             learned[:] = [_address(each, host) for row in rows for each in row[2:]]
             if owner := next((row[2] for row in rows if row[0] <= slot <= row[1]), None):
                 return _address(owner, host)
-            errors.append(f"{host}:{port} knows no owner of slot {slot}")
-        raise RedisConnectionError(f"no master in the Cluster: {'; '.join(errors)}")
+            errors.append(f"{host}:{port} does not know the owner of slot {slot}")
+        raise RedisConnectionError(f"no primary found in the Cluster: {'; '.join(errors)}")
 
     return find
 
 
-def _address(node: list[Any], asked: str) -> Address:
-    """Of CLUSTER SLOTS: an empty host is that of the node which was asked."""
-    return (node[0] or b"").decode() or asked, int(node[1])
+def _address(node: list[Any], asked_host: str) -> Address:
+    """The address in a row of CLUSTER SLOTS. An empty host means the node that was asked."""
+    return (node[0] or b"").decode() or asked_host, int(node[1])

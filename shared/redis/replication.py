@@ -1,8 +1,9 @@
-"""Waiting for replicas, for those who want what was acknowledged to survive a failover.
+"""Waits for replicas, so that acknowledged writes survive a failover.
 
-Redis acknowledges before its replicas have a write, so a failover loses the last ones. `WAIT` on
-the same connection answers how many replicas have all that the connection saw, what others wrote
-before included: a repetition is as sure as the first try. It makes no write undone.
+Redis acknowledges a write before its replicas have it, so a failover can lose the last writes.
+`WAIT` on the same connection returns how many replicas have all earlier writes, also those of other
+connections. So a client can repeat its request to learn whether the write is replicated.
+`WAIT` never undoes a write.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ _MILLISECONDS = 1000
 
 
 class NotReplicatedError(HeadraceError):
-    """It is written, as `answers` say, and a failover now could still lose it: ask again."""
+    """The write happened (`answers`), but too few replicas have it yet. Repeat the request."""
 
-    def __init__(self, said: str, answers: Sequence[Any]) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, answers: Sequence[Any]) -> None:
+        super().__init__(message)
         self.answers = answers
 
 
 class Replicas:
-    """How many must have a write before it counts; 0 = the master's word is enough.
+    """Executes writes and waits until `count` replicas have them. 0: does not wait.
 
-    `redis` is to have a connection for each call, since others on the same one would wait too.
+    `redis` needs a separate connection for each call, because WAIT blocks its connection.
     """
 
     def __init__(self, redis: Redis, count: int = 0) -> None:
@@ -37,22 +38,22 @@ class Replicas:
         self._redis = redis
 
     def pipeline(self) -> Pipeline:
-        """What `execute` takes. No transaction: within one Redis does not wait."""
+        """A pipeline for `execute`. Not a transaction, because WAIT does not wait inside of one."""
         return self._redis.pipeline(transaction=False)
 
     async def execute(self, pipe: Pipeline) -> list[Any]:
-        """What the commands answered, once so many replicas have what they wrote.
+        """Execute the commands and return their replies when enough replicas have the writes.
 
-        Raises NotReplicatedError when they do not within a second.
+        Raises NotReplicatedError when that takes longer than a second.
         """
         if self.count:
             pipe.wait(self.count, _MILLISECONDS)
         answers: list[Any] = await pipe.execute()
         if self.count and (have := answers.pop()) < self.count:
-            said = f"written, but {have} of {self.count} replicas have it so far"
-            raise NotReplicatedError(said, answers)
+            message = f"The write happened, but only {have} of {self.count} replicas have it yet"
+            raise NotReplicatedError(message, answers)
         return answers
 
     async def aclose(self) -> None:
-        """Close the connections that waited."""
+        """Close the connections."""
         await self._redis.aclose()

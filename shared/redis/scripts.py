@@ -1,4 +1,4 @@
-"""Lua scripts: each stands in a `.lua` file beside the module that runs it."""
+"""Loads Lua scripts. Each script is a `.lua` file beside the module that runs it."""
 
 from __future__ import annotations
 

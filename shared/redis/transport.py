@@ -1,7 +1,7 @@
-"""A connection that redis-py opened and greeted, its socket handed to a protocol of ours.
+"""Takes the transport of a connection that redis-py has opened, for our own asyncio protocol.
 
-This is the one place that reaches into redis-py: its connection has no public name for the
-transport. Whatever URL, TLS, password, sentinel or node led there, redis-py has seen to it.
+redis-py handles the URL, TLS, the password, Sentinel and Cluster. This module uses private
+attributes of redis-py, because its connection has no public attribute for the transport.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from redis.asyncio import ConnectionPool
 
 
 class TransportProtocol(asyncio.Protocol):
-    """A protocol that can take such a connection over."""
+    """Base class of protocols that take over a connection of redis-py."""
 
     writer: asyncio.StreamWriter
-    """It hangs up when nobody holds it any more."""
+    """Keep a reference: the connection is closed when the writer is garbage-collected."""
 
 
 P = TypeVar("P", bound=TransportProtocol)
 
 
 async def take_transport(pool: ConnectionPool, make: Callable[[], P]) -> P:
-    """Open a connection as the pool does, and let a new protocol have its transport.
+    """Open a connection with the options of the pool, and give its transport to a new protocol.
 
-    Raises redis-py's ConnectionError and TimeoutError. Nothing has been read ahead: the greeting
-    is over when all its answers are here.
+    Raises redis-py's ConnectionError and TimeoutError. No data can get lost: Redis sends nothing
+    after its replies to the commands of the connection set-up, and all of these have been read.
     """
     connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
     await connection.connect()
     protocol = make()
     protocol.writer = connection._writer
-    connection._reader = connection._writer = None  # it is ours to close
+    connection._reader = connection._writer = None  # the new protocol closes it
     transport = protocol.writer.transport
     transport.set_protocol(protocol)
     protocol.connection_made(transport)

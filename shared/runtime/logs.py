@@ -1,4 +1,4 @@
-"""Logs: one structured line an event, JSON for machines, pretty on a terminal."""
+"""Logs: one structured line for each log event. JSON, or colored text on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 
 def configure(service: str, level: str = "info") -> None:
-    """Set up structlog for the process; every line bears the service's name."""
+    """Set up structlog for the process. Every line has the name of the service."""
     pretty = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -33,14 +33,14 @@ def configure(service: str, level: str = "info") -> None:
 
 
 class ParseErrorFilter(logging.Filter):
-    """Leaves of a malformed request or body only the kind of its fault.
+    """Shortens aiohttp's log lines about malformed requests to the kind of the error.
 
-    aiohttp would log the line at fault, tokens and all, and a traceback for a body that is not what
-    its encoding says and that nobody reads.
+    aiohttp would log the malformed line, which may contain a token. For a body that does not match
+    its Content-Encoding it would log a traceback, which helps nobody.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, some without their traceback."""
+        """Let every record pass. Remove the text and the traceback of a parse error."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError | web.RequestPayloadError):
             record.msg = f"{record.getMessage()}: {type(error).__name__}"
@@ -49,7 +49,7 @@ class ParseErrorFilter(logging.Filter):
 
 
 def _filter_parse_errors() -> None:
-    """Put the filter in place, once a process."""
+    """Add the filter to aiohttp's logger, once in a process."""
     logger = logging.getLogger("aiohttp.server")
     if not any(isinstance(each, ParseErrorFilter) for each in logger.filters):
         logger.addFilter(ParseErrorFilter())

@@ -1,4 +1,4 @@
-"""Metrics that every service has, and the /metrics answer. Each service adds its own."""
+"""The metrics of every service, and the /metrics endpoint. Each service adds its own metrics."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _Metric = TypeVar("_Metric", Counter, Gauge)
 
 
 def at_zero(metric: _Metric, *values: Iterable[str]) -> _Metric:
-    """The metric, with a series at 0 for each combination of its labels' `values`.
+    """Create a series with the value 0 for each combination of label values. Returns the metric.
 
-    A series that appears with its first count shows no increase to `increase()` and `rate()`, so
-    an alert would miss the first occurrence (Prometheus, "Instrumentation: avoid missing metrics").
+    `increase()` and `rate()` miss the first count of a series that did not exist before, so
+    an alert would miss the first event (Prometheus, "Instrumentation: avoid missing metrics").
     """
     for combination in product(*values):
         metric.labels(*combination)
@@ -25,7 +25,7 @@ def at_zero(metric: _Metric, *values: Iterable[str]) -> _Metric:
 
 
 class CommitOutcome(StrEnum):
-    """Outcomes of a commit: the answers of commit.lua, and `contended`: too many lost races."""
+    """Outcomes of a commit: the answers of commit.lua; `contended` after too many lost races."""
 
     COMMITTED = "committed"
     ANSWERED = "answered"

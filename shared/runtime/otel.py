@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry; imported only where its extra is installed (shared.runtime.tracing)."""
+"""Spans with OpenTelemetry. shared.runtime.tracing imports this only if the extra is installed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 _NOT_TRACED = "events/subscribe,livez,readyz,metrics"
-"""Subscriptions last for hours and leave aiohttp; the rest is asked every second."""
+"""Not traced: subscriptions last for hours, and the other endpoints are called every second."""
 
 
 class Ids(NamedTuple):
-    """Trace and span of an event's commit."""
+    """The trace id and the span id of an event's commit."""
 
     trace: int
     span: int
 
 
 def ids_of(position: str) -> Ids:
-    """The same in every process: a hash of the position."""
+    """The ids of an event's commit: a hash of its position, so equal in every process."""
     digest = hashlib.sha256(position.encode()).digest()
     return Ids(int.from_bytes(digest[:16], "big"), int.from_bytes(digest[16:24], "big"))
 
 
 class _Generator(RandomIdGenerator):
-    """Random ids, but for the one span that is being started under ids of its own."""
+    """Makes random ids, or the ids in `given` while a commit span is started."""
 
     def __init__(self) -> None:
         self.given: Ids | None = None
@@ -47,14 +47,14 @@ class _Generator(RandomIdGenerator):
 
 
 class Spans:
-    """Records spans after the fact, when their ids are known."""
+    """Records spans after their work is done, because then the ids are known."""
 
     def __init__(self, tracer: trace.Tracer, generator: _Generator) -> None:
         self._tracer = tracer
         self._generator = generator
 
     def commit(self, position: str, kind: str, began: int) -> None:
-        """The root of the event's trace, linked to the request that made it, if any."""
+        """Record the root span of the event's trace, with a link to the current request's span."""
         request = trace.get_current_span().get_span_context()
         self._generator.given = ids_of(position)
         try:
@@ -71,7 +71,7 @@ class Spans:
         span.end()
 
     def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
-        """A child of the commit, from there to the last write of this fanout."""
+        """Record a child of the commit span: from `began` until the last write of this fanout."""
         ids = ids_of(position)
         parent = SpanContext(ids.trace, ids.span, True, TraceFlags(TraceFlags.SAMPLED))
         facts: dict[str, str | int] = {
@@ -89,8 +89,8 @@ class Spans:
 
 
 def record() -> Spans:
-    """Send spans where OpenTelemetry's own variables say; requests are traced by route too."""
-    # By the trace's id alone, so that all processes choose the same events.
+    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT. Also traces each HTTP request."""
+    # Sample by the trace id alone, so that all processes choose the same events.
     share = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)
     generator = _Generator()
     provider = TracerProvider(sampler=TraceIdRatioBased(share), id_generator=generator)

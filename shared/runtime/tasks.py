@@ -1,4 +1,4 @@
-"""Background tasks: every one is supervised, none dies unseen."""
+"""Background tasks: each one is restarted when it fails, and each failure is logged and counted."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ log = structlog.get_logger()
 
 
 class ExpectedRestart(HeadraceError):
-    """An end of a task that is part of the design; it is tried again without a traceback."""
+    """Raised by a task to be restarted in normal operation. It is logged without a traceback."""
 
 
 def backoff(first: float = 0.1, max_wait: float = 30.0) -> Iterator[float]:
-    """Seconds to wait before each try: full jitter under a doubling bound."""
+    """Seconds to wait before each retry: random up to a bound that doubles (full jitter)."""
     bound = min(first, max_wait)
     while True:
         yield random.uniform(0, bound)
@@ -35,9 +35,10 @@ def supervise(
     on_fatal: Callable[[Exception], None] | None = None,
     max_wait: float = 5.0,
 ) -> asyncio.Task[None]:
-    """Run `run` again whenever it fails, after a jittered wait; stop when it returns.
+    """Start a task that runs `run`, and runs it again after each failure, until it returns.
 
-    An exception of `fatal` ends the task and is handed to `on_fatal`.
+    It waits a random time of at most `max_wait` seconds before a retry. An exception of a type in
+    `fatal` ends the task and is passed to `on_fatal`. `name` is the label in metrics and logs.
     """
     return asyncio.create_task(_supervised(name, run, fatal, on_fatal, max_wait), name=name)
 
@@ -51,7 +52,7 @@ async def _supervised(
 ) -> None:
     loop = asyncio.get_running_loop()
     waits = backoff(max_wait=max_wait)
-    TASK_FAILURES.labels(name)  # the series exists at 0, so that the first failure is an increase
+    TASK_FAILURES.labels(name)  # creates the series at 0, see shared.runtime.metrics.at_zero
     while True:
         started = loop.time()
         try:
@@ -67,28 +68,29 @@ async def _supervised(
             log.warning(
                 "task_failed", task=name, error=describe(error), exc_info=_needs_traceback(error)
             )
-        if loop.time() - started > max_wait:  # it had worked for a while: begin the waits anew
+        if loop.time() - started > max_wait:  # it worked for a while: start with short waits again
             waits = backoff(max_wait=max_wait)
         await asyncio.sleep(next(waits))
 
 
 def describe(error: BaseException) -> str:
-    """For the log: what it is and what it says. redis-py's own repr leaves out what it says."""
+    """Type and message of an error, for logs. The repr of a redis-py error has no message."""
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _needs_traceback(error: Exception) -> bool:
-    """A traceback is for defects; a peer that is away or refuses needs none."""
+    """True for defects. A server that is away or refuses a request needs no traceback."""
     return not isinstance(error, OSError | EOFError | ExpectedRestart) and not any(
         kind.__module__.startswith("redis.") for kind in type(error).__mro__
     )
 
 
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel and wait until all have ended.
+    """Cancel tasks and wait until all have ended.
 
-    Asks again each second: redis-py sends within `wait_for`, and that of Python 3.11 swallows a
-    cancellation which comes just as the sending ends (python/cpython#86296).
+    Cancels again each second, because a cancellation can get lost: redis-py sends in `wait_for`,
+    and in Python 3.11 `wait_for` swallows a cancellation that arrives when the sending completes
+    (python/cpython#86296).
     """
     pending: Collection[asyncio.Task[Any]] = tasks
     while pending:

@@ -1,9 +1,9 @@
-"""Traces: one for each event, from its commit to the last write of every fanout.
+"""Traces: one trace for each event, from its commit to the last write of every fanout.
 
-Nothing is carried for it. The ids of the commit's span are a hash of the event's position, which
-both sides know, so a fanout names it as the parent of its own without having been told.
+Events carry no trace ids. The ids of the commit's span are a hash of the event's position. A fanout
+computes the same hash and uses it as the parent of its own span.
 
-With the extra `otel` and OTEL_EXPORTER_OTLP_ENDPOINT, else all of this does nothing.
+Active only with the extra `otel` and OTEL_EXPORTER_OTLP_ENDPOINT. Otherwise the calls do nothing.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import structlog
 log = structlog.get_logger()
 
 clock = time.time_ns
-"""Unix nanoseconds, as spans have them."""
+"""Unix nanoseconds, the unit of span times."""
 
 
 class Recorder(Protocol):
-    """What takes spans (shared.runtime.otel)."""
+    """Records spans (implemented by shared.runtime.otel)."""
 
     def commit(self, position: str, kind: str, began: int) -> None:
-        """The event was committed by a call that began at `began`."""
+        """Record the commit of an event by a call that began at `began` (Unix nanoseconds)."""
         ...
 
     def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
-        """The event, published at `began`, has been written to so many subscribers."""
+        """Record that an event published at `began` was written to `reached` subscribers."""
         ...
 
 
@@ -37,26 +37,26 @@ _recorder: Recorder | None = None
 
 
 def start_tracing() -> None:
-    """Switch tracing on where it is wanted; before the application is built."""
-    global _recorder  # noqa: PLW0603 - one for the process, as OpenTelemetry has it
+    """Start tracing if it is configured. Call it before the application is built."""
+    global _recorder  # noqa: PLW0603 - one recorder for the process, like in OpenTelemetry
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
     try:
         from shared.runtime.otel import record  # noqa: PLC0415 - an optional extra
     except ImportError as error:
-        log.warning("traces_off", meaning=f"`pip install headrace[otel]` first: {error}")
+        log.warning("traces_off", meaning=f"no traces: run `pip install headrace[otel]` ({error})")
         return
     _recorder = record()
 
 
 def record_commits(events: Iterable[tuple[str, str]], began: int) -> None:
-    """Events were committed, each given as position and type."""
+    """Record the commit of events, each given as position and type."""
     if _recorder is not None:
         for position, kind in events:
             _recorder.commit(position, kind, began)
 
 
 def record_delivery(position: str, kind: str, published_at: float, reached: int) -> None:
-    """A live event has been written to everyone; `published_at` in Unix seconds."""
+    """Record that a live event was written to all its subscribers. `published_at`: Unix seconds."""
     if _recorder is not None:
         _recorder.delivery(position, kind, round(published_at * 1e6) * 1000, reached)

@@ -1,4 +1,4 @@
-"""URLs of other servers: a path is appended, the query is kept, secrets are redacted. Pure.
+"""URLs of other servers: append a path, keep the query, redact secrets. Pure.
 
 Providers put keys into the query (`?api-key=…`), into the path (`/v1/<key>`) and before the host
 (`user:password@`). All three must reach the server. None of them may reach a log.
@@ -29,13 +29,13 @@ def append_path(base: str, path: str, **query: str | int) -> str:
 
 
 def metrics_of(url: str) -> str:
-    """The URL of a service's metrics: beside its /readyz, or below its URL."""
+    """The URL of a service's /metrics. `url` is the URL of the service or of its /readyz."""
     parts = urlsplit(url)
     return append_path(parts._replace(path=parts.path.removesuffix("/readyz")).geturl(), "/metrics")
 
 
 def host_of(url: str) -> str:
-    """Host and port, as the URL spells them."""
+    """Host and port as written in the URL."""
     return _host(urlsplit(url))
 
 
@@ -62,7 +62,7 @@ def redacted(url: str) -> str:
 
 
 def without_secrets(text: str, url: str) -> str:
-    """`text` of a server without the secrets of `url`: an error may repeat the request."""
+    """`text` without the secrets in `url`. A server may repeat the URL in an error message."""
     for secret in sorted(set(_secrets(urlsplit(url))), key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return text
@@ -77,13 +77,13 @@ def _segment(segment: str) -> str:
 
 
 def _pair(pair: str) -> str:
-    """A pair without `=` may be a key, so all of it is hidden."""
+    """Hide the value. A parameter without `=` may be a key, so it is hidden completely."""
     name, equals, _ = pair.partition("=")
     return f"{name}={_HIDDEN}" if equals else _HIDDEN
 
 
 def _secrets(parts: SplitResult) -> Iterator[str]:
-    """Each secret as it was set and as it is decoded: a server may repeat either."""
+    """Each secret, as written and decoded. A server may repeat either form."""
     raw = [pair.partition("=")[2] or pair for pair in parts.query.split("&")]
     raw += parts.netloc.rpartition("@")[0].split(":", 1)
     raw += [each for each in parts.path.split("/") if len(each) > _LONGEST_SEGMENT]

@@ -60,4 +60,4 @@ async def test_a_redis_replica_is_reported(
     client = await start(redis_url=own_redis)
     await redis_of.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     assert (await client.post("/v1/streams", json=order())).status == 503  # read-only
-    assert "no master" in await unready(client, "redis")
+    assert "not the primary" in await unready(client, "redis")

@@ -17,13 +17,13 @@ def test_one_address() -> None:
     }  # fmt: skip
 
 
-def test_sentinels_and_the_master_s_name() -> None:
+def test_sentinels_and_the_name_of_the_primary() -> None:
     place = parse_redis_url("redis+sentinel://:word@a,b:26380,[::1]:26381/payments/2")
     assert place.kind == "sentinel"
     assert place.seeds == (("a", 26379), ("b", 26380), ("::1", 26381))
-    assert place.master == "payments"
+    assert place.primary == "payments"
     assert place.options == {"db": 2, "password": "word"}
-    assert place.sentinel_options == {}, "the master's password is not the sentinels'"
+    assert place.sentinel_options == {}, "the sentinels do not get the password of the primary"
 
 
 def test_sentinels_have_a_password_of_their_own_and_the_same_ca() -> None:
@@ -51,22 +51,22 @@ def test_a_socket_on_this_machine() -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("reddis://:secret@a", "'reddis' is no scheme of Redis: use one of redis://"),
-        ("redis+sentinel://:secret@a:26379", "the master's name is missing"),
-        ("redis+sentinel://:secret@a:26379/0", "the master's name is missing"),
-        ("redis+sentinel://:secret@a/m/x", "a database is a number, not 'x'"),
-        ("redis+sentinel://:secret@a:x/m", "'a:x' is no address"),
-        ("redis+cluster://:secret@a,,b", "'' is no address"),
-        ("redis+cluster://:secret@a/2", "a Cluster has one database"),
-        ("redis://:secret@a/0?retires=3", "an option is unknown to redis-py"),
+        ("reddis://:secret@a", "'reddis' is not a scheme of Redis: use one of redis://"),
+        ("redis+sentinel://:secret@a:26379", "the name of the primary is missing"),
+        ("redis+sentinel://:secret@a:26379/0", "the name of the primary is missing"),
+        ("redis+sentinel://:secret@a/m/x", "the database must be a number, not 'x'"),
+        ("redis+sentinel://:secret@a:x/m", "'a:x' is not an address"),
+        ("redis+cluster://:secret@a,,b", "'' is not an address"),
+        ("redis+cluster://:secret@a/2", "a Cluster has only database 0"),
+        ("redis://:secret@a/0?retires=3", "redis-py does not know an option of this URL"),
     ],
 )
-def test_a_mistake_is_told_and_the_password_is_not(url: str, said: str) -> None:
+def test_an_invalid_url_is_reported_without_its_password(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=said.replace("(", r"\(")) as told:
         check_url(url)
     assert "secret" not in str(told.value)
 
 
-def test_in_a_cluster_a_connection_needs_a_key() -> None:
-    with pytest.raises(ValueError, match="a key to be near to"):
+def test_a_connection_to_a_cluster_needs_a_slot_key() -> None:
+    with pytest.raises(ValueError, match="needs a slot_key"):
         connect("redis+cluster://a")
