@@ -58,7 +58,7 @@ async def test_subscriptions_are_redirected_to_a_fanout(start: StartApi, path: s
     fanouts = ["http://one.example:1", "https://two.example/sse"]
     client = await start(fanout_urls=fanouts)
     query = "streams=1,2&users=G%2BX&since=5-1&since=a%0d%0ab"
-    seen = set()
+    seen: set[str] = set()
     while len(seen) < 2:
         response = await client.get(f"{path}?{query}", headers=ORIGIN, allow_redirects=False)
         location = response.headers["Location"]
@@ -178,6 +178,6 @@ async def test_redis_can_be_unreachable_at_the_start(start: StartApi, tmp_path: 
     await until(lambda: redis_is_away(client))
 
 
-async def redis_is_away(client: WebClient):
+async def redis_is_away(client: WebClient) -> bool:
     state = await ready(client)
     return state["status"] == 503 and "Redis does not answer" in state["parts"]["redis"]

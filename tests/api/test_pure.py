@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -98,5 +99,6 @@ def test_settings_from_lists_and_their_defaults() -> None:
     ],
 )
 def test_invalid_settings_are_rejected(name: str, value: str, message: str) -> None:
+    given: dict[str, Any] = {name: value}
     with pytest.raises(ValidationError, match=message):
-        ApiSettings(contracts=TOKEN, **{name: value})
+        ApiSettings(contracts=TOKEN, **given)

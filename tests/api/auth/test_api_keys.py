@@ -50,6 +50,7 @@ async def test_a_key_without_an_account_sees_what_its_scopes_allow(
     assert (await secure.get("/v1/keys", headers=headers)).status == 403
     given = await secure.post("/v1/events/ticket", headers=headers)
     token = await Tickets(redis, keys).redeem((await given.json())["ticket"], "client")
+    assert token
     assert (await secure.get("/v1/streams", headers=bearer(token))).status == 200
     assert claims_of(token)["scope"] == "events:all"
     nothing = await made_key(secure, account=None, scopes=[])
@@ -63,7 +64,8 @@ async def everything(redis: Redis, keys: Keys) -> bytes:
     async for name in redis.scan_iter(f"*{keys.namespace}*"):
         found += [name, await redis.dump(name)]
         if await redis.type(name) == b"hash":
-            found += [b"%b=%b" % row for row in (await redis.hgetall(name)).items()]
+            fields: Any = await redis.hgetall(name)
+            found += [b"%b=%b" % row for row in fields.items()]
     return b"\n".join(found)
 
 
@@ -88,6 +90,7 @@ async def test_deleting_a_key_ends_its_tokens(secure: WebClient, redis: Redis, k
     headers = bearer(document["key"])
     response = await secure.post("/v1/events/ticket", headers=headers)
     token = await Tickets(redis, keys).redeem((await response.json())["ticket"], "client")
+    assert token
     claims = claims_of(token)
     assert (claims["sub"], claims["scope"]) == (ALICE.public_key, "streams:write")
     assert (await secure.get("/v1/streams", headers=bearer(token))).status == 200

@@ -16,7 +16,6 @@ from redis.asyncio import Redis
 from stellar_sdk import Keypair
 
 from services.api.app import build_app
-from services.api.auth import client_domains
 from services.api.auth.client_domains import (
     MAX_TOML_BYTES,
     PublicResolver,
@@ -45,9 +44,9 @@ def served(
     """Start an API with a fake fetcher for some domains."""
 
     async def start(
-        files: Mapping[str, str], allowed: str = "wallet.example,other.example"
+        files: Mapping[str, bytes], allowed: str = "wallet.example,other.example"
     ) -> WebClient:
-        async def fetch(domain: str) -> str:
+        async def fetch(domain: str) -> bytes:
             if domain not in files:
                 raise ClientDomainRejectedError(f"the stellar.toml of {domain} cannot be read")
             return files[domain]
@@ -170,7 +169,7 @@ async def test_the_real_fetcher_does_not_reach_private_addresses(
 
     server = await asyncio.start_server(count, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    monkeypatch.setattr(client_domains.aiohttp, "ThreadedResolver", lambda: Names("127.0.0.1"))
+    monkeypatch.setattr(aiohttp, "ThreadedResolver", lambda: Names("127.0.0.1"))
     with pytest.raises(ClientDomainRejectedError):
         await fetch_toml(f"inside.example:{port}")
     server.close()
@@ -186,7 +185,7 @@ async def test_behind_a_proxy_the_name_must_also_be_public(
     """The proxy may have a private address. The wallet's domain may not."""
     for name in ("https_proxy", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(client_domains.aiohttp, "ThreadedResolver", lambda: Names(host))
+    monkeypatch.setattr(aiohttp, "ThreadedResolver", lambda: Names(host))
     async with proxying() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(ClientDomainRejectedError):
@@ -222,7 +221,7 @@ async def test_only_a_200_within_the_size_limit_is_read(
 
 
 async def test_the_signing_key_of_a_domain() -> None:
-    async def fetch(domain: str) -> str:
+    async def fetch(domain: str) -> bytes:
         assert domain == "wallet.example"
         return TOML
 

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
 from redis.asyncio import Redis
 from stellar_sdk import Account, Keypair, MuxedAccount, TransactionBuilder
@@ -57,7 +58,9 @@ async def test_a_wallet_logs_in_knowing_only_the_home_domain(
         redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
         horizon_url=horizon.url, **WALLETS | {"home_domain": host},
     )  # fmt: skip
-    client = await aiohttp_client(TestServer(build_app(settings), port=port))
+    client: TestClient[web.Request, None] = await aiohttp_client(
+        TestServer(build_app(settings), port=port)
+    )
     toml = await asyncio.to_thread(fetch_stellar_toml, host, use_http=True)
     assert (toml["SIGNING_KEY"], toml["NETWORK_PASSPHRASE"]) == (SERVER.public_key, PASSPHRASE)
     path = urlsplit(toml["WEB_AUTH_ENDPOINT"]).path
@@ -90,7 +93,7 @@ async def test_users_of_a_shared_account_cannot_act_as_the_account(
 ) -> None:
     account, query = ALICE.public_key, {}
     if mux:
-        account = MuxedAccount(ALICE.public_key, mux).account_muxed
+        account = MuxedAccount(ALICE.public_key, mux).account_muxed or ""
     else:
         query = {"memo": str(memo)}
     token = await log_in(wallets, account, ALICE, **query)
@@ -210,7 +213,7 @@ async def test_invalid_bodies_are_rejected(
     ],
 )
 async def test_no_challenge_for_invalid_requests(
-    wallets: WebClient, query: dict[str, Any], status: int, message
+    wallets: WebClient, query: dict[str, Any], status: int, message: str
 ) -> None:
     response = await wallets.get("/v1/auth", params=query)
     document = await response.json()

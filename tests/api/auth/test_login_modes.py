@@ -53,6 +53,7 @@ async def test_tokens_of_another_issuer_work_and_can_be_revoked(
     assert (await elsewhere.post("/v1/streams", json=body, headers=headers)).status == 201
     given = await elsewhere.post("/v1/events/ticket", headers=headers)
     token = await Tickets(redis, keys).redeem((await given.json())["ticket"], "client")
+    assert token
     assert bearer(token) == headers
     assert (await elsewhere.post("/v1/auth/logout", headers=headers)).status == 204
     assert (await elsewhere.get("/v1/streams", headers=headers)).status == 401

@@ -65,11 +65,12 @@ async def test_without_a_token_only_open_routes_answer(secure: WebClient) -> Non
     ],
 )
 async def test_invalid_credentials_are_rejected(secure: WebClient, credential: str) -> None:
-    for how in (
+    ways: tuple[dict[str, Any], ...] = (
         {"headers": {"Authorization": f"Bearer {credential}"}},
         {"params": {"access_token": credential}},
         {"headers": {"Cookie": f"headrace_token={credential.replace('ÿ', 'y')}"}},
-    ):
+    )
+    for how in ways:
         assert (await secure.get("/v1/streams", **how)).status == 401
 
 

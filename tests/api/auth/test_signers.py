@@ -62,6 +62,7 @@ async def test_a_muxed_account_uses_the_signers_of_its_base_account(
 ) -> None:
     horizon.has(ALICE.public_key, {BOB.public_key: 1}, 1)
     muxed = MuxedAccount(ALICE.public_key, 5).account_muxed
+    assert muxed
     assert claims_of(await log_in(wallets, muxed, BOB))["sub"] == muxed
     envelope = await challenge(wallets, muxed)
     assert (await status_of(wallets, signed(envelope, ALICE)))[0] == 401

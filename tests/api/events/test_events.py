@@ -71,6 +71,7 @@ async def test_completion_comes_after_its_withdrawal(
     clock.now += 1000
     response = await client.post(f"/v1/streams/{document['id']}/withdraw")
     page = await Journal(redis, keys).after(parse_position(document["position"]))
+    assert isinstance(page, JournalPage)
     assert [e.type for e in page.entries] == ["stream.withdrawn", "stream.completed"]
     assert orjson.loads(page.entries[-1].body)["stream"] == await response.json()
 

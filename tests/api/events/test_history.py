@@ -15,7 +15,7 @@ from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import START, Position, parse_position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.reader import Journal
+from shared.journal.reader import Journal, JournalPage
 from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, Clock, made, on_chain
 from tests.support.web_client import StartApi, WebClient
 
@@ -33,7 +33,8 @@ async def fetch(
 
 async def walk(client: WebClient, path: str = "/v1/events", **query: Any) -> list[dict[str, Any]]:
     """The events of all pages."""
-    events, place = [], {}
+    events: list[Any] = []
+    place: dict[str, Any] = {}
     while True:
         page = await fetch(client, path, **query, **place)
         assert page["gap"] is None
@@ -68,6 +69,7 @@ async def lives(client: WebClient, redis: Redis, keys: Keys, clock: Clock) -> li
 async def story(redis: Redis, keys: Keys) -> list[tuple[str, str, Sequence[str]]]:
     """All events of the journal, read directly."""
     page = await Journal(redis, keys).after(START, 1000)
+    assert isinstance(page, JournalPage)
     return [(entry.position, entry.type, entry.topics) for entry in page.entries]
 
 
@@ -102,7 +104,7 @@ async def test_filters_by_type_limit_how_much_is_read(
         for query in ({"all": "true"}, {"users": SENDER}):
             expected = [place for place, kind, _ in everything if kind in types]
             for limit in (3, 100):
-                given = {"types": types, "limit": limit, **query}
+                given: dict[str, Any] = {"types": types, "limit": limit, **query}
                 assert [e["id"] for e in await walk(client, order="asc", **given)] == expected
                 assert [e["id"] for e in await walk(client, **given)] == expected[::-1]
     assert (await fetch(client, all="true", types="stream.completed"))["next"]
@@ -115,8 +117,9 @@ async def test_the_history_of_a_stream_equals_the_published_events(
     page = await fetch(client, f"{prefix}/streams/{lives[0]}/events", order="asc", limit=3)
     assert [e["type"] for e in page["items"]][1:] == ["stream.created", "stream.paused"]
     raw = await client.get(f"/v1/streams/{lives[0]}/events", params={"limit": "1"})
-    entries = (await Journal(redis, keys).after(START, 1000)).entries
-    last = next(e for e in reversed(entries) if lives[0] in e.topics)
+    journal = await Journal(redis, keys).after(START, 1000)
+    assert isinstance(journal, JournalPage)
+    last = next(e for e in reversed(journal.entries) if lives[0] in e.topics)
     assert last.body in await raw.read()
 
 
@@ -136,7 +139,8 @@ async def test_bounds_are_exclusive_and_can_be_any_position(
     client: WebClient, redis: Redis, keys: Keys, lives: list[str]
 ) -> None:
     places = [place for place, *_ in await story(redis, keys)]
-    for query in ({"all": "true"}, {"users": SENDER}):
+    queries: list[dict[str, Any]] = [{"all": "true"}, {"users": SENDER}]
+    for query in queries:
         for low, high in ((3, 9), (0, 1), (5, 5), (9, 3)):
             page = await fetch(client, after=places[low], before=places[high], order="asc", **query)
             assert [e["id"] for e in page["items"]] == places[low + 1 : high]
@@ -147,8 +151,9 @@ async def test_bounds_are_exclusive_and_can_be_any_position(
 
 
 async def test_the_history_of_an_empty_journal(client: WebClient) -> None:
-    for query in ({"all": "true"}, {"users": SENDER}):
-        empty = {"items": [], "next": None, "position": "0-0", "gap": None}
+    queries: list[dict[str, Any]] = [{"all": "true"}, {"users": SENDER}]
+    for query in queries:
+        empty: dict[str, Any] = {"items": [], "next": None, "position": "0-0", "gap": None}
         assert await fetch(client, **query) == empty
 
 

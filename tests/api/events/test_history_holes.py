@@ -28,7 +28,7 @@ async def journal(redis: Redis, keys: Keys) -> None:
     committer = Committer(redis, keys)
     for ledger in range(1, EVENTS + 1):
         source = Provenance(TOKEN, ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
-        facts = {"sender": SENDER, "recipient": RECIPIENT, "tokenAddress": TOKEN}
+        facts: dict[str, Any] = {"sender": SENDER, "recipient": RECIPIENT, "tokenAddress": TOKEN}
         facts |= {"ratePerSecond": "5", "depositedAmount": "1000", "startTime": T0}
         at = Position(toid(ledger, 1), 0)
         event = Event(EventType.STREAM_CREATED, "7", T0, facts, at, source)
@@ -40,7 +40,9 @@ async def walk(
     client: WebClient, limit: int, path: str = "/v1/events", **query: Any
 ) -> tuple[list[int], list[Any]]:
     """The ledgers of the events of all pages, and the gaps."""
-    ledgers, gaps, where = [], [], {}
+    ledgers: list[int] = []
+    gaps: list[Any] = []
+    where: dict[str, Any] = {}
     while True:
         response = await client.get(path, params={"limit": str(limit)} | query | where)
         page = await response.json()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -24,7 +25,7 @@ async def journal(redis: Redis, keys: Keys) -> list[str]:
     return [entry.type for entry in getattr(page, "entries", ())]
 
 
-def headers_of(response) -> dict[str, Any]:
+def headers_of(response: aiohttp.ClientResponse) -> dict[str, Any]:
     kept = ("ETag", "Location", "Content-Type")
     return {name: response.headers.get(name) for name in kept}
 
@@ -85,7 +86,7 @@ async def test_an_action_is_done_once(
 ) -> None:
     url = f"/v1/streams/{(await made(client))['id']}/{step}"
     clock.now += 10
-    body = {"json": {"amount": "5"}} if step == "top-up" else {}
+    body: dict[str, Any] = {"json": {"amount": "5"}} if step == "top-up" else {}
     first, *rest = await asyncio.gather(*(client.post(url, **body, headers=KEY) for _ in range(9)))
     assert {r.status for r in (first, *rest)} == {200}, [await r.text() for r in rest]
     assert {await r.read() for r in rest} == {await first.read()}

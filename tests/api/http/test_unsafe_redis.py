@@ -25,13 +25,12 @@ def own_redis(tmp_path: Path) -> Iterator[str]:
 async def unready(client: WebClient, part: str) -> str:
     """The reason in /readyz why this part is not ready."""
 
-    async def reason():
+    async def reason() -> str | None:
         answer = await client.get("/readyz")
         detail = (await answer.json())["parts"][part]
         return detail if detail not in ("ok", "starting") else None
 
-    found: str = await until(reason, what=f"{part} in /readyz")
-    return found
+    return await until(reason, what=f"{part} in /readyz")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from shared.domain.events import EventType
 from shared.domain.position import START, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.reader import Journal
+from shared.journal.reader import Journal, JournalPage
 from shared.web.problems import Goodbye
 from tests.api.samples import T0, Clock, made
 from tests.indexer.simulated import Read, simulated
@@ -40,10 +40,11 @@ def mistakes(name: str, data: object) -> list[str]:
 
 async def judged(redis: Redis, keys: Keys) -> set[str]:
     """The event types in the journal. Checks that each event matches the document."""
-    entries = (await Journal(redis, keys).after(START, 10_000)).entries
-    for entry in entries:
+    page = await Journal(redis, keys).after(START, 10_000)
+    assert isinstance(page, JournalPage)
+    for entry in page.entries:
         assert mistakes(entry.type, orjson.loads(entry.body)) == []
-    return {entry.type for entry in entries}
+    return {entry.type for entry in page.entries}
 
 
 def test_the_document_lists_every_event_type_and_no_others() -> None:

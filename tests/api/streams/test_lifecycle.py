@@ -96,7 +96,7 @@ async def test_the_api_does_not_move_money_of_a_chain_stream(
 ) -> None:
     await on_chain(redis, keys, 7)
     body = {"json": {"amount": "1"}} if name == "top-up" else {}
-    document = await step(client, 7, name, 409, **body)
+    document = await step(client, "7", name, 409, **body)
     assert document["type"] == "/problems/chain-owned"
     assert document["call"] == {"contractId": TOKEN, "function": function}
     assert function in document["detail"]

@@ -31,7 +31,8 @@ async def everything(
     client: WebClient, between: Callable[[], Awaitable[None]] | None = None, **query: Any
 ) -> list[str]:
     """The ids of all pages."""
-    ids, cursor = [], {}
+    ids: list[str] = []
+    cursor: dict[str, Any] = {}
     while True:
         page = await fetch(client, **query, **cursor)
         ids += [item["id"] for item in page["items"]]
@@ -95,7 +96,7 @@ async def test_every_filter_and_their_combinations(
     await client.delete(f"/v1/streams/{ids['gone']}")
     await on_chain(redis, keys, 7)
     names = {v: k for k, v in ids.items()} | {"7": "7"}
-    for query, expected in [
+    cases: list[tuple[dict[str, Any], set[str]]] = [
         ({"sender": SENDER}, {"out", "paused", "gone", "7"}),
         ({"recipient": SENDER}, {"in"}),
         ({"user": OTHER}, {"paused"}),
@@ -107,7 +108,8 @@ async def test_every_filter_and_their_combinations(
         ({"sender": SENDER, "status": "active"}, {"out", "7"}),
         ({"user": RECIPIENT, "status": "active", "origin": "api"}, {"out", "in"}),
         ({"sender": SENDER, "recipient": OTHER, "status": "cancelled"}, set()),
-    ]:
+    ]
+    for query, expected in cases:
         found = await everything(client, **query, limit=1)
         assert sorted(names[i] for i in found) == sorted(expected), query
         assert len(found) == len(set(found))
@@ -121,7 +123,7 @@ async def test_several_filters_limit_how_much_is_read(
     wanted = [many[5], many[70], many[299]]
     for stream_id in wanted:
         await client.post(f"/v1/streams/{stream_id}/pause")
-    query = {"status": "active", "sender": SENDER, "order": "asc", "limit": 200}
+    query: dict[str, Any] = {"status": "active", "sender": SENDER, "order": "asc", "limit": 200}
     first = await fetch(client, **query)
     assert [i["id"] for i in first["items"]] == [i for i in many if i not in wanted][:40]
     assert first["next"]
@@ -131,7 +133,7 @@ async def test_several_filters_limit_how_much_is_read(
 
 async def test_the_total_is_known_with_one_filter(client: WebClient, many: list[str]) -> None:
     await client.post(f"/v1/streams/{many[7]}/pause")
-    for query, total in [
+    cases: list[tuple[dict[str, Any], int | None]] = [
         ({}, 300),
         ({"status": "active"}, 299),
         ({"status": "paused", "limit": 1}, 1),
@@ -139,7 +141,8 @@ async def test_the_total_is_known_with_one_filter(client: WebClient, many: list[
         ({"status": "active", "sort": "updated"}, 299),
         ({"user": OTHER}, 0),
         ({"user": SENDER, "status": "active"}, None),
-    ]:
+    ]
+    for query, total in cases:
         assert (await fetch(client, **query))["total"] == total, query
 
 

@@ -10,7 +10,7 @@ from services.api.app import DATA_LOSS
 from shared.domain.position import journal_start, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.losses import DataLossDetector, read_reports, write_report
+from shared.journal.losses import DataLossDetector, LossReport, read_reports, write_report
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.api.samples import made, on_chain, order
 from tests.fanout.rig import restore
@@ -28,7 +28,7 @@ async def test_an_idle_api_detects_an_emptied_redis_and_changes_nothing(
     await until(lambda: client.app[DATA_LOSS].top.ledger == 7, what="the API's look")
     await restore(redis, keys, {})
 
-    async def reported() -> list[dict[str, Any]]:
+    async def reported() -> list[LossReport]:
         return await read_reports(redis, keys)
 
     (report,) = await until(reported)

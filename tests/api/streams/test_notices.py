@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from services.api.app import STREAM_NOTICES
 from services.api.streams.clock import StreamClock
 from services.api.streams.notices import StreamNotices
+from shared.domain.events import Origin
 from shared.domain.position import START
 from shared.journal.commit import Committer
 from shared.journal.indexes import notice_schedule
@@ -190,8 +191,8 @@ async def test_many_replicas_publish_each_notice_once(
     others = [client, await start(), await start()]
     clock.now = T0 + DAYS
 
-    async def unleashed(each: WebClient) -> object:
-        endings = each.app[STREAM_NOTICES]
+    async def unleashed(each: WebClient) -> int:
+        endings: Any = each.app[STREAM_NOTICES]
         endings.take_lease = always
         return await endings.publish_due()
 
@@ -260,4 +261,4 @@ async def test_a_running_api_publishes_notices(redis: Redis, redis_url: str, key
         process.signal()
         assert await process.ended() == 0
     assert not await redis.exists(keys.schedule_lease), "another takes over at once"
-    assert await redis.zcard(keys.index(notice_schedule("chain"))) == 0
+    assert await redis.zcard(keys.index(notice_schedule(Origin.CHAIN))) == 0

@@ -89,7 +89,8 @@ async def test_a_long_list_is_summed_in_several_calls(client: WebClient, clock: 
     for _ in range(7):
         clock.now += 1
         await made(client)
-    parts, cursor = [], {}
+    parts: list[dict[str, Any]] = []
+    cursor: dict[str, Any] = {}
     while not parts or parts[-1]["next"]:
         parts.append(await summary(client, RECIPIENT, limit=3, **cursor))
         cursor = {"cursor": parts[-1]["next"]}
