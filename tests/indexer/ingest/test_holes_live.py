@@ -134,7 +134,7 @@ async def test_another_source_that_lags_far_behind_a_hole_stops_nothing(
     source, found = FallbackSource(sim.horizon(), sim.rpc()), Read(toid(FIRST))
     task = asyncio.create_task(found.up_to(sim.tip, source))
     await until(lambda: task.done() or "behind" in found.kinds, what="a refusal of RPC")
-    assert "rpc cannot fill them: reset: read up to ledger" in str(found.errors[-1])
+    assert "rpc cannot supply them: reset: read up to ledger" in str(found.errors[-1])
     await sim.arm("lag", surface="rpc", after=0)
     await task
     assert found.positions == sim.positions()

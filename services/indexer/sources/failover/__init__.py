@@ -1,1 +1,1 @@
-"""Two sources as one: failover, and the second source for ledgers that the first lacks."""
+"""Two sources as one: failover, and a fallback for ledgers that the first source lacks."""

@@ -1,4 +1,4 @@
-"""Fallback: reads one source, and another one for ledgers that the first does not have."""
+"""Read one source, and a second one only for ledgers that the first one lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class FallbackSource:
-    """A Source: `source`, and `other` for the ledgers that it lacks."""
+    """A Source that reads `source`, and `other` for the ledgers that `source` lacks."""
 
     def __init__(self, source: Source, other: Source) -> None:
         self._source = source
@@ -71,7 +71,10 @@ class FallbackSource:
                     cursor = batch.cursor
 
     async def _missing(self, gap: SourceGapError) -> AsyncGenerator[Batch]:
-        """The missing ledgers, from the other source. Raises SourceGapError for those it lacks."""
+        """The missing ledgers, read from the other source.
+
+        Raises SourceGapError for ledgers that the other source lacks too.
+        """
         log.warning("ledgers_missing", error=str(gap), asking=self._other.name)
         end = cursor_before(gap.oldest)
         try:
@@ -88,25 +91,26 @@ class FallbackSource:
         except FatalSourceError as error:
             if error.kind != "reset":
                 raise
-            # It is the other one that lags or was reset; this one goes on.
-            text = f"{gap}, and {self._other.name} cannot fill them: {error}"
+            # The other source lags or was reset; the first one continues.
+            text = f"{gap}, and {self._other.name} cannot supply them: {error}"
             raise SourceError("behind", text) from error
         metrics.MISSING.labels("filled").inc(gap.oldest - gap.first)
         log.warning("ledgers_filled", first=gap.first, last=gap.last, source=self._other.name)
 
     async def _check_reset(self, reset_error: FatalSourceError, cursor: int) -> None:
-        """Raise SourceError if the other goes on: then it is an older database, not a reset."""
+        """Raise SourceError if the other source can continue at the cursor.
+
+        Then the first source has an older database, and the network was not reset.
+        """
         available = await self._other.ledgers()
-        with suppress(SourceGapError):  # it has only newer ledgers than these, so it goes on too
+        with suppress(SourceGapError):  # it has newer ledgers, so it continues too
             check_available(self._other.name, cursor, available)
-        text = (
-            f"{reset_error}; {self._other.name} goes on, so this is an older database, not a reset"
-        )
+        text = f"{reset_error}; {self._other.name} continues, so this is an older database, not a reset"
         raise SourceError("behind", text) from reset_error
 
 
 def up_to(end: int, batch: Batch) -> Batch:
-    """The part of a batch up to a TOID."""
+    """The part of a batch up to the TOID `end`."""
     if batch.cursor <= end:
         return batch
     return Batch(

@@ -1,6 +1,7 @@
-"""Which of two sources is the healthier: a judge that is told what happens to them. Pure.
+"""Decide which of two sources to read, from their failures and their progress. Pure.
 
-Sticky: both give the same events under the same ids, so that a change has to be worth it.
+The policy is sticky: both sources give the same events with the same ids, so a switch must be worth
+its cost.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from services.indexer.reasons import SwitchReason
 
 _MAX_FAILURES = 2
-"""Failures in a row of the one that is read before the other is tried."""
+"""Failures of the active source in a row before the other one is tried."""
 _LONG_WAIT = 5.0
-"""Seconds: a source that asks for a longer wait (Retry-After) is left after its first failure."""
+"""Seconds. A source that asks for a longer wait (Retry-After) is left after its first failure."""
 _STALL_LEDGERS = 6
-"""Ledgers that the other has more, while nothing comes from the one that is read …"""
+"""The active source is stalled if the other one is so many ledgers ahead …"""
 _STALL_LOOKS = 3
-"""… in as many looks: a large answer, and the proof of all in it, take a while."""
+"""… in so many comparisons in a row. Fewer would count a large answer as a stall."""
 
 
 @dataclass(slots=True)
@@ -26,29 +27,29 @@ class _Health:
 
 
 class FailoverPolicy:
-    """Of two sources by name; the first is read until there is a reason against it."""
+    """Two sources by name. The first one is active until there is a reason to switch."""
 
     def __init__(self, first: str, second: str) -> None:
         self.active = first
         self.other = second
         self._health = {first: _Health(), second: _Health()}
-        self._cursor = -1  # when the other was last looked at
-        self._unchanged = 0  # in how many looks it was the same
+        self._cursor = -1  # the cursor at the last comparison
+        self._unchanged = 0  # comparisons in a row in which the cursor did not move
 
     def succeeded(self, name: str) -> None:
-        """It answered, and has what is wanted."""
+        """The source answered, and has the next ledgers."""
         self._health[name] = _Health()
 
     def failed(self, name: str, *, wait: float = 0.0) -> None:
-        """It failed in a way that may pass. `wait`: seconds of its Retry-After."""
+        """The source failed temporarily. `wait`: the seconds of its Retry-After."""
         self._health[name].failures += _MAX_FAILURES if wait > _LONG_WAIT else 1
 
     def mark_unable(self, name: str) -> None:
-        """It does not have what is wanted, or refuses for good, as far as is known."""
+        """The source does not have the next ledgers, or refuses for good."""
         self._health[name].mark_unable = True
 
     def reason_to_switch(self) -> SwitchReason | None:
-        """Why the other should be read rather than this one, if it should."""
+        """The reason to switch to the other source, None to stay."""
         active_health, other_health = self._health[self.active], self._health[self.other]
         if other_health.mark_unable:
             return None
@@ -62,9 +63,10 @@ class FailoverPolicy:
         return None
 
     def compare_progress(self, read: int, cursor: int, latest: int) -> SwitchReason | None:
-        """The other works and has `latest`, the active one was read up to ledger `read`.
+        """Compare with the other source, which works and has ledgers up to `latest`.
 
-        `cursor` shows whether that moved since the last looks. A backfill is behind, but moves.
+        The active source was read up to ledger `read` and TOID `cursor`. A backfill is far behind
+        too, but its cursor moves, so it is not stalled.
         """
         self.succeeded(self.other)
         self._unchanged = self._unchanged + 1 if cursor == self._cursor else 0
@@ -76,6 +78,6 @@ class FailoverPolicy:
         )
 
     def switch(self) -> None:
-        """Read the other one."""
+        """Make the other source the active one."""
         self.active, self.other = self.other, self.active
         self._cursor, self._unchanged = -1, 0

@@ -1,8 +1,8 @@
-"""Auto: the healthier of two sources, as one.
+"""SOURCE=auto: read one of two sources, and switch to the other one when it is healthier.
 
-Ids and cursors are the same for both, so that a switch is a new start from the cursor with the
-other: nothing is lost and nothing comes twice. The generator ends at a switch, and whoever reads
-it asks for the next one after having looked whether the other source has the same history.
+Both sources have the same ids and cursors. So a switch continues at the same cursor, without loss
+or duplicates. The generator ends at a switch; before the next one starts, the ingest checks that
+the new source has the same history (services.indexer.ingest.checkpoint).
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ log = structlog.get_logger()
 
 _UNABLE = {"gap", "reset", "unproved", "meta_missing"}
 _UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
-"""Kinds of errors that the other source may not have; others, as `passphrase`, are final."""
+"""Errors that the other source may not have. All others, such as `passphrase`, are fatal."""
 
 
 class FailoverSource:
-    """A source (services.indexer.sources) of two others; the first is preferred."""
+    """A Source made of two others; the first one is preferred."""
 
     def __init__(self, first: Source, second: Source, *, look_seconds: float = 10.0) -> None:
-        """`look_seconds` between two looks at the one that is not read."""
+        """`look_seconds`: the time between two looks at the inactive source."""
         self._sources = {each.name: each for each in (first, second)}
         self._policy = FailoverPolicy(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
         self._refusals: dict[
             str, FatalSourceError
-        ] = {}  # by source: why it cannot go on at the cursor
+        ] = {}  # by source: why it cannot continue at the cursor
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class FailoverSource:
 
     @property
     def other(self) -> str:
-        """The one that is not read."""
+        """The name of the inactive source."""
         return self._policy.other
 
     async def ledgers(self) -> LedgerRange:
@@ -74,7 +74,7 @@ class FailoverSource:
             raise
 
     async def start(self, where: str) -> int:
-        """See Source. The earliest that either has; a ledger that one of them has will do."""
+        """See Source. `earliest`: the lower cursor of both. One source must have the ledger."""
         cursors: list[int] = []
         errors: list[SourceError | FatalSourceError] = []
         for source in (self._active, self._sources[self.other]):
@@ -88,7 +88,7 @@ class FailoverSource:
         return min(cursors)
 
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """See Source; it ends with a switch."""
+        """See Source. The generator ends at a switch."""
         self._advance(cursor)
         metrics.SOURCE.labels(self.name).set(1)
         metrics.SOURCE.labels(self.other).set(0)
@@ -104,7 +104,7 @@ class FailoverSource:
             if not self._switch_if_unable(error):
                 raise
 
-    # ── reading one while looking at the other ──
+    # ── read the active source, look at the other one ──
 
     async def _until_stalled(self, cursor: int) -> AsyncGenerator[Batch]:
         watcher = asyncio.create_task(self._watch())
@@ -115,7 +115,7 @@ class FailoverSource:
                     next_batch = asyncio.create_task(_next(batches))
                     await asyncio.wait((next_batch, watcher), return_when=asyncio.FIRST_COMPLETED)
                     if not next_batch.done():
-                        self._switch(watcher.result(), f"nothing comes from {self.name}")
+                        self._switch(watcher.result(), f"{self.name} brings no new ledgers")
                         return
                     batch = next_batch.result()
                     yield batch
@@ -124,7 +124,7 @@ class FailoverSource:
                 await cancel(watcher, *([next_batch] if next_batch else []))
 
     async def _watch(self) -> SwitchReason:
-        """Look at the other now and then; ends when it should be read."""
+        """Look at the inactive source regularly; returns the reason when it should be read."""
         pause = 0.0
         while True:
             await asyncio.sleep(pause)
@@ -143,24 +143,27 @@ class FailoverSource:
                 log.warning("other_source_unable", source=name, error=str(error))
             else:
                 read = next_ledger(self._cursor) - 1
-                if self._is_refused(name):  # it answers, but cannot go on here
+                if self._is_refused(name):  # it answers, but cannot continue at the cursor
                     continue
                 if reason := self._policy.compare_progress(read, self._cursor, cursors.latest):
                     return reason
 
-    # ── deciding ──
+    # ── decide ──
 
     @property
     def _active(self) -> Source:
         return self._sources[self._policy.active]
 
     def _switch_if_failing(self, error: SourceError) -> bool:
-        """Whether the other is read from now on."""
+        """Note a failure of the active source; returns whether the other one is now active."""
         self._policy.failed(self.name, wait=error.retry_after or 0.0)
         return self._switch_if_better(error)
 
     def _switch_if_unable(self, error: FatalSourceError) -> bool:
-        """As above. When neither has the ledgers, raises the smaller gap, and reads that source."""
+        """Note that the active source cannot continue; returns whether the other one is now active.
+
+        If neither has the ledgers, switches to the source with the smaller gap and raises that gap.
+        """
         if error.kind not in _UNABLE:
             return False
         self._mark_unable(self.name, error)
@@ -177,7 +180,7 @@ class FailoverSource:
         return False
 
     def _advance(self, cursor: int) -> None:
-        """Reading is at this cursor. Refusals at an earlier one do not count any more."""
+        """Note the cursor. Sources that could not continue at an earlier cursor may try again."""
         if cursor == self._cursor:
             return
         self._cursor = cursor
@@ -186,7 +189,7 @@ class FailoverSource:
         self._refusals.clear()
 
     def _is_refused(self, name: str) -> bool:
-        """Whether a source that has the ledger was found unable to go on at the cursor."""
+        """Whether this source has the next ledger but could not continue at the cursor."""
         if name in self._refusals and self._refusals[name].kind == "reset":
             del self._refusals[name]  # it had an older database and has caught up
         return name in self._refusals
@@ -210,7 +213,7 @@ class FailoverSource:
 
 
 def _is_smaller(gap: SourceGapError, other_error: FatalSourceError) -> bool:
-    """Whether this gap is the one to publish: the other source has a gap too, no smaller one."""
+    """Whether this gap is the smaller one. False if the other source's error is not a gap."""
     return isinstance(other_error, SourceGapError) and gap.oldest <= other_error.oldest
 
 

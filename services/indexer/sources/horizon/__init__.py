@@ -1,1 +1,1 @@
-"""Horizon: transactions over SSE, its history, and checks that no ledger is missing."""
+"""Horizon: transactions over SSE, the range of its ledgers, and the check that none is missing."""

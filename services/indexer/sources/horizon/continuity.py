@@ -1,8 +1,8 @@
-"""Checks that Horizon left out no ledger and no transaction between two records.
+"""Check that Horizon left out no ledger and no transaction between two records.
 
-Horizon silently passes over ledgers that were trimmed or that are a hole in its history, and its
-root may be a second old. So it is asked for the ledgers themselves, about 200 with one request.
-While one ledger follows the other at the tip, nothing is asked.
+Horizon's stream silently skips ledgers that are trimmed or missing in its database. The ledger
+range in Horizon's root may be a second old. So the check asks for the list of ledgers, 200 in one
+request. At the tip, while each record's ledger follows the previous one, no request is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.indexer.sources.ledger_range import cursor_before
 
 
 class Continuity:
-    """Of one stream of records; call it for each connection and each record."""
+    """The check of one stream of records."""
 
     def __init__(self, history: HorizonHistory) -> None:
         self._history = history
@@ -26,32 +26,33 @@ class Continuity:
 
     def begin(self, cursor: int) -> None:
         """Reading begins after this cursor."""
-        self._listing = NO_LISTING  # the next records may be newer than the list
+        self._listing = NO_LISTING  # the list may be older than the next records
         if cursor != self._count.cursor:
             self._count = TransactionCount.at(cursor)
 
     def connected(self) -> None:
-        """A connection begins: its first record need not follow on the last one that was read."""
+        """A connection begins. Its first record may be of any later ledger: check it."""
         self._first = True
 
     def add(self, record: HorizonTransaction) -> None:
-        """The next record was read."""
+        """A record was read."""
         self._first = False
         self._count.add(record)
 
     async def check(self, ledger: int) -> None:
-        """Call it before a record of `ledger` is read: checks that everything before it was.
+        """Check, before a record of `ledger` is read, that everything before that ledger was read.
 
-        Raises SourceError when something is missing or this server lags; SourceGap when it is
-        still missing at the next check.
+        Raises SourceError if something is missing or this server lags; SourceGapError if the same
+        ledgers are missing at the next check too.
         """
         if ledger > self._count.ledger and self._needs_check(ledger):
             await self._check_listing(ledger)
 
     def _needs_check(self, ledger: int) -> bool:
-        """Whether something may be missing: not while each ledger follows the last at the tip.
+        """Whether ledgers may be missing before `ledger`.
 
-        Ledgers that the listing covers are always checked, since that costs no request.
+        At the tip, consecutive ledgers need no check. Ledgers in the list that is at hand are
+        always checked, since that costs no request.
         """
         count = self._count
         jumped = ledger > count.ledger + 1 or count.seen == 0
@@ -68,7 +69,7 @@ class Continuity:
                     raise SourceError("behind", text)
             upto = min(end, self._listing.end)
             missing = self._listing.missing(self._count, ledger, upto)
-            if missing and not refetched:  # one of several servers may lack what another has
+            if missing and not refetched:  # another server behind the URL may have them
                 self._listing, refetched = NO_LISTING, True
                 continue
             if missing:
@@ -81,4 +82,4 @@ class Continuity:
             return SourceGapError("Horizon", read_up_to, missing.stop)
         self._missing_once = missing.start
         text = f"Horizon left out ledgers {missing.start} to {missing.stop - 1}"
-        return SourceError("missing", f"{text}; they are looked for once more")
+        return SourceError("missing", f"{text}; they are requested again")

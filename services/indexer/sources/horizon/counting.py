@@ -1,8 +1,8 @@
-"""Counting: which ledgers a stream of transactions left out. Pure.
+"""Count transactions, to find the ledgers that a stream of transactions left out. Pure.
 
-Horizon lists its ledgers, each with the number of its successful transactions. This shows whether
-all transactions of a ledger came, and whether a ledger between two records was empty. A closed
-ledger does not change, so the list may be older than the records.
+Horizon's list of ledgers has the number of successful transactions of each ledger. So the count
+shows whether all transactions of a ledger came, and whether a ledger without any was really empty.
+A closed ledger never changes, so the list may be older than the records.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from services.indexer.decode.records import HorizonTransaction, MalformedError, 
 from services.indexer.sources.ledger_range import is_between_ledgers, next_ledger
 
 PAGE = 200
-"""Ledgers of one answer (Horizon's limit)."""
+"""Ledgers in one answer (Horizon's limit)."""
 
 
 class ListedLedger(NamedTuple):
-    """A ledger as Horizon lists it: its number, and how many transactions succeeded in it."""
+    """An entry in Horizon's list: a ledger's number, and how many transactions succeeded in it."""
 
     sequence: int
     successful: int
@@ -28,9 +28,9 @@ class ListedLedger(NamedTuple):
 
 @dataclass(slots=True)
 class TransactionCount:
-    """How many successful transactions of `ledger`, the one being read, were seen.
+    """The number of successful transactions that came of `ledger`, the one that is being read.
 
-    `seen` is None when reading began within that ledger. All up to the TOID `cursor` was read.
+    `seen` is None if reading began inside that ledger. Everything up to the TOID `cursor` was read.
     """
 
     cursor: int
@@ -39,11 +39,11 @@ class TransactionCount:
 
     @classmethod
     def at(cls, cursor: int) -> TransactionCount:
-        """Nothing after the cursor was seen yet."""
+        """The count when reading begins after this cursor."""
         return cls(cursor, next_ledger(cursor), 0 if is_between_ledgers(cursor) else None)
 
     def add(self, record: HorizonTransaction) -> None:
-        """The next record."""
+        """Count a record."""
         if record.ledger > self.ledger:
             self.ledger, self.seen = record.ledger, 0
         if self.seen is not None:
@@ -51,31 +51,31 @@ class TransactionCount:
         self.cursor = record.toid
 
     def has_all(self, ledger: ListedLedger) -> bool:
-        """Whether all transactions of a ledger came. Of a ledger after `self.ledger` none came."""
+        """Whether all transactions of a ledger came. None came of a ledger above `self.ledger`."""
         seen = self.seen if ledger.sequence == self.ledger else 0
         return seen is None or ledger.successful <= seen
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerListing:
-    """Horizon's list of the ledgers from `first` on, in order."""
+    """Horizon's list of ledgers from `first` on, in order."""
 
     first: int
     ledgers: Sequence[ListedLedger]
 
     @property
     def end(self) -> int:
-        """The ledger after the last one: up to before it the list tells which ledgers exist."""
+        """The ledger after the last one in the list."""
         return self.ledgers[-1].sequence + 1 if self.ledgers else self.first
 
     def covers(self, ledger: int) -> bool:
-        """Whether the list tells if that ledger exists."""
+        """Whether the list shows if that ledger exists."""
         return self.first <= ledger < self.end
 
     def missing(self, count: TransactionCount, first: int, end: int) -> range:
-        """The first run of missing ledgers from `first` to before `end`; empty if there is none.
+        """The first run of missing ledgers in [first, end); empty if there is none.
 
-        A ledger is missing when it does not exist, or when some of its transactions did not come.
+        A ledger is missing if it is not in the list, or if some of its transactions did not come.
         """
         complete = [
             each.sequence
@@ -92,7 +92,7 @@ NO_LISTING = LedgerListing(0, ())
 
 
 def parse_listing(first: int, document: Mapping[str, Any]) -> LedgerListing:
-    """Horizon's answer for the ledgers from `first` on. Raises MalformedError."""
+    """Parse Horizon's answer: the ledgers from `first` on. Raises MalformedError."""
     try:
         ledgers = [
             ListedLedger(_number(each["sequence"]), _number(each["successful_transaction_count"]))

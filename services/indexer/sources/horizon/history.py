@@ -1,8 +1,8 @@
-"""History: which ledgers Horizon has, by its root and by its list of ledgers.
+"""The ledgers that Horizon has, from its root and from its list of ledgers.
 
-Its stream silently skips trimmed history, and waits for ever above its tip. So its root is asked
-now and then. The root may be a second old; the list of ledgers is always up to date
-(services.indexer.sources.horizon.continuity).
+Horizon's stream silently skips trimmed ledgers, and waits without an error if the cursor is above
+its tip. So the root is read before a connection, though not more often than every 10 s. The root
+may be a second old; the list of ledgers is always current.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from shared.runtime.urls import append_path
 log = structlog.get_logger()
 
 _CHECK_SECONDS = 10.0
-"""Seconds between two looks at the root; each costs one of 3,600 requests an hour."""
+"""Seconds between two reads of the root. Each costs one of the 3,600 requests an hour."""
 _NOT_FOUND_KINDS = ("not_found", "before_history")
 
 
 class HorizonHistory:
-    """What Horizon's root and its ledgers say. `latest` is the last ledger known, 0 before that."""
+    """Reads Horizon's root and ledgers. `latest` is the last ledger known, 0 if none yet."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, passphrase: str, seconds: float
@@ -50,7 +50,7 @@ class HorizonHistory:
         self._span = LedgerSpan(PAGE)
 
     async def ledgers(self) -> LedgerRange:
-        """Ask the root. Raises SourceError, FatalSourceError."""
+        """Read the ledger range from the root. Raises SourceError, FatalSourceError."""
         root = await self._read("/")
         check_network("Horizon", root.get("network_passphrase"), self._passphrase)
         ledgers = LedgerRange(
@@ -61,16 +61,19 @@ class HorizonHistory:
         return ledgers
 
     async def check(self, cursor: int) -> None:
-        """Before a connection: that it begins where the last one ended."""
+        """Check before a connection that Horizon can continue at the cursor.
+
+        Raises like `check_available`.
+        """
         if time.monotonic() - self._checked_at >= _CHECK_SECONDS:
             check_available("Horizon", cursor, await self.ledgers())
-            # Not after a refusal, so that the next check asks again.
+            # Set only after success, so that the next check reads the root again.
             self._checked_at = time.monotonic()
 
     async def listing(self, first: int) -> LedgerListing:
-        """The ledgers from that number on, at most PAGE of them. Raises SourceError.
+        """Horizon's list of ledgers from `first` on, at most PAGE of them. Raises SourceError.
 
-        After an answer that took too long the next request asks for fewer.
+        After an answer that took too long, the next request asks for fewer ledgers.
         """
         limit = self._span.ledgers
         try:
@@ -90,12 +93,12 @@ class HorizonHistory:
             raise SourceError("malformed", str(error)) from error
 
     async def hash_of(self, ledger: int) -> str | None:
-        """A ledger's hash, None when it is not there. Raises SourceError."""
+        """The hash (hex) of a ledger, None if Horizon does not have it. Raises SourceError."""
         try:
             document = await self._read(f"/ledgers/{ledger}")
         except FatalSourceError as error:
             if error.kind in _NOT_FOUND_KINDS:
-                await self.ledgers()  # raises when the server has no ledger at all yet
+                await self.ledgers()  # raises SourceError if the server has no ledger at all yet
                 return None
             raise
         return ledger_hash("Horizon", document, "hash")

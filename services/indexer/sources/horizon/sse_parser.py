@@ -1,7 +1,8 @@
-"""Horizon's SSE frames, parsed as they arrive: pure, and bounded in memory.
+"""Parse Horizon's SSE frames as the bytes arrive. Pure, with bounded memory.
 
-Only what Horizon's wire uses (docs/architecture.md, "Horizon"): LF or CRLF lines, event, data, id,
-retry. A frame that the connection's end cuts off is never handed out.
+Only the parts of SSE that Horizon uses (docs/architecture.md, "Horizon"): lines that end in LF or
+CRLF, and the fields event, data, id and retry. A frame that the end of the connection cuts off is
+never returned.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from dataclasses import dataclass, field
 from shared.domain.errors import HeadraceError
 
 MAX_FRAME_BYTES = 32 << 20
-"""A single frame may not be longer; the largest metas are a few megabytes."""
+"""Maximum length of one frame; the largest metas have a few megabytes."""
 
 
 class FrameTooLongError(HeadraceError, ValueError):
-    """A source that never ends its frame."""
+    """A frame is longer than MAX_FRAME_BYTES."""
 
 
 @dataclass(slots=True)
 class HorizonFrame:
-    """One event of the source; `event` is "message" when it was not named.
+    """One SSE frame; `event` is "message" if the frame has no such field.
 
-    The data stay bytes: whoever reads them as JSON finds out whether they are UTF-8.
+    The data stay bytes: the JSON parser checks whether they are UTF-8.
     """
 
     event: str = "message"
@@ -31,20 +32,20 @@ class HorizonFrame:
 
     @property
     def data(self) -> bytes:
-        """The data, lines joined as WHATWG HTML 9.2.6 says."""
+        """The data; several lines are joined by LF (WHATWG HTML, 9.2.6)."""
         return b"\n".join(self.lines)
 
 
 class HorizonFrameParser:
-    """Feed it bytes as they come; it returns the frames that were completed."""
+    """Accepts bytes as they arrive, and returns complete frames."""
 
     def __init__(self) -> None:
         self._unparsed = bytearray()
         self._frame = HorizonFrame()
-        self._size = 0  # of the lines that the unfinished frame has
+        self._size = 0  # bytes of the unfinished frame's lines
 
     def feed(self, data: bytes) -> list[HorizonFrame]:
-        """Raises FrameTooLongError."""
+        """Parse more bytes; returns the frames that they complete. Raises FrameTooLongError."""
         searched = len(self._unparsed)
         self._unparsed += data
         frames: list[HorizonFrame] = []

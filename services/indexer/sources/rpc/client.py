@@ -1,4 +1,4 @@
-"""Stellar RPC's client: JSON-RPC 2.0 over HTTP, each call with a time-out, its answer bounded."""
+"""A client for Stellar RPC: JSON-RPC 2.0 over HTTP, with a time-out and bounded answers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from services.indexer.sources.base import LedgerRange, SourceError
 from services.indexer.sources.http import ledger_number, post_json
 
 OUT_OF_RANGE = -32600
-"""stellar-rpc's code, among other things, for a start outside of its history."""
+"""stellar-rpc's code for several errors, among them a start outside of its ledger range."""
 NO_SUCH_METHOD = -32601
 _TIMED_OUT = -32001
 _CONNECT_SECONDS = 5.0
 _RANGE = re.compile(r"ledger range: (\d{1,10}) - (\d{1,10})", re.ASCII)
-"""How a refusal of getEvents (-32600) names the range of ledgers that the server has."""
+"""The range of ledgers in the text of a getEvents error (-32600)."""
 _TOO_LARGE = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
-"""How servers and providers say that a call asks for too much, with various codes."""
+"""Texts by which servers and providers say that a call asks for too much; the codes differ."""
 
 
 _ONE_EVENT = {"limit": 1}
 
 
 class RpcError(SourceError):
-    """An answer with an `error` in it; `code` and `message` are JSON-RPC's code and message."""
+    """A JSON-RPC error; `code` and `message` are the fields of its `error` object."""
 
     def __init__(self, method: str, code: object, message: str) -> None:
         kind = "rpc_timeout" if code == _TIMED_OUT else "rpc_error"
@@ -39,7 +39,7 @@ class RpcError(SourceError):
 
 
 class RpcClient:
-    """The calls, by name."""
+    """Calls methods of one RPC server."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, *, seconds: float = 10.0) -> None:
         self._session = session
@@ -47,7 +47,10 @@ class RpcClient:
         self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
 
     async def call(self, method: str, **params: object) -> dict[str, Any]:
-        """The call's result. Raises SourceError; RpcRefused when the answer is an error."""
+        """Call a method; returns its result.
+
+        Raises RpcError if the answer is a JSON-RPC error, SourceError if there is no valid answer.
+        """
         request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
         body = orjson.dumps(request | ({"params": params} if params else {}))
         response = await post_json(self._session, self._url, self._timeout, body)
@@ -55,15 +58,18 @@ class RpcClient:
             raise RpcError(method, error.get("code"), str(error.get("message"))[:200])
         result = response.get("result")
         if not isinstance(result, dict):
-            raise SourceError("malformed", f"{method}: neither result nor error: {response!s:.200}")
+            raise SourceError(
+                "malformed", f"{method} returned neither a result nor an error: {response!s:.200}"
+            )
         return result
 
     async def ledgers(self) -> LedgerRange:
-        """The first and the last ledger whose events it has. Raises SourceError.
+        """The first and the last ledger whose events RPC has. Raises SourceError.
 
-        getHealth is an error while the last ledger is older than 30 s (stellar-rpc's
-        max-healthy-ledger-latency), though getEvents answers; getLatestLedger returns a whole
-        meta. So getEvents is asked for ledger 1: the refusal names the range.
+        getEvents is called for ledger 1: the error names the range. getHealth is no replacement,
+        since it fails while the last ledger is older than 30 s (stellar-rpc's
+        max-healthy-ledger-latency), though getEvents still works. getLatestLedger would return a
+        whole meta.
         """
         try:
             answer = await self.call("getEvents", startLedger=1, endLedger=2, pagination=_ONE_EVENT)
@@ -72,24 +78,26 @@ class RpcClient:
                 raise
             if named_range := _RANGE.search(error.message):
                 answer = {"oldestLedger": int(named_range[1]), "latestLedger": int(named_range[2])}
-            else:  # other wording of a provider's own server
+            else:  # a provider's server with another error text
                 answer = await self.call("getHealth")
         return LedgerRange(
             *(ledger_number("RPC", answer, f"{e}Ledger") for e in ("oldest", "latest"))
         )
 
     async def listed(self, first: int, count: int) -> list[Any]:
-        """Of so many ledgers from `first` on, those that RPC has, each with its whole meta.
+        """The ledgers that RPC has among `count` from `first` on, each with its whole meta.
 
         Raises SourceError.
         """
         answer = await self.call("getLedgers", startLedger=first, pagination={"limit": count})
         if not isinstance(listed := answer.get("ledgers"), list):
-            raise SourceError("malformed", f"getLedgers lists no ledgers: {answer!s:.200}")
+            raise SourceError(
+                "malformed", f"getLedgers returned no list of ledgers: {answer!s:.200}"
+            )
         return listed
 
     async def meta(self, tx_hash: str) -> bytes:
-        """The transaction's TransactionMeta. Raises SourceError when RPC does not have it (yet)."""
+        """The TransactionMeta of a transaction. Raises SourceError if RPC does not have it yet."""
         result = await self.call("getTransaction", hash=tx_hash)
         try:
             return base64.b64decode(result["resultMetaXdr"], validate=True)

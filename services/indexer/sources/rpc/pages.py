@@ -1,7 +1,7 @@
-"""Pages of getEvents, read strictly: what was said, and how far was looked. Pure.
+"""Parse and check the answers of getEvents. Pure.
 
-The order of the events, that they are of the contracts asked for, and that the cursor moves
-forward are checked: an answer that errs there has lost or invented something.
+The events must be in order and of the contracts that were asked for, and the cursor must move
+forward. An answer that breaks these rules has lost or invented events.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _PER_FILTER, _FILTERS = 5, 5
 PER_CALL = _PER_FILTER * _FILTERS
 """Contracts that one call can ask for (stellar-rpc's limits)."""
 _HEAD = struct.Struct(">II32sIII")
-"""ContractEvent before its topics: extension, there is a contract, which, kind, body, count."""
+"""ContractEvent before its topics: extension, has a contract, its id, kind, body, count."""
 
 
 class RpcEvent(NamedTuple):
-    """One event: where it stands, its ContractEvent as XDR, and the transaction it is of."""
+    """One event: its position, its ContractEvent as XDR, its transaction's hash and close time."""
 
     position: Position
     raw: bytes
@@ -48,13 +48,17 @@ class RpcEvent(NamedTuple):
 
     @property
     def transaction(self) -> int:
-        """TOID of its transaction."""
+        """The TOID of its transaction."""
         return transaction_of(self.position.toid)
 
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """An answer: events in order, how many it had, the cursor to go on from, the server's tip."""
+    """An answer of getEvents.
+
+    `events`: those of operations, in order. `count`: how many events the answer held. `cursor`:
+    where the next page begins. `latest`, `closed_at`: the server's last ledger and when it closed.
+    """
 
     events: Sequence[RpcEvent]
     count: int
@@ -65,7 +69,7 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class TransactionEvents:
-    """What one transaction's contracts said, as far as was asked for."""
+    """The events of one transaction that getEvents returned: XDR by position."""
 
     toid: int
     hash: str
@@ -74,7 +78,7 @@ class TransactionEvents:
 
 
 def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
-    """Filters of one call for up to PER_CALL contracts."""
+    """The `filters` parameter for up to PER_CALL contracts."""
     return [
         {"type": "contract", "contractIds": list(addresses[at : at + _PER_FILTER])}
         for at in range(0, len(addresses), _PER_FILTER)
@@ -84,41 +88,46 @@ def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
 def parse_page(
     result: Mapping[str, Any], contracts: WatchedContracts, after: Position
 ) -> EventPage:
-    """Read the answer to what followed `after`. Raises MalformedError."""
+    """Parse an answer with the events after the position `after`. Raises MalformedError."""
     every = [_parse_event(each, contracts) for each in _read("events", result, _list)]
     cursor = _read("cursor", result, parse_position)
     positions = [after, *(each.position for each in every)]
     if any(b <= a for a, b in pairwise(positions)) or cursor < positions[-1]:
         raise MalformedError(
-            f"its events are out of order: {after}, …, {positions[-1]}, cursor {cursor}"
+            f"the events are out of order: {after}, …, {positions[-1]}, cursor {cursor}"
         )
     latest = _read("latestLedger", result, _number)
     if cursor.ledger > max(latest, after.ledger):
-        raise MalformedError(f"its cursor {cursor} is above its last ledger {latest}")
+        raise MalformedError(f"the cursor {cursor} is above the last ledger {latest}")
     events = [each for each in every if _is_of_operation(each.position.toid)]
     closed_at = _read("latestLedgerCloseTime", result, _unix_time)
     return EventPage(events, len(every), cursor, latest, closed_at)
 
 
 def group_by_transaction(events: Iterable[RpcEvent]) -> list[TransactionEvents]:
-    """The events by transaction, in order. Raises MalformedError where they do not agree."""
+    """Group events by transaction, in order.
+
+    Raises MalformedError if a transaction's events differ in hash or close time.
+    """
     grouped = []
     in_order = sorted(events, key=lambda each: each.position)
     for toid, members in groupby(in_order, lambda each: each.transaction):
         group = list(members)
         first = group[0]
         if any((e.hash, e.closed_at) != (first.hash, first.closed_at) for e in group):
-            raise MalformedError(f"transaction {toid} has several hashes or times")
+            raise MalformedError(f"the events of transaction {toid} differ in hash or close time")
         raw_events = {each.position: each.raw for each in group}
         grouped.append(TransactionEvents(toid, first.hash, first.closed_at, raw_events))
     return grouped
 
 
 def _is_of_operation(toid: int) -> bool:
-    """Whether it is not of a transaction as a whole, as the fees of the native asset are.
+    """Whether the event belongs to an operation, and not to a transaction as a whole.
 
-    stellar-rpc puts those before the first transaction of the ledger, behind the last, or behind
-    the last operation: under ids of several transactions, and no result proves them.
+    Fee events of the native asset belong to a transaction as a whole (CAP-67). stellar-rpc gives
+    them ids before the first transaction of the ledger, after the last one, or after the last
+    operation. One transaction then has ids of several, and no result proves these events, so they
+    are skipped.
     """
     transaction, operation = toid >> 12 & LAST_TRANSACTION, toid & LAST_OPERATION
     return 0 < transaction < LAST_TRANSACTION and operation < LAST_OPERATION
@@ -126,14 +135,16 @@ def _is_of_operation(toid: int) -> bool:
 
 def _parse_event(event: Any, contracts: WatchedContracts) -> RpcEvent:
     if not isinstance(event, dict):
-        raise MalformedError(f"an event is {event!r:.80}")
+        raise MalformedError(f"an event is not an object: {event!r:.80}")
     contract = contracts.by_address(_read("contractId", event, _text))
     if contract is None:
-        raise MalformedError(f"an event is of {event['contractId']!r:.80}, which nobody asked for")
+        raise MalformedError(
+            f"an event is of {event['contractId']!r:.80}, a contract that was not requested"
+        )
     position = _read("id", event, parse_position)
     if _read("ledger", event, _number) != position.ledger or position.toid >= 1 << 63:
-        raise MalformedError(f"event {position} is not of ledger {event['ledger']}")
-    # An event with no topics has no member `topic` at all.
+        raise MalformedError(f"event {position} is not in ledger {event['ledger']}")
+    # An event without topics has no field `topic`.
     topics = [] if event.get("topic") is None else _read("topic", event, _all_base64)
     head = _HEAD.pack(0, 1, contract.raw, 1, 0, len(topics))
     raw = b"".join((head, *topics, _read("value", event, base64_bytes)))
@@ -154,7 +165,7 @@ def _all_base64(value: Any) -> list[bytes]:
 
 
 def _unix_time(value: Any) -> str:
-    """Unix seconds, as text or as a number, as an ISO time."""
+    """Unix seconds, as a string or a number, to an ISO time."""
     seconds = int(_digits(str(value)))
     return utc_text(seconds)
 
@@ -163,4 +174,4 @@ _digits = matching(r"\d{1,11}")
 _time = time_text
 _text, _number, _list = typed(str), typed(int), typed(list)
 _topic = lru_cache(maxsize=4096)(base64_bytes)
-"""Names, ids and accounts, the same few again and again."""
+"""Cached: the same names, ids and accounts come again and again."""

@@ -1,4 +1,4 @@
-"""Polling getEvents: what the contracts said after a cursor, whole transactions only."""
+"""Poll getEvents: the watched contracts' events after a cursor, of whole transactions only."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ log = structlog.get_logger()
 
 _PAGE = 1_000
 _MAX_PAGE = 10_000
-"""Events of the largest page that stellar-rpc returns."""
+"""Events in the largest page that stellar-rpc returns."""
 _MAX_PAGES_PER_TRANSACTION = 10
-"""Pages that one transaction may fill; what it can emit is bounded far below that (CAP-46)."""
+"""Pages that one transaction may fill. The protocol limits its events far below that (CAP-46)."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventWindow:
-    """What was said from the cursor up to `upto`, a TOID; `closed_at` is the close of `latest`."""
+    """The events from the cursor up to the TOID `upto`, and when the ledger `latest` closed."""
 
     events: Sequence[RpcEvent]
     upto: int
@@ -43,7 +43,10 @@ class EventWindow:
 
 
 class EventPoller:
-    """Asks for any number of contracts; `ledgers` tells what the server has, when it refuses."""
+    """Polls events for any number of contracts.
+
+    `ledgers` returns the server's ledger range; it is called when the server refuses a cursor.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class EventPoller:
         self._span = LedgerSpan()
 
     async def window(self, cursor: int, latest: int) -> EventWindow:
-        """All contracts' events up to where every poll has looked, whole transactions only."""
+        """All contracts' events, of whole transactions, up to where every call has searched."""
         addresses = self._contracts.addresses
         windows = [
             await self._poll(addresses[at : at + PER_CALL], cursor, latest)
@@ -68,7 +71,7 @@ class EventPoller:
         return EventWindow(events, shortest.upto, shortest.latest, shortest.closed_at)
 
     async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
-        """Some contracts' events. If the server cannot answer, half the ledgers are asked for."""
+        """The events of some contracts. If the answer takes too long, ask for half the ledgers."""
         while True:
             try:
                 window = await self._window(addresses, cursor, latest)
@@ -82,12 +85,12 @@ class EventPoller:
                 return window
 
     def _narrow(self, ledger: int, latest: int, error: SourceError) -> None:
-        """Halve the span. Raises the error if it is one ledger, or the server asks for a wait."""
+        """Halve the span. Raises the error if the span is one ledger or the server asks to wait."""
         params = latest - ledger + 1
         if params < 1:
             raise error
         if not self._span.failed(params):
-            text = f"getEvents cannot be read for ledger {ledger}, asked for alone: {error}"
+            text = f"getEvents fails even for ledger {ledger} alone: {error}"
             raise SourceError(error.kind, text, error.retry_after) from error
         if error.retry_after:
             raise error
@@ -101,10 +104,11 @@ class EventPoller:
         return await self._unbounded(addresses, cursor, latest)
 
     async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> EventWindow:
-        """What follows the cursor, in as many ledgers as the span has.
+        """The events after the cursor, in as many ledgers as the span allows.
 
-        RPC takes no cursor together with `endLedger` (exclusive), so this begins with the cursor's
-        ledger again. If events up to the cursor fill the page, the largest page is asked for.
+        RPC does not accept a cursor together with `endLedger` (exclusive), so the call begins at
+        the start of the cursor's ledger. If events up to the cursor fill the page, the largest page
+        is requested.
         """
         bounds = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
         for limit in (_PAGE, _MAX_PAGE):
@@ -114,11 +118,11 @@ class EventPoller:
             if window := _complete_window(page, events, cursor, limit):
                 return window
         raise SourceError(
-            "malformed", f"ledger {ledger} has {_MAX_PAGE} events and more of one call"
+            "malformed", f"ledger {ledger} has {_MAX_PAGE} or more events for one call of getEvents"
         )
 
     async def _unbounded(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
-        """What follows the cursor, as far as the server looks in one call."""
+        """The events after the cursor, as far as the server searches in one call."""
         events: list[RpcEvent] = []
         after, start = _first_request(cursor, latest)
         for _ in range(_MAX_PAGES_PER_TRANSACTION):
@@ -129,7 +133,10 @@ class EventPoller:
                 return window
             after, start = page.cursor, None
         last = transaction_of(after.toid)
-        raise SourceError("malformed", f"getEvents says that transaction {last} never ends")
+        raise SourceError(
+            "malformed",
+            f"transaction {last} fills more than {_MAX_PAGES_PER_TRANSACTION} pages of getEvents",
+        )
 
     async def _page(
         self,
@@ -139,7 +146,7 @@ class EventPoller:
         limit: int,
         bounds: Mapping[str, int],
     ) -> EventPage:
-        """A page from the ledgers in `bounds`; if that is empty, from the position `after`."""
+        """A page of the ledgers in `bounds`, or without bounds of events after `after`."""
         pagination = {"limit": limit} | ({} if bounds else {"cursor": _text(after)})
         try:
             params = {"filters": filters(addresses), "pagination": pagination, **bounds}
@@ -152,9 +159,9 @@ class EventPoller:
             raise SourceError("malformed", f"getEvents: {error}") from error
 
     async def _get_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The call's result. It is asked for twice when it is out of range.
+        """Call getEvents; call it a second time if the cursor is out of range.
 
-        Of several servers behind one URL, another may have what the first one lacks.
+        Several servers may answer at one URL, and another one may have what the first one lacks.
         """
         try:
             return await self._rpc.call("getEvents", **params)
@@ -167,10 +174,9 @@ class EventPoller:
 def _complete_window(
     page: EventPage, events: Sequence[RpcEvent], cursor: int, limit: int
 ) -> EventWindow | None:
-    """The complete transactions read so far, up to the end of the page.
+    """The complete transactions up to the end of the page; None if there is none above the cursor.
 
-    The last transaction of a full page may be cut, so it is held back. None when it is the only
-    one above the cursor: then more has to be read.
+    The last transaction of a full page may continue on the next page, so it is left out.
     """
     if page.count < limit:
         return EventWindow(events, max(cursor, page.cursor.toid), page.latest, page.closed_at)
@@ -182,11 +188,11 @@ def _complete_window(
 
 
 def _first_request(cursor: int, latest: int) -> tuple[Position, int | None]:
-    """The position that all that follows a TOID is above, and the ledger to ask from, if any.
+    """The position that all further events are above, and the ledger to start at, if any.
 
-    A cursor excludes `startLedger`, and must be of a ledger that is there. So what begins with a
-    ledger is asked for by its number, unless that ledger is still to come; and a cursor stands
-    behind the last operation that a transaction could have.
+    RPC accepts a cursor or `startLedger`, and a cursor's ledger must exist. So a cursor between two
+    ledgers becomes `startLedger`, if that ledger has closed. Within a ledger, the position is after
+    the last operation that the transaction could have.
     """
     ledger = next_ledger(cursor)
     if not is_between_ledgers(cursor):
@@ -195,5 +201,5 @@ def _first_request(cursor: int, latest: int) -> tuple[Position, int | None]:
 
 
 def _text(position: Position) -> str:
-    """A cursor as stellar-rpc writes it."""
+    """A position as stellar-rpc's cursor."""
     return f"{position.toid:019d}-{position.n:010d}"

@@ -1,7 +1,7 @@
-"""Checks that Stellar RPC has the ledgers that an answer of getEvents covers.
+"""Check that Stellar RPC has the ledgers that an answer of getEvents covers.
 
-getEvents does not show that ledgers are missing inside RPC's database. So ledgers are looked for
-one by one: all of them at the tip, and 64 of those that a longer answer covers.
+getEvents does not show that ledgers are missing in RPC's database. So single ledgers are looked up:
+at the tip all of them, in a longer answer 64 samples.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from services.indexer.sources.rpc.polling import EventWindow
 _SAMPLES = 64
 _CONCURRENT = 8
 _MAX_LEDGERS = 200
-"""Ledgers that one getLedgers returns at the most (stellar-rpc's limit)."""
+"""Ledgers that one getLedgers returns at most (stellar-rpc's limit)."""
 
 
 class LedgerPresence:
-    """Finds each hole longer than 1/64 of the ledgers of one answer; a shorter one may be missed.
+    """Finds every hole that is longer than 1/64 of an answer's ledgers; it may miss a shorter one.
 
-    One event proves that its ledger is there. Only for a ledger without events is getLedgers asked,
-    since it returns the whole meta. A server without getLedgers cannot be checked.
+    An event proves that its ledger is there. getLedgers returns whole metas, so it is called only
+    for ledgers without events. A server without getLedgers cannot be checked.
     """
 
     def __init__(self, rpc: RpcClient) -> None:
@@ -33,10 +33,10 @@ class LedgerPresence:
         self._can_list = True
 
     async def before_hole(self, cursor: int, window: EventWindow) -> EventWindow:
-        """The window up to the first missing ledger.
+        """The window, cut before the first missing ledger.
 
-        Raises SourceGapError when the ledger after the cursor is missing, SourceError as the calls
-        do.
+        Raises SourceGapError if the ledger after the cursor is missing; SourceError if a call
+        fails.
         """
         first, end = next_ledger(cursor), next_ledger(window.upto)
         missing = await self._first_missing(first, end, {s.position.ledger for s in window.events})
@@ -49,7 +49,7 @@ class LedgerPresence:
         return replace(window, events=events, upto=upto)
 
     async def _first_missing(self, first: int, end: int, with_events: set[int]) -> int | None:
-        """The first missing ledger from `first` to before `end`; those `with_events` are there."""
+        """The first missing ledger in [first, end), None if none is; those `with_events` exist."""
         step = max(1, -(-(end - first) // _SAMPLES))
         present = first - 1
         sampled = [each for each in range(first, end, step) if each not in with_events]
@@ -65,7 +65,7 @@ class LedgerPresence:
         return await asyncio.gather(*map(self._has, ledgers))
 
     async def _has(self, ledger: int) -> bool:
-        """False if RPC says that the ledger is missing. True also when RPC cannot say."""
+        """Whether RPC has the ledger; also true if RPC cannot tell."""
         if not self._can_list:
             return True
         try:
@@ -74,12 +74,12 @@ class LedgerPresence:
                 "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=page
             )
             return bool(answer.get("events")) or bool(await self._rpc.listed(ledger, 1))
-        except RpcError as error:  # out of range for this server, or a limit of its own
+        except RpcError as error:  # out of this server's range, or one of its limits
             self._can_list = error.code != NO_SUCH_METHOD
             return True
 
     async def _beginning(self, present: int, missing: int) -> int:
-        """The first ledger of a hole, by bisection: `present` is there, `missing` is not."""
+        """The first ledger of a hole, by bisection: `present` exists, `missing` does not."""
         while missing - present > 1:
             middle = (present + missing) // 2
             if await self._has(middle):
@@ -89,7 +89,7 @@ class LedgerPresence:
         return missing
 
     async def _end_of_hole(self, missing: int, latest: int) -> int:
-        """The first ledger above a missing one that is there."""
+        """The first existing ledger above a missing one. Raises SourceError if there is none."""
         ledger, count = missing + 1, 1
         while ledger <= latest:
             match await self._rpc.listed(ledger, count):

@@ -1,7 +1,7 @@
-"""How many ledgers one request may ask for: of getEvents, and of Horizon's list. Pure.
+"""How many ledgers one request may ask for, of getEvents and of Horizon's list. Pure.
 
-A server ends a call that takes too long, and the same call would take as long again. So the span is
-halved until the call succeeds, and grows again after successes.
+A server aborts a call that takes too long; the same call would take too long again. So the span is
+halved until a call succeeds, and doubled after ten successes in a row.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_LEDGERS = 10_000
-"""Ledgers that stellar-rpc searches in one call; a span of as many is no limit."""
+"""Ledgers that stellar-rpc searches in one call; a span of as many limits nothing."""
 _GROW_AFTER = 10
-"""Successes in a row before the span grows; one that is too wide again costs a time-out."""
+"""Successes in a row before the span is doubled; a span that is too wide costs a time-out."""
 
 
 @dataclass(slots=True)
 class LedgerSpan:
-    """`ledgers` is between 1 and `max_wait`, and `max_wait` at first."""
+    """The current span in `ledgers`: from 1 to its maximum, which it has at first."""
 
     maximum: int = MAX_LEDGERS
     ledgers: int = 0
@@ -31,14 +31,14 @@ class LedgerSpan:
         return self.ledgers < self.maximum
 
     def failed(self, requested: int) -> bool:
-        """A call for `requested` ledgers (1 or more) failed. False if it was for one ledger."""
+        """A call for `requested` (1 or more) ledgers failed. Returns False if it was for one."""
         covered = min(requested, self.ledgers)
         self.ledgers = max(1, covered // 2)
         self._successes = 0
         return covered > 1
 
     def succeeded(self) -> None:
-        """A call was answered: after ten in a row the span is doubled."""
+        """A call succeeded."""
         self._successes += 1
         if self._successes >= _GROW_AFTER:
             self.ledgers = min(self.maximum, self.ledgers * 2)

@@ -1,4 +1,4 @@
-"""Details of a transaction, as getTransaction tells them, made a Record as Horizon's are. Pure."""
+"""Convert the answer of getTransaction into a record like Horizon's. Pure."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
 
 
 class LedgerNotReachedError(HeadraceError):
-    """The server has not come to that ledger: another than the one that told of the event."""
+    """The server has not reached the transaction's ledger; another server returned the event."""
 
 
 def read_details(result: Mapping[str, Any], transaction: TransactionEvents) -> HorizonTransaction:
-    """The record; without a meta when the server does not have the transaction any more.
+    """The record of a transaction; without a meta if the server has trimmed the transaction.
 
-    Raises MalformedError that names the mistake, LedgerNotReachedError.
+    Raises MalformedError, which names the field; LedgerNotReachedError.
     """
     status, ledger = result.get("status"), transaction.toid >> 32
     if status == _NOT_FOUND:
         latest = result.get("latestLedger")
         if isinstance(latest, int) and latest < ledger:
             raise LedgerNotReachedError(
-                f"it ends at ledger {latest}, the transaction is of {ledger}"
+                f"the server ends at ledger {latest}, the transaction is in {ledger}"
             )
         return _record(transaction, True, b"", b"", None)
     if status not in (_SUCCESS, _FAILED) or result.get("ledger") != ledger:
         raise MalformedError(
-            f"it is {status!r} in ledger {result.get('ledger')!r}, not in {ledger}"
+            f"the transaction is {status!r} in ledger {result.get('ledger')!r}, not in {ledger}"
         )
     blobs = []
     for name in ("envelopeXdr", "resultXdr", "resultMetaXdr"):

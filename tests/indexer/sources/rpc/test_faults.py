@@ -117,7 +117,7 @@ async def test_a_transaction_that_another_server_will_have_is_waited_for(
     monkeypatch.setattr(polling.EventPoller, "window", then_lag)
     sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
     sim.close()
-    with pytest.raises(SourceError, match=r"behind: getTransaction .* it ends at ledger"):
+    with pytest.raises(SourceError, match=r"behind: getTransaction .* the server ends at ledger"):
         await anext(source.batches(cursor + (1 << 32)))
 
 

@@ -161,7 +161,7 @@ async def test_a_single_ledger_that_cannot_be_read_is_named(sim: Sim, calls: lis
     await sim.arm("processing_limit", surface="getEvents", after=0, times=10_000)
     ledger = ledgers(sim)[0]
     source = sim.rpc()
-    said = f"rpc_timeout: getEvents cannot be read for ledger {ledger}, asked for alone: .*-32001"
+    said = f"rpc_timeout: getEvents fails even for ledger {ledger} alone: .*-32001"
     for _ in range(2):
         with pytest.raises(SourceError, match=said):
             await anext(source.batches(cursor_before(ledger)))

@@ -32,15 +32,15 @@ PAGES: list[tuple[Any, str]] = [
     (answer(latestLedgerCloseTime="soon"), "'latestLedgerCloseTime'"),
     (answer(latestLedgerCloseTime="9" * 12), "'latestLedgerCloseTime'"),
     (answer(cursor=f"{toid(LEDGER - 9)}-0"), "out of order"),
-    (answer(cursor=f"{toid(LEDGER + 9)}-0"), "above its last ledger"),
+    (answer(cursor=f"{toid(LEDGER + 9)}-0"), "above the last ledger"),
     (answer(event(1), event(0)), "out of order"),
     (answer(event(0), event(0)), "out of order"),
     (answer(event(0, 2), event(0, 1)), "out of order"),
-    (answer("x"), "an event is 'x'"),
-    (answer(event(contractId=accounts.TOKEN)), "which nobody asked for"),
+    (answer("x"), "an event is not an object: 'x'"),
+    (answer(event(contractId=accounts.TOKEN)), "a contract that was not requested"),
     (answer(event(contractId=...)), "'contractId'"),
     (answer(event(id="x")), "'id'"),
-    (answer(event(ledger=LEDGER + 1)), "is not of ledger"),
+    (answer(event(ledger=LEDGER + 1)), "is not in ledger"),
     (answer(event(ledger=True)), "'ledger'"),
     (answer(event(topic="x")), "'topic'"),
     (answer(event(topic=["x"])), "'topic'"),
@@ -49,7 +49,7 @@ PAGES: list[tuple[Any, str]] = [
     (answer(event(txHash="AB" * 32)), "'txHash'"),
     (answer(event(ledgerClosedAt="yesterday")), "'ledgerClosedAt'"),
     (answer(event(ledgerClosedAt="2026-07-21T18:01:10")), "'ledgerClosedAt'"),
-    (answer(event(0), event(1, txHash="cd" * 32)), "several hashes"),
+    (answer(event(0), event(1, txHash="cd" * 32)), "differ in hash or close time"),
 ]
 
 
