@@ -1,1 +1,1 @@
-"""The fanout: holds the SSE connections and sends each event to those it is for."""
+"""The fanout holds SSE connections and sends each event to the subscribers it is for."""

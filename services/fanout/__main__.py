@@ -12,7 +12,7 @@ from shared.web import server
 
 
 def serve(settings: FanoutSettings) -> int:
-    """Run until a signal stops it; returns the exit code."""
+    """Run until a signal stops the service. Returns the exit code."""
     logs.configure("fanout", settings.log_level)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
 
@@ -27,7 +27,7 @@ PROGRAM = Program(
 
 
 def main() -> int:
-    """Start the program with the arguments of the process; returns the exit code."""
+    """Start the program with the arguments of the process. Returns the exit code."""
     return PROGRAM.main(sys.argv[1:])
 
 

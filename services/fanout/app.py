@@ -1,4 +1,4 @@
-"""The fanout's composition root: what it is made of and in which order it starts and ends."""
+"""The fanout's parts, how they are connected, and the order in which they start and stop."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _SHUTTING_DOWN = "shutting down"
 
 
 def build_app(settings: FanoutSettings) -> web.Application:
-    """The whole service; nothing runs until the app starts."""
+    """The whole service. Nothing runs until the app starts."""
     cors = Cors(settings.origins)
     app = web.Application(middlewares=[cors.middleware(), problem_middleware])
     parts = ("feed", "store", "clock", "namespace")
@@ -64,15 +64,17 @@ def build_app(settings: FanoutSettings) -> web.Application:
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
-        sessions = RevocationStore(redis, settings.keys)
+        revocations = RevocationStore(redis, settings.keys)
         clock = RedisClock()
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
         await data.check_first()
         async with session() as http:
-            components, broadcaster = _assemble(settings, redis, sessions, cors, http, clock=clock)
+            components, broadcaster = _assemble(
+                settings, redis, revocations, cors, http, clock=clock
+            )
             app[COMPONENTS] = components
             app[HANDLER] = handler = SubscribeHandler(components)
-            app[DRAIN] = lambda: _leave_slowly(components, handler, readiness)
+            app[DRAIN] = lambda: _drain_on_shutdown(components, handler, readiness)
             every = settings.sync_seconds
             beat = Heartbeat(
                 components.feed,
@@ -86,7 +88,9 @@ def build_app(settings: FanoutSettings) -> web.Application:
                 supervise("feed", components.feed.run),
                 supervise("beat", beat.run),
                 supervise("leases", components.limits.run, max_wait=1.0),
-                supervise("revocations", lambda: _revocations(components, sessions), max_wait=1.0),
+                supervise(
+                    "revocations", lambda: _revocations(components, revocations), max_wait=1.0
+                ),
                 supervise("namespace", data.run, max_wait=1.0),
                 supervise("fitness", lambda: watch_store(readiness, redis, settings.keys)),
                 supervise("readiness", lambda: _watch_feed(components.feed, readiness, handler)),
@@ -108,7 +112,7 @@ def build_app(settings: FanoutSettings) -> web.Application:
 def _assemble(
     settings: FanoutSettings,
     redis: Redis,
-    sessions: RevocationStore,
+    revocations: RevocationStore,
     cors: Cors,
     http: aiohttp.ClientSession,
     *,
@@ -124,14 +128,16 @@ def _assemble(
     )
     connection_log = ConnectionLog()
 
-    def left(subscriber: Subscriber, topics: int, reason: str) -> None:
+    def on_disconnect(subscriber: Subscriber, topics: int, reason: str) -> None:
         expiry.forget(subscriber)
         if subscriber.lease:
             limits.release(subscriber.lease)
         connection_log.log(subscriber, topics, reason)
 
     registry = SubscriberRegistry(
-        backlog_bytes=settings.backlog_bytes, write_seconds=settings.write_seconds, left=left
+        backlog_bytes=settings.backlog_bytes,
+        write_seconds=settings.write_seconds,
+        on_disconnect=on_disconnect,
     )
     expiry = ConnectionExpiry(
         registry,
@@ -153,7 +159,7 @@ def _assemble(
     )
     authorizer = Authorizer(
         _verifier(settings, http, clock),
-        sessions,
+        revocations,
         Tickets(redis, settings.keys),
         StoredStreams(redis, keys),
         same_site=settings.cookie_same_site,
@@ -185,7 +191,7 @@ async def _stats(request: web.Request) -> web.Response:
 
 
 def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: int) -> None:
-    """Once an event, whatever its audience."""
+    """Runs once an event, however many subscribers receive it."""
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
     published_at, closed_at = wire.times_of(entry)
@@ -197,7 +203,7 @@ def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: in
         metrics.CLOSE_TO_WRITE.observe(lag)
 
 
-async def _leave_slowly(
+async def _drain_on_shutdown(
     components: Components, handler: SubscribeHandler, readiness: Readiness
 ) -> None:
     handler.draining = True
@@ -206,9 +212,9 @@ async def _leave_slowly(
     await drain(components.registry, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
 
 
-async def _revocations(components: Components, sessions: RevocationStore) -> None:
+async def _revocations(components: Components, revocations: RevocationStore) -> None:
     while components.settings.auth_mode == "required":
-        await components.expiry.look_for_revoked(sessions)
+        await components.expiry.end_revoked(revocations)
         await asyncio.sleep(components.settings.revocation_seconds)
 
 
@@ -218,6 +224,6 @@ async def _watch_feed(feed: Feed, readiness: Readiness, handler: SubscribeHandle
     async def check() -> str | None:
         if feed.failover.last_seen.lost:
             readiness.note("lost", feed.failover.last_seen.message)
-        return _SHUTTING_DOWN if handler.draining else feed.trouble
+        return _SHUTTING_DOWN if handler.draining else feed.lag_reason
 
     await watch_part(readiness, "feed", check, interval=0.5)

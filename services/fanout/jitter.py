@@ -1,4 +1,4 @@
-"""Spreading: chance, so that clients do not come back in lock-step, and a limit when they do."""
+"""Random retry times, so that clients do not reconnect together, and a limit if they do."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import random
 
 
 def jittered(milliseconds: int) -> int:
-    """50–150 % of it."""
+    """A random value from 50 % to 150 % of the given one."""
     return random.randint(milliseconds // 2, milliseconds * 3 // 2)
 
 
 class Rate:
-    """So many a second, and as many at once; 0 allows any number. Pure: time is an argument."""
+    """Allows `per_second` calls a second, and the same number at once. 0: no limit. Pure."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second
@@ -19,7 +19,7 @@ class Rate:
         self._at = 0.0
 
     def allows(self, now: float) -> bool:
-        """Whether one more may come now; counts it if so."""
+        """Whether one more is allowed now. Counts it if so."""
         if not self._per_second:
             return True
         self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)

@@ -1,4 +1,4 @@
-"""The fanout's metrics. Those of deliveries are moved once an event, never once a delivery."""
+"""The fanout's metrics. Those of deliveries change once an event, never once a delivery."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from services.fanout.reasons import EndReason, RefusalReason
 from shared.runtime.metrics import at_zero
 from shared.web.problems import Goodbye
 
-CONNECTIONS = Gauge("headrace_fanout_connections", "SSE connections now")
-SUBSCRIPTIONS = Gauge("headrace_fanout_subscriptions", "Topics subscribed to now, over all")
-BACKLOG = Gauge("headrace_fanout_backlog_bytes", "Unsent bytes kept for slow subscribers")
+CONNECTIONS = Gauge("headrace_fanout_connections", "Open SSE connections")
+SUBSCRIPTIONS = Gauge(
+    "headrace_fanout_subscriptions", "Subscribed topics, summed over all connections"
+)
+BACKLOG = Gauge("headrace_fanout_backlog_bytes", "Unsent bytes buffered for slow subscribers")
 EVENTS = at_zero(
-    Counter("headrace_fanout_events_total", "Events taken from the feed", ["via"]),
+    Counter("headrace_fanout_events_total", "Events published by the feed", ["via"]),
     ("channel", "journal"),
 )
 DELIVERIES = Counter("headrace_fanout_deliveries_total", "Events written to subscribers")
@@ -25,27 +27,32 @@ TURNED_AWAY = at_zero(
     Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), RefusalReason
 )
 REPLAYS = at_zero(
-    Counter("headrace_fanout_replays_total", "Resumes, by where they came from", ["outcome"]),
+    Counter("headrace_fanout_replays_total", "Resumes by their source or outcome", ["outcome"]),
     ("ring", "journal", "gap", "reset"),
 )
 REPLAY_LENGTH = Histogram(
     "headrace_fanout_replay_events",
-    "Events that a resume sent",
+    "Events sent by one resume",
     buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
 )
 REPLAYED = Counter("headrace_fanout_replayed_events_total", "Events sent by resumes")
-FILL_INS = Counter("headrace_fanout_fill_ins_total", "Lost messages filled in from the journal")
+FILL_INS = Counter(
+    "headrace_fanout_fill_ins_total",
+    "Lost channel messages whose events were read from the journal",
+)
 LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
-LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "How late the loop woke the beat last")
+LOOP_LAG = Gauge(
+    "headrace_fanout_loop_lag_seconds", "Delay of the last heartbeat by a busy event loop"
+)
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PUBLISH_TO_WRITE = Histogram(
     "headrace_fanout_publish_to_write_seconds",
-    "From the commit of an event to the last write of it (once an event)",
+    "From the commit of an event to its last write (once an event)",
     buckets=_LATENCY,
 )
 CLOSE_TO_WRITE = Histogram(
     "headrace_fanout_close_to_write_seconds",
-    "From the ledger's close to the last write of an event (once an event)",
+    "From the close of the ledger to the last write of an event (once an event)",
     buckets=_LATENCY,
 )

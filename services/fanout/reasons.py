@@ -1,4 +1,4 @@
-"""Reasons for refused subscriptions and ended connections, as in logs and metrics. Pure."""
+"""Why subscriptions are refused and connections end, as in logs and metrics. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RefusalReason(StrEnum):
-    """Why a subscription is refused for now; the client may come back later."""
+    """Why a subscription is refused for now. The client may come back later."""
 
     DRAINING = "draining"
     NOT_READY = "not_ready"
@@ -18,7 +18,7 @@ class RefusalReason(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why a connection ends without a goodbye (those reasons are shared.web.problems.Goodbye)."""
+    """Why a connection ends without a goodbye. Reasons with one are in problems.GoodbyeReason."""
 
     GONE = "gone"
     UNAVAILABLE = "unavailable"

@@ -1,4 +1,4 @@
-"""The fanout's settings: a named knob for every risk of holding many connections."""
+"""The fanout's settings."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from shared.web.client_ip import Networks
 
 
 class FanoutSettings(CommonSettings, CorsSettings):
-    """What a fanout reads from the environment."""
+    """The environment variables of a fanout."""
 
     cookie_same_site: Literal["Lax", "Strict", "None"] = Field(
         "Lax",
-        description="SameSite of the cookie that a ticket sets; None (with Secure) for pages "
+        description="SameSite attribute of the ticket's cookie; None (with Secure) for pages "
         "of another site",
     )
     trusted_proxies: Networks = Field(
         (),
-        description="networks (CIDR), comma-separated, whose X-Forwarded-For is believed",
+        description="networks (CIDR) of proxies whose X-Forwarded-For is trusted, comma-separated",
     )
     connections_per_user: int = Field(
-        0, ge=0, description="connections of one account over all replicas; 0 = any number"
+        0, ge=0, description="connections of one account over all replicas; 0 = no limit"
     )
     connections_per_ip: int = Field(
         0,
         ge=0,
-        description="connections of one address (IPv6: /64) over all replicas; 0 = any number",
+        description="connections of one address (IPv6: /64) over all replicas; 0 = no limit",
     )
     connection_lease_seconds: float = Field(
-        30.0, ge=1, description="seconds after which a crashed replica's connections count no more"
+        30.0,
+        ge=1,
+        description="seconds after which connections of a crashed replica no longer count",
     )
     handshakes_per_second: int = Field(
-        0, ge=0, description="new connections a second that one process takes; 0 = any number"
+        0, ge=0, description="new connections a second that one process accepts; 0 = no limit"
     )
     max_age_seconds: float = Field(
-        3600.0, ge=0, description="a connection ends at 80–100 % of this age; 0 = any age"
+        3600.0, ge=0, description="seconds; a connection ends at 80–100 % of this age; 0 = no limit"
     )
     revocation_seconds: float = Field(
-        1.0, gt=0, description="seconds between two looks for revoked tokens"
+        1.0, gt=0, description="seconds between two checks for revoked tokens"
     )
     max_connections: int = Field(
-        15_000, ge=1, description="SSE connections that one process holds; more are turned away"
+        15_000, ge=1, description="SSE connections that one process holds; more are refused"
     )
-    max_topics: int = Field(100, ge=1, description="topics that one subscription may name")
+    max_topics: int = Field(100, ge=1, description="topics that one subscription may have")
     sync_seconds: float = Field(
         15.0,
         gt=0,
@@ -57,27 +59,33 @@ class FanoutSettings(CommonSettings, CorsSettings):
         0.0,
         ge=0,
         le=1000,
-        description="milliseconds in which events are gathered into one write; 0 = a turn of the "
-        "loop",
+        description="milliseconds in which events are collected into one write; 0 = one turn of "
+        "the loop",
     )
     backlog_bytes: int = Field(
-        1 << 20, ge=1024, description="unsent bytes kept for a slow subscriber before it is closed"
+        1 << 20,
+        ge=1024,
+        description="unsent bytes buffered for a slow subscriber before it is disconnected",
     )
     write_seconds: float = Field(
-        20.0, gt=0, description="seconds that a subscriber may take no byte before it is closed"
+        20.0,
+        gt=0,
+        description="seconds after which a subscriber that accepts no data is disconnected",
     )
     ring_events: int = Field(50_000, ge=1, description="recent events kept in memory for resumes")
-    ring_bytes: int = Field(64 << 20, ge=1024, description="bytes of those events at the most")
-    replay_events: int = Field(
-        100_000, ge=1, description="journal entries read for one resume; beyond it: gap"
+    ring_bytes: int = Field(
+        64 << 20, ge=1024, description="limit for the size of these events in bytes"
     )
-    replay_seconds: float = Field(60.0, gt=0, description="seconds one resume may take")
+    replay_events: int = Field(
+        100_000, ge=1, description="journal entries read for one resume; a longer one gets gap"
+    )
+    replay_seconds: float = Field(60.0, gt=0, description="seconds that one resume may take")
     probe_seconds: float = Field(
-        1.0, gt=0, description="seconds between two looks at the journal's top"
+        1.0, gt=0, description="seconds between two checks of the end of the journal"
     )
     retry_ms: int = Field(
         2000, ge=100, description="milliseconds after which a client reconnects, jittered ±50 %"
     )
     drain_seconds: float = Field(
-        5.0, ge=0, description="seconds over which SIGTERM says goodbye to the connections"
+        5.0, ge=0, description="seconds over which goodbye is sent to the connections after SIGTERM"
     )

@@ -1,8 +1,8 @@
-"""The frames that are the fanout's own: connected, sync, gap, reset, overload, goodbye.
+"""The fanout's own frames: connected, sync, gap, reset, overload, token_expiring, goodbye.
 
-Pure. Events themselves are framed once in `shared.journal.wire`. Rules of the wire
-(docs/events.md): data is one line of JSON, `id:` comes last, `retry:` only inside a real event, the
-cursor travels on a named event with data.
+Pure. Frames of events are made once, in `shared.journal.wire`. Rules of the wire (docs/events.md):
+data is one line of JSON, `id:` comes last, `retry:` appears only in a frame with data, and a cursor
+is sent only with a named event that has data.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ HEAD = (
     b"X-Accel-Buffering: no\r\n"
     b"Connection: close\r\n"
 )
-"""The answer's head without its blank line: the body ends where the connection does."""
+"""The head of the answer without its blank line. The body ends when the connection ends."""
 
 
 def head(headers: Sequence[tuple[str, str]]) -> bytes:
-    """The whole head, with CORS headers of this request."""
+    """The whole head, with the CORS headers of this request."""
     return (
         HEAD
         + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
@@ -38,7 +38,7 @@ def head(headers: Sequence[tuple[str, str]]) -> bytes:
 def connected(
     client_id: str, subscriptions: Sequence[str], position: Position, retry: int
 ) -> bytes:
-    """The first frame, unnamed as the first clients of these events expect it."""
+    """The first frame. It has no event name, because the first clients expect it so."""
     data = {
         "type": "connected",
         "clientId": client_id,
@@ -51,9 +51,9 @@ def connected(
 def sync(
     position: Position | None, ledger: int | None, closed_at: float | None, lag: float | None
 ) -> bytes:
-    """Everything up to `position` that is the subscriber's has been sent; also the heartbeat.
+    """Everything for this subscriber up to `position` has been sent. Also the heartbeat.
 
-    Without a position it is the heartbeat only, and the subscriber's cursor stays.
+    Without a position it is only a heartbeat, and the subscriber's cursor stays the same.
     """
     place = None if position is None else str(position)
     data = {
@@ -66,24 +66,24 @@ def sync(
 
 
 def gap(after: Position, to: Position) -> bytes:
-    """The events after `after` up to and including `to` are not in the journal any more.
+    """The events after `after`, up to and including `to`, are no longer in the journal.
 
-    What is still there is had from `historyUrl`, the state as it is now from /v1/streams.
+    `historyUrl` has the events that still exist. /v1/streams has the current state.
     """
     data = {"from": str(after), "to": str(to), "historyUrl": HISTORY_URL}
     return frame("gap", orjson.dumps(data), str(to))
 
 
 def reset(position: Position, why: str) -> bytes:
-    """The client's position means nothing here: reload, then go on from `position`."""
+    """The client's position is not valid here: reload the state, then continue from `position`."""
     return frame("reset", orjson.dumps({"position": str(position), "reason": why}), str(position))
 
 
 def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
-    """An answer that a native EventSource survives: it comes back after `retry` milliseconds.
+    """A refusal that a native EventSource survives: it reconnects after `retry` milliseconds.
 
-    `resume` is the position that was asked for, sent back as the frame's id: some client libraries
-    forget their last id when a connection brings none.
+    `resume` is the position that the client asked for. It is sent back as the id, because some
+    client libraries forget their last id when a connection brings none.
     """
     data = orjson.dumps({"reason": why, "retry": retry})
     place = None if resume is None else str(resume)
@@ -91,11 +91,11 @@ def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
 
 
 def token_expiring(at: float | None) -> bytes:
-    """The connection will end at `at` (Unix seconds) unless it is begun anew with another token."""
+    """The connection will end at `at` (Unix seconds) unless it is opened again with a new token."""
     return frame("token_expiring", orjson.dumps({"at": at}), None)
 
 
 def goodbye(reason: Goodbye, retry: int) -> bytes:
-    """The server is about to close; the client may come back after `retry` milliseconds."""
+    """The server is about to close the connection. Reconnect after `retry` milliseconds."""
     data = orjson.dumps({"reason": reason, "retry": retry})
     return b"retry: %d\n" % retry + frame("goodbye", data, None)

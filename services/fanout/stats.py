@@ -12,7 +12,7 @@ from shared.redis.clock import RedisClock
 def stats(
     feed: Feed, registry: SubscriberRegistry, limits: ConnectionLimits, clock: RedisClock
 ) -> dict[str, object]:
-    """What this process holds and how far it is."""
+    """What this process holds, and how far its feed is."""
     head = feed.head
     lag = lag_seconds(head.closed_at if head else None, clock.now())
     return {
@@ -27,5 +27,5 @@ def stats(
         "lagSeconds": None if lag is None else round(lag, 1),
         "ringEvents": len(feed.recent),
         "ringFrom": str(feed.recent.floor),
-        "trouble": feed.trouble,
+        "trouble": feed.lag_reason,
     }

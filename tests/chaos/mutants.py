@@ -33,13 +33,13 @@ def fill_in_off() -> None:
     async def nothing(_: Any) -> None:
         return
 
-    feed.Feed._take = take  # type: ignore[method-assign]
+    feed.Feed._publish_if_next = take  # type: ignore[method-assign]
     feed.Feed._catch_up = nothing  # type: ignore[method-assign,assignment]
 
 
 def dedup_off() -> None:
     """What was published from the journal is published again when the channel brings it."""
-    take = feed.Feed._take
+    take = feed.Feed._publish_if_next
 
     def again(self: Any, entry: Any, via: str) -> bool:
         if entry.position in self.recent:
@@ -48,7 +48,7 @@ def dedup_off() -> None:
             return True
         return take(self, entry, via)
 
-    feed.Feed._take = again  # type: ignore[method-assign]
+    feed.Feed._publish_if_next = again  # type: ignore[method-assign]
 
 
 def replay_off_by_one() -> None:
@@ -145,13 +145,13 @@ def own_clock() -> None:
 def leaking() -> None:
     """A fanout that keeps 100 KB of each event that it publishes."""
     kept: list[bytes] = []
-    publish = feed.Feed._take
+    publish = feed.Feed._publish_if_next
 
     def take(self: Any, entry: Any, via: str) -> bool:
         kept.append(os.urandom(100_000))
         return publish(self, entry, via)
 
-    feed.Feed._take = take  # type: ignore[method-assign]
+    feed.Feed._publish_if_next = take  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {

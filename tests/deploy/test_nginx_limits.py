@@ -65,7 +65,7 @@ async def test_a_limit_of_the_fanout_is_reported_as_its_own(
         await (await front.subscribe()).wait(1)
         second = await front.subscribe()
         (told,) = await second.wait(1, "overload")
-        assert told.json["reason"] == "this account or address holds as many connections as it may"
+        assert told.json["reason"] == "this account or address has reached its limit of connections"
 
 
 async def test_the_limit_counts_clients_not_the_proxy_before_us(

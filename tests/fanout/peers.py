@@ -10,7 +10,7 @@ from typing import TypeAlias
 from services.fanout.connections.broadcaster import Broadcaster
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
-from services.fanout.feed.recent import Item, RecentEvents
+from services.fanout.feed.recent import RecentEvents, RecentItem
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.position import START
 from shared.journal.wire import JournalEntry
@@ -55,7 +55,7 @@ class Peer:
         return events
 
 
-def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created") -> Item:
+def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created") -> RecentItem:
     entry = JournalEntry(f"{n}-0", f"{n - 1}-0", kind, topics, b'"%b"' % (b"x" * size))
     return RecentEvents(START, events=9, size=1 << 20).append(entry)
 
@@ -70,7 +70,7 @@ class Post(Broadcaster):
     def _note(self, entry: JournalEntry, reached: int, size: int) -> None:
         self.told.append((entry.position, reached, size))
 
-    async def delivered(self, *items: Item, epoch: int = 0) -> int:
+    async def delivered(self, *items: RecentItem, epoch: int = 0) -> int:
         """Publish each in a turn of its own; returns how many the last was written to."""
         for one in items:
             self.publish(one, epoch)

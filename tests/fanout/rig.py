@@ -136,7 +136,7 @@ async def inside(
     feed = app[COMPONENTS].feed
     try:
         if wait:  # not by /readyz, which is looked after a few times a second only
-            await until(lambda: feed.trouble is None, what="the feed")
+            await until(lambda: feed.lag_reason is None, what="the feed")
         yield replica
     finally:
         await runner.cleanup()

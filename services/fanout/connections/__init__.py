@@ -1,1 +1,1 @@
-"""Connections of subscribers: the hub, queues, heartbeats, limits, and their end."""
+"""The connections of subscribers: the hub, sending, heartbeats, limits, and how they end."""

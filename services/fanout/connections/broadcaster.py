@@ -1,9 +1,9 @@
-"""The outbox: events on their way to the subscribers.
+"""Sends published events to their subscribers.
 
-What is published in one turn of the loop (or within BATCH_MS) is gathered and goes to each
-subscriber in one write. A large audience is written to in portions with turns of the loop between
-them, so that handshakes and probes are answered meanwhile; the next batch waits its turn, and order
-holds for everyone.
+Everything that is published in one turn of the event loop (or within BATCH_MS) is one batch. Each
+subscriber gets its part of a batch in one write. A large audience is written to in portions, with
+turns of the loop in between, so that new connections and probes are answered meanwhile. The next
+batch waits until then, so every subscriber gets the events in order.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from typing import NamedTuple
 
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
-from services.fanout.feed.recent import Item
+from services.fanout.feed.recent import RecentItem
 from shared.journal.wire import JournalEntry
 
 _PORTION = 1000
-"""Writes in one turn of the loop: some milliseconds."""
+"""Writes in one turn of the loop. They take some milliseconds."""
 _COPIED = 8192
-"""Bytes that cost about as much to hand over as the write itself."""
+"""Copying this many bytes costs about as much as one write."""
 _LOOKS = 20
-"""Subscribers looked at in the time of a write."""
+"""Checking this many subscribers costs about as much as one write."""
 
 
 Group = tuple[list[Subscriber], bytes, int]
-"""To whom, what, and how many events that is."""
+"""The subscribers, their bytes, and the number of events in these bytes."""
 
 
 class QueuedFrame(NamedTuple):
-    """A frame for those who joined before it: `number` counts them, `epoch` is the feed's.
+    """A frame for the subscribers that joined before it was published.
 
-    With `to` it is for these alone, without `entry` it is no event.
+    `number` is its sequence number. `epoch` is the epoch of the feed. With `to`, the frame is only
+    for these subscribers. Without `entry`, the frame is not an event.
     """
 
     number: int
@@ -43,7 +44,7 @@ class QueuedFrame(NamedTuple):
 
 
 class Broadcaster:
-    """Plain functions; `sent` is told each event and how many it was written to."""
+    """Plain functions. `sent` is called once an event with the number of writes and bytes."""
 
     def __init__(
         self,
@@ -57,26 +58,26 @@ class Broadcaster:
         self._sent = sent
         self._loop = asyncio.get_running_loop()
         self._batch: list[QueuedFrame] = []
-        self._most_bytes = registry.backlog_bytes // 2  # in one write: it must fit in a backlog
+        self._most_bytes = registry.backlog_bytes // 2  # one write must fit into a backlog
         self._work: Iterator[bool] | None = None
         self._scheduled = False
         self._reached: list[tuple[QueuedFrame, int]] = []  # of the batch that is being written
 
     @property
     def busy(self) -> bool:
-        """Whether anything published has not been written to everyone yet."""
+        """Whether something that was published has not been written to everyone yet."""
         return bool(self._batch) or self._work is not None
 
-    def publish(self, item: Item, epoch: int = 0) -> None:
-        """An event for its audience; `epoch` above 0 only for who joined in that or later."""
+    def publish(self, item: RecentItem, epoch: int = 0) -> None:
+        """Publish an event. With `epoch` above 0, only for subscribers that joined since then."""
         self._add(QueuedFrame(self._registry.next_seq(), item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
-        """A frame for all live subscribers of that epoch or later, after what was published."""
+        """Publish a frame for all live subscribers of that epoch or a later one."""
         self._add(QueuedFrame(self._registry.next_seq(), frame, epoch=epoch))
 
     def send_to(self, to: Collection[Subscriber], frame: bytes) -> None:
-        """A frame for these live subscribers, behind what was published before."""
+        """Publish a frame for these live subscribers, after everything published already."""
         if self.busy:
             self._add(QueuedFrame(self._registry.next_seq(), frame, to=to))
             return
@@ -87,19 +88,19 @@ class Broadcaster:
         if self._work is None and not self._scheduled:
             self._scheduled = True
             if self._batch_seconds:
-                self._loop.call_later(self._batch_seconds, self._begin)
+                self._loop.call_later(self._batch_seconds, self._start_batch)
             else:
-                self._loop.call_soon(self._begin)
+                self._loop.call_soon(self._start_batch)
 
-    def _begin(self) -> None:
+    def _start_batch(self) -> None:
         self._scheduled = False
-        count = self._count()
+        count = self._batch_size()
         batch, self._batch = self._batch[:count], self._batch[count:]
-        self._work = self._send_out(batch)
-        self._go_on()
+        self._work = self._write_batch(batch)
+        self._write_portion()
 
-    def _count(self) -> int:
-        """How many letters go out together."""
+    def _batch_size(self) -> int:
+        """How many queued frames are written together."""
         size = 0
         for count, queued in enumerate(self._batch):
             size += len(queued.frame)
@@ -107,30 +108,30 @@ class Broadcaster:
                 return max(1, count)
         return len(self._batch)
 
-    def _go_on(self) -> None:
-        """Do a portion of the work; then come back in the next turn, or begin the next batch."""
+    def _write_portion(self) -> None:
+        """Write one portion. Then continue in the next turn, or start the next batch."""
         assert self._work is not None
         over = True
         try:
             over = next(self._work, True)
-        finally:  # a defect must not stop all that comes after
+        finally:  # a defect must not stop everything that comes after
             if over:
                 self._work = None
                 self._scheduled = bool(self._batch)
             if not over or self._batch:
-                self._loop.call_soon(self._begin if over else self._go_on)
+                self._loop.call_soon(self._start_batch if over else self._write_portion)
         if over:
-            self._tell()
+            self._report_sent()
 
-    def _send_out(self, batch: Sequence[QueuedFrame]) -> Iterator[bool]:
-        """Write to each what is its own of a batch; yields where others may have a turn."""
+    def _write_batch(self, batch: Sequence[QueuedFrame]) -> Iterator[bool]:
+        """Write a batch to its subscribers. Yields where others may have a turn of the loop."""
         if len(batch) == 1:
             (queued,) = batch
             groups = iter([(self._audience(queued), queued.frame, _events(batch))])
         else:
             gathered: dict[Subscriber, list[QueuedFrame]] = {}
             yield from self._gather(batch, gathered)
-            groups = _joined(gathered)
+            groups = _merge_equal(gathered)
         left = _PORTION
         for members, data, events in groups:
             cost = 1 + len(data) // _COPIED
@@ -156,7 +157,7 @@ class Broadcaster:
                 gathered.setdefault(subscriber, []).append(queued)
             cost += len(audience)
 
-    def _tell(self) -> None:
+    def _report_sent(self) -> None:
         reached, self._reached = self._reached, []
         for queued, count in reached:
             if queued.entry is not None:
@@ -167,7 +168,9 @@ class Broadcaster:
         if queued.to is not None:
             return list(queued.to)
         audience = list(self._registry.hub.audience(entry.topics if entry else ()))
-        if self._registry.last_join_seq >= number or epoch:  # somebody came too late, or too early
+        if (
+            self._registry.last_join_seq >= number or epoch
+        ):  # a subscriber joined after this frame, or in an earlier epoch
             audience = [s for s in audience if s.joined_at_seq < number and s.epoch >= epoch]
         if entry is not None:
             audience = [s for s in audience if s.takes_all or s.wants(entry)]
@@ -179,8 +182,8 @@ def _events(frames: Sequence[QueuedFrame]) -> int:
     return sum(queued.entry is not None for queued in frames)
 
 
-def _joined(gathered: dict[Subscriber, list[QueuedFrame]]) -> Iterator[Group]:
-    """Those who get the same letters, with their frames in one piece."""
+def _merge_equal(gathered: dict[Subscriber, list[QueuedFrame]]) -> Iterator[Group]:
+    """Group the subscribers that get the same frames, with these frames joined."""
     groups: dict[tuple[int, ...], tuple[list[Subscriber], list[QueuedFrame]]] = {}
     for subscriber, frames in gathered.items():
         key = tuple([queued.number for queued in frames])

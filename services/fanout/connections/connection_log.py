@@ -1,4 +1,4 @@
-"""Farewells: one structured line a connection at its end, sampled when many end at once."""
+"""Logs one structured line when a connection ends, and only a sample when many end at once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LINES_PER_SECOND = 50
 
 
 class ConnectionLog:
-    """Logs whose connection ended, how long it lived, what it got and why it ended."""
+    """Logs which connection ended, how long it lived, what it received and why it ended."""
 
     def __init__(self) -> None:
         self._rate = Rate(_LINES_PER_SECOND)
         self._silent = 0
 
     def log(self, subscriber: Subscriber, topics: int, reason: str) -> None:
-        """Write the line, or count it for the next."""
+        """Write the line, or count it for the next line."""
         now = time.monotonic()
         if not self._rate.allows(now):
             self._silent += 1

@@ -1,7 +1,7 @@
-"""The drain: a replica that stops says goodbye to its connections spread over a window.
+"""The drain: a replica that stops says goodbye to its connections over a period of time.
 
-Clients come back to another replica with their last id; spread and jittered, they do not arrive
-there all at once.
+The clients reconnect to other replicas with their last id. The goodbyes are spread and have random
+retry times, so the clients do not all arrive at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STEP = 0.05
 
 
 async def drain(registry: SubscriberRegistry, *, seconds: float, retry_ms: int) -> None:
-    """Send goodbye to all within `seconds`; when cancelled, the registry closes the rest."""
+    """Send goodbye to all within `seconds`. If cancelled, the registry closes the rest."""
     leaving = registry.everyone()
     steps = max(1, round(seconds / _STEP))
     for step in range(steps):

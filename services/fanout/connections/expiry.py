@@ -1,8 +1,9 @@
-"""Endings: connections whose time is up, by their token, their age or a revocation.
+"""Ends connections when their token expires or is revoked, or when they reach their maximum age.
 
-A connection ends at its token's `exp`, a minute's notice before; it never goes on as anonymous.
-When Redis lost everything, and with it the revocations, connections of older tokens end. A
-connection also ends at a certain age, so that connections spread over replicas that were added.
+A connection ends at the `exp` of its token; the client is notified one minute before. It never
+continues without a token. When Redis has lost all data, it has also lost the revocations, so
+connections with older tokens end. The maximum age exists so that connections move to replicas that
+were added.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from shared.web.problems import Goodbye
 NOTICE_SECONDS = 60.0
 _BEGINNING = "0-0"
 _OVERLAP_SECONDS = 10.0
-"""A revocation is applied for so long: a handshake under way had asked before it."""
+"""How long a revocation is applied: a new connection may have asked for revocations before it."""
 
 
 class ConnectionExpiry:
-    """Whose time is near stands in the bucket of its second; the others are only glanced at.
+    """A timing wheel: connections that are due soon are in a bucket for each second.
 
-    Every connection is, at its beginning and then each `every` seconds, so one whose end is far off
-    costs no place in a list.
+    Each connection is checked at its start and then every `every` seconds. One that ends much later
+    is in no bucket and so costs nothing.
     """
 
     def __init__(
@@ -45,44 +46,46 @@ class ConnectionExpiry:
         """`exp` of tokens is compared with `clock`."""
         self._clock = clock
         self._registry = registry
-        self._near = every + 2.0  # seconds: a glance and what it may be late
+        self._near = every + 2.0  # seconds: the time between two checks, and some delay
         self._max_age = max_age
         self._retry_ms = retry_ms
         self._buckets: dict[int, set[Subscriber]] = {}
         self._looked = int(time.monotonic())
         self._revoked: deque[tuple[float, Revocation]] = deque()
-        self._cursor = _BEGINNING  # not from now: a handshake may come before the first look
+        self._cursor = (
+            _BEGINNING  # not the current end: a new connection may come before the first check
+        )
         self._epoch = 0.0
         self._epoch_seen = -_OVERLAP_SECONDS
 
     def begin(self, subscriber: Subscriber) -> None:
-        """A connection's time begins."""
+        """Start to count the age of a connection."""
         now = time.monotonic()
         if self._max_age:
             subscriber.max_age_at = now + self._max_age * random.uniform(0.8, 1.0)
         self._set(subscriber, now)
 
     def schedule_due(self, subscribers: Iterable[Subscriber]) -> None:
-        """Put those whose time is near into their seconds."""
+        """Put the connections that are due soon into the buckets of their seconds."""
         now = time.monotonic()
         for subscriber in subscribers:
             if not subscriber.due_at:
                 self._set(subscriber, now)
 
     def forget(self, subscriber: Subscriber) -> None:
-        """It left by itself."""
+        """Forget a connection that ended for another reason."""
         if (bucket := self._buckets.get(subscriber.due_at)) is not None:
             bucket.discard(subscriber)
             if not bucket:
                 del self._buckets[subscriber.due_at]
 
     def tick(self) -> None:
-        """Look at those whose second has come."""
+        """Check the connections in the buckets whose second has come."""
         now = int(time.monotonic())
         while self._looked < now:
             self._looked += 1
             for subscriber in self._buckets.pop(self._looked, ()):
-                self._look(subscriber)
+                self._check(subscriber)
 
     def _set(self, subscriber: Subscriber, now: float) -> None:
         subscriber.due_at = 0
@@ -92,14 +95,14 @@ class ConnectionExpiry:
             self._buckets.setdefault(subscriber.due_at, set()).add(subscriber)
 
     def _next(self, subscriber: Subscriber, now: float) -> float:
-        """The next moment at which something is due: notice, the token's end, the age."""
+        """The next moment at which something is due: notice, token's end, or maximum age."""
         moments = [subscriber.max_age_at] if subscriber.max_age_at else []
-        if (left := self._left(subscriber)) is not None:
+        if (left := self._seconds_left(subscriber)) is not None:
             moments.append(now + left - (0 if subscriber.noticed else min(left, NOTICE_SECONDS)))
         return min(moments, default=0.0)
 
-    def _look(self, subscriber: Subscriber) -> None:
-        now, left = time.monotonic(), self._left(subscriber)
+    def _check(self, subscriber: Subscriber) -> None:
+        now, left = time.monotonic(), self._seconds_left(subscriber)
         if left is not None and left <= 0:
             self._end(subscriber, Goodbye.TOKEN_EXPIRED)
         elif subscriber.max_age_at and now >= subscriber.max_age_at:
@@ -115,31 +118,31 @@ class ConnectionExpiry:
         if self._registry.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):
             self._registry.disconnect(subscriber, reason)
 
-    async def look_for_revoked(self, sessions: RevocationStore) -> None:
-        """End the connections of tokens that were revoked, or are older than the epoch."""
+    async def end_revoked(self, revocations: RevocationStore) -> None:
+        """End the connections of tokens that were revoked, or that are older than the epoch."""
         now = time.monotonic()
-        news = await sessions.read_since(self._cursor)
+        news = await revocations.read_since(self._cursor)
         self._cursor = news.cursor
         if news.epoch is not None and news.epoch != self._epoch:
-            # After a loss the log of revocations is a new one: its ids may be below the cursor.
+            # After a loss of data the log of revocations is new: its ids may be below the cursor.
             self._cursor = _BEGINNING if self._epoch else self._cursor
             self._epoch, self._epoch_seen = news.epoch, now
         if self._epoch_seen > now - _OVERLAP_SECONDS:
-            self._end_older(self._epoch)
+            self._end_issued_before(self._epoch)
         self._revoked.extend((now, revocation) for revocation in news.revocations)
         while self._revoked and self._revoked[0][0] < now - _OVERLAP_SECONDS:
             self._revoked.popleft()
-        for subscriber in self._named():
+        for subscriber in self._affected_by_revocation():
             if any(revocation.ends(subscriber.principal) for _, revocation in self._revoked):
                 self._end(subscriber, Goodbye.REVOKED)
 
-    def _end_older(self, epoch: float) -> None:
+    def _end_issued_before(self, epoch: float) -> None:
         for subscriber in self._registry.everyone():
             if issued_before(subscriber.principal, epoch):
                 self._end(subscriber, Goodbye.REVOKED)
 
-    def _named(self) -> list[Subscriber]:
-        """Those whom a revocation may concern: found in one walk, however many there were."""
+    def _affected_by_revocation(self) -> list[Subscriber]:
+        """The connections that a revocation may concern, found in one pass for all revocations."""
         if not self._revoked:
             return []
         tokens = {revocation.token_id for _, revocation in self._revoked}
@@ -150,7 +153,7 @@ class ConnectionExpiry:
             if s.principal.token_id in tokens or s.principal.account in accounts
         ]
 
-    def _left(self, subscriber: Subscriber) -> float | None:
-        """Seconds that the token still holds; None for one without an end."""
+    def _seconds_left(self, subscriber: Subscriber) -> float | None:
+        """Seconds until the token expires; None if it never expires."""
         expires = subscriber.principal.expires
         return None if expires is None else expires - self._clock()

@@ -1,7 +1,7 @@
-"""The beat: `sync` to every subscriber in its turn, and the end of those that stall.
+"""The heartbeat: sends `sync` to every subscriber in turn, and ends stalled connections.
 
-Connections take turns by descriptor, spread over the interval, so that heartbeats are a trickle and
-never a burst.
+The turn of a connection depends on its descriptor. So heartbeats are spread evenly over the
+interval instead of being sent all at once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from shared.domain.position import Position
 from shared.redis.clock import RedisClock
 
 _TICK = 0.25
-"""Seconds: at 10,000 connections 167 are written to in a row, about 2 ms."""
+"""Seconds between turns. With 10,000 connections and `sync` every 15 s, a turn writes to 167."""
 
 
 def lag_seconds(closed_at: float | None, now: float | None) -> float | None:
-    """Seconds since the last indexed ledger closed; None without a ledger or a known time."""
+    """Seconds since the last indexed ledger closed. None without a ledger or a known time."""
     if closed_at is None or now is None:
         return None
     return max(0.0, now - closed_at)
@@ -51,7 +51,7 @@ class Heartbeat:
         self._part = 0
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Run until cancelled."""
         while True:
             began = time.monotonic()
             await asyncio.sleep(self._tick)
@@ -59,11 +59,11 @@ class Heartbeat:
             self.tick()
 
     def tick(self) -> None:
-        """One turn: sync to its share of the subscribers.
+        """One turn: send `sync` to this turn's share of the subscribers.
 
         `sync` says that all events up to its position were sent, so it is queued after them. A
-        client that still replays gets one without a position. Its replay may find no event for it
-        for a long time, and gateways and clients close a connection that is silent.
+        client that is still replaying gets one without a position: its replay may find no event for
+        it for a long time, and gateways and clients close a silent connection.
         """
         self._registry.check_stalled()
         self._expiry.tick()
@@ -72,7 +72,7 @@ class Heartbeat:
         self._expiry.schedule_due(turn)
         live = [s for s in turn if s in self._registry.hub]
         self._broadcaster.send_to(
-            live, self._frame(self._feed.position if self._feed.whole else None)
+            live, self._frame(self._feed.position if self._feed.is_complete else None)
         )
         if len(live) < len(turn):
             replaying = [s for s in turn if s not in self._registry.hub]

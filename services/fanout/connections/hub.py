@@ -1,4 +1,4 @@
-"""The hub: who subscribed to what. Two dictionaries and plain functions; nothing here waits."""
+"""The hub knows which subscriber has which topics. It has two dictionaries and never awaits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERYTHING = (ALL,)
 
 
 class Hub(Generic[S]):
-    """topic → subscribers, subscriber → topics; both always say the same (`check`)."""
+    """Maps topics to subscribers and subscribers to topics. Both always agree (`check`)."""
 
     def __init__(self) -> None:
         self._subscribers: dict[str, set[S]] = {}
@@ -27,18 +27,18 @@ class Hub(Generic[S]):
         return subscriber in self._topics
 
     def add(self, subscriber: S, topics: Iterable[str]) -> None:
-        """Subscribe to distinct topics. A subscriber is added once."""
+        """Subscribe to distinct topics. A subscriber can be added only once."""
         if subscriber in self._topics:
             raise ValueError("the subscriber is in the hub already")
         own = tuple(dict.fromkeys(topics))
-        own = _EVERYTHING if own == _EVERYTHING else own  # one for all of them
+        own = _EVERYTHING if own == _EVERYTHING else own  # one set object for all of them
         self._topics[subscriber] = own
         for topic in own:
             self._subscribers.setdefault(topic, set()).add(subscriber)
         self.subscriptions += len(own)
 
     def remove(self, subscriber: S) -> int:
-        """Forget a subscriber; returns how many topics it had, 0 when it was not here."""
+        """Remove a subscriber. Returns how many topics it had, or 0 if it was not in the hub."""
         own = self._topics.pop(subscriber, ())
         for topic in own:
             peers = self._subscribers[topic]
@@ -49,10 +49,10 @@ class Hub(Generic[S]):
         return len(own)
 
     def audience(self, topics: Iterable[str]) -> Collection[S]:
-        """Each subscriber that an event with these topics is for, once.
+        """The subscribers of an event with these topics, each once.
 
-        An event without topics is for all. The answer may be the hub's own set: finish with it
-        before adding or removing anyone.
+        An event without topics is for all. The result may be the hub's own set: finish with it
+        before you add or remove a subscriber.
         """
         topics = tuple(topics)
         if not topics:

@@ -1,7 +1,8 @@
-"""Leases: how many connections an account and an address hold, across all replicas.
+"""Limits how many connections an account and an address hold, across all replicas.
 
-A lease is a member of a sorted set in Redis, scored by when it expires. The replica that holds the
-connection renews it; one that crashed does not, and its leases are gone after LEASE_SECONDS.
+Each connection has a lease: a member of a sorted set in Redis, with its time of expiry as score.
+The replica that holds the connection renews the lease. The leases of a crashed replica expire after
+CONNECTION_LEASE_SECONDS.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ _TAKE = load_script(__package__, "limits_take")
 _RENEW = load_script(__package__, "limits_renew")
 _AT_ONCE = 500
 
-Lease = tuple[str, str | None, str | None]
-"""Member, account and address that it counts for; None where no limit is set."""
+ConnectionLease = tuple[str, str | None, str | None]
+"""Member, account, and address. Account or address is None if it has no limit."""
 
-NO_LEASE: Lease = ("", None, None)
-"""That of all connections to which no limit applies."""
+NO_LEASE: ConnectionLease = ("", None, None)
+"""The lease of every connection without a limit."""
 
 
 class ConnectionLimits:
-    """The leases of one replica."""
+    """The leases of this replica."""
 
     def __init__(
         self, redis: Redis, keys: Keys, *, per_user: int, per_ip: int, seconds: float
@@ -42,8 +43,8 @@ class ConnectionLimits:
         self._seconds = seconds
         self._replica = secrets.token_hex(4)
         self._number = 0
-        self._held: set[Lease] = set()
-        self._released: list[Lease] = []
+        self._held: set[ConnectionLease] = set()
+        self._released: list[ConnectionLease] = []
         self._redis = redis
         self._take = redis.register_script(_TAKE)
         self._renew = redis.register_script(_RENEW)
@@ -51,21 +52,24 @@ class ConnectionLimits:
     def __len__(self) -> int:
         return len(self._held)
 
-    async def take(self, account: str, address: str) -> Lease | str:
-        """A lease, or which limit is reached: "user" or "ip". Raises what Redis raises."""
+    async def take(self, account: str, address: str) -> ConnectionLease | str:
+        """Take a lease. Returns it, or the limit that is reached: "user" or "ip".
+
+        Raises the errors of Redis.
+        """
         user = account if account and self._limits["user"] else None
         ip = address if self._limits["ip"] else None
         if user is None and ip is None:
             return NO_LEASE
         self._number += 1
-        lease: Lease = (f"{self._replica}:{self._number}", user, ip)
+        lease: ConnectionLease = (f"{self._replica}:{self._number}", user, ip)
         counted = list(_counted(lease))
         try:
             reached = await self._take(
                 keys=[self._keys.connections(kind, name) for kind, name in counted],
                 args=[self._milliseconds, lease[0], *(self._limits[kind] for kind, _ in counted)],
             )
-        except BaseException:  # the client hung up, or Redis did: it may have counted all the same
+        except BaseException:  # the client or Redis disconnected: Redis may have counted the lease
             self._released.append(lease)
             raise
         if reached:
@@ -73,14 +77,14 @@ class ConnectionLimits:
         self._held.add(lease)
         return lease
 
-    def release(self, lease: Lease) -> None:
-        """Give back, soon: `run` tells Redis."""
+    def release(self, lease: ConnectionLease) -> None:
+        """Give a lease back. `run` removes it from Redis soon."""
         if lease in self._held:
             self._held.discard(lease)
             self._released.append(lease)
 
     async def run(self) -> None:
-        """Tell Redis what was released at once, and renew the rest three times in its span."""
+        """Remove released leases every 0.25 s, and renew the others at a third of their life."""
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + self._seconds / 3
         while True:
@@ -92,7 +96,7 @@ class ConnectionLimits:
                 await self._renew_all(list(self._held))
 
     async def flush(self) -> None:
-        """Tell Redis what was released; what it does not hear expires by itself."""
+        """Remove released leases from Redis. If this fails, they expire by themselves."""
         released, self._released = self._released, []
         for some in _portions(released):
             pipe = self._redis.pipeline(transaction=False)
@@ -107,14 +111,14 @@ class ConnectionLimits:
                 log.warning("leases_not_released", count=len(released), error=describe(error))
                 return
 
-    async def _renew_all(self, held: Sequence[Lease]) -> None:
+    async def _renew_all(self, held: Sequence[ConnectionLease]) -> None:
         for some in _portions(held):
             pairs = [(kind, name, lease[0]) for lease in some for kind, name in _counted(lease)]
             await self._renew(
                 keys=[self._keys.connections(kind, name) for kind, name, _ in pairs],
                 args=[self._milliseconds, *(member for _, _, member in pairs)],
             )
-            for lease in set(some) - self._held:  # it left while it was being renewed
+            for lease in set(some) - self._held:  # it was released while it was being renewed
                 self._released.append(lease)
 
     @property
@@ -122,7 +126,7 @@ class ConnectionLimits:
         return round(self._seconds * 1000)
 
 
-def _counted(lease: Lease) -> Iterable[tuple[str, str]]:
+def _counted(lease: ConnectionLease) -> Iterable[tuple[str, str]]:
     _, account, address = lease
     if account is not None:
         yield "user", account
@@ -130,5 +134,5 @@ def _counted(lease: Lease) -> Iterable[tuple[str, str]]:
         yield "ip", address
 
 
-def _portions(limits: Sequence[Lease]) -> Iterable[Sequence[Lease]]:
+def _portions(limits: Sequence[ConnectionLease]) -> Iterable[Sequence[ConnectionLease]]:
     return (limits[at : at + _AT_ONCE] for at in range(0, len(limits), _AT_ONCE))

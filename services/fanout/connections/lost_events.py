@@ -1,4 +1,4 @@
-"""After a loss: `reset` to the subscribers that were sent what is gone, and to no others."""
+"""After a loss of data: sends `reset` to the subscribers that had received lost events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EVERYTHING = "Redis lost everything"
 def send_resets(
     lost: LostEvents, feed: Feed, broadcaster: Broadcaster, registry: SubscriberRegistry
 ) -> None:
-    """To those connected now, after what was published to them before. There is no await."""
+    """Send it to subscribers that are connected now, after what was published before. No await."""
     audience = _audience(lost, feed, registry)
     if audience:
         why = _EVERYTHING if lost.everything else _EVENTS

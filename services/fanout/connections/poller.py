@@ -1,8 +1,8 @@
-"""The poller: learns from the kernel which descriptors drained or lost their peer.
+"""The poller asks the kernel which descriptors are writable again or lost their peer.
 
-On Linux one epoll of our own, edge-triggered, watched by the loop as a single descriptor: a
-connection costs no transport, no protocol and no handle in Python (docs/decisions.md 5). Elsewhere
-the loop watches each descriptor itself.
+On Linux it is one edge-triggered epoll of our own, which the event loop watches as a single
+descriptor. A connection then costs no transport, protocol or handle in Python
+(docs/decisions/0005-sockets-leave-aiohttp.md). On other systems the loop watches each descriptor.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from collections.abc import Callable
 from typing import Protocol
 
 Ready = Callable[[int, bool], None]
-"""Called with a descriptor and whether its peer is gone (else: it takes bytes again)."""
+"""Called with a descriptor, and True if its peer is gone or False if it is writable again."""
 
 
 class Poller(Protocol):
     """Watches descriptors from `add` until `remove`."""
 
     def add(self, fd: int) -> None:
-        """Begin to watch."""
+        """Start to watch."""
 
     def remove(self, fd: int) -> None:
-        """Stop watching; to be called before the descriptor is closed."""
+        """Stop watching. Call this before you close the descriptor."""
 
     def waiting(self, fd: int) -> None:
-        """The descriptor took not all: tell when it takes more."""
+        """The kernel did not accept all data: report when the descriptor is writable."""
 
     def close(self) -> None:
         """Stop watching everything."""
 
 
 def make_poller(ready: Ready) -> Poller:
-    """The best one that this system has."""
+    """The best poller of this system."""
     loop = asyncio.get_running_loop()
     return EpollPoller(loop, ready) if sys.platform == "linux" else LoopPoller(loop, ready)
 
 
 class EpollPoller:
-    """Edge-triggered: one EPOLLOUT when the socket drains, without being asked each time."""
+    """Edge-triggered: the kernel reports once when a socket becomes writable."""
 
     _GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
     _WATCH = select.EPOLLRDHUP | select.EPOLLOUT | select.EPOLLET
@@ -56,15 +56,15 @@ class EpollPoller:
             self._ready(fd, bool(events & self._GONE))
 
     def add(self, fd: int) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._epoll.register(fd, self._WATCH)
 
     def remove(self, fd: int) -> None:
-        """Stop watching; to be called before the descriptor is closed."""
+        """Stop watching. Call this before you close the descriptor."""
         self._epoll.unregister(fd)
 
     def waiting(self, fd: int) -> None:
-        """Nothing to do: the kernel tells of every edge."""
+        """Nothing to do: the kernel reports every edge."""
 
     def close(self) -> None:
         """Stop watching everything."""
@@ -73,9 +73,10 @@ class EpollPoller:
 
 
 class LoopPoller:
-    """The loop's own readers and writers, for systems without epoll.
+    """Readers and writers of the event loop, for systems without epoll.
 
-    What a client sends is never read, so readable means at its end or noisy: both end it.
+    What a client sends is never read. So a readable socket is at its end or has unwanted data, and
+    both end the connection.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ready: Ready) -> None:
@@ -84,18 +85,18 @@ class LoopPoller:
         self._watched: set[int] = set()
 
     def add(self, fd: int) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._watched.add(fd)
         self._loop.add_reader(fd, self._ready, fd, True)
 
     def remove(self, fd: int) -> None:
-        """Stop watching; to be called before the descriptor is closed."""
+        """Stop watching. Call this before you close the descriptor."""
         self._watched.discard(fd)
         self._loop.remove_reader(fd)
         self._loop.remove_writer(fd)
 
     def waiting(self, fd: int) -> None:
-        """The descriptor took not all: tell when it takes more."""
+        """The kernel did not accept all data: report when the descriptor is writable."""
         self._loop.add_writer(fd, self._drained, fd)
 
     def _drained(self, fd: int) -> None:

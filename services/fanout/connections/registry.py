@@ -1,4 +1,4 @@
-"""The crowd: all subscribers of this process, the hub that files them and the writes to them."""
+"""The registry of all subscribers in this process. It owns the hub and writes to subscribers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Reason = Goodbye | EndReason
 
 
 class SubscriberRegistry:
-    """Plain functions, no await between a look and an act; one peer's failure never reaches others.
+    """Plain functions without an await between a check and the action that depends on it.
 
-    Descriptors index a table, so that heartbeats walk a share of it at a time.
+    An error of one connection never affects others. A table indexed by descriptor lets heartbeats
+    visit a share of the connections at a time.
     """
 
     def __init__(
@@ -26,13 +27,14 @@ class SubscriberRegistry:
         *,
         backlog_bytes: int,
         write_seconds: float,
-        left: Callable[[Subscriber, int, Reason], None] = lambda *_: None,
+        on_disconnect: Callable[[Subscriber, int, Reason], None] = lambda *_: None,
     ) -> None:
         self.hub: Hub[Subscriber] = Hub()
-        self._left = left
+        self._on_disconnect = on_disconnect
         self._seq = 0
         self.last_join_seq = 0  # the `joined_at_seq` of the newest subscriber
-        self._now = time.monotonic()  # of the last beat: one float for all who come until the next
+        # Time of the last heartbeat: one float object for all that connect until the next.
+        self._now = time.monotonic()
         self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
         self._table: list[Subscriber | None] = []
@@ -41,7 +43,7 @@ class SubscriberRegistry:
         self.count = 0
 
     def register(self, subscriber: Subscriber) -> None:
-        """Watch a new connection; it gets nothing live until `go_live`."""
+        """Start to watch a new connection. It gets no live events until `go_live`."""
         missing = subscriber.fd + 1 - len(self._table)
         self._table.extend([None] * max(0, missing))
         self._table[subscriber.fd] = subscriber
@@ -51,9 +53,9 @@ class SubscriberRegistry:
         metrics.CONNECTIONS.set(self.count)
 
     def go_live(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
-        """From now on it gets what is published to these topics.
+        """From now on the subscriber gets what is published to these topics.
 
-        Raises ConnectionError when it left meanwhile: nobody would ever take it out again.
+        Raises ConnectionError if it has disconnected meanwhile: nothing would ever remove it again.
         """
         if subscriber.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
@@ -63,12 +65,12 @@ class SubscriberRegistry:
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
     def next_seq(self) -> int:
-        """Number what is published; who joins from now on has had it from the ring."""
+        """The next sequence number. Who joins after this has the event from its replay."""
         self._seq += 1
         return self._seq
 
     def disconnect(self, subscriber: Subscriber, reason: Reason) -> None:
-        """Close a connection and forget it; leaving twice is leaving once."""
+        """Close a connection and remove it. A second call does nothing."""
         if subscriber.fd < 0:
             return
         self._poller.remove(subscriber.fd)
@@ -80,15 +82,15 @@ class SubscriberRegistry:
         metrics.DISCONNECTS.labels(reason).inc()
         metrics.CONNECTIONS.set(self.count)
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
-        self._left(subscriber, topics, reason)
+        self._on_disconnect(subscriber, topics, reason)
 
     def send(self, subscriber: Subscriber, data: bytes) -> bool:
-        """Write to one; False when that ended it."""
+        """Write to one subscriber. False if this ended the connection."""
         self.deliver((subscriber,), data)
         return subscriber.fd >= 0
 
     def deliver(self, members: Iterable[Subscriber], data: bytes, events: int = 0) -> None:
-        """Write the same to each that is still here; it holds so many events."""
+        """Write the same bytes, with so many events, to each subscriber that is still connected."""
         now = time.monotonic()
         for subscriber in members:
             if subscriber.fd < 0:
@@ -109,17 +111,18 @@ class SubscriberRegistry:
             self.disconnect(subscriber, Goodbye.SLOW)
 
     def slice(self, part: int, parts: int) -> list[Subscriber]:
-        """The connections among every `parts`-th descriptor, from `part` on."""
+        """The connections among every `parts`-th descriptor, starting at `part`."""
         return [s for s in self._table[part::parts] if s is not None]
 
     def everyone(self) -> list[Subscriber]:
-        """All connections, those still replaying included."""
+        """All connections, including those that are still replaying."""
         return [s for s in self._table if s is not None]
 
     def check_stalled(self) -> None:
-        """End those that took no byte for too long; tell how much is kept for the slow.
+        """End connections that accepted no data for too long. Measure the backlog of the others.
 
-        The kernel tells of room only when a third of its buffer is free, so ask once more.
+        The kernel reports a writable socket only when a third of its buffer is free, so try to
+        write once more.
         """
         self._now = time.monotonic()
         late = self._now - self._write_seconds
@@ -131,7 +134,7 @@ class SubscriberRegistry:
 
     @property
     def backlog_now(self) -> int:
-        """Bytes kept for the slow."""
+        """Bytes in the backlogs of all subscribers."""
         return sum(s.backlog_bytes for s in self._stalled)
 
     def _ready(self, fd: int, gone: bool) -> None:

@@ -1,7 +1,7 @@
-"""A subscriber: one SSE connection after its socket left aiohttp, a descriptor and its backlog.
+"""A subscriber: an SSE connection whose socket has left aiohttp. It has a descriptor and a backlog.
 
-In steady state nothing is kept but the descriptor: a frame goes out in one write that never blocks.
-When the kernel takes no more, the rest waits in a bounded backlog until the socket drains.
+Normally only the descriptor is kept: a frame is sent in one write that never blocks. If the kernel
+does not accept all of it, the rest waits in a bounded backlog.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import deque
 
-from services.fanout.connections.limits import Lease
+from services.fanout.connections.limits import ConnectionLease
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.events import LOSS_TYPES
 from shared.domain.position import START
@@ -18,11 +18,11 @@ from shared.domain.topics import user_topic
 from shared.journal.wire import JournalEntry
 
 _IOV = 64
-"""Frames handed to the kernel in one writev."""
+"""The most frames that one writev hands to the kernel."""
 
 
 class Subscriber:
-    """A connection: its write side, and whose it is. `fd` is its own duplicate; -1 once closed."""
+    """The write side of a connection. `fd` is its own duplicate, or -1 when closed."""
 
     __slots__ = (
         "_waiter",
@@ -51,38 +51,38 @@ class Subscriber:
     ) -> None:
         self.fd = fd
         self.principal = principal
-        # The topic that an event must bear to be this account's to see; None when all are.
+        # An event must have this topic to be visible to the account. None: all events are visible.
         self.only = None if principal.may_see_all() else user_topic(principal.account)
-        self.lease: Lease | None = None
-        self.joined_at = 0.0  # by the crowd's clock
-        self.joined_at_seq = 0  # the number of frames published before it joined
-        self.due_at = 0  # the second in which its token or its age is looked at; 0: not soon
+        self.lease: ConnectionLease | None = None
+        self.joined_at = 0.0  # by the registry's clock
+        self.joined_at_seq = 0  # the sequence number of the last frame published before it joined
+        self.due_at = 0  # the second in which its token or age is checked; 0: not soon
         self.max_age_at = 0.0
-        self.noticed = False  # told that its token ends soon
+        self.noticed = False  # whether it was notified that its token expires soon
         self.events = 0
-        self.since = START  # it was sent what follows this position
+        self.since = START  # it received everything after this position
         self.types = types or None
         self.takes_all = self.types is None and self.only is None  # of its topics
-        self.epoch = 0  # the feed's, when it joined
+        self.epoch = 0  # the feed's epoch when it joined
         self.backlog: deque[memoryview | bytes] | None = None
         self.backlog_bytes = 0
-        self.progress_at = 0.0  # when the kernel last took a byte of the backlog
+        self.progress_at = 0.0  # when the kernel last accepted data of the backlog
         self._waiter: asyncio.Future[None] | None = None
 
     def wants(self, entry: JournalEntry) -> bool:
-        """Whether an event of its topics passes its type filter, and is its account's to see.
+        """Whether an event of its topics passes its type filter, and its account may see the event.
 
         Parties are checked at each delivery: a stream that changes hands changes who may see it.
-        Events about losses are for everyone: what was lost may have been of any type.
+        Events about losses are for everyone, because lost events may have had any type.
         """
         if self.types is not None and entry.type not in self.types:
             return entry.type in LOSS_TYPES
         return self.only is None or not entry.topics or self.only in entry.topics
 
     def write(self, frame: bytes, now: float) -> None:
-        """Send one or more whole frames, or as much as the kernel takes and the rest later.
+        """Send one or more whole frames. Keep what the kernel does not accept in the backlog.
 
-        Raises OSError when the peer is gone. The caller bounds `backlog_bytes`.
+        Raises OSError when the peer is gone. The caller limits `backlog_bytes`.
         """
         if self.backlog is not None:
             self._keep(frame, len(frame))
@@ -102,7 +102,7 @@ class Subscriber:
         self.backlog_bytes += size
 
     def flush(self, now: float) -> None:
-        """Write the backlog out as far as the kernel takes it. Raises OSError like `write`."""
+        """Write as much of the backlog as the kernel accepts. Raises OSError like `write`."""
         while self.backlog:
             try:
                 sent = os.writev(
@@ -135,7 +135,7 @@ class Subscriber:
             raise ConnectionResetError("the subscriber is gone")
 
     def close(self) -> None:
-        """Close the descriptor and drop the backlog; whoever waits is told."""
+        """Close the descriptor, drop the backlog, and wake whoever waits in `drained`."""
         fd, self.fd = self.fd, -1
         self.backlog, self.backlog_bytes = None, 0
         if fd >= 0:

@@ -1,1 +1,1 @@
-"""From the journal to this process: pub/sub, recent events, and what a failover lost."""
+"""The feed: from the journal to this process, by pub/sub, with recent events kept in memory."""

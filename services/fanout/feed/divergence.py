@@ -1,4 +1,7 @@
-"""The fork: where a journal that lost writes in a failover parts from what was published."""
+"""Finds the position at which the journal and the published events start to differ.
+
+They differ when a failover of Redis has lost writes.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ _PAGE = 500
 
 
 async def last_common_position(journal: Journal, recent: RecentEvents) -> Position:
-    """The last position up to which the journal holds what the ring does.
+    """The last position up to which the journal and the recent events are the same.
 
-    Up to this position, journal and ring have the same entries in the same order. It is not the
-    last entry that both have: an event of the chain may have come back already while the API's
-    event before it is still missing. Entries below the ring's floor cannot be compared, so a loss
-    below it counts as a loss of the whole ring.
+    Up to this position both have the same entries in the same order. This is not the last entry
+    that both have: an event of the chain may have come back already while the API's event before it
+    is still missing. Entries below the floor of the recent events cannot be compared, so a loss
+    below it counts as a loss of all recent events.
 
-    Events may be published meanwhile, and the ring may drop its oldest. Neither is a loss.
+    Events may be published meanwhile, and the oldest recent events may be dropped. Neither is a
+    loss.
     """
     top = (await journal.tip()).top
     agreed = await _agreed(journal, recent)
@@ -39,7 +43,7 @@ async def _agreed(journal: Journal, recent: RecentEvents) -> Position:
                 if not more:
                     break
             case JournalGap(resumes_after) if str(resumes_after) in recent:
-                # only the old end is gone
+                # only the oldest events are gone
                 agreed = resumes_after
             case _:
                 break
@@ -49,7 +53,7 @@ async def _agreed(journal: Journal, recent: RecentEvents) -> Position:
 def _compare(
     recent: RecentEvents, agreed: Position, entries: Sequence[JournalEntry]
 ) -> tuple[Position, bool]:
-    """The last of these entries up to which the ring has the same, and whether it has them all."""
+    """The last of these entries up to which both agree, and whether they agree on all of them."""
     for entry in entries:
         place = parse_position(entry.position)
         dropped = place <= recent.floor

@@ -1,8 +1,8 @@
-"""Events that were published and then lost by Redis, in a failover or all at once.
+"""Handles events that were published and then lost by Redis, in a failover or all at once.
 
-The chain's events come back with the positions that they had, and subscribers that have seen them
-must not get them again. The API's events are gone. Once everything that comes back is back, the
-subscribers that were sent a lost event must get `reset`.
+The chain's events come back with the same positions, and subscribers that have seen them must not
+get them again. The API's events are gone. When everything that comes back has come back, the
+subscribers that had received a lost event must get `reset`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LostEvents:
-    """What did not come back: these events, each with the epoch that lost it; or everything."""
+    """What did not come back: events, each with the epoch in which it was lost, or everything."""
 
     events: Sequence[tuple[int, JournalEntry]]
     everything: bool = False
 
 
 class Failover:
-    """Of one feed.
+    """The state of one feed during and after such a loss.
 
     `epoch` counts the losses. An event that comes back is only for subscribers that joined in its
-    epoch or later, since all who joined before have seen it.
+    epoch or later, because all who joined before have seen it.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -54,33 +54,37 @@ class Failover:
         self._lost: dict[
             str, tuple[int, JournalEntry]
         ] = {}  # by position, with the epoch that lost it
-        self._floors: list[tuple[Position, int]] = []  # up to there the ring had dropped events
+        self._floors: list[
+            tuple[Position, int]
+        ] = []  # the recent events had been dropped up to these positions
 
-    def look(self, before: JournalTip | None, head: JournalTip, published: Position) -> bool:
-        """Whether this head is the first that shows another journal than `before` did."""
-        if self.last_seen.lost and published < head.top:  # first publish what is there
+    def detect_loss(
+        self, previous: JournalTip | None, tip: JournalTip, published: Position
+    ) -> bool:
+        """Whether this tip is the first of another journal than that of the `previous` tip."""
+        if self.last_seen.lost and published < tip.top:  # first publish what the journal still has
             return False
-        known = before.cursor if before and published >= before.top else None
+        known = previous.cursor if previous and published >= previous.top else None
         self.last_seen.update(published, known)
-        emptied = self.last_seen.check(head)
-        if emptied and START < head.last_reset == self._announced:
-            # The loss was over before this look.
-            self.last_seen.adopt(head)
+        emptied = self.last_seen.check(tip)
+        if emptied and START < tip.last_reset == self._announced:
+            # The loss was over before this check.
+            self.last_seen.adopt(tip)
             return False
         self._emptied |= emptied
-        # What was lost may lie below what came back before anyone looked: all has to be compared.
-        server = before.server if before else None
-        return emptied or (server is not None and server != head.server)
+        # Lost events may lie below what came back before this check, so compare everything.
+        server = previous.server if previous else None
+        return emptied or (server is not None and server != tip.server)
 
     async def report(self) -> None:
-        """Report to the indexer what was published, until it has announced the loss."""
+        """Report to the indexer what was published, until the indexer has announced the loss."""
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
     async def rewind(self, journal: Journal, recent: RecentEvents) -> bool:
-        """Take back what the journal does not hold any more; False when it holds everything.
+        """Remove the published events that the journal no longer has. False if it has all of them.
 
-        There is no await between finding the last event that it holds and taking the others back.
+        There is no await between finding the last common event and removing those after it.
         """
         if emptied := self._emptied:
             fork = (await journal.tip()).began or START
@@ -98,7 +102,7 @@ class Failover:
         return True
 
     def epoch_of(self, entry: JournalEntry) -> int:
-        """The lowest epoch whose members have not seen this next entry of the journal."""
+        """The lowest epoch whose subscribers have not seen this next entry of the journal."""
         if entry.type == EventType.JOURNAL_RESET:
             self._announced = parse_position(entry.position)
         if found := self._lost.pop(entry.position, None):
@@ -107,20 +111,22 @@ class Failover:
             return 0
         return max((epoch for floor, epoch in self._floors if place <= floor), default=0)
 
-    def is_over(self, head: JournalTip, published: Position) -> bool:
+    def is_over(self, tip: JournalTip, published: Position) -> bool:
         """Whether everything that comes back after a loss was published again."""
-        if self.highest == START or published < head.top:
+        if self.highest == START or published < tip.top:
             return False
-        if self.last_seen.lost:  # the indexer announces it; without one nothing comes back
-            return self.last_seen.cursor is None and head.cursor is None
-        return head.cursor is None or journal_start(head.cursor, 0).toid >= self.highest.toid
+        if (
+            self.last_seen.lost
+        ):  # the indexer announces the loss; without an indexer nothing comes back
+            return self.last_seen.cursor is None and tip.cursor is None
+        return tip.cursor is None or journal_start(tip.cursor, 0).toid >= self.highest.toid
 
-    def end(self, head: JournalTip) -> LostEvents:
+    def end(self, tip: JournalTip) -> LostEvents:
         """End the loss. Returns what is gone, unless journal.reset has announced it already."""
         everything = self.last_seen.lost
-        announced = self.highest <= head.last_reset
+        announced = self.highest <= tip.last_reset
         if everything:
-            self.last_seen.adopt(head)
+            self.last_seen.adopt(tip)
         gone = list(self._lost.values())
         if gone:
             LOST_EVENT.inc(len(gone))

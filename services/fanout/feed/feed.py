@@ -1,8 +1,8 @@
-"""The feed: every event of the journal, in order, none missing, as soon as it is committed.
+"""The feed publishes every event of the journal, in order, none missing, right after its commit.
 
-The channel is a hint, the journal is the truth. Each message names the position of the entry before
-it, so a lost message shows at once and is filled in from the journal. The journal's top is probed
-about once a second, so that a channel that died in silence shows too.
+The channel only announces events; the journal is the truth. Each message names the position of the
+entry before it, so a lost message is noticed at once and the event is read from the journal. The
+end of the journal is checked about once a second, which also reveals a dead channel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from services.fanout import metrics
 from services.fanout.feed.failover import Failover, LostEvents
 from services.fanout.feed.pubsub import ChannelReader, own_entry, subscribe
-from services.fanout.feed.recent import Item, RecentEvents
+from services.fanout.feed.recent import RecentEvents, RecentItem
 from services.fanout.feed.single_flight import SingleFlightReader
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import CHANNEL, Keys
@@ -30,14 +30,15 @@ log = structlog.get_logger()
 _PAGE = 500
 _TAKEN = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
 _WARM = 5_000
-"""Events that the ring begins with, so that a restart does not send all resumes to Redis."""
+"""The recent events start with this many events, so after a restart resumes need no Redis."""
 
 
 class Feed:
-    """One per process.
+    """There is one feed in a process.
 
-    `publish` is called with each event, `missing` with each gap in the journal; both get the lowest
-    epoch (feed.failover) that has not seen it. `lost` is called with events that do not come back.
+    `publish` is called with each event, `missing` with each gap in the journal. Both get the lowest
+    epoch (see feed.failover) that has not seen it. `lost` is called with events that do not come
+    back.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Feed:
         keys: Keys,
         recent: RecentEvents,
         *,
-        publish: Callable[[Item, int], None],
+        publish: Callable[[RecentItem, int], None],
         missing: Callable[[Position, Position, int], None],
         lost: Callable[[LostEvents], None],
         probe_seconds: float,
@@ -65,24 +66,24 @@ class Feed:
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._heard = START  # position of the newest message
-        self._forked = False  # the journal is not the one that was published
+        self._forked = False  # whether the journal differs from what was published
         self._reader: ChannelReader | None = None
         self._behind = asyncio.Event()
         self._reading = asyncio.Lock()
 
     @property
     def position(self) -> Position:
-        """Everything up to here has been published."""
+        """Everything up to this position has been published."""
         return self.recent.top
 
     @property
-    def whole(self) -> bool:
-        """Whether nothing that was published is missing in the journal after a failover."""
+    def is_complete(self) -> bool:
+        """Whether the journal has everything that was published before a failover."""
         return self.position >= self.failover.highest
 
     @property
-    def trouble(self) -> str | None:
-        """Why the feed may be behind; None when it is not."""
+    def lag_reason(self) -> str | None:
+        """Why the feed may be behind. None if it is not."""
         if not self.started.is_set():
             return "the journal has not been read yet: Redis does not answer"
         if time.monotonic() - self._probed_at > 3 * self._probe_seconds + 1:
@@ -106,11 +107,11 @@ class Feed:
     # ── the channel ──
 
     async def _listen(self) -> None:
-        """Subscribe, read what is already there, then take messages until the connection ends."""
+        """Subscribe, read what is already there, then receive messages while connected."""
         reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
         self._reader = reader
         try:
-            self._heard = max(self._heard, (await self._read_head()).top)
+            self._heard = max(self._heard, (await self._read_tip()).top)
             if not self.started.is_set():
                 await self._start()
             self._behind.set()
@@ -119,7 +120,7 @@ class Feed:
             reader.close()
 
     async def _start(self) -> None:
-        """Begin at the journal's top, with the newest events in the ring."""
+        """Start at the end of the journal, with its newest events as recent events."""
         head = await self.journal.tip()
         entries = await self.journal.latest(_WARM)
         self.recent.clear(parse_position(entries[0].previous) if entries else head.top)
@@ -132,17 +133,19 @@ class Feed:
         if (entry := own_entry(raw, self._namespace)) is None:
             return
         self._heard = position = parse_position(entry.position)
-        if not self.started.is_set() or self._take(entry, "channel"):
+        if not self.started.is_set() or self._publish_if_next(entry, "channel"):
             return
         if position > self.position:
             metrics.FILL_INS.inc()
             self._behind.set()
-        elif position > self.recent.floor:  # new, yet among what was published: writes were lost
+        elif (
+            position > self.recent.floor
+        ):  # a new message at a position that was published already: writes were lost
             self._forked = True
             self._behind.set()
 
-    def _take(self, entry: JournalEntry, via: str) -> bool:
-        """Publish the entry when it is the next; False when something is missing before it."""
+    def _publish_if_next(self, entry: JournalEntry, via: str) -> bool:
+        """Publish the entry if it is the next one. False if something before it is missing."""
         if entry.position in self.recent:
             return True
         if parse_position(entry.previous) != self.position:
@@ -166,7 +169,7 @@ class Feed:
                 raise
 
     async def reach(self, position: Position) -> bool:
-        """Read on at once, up to the journal's end; False when it ends before `position`."""
+        """Read on at once, up to the journal's end. False if the journal ends before `position`."""
         async with self._reading:
             if position > self.position:
                 await self._catch_up()
@@ -182,24 +185,24 @@ class Feed:
                 case NoNewEvents():
                     return
                 case JournalGap(resumes_after):
-                    await self._read_head()
+                    await self._read_tip()
                     if self.position == position and not self._forked:
                         self._skip_to(resumes_after)
                 case JournalPage(entries, more):
-                    if position == self.position == START:  # nothing was published from it
+                    if position == self.position == START:  # nothing of this journal was published
                         self.recent.clear(parse_position(entries[0].previous))
                     if position == self.position != parse_position(entries[0].previous):
-                        await self._read_head()
+                        await self._read_tip()
                         if not await self._rewind():
-                            raise RuntimeError(f"the journal contradicts itself after {position}")
+                            raise RuntimeError(f"the journal is inconsistent after {position}")
                         continue
                     for entry in entries:
-                        self._take(entry, "journal")
+                        self._publish_if_next(entry, "journal")
                     if not more and self.position >= parse_position(entries[-1].position):
                         return
 
     def _skip_to(self, position: Position) -> None:
-        """Entries after ours are missing: send a gap to those who have not seen them, and go on."""
+        """Entries are missing: send a gap to those who have not seen them, and continue."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._missing(self.position, position, self.failover.epoch if seen else 0)
@@ -207,19 +210,19 @@ class Feed:
 
     async def _probe(self) -> None:
         while True:
-            await self._look()
+            await self._check_tip()
             await self.failover.report()
             await asyncio.sleep(self._probe_seconds)
 
-    async def _look(self) -> None:
-        """Compare the journal's top with what was published and with what the channel brought."""
+    async def _check_tip(self) -> None:
+        """Compare the journal's end with what was published and with what the channel delivered."""
         before, published = self.head, self.position
-        head = await self._read_head()
+        head = await self._read_tip()
         self._probed_at = time.monotonic()
         if not self.started.is_set():
             return
         if published == self.position == START < head.top and head.empty:
-            self.recent.clear(head.top)  # the journal began, and nothing was published before
+            self.recent.clear(head.top)  # the journal has begun, and nothing was published before
         elif head.top < published:
             self._forked = True
         if self._forked:
@@ -228,20 +231,20 @@ class Feed:
             self._behind.set()
         elif self.failover.is_over(head, self.position):
             self._lost(self.failover.end(head))
-        # A message not here one look after its entry never comes: the channel is deaf, begin anew.
+        # A message that is still missing one check after its entry was lost: subscribe again.
         if before and not before.empty and self._reader and head.top >= before.top > self._heard:
             log.warning("channel_deaf", top=str(before.top), heard=str(self._heard))
             self._reader.close()
 
-    async def _read_head(self) -> JournalTip:
-        """Read the journal's head. Notices when it is another journal than the one published."""
+    async def _read_tip(self) -> JournalTip:
+        """Read the journal's tip. Notice when it belongs to another journal."""
         before, self.head = self.head, await self.journal.tip()
-        if self.failover.look(before, self.head, self.position):
+        if self.failover.detect_loss(before, self.head, self.position):
             self._forked = True
         return self.head
 
     async def _rewind(self) -> bool:
-        """Go back to where the journal parts from what was published; False when it does not."""
+        """Go back to the last event that the journal and the feed share. False if there is none."""
         self._forked = False
         try:
             return await self.failover.rewind(self.journal, self.recent)

@@ -1,7 +1,8 @@
-"""The channel's reader: a connection in subscriber mode, straight on hiredis.
+"""Reads the channel: a connection in subscriber mode that uses hiredis directly.
 
-redis-py's pub/sub costs twice as much a message and resubscribes in silence after a lost
-connection (docs/decisions.md 7). This one ends when its connection does, and says so.
+redis-py's pub/sub costs twice as much a message, and after a lost connection it subscribes again
+without telling (docs/decisions/0007-channel-read-with-hiredis.md). This reader ends when its
+connection ends.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ log = structlog.get_logger()
 OnMessage = Callable[[bytes], None]
 
 _LULL = 0.004
-"""Seconds: messages that follow each other faster are read together, since a turn of the loop and
-the waking of a client's machine cost more than the message does."""
+"""Seconds. Messages that follow each other faster are read together.
+
+A turn of the loop and waking up a client's machine cost more than a message.
+"""
 
 
 class ChannelReader(TransportProtocol):
-    """Feeds each message to a callback as it arrives; `closed` resolves at the end."""
+    """Calls a function with each message as it arrives. `closed` resolves when it ends."""
 
     def __init__(self, on_message: OnMessage) -> None:
         self._on_message = on_message
@@ -41,23 +44,23 @@ class ChannelReader(TransportProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for commands."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has another base class
 
     def send(self, *command: str) -> None:
-        """Write a command; its answer comes through `data_received`."""
+        """Write a command. Its answer arrives through `data_received`."""
         assert self._transport is not None
         packed = hiredis.pack_command(command)  # type: ignore[arg-type] # stub means tuple[…, ...]
         self._transport.write(packed)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; several messages may come in one go."""
+        """Parse received bytes, which may contain several messages."""
         self._parser.feed(data)
         while (answer := self._parser.gets()) is not False:
             self._take(answer)
         self._rest()
 
     def _rest(self) -> None:
-        """After a lone message read on at once; in a flow of them let some more come first."""
+        """After a single message read on at once. In a burst, first let more messages arrive."""
         now = self._loop.time()
         if now - self._read_at < _LULL and self._transport and not self.closed.done():
             self._transport.pause_reading()
@@ -77,18 +80,18 @@ class ChannelReader(TransportProtocol):
             self.subscribed.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Resolve everything that waits."""
         self._end(exc or ConnectionResetError("Redis closed the channel's connection"))
 
     def _end(self, error: Exception) -> None:
         for future in (self.subscribed, self.closed):
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # marked as seen: only one of the two is awaited
+                future.exception()  # mark as seen: only one of the two futures is awaited
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -96,7 +99,10 @@ class ChannelReader(TransportProtocol):
 async def subscribe(
     redis: Redis, channel: str, on_message: OnMessage, *, seconds: float
 ) -> ChannelReader:
-    """Connect like `redis` does and subscribe; Unreachable or TimeoutError when that fails."""
+    """Connect like `redis` does, and subscribe.
+
+    Raises the errors of Redis, or TimeoutError.
+    """
     async with asyncio.timeout(seconds):
         reader = await take_transport(redis.connection_pool, lambda: ChannelReader(on_message))
         try:
@@ -109,7 +115,7 @@ async def subscribe(
 
 
 def own_entry(raw: bytes, namespace: str) -> JournalEntry | None:
-    """The entry in a message; None when it is of another namespace or unreadable."""
+    """The entry in a message. None if it is of another namespace or unreadable."""
     try:
         name, entry = parse_message(raw)
         parse_position(entry.position)

@@ -1,6 +1,6 @@
-"""The ring: recent events in memory, by topic, so that a storm of resumes asks Redis nothing.
+"""Recent events in memory, by topic, so that a storm of resumes needs no reads from Redis.
 
-Pure. Bounded in events and in bytes; the oldest go first.
+Pure. Limited by events and by bytes; the oldest are dropped first.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from shared.domain.topics import ALL
 from shared.journal.wire import JournalEntry, event_frame
 
 _EVERYONE = ""
-"""Index of the events without topics, which are for all."""
+"""The key for events without topics, which are for all subscribers."""
 
 
 _NONE = -1
-"""Number of no item."""
+"""The sequence number that stands for "no item"."""
 
 
-class Item(NamedTuple):
-    """One event, framed; `before` numbers the items before it, for each of its topics."""
+class RecentItem(NamedTuple):
+    """One event with its frame. `before` has the previous item's number for each of its topics."""
 
-    place: Position
+    position: Position
     entry: JournalEntry
     frame: bytes
     before: tuple[int, ...]
 
 
 class RecentEvents:
-    """The newest events in journal order; `floor` is the position before the oldest."""
+    """The newest events in journal order. `floor` is the position before the oldest."""
 
     def __init__(self, floor: Position, *, events: int, size: int) -> None:
         self._limits = (events, size)
         self.clear(floor)
 
     def clear(self, floor: Position) -> None:
-        """Forget everything; the ring goes on from `floor`."""
+        """Drop everything. The next event follows `floor`."""
         self.floor = self.top = floor
-        self._items: list[Item | None] = []  # dropped ones are None until the list is cut
+        self._items: list[RecentItem | None] = []  # dropped ones are None until the list is cut
         self._start = 0  # index of the oldest item
         self._base = 0  # sequence number of index 0
-        self._newest: dict[str, int] = {}  # number of each topic's newest item
+        self._newest: dict[str, int] = {}  # sequence number of each topic's newest item
         self._known: set[str] = set()
         self._bytes = 0
 
@@ -53,24 +53,24 @@ class RecentEvents:
     def __contains__(self, position: str) -> bool:
         return position in self._known
 
-    def append(self, entry: JournalEntry) -> Item:
-        """Add the newest event; its frame is made here, once."""
+    def append(self, entry: JournalEntry) -> RecentItem:
+        """Add the newest event. Its frame is made here, once."""
         topics, newest = _topics(entry), self._newest
         before = tuple([newest.get(topic, _NONE) for topic in topics])
-        item = Item(parse_position(entry.position), entry, event_frame(entry), before)
+        item = RecentItem(parse_position(entry.position), entry, event_frame(entry), before)
         newest.update(dict.fromkeys(topics, self._base + len(self._items)))
         self._items.append(item)
         self._known.add(entry.position)
         self._bytes += len(item.frame)
-        self.top = item.place
+        self.top = item.position
         self._shrink()
         return item
 
-    def after(self, position: Position, topics: Iterable[str]) -> list[Item] | None:
-        """The events of these topics that follow `position`; None when it is not covered."""
+    def after(self, position: Position, topics: Iterable[str]) -> list[RecentItem] | None:
+        """The events of these topics after `position`. None if events may be missing in memory."""
         if not self.floor <= position <= self.top:
             return None
-        index = bisect_right(self._items, position, lo=self._start, key=_place)
+        index = bisect_right(self._items, position, lo=self._start, key=_position_of)
         if ALL in topics:
             return [item for item in self._items[index:] if item]
         numbers: set[int] = set()
@@ -80,16 +80,16 @@ class RecentEvents:
 
     def before(self, position: Position) -> Position:
         """The last event before `position`, or the floor."""
-        index = bisect_left(self._items, position, lo=self._start, key=_place)
-        return _place(self._items[index - 1]) if index > self._start else self.floor
+        index = bisect_left(self._items, position, lo=self._start, key=_position_of)
+        return _position_of(self._items[index - 1]) if index > self._start else self.floor
 
     def _numbers(self, topic: str, first: int) -> Iterator[int]:
-        """Sequence numbers of a topic's items, newest first, down to `first`."""
+        """Sequence numbers of a topic's items, newest first, not below `first`."""
         number = self._newest.get(topic, _NONE)
         while number >= first:
             yield number
             item = self._items[number - self._base]
-            assert item is not None  # it is not below `first`
+            assert item is not None  # the item is not below `first`
             number = item.before[_topics(item.entry).index(topic)]
 
     def _shrink(self) -> None:
@@ -102,9 +102,9 @@ class RecentEvents:
             self._start = 0
 
     def cut(self, position: Position) -> list[JournalEntry]:
-        """Remove and return the events after `position`, which becomes the top."""
+        """Remove and return the events after `position`, which becomes the newest position."""
         taken = []
-        while len(self) and _place(self._items[-1]) > position:
+        while len(self) and _position_of(self._items[-1]) > position:
             item = self._items.pop()
             assert item is not None
             for topic, before in zip(_topics(item.entry), item.before, strict=True):
@@ -123,13 +123,13 @@ class RecentEvents:
         assert item is not None
         self._items[self._start] = None
         self._start += 1
-        self.floor = item.place
+        self.floor = item.position
         for topic in _topics(item.entry):
             if self._newest.get(topic) == number:
                 del self._newest[topic]
         self._forget(item)
 
-    def _forget(self, item: Item) -> None:
+    def _forget(self, item: RecentItem) -> None:
         self._known.discard(item.entry.position)
         self._bytes -= len(item.frame)
 
@@ -138,6 +138,6 @@ def _topics(entry: JournalEntry) -> tuple[str, ...]:
     return entry.topics or (_EVERYONE,)
 
 
-def _place(item: Item | None) -> Position:
-    assert item is not None  # only dropped items are, and those are never searched
-    return item.place
+def _position_of(item: RecentItem | None) -> Position:
+    assert item is not None  # only dropped items are None, and those are never searched
+    return item.position

@@ -1,4 +1,4 @@
-"""Pages of the journal for resumes: one read for all who ask for the same at the same time."""
+"""Reads pages of the journal for resumes: one read for all that ask for the same at a time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Page = JournalPage | NoNewEvents | JournalGap
 
 
 class SingleFlightReader:
-    """Reads that are under way, by what they read; nothing is kept once they are answered."""
+    """The reads that are running, by what they read. Nothing is kept after a read ends."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._under_way: dict[tuple[Position, int], asyncio.Task[Page]] = {}
 
     async def after(self, position: Position, limit: int) -> Page:
-        """Like `Journal.after`. One who stops waiting does not stop it for the others."""
+        """Like `JournalReader.after`. If a caller stops waiting, the others still get the page."""
         key = (position, limit)
         task = self._under_way.get(key)
         if task is None:

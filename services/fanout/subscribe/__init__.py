@@ -1,1 +1,1 @@
-"""A subscription request: its rights, its position, the replay, and the hand-over to the hub."""
+"""A subscription request: permissions, position, replay, and the start of live events."""

@@ -1,8 +1,8 @@
-"""Access: who asks for events, and whether they may have these.
+"""Decides who may subscribe to which events.
 
-Asked once at the handshake; what it grants is checked again at each delivery, since a stream may
-change hands (`Principal.may_see`). Refusals are 401 and 403, which a native EventSource takes as
-final: the page has to log in again.
+Permissions are checked when a client subscribes and again at each delivery, because a stream may
+change hands (`Principal.may_see`). Refusals are 401 and 403. They are final for a native
+EventSource: the page has to log in again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from shared.web.client_ip import client_address
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows; `cookie` is a Set-Cookie value when a ticket was redeemed for it."""
+    """The token of a request. `cookie` is a Set-Cookie value when a ticket was redeemed for it."""
 
     token: str = field(repr=False)
     cookie: str | None = field(default=None, repr=False)
 
 
 class Authorizer:
-    """The rules of AUTH_MODE=required; without a verifier everyone may see everything."""
+    """The rules of AUTH_MODE=required. Without a verifier everyone may see everything."""
 
     def __init__(
         self,
@@ -52,12 +52,14 @@ class Authorizer:
         self._trusted_proxies = trusted_proxies
 
     async def credentials(self, request: web.Request) -> Credentials | None:
-        """The request's token; None where none is needed. Raises Problem 401, and as Redis does.
+        """The request's token, or None where none is needed.
 
-        An EventSource reconnects with the same URL, so with a ticket that is used up. The cookie
-        that came with its first answer takes the ticket's place. So every answer after which a
-        client may come back has to set that cookie. If that answer was lost, the same client may
-        use the ticket once more.
+        An EventSource reconnects with the same URL, so with a ticket that is used up. The cookie of
+        its first answer then replaces the ticket. So every answer after which a client may come
+        back must set that cookie. If that answer was lost, the same client may use the ticket once
+        more.
+
+        Raises Problem 401, and the errors of Redis.
         """
         if self._verifier is None:
             return None
@@ -68,20 +70,20 @@ class Authorizer:
         if token := token_of(request):
             return Credentials(token)
         if ticket:
-            raise unauthorized("the ticket was used or is older than 30 s: get another")
+            raise unauthorized("the ticket was already used, or is older than 30 s: get a new one")
         raise unauthorized(
             "no token: send Authorization: Bearer, the cookie headrace_token, or ?ticket= "
             "from POST /v1/events/ticket"
         )
 
     def _client(self, request: web.Request) -> str:
-        """How clients with the same ticket are told apart: address and User-Agent."""
+        """Identifies the client of a ticket: address and User-Agent."""
         forwarded = request.headers.getall("X-Forwarded-For", [])
         address = client_address(request.remote, forwarded, self._trusted_proxies)
         return f"{address} {request.headers.get('User-Agent', '')}"
 
     async def admit(self, credentials: Credentials | None, subscription: Subscription) -> Principal:
-        """Raises Problem 401, 403, 503 (keys not to be had), and what Redis raises while away."""
+        """Raises Problem 401, 403 or 503 (keys unavailable), and the errors of Redis."""
         if credentials is None:
             return ANYONE
         principal = await self._verified(credentials)
@@ -89,12 +91,12 @@ class Authorizer:
         return principal
 
     async def admit_admin(self, request: web.Request) -> None:
-        """Raises Problem 401 or 403 unless an admin asks, or anyone may do anything."""
+        """Raises Problem 401 or 403 unless the caller is an admin or AUTH_MODE is open."""
         if (credentials := await self.credentials(request)) is None:
             return
         principal = await self._verified(credentials)
         if Scope.ADMIN not in principal.scopes:
-            raise forbidden("this needs the scope admin")
+            raise forbidden("this request needs the scope admin")
 
     async def _verified(self, credentials: Credentials) -> Principal:
         assert self._verifier is not None
@@ -111,7 +113,7 @@ class Authorizer:
         ask = [] if principal.may_see_all() else streams
         parties = await self._parties(ask)
         errors = [
-            {"parameter": _parameter(topic), "detail": f"{topic!r} is not this account's to see"}
+            {"parameter": _parameter(topic), "detail": f"{topic!r} is not visible to this account"}
             for topic in topics
             if not principal.may_subscribe(topic, parties.get(topic, ()))
         ]

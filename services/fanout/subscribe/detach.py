@@ -1,4 +1,4 @@
-"""Taking a connection over from aiohttp: what it is told, and a descriptor of our own."""
+"""Takes a connection over from aiohttp: a response that writes nothing, and our own descriptor."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from aiohttp.abc import AbstractStreamWriter
 
 
 class DetachedResponse(web.StreamResponse):
-    """What aiohttp is told when its connection has been taken over: write nothing, close yours."""
+    """The response for aiohttp after the take-over: it writes nothing and closes its descriptor."""
 
     def __init__(self) -> None:
         super().__init__()
         self.force_close()
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """The head has been written already."""
+        """Does nothing: the head has been written already."""
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """The body goes on without aiohttp."""
+        """Does nothing: the body continues without aiohttp."""
 
 
 def duplicate_fd(request: web.Request) -> int:
-    """A duplicate of the connection's descriptor; aiohttp closes its one after the handler.
+    """A duplicate of the connection's descriptor. aiohttp closes its own after the handler.
 
-    Raises CancelledError when the client left before we looked.
+    Raises CancelledError when the client has disconnected already.
     """
     if request.transport is None:
         raise asyncio.CancelledError

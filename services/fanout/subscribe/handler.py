@@ -1,4 +1,4 @@
-"""The handshake: from an HTTP request to a subscriber whose socket has left aiohttp."""
+"""From an HTTP request to a subscriber whose socket has left aiohttp."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from services.fanout import metrics, sse
 from services.fanout.connections.expiry import ConnectionExpiry
-from services.fanout.connections.limits import ConnectionLimits, Lease
+from services.fanout.connections.limits import ConnectionLease, ConnectionLimits
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
@@ -33,12 +33,15 @@ from shared.web.problems import Problem, Slug
 log = structlog.get_logger()
 
 _HOLDERS = {"user": "account", "ip": "address"}
-_CANNOT_TELL = RefusalReason.UNAVAILABLE, "whether you may cannot be told now"
+_AUTHORIZATION_UNAVAILABLE = (
+    RefusalReason.UNAVAILABLE,
+    "Authorization is temporarily unavailable; retry later.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What a handshake needs of the service."""
+    """The parts of the service that the handler needs."""
 
     settings: FanoutSettings
     feed: Feed
@@ -65,40 +68,40 @@ class SubscribeHandler:
         self.draining = False
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
-        """Answer with events until one of both sides ends it.
+        """Answer with events until the client or the server ends the connection.
 
-        Raises Problem 400 for a malformed subscription, 401 and 403 for a token that is not good
-        for it; whatever passes by itself is told in-band (`overload`).
+        Raises Problem 400 for a malformed subscription, and 401 or 403 for a token without the
+        permission. Temporary problems are sent in-band (`overload`).
         """
-        asked = parse_subscribe_request(request, self._settings.max_topics)
-        if trouble := self._unavailable_reason() or self._rate_limited():
-            return self._reject(asked, *trouble)
+        parsed = parse_subscribe_request(request, self._settings.max_topics)
+        if refusal := self._unavailable_reason() or self._rate_limited():
+            return self._reject(parsed, *refusal)
         credentials: Credentials | None = None
         try:
             credentials = await self._authorizer.credentials(request)
-            principal = await self._authorizer.admit(credentials, asked.subscription)
+            principal = await self._authorizer.admit(credentials, parsed.subscription)
             lease = await self._limits.take(principal.account, self._address(request))
         except REDIS_UNAVAILABLE:
-            return self._reject(asked, *_CANNOT_TELL, credentials=credentials)
+            return self._reject(parsed, *_AUTHORIZATION_UNAVAILABLE, credentials=credentials)
         except Problem as problem:
             if problem.slug != Slug.UNAVAILABLE:
                 raise
-            return self._reject(asked, *_CANNOT_TELL, credentials=credentials)
+            return self._reject(parsed, *_AUTHORIZATION_UNAVAILABLE, credentials=credentials)
         if isinstance(lease, str):
-            why = f"this {_HOLDERS[lease]} holds as many connections as it may"
+            detail = f"this {_HOLDERS[lease]} has reached its limit of connections"
             return self._reject(
-                asked, RefusalReason(f"per_{lease}"), why, status=429, credentials=credentials
+                parsed, RefusalReason(f"per_{lease}"), detail, status=429, credentials=credentials
             )
-        if trouble := self._unavailable_reason():  # of those who asked meanwhile, some were let in
+        if refusal := self._unavailable_reason():  # others may have been accepted meanwhile
             self._limits.release(lease)
-            return self._reject(asked, *trouble, credentials=credentials)
+            return self._reject(parsed, *refusal, credentials=credentials)
         try:
-            subscriber = self._detach(request, asked.subscription, principal, lease)
+            subscriber = self._detach(request, parsed.subscription, principal, lease)
         except OSError as error:  # no descriptor left
-            why = f"this replica cannot take more connections: {error.strerror}"
-            return self._reject(asked, RefusalReason.FULL, why, credentials=credentials)
+            detail = f"this replica cannot take more connections: {error.strerror}"
+            return self._reject(parsed, RefusalReason.FULL, detail, credentials=credentials)
         cookie = credentials.cookie if credentials else None
-        return await self._start(request, subscriber, asked, cookie)
+        return await self._start(request, subscriber, parsed, cookie)
 
     def _address(self, request: web.Request) -> str:
         if not self._settings.connections_per_ip:
@@ -111,18 +114,20 @@ class SubscribeHandler:
         self,
         request: web.Request,
         subscriber: Subscriber,
-        asked: SubscribeRequest,
+        parsed: SubscribeRequest,
         cookie: str | None,
     ) -> web.StreamResponse:
         try:
-            await self._greet(request, subscriber, asked, cookie)
+            await self._greet(request, subscriber, parsed, cookie)
         except ConnectionError:
             self._registry.disconnect(subscriber, EndReason.GONE)
         except REDIS_UNAVAILABLE:
-            farewell = sse.overload("the history cannot be read now", self._retry_later())
-            self._registry.send(subscriber, farewell)
+            overload = sse.overload(
+                "past events cannot be read at the moment; retry later", self._retry_later()
+            )
+            self._registry.send(subscriber, overload)
             self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)
-        except Exception:  # never aiohttp's error page: the head of the answer is out already
+        except Exception:  # not aiohttp's error page: the head of the answer has been sent
             log.exception("greeting_failed", path=request.path)
             self._registry.disconnect(subscriber, EndReason.FAILED)
         except BaseException:
@@ -131,40 +136,43 @@ class SubscribeHandler:
         return DetachedResponse()
 
     def _unavailable_reason(self) -> tuple[RefusalReason, str] | None:
-        """Why nobody can be let in now: a slug for the metric and a sentence."""
+        """Why no subscription is accepted now: a label for the metric, and a sentence."""
         if self.draining:
             return RefusalReason.DRAINING, "this replica is shutting down"
         if not self._feed.started.is_set():
-            return RefusalReason.NOT_READY, "events cannot be read yet"
+            return (
+                RefusalReason.NOT_READY,
+                "this replica has just started and cannot read events yet",
+            )
         if self._registry.count >= self._settings.max_connections:
-            return RefusalReason.FULL, "this replica holds as many connections as it may"
+            return RefusalReason.FULL, "this replica has reached its limit of connections"
         return None
 
     def _rate_limited(self) -> tuple[RefusalReason, str] | None:
         if self._rate.allows(time.monotonic()):
             return None
-        return RefusalReason.HANDSHAKE_RATE, "too many come at once"
+        return RefusalReason.HANDSHAKE_RATE, "too many new connections; retry later"
 
     def _reject(
         self,
-        asked: SubscribeRequest,
+        parsed: SubscribeRequest,
         reason: RefusalReason,
-        why: str,
+        detail: str,
         *,
         status: int = 503,
         credentials: Credentials | None = None,
     ) -> web.StreamResponse:
-        """In-band, as any status but 200 is final for a native EventSource; or by status."""
+        """Refuse in-band, since any status but 200 is final for an EventSource; or by status."""
         metrics.TURNED_AWAY.labels(reason).inc()
         retry = self._retry_later()
         cookie = credentials.cookie if credentials else None
         headers = {"Set-Cookie": cookie} if cookie else {}
-        if asked.overload_by_status:
+        if parsed.overload_by_status:
             headers["Retry-After"] = str(-(-retry // 1000))
-            raise Problem(status, Slug.OVERLOADED, why, headers=headers)
+            raise Problem(status, Slug.OVERLOADED, detail, headers=headers)
         headers["Cache-Control"] = "no-store, no-transform"
         response = web.Response(
-            body=sse.overload(why, retry, asked.resume_from),
+            body=sse.overload(detail, retry, parsed.resume_from),
             headers=headers,
             content_type="text/event-stream",
         )
@@ -179,7 +187,7 @@ class SubscribeHandler:
         request: web.Request,
         subscription: Subscription,
         principal: Principal,
-        lease: Lease,
+        lease: ConnectionLease,
     ) -> Subscriber:
         try:
             fd = duplicate_fd(request)
@@ -196,11 +204,11 @@ class SubscribeHandler:
         self,
         request: web.Request,
         subscriber: Subscriber,
-        asked: SubscribeRequest,
+        parsed: SubscribeRequest,
         cookie: str | None,
     ) -> None:
-        here, topics = self._feed.position, asked.subscription.topics
-        start = here if asked.resume_from is None else asked.resume_from
+        here, topics = self._feed.position, parsed.subscription.topics
+        start = here if parsed.resume_from is None else parsed.resume_from
         subscriber.since = start
         retry = jittered(self._settings.retry_ms)
         headers = list(self._cors.headers(request).items())
@@ -208,9 +216,9 @@ class SubscribeHandler:
             headers.append(("Set-Cookie", cookie))
         first = sse.head(headers)
         first += sse.connected(secrets.token_hex(8), topics, start, retry)
-        if asked.invalid_id:
-            first += sse.reset(here, asked.invalid_id)
-        if asked.resume_from is None:  # in the same step as `here` was read: gapless
+        if parsed.invalid_id:
+            first += sse.reset(here, parsed.invalid_id)
+        if parsed.resume_from is None:  # no await since `here` was read, so no event is missed
             if self._registry.send(subscriber, first):
                 self._registry.go_live(subscriber, topics, self._feed.failover.epoch)
             return
@@ -218,7 +226,7 @@ class SubscribeHandler:
             self._feed,
             self._registry,
             subscriber,
-            asked.subscription,
+            parsed.subscription,
             max_events=self._settings.replay_events,
             max_seconds=self._settings.replay_seconds,
-        ).run(asked.resume_from, first)
+        ).run(parsed.resume_from, first)

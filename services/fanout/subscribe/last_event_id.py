@@ -7,11 +7,11 @@ from aiohttp import web
 from shared.domain.position import Position, parse_position
 
 RESUME_PARAMETERS = ("last_event_id", "lastEventId", "lastEventID", "since", "cursor")
-"""For clients that cannot set the header; the header takes precedence (docs/events.md)."""
+"""For clients that cannot set the header. The header takes precedence (docs/events.md)."""
 
 
 def resume_position(request: web.Request) -> tuple[Position | None, str]:
-    """The position of the last event that the client has, and why the given id is not one.
+    """The position of the last event that the client has, and why the given id is invalid.
 
     (None, "") when no id was given.
     """

@@ -1,8 +1,8 @@
-"""Resuming: what a client missed, then live, with nothing missed and nothing twice in between.
+"""The replay: sends missed events, then goes live, without a missing or repeated event.
 
-Replay runs in the handshake's coroutine with ordinary back-pressure: what is missing goes out in
-chunks, from the journal and then from the ring. The last step looks into the ring, writes what is
-still missing and joins the hub, with no await in between: gapless by construction.
+The replay runs in the request's coroutine and waits for slow clients. Missed events are sent in
+chunks, from the journal and then from memory. The last step reads the recent events, writes what is
+still missing and joins the hub, with no await in between, so no event can be missed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _INCOMPLETE = ("gap", "reset")
 
 
 class Replay:
-    """Brings one subscriber from its position to live."""
+    """Brings one subscriber from its position to live events."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class Replay:
         self._asked = START
 
     async def run(self, position: Position, first: bytes) -> None:
-        """Send `first` and what is missing; in one write where the ring has it.
+        """Send `first` and the missed events, in one write if memory has them.
 
-        Raises ConnectionError when the subscriber left, and what Redis raises while away.
+        Raises ConnectionError when the subscriber disconnected, and the errors of Redis.
         """
         self._asked = position
         if self._was_lost(position):
@@ -71,18 +71,18 @@ class Replay:
         while not self._join(position):
             here = self._feed.position
             if position > here:
-                position = await self._from_the_future(position)
-            elif (frames := self._from_the_ring(position)) is not None:
+                position = await self._above_journal_tip(position)
+            elif (frames := self._from_memory(position)) is not None:
                 await self._send(frames)
                 position = here
             elif self._read >= self._max_events or asyncio.get_running_loop().time() > deadline:
-                position = self._give_up(position)
+                position = self._send_gap(position)
             else:
-                position = await self._from_the_journal(position)
+                position = await self._from_journal(position)
 
     def _join(self, position: Position, first: bytes = b"") -> bool:
-        """The last step, without an await; False while more is missing than one chunk."""
-        frames = self._from_the_ring(position)
+        """The last step, without an await. False while more than one chunk is missing."""
+        frames = self._from_memory(position)
         if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
             return False
         self._write(b"".join((first, *frames)))
@@ -92,44 +92,44 @@ class Replay:
         )
         return True
 
-    def _from_the_ring(self, position: Position) -> list[bytes] | None:
-        """The frames of what follows `position`; None when the ring does not cover it."""
+    def _from_memory(self, position: Position) -> list[bytes] | None:
+        """The frames of the events after `position`. None if memory does not reach back so far."""
         items = self._feed.recent.after(position, self._subscription.topics)
         if items is None:
             return None
         return [item.frame for item in items if self._subscriber.wants(item.entry)]
 
-    async def _from_the_journal(self, position: Position) -> Position:
-        """Send a page of the journal; returns the position after it."""
+    async def _from_journal(self, position: Position) -> Position:
+        """Send a page of the journal. Returns the position after it."""
         if self._outcome == "ring":
             self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
         match await self._feed.reader.after(position, limit):
-            case NoNewEvents():  # writes were lost, or the ring reaches back to here by now
+            case NoNewEvents():  # writes were lost, or memory reaches back to this position by now
                 floor = self._feed.recent.floor
                 if position == START and self._begins_at(floor):
                     return floor
-                return position if position >= floor else self._give_up(position)
+                return position if position >= floor else self._send_gap(position)
             case JournalGap(resumes_after):
-                self._tell("gap", sse.gap(position, resumes_after))
+                self._send_notice("gap", sse.gap(position, resumes_after))
                 return resumes_after
             case JournalPage(entries) if self._skips_lost(position, entries[0]):
                 return self._reset(parse_position(entries[0].previous), _LOST)
             case JournalPage(entries):
                 self._read += len(entries)
-                await self._send([event_frame(e) for e in entries if self._is_for(e)])
+                await self._send([event_frame(e) for e in entries if self._is_wanted(e)])
                 return parse_position(entries[-1].position)
 
-    def _is_for(self, entry: JournalEntry) -> bool:
+    def _is_wanted(self, entry: JournalEntry) -> bool:
         return self._subscriber.wants(entry) and topics_match(
             self._subscription.topics, entry.topics
         )
 
-    async def _from_the_future(self, position: Position) -> Position:
-        """The journal or another replica was ahead of this one, or it is another journal's."""
+    async def _above_journal_tip(self, position: Position) -> Position:
+        """The client is ahead of this replica, or its position belongs to another journal."""
         if await self._feed.reach(position):
             return position
-        why = f"position {position} is above the journal's top"
+        why = f"position {position} is above the end of the journal"
         return self._reset(self._feed.position, why)
 
     def _begins_at(self, position: Position) -> bool:
@@ -138,7 +138,7 @@ class Replay:
         return head is not None and head.empty and head.began == position
 
     def _was_lost(self, position: Position) -> bool:
-        """Whether an API event had this position and a failover lost it: the ring does not hold it.
+        """Whether an API event had this position and a failover lost it: memory does not have it.
 
         A position of the chain without an event is no sign of a loss: resume after it.
         """
@@ -150,30 +150,30 @@ class Replay:
         )
 
     def _skips_lost(self, position: Position, first: JournalEntry) -> bool:
-        """The same for the journal: its next entry does not follow on this position."""
+        """The same check with the journal: its next entry does not follow this position."""
         return position == self._asked and position.by_clock and first.previous != str(position)
 
     def _reset(self, position: Position, why: str) -> Position:
-        """Send `reset`: the client must load the state anew, and goes on from this position."""
+        """Send `reset`: the client must load the state again, and continues from this position."""
         self._subscriber.since = position
-        self._tell("reset", sse.reset(position, why))
+        self._send_notice("reset", sse.reset(position, why))
         return position
 
-    def _give_up(self, position: Position) -> Position:
-        """Too much for one resume: an honest gap up to what the ring still has."""
+    def _send_gap(self, position: Position) -> Position:
+        """Too many events for one resume: send a gap up to the oldest event in memory."""
         floor = self._feed.recent.floor
-        self._tell("gap", sse.gap(position, floor))
+        self._send_notice("gap", sse.gap(position, floor))
         return floor
 
-    def _tell(self, outcome: str, frame: bytes) -> None:
-        """Send `gap` or `reset`. Count it now: many pages reload then and close this connection."""
+    def _send_notice(self, outcome: str, frame: bytes) -> None:
+        """Send `gap` or `reset`. Count it now: many pages then reload and close the connection."""
         if self._outcome not in _INCOMPLETE:
             _OUTCOMES[outcome].inc()
             self._outcome = outcome
         self._write(frame)
 
     async def _send(self, frames: list[bytes]) -> None:
-        """Write in chunks that the backlog can hold, as fast as the client takes them."""
+        """Write in chunks that the backlog can hold, as fast as the client accepts them."""
         for chunk in _chunks(frames, self._chunk):
             self._write(chunk)
             await asyncio.sleep(0)
@@ -186,7 +186,7 @@ class Replay:
 
     def _write(self, data: bytes) -> None:
         if data and not self._registry.send(self._subscriber, data):
-            raise ConnectionResetError("the subscriber left during its replay")
+            raise ConnectionResetError("the subscriber disconnected during its replay")
 
 
 def _chunks(frames: Iterable[bytes], size: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""A subscription request: what it asks for and from which position, parsed once."""
+"""A subscription request, parsed once: what it asks for and from which position."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from shared.web.problems import Problem, Slug
 
 @dataclass(frozen=True, slots=True)
 class SubscribeRequest:
-    """What the client asked for.
+    """The parsed parameters of the request.
 
     `resume_from` is the position of the last event that the client has; None without one.
-    `invalid_id` says why the given id is not a position, "" when it is or when none was given.
-    `overload_by_status` asks for an HTTP status in place of an in-band `overload`.
+    `invalid_id` says why the given id is not a position; "" if it is one or none was given.
+    `overload_by_status` asks for an HTTP status instead of an in-band `overload`.
     """
 
     subscription: Subscription
@@ -28,7 +28,7 @@ class SubscribeRequest:
 
 
 def parse_subscribe_request(request: web.Request, max_topics: int) -> SubscribeRequest:
-    """Raises Problem 400 that names each malformed parameter."""
+    """Raises Problem 400 with the name of each malformed parameter."""
     subscription = _subscription(request, max_topics)
     resume_from, invalid_id = resume_position(request)
     by_status = request.query.get("on_overload") == "status"

@@ -52,7 +52,7 @@ class Scene:
             registry, max_age=max_age, retry_ms=2000, every=EVERY, clock=clock.time
         )
         self.glance_at = clock.now + EVERY * random.random()
-        registry._left = lambda subscriber, *_: self.expiry.forget(subscriber)
+        registry._on_disconnect = lambda subscriber, *_: self.expiry.forget(subscriber)
         self.heard: dict[Peer, list[tuple[float, str]]] = {}
 
     def enter(self, lives: float | None, account: str = "GA") -> Peer:
@@ -211,26 +211,26 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(
     nameless = enter(account="", token_id="")
     early = enter(account="GB", token_id="j0")
     log.append(Revocation(token_id="j0"))  # before the first look, and after its handshake's
-    await at.expiry.look_for_revoked(sessions)
+    await at.expiry.end_revoked(sessions)
     at.run(0.1)
     assert [word for _, word in at.heard[early]] == ["revoked"]
     log.append(Revocation(token_id="j1"))
-    await at.expiry.look_for_revoked(sessions)
+    await at.expiry.end_revoked(sessions)
     late = enter(account="GA", token_id="j1", issued=5.0)  # had asked before it was revoked
     at.run(1)
-    await at.expiry.look_for_revoked(sessions)
+    await at.expiry.end_revoked(sessions)
     at.run(0.1)
     assert [word for _, word in at.heard[one] + at.heard[late]] == ["revoked", "revoked"]
     log.append(Revocation(account="GA", before=5.5))
-    await at.expiry.look_for_revoked(sessions)
+    await at.expiry.end_revoked(sessions)
     at.run(0.1)
     assert at.heard[other] == [], "its token was issued after"
     log.append(Revocation(account="GA", before=6.0))
-    await at.expiry.look_for_revoked(sessions)
+    await at.expiry.end_revoked(sessions)
     at.run(12)
     assert [word for _, word in at.heard[other]] == ["revoked"]
     again = enter(account="GA", token_id="j1", issued=5.0)
-    await at.expiry.look_for_revoked(sessions)
+    await at.expiry.end_revoked(sessions)
     assert not at.expiry._revoked, "not kept for ever"
     at.run(0.1)
     assert at.heard[again] == at.heard[nameless] == []

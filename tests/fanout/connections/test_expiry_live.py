@@ -72,7 +72,7 @@ async def test_what_was_revoked_while_redis_was_away_ends_when_it_is_back(
     for link in proxy.links:
         link.cut()
     await sessions.revoke(Revocation(token_id="j"), seconds=60)
-    await until(lambda: replica.components.feed.trouble, seconds=5)
+    await until(lambda: replica.components.feed.lag_reason, seconds=5)
     assert not client.closed.is_set()
     proxy.refusing = False
     await until(client.closed.is_set, seconds=3)

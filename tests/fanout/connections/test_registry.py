@@ -137,7 +137,7 @@ async def test_every_subscriber_has_its_beat_exactly_once_an_interval(
     replaying = peers()
     feed: Any = SimpleNamespace(
         position=Position(9, 1),
-        whole=True,
+        is_complete=True,
         head=JournalTip(START, 7, unix_seconds("2026-07-21T18:01:10Z")),
     )
     expiry = ConnectionExpiry(registry, max_age=0, retry_ms=2000)

@@ -23,7 +23,7 @@ def toids(recent: RecentEvents, after: Position, topics: list[str]) -> list[int]
     """The TOIDs of the events after a position that these topics are for."""
     items = recent.after(after, topics)
     assert items is not None
-    return [item.place.toid for item in items]
+    return [item.position.toid for item in items]
 
 
 class Naive:

@@ -48,7 +48,7 @@ async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(
     clients.append(client)
     await node.stop()
     await node.start()
-    await until(lambda: replica.components.feed.trouble is None, seconds=15)
+    await until(lambda: replica.components.feed.lag_reason is None, seconds=15)
     assert await status(replica, f"users={BOB}", headers=old) == 0, "in-band: it may come back"
     assert not client.closed.is_set()
     async with node.client() as redis:
