@@ -41,8 +41,8 @@ class Issuer:
 
 @pytest.fixture
 async def issuer(monkeypatch: pytest.MonkeyPatch) -> Issuer:
-    monkeypatch.setattr(auth, "_JWKS_FIRST", 0.05)
-    monkeypatch.setattr(auth, "_JWKS_AGAIN", 0.05)
+    monkeypatch.setattr(auth, "_RETRY_SECONDS_EMPTY", 0.05)
+    monkeypatch.setattr(auth, "_RETRY_SECONDS", 0.05)
     return Issuer()
 
 
