@@ -1,5 +1,5 @@
 """Commands for operators: `python -m services.indexer deadletter …` and `… verify …`.
 
-They read the same settings as the indexer, and may run beside it. Exit codes as grep's: 0 all is
-well, 1 something was found, 2 it could not be done.
+They read the same settings as the indexer and may run beside it. Exit codes: 0 success, 1 a
+finding, 2 the command could not run.
 """

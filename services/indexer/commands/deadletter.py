@@ -1,7 +1,7 @@
-"""`python -m services.indexer deadletter list|retry|drop`: what could not be decoded, and then.
+"""`python -m services.indexer deadletter list|retry|drop`: handle undecodable events.
 
-The journal only grows forward (docs/decisions.md 1): an event whose place lies below its top can
-be read again, but not put in any more.
+Events are only appended to the journal (decision 1). So an event whose position is below the
+journal's top cannot be committed any more, even if it can be decoded now.
 """
 
 from __future__ import annotations
@@ -29,39 +29,41 @@ from shared.runtime.command_line import invoked_as
 
 _LISTED_FIELDS = ("kind", "position", "ledger", "txHash", "contractId", "why")
 _TOO_LATE = (
-    "{} can be read now, but the journal goes on behind its place and only grows forward; what it "
-    "changed is right again under a new NAMESPACE only (docs/operations.md)"
+    "{} can be decoded now, but the journal has later events and cannot insert earlier ones; to "
+    "correct the streams, read everything into a new NAMESPACE (docs/operations.md)"
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command; returns its exit code."""
+    """Run the command; returns its exit code."""
     return run_command(partial(run, arguments(argv)))
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """What `run` is told to do; exits with 2 behind a line on stderr when that is no sense."""
+    """Parse the arguments; exits with 2 and a line on stderr if they are wrong."""
     parser = argparse.ArgumentParser(
         prog=f"{invoked_as('services.indexer')} deadletter",
-        description="Dead letters: what the indexer could not decode and kept raw. Exit code 0: "
-        "all was done; 1: some stay, or are not there; 2: it could not be done.",
+        description="Handle dead letters: events that the indexer could not decode and stored raw. "
+        "Exit codes: 0 all done; 1 some letters remain or do not exist; 2 the command failed.",
     )
     actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("list", help="one line of JSON each, without the XDR")
-    retry = actions.add_parser("retry", help="read them again, commit what still has its place")
-    retry.add_argument("ids", nargs="*", metavar="ID", help="as `list` tells; all without any")
-    drop = actions.add_parser("drop", help="forget them")
-    drop.add_argument("ids", nargs="*", metavar="ID", help="as `list` tells")
-    drop.add_argument("--all", action="store_true", help="forget every one")
+    actions.add_parser("list", help="print each letter as one line of JSON, without the XDR")
+    retry = actions.add_parser(
+        "retry", help="decode letters again, commit the events that still fit"
+    )
+    retry.add_argument("ids", nargs="*", metavar="ID", help="id from `list`; default: all letters")
+    drop = actions.add_parser("drop", help="delete letters")
+    drop.add_argument("ids", nargs="*", metavar="ID", help="id from `list`")
+    drop.add_argument("--all", action="store_true", help="delete all letters")
     args = parser.parse_args(argv)
     if args.action == "drop" and bool(args.ids) == args.all:
-        drop.error("name either letters by their ID or --all")
+        drop.error("give either IDs or --all")
     return args
 
 
 async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
-    """Do it; returns the exit code."""
-    if args.action == "retry":  # which commits
+    """List, retry or drop dead letters; returns the exit code."""
+    if args.action == "retry":  # the only action that commits
         await NamespaceClaim(redis, settings).check()
     stored = StoredDeadLetters(redis, settings.keys)
     letters = await stored.all()
@@ -73,15 +75,16 @@ async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis)
     chosen = args.ids or list(letters)
     missing = [entry for entry in chosen if entry not in letters]
     for entry in missing:
-        print(f"{entry}: there is no such dead letter", file=sys.stderr)
+        print(f"{entry}: no such dead letter", file=sys.stderr)
     act = _Retry(settings, redis).one if args.action == "retry" else _drop
     done = 0
-    for entry in (each for each in letters if each in chosen):  # oldest first, as they may commit
+    # Oldest first: only in this order can all of them be committed.
+    for entry in (each for each in letters if each in chosen):
         if await act(entry, letters[entry]):
             await stored.delete(entry)
             done += 1
     stay = await stored.count()
-    print(f"{done} done, {stay} in the dead letters", file=sys.stderr)
+    print(f"{done} done, {stay} dead letters remain", file=sys.stderr)
     return 0 if done == len(chosen) else 1
 
 
@@ -94,15 +97,15 @@ class _Retry:
     def __init__(self, settings: IndexerSettings, redis: Redis) -> None:
         self._contracts = WatchedContracts(settings.contracts)
         self._journal = Journal(redis, settings.keys)
-        # Without a token: like the API's, and unlike an indexer's, such a commit moves no cursor.
+        # Without a lease token, like the API's commits: it does not move the indexer's cursor.
         self._committer = Committer(redis, settings.keys, retention=settings.retention)
 
     async def one(self, entry: str, letter: dict[str, Any]) -> bool:
-        """Say what became of a letter; whether it is settled."""
+        """Retry one letter and print the outcome; returns whether the letter is done."""
         try:
             decoded = reread(letter, self._contracts)
         except StillUndecodableError as error:
-            print(f"{entry}: not readable: {error}")
+            print(f"{entry}: still undecodable: {error}")
             return False
         is_done, outcome = await self._commit(decoded)
         print(f"{entry}: {outcome}")
@@ -114,15 +117,20 @@ class _Retry:
         missing = [event for (event, _), entry in zip(events, found, strict=True) if entry is None]
         if not missing and not decoded.dead:
             count = len(decoded.events)
-            return True, f"{count} event(s) already in the journal" if count else "nothing of ours"
+            return (
+                True,
+                f"{count} event(s) already in the journal"
+                if count
+                else "no event of a watched contract",
+            )
         dead = [orjson.dumps(letter) for letter in decoded.dead]
         try:
             done = await self._committer.record(missing, progress={}, dead=dead)
         except JournalInconsistentError:
             return False, _TOO_LATE.format(_positions(missing))
-        if done.seen:  # as old as what was trimmed
+        if done.seen:  # positions below the trimmed part of the journal count as seen
             return False, _TOO_LATE.format(_positions(missing))
-        more = f"; {len(dead)} of its events are dead letters of their own" if dead else ""
+        more = f"; {len(dead)} of its events became new dead letters" if dead else ""
         return True, f"committed {_positions(missing) or 'nothing'}{more}"
 
 

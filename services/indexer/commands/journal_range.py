@@ -1,4 +1,4 @@
-"""What Redis holds of a range of ledgers: the journal's entries, the streams before and after."""
+"""The journal's entries of a range of ledgers, and the streams before and after them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.journal.wire import JournalEntry, stream_of
 
 
 class JournalRange:
-    """`first_kept`: the position of the first entry kept, 0-0 when none was trimmed."""
+    """`first_kept`: the position of the oldest entry in the journal; 0-0 if nothing was trimmed."""
 
     def __init__(
         self,
@@ -40,13 +40,16 @@ class JournalRange:
 
     @classmethod
     async def of(cls, redis: Redis, keys: Keys, first: int, last: int) -> JournalRange:
-        """Raises CommandFailedError when these ledgers were not read yet or were trimmed."""
+        """Read the entries of ledgers `first` to `last`.
+
+        Raises CommandFailedError if these ledgers are not read yet, or are trimmed.
+        """
         journal = Journal(redis, keys)
         progress = await read_progress(redis, keys)
         read = next_ledger(progress.cursor) - 1 if progress.cursor else 0
         if last > read:
             raise CommandFailedError(
-                f"the indexer of {keys.namespace} has read up to ledger {read} so far"
+                f"the indexer of {keys.namespace} has only read up to ledger {read}"
             )
         oldest = await journal.oldest()
         first_kept = START
@@ -54,7 +57,7 @@ class JournalRange:
             first_kept = parse_position(oldest.position)
         if first_kept.ledger > last:
             raise CommandFailedError(
-                f"the journal keeps events from ledger {first_kept.ledger} on, no older"
+                f"the journal has no events from before ledger {first_kept.ledger}"
             )
         entries = await journal.of_ledgers(first, last)
         return cls(redis, keys, cursor_before(first) + 1, first_kept, entries)
@@ -62,7 +65,10 @@ class JournalRange:
     async def states(
         self, stream_ids: Collection[str | None]
     ) -> tuple[dict[str, Stream | None], dict[Position, Stream]]:
-        """The streams before the range; where that is trimmed, after their first entry in it."""
+        """The streams before the range; after their first entry if everything before it is trimmed.
+
+        Returns the states by stream id, and the states after first entries by position.
+        """
         states: dict[str, Stream | None] = {}
         adopted: dict[Position, Stream] = {}
         for stream_id in filter(None, stream_ids):
@@ -73,7 +79,7 @@ class JournalRange:
         return states, adopted
 
     def _first(self, stream_id: str) -> dict[Position, Stream]:
-        """A stream's first entry with the state after it; nothing of one that begins here."""
+        """A stream's first entry with the state after it; empty if the stream was created there."""
         for entry in self.entries:
             body = orjson.loads(entry.body)
             if body["streamId"] == stream_id:
@@ -83,7 +89,7 @@ class JournalRange:
         return {}
 
     async def stored(self, expected: ExpectedEvents) -> AsyncIterator[Difference]:
-        """Streams whose stored document is not that of their last event in the journal."""
+        """Compare the stored documents of streams with their last events in the journal."""
         ids = dict.fromkeys(each.event.stream_id for each in expected.values())
         for stream_id in filter(None, ids):
             raw, last = await self._streams.document_and_last_position(stream_id)
@@ -109,7 +115,7 @@ class JournalRange:
         return found[0] if found else None
 
     async def _document(self, position: Position) -> Document | None:
-        """The stream after the event at that place, as the journal has it."""
+        """The stream after the event at a position, from the journal; None if there is none."""
         (entry,) = await self._journal.at([position])
         found: Document | None = orjson.loads(entry.body).get("stream") if entry else None
         return found

@@ -1,4 +1,4 @@
-"""What every command does around its work: settings, logs, Redis, and failures in one line."""
+"""Run a command: settings, logs, a Redis connection, and errors as one line on stderr."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from shared.runtime import logs
 from shared.runtime.config import load
 
 Work = Callable[[IndexerSettings, Redis], Awaitable[int]]
-"""From the settings and a connection to the exit code."""
+"""The work of a command: from the settings and a Redis connection to the exit code."""
 
 EXIT_FAILED = 2
 
 
 class CommandFailedError(HeadraceError):
-    """What was asked for cannot be done; says why, and what can."""
+    """The command cannot do what was asked; the text says why, and what is possible."""
 
 
 def run_command(work: Work) -> int:
-    """Run it with what the environment says; returns its exit code."""
+    """Run a command with the settings of the environment; returns its exit code."""
     settings = load(IndexerSettings)
     logs.configure("indexer", "error")
     return asyncio.run(_connected(settings, work))
@@ -42,13 +42,13 @@ async def _connected(settings: IndexerSettings, work: Work) -> int:
 
 
 async def attempt(work: Awaitable[int]) -> int:
-    """Its exit code, or 2 behind a line on stderr when it could not be done."""
+    """The exit code of `work`; on an error prints a line to stderr and returns 2."""
     try:
         return await work
     except (RedisError, OSError) as error:
         print(f"Redis does not answer: {error}", file=sys.stderr)
     except (SourceError, FatalSourceError) as error:
-        print(f"the source does not serve: {error}", file=sys.stderr)
+        print(f"the source failed: {error}", file=sys.stderr)
     except (CommandFailedError, ForeignNamespaceError) as error:
         print(error, file=sys.stderr)
     return EXIT_FAILED

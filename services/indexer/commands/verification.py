@@ -1,7 +1,7 @@
-"""Verification: what the journal and the stored streams should be, against what they are. Pure.
+"""Compute what the journal and the stored streams should hold, and compare. Pure.
 
-The commit is done over again, in mind: the chain's events as a source tells them, the API's as the
-journal has them, in one order, applied to the streams as they were before.
+The commits are repeated in memory: the chain's events from a source and the API's events from the
+journal, in one order, applied to the streams as they were before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One finding, JSON-ready. `where` is a position, or `stream <id>` for a stored document."""
+    """One difference, JSON-ready. `where` is a position, or `stream <id>` for a stored document."""
 
     where: str
     what: str
@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedEvent:
-    """One event as the journal should have it; `head` None where nobody can know its topics."""
+    """An event as the journal should have it; `head` is None if its topics cannot be known."""
 
     event: Event
     head: str | None
@@ -43,17 +43,17 @@ class ExpectedEvent:
 
     @property
     def document(self) -> Document | None:
-        """Its stream after it; None where there is none, or none that could be told."""
+        """The stream after the event; None if there is none, or if it cannot be known."""
         actual: Document | None = self.body.get("stream")
         return actual
 
 
 ExpectedEvents = Mapping[Position, ExpectedEvent]
-"""In order."""
+"""In order of position."""
 
 
 def event_of(entry: JournalEntry) -> Event:
-    """The event that a journal entry tells."""
+    """The event in a journal entry."""
     body = orjson.loads(entry.body)
     source = None
     if body["origin"] == Origin.CHAIN:
@@ -66,10 +66,10 @@ def event_of(entry: JournalEntry) -> Event:
 def replay_expected(
     events: Mapping[Position, Event], before: StreamStates, adopted: Mapping[Position, Stream]
 ) -> ExpectedEvents:
-    """What the journal should have of `events`, on the states `before` them.
+    """What the journal should hold for `events`, applied to the states `before` them.
 
-    `adopted`: the first events of streams whose earlier history is trimmed, each with the state
-    after it as the journal has it; there is nothing to check that state with.
+    `adopted`: the first events of streams whose earlier history is trimmed, with the states after
+    them from the journal. These states cannot be checked.
     """
     expected = {
         position: ExpectedEvent(
@@ -95,7 +95,7 @@ def _body(position: Position, raw: bytes) -> dict[str, Any]:
 
 
 def compare(expected: ExpectedEvents, entries: Sequence[JournalEntry]) -> Iterator[Difference]:
-    """Events that are missing, from nowhere or altered; entries that do not follow each other."""
+    """The differences: missing, extra and altered events, and entries out of order."""
     journal = {parse_position(entry.position): entry for entry in entries}
     for position in sorted(expected.keys() | journal.keys()):
         if position not in journal:
@@ -114,7 +114,7 @@ def _altered(expected: ExpectedEvent, entry: JournalEntry) -> Iterator[Differenc
     if expected.head not in (None, head):
         yield Difference(entry.position, "head", expected.head, head)
     actual: Document = orjson.loads(entry.body)
-    names = set(actual) - {"publishedAt"}  # which nobody but Redis can know
+    names = set(actual) - {"publishedAt"}  # only Redis knows it
     if expected.head is None:
         names.discard("stream")
     for name in sorted(names | expected.body.keys()):
@@ -135,8 +135,8 @@ def differing(
 
 
 def _is_equal(name: str, expected: object, actual: object) -> bool:
-    """Whether both say the same, or what sources tell in different ways."""
-    if name == "verified":  # not every source has the result that proves
+    """Whether two values are equal, apart from differences that sources may have."""
+    if name == "verified":  # not every source has the result that proves events
         return expected == actual or None in (expected, actual)
     if name == "ledgerClosedAt" and isinstance(expected, str) and isinstance(actual, str):
         return unix_seconds(expected) == unix_seconds(actual)

@@ -1,6 +1,6 @@
-"""`python -m services.indexer verify --from L --to M`: ledgers read again, and compared.
+"""`python -m services.indexer verify --from L --to M`: read ledgers again and compare them.
 
-What a source tells of them now, against the journal and the stored streams. It only reads.
+Compares the source with the journal and the stored streams. Changes nothing.
 """
 
 from __future__ import annotations
@@ -30,24 +30,28 @@ from shared.runtime.tasks import backoff
 from shared.web import client as http
 
 _TRIES = 6
-"""At a source that fails, without any progress in between; what looks altered takes two."""
+"""Failures in a row without progress. An event that fails its proof takes two."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command; returns its exit code."""
+    """Run the command; returns its exit code."""
     return run_command(partial(run, arguments(argv)))
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """What `run` is told to do; exits with 2 behind a line on stderr when that is no sense."""
+    """Parse the arguments; exits with 2 and a line on stderr if they are wrong."""
     parser = argparse.ArgumentParser(
         prog=f"{invoked_as('services.indexer')} verify",
-        description="Read ledgers again from SOURCE and compare them with the journal and the "
-        "stored streams; each difference is a line of JSON. Exit code 0: all is equal; 1: it is "
-        "not; 2: it could not be compared. Changes nothing.",
+        description="Read ledgers again from SOURCE and compare their events with the journal and "
+        "the stored streams. Prints each difference as a line of JSON. Changes nothing. "
+        "Exit codes: 0 all equal; 1 differences; 2 the command failed.",
     )
-    parser.add_argument("--from", type=_ledger, required=True, dest="first", metavar="L")
-    parser.add_argument("--to", type=_ledger, required=True, dest="last", metavar="M")
+    parser.add_argument(
+        "--from", type=_ledger, required=True, dest="first", metavar="L", help="first ledger"
+    )
+    parser.add_argument(
+        "--to", type=_ledger, required=True, dest="last", metavar="M", help="last ledger"
+    )
     args = parser.parse_args(argv)
     if args.first > args.last:
         parser.error("--from L must not be above --to M")
@@ -56,12 +60,14 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def _ledger(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 31):
-        raise argparse.ArgumentTypeError(f"{text!r} is no ledger: expected 1 to {(1 << 31) - 1}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a ledger number: expected 1 to {(1 << 31) - 1}"
+        )
     return int(text)
 
 
 async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
-    """Do it; returns the exit code."""
+    """Compare and print the differences; returns the exit code."""
     journal = await JournalRange.of(redis, settings.keys, args.first, args.last)
     async with _source(settings) as source:
         events, dead = await _read(source, args.first, args.last)
@@ -85,7 +91,7 @@ async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis)
     summary = (
         f"{len(expected)} events and {len(states)} streams of ledgers {args.first} to {args.last}"
     )
-    notes = [f"{len(trimmed)} events are older than what the journal keeps"] if trimmed else []
+    notes = [f"{len(trimmed)} events are older than the journal"] if trimmed else []
     notes += [f"{dead} could not be decoded"] if dead else []
     verdict = f"{len(differences)} differences" if differences else "all equal"
     print("; ".join([f"{summary} against {name}: {verdict}", *notes]), file=sys.stderr)

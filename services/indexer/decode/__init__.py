@@ -1,1 +1,1 @@
-"""From a transaction's XDR to events of streams and tokens, and the proof of them. Pure."""
+"""Decode a transaction's XDR into events of streams and tokens, and prove them. Pure."""

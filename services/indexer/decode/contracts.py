@@ -1,7 +1,7 @@
-"""The contracts that are watched, and who reads the events of each.
+"""The watched contracts, and which decoder reads the events of each. Pure.
 
-Pure. A transaction holds events of many contracts; which of them are ours is told by the 32 raw
-bytes of their ids.
+A transaction may hold events of many contracts. The watched ones are found by their raw 32-byte
+ids.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _READ = {ContractKind.STREAM: read_event, ContractKind.TOKEN: read_token_event}
 
 @dataclass(frozen=True, slots=True)
 class WatchedContract:
-    """One of them: its address (C…), its 32 bytes, and what it is."""
+    """A watched contract: its address (C…), the 32 bytes of its id, and its kind."""
 
     address: str
     raw: bytes
@@ -30,21 +30,22 @@ class WatchedContract:
 
     @classmethod
     def of(cls, spec: ContractSpec) -> WatchedContract:
-        """From the settings."""
+        """Create it from an entry of the setting CONTRACTS."""
         return cls(spec.address, payload_of(CONTRACT, spec.address), spec.kind)
 
     @property
     def only_invocations(self) -> bool:
-        """Whether its events come from calls alone, whose results prove them.
+        """Whether all its events are from invocations, whose results prove them.
 
-        An asset's contract speaks for payments and other classic operations too (CAP-67).
+        The contract of an asset emits events for payments and other classic operations too
+        (CAP-67).
         """
         return self.kind is not ContractKind.TOKEN
 
     def read(
         self, event: ContractEvent, position: Position, source: Provenance, closed: int
     ) -> Event:
-        """Our event for one of its own; `closed` is the ledger's close in Unix seconds.
+        """Convert one of its events; `closed` is when the ledger closed, in Unix seconds.
 
         Raises UnreadableEventError (services.indexer.decode.stream_contract).
         """
@@ -52,7 +53,7 @@ class WatchedContract:
 
 
 class WatchedContracts:
-    """All of them, by what they are known by."""
+    """All watched contracts, found by raw id or by address."""
 
     def __init__(self, specs: Iterable[ContractSpec]) -> None:
         self.all = tuple(map(WatchedContract.of, specs))
@@ -64,24 +65,24 @@ class WatchedContracts:
 
     @classmethod
     def of(cls, *texts: str) -> WatchedContracts:
-        """From their names in the settings (shared.domain.contracts). Raises ValueError."""
+        """Create them from entries of CONTRACTS (shared.domain.contracts). Raises ValueError."""
         return cls(parse_contracts(texts))
 
     def by_raw(self, raw: bytes | None) -> WatchedContract | None:
-        """The watched contract of these 32 bytes, if it is one."""
+        """The watched contract with this raw id, else None."""
         return None if raw is None else self._by_raw.get(raw)
 
     def by_address(self, address: str) -> WatchedContract | None:
-        """The watched contract at this address (C…), if it is one."""
+        """The watched contract with this address (C…), else None."""
         return self._by_address.get(address)
 
     def may_emit(self, envelope: bytes, meta: bytes | None) -> bool:
-        """Whether a transaction can hold events of theirs: a quick, sound filter.
+        """Whether a transaction may hold events of watched contracts. Fast; never wrong with False.
 
-        The footprint of a call names every contract that it may touch, and stands in the envelope.
-        A classic operation has no footprint, but its meta names the asset's contract in each of
-        its events; where the meta was left out, nothing can be ruled out. A false positive costs
-        one look at the meta.
+        The envelope of a call has a footprint, which names every contract that the call can touch.
+        A classic operation has no footprint, but its meta names the asset's contract in each event;
+        if the meta was left out, the answer is True. A wrong True only costs the decoding of the
+        meta.
         """
         if any(raw in envelope for raw in self.raws):
             return True

@@ -1,7 +1,7 @@
-"""Proof that events are the network's own: their hash is in the transaction's result.
+"""Prove a transaction's events by the hash in its result.
 
-Whoever serves a meta can invent events. The validators agree on results only, and the result of a
-contract's call is a hash over what it returned and emitted, so that the one proves the other.
+A server of metas could invent events. The validators sign the results of transactions. The result
+of an invocation is the SHA-256 of its return value and its events, so it proves both.
 """
 
 from hashlib import sha256
@@ -10,19 +10,20 @@ from services.indexer.xdr import TransactionMeta, TransactionResult
 
 
 def verify(meta: TransactionMeta, result: TransactionResult | None) -> bool | None:
-    """Return whether `result` proves all events of `meta`; None where it says nothing of them.
+    """Return True if `result` proves the events of `meta`, False if they do not match.
 
-    None means: no result, or a transaction that called no contract. (Since protocol 23 payments
-    and other classic operations may have events too, which no hash covers.)
+    None means that nothing is proved: there is no result, or the transaction called no contract.
+    Since protocol 23 (CAP-67) payments and other classic operations have events too; no hash covers
+    them.
     """
     if result is None:
         return None
     if not result.successful:
-        return False if any(meta.event_xdr) else None  # what failed has left no events
+        return False if any(meta.event_xdr) else None  # a failed transaction has no events
     if not result.invoke_hash:
         return None
     if meta.return_value is None or len(meta.event_xdr) != 1:
-        return False  # a call is its transaction's only operation, and always returns something
+        return False  # a call is the only operation of its transaction, and always returns a value
     return _digest(meta.return_value, meta.event_xdr[0]) == result.invoke_hash[0]
 
 

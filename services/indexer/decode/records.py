@@ -1,7 +1,6 @@
-"""Records: a transaction as Horizon's JSON tells it, read strictly and with the mistake named.
+"""Parse a transaction in Horizon's JSON strictly; an error names the field. Pure.
 
-Pure. What is not as it should be is never guessed at: a transaction that was skipped because a
-field was odd would be an event lost.
+A wrong field is never guessed or skipped: a skipped transaction would be a lost event.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from shared.domain.position import transaction_of
 
 
 class MalformedError(HeadraceError, ValueError):
-    """What a source sent is not a transaction; nothing of it may be believed or skipped."""
+    """A source's answer is damaged; none of it may be used or skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class HorizonTransaction:
-    """The parts of Horizon's transaction that are read."""
+    """The fields of Horizon's transaction that the indexer uses; `closed_at` is an ISO time."""
 
     toid: int
     hash: str
@@ -37,12 +36,12 @@ class HorizonTransaction:
 
     @property
     def closed(self) -> int:
-        """The ledger's close in Unix seconds."""
+        """When the ledger closed, in Unix seconds."""
         return int(unix_seconds(self.closed_at))
 
 
 def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
-    """Read Horizon's JSON. Raises MalformedError that names the field."""
+    """Parse Horizon's JSON. Raises MalformedError, which names the field."""
     parts = []
     for name, read in _FIELDS.items():
         try:
@@ -51,59 +50,60 @@ def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
             raise MalformedError(f"{name!r} is missing or wrong: {error!s:.200}") from error
     record = HorizonTransaction(*parts)
     if record.toid >> 32 != record.ledger or transaction_of(record.toid) != record.toid:
-        raise MalformedError(f"'paging_token' {record.toid} is no transaction's of {record.ledger}")
+        raise MalformedError(f"'paging_token' {record.toid} is not in ledger {record.ledger}")
     return record
 
 
 def matching(pattern: str) -> Callable[[Any], str]:
-    """Reads text of that form."""
+    """Make a parser for text that matches a pattern."""
     match = re.compile(pattern, re.ASCII).fullmatch
 
     def read(value: Any) -> str:
         if match(value) is None:
-            raise ValueError(f"{value!r} is not like {pattern}")
+            raise ValueError(f"{value!r} does not match {pattern}")
         return str(value)
 
     return read
 
 
 def typed(kind: type) -> Callable[[Any], Any]:
-    """Reads what is of just that type."""
+    """Make a parser that accepts exactly one type."""
 
     def read(value: Any) -> Any:
-        if type(value) is not kind:  # a bool is an int to Python
-            raise TypeError(f"{value!r} is no {kind.__name__}")
+        if type(value) is not kind:  # a bool is an int in Python
+            raise TypeError(f"{value!r} is not of type {kind.__name__}")
         return value
 
     return read
 
 
-@lru_cache(maxsize=256)  # all of a ledger share theirs
+@lru_cache(maxsize=256)  # all transactions of a ledger have the same time
 def time_text(text: Any) -> str:
-    """Reads a time since 1970 with its zone, as it stands."""
+    """Check a time since 1970 with a time zone; returns the text unchanged."""
     unix_seconds(text)
     return str(text)
 
 
 def base64_bytes(text: Any) -> bytes:
-    """Reads base64, strictly."""
+    """Decode base64 strictly."""
     return binascii.a2b_base64(text, strict_mode=True)
 
 
 def known_meta(raw: bytes) -> bytes | None:
-    """A TransactionMeta; None when the server left out its whole content."""
+    """The TransactionMeta, None if the server left its content out (SKIP_TXMETA)."""
     return None if raw in _EMPTY_METAS else raw
 
 
 hash_text = matching("[0-9a-f]{64}")
-"""Reads a hash of a transaction or a ledger."""
+"""Parses the hash of a transaction or a ledger: 64 hex digits."""
 _digits = matching(r"\d{1,19}")
 _EMPTY_WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
-"""Number of lists and options in a TransactionMeta by version; an empty one is a zero word."""
+"""Number of lists and options in a TransactionMeta, by version. Each is a zero word if empty."""
 _EMPTY_METAS = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _EMPTY_WORDS.items()}
-"""Empty metas, as Horizon sends them under SKIP_TXMETA.
+"""The empty metas that Horizon sends with SKIP_TXMETA.
 
-A successful transaction has at least one operation, and a complete meta describes each.
+A real meta is never equal to one of these: a successful transaction has at least one operation, and
+its meta describes each.
 """
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "paging_token": lambda value: int(_digits(value)),
@@ -115,4 +115,4 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "result_xdr": base64_bytes,
     "result_meta_xdr": lambda value: known_meta(base64_bytes(value)) if value else None,
 }
-"""Horizon's fields in the order of Record's."""
+"""Horizon's fields, in the order of HorizonTransaction's."""

@@ -1,7 +1,7 @@
-"""The stream contract's events: from names and fields on chain to events of ours.
+"""Convert the stream contract's events into Headrace's events. Pure.
 
-Pure. Decoded by field name; fields that are missing or more than expected are tolerated as far as
-the stream's state does not need them. Names nobody knows are kept raw as `chain.unknown`.
+Fields are found by name. A missing or an additional field is accepted if the stream's state does
+not depend on it. An event with an unknown name is kept raw, as `chain.unknown`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TYPES = {
 
 
 class _Rule(NamedTuple):
-    """What a field has to be so that the stream's state can be told."""
+    """A condition that a field must meet, since the stream's state is computed from it."""
 
     accepts: Callable[[ScVal], bool]
     expected: str
@@ -52,10 +52,10 @@ def _integer_below(most: int) -> Callable[[ScVal], bool]:
 
 _IS_ADDRESS = _Rule(lambda value: isinstance(value, Address), "address")
 _IS_INTEGER = _Rule(_integer, "integer")
-_IS_TIME = _Rule(
-    _integer_below(1 << 63), "Unix time"
-)  # half of u64: an anchor moves, and stays a JSON number
-_IS_END_TIME = _Rule(_integer_below(1 << 64), "Unix time")  # the contract lets it saturate
+# Half of u64: a pause moves a stream's times, and the sum must still be a JSON number.
+_IS_TIME = _Rule(_integer_below(1 << 63), "Unix time")
+# All of u64: the contract stores the maximum if an end time overflows.
+_IS_END_TIME = _Rule(_integer_below(1 << 64), "Unix time")
 
 _REQUIRED_FIELDS: Mapping[EventType, Mapping[str, _Rule]] = {
     EventType.STREAM_CREATED: {
@@ -72,7 +72,7 @@ _REQUIRED_FIELDS: Mapping[EventType, Mapping[str, _Rule]] = {
     EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": _IS_ADDRESS},
     EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": _IS_INTEGER},
 }
-"""Fields without which the state after the event cannot be told."""
+"""Fields that the new state of the stream is computed from, by event type."""
 
 _OPTIONAL_FIELDS: Mapping[str, _Rule] = {
     "timestamp": _IS_TIME,
@@ -80,17 +80,17 @@ _OPTIONAL_FIELDS: Mapping[str, _Rule] = {
     "settled_amount": _IS_INTEGER,
     "new_end_time": _IS_END_TIME,
 }
-"""Fields that count where they are there; void is as good as absent."""
+"""Optional fields that are used if they are there; void counts as absent."""
 
 _CONTRACT_PREFIX = "contract."
 
 
 class UnreadableEventError(HeadraceError, ValueError):
-    """An event of the contract that lacks what its name promises; it goes to the dead letters."""
+    """An event of a watched contract lacks required data; it becomes a dead letter."""
 
 
 def read_event(event: ContractEvent, position: Position, source: Provenance, closed: int) -> Event:
-    """Our event for one of the contract's; `closed` is the ledger's close in Unix seconds.
+    """Convert an event of the stream contract; `closed` is the ledger's close in Unix seconds.
 
     Raises UnreadableEventError.
     """
@@ -102,7 +102,7 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
     if kind.startswith(_CONTRACT_PREFIX):
         stream_id = None
     elif stream_id is None:
-        raise UnreadableEventError(f"{name}: its second topic is no stream id")
+        raise UnreadableEventError(f"{name}: its second topic is not a stream id")
     fields = _fields(name, event.data)
     _check(name, kind, {_camel(field): value for field, value in fields.items()})
     facts = _facts(name, kind, fields, closed)
@@ -112,13 +112,13 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
 
 
 def name_of(event: ContractEvent) -> str:
-    """The event's first topic when it is a symbol or string, "" otherwise."""
+    """The event's first topic if it is a symbol or a string, else ""."""
     name = event.topics[0] if event.topics else None
     return str(name) if isinstance(name, str) else ""
 
 
 def _stream_id(event: ContractEvent) -> str | None:
-    """The second topic when it can be a stream's id, a u64 from 1."""
+    """The second topic if it can be a stream id (a u64 from 1), else None."""
     value = event.topics[1] if len(event.topics) > 1 else None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 64:
         return None
@@ -129,17 +129,19 @@ def _fields(name: str, data: ScVal) -> dict[str, ScVal]:
     fields = data if isinstance(data, dict) else {None: data}
     named = {key: value for key, value in fields.items() if isinstance(key, str)}
     if len(named) < len(fields):
-        raise UnreadableEventError(f"{name}: its data is no map with names as keys")
+        raise UnreadableEventError(f"{name}: its data is not a map with names as keys")
     return named
 
 
 def _check(name: str, kind: EventType, camel: Mapping[str, ScVal]) -> None:
     for field, rule in _REQUIRED_FIELDS.get(kind, {}).items():
         if not rule.accepts(camel.get(_camel(field))):
-            raise UnreadableEventError(f"{name}: {field!r} is missing or no {rule.expected}")
+            raise UnreadableEventError(
+                f"{name}: {field!r} is missing or not of type {rule.expected}"
+            )
     for field, rule in _OPTIONAL_FIELDS.items():
         if (value := camel.get(_camel(field))) is not None and not rule.accepts(value):
-            raise UnreadableEventError(f"{name}: {field!r} is no {rule.expected}")
+            raise UnreadableEventError(f"{name}: {field!r} is not of type {rule.expected}")
 
 
 def _facts(
@@ -158,12 +160,14 @@ def _facts(
 def _refuse_too_deep(name: str, facts: dict[str, object]) -> None:
     try:
         orjson.dumps(facts)
-    except TypeError as error:  # nested deeper than JSON's writer goes
-        raise UnreadableEventError(f"{name}: its data cannot be told in JSON: {error}") from error
+    except TypeError as error:  # nested deeper than orjson can write
+        raise UnreadableEventError(
+            f"{name}: its data cannot be written as JSON: {error}"
+        ) from error
 
 
 def raw_facts(event: ContractEvent) -> dict[str, object]:
-    """Everything there is, as base64 XDR, so that nothing is lost on a name yet unknown."""
+    """The whole event as base64 XDR, so that an unknown event loses nothing."""
     return {
         "name": name_of(event),
         "topicsXdr": [base64.b64encode(topic).decode() for topic in event.topic_xdr],
@@ -172,7 +176,7 @@ def raw_facts(event: ContractEvent) -> dict[str, object]:
 
 
 def plain(name: str, value: ScVal) -> object:
-    """JSON-ready: amounts and ids as decimal strings, times and basis points as numbers."""
+    """Make a value JSON-ready: amounts and ids as decimal strings, times and bps as numbers."""
     match value:
         case str():
             return str(value)
@@ -199,7 +203,7 @@ def _named(fields: Sequence[tuple[str, ScVal]]) -> dict[str, object]:
     named = {_camel(name): plain(name, value) for name, value in fields}
     if len(named) < len(fields):
         names = ", ".join(name for name, _ in fields)
-        raise UnreadableEventError(f"two fields have one name in camelCase: {names}")
+        raise UnreadableEventError(f"two fields have the same name in camelCase: {names}")
     return named
 
 
@@ -208,7 +212,7 @@ def _is_number(name: str) -> bool:
     return name == "timestamp" or name.endswith(("_time", "_at", "_bps"))
 
 
-@lru_cache(maxsize=256)  # a contract has few names
+@lru_cache(maxsize=256)  # a contract has few field names
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -1,9 +1,9 @@
-"""A token contract's events: transfers, mints, burns and clawbacks of any asset.
+"""Convert a token contract's events: transfers, mints, burns and clawbacks. Pure.
 
-Pure. Three forms are in use, told apart by what stands in the topics: SEP-41's own; that of asset
-contracts since protocol 23 (CAP-67), which adds the asset; and theirs of before (CAP-46-6), which
-also names the admin of a mint or clawback. The amount is the data, or a field of it where a muxed
-destination has to be told beside it.
+Three forms are in use; the topics show which one an event has. SEP-41 names the parties. Since
+protocol 23, asset contracts add the asset (CAP-67). Before, they also named the admin of a mint or
+clawback (CAP-46-6). The amount is the event's data, or a field of the data if the destination is
+muxed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.domain.position import Position
 
 
 class _Form(NamedTuple):
-    """The type that a name becomes, and whom its topics name, in order."""
+    """The event type for a name, and the parties that the topics hold, in order."""
 
     type: EventType
     parties: tuple[str, ...]
@@ -36,9 +36,10 @@ _FORMS: Mapping[str, _Form] = {
 def read_token_event(
     event: ContractEvent, position: Position, source: Provenance, closed: int
 ) -> Event:
-    """Our event for one of the token's; `closed` is the ledger's close in Unix seconds.
+    """Convert an event of a token contract; `closed` is the ledger's close in Unix seconds.
 
-    Other names, such as approve and set_admin, are kept raw. Raises UnreadableEventError.
+    Events with other names, such as approve and set_admin, are kept raw. Raises
+    UnreadableEventError.
     """
     name = name_of(event)
     token: dict[str, object] = {"tokenAddress": source.contract_id}
@@ -51,7 +52,7 @@ def read_token_event(
 
 
 def _party_facts(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, object]:
-    """Whom the event names, and the asset (SEP-11) where it follows them."""
+    """The parties of the event, and the asset (SEP-11) if it follows them."""
     count = next((n for n, each in enumerate(topics) if not isinstance(each, Address)), len(topics))
     parties = form.with_admin if count == len(form.with_admin) else form.parties
     if not parties or count != len(parties):
@@ -70,7 +71,7 @@ def _expected(form: _Form) -> str:
 
 
 def _amount(name: str, data: ScVal) -> dict[str, object]:
-    """The amount in base units, and for whom at a muxed destination it is (CAP-67)."""
+    """The amount in base units, and the id of a muxed destination (CAP-67)."""
     muxed = data.get("to_muxed_id") if isinstance(data, dict) else None
     amount = data.get("amount") if isinstance(data, dict) else data
     if not isinstance(amount, int) or isinstance(amount, bool):
@@ -84,4 +85,4 @@ def _amount(name: str, data: ScVal) -> dict[str, object]:
             return {"amount": str(amount), "toMuxedId": str(muxed)}
         case bytes():
             return {"amount": str(amount), "toMuxedId": muxed.hex()}
-    raise UnreadableEventError(f"{name}: its field 'to_muxed_id' is no u64, string or bytes")
+    raise UnreadableEventError(f"{name}: its field 'to_muxed_id' is not a u64, string or bytes")

@@ -1,7 +1,7 @@
-"""The checkpoint: number and hash of a ledger that the history which is read holds.
+"""The checkpoint: number and hash of a recent ledger, stored with the progress.
 
-A test network that is reset keeps its passphrase, and one day its ledgers bear the old numbers
-again. The hash tells: two histories are never merged.
+A test network keeps its passphrase at a reset, and later has ledgers with the same numbers as
+before. The hash of the checkpoint shows the difference, so that two histories are never mixed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ log = structlog.get_logger()
 
 
 class Checkpoint:
-    """Takes one now and then, and compares the last with what a source says."""
+    """Stores a checkpoint regularly, and compares it with a source."""
 
     def __init__(
         self, redis: Redis, keys: Keys, committer: Committer, *, seconds: float = 60.0
     ) -> None:
-        """`seconds` between two; and between two comparisons with the same source."""
+        """`seconds`: between two checkpoints, and between two comparisons with the same source."""
         self._redis = redis
         self._keys = keys
         self._committer = committer
@@ -35,7 +35,11 @@ class Checkpoint:
         self._compared = asyncio.Event()
 
     async def compare(self, source: Source) -> None:
-        """Before it is read. Raises FatalSourceError when it has another history; SourceError."""
+        """Compare the checkpoint with the source, before it is read.
+
+        Raises FatalSourceError if the source has another history; SourceError if it does not
+        answer.
+        """
         now, name = time.monotonic(), source.name
         if now - self._compared_at.get(name, -self._seconds) < self._seconds:
             return
@@ -44,26 +48,25 @@ class Checkpoint:
             digest_of_source = await source.hash_of(ledger)
             if digest_of_source is not None and digest_of_source != digest:
                 raise FatalSourceError(
-                    "reset", f"ledger {ledger} was {digest}, for {name} it is {digest_of_source}"
+                    "reset",
+                    f"the hash of ledger {ledger} was {digest}, but {name} has {digest_of_source}",
                 )
         self._compared_at[name] = now
         self._compared.set()
 
     async def store_regularly(self, source: Source) -> None:
-        """Take one now and then, until cancelled."""
-        await self._compared.wait()  # else the new one would hide that the old does not match
+        """Store a new checkpoint every `seconds`, until cancelled."""
+        # Compare first: a new checkpoint would hide that the old one does not match.
+        await self._compared.wait()
         while True:
             try:
                 await self._store_new(source)
-            except (
-                SourceError,
-                FatalSourceError,
-            ) as error:  # who reads it finds out what that means
+            except (SourceError, FatalSourceError) as error:  # the ingest handles it
                 log.warning("no_checkpoint", source=source.name, error=str(error))
             await asyncio.sleep(self._seconds)
 
     async def _store_new(self, source: Source) -> None:
         ledger, digest = await source.latest_hash()
         stored = await read_checkpoint(self._redis, self._keys)
-        if stored is None or ledger > stored[0]:  # a tip that went back is the next reader's alarm
+        if stored is None or ledger > stored[0]:
             await self._committer.record([], progress=checkpoint_fields(ledger, digest))

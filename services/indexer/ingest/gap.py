@@ -1,4 +1,4 @@
-"""A gap of the chain's history: ledgers that no source has any more, told as an event. Pure."""
+"""The event for ledgers that no source has any more. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from shared.journal.wire import HISTORY_URL
 
 
 def gap_event(gap: SourceGapError, now: int) -> Event:
-    """For everyone, at the last position before the first ledger that is there; `now` in Unix s.
+    """The chain.gap event for all clients; `now` is in Unix seconds.
 
-    So whoever resumes from before it is told, in order, that what lies between is not known.
+    Its position is the last one before the first ledger that a source has. So a client that resumes
+    from below receives it in order, before any later event.
     """
     after, last = Position(last_of_transaction(gap.read), 0), Position(cursor_before(gap.oldest), 0)
     facts = {"from": str(after), "to": str(last), "historyUrl": HISTORY_URL}

@@ -1,4 +1,4 @@
-"""A gap is published only after the source was asked several times for the missing ledgers."""
+"""Publish a gap only after the source was asked several times for the missing ledgers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MIN_CHECKS, _MIN_SECONDS = 3, 3.0
 
 @dataclass(slots=True)
 class GapConfirmation:
-    """Counts how often ledgers were missing: three times, over at least three seconds, is a gap.
+    """Counts how often ledgers were missing. Three times in at least three seconds is a gap.
 
-    Several servers may answer at one URL. One may have the ledgers that another one lacks.
+    Several servers may answer at one URL, and one may have ledgers that another one lacks.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -24,7 +24,7 @@ class GapConfirmation:
     _gaps: list[SourceGapError] = field(default_factory=list)
 
     def confirm(self, cursor: int, gap: SourceGapError) -> SourceGapError | None:
-        """The smallest gap found at this cursor. None means: ask the source again."""
+        """The smallest gap found at this cursor, None if the source must be asked again."""
         if cursor != self._cursor:
             self._cursor, self._first_at, self._gaps = cursor, self.clock(), []
         self._gaps.append(gap)

@@ -1,4 +1,4 @@
-"""Ingest: from the source to the journal, the cursor moving only with what was kept."""
+"""Ingest: read batches from a source, commit them, and move the cursor with each commit."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _STABLE_SECONDS = 5.0
-"""A connection that lasted this long was good."""
+"""A connection that lasted so many seconds resets the waits."""
 
 
 class Ingest:
-    """Reads one source for as long as it runs."""
+    """Reads one source and commits its events, until cancelled."""
 
     def __init__(
         self,
@@ -55,7 +55,10 @@ class Ingest:
         claim: ClaimNamespace | None = None,
         loss_detector: DataLossDetector | None = None,
     ) -> None:
-        """`stop_at_gap`: raise at a gap, instead of publishing it and going on. `clock`: Redis'."""
+        """`stop_at_gap`: raise SourceGapError instead of publishing the gap. `clock`: Redis' time.
+
+        `max_wait`: the longest wait in seconds before a failed source is tried again.
+        """
         self._clock = clock
         self.checkpoint = Checkpoint(redis, keys, committer)
         self.startup = IngestStartup(
@@ -80,7 +83,7 @@ class Ingest:
         self._gap_confirmation = GapConfirmation()
 
     async def run(self) -> None:
-        """Until cancelled. Raises SourceFatal, and what the commit raises."""
+        """Run until cancelled. Raises FatalSourceError, and the errors of Committer.record."""
         cursor: int | None = None
         self._recovery.restart()
         try:
@@ -98,14 +101,14 @@ class Ingest:
                     if confirmed_gap := self._gap_confirmation.confirm(cursor, gap):
                         cursor = await self._publish_gap(confirmed_gap)
                     else:
-                        await self._wait(SourceError("missing", f"{gap}; asking for them again"))
+                        await self._wait(SourceError("missing", f"{gap}; they are requested again"))
                 except SourceError as error:
                     await self._wait(error)
         finally:
             self._backfill.close()
 
     def opened(self) -> None:
-        """The source calls this when it has answered that it has what follows the cursor."""
+        """The source calls this when it has confirmed that it has the ledgers after the cursor."""
         self._readiness.set("source", None)
         if self._opened_at is None:
             self._opened_at = time.monotonic()
@@ -114,9 +117,11 @@ class Ingest:
         return backoff(max_wait=self._max_wait)
 
     async def _wait(self, error: SourceError) -> None:
-        """Wait before another try. The waits begin anew after a good connection, even an idle one.
+        """Wait before the next try.
 
-        A connection that was lost at once does not count: its server would be asked in a loop.
+        The waits start at the shortest again after a stable connection, even without events. A
+        connection that was lost at once does not count: otherwise its server would be asked in a
+        loop.
         """
         opened_at, self._opened_at = self._opened_at, None
         if opened_at is not None and time.monotonic() - opened_at >= _STABLE_SECONDS:
@@ -129,7 +134,7 @@ class Ingest:
         await asyncio.sleep(seconds)
 
     async def _publish_gap(self, gap: SourceGapError) -> int:
-        """Publish the gap of ledgers that no source has, and go on behind it."""
+        """Publish a gap that no source can fill; returns the cursor after it."""
         if self._stop_at_gap:
             raise gap
         cursor = cursor_before(gap.oldest)
@@ -139,7 +144,7 @@ class Ingest:
         metrics.ALARM.labels(gap.kind).set(1)
         metrics.MISSING.labels("lost").inc(gap.oldest - gap.first)
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
-        self._readiness.note(gap.kind, f"{gap}; subscribers were told")
+        self._readiness.note(gap.kind, f"{gap}; clients were informed")
         log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
         return cursor
 

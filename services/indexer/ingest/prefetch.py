@@ -1,4 +1,4 @@
-"""Reading ahead: the source goes on while what it brought is being committed, and not too far."""
+"""Read the next batches while a commit runs, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shared.runtime.tasks import cancel
 
 _BATCHES = 8
 _EVENTS = 500
-"""A commit of more would hold up everybody else in Redis."""
+"""Events in one commit. A larger one would block Redis for all its clients."""
 
 
 async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
-    """The same, with those joined that came while nobody asked for them.
+    """The same batches, read ahead; those that wait are joined into one.
 
-    Closes `batches`; what that raises comes after all that it brought before.
+    Closes `batches`. An error of `batches` is raised after all batches before it.
     """
     queue: asyncio.Queue[Batch | None] = asyncio.Queue(_BATCHES)
     task = asyncio.create_task(_read(batches, queue))
@@ -34,12 +34,12 @@ async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
 
 
 def _take_waiting(queue: asyncio.Queue[Batch | None], waiting: list[Batch]) -> Batch | None:
-    """Add what waits, as far as it fits; returns the first that does not."""
+    """Join waiting batches, up to the limit; returns the first that does not fit."""
     count = len(waiting[0].events)
     while not queue.empty():
         next_batch = queue.get_nowait()
         if next_batch is None:
-            queue.put_nowait(None)  # the end, for the next to ask
+            queue.put_nowait(None)  # puts the end back for the caller's next get
             return None
         if (count := count + len(next_batch.events)) > _EVENTS:
             return next_batch
@@ -52,14 +52,14 @@ async def _read(batches: AsyncGenerator[Batch], queue: asyncio.Queue[Batch | Non
         async with aclosing(batches):
             async for batch in batches:
                 await queue.put(batch)
-    except Exception:  # not a cancellation: then nobody takes anything any more
+    except Exception:  # not for a cancellation: then nobody reads the queue
         await queue.put(None)
         raise
     await queue.put(None)
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
-    """Several that follow each other, as one."""
+    """Join consecutive batches into one."""
     last = batches[-1]
     with_close = next((each for each in reversed(batches) if each.closed_at is not None), last)
     return Batch(

@@ -1,4 +1,4 @@
-"""Telling how a backfill gets on: a bar on a terminal, lines in the log elsewhere."""
+"""Show the progress of a backfill: a bar on a terminal, otherwise log lines."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 log = structlog.get_logger()
 
 _MIN_LEDGERS = 100
-"""Ledgers behind from which on catching up takes a while."""
+"""A backfill is reported if the indexer is at least so many ledgers behind."""
 _LOG_SECONDS = 10.0
-"""Seconds between two lines."""
+"""Seconds between two log lines."""
 
 
 class BackfillProgress:
-    """Told of every commit; says something only while far behind."""
+    """Reports progress while the indexer is far behind the source; call it after each commit."""
 
     def __init__(
         self, *, terminal: bool | None = None, clock: Callable[[], float] = time.monotonic
@@ -31,7 +31,7 @@ class BackfillProgress:
         self._bar: Progress | None = None
 
     def update(self, ledger: int, latest: int) -> None:
-        """Everything up to `ledger` was committed, the source has up to `latest`."""
+        """Everything up to `ledger` is committed; the source has ledgers up to `latest`."""
         if self._started is None:
             if latest - ledger >= _MIN_LEDGERS:
                 self._start(ledger, latest)
@@ -41,7 +41,7 @@ class BackfillProgress:
             self._report(ledger, latest)
 
     def close(self) -> None:
-        """Take the bar away, if there is one."""
+        """Remove the bar, if there is one."""
         if self._bar:
             self._bar.stop()
         self._started = self._bar = None

@@ -1,8 +1,7 @@
-"""Reconciling: what the journal holds of some recent ledgers, against what the other source says.
+"""Compare recent ledgers in the journal with the other source.
 
-Each source is believed as it is read; that both say the same shows that neither leaves out what
-belongs there. Only ledgers that this process has read are compared, since of those before it
-cannot know whether they were.
+Each source's events are proved when they are read. The comparison finds events that one source
+leaves out. It covers only ledgers that this process has read completely.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _LEDGERS = 20
-"""How many are compared; of all their transactions, where the other source is Horizon."""
+"""Ledgers in one comparison. Horizon must send all their transactions for it."""
 _MAX_SECONDS = 60.0
 _IGNORED_FIELDS = ("verified", "ledgerClosedAt")
 _ALARM = "sources_differ"
@@ -40,7 +39,7 @@ Bodies = Mapping[Position, Mapping[str, Any]]
 
 
 class Reconciliation:
-    """Compares now and then; `comparison_sources` are sources of its own, by name."""
+    """Compares every `seconds`; `comparison_sources` are separate instances of both sources."""
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class Reconciliation:
         self._first: int | None = None
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Compare regularly, until cancelled."""
         while True:
             try:
                 await self._compare()
@@ -79,8 +78,9 @@ class Reconciliation:
             return
         ledger = next_ledger(cursor)
         if self._first is None:
-            self._first = ledger + 1  # of the one at the cursor, a part may have been read before
-        # Horizon tells the end of a ledger by what follows it, so that has to be there.
+            # An earlier process may have read part of the ledger at the cursor.
+            self._first = ledger + 1
+        # Horizon shows that a ledger is complete by the next one, so that one must exist.
         first, last = max(self._first, ledger - _LEDGERS), ledger - 2
         ours, first = await self._ours(first, last)
         if first > last:
@@ -94,11 +94,11 @@ class Reconciliation:
         self._report(difference(ours, theirs), first, last)
 
     async def _ours(self, first: int, last: int) -> tuple[Bodies, int]:
-        """The journal's chain events from ledger `first` on, or from where it is whole."""
+        """The journal's chain events from ledger `first` on, and where complete ledgers begin."""
         entries = await self._journal.of_ledgers(first, last)
         cuts = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
         oldest = await self._journal.oldest()
-        if oldest and oldest.previous != "0-0":  # trimmed: all of that ledger may not be there
+        if oldest and oldest.previous != "0-0":  # trimmed: the oldest ledger may be incomplete
             cuts.append(oldest.position)
         first = max([first, *(parse_position(each).ledger + 1 for each in cuts)])
         bodies = {parse_position(e.position): orjson.loads(e.body) for e in entries}
@@ -120,7 +120,7 @@ class Reconciliation:
 
 
 async def _read(source: Source, start: int, end: int) -> Bodies:
-    """All events after the TOID `start` up to `end`, as the journal would have their bodies."""
+    """Bodies of the events after the TOID `start`, up to `end`, as the journal has them."""
     events: dict[Position, Mapping[str, Any]] = {}
     async with aclosing(source.batches(start)) as batches:
         async for batch in batches:
@@ -136,7 +136,7 @@ def _body(event: Event) -> Mapping[str, Any]:
 
 
 def difference(ours: Bodies, theirs: Bodies) -> str | None:
-    """The first position at which two readings of the same ledgers differ, and how."""
+    """The first difference between two readings of the same ledgers, None if they are equal."""
     for position in sorted(ours.keys() | theirs.keys()):
         if position not in theirs:
             return f"the other source does not have {position}"

@@ -1,8 +1,9 @@
-"""When a Redis that has taken over holds again all that subscribers may have been told.
+"""Decide when a Redis replica that took over has all events again that clients received.
 
-A failover can lose events that were delivered. Until they are back an event of the API would be
-given a position below them, where nobody who resumes looks: the commit refuses it, until the
-indexer has read on to where the source ended when it began, and to where it was itself before.
+A failover of Redis can lose events that were already delivered. Until they are read again, a new
+event of the API would get a position below them, and clients that resume would miss it. So the
+commit refuses events of the API until the indexer has read up to two points: the source's tip when
+the indexer started, and the highest cursor that this process ever committed.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ from services.indexer.sources.ledger_range import next_ledger
 
 
 class FailoverRecovery:
-    """One a process: `highest` is the highest cursor that it has ever kept."""
+    """One for each process. `highest` is the highest cursor that it has committed."""
 
     def __init__(self) -> None:
         self.highest = 0
         self._latest = 0
 
     def restart(self) -> None:
-        """The journal may be another now."""
+        """The ingest starts again, perhaps with another journal."""
         self._latest = 0
 
     def is_caught_up(self, cursor: int, latest: int) -> bool:
-        """Whether all is back when everything up to `cursor` is in the journal.
+        """Whether everything is back when the journal is complete up to `cursor`.
 
-        `latest` is the last ledger that the source knows, 0 while it has not been asked; the first
-        that it tells counts.
+        `latest`: the source's last ledger, 0 if not known yet. The first known one counts as the
+        tip.
         """
         self._latest = self._latest or latest
         caught_up = 0 < self._latest < next_ledger(cursor) and cursor >= self.highest

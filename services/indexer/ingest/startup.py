@@ -1,7 +1,8 @@
-"""Where the indexer starts to read, and the event that it commits after Redis lost everything.
+"""Where the indexer starts to read, and the event that it commits if Redis lost everything.
 
-Without progress in Redis the namespace is new, or Redis lost the progress, or it lost everything.
-What this process and the others have last seen tells which, and how far the source was read.
+Without progress in Redis there are three cases: the namespace is new, Redis lost only the progress,
+or Redis lost everything. The positions and cursors that this process and the others saw last show
+which case it is, and how far the source was read.
 """
 
 from __future__ import annotations
@@ -31,23 +32,26 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _REPORT_WAIT = 2.0
-"""Seconds in which a running fanout notices that Redis is empty and reports what it knew."""
+"""Seconds in which a running fanout notices that Redis is empty, and reports what it has seen."""
 _REPORT_EVERY = 1.0
-"""Seconds between two looks for reports."""
+"""Seconds between two reads of the reports."""
 _BROADCASTS = 50
-"""Newest events for everyone that are searched for the last reset event; they are few."""
+"""Newest broadcast events that are searched for the last reset event; there are few of them."""
 _AHEAD = 1_000_000
-"""Microseconds: an API event that is committed meanwhile stays below the reset event."""
+"""Microseconds. The reset event is so far above the present that API events stay below it."""
 _UNSETTLED = "unsettled"
-"""Not the name of any server, so the API is refused until the chain is read again."""
+"""Not the name of any server, so the commit refuses the API until the chain is read again."""
 _REASON = "Redis lost everything"
 
 ClaimNamespace = Callable[[], Awaitable[None]]
-"""Called before the first commit of a namespace, once the source is known to be of our network."""
+"""Called before the first commit of a namespace, when the source's network has been checked."""
 
 
 class IngestStartup:
-    """Of one Ingest. `loss_detector` outlives it in the process; `clock` is Redis'."""
+    """Finds the cursor for one Ingest. `loss_detector` lives as long as the process.
+
+    `clock` returns Redis' time in Unix seconds.
+    """
 
     def __init__(
         self,
@@ -68,11 +72,14 @@ class IngestStartup:
         self._loss_detector = loss_detector
         self._clock = clock
         self._claim = claim
-        self._last_reset_position = START  # position of the last journal.reset
-        self._highest_lost = START  # highest position that was lost since then
+        self._last_reset_position = START  # position of the last journal.reset event
+        self._highest_lost = START  # highest position that was lost after that event
 
     async def cursor(self, source: Source, start: str) -> int:
-        """The TOID to read from; starts a journal if there is none. Raises as the source does."""
+        """The TOID to read from; creates the journal if there is none.
+
+        Raises SourceError, FatalSourceError.
+        """
         tip = await self._journal.tip()
         self._last_reset_position = tip.last_reset
         if self._loss_detector.check(tip):
@@ -89,7 +96,7 @@ class IngestStartup:
     async def _recover(self, tip: JournalTip) -> int:
         """Only the progress is lost: read the ledger of the journal's last entry again.
 
-        The commit skips those of its events that the journal has.
+        The commit skips events that are in the journal already.
         """
         cursor = cursor_before(tip.top.ledger)
         self._last_reset_position = await self._last_reset()
@@ -98,16 +105,16 @@ class IngestStartup:
             began=self._loss_detector.began,
             last_reset=self._last_reset_position if self._last_reset_position > START else None,
         )
-        self._note_losses([])  # reports that were read before were compared with nothing
+        self._note_losses([])  # earlier reports were not compared with the last reset
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
-        text = f"the progress was lost: reading goes on from the journal's last entry, {tip.top}"
+        text = f"Redis lost the progress: reading continues at the journal's last entry, {tip.top}"
         self._readiness.note("progress", text)
         log.error("progress_lost", top=str(tip.top), cursor=cursor, ledger=cursor >> 32)
         return cursor
 
     async def _last_reset(self) -> Position:
-        """Position of the last journal.reset, which must not be announced a second time."""
+        """Position of the last journal.reset event, which must not be published a second time."""
         topics = TopicIndex(self._redis, self._keys)
         places = await topics.positions([BROADCASTS], _BROADCASTS, newest_first=True)
         for position, entry in zip(places, await self._journal.at(places), strict=True):
@@ -116,14 +123,14 @@ class IngestStartup:
         return START
 
     async def _begin(self, source: Source, start: str) -> int:
-        """Start a journal at START, or at a lower cursor that is known from before a loss."""
+        """Create a journal at START, or at a lower cursor that a report has from before a loss."""
         cursor = await source.start(start)
         if self._claim:
             await self._claim()
         reports = await self._reports(wait=start == "latest")
         cursor = min([cursor, *(each.cursor for each in reports if each.cursor is not None)])
         began = await self._start_position(cursor)
-        tip = await self._journal.tip()  # the API may have written meanwhile
+        tip = await self._journal.tip()  # the API may have written in the meantime
         progress = progress_fields(
             cursor=cursor, began=began, server=_UNSETTLED if reports else None
         )
@@ -137,9 +144,9 @@ class IngestStartup:
         return cursor
 
     async def _reports(self, *, wait: bool) -> list[LossReport]:
-        """What processes knew of a journal that is lost; empty when this is the first journal.
+        """What processes saw of a journal that is lost; empty for the first journal.
 
-        `wait` for reports, but only if this process knows of a loss or a fanout listens.
+        `wait`: wait for reports, but only if this process noticed a loss or a fanout is running.
         """
         if wait and (self._loss_detector.lost or await self._fanout_listens()):
             await asyncio.sleep(_REPORT_WAIT)
@@ -161,7 +168,7 @@ class IngestStartup:
     # ── announcing a loss ──
 
     async def watch_reports(self) -> None:
-        """Look for losses that other processes report, until cancelled."""
+        """Read reports of losses from other processes, until cancelled."""
         while True:
             self._note_losses(await read_reports(self._redis, self._keys))
             await asyncio.sleep(_REPORT_EVERY)
@@ -176,10 +183,10 @@ class IngestStartup:
         self._highest_lost = highest
 
     async def reset_event(self, cursor: int) -> Event | None:
-        """The event that announces the loss of everything; None when there is none to announce.
+        """The journal.reset event that announces the loss of everything; None if there was no loss.
 
-        Call it when the chain is read again. The event is above every position from before the
-        loss, so clients that resume later get it too.
+        Call it when the chain is read again. The event's position is above all lost positions, so
+        clients that resume from one of them receive it.
         """
         if self._highest_lost == START:
             return None
@@ -191,9 +198,9 @@ class IngestStartup:
         return Event(EventType.JOURNAL_RESET, None, int(self._clock()), facts, position)
 
     def committed(self, positions: Sequence[Position], cursor: int) -> None:
-        """Events at these positions, and everything up to the cursor, are in the journal now."""
+        """The events at these positions are committed, and everything up to the cursor."""
         top = max(positions, default=START)
-        if self._highest_lost > START and top.by_clock:  # the reset event
+        if self._highest_lost > START and top.by_clock:  # the reset event was committed
             log.error("loss_announced", position=str(top), lost=str(self._highest_lost))
             self._last_reset_position, self._highest_lost = top, START
             self._loss_detector.lost = False
@@ -201,9 +208,9 @@ class IngestStartup:
 
 
 def _unread_gap(top: Position, began: Position, now: int) -> Event:
-    """The gap between events that the API wrote before any ledger was read, and the first ledger.
+    """The gap between API events from before the first ledger was read, and that ledger.
 
-    It is where reading starts, so clients that resume from below it get it.
+    Its position is the start of reading, so clients that resume from below receive it.
     """
     facts = {"from": str(top), "to": str(began), "historyUrl": HISTORY_URL}
     return Event(EventType.CHAIN_GAP, None, now, facts, began)

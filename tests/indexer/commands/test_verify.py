@@ -182,7 +182,7 @@ async def test_a_trimmed_journal_is_compared_from_where_it_begins(site: Site) ->
         await site.redis.xdel(site.keys.journal, gone.position)
     lines, said = await verify(site)
     assert lines == []
-    assert f"{len(entries) - 25} events are older than what the journal keeps" in said
+    assert f"{len(entries) - 25} events are older than the journal" in said
     await site.redis.xdel(site.keys.journal, kept[10].position)
     lines, _ = await verify(site)
     assert kept[10].position in [each["where"] for each in lines if each["what"] == "missing"]
@@ -195,13 +195,13 @@ async def test_alterations_on_the_way_heal_and_a_source_that_is_away_is_told(sit
     await site.sim.arm("503", surface="*", times=1_000_000)
     code, lines, said = await site.command("verify", "--from", FIRST, "--to", FIRST + 3)
     assert (code, lines) == (2, [])
-    assert "the source does not serve: status_503" in said
+    assert "the source failed: status_503" in said
 
 
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        (FIRST, FIRST + 40, f"has read up to ledger {FIRST + 29} so far"),
+        (FIRST, FIRST + 40, f"has only read up to ledger {FIRST + 29}"),
         (1, FIRST, f"horizon has ledgers {FIRST} to {FIRST + 30}, not 1 to {FIRST}"),
     ],
 )
@@ -213,7 +213,7 @@ async def test_what_cannot_be_compared(site: Site, first: int, last: int, said: 
 
 @pytest.mark.parametrize(
     ("first", "last", "said"),
-    [(9, 5, "--from L must not be above --to M"), ("x", 5, "'x' is no ledger"), (0, 1, "'0' is")],
+    [(9, 5, "--from L must not be above --to M"), ("x", 5, "'x' is not a ledger number"), (0, 1, "'0' is")],
 )
 def test_no_sense(
     first: object, last: object, said: str, capsys: pytest.CaptureFixture[str]

@@ -135,7 +135,7 @@ def test_a_nameless_event_is_unknown(name: ScVal) -> None:
 @pytest.mark.parametrize("odd", [None, 0, -7, 1 << 64, 1 << 255, True, "7", b"7", [7], {7: 7}])
 def test_what_cannot_be_a_stream_id(odd: ScVal) -> None:
     with pytest.raises(
-        UnreadableEventError, match="tokens_withdrawn: its second topic is no stream id"
+        UnreadableEventError, match="tokens_withdrawn: its second topic is not a stream id"
     ):
         read("tokens_withdrawn", {"amount": 1}, odd)
     assert read("stream_closed", {}, odd).stream_id is None

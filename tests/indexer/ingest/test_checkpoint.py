@@ -74,7 +74,7 @@ async def test_a_ledger_with_another_hash_is_another_history(
     sim.network.reset(NOW, start_ledger=latest.sequence - 5)
     sim.close(10)
     with pytest.raises(
-        FatalSourceError, match=f"reset: ledger {latest.sequence} was {latest.hash}"
+        FatalSourceError, match=f"reset: the hash of ledger {latest.sequence} was {latest.hash}"
     ):
         await checkpoint(redis, keys).compare(source(sim, name))
 

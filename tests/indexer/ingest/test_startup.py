@@ -174,7 +174,7 @@ async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Pr
     assert entries[: len(before)] == before
     assert [e.position for e in entries] == held + process.sim.positions(after=first | 4095)
     assert LOST_PROGRESS._value.get() == counted + 1
-    assert "progress was lost" in str(other.readiness.document())
+    assert "lost the progress" in str(other.readiness.document())
 
 
 async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process: Process) -> None:

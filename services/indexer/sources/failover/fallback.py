@@ -105,7 +105,9 @@ class FallbackSource:
         available = await self._other.ledgers()
         with suppress(SourceGapError):  # it has newer ledgers, so it continues too
             check_available(self._other.name, cursor, available)
-        text = f"{reset_error}; {self._other.name} continues, so this is an older database, not a reset"
+        text = (
+            f"{reset_error}; {self._other.name} continues, so this is an older database, no reset"
+        )
         raise SourceError("behind", text) from reset_error
 
 
