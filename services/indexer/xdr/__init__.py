@@ -1,7 +1,7 @@
-"""Stellar's XDR, as far as contract events need it: pure functions from bytes to values.
+"""A decoder for the parts of Stellar's XDR that contract events need. Pure: bytes to values.
 
-stellar-sdk decodes a few thousand events a second and knows nothing of protocol 30; this package
-exists for both reasons. Every function raises XdrError, and nothing else, on bytes that are wrong.
+stellar-sdk decodes only a few thousand events a second, and does not know protocol 30. On wrong
+bytes every function raises XdrError, and no other error.
 """
 
 from services.indexer.xdr.event import ContractEvent, decode_contract_event

@@ -1,4 +1,4 @@
-"""SCAddress to strkey (SEP-23), with a bounded cache: the same few addresses occur all the time."""
+"""SCAddress to strkey (SEP-23). The same few addresses come often, so a bounded cache has them."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from shared.domain.strkeys import CONTRACT, strkey
 
 
 class _Arm(NamedTuple):
-    version: int  # the strkey's first byte: the letter's place in the base32 alphabet, times eight
+    version: int  # first byte of the strkey: 8 times its letter's index in base32
     size: int  # of the SCAddress in bytes, with its discriminant
-    kind: bool  # whether a discriminant follows, of which only 0 exists
-    id_first: bool  # whether XDR puts a u64 id before the 32 bytes; a strkey puts it behind
+    kind: bool  # whether a second discriminant follows; it must be 0
+    id_first: bool  # whether XDR puts a u64 id before the 32 bytes; a strkey puts it after them
 
 
 _ARMS = (
@@ -28,12 +28,12 @@ _BALANCE = 3
 
 @lru_cache(maxsize=16_384)
 def contract_address(contract: bytes) -> Address:
-    """Return the strkey (C…) of a contract's 32 raw bytes."""
+    """The strkey (C…) of a contract's 32 raw bytes."""
     return Address(strkey(CONTRACT, contract))
 
 
 def address(buf: bytes, at: int) -> tuple[Address, int]:
-    """Read an SCAddress."""
+    """Read the SCAddress at `at`; returns it and the position after it. Raises XdrError."""
     (number,) = U32(buf, at)
     if number >= len(_ARMS):
         raise XdrError(f"SCAddress has no arm {number}; 0 to {len(_ARMS) - 1} are known", at)
@@ -42,7 +42,9 @@ def address(buf: bytes, at: int) -> tuple[Address, int]:
         raise ended_early(buf)
     kind_at = at + 4
     if _ARMS[number].kind and U32(buf, kind_at) != (0,):
-        raise XdrError("an account's or balance's key is of an unknown kind; 0 is known", kind_at)
+        raise XdrError(
+            "the key of an account or balance has an unknown kind; only 0 is known", kind_at
+        )
     return _spelled(buf[at:end]), end
 
 
@@ -52,5 +54,5 @@ def _spelled(raw: bytes) -> Address:
     if arm.id_first:
         return Address(strkey(arm.version, raw[12:] + raw[4:12]))
     if raw[3] == _BALANCE:
-        return Address(strkey(arm.version, b"\0" + raw[8:]))  # a B… names its kind in one byte
+        return Address(strkey(arm.version, b"\0" + raw[8:]))  # one byte as discriminant
     return Address(strkey(arm.version, raw[-32:]))

@@ -1,4 +1,4 @@
-"""ContractEvent, decoded, and the exact bytes that it was decoded from."""
+"""Decode a ContractEvent, and keep the exact bytes of its parts."""
 
 from struct import Struct
 from typing import Literal, NamedTuple, TypeAlias
@@ -15,9 +15,9 @@ _PAIR = Struct(">II").unpack_from
 
 
 class ContractEvent(NamedTuple):
-    """What a contract said. `contract_id` is a strkey (C…), absent on some system events.
+    """An event of a contract. `contract_id` is a strkey (C…), None for some system events.
 
-    `raw` is the event's XDR, `topic_xdr` and `value_xdr` that of its parts.
+    `raw` is the XDR of the event; `topic_xdr` and `value_xdr` are the XDR of its parts.
     """
 
     contract_id: Address | None
@@ -31,7 +31,7 @@ class ContractEvent(NamedTuple):
 
 @guarded
 def decode_contract_event(raw: bytes) -> ContractEvent:
-    """Decode one ContractEvent that fills `raw`. Raises XdrError."""
+    """Decode a ContractEvent that fills `raw`. Raises XdrError."""
     contract, at = contract_of(raw, 0)
     kind, at = _kind(raw, at)
     topics, topic_xdr, at = _topics(raw, at)
@@ -42,7 +42,7 @@ def decode_contract_event(raw: bytes) -> ContractEvent:
 
 
 def contract_of(buf: bytes, at: int) -> tuple[bytes | None, int]:
-    """Read the head of an event: the 32 bytes of the contract that it comes from, if any."""
+    """Read an event's contract: its 32 raw bytes or None, and the position after them."""
     (version,) = U32(buf, at)
     if version:
         raise XdrError(f"ContractEvent's extension is {version}; 0 is known", at)

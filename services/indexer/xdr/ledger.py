@@ -1,7 +1,7 @@
 """Shapes of Soroban values, contract events and ledger entries, as of protocol 30.
 
-The tables follow Stellar's XDR (Stellar-contract.x, -ledger-entries.x, -ledger.x,
--contract-config-setting.x). A discriminant that they do not know is an error, never a guess.
+The tables follow Stellar's XDR files (Stellar-contract.x, -ledger-entries.x, -ledger.x,
+-contract-config-setting.x). An unknown discriminant is an error, never a guess.
 """
 
 from services.indexer.xdr.shapes import (
@@ -49,7 +49,7 @@ VALUE = tree(
 EVENT_BODY = union("ContractEvent.body", {0: struct(array(VALUE), VALUE)})
 EVENT = struct(NOTHING, optional(HASH), 4, EVENT_BODY)
 TRANSACTION_EVENT = struct(4, EVENT)  # the stage, the event
-DIAGNOSTIC_EVENT = struct(4, EVENT)  # whether its call succeeded, the event
+DIAGNOSTIC_EVENT = struct(4, EVENT)  # whether the call succeeded, the event
 
 # ── classic ledger entries ──
 ALPHANUM4 = struct(4, ACCOUNT_ID)
@@ -76,7 +76,7 @@ OFFER = struct(ACCOUNT_ID, 8, ASSET, ASSET, 8 + 8 + 4, NOTHING)
 DATA = struct(ACCOUNT_ID, opaque, opaque, NOTHING)
 PREDICATE = tree(
     "ClaimPredicate",
-    {0: 0, 4: 8, 5: 8},  # unconditional, before an absolute or a relative time
+    {0: 0, 4: 8, 5: 8},  # unconditional; before an absolute or a relative time
     {1: children(), 2: children(), 3: maybe(lambda _buf, at: (at, 1))},  # and, or, not
 )
 CLAIMANT = union("Claimant", {0: struct(ACCOUNT_ID, PREDICATE)})
@@ -121,7 +121,7 @@ CONFIG_SETTING = union(
     },
 )
 
-# ── entries, keys, changes: LedgerEntryType chooses ──
+# ── entries, keys, changes: the discriminant is a LedgerEntryType ──
 ENTRY_DATA = union(
     "LedgerEntry",
     {

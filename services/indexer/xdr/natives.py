@@ -1,11 +1,11 @@
-"""What a decoded ScVal is: a Python native where there is one, else a small type."""
+"""The Python types of decoded ScVals: native types where they exist, else small classes."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 
 class Symbol(str):
-    """A Soroban symbol: a name such as an event's or a field's. Equal to the same text as `str`."""
+    """A Soroban symbol, such as the name of an event or a field. Equal to a `str` with its text."""
 
     __slots__ = ()
 
@@ -17,16 +17,16 @@ class Address(str):
 
 
 class ExecutableTag(str):
-    """The name under which a contract offers its code to others (a ledger key's value)."""
+    """The name under which a contract offers its code to other contracts (in a ledger key)."""
 
     __slots__ = ()
 
 
 class Pairs(tuple[tuple["ScVal", "ScVal"], ...]):
-    """A map that no dict can hold: some key is unhashable, or equals another one in Python.
+    """A map that a dict cannot hold: a key is unhashable, or equals another key in Python.
 
-    XDR tells U32(1) from U64(1) and Symbol("a") from String("a"); natives do not. Nothing is lost:
-    the entries stand here in the order of the XDR. A tuple, so as not to pass for a vec.
+    XDR distinguishes U32(1) from U64(1) and Symbol("a") from String("a"); Python does not. The
+    entries are kept in the order of the XDR. The class is a tuple, so that it differs from a vec.
     """
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class Pairs(tuple[tuple["ScVal", "ScVal"], ...]):
 
 @dataclass(frozen=True, slots=True)
 class ScError:
-    """An error value: `kind` as the XDR names it ("contract", "budget"), and its code."""
+    """An error value: its `kind` as in the XDR ("contract", "budget"), and its code."""
 
     kind: str
     code: int
@@ -42,19 +42,19 @@ class ScError:
 
 @dataclass(frozen=True, slots=True)
 class LedgerKeyInstance:
-    """The key under which a ledger keeps a contract's instance."""
+    """The ledger key of a contract's instance."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerKeyNonce:
-    """The key under which a ledger keeps an address's nonce."""
+    """The ledger key of an address's nonce."""
 
     nonce: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalRef:
-    """Code that another contract, `owner`, offers under the name `tag`."""
+    """A reference to code that the contract `owner` offers under the name `tag`."""
 
     owner: Address
     tag: str
@@ -68,7 +68,7 @@ class ContractInstance:
     storage: "dict[ScVal, ScVal] | Pairs | None"
 
 
-# void → None; every integer, time point and duration → int; string → str; map → dict or Pairs.
+# void → None; integers, time points and durations → int; string → str; map → dict or Pairs.
 ScVal: TypeAlias = (
     "bool | int | str | bytes | list[ScVal] | dict[ScVal, ScVal] | Pairs | ScError"
     " | ContractInstance | LedgerKeyInstance | LedgerKeyNonce | None"

@@ -1,7 +1,7 @@
-"""Primitives of XDR (RFC 4506): numbers, lengths, opaque bytes, and the one error of this package.
+"""Primitives of XDR (RFC 4506): numbers, lengths and opaque bytes, and the package's only error.
 
-A decoder here is a plain function of (bytes, position) that returns a value and the position after
-it. There is no cursor object: positions are local variables, which is what makes decoding quick.
+A decoder is a plain function of (bytes, position); it returns a value and the position after the
+value. Positions are local variables and not fields of a cursor object, since that is faster.
 """
 
 import struct
@@ -23,9 +23,9 @@ _ZEROS = (b"", b"\0", b"\0\0", b"\0\0\0")
 
 
 class XdrError(HeadraceError, ValueError):
-    """Bytes that are not the XDR they should be.
+    """The bytes are not the expected XDR.
 
-    `what` says what was found and what would be right, `offset` where, in bytes from the start.
+    `what` says what was found and what was expected; `offset` is the position in bytes.
     """
 
     def __init__(self, what: str, offset: int) -> None:
@@ -35,7 +35,7 @@ class XdrError(HeadraceError, ValueError):
 
 
 def guarded(decode: Callable[Concatenate[bytes, P], T]) -> Callable[Concatenate[bytes, P], T]:
-    """Let `decode` read past the end of its bytes: that becomes an `XdrError`."""
+    """Wrap a decoder: reading past the end of the bytes raises XdrError."""
 
     @wraps(decode)
     def guard(raw: bytes, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -48,12 +48,12 @@ def guarded(decode: Callable[Concatenate[bytes, P], T]) -> Callable[Concatenate[
 
 
 def ended_early(buf: bytes) -> XdrError:
-    """Return the error for bytes that end before the value does."""
+    """The error for bytes that end before the value does."""
     return XdrError("the bytes end before the value does", len(buf))
 
 
 def finish(buf: bytes, at: int) -> None:
-    """Refuse bytes that go on after the value, or a value that goes on after the bytes."""
+    """Raise XdrError if the value does not end exactly at the end of the bytes."""
     if at > len(buf):
         raise ended_early(buf)
     if at < len(buf):
@@ -61,7 +61,7 @@ def finish(buf: bytes, at: int) -> None:
 
 
 def count(buf: bytes, at: int, least: int) -> tuple[int, int]:
-    """Read an array's length; items of `least` bytes or more must fit in what is left."""
+    """Read an array's length. `least`: bytes of the shortest item, to reject impossible lengths."""
     (n,) = U32(buf, at)
     at += 4
     if n * least > len(buf) - at:
@@ -70,21 +70,21 @@ def count(buf: bytes, at: int, least: int) -> tuple[int, int]:
 
 
 def flag(buf: bytes, at: int) -> tuple[int, int]:
-    """Read a boolean, which is also how an optional says whether it is there."""
+    """Read a boolean; XDR also uses one to say whether an optional value is there."""
     (value,) = U32(buf, at)
     if value > 1:
-        raise XdrError(f"{value} stands where a boolean, 0 or 1, is due", at)
+        raise XdrError(f"expected a boolean (0 or 1), found {value}", at)
     return value, at + 4
 
 
 def opaque(buf: bytes, at: int) -> tuple[bytes, int]:
-    """Read bytes of a declared length, and the zeros that pad them to a multiple of four."""
+    """Read bytes of a declared length, with the zeros that pad them to a multiple of four."""
     (n,) = U32(buf, at)
     start = at + 4
     end = start + n
     after = (end + 3) & ~3
     if after > len(buf):
-        raise XdrError(f"{n} bytes and padding are due, but only {len(buf) - start} follow", at)
+        raise XdrError(f"expected {n} bytes and padding, but only {len(buf) - start} follow", at)
     if buf[end:after] != _ZEROS[after - end]:
         raise XdrError("padding must be zero", end)
     return buf[start:end], after

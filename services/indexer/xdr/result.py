@@ -1,4 +1,4 @@
-"""TransactionResult: whether it succeeded, and the hash by which its events can be proved."""
+"""Decode a TransactionResult: whether it succeeded, and the hash that proves its events."""
 
 from dataclasses import dataclass
 from struct import Struct
@@ -16,11 +16,11 @@ _INNER, _INVOKE_HOST_FUNCTION = 0, 24
 
 @dataclass(frozen=True, slots=True)
 class TransactionResult:
-    """Whether a transaction (for a fee bump, the inner one) succeeded.
+    """Whether a transaction succeeded; for a fee bump, whether the inner transaction did.
 
-    `invoke_hash` has, by the index of the operation, the SHA-256 of what a contract's call
-    returned and emitted. A Soroban transaction has exactly one operation (a rule of the protocol,
-    checked before it is accepted), so with any other number there is no hash to look for.
+    `invoke_hash`: by the index of the operation, the SHA-256 over the return value and the events
+    of an invocation. The protocol requires that a Soroban transaction has exactly one operation, so
+    a result with more operations has no hash.
     """
 
     successful: bool
@@ -29,13 +29,18 @@ class TransactionResult:
 
 @guarded
 def decode_result(raw: bytes) -> TransactionResult:
-    """Decode a TransactionResult, as far as needed: see `_operations`. Raises XdrError."""
+    """Decode a TransactionResult. Raises XdrError.
+
+    Results of classic operations are not read, see `_operations`.
+    """
     code, at = _head(raw, 0)
     if code not in (_FEE_BUMP_SUCCESS, _FEE_BUMP_FAILED):
         return _tail(raw, *_operations(raw, code, at), extensions=1)
-    inner, at = _head(raw, at + 32)  # behind the inner transaction's hash
+    inner, at = _head(raw, at + 32)  # after the inner transaction's hash
     if (inner == _SUCCESS) != (code == _FEE_BUMP_SUCCESS):
-        raise XdrError(f"a fee bump's code is {code}, but that of its inner is {inner}", at - 4)
+        raise XdrError(
+            f"the fee bump has code {code}, but its inner transaction has {inner}", at - 4
+        )
     return _tail(raw, *_operations(raw, inner, at), extensions=2)
 
 
@@ -55,15 +60,15 @@ def _tail(
 
 
 def _operations(buf: bytes, code: int, at: int) -> tuple[TransactionResult, int | None]:
-    """Read the operations' results; the position after them, None where it was not looked for.
+    """Read the operations' results; returns the position after them, None if they were not read.
 
-    Only a single INVOKE_HOST_FUNCTION is read. The results of classic operations have shapes of
-    their own, nothing in them is needed, and nothing needed comes after them.
+    Only a single INVOKE_HOST_FUNCTION is read. Results of classic operations have many shapes, and
+    nothing in them or after them is needed.
     """
     if code > _SUCCESS:
         raise XdrError(f"TransactionResult has no code {code} here; 0 and below are known", at - 4)
     if code < _FAILED:
-        return TransactionResult(False, {}), at  # refused as a whole: no operation ran
+        return TransactionResult(False, {}), at  # rejected as a whole: no operation ran
     successful = code == _SUCCESS
     n, at = count(buf, at, 4)
     if n != 1:
@@ -74,7 +79,7 @@ def _operations(buf: bytes, code: int, at: int) -> tuple[TransactionResult, int 
 def _operation(buf: bytes, at: int, successful: bool) -> tuple[TransactionResult, int | None]:
     (code,) = I32(buf, at)
     if code != _INNER:
-        return TransactionResult(successful, {}), at + 4  # opBAD_AUTH and the like carry nothing
+        return TransactionResult(successful, {}), at + 4  # opBAD_AUTH and the like have no body
     (kind,) = I32(buf, at + 4)
     if kind != _INVOKE_HOST_FUNCTION:
         return TransactionResult(successful, {}), None

@@ -1,7 +1,7 @@
-"""ScVal to Python natives: one small decoder per type, in a table that the discriminant indexes.
+"""Decode an ScVal to Python natives: one small decoder for each type, in a table by discriminant.
 
-A string that is not UTF-8 has its odd bytes spelled as backslash escapes: unlike surrogates they
-can go into JSON as they are, and whoever needs the bytes has the XDR.
+In a string that is not UTF-8, wrong bytes become backslash escapes: unlike surrogates, JSON can
+hold them. The XDR still has the exact bytes.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from services.indexer.xdr.reader import (
     opaque,
 )
 
-# Soroban's host stops at 100. Each level costs two Python frames, so this is far from the limit.
+# Soroban's host stops at 100. A level costs two Python frames, so 200 is within Python's limit.
 MAX_DEPTH = 200
 MAX_SYMBOL = 32
 
@@ -57,14 +57,14 @@ Map: TypeAlias = dict[ScVal, ScVal] | Pairs
 
 @guarded
 def decode_scval(raw: bytes) -> ScVal:
-    """Decode one ScVal that fills `raw`. Raises XdrError."""
+    """Decode an ScVal that fills `raw`. Raises XdrError."""
     value, end = scval(raw, 0, 0)
     finish(raw, end)
     return value
 
 
 def scval(buf: bytes, at: int, depth: int) -> tuple[ScVal, int]:
-    """Read the ScVal at `at`, itself inside `depth` others."""
+    """Read the ScVal at `at`; `depth` is the number of values around it. Raises XdrError."""
     (kind,) = U32(buf, at)
     if kind >= len(_DECODERS):
         raise XdrError(f"ScVal has no type {kind}; 0 to {len(_DECODERS) - 1} are known", at)
@@ -89,7 +89,7 @@ def _error(buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
 
 
 def _number(form: str) -> Decoder:
-    """Make a decoder of a number; `form` has one letter per word, the highest first."""
+    """Make a decoder of a number; `form` has a struct letter for each word, the highest first."""
     words = Struct(form)
     unpack, size = words.unpack_from, words.size
 
@@ -116,12 +116,12 @@ def _string(buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
 def _symbol(buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
     raw, end = opaque(buf, at)
     if len(raw) > MAX_SYMBOL:
-        raise XdrError(f"a symbol of {len(raw)} bytes; {MAX_SYMBOL} are the most", at)
+        raise XdrError(f"a symbol has {len(raw)} bytes; the maximum is {MAX_SYMBOL}", at)
     return _named(raw), end
 
 
 def text(buf: bytes, at: int) -> tuple[str, int]:
-    """Read a string."""
+    """Read a string; returns it and the position after it."""
     raw, at = opaque(buf, at)
     return raw.decode(errors="backslashreplace"), at
 
@@ -134,7 +134,7 @@ def _named(raw: bytes) -> Symbol:
 def _vec(buf: bytes, at: int, depth: int) -> tuple[ScVal, int]:
     there, at = flag(buf, at)
     if not there:
-        return None, at  # XDR allows a vec or map to be absent; no host makes one
+        return None, at  # the XDR allows that a vec or map is absent; the host never writes one
     n, at = count(buf, at, 4)
     depth = _deeper(depth, at)
     items = []

@@ -1,8 +1,8 @@
-"""A small language for what need not be decoded: a shape tells where a value of it ends.
+"""Skip values that need not be decoded: a shape finds the end of a value.
 
-A shape is a function of (bytes, position) that returns the position after the value. Constants
-of a fixed size are not compared with the end of the bytes, since a position only ever grows: the
-next read, or the caller's `finish`, notices one that is past it.
+A shape is a function of (bytes, position); it returns the position after the value. A constant size
+is not compared with the end of the bytes: positions only grow, so the next read or the caller's
+`finish` notices a position past the end.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +11,13 @@ from typing import TypeAlias
 from services.indexer.xdr.reader import U32, XdrError, count, ended_early, flag
 
 Shape: TypeAlias = Callable[[bytes, int], int]
-Part: TypeAlias = Shape | int  # an int is that many bytes
-Branch: TypeAlias = Callable[[bytes, int], tuple[int, int]]  # → position, number of children
+Part: TypeAlias = Shape | int  # an int is a number of bytes
+# Returns the position after the branch's head, and the number of children.
+Branch: TypeAlias = Callable[[bytes, int], tuple[int, int]]
 
 
 def fixed(size: int) -> Shape:
-    """Shape of `size` bytes whatever they are."""
+    """A shape of `size` bytes with any content."""
     return lambda _buf, at: at + size
 
 
@@ -25,7 +26,7 @@ def _shape(part: Part) -> Shape:
 
 
 def struct(*parts: Part) -> Shape:
-    """Shape of values that follow each other."""
+    """A shape of consecutive values."""
     shapes = tuple(_shape(part) for part in parts)
 
     def skip(buf: bytes, at: int) -> int:
@@ -37,7 +38,7 @@ def struct(*parts: Part) -> Shape:
 
 
 def union(name: str, arms: Mapping[int, Part]) -> Shape:
-    """Shape of a discriminant and the arm that it chooses; an unknown one is an error."""
+    """A shape of a discriminant and the arm that it selects; an unknown one raises XdrError."""
     shapes = {number: _shape(part) for number, part in arms.items()}
 
     def skip(buf: bytes, at: int) -> int:
@@ -50,7 +51,7 @@ def union(name: str, arms: Mapping[int, Part]) -> Shape:
 
 
 def array(part: Part) -> Shape:
-    """Shape of a length and as many values. No value in the tables is shorter than 4 bytes."""
+    """A shape of a length and so many values. No value in the tables is shorter than 4 bytes."""
     shape = _shape(part)
 
     def skip(buf: bytes, at: int) -> int:
@@ -63,7 +64,7 @@ def array(part: Part) -> Shape:
 
 
 def optional(part: Part) -> Shape:
-    """Shape of a value that may be absent."""
+    """A shape of a value that may be absent."""
     shape = _shape(part)
 
     def skip(buf: bytes, at: int) -> int:
@@ -74,16 +75,16 @@ def optional(part: Part) -> Shape:
 
 
 def opaque(buf: bytes, at: int) -> int:
-    """Shape of bytes or text: a length, the bytes, and padding to a multiple of four."""
+    """A shape of bytes or text: a length, the bytes, and padding to a multiple of four."""
     n, at = count(buf, at, 1)
     return at + (n + 3 & ~3)
 
 
 def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -> Shape:
-    """Shape of a recursive union: leaves by their size, branches by what they say of themselves.
+    """A shape of a recursive union: leaves by their size, branches by a function.
 
-    It counts the values still to come instead of recursing, so depth costs nothing; the bytes
-    left bound the count, so time is linear in them.
+    The remaining values are counted, without recursion, so depth costs nothing. Each value needs
+    four bytes, so the time is linear in the size.
     """
 
     def skip(buf: bytes, at: int) -> int:
@@ -106,12 +107,12 @@ def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -
 
 
 def leaf(shape: Shape) -> Branch:
-    """Branch without children, of a size that its bytes tell."""
+    """A branch without children, whose end a shape finds."""
     return lambda buf, at: (shape(buf, at), 0)
 
 
 def children(each: int = 1) -> Branch:
-    """Branch that declares how many entries, of `each` children, follow."""
+    """A branch that declares a number of entries, each of `each` children."""
 
     def branch(buf: bytes, at: int) -> tuple[int, int]:
         n, at = count(buf, at, 4 * each)
@@ -121,7 +122,7 @@ def children(each: int = 1) -> Branch:
 
 
 def maybe(branch: Branch) -> Branch:
-    """Branch that may be absent."""
+    """A branch that may be absent."""
 
     def optional_branch(buf: bytes, at: int) -> tuple[int, int]:
         there, at = flag(buf, at)

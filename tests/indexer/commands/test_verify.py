@@ -213,7 +213,11 @@ async def test_what_cannot_be_compared(site: Site, first: int, last: int, said: 
 
 @pytest.mark.parametrize(
     ("first", "last", "said"),
-    [(9, 5, "--from L must not be above --to M"), ("x", 5, "'x' is not a ledger number"), (0, 1, "'0' is")],
+    [
+        (9, 5, "--from L must not be above --to M"),
+        ("x", 5, "'x' is not a ledger number"),
+        (0, 1, "'0' is"),
+    ],
 )
 def test_no_sense(
     first: object, last: object, said: str, capsys: pytest.CaptureFixture[str]

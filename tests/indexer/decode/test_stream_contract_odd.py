@@ -51,7 +51,8 @@ def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
     wrong += [5] if isinstance(good[field], Address) else [A]
     cases = [{k: v for k, v in good.items() if k != field}] + [good | {field: w} for w in wrong]
     for data in cases:
-        with pytest.raises(UnreadableEventError, match=f"{name}: '{field}' is missing or not of type "):
+        reason = f"{name}: '{field}' is missing or not of type "
+        with pytest.raises(UnreadableEventError, match=reason):
             read(name, data)
 
 

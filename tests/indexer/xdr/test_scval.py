@@ -163,7 +163,7 @@ def test_text_that_is_not_utf8_can_still_be_encoded() -> None:
         (u32s(1, 0), "4 bytes are left over", 4),
         (u32s(14, 5) + b"abcd", "5 bytes", 4),
         (u32s(14, 1) + b"a\0\0x", "padding", 9),
-        (u32s(15, 33) + b"a" * 33 + b"\0\0\0", "symbol of 33", 4),
+        (u32s(15, 33) + b"a" * 33 + b"\0\0\0", "symbol has 33", 4),
         (u32s(16, 1, 2, 1), "2 items", 8),
         (u32s(18, 6) + bytes(32), "no arm 6", 4),
         (u32s(18, 0, 1) + bytes(32), "unknown kind", 8),
