@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
+from tests.support.check_tier import CheckTier
 from tests.support.recordings import Recording, recording
 from tests.support.redis_server import redis_server
 from tests.support.tier import LONGER, NIGHTLY, examples
@@ -25,6 +26,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("headrace")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the tests to their tiers."""
+    config.pluginmanager.register(CheckTier())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

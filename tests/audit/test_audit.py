@@ -104,6 +104,7 @@ async def test_a_source_that_cannot_tell_is_no_clean_audit(
     assert said.count("\n") == 1
 
 
+@pytest.mark.io
 async def test_nobody_listens(away: OsvService, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = await outcome(capsys, osv=away)
     assert (code, said.count("\n")) == (0, 1)

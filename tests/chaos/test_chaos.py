@@ -26,7 +26,7 @@ from tests.chaos.run import run
 from tests.support.programs import needed
 from tests.support.tier import at_length
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(300)]
 
 SHORT = (
     "SIGKILL of a fanout",

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("seconds", [60, -300])
 async def test_the_clock_of_redis_is_moved_while_it_runs(tmp_path: Path, seconds: int) -> None:
     server = RedisSingle(tmp_path, ())
@@ -49,6 +50,7 @@ async def is_ahead(server: RedisSingle, seconds: float) -> bool:
         return False
 
 
+@pytest.mark.io
 async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path: Path) -> None:
     clock = Clock(tmp_path / "clock")
     async with (

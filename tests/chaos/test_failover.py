@@ -17,7 +17,7 @@ from tests.chaos.run import run
 from tests.chaos.test_chaos import noticed, shown
 from tests.support.tier import at_length
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
 
 KILLED = "SIGKILL of the primary"
 SHORT = {

@@ -28,7 +28,7 @@ from tests.support.waiting import until
 from tests.system.test_end_to_end import agrees
 
 SECONDS = float(os.environ.get("SECONDS") or at_length(15, 300)) / 3
-pytestmark = pytest.mark.timeout(SECONDS * 2 + 120)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(SECONDS * 2 + 120)]
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])

@@ -27,7 +27,7 @@ from tests.fanout.rig import SUBSCRIBE, Chain
 from tests.support.name_server import name_server
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 
 GATEWAYS = ("deployment", "nginx", "caddy")
 NEW = 12

@@ -16,7 +16,7 @@ from tests.clients.libraries import LIBRARIES, NAMES, Received, missing, need
 from tests.clients.stage import Part
 from tests.clients.story import Parts, tell
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
 
 Play = Callable[[str], Part]
 

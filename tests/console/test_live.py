@@ -13,7 +13,7 @@ from tests.console.samples import connections, create, journal, shown
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
 async def follows_the_journal(whole: Installation, page: Page, more: int = 5) -> None:

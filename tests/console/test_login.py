@@ -16,7 +16,7 @@ from tests.console.samples import TOKEN
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 FREIGHTER = """window.freighterApi = {
   requestAccess: async () => ({ address: await window.walletAddress() }),

@@ -16,6 +16,7 @@ from tests.support.installation import Installation
 from tests.support.waiting import until
 
 pytestmark = [
+    pytest.mark.io,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(180),
     pytest.mark.usefixtures("counted"),  # whose minute passes meanwhile

@@ -13,7 +13,7 @@ from tests.support.installation import Installation
 from tests.support.tier import at_length
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 HOSTILE = '<img src=x onerror="window.hacked = 1">'
 

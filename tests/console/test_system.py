@@ -45,6 +45,7 @@ def test_the_policy_allows_redirects_to_fanouts_only() -> None:
     )
 
 
+@pytest.mark.io
 @shared_loop
 async def test_the_view_shows_the_numbers_of_all_services(whole: Installation) -> None:
     gateway = whole.ports.gateway
@@ -75,6 +76,7 @@ async def _counts(whole: Installation, least: int) -> bool:
     return sum((await connections(whole)).values()) == held >= least
 
 
+@pytest.mark.io
 @shared_loop
 async def test_without_a_proxy_the_page_follows_the_redirect_to_a_fanout(
     tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch

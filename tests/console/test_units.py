@@ -32,6 +32,7 @@ def node() -> None:
         pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("file", sorted(HERE.glob("node/*.test.mjs")), ids=lambda p: p.name)
 def test_tests_in_node(file: Path) -> None:
     done = subprocess.run(
@@ -89,6 +90,7 @@ def count() -> Iterator[Callable[[Stream, int], int]]:
         yield ask
 
 
+@pytest.mark.io
 @settings(max_examples=examples(1000))
 @given(case=cases())
 def test_the_page_computes_the_same_amounts_as_the_api(

@@ -60,10 +60,12 @@ def promtool() -> Promtool:
     return Promtool(needed("promtool"))
 
 
+@pytest.mark.io
 def test_no_alert_fires_in_a_healthy_system(promtool: Promtool, tmp_path: Path) -> None:
     assert promtool.fires(WELL, set(), tmp_path) == ""
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("trouble", TROUBLE | FIRST_SCRAPE)
 def test_each_problem_fires_its_alert_and_no_other(
     promtool: Promtool, trouble: str, tmp_path: Path
@@ -106,6 +108,7 @@ def test_the_prometheus_operator_gets_the_same_rules() -> None:
     assert yaml.safe_load(rule.read_text())["spec"] == ours
 
 
+@pytest.mark.io
 def test_prometheus_understands_its_configuration(promtool: Promtool) -> None:
     config = ROOT / "deploy/prometheus/prometheus.yaml"
     done = subprocess.run(

@@ -47,6 +47,7 @@ def test_headrace_json_is_up_to_date() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "python -m deploy.grafana.dashboard"
 
 
+@pytest.mark.io
 def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
     recorded = [
         {"record": f"query:{n}", "expr": query.replace("$__rate_interval", "1m")}

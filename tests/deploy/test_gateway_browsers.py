@@ -51,6 +51,7 @@ async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
             assert not any(native.given_up for native in held)
 
 
+@pytest.mark.io
 async def test_a_page_can_read_retry_after(tmp_path: Path) -> None:
     """In Chromium, after a preflight, because the request has a custom header."""
     async with (

@@ -19,6 +19,7 @@ OURS = (*SERVICES, "network")
 IMAGES = (*OURS, "gateway")
 
 
+@pytest.mark.io
 def test_hadolint_finds_nothing() -> None:
     done = subprocess.run(
         [needed("hadolint"), str(DOCKERFILE)], capture_output=True, text=True, check=False
@@ -32,6 +33,7 @@ def test_there_is_a_target_for_every_service() -> None:
     assert set(IMAGES) <= set(stages())
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("target", OURS)
 def test_an_image_contains_everything_its_process_imports(target: str, tmp_path: Path) -> None:
     image = Image(target)

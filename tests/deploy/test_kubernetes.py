@@ -23,6 +23,8 @@ from tests.deploy.manifests import (
 )
 from tests.support.programs import needed
 
+pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
+
 # Kinds that Kubernetes itself does not know. What they refer to is checked below.
 FOREIGN = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 
@@ -42,6 +44,7 @@ def test_yamllint_finds_nothing() -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.io
 @each_overlay
 def test_an_overlay_is_strictly_valid(overlay: str) -> None:
     for document in built(overlay):

@@ -21,6 +21,8 @@ from tests.deploy.manifests import (
     of_kind,
 )
 
+pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
+
 
 def autoscalers(overlay: str) -> list[Document]:
     kinds = ("HorizontalPodAutoscaler", "ScaledObject")

@@ -168,6 +168,7 @@ async def test_an_unreachable_host_is_skipped(tmp_path: Path, fanouts: Fanouts) 
             assert "upstream timed out" in log, "and some asked it first"
 
 
+@pytest.mark.io
 async def test_host_of_two_colons_accepts_ipv4_and_ipv6(tmp_path: Path, names: NameServer) -> None:
     certificate(tmp_path)
     async with gateway(tmp_path, names, HOST="::") as front:
@@ -177,6 +178,7 @@ async def test_host_of_two_colons_accepts_ipv4_and_ipv6(tmp_path: Path, names: N
                 writer.close()
 
 
+@pytest.mark.io
 async def test_without_any_fanout_clients_get_overload(tmp_path: Path) -> None:
     async with name_server({}) as names, gateway(tmp_path, names) as front:
         by_event = await front.subscribe()
@@ -195,6 +197,7 @@ async def test_an_invalid_request_gets_the_answer_of_the_fanout(
     assert json.loads(await client.whole())["type"] == "/problems/invalid-subscription"
 
 
+@pytest.mark.io
 async def test_metrics_are_not_public(tmp_path: Path, names: NameServer) -> None:
     async with gateway(tmp_path, names) as front:
         for path in ("/metrics", "/by_status/v1/events/subscribe"):

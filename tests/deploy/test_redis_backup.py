@@ -41,7 +41,7 @@ WHOLE = at_length([*SERVERS][-1:], [*SERVERS])
 """The servers to test with. The last is a Valkey, as in compose.yaml, if one is installed."""
 COMPOSE = "export COMPOSE_FILE=deploy/compose.yaml COMPOSE_ENV_FILES=deploy/testnet.env"
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(180)]
 each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 
 

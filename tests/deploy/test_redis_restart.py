@@ -78,6 +78,7 @@ async def is_rated(redis: Guarded, port: int) -> bool:
     return bool(found)
 
 
+@pytest.mark.io
 @each_server
 async def test_a_restart_keeps_everything(tmp_path: Path, server: str) -> None:
     async with guarded_redis(tmp_path, server) as redis, network() as port:
@@ -103,6 +104,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, server: str) -> None:
         assert (await inspect(redis.all, KEYS)).error is None
 
 
+@pytest.mark.io
 @each_server
 async def test_no_service_is_ready_where_a_restart_would_lose_everything(
     tmp_path: Path, server: str
@@ -133,6 +135,7 @@ async def unready(port: int) -> str:
         return str((await response.json())["parts"]["store"])
 
 
+@pytest.mark.io
 async def test_one_volume_is_for_one_server_and_no_dump_is_passed_over(tmp_path: Path) -> None:
     async with guarded_redis(tmp_path) as redis:
         code, _, said = await redis.composed.run("redis", ["sh", "/etc/headrace/start.sh"])

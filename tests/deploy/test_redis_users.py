@@ -17,6 +17,8 @@ from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, netwo
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.io
+
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:

@@ -19,7 +19,7 @@ from tests.support.installation import Client, create_stream
 from tests.support.name_server import name_server
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(180)]
 
 
 @asynccontextmanager

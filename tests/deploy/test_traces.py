@@ -174,6 +174,7 @@ def test_ids_follow_from_the_position_alone(positions: list[str]) -> None:
     assert all(0 < each.trace < 1 << 128 and 0 < each.span < 1 << 64 for each in ids)
 
 
+@pytest.mark.io
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
     code = (
         "import sys; from shared.runtime import tracing as traces; import services.fanout.app;"

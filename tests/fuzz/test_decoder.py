@@ -48,6 +48,7 @@ def test_what_is_instrumented_is_the_decoder() -> None:
 SECONDS = at_length(2, 120)
 
 
+@pytest.mark.io
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(not WHEELS, reason="atheris has no wheel for this machine")
 def test_atheris_finds_nothing_within_seconds(tmp_path: Path) -> None:

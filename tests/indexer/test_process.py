@@ -198,6 +198,7 @@ async def told(**environment: str) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
+@pytest.mark.io
 async def test_malformed_settings_are_all_told_at_once() -> None:
     code, said = await told(
         CONTRACTS="CABC",

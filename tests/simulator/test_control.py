@@ -94,6 +94,7 @@ async def test_operations_and_the_oracle(http: aiohttp.ClientSession, sim: Sim) 
     assert only["tokenAddress"] == accounts.TOKEN
 
 
+@pytest.mark.io
 async def test_the_process() -> None:
     """`python -m deploy.simulator` tells its port and ends when told to."""
     process = await asyncio.create_subprocess_exec(

@@ -12,7 +12,7 @@ from shared.domain.position import parse_position
 from tests.support.installation import Client, Installation, create_stream, installation
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(120)]
 
 
 async def oracle(whole: Installation) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from tests.support.waiting import until
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "deploy.local.run"]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.installation import free_ports
 from tests.system.test_make_run import COMMAND, environment, ports_in_use
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("start", 2)])

@@ -24,7 +24,7 @@ from tests.support.redis_node import Node
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(120)]
 KEYS = Keys("loss")
 
 

@@ -19,6 +19,8 @@ from tests.support.redis_node import Node
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.io
+
 
 @pytest.fixture
 async def node(tmp_path: Path, keys: Keys) -> AsyncIterator[Node]:

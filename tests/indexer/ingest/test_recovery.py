@@ -42,6 +42,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
     await node.stop()
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("source", ["horizon", "rpc"])
 async def test_after_a_restart_of_redis_the_api_takes_orders_again(node: Node, source: str) -> None:
     redis = connect(f"redis://127.0.0.1:{node.port}/0")

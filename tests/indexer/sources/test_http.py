@@ -68,6 +68,7 @@ OF_A_PROXY: list[tuple[bytes, str]] = [
 ]
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("body", OF_A_PROXY, ids=lambda pair: pair[0][:30].decode() or "empty")
 async def test_what_a_proxy_answers_is_not_final(status: int, body: tuple[bytes, str]) -> None:
@@ -77,6 +78,7 @@ async def test_what_a_proxy_answers_is_not_final(status: int, body: tuple[bytes,
     assert caught.value.kind == f"status_{status}"
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(("status", "slug"), FINAL.items())
 async def test_what_horizon_itself_answers_is_final_and_named(status: int, slug: str) -> None:
     async with served(refusing(status, slug)) as source:
@@ -87,6 +89,7 @@ async def test_what_horizon_itself_answers_is_final_and_named(status: int, slug:
     assert f"/transactions?cursor=…&order=…&limit=… answered {status} {slug}" in str(caught.value)
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("surface", ["stream", "root", "ledger"])
 async def test_a_proxys_page_while_horizon_restarts_loses_nothing(
@@ -112,6 +115,7 @@ GATEWAY: list[tuple[Handler, str, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(("handler", "kind", "word"), GATEWAY, ids=[k for _, k, _ in GATEWAY])
 async def test_answers_of_a_gateway_are_named(handler: Handler, kind: str, word: str) -> None:
     async with served(handler) as source:
@@ -159,6 +163,7 @@ def test_a_date_without_the_servers_clock_is_read_by_ours() -> None:
         assert 50 < found <= 60
 
 
+@pytest.mark.io
 async def test_a_date_reaches_the_error() -> None:
     refused = answering(b"", status=503, Retry_After="Sat, 28 Nov 2026 08:51:37 GMT", **DATED)
     async with served(refused) as source:
@@ -168,6 +173,7 @@ async def test_a_date_reaches_the_error() -> None:
     assert "; the server asks to wait 120 s: " in str(caught.value)
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("said", [{"status": "maintenance"}, {"network_passphrase": None}])
 async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -> None:
     async def answer(_: web.Request) -> web.Response:
@@ -189,6 +195,7 @@ async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -
 # ── URLs with a path and a query, through a proxy ──
 
 
+@pytest.mark.io
 async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -232,6 +239,7 @@ async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
     assert "heim" not in text
 
 
+@pytest.mark.io
 async def test_a_proxy_that_never_opens_its_tunnel_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Aiohttp limits neither by `sock_connect` nor by `sock_read` how long CONNECT may take."""
     monkeypatch.setattr(horizon_module, "_CONNECT_SECONDS", 0.2)

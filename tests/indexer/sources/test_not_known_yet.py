@@ -112,6 +112,7 @@ async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcSourc
 RANGE = "startLedger must be within the ledger range: {oldestLedger} - {latestLedger}"
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("refusal", [RANGE, "there is no such ledger"], ids=["named", "unnamed"])
 async def test_rpc_without_a_ledger_is_no_beginning_and_no_reset(refusal: str) -> None:
     health: dict[str, object] = {"oldestLedger": 0, "latestLedger": 0}

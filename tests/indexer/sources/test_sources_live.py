@@ -163,6 +163,7 @@ async def test_a_long_backfill_is_told_in_lines(redis: Redis, redis_url: str, ke
         await site.is_exact()
 
 
+@pytest.mark.io
 async def test_a_source_needs_its_url() -> None:
     for source in ("rpc", "auto"):
         code, said = await told(CONTRACTS=accounts.STREAMS, SOURCE=source)

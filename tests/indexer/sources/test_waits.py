@@ -105,6 +105,7 @@ async def test_what_was_good_before_does_not_count_for_the_next(redis: Any, keys
     assert await waits(redis, keys, by_turns, 5) == [0.01, 0.02, 0.03, 0.01, 0.02]
 
 
+@pytest.mark.io
 async def test_horizon_and_rpc_say_when_they_have_opened() -> None:
     async with simulated() as sim:
         for make in (sim.horizon, sim.rpc):
@@ -117,6 +118,7 @@ async def test_horizon_and_rpc_say_when_they_have_opened() -> None:
             await batches.aclose()
 
 
+@pytest.mark.io
 async def test_a_stream_whose_records_cannot_be_checked_is_not_open() -> None:
     """Ready would be a lie: it streams, but nothing is read."""
     async with simulated() as sim:

@@ -70,6 +70,7 @@ def test_the_error_names_the_wrong_address() -> None:
         payload_of(CONTRACT, "GABC")
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("service", ["fanout", "indexer"])
 def test_a_service_without_wallet_logins_does_not_load_stellar_sdk(service: str) -> None:
     code = f"import sys, services.{service}.app; sys.exit('stellar_sdk' in sys.modules)"

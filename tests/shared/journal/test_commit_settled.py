@@ -17,6 +17,8 @@ from shared.redis.client import connect
 from tests.shared.samples import TOKEN, R, S, at, created, stored
 from tests.support.redis_node import Node
 
+pytestmark = pytest.mark.io
+
 KEYS = Keys("caught_up")
 ID = "api-1"
 

@@ -16,6 +16,8 @@ from tests.shared.ways import RECOVERY, Ways, ways
 from tests.support.redis_cluster import RedisCluster
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.io
+
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:

@@ -46,6 +46,7 @@ def test_memory_is_told_as_a_part_of_maxmemory() -> None:
     assert value("memory_ratio") == 0
 
 
+@pytest.mark.io
 async def test_a_live_redis_is_watched_and_its_absence_shows(tmp_path: Path) -> None:
     settings = {"appendonly": "yes", "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}
     node = Node(tmp_path / "redis", settings)

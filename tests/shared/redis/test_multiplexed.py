@@ -112,6 +112,7 @@ async def test_a_killed_connection_fails_who_waits_and_heals(lane: Redis, redis:
     await until(healed)
 
 
+@pytest.mark.io
 async def test_nobody_there(keys: Keys) -> None:
     client = connect_multiplexed(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
     for _ in range(2):

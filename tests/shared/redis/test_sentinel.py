@@ -16,6 +16,8 @@ from tests.shared.ways import RECOVERY, ways
 from tests.support.redis_sentinel import RedisSentinel
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.io
+
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentinel]:

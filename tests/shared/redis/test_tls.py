@@ -18,6 +18,8 @@ from tests.support.programs import needed
 from tests.support.redis_node import Node
 from tests.support.waiting import free_port, until
 
+pytestmark = pytest.mark.io
+
 KEYS = Keys("tls")
 
 

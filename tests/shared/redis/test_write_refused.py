@@ -18,6 +18,8 @@ from tests.shared.samples import at, created
 from tests.support.redis_node import Node
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.io
+
 KEYS = Keys("unwilling")
 
 

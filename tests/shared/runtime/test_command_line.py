@@ -98,6 +98,7 @@ def ended(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("module", SERVICES)
 def test_every_service_prints_its_version(module: str) -> None:
     done = ended("-m", module, "--version")
@@ -105,6 +106,7 @@ def test_every_service_prints_its_version(module: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(
     ("arguments", "environ", "code", "text"),
     [

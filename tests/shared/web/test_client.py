@@ -40,6 +40,7 @@ async def proxy(server: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[P
         yield made
 
 
+@pytest.mark.io
 async def test_http_goes_through_the_proxy_with_path_and_query(proxy: Proxy) -> None:
     async with http.session() as session, session.get("http://horizon.example/p?k=v") as response:
         assert await response.text() == "horizon.example/p?k=v"
@@ -47,6 +48,7 @@ async def test_http_goes_through_the_proxy_with_path_and_query(proxy: Proxy) -> 
     assert http.is_proxied("http://horizon.example/")
 
 
+@pytest.mark.io
 async def test_https_goes_through_a_tunnel_with_the_proxys_password(proxy: Proxy) -> None:
     async with http.session() as session:
         with pytest.raises(aiohttp.ClientHttpProxyError) as caught:
@@ -56,6 +58,7 @@ async def test_https_goes_through_a_tunnel_with_the_proxys_password(proxy: Proxy
     assert http.reason(caught.value) == "ClientHttpProxyError: 403 Forbidden"
 
 
+@pytest.mark.io
 async def test_traces_go_through_the_proxy_too(proxy: Proxy) -> None:
     """OpenTelemetry's exporter has a client of its own, which reads the same variables."""
     exporter = OTLPSpanExporter(endpoint="http://collector.example:4318/v1/traces")
@@ -63,6 +66,7 @@ async def test_traces_go_through_the_proxy_too(proxy: Proxy) -> None:
     assert proxy.asked == ["POST http://collector.example:4318/v1/traces"]
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(
     "spared", ["127.0.0.1", "localhost, 127.0.0.1,::1", "*", "example,127.0.0.1"]
 )
@@ -77,12 +81,14 @@ async def test_no_proxy_spares_hosts_at_any_port(
     assert not http.is_proxied(url)
 
 
+@pytest.mark.io
 async def test_loopback_is_not_spared_by_itself(proxy: Proxy, server: int) -> None:
     async with http.session() as session, session.get(f"http://127.0.0.1:{server}/") as response:
         assert response.status == 403
     assert proxy.asked == [f"GET http://127.0.0.1:{server}/"]
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("entry", ["127.0.0.0/8", "127.0.0.1:{port}", "[::1]"])
 async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_named(
     proxy: Proxy, server: int, entry: str, monkeypatch: pytest.MonkeyPatch
@@ -97,6 +103,7 @@ async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_named(
     assert said["entries"] == [entry]
 
 
+@pytest.mark.io
 async def test_without_a_proxy_the_environment_is_not_looked_at(
     server: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +114,7 @@ async def test_without_a_proxy_the_environment_is_not_looked_at(
             assert response.status == 200
 
 
+@pytest.mark.io
 async def test_an_error_in_words_has_no_url() -> None:
     async with http.session() as session:
         with pytest.raises(aiohttp.InvalidURL) as caught:

@@ -18,6 +18,8 @@ import pytest
 
 from shared.web import server as serve
 
+pytestmark = pytest.mark.io
+
 PROGRAM = """
 import sys
 from aiohttp import web

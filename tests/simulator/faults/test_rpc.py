@@ -40,6 +40,7 @@ async def test_unhealthy_but_answering(
     assert (await rpc(http, "getHealth"))["result"]["status"] == "healthy"
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(
     ("settings", "healthy"),
     [

@@ -69,6 +69,7 @@ async def test_stream_ends_at_its_limit(network: Network, http: aiohttp.ClientSe
         assert body.endswith(BYEBYE)
 
 
+@pytest.mark.io
 async def test_stream_ends_when_it_is_old(network: Network) -> None:
     short = Network(SimulatorSettings(close_seconds=0, stream_seconds=0.05), NOW)
     async with (
@@ -163,6 +164,7 @@ async def test_ledgers_can_be_streamed(network: Network, http: aiohttp.ClientSes
         assert ids(await response.read()) == [fresh.toid]
 
 
+@pytest.mark.io
 async def test_new_ledgers_wait_for_the_next_look(network: Network) -> None:
     slow = Network(
         SimulatorSettings(close_seconds=0, stream_seconds=0.3, stream_poll_seconds=60), NOW
@@ -179,6 +181,7 @@ async def test_new_ledgers_wait_for_the_next_look(network: Network) -> None:
             assert len(ids(await response.read())) == told
 
 
+@pytest.mark.io
 async def test_streams_were_not_compressed_before_protocol_30() -> None:
     old = Network(SimulatorSettings(close_seconds=0, protocol=28), NOW)
     async with (

@@ -19,7 +19,7 @@ START = 3_700_000
 FEE = scval.to_symbol("fee").to_xdr()
 WITHDRAWN = scval.to_symbol("tokens_withdrawn").to_xdr()
 Call = Callable[..., Awaitable[Any]]
-pytestmark = pytest.mark.timeout(15)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(15)]
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ async def test_a_hole_is_told_to_the_ledger(
     assert read.positions == outside(sim, *made)
 
 
+@pytest.mark.io
 async def test_ledgers_without_transactions_around_a_hole_are_no_part_of_it() -> None:
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
@@ -128,6 +129,7 @@ async def test_a_hole_that_is_filled_meanwhile_is_none(sim: Sim) -> None:
     assert read.kinds == []
 
 
+@pytest.mark.io
 async def test_a_backfill_asks_for_200_ledgers_at_once_and_the_tip_for_none() -> None:
     async with simulated(ledgers=450) as sim:
         source = sim.horizon()
@@ -147,6 +149,7 @@ async def test_a_backfill_asks_for_200_ledgers_at_once_and_the_tip_for_none() ->
         assert len(sim.asked) <= 3
 
 
+@pytest.mark.io
 async def test_a_jump_of_empty_ledgers_costs_one_question() -> None:
     async with simulated(streams=0, ledgers=2) as sim:
         source, read = sim.horizon(), Read(sim.tip)

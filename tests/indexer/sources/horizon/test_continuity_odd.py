@@ -17,7 +17,7 @@ from tests.indexer.handmade import document, meta_v4, proof, result, withdrawn
 from tests.indexer.simulated import Read
 from tests.indexer.sources.horizon.test_source_odd import horizon_of, wire
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(20)]
 FIRST = 3_700_000
 START, END = toid(FIRST), toid(FIRST + 2, 1)
 

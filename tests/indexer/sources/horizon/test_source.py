@@ -15,7 +15,7 @@ from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(20)]
 
 
 @pytest.fixture

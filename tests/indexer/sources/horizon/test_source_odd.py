@@ -20,7 +20,7 @@ from tests.indexer.handmade import CONTRACTS, created, document, meta_v4, proof,
 from tests.indexer.simulated import PASSPHRASE, Read
 from tests.support.web import serving
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(20)]
 START = toid(3_700_000)
 
 

@@ -68,6 +68,7 @@ async def test_a_hole_at_the_tip_is_found_whatever_its_length(sim: Sim) -> None:
     assert (gap.value.first, gap.value.last) == (tip - 2, tip - 2)
 
 
+@pytest.mark.io
 async def test_ledgers_without_any_event_are_no_hole() -> None:
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
