@@ -26,7 +26,7 @@ async def follow(url: str) -> None:
     Print why a connection is refused, for example with AUTH_MODE=required, once for each reason.
     """
     last: str | None = None
-    said: SubscribeRefusedError | None = None
+    last_refusal: SubscribeRefusedError | None = None
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
     async with http.session(timeout=timeout, read_bufsize=1 << 20) as session:
         while True:
@@ -38,9 +38,9 @@ async def follow(url: str) -> None:
             except (aiohttp.ClientError, TimeoutError):
                 pass
             except SubscribeRefusedError as error:
-                if said is None or error.args != said.args:
+                if last_refusal is None or error.args != last_refusal.args:
                     print(f"  no events are shown here: {error}", flush=True)
-                said = error
+                last_refusal = error
             await asyncio.sleep(0.5)
 
 

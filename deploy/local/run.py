@@ -128,19 +128,19 @@ def _redis(port: int, folder: Path) -> Part:
 
 async def _until_ready(url: str, processes: Processes) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    said = "it did not answer"
+    answer = "it did not answer"
     async with http.session(timeout=aiohttp.ClientTimeout(total=2)) as session:
         while time.monotonic() < deadline:
             try:
                 async with session.get(url) as response:
                     if response.status == 200:
                         return
-                    said = await response.text()
+                    answer = await response.text()
             except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(0.1)
     raise ProcessEndedError(
-        f"not ready after {_READY_SECONDS} s: {said}\nlogs: {processes.log_of('*')}"
+        f"not ready after {_READY_SECONDS} s: {answer}\nlogs: {processes.log_of('*')}"
     )
 
 

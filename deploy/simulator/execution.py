@@ -88,7 +88,7 @@ def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
     """A classic payment. The contract of lumens emits an event for it (CAP-67), without proof."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
-    said = transfer(
+    event = transfer(
         signed.native,
         "native",
         sender=signed.source,
@@ -96,7 +96,7 @@ def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
         amount=place.order * STROOPS + STROOPS // 2,
         memo=proposal.memo or "",
     )
-    run = InvocationOutcome(events=[said.to_xdr()])
+    run = InvocationOutcome(events=[event.to_xdr()])
     return _transaction(
         place,
         signed,

@@ -39,5 +39,5 @@ _PLACES = {
 
 @lru_cache(maxsize=8192)
 def _parsed(text: str) -> tuple[xdr.TransactionEventStage, Emitted]:
-    said = xdr.TransactionEvent.from_xdr(text)
-    return said.stage, emitted(said.event)
+    event = xdr.TransactionEvent.from_xdr(text)
+    return event.stage, emitted(event.event)

@@ -17,7 +17,7 @@ Hole = tuple[int, int]
 class HistoryBounds:
     """Horizon's history bounds as it last checked them, and the last ledger's closing time."""
 
-    elder: int
+    oldest: int
     latest: int
     closed_at: str
 

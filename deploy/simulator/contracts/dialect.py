@@ -69,9 +69,9 @@ def _typed(name: str, value: object) -> Typed:
     return Typed(kind, value if kind == "address" else int(str(value)))
 
 
-def without(said: Emission, omit: Sequence[str]) -> Emission:
+def without(event: Emission, omit: Sequence[str]) -> Emission:
     """The event without some fields of its data, as older contracts emit it."""
-    if isinstance(said.data, Typed) or not omit:
-        return said
-    data = {name: value for name, value in said.data.items() if name not in omit}
-    return replace(said, data=data)
+    if isinstance(event.data, Typed) or not omit:
+        return event
+    data = {name: value for name, value in event.data.items() if name not in omit}
+    return replace(event, data=data)

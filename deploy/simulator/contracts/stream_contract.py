@@ -130,15 +130,15 @@ class StreamContract:
     def _transfer_recipient(self, operation: Operation, now: int) -> list[Emission]:
         """Pay the old recipient what is due, then replace the recipient."""
         stream = self._running(operation.stream_id)
-        settled = claimable(stream, now)
+        due = claimable(stream, now)
         facts = {
             "oldRecipient": stream.recipient,
             "newRecipient": address(operation.recipient),
-            "settledAmount": str(settled),
+            "settledAmount": str(due),
             "timestamp": now,
         }
         events = [Event(EventType.STREAM_RECIPIENT_TRANSFERRED, stream.id, now, facts)]
-        return self._pay(stream.recipient, settled) + self._publish(events)
+        return self._pay(stream.recipient, due) + self._publish(events)
 
     def _modify_rate(self, operation: Operation, now: int) -> list[Emission]:
         """The new rate counts from the anchor, which stays the same."""

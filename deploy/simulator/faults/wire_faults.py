@@ -53,7 +53,7 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
     if surface == "stream":
         request[FAULT] = fault
         return await handler(request)
-    return await _spoil(request, await handler(request), fault)
+    return await _corrupt_response(request, await handler(request), fault)
 
 
 async def surface_of(request: web.Request) -> str:
@@ -119,7 +119,7 @@ _INSTEAD = {
 }
 
 
-async def _spoil(
+async def _corrupt_response(
     request: web.Request, answer: web.StreamResponse, fault: Fault
 ) -> web.StreamResponse:
     """The answer after the fault was applied to it."""
@@ -143,8 +143,8 @@ async def _spoil(
             return _answer(answer, body.replace(right.encode(), WRONG_PASSPHRASE.encode()))
         case _:
             number = orjson.loads(body).get("id")
-            told = {"jsonrpc": "2.0", "id": number, "error": processing_limit().body()}
-            return _answer(answer, orjson.dumps(told))
+            body = {"jsonrpc": "2.0", "id": number, "error": processing_limit().body()}
+            return _answer(answer, orjson.dumps(body))
 
 
 def _answer(answer: web.StreamResponse, body: bytes) -> web.Response:

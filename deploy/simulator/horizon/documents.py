@@ -41,7 +41,7 @@ def root(status: HistoryBounds, settings: SimulatorSettings, base: str) -> dict[
         "ingest_latest_ledger": status.latest,
         "history_latest_ledger": status.latest,
         "history_latest_ledger_closed_at": status.closed_at,
-        "history_elder_ledger": status.elder,
+        "history_elder_ledger": status.oldest,
         "core_latest_ledger": status.latest,
         "network_passphrase": settings.network_passphrase,
         "current_protocol_version": protocol,
@@ -60,7 +60,7 @@ def find_ledger(chain: ServerView, status: HistoryBounds, text: str) -> Ledger:
     if not (text.isascii() and text.isdecimal() and int(text) < 1 << 32):
         reason = "Ledger ID must be an integer higher than 0"
         raise ProblemError(400, {"invalid_field": "ledger_id", "reason": reason})
-    if int(text) < status.elder:
+    if int(text) < status.oldest:
         raise ProblemError(410)
     if found := chain.ledger(int(text)):
         return found

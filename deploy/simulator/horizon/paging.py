@@ -100,7 +100,7 @@ def _position(cursor: str, status: HistoryBounds, *, descending: bool) -> int:
     if parts is None or any(int(each or 0) > _HIGHEST for each in parts.groups()):
         raise _invalid("cursor", "cursor: invalid value")
     at = int(parts[1])
-    before_history = at <= status.elder << 32
+    before_history = at <= status.oldest << 32
     if before_history and descending:
         raise ProblemError(410)
     if parts[2] and not before_history:

@@ -128,11 +128,11 @@ class RecordStream:
         deadline = loop.time() + self._network.settings.stream_seconds
         with _woken_by(self._network) as woken:
             while self._sent < self._query.limit and loop.time() < deadline:
-                await self._strike()
+                await self._fault_between_frames()
                 woken.clear()
                 if not await self._next():
                     await self._wait(woken, deadline)
-        await self._strike()
+        await self._fault_between_frames()
 
     async def _next(self) -> bool:
         """Send the next record after the cursor, if there is one."""
@@ -141,7 +141,7 @@ class RecordStream:
         if found is None:
             return False
         data = frame(self._faults.shown("stream", found), self._base)
-        await self._wire.send(await self._break(data))
+        await self._wire.send(await self._fault_inside_frame(data))
         self._query = self._query.after(found)
         self._sent += 1
         return True
@@ -159,7 +159,7 @@ class RecordStream:
         fault = self._fault
         return fault if fault and fault.kind in kinds and self._sent >= fault.after else None
 
-    async def _strike(self) -> None:
+    async def _fault_between_frames(self) -> None:
         """Apply the faults that happen between two frames."""
         fault = self._due(FaultKind.DROP, FaultKind.ERROR, FaultKind.BYEBYE, FaultKind.STALL)
         if fault is None:
@@ -175,7 +175,7 @@ class RecordStream:
                 await asyncio.sleep(fault.seconds or float("inf"))
                 self._fault = None
 
-    async def _break(self, data: bytes) -> bytes:
+    async def _fault_inside_frame(self, data: bytes) -> bytes:
         """Apply the faults that happen inside a frame."""
         if self._due(FaultKind.CUT):
             await self._wire.send(data[: len(data) // 2])

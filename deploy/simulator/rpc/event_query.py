@@ -103,8 +103,10 @@ def scan(
         raise processing_limit(fault.seconds)
     found: list[dict[str, object]] = []
     for ledger in chain.ledgers(query.start, end):
-        said = merge(fees(ledger), _said(query, ledger, faults), key=lambda each: each[1])
-        for transaction, position, event in said:
+        events = merge(
+            fees(ledger), _contract_events(query, ledger, faults), key=lambda each: each[1]
+        )
+        for transaction, position, event in events:
             if position > query.after and query.wants(event):
                 found.append(_event(transaction, position, event, protocol))
                 if len(found) == query.limit:
@@ -112,7 +114,7 @@ def scan(
     return found, padded(Position((end - 1 << 32) + LAST_OF_LEDGER, _END))
 
 
-def _said(
+def _contract_events(
     query: EventQuery, ledger: Ledger, faults: Faults
 ) -> Iterator[tuple[Transaction, Position, Emitted]]:
     """The events of operations, in transactions that have an event which matches."""
@@ -192,8 +194,8 @@ def _filter(body: Mapping[str, object]) -> EventFilter:
         if not StrKey.is_valid_contract(contract):
             raise ValueError(f"contract ID {n} invalid")
     for n, topic in enumerate(topics, 1):
-        if trouble := _trouble(topic):
-            raise ValueError(f"topic {n} invalid: {trouble}")
+        if reason := _invalid_reason(topic):
+            raise ValueError(f"topic {n} invalid: {reason}")
     return EventFilter(types, contracts, tuple(topics))
 
 
@@ -203,7 +205,7 @@ def _topic(value: object) -> Sequence[object]:
     return value
 
 
-def _trouble(topic: Sequence[str]) -> str:
+def _invalid_reason(topic: Sequence[str]) -> str:
     """What is wrong with a topic filter. Empty if nothing is wrong."""
     if not topic:
         return "topic must have at least 1 segment"

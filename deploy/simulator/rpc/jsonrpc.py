@@ -28,10 +28,10 @@ async def respond(request: web.Request, method: Method) -> web.Response:
         return _text(500, f"[{PARSE_ERROR}] invalid request value")
     calls = body if isinstance(body, list) else [body]
     answers = [await _answer(call, method) for call in calls]
-    told = [each for each in answers if each is not None]
-    if not told:
+    replies = [each for each in answers if each is not None]
+    if not replies:
         return web.Response(status=204)
-    document = told if isinstance(body, list) else told[0]
+    document = replies if isinstance(body, list) else replies[0]
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 

@@ -62,9 +62,9 @@ def check_format(params: Mapping[str, object], request: str) -> None:
 def mistyped(value: object, place: str, kind: str) -> RpcError:
     """The error of Go's decoder for a value of a wrong type."""
     numeric = kind in _UNSIGNED and type(value) in (int, float)
-    told = f"{_GO[type(value)]} {value}" if numeric else _GO[type(value)]
-    trouble = f"json: cannot unmarshal {told} into Go {place} of type {kind}"
-    return invalid("invalid parameters", data=trouble)
+    shown = f"{_GO[type(value)]} {value}" if numeric else _GO[type(value)]
+    message = f"json: cannot unmarshal {shown} into Go {place} of type {kind}"
+    return invalid("invalid parameters", data=message)
 
 
 def invalid(message: str, data: str = "") -> RpcError:

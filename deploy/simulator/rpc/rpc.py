@@ -85,8 +85,8 @@ def _no_ledgers() -> RpcError:
 def _too_old(server: RpcServer, age: float) -> RpcError:
     """The real server writes the code twice: also inside of its text."""
     limit = duration(server.settings.healthy_seconds)
-    trouble = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
-    return RpcError(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {trouble}")
+    reason = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
+    return RpcError(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {reason}")
 
 
 def duration(seconds: float) -> str:
@@ -143,10 +143,10 @@ def _start_and_limit(params: Json, oldest: int, latest: int) -> tuple[int, int]:
     if (cursor := str(asked.get("cursor") or "")).isdecimal():
         start = int(cursor) + 1
     if not oldest <= start <= latest:
-        trouble = (
+        reason = (
             f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
         )
-        raise RpcError(INVALID_REQUEST, f"{trouble} ledger: {latest} for this rpc instance")
+        raise RpcError(INVALID_REQUEST, f"{reason} ledger: {latest} for this rpc instance")
     if limit > MOST_LEDGERS:
         raise RpcError(INVALID_REQUEST, f"limit must not exceed {MOST_LEDGERS}")
     return start, limit
@@ -169,8 +169,8 @@ def get_transaction(server: RpcServer, params: Json) -> Json:
     if len(digest) != 64:
         raise RpcError(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
     if odd := next((each for each in digest if each not in hexdigits), ""):
-        trouble = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
-        raise RpcError(INVALID_PARAMS, f"incorrect hash: {trouble}")
+        reason = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
+        raise RpcError(INVALID_PARAMS, f"incorrect hash: {reason}")
     found = server.chain.transaction(digest)
     if found is None:
         nothing = {"applicationOrder": 0, "feeBump": False, "events": {}, "ledger": 0}

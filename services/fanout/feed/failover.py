@@ -130,8 +130,10 @@ class Failover:
         gone = list(self._lost.values())
         if gone:
             LOST_EVENT.inc(len(gone))
-            places = sorted(parse_position(entry.position) for _, entry in gone)
-            log.error("events_lost", count=len(gone), first=str(places[0]), last=str(places[-1]))
+            positions = sorted(parse_position(entry.position) for _, entry in gone)
+            log.error(
+                "events_lost", count=len(gone), first=str(positions[0]), last=str(positions[-1])
+            )
         self.highest = START
         self._lost.clear()
         self._floors.clear()
