@@ -15,17 +15,13 @@ from services.indexer.settings import IndexerSettings
 from shared.journal.settings import CommonSettings
 from tests.deploy.composed import read_compose
 
-<<<<<<< HEAD
+pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
+
 OURS: dict[str, type[CommonSettings]] = {
     "api": ApiSettings,
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,
 }
-=======
-pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
-
-OURS = {"api": ApiSettings, "fanout": FanoutSettings, "indexer": IndexerSettings}
->>>>>>> 377dcc9 (Mark tests that open a socket or start a process; fail a test whose mark is wrong)
 SECRETS = {
     "CONTRACTS": f"{accounts.STREAMS}:stream",
     **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in (*OURS, "operator")},
