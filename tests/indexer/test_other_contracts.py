@@ -40,7 +40,7 @@ async def refused(site: Site, process: ServiceProcess) -> None:
     assert process.said("task_ended")
 
 
-async def test_after_the_right_one_it_moves_nothing(site: Site) -> None:
+async def test_an_indexer_of_another_contract_changes_nothing_afterwards(site: Site) -> None:
     async with site.indexer() as right:
         await site.caught_up()
         await until(lambda: site.redis.exists(site.keys.namespace_owner))
@@ -57,7 +57,7 @@ async def test_after_the_right_one_it_moves_nothing(site: Site) -> None:
     await site.is_exact()
 
 
-async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
+async def test_an_indexer_of_another_contract_does_not_take_over(site: Site) -> None:
     """A standby that came before the first cursor is looked at again under the lease."""
     await site.redis.set(site.keys.lease, "another", px=60_000)
     async with site.indexer(**OTHER) as wrong:
@@ -75,7 +75,7 @@ async def test_beside_the_right_one_it_does_not_take_over(site: Site) -> None:
         assert not await site.redis.exists(site.keys.progress, site.keys.lease)
 
 
-async def test_one_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Site) -> None:
+async def test_an_indexer_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Site) -> None:
     async with site.indexer(NETWORK_PASSPHRASE="Another Network") as wrong:
         await until(lambda: wrong.said("task_ended"))
     assert not await site.redis.exists(site.keys.namespace_owner)
@@ -83,7 +83,7 @@ async def test_one_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Si
         await site.caught_up()
 
 
-async def test_a_claim_that_was_lost_alone_is_written_again(site: Site) -> None:
+async def test_a_lost_claim_is_written_again(site: Site) -> None:
     async with site.indexer():
         await site.caught_up()
         await site.redis.delete(site.keys.namespace_owner)
@@ -94,7 +94,7 @@ async def test_a_claim_that_was_lost_alone_is_written_again(site: Site) -> None:
         )
 
 
-async def test_a_token_that_is_added_is_let_pass_and_logged(site: Site) -> None:
+async def test_an_added_token_is_accepted_and_logged(site: Site) -> None:
     async with site.indexer() as first:
         await site.caught_up()
         first.signal()
@@ -105,7 +105,7 @@ async def test_a_token_that_is_added_is_let_pass_and_logged(site: Site) -> None:
         await site.until_ready(second)
 
 
-async def test_a_retry_of_dead_letters_is_refused_too(site: Site) -> None:
+async def test_a_retry_of_dead_letters_in_a_foreign_namespace_is_refused(site: Site) -> None:
     async with site.indexer():
         await site.caught_up()
     said = await site.command("deadletter", "retry", CONTRACTS=accounts.STRANGER)

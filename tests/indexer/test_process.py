@@ -31,7 +31,7 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
         yield Site(sim, redis, redis_url, keys)
 
 
-async def test_a_life(site: Site) -> None:
+async def test_the_life_of_a_process(site: Site) -> None:
     async with site.indexer() as process:
         await site.caught_up()
         assert await site.until_ready(process) == dict.fromkeys(PARTS, "ok")
@@ -55,7 +55,7 @@ async def test_a_life(site: Site) -> None:
     await until(lambda: not site.sim.network.listeners)
 
 
-async def test_a_quiet_network_is_well(site: Site) -> None:
+async def test_a_quiet_network_is_ready(site: Site) -> None:
     async with site.indexer(START="latest") as process:
         await site.until_ready(process)
         assert not await journal(site.redis, site.keys)
@@ -81,13 +81,13 @@ async def stopped(site: Site, process: ServiceProcess, kind: str, word: str) -> 
     assert await process.ended() == 0
 
 
-async def test_another_networks_passphrase_stops_it(site: Site) -> None:
+async def test_a_wrong_passphrase_stops_the_indexer(site: Site) -> None:
     async with site.indexer(NETWORK_PASSPHRASE="Another Network") as process:
         await stopped(site, process, "passphrase", "'Headrace Local Network")
     assert not await site.redis.exists(site.keys.journal, site.keys.progress)
 
 
-async def test_events_without_proof_stop_it(site: Site) -> None:
+async def test_unproved_events_stop_the_indexer(site: Site) -> None:
     await site.sim.arm("corrupt_meta", times=1_000_000)
     async with site.indexer() as process:
         await stopped(site, process, "unproved", "do not match the hash in its result")
@@ -95,7 +95,7 @@ async def test_events_without_proof_stop_it(site: Site) -> None:
     assert held == site.sim.positions()[: len(held)] != site.sim.positions()
 
 
-async def test_a_gap_and_a_reset_stop_it(site: Site) -> None:
+async def test_a_gap_and_a_reset_stop_the_indexer(site: Site) -> None:
     cursor = site.sim.tip
     await site.redis.hset(site.keys.progress, "cursor", str(cursor))
     site.sim.close(10)
@@ -109,7 +109,7 @@ async def test_a_gap_and_a_reset_stop_it(site: Site) -> None:
     assert await site.cursor() == cursor
 
 
-async def test_disorder_in_the_journal_stops_it(site: Site) -> None:
+async def test_disorder_in_the_journal_stops_the_indexer(site: Site) -> None:
     async with site.indexer(LEASE_SECONDS=0.5):
         await site.caught_up()
     [_, second, *_] = await journal(site.redis, site.keys)
@@ -120,7 +120,7 @@ async def test_disorder_in_the_journal_stops_it(site: Site) -> None:
         await stopped(site, process, "disorder", second.position)
 
 
-async def test_a_defect_is_tried_again_and_does_not_look_well(site: Site) -> None:
+async def test_a_bug_is_retried_and_reported_by_readiness(site: Site) -> None:
     await site.redis.set(site.keys.stream("1"), b"{}")  # a document that nobody can read
     async with site.indexer() as process:
         parts = await site.until_ready(process, ready=False)
@@ -133,7 +133,7 @@ async def test_a_defect_is_tried_again_and_does_not_look_well(site: Site) -> Non
     await site.is_exact()
 
 
-async def test_redis_away_at_the_start_and_again_later(site: Site) -> None:
+async def test_redis_may_be_down_at_the_start_and_later(site: Site) -> None:
     async with TcpProxy(_port(site.redis_url)) as proxy:
         proxy.refusing = True
         through = f"redis://127.0.0.1:{proxy.port}/0"
@@ -159,7 +159,7 @@ async def test_redis_away_at_the_start_and_again_later(site: Site) -> None:
     await site.is_exact()
 
 
-async def test_answers_of_redis_that_are_lost_write_nothing_twice(
+async def test_lost_answers_of_redis_write_nothing_twice(
     redis: Redis, redis_url: str, keys: Keys
 ) -> None:
     async with simulated(streams=0, ledgers=1) as sim, TcpProxy(_port(redis_url)) as proxy:
@@ -199,7 +199,7 @@ async def told(**environment: str) -> tuple[int, str]:
 
 
 @pytest.mark.io
-async def test_malformed_settings_are_all_told_at_once() -> None:
+async def test_all_invalid_settings_are_reported_at_once() -> None:
     code, said = await told(
         CONTRACTS="CABC",
         REDIS_URL="http://x",

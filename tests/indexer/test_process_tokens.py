@@ -86,7 +86,7 @@ both_sources = pytest.mark.parametrize("source", ["horizon", "rpc"])
 
 
 @both_sources
-async def test_a_tokens_events_of_every_form(site: Site, source: str) -> None:
+async def test_events_of_a_token_in_every_form_are_committed(site: Site, source: str) -> None:
     for form, meta, _, _ in FORMS:
         call(site, {"op": "token", "amount": 5} | form, meta=meta)
     _, *entries = await watched(site, accounts.TOKEN, source=source)
@@ -104,7 +104,7 @@ async def test_a_tokens_events_of_every_form(site: Site, source: str) -> None:
 
 
 @both_sources
-async def test_both_contracts_in_one_transaction_stand_in_the_order_of_the_chain(
+async def test_events_of_both_contracts_in_one_transaction_keep_their_order(
     site: Site, source: str
 ) -> None:
     create = {"op": "create", "amount": 10**6, "duration": 1000}
@@ -130,7 +130,7 @@ async def test_both_contracts_in_one_transaction_stand_in_the_order_of_the_chain
 
 
 @both_sources
-async def test_payments_of_lumens_are_told_without_a_proof(site: Site, source: str) -> None:
+async def test_payments_of_lumens_are_committed_without_a_proof(site: Site, source: str) -> None:
     site.sim.network.submit(Proposal(memo="rent"), Proposal(memo=None))
     site.sim.close()
     paid = site.sim.network.chain.latest.transactions
@@ -147,7 +147,7 @@ async def test_payments_of_lumens_are_told_without_a_proof(site: Site, source: s
         assert entry.topics == users(body["from"], body["to"])
 
 
-async def test_payments_whose_metas_horizon_leaves_out_come_from_rpc(site: Site) -> None:
+async def test_payments_without_metas_in_horizon_come_from_rpc(site: Site) -> None:
     site.sim.close(3)
     lumens = site.sim.network.chain.latest.transactions[0].signed.native
     await site.sim.arm("no_meta", times=1000)
@@ -156,7 +156,7 @@ async def test_payments_whose_metas_horizon_leaves_out_come_from_rpc(site: Site)
     assert [entry.position for entry in entries] == site.sim.positions(contract=lumens)
 
 
-async def test_without_the_token_its_events_stay_out(site: Site) -> None:
+async def test_events_of_an_unwatched_token_are_not_committed(site: Site) -> None:
     call(site, {"op": "token", "name": "mint", "amount": 5})
     call(site, {"op": "create", "amount": 10**6, "duration": 1000})
     entries = await watched(site)

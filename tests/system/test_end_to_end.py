@@ -56,7 +56,7 @@ def after(ids: list[str], position: str | None) -> list[str]:
     return [i for i in ids if parse_position(i) > parse_position(position)]
 
 
-async def test_clients_receive_what_the_ledger_held_though_the_indexer_is_killed(
+async def test_clients_receive_every_event_although_the_indexer_is_killed(
     tmp_path: Path,
 ) -> None:
     async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
@@ -115,7 +115,7 @@ async def _longer(whole: Installation, count: int) -> bool:
     return len(await oracle(whole)) >= count
 
 
-async def test_a_client_that_was_away_gets_exactly_what_it_missed(tmp_path: Path) -> None:
+async def test_a_client_that_reconnects_receives_exactly_what_it_missed(tmp_path: Path) -> None:
     async with installation(tmp_path, CLOSE_SECONDS="0.2") as whole:
         client = Client(whole, "all=true", whole.ports.gateway)
         witness = Client(whole, "all=true", whole.ports.gateway)

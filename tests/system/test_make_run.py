@@ -56,7 +56,9 @@ def ids(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", installed_kinds(KINDS))
-async def test_a_stranger_sees_events_makes_a_stream_and_resumes(tmp_path: Path, kind: str) -> None:
+async def test_a_user_of_make_run_sees_events_creates_a_stream_and_resumes(
+    tmp_path: Path, kind: str
+) -> None:
     ports = free_ports()
     log = tmp_path / "run.txt"
     more = {"PORT_BASE": str(ports.base), "GATEWAY": kind}
@@ -130,7 +132,7 @@ def pid_at(port: int) -> int:
     return 0
 
 
-async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_path: Path) -> None:
+async def test_a_killed_part_is_restarted_and_the_run_continues(tmp_path: Path) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base))
     try:
@@ -158,7 +160,7 @@ async def test_a_part_that_is_killed_is_started_again_and_the_run_goes_on(tmp_pa
 
 
 @pytest.mark.skipif("nginx" not in installed_kinds(KINDS), reason="nginx is missing")
-async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(
+async def test_a_killed_nginx_is_restarted_and_leaves_no_worker(
     tmp_path: Path,
 ) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
@@ -182,9 +184,7 @@ async def test_an_nginx_that_is_killed_is_started_again_and_leaves_no_worker(
 
 
 @pytest.mark.parametrize("end", ["broken pipe", "SIGHUP"])
-async def test_whatever_ends_the_terminal_leaves_no_process_behind(
-    tmp_path: Path, end: str
-) -> None:
+async def test_every_way_to_end_the_run_leaves_no_process(tmp_path: Path, end: str) -> None:
     ports = free_ports()
     run = with_pipes(tmp_path, PORT_BASE=str(ports.base))
     assert run.stdout is not None
@@ -207,7 +207,7 @@ async def test_whatever_ends_the_terminal_leaves_no_process_behind(
     assert not ports_in_use(ports)
 
 
-async def test_it_says_why_it_shows_no_events(tmp_path: Path) -> None:
+async def test_the_run_says_why_it_shows_no_events(tmp_path: Path) -> None:
     log = tmp_path / "run.txt"
     needs_token = {"AUTH_MODE": "required", "JWT_SECRET": "s" * 32}
     run = make_run(tmp_path, log, PORT_BASE=str(free_ports().base), **needs_token)
@@ -221,7 +221,7 @@ async def test_it_says_why_it_shows_no_events(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
 @pytest.mark.parametrize("kind", installed_kinds(KINDS))
-async def test_a_runner_that_is_killed_leaves_no_process_behind(tmp_path: Path, kind: str) -> None:
+async def test_a_killed_runner_leaves_no_process(tmp_path: Path, kind: str) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)
     try:

@@ -53,7 +53,7 @@ def test_occupied_ports_are_named_and_nothing_is_started(tmp_path: Path) -> None
         ("GATEWAY", "moon", "expected one of"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_would_be_right(
+def test_a_wrong_setting_is_named_with_the_accepted_values(
     tmp_path: Path, name: str, value: str, right: str
 ) -> None:
     said = refused(tmp_path, **{"PORT_BASE": str(free_ports().base), name: value})

@@ -147,7 +147,7 @@ def of_chain(client: SseClient) -> list[str]:
 
 
 @pytest.mark.parametrize("lose", [flush, empty_volume, with_the_indexer])
-async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(
+async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_informed(
     house: House, lose: Callable[[House], Awaitable[None]]
 ) -> None:
     clients = [await house.subscribe(f"fanout-{n}") for n in (1, 2)]
@@ -186,7 +186,7 @@ async def test_what_the_chain_has_is_delivered_once_and_everyone_is_told(
         client.close()
 
 
-async def test_where_nobody_knows_anything_who_comes_back_gets_a_gap(house: House) -> None:
+async def test_without_any_report_a_resuming_client_gets_a_gap(house: House) -> None:
     client = await house.subscribe("fanout-1")
     await until(lambda: len(of_chain(client)) >= 2, seconds=30)
     client.close()

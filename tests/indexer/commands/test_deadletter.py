@@ -77,7 +77,7 @@ async def letters(site: Site) -> list[Any]:
     return (await site.command("deadletter", "list"))[1]
 
 
-async def test_they_are_listed(site: Site) -> None:
+async def test_list_prints_each_letter(site: Site) -> None:
     assert await site.command("deadletter", "list") == (0, [], "")
     transaction = proven(created(), order=2)
     ids = await put(site, of_event(withdrawn()), of_meta(transaction))
@@ -95,7 +95,7 @@ async def test_they_are_listed(site: Site) -> None:
     assert (second["txHash"], second["why"]) == (transaction.hash, "no type 99")
 
 
-async def test_an_event_that_can_be_read_now_is_committed_where_its_place_is_free(
+async def test_an_event_that_can_be_decoded_now_is_committed_if_its_position_is_free(
     site: Site,
 ) -> None:
     await streams(site, proven(created()))
@@ -112,7 +112,7 @@ async def test_an_event_that_can_be_read_now_is_committed_where_its_place_is_fre
     assert await site.redis.hget(site.keys.progress, "cursor") == b"1"
 
 
-async def test_a_whole_meta_is_read_again_with_its_proof(site: Site) -> None:
+async def test_a_whole_meta_is_decoded_again_with_its_proof(site: Site) -> None:
     await put(site, of_meta(proven(created(), withdrawn())))
     code, [said], _ = await site.command("deadletter", "retry")
     assert code == 0
@@ -123,7 +123,7 @@ async def test_a_whole_meta_is_read_again_with_its_proof(site: Site) -> None:
     assert [body["verified"] for body in bodies] == [True, True]
 
 
-async def test_what_of_a_meta_stays_unreadable_is_a_letter_of_its_own(site: Site) -> None:
+async def test_an_undecodable_event_of_a_retried_meta_becomes_a_new_letter(site: Site) -> None:
     await put(site, of_meta(proven(created(), event("stream_paused", 7, DEEP))))
     code, [said], complained = await site.command("deadletter", "retry")
     assert (code, complained) == (0, "1 done, 1 dead letters remain\n")
@@ -132,19 +132,19 @@ async def test_what_of_a_meta_stays_unreadable_is_a_letter_of_its_own(site: Site
     assert (letter["kind"], letter["position"]) == ("event", f"{proven().toid}-1")
 
 
-async def test_a_place_below_the_top_is_lost_and_said_to_be(site: Site) -> None:
+async def test_an_event_below_the_top_stays_a_letter_and_the_reason_is_printed(site: Site) -> None:
     await streams(site, proven(created()), proven(withdrawn(5), order=2))
     before = await journal(site.redis, site.keys)
     [entry] = await put(site, of_event(withdrawn()))
     code, [said], complained = await site.command("deadletter", "retry")
     assert (code, complained) == (1, "0 done, 1 dead letters remain\n")
-    assert said.startswith(f"{entry}: {proven().toid}-1 (stream.withdrawn) can be read now, but")
+    assert said.startswith(f"{entry}: {proven().toid}-1 (stream.withdrawn) can be decoded now, but")
     assert "cannot insert earlier ones" in said
     assert await journal(site.redis, site.keys) == before
     assert len(await letters(site)) == 1
 
 
-async def test_a_place_as_old_as_what_was_trimmed_is_lost_too(site: Site) -> None:
+async def test_an_event_in_the_trimmed_part_stays_a_letter(site: Site) -> None:
     await streams(site, proven(created()), *(proven(withdrawn(5), order=n) for n in (2, 3)))
     [first, second, _] = await journal(site.redis, site.keys)
     await site.redis.xdel(site.keys.journal, first.position, second.position)
@@ -154,7 +154,7 @@ async def test_a_place_as_old_as_what_was_trimmed_is_lost_too(site: Site) -> Non
     assert "cannot insert earlier ones" in said
 
 
-async def test_an_event_of_the_api_does_not_take_its_place(site: Site) -> None:
+async def test_an_event_of_the_api_does_not_occupy_the_position(site: Site) -> None:
     await streams(site, proven(created()))
     committer = Committer(site.redis, site.keys)
     note = Event(EventType.STREAM_UPDATED, "7", NOW, {"metadata": {}})
@@ -164,7 +164,7 @@ async def test_an_event_of_the_api_does_not_take_its_place(site: Site) -> None:
     assert len(await journal(site.redis, site.keys)) == 3
 
 
-async def test_what_is_in_the_journal_already_is_settled(site: Site) -> None:
+async def test_a_letter_whose_event_is_in_the_journal_is_done(site: Site) -> None:
     await streams(site, proven(created(), withdrawn()), proven(withdrawn(5), order=2))
     await put(site, of_event(withdrawn()), of_meta(proven(created(), withdrawn())))
     code, lines, _ = await site.command("deadletter", "retry")
@@ -192,7 +192,7 @@ STILL: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize("name", STILL)
-async def test_what_still_cannot_be_read_stays(site: Site, name: str) -> None:
+async def test_a_letter_that_still_cannot_be_decoded_stays(site: Site, name: str) -> None:
     letter, word = STILL[name]
     await put(site, letter)
     code, [said], _ = await site.command("deadletter", "retry")
@@ -203,12 +203,12 @@ async def test_what_still_cannot_be_read_stays(site: Site, name: str) -> None:
     assert not await site.redis.exists(site.keys.journal)
 
 
-def test_a_meta_that_touches_no_watched_contract_says_so() -> None:
+def test_a_meta_without_a_watched_contract_is_refused() -> None:
     with pytest.raises(StillUndecodableError, match="touches none of the contracts"):
         reread(of_meta(proven(created())) | {"envelope": ""}, OURS)
 
 
-async def test_some_are_retried_or_dropped_by_their_ids(site: Site) -> None:
+async def test_letters_are_retried_or_dropped_by_id(site: Site) -> None:
     ids = await put(site, *(of_event(withdrawn(), order=n) for n in (1, 2, 3)))
     code, lines, _ = await site.command("deadletter", "drop", ids[1])
     assert (code, lines) == (0, [f"{ids[1]}: dropped"])
@@ -223,13 +223,13 @@ async def test_some_are_retried_or_dropped_by_their_ids(site: Site) -> None:
 
 
 @pytest.mark.parametrize("words", [["drop"], ["drop", "--all", "1-1"], [], ["forget"]])
-def test_no_sense(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_exit_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         arguments(words)
     assert "python -m services.indexer deadletter" in capsys.readouterr().err
 
 
-async def test_the_command_as_a_process_on_what_the_indexer_kept(site: Site) -> None:
+async def test_the_command_as_a_process_on_a_letter_of_the_indexer(site: Site) -> None:
     site.sim.network.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))
     site.sim.close()
     bench = Bench(site.sim, site.redis, site.keys)

@@ -59,7 +59,7 @@ async def rewrite(
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
-async def test_what_the_ledger_held_is_equal(site: Site, source: str) -> None:
+async def test_an_unaltered_journal_is_all_equal(site: Site, source: str) -> None:
     lines, said = await verify(site, SOURCE=source)
     assert lines == []
     total = len([p for p in site.sim.positions() if parse_position(p).ledger <= FIRST + 29])
@@ -70,7 +70,7 @@ async def test_what_the_ledger_held_is_equal(site: Site, source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc"])
-async def test_a_deleted_entry(site: Site, source: str) -> None:
+async def test_a_deleted_entry_is_reported(site: Site, source: str) -> None:
     entries = await journal(site.redis, site.keys)
     before, gone, after = entries[20:23]
     await site.redis.xdel(site.keys.journal, gone.position)
@@ -102,7 +102,7 @@ ALTERATIONS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
-async def test_an_altered_entry(site: Site, name: str) -> None:
+async def test_an_altered_entry_is_reported(site: Site, name: str) -> None:
     at, change, field = ALTERATIONS[name]
     entries = await journal(site.redis, site.keys)
     victim = next(e for e in entries[10:] if e.type == EventType.STREAM_WITHDRAWN)
@@ -116,7 +116,7 @@ async def test_an_altered_entry(site: Site, name: str) -> None:
     assert all(each["where"].startswith("stream ") for each in lines if each not in found)
 
 
-async def test_an_entry_from_nowhere(site: Site) -> None:
+async def test_an_extra_entry_is_reported(site: Site) -> None:
     [*_, last] = await journal(site.redis, site.keys)
     head, _, n = last.position.partition("-")
     forged = f"{head}-{int(n) + 1}"
@@ -139,7 +139,7 @@ async def test_an_entry_from_nowhere(site: Site) -> None:
     ],
 )
 @pytest.mark.parametrize("span", [(FIRST, FIRST + 29), (FIRST, FIRST + 8)])
-async def test_an_altered_stored_stream(
+async def test_an_altered_stored_stream_is_reported(
     site: Site, change: Callable[[bytes], bytes] | None, what: str, span: tuple[int, int]
 ) -> None:
     key = site.keys.stream("1")
@@ -152,7 +152,7 @@ async def test_an_altered_stored_stream(
     assert [(each["where"], each["what"]) for each in lines] == [("stream 1", what)]
 
 
-async def test_what_the_api_and_nobody_else_knows_is_applied_too(site: Site) -> None:
+async def test_events_of_the_api_are_applied_too(site: Site) -> None:
     committer = Committer(site.redis, site.keys)
     label = {"metadata": {"label": "rent"}}
     for _ in range(2):
@@ -172,7 +172,7 @@ async def test_what_the_api_and_nobody_else_knows_is_applied_too(site: Site) -> 
     ]
 
 
-async def test_a_trimmed_journal_is_compared_from_where_it_begins(site: Site) -> None:
+async def test_a_trimmed_journal_is_compared_from_its_first_entry(site: Site) -> None:
     entries = await journal(site.redis, site.keys)
     kept = entries[-25:]
     for gone in entries[:-25]:  # as the commit does
@@ -188,7 +188,7 @@ async def test_a_trimmed_journal_is_compared_from_where_it_begins(site: Site) ->
     assert kept[10].position in [each["where"] for each in lines if each["what"] == "missing"]
 
 
-async def test_alterations_on_the_way_heal_and_a_source_that_is_away_is_told(site: Site) -> None:
+async def test_damage_in_transit_is_read_again_and_a_failed_source_is_reported(site: Site) -> None:
     await site.sim.arm("corrupt_meta", times=1)
     await site.sim.arm("cut", after=3)
     assert (await verify(site))[0] == []
@@ -205,7 +205,9 @@ async def test_alterations_on_the_way_heal_and_a_source_that_is_away_is_told(sit
         (1, FIRST, f"horizon has ledgers {FIRST} to {FIRST + 30}, not 1 to {FIRST}"),
     ],
 )
-async def test_what_cannot_be_compared(site: Site, first: int, last: int, said: str) -> None:
+async def test_ledgers_that_cannot_be_compared_exit_with_2(
+    site: Site, first: int, last: int, said: str
+) -> None:
     code, lines, complained = await site.command("verify", "--from", first, "--to", last)
     assert (code, lines) == (2, [])
     assert said in complained
@@ -219,7 +221,7 @@ async def test_what_cannot_be_compared(site: Site, first: int, last: int, said: 
         (0, 1, "'0' is"),
     ],
 )
-def test_no_sense(
+def test_wrong_arguments_exit_with_2(
     first: object, last: object, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -238,7 +240,7 @@ async def test_the_command_as_a_process(site: Site) -> None:
     assert len(complained.splitlines()) == 1
 
 
-async def test_an_event_that_became_readable_is_missing(site: Site) -> None:
+async def test_an_event_that_became_decodable_is_reported_as_missing(site: Site) -> None:
     """What was a dead letter once and can be decoded today is not in the journal."""
     site.sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
     site.sim.close(2)

@@ -67,7 +67,7 @@ def type_and_contract(reading: DecodedEvents) -> list[tuple[str, str]]:
     return [(each.type, str(each.position)) for each in reading.events]
 
 
-def test_they_are_found_by_their_bytes_and_by_their_addresses() -> None:
+def test_contracts_are_found_by_raw_id_and_by_address() -> None:
     assert CONTRACTS.addresses == (accounts.STREAMS, accounts.TOKEN)
     assert CONTRACTS.raws == tuple(map(StrKey.decode_contract, CONTRACTS.addresses))
     assert CONTRACTS.by_raw(TOKEN.raw) is CONTRACTS.by_address(accounts.TOKEN) is TOKEN
@@ -76,7 +76,7 @@ def test_they_are_found_by_their_bytes_and_by_their_addresses() -> None:
     assert CONTRACTS.by_address(OTHER.address) is None
 
 
-def test_the_envelope_tells_which_contracts_a_call_can_touch() -> None:
+def test_a_call_may_emit_if_its_envelope_names_the_contract() -> None:
     key = xdr.LedgerKey(
         xdr.LedgerEntryType.CONTRACT_DATA,
         contract_data=xdr.LedgerKeyContractData(
@@ -91,7 +91,9 @@ def test_the_envelope_tells_which_contracts_a_call_can_touch() -> None:
 
 
 @given(st.binary(max_size=80), st.binary(max_size=80), st.binary(max_size=80))
-def test_of_a_classic_operation_only_the_meta_tells(a: bytes, b: bytes, envelope: bytes) -> None:
+def test_a_classic_operation_may_emit_if_its_meta_names_the_contract(
+    a: bytes, b: bytes, envelope: bytes
+) -> None:
     assert CONTRACTS.may_emit(envelope, a + TOKEN.raw + b)
     assert CONTRACTS.may_emit(envelope, None), "nothing can be ruled out"
     assert not CONTRACTS.may_emit(envelope, a + WATCHED.raw + b), "a stream needs a call"
@@ -100,7 +102,7 @@ def test_of_a_classic_operation_only_the_meta_tells(a: bytes, b: bytes, envelope
 
 
 @pytest.mark.parametrize("meta", [meta_v3, lambda *events: meta_v4(events)], ids=["V3", "V4"])
-def test_the_events_of_both_stand_in_the_order_of_the_chain(meta: object) -> None:
+def test_events_of_two_contracts_keep_the_order_of_the_chain(meta: object) -> None:
     events = [moved(), created(), event("x", None, fields(), OTHER), withdrawn(), moved(7)]
     assert callable(meta)
     transaction = record(meta(*events), result(proof(events)))
@@ -120,7 +122,7 @@ def test_the_events_of_both_stand_in_the_order_of_the_chain(meta: object) -> Non
     ]
 
 
-def test_a_payments_events_are_read_without_a_proof_each_at_its_operation() -> None:
+def test_events_of_payments_have_no_proof_and_the_index_of_their_operation() -> None:
     payments = meta_v4([moved(1), moved(2, OTHER.raw)], [], [moved(3)], returned=None)
     transaction = record(payments, result(None), contract=OTHER)  # no footprint names the token
     reading = read(transaction)
@@ -133,14 +135,14 @@ def test_a_payments_events_are_read_without_a_proof_each_at_its_operation() -> N
     assert read(transaction, contracts=STREAMS_ALONE) == DecodedEvents()
 
 
-def test_a_payment_that_failed_or_moves_something_else_is_passed_over() -> None:
+def test_a_failed_payment_or_one_of_another_asset_has_no_events() -> None:
     rubbish = b"neither meta nor result"
     assert read(record(rubbish, rubbish, contract=OTHER)) == DecodedEvents()
     failed = record(rubbish + TOKEN.raw, rubbish, contract=OTHER, successful=False)
     assert read(failed) == DecodedEvents()
 
 
-def test_the_fees_event_is_no_operations() -> None:
+def test_the_fee_event_belongs_to_no_operation() -> None:
     """It belongs to the transaction (CAP-67), which has no index in a canonical id."""
     fees = number(1) + number(0) + moved(100)
     classic = meta_v4([moved(1)], returned=None)
@@ -149,7 +151,7 @@ def test_the_fees_event_is_no_operations() -> None:
     assert only.facts["amount"] == "1"
 
 
-def test_a_meta_left_out_has_to_be_asked_for_whatever_the_envelope_says() -> None:
+def test_a_left_out_meta_is_requested_whatever_the_envelope_says() -> None:
     missing = record(None, result(None), contract=OTHER)
     with pytest.raises(MetaMissingError):
         read(missing)
@@ -169,7 +171,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_a_token_lends_no_belief_to_what_a_call_has_to_prove(forged: HorizonTransaction) -> None:
+def test_an_invocation_needs_its_proof_beside_a_token_too(forged: HorizonTransaction) -> None:
     with pytest.raises(UnprovedError):
         read(forged)
 
@@ -184,7 +186,7 @@ def test_an_unreadable_event_of_a_token_is_a_dead_letter() -> None:
     assert letter["xdr"] == base64.b64encode(odd).decode()
 
 
-def test_the_simulated_networks_tokens_with_their_canonical_ids() -> None:
+def test_events_of_simulated_tokens_have_their_canonical_ids() -> None:
     network = Network(SimulatorSettings(close_seconds=0), NOW)
     forms = [
         Operation(op="token", name=name, form=form, amount=5, muxed=muxed)

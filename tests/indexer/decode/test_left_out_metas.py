@@ -53,13 +53,13 @@ NOTHING_SAID = {
 
 
 @pytest.mark.parametrize("meta", NOTHING_SAID.values(), ids=NOTHING_SAID)
-def test_another_is_asked_for_the_meta_of_a_call(meta: bytes | None) -> None:
+def test_the_meta_of_a_call_is_requested_elsewhere(meta: bytes | None) -> None:
     with pytest.raises(MetaMissingError):
         decode_transaction(record(meta, CALL), STREAMS_ALONE)
 
 
 @pytest.mark.parametrize("meta", [EMPTY_V3, EMPTY_V4], ids=["3", "4"])
-def test_a_payment_may_have_moved_a_token_that_is_watched(meta: bytes) -> None:
+def test_the_meta_of_a_payment_is_requested_if_a_token_is_watched(meta: bytes) -> None:
     """Nothing in its envelope says so: its meta would."""
     payment = record(meta, result(None), contract=OTHER)
     with pytest.raises(MetaMissingError):
@@ -67,12 +67,12 @@ def test_a_payment_may_have_moved_a_token_that_is_watched(meta: bytes) -> None:
     assert decode_transaction(payment, STREAMS_ALONE) == DecodedEvents()
 
 
-def test_what_failed_has_said_nothing() -> None:
+def test_a_failed_transaction_needs_no_meta() -> None:
     failed = record(EMPTY_V4, result(None, code=-1), successful=False)
     assert decode_transaction(failed, CONTRACTS) == DecodedEvents()
 
 
-def test_the_forms_that_horizon_writes() -> None:
+def test_all_forms_of_a_left_out_meta_are_recognized() -> None:
     for text in (
         "AAAAAwAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "AAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
@@ -82,7 +82,7 @@ def test_the_forms_that_horizon_writes() -> None:
         assert base64.b64decode(text) in (EMPTY_V3, EMPTY_V4)
 
 
-def test_rpc_that_leaves_them_out_is_asked_again() -> None:
+def test_an_empty_meta_of_rpc_is_malformed() -> None:
     spoken = TransactionEvents(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
     result = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
     result |= {"resultXdr": base64.b64encode(CALL).decode()}
@@ -90,7 +90,7 @@ def test_rpc_that_leaves_them_out_is_asked_again() -> None:
         read_details(result | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, spoken)
 
 
-def test_a_dead_letter_of_one_stays() -> None:
+def test_a_dead_letter_with_an_empty_meta_stays() -> None:
     one: HorizonTransaction = record(meta_v4([], returned=None), CALL)
     letter = dead_letter(one, "why", meta_v4([], returned=None))
     with pytest.raises(StillUndecodableError, match="is empty"):
@@ -107,18 +107,18 @@ async def sim() -> AsyncIterator[Sim]:
         yield made
 
 
-async def test_rpc_has_them(sim: Sim) -> None:
+async def test_left_out_metas_are_read_from_rpc(sim: Sim) -> None:
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert read.positions == sim.positions()
     assert not read.errors
 
 
-async def test_without_rpc_the_setting_is_named(sim: Sim) -> None:
+async def test_without_rpc_the_error_names_the_setting(sim: Sim) -> None:
     with pytest.raises(FatalSourceError, match=r"meta_missing: .* out .*set RPC_URL"):
         await Read(START).up_to(sim.tip, sim.horizon(rpc=False))
 
 
-async def test_rpc_that_has_none_either_is_asked_again(
+async def test_rpc_without_the_meta_is_asked_again(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Empty(RpcClient):

@@ -53,7 +53,7 @@ def calls(transaction: dict[str, Any]) -> bool:
     return operation is xdr.OperationType.INVOKE_HOST_FUNCTION
 
 
-def test_every_recorded_call_is_proved_and_nothing_else(transactions: list[dict[str, Any]]) -> None:
+def test_recorded_calls_are_proved_and_payments_are_not(transactions: list[dict[str, Any]]) -> None:
     assert sum(map(calls, transactions)) >= 8
     for transaction in transactions:
         meta, result = parts(transaction)
@@ -86,7 +86,7 @@ def test_no_flipped_byte_of_the_hash_passes(transactions: list[dict[str, Any]]) 
 
 @settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.integers(0, 2**32), max_size=4), st.integers(0, 2**32), st.data())
-def test_the_hash_is_over_what_the_sdk_calls_the_preimage(
+def test_the_hash_covers_the_preimage_of_the_sdk(
     seeds: list[int], seed: int, data: st.DataObject
 ) -> None:
     events = [throw(xdr.ContractEvent, each) for each in seeds]
@@ -119,7 +119,7 @@ NO_EVENTS = sha256(RETURNED + bytes(4)).digest()
         (((b"forged",),), None, TransactionResult(False, {}), False),  # what failed emits nothing
     ],
 )
-def test_what_can_and_cannot_be_proved(
+def test_verify_returns_true_false_or_none(
     events: tuple[tuple[bytes, ...], ...],
     returned: bytes | None,
     result: TransactionResult | None,

@@ -35,6 +35,6 @@ def test_a_malformed_record_names_the_field(field: str, values: list[Any]) -> No
     assert parse_record(GOOD).toid == toid(1000, 1)
 
 
-def test_milliseconds_and_other_zones_of_a_close() -> None:
+def test_close_times_may_have_milliseconds_and_other_zones() -> None:
     for text in ("2026-02-02T02:40:00.999Z", "2026-02-02T03:40:00+01:00"):
         assert parse_record(GOOD | {"created_at": text}).closed == NOW

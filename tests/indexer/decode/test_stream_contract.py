@@ -87,7 +87,7 @@ TABLE: list[Row] = [
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[f"{row[0]}-{len(row[2])}" for row in TABLE])
-def test_every_event(row: Row) -> None:
+def test_every_event_is_converted(row: Row) -> None:
     name, stream_id, data, kind, facts, timestamp = row
     event = read(name, data, stream_id)
     assert event.type == kind
@@ -96,7 +96,7 @@ def test_every_event(row: Row) -> None:
     assert (event.position, event.provenance) == (AT, SOURCE)
 
 
-def test_every_name_that_is_known_is_in_the_table() -> None:
+def test_the_table_has_every_known_name() -> None:
     assert {row[0]: row[3] for row in TABLE} == _TYPES
 
 
@@ -114,7 +114,9 @@ UPCOMING = (
 
 @pytest.mark.parametrize("name", UPCOMING)
 @pytest.mark.parametrize("stream_id", [7, (1 << 64) - 1, None])
-def test_names_to_come_are_kept_raw_and_routed(name: str, stream_id: int | None) -> None:
+def test_events_with_unknown_names_are_kept_raw_with_their_stream(
+    name: str, stream_id: int | None
+) -> None:
     event = read(name, {"anything": [1, {}]}, stream_id)
     assert event.type == EventType.CHAIN_UNKNOWN
     assert event.stream_id == (None if stream_id is None else str(stream_id))
@@ -133,7 +135,7 @@ def test_a_nameless_event_is_unknown(name: ScVal) -> None:
 
 
 @pytest.mark.parametrize("odd", [None, 0, -7, 1 << 64, 1 << 255, True, "7", b"7", [7], {7: 7}])
-def test_what_cannot_be_a_stream_id(odd: ScVal) -> None:
+def test_a_wrong_stream_id_makes_the_event_unreadable(odd: ScVal) -> None:
     with pytest.raises(
         UnreadableEventError, match="tokens_withdrawn: its second topic is not a stream id"
     ):
@@ -142,7 +144,7 @@ def test_what_cannot_be_a_stream_id(odd: ScVal) -> None:
     assert read("initialized", {}, odd).stream_id is None
 
 
-def test_bytes_by_hand_of_the_fact_file() -> None:
+def test_handmade_bytes_decode_as_specified() -> None:
     value = decode_scval(base64.b64decode(
         "AAAAEQAAAAEAAAAEAAAADwAAAAZhbW91bnQAAAAAAAoAAAAAAAAAAAAAAAAAAARMAAAADwAAAAlyZWNpcGllbnQA"
         "AAAAAAASAAAAAAAAAAB9Bm882lV0j4x+Pv3W0zvE8HySEBIe22qmPSMeK7wETQAAAA8AAAAJc3RyZWFtX2lkAAAA"

@@ -43,9 +43,7 @@ GOOD = {row[0]: row[2] for row in TABLE}
 
 
 @pytest.mark.parametrize(("name", "field"), NEEDED)
-def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
-    name: str, field: str
-) -> None:
+def test_a_wrong_required_field_is_named(name: str, field: str) -> None:
     good = GOOD[name]
     wrong: list[ScVal] = [None, True, "text", b"bytes", [], {}, Pairs()]
     wrong += [5] if isinstance(good[field], Address) else [A]
@@ -57,18 +55,18 @@ def test_a_field_that_the_state_needs_is_named_when_it_is_not_as_it_should_be(
 
 
 @pytest.mark.parametrize("field", ["timestamp", "paused_at", "settled_amount", "new_end_time"])
-def test_a_field_that_may_be_absent_must_still_be_what_it_says(field: str) -> None:
+def test_a_wrong_optional_field_is_named(field: str) -> None:
     for name in ("stream_paused", "stream_resumed", "stream_completed"):
         values: list[ScVal] = ["soon", [], True, b"\1", A]
         for wrong in values:
-            with pytest.raises(UnreadableEventError, match=f"'{field}' is no "):
+            with pytest.raises(UnreadableEventError, match=f"'{field}' is not of type "):
                 read(name, {field: wrong})
         assert read(name, {field: None}).timestamp == NOW
     assert read("stream_paused", {"paused_at": None}).facts["pausedAt"] == NOW
 
 
 @pytest.mark.parametrize("time", [-1, 1 << 63, 1 << 64, BIG, -BIG])
-def test_times_beyond_reason_are_unreadable_and_others_are_told(time: int) -> None:
+def test_impossible_times_are_unreadable(time: int) -> None:
     for name, field in (("stream_created", "start_time"), ("tokens_withdrawn", "timestamp")):
         with pytest.raises(UnreadableEventError, match=field):
             read(name, GOOD[name] | {field: time})
@@ -77,14 +75,14 @@ def test_times_beyond_reason_are_unreadable_and_others_are_told(time: int) -> No
     assert facts == {"beganAt": expected, "feeRateBps": expected}
 
 
-def test_missing_and_further_fields_are_tolerated() -> None:
+def test_missing_optional_and_additional_fields_are_accepted() -> None:
     facts = read("stream_paused", {"who": A, "deep": {"a_b": [1, b"\xff", None, True]}}).facts
     deep = {"aB": ["1", "ff", None, True]}
     assert facts == {"who": A, "deep": deep, "pausedAt": NOW}
 
 
 @pytest.mark.parametrize("data", [None, 5, "text", [], Pairs(), {5: 5}, {b"k": 5}])
-def test_data_that_is_no_map_of_names(data: ScVal) -> None:
+def test_data_that_is_not_a_map_of_names_is_unreadable(data: ScVal) -> None:
     with pytest.raises(UnreadableEventError, match="stream_paused: its data is not a map"):
         read("stream_paused", data)
 
@@ -98,18 +96,18 @@ def test_data_that_is_no_map_of_names(data: ScVal) -> None:
         {"x": {1: 1, "1": 2}},
     ],
 )
-def test_fields_that_would_hide_one_another_are_unreadable(data: dict[str, ScVal]) -> None:
+def test_two_fields_with_the_same_camel_case_name_are_unreadable(data: dict[str, ScVal]) -> None:
     with pytest.raises(UnreadableEventError, match="the same name in camelCase"):
         read("stream_completed", data)
 
 
 @pytest.mark.parametrize("field", ["paused__at", "pausedAt", "paused_at_"])
-def test_a_field_that_only_becomes_one_of_ours_is_held_to_the_same(field: str) -> None:
+def test_a_field_is_checked_by_its_camel_case_name(field: str) -> None:
     with pytest.raises(UnreadableEventError, match="'paused_at' is not of type Unix time"):
         read("stream_paused", {field: "abc"})
 
 
-def test_no_field_takes_the_place_of_ours() -> None:
+def test_no_field_replaces_a_field_of_the_envelope() -> None:
     reserved = ["id", "type", "origin", "published_at", "stream", "contract_id", "ledger"]
     reserved += ["ledger_closed_at", "tx_hash", "verified", "streamId", ""]
     event = read("stream_resumed", dict.fromkeys(reserved, "forged"))
@@ -119,7 +117,7 @@ def test_no_field_takes_the_place_of_ours() -> None:
     assert (document["streamId"], document["txHash"]) == ("7", SOURCE.tx_hash)
 
 
-def test_nesting_is_bounded_by_what_json_can_tell() -> None:
+def test_data_nested_deeper_than_json_allows_is_unreadable() -> None:
     nested: ScVal = None
     for _ in range(MAX_DEPTH - 5):
         nested = {"x": nested}
@@ -131,7 +129,7 @@ def test_nesting_is_bounded_by_what_json_can_tell() -> None:
         read("stream_resumed", {"deep": pairs})
 
 
-def test_the_largest_times_stay_what_json_can_tell() -> None:
+def test_the_largest_times_can_be_written_as_json() -> None:
     most = (1 << 63) - 1
     modified = {"new_rate_per_second": 1 << 100, "new_end_time": (1 << 64) - 1}
     events = [
@@ -188,7 +186,7 @@ ANYTHING = st.tuples(SCALARS, SCALARS, VALUES)
 
 @settings(max_examples=examples(400), deadline=None)
 @given(st.lists(near() | ANYTHING, min_size=1, max_size=4))
-def test_nothing_that_a_contract_says_stops_the_indexer(
+def test_any_event_is_unreadable_or_can_be_written(
     said: list[tuple[ScVal, ScVal, ScVal]],
 ) -> None:
     """Unreadable, or events that can be planned, written and read as JSON."""

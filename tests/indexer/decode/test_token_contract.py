@@ -95,7 +95,9 @@ FORMS: dict[str, tuple[tuple[Any, ...], EventType, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize(("topics", "kind", "facts"), FORMS.values(), ids=FORMS)
-def test_every_form(topics: tuple[Any, ...], kind: EventType, facts: dict[str, str]) -> None:
+def test_every_form_of_a_token_event_is_converted(
+    topics: tuple[Any, ...], kind: EventType, facts: dict[str, str]
+) -> None:
     event = read(*topics)
     assert event == Event(
         kind,
@@ -108,7 +110,7 @@ def test_every_form(topics: tuple[Any, ...], kind: EventType, facts: dict[str, s
 
 
 @given(I128)
-def test_every_amount_comes_through_in_both_forms_of_data(amount: int) -> None:
+def test_any_amount_is_converted_in_both_forms_of_data(amount: int) -> None:
     plain = read("transfer", ALICE, BOB, data=scval.to_int128(amount))
     assert plain.facts["amount"] == str(amount)
     mapped = read("mint", BOB, data=muxed(scval.to_uint64(7), amount))
@@ -116,7 +118,7 @@ def test_every_amount_comes_through_in_both_forms_of_data(amount: int) -> None:
 
 
 @given(st.integers(0, (1 << 64) - 1))
-def test_a_muxed_destination_is_its_account_and_the_id_beside_it(number: int) -> None:
+def test_a_muxed_destination_is_an_account_and_an_id(number: int) -> None:
     facts = read("transfer", ALICE, BOB, ASSET, data=muxed(scval.to_uint64(number))).facts
     assert facts["toMuxedId"] == str(number)
     assert MuxedAccount(str(facts["to"]), int(str(facts["toMuxedId"]))).account_id == BOB
@@ -131,11 +133,11 @@ def test_a_muxed_destination_is_its_account_and_the_id_beside_it(number: int) ->
         (scval.to_void(), None),
     ],
 )
-def test_other_ids_that_a_memo_can_be(of: xdr.SCVal, expected: str | None) -> None:
+def test_a_muxed_id_may_be_a_string_or_bytes(of: xdr.SCVal, expected: str | None) -> None:
     assert read("transfer", ALICE, BOB, ASSET, data=muxed(of)).facts.get("toMuxedId") == expected
 
 
-def test_holders_that_are_no_accounts() -> None:
+def test_parties_may_be_pools_and_balances() -> None:
     pool = StrKey.encode_liquidity_pool(bytes(32))
     balance = StrKey.encode_claimable_balance(bytes(33))
     assert read("transfer", pool, balance, ASSET).facts["to"] == balance
@@ -143,7 +145,7 @@ def test_holders_that_are_no_accounts() -> None:
 
 
 @pytest.mark.parametrize("name", ["approve", "set_admin", "set_authorized", "fee", "Transfer"])
-def test_other_names_are_kept_raw_and_say_of_which_token(name: str) -> None:
+def test_events_with_other_names_are_kept_raw_with_their_token(name: str) -> None:
     event = read(name, ALICE, BOB)
     assert (event.type, event.stream_id) == (EventType.CHAIN_UNKNOWN, None)
     assert event.facts == {
@@ -157,7 +159,7 @@ def test_other_names_are_kept_raw_and_say_of_which_token(name: str) -> None:
     }
 
 
-def test_a_number_in_the_place_of_a_stream_id_makes_it_no_streams() -> None:
+def test_a_number_as_second_topic_is_no_stream_id() -> None:
     assert read("approve", scval.to_uint64(7)).stream_id is None
     assert read(scval.to_uint64(7)).facts["name"] == ""
 
@@ -182,7 +184,7 @@ UNREADABLE: dict[str, tuple[tuple[Any, ...], xdr.SCVal]] = {
 
 
 @pytest.mark.parametrize(("topics", "data"), UNREADABLE.values(), ids=UNREADABLE)
-def test_what_lacks_a_party_or_an_amount_is_unreadable(
+def test_an_event_without_a_party_or_an_amount_is_unreadable(
     topics: tuple[Any, ...], data: xdr.SCVal
 ) -> None:
     with pytest.raises(UnreadableEventError, match=rf"^{topics[0]}: "):

@@ -59,7 +59,7 @@ def places(reading: DecodedEvents) -> list[str]:
     return [str(each.position) for each in reading.events]
 
 
-def test_both_versions_of_meta_and_fee_bumps() -> None:
+def test_both_versions_of_meta_and_fee_bumps_are_decoded() -> None:
     events = [event("x", None, fields(), OTHER), created(), withdrawn()]
     v4 = record(meta_v4(events), result(proof(events)), order=1)
     v3 = record(meta_v3(*events), result(proof(events)), order=2)
@@ -74,7 +74,7 @@ def test_both_versions_of_meta_and_fee_bumps() -> None:
     assert not reading.dead
 
 
-def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
+def test_events_of_the_simulated_network_have_their_canonical_ids() -> None:
     network = Network(SimulatorSettings(close_seconds=0), NOW)
     for n, version in enumerate((3, 4) * 40):
         network.submit(Proposal(operations=(Operation(op="foreign"),), meta=version))
@@ -92,7 +92,7 @@ def test_the_simulated_networks_transactions_with_their_canonical_ids() -> None:
     assert not decoded.dead
 
 
-def test_what_failed_and_what_is_foreign_is_passed_over_unread() -> None:
+def test_failed_and_foreign_transactions_are_not_decoded() -> None:
     rubbish = b"neither meta nor result"
     assert read(record(rubbish, rubbish, successful=False)) == DecodedEvents()
     assert read(record(rubbish, rubbish, contract=OTHER)) == DecodedEvents()
@@ -101,14 +101,14 @@ def test_what_failed_and_what_is_foreign_is_passed_over_unread() -> None:
     assert read(record(meta_v4(foreign), result(proof(foreign)))) == DecodedEvents()
 
 
-def test_a_contracts_own_system_and_diagnostic_events_are_none_of_ours() -> None:
+def test_system_and_diagnostic_events_are_skipped() -> None:
     for kind in (0, 2):
         raw = bytearray(withdrawn())
         raw[4 + 4 + 32 + 3] = kind
         assert read(proven(bytes(raw))) == DecodedEvents()
 
 
-def test_meta_left_out() -> None:
+def test_a_left_out_meta_raises_meta_missing() -> None:
     with pytest.raises(MetaMissingError):
         read(record(None, result(proof([]))))
     empty = document(None, result(proof([]))) | {"result_meta_xdr": ""}
@@ -136,7 +136,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_an_unreadable_event_is_a_dead_letter_and_the_others_come_through(bad: bytes) -> None:
+def test_an_unreadable_event_is_a_dead_letter_and_the_others_are_converted(bad: bytes) -> None:
     transaction = proven(created(), bad, withdrawn())
     reading = read(transaction)
     assert places(reading) == [f"{transaction.toid}-0", f"{transaction.toid}-2"]
@@ -154,7 +154,7 @@ def test_an_unreadable_event_is_a_dead_letter_and_the_others_come_through(bad: b
     }
 
 
-def test_an_event_without_a_known_end_leaves_nothing_half_read() -> None:
+def test_an_event_without_a_known_end_is_an_error() -> None:
     events = [created(), event("stream_paused", 7, UNKNOWN), withdrawn()]
     with pytest.raises(XdrError, match="no type 99"):
         decode_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE)
@@ -179,6 +179,6 @@ FORGED = {
 
 
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_what_does_not_hash_to_what_consensus_signed(forged: HorizonTransaction) -> None:
+def test_events_that_do_not_match_the_result_are_unproved(forged: HorizonTransaction) -> None:
     with pytest.raises(UnprovedError, match=f"transaction {forged.hash} of ledger 1000"):
         decode_transaction(forged, STREAMS_ALONE)

@@ -41,7 +41,7 @@ def is_call(vector: dict[str, Any]) -> bool:
     return base64.b64decode(vector["result_xdr"]).find(b"\0\0\0\0\0\0\0\x18\0\0\0\0") > 0
 
 
-def test_every_recorded_event_comes_through_proved_and_at_its_place(
+def test_every_recorded_event_has_its_position_and_its_proof(
     transactions: list[dict[str, Any]],
 ) -> None:
     proved = 0

@@ -24,7 +24,9 @@ def events_of(contract: str, transactions: Any) -> list[Any]:
     return [e for t in transactions for e in t["events"] if e["contract"] == contract]
 
 
-async def test_every_pass_of_them(recorded: Recording, redis: Redis, keys: Keys) -> None:
+async def test_recorded_transactions_arrive_in_the_journal_in_every_pass(
+    recorded: Recording, redis: Redis, keys: Keys
+) -> None:
     read = 0
     for n, transactions in enumerate(passes(recorded.transactions())):
         keys = Keys(f"{keys.namespace}-{n}")
@@ -45,7 +47,9 @@ async def test_every_pass_of_them(recorded: Recording, redis: Redis, keys: Keys)
     assert read >= 7
 
 
-async def test_by_a_process(recorded: Recording, redis: Redis, redis_url: str, keys: Keys) -> None:
+async def test_recorded_transactions_arrive_in_the_journal_of_a_process(
+    recorded: Recording, redis: Redis, redis_url: str, keys: Keys
+) -> None:
     async with simulated(ledgers=0, vectors=str(recorded.path)) as sim:
         site = Site(sim, redis, redis_url, keys)
         async with site.indexer(CONTRACTS=recorded.contract) as process:

@@ -52,7 +52,7 @@ async def taken(redis: Redis, keys: Keys, made: Checkpoint, read: Source, ledger
 
 
 @pytest.mark.parametrize("name", ["horizon", "rpc"])
-async def test_it_is_taken_now_and_then_and_matches(
+async def test_a_checkpoint_is_stored_regularly_and_matches(
     sim: Sim, redis: Redis, keys: Keys, name: str
 ) -> None:
     read, made = source(sim, name), checkpoint(redis, keys)
@@ -80,7 +80,7 @@ async def test_a_ledger_with_another_hash_is_another_history(
 
 
 @pytest.mark.parametrize("name", ["horizon", "rpc"])
-async def test_a_ledger_that_is_not_there_says_nothing(
+async def test_a_source_without_the_ledger_is_accepted(
     sim: Sim, redis: Redis, keys: Keys, name: str
 ) -> None:
     made = checkpoint(redis, keys, seconds=0)
@@ -93,7 +93,9 @@ async def test_a_ledger_that_is_not_there_says_nothing(
     await made.compare(read)
 
 
-async def test_a_tip_that_went_back_does_not_replace_it(sim: Sim, redis: Redis, keys: Keys) -> None:
+async def test_a_lower_tip_does_not_replace_the_checkpoint(
+    sim: Sim, redis: Redis, keys: Keys
+) -> None:
     made, read = checkpoint(redis, keys), sim.rpc()
     latest = sim.network.chain.latest
     await taken(redis, keys, made, read, latest.sequence)
@@ -105,7 +107,7 @@ async def test_a_tip_that_went_back_does_not_replace_it(sim: Sim, redis: Redis, 
     assert await stored(redis, keys) == (b"%d" % latest.sequence, latest.hash.encode())
 
 
-async def test_an_old_one_is_compared_before_a_new_one_is_taken(
+async def test_the_old_checkpoint_is_compared_before_a_new_one_is_stored(
     sim: Sim, redis: Redis, keys: Keys
 ) -> None:
     made = checkpoint(redis, keys)
@@ -117,7 +119,7 @@ async def test_an_old_one_is_compared_before_a_new_one_is_taken(
 
 
 @pytest.mark.parametrize("name", ["horizon", "rpc"])
-async def test_a_source_that_fails_meanwhile_is_tried_again(
+async def test_a_checkpoint_is_stored_after_the_source_failed(
     sim: Sim, redis: Redis, keys: Keys, name: str
 ) -> None:
     latest = sim.network.chain.latest.sequence

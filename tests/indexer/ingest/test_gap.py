@@ -44,7 +44,7 @@ def fanout(site: Site, keys: Keys) -> AbstractAsyncContextManager[ServiceProcess
     )
 
 
-def test_it_stands_between_what_was_read_and_what_is_there() -> None:
+def test_the_gap_event_is_between_the_last_read_and_the_next_ledger() -> None:
     gap = SourceGapError("Horizon", toid(1000, 3), 1010)
     event = gap_event(gap, 1_770_000_000)
     assert event.type is EventType.CHAIN_GAP
@@ -56,7 +56,7 @@ def test_it_stands_between_what_was_read_and_what_is_there() -> None:
     assert event.facts["to"] == str(event.position)
 
 
-def test_it_is_told_after_several_looks_over_some_seconds() -> None:
+def test_a_gap_is_confirmed_after_three_checks_in_three_seconds() -> None:
     """Of two servers behind one URL, one may have a shorter history than the other."""
     now, elders = 0.0, iter((1050, 1010, 1050, 1010, 1030))
     gap_confirmation = GapConfirmation(clock=lambda: now)
@@ -75,7 +75,7 @@ def test_it_is_told_after_several_looks_over_some_seconds() -> None:
     assert look(toid(1005)) is None
 
 
-async def test_ledgers_that_come_back_within_seconds_are_no_gap(site: Site) -> None:
+async def test_ledgers_that_come_back_within_seconds_are_not_a_gap(site: Site) -> None:
     await site.sim.arm("hole", first=3_700_002, last=3_700_003)
     async with site.indexer(RPC_URL="") as process:
 
@@ -90,9 +90,7 @@ async def test_ledgers_that_come_back_within_seconds_are_no_gap(site: Site) -> N
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
-async def test_a_gap_is_told_to_those_who_listen_and_those_who_come_back(
-    site: Site, source: str
-) -> None:
+async def test_connected_and_resuming_clients_receive_the_gap(site: Site, source: str) -> None:
     sim = site.sim
     async with site.indexer(SOURCE=source, LEASE_SECONDS=0.5) as process:
         await site.heard(process)
@@ -133,9 +131,7 @@ async def test_a_gap_is_told_to_those_who_listen_and_those_who_come_back(
     assert entries[len(held)].topics == ()
 
 
-async def test_a_client_of_before_a_reset_is_told_so_by_the_new_namespace(
-    site: Site, keys: Keys
-) -> None:
+async def test_a_client_from_before_a_network_reset_gets_a_reset(site: Site, keys: Keys) -> None:
     async with site.indexer(LEASE_SECONDS=0.5) as process:
         await site.heard(process)
     old = site.sim.positions()[-1]

@@ -39,7 +39,7 @@ def missing(outcome: str) -> str:
     return f'headrace_indexer_missing_ledgers_total{{outcome="{outcome}"}}'
 
 
-async def test_a_hole_that_no_other_source_fills_is_told(site: Site) -> None:
+async def test_a_hole_that_no_source_fills_is_published(site: Site) -> None:
     sim = site.sim
     async with site.indexer(RPC_URL="") as process:
         await site.caught_up()
@@ -62,7 +62,7 @@ async def test_a_hole_that_no_other_source_fills_is_told(site: Site) -> None:
 
 
 @pytest.mark.parametrize("source", ["horizon", "auto"])
-async def test_a_hole_is_read_from_rpc_in_its_order(site: Site, source: str) -> None:
+async def test_a_hole_is_read_from_rpc_in_order(site: Site, source: str) -> None:
     if source == "auto":  # RPC is read only when Horizon cannot go on
         await site.sim.arm("503", surface="getEvents", times=2)
     async with site.indexer(SOURCE=source) as process:
@@ -76,13 +76,13 @@ async def test_a_hole_is_read_from_rpc_in_its_order(site: Site, source: str) -> 
     await site.is_exact()
 
 
-async def test_it_stops_before_a_hole_where_that_is_wanted(site: Site) -> None:
+async def test_with_on_gap_stop_the_indexer_stops_before_a_hole(site: Site) -> None:
     async with site.indexer(RPC_URL="", ON_GAP="stop") as process:
         await stopped(site, process, "gap", f"ledgers {HOLE[0]} to {HOLE[1]}")
     assert await site.cursor() == cursor_before(HOLE[0])
 
 
-async def test_verify_names_the_ledgers_that_its_source_lacks(site: Site) -> None:
+async def test_verify_names_ledgers_that_the_source_lacks(site: Site) -> None:
     async with site.indexer(SOURCE="rpc"):
         await read_all(site)
     words = ("verify", "--from", FIRST, "--to", FIRST + 15)
@@ -93,7 +93,7 @@ async def test_verify_names_the_ledgers_that_its_source_lacks(site: Site) -> Non
     assert code == 0, complained
 
 
-async def test_metas_left_out_are_read_from_rpc(site: Site) -> None:
+async def test_metas_that_horizon_leaves_out_are_read_from_rpc(site: Site) -> None:
     await site.sim.ask("DELETE", "faults")
     await site.sim.arm("empty_meta", surface="stream", times=1_000_000)
     async with site.indexer(RPC_URL="") as process:
@@ -106,7 +106,7 @@ async def test_metas_left_out_are_read_from_rpc(site: Site) -> None:
 # ── an older database ──
 
 
-async def test_an_older_database_is_waited_for_when_the_other_source_goes_on(
+async def test_an_older_database_is_waited_for_while_the_other_source_continues(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "_LAG", 2)
@@ -124,7 +124,7 @@ async def test_an_older_database_is_waited_for_when_the_other_source_goes_on(
         await anext(source.batches(cursor))
 
 
-async def test_another_source_that_lags_far_behind_a_hole_stops_nothing(
+async def test_an_other_source_that_lags_far_behind_does_not_stop_the_indexer(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That is RPC's reset or its older database; Horizon goes on."""

@@ -85,9 +85,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_the_journal_is_what_the_ledger_held_whatever_happens(
-    bench: Bench, seed: int
-) -> None:
+async def test_the_journal_equals_the_ledger_under_all_faults(bench: Bench, seed: int) -> None:
     sim, chance = bench.sim, random.Random(seed)
     async with bench.running(seconds=0.2) as task:
         for n in range(40):
@@ -145,7 +143,7 @@ async def test_events_concern_both_parties(bench: Bench) -> None:
     assert topics["stream.paused"] == {created, alice, carol}
 
 
-async def test_progress_is_kept_with_every_batch_events_or_not(redis: Redis, keys: Keys) -> None:
+async def test_progress_is_committed_with_every_batch(redis: Redis, keys: Keys) -> None:
     async with simulated(streams=0, ledgers=1) as sim:
         bench = Bench(sim, redis, keys)
         async with bench.running(start="latest"):
@@ -162,7 +160,7 @@ async def test_progress_is_kept_with_every_batch_events_or_not(redis: Redis, key
         assert not [url for url in sim.asked if "now" in url]
 
 
-async def test_a_restart_goes_on_from_the_stored_cursor(bench: Bench) -> None:
+async def test_a_restart_continues_at_the_stored_cursor(bench: Bench) -> None:
     async with bench.running():
         await bench.caught_up()
     stopped = bench.sim.tip
@@ -222,7 +220,7 @@ async def test_a_dead_letter_and_its_cursor_are_one_commit(
     assert (letter["position"], letter["result"]) == (f"{bad.toid}-0", bad.result)
 
 
-async def test_events_that_stay_altered_are_never_committed(bench: Bench) -> None:
+async def test_events_that_fail_their_proof_twice_are_never_committed(bench: Bench) -> None:
     await bench.sim.arm("corrupt_meta", times=1000)
     with pytest.raises(FatalSourceError, match="unproved"):
         await bench.ingest().run()
@@ -231,7 +229,7 @@ async def test_events_that_stay_altered_are_never_committed(bench: Bench) -> Non
     assert len(held) < len(bench.sim.positions())
 
 
-async def test_what_ails_the_source_is_told_until_it_streams_again(bench: Bench) -> None:
+async def test_readiness_shows_the_source_error_until_it_streams_again(bench: Bench) -> None:
     await bench.sim.arm("503", times=1_000_000)
 
     def parts() -> str:

@@ -52,7 +52,7 @@ class Script:
 
 
 @given(st.lists(st.integers(0, 300), max_size=40), st.booleans())
-def test_all_comes_in_order_in_bounded_commits_and_then_the_error(
+def test_batches_come_in_order_and_bounded_and_the_error_comes_last(
     sizes: list[int], fails: bool
 ) -> None:
     batches = [batch(n + 1, size) for n, size in enumerate(sizes)]
@@ -79,7 +79,7 @@ def test_all_comes_in_order_in_bounded_commits_and_then_the_error(
     assert script.closed
 
 
-async def test_it_reads_on_while_one_is_kept_but_not_for_ever() -> None:
+async def test_reading_continues_during_a_commit_up_to_the_limit() -> None:
     script = Script([batch(n, 400) for n in range(1, 101)])
     async with aclosing(prefetch(script.read())) as batches:
         await anext(batches)
@@ -88,7 +88,7 @@ async def test_it_reads_on_while_one_is_kept_but_not_for_ever() -> None:
     assert script.closed
 
 
-async def test_what_is_left_is_closed_at_once_though_nobody_takes_what_it_read() -> None:
+async def test_an_abandoned_source_is_closed_at_once() -> None:
     script = Script([batch(n) for n in range(1, 101)])
     batches = prefetch(script.read())
     await anext(batches)
@@ -98,7 +98,7 @@ async def test_what_is_left_is_closed_at_once_though_nobody_takes_what_it_read()
     assert script.closed
 
 
-def test_joined_the_last_close_that_is_known_counts() -> None:
+def test_a_joined_batch_has_the_last_known_close() -> None:
     joined = join_batches([batch(1, 2), batch(2, 3), batch(3, 0, closed=None)])
     assert len(joined.events) == 5
     assert (joined.cursor, joined.ledger, joined.latest) == (toid(4), 2, 12)

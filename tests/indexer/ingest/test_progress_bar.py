@@ -25,7 +25,7 @@ class Clock:
         return self.now
 
 
-def test_a_line_every_so_often_with_what_remains() -> None:
+def test_a_backfill_is_logged_regularly_with_the_remaining_ledgers() -> None:
     clock = Clock()
     told = BackfillProgress(terminal=False, clock=clock)
     with capture_logs() as lines:
@@ -47,7 +47,7 @@ def test_a_line_every_so_often_with_what_remains() -> None:
     assert lines[-1]["ledgers"] == 1000
 
 
-def test_who_is_live_says_nothing() -> None:
+def test_nothing_is_logged_at_the_tip() -> None:
     told = BackfillProgress(terminal=False)
     with capture_logs() as lines:
         for ledger in range(500):
@@ -55,7 +55,7 @@ def test_who_is_live_says_nothing() -> None:
     assert not lines
 
 
-def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.StringIO()
 
     def console(*, stderr: bool) -> Console:

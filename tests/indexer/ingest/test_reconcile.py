@@ -92,13 +92,13 @@ async def rig(redis: Redis, keys: Keys, request: pytest.FixtureRequest) -> Async
         await cancel(ingest, reconciliation)
 
 
-async def test_what_is_the_same_raises_no_alarm(rig: Rig) -> None:
+async def test_equal_sources_raise_no_alarm(rig: Rig) -> None:
     await rig.compared("same")
     assert rig.readiness.ready
     assert not rig.notes
 
 
-async def test_an_event_that_is_missing_is_named(rig: Rig) -> None:
+async def test_a_missing_event_is_named(rig: Rig) -> None:
     await rig.compared("same")
     entries = await journal(rig.redis, rig.keys)
     gone = entries[-6].position
@@ -109,7 +109,7 @@ async def test_an_event_that_is_missing_is_named(rig: Rig) -> None:
     assert REGISTRY.get_sample_value("headrace_indexer_alarm", {"kind": "sources_differ"}) == 1
 
 
-async def test_an_event_that_the_other_does_not_have_is_named(rig: Rig) -> None:
+async def test_an_event_that_the_other_source_lacks_is_named(rig: Rig) -> None:
     await rig.compared("same")
     extra = (await journal(rig.redis, rig.keys))[-1]
     body = orjson.loads(extra.body)
@@ -121,7 +121,7 @@ async def test_an_event_that_the_other_does_not_have_is_named(rig: Rig) -> None:
     assert f"the other source does not have {position}" in rig.notes["sources_differ"]
 
 
-async def test_a_source_that_fails_is_no_difference(rig: Rig) -> None:
+async def test_a_failed_source_is_not_a_difference(rig: Rig) -> None:
     surface = "stream" if rig.auto.other == "horizon" else "getEvents"
     await rig.sim.arm("503", surface=surface, times=1_000_000)
     await rig.compared("failed")
@@ -130,7 +130,7 @@ async def test_a_source_that_fails_is_no_difference(rig: Rig) -> None:
     await rig.compared("same")
 
 
-async def test_a_gap_and_what_lies_before_it_are_not_compared(rig: Rig) -> None:
+async def test_ledgers_up_to_a_gap_are_not_compared(rig: Rig) -> None:
     """Neither source is asked for ledgers that are known to be lost."""
     await rig.compared("same")
     top = (await journal(rig.redis, rig.keys))[-1].position
@@ -144,7 +144,7 @@ async def test_a_gap_and_what_lies_before_it_are_not_compared(rig: Rig) -> None:
     assert not rig.notes
 
 
-def test_the_first_difference_is_told() -> None:
+def test_the_first_difference_is_returned() -> None:
     a, b, c = (Position(n, 0) for n in (1, 2, 3))
     body = {"type": "stream.paused", "txHash": "ab", "id": "1-0"}
     said = {"type": "stream.paused", "txHash": "ab"}

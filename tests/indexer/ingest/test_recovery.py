@@ -18,7 +18,7 @@ from tests.support.redis_node import Node
 from tests.support.waiting import until
 
 
-def test_it_is_settled_behind_the_ledger_that_was_the_last_when_it_began() -> None:
+def test_caught_up_after_the_ledger_that_was_the_tip_at_the_start() -> None:
     recovery = FailoverRecovery()
     assert not recovery.is_caught_up(toid(9), 0), "nobody knows where it ends"
     assert not recovery.is_caught_up(toid(10, 3), 10), "there may be more in that ledger"
@@ -26,7 +26,7 @@ def test_it_is_settled_behind_the_ledger_that_was_the_last_when_it_began() -> No
     assert recovery.is_caught_up(toid(11, 1), 12), "it need not run after the tip"
 
 
-def test_a_source_that_lags_behind_what_was_kept_settles_nothing() -> None:
+def test_not_caught_up_while_the_source_is_behind_the_highest_cursor() -> None:
     recovery = FailoverRecovery()
     recovery.is_caught_up(toid(12, 1), 10)
     recovery.restart()
@@ -44,7 +44,9 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 
 @pytest.mark.io
 @pytest.mark.parametrize("source", ["horizon", "rpc"])
-async def test_after_a_restart_of_redis_the_api_takes_orders_again(node: Node, source: str) -> None:
+async def test_after_a_restart_of_redis_the_api_accepts_writes_again(
+    node: Node, source: str
+) -> None:
     redis = connect(f"redis://127.0.0.1:{node.port}/0")
     url = f"redis://127.0.0.1:{node.port}/0"
     async with (

@@ -50,7 +50,7 @@ async def read_some(process: Process, ledgers: int = 8) -> list[str]:
     return process.sim.positions(after=first | 4095)
 
 
-async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: Process) -> None:
+async def test_the_first_entry_has_the_cursor_at_which_reading_began(process: Process) -> None:
     started_at = (process.sim.tip >> 32) + 1 << 32
     async with process.running():
         held = await read_some(process)
@@ -63,7 +63,7 @@ async def test_the_first_entry_names_the_cursor_that_reading_began_at(process: P
     assert not process.loss_detector.lost
 
 
-async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
+async def test_after_a_loss_of_everything_the_same_ledgers_are_read_again(
     process: Process,
 ) -> None:
     counted = LOST_EVERYTHING._value.get()
@@ -87,7 +87,7 @@ async def test_what_was_read_once_is_read_again_after_a_loss_of_everything(
     await _hear_nothing_more(process)
 
 
-async def test_a_loss_is_announced_once_to_a_process_that_goes_on_from_its_own_progress(
+async def test_a_process_that_continues_announces_a_loss_once(
     process: Process,
 ) -> None:
     """It knows the first entry of the lost journal, and reading begins anew in it once more."""
@@ -111,7 +111,7 @@ async def _hear_nothing_more(process: Process) -> None:
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
 
 
-async def test_an_indexer_that_knows_nothing_asks_those_who_do(
+async def test_a_new_indexer_uses_the_reports_of_other_processes(
     process: Process, sim: Sim, redis: Redis, keys: Keys
 ) -> None:
     """It was started anew together with Redis; two fanouts live on, and one was late."""
@@ -140,7 +140,7 @@ def _api_event() -> Event:
     return Event(EventType.CONTRACT_INITIALIZED, None, 100, {"admin": "G"})
 
 
-async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -> None:
+async def test_a_late_report_is_announced_too(process: Process) -> None:
     async with process.running():
         await read_some(process)
         loss_detector = DataLossDetector(top=Position(process.sim.tip, 5), cursor=process.sim.tip)
@@ -149,7 +149,7 @@ async def test_a_report_that_comes_late_is_told_all_the_same(process: Process) -
     assert [e.type for e in await process.entries()].count("journal.reset") == 1
 
 
-async def test_an_older_start_reads_more_than_was_known(process: Process) -> None:
+async def test_an_older_start_reads_from_there(process: Process) -> None:
     async with process.running("earliest"):
         await process.caught_up()
         await process.flush()
@@ -159,7 +159,7 @@ async def test_an_older_start_reads_more_than_was_known(process: Process) -> Non
     assert len(chain) > 10
 
 
-async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Process) -> None:
+async def test_lost_progress_is_recovered_from_the_journals_top(process: Process) -> None:
     counted: Any = LOST_PROGRESS._value.get()
     async with process.running():
         held = await read_some(process)
@@ -177,7 +177,7 @@ async def test_progress_lost_alone_is_taken_up_from_the_journals_top(process: Pr
     assert "lost the progress" in str(other.readiness.document())
 
 
-async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process: Process) -> None:
+async def test_a_loss_is_announced_once_even_if_the_progress_is_lost_too(process: Process) -> None:
     redis, keys = process.redis, process.keys
     async with process.running():
         [*_, top] = await read_some(process)
@@ -192,7 +192,7 @@ async def test_a_loss_is_announced_once_though_the_progress_is_lost_too(process:
     await _hear_nothing_more(process)
 
 
-async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
+async def test_api_events_before_the_first_ledger_are_followed_by_a_gap(
     process: Process,
 ) -> None:
     committer = Committer(process.redis, process.keys)
@@ -204,7 +204,7 @@ async def test_what_the_api_wrote_before_the_first_ledger_is_followed_by_a_gap(
     assert parse_position(gap.position).toid >> 32 > 0
 
 
-async def test_what_the_api_writes_while_the_indexer_waits_for_reports_is_followed_by_a_gap(
+async def test_api_events_during_the_wait_for_reports_are_followed_by_a_gap(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     committer = Committer(process.redis, process.keys)

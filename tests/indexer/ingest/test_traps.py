@@ -60,7 +60,7 @@ async def test_cursor_now_loses_events(sim: Sim, name: str) -> None:
 
 
 @BOTH
-async def test_a_silent_gap_is_never_jumped_over(sim: Sim, name: str) -> None:
+async def test_a_silent_gap_is_never_skipped(sim: Sim, name: str) -> None:
     sim.close(20)
     await sim.arm("trim", after=3)
     with pytest.raises(SourceGapError):
@@ -81,7 +81,7 @@ async def test_the_cursor_of_every_empty_answer_is_persisted(
             await until(kept, what="the cursor of an empty answer")
 
 
-async def test_a_cursor_expires_with_history_and_an_empty_contracts_does_not(sim: Sim) -> None:
+async def test_a_cursor_expires_with_the_history_but_a_quiet_contract_moves_it(sim: Sim) -> None:
     nobody = WatchedContracts.of(accounts.contract_id("nobody"))
     read = Read(START)
     for _ in range(4):
@@ -119,7 +119,7 @@ async def test_consecutive_ledgers_with_the_same_close_second(sim: Sim, name: st
 
 
 @BOTH
-async def test_addresses_of_arm_5_are_read(sim: Sim, name: str) -> None:
+async def test_muxed_contract_addresses_are_decoded(sim: Sim, name: str) -> None:
     """Muxed contracts (W…, protocol 30), which the SDK's XDR does not know."""
     submit(sim, Operation(op="emit"), future="muxed_contract")
     cursor = cursor_before(tip(sim) + 1)
@@ -129,14 +129,14 @@ async def test_addresses_of_arm_5_are_read(sim: Sim, name: str) -> None:
     assert not [letter for b in read.batches for letter in b.dead]
 
 
-async def test_byebye_is_no_failure(sim: Sim) -> None:
+async def test_byebye_is_not_a_failure(sim: Sim) -> None:
     await sim.arm("byebye", after=2, times=4)
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert read.positions == sim.positions()
     assert not read.errors
 
 
-async def test_an_in_band_error_is_a_failure_and_not_swallowed(sim: Sim) -> None:
+async def test_an_in_band_error_is_a_failure(sim: Sim) -> None:
     await sim.arm("error", after=2)
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert read.kinds == ["in_band"]
@@ -144,7 +144,7 @@ async def test_an_in_band_error_is_a_failure_and_not_swallowed(sim: Sim) -> None
 
 
 @BOTH
-async def test_a_429_without_retry_after_is_waited_out(sim: Sim, name: str) -> None:
+async def test_a_429_without_retry_after_is_retried_later(sim: Sim, name: str) -> None:
     await sim.arm("429", surface="stream" if name == "horizon" else "getEvents")
     read = await Read(START).up_to(sim.tip, source(sim, name))
     [error] = read.errors
@@ -152,7 +152,7 @@ async def test_a_429_without_retry_after_is_waited_out(sim: Sim, name: str) -> N
     assert read.positions == sim.positions()
 
 
-async def test_skip_txmeta_is_made_up_for_by_rpc(sim: Sim) -> None:
+async def test_metas_skipped_by_horizon_come_from_rpc(sim: Sim) -> None:
     await sim.arm("no_meta", surface="stream", times=1_000)
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert read.positions == sim.positions()
@@ -161,7 +161,9 @@ async def test_skip_txmeta_is_made_up_for_by_rpc(sim: Sim) -> None:
 
 
 @BOTH
-async def test_a_cursor_ahead_of_the_tip_does_not_idle_for_ever(sim: Sim, name: str) -> None:
+async def test_a_cursor_above_the_tip_is_an_error_and_not_a_silent_wait(
+    sim: Sim, name: str
+) -> None:
     with pytest.raises(SourceError, match="behind"):
         await anext(source(sim, name).batches(toid(tip(sim) + 5)))
     with pytest.raises(FatalSourceError, match="reset"):
@@ -169,14 +171,14 @@ async def test_a_cursor_ahead_of_the_tip_does_not_idle_for_ever(sim: Sim, name: 
 
 
 @BOTH
-async def test_a_page_that_is_cut_by_a_failure_is_read_again_whole(sim: Sim, name: str) -> None:
+async def test_a_page_cut_by_a_failure_is_read_again(sim: Sim, name: str) -> None:
     await sim.arm("cut", surface="stream" if name == "horizon" else "getEvents", after=5)
     read = await Read(START).up_to(sim.tip, source(sim, name))
     assert read.kinds == ["dropped"]
     assert read.positions == sim.positions()
 
 
-async def test_testnet_resets_keep_the_passphrase(
+async def test_a_reset_with_the_same_passphrase_is_noticed(
     sim: Sim, redis: Redis, redis_url: str, keys: Keys
 ) -> None:
     """So hashes are compared: the old numbers alone would look like a history that goes on."""
@@ -197,7 +199,7 @@ async def test_testnet_resets_keep_the_passphrase(
     assert len(await journal(redis, keys)) == held
 
 
-async def test_ledgers_of_the_network_are_not_counted_by_the_clock(sim: Sim) -> None:
+async def test_ledgers_are_not_counted_by_the_clock(sim: Sim) -> None:
     """Their pace is a setting of the network: nothing here waits a number of seconds for one."""
     async with aclosing(sim.rpc().batches(cursor_before(tip(sim) + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))

@@ -71,7 +71,7 @@ OF_A_PROXY: list[tuple[bytes, str]] = [
 @pytest.mark.io
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("body", OF_A_PROXY, ids=lambda pair: pair[0][:30].decode() or "empty")
-async def test_what_a_proxy_answers_is_not_final(status: int, body: tuple[bytes, str]) -> None:
+async def test_errors_of_a_proxy_are_not_fatal(status: int, body: tuple[bytes, str]) -> None:
     async with served(answering(*body, status=status)) as source:
         with pytest.raises(SourceError) as caught:
             await anext(source.batches(START))
@@ -80,7 +80,7 @@ async def test_what_a_proxy_answers_is_not_final(status: int, body: tuple[bytes,
 
 @pytest.mark.io
 @pytest.mark.parametrize(("status", "slug"), FINAL.items())
-async def test_what_horizon_itself_answers_is_final_and_named(status: int, slug: str) -> None:
+async def test_errors_of_horizon_itself_are_fatal(status: int, slug: str) -> None:
     async with served(refusing(status, slug)) as source:
         with pytest.raises(FatalSourceError) as caught:
             await anext(source.batches(START))
@@ -155,7 +155,7 @@ def test_retry_after_in_seconds_or_as_a_date(said: str, seconds: float | None) -
     assert retry_after({"Retry-After": said} | DATED) == seconds
 
 
-def test_a_date_without_the_servers_clock_is_read_by_ours() -> None:
+def test_without_a_date_header_our_clock_is_used() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     for date in ({}, {"Date": "yesterday"}):
         found = retry_after({"Retry-After": soon} | date)
@@ -164,7 +164,7 @@ def test_a_date_without_the_servers_clock_is_read_by_ours() -> None:
 
 
 @pytest.mark.io
-async def test_a_date_reaches_the_error() -> None:
+async def test_a_retry_after_date_is_in_the_error() -> None:
     refused = answering(b"", status=503, Retry_After="Sat, 28 Nov 2026 08:51:37 GMT", **DATED)
     async with served(refused) as source:
         with pytest.raises(SourceError) as caught:
@@ -196,7 +196,7 @@ async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -
 
 
 @pytest.mark.io
-async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
+async def test_a_url_keeps_its_path_and_query_and_errors_hide_its_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Behind a gateway that asks for a key, reached by the proxy of the environment alone."""
@@ -240,7 +240,9 @@ async def test_a_url_with_path_and_query_keeps_both_and_tells_no_secret(
 
 
 @pytest.mark.io
-async def test_a_proxy_that_never_opens_its_tunnel_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_never_answers_connect_times_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Aiohttp limits neither by `sock_connect` nor by `sock_read` how long CONNECT may take."""
     monkeypatch.setattr(horizon_module, "_CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts

@@ -37,7 +37,7 @@ async def sim() -> AsyncIterator[Sim]:
 
 
 @pytest.mark.parametrize("where", ["latest", "earliest", "3700004"])
-async def test_horizon_begins_nowhere_before_it_knows(sim: Sim, where: str) -> None:
+async def test_horizon_without_a_ledger_gives_no_start(sim: Sim, where: str) -> None:
     await sim.arm("starting", surface="root", times=2)
     source = sim.horizon()
     for _ in range(2):
@@ -46,14 +46,14 @@ async def test_horizon_begins_nowhere_before_it_knows(sim: Sim, where: str) -> N
     assert await source.start(where) >= toid(3_700_000)
 
 
-async def test_a_restart_of_horizon_is_waited_out(sim: Sim) -> None:
+async def test_the_indexer_waits_for_a_restarting_horizon(sim: Sim) -> None:
     await sim.arm("starting", surface="root", times=3)
     read = await Read(toid(3_700_000)).up_to(sim.tip, sim.horizon())
     assert read.positions == sim.positions()
     assert read.kinds == ["no_ledger"] * 3
 
 
-async def test_what_it_has_is_not_known_either(sim: Sim) -> None:
+async def test_a_restarting_horizon_gives_no_hash(sim: Sim) -> None:
     source, latest = sim.horizon(), sim.network.chain.latest
     for question in (source.ledgers(), source.latest_hash()):
         await sim.arm("starting", surface="root")
@@ -66,7 +66,7 @@ async def test_what_it_has_is_not_known_either(sim: Sim) -> None:
     assert await source.hash_of(latest.sequence + 9) is None
 
 
-async def test_a_checkpoint_that_cannot_be_compared_yet_is_compared_later(
+async def test_a_checkpoint_is_compared_when_the_source_knows_its_ledgers(
     sim: Sim, redis: Redis, keys: Keys
 ) -> None:
     """Else a new one would be taken, and hide that the network began anew."""
@@ -78,7 +78,7 @@ async def test_a_checkpoint_that_cannot_be_compared_yet_is_compared_later(
         await made.compare(sim.horizon())
 
 
-async def test_auto_begins_with_the_one_that_knows(sim: Sim) -> None:
+async def test_auto_begins_with_the_source_that_has_ledgers(sim: Sim) -> None:
     await sim.arm("starting", surface="root", times=EVER)
     source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)
     assert await source.start("latest") == toid(sim.network.chain.latest.sequence + 1)
@@ -114,7 +114,7 @@ RANGE = "startLedger must be within the ledger range: {oldestLedger} - {latestLe
 
 @pytest.mark.io
 @pytest.mark.parametrize("refusal", [RANGE, "there is no such ledger"], ids=["named", "unnamed"])
-async def test_rpc_without_a_ledger_is_no_beginning_and_no_reset(refusal: str) -> None:
+async def test_rpc_without_a_ledger_gives_no_start_and_no_reset(refusal: str) -> None:
     health: dict[str, object] = {"oldestLedger": 0, "latestLedger": 0}
     async with rpc(health, refusal) as source:
         for question in (
@@ -131,7 +131,9 @@ async def test_rpc_without_a_ledger_is_no_beginning_and_no_reset(refusal: str) -
         assert await source.start("latest") == toid(10)
 
 
-async def test_the_process_waits_and_says_so(redis: Redis, redis_url: str, keys: Keys) -> None:
+async def test_the_process_waits_and_readiness_says_why(
+    redis: Redis, redis_url: str, keys: Keys
+) -> None:
     async with simulated() as sim:
         site = Site(sim, redis, redis_url, keys)
         await sim.arm("starting", surface="root", times=EVER)

@@ -34,7 +34,7 @@ async def read_all(site: Site) -> None:
 
 
 @pytest.mark.parametrize("source", ["rpc", "auto"])
-async def test_a_life(site: Site, source: str) -> None:
+async def test_the_life_of_a_process(site: Site, source: str) -> None:
     async with site.indexer(SOURCE=source) as process:
         await read_all(site)
         parts = ("redis", "store", "source", "clock", "namespace")
@@ -67,7 +67,7 @@ async def test_a_life(site: Site, source: str) -> None:
     await site.is_exact()
 
 
-async def test_a_quiet_contract_fails_neither_livez_nor_readyz(site: Site) -> None:
+async def test_with_a_quiet_contract_livez_and_readyz_are_fine(site: Site) -> None:
     async with site.indexer(SOURCE="rpc", CONTRACTS=accounts.contract_id("nobody")) as process:
         for _ in range(3):
             site.sim.close(2)
@@ -82,7 +82,7 @@ _SURFACES = (("getEvents", ["503", "cut", "malformed"]), ("stream", ["429", "503
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_switching_midway_loses_nothing_and_doubles_nothing(
+async def test_a_switch_of_the_process_loses_and_duplicates_nothing(
     redis: Redis, redis_url: str, keys: Keys, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -114,7 +114,9 @@ async def test_switching_midway_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
-async def test_another_history_under_the_same_numbers_stops_it(site: Site, source: str) -> None:
+async def test_another_history_with_the_same_numbers_stops_the_indexer(
+    site: Site, source: str
+) -> None:
     async with site.indexer(SOURCE=source, LEASE_SECONDS=0.5) as process:
         await site.heard(process)
 
@@ -131,14 +133,14 @@ async def test_another_history_under_the_same_numbers_stops_it(site: Site, sourc
 
 
 @pytest.mark.parametrize("source", ["rpc", "auto"])
-async def test_the_wrong_passphrase_of_rpc_stops_it(site: Site, source: str) -> None:
+async def test_a_wrong_passphrase_of_rpc_stops_the_indexer(site: Site, source: str) -> None:
     await site.sim.arm("passphrase", surface="getNetwork", times=1_000_000)
     async with site.indexer(SOURCE=source) as process:
         await stopped(site, process, "passphrase", "RPC is on network 'Some Other Network")
     assert not await site.redis.exists(site.keys.journal)
 
 
-async def test_alarm_only_goes_on_under_an_alarm(site: Site) -> None:
+async def test_alarm_only_continues_under_an_alarm(site: Site) -> None:
     await site.sim.arm("corrupt_meta", surface="getTransaction", times=1_000_000)
     async with site.indexer(SOURCE="rpc", UNPROVED="alarm") as process:
         await read_all(site)
@@ -151,7 +153,7 @@ async def test_alarm_only_goes_on_under_an_alarm(site: Site) -> None:
     assert all(b'"verified":false' in body for body in bodies)
 
 
-async def test_a_long_backfill_is_told_in_lines(redis: Redis, redis_url: str, keys: Keys) -> None:
+async def test_a_long_backfill_is_logged(redis: Redis, redis_url: str, keys: Keys) -> None:
     async with simulated(ledgers=300, streams=2) as sim:
         site = Site(sim, redis, redis_url, keys)
         async with site.indexer(SOURCE="rpc") as process:

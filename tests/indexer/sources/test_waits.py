@@ -76,26 +76,26 @@ async def good(ingest: Ingest) -> None:
     await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.15)
 
 
-async def test_connections_that_were_good_are_tried_again_soon(redis: Any, keys: Keys) -> None:
+async def test_after_a_stable_connection_the_wait_is_short_again(redis: Any, keys: Keys) -> None:
     """Nothing happened in the network meanwhile, so nothing was kept."""
     assert await waits(redis, keys, good, 4) == [0.01] * 4
 
 
-async def test_one_that_is_lost_at_once_was_not_good(redis: Any, keys: Keys) -> None:
+async def test_a_connection_that_is_lost_at_once_is_not_stable(redis: Any, keys: Keys) -> None:
     async def brief(ingest: Ingest) -> None:
         ingest.opened()
 
     assert await waits(redis, keys, brief, 4) == [0.01, 0.02, 0.03, 0.04]
 
 
-async def test_one_that_hangs_was_not_good(redis: Any, keys: Keys) -> None:
+async def test_a_connection_that_hangs_is_not_stable(redis: Any, keys: Keys) -> None:
     async def hang(_: Ingest) -> None:
         await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.15)
 
     assert await waits(redis, keys, hang, 3) == [0.01, 0.02, 0.03]
 
 
-async def test_what_was_good_before_does_not_count_for_the_next(redis: Any, keys: Keys) -> None:
+async def test_an_earlier_stable_connection_does_not_count(redis: Any, keys: Keys) -> None:
     goes = iter([True, False, False, True, False])
 
     async def by_turns(ingest: Ingest) -> None:
@@ -106,7 +106,7 @@ async def test_what_was_good_before_does_not_count_for_the_next(redis: Any, keys
 
 
 @pytest.mark.io
-async def test_horizon_and_rpc_say_when_they_have_opened() -> None:
+async def test_horizon_and_rpc_call_opened() -> None:
     async with simulated() as sim:
         for make in (sim.horizon, sim.rpc):
             opened: list[None] = []

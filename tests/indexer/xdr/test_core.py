@@ -40,7 +40,7 @@ def as_recorded(transaction: dict[str, Any], op: int, index: int, event: Contrac
     }
 
 
-def test_every_event_is_as_recorded(transactions: list[dict[str, Any]]) -> None:
+def test_every_event_decodes_as_recorded(transactions: list[dict[str, Any]]) -> None:
     for transaction in transactions:
         meta = decode_meta(base64.b64decode(transaction["result_meta_xdr"]))
         assert meta.version == transaction["meta_v"]

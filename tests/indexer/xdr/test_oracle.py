@@ -177,7 +177,7 @@ def native(value: xdr.SCVal) -> Any:
         (xdr.ConfigSettingEntry, "config_setting_id"),
     ],
 )
-def test_the_dice_throw_every_arm_and_throw_real_xdr(cls: Any, discriminant: str) -> None:
+def test_the_dice_make_every_arm_and_valid_xdr(cls: Any, discriminant: str) -> None:
     thrown = [throw(cls, seed) for seed in range(500)]
     kinds = Counter(getattr(value, discriminant) for value in thrown)
     assert len(kinds) == len(type(next(iter(kinds))).__members__)

@@ -68,7 +68,7 @@ def invoked(*, bumped: bool) -> bytes:
 
 
 @pytest.mark.parametrize("bumped", [False, True])
-def test_a_call_has_its_hash_with_and_without_a_fee_bump(bumped: bool) -> None:
+def test_an_invocation_has_its_hash_with_and_without_a_fee_bump(bumped: bool) -> None:
     raw = invoked(bumped=bumped)
     assert decode_result(raw).invoke_hash == {0: b"\7" * 32}
     for wrong in [raw[:n] for n in range(len(raw))] + [raw + b"\0", raw[:-1] + b"\1"]:

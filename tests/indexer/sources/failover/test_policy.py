@@ -13,7 +13,7 @@ def judge() -> FailoverPolicy:
     return FailoverPolicy("rpc", "horizon")
 
 
-def test_one_failure_is_none() -> None:
+def test_one_failure_is_no_reason_to_switch() -> None:
     one = judge()
     one.failed("rpc")
     assert one.reason_to_switch() is None
@@ -24,7 +24,7 @@ def test_one_failure_is_none() -> None:
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_one_that_asks_for_a_long_wait_is_not_waited_for() -> None:
+def test_a_long_retry_after_is_a_reason_to_switch() -> None:
     one = judge()
     one.failed("rpc", wait=5)
     assert one.reason_to_switch() is None
@@ -33,7 +33,7 @@ def test_one_that_asks_for_a_long_wait_is_not_waited_for() -> None:
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_what_fails_more_is_not_the_healthier() -> None:
+def test_a_source_with_more_failures_is_not_chosen() -> None:
     one = judge()
     for _ in range(3):
         one.failed("horizon")
@@ -45,7 +45,7 @@ def test_what_fails_more_is_not_the_healthier() -> None:
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it() -> None:
+def test_an_unable_source_is_left_at_once_and_never_chosen() -> None:
     one = judge()
     one.mark_unable("rpc")
     assert one.reason_to_switch() is SwitchReason.UNABLE
@@ -58,7 +58,7 @@ def test_what_cannot_gives_way_at_once_and_nothing_gives_way_to_it() -> None:
     assert one.reason_to_switch() is SwitchReason.FAILING
 
 
-def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead() -> None:
+def test_a_source_is_stalled_if_its_cursor_stands_and_the_other_is_far_ahead() -> None:
     one = judge()
     for _ in range(3):
         assert (
@@ -74,13 +74,13 @@ def test_a_source_is_stalled_when_it_stands_and_the_other_is_far_ahead() -> None
     assert one.compare_progress(100, 2, 110) is SwitchReason.STALLED
 
 
-def test_a_backfill_is_behind_but_moves() -> None:
+def test_a_backfill_is_not_stalled() -> None:
     one = judge()
     assert all(one.compare_progress(n, n << 32, 1_000_000) is None for n in range(1, 1000))
 
 
 @given(st.lists(st.sampled_from(["works", "failed", "cannot"]), max_size=40), st.data())
-def test_it_never_turns_to_one_that_cannot_and_never_away_from_one_that_works(
+def test_no_switch_to_an_unable_source_or_away_from_a_working_one(
     steps: list[str], data: st.DataObject
 ) -> None:
     one = judge()

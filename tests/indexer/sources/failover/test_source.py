@@ -33,7 +33,7 @@ def auto(sim: Sim, *, look: float = 0.05) -> FailoverSource:
     return FailoverSource(sim.rpc(), sim.horizon(seconds=1), look_seconds=look)
 
 
-async def test_the_first_is_read_while_it_works(sim: Sim) -> None:
+async def test_the_first_source_is_read_while_it_works(sim: Sim) -> None:
     source = auto(sim)
     read = await Read(START).up_to(sim.tip, source)
     assert read.positions == sim.positions()
@@ -42,7 +42,7 @@ async def test_the_first_is_read_while_it_works(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("fault", ["503", "malformed", "error", "drop"])
-async def test_a_source_that_keeps_failing_gives_way(sim: Sim, fault: str) -> None:
+async def test_repeated_failures_cause_a_switch(sim: Sim, fault: str) -> None:
     source = auto(sim)
     await sim.arm(fault, surface="getEvents", times=EVER)
     read = await Read(START).up_to(sim.tip, source)
@@ -57,7 +57,7 @@ async def test_a_source_that_keeps_failing_gives_way(sim: Sim, fault: str) -> No
     assert source.name == "rpc"
 
 
-async def test_a_source_that_asks_for_a_long_wait_gives_way_at_once(sim: Sim) -> None:
+async def test_a_long_retry_after_causes_a_switch_at_once(sim: Sim) -> None:
     source = auto(sim)
     await sim.arm("429", surface="getEvents", retryAfter=3600)
     read = await Read(START).up_to(sim.tip, source)
@@ -66,7 +66,7 @@ async def test_a_source_that_asks_for_a_long_wait_gives_way_at_once(sim: Sim) ->
     assert read.errors == []
 
 
-async def test_both_away_is_waited_out(sim: Sim) -> None:
+async def test_if_both_fail_the_indexer_waits(sim: Sim) -> None:
     source = auto(sim)
     await sim.arm("503", surface="*", times=12)
     read = await Read(START).up_to(sim.tip, source)
@@ -74,7 +74,7 @@ async def test_both_away_is_waited_out(sim: Sim) -> None:
     assert set(read.kinds) == {"status_503"}
 
 
-async def test_a_source_that_brings_nothing_gives_way(sim: Sim) -> None:
+async def test_a_stalled_source_is_left(sim: Sim) -> None:
     source = FailoverSource(sim.horizon(seconds=60), sim.rpc(), look_seconds=0.2)
     await sim.arm("stall", surface="stream", after=3)
     read = await Read(START).up_to(sim.tip, source)
@@ -82,7 +82,7 @@ async def test_a_source_that_brings_nothing_gives_way(sim: Sim) -> None:
     assert source.name == "rpc"
 
 
-async def test_one_that_lags_behind_the_other_gives_way(sim: Sim) -> None:
+async def test_a_lagging_source_is_left(sim: Sim) -> None:
     source = auto(sim)
     await sim.arm("lag", surface="rpc", after=10)
     read = await Read(START).up_to(sim.tip, source)
@@ -90,7 +90,7 @@ async def test_one_that_lags_behind_the_other_gives_way(sim: Sim) -> None:
     assert source.name == "horizon"
 
 
-async def test_history_that_one_does_not_have_comes_from_the_other(sim: Sim) -> None:
+async def test_ledgers_that_one_source_trimmed_come_from_the_other(sim: Sim) -> None:
     await sim.arm("trim", surface="rpc", after=4)
     source = auto(sim)
     read = await Read(START).up_to(sim.tip, source)
@@ -99,7 +99,7 @@ async def test_history_that_one_does_not_have_comes_from_the_other(sim: Sim) -> 
     assert source.name == "horizon"
 
 
-async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
+async def test_of_two_gaps_the_smaller_one_is_raised(sim: Sim) -> None:
     await sim.arm("trim", surface="rpc", after=4)
     await sim.arm("trim", surface="horizon", after=8)
     latest = sim.network.chain.latest.sequence
@@ -113,7 +113,7 @@ async def test_of_two_gaps_the_smaller_is_told(sim: Sim) -> None:
         assert read.positions == sim.positions(cursor)
 
 
-async def test_it_begins_where_either_can(sim: Sim) -> None:
+async def test_reading_begins_if_one_source_has_the_ledger(sim: Sim) -> None:
     source = auto(sim)
     await sim.arm("trim", surface="rpc", after=4)
     latest = sim.network.chain.latest.sequence
@@ -133,7 +133,7 @@ async def test_it_begins_where_either_can(sim: Sim) -> None:
         await source.start("latest")
 
 
-async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
+async def test_a_wrong_passphrase_of_either_source_is_fatal(sim: Sim) -> None:
     await sim.arm("passphrase", surface="getNetwork", times=EVER)
     with pytest.raises(FatalSourceError, match="passphrase: RPC"):
         await Read(sim.tip + (1 << 40)).up_to(1 << 62, auto(sim))
@@ -143,7 +143,7 @@ async def test_another_networks_passphrase_of_either_is_final(sim: Sim) -> None:
         await Read(cursor_before(sim.network.chain.latest.sequence + 1)).up_to(1 << 62, auto(sim))
 
 
-async def test_events_without_proof_are_read_from_the_other(sim: Sim) -> None:
+async def test_unproved_events_are_read_from_the_other_source(sim: Sim) -> None:
     await sim.arm("corrupt_meta", surface="getTransaction", times=EVER)
     source = auto(sim)
     read = await Read(START).up_to(sim.tip, source)
@@ -152,7 +152,7 @@ async def test_events_without_proof_are_read_from_the_other(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("look", [0.0, 1.0])
-async def test_events_that_neither_can_prove_are_final(sim: Sim, look: float) -> None:
+async def test_events_that_neither_source_can_prove_are_fatal(sim: Sim, look: float) -> None:
     """And nobody goes from one to the other and back for ever."""
     for surface in ("getTransaction", "stream"):
         await sim.arm("corrupt_meta", surface=surface, times=EVER)
@@ -161,7 +161,7 @@ async def test_events_that_neither_can_prove_are_final(sim: Sim, look: float) ->
         await Read(START).up_to(sim.tip, source)
 
 
-async def test_metas_that_one_cannot_get_are_read_from_the_other(sim: Sim) -> None:
+async def test_missing_metas_are_read_from_the_other_source(sim: Sim) -> None:
     await sim.arm("empty_meta", surface="stream", times=EVER)
     source = FailoverSource(sim.horizon(rpc=False), sim.rpc(), look_seconds=0.05)
     read = await Read(START).up_to(sim.tip, source)
@@ -169,7 +169,7 @@ async def test_metas_that_one_cannot_get_are_read_from_the_other(sim: Sim) -> No
     assert source.name == "rpc"
 
 
-async def test_an_older_database_of_one_is_no_reset_of_the_network(
+async def test_an_older_database_of_one_source_is_not_a_network_reset(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "_LAG", 2)
@@ -186,7 +186,7 @@ HOLE = (3_700_005, 3_700_009)
 
 
 @pytest.mark.parametrize("first", ["horizon", "rpc"])
-async def test_a_hole_that_one_has_is_read_from_the_other(sim: Sim, first: str) -> None:
+async def test_a_hole_of_one_source_is_read_from_the_other(sim: Sim, first: str) -> None:
     await sim.arm("hole", first=HOLE[0], last=HOLE[1])
     both: list[Source] = [sim.horizon(), sim.rpc()]
     source = FailoverSource(*(both if first == "horizon" else both[::-1]), look_seconds=0.05)
@@ -196,7 +196,7 @@ async def test_a_hole_that_one_has_is_read_from_the_other(sim: Sim, first: str) 
 
 
 @pytest.mark.parametrize("look", [0.0, 1.0])
-async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) -> None:
+async def test_only_ledgers_that_neither_source_has_are_a_gap(sim: Sim, look: float) -> None:
     """RPC's history begins inside of Horizon's hole; neither is asked again and again."""
     await sim.arm("hole", first=HOLE[0], last=HOLE[1])
     latest = sim.network.chain.latest.sequence
@@ -212,7 +212,7 @@ async def test_of_a_hole_just_what_neither_has_is_told(sim: Sim, look: float) ->
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_switching_loses_nothing_and_doubles_nothing(sim: Sim, seed: int) -> None:
+async def test_switching_loses_and_duplicates_nothing(sim: Sim, seed: int) -> None:
     chance = random.Random(seed)
     source = auto(sim, look=0.02)
     read = Read(START)
@@ -231,7 +231,7 @@ async def test_switching_loses_nothing_and_doubles_nothing(sim: Sim, seed: int) 
     assert names == {"rpc", "horizon"}
 
 
-async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
+async def test_an_abandoned_generator_closes_its_connection(sim: Sim) -> None:
     source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.02)
     task = asyncio.create_task(Read(sim.tip).up_to(1 << 62, source))
     await until(lambda: sim.network.listeners)

@@ -55,7 +55,7 @@ def lists(sim: Sim) -> list[str]:
     return [url for url in sim.asked if "/ledgers?" in url]
 
 
-async def test_what_is_trimmed_while_the_root_is_old_is_a_gap(sim: Sim) -> None:
+async def test_ledgers_trimmed_while_the_root_is_old_are_a_gap(sim: Sim) -> None:
     """The root says for a second what was true before."""
     source = sim.horizon()
     await sim.arm("byebye", after=7)
@@ -88,7 +88,7 @@ HOLES = {
 
 @pytest.mark.parametrize("holes", HOLES.values(), ids=HOLES)
 @pytest.mark.parametrize("page", [200, 1, 3])
-async def test_a_hole_is_told_to_the_ledger(
+async def test_the_gap_of_a_hole_has_exactly_its_ledgers(
     sim: Sim, holes: list[tuple[int, int]], page: int
 ) -> None:
     """Wherever a connection ends."""
@@ -103,7 +103,7 @@ async def test_a_hole_is_told_to_the_ledger(
 
 
 @pytest.mark.io
-async def test_ledgers_without_transactions_around_a_hole_are_no_part_of_it() -> None:
+async def test_empty_ledgers_around_a_hole_are_not_part_of_the_gap() -> None:
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
         for op in ("emit", "fail", "fail", "emit", "emit", "fail", "emit"):
@@ -116,7 +116,7 @@ async def test_ledgers_without_transactions_around_a_hole_are_no_part_of_it() ->
         assert [parse_position(each).ledger for each in read.positions] == [first, first + 6]
 
 
-async def test_a_hole_that_is_filled_meanwhile_is_none(sim: Sim) -> None:
+async def test_a_hole_that_is_filled_meanwhile_is_no_gap(sim: Sim) -> None:
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 9)
     source, read = sim.horizon(), Read(START)
     with pytest.raises(SourceError, match="missing"):  # noqa: PT012 - it reads until then
@@ -130,7 +130,7 @@ async def test_a_hole_that_is_filled_meanwhile_is_none(sim: Sim) -> None:
 
 
 @pytest.mark.io
-async def test_a_backfill_asks_for_200_ledgers_at_once_and_the_tip_for_none() -> None:
+async def test_a_backfill_lists_200_ledgers_at_once_and_the_tip_lists_none() -> None:
     async with simulated(ledgers=450) as sim:
         source = sim.horizon()
         cursor = await source.start("earliest")
@@ -150,7 +150,7 @@ async def test_a_backfill_asks_for_200_ledgers_at_once_and_the_tip_for_none() ->
 
 
 @pytest.mark.io
-async def test_a_jump_of_empty_ledgers_costs_one_question() -> None:
+async def test_a_run_of_empty_ledgers_costs_one_request() -> None:
     async with simulated(streams=0, ledgers=2) as sim:
         source, read = sim.horizon(), Read(sim.tip)
         batches = source.batches(sim.tip)
@@ -168,7 +168,7 @@ async def test_a_jump_of_empty_ledgers_costs_one_question() -> None:
 # ── the other source ──
 
 
-async def test_what_horizon_lacks_is_read_from_rpc(sim: Sim) -> None:
+async def test_ledgers_that_horizon_lacks_are_read_from_rpc(sim: Sim) -> None:
     for first, last in ((FIRST, FIRST + 1), (FIRST + 5, FIRST + 9), (FIRST + 11, FIRST + 29)):
         await sim.arm("hole", first=first, last=last)
     read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
@@ -177,7 +177,7 @@ async def test_what_horizon_lacks_is_read_from_rpc(sim: Sim) -> None:
     assert all(a.cursor < b.cursor for a, b in pairwise(read.batches))
 
 
-async def test_of_what_horizon_lacks_just_what_rpc_lacks_too_is_a_gap(sim: Sim) -> None:
+async def test_only_ledgers_that_rpc_lacks_too_are_a_gap(sim: Sim) -> None:
     latest = sim.network.chain.latest.sequence
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 20)
     await sim.arm("trim", surface="rpc", after=latest - (FIRST + 12) + 1)
@@ -186,7 +186,7 @@ async def test_of_what_horizon_lacks_just_what_rpc_lacks_too_is_a_gap(sim: Sim) 
     assert read.positions == outside(sim, *gaps)
 
 
-async def test_a_source_that_is_away_has_not_said_that_it_lacks_them(sim: Sim) -> None:
+async def test_an_unreachable_source_does_not_confirm_a_gap(sim: Sim) -> None:
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 9)
     await sim.arm("503", surface="rpc", times=6)
     read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
@@ -195,7 +195,7 @@ async def test_a_source_that_is_away_has_not_said_that_it_lacks_them(sim: Sim) -
     assert read.kinds.count("status_503") == 6
 
 
-async def test_what_is_trimmed_before_it_is_read_comes_from_rpc(sim: Sim) -> None:
+async def test_ledgers_trimmed_before_they_are_read_come_from_rpc(sim: Sim) -> None:
     await sim.arm("trim", surface="horizon", after=5)
     read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
@@ -203,7 +203,7 @@ async def test_what_is_trimmed_before_it_is_read_comes_from_rpc(sim: Sim) -> Non
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_everything_is_read_or_told_whatever_is_missing(sim: Sim, seed: int) -> None:
+async def test_everything_is_read_or_part_of_a_gap(sim: Sim, seed: int) -> None:
     chance = random.Random(seed)
     holes: list[tuple[int, int]] = []
     at = FIRST + chance.randrange(3)

@@ -76,7 +76,7 @@ async def test_a_ledger_whose_transactions_did_not_come_is_missing() -> None:
     assert read.positions == [f"{toid(FIRST, 1)}-0"]
 
 
-async def test_the_rest_of_a_ledger_is_missing() -> None:
+async def test_the_missing_rest_of_a_ledger_is_noticed() -> None:
     async with served(repeat(JUMP), repeat(GOOD | {0: 2})) as source:
         with pytest.raises(SourceGapError) as gap:
             await Read(START).up_to(END, source)
@@ -84,7 +84,7 @@ async def test_the_rest_of_a_ledger_is_missing() -> None:
     assert gap.value.read == toid(FIRST, 1)
 
 
-async def test_what_came_at_the_second_look_is_not_missing() -> None:
+async def test_transactions_that_come_on_the_second_read_are_not_missing() -> None:
     whole = [(0, 1), (1, 1), (1, 2), (2, 1)]
     async with served(chain([JUMP], [whole]), repeat(GOOD | {1: 2})) as source:
         read = await Read(START).up_to(END, source)
@@ -93,7 +93,7 @@ async def test_what_came_at_the_second_look_is_not_missing() -> None:
 
 
 @pytest.mark.parametrize(("short", "lagging"), [({}, 7), ({0: 1}, 3), ({0: 1, 1: 0}, 0)])
-async def test_a_server_that_does_not_list_what_another_told_lags(
+async def test_a_server_that_does_not_list_a_streamed_ledger_lags(
     short: Ledgers, lagging: int
 ) -> None:
     """Several Horizons behind one address: that is no hole, however long it takes."""
@@ -103,7 +103,7 @@ async def test_a_server_that_does_not_list_what_another_told_lags(
     assert len(read.positions) == 2
 
 
-async def test_the_rest_of_a_ledger_that_is_not_listed_is_looked_for_elsewhere() -> None:
+async def test_the_rest_of_an_unlisted_ledger_is_a_gap() -> None:
     async with served(repeat([(0, 1), (1, 1), (2, 1)]), repeat({0: 1, 2: 1})) as source:
         read = Read(START)
         with pytest.raises(SourceGapError) as gap:
@@ -113,7 +113,7 @@ async def test_the_rest_of_a_ledger_that_is_not_listed_is_looked_for_elsewhere()
     assert len(read.positions) == 2
 
 
-async def test_the_rest_of_a_ledger_that_went_between_two_connections() -> None:
+async def test_the_rest_of_a_ledger_that_was_trimmed_between_two_connections_is_noticed() -> None:
     """At the tip: the next record is of the next ledger, and so looks right."""
     async with served(chain([[(0, 1)]], repeat([(1, 1)])), repeat({1: 1}), latest=1) as source:
         with pytest.raises(SourceGapError) as gap:
@@ -123,7 +123,7 @@ async def test_the_rest_of_a_ledger_that_went_between_two_connections() -> None:
 
 
 @pytest.mark.parametrize("lists", [cycle([{1: 0, 2: 1}, GOOD]), cycle([{2: 1}, GOOD])])
-async def test_what_another_server_lists_is_not_missing(lists: Iterable[Ledgers]) -> None:
+async def test_ledgers_that_another_server_lists_are_not_missing(lists: Iterable[Ledgers]) -> None:
     """Two Horizons behind one URL in turn, and one of them has a hole or a shorter history."""
     async with served(repeat(JUMP), lists) as source:
         read = await Read(START).up_to(END, source)
@@ -131,7 +131,7 @@ async def test_what_another_server_lists_is_not_missing(lists: Iterable[Ledgers]
     assert len(read.positions) == 2
 
 
-async def test_a_list_that_is_none_is_asked_for_again() -> None:
+async def test_a_malformed_list_is_requested_again() -> None:
     async with served(repeat(JUMP), chain([{0: "many"}], repeat(GOOD))) as source:  # type: ignore[dict-item]
         read = await Read(START).up_to(END, source)
     assert read.kinds == ["malformed"]

@@ -43,7 +43,7 @@ def test_a_ledger_is_counted_from_its_beginning() -> None:
     assert (one.ledger, one.seen) == (12, 1)
 
 
-def test_of_a_ledger_that_was_begun_within_nobody_knows_how_many_came() -> None:
+def test_the_count_of_a_ledger_that_was_begun_inside_is_unknown() -> None:
     one = counted(toid(10, 3), record(10, 4))
     assert (one.ledger, one.seen) == (10, None)
     one.add(record(11, 1))
@@ -68,7 +68,9 @@ def test_ledgers_without_transactions_are_not_missing() -> None:
         ([(10, 1), (12, 0)], range(11, 12)),  # of two holes the first
     ],
 )
-def test_what_is_missing(ledgers: list[tuple[int, int]], missing: range) -> None:
+def test_missing_returns_the_first_run_of_missing_ledgers(
+    ledgers: list[tuple[int, int]], missing: range
+) -> None:
     count = counted(toid(10), record(10))
     assert listed(10, *ledgers).missing(count, 10, 14) == missing
 
@@ -80,7 +82,7 @@ def test_a_hole_of_millions_is_found_at_once() -> None:
     )
 
 
-def test_what_a_listing_knows() -> None:
+def test_a_listing_covers_its_ledgers() -> None:
     listing = listed(10, (12, 0), (15, 0))
     assert [n for n in range(8, 18) if listing.covers(n)] == [10, 11, 12, 13, 14, 15]
     assert listed(10).end == 10
@@ -92,7 +94,7 @@ def test_what_a_listing_knows() -> None:
     came=st.sets(st.integers(10, 60)),
     end=st.integers(11, 61),
 )
-def test_just_the_first_run_of_ledgers_that_are_not_all_read(
+def test_missing_equals_a_slow_and_simple_search(
     held: dict[int, int], came: set[int], end: int
 ) -> None:
     """One ledger after the other, as slowly and plainly as possible."""
@@ -118,7 +120,7 @@ def page(*ledgers: dict[str, Any]) -> dict[str, Any]:
     return {"_embedded": {"records": list(ledgers)}}
 
 
-def test_horizons_list_is_read() -> None:
+def test_horizons_list_is_parsed() -> None:
     one = {"sequence": 12, "successful_transaction_count": 3, "failed_transaction_count": 9}
     assert parse_listing(10, page(one)) == listed(10, (12, 3))
     assert parse_listing(10, page()) == listed(10)
@@ -136,6 +138,6 @@ def test_horizons_list_is_read() -> None:
         page(*({"sequence": n, "successful_transaction_count": 0} for n in (11, 11))),
     ],
 )
-def test_a_list_that_is_none_is_named(document: dict[str, Any]) -> None:
+def test_a_malformed_list_is_an_error(document: dict[str, Any]) -> None:
     with pytest.raises(MalformedError, match="ledgers"):
         parse_listing(10, document)

@@ -49,7 +49,9 @@ STREAM = [
     STREAM,
     ids=lambda v: "-".join(map(str, v.values())) if isinstance(v, dict) else None,
 )
-async def test_faults_of_the_stream(sim: Sim, fault: dict[str, Any], kind: str | None) -> None:
+async def test_faults_of_the_stream_have_their_kind_and_lose_nothing(
+    sim: Sim, fault: dict[str, Any], kind: str | None
+) -> None:
     source = sim.horizon(seconds=0.3)
     cursor = await source.start("earliest")
     await sim.arm(**fault)
@@ -76,7 +78,9 @@ ROOT = [
 
 
 @pytest.mark.parametrize(("fault", "kind"), ROOT)
-async def test_faults_of_the_root(sim: Sim, fault: str, kind: str | None) -> None:
+async def test_faults_of_the_root_have_their_kind_and_lose_nothing(
+    sim: Sim, fault: str, kind: str | None
+) -> None:
     twice = 2 if fault == "drop" else 1  # aiohttp itself tries a GET twice
     source = sim.horizon(seconds=0.3)
     await sim.arm(fault, surface="root", times=twice, seconds=0)
@@ -91,7 +95,7 @@ async def test_faults_of_the_root(sim: Sim, fault: str, kind: str | None) -> Non
     assert read.positions == sim.positions()
 
 
-async def test_a_list_of_ledgers_that_takes_too_long_is_asked_for_in_parts(sim: Sim) -> None:
+async def test_a_list_that_takes_too_long_is_requested_in_parts(sim: Sim) -> None:
     """The same list would take as long again, and nothing would ever be read."""
     await sim.arm("slow", surface="ledgers", times=1000, seconds=0.002)
     read = await Read(START).up_to(sim.tip, sim.horizon(seconds=0.3))
@@ -108,7 +112,7 @@ async def test_good_transactions_before_a_bad_one_are_kept(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("rpc", [True, False])
-async def test_metas_that_horizon_leaves_out(sim: Sim, rpc: bool) -> None:
+async def test_metas_that_horizon_leaves_out_come_from_rpc(sim: Sim, rpc: bool) -> None:
     await sim.arm("no_meta", surface="stream", times=0 if rpc else 1)
     if not rpc:
         with pytest.raises(FatalSourceError, match=r"meta_missing: .*: set RPC_URL"):
@@ -141,7 +145,7 @@ async def test_events_that_stay_altered_stop_the_indexer(sim: Sim, surface: str)
     assert read.positions == sim.positions()[: sim.positions().index(f"{altered.toid}-0")]
 
 
-async def test_alteration_on_the_way_heals_however_often(sim: Sim) -> None:
+async def test_damage_in_transit_is_read_again_however_often(sim: Sim) -> None:
     source = sim.horizon()
     read = Read(START)
     for _ in range(4):
@@ -153,7 +157,7 @@ async def test_alteration_on_the_way_heals_however_often(sim: Sim) -> None:
     assert read.kinds == ["unproved"] * 4
 
 
-async def test_xdr_newer_than_the_decoder_is_read_twice_and_then_a_dead_letter(sim: Sim) -> None:
+async def test_unknown_xdr_is_read_twice_and_becomes_a_dead_letter(sim: Sim) -> None:
     target = sim.network
     target.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))
     target.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))

@@ -28,7 +28,7 @@ def ledgers(sim: Sim) -> tuple[int, int]:
     return sim.network.chain.oldest.sequence, sim.network.chain.latest.sequence
 
 
-async def test_where_it_begins(sim: Sim) -> None:
+async def test_start_gives_the_cursor_of_each_setting(sim: Sim) -> None:
     oldest, latest = ledgers(sim)
     source = sim.horizon()
     assert await source.start("latest") == toid(latest + 1)
@@ -42,7 +42,7 @@ async def test_where_it_begins(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("where", ["earliest", "latest", "3700004"])
-async def test_everything_from_there_on_comes_once_and_in_order(sim: Sim, where: str) -> None:
+async def test_everything_comes_once_and_in_order(sim: Sim, where: str) -> None:
     source = sim.horizon()
     cursor = await source.start(where)
     sim.close(5)
@@ -54,7 +54,7 @@ async def test_everything_from_there_on_comes_once_and_in_order(sim: Sim, where:
     assert not [url for url in sim.asked if "now" in url]
 
 
-async def test_latest_loses_nothing_when_the_stream_drops_before_its_first_record(sim: Sim) -> None:
+async def test_start_latest_loses_nothing_if_the_first_stream_drops(sim: Sim) -> None:
     source = sim.horizon()
     cursor = await source.start("latest")
     await sim.arm("drop", times=3)
@@ -84,7 +84,7 @@ async def test_transactions_come_as_they_happen(sim: Sim) -> None:
     await until(lambda: not sim.network.listeners, what="the connection closed")
 
 
-async def test_byebye_means_at_once_again() -> None:
+async def test_byebye_reconnects_at_once() -> None:
     async with simulated(stream_seconds=0.05) as sim:
         source = sim.horizon()
         reading = asyncio.create_task(Read(sim.tip).up_to(sim.tip + (1 << 32), source))
@@ -96,7 +96,7 @@ async def test_byebye_means_at_once_again() -> None:
     assert len([u for u in sim.asked if u.endswith("/")]) <= 2  # the root is asked now and then
 
 
-async def test_a_full_page_goes_on_behind_its_last_record() -> None:
+async def test_the_next_page_continues_after_the_last_record() -> None:
     async with simulated(ledgers=150) as sim:
         read = await Read(toid(3_700_000)).up_to(sim.tip, sim.horizon())
         assert read.positions == sim.positions()
@@ -106,7 +106,7 @@ async def test_a_full_page_goes_on_behind_its_last_record() -> None:
         assert len(set(pages)) == len(pages)
 
 
-async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
+async def test_an_abandoned_generator_closes_its_connection(sim: Sim) -> None:
     """By the reader's failure, its leaving, its cancellation."""
     source = sim.horizon()
     cursor = await source.start("earliest")
@@ -125,7 +125,7 @@ async def test_what_nobody_reads_any_more_is_closed(sim: Sim) -> None:
 # ── history that is not there ──
 
 
-async def test_trimmed_history_is_a_gap_and_not_a_jump(sim: Sim) -> None:
+async def test_trimmed_history_is_a_gap(sim: Sim) -> None:
     source = sim.horizon()
     await sim.arm("byebye", after=3)
     read = Read(await source.start("earliest"))
@@ -148,7 +148,7 @@ async def test_trimmed_history_is_a_gap_and_not_a_jump(sim: Sim) -> None:
         await read.up_to(sim.tip, sim.horizon())
 
 
-async def test_ledgers_without_transactions_are_no_gap() -> None:
+async def test_ledgers_without_transactions_are_not_a_gap() -> None:
     """Horizon without failed transactions shows such; they cost a look at its ledgers."""
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
@@ -163,7 +163,7 @@ async def test_ledgers_without_transactions_are_no_gap() -> None:
         assert len(read.positions) == 1
 
 
-async def test_a_tip_that_went_far_back_is_a_reset(sim: Sim) -> None:
+async def test_a_far_lower_tip_is_a_reset(sim: Sim) -> None:
     read = Read(sim.tip)
     await sim.arm("reset")
     with pytest.raises(
@@ -197,7 +197,7 @@ async def test_a_server_that_lags_is_tried_again(sim: Sim) -> None:
         assert (await waiting).ledger == ledgers(sim)[1]
 
 
-async def test_another_networks_passphrase(sim: Sim) -> None:
+async def test_another_passphrase_is_fatal(sim: Sim) -> None:
     with pytest.raises(FatalSourceError, match="passphrase: Horizon is on network 'Headrace Local"):
         await sim.horizon(passphrase="Another").start("latest")
     await sim.arm("passphrase", surface="root")

@@ -118,7 +118,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("handler", "kind"), ODD, ids=[f"{i}-{k}" for i, (_, k) in enumerate(ODD)])
-async def test_answers_that_are_none(handler: Handler, kind: str) -> None:
+async def test_wrong_answers_have_their_kind(handler: Handler, kind: str) -> None:
     async with served(handler) as source:
         assert [b async for b in until_error(source, START, kind)] == []
 
@@ -127,7 +127,7 @@ BAD_ENDS = [b"id: 1\ndata: \xff\n\n", b"event: error\ndata: no\n\n", wire(GOOD),
 
 
 @pytest.mark.parametrize("bad", BAD_ENDS, ids=range(len(BAD_ENDS)))
-async def test_what_came_before_in_the_same_piece_is_kept(bad: bytes) -> None:
+async def test_transactions_before_an_error_in_the_same_chunk_are_kept(bad: bytes) -> None:
     kinds = {0: "malformed", 1: "in_band", 2: "disorder", 3: "malformed"}
     async with served(answering(HELLO + wire(GOOD) + wire(NEXT) + bad)) as source:
         kind = kinds[BAD_ENDS.index(bad)]
@@ -136,14 +136,14 @@ async def test_what_came_before_in_the_same_piece_is_kept(bad: bytes) -> None:
 
 
 @pytest.mark.parametrize(("said", "seconds"), [("5", 5.0), ("9" * 400, 3600.0), ("soon", None)])
-async def test_retry_after_is_honoured_within_reason(said: str, seconds: float | None) -> None:
+async def test_retry_after_is_used_up_to_a_limit(said: str, seconds: float | None) -> None:
     async with served(answering(b"", status=503, Retry_After=said)) as source:
         with pytest.raises(SourceError) as caught:
             await anext(source.batches(START))
     assert caught.value.retry_after == seconds
 
 
-async def test_a_meta_with_an_unknown_arm_is_a_dead_letter_whole() -> None:
+async def test_a_meta_with_an_unknown_arm_is_one_dead_letter() -> None:
     meta = meta_v4([created()], changes=UNKNOWN_ENTRY)
     odd = document(meta, result(proof([created()])), ledger=3_700_000)
     async with served(answering(HELLO + wire(odd) + wire(NEXT))) as source:
@@ -155,7 +155,7 @@ async def test_a_meta_with_an_unknown_arm_is_a_dead_letter_whole() -> None:
     assert read.positions == [f"{NEXT['paging_token']}-0"]
 
 
-async def test_a_frame_of_megabytes() -> None:
+async def test_a_frame_of_megabytes_is_read() -> None:
     """Metas are at most a few; aiohttp's own limits of lines must not matter."""
     large = GOOD | {"memo": "x" * (12 << 20)}
     async with served(answering(HELLO + wire(large))) as source:
@@ -163,7 +163,7 @@ async def test_a_frame_of_megabytes() -> None:
     assert read.positions == [f"{GOOD['paging_token']}-0"]
 
 
-async def test_a_frame_that_drips_in() -> None:
+async def test_a_frame_that_arrives_slowly_is_read() -> None:
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -176,7 +176,7 @@ async def test_a_frame_that_drips_in() -> None:
         assert (await anext(batches)).cursor == int(GOOD["paging_token"])
 
 
-async def test_nobody_there() -> None:
+async def test_an_unreachable_server_is_named() -> None:
     async with aiohttp.ClientSession() as session:
         source = HorizonSource(
             session,

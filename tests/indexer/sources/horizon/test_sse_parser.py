@@ -49,7 +49,7 @@ def cut(wire: bytes, at: list[int]) -> list[bytes]:
     return [wire[a:b] for a, b in pairwise(places)]
 
 
-def test_horizons_own_frames() -> None:
+def test_frames_of_horizon_are_parsed() -> None:
     record = b'id: 16010972359577600\ndata: {"id":"3634"}\n\n'
     error = b"event: error\ndata: problem: rate_limit_exceeded. full details: no\n\n"
     assert parsed(HELLO + record + error + BYEBYE) == [
@@ -70,7 +70,7 @@ def test_any_split_gives_the_same_frames(wire: bytes, at: list[int]) -> None:
 
 @settings(max_examples=examples(200), deadline=None)
 @given(WIRES, st.integers(0, 10_000))
-def test_what_the_connections_end_cuts_off_is_not_handed_out(wire: bytes, at: int) -> None:
+def test_a_frame_cut_by_the_end_of_the_connection_is_not_returned(wire: bytes, at: int) -> None:
     whole, part = parsed(wire), parsed(wire[: at % (len(wire) + 1)])
     assert part == whole[: len(part)]
     unfinished = b"id: 9\ndata: {}\n"
@@ -78,26 +78,26 @@ def test_what_the_connections_end_cuts_off_is_not_handed_out(wire: bytes, at: in
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_line_ends(end: bytes) -> None:
+def test_lines_end_in_lf_or_crlf(end: bytes) -> None:
     wire = end.join([b"id: 7", b"event: x", b"data: a", b"data: b\r", b"", b""])
     expected = [HorizonFrame("x", "7", [b"a", b"b" if end == b"\n" else b"b\r"])]
     assert parsed(wire) == expected
     assert parsed(wire)[0].data == b"\n".join(expected[0].lines)
 
 
-def test_characters_split_across_pieces() -> None:
+def test_characters_may_be_split_across_chunks() -> None:
     wire = "data: 💧\n\n".encode()
     for at in range(len(wire)):
         assert parsed(wire[:at], wire[at:])[0].data.decode() == "💧"
 
 
-def test_frames_are_handed_out_as_soon_as_they_are_complete() -> None:
+def test_frames_are_returned_as_soon_as_they_are_complete() -> None:
     parser = HorizonFrameParser()
     assert parser.feed(b"data: 1\n\ndata: 2\n")[0].data == b"1"
     assert parser.feed(b"\n")[0].data == b"2"
 
 
-def test_a_frame_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "MAX_FRAME_BYTES", 1000)
     parser = HorizonFrameParser()
     for _ in range(3):  # what is complete does not count, nor do comments
@@ -109,7 +109,7 @@ def test_a_frame_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
                 parser.feed(endless)
 
 
-def test_a_long_frame_takes_time_in_proportion() -> None:
+def test_the_time_for_a_long_frame_is_linear() -> None:
     """As a meta of megabytes comes: in pieces of 64 KiB; quadratic, this would take minutes."""
     body = b"x" * (24 << 20)
     wire = b"data: " + body + b"\n\n"

@@ -70,7 +70,7 @@ async def test_faults_are_named_and_lose_nothing(
 
 
 @pytest.mark.parametrize("surface", ["getTransaction", "getEvents"])
-async def test_events_that_stay_altered_are_never_believed(sim: Sim, surface: str) -> None:
+async def test_events_that_fail_their_proof_twice_are_fatal(sim: Sim, surface: str) -> None:
     await sim.arm("corrupt_meta", surface=surface, times=1000)
     read = Read(START)
     with pytest.raises(FatalSourceError, match="unproved: the events of transaction"):
@@ -79,7 +79,7 @@ async def test_events_that_stay_altered_are_never_believed(sim: Sim, surface: st
     assert read.positions == sim.positions()[: len(read.positions)]
 
 
-async def test_alarm_only_keeps_what_is_unproved_and_says_so(sim: Sim) -> None:
+async def test_alarm_only_keeps_unproved_events_under_an_alarm(sim: Sim) -> None:
     for source in (sim.rpc(alarm_only=True), sim.horizon(alarm_only=True)):
         surface = "getTransaction" if source.name == "rpc" else "stream"
         await sim.arm("corrupt_meta", surface=surface, times=1000)
@@ -89,7 +89,7 @@ async def test_alarm_only_keeps_what_is_unproved_and_says_so(sim: Sim) -> None:
         await sim.ask("DELETE", "faults")
 
 
-async def test_what_rpc_does_not_have_any_more_is_unproven_and_not_untrue(sim: Sim) -> None:
+async def test_events_of_a_trimmed_transaction_are_kept_without_a_proof(sim: Sim) -> None:
     details = sim.network.chain.transaction
     sim.network.chain.transaction = lambda _: None  # type: ignore[method-assign,assignment]
     read = await Read(START).up_to(sim.tip, sim.rpc())
@@ -102,7 +102,7 @@ async def test_what_rpc_does_not_have_any_more_is_unproven_and_not_untrue(sim: S
     ]
 
 
-async def test_a_transaction_that_another_server_will_have_is_waited_for(
+async def test_a_transaction_that_this_server_does_not_have_yet_is_waited_for(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cursor = cursor_before(ledgers(sim)[1])
@@ -143,7 +143,7 @@ async def test_good_transactions_before_a_bad_one_are_kept(
     assert read.positions == sim.positions()
 
 
-async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
+async def test_undecodable_xdr_is_a_dead_letter(sim: Sim) -> None:
     sim.network.submit(Proposal(operations=(Operation(op="emit"),), future="unknown_type"))
     cursor = cursor_before(ledgers(sim)[1] + 1)
     sim.close()
@@ -155,7 +155,7 @@ async def test_what_cannot_be_decoded_is_a_dead_letter(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1])
-async def test_of_two_servers_in_turn_one_with_less_costs_nothing(sim: Sim, first: int) -> None:
+async def test_a_second_server_with_a_shorter_history_costs_nothing(sim: Sim, first: int) -> None:
     """Behind one URL; one has a shorter history and lags."""
     turns = cycle([first, 1 - first])
     oldest, latest = FIRST + 8, sim.network.chain.latest.sequence - 2

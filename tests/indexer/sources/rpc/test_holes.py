@@ -45,7 +45,7 @@ async def test_a_hole_is_a_gap_of_exactly_its_ledgers(
     assert read.positions == outside(sim, *made)
 
 
-async def test_the_other_source_reads_it(sim: Sim) -> None:
+async def test_a_hole_of_rpc_is_read_from_horizon(sim: Sim) -> None:
     await lose(sim, (10, 15))
     await sim.arm("hole", first=FIRST + 3, last=FIRST + 5)
     for source in (
@@ -69,7 +69,7 @@ async def test_a_hole_at_the_tip_is_found_whatever_its_length(sim: Sim) -> None:
 
 
 @pytest.mark.io
-async def test_ledgers_without_any_event_are_no_hole() -> None:
+async def test_ledgers_without_events_are_not_a_hole() -> None:
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
         for op in ("emit", "fail", "fail", "emit", "fail", "emit"):
@@ -103,7 +103,7 @@ class Ledgers(RpcClient):
     missing=st.integers(1, 3_000),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_hole_beyond_a_64th_of_what_was_covered_is_always_found(
+async def test_a_hole_longer_than_a_64th_of_the_answer_is_always_found(
     start: int, length: int, at: int, missing: int
 ) -> None:
     """And found or not, no ledger that is there is told as missing."""
@@ -128,7 +128,7 @@ async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
     return None if before_hole == window else next_ledger(before_hole.upto)
 
 
-async def test_what_a_server_does_not_tell_is_no_hole() -> None:
+async def test_a_server_that_cannot_tell_has_no_holes() -> None:
     """It has no getLedgers, or allows no search without a filter."""
 
     class Old(RpcClient):

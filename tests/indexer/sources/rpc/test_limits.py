@@ -57,7 +57,7 @@ def spans(calls: list[Call]) -> list[int]:
 
 
 @pytest.mark.parametrize("age", [0, 45])
-async def test_an_unhealthy_server_is_read_from_the_start_on_and_later(sim: Sim, age: int) -> None:
+async def test_an_unhealthy_server_is_read(sim: Sim, age: int) -> None:
     """Health is an error while the tip is old; getEvents answers."""
     await sim.arm("unhealthy", surface="getHealth", times=1000, seconds=age)
     source = sim.rpc()
@@ -72,7 +72,7 @@ async def test_an_unhealthy_server_is_read_from_the_start_on_and_later(sim: Sim,
     assert await source.hash_of(3_700_003)
 
 
-async def test_a_server_that_words_the_range_otherwise_is_asked_for_its_health(
+async def test_get_health_is_called_if_the_error_names_no_range(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = RpcClient.call
@@ -88,7 +88,7 @@ async def test_a_server_that_words_the_range_otherwise_is_asked_for_its_health(
     assert await healthy.ledgers() == ledgers(sim)
 
 
-async def test_a_tip_that_is_old_is_said_and_does_not_keep_from_reading(
+async def test_an_old_tip_is_noted_and_reading_continues(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "_closed_at", 0.0)
@@ -107,7 +107,7 @@ async def test_a_tip_that_is_old_is_said_and_does_not_keep_from_reading(
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 30])
-async def test_a_span_that_is_too_much_is_halved_until_it_is_read(
+async def test_a_span_that_is_too_large_is_halved_until_a_call_succeeds(
     sim: Sim, limit: int, calls: list[Call]
 ) -> None:
     await sim.arm("processing_limit", surface="getEvents", after=limit, times=10_000)
@@ -122,7 +122,7 @@ async def test_a_span_that_is_too_much_is_halved_until_it_is_read(
     assert first > limit // 2 - 1, "halved no further than needed"
 
 
-async def test_it_grows_again_behind_successes(sim: Sim, calls: list[Call]) -> None:
+async def test_the_span_grows_again_after_successes(sim: Sim, calls: list[Call]) -> None:
     """A limit that has gone costs nothing for long, one that stays is tried now and then."""
     await sim.arm("processing_limit", surface="getEvents", after=2, times=10)
     source = sim.rpc()
@@ -135,7 +135,7 @@ async def test_it_grows_again_behind_successes(sim: Sim, calls: list[Call]) -> N
     assert not source._poller._span.is_limited
 
 
-async def test_what_takes_our_own_patience_is_halved_too(sim: Sim, calls: list[Call]) -> None:
+async def test_the_span_is_halved_after_our_own_time_out_too(sim: Sim, calls: list[Call]) -> None:
     await sim.arm("processing_limit", surface="getEvents", after=20, times=10_000, seconds=5)
     read = await Read(START).up_to(sim.tip, sim.rpc(seconds=0.5))
     assert not read.kinds
@@ -144,7 +144,9 @@ async def test_what_takes_our_own_patience_is_halved_too(sim: Sim, calls: list[C
 
 
 @pytest.mark.parametrize("fault", ["504", "hang", "error", "slow"])
-async def test_each_way_to_run_out_of_time(sim: Sim, fault: str, calls: list[Call]) -> None:
+async def test_each_kind_of_time_out_halves_the_span(
+    sim: Sim, fault: str, calls: list[Call]
+) -> None:
     source = sim.rpc(seconds=0.5)
     async with aclosing(source.batches(cursor_before(ledgers(sim)[1] - 30))) as batches:
         first = await anext(batches)
@@ -187,7 +189,7 @@ async def test_full_pages_within_a_bounded_span(
     assert {each["pagination"]["limit"] for each in calls} <= {size, polling._MAX_PAGE}
 
 
-async def test_a_cursor_within_a_ledger_goes_on_within_it(sim: Sim) -> None:
+async def test_a_cursor_inside_a_ledger_continues_inside_it(sim: Sim) -> None:
     """Where another source stopped: in the middle of a ledger."""
     await sim.arm("processing_limit", surface="getEvents", after=3, times=10_000)
     tx = [t.toid for ledger in range(3_700_000, 3_700_020) for t in _transactions(sim, ledger)]
@@ -201,7 +203,7 @@ def _transactions(sim: Sim, ledger: int) -> Any:
     return found.transactions
 
 
-async def test_a_limit_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> None:
+async def test_the_span_is_halved_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> None:
     """What it knows of the tip is old: this process stood still meanwhile."""
     source = sim.rpc()
     async with aclosing(source.batches(cursor_before(ledgers(sim)[1]))) as batches:
@@ -226,7 +228,7 @@ async def test_a_limit_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> 
         (-32603, "sick", False),
     ],
 )
-def test_which_refusals_ask_for_less(code: int, said: str, much: bool) -> None:
+def test_which_errors_mean_that_the_request_was_too_large(code: int, said: str, much: bool) -> None:
     assert RpcError("getEvents", code, said).is_too_large is much
 
 

@@ -87,19 +87,19 @@ INVENTED = [
 
 
 @pytest.mark.parametrize("events", INVENTED, ids=range(len(INVENTED)))
-async def test_what_the_transaction_does_not_hold_is_not_believed(events: list[object]) -> None:
+async def test_events_that_the_transaction_does_not_hold_are_unproved(events: list[object]) -> None:
     async with served(answer(*events)) as source:
         await fails(source, "unproved")
 
 
-async def test_an_event_with_no_topics_fails_no_page() -> None:
+async def test_an_event_without_topics_is_accepted() -> None:
     async with served(answer(event(topic=...)), {"status": "NOT_FOUND"}) as source:
         read = await Read(START).up_to(START + 1, source)
     [told] = [e for b in read.batches for e in b.events]
     assert (told.type, told.facts["topicsXdr"]) == ("chain.unknown", [])
 
 
-async def test_what_a_transaction_as_a_whole_says_is_no_event_of_an_operation() -> None:
+async def test_events_of_a_whole_transaction_are_skipped() -> None:
     """Fees of the native asset stand under ids of several transactions at once."""
     first = event(id=f"{toid(LEDGER):019d}-{0:010d}", txHash="cd" * 32)
     second = event(id=f"{toid(LEDGER):019d}-{1:010d}", txHash="ef" * 32)
@@ -111,7 +111,7 @@ async def test_what_a_transaction_as_a_whole_says_is_no_event_of_an_operation() 
     assert not read.kinds
 
 
-async def test_in_successful_contract_call_is_not_read() -> None:
+async def test_in_successful_contract_call_is_ignored() -> None:
     """Version 30 does not tell it any more, and what it says is not proved."""
     async with served(answer(event(inSuccessfulContractCall=False))) as source:
         read = await Read(START).up_to(START + 1, source)

@@ -36,7 +36,7 @@ def verdicts(read: Read) -> set[bool | None]:
     return {e.provenance.verified for b in read.batches for e in b.events if e.provenance}
 
 
-async def test_where_it_begins(sim: Sim) -> None:
+async def test_start_gives_the_cursor_of_each_setting(sim: Sim) -> None:
     oldest, latest = ledgers(sim)
     source = sim.rpc()
     assert await source.start("latest") == toid(latest + 1)
@@ -47,9 +47,7 @@ async def test_where_it_begins(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("where", ["earliest", "latest", "3700004"])
-async def test_everything_from_there_on_comes_once_in_order_and_proved(
-    sim: Sim, where: str
-) -> None:
+async def test_everything_comes_once_in_order_and_proved(sim: Sim, where: str) -> None:
     source = sim.rpc()
     cursor = await source.start(where)
     sim.close(5)
@@ -62,7 +60,7 @@ async def test_everything_from_there_on_comes_once_in_order_and_proved(
     assert last.latest == latest.sequence
 
 
-async def test_both_sources_say_the_same(sim: Sim) -> None:
+async def test_both_sources_return_the_same_events(sim: Sim) -> None:
     """Events and all that is told of them, so that a reader may change from one to the other."""
     both = [await Read(START).up_to(sim.tip, each) for each in (sim.rpc(), sim.horizon())]
     first, second = ([e for b in read.batches for e in b.events] for read in both)
@@ -101,7 +99,7 @@ async def test_an_empty_answer_moves_the_cursor(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-async def test_a_page_that_cuts_a_transaction_holds_its_tail_back(
+async def test_a_transaction_cut_by_a_page_is_held_back(
     sim: Sim, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "_PAGE", size)
@@ -115,7 +113,7 @@ async def test_a_page_that_cuts_a_transaction_holds_its_tail_back(
     assert max(sim.positions().count(p) for p in sim.positions()) == 1
 
 
-async def test_a_transaction_that_never_ends_is_refused(
+async def test_a_transaction_with_too_many_pages_is_an_error(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "_PAGE", 1)
@@ -130,7 +128,7 @@ async def test_a_transaction_that_never_ends_is_refused(
             await anext(batches)
 
 
-async def test_more_contracts_than_one_call_takes(sim: Sim) -> None:
+async def test_more_contracts_than_one_call_allows_are_polled(sim: Sim) -> None:
     """Two polls, merged in order up to where both have looked."""
     others = [f"{accounts.contract_id(f'token-{n}')}:token" for n in range(30)]
     named = [accounts.STREAMS, *others, f"{accounts.TOKEN}:token"]
@@ -145,7 +143,9 @@ async def test_more_contracts_than_one_call_takes(sim: Sim) -> None:
     assert len([u for u in sim.asked if u.endswith("/rpc")]) > 2
 
 
-async def test_polls_that_reach_differently_far(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_calls_that_search_differently_far_are_merged(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(polling, "_PAGE", 2)
     monkeypatch.setattr(polling, "PER_CALL", 1)
     both = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
@@ -157,7 +157,7 @@ async def test_polls_that_reach_differently_far(sim: Sim, monkeypatch: pytest.Mo
     assert not read.kinds, "a transaction of which one poll had not come to all was read"
 
 
-async def test_it_polls_at_once_while_behind_and_then_in_its_own_time(
+async def test_polling_is_immediate_while_behind_and_paused_at_the_tip(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "_PAGE", 2)
@@ -178,7 +178,7 @@ async def test_it_polls_at_once_while_behind_and_then_in_its_own_time(
 # ── out of range ──
 
 
-async def test_trimmed_before_it_is_asked_and_while_it_is_read(sim: Sim) -> None:
+async def test_ledgers_trimmed_before_or_during_reading_are_a_gap(sim: Sim) -> None:
     source = sim.rpc()
     cursor = cursor_before(ledgers(sim)[0] + 2)
     await sim.arm("trim", surface="rpc", after=3)
@@ -203,7 +203,7 @@ async def _drained(batches: AsyncGenerator[Batch]) -> None:
         pass
 
 
-async def test_a_server_that_lags_is_tried_again_and_a_reset_is_final(sim: Sim) -> None:
+async def test_a_lagging_server_is_retried_and_a_reset_is_fatal(sim: Sim) -> None:
     cursor = cursor_before(ledgers(sim)[1] + 1)
     await sim.arm("lag", surface="rpc", after=3)
     with pytest.raises(SourceError, match="behind: read up to ledger"):
@@ -221,7 +221,7 @@ async def test_a_server_that_lags_is_tried_again_and_a_reset_is_final(sim: Sim) 
         await anext(sim.rpc().batches(cursor))
 
 
-async def test_another_networks_passphrase(sim: Sim) -> None:
+async def test_another_passphrase_is_fatal(sim: Sim) -> None:
     await sim.arm("passphrase", surface="getNetwork")
     with pytest.raises(FatalSourceError, match="passphrase: RPC is on network 'Some Other Network"):
         await anext(sim.rpc().batches(START))

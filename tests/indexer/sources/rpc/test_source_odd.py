@@ -116,7 +116,7 @@ async def fails(source: RpcSource, kind: str, word: str = "") -> None:
     assert word in str(caught.value)
 
 
-async def test_a_good_answer_is_good() -> None:
+async def test_a_correct_answer_is_accepted() -> None:
     async with served() as source:
         read = await Read(START).up_to(START + 1, source)
     assert read.positions == [f"{toid(LEDGER, 1)}-0"]
@@ -160,12 +160,12 @@ ODD = [
 @pytest.mark.parametrize(
     ("odd", "kind", "word"), ODD, ids=[f"{i}-{k}" for i, (_, k, _) in enumerate(ODD)]
 )
-async def test_answers_that_are_none(odd: Handler, kind: str, word: str) -> None:
+async def test_wrong_answers_have_their_kind(odd: Handler, kind: str, word: str) -> None:
     async with served(odd=odd) as source:
         await fails(source, kind, word)
 
 
-async def test_a_giant_body_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_module, "_MAX_BYTES", 1 << 20)
     sent = 0
 
@@ -182,7 +182,7 @@ async def test_a_giant_body_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> 
     assert sent < 64 << 20
 
 
-async def test_a_slow_drip_ends() -> None:
+async def test_an_answer_that_arrives_too_slowly_is_an_error() -> None:
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
@@ -195,7 +195,7 @@ async def test_a_slow_drip_ends() -> None:
         await fails(source, "dropped", "Timeout")
 
 
-async def test_silence_ends() -> None:
+async def test_a_server_that_sends_nothing_is_an_error() -> None:
     async def silent(_: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         return web.Response()
