@@ -1,4 +1,7 @@
-"""The architecture: what may import what, and what may stand where; read from the source."""
+"""The architecture: what may import what, and what may stand where; read from the source.
+
+See docs/decisions/0060-folders-with-an-import-order.md.
+"""
 
 from __future__ import annotations
 

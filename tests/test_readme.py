@@ -95,3 +95,28 @@ def test_the_tree_in_the_architecture_has_every_package() -> None:
     inside_the_simulator = {name for name in packages if name.startswith("deploy/simulator/")}
     assert _folders_of_the_tree() >= packages - inside_the_simulator - {"services"}
     assert all((ROOT / name).is_dir() for name in _folders_of_the_tree())
+
+
+def _decisions_in(path: Path) -> set[str]:
+    """The names of the decisions that a file of code or of tests refers to."""
+    text = path.read_text(encoding="utf-8")
+    return set(re.findall(r"docs/decisions/([0-9]{4}-[a-z0-9-]+\.md)", text))
+
+
+def test_code_and_decisions_link_to_each_other():
+    """A decision names its modules, and each of these (Python and Lua) names the decision."""
+    code = {
+        str(path.relative_to(ROOT)): _decisions_in(path)
+        for part in (*CODE, "tests")
+        for ending in ("py", "lua")
+        for path in (ROOT / part).rglob(f"*.{ending}")
+        if "node_modules" not in path.parts
+    }
+    of_code = {(name, decision) for name, found in code.items() for decision in found}
+    of_decisions = {
+        (name, decision.name)
+        for decision in DECISIONS
+        for name in _code_of(decision)
+        if name.endswith((".py", ".lua"))
+    }
+    assert of_code == of_decisions

@@ -1,4 +1,7 @@
-"""The repository: what every file keeps to, and what may stand where; read from the source."""
+"""The repository: what every file keeps to, and what may stand where; read from the source.
+
+See docs/decisions/0062-standard-words-and-a-glossary.md.
+"""
 
 from __future__ import annotations
 

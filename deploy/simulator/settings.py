@@ -1,4 +1,7 @@
-"""The settings of the simulated network, read once from the environment."""
+"""The settings of the simulated network, read once from the environment.
+
+See docs/decisions/0040-simulator-is-compared-with-real-servers.md.
+"""
 
 from __future__ import annotations
 

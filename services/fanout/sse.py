@@ -3,6 +3,8 @@
 Pure. Frames of events are made once, in `shared.journal.wire`. Rules of the wire (docs/events.md):
 data is one line of JSON, `id:` comes last, `retry:` appears only in a frame with data, and a cursor
 is sent only with a named event that has data.
+
+See docs/decisions/0006-id-comes-last.md.
 """
 
 from __future__ import annotations

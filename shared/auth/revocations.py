@@ -5,6 +5,8 @@ the log once a second and close the connections of revoked tokens.
 
 When Redis loses its data, the revocations are lost too. Therefore a token is valid only when it was
 issued after the *epoch*, the time at which the data in Redis began (shared.journal.namespace).
+
+See docs/decisions/0053-epoch-is-lost-with-the-data.md.
 """
 
 from __future__ import annotations

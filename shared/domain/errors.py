@@ -4,6 +4,8 @@ Use cases raise subclasses of HeadraceError. They know no HTTP status and no exi
 each edge translates the errors: services.api.http.error_responses and shared.web.problems into
 problems, services.fanout.subscribe.handler into an in-band `overload`, and
 services.indexer.commands.runner into an exit code.
+
+See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 """
 
 

@@ -3,6 +3,8 @@
 An `Event` is not in the journal yet. The commit gives an event of the API its position. `facts` are
 the fields of this event type, as in its JSON: camelCase names, amounts and 64-bit ids as decimal
 strings, times in Unix seconds.
+
+See docs/decisions/0004-events-are-proved.md.
 """
 
 from __future__ import annotations
@@ -65,8 +67,8 @@ class Provenance:
     """Where on the chain an event comes from.
 
     `closed_at` is the close time of the ledger as the source wrote it (RFC 3339). `verified` is
-    True when the events of the transaction match the hash that the validators signed
-    (docs/decisions.md 4). It is None when the source sent no result to compare with.
+    True when the events of the transaction match the hash that the validators signed. It is None
+    when the source sent no result to compare with.
     """
 
     contract_id: str

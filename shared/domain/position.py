@@ -4,6 +4,8 @@ A position is `<toid>-<n>`. For a chain event, `toid` is the TOID of the operati
 transaction, operation) and `n` is the index of the event in the operation. This is the event id of
 Stellar RPC without leading zeros. An event of the API gets the TOID of the journal's top entry, and
 as `n` the time of Redis' clock in microseconds (docs/architecture.md, "Positions").
+
+See docs/decisions/0001-position-is-the-chain-id.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Pure: the time is an argument. The rules are those of the stream contract (docs/architecture.md,
 "Rules of a stream"). `apply` returns the state after any event, whether the event comes from
 `shared.domain.commands` or from the chain. So both kinds of streams follow the same rules.
+
+See docs/decisions/0018-notices-from-a-schedule.md.
 """
 
 from __future__ import annotations

@@ -1,5 +1,17 @@
 -- The commit: one script call writes everything, or nothing (docs/architecture.md, "The commit").
 --
+-- Decisions:
+--   docs/decisions/0001-position-is-the-chain-id.md
+--   docs/decisions/0003-one-atomic-commit.md
+--   docs/decisions/0012-api-waits-for-a-lost-journal.md
+--   docs/decisions/0013-published-at-is-redis-time.md
+--   docs/decisions/0014-fence-is-a-random-token.md
+--   docs/decisions/0016-history-by-topic.md
+--   docs/decisions/0017-stored-answers-in-the-commit.md
+--   docs/decisions/0032-commit-checks-every-set-first.md
+--   docs/decisions/0036-api-waits-after-a-failover.md
+--   docs/decisions/0061-lua-scripts-are-files.md
+--
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
 -- the streams and the indexes that this commit uses. ARGV refers to them by their number in KEYS. So
 -- a user of Redis without a fencing token needs no right to the fence. The sets of topics are not in

@@ -5,6 +5,10 @@ that are already used, the versions of the streams; then the states of the strea
 message on the channel, the indexes, the progress of the source, the dead letters. When two commits
 change the same stream at the same time, one of them loses. It reads the stream again and decides
 again.
+
+See docs/decisions/0003-one-atomic-commit.md,
+docs/decisions/0012-api-waits-for-a-lost-journal.md,
+docs/decisions/0033-wait-for-replicas.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ There are indexes in the order of creation, and indexes in the order of the late
 scores are 0, so Redis sorts them by member: time, then id. A creation member never changes, so the
 cursor of a page is the last member that was read. The notice schedules hold stream ids, scored by
 the time at which the next notice about the end of the stream is due.
+
+See docs/decisions/0018-notices-from-a-schedule.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,9 @@ A Redis that lost everything (FLUSHALL, an empty volume) looks like a new Redis.
 remembers the tip of the journal. So each running process notices the loss. It writes a report to a
 hash in Redis: the last cursor and position that it knew. The indexer reads the reports before it
 starts a new journal. Then it commits one event, `journal.reset`, that announces the loss to all
-clients (docs/decisions.md 49).
+clients.
+
+See docs/decisions/0049-loss-of-redis-is-an-event.md.
 """
 
 from __future__ import annotations

@@ -9,6 +9,10 @@ begins within a second.
 A namespace belongs to the network and the stream contract of its first indexer; the hash `made-for`
 names them. An indexer with other settings is refused before it takes the lease, and is checked
 again once it has the lease. An API or a fanout with other settings is not ready.
+
+See docs/decisions/0053-epoch-is-lost-with-the-data.md,
+docs/decisions/0054-redis-clock-decides.md,
+docs/decisions/0055-a-namespace-has-one-contract.md.
 """
 
 from __future__ import annotations

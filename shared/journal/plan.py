@@ -1,4 +1,8 @@
-"""What a commit will write, computed from the events and the stored streams. Pure."""
+"""What a commit will write, computed from the events and the stored streams. Pure.
+
+See docs/decisions/0011-events-name-both-parties.md,
+docs/decisions/0017-stored-answers-in-the-commit.md.
+"""
 
 from __future__ import annotations
 

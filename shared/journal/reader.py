@@ -4,6 +4,9 @@ The journal in Redis is the truth; the pub/sub channel only delivers its events 
 names the position of the entry before it (its `previous`). All readers use this module. It checks
 these names within a page and from page to page, and so finds entries that are missing. The first
 entry in Redis names the start of the journal, or the last entry that was trimmed.
+
+See docs/decisions/0002-journal-is-the-truth.md,
+docs/decisions/0050-every-entry-is-checked.md.
 """
 
 from __future__ import annotations

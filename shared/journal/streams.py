@@ -3,6 +3,8 @@
 Every event of a known stream carries the state of the stream after the event, as the same document.
 A stream that was created before the indexer's START is not known: its events carry no state, so
 nothing can be rebuilt.
+
+See docs/decisions/0051-progress-and-documents-are-rebuilt.md.
 """
 
 from __future__ import annotations

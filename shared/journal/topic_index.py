@@ -2,7 +2,9 @@
 
 Each topic has a sorted set. Its members are positions padded with zeros, so that they sort as text
 into the order of the journal. The commit adds to these sets and trims them together with the
-journal (commit.lua; docs/decisions.md 16). The topic "" holds the events that go to everyone.
+journal (commit.lua). The topic "" holds the events that go to everyone.
+
+See docs/decisions/0016-history-by-topic.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,10 @@ All code that encodes or decodes an event is here, so that there is one format:
 * **message** on the channel: `<namespace> <previous> <position> <header>\n<body>`.
 * **frame**: `event:`, `data:`, `id:`, blank line. `id:` comes last: if the connection breaks inside
   a frame, no client takes over the id of an event that it did not get completely (WHATWG HTML
-  9.2.6; docs/decisions.md 6).
+  9.2.6).
+
+See docs/decisions/0006-id-comes-last.md,
+docs/decisions/0011-events-name-both-parties.md.
 """
 
 from __future__ import annotations

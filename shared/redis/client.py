@@ -1,4 +1,7 @@
-"""Creates clients of Redis. With the defaults of redis-py a call could hang or write twice."""
+"""Creates clients of Redis. With the defaults of redis-py a call could hang or write twice.
+
+See docs/decisions/0019-one-multiplexed-connection.md.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 shared.journal.namespace reads it once a second. In between, the monotonic clock adds the time that
 has passed, so a change of the machine's clock has no effect. The difference to the machine's clock
 (the skew) is measured too. Above `MAX_SKEW_SECONDS` one of the two clocks is wrong.
+
+See docs/decisions/0054-redis-clock-decides.md.
 """
 
 from __future__ import annotations

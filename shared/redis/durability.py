@@ -2,6 +2,9 @@
 
 Services check this when they start and every ten seconds, because a failover can lead to a server
 with another configuration.
+
+See docs/decisions/0034-unsafe-redis-is-not-ready.md,
+docs/decisions/0047-default-redis-user-is-off.md.
 """
 
 from __future__ import annotations
@@ -128,7 +131,7 @@ async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityRepo
 
 
 async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
-    """Check that the user `default` may run the commands in the append-only file (decision 47).
+    """Check that the user `default` may run the commands in the append-only file.
 
     ACL DRYRUN checks permissions only. It does not matter that this user cannot log in.
     """

@@ -4,6 +4,9 @@ The holder renews the lease, else it expires and another process takes it. A hol
 slow may then still believe that it is active. A fence prevents its writes: taking the lease writes
 the holder's token to the fence key, which does not expire, and each write checks that the token is
 still there (decisions 14 and 15).
+
+See docs/decisions/0014-fence-is-a-random-token.md,
+docs/decisions/0015-lease-and-fence-are-two-keys.md.
 """
 
 from __future__ import annotations

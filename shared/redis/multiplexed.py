@@ -2,9 +2,11 @@
 
 All commands of one turn of the event loop are sent in one write. redis-py takes a connection from
 its pool for each call and passes each reply through a dozen coroutines: about 150 µs of CPU for a
-call. This module needs a tenth of that (decision 19). Only the transport differs. redis-py still
+call. This module needs a tenth of that. Only the transport differs. redis-py still
 builds the commands and converts the replies. MULTI, WATCH, pub/sub and blocking commands use the
 pool.
+
+See docs/decisions/0019-one-multiplexed-connection.md.
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 redis-py has clients for Sentinel and Cluster, but they retry by themselves (a retry after a lost
 reply writes twice), and they cannot share one connection (shared.redis.multiplexed). Headrace needs
-only one address: all keys of a namespace are in one slot (decision 3). So each connection asks
+only one address: all keys of a namespace are in one slot. So each connection asks
 sentinels or nodes for the address of the primary when it is opened. A reply that means "not the
 primary" closes it.
+
+See docs/decisions/0003-one-atomic-commit.md,
+docs/decisions/0031-connections-find-the-primary.md.
 """
 
 from __future__ import annotations

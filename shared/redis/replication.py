@@ -4,6 +4,8 @@ Redis acknowledges a write before its replicas have it, so a failover can lose t
 `WAIT` on the same connection returns how many replicas have all earlier writes, also those of other
 connections. So a client can repeat its request to learn whether the write is replicated.
 `WAIT` never undoes a write.
+
+See docs/decisions/0033-wait-for-replicas.md.
 """
 
 from __future__ import annotations

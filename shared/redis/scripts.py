@@ -1,4 +1,7 @@
-"""Loads Lua scripts. Each script is a `.lua` file beside the module that runs it."""
+"""Loads Lua scripts. Each script is a `.lua` file beside the module that runs it.
+
+See docs/decisions/0061-lua-scripts-are-files.md.
+"""
 
 from __future__ import annotations
 

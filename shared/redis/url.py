@@ -9,6 +9,8 @@
 `ssl_ca_certs=/path` for your own CA, `ssl_certfile` and `ssl_keyfile` for a client certificate,
 `ssl_check_hostname=false`. `sentinel_username` and `sentinel_password` are the credentials for
 sentinels that need them.
+
+See docs/decisions/0031-connections-find-the-primary.md.
 """
 
 from __future__ import annotations

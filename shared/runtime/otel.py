@@ -1,4 +1,7 @@
-"""Spans with OpenTelemetry. shared.runtime.tracing imports this only if the extra is installed."""
+"""Spans with OpenTelemetry. shared.runtime.tracing imports this only if the extra is installed.
+
+See docs/decisions/0027-trace-id-from-the-position.md.
+"""
 
 from __future__ import annotations
 

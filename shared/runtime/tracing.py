@@ -4,6 +4,8 @@ Events carry no trace ids. The ids of the commit's span are a hash of the event'
 computes the same hash and uses it as the parent of its own span.
 
 Active only with the extra `otel` and OTEL_EXPORTER_OTLP_ENDPOINT. Otherwise the calls do nothing.
+
+See docs/decisions/0027-trace-id-from-the-position.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Providers put keys into the query (`?api-key=…`), into the path (`/v1/<key>`) and before the host
 (`user:password@`). All three must reach the server. None of them may reach a log.
+
+See docs/decisions/0046-one-function-makes-client-sessions.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Each session uses the proxy in HTTPS_PROXY, HTTP_PROXY and NO_PROXY. aiohttp reads NO_PROXY as
 Python's urllib does: `*`, or host names (each includes its subdomains) and addresses.
+
+See docs/decisions/0046-one-function-makes-client-sessions.md.
 """
 
 from __future__ import annotations

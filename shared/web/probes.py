@@ -1,4 +1,7 @@
-"""Probes: /livez answers while the process runs; /readyz tells whether it can work, or why not."""
+"""Probes: /livez answers while the process runs; /readyz tells whether it can work, or why not.
+
+See docs/decisions/0055-a-namespace-has-one-contract.md.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Two kinds of errors for clients: a Problem answers a request, a Goodbye ends an SSE connection.
 
 Their slugs never change, because clients, logs and metrics depend on them.
+
+See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 """
 
 from __future__ import annotations

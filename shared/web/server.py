@@ -1,4 +1,8 @@
-"""Runs a service: event loop, listening socket, signals, and an orderly shutdown."""
+"""Runs a service: event loop, listening socket, signals, and an orderly shutdown.
+
+See docs/decisions/0022-garbage-collector-is-tuned.md,
+docs/decisions/0057-request-heads-up-to-64-kb.md.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Three things can be lost for good: ledgers that no source has any more, single entries of the
 journal, and everything that Redis held. Each is known exactly, so a gap or a reset that a client is
 told has to fit, and what was not lost has to be delivered.
+
+See docs/decisions/0058-chaos-records-what-is-lost.md.
 """
 
 from __future__ import annotations

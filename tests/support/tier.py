@@ -2,6 +2,8 @@
 
 Both run the same tests with the same assertions. The long form has more examples, more seconds and
 more cases.
+
+See docs/decisions/0063-tests-in-tiers.md.
 """
 
 from __future__ import annotations

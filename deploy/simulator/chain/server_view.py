@@ -1,4 +1,7 @@
-"""What each server has of the chain. A server may keep less history than another, or lag."""
+"""What each server has of the chain. A server may keep less history than another, or lag.
+
+See docs/decisions/0041-trimmed-ledger-is-404-then-410.md.
+"""
 
 from __future__ import annotations
 

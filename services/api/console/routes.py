@@ -2,6 +2,8 @@
 
 There is no build step: the files are served unchanged. The page needs no other host. Its
 Content-Security-Policy allows this API and the fanouts that the API redirects to, and no others.
+
+See docs/decisions/0029-one-connection-for-all-tabs.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Events are read from the journal. The positions of a topic's events are in an in
 commit writes, and trims together with the journal. A call reads a limited number of entries. So
 with a filter by type, a page can be short or empty although it has a `next`. A page always says
 which part of its range was trimmed: its `gap`.
+
+See docs/decisions/0016-history-by-topic.md.
 """
 
 from __future__ import annotations

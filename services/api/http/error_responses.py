@@ -1,6 +1,8 @@
 """The table that turns errors of the use cases and of the journal into problem responses.
 
 Statuses, slugs and headers stand here only. `shared.web.problems` handles all other errors.
+
+See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The commit that carries out the request also stores the response. So there is never one without the
 other. A request that was refused stores nothing, and the client may send its key again.
+
+See docs/decisions/0017-stored-answers-in-the-commit.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Until the indexer has read the chain again, the commit rejects events at positions below the last
 position that this process has seen.
+
+See docs/decisions/0049-loss-of-redis-is-an-event.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ is a commit that checks the version of the stream and sets its `ending`. If the 
 meanwhile, the commit decides again.
 
 The time is Redis' time. A replica whose own clock differs from it publishes nothing.
+
+See docs/decisions/0018-notices-from-a-schedule.md.
 """
 
 from __future__ import annotations

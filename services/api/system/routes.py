@@ -3,6 +3,8 @@
 Through the gateway a browser reaches one of the fanouts, but not all of them, and no indexer. So
 the API reads the metrics of the services in READY_URLS and FANOUT_URLS. Counters are totals since
 the start of a process: a client computes a rate from two responses.
+
+See docs/decisions/0030-system-view-reads-metrics.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ A connection ends at the `exp` of its token; the client is notified one minute b
 continues without a token. When Redis has lost all data, it has also lost the revocations, so
 connections with older tokens end. The maximum age exists so that connections move to replicas that
 were added.
+
+See docs/decisions/0021-expiry-without-a-list.md.
 """
 
 from __future__ import annotations

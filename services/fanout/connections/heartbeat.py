@@ -2,6 +2,9 @@
 
 The turn of a connection depends on its descriptor. So heartbeats are spread evenly over the
 interval instead of being sent all at once.
+
+See docs/decisions/0021-expiry-without-a-list.md,
+docs/decisions/0036-api-waits-after-a-failover.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""After a loss of data: sends `reset` to the subscribers that had received lost events."""
+"""After a loss of data: sends `reset` to the subscribers that had received lost events.
+
+See docs/decisions/0052-reset-for-lost-api-events.md.
+"""
 
 from __future__ import annotations
 

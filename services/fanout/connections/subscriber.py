@@ -2,6 +2,8 @@
 
 Normally only the descriptor is kept: a frame is sent in one write that never blocks. If the kernel
 does not accept all of it, the rest waits in a bounded backlog.
+
+See docs/decisions/0005-sockets-leave-aiohttp.md.
 """
 
 from __future__ import annotations

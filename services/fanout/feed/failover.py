@@ -3,6 +3,8 @@
 The chain's events come back with the same positions, and subscribers that have seen them must not
 get them again. The API's events are gone. When everything that comes back has come back, the
 subscribers that had received a lost event must get `reset`.
+
+See docs/decisions/0052-reset-for-lost-api-events.md.
 """
 
 from __future__ import annotations

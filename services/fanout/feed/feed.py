@@ -3,6 +3,8 @@
 The channel only announces events; the journal is the truth. Each message names the position of the
 entry before it, so a lost message is noticed at once and the event is read from the journal. The
 end of the journal is checked about once a second, which also reveals a dead channel.
+
+See docs/decisions/0002-journal-is-the-truth.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 redis-py's pub/sub costs twice as much a message, and after a lost connection it subscribes again
 without telling (docs/decisions/0007-channel-read-with-hiredis.md). This reader ends when its
 connection ends.
+
+See docs/decisions/0020-bursts-are-read-together.md.
 """
 
 from __future__ import annotations

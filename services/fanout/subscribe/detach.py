@@ -1,4 +1,7 @@
-"""Takes a connection over from aiohttp: a response that writes nothing, and our own descriptor."""
+"""Takes a connection over from aiohttp: a response that writes nothing, and our own descriptor.
+
+See docs/decisions/0005-sockets-leave-aiohttp.md.
+"""
 
 from __future__ import annotations
 

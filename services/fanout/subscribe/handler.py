@@ -1,4 +1,8 @@
-"""From an HTTP request to a subscriber whose socket has left aiohttp."""
+"""From an HTTP request to a subscriber whose socket has left aiohttp.
+
+See docs/decisions/0028-gateway-answers-in-band.md,
+docs/decisions/0064-errors-are-translated-at-the-edge.md.
+"""
 
 from __future__ import annotations
 

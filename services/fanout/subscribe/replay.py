@@ -3,6 +3,8 @@
 The replay runs in the request's coroutine and waits for slow clients. Missed events are sent in
 chunks, from the journal and then from memory. The last step reads the recent events, writes what is
 still missing and joins the hub, with no await in between, so no event can be missed.
+
+See docs/decisions/0052-reset-for-lost-api-events.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """`python -m services.indexer deadletter list|retry|drop`: handle undecodable events.
 
-Events are only appended to the journal (decision 1). So an event whose position is below the
+Events are only appended to the journal. So an event whose position is below the
 journal's top cannot be committed any more, even if it can be decoded now.
+
+See docs/decisions/0001-position-is-the-chain-id.md.
 """
 
 from __future__ import annotations

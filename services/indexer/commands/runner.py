@@ -1,4 +1,7 @@
-"""Run a command: settings, logs, a Redis connection, and errors as one line on stderr."""
+"""Run a command: settings, logs, a Redis connection, and errors as one line on stderr.
+
+See docs/decisions/0064-errors-are-translated-at-the-edge.md.
+"""
 
 from __future__ import annotations
 

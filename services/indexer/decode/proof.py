@@ -2,6 +2,8 @@
 
 A server of metas could invent events. The validators sign the results of transactions. The result
 of an invocation is the SHA-256 of its return value and its events, so it proves both.
+
+See docs/decisions/0004-events-are-proved.md.
 """
 
 from hashlib import sha256

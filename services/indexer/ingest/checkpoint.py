@@ -2,6 +2,8 @@
 
 A test network keeps its passphrase at a reset, and later has ledgers with the same numbers as
 before. The hash of the checkpoint shows the difference, so that two histories are never mixed.
+
+See docs/decisions/0025-checkpoint-hash.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The event for ledgers that no source has any more. Pure."""
+"""The event for ledgers that no source has any more. Pure.
+
+See docs/decisions/0024-lost-ledgers-are-an-event.md.
+"""
 
 from __future__ import annotations
 

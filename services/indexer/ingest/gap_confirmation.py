@@ -1,4 +1,7 @@
-"""Publish a gap only after the source was asked several times for the missing ledgers."""
+"""Publish a gap only after the source was asked several times for the missing ledgers.
+
+See docs/decisions/0042-ledgers-are-counted.md.
+"""
 
 from __future__ import annotations
 

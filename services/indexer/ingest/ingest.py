@@ -1,4 +1,7 @@
-"""Ingest: read batches from a source, commit them, and move the cursor with each commit."""
+"""Ingest: read batches from a source, commit them, and move the cursor with each commit.
+
+See docs/decisions/0024-lost-ledgers-are-an-event.md.
+"""
 
 from __future__ import annotations
 

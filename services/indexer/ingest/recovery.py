@@ -4,6 +4,8 @@ A failover of Redis can lose events that were already delivered. Until they are 
 event of the API would get a position below them, and clients that resume would miss it. So the
 commit refuses events of the API until the indexer has read up to two points: the source's tip when
 the indexer started, and the highest cursor that this process ever committed.
+
+See docs/decisions/0036-api-waits-after-a-failover.md.
 """
 
 from __future__ import annotations

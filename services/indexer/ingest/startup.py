@@ -3,6 +3,9 @@
 Without progress in Redis there are three cases: the namespace is new, Redis lost only the progress,
 or Redis lost everything. The positions and cursors that this process and the others saw last show
 which case it is, and how far the source was read.
+
+See docs/decisions/0049-loss-of-redis-is-an-event.md,
+docs/decisions/0051-progress-and-documents-are-rebuilt.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Create the source that the settings choose."""
+"""Create the source that the settings choose.
+
+See docs/decisions/0043-other-source-before-a-gap.md.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Compare a cursor with the ledgers that a source has. Pure, and the same for all sources.
 
 A cursor is the TOID (SEP-35) up to which everything was read.
+
+See docs/decisions/0025-checkpoint-hash.md.
 """
 
 from __future__ import annotations

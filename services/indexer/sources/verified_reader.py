@@ -4,6 +4,8 @@ A transaction is suspicious when its proof fails or its meta cannot be decoded. 
 disappears on the second read. If the second read brings the same bytes, the source really has
 them. Then events without a proof stop the indexer, or are kept with `verified` false under an
 alarm (UNPROVED=alarm); an undecodable meta becomes a dead letter.
+
+See docs/decisions/0004-events-are-proved.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 stellar-sdk decodes only a few thousand events a second, and does not know protocol 30. On wrong
 bytes every function raises XdrError, and no other error.
+
+See docs/decisions/0009-stellar-sdk-without-streaming.md.
 """
 
 from services.indexer.xdr.event import ContractEvent, decode_contract_event

@@ -1,4 +1,7 @@
-"""Read one source, and a second one only for ledgers that the first one lacks."""
+"""Read one source, and a second one only for ledgers that the first one lacks.
+
+See docs/decisions/0043-other-source-before-a-gap.md.
+"""
 
 from __future__ import annotations
 

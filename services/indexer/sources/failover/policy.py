@@ -2,6 +2,9 @@
 
 The policy is sticky: both sources give the same events with the same ids, so a switch must be worth
 its cost.
+
+See docs/decisions/0026-failover-between-sources-is-sticky.md,
+docs/decisions/0044-unproved-events-switch-the-source.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Horizon's stream silently skips ledgers that are trimmed or missing in its database. The ledger
 range in Horizon's root may be a second old. So the check asks for the list of ledgers, 200 in one
 request. At the tip, while each record's ledger follows the previous one, no request is needed.
+
+See docs/decisions/0042-ledgers-are-counted.md.
 """
 
 from __future__ import annotations

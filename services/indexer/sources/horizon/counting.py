@@ -3,6 +3,8 @@
 Horizon's list of ledgers has the number of successful transactions of each ledger. So the count
 shows whether all transactions of a ledger came, and whether a ledger without any was really empty.
 A closed ledger never changes, so the list may be older than the records.
+
+See docs/decisions/0042-ledgers-are-counted.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Horizon's stream silently skips trimmed ledgers, and waits without an error if the cursor is above
 its tip. So the root is read before a connection, though not more often than every 10 s. The root
 may be a second old; the list of ledgers is always current.
+
+See docs/decisions/0041-trimmed-ledger-is-404-then-410.md.
 """
 
 from __future__ import annotations

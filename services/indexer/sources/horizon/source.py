@@ -1,8 +1,10 @@
 """The Horizon source: reads all transactions over SSE.
 
 stellar-sdk's streaming is not used: it loses data on a malformed frame, an error event and a
-dropped connection (decision 9). Here the caller owns the cursor and moves it after each commit.
+dropped connection. Here the caller owns the cursor and moves it after each commit.
 However a connection ends, the next one continues at that cursor.
+
+See docs/decisions/0009-stellar-sdk-without-streaming.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Poll getEvents: the watched contracts' events after a cursor, of whole transactions only."""
+"""Poll getEvents: the watched contracts' events after a cursor, of whole transactions only.
+
+See docs/decisions/0045-fewer-ledgers-after-a-timeout.md.
+"""
 
 from __future__ import annotations
 

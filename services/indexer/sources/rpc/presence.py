@@ -2,6 +2,8 @@
 
 getEvents does not show that ledgers are missing in RPC's database. So single ledgers are looked up:
 at the tip all of them, in a longer answer 64 samples.
+
+See docs/decisions/0059-rpc-ledgers-are-sampled.md.
 """
 
 from __future__ import annotations

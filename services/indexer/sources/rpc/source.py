@@ -4,6 +4,8 @@ Every answer moves the cursor, also an answer without events: otherwise the same
 contract would be searched again and again until RPC trims them. Each transaction is then fetched
 and proved like one of Horizon's (services.indexer.sources.verified_reader). If RPC has trimmed the
 transaction, its events are kept without a proof (`verified` null).
+
+See docs/decisions/0023-one-proof-for-both-sources.md.
 """
 
 from __future__ import annotations

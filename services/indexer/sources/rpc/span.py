@@ -2,6 +2,8 @@
 
 A server aborts a call that takes too long; the same call would take too long again. So the span is
 halved until a call succeeds, and doubled after ten successes in a row.
+
+See docs/decisions/0045-fewer-ledgers-after-a-timeout.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Convert the answer of getTransaction into a record like Horizon's. Pure."""
+"""Convert the answer of getTransaction into a record like Horizon's. Pure.
+
+See docs/decisions/0023-one-proof-for-both-sources.md.
+"""
 
 from __future__ import annotations
 
