@@ -103,7 +103,7 @@ def _decisions_in(path: Path) -> set[str]:
     return set(re.findall(r"docs/decisions/([0-9]{4}-[a-z0-9-]+\.md)", text))
 
 
-def test_code_and_decisions_link_to_each_other():
+def test_code_and_decisions_link_to_each_other() -> None:
     """A decision names its modules, and each of these (Python and Lua) names the decision."""
     code = {
         str(path.relative_to(ROOT)): _decisions_in(path)
