@@ -262,3 +262,12 @@ def test_every_key_has_an_owner_that_uses_it() -> None:
     for structure, (owner, *_) in OWNERS.items():
         path = (ROOT / owner.replace(".", "/")).with_suffix(".py")
         assert structure in key_uses(path), f"{owner} does not use keys.{structure}"
+
+
+def test_public_class_names_are_unique() -> None:
+    found: dict[str, list[str]] = {}
+    for path in modules(*PARTS):
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name_of(path))
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}

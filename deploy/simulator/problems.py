@@ -8,7 +8,7 @@ PARSE_ERROR, INVALID_REQUEST, NO_SUCH_METHOD, INVALID_PARAMS = -32700, -32600, -
 INTERNAL_ERROR, TIMED_OUT = -32603, -32001
 
 
-class RpcError(Exception):
+class RpcProblem(Exception):
     """A JSON-RPC answer with an `error` member. It is sent after `seconds`."""
 
     def __init__(
@@ -25,9 +25,9 @@ class RpcError(Exception):
         return error | ({"data": self.data} if self.data else {})
 
 
-def processing_limit(seconds: float = 0.0) -> RpcError:
+def processing_limit(seconds: float = 0.0) -> RpcProblem:
     """The error of stellar-rpc when a request took too long."""
-    return RpcError(TIMED_OUT, "request exceeded processing limit threshold", seconds=seconds)
+    return RpcProblem(TIMED_OUT, "request exceeded processing limit threshold", seconds=seconds)
 
 
 class ProblemError(Exception):

@@ -143,8 +143,8 @@ async def _corrupt_response(
             return _answer(answer, body.replace(right.encode(), WRONG_PASSPHRASE.encode()))
         case _:
             number = orjson.loads(body).get("id")
-            body = {"jsonrpc": "2.0", "id": number, "error": processing_limit().body()}
-            return _answer(answer, orjson.dumps(body))
+            error = {"jsonrpc": "2.0", "id": number, "error": processing_limit().body()}
+            return _answer(answer, orjson.dumps(error))
 
 
 def _answer(answer: web.StreamResponse, body: bytes) -> web.Response:

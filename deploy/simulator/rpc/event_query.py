@@ -18,7 +18,7 @@ from deploy.simulator.chain.values import Emitted
 from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.problems import (
     INVALID_REQUEST,
-    RpcError,
+    RpcProblem,
     processing_limit,
 )
 from deploy.simulator.rpc.parameters import check_format, invalid, item, items, number
@@ -68,7 +68,7 @@ class EventQuery:
 
 
 def read_query(params: Mapping[str, object]) -> EventQuery:
-    """Read the parameters of getEvents. Raises RpcError -32602 with the texts of stellar-rpc."""
+    """Read the parameters of getEvents. Raises RpcProblem -32602 with the texts of stellar-rpc."""
     start = number(params, f"{REQUEST}.startLedger", "uint32")
     end = number(params, f"{REQUEST}.endLedger", "uint32")
     filters = _objects(params)
@@ -92,12 +92,12 @@ def scan(
 ) -> tuple[list[dict[str, object]], str]:
     """The events, and the cursor: the last event, or the end of the searched ledgers.
 
-    Raises RpcError -32600 for a start outside the history, -32001 at a processing limit.
+    Raises RpcProblem -32600 for a start outside the history, -32001 at a processing limit.
     """
     oldest, latest = chain.oldest.sequence, chain.latest.sequence
     if not oldest <= query.start <= latest:
         text = f"startLedger must be within the ledger range: {oldest} - {latest}"
-        raise RpcError(INVALID_REQUEST, text)
+        raise RpcProblem(INVALID_REQUEST, text)
     end = min(latest + 1, query.start + SCANNED, query.end or latest + 1)
     if fault := faults.take("getEvents", {FaultKind.PROCESSING_LIMIT}, end - query.start):
         raise processing_limit(fault.seconds)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import orjson
 from aiohttp import web
 
-from deploy.simulator.problems import INVALID_REQUEST, PARSE_ERROR, RpcError
+from deploy.simulator.problems import INVALID_REQUEST, PARSE_ERROR, RpcProblem
 
 Method = Callable[[str, object], dict[str, object]]
-"""Takes a method's name and parameters and returns its result. Raises RpcError."""
+"""Takes a method's name and parameters and returns its result. Raises RpcProblem."""
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "error", "result"})
 
 
@@ -48,23 +48,23 @@ async def _answer(call: object, method: Method) -> dict[str, object] | None:
         if number is None:
             return None
         return answer | {"result": method(name, params)}
-    except RpcError as error:
+    except RpcProblem as error:
         await asyncio.sleep(error.seconds)
         return answer | {"error": error.body()}
 
 
 def _read(call: object) -> tuple[str, object]:
-    """The method and the parameters. Raises RpcError for an invalid call."""
+    """The method and the parameters. Raises RpcProblem for an invalid call."""
     if not isinstance(call, dict):
-        raise RpcError(PARSE_ERROR, "request is not a JSON object")
+        raise RpcProblem(PARSE_ERROR, "request is not a JSON object")
     if isinstance(call.get("id"), (bool, list, dict)):
-        raise RpcError(INVALID_REQUEST, "invalid request ID")
+        raise RpcProblem(INVALID_REQUEST, "invalid request ID")
     if not isinstance(name := call.get("method") or "", str):
-        raise RpcError(PARSE_ERROR, "invalid method name")
+        raise RpcProblem(PARSE_ERROR, "invalid method name")
     if not isinstance(params := call.get("params"), (dict, list, type(None))):
-        raise RpcError(INVALID_REQUEST, "parameters must be array or object")
+        raise RpcProblem(INVALID_REQUEST, "parameters must be array or object")
     if call.get("jsonrpc") != "2.0":
-        raise RpcError(INVALID_REQUEST, "invalid version marker")
+        raise RpcProblem(INVALID_REQUEST, "invalid version marker")
     if extra := [each for each in call if each not in _MEMBERS]:
-        raise RpcError(INVALID_REQUEST, "extra fields in request", data=extra)
+        raise RpcProblem(INVALID_REQUEST, "extra fields in request", data=extra)
     return name, params

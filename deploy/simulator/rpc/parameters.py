@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.simulator.problems import INVALID_PARAMS, RpcError
+from deploy.simulator.problems import INVALID_PARAMS, RpcProblem
 
 _UNSIGNED = {"uint32": 1 << 32, "uint": 1 << 64}
 _FORMATS = ("base64", "json")
@@ -16,7 +16,7 @@ _FORMATS = ("base64", "json")
 def number(body: Mapping[str, object], field: str, kind: str) -> int:
     """An unsigned number, or 0 if it is absent. `field` is in Go's form: type, dot, path.
 
-    Raises RpcError -32602, like all functions here.
+    Raises RpcProblem -32602, like all functions here.
     """
     value = body.get(field.rpartition(".")[2])
     if value is None:
@@ -59,7 +59,7 @@ def check_format(params: Mapping[str, object], request: str) -> None:
         raise invalid("the simulated network knows xdrFormat base64 only")
 
 
-def mistyped(value: object, place: str, kind: str) -> RpcError:
+def mistyped(value: object, place: str, kind: str) -> RpcProblem:
     """The error of Go's decoder for a value of a wrong type."""
     numeric = kind in _UNSIGNED and type(value) in (int, float)
     shown = f"{_GO[type(value)]} {value}" if numeric else _GO[type(value)]
@@ -67,9 +67,9 @@ def mistyped(value: object, place: str, kind: str) -> RpcError:
     return invalid("invalid parameters", data=message)
 
 
-def invalid(message: str, data: str = "") -> RpcError:
+def invalid(message: str, data: str = "") -> RpcProblem:
     """The refusal of a parameter."""
-    return RpcError(INVALID_PARAMS, message, data=data)
+    return RpcProblem(INVALID_PARAMS, message, data=data)
 
 
 _GO: Mapping[type, str] = {

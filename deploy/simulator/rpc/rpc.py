@@ -19,7 +19,7 @@ from deploy.simulator.problems import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     NO_SUCH_METHOD,
-    RpcError,
+    RpcProblem,
 )
 from deploy.simulator.rpc.event_query import read_query, scan
 from deploy.simulator.rpc.parameters import check_format, item, mistyped, number, text
@@ -47,22 +47,22 @@ class RpcServer:
     """Unix seconds."""
 
     def call(self, method: str, params: object) -> Json:
-        """The result of a method. Raises RpcError."""
+        """The result of a method. Raises RpcProblem."""
         if not method:
-            raise RpcError(INVALID_REQUEST, "empty method name")
+            raise RpcProblem(INVALID_REQUEST, "empty method name")
         found = _METHODS.get(method)
         if found is None:
-            raise RpcError(NO_SUCH_METHOD, "method not found", data=method)
+            raise RpcProblem(NO_SUCH_METHOD, "method not found", data=method)
         if params is not None and not isinstance(params, dict):
             request = f"protocol.{method[0].upper()}{method[1:]}Request"
             raise mistyped(params, "value", request)
         if self.faults.take(method, {FaultKind.STARTING}):
-            raise RpcError(INTERNAL_ERROR, _EMPTY.get(method, "DB is empty"))
+            raise RpcProblem(INTERNAL_ERROR, _EMPTY.get(method, "DB is empty"))
         return found(self, params or {})
 
 
 def get_health(server: RpcServer, params: Json) -> Json:
-    """Healthy, and the bounds of the history. Raises RpcError when the last ledger is too old."""
+    """Healthy, and the bounds of the history. Raises RpcProblem when the last ledger is too old."""
     if fault := server.faults.take("getHealth", {FaultKind.UNHEALTHY}):
         raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
     if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
@@ -78,15 +78,15 @@ def get_health(server: RpcServer, params: Json) -> Json:
     }
 
 
-def _no_ledgers() -> RpcError:
-    return RpcError(INTERNAL_ERROR, _EMPTY["getHealth"])
+def _no_ledgers() -> RpcProblem:
+    return RpcProblem(INTERNAL_ERROR, _EMPTY["getHealth"])
 
 
-def _too_old(server: RpcServer, age: float) -> RpcError:
+def _too_old(server: RpcServer, age: float) -> RpcProblem:
     """The real server writes the code twice: also inside of its text."""
     limit = duration(server.settings.healthy_seconds)
     reason = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
-    return RpcError(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {reason}")
+    return RpcProblem(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {reason}")
 
 
 def duration(seconds: float) -> str:
@@ -120,7 +120,7 @@ def get_latest_ledger(server: RpcServer, params: Json) -> Json:
 def get_ledgers(server: RpcServer, params: Json) -> Json:
     """Ledgers from a given one on, or after a cursor, which is a ledger number.
 
-    Raises RpcError -32600 for a start outside the history or too high a limit.
+    Raises RpcProblem -32600 for a start outside the history or too high a limit.
     """
     oldest, latest = server.chain.oldest, server.chain.latest
     start, limit = _start_and_limit(params, oldest.sequence, latest.sequence)
@@ -146,9 +146,9 @@ def _start_and_limit(params: Json, oldest: int, latest: int) -> tuple[int, int]:
         reason = (
             f"start ledger ({start}) must be between the oldest ledger: {oldest} and the latest"
         )
-        raise RpcError(INVALID_REQUEST, f"{reason} ledger: {latest} for this rpc instance")
+        raise RpcProblem(INVALID_REQUEST, f"{reason} ledger: {latest} for this rpc instance")
     if limit > MOST_LEDGERS:
-        raise RpcError(INVALID_REQUEST, f"limit must not exceed {MOST_LEDGERS}")
+        raise RpcProblem(INVALID_REQUEST, f"limit must not exceed {MOST_LEDGERS}")
     return start, limit
 
 
@@ -167,10 +167,10 @@ def get_transaction(server: RpcServer, params: Json) -> Json:
     check_format(params, "GetTransactionRequest")
     digest = text(params, "GetTransactionRequest.hash")
     if len(digest) != 64:
-        raise RpcError(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
+        raise RpcProblem(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
     if odd := next((each for each in digest if each not in hexdigits), ""):
         reason = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
-        raise RpcError(INVALID_PARAMS, f"incorrect hash: {reason}")
+        raise RpcProblem(INVALID_PARAMS, f"incorrect hash: {reason}")
     found = server.chain.transaction(digest)
     if found is None:
         nothing = {"applicationOrder": 0, "feeBump": False, "events": {}, "ledger": 0}

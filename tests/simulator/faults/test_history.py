@@ -73,12 +73,12 @@ def test_bounds_are_looked_up_when_they_are_old(network: Network) -> None:
     now = 100.0
     views = ServerViews(cache_seconds=1.0, clock=lambda: now)
     chain, oldest = network.chain, network.chain.oldest.sequence
-    assert views.status(chain).elder == oldest
+    assert views.status(chain).oldest == oldest
     chain.trim(2)
     now = 100.9
-    assert views.status(chain).elder == oldest
+    assert views.status(chain).oldest == oldest
     now = 101.0
-    assert views.status(chain).elder == chain.oldest.sequence > oldest
+    assert views.status(chain).oldest == chain.oldest.sequence > oldest
 
 
 @pytest.mark.parametrize("where", ["*", "horizon"])

@@ -53,7 +53,7 @@ class RpcEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class EventPage:
+class RpcEventPage:
     """An answer of getEvents.
 
     `events`: those of operations, in order. `count`: how many events the answer held. `cursor`:
@@ -87,7 +87,7 @@ def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
 
 def parse_page(
     result: Mapping[str, Any], contracts: WatchedContracts, after: Position
-) -> EventPage:
+) -> RpcEventPage:
     """Parse an answer with the events after the position `after`. Raises MalformedError."""
     every = [_parse_event(each, contracts) for each in _read("events", result, _list)]
     cursor = _read("cursor", result, parse_position)
@@ -101,7 +101,7 @@ def parse_page(
         raise MalformedError(f"the cursor {cursor} is above the last ledger {latest}")
     events = [each for each in every if _is_of_operation(each.position.toid)]
     closed_at = _read("latestLedgerCloseTime", result, _unix_time)
-    return EventPage(events, len(every), cursor, latest, closed_at)
+    return RpcEventPage(events, len(every), cursor, latest, closed_at)
 
 
 def group_by_transaction(events: Iterable[RpcEvent]) -> list[TransactionEvents]:

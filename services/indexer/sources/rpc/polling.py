@@ -22,7 +22,7 @@ from services.indexer.sources.ledger_range import (
     next_ledger,
 )
 from services.indexer.sources.rpc.client import OUT_OF_RANGE, RpcClient, RpcError
-from services.indexer.sources.rpc.pages import PER_CALL, EventPage, RpcEvent, filters, parse_page
+from services.indexer.sources.rpc.pages import PER_CALL, RpcEvent, RpcEventPage, filters, parse_page
 from services.indexer.sources.rpc.span import LedgerSpan
 from shared.domain.position import Position, last_of_transaction, transaction_of
 
@@ -148,7 +148,7 @@ class EventPoller:
         after: Position,
         limit: int,
         bounds: Mapping[str, int],
-    ) -> EventPage:
+    ) -> RpcEventPage:
         """A page of the ledgers in `bounds`, or without bounds of events after `after`."""
         pagination = {"limit": limit} | ({} if bounds else {"cursor": _text(after)})
         try:
@@ -175,7 +175,7 @@ class EventPoller:
 
 
 def _complete_window(
-    page: EventPage, events: Sequence[RpcEvent], cursor: int, limit: int
+    page: RpcEventPage, events: Sequence[RpcEvent], cursor: int, limit: int
 ) -> EventWindow | None:
     """The complete transactions up to the end of the page; None if there is none above the cursor.
 
