@@ -1,4 +1,4 @@
-"""The clock by Redis: within a round trip of it, whatever the machine's own clock says."""
+"""The clock of Redis is known to within one round trip and ignores the machine's clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def moment(wall: float, monotonic: float | None = None) -> ClockReading:
     return ClockReading(time.monotonic() if monotonic is None else monotonic, wall)
 
 
-def test_unknown_is_as_redis_away() -> None:
+def test_an_unknown_time_is_handled_like_an_unavailable_redis() -> None:
     with pytest.raises(ClockUnknownError):
         RedisClock()()
     assert issubclass(ClockUnknownError, REDIS_UNAVAILABLE)
@@ -31,19 +31,23 @@ def test_unknown_is_as_redis_away() -> None:
         st.tuples(st.floats(0, 3), st.floats(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=8
     )
 )
-def test_it_is_never_further_off_than_the_last_round_trip(
+def test_the_error_is_at_most_the_last_round_trip(
     samples: list[tuple[float, float, float]],
 ) -> None:
     clock = RedisClock()
     now = time.monotonic()
-    for trip, share, jump in samples:  # Redis' clock is set, and answered somewhere on the way
+    for (
+        trip,
+        share,
+        jump,
+    ) in samples:  # the clock of Redis jumps; Redis answers during the round trip
         true = T0 + jump
         clock.set(true + trip * share, moment(T0, now), moment(T0 + trip, now + trip))
-        told = clock() - (time.monotonic() - now)  # what it says of the moment `now`
-        assert abs(told - true) <= trip + 1e-3
+        estimate = clock() - (time.monotonic() - now)  # the estimate for the time `now`
+        assert abs(estimate - true) <= trip + 1e-3
 
 
-def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_the_machines_clock_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = RedisClock()
     clock.set(T0, moment(T0), moment(T0))
     monkeypatch.setattr(time, "time", lambda: T0 + 1e6)
@@ -53,7 +57,7 @@ def test_the_machines_clock_may_be_set_without_it_moving(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("wall", "word"), [(T0 + 3600, "3600.0 s ahead"), (T0 - 60, "60.0 s behind")]
 )
-def test_a_skew_names_both_clocks_and_the_difference(wall: float, word: str) -> None:
+def test_a_skew_error_shows_both_clocks_and_the_difference(wall: float, word: str) -> None:
     clock = RedisClock()
     clock.set(T0, moment(wall), moment(wall))
     assert clock.skew_error is not None
@@ -77,12 +81,14 @@ def test_a_skew_names_both_clocks_and_the_difference(wall: float, word: str) -> 
         (-MAX_SKEW_SECONDS - 3, -MAX_SKEW_SECONDS - 0.1, True),
     ],
 )
-def test_only_what_is_proved_counts(before: float, after: float, wrong: bool) -> None:
+def test_a_skew_counts_only_when_the_round_trip_proves_it(
+    before: float, after: float, wrong: bool
+) -> None:
     clock = RedisClock()
     clock.set(T0, moment(T0 + before), moment(T0 + after))
     assert (clock.skew_error is not None) is wrong
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e30])
-def test_a_time_that_is_none_is_shown_as_it_is(seconds: float) -> None:
+def test_a_number_that_is_not_a_date_is_shown_as_a_number(seconds: float) -> None:
     assert utc_text(seconds) == str(seconds)

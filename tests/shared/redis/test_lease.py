@@ -1,4 +1,4 @@
-"""One indexer is active, the others stand by; whoever is killed or stopped, nothing is lost."""
+"""One indexer is active, the others stand by. No event is lost when one is killed or stopped."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
         yield Site(sim, redis, redis_url, keys)
 
 
-async def test_one_holds_it_until_it_lets_go_or_expires(redis: Redis, keys: Keys) -> None:
+async def test_one_process_holds_the_lease_until_its_release_or_expiry(
+    redis: Redis, keys: Keys
+) -> None:
     one, two = (Lease(redis, keys.lease, seconds=30, fence=keys.fence) for _ in range(2))
     assert one.token != two.token
     assert [await each.take() for each in (one, two, one)] == [True, False, True]
     assert [await each.renew() for each in (one, two)] == [True, False]
-    await two.release()  # which is not its own
+    await two.release()  # has no effect: it holds no lease
     assert not await two.take()
     await one.release()
     assert not await one.renew()
@@ -43,7 +45,7 @@ async def test_one_holds_it_until_it_lets_go_or_expires(redis: Redis, keys: Keys
     assert not await brief.renew()
 
 
-async def test_a_renewal_prolongs_it(redis: Redis, keys: Keys) -> None:
+async def test_a_renewal_extends_the_lease(redis: Redis, keys: Keys) -> None:
     lease = Lease(redis, keys.lease, seconds=30, fence=keys.fence)
     assert await lease.take()
     await redis.pexpire(keys.lease, 50)
@@ -51,13 +53,15 @@ async def test_a_renewal_prolongs_it(redis: Redis, keys: Keys) -> None:
     assert 29_000 < await redis.pttl(keys.lease) <= 30_000
 
 
-async def test_only_the_last_to_take_it_may_write(redis: Redis, keys: Keys) -> None:
+async def test_only_the_last_process_that_took_the_lease_may_write(
+    redis: Redis, keys: Keys
+) -> None:
     old, new = (Lease(redis, keys.lease, seconds=30, fence=keys.fence) for _ in range(2))
     assert await old.take()
     writer = Committer(redis, keys, token=old.token)
     await writer.record([], progress={"cursor": "1"})
-    await redis.delete(keys.lease)  # expired
-    await writer.record([], progress={"cursor": "2"})  # nobody else is there yet
+    await redis.delete(keys.lease)  # as if it had expired
+    await writer.record([], progress={"cursor": "2"})  # no other process has taken it yet
     assert await new.take()
     with pytest.raises(FencedError, match=new.token):
         await writer.record([], progress={"cursor": "3"}, dead=[b"{}"])
@@ -69,7 +73,7 @@ async def test_only_the_last_to_take_it_may_write(redis: Redis, keys: Keys) -> N
 
 
 async def roles(site: Site, *both: ServiceProcess) -> tuple[ServiceProcess, ServiceProcess]:
-    """The active one and the standby, once that is settled."""
+    """The active process and the standby, as soon as one is active."""
 
     async def settled() -> list[ServiceProcess]:
         active = await site.active(*both)
@@ -83,7 +87,7 @@ async def roles(site: Site, *both: ServiceProcess) -> tuple[ServiceProcess, Serv
     return active, standby
 
 
-async def test_a_standby_takes_over_from_a_killed_one_within_five_seconds(site: Site) -> None:
+async def test_a_standby_takes_over_within_five_seconds_after_a_kill(site: Site) -> None:
     async with site.indexer() as one, site.indexer() as two:
         active, standby = await roles(site, one, two)
         await site.caught_up()
@@ -106,7 +110,7 @@ async def keep_closing(site: Site) -> None:
         await site.redis.blpop([f"{site.keys.journal}:never"], timeout=0.05)
 
 
-async def test_one_that_is_told_to_stop_hands_over_at_once(site: Site) -> None:
+async def test_an_indexer_that_gets_sigterm_hands_over_at_once(site: Site) -> None:
     async with site.indexer() as one, site.indexer() as two:
         active, standby = await roles(site, one, two)
         site.sim.close(3)
@@ -121,14 +125,14 @@ async def test_one_that_is_told_to_stop_hands_over_at_once(site: Site) -> None:
     await site.is_exact()
 
 
-async def test_one_that_was_only_stopped_cannot_write_and_stands_by(site: Site) -> None:
+async def test_an_indexer_that_was_paused_cannot_write_and_becomes_a_standby(site: Site) -> None:
     async with site.indexer(LEASE_SECONDS=1) as one, site.indexer(LEASE_SECONDS=1) as two:
-        for _ in range(2):  # there and back
+        for _ in range(2):  # each one is paused once
             active, standby = await roles(site, one, two)
             await site.caught_up()
             times = len(standby.said("active"))
             active.signal(signal.SIGSTOP)
-            site.sim.close(3)  # these wait in its socket
+            site.sim.close(3)  # these ledgers wait in the socket of the paused process
             await until(lambda s=standby, n=times: len(s.said("active")) > n, what="taken over")
             await site.caught_up()
             site.sim.close(3)
@@ -137,7 +141,7 @@ async def test_one_that_was_only_stopped_cannot_write_and_stands_by(site: Site) 
             await until(lambda a=active, n=lost: len(a.said("task_failed")) > n, what="noticed")
             [*_, failed] = active.said("task_failed")
             assert "LeaseLost" in failed["error"]
-            assert "exception" not in failed  # it is foreseen: no traceback
+            assert "exception" not in failed  # an expected restart has no traceback
             site.sim.close(2)
             await site.caught_up()
             assert await site.active(one, two) == [standby]
@@ -145,7 +149,7 @@ async def test_one_that_was_only_stopped_cannot_write_and_stands_by(site: Site) 
     await site.is_exact()
 
 
-async def test_several_killed_one_after_another_lose_nothing(site: Site) -> None:
+async def test_no_event_is_lost_when_several_indexers_are_killed_in_turn(site: Site) -> None:
     for _ in range(2):
         async with site.indexer(LEASE_SECONDS=0.5) as process:
             await until(lambda p=process: p.said("active"))

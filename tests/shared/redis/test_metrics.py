@@ -1,4 +1,4 @@
-"""What a service says of Redis in its metrics."""
+"""The metrics of a service about Redis."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_problems_that_info_shows(info: dict[str, Any], replicas: int, found: se
     assert {problem for problem, there in problems(info, replicas).items() if there} == found
 
 
-def test_memory_is_told_as_a_part_of_maxmemory() -> None:
+def test_memory_is_a_fraction_of_maxmemory() -> None:
     observe({"used_memory": 300, "maxmemory": 400})
     assert value("memory_ratio") == 0.75
     observe({"used_memory": 300, "maxmemory": 0})
@@ -47,7 +47,7 @@ def test_memory_is_told_as_a_part_of_maxmemory() -> None:
 
 
 @pytest.mark.io
-async def test_a_live_redis_is_watched_and_its_absence_shows(tmp_path: Path) -> None:
+async def test_the_metrics_show_problems_of_a_real_redis_and_its_absence(tmp_path: Path) -> None:
     settings = {"appendonly": "yes", "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}
     node = Node(tmp_path / "redis", settings)
     await node.start()

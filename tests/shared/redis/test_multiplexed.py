@@ -1,4 +1,4 @@
-"""The lane: every caller gets its own answer, errors are told, and a lost line heals."""
+"""The multiplexed client: each caller gets its own reply; a lost connection is replaced."""
 
 from __future__ import annotations
 
@@ -19,27 +19,31 @@ from tests.support.waiting import free_port, until
 
 
 @pytest.fixture
-async def lane(redis_url: str) -> AsyncIterator[Redis]:
+async def multiplexed(redis_url: str) -> AsyncIterator[Redis]:
     client = connect_multiplexed(redis_url)
     yield client
     await client.aclose()
 
 
-async def test_a_thousand_callers_at_once_get_their_own_answers(lane: Redis, keys: Keys) -> None:
+async def test_a_thousand_concurrent_callers_get_their_own_replies(
+    multiplexed: Redis, keys: Keys
+) -> None:
     async def one(n: int) -> None:
         key = keys.stream(str(n))
-        assert await lane.set(key, n)
-        assert await lane.get(key) == str(n).encode()
-        assert await lane.mget([key, "no"]) == [str(n).encode(), None]
+        assert await multiplexed.set(key, n)
+        assert await multiplexed.get(key) == str(n).encode()
+        assert await multiplexed.mget([key, "no"]) == [str(n).encode(), None]
 
     await asyncio.gather(*(one(n) for n in range(1000)))
-    mine = await lane.client_id()
-    rows = await lane.client_list(client_id=[mine])
+    mine = await multiplexed.client_id()
+    rows = await multiplexed.client_list(client_id=[mine])
     assert len(rows) == 1
 
 
-async def test_answers_are_as_redis_py_gives_them(lane: Redis, redis: Redis, keys: Keys) -> None:
-    for client in (lane, redis):
+async def test_replies_are_the_same_as_those_of_redis_py(
+    multiplexed: Redis, redis: Redis, keys: Keys
+) -> None:
+    for client in (multiplexed, redis):
         await client.delete(keys.journal, keys.progress, keys.index("all"))
         await client.xadd(keys.journal, {"p": "x"}, id="5-1")
         await client.hset(keys.progress, "ledger", 7)
@@ -53,67 +57,71 @@ async def test_answers_are_as_redis_py_gives_them(lane: Redis, redis: Redis, key
         lambda c: c.exists(keys.journal, keys.lease),
         lambda c: c.script_exists("00"),
     ):
-        assert await ask(lane) == await ask(redis)
+        assert await ask(multiplexed) == await ask(redis)
 
 
-async def test_scripts_are_loaded_when_they_are_not_there(lane: Redis) -> None:
-    script = lane.register_script("return {KEYS[1], ARGV[1]}")
-    await lane.script_flush()
+async def test_a_missing_script_is_loaded(multiplexed: Redis) -> None:
+    script = multiplexed.register_script("return {KEYS[1], ARGV[1]}")
+    await multiplexed.script_flush()
     assert await script(keys=["{a}k"], args=[1]) == [b"{a}k", b"1"]
 
 
-async def test_pipelines_and_transactions(lane: Redis, keys: Keys) -> None:
+async def test_pipelines_and_transactions(multiplexed: Redis, keys: Keys) -> None:
     key = keys.lease
     for transaction in (False, True):
-        pipe = lane.pipeline(transaction=transaction)
+        pipe = multiplexed.pipeline(transaction=transaction)
         pipe.set(key, 1)
         pipe.incr(key)
         pipe.hget(key, "x")
         with pytest.raises(ResponseError, match="wrong kind"):
             await pipe.execute()
-        pipe = lane.pipeline(transaction=transaction)
+        pipe = multiplexed.pipeline(transaction=transaction)
         pipe.get(key)
         pipe.hget(key, "x")
         number, error = await pipe.execute(raise_on_error=False)
         assert number == b"2"
         assert isinstance(error, ResponseError)
-    assert await lane.pipeline(transaction=False).execute() == []
+    assert await multiplexed.pipeline(transaction=False).execute() == []
 
 
-async def test_an_error_is_one_callers_alone(lane: Redis, keys: Keys) -> None:
-    await lane.set(keys.lease, "x")
+async def test_an_error_reaches_only_its_caller(multiplexed: Redis, keys: Keys) -> None:
+    await multiplexed.set(keys.lease, "x")
     results = await asyncio.gather(
-        lane.incr(keys.lease), lane.get(keys.lease), return_exceptions=True
+        multiplexed.incr(keys.lease), multiplexed.get(keys.lease), return_exceptions=True
     )
     assert isinstance(results[0], ResponseError)
     assert results[1] == b"x"
 
 
-async def test_who_goes_away_takes_nobodys_answer(lane: Redis, keys: Keys) -> None:
-    await lane.set(keys.lease, "x")
-    leaving = [asyncio.ensure_future(lane.ping()) for _ in range(5)]
-    staying = [asyncio.ensure_future(lane.get(keys.lease)) for _ in range(5)]
-    await lane.ping()
+async def test_a_cancelled_caller_does_not_shift_the_replies_of_others(
+    multiplexed: Redis, keys: Keys
+) -> None:
+    await multiplexed.set(keys.lease, "x")
+    leaving = [asyncio.ensure_future(multiplexed.ping()) for _ in range(5)]
+    staying = [asyncio.ensure_future(multiplexed.get(keys.lease)) for _ in range(5)]
+    await multiplexed.ping()
     for task in leaving:
         task.cancel()
     assert await asyncio.gather(*staying) == [b"x"] * 5
 
 
-async def test_a_killed_connection_fails_who_waits_and_heals(lane: Redis, redis: Redis) -> None:
-    mine = await lane.client_id()
+async def test_a_killed_connection_fails_waiting_calls_and_is_replaced(
+    multiplexed: Redis, redis: Redis
+) -> None:
+    mine = await multiplexed.client_id()
     await redis.client_kill_filter(_id=str(mine))
 
-    async def healed() -> bool:
+    async def replaced() -> bool:
         try:
-            return bool(await lane.client_id() != mine)
+            return bool(await multiplexed.client_id() != mine)
         except RedisConnectionError:
             return False
 
-    await until(healed)
+    await until(replaced)
 
 
 @pytest.mark.io
-async def test_nobody_there(keys: Keys) -> None:
+async def test_a_closed_port_is_a_connection_error(keys: Keys) -> None:
     client = connect_multiplexed(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
     for _ in range(2):
         with pytest.raises(RedisConnectionError):
@@ -121,7 +129,7 @@ async def test_nobody_there(keys: Keys) -> None:
     await client.aclose()
 
 
-async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_url: str) -> None:
+async def test_a_server_that_does_not_answer_is_a_timeout_error(redis_url: str) -> None:
     async with deaf(redis_url) as port:
         client = connect_multiplexed(f"redis://127.0.0.1:{port}/0", timeout=0.4)
         await client.ping()
@@ -132,7 +140,7 @@ async def test_a_server_that_does_not_answer_is_given_up_within_the_time(redis_u
 
 @asynccontextmanager
 async def deaf(redis_url: str) -> AsyncIterator[int]:
-    """A way to Redis that swallows everything from the word `deaf` on."""
+    """A proxy to Redis that discards everything after the word `deaf`."""
     address, serving = urlsplit(redis_url), set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

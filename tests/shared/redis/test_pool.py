@@ -1,4 +1,4 @@
-"""A connection that died while nobody used it costs no call; a write is never repeated."""
+"""A connection that died while idle fails no call; a write is never repeated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def client(proxy: TcpProxy) -> AsyncIterator[Redis]:
 
 
 async def busy(client: Redis) -> list[Any]:
-    """So many calls at once that each has a connection of its own."""
+    """Concurrent calls, so that each one needs its own connection."""
     return await asyncio.gather(*(client.echo("x") for _ in range(MANY)))
 
 
@@ -47,7 +47,7 @@ def reset(link: Link) -> None:
 
 
 @pytest.mark.parametrize("how", ["closed", "reset", "killed"])
-async def test_connections_that_were_ended_are_opened_anew(
+async def test_closed_idle_connections_are_reopened(
     proxy: TcpProxy, client: Redis, redis: Redis, how: str
 ) -> None:
     await busy(client)
@@ -64,7 +64,7 @@ async def test_connections_that_were_ended_are_opened_anew(
     assert await busy(client) == [b"x"] * MANY
 
 
-async def test_connections_that_were_forgotten_without_a_word_are_opened_anew(
+async def test_silently_dropped_connections_are_reopened(
     proxy: TcpProxy, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
@@ -76,7 +76,7 @@ async def test_connections_that_were_forgotten_without_a_word_are_opened_anew(
     proxy.frozen = nobody
 
 
-async def test_a_write_whose_answer_was_lost_is_not_repeated(
+async def test_a_write_with_a_lost_reply_is_not_repeated(
     proxy: TcpProxy, client: Redis, redis: Redis
 ) -> None:
     await client.delete("pool:count")
@@ -87,7 +87,7 @@ async def test_a_write_whose_answer_was_lost_is_not_repeated(
     assert await client.get("pool:count") == b"1"
 
 
-async def test_a_connection_in_use_is_not_asked_before_each_call(
+async def test_a_busy_connection_is_not_tested_before_each_call(
     client: Redis, redis: Redis
 ) -> None:
     await client.echo("x")

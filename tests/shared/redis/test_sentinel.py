@@ -1,4 +1,4 @@
-"""Redis with Sentinel: whoever is the primary gets the calls, and a killed one costs seconds."""
+"""Redis with Sentinel: all calls go to the current primary; a failover takes seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from shared.journal.keys import Keys
 from shared.redis.client import REDIS_UNAVAILABLE, connect
 from tests.fanout.rig import outside
-from tests.shared.ways import RECOVERY, ways
+from tests.shared.redis_clients import RECOVERY, open_clients
 from tests.support.redis_sentinel import RedisSentinel
 from tests.support.waiting import until
 
@@ -21,103 +21,103 @@ pytestmark = pytest.mark.io
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentinel]:
-    whole = RedisSentinel(tmp_path_factory.mktemp("sentinel"))
+    servers = RedisSentinel(tmp_path_factory.mktemp("sentinel"))
     try:
-        yield whole
+        yield servers
     finally:
-        asyncio.run(whole.close())
+        asyncio.run(servers.close())
 
 
 @pytest.fixture
 async def sentinel(installation: RedisSentinel) -> RedisSentinel:
-    """With all that a test before has ended started again."""
+    """Restarts the servers and sentinels that an earlier test has stopped."""
     await installation.start()
     return installation
 
 
-async def test_every_way_leads_to_the_primary(sentinel: RedisSentinel, keys: Keys) -> None:
-    async with ways(sentinel.url, keys) as whole:
-        await whole.all_answer()
-        assert await whole.servers() == {await sentinel.primary_port()}
+async def test_every_client_connects_to_the_primary(sentinel: RedisSentinel, keys: Keys) -> None:
+    async with open_clients(sentinel.url, keys) as clients:
+        await clients.check_all()
+        assert await clients.servers() == {await sentinel.primary_port()}
 
 
 async def test_one_sentinel_that_answers_is_enough(sentinel: RedisSentinel, keys: Keys) -> None:
     first, second, _ = sentinel.sentinels
     await asyncio.gather(sentinel.kill(first), sentinel.kill(second))
-    async with ways(sentinel.url, keys) as whole:
-        await whole.all_answer()
+    async with open_clients(sentinel.url, keys) as clients:
+        await clients.check_all()
 
 
-async def test_a_sentinel_that_hangs_costs_less_than_a_call_may_take(
+async def test_a_hanging_sentinel_delays_a_call_by_less_than_its_timeout(
     sentinel: RedisSentinel, keys: Keys
 ) -> None:
     first = next(iter(sentinel.sentinels.values()))
     first.signal(signal.SIGSTOP)
     try:
-        async with ways(sentinel.url, keys) as whole:
-            await whole.all_answer()
+        async with open_clients(sentinel.url, keys) as clients:
+            await clients.check_all()
     finally:
         first.signal(signal.SIGCONT)
 
 
-async def test_without_a_sentinel_it_is_unreachable(sentinel: RedisSentinel, keys: Keys) -> None:
+async def test_without_a_sentinel_redis_is_unavailable(sentinel: RedisSentinel, keys: Keys) -> None:
     await asyncio.gather(*map(sentinel.kill, sentinel.sentinels))
     async with connect(sentinel.url, slot_key=keys.journal) as client:
         with pytest.raises(REDIS_UNAVAILABLE):
             await client.get(keys.journal)
 
 
-async def test_after_the_primarys_death_all_is_answered_again(
+async def test_after_the_primary_died_all_calls_work_again(
     sentinel: RedisSentinel, keys: Keys
 ) -> None:
     async with (
-        ways(sentinel.url, keys) as whole,
+        open_clients(sentinel.url, keys) as clients,
         outside(sentinel.url, keys) as fanout,
     ):
         client = await fanout.subscribe()
-        before = await whole.all_answer()
+        before = await clients.check_all()
         former = await sentinel.primary_port()
         await sentinel.kill(former)
         began = time.monotonic()
-        after = await whole.all_answer()
+        after = await clients.check_all()
         await until(fanout.ready, what="the fanout's /readyz")
         await client.wait_id(after)
         assert time.monotonic() - began < RECOVERY
         assert client.positions == [before, after]
         assert not client.closed.is_set()
-        assert await whole.servers() == {await sentinel.primary_port()} != {former}
+        assert await clients.servers() == {await sentinel.primary_port()} != {former}
         client.close()
 
 
-async def test_who_was_demoted_is_written_to_no_more(sentinel: RedisSentinel, keys: Keys) -> None:
-    """Its connections are alive, as after a REPLICAOF by hand; a Sentinel's ends them."""
+async def test_nothing_is_written_to_a_demoted_primary(sentinel: RedisSentinel, keys: Keys) -> None:
+    """A manual REPLICAOF keeps the connections open. A Sentinel closes them."""
     former = await sentinel.primary()
-    async with ways(sentinel.url, keys) as whole:
-        await whole.all_answer()
+    async with open_clients(sentinel.url, keys) as clients:
+        await clients.check_all()
         new = await sentinel.fail_over(former.port)
         await former.ask("REPLICAOF", "127.0.0.1", new)
-        for way in (whole.lane, whole.pool):
+        for client in (clients.multiplexed, clients.pool):
             with pytest.raises(REDIS_UNAVAILABLE, match="not the primary"):
-                await way.set(keys.fence, "x")
-        await whole.all_answer()
-        assert await whole.servers() == {new}
+                await client.set(keys.fence, "x")
+        await clients.check_all()
+        assert await clients.servers() == {new}
 
 
-async def test_a_primary_that_hung_and_comes_back_gets_nothing(
+async def test_a_former_primary_that_hung_and_continues_gets_no_writes(
     sentinel: RedisSentinel, keys: Keys
 ) -> None:
-    """It still believes to be the primary; calls that it did not answer have ended their lines."""
+    """It still acts as the primary, but the timed-out calls have closed their connections."""
     former = await sentinel.primary()
-    async with ways(sentinel.url, keys) as whole, outside(sentinel.url, keys) as fanout:
+    async with open_clients(sentinel.url, keys) as clients, outside(sentinel.url, keys) as fanout:
         client = await fanout.subscribe()
-        before = await whole.all_answer()
+        before = await clients.check_all()
         former.signal(signal.SIGSTOP)
-        during = await whole.write()
+        during = await clients.write()
         await client.wait_id(during)
         former.signal(signal.SIGCONT)
-        after = await whole.write()
+        after = await clients.write()
         assert not await former.ask("XRANGE", keys.journal, during, "+")
-        assert await whole.servers() == {await sentinel.primary_port()} != {former.port}
+        assert await clients.servers() == {await sentinel.primary_port()} != {former.port}
         await client.wait_id(after)
         assert client.positions == [before, during, after]
         client.close()

@@ -1,4 +1,4 @@
-"""rediss:// with a CA of one's own: calls, the lane and the channel, and nobody else's server."""
+"""rediss:// with a private CA: pooled and multiplexed calls, the channel, and untrusted servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = Keys("tls")
 
 
 def certify(folder: Path) -> dict[str, Path]:
-    """A CA, and by it a certificate for 127.0.0.1, which servers and clients show."""
+    """Create a CA and a certificate for 127.0.0.1, which the server and the clients use."""
     made = {name: folder / f"{name}.pem" for name in ("ca", "ca_key", "it", "it_key", "asked")}
     new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     ca = ["-x509", "-subj", "/CN=ours", "-days", "2", "-keyout", made["ca_key"], "-out", made["ca"]]
@@ -40,7 +40,7 @@ def certify(folder: Path) -> dict[str, Path]:
 
 
 class Secure:
-    """A server that speaks TLS to who shows a certificate of its CA, on `port`."""
+    """A server on `port` that requires TLS and a client certificate of its CA."""
 
     def __init__(self, folder: Path) -> None:
         self.files = certify(folder)
@@ -74,21 +74,21 @@ async def secure(tmp_path: Path) -> AsyncIterator[Secure]:
     await secure.node.stop()
 
 
-async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure) -> None:
-    client, lane = connect(secure.url()), connect_multiplexed(secure.url())
+async def test_calls_and_the_channel_work_over_tls(secure: Secure) -> None:
+    client, multiplexed = connect(secure.url()), connect_multiplexed(secure.url())
     got: list[bytes] = []
     reader = await subscribe(client, CHANNEL, got.append, seconds=5)
-    await asyncio.gather(*(lane.set(KEYS.stream(str(n)), n) for n in range(100)))
+    await asyncio.gather(*(multiplexed.set(KEYS.stream(str(n)), n) for n in range(100)))
     assert await client.get(KEYS.stream("99")) == b"99"
     big = b"x" * 200_000
-    await lane.publish(CHANNEL, big)
+    await multiplexed.publish(CHANNEL, big)
     await until(lambda: got == [big])
     await secure.node.stop()
     with pytest.raises(REDIS_UNAVAILABLE):
-        await lane.get(KEYS.stream("1"))
+        await multiplexed.get(KEYS.stream("1"))
     await until(reader.closed.done)
     await client.aclose()
-    await lane.aclose()
+    await multiplexed.aclose()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_calls_the_lane_and_the_channel_go_through_it(secure: Secure) -> N
         ({"ca_certs": "/nowhere.pem"}, "No such file"),
     ],
 )
-async def test_who_cannot_prove_it_is_not_talked_to(
+async def test_a_server_or_client_without_a_trusted_certificate_is_rejected(
     secure: Secure, options: dict[str, Any], said: str
 ) -> None:
     client = connect(secure.url(**options))

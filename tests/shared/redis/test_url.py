@@ -1,4 +1,4 @@
-"""REDIS_URL: what each form of it means, and what is wrong with the others, without a password."""
+"""REDIS_URL: each valid form, and error messages for invalid ones that show no password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_sentinels_and_the_name_of_the_primary() -> None:
     assert place.sentinel_options == {}, "the sentinels do not get the password of the primary"
 
 
-def test_sentinels_have_a_password_of_their_own_and_the_same_ca() -> None:
+def test_sentinels_have_their_own_password_and_the_same_ca() -> None:
     url = "rediss+sentinel://me:mine@a/m?sentinel_password=theirs&ssl_ca_certs=/ca.pem"
     place = parse_redis_url(url)
     assert place.sentinel_options == {"password": "theirs", "ssl_ca_certs": "/ca.pem"}

@@ -1,4 +1,4 @@
-"""A Redis that is there and does not write: nothing is written by halves, and all are told why."""
+"""A Redis that refuses to write: a commit writes nothing, and every caller gets the reason."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def clients(node: Node) -> AsyncIterator[list[Redis]]:
 
 
 async def refuses(client: Redis, ledger: int, said: str) -> None:
-    """A commit is refused as a whole, and a read is answered."""
+    """A commit is refused completely, and a read still works."""
     before = await client.xlen(KEYS.journal)
     with pytest.raises(WriteRefusedError, match=said):
         await Committer(client, KEYS).record([created(str(ledger), at(ledger))], progress={})
@@ -49,7 +49,7 @@ async def refuses(client: Redis, ledger: int, said: str) -> None:
     assert await client.get(KEYS.stream(str(ledger))) is None
 
 
-async def test_full_memory(clients: list[Redis]) -> None:
+async def test_writes_are_refused_when_the_memory_is_full(clients: list[Redis]) -> None:
     await clients[0].config_set("maxmemory", 1)
     for n, client in enumerate(clients):
         await refuses(client, 5 + n, "its memory is full")
@@ -57,13 +57,13 @@ async def test_full_memory(clients: list[Redis]) -> None:
     await Committer(clients[1], KEYS).record([created("9", at(9))], progress={})
 
 
-async def test_too_few_replicas(clients: list[Redis]) -> None:
+async def test_writes_are_refused_with_too_few_replicas(clients: list[Redis]) -> None:
     await clients[0].config_set("min-replicas-to-write", 1)
     for n, client in enumerate(clients):
         await refuses(client, 5 + n, "too few replicas follow it")
 
 
-async def test_a_full_disk(node: Node, clients: list[Redis]) -> None:
+async def test_writes_are_refused_when_the_disk_is_full(node: Node, clients: list[Redis]) -> None:
     await node.ask("SET", "before", "1")
     resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 
@@ -88,14 +88,14 @@ async def test_a_full_disk(node: Node, clients: list[Redis]) -> None:
     await until(well)
 
 
-async def test_a_replica_is_no_master(node: Node, clients: list[Redis]) -> None:
+async def test_a_connection_to_a_replica_is_rejected(node: Node, clients: list[Redis]) -> None:
     await node.ask("REPLICAOF", "127.0.0.1", "1")
     for client in clients:
         with pytest.raises(REDIS_UNAVAILABLE, match=r"is a (slave|replica), not the primary"):
             await client.get("x")
 
 
-async def test_an_acknowledged_write_is_on_so_many_replicas(
+async def test_an_acknowledged_write_is_on_the_required_number_of_replicas(
     tmp_path: Path, node: Node, clients: list[Redis]
 ) -> None:
     replica = Node(tmp_path / "two", {"replicaof": f"127.0.0.1 {node.port}"})
@@ -123,10 +123,10 @@ async def test_an_acknowledged_write_is_on_so_many_replicas(
     await Committer(clients[0], KEYS).record([created("7", at(7))], progress={})
 
 
-async def test_one_that_is_sent_away_takes_the_idle_ones_along(
+async def test_when_one_connection_finds_a_demoted_server_idle_ones_are_closed_too(
     node: Node, clients: list[Redis]
 ) -> None:
-    """They lead to the same server, and a read there is refused by nobody."""
+    """Idle connections go to the same server, which would still answer reads."""
     pool = clients[0]
 
     async def open_ones() -> set[int]:

@@ -1,4 +1,4 @@
-"""Settings: from the environment, every mistake told at once and by the variable's name."""
+"""Settings from the environment: all invalid ones are reported together, with their names."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ ASSET, OTHER = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Only what a test sets counts."""
+    """An environment that contains only what the test sets."""
     for name in (*NAMES, FORMER):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CONTRACTS", TOKEN)
     return monkeypatch
 
 
-def mistakes(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     with pytest.raises(SystemExit) as ended:
         load(JournalSettings)
     assert ended.value.code == 2
     return capsys.readouterr().err.splitlines()
 
 
-def test_the_contract_is_all_that_must_be_named() -> None:
+def test_only_contracts_is_required() -> None:
     settings = load(JournalSettings)
     assert settings.contracts == ((TOKEN, ContractKind.STREAM),)
     assert (settings.port, settings.host, settings.log_level) == (0, "127.0.0.1", "info")
     assert settings.retention == Retention(1_000_000, 0)
 
 
-def test_an_empty_variable_is_as_good_as_none(environment: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("PORT", "")
     environment.setenv("JOURNAL_MAX_AGE", "")
     assert load(JournalSettings).port == 0
 
 
-def test_all_mistakes_are_told_at_once_a_line_each(
+def test_all_invalid_settings_are_printed_one_on_each_line(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = {
@@ -60,7 +60,7 @@ def test_all_mistakes_are_told_at_once_a_line_each(
     }
     for name, value in wrong.items():
         environment.setenv(name, value)
-    first, *lines = mistakes(capsys)
+    first, *lines = error_lines(capsys)
     assert first == "7 invalid settings:"
     told = dict(line.strip().split(": ", 1) for line in lines)
     assert set(told) == set(wrong)
@@ -72,14 +72,14 @@ def test_all_mistakes_are_told_at_once_a_line_each(
     assert "greater than or equal to 1" in told["JOURNAL_MAX_LENGTH"]
 
 
-def test_a_missing_contract_is_named(
+def test_a_missing_contract_is_reported(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment.delenv("CONTRACTS")
-    assert mistakes(capsys) == ["1 invalid setting:", "  CONTRACTS: Field required"]
+    assert error_lines(capsys) == ["1 invalid setting:", "  CONTRACTS: Field required"]
 
 
-def test_tokens_stand_beside_the_stream_contract_which_comes_first(
+def test_the_first_contract_is_the_stream_contract_and_the_others_are_tokens(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("CONTRACTS", f"{ASSET}:token, {TOKEN}:stream,{OTHER}:token")
@@ -91,7 +91,7 @@ def test_tokens_stand_beside_the_stream_contract_which_comes_first(
     assert load(CommonSettings).keys == both.keys, "the namespace is the stream contract's"
 
 
-def test_the_settings_former_name_is_still_understood(
+def test_the_former_name_of_the_setting_still_works(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment.delenv("CONTRACTS")
@@ -101,7 +101,7 @@ def test_the_settings_former_name_is_still_understood(
         CommonSettings(contract_ids=TOKEN).contracts == CommonSettings(contracts=(TOKEN,)).contracts
     )
     environment.setenv(FORMER, "C")
-    assert mistakes(capsys)[1].startswith("  CONTRACTS: 'C' is not a contract address")
+    assert error_lines(capsys)[1].startswith("  CONTRACTS: 'C' is not a contract address")
 
 
 @pytest.mark.parametrize(
@@ -127,29 +127,29 @@ def test_the_settings_former_name_is_still_understood(
         (f"{TOKEN},{ASSET},x", "'x' is not a contract address"),
     ],
 )
-def test_every_mistake_about_the_contracts_is_told(
+def test_invalid_contracts_are_reported(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], contracts: str, told: str
 ) -> None:
     environment.setenv("CONTRACTS", contracts)
-    _, line = mistakes(capsys)
+    _, line = error_lines(capsys)
     assert line.startswith("  CONTRACTS: ")
     assert told in line
 
 
-def test_a_password_in_a_wrong_url_does_not_reach_the_log(
+def test_an_invalid_url_is_reported_without_its_password(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment.setenv("REDIS_URL", "reddis://:hunter2@redis/0")
-    assert "hunter2" not in "".join(mistakes(capsys))
+    assert "hunter2" not in "".join(error_lines(capsys))
 
 
 @pytest.mark.parametrize("url", ["redis://r:1/0", "rediss://r", "unix:///run/redis.sock"])
-def test_ways_to_name_a_redis(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_valid_redis_urls(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("REDIS_URL", url)
     assert load(CommonSettings).redis_url == url
 
 
-def test_the_namespace_follows_network_and_contract_unless_named(
+def test_the_default_namespace_follows_from_network_and_contract(
     environment: pytest.MonkeyPatch,
 ) -> None:
     default = load(CommonSettings).keys
@@ -169,18 +169,18 @@ def test_the_description_lists_every_setting_with_its_default() -> None:
     assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
 
 
-def test_every_setting_says_what_it_means() -> None:
+def test_every_setting_has_a_description() -> None:
     assert "None" not in describe(JournalSettings)
     assert all(field.description for field in JournalSettings.model_fields.values())
 
 
 @pytest.mark.parametrize("url", ["localhost:80", "ftp://x", "https://", "//x", ""])
-def test_what_is_no_http_url(url: str) -> None:
+def test_invalid_http_urls(url: str) -> None:
     with pytest.raises(ValueError, match="expected http"):
         http_url(url)
 
 
-def test_an_http_url_loses_its_last_slash() -> None:
+def test_a_trailing_slash_of_an_http_url_is_removed() -> None:
     assert http_url("https://rpc.example/v1/") == "https://rpc.example/v1"
 
 

@@ -1,4 +1,4 @@
-"""Background tasks: started again when they fail, ended by what is fatal, never unseen."""
+"""Background tasks: restarted after a failure, ended by a fatal error, always logged."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from shared.runtime.tasks import ExpectedRestart, backoff, cancel, run_until_fir
 from tests.support.waiting import until
 
 QUICK = 0.002
-"""A bound of the waits, in seconds, that keeps the tests short."""
+"""A short maximum wait, in seconds."""
 
 
 class Broken(Exception):
-    """A failure of the test's own."""
+    """The error that these tests raise."""
 
 
 def failures(name: str) -> float:
     return TASK_FAILURES.labels(name)._value.get()
 
 
-async def test_a_task_that_fails_is_started_again_and_counted() -> None:
+async def test_a_task_that_fails_is_restarted_and_counted() -> None:
     runs = 0
 
     async def run() -> None:
@@ -60,7 +60,7 @@ async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away
     assert [entry["exc_info"] for entry in logs] == [True, False, False, False]
 
 
-async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line() -> None:
+async def test_an_unavailable_redis_is_logged_in_one_line() -> None:
     errors = iter(
         [RedisConnectionError("a replica"), WriteRefusedError("memory is full"), TimeoutError()]
     )
@@ -79,7 +79,7 @@ async def test_a_redis_that_is_away_or_refuses_is_named_in_one_line() -> None:
     assert not any(entry["exc_info"] for entry in logs)
 
 
-async def test_a_task_that_returns_is_done_and_not_run_again() -> None:
+async def test_a_task_that_returns_is_not_restarted() -> None:
     runs = []
 
     async def run() -> None:
@@ -89,7 +89,7 @@ async def test_a_task_that_returns_is_done_and_not_run_again() -> None:
     assert runs == [1]
 
 
-async def test_what_is_fatal_ends_the_task_and_is_handed_on() -> None:
+async def test_a_fatal_error_ends_the_task_and_is_passed_on() -> None:
     told: list[Exception] = []
 
     async def run() -> None:
@@ -104,7 +104,7 @@ async def test_what_is_fatal_ends_the_task_and_is_handed_on() -> None:
     assert [(e["event"], e["kind"]) for e in logs] == [("task_ended", "Broken")]
 
 
-async def test_what_is_fatal_may_go_to_nobody() -> None:
+async def test_a_fatal_error_needs_no_callback() -> None:
     async def run() -> None:
         raise Broken
 
@@ -112,7 +112,7 @@ async def test_what_is_fatal_may_go_to_nobody() -> None:
         await asyncio.wait_for(supervise("nobody", run, fatal=(Broken,)), 5)
 
 
-async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again() -> None:
+async def test_cancelling_ends_a_running_task_and_one_that_waits_for_its_restart() -> None:
     started = asyncio.Event()
 
     async def work() -> None:
@@ -130,7 +130,7 @@ async def test_cancelling_ends_a_task_at_work_and_one_that_waits_to_start_again(
     assert all(task.cancelled() for task in tasks)
 
 
-async def test_cancelling_waits_for_what_a_task_does_last() -> None:
+async def test_cancelling_waits_for_the_cleanup_of_a_task() -> None:
     tidied, started = [], asyncio.Event()
 
     async def work() -> None:
@@ -147,7 +147,7 @@ async def test_cancelling_waits_for_what_a_task_does_last() -> None:
     assert tidied == [1]
 
 
-async def test_cancelling_nothing_and_what_has_ended_is_fine() -> None:
+async def test_cancelling_no_task_or_an_ended_task_does_nothing() -> None:
     async def work() -> None:
         return
 
@@ -158,14 +158,14 @@ async def test_cancelling_nothing_and_what_has_ended_is_fine() -> None:
 
 
 @given(st.floats(0.001, 10), st.floats(0.001, 100))
-def test_a_wait_is_never_above_its_doubling_bound(first: float, most: float) -> None:
+def test_a_wait_is_at_most_its_doubling_bound(first: float, most: float) -> None:
     bound = first
     for wait in islice(backoff(first, most), 30):
         assert 0 <= wait <= min(bound, most)
         bound *= 2
 
 
-def test_waits_are_spread_and_grow() -> None:
+def test_waits_are_random_and_grow() -> None:
     firsts = [next(backoff(1, 64)) for _ in range(200)]
     assert min(firsts) < 0.2
     assert max(firsts) > 0.8

@@ -1,4 +1,4 @@
-"""URLs of other servers: what is appended, and what is never shown."""
+"""URLs of other servers: appended paths and queries, and redacted secrets."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_path_and_query_of_the_base_are_kept(base: str, path: str, whole: str) -
     assert append_path(base, path) == whole
 
 
-def test_a_query_is_added_behind_that_of_the_base() -> None:
+def test_a_query_is_added_after_that_of_the_base() -> None:
     url = append_path("https://h/p?api-key=K&limit=3", "/transactions", cursor=5, order="asc")
     assert url == "https://h/p/transactions?api-key=K&limit=3&cursor=5&order=asc"
 
 
 @given(TEXT)
-def test_any_key_arrives_as_it_was_given(key: str) -> None:
+def test_an_api_key_is_kept_unchanged(key: str) -> None:
     base = str(URL("https://h/p").with_query({"key": key}))
     assert URL(append_path(base, "/x", cursor=1)).query["key"] == key
 
@@ -49,7 +49,7 @@ def test_any_key_arrives_as_it_was_given(key: str) -> None:
         ("https://h/f1?key=K", "https://h/f1/metrics?key=K"),
     ],
 )
-def test_where_the_metrics_of_a_part_are(url: str, metrics: str) -> None:
+def test_the_url_of_metrics(url: str, metrics: str) -> None:
     assert metrics_of(url) == metrics
 
 
@@ -72,7 +72,7 @@ def test_host_and_origin() -> None:
         ("", "(not a URL)"),
     ],
 )
-def test_what_is_shown_of_a_url(url: str, text: str) -> None:
+def test_redacted_urls(url: str, text: str) -> None:
     assert redacted(url) == text
 
 
@@ -84,7 +84,7 @@ def test_no_secret_of_a_url_is_shown(secret: str) -> None:
     assert secret not in redacted(url)
 
 
-def test_a_server_that_repeats_the_request_tells_no_secret() -> None:
+def test_secrets_are_removed_from_the_text_of_a_server() -> None:
     url = f"https://user:pass%20word@h/v1/{KEY}?k=a%2Bbcd&limit=5"
     said = f"cannot GET /v1/{KEY}?k=a%2Bbcd&limit=5 (a+bcd) for user, pass word"
     assert without_secrets(said, url) == "cannot GET /v1/…?k=…&limit=5 (…) for …, …"

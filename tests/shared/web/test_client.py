@@ -1,4 +1,4 @@
-"""Sessions to other servers: they go through the proxy of the environment, and spare NO_PROXY."""
+"""Client sessions use the proxy of the environment, except for the hosts in NO_PROXY."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_http_goes_through_the_proxy_with_path_and_query(proxy: Proxy) -> 
 
 
 @pytest.mark.io
-async def test_https_goes_through_a_tunnel_with_the_proxys_password(proxy: Proxy) -> None:
+async def test_https_uses_a_tunnel_with_the_password_of_the_proxy(proxy: Proxy) -> None:
     async with http.session() as session:
         with pytest.raises(aiohttp.ClientHttpProxyError) as caught:
             await session.get("https://elsewhere.example/?api-key=geheim2")
@@ -59,8 +59,8 @@ async def test_https_goes_through_a_tunnel_with_the_proxys_password(proxy: Proxy
 
 
 @pytest.mark.io
-async def test_traces_go_through_the_proxy_too(proxy: Proxy) -> None:
-    """OpenTelemetry's exporter has a client of its own, which reads the same variables."""
+async def test_traces_are_sent_through_the_proxy(proxy: Proxy) -> None:
+    """The exporter of OpenTelemetry has its own client, which reads the same variables."""
     exporter = OTLPSpanExporter(endpoint="http://collector.example:4318/v1/traces")
     await asyncio.to_thread(exporter.export, [])
     assert proxy.asked == ["POST http://collector.example:4318/v1/traces"]
@@ -70,7 +70,7 @@ async def test_traces_go_through_the_proxy_too(proxy: Proxy) -> None:
 @pytest.mark.parametrize(
     "spared", ["127.0.0.1", "localhost, 127.0.0.1,::1", "*", "example,127.0.0.1"]
 )
-async def test_no_proxy_spares_hosts_at_any_port(
+async def test_hosts_in_no_proxy_are_called_directly_at_any_port(
     proxy: Proxy, server: int, spared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", spared)
@@ -82,7 +82,7 @@ async def test_no_proxy_spares_hosts_at_any_port(
 
 
 @pytest.mark.io
-async def test_loopback_is_not_spared_by_itself(proxy: Proxy, server: int) -> None:
+async def test_loopback_uses_the_proxy_unless_it_is_in_no_proxy(proxy: Proxy, server: int) -> None:
     async with http.session() as session, session.get(f"http://127.0.0.1:{server}/") as response:
         assert response.status == 403
     assert proxy.asked == [f"GET http://127.0.0.1:{server}/"]
@@ -90,7 +90,7 @@ async def test_loopback_is_not_spared_by_itself(proxy: Proxy, server: int) -> No
 
 @pytest.mark.io
 @pytest.mark.parametrize("entry", ["127.0.0.0/8", "127.0.0.1:{port}", "[::1]"])
-async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_named(
+async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_logged(
     proxy: Proxy, server: int, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = entry.format(port=server)
@@ -104,7 +104,7 @@ async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_named(
 
 
 @pytest.mark.io
-async def test_without_a_proxy_the_environment_is_not_looked_at(
+async def test_without_a_proxy_sessions_do_not_trust_the_environment(
     server: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "getproxies", dict)
@@ -115,7 +115,7 @@ async def test_without_a_proxy_the_environment_is_not_looked_at(
 
 
 @pytest.mark.io
-async def test_an_error_in_words_has_no_url() -> None:
+async def test_the_text_of_an_error_shows_no_url() -> None:
     async with http.session() as session:
         with pytest.raises(aiohttp.InvalidURL) as caught:
             await session.get("http://:8000/?api-key=geheim")
@@ -128,7 +128,7 @@ async def test_an_error_in_words_has_no_url() -> None:
 
 
 def calls(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and last name of all that is called: `aiohttp.ClientSession(…)` is `ClientSession`."""
+    """The line and the last name of each call: `ClientSession` for `aiohttp.ClientSession(…)`."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
             match node.func:
@@ -136,8 +136,8 @@ def calls(path: Path) -> Iterator[tuple[int, str]]:
                     yield node.lineno, name
 
 
-def test_sessions_are_made_in_one_module() -> None:
-    """Else one of them does not go through the proxy of the environment."""
+def test_sessions_are_created_in_one_module() -> None:
+    """A session that is created elsewhere would ignore the proxy of the environment."""
     makers = {"ClientSession", "urlopen", "HTTPConnection", "HTTPSConnection"}
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}: use shared.web.client.session"

@@ -1,4 +1,4 @@
-"""Probes: alive, ready and if not why, and the metrics."""
+"""The probes /livez and /readyz, and /metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_part_starts_as_not_ready(readiness: Readiness) -> None:
     }
 
 
-def test_ready_when_no_part_has_something_to_say(readiness: Readiness) -> None:
+def test_ready_when_every_part_is_ready(readiness: Readiness) -> None:
     readiness.set("redis", None)
     assert not readiness.ready
     readiness.set("source", None)
@@ -44,8 +44,8 @@ def test_ready_when_no_part_has_something_to_say(readiness: Readiness) -> None:
     assert not readiness.ready
 
 
-def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness: Readiness) -> None:
-    assert readiness.first_reason("redis", "source") is None  # it only starts
+def test_the_first_reason_is_that_of_the_first_unready_part(readiness: Readiness) -> None:
+    assert readiness.first_reason("redis", "source") is None  # still starting
     readiness.set("source", "no source")
     assert readiness.first_reason("redis") is None
     assert readiness.first_reason("redis", "source") == "no source"
@@ -53,11 +53,11 @@ def test_trouble_is_that_of_the_first_named_part_which_is_not_well(readiness: Re
     assert readiness.first_reason("redis", "source") is None
 
 
-def test_without_parts_there_is_nothing_to_wait_for() -> None:
+def test_a_service_without_parts_is_ready() -> None:
     assert Readiness().ready
 
 
-def test_the_metric_follows_each_part(readiness: Readiness) -> None:
+def test_the_metric_shows_the_state_of_each_part(readiness: Readiness) -> None:
     assert gauge("redis") == 0
     readiness.set("redis", None)
     assert gauge("redis") == 1
@@ -65,12 +65,12 @@ def test_the_metric_follows_each_part(readiness: Readiness) -> None:
     assert gauge("redis") == 0
 
 
-async def test_alive_whatever_the_parts_say(client: WebClient) -> None:
+async def test_livez_is_200_even_when_not_ready(client: WebClient) -> None:
     response = await client.get("/livez")
     assert (response.status, await response.text()) == (200, "ok\n")
 
 
-async def test_readyz_is_503_with_the_reason_and_200_without(
+async def test_readyz_is_503_with_the_reason_or_200(
     client: WebClient, readiness: Readiness
 ) -> None:
     readiness.set("source", None)

@@ -1,4 +1,4 @@
-"""Problems: whatever goes wrong in a request leaves as problem+json and says nothing inside."""
+"""Problems: every error of a request becomes problem+json and reveals no internals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @pytest.fixture
 async def ask(aiohttp_client: AiohttpClient) -> Callable[..., Awaitable[Any]]:
-    """Ask an app whose one handler is given; answers status, headers and document."""
+    """Request an app with one given handler. Returns status, headers and document."""
 
     async def asked(
         handler: Handler, path: str = "/x", method: str = "GET"
@@ -47,12 +47,12 @@ def raising(error: BaseException) -> Handler:
     return handler
 
 
-async def test_what_goes_well_is_left_alone(ask: Callable[..., Awaitable[Any]]) -> None:
+async def test_a_successful_response_is_unchanged(ask: Callable[..., Awaitable[Any]]) -> None:
     response, document = await ask(fine)
     assert (response.status, document) == (200, None)
 
 
-async def test_a_problem_is_told_with_each_field_and_its_extras(
+async def test_a_problem_shows_its_invalid_fields_and_extra_members(
     ask: Callable[..., Awaitable[Any]],
 ) -> None:
     mistakes = [{"field": "amount", "detail": "must be above 0"}]
@@ -73,7 +73,7 @@ async def test_a_problem_is_told_with_each_field_and_its_extras(
     }
 
 
-async def test_a_problem_without_mistakes_has_no_empty_list(
+async def test_a_problem_without_invalid_fields_has_no_list_of_errors(
     ask: Callable[..., Awaitable[Any]],
 ) -> None:
     _, document = await ask(raising(Problem(409, Slug.STALE_VERSION, "read again")))
@@ -81,13 +81,13 @@ async def test_a_problem_without_mistakes_has_no_empty_list(
     assert "errors" not in document
 
 
-async def test_a_path_that_is_not_there(ask: Callable[..., Awaitable[Any]]) -> None:
+async def test_an_unknown_path_is_404(ask: Callable[..., Awaitable[Any]]) -> None:
     response, document = await ask(fine, path="/nowhere")
     assert (response.status, document["type"]) == (404, "/problems/not-found")
     assert document["status"] == 404
 
 
-async def test_a_method_that_is_not_allowed_names_those_that_are(
+async def test_405_lists_the_allowed_methods(
     ask: Callable[..., Awaitable[Any]],
 ) -> None:
     response, document = await ask(fine, method="PUT")
@@ -104,7 +104,7 @@ async def test_a_method_that_is_not_allowed_names_those_that_are(
         (web.HTTPTeapot() if hasattr(web, "HTTPTeapot") else web.HTTPGone(), Slug.HTTP),
     ],
 )
-async def test_an_http_error_of_aiohttp_has_a_slug_too(
+async def test_an_http_error_of_aiohttp_gets_a_slug(
     ask: Callable[..., Awaitable[Any]], error: web.HTTPException, slug: Slug
 ) -> None:
     response, document = await ask(raising(error))
@@ -113,12 +113,12 @@ async def test_an_http_error_of_aiohttp_has_a_slug_too(
     assert document["detail"]
 
 
-async def test_a_redirection_is_no_problem(ask: Callable[..., Awaitable[Any]]) -> None:
+async def test_a_redirection_passes_unchanged(ask: Callable[..., Awaitable[Any]]) -> None:
     response, document = await ask(raising(web.HTTPFound("/docs")))
     assert (response.status, response.headers["Location"], document) == (302, "/docs", None)
 
 
-async def test_what_nobody_foresaw_is_logged_and_says_nothing_inside(
+async def test_an_unexpected_error_is_logged_and_reveals_nothing(
     ask: Callable[..., Awaitable[Any]],
 ) -> None:
     with capture_logs() as logs:
@@ -129,7 +129,7 @@ async def test_what_nobody_foresaw_is_logged_and_says_nothing_inside(
     assert (entry["method"], entry["path"], entry["exc_info"]) == ("GET", "/x", True)
 
 
-async def test_a_redis_that_is_away_is_worth_another_try(
+async def test_an_unavailable_redis_is_503_with_retry_after(
     ask: Callable[..., Awaitable[Any]],
 ) -> None:
     redis = connect(f"redis://127.0.0.1:{free_port()}/0", timeout=0.5)
@@ -147,11 +147,11 @@ async def test_a_redis_that_is_away_is_worth_another_try(
     assert "redis_unreachable" in [entry["event"] for entry in logs]
 
 
-def test_unavailable_says_when_to_come_back() -> None:
+def test_unavailable_has_retry_after() -> None:
     problem = unavailable("later", retry_after=7)
     assert (problem.status, problem.headers) == (503, {"Retry-After": "7"})
 
 
 @pytest.mark.parametrize("slug", [*Slug, *Goodbye])
-def test_slugs_are_stable_words(slug: str) -> None:
+def test_slugs_are_lower_case_words(slug: str) -> None:
     assert re.fullmatch(r"[a-z]+([-_][a-z]+)*", slug)

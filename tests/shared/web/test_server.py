@@ -1,4 +1,4 @@
-"""A process as an operator sees it: the port in the log, probes, and an orderly end."""
+"""A service process: the port in the log, the probes, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def errors(started: subprocess.Popen[str]) -> IO[str]:
 
 
 def port_of(started: subprocess.Popen[str]) -> int:
-    """From the log line, which is the only place a caller with PORT=0 learns it."""
+    """The port, from the log. With PORT=0 it is shown nowhere else."""
     line = json.loads(errors(started).readline())
     assert (line["event"], line["service"], line["level"]) == ("listening", "sample", "info")
     return line["port"]
@@ -84,7 +84,9 @@ def ask(port: int, path: str, host: str = "127.0.0.1") -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number: signal.Signals) -> None:
+def test_with_port_0_the_port_is_logged_and_a_signal_ends_the_process_with_0(
+    number: signal.Signals,
+) -> None:
     with process() as started:
         port = port_of(started)
         assert port > 0
@@ -96,14 +98,14 @@ def test_port_0_is_bound_and_logged_and_a_signal_ends_it_with_0(number: signal.S
         assert "Traceback" not in errors(started).read()
 
 
-def test_a_part_that_cannot_go_on_ends_the_process_with_its_code() -> None:
+def test_a_part_that_fails_for_good_ends_the_process_with_its_exit_code() -> None:
     with process() as started:
         assert ask(port_of(started), "/give-up") == 200
         assert started.wait(10) == 3
         assert output(started).read() == "tidied\n"
 
 
-def test_a_request_half_sent_does_not_hold_up_the_end() -> None:
+def test_an_incomplete_request_does_not_delay_the_shutdown() -> None:
     with (
         process() as started,
         socket.create_connection(("127.0.0.1", port_of(started))) as slow,
@@ -113,7 +115,7 @@ def test_a_request_half_sent_does_not_hold_up_the_end() -> None:
         assert started.wait(10) == 0
 
 
-def test_a_port_that_is_taken_ends_in_an_error_that_names_it() -> None:
+def test_a_port_in_use_is_an_error_that_names_the_port() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         process(port=taken.getsockname()[1]) as started,
@@ -122,11 +124,11 @@ def test_a_port_that_is_taken_ends_in_an_error_that_names_it() -> None:
         line = json.loads(errors(started).read())
         assert (line["event"], line["port"]) == ("cannot_listen", taken.getsockname()[1])
         assert "in use" in line["error"]
-        assert output(started).read() == ""  # nothing was begun
+        assert output(started).read() == ""  # the service did not start
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
-def test_an_ipv6_address_is_listened_on() -> None:
+def test_a_service_listens_on_an_ipv6_address() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -149,7 +151,7 @@ def test_two_colons_listen_on_both_families() -> None:
         assert started.wait(10) == 0
 
 
-def test_a_peer_that_vanished_is_gone_within_a_minute() -> None:
+def test_connections_to_vanished_peers_close_within_a_minute() -> None:
     with serve._bind("127.0.0.1", 0) as listening:
         with socket.create_connection(listening.getsockname()):
             accepted, _ = listening.accept()
@@ -165,7 +167,7 @@ def test_a_peer_that_vanished_is_gone_within_a_minute() -> None:
 
 
 @pytest.mark.parametrize("expected", [b"\xff\xfe", b"miracles", b"100-continue"])
-def test_who_expects_what_nobody_knows_is_served_all_the_same(expected: bytes) -> None:
+def test_a_request_with_an_unknown_expectation_is_served(expected: bytes) -> None:
     asked = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: %b\r\n\r\n" % expected
     with process() as started, socket.create_connection(("127.0.0.1", port_of(started))) as sock:
         sock.sendall(asked)
