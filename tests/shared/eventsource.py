@@ -1,4 +1,4 @@
-"""A strict EventSource parser, word for word from WHATWG HTML 9.2.6, to read our frames with."""
+"""A strict EventSource parser that follows WHATWG HTML 9.2.6 step by step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a browser dispatches: type, data, and lastEventId."""
+    """A message that a browser dispatches: type, data and lastEventId."""
 
     type: str
     data: str
@@ -16,7 +16,7 @@ class Message:
 
 
 def parse(body: bytes) -> tuple[list[Message], str]:
-    """The messages of a whole response, and the lastEventId a reconnect would send."""
+    """The messages of a complete response, and the lastEventId for a reconnect."""
     text = body.decode("utf-8").removeprefix("\ufeff")
     *lines, _cut_off = re.split(r"\r\n|\n|\r", text)
     messages: list[Message] = []

@@ -1,4 +1,4 @@
-"""Samples for the tests of `shared`: real addresses, and events as chain or API make them."""
+"""Samples for the tests of `shared`: real addresses, and events of the chain and of the API."""
 
 from __future__ import annotations
 

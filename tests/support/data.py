@@ -1,4 +1,4 @@
-"""A namespace whose data began long ago, so that tokens made before a test are good in it."""
+"""A namespace with an old epoch, so that tokens made before a test are valid in it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from shared.journal.keys import Keys
 
 
 async def begun_long_ago(redis: Redis, keys: Keys) -> None:
-    """Give the namespace an epoch, unless it has one."""
+    """Set the epoch of the namespace unless it has one."""
     await redis.set(keys.epoch, 1_000_000, nx=True)

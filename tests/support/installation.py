@@ -1,4 +1,4 @@
-"""A whole installation as processes of their own: what `make run` starts, on free ports."""
+"""A complete installation in separate processes: all that `make run` starts, on free ports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.waiting import own_ports, until
 
 
 def free_ports() -> Ports:
-    """A base whose ports are all free."""
+    """A base port for which all ports of the installation are free."""
     while True:
         try:
             return read_ports({"PORT_BASE": str(random.choice(own_ports()[:-100:100]))})
@@ -32,7 +32,7 @@ def free_ports() -> Ports:
 
 
 class Installation:
-    """The running parts by name, and how to ask them things."""
+    """The running parts by name, with helpers for requests."""
 
     def __init__(self, ports: Ports, processes: Processes, by_name: dict[str, Part]) -> None:
         self.ports = ports
@@ -47,7 +47,7 @@ class Installation:
         return self._processes.log_of(name).read_text()
 
     def kill(self, name: str) -> None:
-        """As the kernel would: no time to say goodbye."""
+        """Kill a part with SIGKILL, so that it cannot shut down in order."""
         process = self._processes.running[name]
         process.send_signal(signal.SIGKILL)
         process.wait(10)
@@ -60,7 +60,7 @@ class Installation:
             return response.status, json.loads(await response.text())
 
     async def until_ready(self) -> None:
-        """Until the gateway's /readyz is well; a part that ended is named at once."""
+        """Wait until the gateway's /readyz is 200. Fails at once when a part has ended."""
 
         async def well() -> bool:
             self._processes.check()
@@ -82,7 +82,7 @@ class Installation:
 
 @asynccontextmanager
 async def installation(folder: Path, **environment: str) -> AsyncIterator[Installation]:
-    """Start everything, wait until it is ready, end everything."""
+    """Start all parts, wait until they are ready, and stop them at the end."""
     ports = free_ports()
     chain = read_chain({}, ports)
     processes = Processes(folder / "logs")
@@ -106,7 +106,7 @@ async def installation(folder: Path, **environment: str) -> AsyncIterator[Instal
 
 
 class Reachable(Protocol):
-    """Something with a gateway: an installation, or the services of a compose file."""
+    """A set of services with a gateway: an installation, or the services of a compose file."""
 
     session: aiohttp.ClientSession
 
@@ -114,7 +114,7 @@ class Reachable(Protocol):
 
 
 class Client:
-    """An EventSource: keeps its last id, reconnects when cut, here to a list of URLs in turn."""
+    """An EventSource that reconnects with its last id, to each of several URLs in turn."""
 
     def __init__(self, whole: Reachable, query: str, *ports: int) -> None:
         self._whole = whole
@@ -145,7 +145,7 @@ class Client:
         return [event["id"] for event in self.events]
 
     async def cut(self) -> None:
-        """Drop the connection and come back with the last id."""
+        """Close the connection and reconnect with the last id."""
         await self.close()
         self._task = asyncio.create_task(self._run())
 
@@ -155,7 +155,7 @@ class Client:
 
 
 async def create_stream(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
-    """A stream of the API's own, made at `url`, the gateway's."""
+    """Create an API stream through the gateway at `url`."""
     body = {
         "sender": accounts.address("alice"),
         "recipient": accounts.address("bob"),

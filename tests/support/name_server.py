@@ -1,4 +1,4 @@
-"""A name server on loopback whose answers a test changes: how replicas come and go in a network."""
+"""A DNS server on loopback. A test changes its answers, like replicas that come and go."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING_THERE = 3
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers questions for A records out of `addresses` (RFC 1035); what it lacks is NXDOMAIN."""
+    """Answers queries for A records from `addresses` (RFC 1035). Other names are NXDOMAIN."""
 
     def __init__(self, addresses: Mapping[str, Sequence[str]]) -> None:
         self.addresses = addresses
@@ -29,7 +29,7 @@ class NameServer(asyncio.DatagramProtocol):
 
 
 def answer(question: bytes, addresses: Mapping[str, Sequence[str]]) -> bytes:
-    """The answer to one question."""
+    """The response to one query."""
     labels, at = [], 12
     while length := question[at]:
         labels.append(question[at + 1 : at + 1 + length].decode())
@@ -49,7 +49,7 @@ def answer(question: bytes, addresses: Mapping[str, Sequence[str]]) -> bytes:
 
 @asynccontextmanager
 async def name_server(addresses: Mapping[str, Sequence[str]]) -> AsyncIterator[NameServer]:
-    """One that listens on a free port until the end of the block."""
+    """A server on a free port until the end of the block."""
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(
         lambda: NameServer(addresses), local_addr=("127.0.0.1", 0)
@@ -58,4 +58,4 @@ async def name_server(addresses: Mapping[str, Sequence[str]]) -> AsyncIterator[N
         yield server
     finally:
         transport.close()
-        await asyncio.sleep(0)  # it closes in the next turn
+        await asyncio.sleep(0)  # the socket closes in the next turn of the loop

@@ -1,4 +1,4 @@
-"""Time that passes on purpose: how long a fault lasts, how often a load acts.
+"""Deliberate pauses: the duration of a fault, the interval of a load.
 
 Never to wait for something to happen: that is `tests.support.waiting`.
 """
@@ -9,5 +9,5 @@ import asyncio
 
 
 async def last(seconds: float) -> None:
-    """Let that much time pass."""
+    """Wait this many seconds."""
     await asyncio.sleep(seconds)

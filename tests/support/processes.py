@@ -1,4 +1,4 @@
-"""Services as real processes: started with PORT=0, their port read from the JSON log.
+"""Runs services as processes with PORT=0, and reads the port from the JSON log.
 
 `async with running("services.fanout", REDIS_URL=…) as process:` waits for the line `listening`.
 """
@@ -22,11 +22,11 @@ _MOST_CPU_SECONDS = 20.0
 
 
 class NotListening(AssertionError):
-    """It lives and does not listen; what it was doing is in the text."""
+    """The process runs but does not listen. The message shows what it was doing."""
 
 
 class ServiceProcess:
-    """A running service; `log` grows with its JSON lines, `noise` with what was none."""
+    """A running service. `log` collects its JSON lines, `noise` its other lines."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.log: list[dict[str, Any]] = []
@@ -49,11 +49,11 @@ class ServiceProcess:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return int(self.said("listening")[0]["port"])
 
     def said(self, event: str) -> list[dict[str, Any]]:
-        """The log's lines of this event."""
+        """The log lines of this event."""
         return [line for line in self.log if line.get("event") == event]
 
     def signal(self, number: int = signal.SIGTERM) -> None:
@@ -61,25 +61,27 @@ class ServiceProcess:
         self._process.send_signal(number)
 
     async def ended(self, seconds: float = 45) -> int:
-        """The exit code, once it has ended."""
+        """Wait until the process has ended. Returns the exit code."""
         async with asyncio.timeout(seconds):
             code = await self._process.wait()
             await self._reading
             return code
 
     async def listening(self, seconds: float = 60) -> None:
-        """Until the port is in the log. Raises NotListening; AssertionError if it ends.
+        """Wait until the port is in the log. Raises NotListening, or AssertionError if it ends.
 
-        A start takes one or two seconds on a CPU. One that had many more does not get on; one that
-        only waits for a CPU has the whole time.
+        A start needs one or two seconds of CPU time. A process that used much more is stuck, and
+        the wait fails early. A process that only waits for a CPU gets the full `seconds`.
         """
 
         def up() -> bool:
             if self._process.returncode is not None:
-                raise AssertionError(f"it ended at once: {self.noise or self.log}")
+                raise AssertionError(f"the process ended at once: {self.noise or self.log}")
             if self.said("listening"):
                 return True
-            assert self._cpu_seconds()[0] < _MOST_CPU_SECONDS, "it is busy with something else"
+            assert self._cpu_seconds()[0] < _MOST_CPU_SECONDS, (
+                "the process used too much CPU time and still does not listen"
+            )
             return False
 
         try:
@@ -88,41 +90,41 @@ class ServiceProcess:
             if self._process.returncode is not None:
                 raise
             state = self._state()
-            self.signal(signal.SIGABRT)  # it prints where it is
+            self.signal(signal.SIGABRT)  # it prints the stack of each thread
             await self.ended()
             raise NotListening(f"{error}: {state}, {self.log} {self.noise}") from None
 
     def _state(self) -> str:
-        """Such as `S (sleeping)`, where in the kernel it waits, and its time on a CPU (Linux)."""
+        """The process state, its wait channel in the kernel, and its CPU time (Linux)."""
         folder = Path(f"/proc/{self.pid}")
         state = (folder / "status").read_text().splitlines()[2]
         used = "{:.1f} s on a CPU, {:.1f} s waiting for one".format(*self._cpu_seconds())
         return f"{state} in {(folder / 'wchan').read_text()}, {used}"
 
     def _cpu_seconds(self) -> tuple[float, float]:
-        """How long its main thread ran, and how long it waited for a CPU; 0 if nobody tells."""
+        """The time that the main thread ran and waited for a CPU; 0 if unknown."""
         try:
             ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
-        except OSError:  # it has just ended, or this is not Linux
+        except OSError:  # the process has just ended, or this is not Linux
             return 0.0, 0.0
         return int(ran) / 1e9, int(waited) / 1e9
 
     @property
     def descriptors(self) -> int:
-        """How many files it has open (Linux)."""
+        """The number of its open files (Linux)."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208 - names only, it is /proc
 
     def connections(self, port: int) -> int:
-        """How many connections to another process' port it has open (Linux, IPv4)."""
+        """The number of its open connections to this port (Linux, IPv4)."""
         lines = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
-        rows = [line.split() for line in lines]  # …, its end, the other end, …, inode
+        rows = [line.split() for line in lines]  # …, local address, remote address, …, inode
         there = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}")}
         return sum(link in there for link in self._links())
 
     def _links(self) -> Iterator[str]:
-        """What each descriptor is, such as `socket:[4711]`."""
+        """The target of each file descriptor, such as `socket:[4711]`."""
         for each in Path(f"/proc/{self.pid}/fd").iterdir():
-            with suppress(FileNotFoundError):  # closed meanwhile
+            with suppress(FileNotFoundError):  # it was closed in the meantime
                 yield str(each.readlink())
 
 
@@ -134,9 +136,9 @@ async def start(module: str, **environment: object) -> ServiceProcess:
 async def spawn(
     command: Sequence[str], folder: Path, environment: Mapping[str, object]
 ) -> ServiceProcess:
-    """Start a service. Its environment is this process' own, PORT=0, and `environment`.
+    """Start a service with our environment, PORT=0, and `environment`.
 
-    On SIGABRT it prints the stack of each of its threads.
+    On SIGABRT it prints the stack of each thread.
     """
     ours = os.environ | {"PORT": "0", "PYTHONFAULTHANDLER": "1"}
     process = await asyncio.create_subprocess_exec(
@@ -152,14 +154,14 @@ async def spawn(
 
 @asynccontextmanager
 async def running(module: str, **environment: object) -> AsyncIterator[ServiceProcess]:
-    """`python -m module`, once it listens; it is killed at the end unless it has ended."""
+    """Run `python -m module` and wait until it listens. Kills it at the end if it still runs."""
     async with listening(await start(module, **environment)) as service:
         yield service
 
 
 @asynccontextmanager
 async def listening(service: ServiceProcess) -> AsyncIterator[ServiceProcess]:
-    """The service once it listens; it is killed at the end unless it has ended."""
+    """Wait until the service listens. Kills it at the end if it still runs."""
     try:
         await service.listening()
         yield service

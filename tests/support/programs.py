@@ -1,4 +1,4 @@
-"""Programs that are no Python packages: found, or the test is skipped; in CI it fails instead."""
+"""Finds programs that are not Python packages. Without them a test is skipped, or fails in CI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLACES = (str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/s
 
 
 def needed(program: str) -> str:
-    """Its path: beside this Python, on PATH or in /usr/sbin."""
+    """The path of a program: beside this Python, on PATH or in /usr/sbin."""
     if path := shutil.which(program, path=os.pathsep.join(_PLACES)):
         return path
     word = f"{program} is missing: .ci/run tells which package has it"
@@ -23,8 +23,8 @@ def needed(program: str) -> str:
 
 
 def loopback() -> str:
-    """The first three parts of a network on loopback, such as `127.81.7`, for this process alone.
+    """The first three numbers of a loopback network for this process only, such as `127.81.7`.
 
-    So parts can keep the ports that they have in production. Linux answers on all of 127/8.
+    With it services can use the same ports as in production. Linux answers on all of 127/8.
     """
     return f"127.{64 + os.getpid() // 250 % 128}.{1 + os.getpid() % 250}"

@@ -1,4 +1,4 @@
-"""A small HTTP proxy on a real socket: it forwards requests, opens tunnels, and notes both."""
+"""A small HTTP proxy that forwards requests and opens tunnels, and records both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """`routes` says at which port of loopback a host is; any other host is refused with 403."""
+    """`routes` maps a host name to a port on loopback. Other hosts get 403."""
 
     def __init__(self, routes: Mapping[str, int]) -> None:
         self.routes = routes
@@ -42,7 +42,7 @@ class Proxy:
 
 
 def _direct(head: str, target: str) -> str:
-    """The request as its server gets it: by path, and the only one of its connection."""
+    """The request for the server: with a path instead of a URL, and `Connection: close`."""
     parts = urlsplit(target)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return head.replace(target, path, 1).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
@@ -58,7 +58,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def proxying(**routes: int) -> AsyncIterator[Proxy]:
-    """Hosts by name, with `_` for each dot: `horizon_example=8000`."""
+    """A running proxy. `routes` are host names with `_` for each dot: `horizon_example=8000`."""
     proxy = Proxy({name.replace("_", "."): port for name, port in routes.items()})
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]

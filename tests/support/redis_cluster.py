@@ -1,8 +1,8 @@
 """A Redis Cluster: three primaries that share the slots, each with a replica.
 
-A node is held to be gone after 2 s. The default is 15 s; below a second a busy machine is taken
-for a dead one. The other slots stay in use when one has no owner (`cluster-require-full-coverage
-no`): a namespace needs its own slot only.
+A node counts as failed after 2 s instead of the default 15 s. Below one second, nodes on a busy
+machine would count as failed too. When a slot has no owner, the other slots stay in use
+(`cluster-require-full-coverage no`), because a namespace needs only its own slot.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NODE_TIMEOUT = 2000
 
 
 class Share(NamedTuple):
-    """Slots from `first` to `last`, and the ports of those who have them."""
+    """The slots from `first` to `last`, and the ports of their primary and its replicas."""
 
     first: int
     last: int
@@ -36,27 +36,27 @@ class Share(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A slot between two owners. Calls of several keys meet TRYAGAIN now, those of one ASK."""
+    """A slot that is being moved. Calls with several keys can get TRYAGAIN, with one key ASK."""
 
     slot: int
     source: Node
     target: Node
 
     async def some(self, count: int) -> bool:
-        """Hand over so many keys; False when none is left."""
+        """Move this many keys. False when none is left."""
         names = await self.source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, count)
         await self.these(*names)
         return bool(names)
 
     async def these(self, *names: str | bytes) -> None:
-        """Hand over these keys."""
+        """Move these keys."""
         if names:
             to = ("127.0.0.1", self.target.port, "", 0, 1000)
             await self.source.ask("MIGRATE", *to, "KEYS", *names)
 
 
 class RedisCluster:
-    """The nodes by port. `url` is where services begin to look."""
+    """The nodes by port. `url` is the REDIS_URL for services."""
 
     def __init__(self, folder: Path, *, primaries: int = 3) -> None:
         self._buses: dict[int, int] = {}
@@ -84,7 +84,7 @@ class RedisCluster:
         return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.nodes)
 
     async def start(self) -> None:
-        """Start what does not run; returns when every slot has an owner with a replica."""
+        """Start the stopped nodes. Returns when every slot has an owner with a replica."""
         await asyncio.gather(*(node.start() for node in self.nodes.values()))
         if not self._begun:
             await self._found()
@@ -92,7 +92,7 @@ class RedisCluster:
         await until(self.is_well, seconds=90, what="a cluster whose owners all have replicas")
 
     async def _found(self) -> None:
-        """Share out the slots, introduce all to each other, give each primary its replica."""
+        """Create the Cluster: assign the slots, connect the nodes, give each primary a replica."""
         for n, node in enumerate(self.nodes.values()):
             await node.ask("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
         share = -(-SLOTS // len(self._primaries))
@@ -116,11 +116,11 @@ class RedisCluster:
         return await node.told("CLUSTER", "INFO")
 
     async def id_of(self, node: Node) -> str:
-        """By which name the others know it."""
+        """The node id."""
         return str((await node.ask("CLUSTER", "MYID")).decode())
 
     async def is_well(self) -> bool:
-        """Whether all nodes that run agree who owns what, and each owner has a replica in step."""
+        """Whether all running nodes agree on the owners, and each owner has a current replica."""
         with suppress(RedisError, OSError):
             maps = [await self._map(node) for node in self._running()]
             shares = maps[0]
@@ -139,7 +139,7 @@ class RedisCluster:
         return [node for node in self.nodes.values() if node.running]
 
     async def _map(self, node: Node) -> list[Share]:
-        """What a node knows of who owns what; replicas held to be gone are left out."""
+        """The owners of the slots as this node knows them, without failed replicas."""
         rows = await node.ask("CLUSTER", "SLOTS")
         return sorted(
             Share(first, end, owner[1], tuple(sorted(each[1] for each in replicas)))
@@ -149,7 +149,7 @@ class RedisCluster:
     # ── the owner of a key ──
 
     async def slot_of(self, key: str) -> int:
-        """Its slot, by any node that answers."""
+        """The slot of a key, from any node that answers."""
         return int(await self._first_answer("CLUSTER", "KEYSLOT", key))
 
     async def _first_answer(self, *command: object) -> Any:
@@ -159,7 +159,7 @@ class RedisCluster:
         raise RedisError("no node of the cluster answers")
 
     async def owner_port(self, key: str) -> int:
-        """Who owns the key's slot, as most of the nodes say that can be asked."""
+        """The owner of the key's slot, according to most of the nodes that answer."""
         slot = await self.slot_of(key)
         told: Counter[int] = Counter()
         for node in self._running():
@@ -172,22 +172,22 @@ class RedisCluster:
         return told.most_common(1)[0][0]
 
     async def replicas(self, key: str) -> list[Node]:
-        """Those that follow the key's owner, as it knows them."""
+        """The replicas of the key's owner, as the owner knows them."""
         slot, owner = await self.slot_of(key), await self.owner_port(key)
         shares = await self._map(self.nodes[owner])
         (share,) = (share for share in shares if share.first <= slot <= share.last)
         return [self.nodes[port] for port in share.replicas]
 
     async def kill(self, port: int, number: int = signal.SIGKILL) -> None:
-        """End a node."""
+        """Kill a node, or send another signal that ends it."""
         await self.nodes[port].stop(number)
 
     async def start_again(self, port: int) -> None:
-        """Start a node that has ended; what the others know makes it a replica by itself."""
+        """Restart a node. The other nodes make it a replica of the new owner."""
         await self.nodes[port].start()
 
     async def failed_over(self, key: str, former: int, *, seconds: float = 20) -> int:
-        """The port of the key's new owner, once it knows that it is."""
+        """Wait for another owner of the key that knows its role. Returns its port."""
 
         async def another() -> int:
             with suppress(RedisError, OSError, IndexError):
@@ -202,7 +202,7 @@ class RedisCluster:
         return await until(another, seconds=seconds, what=f"an owner of {key} other than {former}")
 
     async def move_slot(self, key: str) -> int:
-        """Give the key's slot with all that is in it to another primary; returns its port."""
+        """Move the key's slot with all its keys to another primary. Returns its port."""
         async with self.moving(key) as move:
             while await move.some(100):
                 pass
@@ -210,7 +210,7 @@ class RedisCluster:
 
     @asynccontextmanager
     async def moving(self, key: str) -> AsyncIterator[Move]:
-        """The key's slot on its way to another primary; at the end of the block it has it."""
+        """Start to move the key's slot to another primary. The end of the block completes it."""
         slot, former = await self.slot_of(key), await self.owner_port(key)
         shares = await self._map(self.nodes[former])
         port = next(share.owner for share in shares if share.owner != former)
@@ -220,10 +220,10 @@ class RedisCluster:
         await move.source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", names[move.target])
         yield move
         for node in (move.target, move.source, *self._running()):
-            with suppress(RedisError, OSError):  # a replica is told by its primary
+            with suppress(RedisError, OSError):  # a replica gets it from its primary
                 await node.ask("CLUSTER", "SETSLOT", slot, "NODE", names[move.target])
 
     async def close(self) -> None:
-        """End every process, whatever state it is in."""
+        """Kill every process."""
         for node in self.nodes.values():
             await node.stop(signal.SIGKILL)

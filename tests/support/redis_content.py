@@ -1,4 +1,4 @@
-"""Everything that a Redis holds, in a form that can be compared."""
+"""The complete content of a Redis, in a comparable form."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Content = dict[bytes, tuple[Any, ...]]
 
 
 async def content(redis: Redis) -> Content:
-    """Each key with its kind, the Unix milliseconds of its end (-1: none), and what is in it."""
+    """Each key with its type, its expiry in Unix milliseconds (-1: never), and its value."""
     found: Content = {}
     async for key in redis.scan_iter("*", count=1000):
         name: Any = await redis.type(key)
         kind = name.decode()
         ends = await redis.pexpiretime(key)
         value = await _value(redis, kind, key)
-        if ends != -2:  # it ended while we looked
+        if ends != -2:  # it has not expired in the meantime
             found[key] = (kind, ends, value)
     return found
 
@@ -41,6 +41,6 @@ async def _value(redis: Redis, kind: str, key: bytes) -> Any:
 
 
 def lasting(before: Content) -> Content:
-    """What has not ended by now. It is for comparing with what was read just now."""
+    """The entries that have not expired yet, to compare with a content read just now."""
     now = time.time() * 1000
     return {key: entry for key, entry in before.items() if entry[1] == -1 or entry[1] > now}

@@ -1,4 +1,4 @@
-"""One process of Redis, a server or a Sentinel, with a file of settings that it may rewrite."""
+"""One Redis process, a server or a Sentinel, with a configuration file that it may rewrite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.waiting import free_port
 
 
 class Node:
-    """Started, ended and started again on the same port and files."""
+    """A process that can be stopped and restarted with the same port and files."""
 
     def __init__(
         self, folder: Path, settings: Mapping[str, object], *more: str, sentinel: bool = False
@@ -35,17 +35,17 @@ class Node:
 
     @property
     def running(self) -> bool:
-        """Whether there is a process; it may be stopped all the same."""
+        """Whether the process exists. It may be paused (SIGSTOP)."""
         return self._process is not None
 
     @property
     def pid(self) -> int:
-        """The process id of one that runs."""
+        """The id of the running process."""
         assert self._process
         return self._process.pid
 
     async def start(self, *settings: str) -> None:
-        """Start it unless it runs; returns when it answers."""
+        """Start the process unless it runs. Returns when it answers."""
         if self._process is None:
             await asyncio.to_thread(self._start, settings)
 
@@ -57,24 +57,24 @@ class Node:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                restore_signals=False,  # a file that may not grow is an error, not the end
+                restore_signals=False,  # a full file is an error, it does not end Redis
             )
         wait_until_up(self.port, self._process)
 
     def signal(self, number: int) -> None:
-        """Send a signal that does not end it."""
+        """Send a signal that does not end the process."""
         if self._process:
             self._process.send_signal(number)
 
     async def stop(self, number: int = SIGKILL) -> None:
-        """Send a signal that ends it, and wait for the end; one that was stopped is killed too."""
+        """Send a signal that ends the process, and wait for its end. A paused process is killed."""
         if self._process:
             self._process.send_signal(number)
             await asyncio.to_thread(self._process.wait, 20)
             self._process = None
 
     def client(self, *, timeout: float = 1.0) -> Redis:
-        """Straight to this process, whoever takes the writes."""
+        """The URL of this process, whether it is the primary or not."""
         return Redis(
             port=self.port,
             protocol=2,
@@ -84,12 +84,12 @@ class Node:
         )
 
     async def ask(self, *command: object) -> Any:
-        """One command on a connection of its own. Raises RedisError."""
+        """Execute one command on a new connection. Raises RedisError."""
         async with self.client() as client:
             return await client.execute_command(*command)
 
     async def told(self, command: str, section: str) -> dict[str, str]:
-        """The lines `name:value` of what `INFO replication`, `CLUSTER INFO` and their like say."""
+        """The `name:value` lines of commands such as `INFO replication` and `CLUSTER INFO`."""
         text = await self.ask(command, section)
         if isinstance(text, dict):
             return {str(name): str(value) for name, value in text.items()}

@@ -1,4 +1,4 @@
-"""Replicas kept from their primary: what it takes then, nobody else has."""
+"""Cuts replicas off from their primary, so that only the primary has the later writes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _AS_BEFORE = ("masteruser", "", "masterauth", "")
 
 
 async def cut_off(primary: Node, replicas: Iterable[Node]) -> None:
-    """From now on they get nothing: they try again each second and are refused."""
+    """Stop replication. The replicas reconnect each second and are rejected."""
     for node in replicas:
         await node.ask("CONFIG", "SET", *_NOBODY)
     await primary.ask("CLIENT", "KILL", "TYPE", "replica")
 
 
 async def let_in(replicas: Iterable[Node]) -> None:
-    """End what `cut_off` began, with whoever still lives."""
+    """Undo `cut_off` on the servers that still run."""
     for node in replicas:
         with suppress(RedisError, OSError):
             await node.ask("CONFIG", "SET", *_AS_BEFORE)

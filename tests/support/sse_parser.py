@@ -1,4 +1,4 @@
-"""Events of a stream as bytes come, held to the rules of the wire (facts of docs/events.md)."""
+"""Parses an event stream from chunks of bytes, and checks the rules in docs/events.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A dispatched event; `own_id` is its own `id:` line, `id` the lastEventId after it."""
+    """A dispatched event. `own_id` is its `id:` line, `id` the lastEventId after it."""
 
     name: str
     data: str
@@ -26,7 +26,7 @@ class Event:
 
 
 class Parser:
-    """Bytes in, events out; `last_id` and `retry` as an EventSource keeps them."""
+    """Turns bytes into events. Keeps `last_id` and `retry` like an EventSource."""
 
     def __init__(self) -> None:
         self.last_id = ""
@@ -40,12 +40,12 @@ class Parser:
 
     @property
     def unfinished(self) -> bool:
-        """Whether bytes of a block stand without its blank line."""
+        """Whether the bytes so far end inside an event, before its blank line."""
         return bool(self._rest or self._fields)
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete."""
-        *lines, self._rest = (self._rest + data).split(b"\n")  # we never send a CR
+        """Parse bytes. Returns the events that they complete."""
+        *lines, self._rest = (self._rest + data).split(b"\n")  # the fanout never sends CR
         events = []
         for raw in lines:
             line = raw.decode("utf-8")
@@ -84,14 +84,14 @@ class Parser:
 
 
 class Chunks:
-    """Takes the chunks of HTTP/1.1 apart (RFC 9112 7.1), as a gateway sends them."""
+    """Decodes the chunked transfer coding of HTTP/1.1 (RFC 9112 7.1), which gateways send."""
 
     def __init__(self) -> None:
         self._rest = b""
-        self._left = 0  # bytes of the chunk that has begun, its CRLF included
+        self._left = 0  # remaining bytes of the current chunk, with its CRLF
 
     def feed(self, data: bytes) -> bytes:
-        """What these bytes hold of the body."""
+        """The bytes of the body in these bytes."""
         self._rest += data
         body = b""
         while self._rest:

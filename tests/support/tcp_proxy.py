@@ -1,4 +1,4 @@
-"""A TCP proxy for faults: swallow what a server says, hold it back, delay, throttle, cut, refuse.
+"""A TCP proxy that causes faults: discards or holds data, delays, throttles, cuts, refuses.
 
 `async with TcpProxy(target_port) as proxy:` listens on `proxy.port`. Each accepted connection is a
 `Link`; `link.said` are the first bytes of its client, which tell a subscription from others, and
@@ -46,13 +46,13 @@ class Link:
 
 
 class TcpProxy:
-    """Faults on the way from the server to its clients; each is a question asked of a link.
+    """Faults between a server and its clients. Each fault is a function that selects connections.
 
-    `swallow`: its bytes vanish (they are kept in `swallowed`). `hold`: they wait until it says no
-    again. `refusing`: new connections are closed at once.
+    From server to client: `swallow` discards the bytes (and keeps them in `swallowed`); `hold`
+    delays them while it returns True. `refusing` closes new connections at once.
 
-    Both ways: `frozen`, nothing passes and nobody is told, as when a cable is pulled; `delay`,
-    seconds by which everything is late; `rate`, bytes a second, 0 is as many as there are.
+    In both directions: `frozen` passes nothing and closes nothing, as when a cable is unplugged;
+    `delay` is in seconds; `rate` is in bytes a second, 0 is unlimited.
     """
 
     def __init__(self, target: int) -> None:
@@ -136,11 +136,11 @@ class TcpProxy:
                 await self._pass_on(link, data, writer)
 
     async def _pass_on(self, link: Link, data: bytes, writer: asyncio.StreamWriter) -> None:
-        """As fast as the way is now."""
+        """Write the data at the current rate."""
         if self.delay:
             await asyncio.sleep(self.delay)
         while data:
-            await until(lambda: not self.frozen(link), seconds=600, what="the end of the frost")
+            await until(lambda: not self.frozen(link), seconds=600, what="the end of `frozen`")
             step = max(1, self.rate // 20) if self.rate else len(data)
             writer.write(data[:step])
             await writer.drain()

@@ -1,4 +1,4 @@
-"""How much a test does: `make test` runs the short form of each, `make nightly` the long one.
+"""The length of tests: `make test` runs the short form of each, `make nightly` the long form.
 
 Both run the same tests with the same assertions. The long form has more examples, more seconds and
 more cases.
@@ -17,14 +17,14 @@ NIGHTLY = os.environ.get("NIGHTLY") == "1"
 """Whether this is `make nightly`."""
 
 LONGER = 10
-"""By how much the time limit of a test, and its number of examples, is larger then."""
+"""The factor for time limits and numbers of examples in `make nightly`."""
 
 
 def at_length(short: T, long: T) -> T:
-    """The first in `make test`, the second in `make nightly`."""
+    """`short` in `make test`, `long` in `make nightly`."""
     return long if NIGHTLY else short
 
 
 def examples(count: int) -> int:
-    """The number of examples of a property that needs another one than Hypothesis' own, 100."""
+    """The number of examples of a property test that needs another number than the default 100."""
     return count * at_length(1, LONGER)

@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline, in place of sleeping and hoping."""
+"""Waits for conditions with a deadline. Tests use this instead of sleeping."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar, overload
 T = TypeVar("T")
 
 What: TypeAlias = str | Callable[[], str]
-"""What is waited for, or a function that tells more about it once the wait was in vain."""
+"""A description of the condition, or a function that returns one after the deadline."""
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -29,10 +29,10 @@ async def until(
 async def until(
     condition: Callable[..., object], *, seconds: float = 30, what: What = ""
 ) -> object:
-    """The first truthy result of `condition`; fails by name when the deadline passes.
+    """Wait for the first truthy result of `condition` and return it. Fails after `seconds`.
 
-    The deadline matters only on failure, so it allows for a busy machine. The condition is asked
-    less often the longer it takes, so that the question does not slow down what it waits for.
+    The deadline matters only on failure, so it is long enough for a busy machine. The interval
+    between two checks grows, so that the checks do not slow down the program under test.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -44,23 +44,23 @@ async def until(
             return result
         waited = loop.time() - began
         if waited > seconds:
-            said = what() if callable(what) else what
-            raise AssertionError(f"not within {seconds} s: {said or condition}")
+            text = what() if callable(what) else what
+            raise AssertionError(f"not within {seconds} s: {text or condition}")
         await asyncio.sleep(min(0.1, max(0.01, waited / 20)))
 
 
 def own_ports() -> range:
-    """Ports that the kernel gives to no connection by itself, so that a server may be away.
+    """Ports below the kernel's ephemeral range, for servers that are not always running.
 
-    Whoever knocks at a port of the kernel's own range until its server is there can be given that
-    very port, and is connected with himself.
+    A client that retries a port in the ephemeral range can get this port as its own local port.
+    It is then connected to itself.
     """
     above = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
     return range(min(10_240, above // 2), above)
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, for a server of a test's own."""
+    """A port that was free a moment ago, for a server of a test."""
     while True:
         port = random.choice(own_ports())
         with socket.socket() as sock:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 @asynccontextmanager
 async def serving(*routes: web.RouteDef) -> AsyncIterator[int]:
-    """The port; a handler is cancelled when its client disconnects."""
+    """Serve these routes. Yields the port. A handler is cancelled when its client disconnects."""
     app = web.Application()
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)

@@ -1,4 +1,4 @@
-"""Types of the clients that pytest-aiohttp makes for an application in this process."""
+"""Types of the clients that pytest-aiohttp creates for an application in this process."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from aiohttp.test_utils import TestClient
 WebClient: TypeAlias = TestClient[web.Request, web.Application]
 
 StartApi: TypeAlias = Callable[..., Awaitable[WebClient]]
-"""Starts an API with settings given by name."""
+"""Starts an API. Settings are keyword arguments."""
