@@ -87,9 +87,9 @@ async def test_a_process_does_not_log_its_secrets(redis: Redis, redis_url: str, 
         service.signal()
         assert await service.ended() == 0
         output = "\n".join([*map(json.dumps, service.log), *service.noise])
-        paths = {line.get("path", "") for line in service.said("request")}
-        assert service.said("auth_mode_required")
-        assert service.said("audit")[0]["request_id"]
+        paths = {line.get("path", "") for line in service.log_lines("request")}
+        assert service.log_lines("auth_mode_required")
+        assert service.log_lines("audit")[0]["request_id"]
         assert len(paths) > 5
         assert "Error handling request" in output
         for line in (x for x in output.splitlines() if "/v1/streams/" not in x):

@@ -33,7 +33,7 @@ class Absence:
 
 
 class Client:
-    """One EventSource with its last id. `told` is all it ever got, over all connections."""
+    """One EventSource with its last id. `read_info` is all it ever got, over all connections."""
 
     def __init__(
         self,

@@ -194,11 +194,11 @@ class Failovers:
 
 async def _follows(node: Node) -> bool:
     with suppress(RedisError, OSError):
-        return (await node.told("INFO", "replication"))["role"] == "slave"
+        return (await node.read_info("INFO", "replication"))["role"] == "slave"
     return False
 
 
 async def _left(node: Node, replicas: list[Node]) -> bool:
     """Whether none of these follows it any more: one that did would confirm what it takes."""
-    told = [await each.told("INFO", "replication") for each in replicas]
+    told = [await each.read_info("INFO", "replication") for each in replicas]
     return all(each.get("master_port") != str(node.port) for each in told)

@@ -158,7 +158,9 @@ class Chaos:
         """Until one of them reads: a process takes a while to start, and faults are for readers."""
         await self.begin()
         await until(
-            lambda: any(each.said("resuming") or each.said("starting") for each in self.indexers),
+            lambda: any(
+                each.log_lines("resuming") or each.log_lines("starting") for each in self.indexers
+            ),
             seconds=30,
         )
 

@@ -71,7 +71,7 @@ async def says_so(session: aiohttp.ClientSession, process: ServiceProcess, word:
         return status == 503 and word in said and "the clock of Redis" in said
 
     await until(told, what="/readyz tells of the clock")
-    await until(lambda: process.said("clock_compared"))
+    await until(lambda: process.log_lines("clock_compared"))
     async with session.get(f"http://127.0.0.1:{process.port}/metrics") as response:
         text = await response.text()
     (line,) = [x for x in text.splitlines() if x.startswith("headrace_clock_skew_seconds ")]

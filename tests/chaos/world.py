@@ -203,7 +203,7 @@ class World:
             return None
         for name in INDEXERS:
             process = self.running.get(name)
-            if process and any(line["token"] == holder for line in process.said("active")):
+            if process and any(line["token"] == holder for line in process.log_lines("active")):
                 return name
         return None
 

@@ -125,7 +125,7 @@ async def test_no_service_is_ready_where_a_restart_would_lose_everything(
 
 def unsafe(process: ServiceProcess) -> list[dict[str, Any]]:
     """The log lines that say why this Redis can lose data."""
-    return [line for line in process.said("part_unwell") if line["part"] == "store"]
+    return [line for line in process.log_lines("part_unwell") if line["part"] == "store"]
 
 
 async def unready(port: int) -> str:

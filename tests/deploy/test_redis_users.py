@@ -79,9 +79,9 @@ async def test_nobody_logs_in_as_the_default_user(guarded: Guarded) -> None:
 async def test_each_service_does_all_its_work(guarded: Guarded) -> None:
     async with network() as port, at_work(guarded, port) as parts:
         for part in parts.values():
-            assert not part.said("task_failed")
-            assert not part.said("request_failed")
-            assert not part.said("redis_examined"), "no warnings: each user may run INFO"
+            assert not part.log_lines("task_failed")
+            assert not part.log_lines("request_failed")
+            assert not part.log_lines("redis_examined"), "no warnings: each user may run INFO"
         await lose_everything(guarded.all, parts["indexer"])
     assert await guarded.refusals() == []
     assert await lasting(guarded.all) <= LASTING, "all else expires by itself"

@@ -197,7 +197,7 @@ async def test_without_the_extra_a_service_says_so_and_works(
     fanout = await start("services.fanout", **hidden)
     try:
         await fanout.listening()
-        (said,) = fanout.said("traces_off")
+        (said,) = fanout.log_lines("traces_off")
         assert "headrace[otel]" in said["meaning"]
         (await subscribed(fanout)).close()
     finally:

@@ -37,7 +37,7 @@ async def refused(site: Site, process: ServiceProcess) -> None:
     assert parts["source"].startswith("stopped: the namespace ")
     for part in (site.keys.namespace, accounts.STREAMS, accounts.STRANGER):
         assert part in parts["source"]
-    assert process.said("task_ended")
+    assert process.log_lines("task_ended")
 
 
 async def test_an_indexer_of_another_contract_changes_nothing_afterwards(site: Site) -> None:
@@ -61,7 +61,7 @@ async def test_an_indexer_of_another_contract_does_not_take_over(site: Site) -> 
     """A standby that came before the first cursor is looked at again under the lease."""
     await site.redis.set(site.keys.lease, "another", px=60_000)
     async with site.indexer(**OTHER) as wrong:
-        await until(lambda: wrong.said("namespace_compared") or wrong.said("part_well"))
+        await until(lambda: wrong.log_lines("namespace_compared") or wrong.log_lines("part_well"))
         assert not await site.redis.exists(site.keys.namespace_owner)
         await site.redis.hset(
             site.keys.namespace_owner,
@@ -71,13 +71,13 @@ async def test_an_indexer_of_another_contract_does_not_take_over(site: Site) -> 
         )  # fmt: skip
         await site.redis.delete(site.keys.lease)
         await refused(site, wrong)
-        assert not wrong.said("active")
+        assert not wrong.log_lines("active")
         assert not await site.redis.exists(site.keys.progress, site.keys.lease)
 
 
 async def test_an_indexer_of_a_wrong_network_does_not_claim_an_empty_namespace(site: Site) -> None:
     async with site.indexer(NETWORK_PASSPHRASE="Another Network") as wrong:
-        await until(lambda: wrong.said("task_ended"))
+        await until(lambda: wrong.log_lines("task_ended"))
     assert not await site.redis.exists(site.keys.namespace_owner)
     async with site.indexer():
         await site.caught_up()
@@ -100,7 +100,7 @@ async def test_an_added_token_is_accepted_and_logged(site: Site) -> None:
         first.signal()
         await first.ended()
     async with site.indexer(CONTRACTS=f"{accounts.STREAMS},{accounts.TOKEN}:token") as second:
-        (line,) = await until(lambda: second.said("tokens_changed"))
+        (line,) = await until(lambda: second.log_lines("tokens_changed"))
         assert (line["added"], line["removed"]) == ([accounts.TOKEN], [])
         await site.until_ready(second)
 

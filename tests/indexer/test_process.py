@@ -47,7 +47,7 @@ async def test_the_life_of_a_process(site: Site) -> None:
         site.sim.close()
         await site.caught_up()
         assert await site.metric(process, "headrace_indexer_dead_letters_total") == 1
-        assert len(process.said("dead_letter")) == 1
+        assert len(process.log_lines("dead_letter")) == 1
         assert (await site.ready(process))[0]
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0
@@ -73,7 +73,7 @@ async def stopped(site: Site, process: ServiceProcess, kind: str, word: str) -> 
     assert parts["redis"] == "ok"
     assert parts["source"].startswith("stopped: ")
     assert word in parts["source"]
-    await until(lambda: process.said("task_ended"))
+    await until(lambda: process.log_lines("task_ended"))
     assert not await site.redis.exists(site.keys.lease)
     assert not site.sim.network.listeners
     assert await site.metric(process, "headrace_indexer_active") == 0
@@ -124,7 +124,7 @@ async def test_a_bug_is_retried_and_reported_by_readiness(site: Site) -> None:
     await site.redis.set(site.keys.stream("1"), b"{}")  # a document that nobody can read
     async with site.indexer() as process:
         parts = await site.until_ready(process, ready=False)
-        await until(lambda: len(process.said("task_failed")) >= 2)
+        await until(lambda: len(process.log_lines("task_failed")) >= 2)
         parts = await site.until_ready(process, ready=False)
         assert parts["source"].startswith("failed: KeyError")
         await site.redis.delete(site.keys.stream("1"))
@@ -139,7 +139,7 @@ async def test_redis_may_be_down_at_the_start_and_later(site: Site) -> None:
         through = f"redis://127.0.0.1:{proxy.port}/0"
         async with site.indexer(REDIS_URL=through) as process:
             parts = await site.until_ready(process, ready=False)
-            await until(lambda: process.said("task_failed"))
+            await until(lambda: process.log_lines("task_failed"))
             parts = await site.until_ready(process, ready=False)
             assert "Redis does not answer" in parts["redis"]
             proxy.refusing = False

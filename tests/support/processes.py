@@ -50,9 +50,9 @@ class ServiceProcess:
     @property
     def port(self) -> int:
         """The port on which it listens."""
-        return int(self.said("listening")[0]["port"])
+        return int(self.log_lines("listening")[0]["port"])
 
-    def said(self, event: str) -> list[dict[str, Any]]:
+    def log_lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of this event."""
         return [line for line in self.log if line.get("event") == event]
 
@@ -77,7 +77,7 @@ class ServiceProcess:
         def up() -> bool:
             if self._process.returncode is not None:
                 raise AssertionError(f"the process ended at once: {self.noise or self.log}")
-            if self.said("listening"):
+            if self.log_lines("listening"):
                 return True
             assert self._cpu_seconds()[0] < _MOST_CPU_SECONDS, (
                 "the process used too much CPU time and still does not listen"

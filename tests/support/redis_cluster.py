@@ -113,7 +113,7 @@ class RedisCluster:
         )
 
     async def _state(self, node: Node) -> dict[str, str]:
-        return await node.told("CLUSTER", "INFO")
+        return await node.read_info("CLUSTER", "INFO")
 
     async def id_of(self, node: Node) -> str:
         """The node id."""
@@ -132,7 +132,7 @@ class RedisCluster:
         return False
 
     async def _in_step(self, ports: Iterable[int]) -> bool:
-        links = [await self.nodes[port].told("INFO", "replication") for port in ports]
+        links = [await self.nodes[port].read_info("INFO", "replication") for port in ports]
         return any(link.get("master_link_status") == "up" for link in links)
 
     def _running(self) -> list[Node]:

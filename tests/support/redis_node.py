@@ -88,7 +88,7 @@ class Node:
         async with self.client() as client:
             return await client.execute_command(*command)
 
-    async def told(self, command: str, section: str) -> dict[str, str]:
+    async def read_info(self, command: str, section: str) -> dict[str, str]:
         """The `name:value` lines of commands such as `INFO replication` and `CLUSTER INFO`."""
         text = await self.ask(command, section)
         if isinstance(text, dict):

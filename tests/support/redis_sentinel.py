@@ -102,7 +102,7 @@ class RedisSentinel:
         found = []
         for node in self.servers.values():
             with suppress(RedisError, OSError):
-                info = await node.told("INFO", "replication")
+                info = await node.read_info("INFO", "replication")
                 follows = info.get("master_port") == str(primary)
                 if follows and info["master_link_status"] == "up":
                     found.append(node)
@@ -130,7 +130,7 @@ class RedisSentinel:
         async def another() -> int:
             with suppress(RedisError, OSError, IndexError):
                 primary = await self.primary()
-                told = await primary.told("INFO", "replication")
+                told = await primary.read_info("INFO", "replication")
                 return primary.port if primary.port != former and told["role"] == "master" else 0
             return 0
 

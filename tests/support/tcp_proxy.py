@@ -1,8 +1,8 @@
 """A TCP proxy that causes faults: discards or holds data, delays, throttles, cuts, refuses.
 
 `async with TcpProxy(target_port) as proxy:` listens on `proxy.port`. Each accepted connection is a
-`Link`; `link.said` are the first bytes of its client, which tell a subscription from others, and
-`link.held` says that an answer waits for the end of a hold.
+`Link`. `link.first_bytes` are the first bytes of its client, by which a test recognizes
+subscriptions. `link.held` is True while `hold` delays a reply.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def everybody(_: Link) -> bool:
 
 def subscribers(link: Link) -> bool:
     """The connections to Redis that are in subscriber mode."""
-    return b"SUBSCRIBE" in link.said
+    return b"SUBSCRIBE" in link.first_bytes
 
 
 class Link:
     """One connection through the proxy."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
-        self.said = b""
+        self.first_bytes = b""
         self.held = False
         self._writers = (client, server)
 
@@ -120,7 +120,7 @@ class TcpProxy:
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(1 << 16):
-            link.said = (link.said + data)[:4096]
+            link.first_bytes = (link.first_bytes + data)[:4096]
             await self._pass_on(link, data, writer)
 
     async def _down(

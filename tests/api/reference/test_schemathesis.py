@@ -40,4 +40,4 @@ async def test_the_api_does_what_its_document_says(
         )
         output, _ = await process.communicate()
         assert process.returncode == 0, output.decode()[-6000:]
-        assert not api.said("request_failed")
+        assert not api.log_lines("request_failed")

@@ -155,11 +155,11 @@ async def test_no_token_and_no_ticket_is_ever_logged(
     client = await ask(replica, query + good)
     client.reset()
     process = replica.process
-    await until(lambda: len(process.said("connection_ended")) >= 4)
+    await until(lambda: len(process.log_lines("connection_ended")) >= 4)
     process.signal()
     assert await process.ended() == 0
     everything = json.dumps(process.log) + "".join(process.noise)
     for secret in (good, bad, other, expired, ticket):
         for part in (secret, *(p for p in secret.split(".")[1:] if len(p) > 20)):
             assert part not in everything
-    assert process.said("stopping")
+    assert process.log_lines("stopping")

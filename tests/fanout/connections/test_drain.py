@@ -52,7 +52,7 @@ async def test_a_second_signal_hurries(launch: StartReplica, clients: list[SseCl
     replica = await launch(drain_seconds=60)
     clients += [await replica.subscribe() for _ in range(10)]
     replica.process.signal(signal.SIGTERM)
-    await until(lambda: replica.process.said("stopping"))
+    await until(lambda: replica.process.log_lines("stopping"))
     replica.process.signal(signal.SIGTERM)
     assert await replica.process.ended(5) == 0
     for client in clients:
@@ -85,7 +85,7 @@ async def test_who_resumes_at_another_replica_misses_nothing(
 
     over = asyncio.Event()
     moves = [asyncio.create_task(move(client)) for client in first]
-    while old.process.said("stopping") == [] or any(not c.closed.is_set() for c in first):
+    while old.process.log_lines("stopping") == [] or any(not c.closed.is_set() for c in first):
         positions += await chain.commit()
     positions += await chain.commit()
     over.set()

@@ -45,7 +45,7 @@ async def midway(
     replica: Replica, proxy: TcpProxy, counted: Callable[[], Awaitable[int]]
 ) -> AsyncIterator[SseClient]:
     """A client that Redis has counted, while the replica has not heard of it yet."""
-    proxy.hold = lambda link: b"EVAL" in link.said
+    proxy.hold = lambda link: b"EVAL" in link.first_bytes
     client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
     await until(counted)
     yield client

@@ -80,12 +80,14 @@ async def test_ledgers_that_come_back_within_seconds_are_not_a_gap(site: Site) -
     async with site.indexer(RPC_URL="") as process:
 
         def told() -> list[dict[str, object]]:
-            return [each for each in process.said("source_failed") if "again" in str(each["error"])]
+            return [
+                each for each in process.log_lines("source_failed") if "again" in str(each["error"])
+            ]
 
         await until(told, what="a look that found them missing twice")
         await site.sim.ask("DELETE", "faults")
         await site.caught_up()
-        assert not process.said("gap")
+        assert not process.log_lines("gap")
     await site.is_exact()
 
 
@@ -110,7 +112,7 @@ async def test_connected_and_resuming_clients_receive_the_gap(site: Site, source
             assert parts["source"] == "ok"
             assert await site.metric(process, 'headrace_indexer_alarm{kind="gap"}') == 1
             assert "are not in the history of" in (await site.notes(process))["gap"]
-            [said] = process.said("gap")
+            [said] = process.log_lines("gap")
             [told] = await listener.wait(1, "gap")
             back = await SseClient.connect(hub.port, query, headers={"Last-Event-ID": held[-1]})
             [again] = await back.wait(1, "gap")

@@ -49,7 +49,7 @@ async def test_a_hole_that_no_source_fills_is_published(site: Site) -> None:
         assert await site.metric(process, 'headrace_indexer_alarm{kind="gap"}') == 1
         assert await site.metric(process, missing("lost")) == HOLE[1] - HOLE[0] + 1
         assert await site.metric(process, missing("filled")) == 0
-        [said] = process.said("gap")
+        [said] = process.log_lines("gap")
         assert (said["first"], said["last"]) == HOLE
     entries = await journal(site.redis, site.keys)
     [at] = [n for n, each in enumerate(entries) if each.type == "chain.gap"]
@@ -71,8 +71,8 @@ async def test_a_hole_is_read_from_rpc_in_order(site: Site, source: str) -> None
         assert await site.metric(process, missing("lost")) == 0
         if source == "horizon":
             assert await site.metric(process, missing("filled")) == HOLE[1] - HOLE[0] + 1
-            assert process.said("ledgers_filled")
-        assert not process.said("gap")
+            assert process.log_lines("ledgers_filled")
+        assert not process.log_lines("gap")
     await site.is_exact()
 
 

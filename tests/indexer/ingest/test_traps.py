@@ -195,7 +195,7 @@ async def test_a_reset_with_the_same_passphrase_is_noticed(
     sim.close(40)
     async with site.indexer() as process:
         await site.until_ready(process, ready=False)
-        await until(lambda: process.said("task_ended"))
+        await until(lambda: process.log_lines("task_ended"))
     assert len(await journal(redis, keys)) == held
 
 

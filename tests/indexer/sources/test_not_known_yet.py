@@ -156,6 +156,6 @@ async def test_the_process_waits_and_readiness_says_why(
             sim.close(3)
             await site.caught_up()
             await site.until_ready(process)
-            assert not process.said("gap")
+            assert not process.log_lines("gap")
             lost = 'headrace_indexer_missing_ledgers_total{outcome="lost"}'
             assert await site.metric(process, lost) == 0

@@ -96,11 +96,11 @@ async def test_a_switch_of_the_process_loses_and_duplicates_nothing(
                 for _ in range(chance.randrange(3)):
                     sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
                 sim.close(chance.randint(1, 3))
-                await until(lambda n=n: len(process.said("source_switched")) == n + 1)
+                await until(lambda n=n: len(process.log_lines("source_switched")) == n + 1)
                 await sim.ask("DELETE", "faults")
                 sim.close()
                 await read_all(site)
-            turns = [line["to"] for line in process.said("source_switched")]
+            turns = [line["to"] for line in process.log_lines("source_switched")]
             assert turns == ["horizon", "rpc"] * 3
             why = 'headrace_indexer_switches_total{to="horizon",why="failing"}'
             assert await site.metric(process, why) == 3
@@ -109,7 +109,7 @@ async def test_a_switch_of_the_process_loses_and_duplicates_nothing(
             sim.close(3)
             await read_all(site)
             await until(lambda: site.metric(process, same), what="a comparison")
-            assert not process.said("sources_differ")
+            assert not process.log_lines("sources_differ")
         await site.is_exact()
 
 
@@ -147,7 +147,7 @@ async def test_alarm_only_continues_under_an_alarm(site: Site) -> None:
         await site.until_ready(process)
         assert await site.metric(process, 'headrace_indexer_alarm{kind="unproved"}') == 1
         assert await site.metric(process, "headrace_indexer_unproved_total")
-        assert process.said("unproved")
+        assert process.log_lines("unproved")
     await site.is_exact()
     bodies = [entry.body for entry in await journal(site.redis, site.keys)]
     assert all(b'"verified":false' in body for body in bodies)
@@ -157,10 +157,10 @@ async def test_a_long_backfill_is_logged(redis: Redis, redis_url: str, keys: Key
     async with simulated(ledgers=300, streams=2) as sim:
         site = Site(sim, redis, redis_url, keys)
         async with site.indexer(SOURCE="rpc") as process:
-            await until(lambda: process.said("caught_up"), seconds=60)
-            [first] = process.said("backfill")[:1]
+            await until(lambda: process.log_lines("caught_up"), seconds=60)
+            [first] = process.log_lines("backfill")[:1]
             assert first["remaining"] > 100
-            assert process.said("caught_up")[0]["ledgers"] > 100
+            assert process.log_lines("caught_up")[0]["ledgers"] > 100
             assert not process.noise
         await site.is_exact()
 

@@ -96,7 +96,7 @@ async def test_a_service_whose_redis_evicts_data_is_never_ready(
 
 def unready(process: ServiceProcess, part: str) -> list[dict[str, Any]]:
     """The log lines that say why a part is not ready."""
-    return [line for line in process.said("part_unwell") if line["part"] == part]
+    return [line for line in process.log_lines("part_unwell") if line["part"] == part]
 
 
 LINE = "user default off resetpass ~* &* +@all"

@@ -97,7 +97,7 @@ async def test_a_standby_takes_over_within_five_seconds_after_a_kill(site: Site)
         await until(lambda: site.sim.network.chain.latest.sequence > 3_700_015)
         active.signal(signal.SIGKILL)
         began = asyncio.get_running_loop().time()
-        await until(lambda: standby.said("active"), seconds=6, what="the standby active")
+        await until(lambda: standby.log_lines("active"), seconds=6, what="the standby active")
         assert asyncio.get_running_loop().time() - began < 5
         closing.cancel()
         await site.caught_up()
@@ -116,12 +116,12 @@ async def test_an_indexer_that_gets_sigterm_hands_over_at_once(site: Site) -> No
         site.sim.close(3)
         active.signal(signal.SIGTERM)
         began = asyncio.get_running_loop().time()
-        await until(lambda: standby.said("active"), what="the standby active")
+        await until(lambda: standby.log_lines("active"), what="the standby active")
         assert asyncio.get_running_loop().time() - began < 2
         assert await active.ended() == 0
         site.sim.close(3)
         await site.caught_up()
-        assert not standby.said("task_failed")
+        assert not standby.log_lines("task_failed")
     await site.is_exact()
 
 
@@ -130,16 +130,20 @@ async def test_an_indexer_that_was_paused_cannot_write_and_becomes_a_standby(sit
         for _ in range(2):  # each one is paused once
             active, standby = await roles(site, one, two)
             await site.caught_up()
-            times = len(standby.said("active"))
+            times = len(standby.log_lines("active"))
             active.signal(signal.SIGSTOP)
             site.sim.close(3)  # these ledgers wait in the socket of the paused process
-            await until(lambda s=standby, n=times: len(s.said("active")) > n, what="taken over")
+            await until(
+                lambda s=standby, n=times: len(s.log_lines("active")) > n, what="taken over"
+            )
             await site.caught_up()
             site.sim.close(3)
-            lost = len(active.said("task_failed"))
+            lost = len(active.log_lines("task_failed"))
             active.signal(signal.SIGCONT)
-            await until(lambda a=active, n=lost: len(a.said("task_failed")) > n, what="noticed")
-            [*_, failed] = active.said("task_failed")
+            await until(
+                lambda a=active, n=lost: len(a.log_lines("task_failed")) > n, what="noticed"
+            )
+            [*_, failed] = active.log_lines("task_failed")
             assert "LeaseLost" in failed["error"]
             assert "exception" not in failed  # an expected restart has no traceback
             site.sim.close(2)
@@ -152,7 +156,7 @@ async def test_an_indexer_that_was_paused_cannot_write_and_becomes_a_standby(sit
 async def test_no_event_is_lost_when_several_indexers_are_killed_in_turn(site: Site) -> None:
     for _ in range(2):
         async with site.indexer(LEASE_SECONDS=0.5) as process:
-            await until(lambda p=process: p.said("active"))
+            await until(lambda p=process: p.log_lines("active"))
             for _ in range(5):
                 site.sim.close()
                 before = await site.cursor()
