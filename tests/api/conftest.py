@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pytest_aiohttp import AiohttpClient, AiohttpServer
+from redis.asyncio import Redis
 
 from services.api.app import build_app
 from services.api.settings import ApiSettings
+from shared.journal.keys import Keys
 from tests.api.auth.samples import REQUIRED, WALLETS, Horizon
 from tests.api.samples import TOKEN, Clock
 from tests.support.data import begun_long_ago
@@ -22,10 +24,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def start(aiohttp_client: Any, redis: Any, redis_url: str, keys: Any, clock: Clock) -> StartApi:
+def start(
+    aiohttp_client: AiohttpClient, redis: Redis, redis_url: str, keys: Keys, clock: Clock
+) -> StartApi:
     """Start an API, with further settings if needed. Returns a client."""
 
-    async def start(**more: Any) -> Any:
+    async def start(**more: Any) -> WebClient:
         await begun_long_ago(redis, keys)
         given = {"redis_url": redis_url, "contracts": (TOKEN,), "namespace": keys.namespace}
         settings = ApiSettings(**(given | more))
@@ -35,7 +39,7 @@ def start(aiohttp_client: Any, redis: Any, redis_url: str, keys: Any, clock: Clo
 
 
 @pytest.fixture
-async def client(start: Callable[..., Awaitable[Any]]) -> WebClient:
+async def client(start: StartApi) -> WebClient:
     client = await start()
 
     async def ready() -> bool:
@@ -46,7 +50,7 @@ async def client(start: Callable[..., Awaitable[Any]]) -> WebClient:
 
 
 @pytest.fixture
-async def horizon(aiohttp_server: Any) -> Horizon:
+async def horizon(aiohttp_server: AiohttpServer) -> Horizon:
     """A Horizon server, at first without accounts. `url` is its address."""
     horizon = Horizon()
     horizon.url = str((await aiohttp_server(horizon.app())).make_url("")).rstrip("/")
@@ -54,12 +58,12 @@ async def horizon(aiohttp_server: Any) -> Horizon:
 
 
 @pytest.fixture
-async def secure(start: Callable[..., Awaitable[Any]]) -> WebClient:
+async def secure(start: StartApi) -> WebClient:
     """An API in AUTH_MODE=required."""
     return await start(**REQUIRED)
 
 
 @pytest.fixture
-async def wallets(start: Callable[..., Awaitable[Any]], horizon: Horizon) -> WebClient:
+async def wallets(start: StartApi, horizon: Horizon) -> WebClient:
     """An API in AUTH_MODE=required where wallets log in."""
     return await start(**WALLETS, horizon_url=horizon.url, rate_limit_login=1000)

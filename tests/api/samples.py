@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from redis.asyncio import Redis
+
 from shared.domain import commands
 from shared.domain.events import Event, Provenance
 from shared.domain.position import Position, toid
 from shared.journal.commit import Committer
+from shared.journal.keys import Keys
+from tests.support.web_client import WebClient
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 RECIPIENT = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
@@ -39,7 +43,7 @@ def order(**more: Any) -> dict[str, Any]:
     }
 
 
-async def made(client: Any, **more: Any) -> dict[str, Any]:
+async def made(client: WebClient, **more: Any) -> dict[str, Any]:
     """Create a stream and return it."""
     response = await client.post("/v1/streams", json=order(**more))
     assert response.status == 201, await response.text()
@@ -47,7 +51,7 @@ async def made(client: Any, **more: Any) -> dict[str, Any]:
     return document
 
 
-async def on_chain(redis: Any, keys: Any, number: int, **progress: str) -> None:
+async def on_chain(redis: Redis, keys: Keys, number: int, **progress: str) -> None:
     """Write chain stream `number` to the journal, like the indexer."""
     (event,) = commands.create(
         stream_id=str(number), sender=SENDER, recipient=RECIPIENT, token=TOKEN, rate=10,

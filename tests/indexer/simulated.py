@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import aiohttp
+from redis.asyncio import Redis
 
 from deploy.simulator.app import running
 from deploy.simulator.chain import accounts
@@ -136,6 +137,7 @@ class Read:
         return [error.kind for error in self.errors]
 
 
-async def journal(redis: Any, keys: Keys) -> list[Any]:
+async def journal(redis: Redis, keys: Keys) -> list[Any]:
     """All entries."""
-    return [entry_of(i, fields) for i, fields in await redis.xrange(keys.journal)]
+    rows: Any = await redis.xrange(keys.journal)
+    return [entry_of(i, fields) for i, fields in rows]

@@ -10,6 +10,8 @@ from aiohttp import web
 from stellar_sdk import Keypair, TransactionEnvelope
 from stellar_sdk.sep import stellar_web_authentication as sep10
 
+from tests.support.web_client import WebClient
+
 SECRET = "a secret of the tests, more than 32 bytes"
 PASSPHRASE = "Test SDF Network ; September 2015"
 SERVER = Keypair.random()
@@ -62,7 +64,7 @@ def signed(envelope: str, *keypairs: Keypair, passphrase: str = PASSPHRASE) -> s
     return transaction.to_xdr()
 
 
-async def challenge(client: Any, account: str, **query: Any) -> str:
+async def challenge(client: WebClient, account: str, **query: Any) -> str:
     """Get a challenge, and check it like a wallet before it signs."""
     response = await client.get("/v1/auth", params={"account": account, **query})
     document = await response.json()
@@ -74,7 +76,7 @@ async def challenge(client: Any, account: str, **query: Any) -> str:
     return envelope
 
 
-async def log_in(client: Any, account: str, *keypairs: Keypair, **query: Any) -> str:
+async def log_in(client: WebClient, account: str, *keypairs: Keypair, **query: Any) -> str:
     """Log in by SEP-10. Returns the token."""
     envelope = signed(await challenge(client, account, **query), *keypairs)
     response = await client.post("/v1/auth", json={"transaction": envelope})

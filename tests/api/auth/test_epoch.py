@@ -28,12 +28,13 @@ from tests.api.samples import TOKEN
 from tests.support.data import begun_long_ago
 from tests.support.redis_node import Node
 from tests.support.waiting import until
+from tests.support.web_client import WebClient
 
 
 class Lossy:
     """An API in AUTH_MODE=required with a Redis that a test can empty."""
 
-    def __init__(self, node: Node, keys: Keys, client: Any) -> None:
+    def __init__(self, node: Node, keys: Keys, client: WebClient) -> None:
         self.node, self.keys, self.client = node, keys, client
 
     async def lose(self) -> None:

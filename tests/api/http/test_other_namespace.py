@@ -22,7 +22,7 @@ def fanout(redis_url: str, namespace: str, contracts: str = TOKEN) -> Any:
     return running("services.fanout", REDIS_URL=redis_url, CONTRACTS=contracts, NAMESPACE=namespace)
 
 
-async def parts(client: Any, ready: bool) -> dict[str, str]:
+async def parts(client: WebClient, ready: bool) -> dict[str, str]:
     """The parts in /readyz, as soon as it is ready (or unready)."""
 
     async def so() -> dict[str, str] | None:

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from services.indexer.ingest import ingest as ingest_module
@@ -47,7 +48,9 @@ class Failing:
         yield  # a generator, though it brings nothing
 
 
-async def waits(redis: Any, keys: Keys, connect: Callable[[Ingest], Any], tries: int) -> list[Any]:
+async def waits(
+    redis: Redis, keys: Keys, connect: Callable[[Ingest], Any], tries: int
+) -> list[Any]:
     """The first waits of an ingest."""
     readiness = Readiness("source")
     source: Any = Failing(lambda: connect(ingest))
@@ -76,26 +79,26 @@ async def good(ingest: Ingest) -> None:
     await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.15)
 
 
-async def test_after_a_stable_connection_the_wait_is_short_again(redis: Any, keys: Keys) -> None:
+async def test_after_a_stable_connection_the_wait_is_short_again(redis: Redis, keys: Keys) -> None:
     """Nothing happened in the network meanwhile, so nothing was kept."""
     assert await waits(redis, keys, good, 4) == [0.01] * 4
 
 
-async def test_a_connection_that_is_lost_at_once_is_not_stable(redis: Any, keys: Keys) -> None:
+async def test_a_connection_that_is_lost_at_once_is_not_stable(redis: Redis, keys: Keys) -> None:
     async def brief(ingest: Ingest) -> None:
         ingest.opened()
 
     assert await waits(redis, keys, brief, 4) == [0.01, 0.02, 0.03, 0.04]
 
 
-async def test_a_connection_that_hangs_is_not_stable(redis: Any, keys: Keys) -> None:
+async def test_a_connection_that_hangs_is_not_stable(redis: Redis, keys: Keys) -> None:
     async def hang(_: Ingest) -> None:
         await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.15)
 
     assert await waits(redis, keys, hang, 3) == [0.01, 0.02, 0.03]
 
 
-async def test_an_earlier_stable_connection_does_not_count(redis: Any, keys: Keys) -> None:
+async def test_an_earlier_stable_connection_does_not_count(redis: Redis, keys: Keys) -> None:
     goes = iter([True, False, False, True, False])
 
     async def by_turns(ingest: Ingest) -> None:
