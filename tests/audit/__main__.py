@@ -1,7 +1,7 @@
-"""`make audit`: whether a pinned package has a known vulnerability.
+"""`make audit`: check whether a pinned package has a known vulnerability.
 
-Exit code 1 when one has. Where the data cannot be had, that is said in one line and passes: a
-network that lets nothing through says nothing against a package.
+The exit code is 1 if one has. If no source of vulnerabilities can be reached, one line says so and
+the exit code is 0: a network without access is no finding against a package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECONDS = 10
 def audit(
     sources: Mapping[str, VulnerabilityService], packages: Sequence[ResolvedDependency]
 ) -> int:
-    """Ask one source after the other until one tells of all packages; prints the outcome."""
+    """Ask the sources in turn until one knows all packages; prints the outcome."""
     silent = []
     for name, service in sources.items():
         told: Told = ask(service, packages)
@@ -38,8 +38,8 @@ def audit(
 
 
 def main() -> int:
-    """By OSV, which has the advisories of PyPI and GitHub, else by PyPI."""
-    with tempfile.TemporaryDirectory() as folder:  # nothing is kept outside this project
+    """Audit with OSV, which has the advisories of PyPI and GitHub, else with PyPI."""
+    with tempfile.TemporaryDirectory() as folder:  # nothing is stored outside this project
         cache = Path(folder)
         sources = {"OSV": OsvService(cache, SECONDS), "PyPI": PyPIService(cache, SECONDS)}
         return audit(sources, pinned(REQUIREMENTS))

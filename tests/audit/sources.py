@@ -1,7 +1,7 @@
-"""What a source of known vulnerabilities tells of pinned packages, by pip-audit's own clients.
+"""Ask a source of known vulnerabilities about pinned packages, with pip-audit's clients.
 
-Its library and not its command: that ends in a traceback both when a source is away and when
-something of its own is wrong, and passes in silence what a source does not know.
+pip-audit's library is used, and not its command: the command ends in a traceback both when a source
+is unreachable and when it has a bug, and silently passes packages that a source does not know.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from pip_audit._dependency_source import RequirementSource
 from pip_audit._service import ResolvedDependency, VulnerabilityResult, VulnerabilityService
 
 CONTROL = ResolvedDependency("jinja2", Version("2.4.1"))
-"""Has had known vulnerabilities for years: a source that tells none of them has no data."""
+"""It has had known vulnerabilities for years: a source without any for it has no data."""
 
 AWAY = (requests.RequestException, services.ConnectionError, services.ServiceError)
-"""A source that is not reached, refuses, or answers what is no JSON; all else is a defect."""
+"""The source is unreachable, refuses, or does not send JSON. Any other error is a bug."""
 
 
 @dataclass
 class Told:
-    """Vulnerabilities found, a line each; `silent` says why those who are not named are unknown."""
+    """The vulnerabilities, one line each; `silent` says why there is no complete answer."""
 
     found: list[str] = field(default_factory=list)
     silent: str = ""
 
 
 def pinned(files: Iterable[Path]) -> list[ResolvedDependency]:
-    """The packages of locked requirements that this platform installs; nothing is fetched.
+    """The packages in locked requirements that this platform installs; nothing is downloaded.
 
-    Raises pip-audit's RequirementSourceError when one has no hash or is pinned in two ways.
+    Raises pip-audit's RequirementSourceError if one has no hash or is pinned twice.
     """
     source = RequirementSource([*files], require_hashes=True, disable_pip=True)
     packages = {p for p in source.collect() if isinstance(p, ResolvedDependency)}
@@ -42,7 +42,7 @@ def pinned(files: Iterable[Path]) -> list[ResolvedDependency]:
 
 
 def ask(service: VulnerabilityService, packages: Iterable[ResolvedDependency]) -> Told:
-    """What a source tells of these packages, as far as it goes."""
+    """Ask a source about these packages."""
     told = Told()
     try:
         if not service.query(CONTROL)[1]:

@@ -1,6 +1,6 @@
-"""The audit tells a vulnerability from none, and both from a source that cannot be asked.
+"""The audit distinguishes vulnerable packages, clean packages, and sources without an answer.
 
-pip-audit's own client asks a source on a socket here.
+pip-audit's own client asks a source on a local socket.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.waiting import free_port
 
 
 class Source:
-    """Answers as OSV does: each name in `known` has one vulnerability; `broken` answers instead."""
+    """Answers like OSV: each name in `known` has one vulnerability. `broken` replaces answers."""
 
     def __init__(self) -> None:
         self.known = {CONTROL.name}

@@ -1,4 +1,4 @@
-"""Answers on a plain socket: read to their end, taken apart strictly, and judged."""
+"""Answers on a plain socket: read to the end, parsed strictly, and checked."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.fuzz.requests import Request
 from tests.support.sse_parser import Parser
 
 SECONDS = 20.0
-"""In which an answer has to be there, and in which a connection has to end."""
+"""Time limit for an answer, and for the end of a connection."""
 PATIENCE = 0.05
-"""Seconds before we hang up on who waits for the rest of a request that has none."""
+"""Seconds before we close a connection on which the server waits for the rest of a request."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LONGEST_PROBLEM = 64 << 10
 LONGEST = 4 << 20
@@ -31,12 +31,12 @@ KNOWN = {
     *(f"Access-Control-{name}" for name in ("Allow-Origin", "Allow-Credentials", "Max-Age")),
     *(f"Access-Control-{name}" for name in ("Allow-Methods", "Allow-Headers", "Expose-Headers")),
 }
-"""A name that is not here would be one that a client has put in."""
+"""All header names of our answers. Another name would come from a client's bytes."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: `fields` by their names as sent, `rest` what follows it."""
+    """One answer: `fields` by their names as sent; `rest` is what follows the answer."""
 
     status: int
     fields: dict[str, str]
@@ -49,7 +49,7 @@ class Answer:
 
 
 def take(data: bytes, method: bytes) -> Answer:
-    """The first answer of these bytes. Raises AssertionError on what is no HTTP/1.1."""
+    """The first answer in these bytes. Raises AssertionError if it is not HTTP/1.1."""
     head, found, body = data.partition(b"\r\n\r\n")
     assert found, f"no end of a head: {data[:200]!r}"
     first, *lines = head.split(b"\r\n")
@@ -69,7 +69,7 @@ def take(data: bytes, method: bytes) -> Answer:
 
 
 def exchange(port: int, request: Request) -> Answer | None:
-    """What is answered; None when they hang up on a request that is not whole."""
+    """Send a request; returns the answer, None if the server hangs up on an incomplete request."""
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as sock:
         try:
             sock.sendall(request.raw)
@@ -82,7 +82,7 @@ def exchange(port: int, request: Request) -> Answer | None:
 
 
 def _read(sock: socket.socket, request: Request) -> bytes:
-    """All up to the end of the connection, or of the first frame of an event stream."""
+    """Everything up to the end of the connection, or of the first frame of an event stream."""
     data, began, hung_up = b"", time.monotonic(), False
     while len(data) <= LONGEST:
         assert time.monotonic() - began < SECONDS, f"no end after {data[:200]!r}"
@@ -104,7 +104,7 @@ def _read(sock: socket.socket, request: Request) -> bytes:
 
 
 def judge(request: Request, answer: Answer) -> None:
-    """Hold an answer against what docs/api.md and docs/events.md promise of all of them."""
+    """Check an answer against the promises in docs/api.md and docs/events.md."""
     assert answer.status < 500, f"{answer.status}: {answer.body[:300]!r}"
     assert set(answer.fields) <= KNOWN, f"unknown: {set(answer.fields) - KNOWN}"
     if answer.kind == "text/event-stream":
@@ -122,7 +122,9 @@ def judge(request: Request, answer: Answer) -> None:
 
 def _judge_problem(request: Request, answer: Answer) -> None:
     assert len(answer.body) <= LONGEST_PROBLEM, f"{len(answer.body)} for {len(request.raw)}"
-    if not request.whole and answer.kind == "text/plain":  # it was no HTTP: aiohttp's own
+    if (
+        not request.whole and answer.kind == "text/plain"
+    ):  # the request was not HTTP: aiohttp answers itself
         assert answer.status in (400, 417)
         return
     assert answer.kind == "application/problem+json", answer.body[:300]

@@ -1,6 +1,6 @@
 """Fuzz the decoder with atheris: `python -m tests.fuzz.decoder [-max_total_time=60] [corpus …]`.
 
-Whatever the bytes are, a decoder returns or raises XdrError, within what its bounds allow.
+For any bytes a decoder must return or raise XdrError, within bounded time and memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DECODERS = (xdr.decode_contract_event, xdr.decode_meta, xdr.decode_result, xdr.d
 
 
 def try_all(data: bytes) -> None:
-    """Any other exception than XdrError is a finding."""
+    """Any exception other than XdrError is a finding."""
     for decode in DECODERS:
         try:
             decode(data)
@@ -26,7 +26,7 @@ def try_all(data: bytes) -> None:
 
 
 def functions() -> Iterator[FunctionType]:
-    """All of the decoder's; to instrument what else is loaded takes half a minute."""
+    """All functions of the decoder. Instrumenting everything that is loaded takes half a minute."""
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and (each.__module__ or "").startswith(xdr.__name__):
             yield each

@@ -1,6 +1,6 @@
-"""Requests that no honest client sends: strategies for targets, headers and bodies of any bytes.
+"""Requests that no honest client sends: targets, headers and bodies of any bytes.
 
-`CANARY` stands in every credential of them that is not good, so that it can be looked for in a log.
+Every wrong credential in them contains `CANARY`, so that a log can be searched for it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ warning would hide the failure."""
 
 @dataclass(frozen=True, repr=False)
 class Request:
-    """Bytes to send; `whole` when its framing is right, so that it has to be answered."""
+    """Bytes to send; `whole` if the framing is correct, so that the server must answer."""
 
     method: bytes
     head: bytes
@@ -43,7 +43,7 @@ class Request:
         return f"<{kind} request of {len(self.raw)} bytes: {self.raw[:SHOWN]!r}>"
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
-        """As Hypothesis shows it; without this it would print all fields of a dataclass."""
+        """How Hypothesis prints it; otherwise it would print all fields of the dataclass."""
         printer.text(repr(self))
 
 
@@ -62,7 +62,7 @@ nasty = st.one_of(st.sampled_from(NASTY), st.binary(max_size=24), st.text(max_si
 ))  # fmt: skip
 _CONTROL = bytes({*range(32), 127} - {9})
 lines = nasty.map(lambda raw: raw.translate(None, _CONTROL))
-"""What a header may hold."""
+"""Bytes that a header may contain."""
 
 
 # ── targets ──
@@ -96,7 +96,7 @@ queries = st.one_of(right, st.lists(pairs, max_size=5)).map(
 
 
 def targets(path: bytes) -> st.SearchStrategy[bytes]:
-    """Targets of this path, in which `{}` becomes an id of any bytes, quoted."""
+    """Targets with this path, in which `{}` becomes an id of any quoted bytes."""
     ids = st.one_of(st.sampled_from(IDS), st.sampled_from(IDS), quoted, odd_quotes)
     return st.tuples(ids.map(lambda given: path.replace(b"{}", given)), queries).map(b"".join)
 
@@ -168,7 +168,7 @@ def chunked(body: bytes) -> bytes:
 
 
 def framed(body: bytes) -> st.SearchStrategy[tuple[list[tuple[bytes, bytes]], bytes, bool]]:
-    """Headers, bytes and whether they are whole: framed well, cut, overlong or contradicting."""
+    """Headers, body and whether they are complete: correct, cut, too long or contradictory."""
     length, chunks = (b"Content-Length", b"%d" % len(body)), (b"Transfer-Encoding", b"chunked")
     well = [([length], body, True), ([chunks], chunked(body), True)]
     ill = [
@@ -193,7 +193,7 @@ def framed(body: bytes) -> st.SearchStrategy[tuple[list[tuple[bytes, bytes]], by
 WHOLE = {b"GET", b"POST", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"PUT", b"TRACE"}
 _LINE = b"POST /v1/events/subscribe HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
 _REFRESH = f"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {FULL}\r\n".encode()
-FOUND = [  # what once got a 500, a 503, or a traceback into the log
+FOUND = [  # requests that once caused a 500, a 503, or a traceback in the log
     Request(b"POST", _REFRESH + b"Connection: close\r\nContent-Length: 0\r\n\r\n"),
     Request(b"POST", _LINE + b"Expect: \xff\r\nContent-Length: 0\r\n\r\n"),
     Request(
@@ -213,7 +213,7 @@ seldom = st.integers(0, 11).map(lambda n: n == 5)
 
 @st.composite
 def spoilt(draw: st.DrawFn, head: bytes) -> bytes:
-    """A head with another first line, or with any bytes put in anywhere."""
+    """A request head with another first line, or with any bytes inserted anywhere."""
     first, _, rest = head.partition(b"\r\n")
     if draw(st.booleans()):
         return draw(st.sampled_from(ODD_LINES)) + b"\r\n" + rest
@@ -223,7 +223,7 @@ def spoilt(draw: st.DrawFn, head: bytes) -> bytes:
 
 @st.composite
 def requests(draw: st.DrawFn, calls: list[bytes]) -> Request:
-    """One of these calls (method and path), wrong in some way or in none."""
+    """One of these calls (method and path), correct or wrong in some way."""
     method, path = draw(st.sampled_from(calls)).split(b" ")
     if draw(seldom):
         method = draw(st.sampled_from(METHODS))

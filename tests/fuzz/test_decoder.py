@@ -1,4 +1,4 @@
-"""The fuzz target runs: for seconds under atheris where it is installed, and on known bytes."""
+"""The fuzz target runs: for seconds under atheris if it is installed, and on known bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_decoder_that_raises_anything_else_is_a_finding(monkeypatch: pytest.Mo
 
 
 WHEELS = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
-"""Where pyproject.toml installs atheris."""
+"""the platform for which pyproject.toml installs atheris"""
 
 
 def test_only_the_decoder_is_instrumented() -> None:

@@ -1,4 +1,4 @@
-"""No bytes of a client bring down a service, get a 5xx, or get into a log as they are."""
+"""No bytes of a client stop a service, cause a 5xx answer, or get into a log unescaped."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def events_are_replayed(port: int) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A service, the calls it knows, and something good that goes on working."""
+    """A service, the calls it knows, and a check that correct requests still work."""
 
     module: str
     calls: list[bytes]
@@ -113,7 +113,7 @@ async def service(
 
 
 def fuzz(port: int, case: Case) -> list[Answer]:
-    """Send what comes to mind, and after each something good; all that was answered."""
+    """Send random requests, each followed by a correct one; returns all answers."""
     answers = []
 
     @settings(max_examples=EXAMPLES, suppress_health_check=[*HealthCheck])
@@ -143,7 +143,7 @@ def test_a_failure_with_a_large_request_is_shown() -> None:
 
 
 def check_log(process: ServiceProcess) -> None:
-    """Every line is ours and calm, and holds no credential and nothing raw."""
+    """Every log line is ours, is no error, and holds no credential and no raw bytes."""
     strange = [line for line in process.noise if not NOT_HTTP.fullmatch(line)]
     assert not strange, "".join(strange[:40])
     for line in process.log:
@@ -159,7 +159,7 @@ async def test_any_bytes_are_answered_correctly_and_harm_no_other_client(
     service: ServiceProcess, case: Case, redis_url: str
 ) -> None:
     def descriptors() -> int:
-        """All but those of the pool, which has as many as commands have overlapped."""
+        """The open descriptors, without Redis' pool, whose size depends on overlapping commands."""
         return service.descriptors - service.connections(urlsplit(redis_url).port or 6379)
 
     await asyncio.to_thread(case.works, service.port)

@@ -1,4 +1,4 @@
-"""Transactions spelled byte by byte, so that they can be what no contract and no SDK would make."""
+"""Transactions made byte by byte, including those that no contract and no SDK would make."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WATCHED, TOKEN = CONTRACTS.all
 ALICE, BOB, CAROL = (accounts.address(name) for name in ("alice", "bob", "carol"))
 VOID = b"\0\0\0\1"
 UNKNOWN = b"\0\0\0\x63"
-"""An ScVal of a type that does not exist: where it ends nobody can tell."""
+"""An ScVal of an unknown type: its end cannot be found."""
 DEEP = b"\0\0\0\x10\0\0\0\1\0\0\0\1" * 300 + VOID
-"""A vec in a vec …: its end can be found, its value is beyond what is decoded."""
+"""300 nested vecs: the end can be found, but it is too deep to decode."""
 
 Raw = bytes
 
@@ -35,7 +35,7 @@ def number(n: int) -> Raw:
 
 
 def event(name: str, stream_id: int | None, data: Raw, contract: WatchedContract = WATCHED) -> Raw:
-    """A contract's event; `data` is an ScVal."""
+    """The XDR of a contract's event; `data` is an ScVal."""
     topics = [scval.to_symbol(name)]
     if stream_id is not None:
         topics.append(scval.to_uint64(stream_id))
@@ -45,12 +45,12 @@ def event(name: str, stream_id: int | None, data: Raw, contract: WatchedContract
 
 
 def fields(**values: xdr.SCVal) -> Raw:
-    """A map of names, as contracts' events have for their data."""
+    """A map with names as keys, as contracts use for their data."""
     return scval.to_struct(values).to_xdr_bytes()
 
 
 def created(stream_id: int = 7) -> Raw:
-    """stream_created of 995000 at 11 a second, from alice to bob."""
+    """stream_created with a deposit of 995000 at 11 a second, from Alice to Bob."""
     data = fields(
         deposited_amount=scval.to_int128(995_000),
         rate_per_second=scval.to_int128(11),
@@ -75,7 +75,7 @@ def array(items: Sequence[Raw]) -> Raw:
 def meta_v4(
     *operations: Sequence[Raw], returned: Raw | None = VOID, changes: Raw = bytes(4)
 ) -> Raw:
-    """TransactionMetaV4: `operations` are the events of each; `changes` before them."""
+    """TransactionMetaV4: `operations` has the events of each operation; `changes` precede them."""
     spelled = [bytes(8) + array(events) for events in operations]
     soroban = number(0) if returned is None else number(1) + number(0) + number(1) + returned
     return number(4) + number(0) + changes + array(spelled) + number(0) + soroban + bytes(8)
@@ -92,7 +92,7 @@ def proof(events: Sequence[Raw], returned: Raw = VOID) -> Raw:
 
 
 def result(digest: Raw | None, *, code: int = 0) -> Raw:
-    """TransactionResult of a contract's call; a payment's when there is no digest."""
+    """TransactionResult of an invocation; of a payment if there is no digest."""
     outcome = number(0) * 3 if digest is None else number(0) + number(24) + number(0) + digest
     if digest is None:
         outcome = number(0) + number(1) + number(0)  # opINNER, PAYMENT, success
@@ -100,7 +100,7 @@ def result(digest: Raw | None, *, code: int = 0) -> Raw:
 
 
 def fee_bump(inner: Raw) -> Raw:
-    """The result of a fee bump around a call that succeeded."""
+    """The result of a fee bump around a successful call."""
     return struct.pack(">qi", 300, 1) + bytes(32) + inner + number(0)
 
 
@@ -134,7 +134,7 @@ def record(meta: Raw | None, outcome: Raw, **where: Any) -> HorizonTransaction:
 
 
 def proven(*events: Raw, **where: Any) -> HorizonTransaction:
-    """A call's record with these events, whose result proves them."""
+    """The record of a call with these events, whose result proves them."""
     return record(meta_v4(events), result(proof(events)), **where)
 
 

@@ -1,4 +1,4 @@
-"""Indexers as processes of their own, against a simulated network in the test's process."""
+"""Indexers as separate processes, with a simulated network in the test's process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COMMANDS: dict[str, Any] = {"verify": verify, "deadletter": deadletter}
 
 
 class Said(NamedTuple):
-    """What a command came to: exit code, lines (JSON where they are JSON), complaints."""
+    """The outcome of a command: exit code, lines (parsed if they are JSON), and stderr."""
 
     code: int
     lines: list[Any]
@@ -64,7 +64,7 @@ class Site:
         return running("services.indexer", **self.settings(**environment))
 
     async def command(self, name: str, *words: object, **environment: object) -> Said:
-        """One of the indexer's commands, in this process."""
+        """Run one of the indexer's commands in this process."""
         given = {k.lower(): v for k, v in self.settings(**environment).items()}
         module = _COMMANDS[name]
         out, err = io.StringIO(), io.StringIO()
@@ -75,7 +75,7 @@ class Site:
         return Said.of(code, out.getvalue(), err.getvalue())
 
     async def process(self, *words: object, **environment: object) -> Said:
-        """`python -m services.indexer` with these words, to its end."""
+        """Run `python -m services.indexer` with these words to its end."""
         env = os.environ | {k: str(v) for k, v in self.settings(**environment).items()}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.indexer", *map(str, words),
@@ -86,14 +86,14 @@ class Site:
         return Said.of(process.returncode, out.decode(), err.decode())
 
     async def ready(self, process: ServiceProcess) -> tuple[bool, dict[str, str]]:
-        """Whether /readyz says 200, and what it says of each part."""
+        """Whether /readyz answers 200, and its reason for each part."""
         async with self._get(process, "/readyz") as response:
             document = await response.json()
             assert document["ready"] == (response.status == 200)
             return response.status == 200, document["parts"]
 
     async def notes(self, process: ServiceProcess) -> dict[str, str]:
-        """What /readyz has to say beside."""
+        """The notes in /readyz."""
         async with self._get(process, "/readyz") as response:
             notes: dict[str, str] = (await response.json()).get("notes", {})
             return notes
@@ -123,7 +123,7 @@ class Site:
         await until(there, seconds=seconds, what="the tip")
 
     async def heard(self, process: ServiceProcess) -> None:
-        """Until the process knows that it has committed the tip."""
+        """Wait until the process has noticed that it committed the tip."""
 
         async def so() -> bool:
             read = await self.metric(process, "headrace_indexer_cursor_ledger")
@@ -132,7 +132,7 @@ class Site:
         await until(so, what="the commit of the tip was answered")
 
     async def is_exact(self, contract: str = accounts.STREAMS) -> None:
-        """The journal is the contract's events, none missing, none twice."""
+        """Whether the journal has exactly the contract's events, none missing, none twice."""
         positions = [entry.position for entry in await journal(self.redis, self.keys)]
         due = self.sim.positions(contract=contract)
         missing, others = sorted(set(due) - set(positions)), sorted(set(positions) - set(due))

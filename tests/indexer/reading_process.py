@@ -1,4 +1,4 @@
-"""An indexer as far as it reads and commits, inside a test's own process."""
+"""The part of an indexer that reads and commits, inside the test's process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 
 class Process:
-    """An indexer as far as it reads and commits; `loss_detector` ends with it."""
+    """The part of an indexer that reads and commits; its `loss_detector` ends with it."""
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys

@@ -1,4 +1,4 @@
-"""The simulated network behind a real socket, and what the indexer's tests ask of it."""
+"""The simulated network behind a real socket, and helpers for the indexer's tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PASSPHRASE = SimulatorSettings().network_passphrase
 
 
 class Sim:
-    """A network in this process; `asked` are the URLs that its clients sent."""
+    """A network in this process; `asked` has the URLs that clients requested."""
 
     def __init__(self, network: Network, url: str, session: aiohttp.ClientSession) -> None:
         self.network = network
@@ -50,17 +50,17 @@ class Sim:
         await self.ask("POST", "faults", kind=kind, surface=surface, **more)
 
     async def unspent(self) -> list[Any]:
-        """The faults that did not strike."""
+        """The faults that have not struck."""
         armed: list[Any] = (await self.ask("GET", "faults"))["armed"]
         return armed
 
     @property
     def tip(self) -> int:
-        """TOID of the last transaction."""
+        """The TOID of the last transaction."""
         return max(each.toid for each in self.network.chain.latest.transactions)
 
     def positions(self, after: int = 0, contract: str = accounts.STREAMS) -> list[str]:
-        """Canonical ids of the contract's events, all that there ever were."""
+        """Canonical ids of all the contract's events, also of trimmed ledgers."""
         return [
             str(each.position)
             for each in self.network.events
@@ -90,7 +90,7 @@ class Sim:
 
 @asynccontextmanager
 async def simulated(ledgers: int = 10, **settings: Any) -> AsyncIterator[Sim]:
-    """A network that closes ledgers only when told to, after `ledgers` of its script."""
+    """A network that closes ledgers only on request, after `ledgers` of its script."""
     network = start(SimulatorSettings(close_seconds=0, **settings), NOW)
     asked: list[str] = []
 
@@ -107,7 +107,7 @@ async def simulated(ledgers: int = 10, **settings: Any) -> AsyncIterator[Sim]:
 
 
 class Read:
-    """What was read from a source, as Ingest would, but without its waits."""
+    """What was read from a source, like Ingest does it but without waits."""
 
     def __init__(self, cursor: int) -> None:
         self.cursor = cursor
@@ -115,7 +115,7 @@ class Read:
         self.errors: list[SourceError] = []
 
     async def up_to(self, target: int, source: Source) -> Read:
-        """Read until everything up to that TOID is there, whatever errors there are."""
+        """Read until everything up to that TOID was read, whatever errors come."""
         while self.cursor < target:
             try:
                 async with aclosing(source.batches(self.cursor)) as batches:
@@ -138,6 +138,6 @@ class Read:
 
 
 async def journal(redis: Redis, keys: Keys) -> list[Any]:
-    """All entries."""
+    """All entries of the journal."""
     rows: Any = await redis.xrange(keys.journal)
     return [entry_of(i, fields) for i, fields in rows]

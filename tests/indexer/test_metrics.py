@@ -11,7 +11,7 @@ SERVICE = Path(metrics.__file__).parent
 
 
 def kinds(*errors: str) -> set[str]:
-    """The literal kinds that the code raises these errors with."""
+    """The literal kinds with which the code raises these errors."""
     found = set()
     for path in SERVICE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

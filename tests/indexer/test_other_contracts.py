@@ -1,4 +1,4 @@
-"""An indexer of another contract or network in a namespace: refused before it moves anything."""
+"""An indexer of another contract or network in a namespace: refused before it changes anything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
 
 
 async def refused(site: Site, process: ServiceProcess) -> None:
-    """It says why, with both contracts, and raises the alarm."""
+    """The process names both contracts and raises the alarm."""
 
     async def alarmed() -> bool:
         return await site.metric(process, 'headrace_indexer_alarm{kind="namespace"}') == 1
@@ -58,7 +58,7 @@ async def test_an_indexer_of_another_contract_changes_nothing_afterwards(site: S
 
 
 async def test_an_indexer_of_another_contract_does_not_take_over(site: Site) -> None:
-    """A standby that came before the first cursor is looked at again under the lease."""
+    """A standby that started before the first cursor is checked again when it has the lease."""
     await site.redis.set(site.keys.lease, "another", px=60_000)
     async with site.indexer(**OTHER) as wrong:
         await until(lambda: wrong.log_lines("namespace_compared") or wrong.log_lines("part_well"))

@@ -1,4 +1,4 @@
-"""The process: what it says of itself when all is well, when it has to wait, when it must stop."""
+"""The process: its readiness when all is well, when it waits, and when it must stop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_quiet_network_is_ready(site: Site) -> None:
 
 
 async def stopped(site: Site, process: ServiceProcess, kind: str, word: str) -> None:
-    """It is up, says what is wrong, lets another have the lease, and has ended its reading."""
+    """The process is up, says what is wrong, gives up the lease, and has stopped reading."""
 
     async def alarmed() -> bool:
         return await site.metric(process, f'headrace_indexer_alarm{{kind="{kind}"}}') == 1
@@ -121,7 +121,7 @@ async def test_disorder_in_the_journal_stops_the_indexer(site: Site) -> None:
 
 
 async def test_a_bug_is_retried_and_reported_by_readiness(site: Site) -> None:
-    await site.redis.set(site.keys.stream("1"), b"{}")  # a document that nobody can read
+    await site.redis.set(site.keys.stream("1"), b"{}")  # a document that cannot be parsed
     async with site.indexer() as process:
         parts = await site.until_ready(process, ready=False)
         await until(lambda: len(process.log_lines("task_failed")) >= 2)
@@ -170,7 +170,7 @@ async def test_lost_answers_of_redis_write_nothing_twice(
                 proxy.swallow = everybody
                 sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
                 sim.close()
-                await site.caught_up()  # though nobody told it
+                await site.caught_up()  # although Redis sent no notification
                 proxy.cut()
                 proxy.swallow = nobody
                 sim.network.submit(Proposal(operations=(Operation(op="emit"),)))

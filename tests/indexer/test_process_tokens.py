@@ -36,7 +36,7 @@ def call(site: Site, *operations: Mapping[str, Any], meta: int = 4, **more: Any)
 
 
 async def watched(site: Site, *tokens: str, source: str = "horizon") -> list[JournalEntry]:
-    """The journal, once a process that watches these tokens has read all there is."""
+    """The journal, when a process that watches these tokens has read everything."""
     named = [accounts.STREAMS, *(f"{token}:token" for token in tokens)]
     given = {"CONTRACTS": ",".join(named), "SOURCE": source, "RPC_POLL_SECONDS": 0.05}
     async with site.indexer(**given) as process:

@@ -1,4 +1,4 @@
-"""The main job: what the ledger held is what every client received, whatever was killed."""
+"""The main promise: every client receives exactly the ledger's events, whatever is killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.io, pytest.mark.timeout(120)]
 
 
 async def oracle(whole: Installation) -> list[dict[str, Any]]:
-    """Every event of the stream contract that the ledger held, in order."""
+    """All events of the stream contract in the ledger, in order."""
     _, answer = await whole.get(whole.ports.network, "/sim/events")
     return [e for e in answer["events"] if e["contractId"] == accounts.STREAMS]
 
@@ -27,7 +27,7 @@ def camel(name: str) -> str:
 
 
 def agrees(event: dict[str, Any], held: dict[str, Any]) -> bool:
-    """Whether a received event says what the ledger held: place, provenance and every field."""
+    """Whether a received event equals the ledger's: position, provenance and every field."""
     facts = {camel(k): str(v) for k, v in held["data"].items() if k != "stream_id"}
     return (
         event["id"] == held["id"]
@@ -41,7 +41,7 @@ def agrees(event: dict[str, Any], held: dict[str, Any]) -> bool:
 
 
 def parties(event: dict[str, Any]) -> set[str]:
-    """Whom the event concerns, by itself and by the stream after it."""
+    """The parties of the event and of the stream after it."""
     return {
         account
         for source in (event, event.get("stream") or {})
@@ -51,7 +51,7 @@ def parties(event: dict[str, Any]) -> set[str]:
 
 
 def after(ids: list[str], position: str | None) -> list[str]:
-    """Those of the ids that stand after a position."""
+    """The ids above a position."""
     assert position is not None
     return [i for i in ids if parse_position(i) > parse_position(position)]
 

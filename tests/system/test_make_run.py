@@ -1,4 +1,4 @@
-"""`make run` as a stranger would use it: with curl, Ctrl-C and an occupied port."""
+"""`make run` as a new user tries it: with curl, Ctrl-C and an occupied port."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def curl(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def ids(text: str) -> list[str]:
-    """Ids of the events of streams in curl's output, whole frames only."""
+    """Ids of streams' events in curl's output, of whole frames only."""
     return re.findall(r"^event: \w+\.\w+\ndata: .*\nid: (\S+)\n\n", text, re.M)
 
 
@@ -109,7 +109,7 @@ async def test_a_user_of_make_run_sees_events_creates_a_stream_and_resumes(
 
 
 def ports_in_use(ports: Ports) -> list[str]:
-    """The ports of a run that somebody still listens at."""
+    """The ports of a run on which something still listens."""
     used = []
     for port in ports.all:
         with socket.socket() as sock:
@@ -120,7 +120,7 @@ def ports_in_use(ports: Ports) -> list[str]:
 
 
 def pid_at(port: int) -> int:
-    """The process that listens at a port, from its command's environment."""
+    """The process that listens on a port, found by its environment."""
     wanted = f"PORT={port}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:

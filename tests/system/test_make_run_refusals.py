@@ -1,4 +1,4 @@
-"""What `make run` refuses, and its help: nothing is started."""
+"""`make run` refuses wrong settings and occupied ports, and prints its help: nothing starts."""
 
 from __future__ import annotations
 

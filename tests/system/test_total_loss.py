@@ -1,6 +1,6 @@
-"""All of Redis is lost, with START=latest: read again from what anyone knows, and told to everyone.
+"""Redis loses everything, with START=latest: the chain is read again, and clients are informed.
 
-Real processes, and a Redis that keeps nothing on disk: killed and started, it is an empty volume.
+Real processes, and a Redis without any storage: after a kill and a start it is empty.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KEYS = Keys("loss")
 
 @dataclass
 class House:
-    """Everything of one installation, part by part."""
+    """All parts of one installation, started one by one."""
 
     node: Node
     session: aiohttp.ClientSession
@@ -72,7 +72,7 @@ class House:
             return answer.status, await answer.text()
 
     async def create(self) -> dict[str, Any]:
-        """A stream of the API's."""
+        """Create a stream through the API."""
         order = {
             "sender": accounts.address("alice"),
             "recipient": accounts.address("bob"),
@@ -86,7 +86,7 @@ class House:
             return dict(await answer.json())
 
     async def chain(self, after: str, up_to: str) -> list[str]:
-        """Positions of the chain's events between two, the first exclusive."""
+        """Positions of the chain's events between two positions, without the first."""
         url = f"http://127.0.0.1:{self.network.port}/sim/events"
         async with self.session.get(url) as answer:
             held = [each["id"] for each in (await answer.json())["events"]]
@@ -101,7 +101,7 @@ class House:
         return client
 
     async def told(self, name: str) -> bool:
-        """Whether the part noticed, and says so to its operator."""
+        """Whether the part has noticed the loss and reports it in /readyz."""
         port = self.parts[name].port
         _, text = await self.get(port, "/readyz")
         _, measured = await self.get(port, "/metrics")
@@ -135,7 +135,7 @@ async def empty_volume(house: House) -> None:
 
 
 async def with_the_indexer(house: House) -> None:
-    """It knows nothing any more, and comes back before Redis does."""
+    """The new indexer knows nothing, and starts before Redis does."""
     await house.kill("indexer")
     await empty_volume(house)
     await house.start("indexer")
@@ -169,7 +169,7 @@ async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_inf
     for client in clients:
         await client.wait_id(made["position"])
         start = client.events[0].json["position"]
-        last = parse_position(made["position"])  # later events may have come by now
+        last = parse_position(made["position"])  # later events may have come meanwhile
         seen = [each for each in of_chain(client) if parse_position(each) <= last]
         assert seen == await house.chain(start, made["position"])
         assert [e.own_id for e in client.named("reset")] == [reset.own_id]

@@ -1,4 +1,4 @@
-"""`deadletter`: what could not be decoded is listed, read again where it fits, or dropped."""
+"""The command `deadletter`: list, retry and drop events that could not be decoded."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def put(site: Site, *letters: dict[str, object]) -> list[str]:
 
 
 def of_event(raw: bytes, order: int = 1) -> dict[str, object]:
-    """A letter as of a decoder that knew less: of one event, the second of its transaction."""
+    """The letter of one event, the second of its transaction, as an older decoder wrote it."""
     transaction = proven(created(), event("stream_paused", 7, DEEP), order=order)
     [letter] = decode_transaction(transaction, OURS).dead
     return letter | {"xdr": base64.b64encode(raw).decode()}

@@ -1,4 +1,4 @@
-"""`verify`: a journal and streams that are as the ledger held them, and such as are not."""
+"""The command `verify`: unaltered journals and streams are equal, altered ones are reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST = 3_700_000
 
 @pytest.fixture
 async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
-    """Thirty ledgers, read."""
+    """A namespace with thirty ledgers that are read."""
     async with simulated(ledgers=30) as sim:
         site = Site(sim, redis, redis_url, keys)
         await index(site)
@@ -49,7 +49,7 @@ async def verify(site: Site, first: int = FIRST, last: int = FIRST + 29, **env: 
 async def rewrite(
     site: Site, position: str, change: Callable[[bytes], bytes], at: str = "b"
 ) -> None:
-    """Alter an entry in its place, which Redis allows by writing all of them anew."""
+    """Alter an entry at its position. Redis cannot change one entry, so all are written again."""
     rows: Any = await site.redis.xrange(site.keys.journal)
     await site.redis.delete(site.keys.journal)
     for entry, fields in rows:
@@ -112,7 +112,7 @@ async def test_an_altered_entry_is_reported(site: Site, name: str) -> None:
     found = [each for each in lines if each["where"] == victim.position]
     assert [each["what"] for each in found] == [field]
     assert found[0]["expected"] != found[0]["found"]
-    # What the stored stream of its last event says is the journal's word against it.
+    # Its stored document is compared with the altered event in the journal.
     assert all(each["where"].startswith("stream ") for each in lines if each not in found)
 
 
@@ -175,7 +175,7 @@ async def test_events_of_the_api_are_applied_too(site: Site) -> None:
 async def test_a_trimmed_journal_is_compared_from_its_first_entry(site: Site) -> None:
     entries = await journal(site.redis, site.keys)
     kept = entries[-25:]
-    for gone in entries[:-25]:  # as the commit does
+    for gone in entries[:-25]:  # trimmed as the commit does it
         for topic in gone.topics or ("",):
             place = parse_position(gone.position).padded
             await site.redis.zrem(site.keys.topic(topic), place)
@@ -215,11 +215,7 @@ async def test_ledgers_that_cannot_be_compared_exit_with_2(
 
 @pytest.mark.parametrize(
     ("first", "last", "said"),
-    [
-        (9, 5, "--from L must not be above --to M"),
-        ("x", 5, "'x' is not a ledger number"),
-        (0, 1, "'0' is"),
-    ],
+    [(9, 5, "--from L must not be above --to M"), ("x", 5, "'x' is not a"), (0, 1, "'0' is")],
 )
 def test_wrong_arguments_exit_with_2(
     first: object, last: object, said: str, capsys: pytest.CaptureFixture[str]
@@ -241,7 +237,7 @@ async def test_the_command_as_a_process(site: Site) -> None:
 
 
 async def test_an_event_that_became_decodable_is_reported_as_missing(site: Site) -> None:
-    """What was a dead letter once and can be decoded today is not in the journal."""
+    """The event was a dead letter; today it can be decoded, but the journal does not have it."""
     site.sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
     site.sim.close(2)
     ledger = site.sim.network.chain.latest.sequence - 1

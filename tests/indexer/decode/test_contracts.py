@@ -1,4 +1,4 @@
-"""Several contracts watched at once: whose events are whose, and which need a proof."""
+"""Several watched contracts: which contract an event is from, and which events need a proof."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ STREAMS_ALONE = WatchedContracts.of(WATCHED.address)
 
 
 def moved(amount: int = 5, contract: bytes = TOKEN.raw) -> bytes:
-    """The token's transfer from alice to bob."""
+    """A transfer of the token from Alice to Bob."""
     topics = [scval.to_symbol("transfer"), scval.to_address(ALICE), scval.to_address(BOB)]
     head = number(0) + number(1) + contract + number(1) + number(0)
     spelled = [topic.to_xdr_bytes() for topic in topics]

@@ -1,4 +1,4 @@
-"""Metas that a server left out: no member, an empty text, or a meta with nothing in it."""
+"""Metas that a server left out: no field, an empty string, or a meta without content."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_meta_of_a_call_is_requested_elsewhere(meta: bytes | None) -> None:
 
 @pytest.mark.parametrize("meta", [EMPTY_V3, EMPTY_V4], ids=["3", "4"])
 def test_the_meta_of_a_payment_is_requested_if_a_token_is_watched(meta: bytes) -> None:
-    """Nothing in its envelope says so: its meta would."""
+    """Its envelope does not name the token; only its meta would."""
     payment = record(meta, result(None), contract=OTHER)
     with pytest.raises(MetaMissingError):
         decode_transaction(payment, CONTRACTS)

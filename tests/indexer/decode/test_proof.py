@@ -111,12 +111,22 @@ NO_EVENTS = sha256(RETURNED + bytes(4)).digest()
     [
         (((),), RETURNED, TransactionResult(True, {0: NO_EVENTS}), True),
         (((),), RETURNED, None, None),
-        (((b"payment",),), None, TransactionResult(True, {}), None),  # classic: no hash covers it
-        (((),), None, TransactionResult(True, {0: NO_EVENTS}), False),  # a call returns something
+        (
+            ((b"payment",),),
+            None,
+            TransactionResult(True, {}),
+            None,
+        ),  # classic operation: no hash covers it
+        (((),), None, TransactionResult(True, {0: NO_EVENTS}), False),  # a call returns a value
         (((), (b"forged",)), RETURNED, TransactionResult(True, {0: NO_EVENTS}), False),
         ((), RETURNED, TransactionResult(True, {0: NO_EVENTS}), False),
         ((), None, TransactionResult(False, {}), None),
-        (((b"forged",),), None, TransactionResult(False, {}), False),  # what failed emits nothing
+        (
+            ((b"forged",),),
+            None,
+            TransactionResult(False, {}),
+            False,
+        ),  # a failed transaction emits nothing
     ],
 )
 def test_verify_returns_true_false_or_none(

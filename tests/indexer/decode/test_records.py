@@ -1,4 +1,4 @@
-"""Horizon's JSON, read strictly: what is odd is named, never guessed at."""
+"""Horizon's JSON is parsed strictly: an error names the wrong field."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ODD: list[tuple[str, list[Any]]] = [
 
 @pytest.mark.parametrize(("field", "values"), ODD, ids=[field for field, _ in ODD])
 def test_a_malformed_record_names_the_field(field: str, values: list[Any]) -> None:
-    named = "paging_token" if field == "ledger" else field  # which of the two lies, who knows
+    named = "paging_token" if field == "ledger" else field
     cases = [GOOD | {field: value} for value in values]
     if field != "result_meta_xdr":
         cases.append(without(GOOD, field))

@@ -1,4 +1,4 @@
-"""The stream contract's events as ours: every name, every type of field, everything odd."""
+"""The stream contract's events: every name, every type of field, every exception."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no good contract would say: mistyped, colliding, endless; none of it stops the indexer."""
+"""Events with wrong types, colliding names or deep nesting never stop the indexer."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ ANYTHING = st.tuples(SCALARS, SCALARS, VALUES)
 def test_any_event_is_unreadable_or_can_be_written(
     said: list[tuple[ScVal, ScVal, ScVal]],
 ) -> None:
-    """Unreadable, or events that can be planned, written and read as JSON."""
+    """The event is unreadable, or it can be planned, written and read as JSON."""
     events = [read("stream_created", CREATED)]
     for name, stream_id, data in said:
         try:

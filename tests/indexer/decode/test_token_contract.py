@@ -1,4 +1,4 @@
-"""A token's events, spelled by stellar-sdk and read into events of ours."""
+"""A token's events, written by stellar-sdk and converted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ I128 = st.integers(-(1 << 127), (1 << 127) - 1)
 
 
 def read(name: str | xdr.SCVal, *topics: str | xdr.SCVal, data: xdr.SCVal = FIVE) -> Event:
-    """Our event for one with these topics; addresses may be given as strkeys."""
+    """The converted event for these topics; addresses may be given as strkeys."""
     first = scval.to_symbol(name) if isinstance(name, str) else name
     rest = [scval.to_address(each) if isinstance(each, str) else each for each in topics]
     event = xdr.ContractEvent(

@@ -1,4 +1,4 @@
-"""Horizon's records as events of ours, dead letters, or a refusal to believe them."""
+"""Horizon's records become events or dead letters, or fail their proof."""
 
 from __future__ import annotations
 

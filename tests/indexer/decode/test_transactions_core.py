@@ -1,4 +1,4 @@
-"""Recorded transactions, also stellar-core's own, as records: places, proofs, one flipped byte."""
+"""Recorded transactions, also of stellar-core: positions, proofs, and one flipped byte."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_recorded_event_has_its_position_and_its_proof(
     proved = 0
     for vector in transactions:
         transaction, watched = record_of(vector)
-        if not is_call(vector):  # a payment's events have no proof, so they are not believed
+        if not is_call(vector):  # events of payments have no proof, so they are not accepted
             with pytest.raises(UnprovedError):
                 read(transaction, watched)
             continue
@@ -79,7 +79,7 @@ def test_a_flipped_byte_of_an_event_is_caught(transactions: list[dict[str, Any]]
 
 
 def event_bytes(vector: dict[str, Any], meta: bytes) -> list[int]:
-    """Where the events of the operation stand in the meta."""
+    """The position of each event of the operation in the meta."""
     places: list[int] = []
     at = 0
     for each in vector["events"]:

@@ -1,4 +1,4 @@
-"""The checkpoint: two histories under the same numbers are never merged."""
+"""The checkpoint: histories with the same ledger numbers are never mixed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_checkpoint_is_stored_regularly_and_matches(
         await taken(redis, keys, made, read, latest.sequence)
         assert (await stored(redis, keys))[1] == latest.hash.encode()
         sim.close()
-    for other in ("horizon", "rpc"):  # whichever is read next
+    for other in ("horizon", "rpc"):  # whichever source is read next
         await checkpoint(redis, keys).compare(source(sim, other))
 
 

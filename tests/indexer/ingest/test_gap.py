@@ -1,4 +1,4 @@
-"""Ledgers that no source has any more: announced, in order, to whoever listens or comes back."""
+"""Ledgers that no source has: the gap is published in order, to connected and resuming clients."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def test_a_gap_is_confirmed_after_three_checks_in_three_seconds() -> None:
         return gap_confirmation.confirm(cursor, SourceGapError("Horizon", cursor, next(elders)))
 
     assert look(toid(1000)) is None
-    now = 60.0  # a long wait is not several looks
+    now = 60.0  # a long wait is not several checks
     assert look(toid(1000)) is None
     found = look(toid(1000))
     assert found
     assert found.oldest == 1010
-    assert look(toid(1005)) is None  # reading went on meanwhile
+    assert look(toid(1005)) is None  # reading has moved on
     now = 62.9
     assert look(toid(1005)) is None
 

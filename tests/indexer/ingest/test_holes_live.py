@@ -1,4 +1,4 @@
-"""The process and the commands where Horizon's history has a hole: filled, or told to everyone."""
+"""The process and the commands if Horizon has a hole: filled, or published as a gap."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_hole_that_no_source_fills_is_published(site: Site) -> None:
 
 @pytest.mark.parametrize("source", ["horizon", "auto"])
 async def test_a_hole_is_read_from_rpc_in_order(site: Site, source: str) -> None:
-    if source == "auto":  # RPC is read only when Horizon cannot go on
+    if source == "auto":  # RPC is read only when Horizon cannot continue
         await site.sim.arm("503", surface="getEvents", times=2)
     async with site.indexer(SOURCE=source) as process:
         await read_all(site)
@@ -127,7 +127,7 @@ async def test_an_older_database_is_waited_for_while_the_other_source_continues(
 async def test_an_other_source_that_lags_far_behind_does_not_stop_the_indexer(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is RPC's reset or its older database; Horizon goes on."""
+    """RPC was reset or has an older database; Horizon continues."""
     monkeypatch.setattr(bounds, "_LAG", 2)
     sim = site.sim
     await sim.arm("lag", surface="rpc", after=19)

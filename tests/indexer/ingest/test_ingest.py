@@ -1,4 +1,4 @@
-"""From the source to the journal: exactly what the ledger held, whatever went wrong meanwhile."""
+"""From the source to the journal: exactly the events of the ledger, under all faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(40)
 
 
 class Bench:
-    """An ingest and where it writes; nothing supervises it."""
+    """An ingest with its Redis; no supervisor restarts it."""
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
         self.sim = sim
@@ -137,7 +137,7 @@ async def test_events_concern_both_parties(bench: Bench) -> None:
     alice, bob, carol = (user_topic(accounts.address(n)) for n in ("alice", "bob", "carol"))
     entries = await journal(bench.redis, bench.keys)
     topics = {e.type: set(e.topics) for e in entries if created in e.topics}
-    assert topics["stream.fee_collected"] == {created, alice, bob}  # which precedes its creation
+    assert topics["stream.fee_collected"] == {created, alice, bob}  # it precedes the creation
     assert topics["stream.created"] == {created, alice, bob}
     assert topics["stream.recipient_transferred"] == {created, alice, bob, carol}
     assert topics["stream.paused"] == {created, alice, carol}
@@ -166,14 +166,14 @@ async def test_a_restart_continues_at_the_stored_cursor(bench: Bench) -> None:
     stopped = bench.sim.tip
     bench.sim.close(5)
     bench.sim.asked.clear()
-    async with bench.running(start="latest"):  # which counts for a new namespace only
+    async with bench.running(start="latest"):  # START counts for a new namespace only
         await bench.caught_up()
     assert f"cursor={stopped}&" in next(u for u in bench.sim.asked if "/transactions" in u)
     assert [e.position for e in await journal(bench.redis, bench.keys)] == bench.sim.positions()
 
 
 async def test_a_repetition_writes_nothing_twice(bench: Bench) -> None:
-    """As after a failover of Redis that lost the progress and not the journal."""
+    """As after a failover of Redis that lost the progress but not the journal."""
     async with bench.running():
         await bench.caught_up()
     before = await journal(bench.redis, bench.keys)
@@ -242,5 +242,5 @@ async def test_readiness_shows_the_source_error_until_it_streams_again(bench: Be
         await bench.caught_up()
         assert bench.readiness.ready
     bench.readiness.set("source", "starting")
-    async with bench.running():  # and a network where nothing happens is well
+    async with bench.running():  # a quiet network is fine too
         await until(lambda: bench.readiness.ready)

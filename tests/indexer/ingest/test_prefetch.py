@@ -1,4 +1,4 @@
-"""Reading ahead: nothing lost or turned around, joined up to a bound, errors in their place."""
+"""Prefetching: nothing lost, the same order, joined up to a limit, errors in their place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.waiting import until
 
 
 async def turn() -> None:
-    """Let others have a turn of the loop."""
+    """Let other tasks run."""
     asyncio.get_running_loop().call_soon((told := asyncio.Event()).set)
     await told.wait()
 
@@ -32,7 +32,7 @@ def batch(ledger: int, events: int = 1, *, closed: str | None = "2026-02-02T02:4
 
 
 class Script:
-    """A source of these batches, then of an error, if there is one; knows how far it was read."""
+    """A source of these batches, then of an error if there is one; counts its reads."""
 
     def __init__(self, batches: Sequence[Batch], error: Exception | None = None) -> None:
         self.batches, self.error = batches, error

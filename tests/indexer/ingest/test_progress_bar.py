@@ -1,4 +1,4 @@
-"""What is told of a backfill: lines in the log, or a bar on a terminal, and nothing when live."""
+"""The progress of a backfill: log lines, or a bar on a terminal, and nothing at the tip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reconciling: a difference between the journal and the other source is found and named."""
+"""Reconciliation: a difference between the journal and the other source is found and named."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def outcome(name: str) -> float:
 
 
 class Rig:
-    """An ingest of both sources, and its reconciliation, to be run when a test says so."""
+    """An ingest of both sources, and its reconciliation, which a test runs when it needs it."""
 
     def __init__(self, sim: Sim, redis: Redis, keys: Keys, *, rpc_first: bool) -> None:
         self.sim, self.redis, self.keys = sim, redis, keys
@@ -131,7 +131,7 @@ async def test_a_failed_source_is_not_a_difference(rig: Rig) -> None:
 
 
 async def test_ledgers_up_to_a_gap_are_not_compared(rig: Rig) -> None:
-    """Neither source is asked for ledgers that are known to be lost."""
+    """Neither source is read for ledgers that are known to be lost."""
     await rig.compared("same")
     top = (await journal(rig.redis, rig.keys))[-1].position
     toid = ((int(top.split("-")[0]) >> 32) + 2 << 32) - 1

@@ -1,4 +1,4 @@
-"""The indexer settles a Redis that took over: it reads on to the tip, from where that one is."""
+"""After a failover of Redis, the indexer reads on to the tip before the API may write."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_after_a_restart_of_redis_the_api_accepts_writes_again(
     ):
         await until(lambda: ready(session, indexer.port))
         await until(lambda: redis.hget(KEYS.progress, "server"))
-        indexer.signal(signal.SIGSTOP)  # or it would be done before anyone looks
+        indexer.signal(signal.SIGSTOP)  # otherwise the indexer would be finished before the check
         await node.stop()
         await node.start()
         await redis.connection_pool.disconnect()

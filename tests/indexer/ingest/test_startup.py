@@ -1,4 +1,4 @@
-"""Where reading begins: after a loss from what is remembered, never silently elsewhere."""
+"""Where reading begins: after a loss at a cursor that a process reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def started(process: Process) -> None:
 
 
 async def read_some(process: Process, ledgers: int = 8) -> list[str]:
-    """Ledgers after the beginning, read to the end; the events' positions."""
+    """Read some ledgers after the beginning to the end; returns the positions of their events."""
     await started(process)
     first = process.sim.tip
     process.sim.close(ledgers)
@@ -71,7 +71,7 @@ async def test_after_a_loss_of_everything_the_same_ledgers_are_read_again(
         held = await read_some(process)
         await process.flush()
         before = process.sim.tip
-        process.sim.close(4)  # none of these were read before
+        process.sim.close(4)  # none of these ledgers were read before
         await process.announced()
     missed = process.sim.positions(after=before | 4095)
     entries = await process.entries()
@@ -90,7 +90,7 @@ async def test_after_a_loss_of_everything_the_same_ledgers_are_read_again(
 async def test_a_process_that_continues_announces_a_loss_once(
     process: Process,
 ) -> None:
-    """It knows the first entry of the lost journal, and reading begins anew in it once more."""
+    """The process knows the first entry of the lost journal; reading begins there again."""
     for _ in range(2):
         async with process.running():
             await read_some(process, ledgers=3)
@@ -114,7 +114,7 @@ async def _hear_nothing_more(process: Process) -> None:
 async def test_a_new_indexer_uses_the_reports_of_other_processes(
     process: Process, sim: Sim, redis: Redis, keys: Keys
 ) -> None:
-    """It was started anew together with Redis; two fanouts live on, and one was late."""
+    """The indexer was restarted together with Redis; two fanouts are running, one of them late."""
     async with process.running():
         held = await read_some(process)
     early, late = held[len(held) // 2], held[-1]
@@ -126,7 +126,7 @@ async def test_a_new_indexer_uses_the_reports_of_other_processes(
     other = Process(sim, redis, keys)
     async with other.running():
         await until(other.entries, seconds=15)
-        with pytest.raises(JournalBehindError):  # the API knows nothing either, and waits
+        with pytest.raises(JournalBehindError):  # the API does not know of the loss and waits
             await Committer(redis, keys).change([], lambda _: [_api_event()])
         await other.announced()
     entries = await process.entries()

@@ -1,4 +1,4 @@
-"""The traps that sources set, one test named after each; more of them where the code is tested."""
+"""The pitfalls of the sources, one test each. The tests of each module have more."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def submit(sim: Sim, *operations: Operation, future: str | None = None) -> None:
 
 @BOTH
 async def test_cursor_now_loses_events(sim: Sim, name: str) -> None:
-    """So it is never asked for: `latest` is resolved once, and lasts through a dropped start."""
+    """So it is never used: `latest` is resolved once, and survives a dropped first connection."""
     read = source(sim, name)
     cursor = await read.start("latest")
     await sim.arm("drop", surface="stream" if name == "horizon" else "getEvents", times=2)
@@ -106,7 +106,7 @@ async def test_tx_hash_and_event_name_are_not_unique(sim: Sim, name: str) -> Non
 
 @BOTH
 async def test_consecutive_ledgers_with_the_same_close_second(sim: Sim, name: str) -> None:
-    """They are in the order of their ids, never of time."""
+    """They are ordered by their ids, never by time."""
     cursor = cursor_before(tip(sim) + 1)
     for _ in range(6):
         submit(sim, Operation(op="emit"))
@@ -181,7 +181,7 @@ async def test_a_page_cut_by_a_failure_is_read_again(sim: Sim, name: str) -> Non
 async def test_a_reset_with_the_same_passphrase_is_noticed(
     sim: Sim, redis: Redis, redis_url: str, keys: Keys
 ) -> None:
-    """So hashes are compared: the old numbers alone would look like a history that goes on."""
+    """So hashes are compared: by numbers alone the new history would look like the old one."""
     site = Site(sim, redis, redis_url, keys)
     async with site.indexer(LEASE_SECONDS=0.5) as process:
         await site.heard(process)
@@ -200,7 +200,7 @@ async def test_a_reset_with_the_same_passphrase_is_noticed(
 
 
 async def test_ledgers_are_not_counted_by_the_clock(sim: Sim) -> None:
-    """Their pace is a setting of the network: nothing here waits a number of seconds for one."""
+    """The close time is a setting of the network: nothing waits so many seconds for one."""
     async with aclosing(sim.rpc().batches(cursor_before(tip(sim) + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Answers that are not Horizon's own: which are final, how long to wait, what is not told."""
+"""Answers that are not Horizon's own: which are fatal, how long to wait, and hidden secrets."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_a_proxys_page_while_horizon_restarts_loses_nothing(
     async with simulated(ledgers=10) as sim:
         await sim.arm("not_found", surface=surface, status=status, times=2)
         source = sim.horizon()
-        if surface == "ledger":  # is asked for by its hash: a proxy's 404 is no missing ledger
+        if surface == "ledger":  # requested by hash: a proxy's 404 does not mean a missing ledger
             with pytest.raises(SourceError, match=f"status_{status}"):
                 await source.hash_of(3_700_001)
             return
@@ -125,8 +125,6 @@ async def test_answers_of_a_gateway_are_named(handler: Handler, kind: str, word:
     assert word in str(caught.value)
     assert "geheim" not in str(caught.value)
 
-
-# ── Retry-After ──
 
 NOW = datetime(2026, 11, 28, 8, 49, 37, tzinfo=UTC)
 DATED = {"Date": format_datetime(NOW, usegmt=True)}
@@ -192,14 +190,11 @@ async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -
                 await source.ledgers()
 
 
-# ── URLs with a path and a query, through a proxy ──
-
-
 @pytest.mark.io
 async def test_a_url_keeps_its_path_and_query_and_errors_hide_its_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Behind a gateway that asks for a key, reached by the proxy of the environment alone."""
+    """Behind a gateway that requires a key, reached only through the proxy of the environment."""
     for name in ("http_proxy", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     asked: list[str] = []
@@ -243,7 +238,7 @@ async def test_a_url_keeps_its_path_and_query_and_errors_hide_its_secrets(
 async def test_a_proxy_that_never_answers_connect_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Aiohttp limits neither by `sock_connect` nor by `sock_read` how long CONNECT may take."""
+    """Neither `sock_connect` nor `sock_read` of aiohttp limits how long CONNECT may take."""
     monkeypatch.setattr(horizon_module, "_CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
         port = silent.getsockname()[1]

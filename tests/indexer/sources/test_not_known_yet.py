@@ -1,4 +1,4 @@
-"""A server that has just started says 0: that nothing is known yet, never that there is nothing."""
+"""A server that has just started sends 0: nothing is known yet."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_restarting_horizon_gives_no_hash(sim: Sim) -> None:
             await question
     assert await source.hash_of(latest.sequence) == latest.hash
     await sim.arm("starting", surface="root")
-    with pytest.raises(SourceError, match="no_ledger"):  # it would say None: that it is not there
+    with pytest.raises(SourceError, match="no_ledger"):  # None would mean: missing
         await source.hash_of(latest.sequence + 9)
     assert await source.hash_of(latest.sequence + 9) is None
 
@@ -69,7 +69,7 @@ async def test_a_restarting_horizon_gives_no_hash(sim: Sim) -> None:
 async def test_a_checkpoint_is_compared_when_the_source_knows_its_ledgers(
     sim: Sim, redis: Redis, keys: Keys
 ) -> None:
-    """Else a new one would be taken, and hide that the network began anew."""
+    """Otherwise a new checkpoint would hide that the network was reset."""
     stored: dict[Any, Any] = {"checkpointLedger": "3700900", "checkpointHash": "ab" * 32}
     await redis.hset(keys.progress, mapping=stored)
     made = Checkpoint(redis, keys, Committer(redis, keys), seconds=60)
@@ -89,7 +89,7 @@ async def test_auto_begins_with_the_source_that_has_ledgers(sim: Sim) -> None:
 
 @asynccontextmanager
 async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcSource]:
-    """Stellar RPC that has these ledgers, which may be changed, and refuses all others so."""
+    """Stellar RPC with these ledgers, which a test may change, and with this text of errors."""
 
     async def answer(request: web.Request) -> web.Response:
         method = orjson.loads(await request.read())["method"]
@@ -151,7 +151,7 @@ async def test_the_process_waits_and_readiness_says_why(
             assert begun == toid(sim.network.chain.latest.sequence + 1)
             sim.close(3)
             await site.caught_up()
-            await sim.arm("starting", surface="root", times=3)  # Horizon is started again
+            await sim.arm("starting", surface="root", times=3)  # Horizon restarts again
             await sim.arm("drop", surface="stream")
             sim.close(3)
             await site.caught_up()

@@ -1,4 +1,4 @@
-"""The process with SOURCE=rpc and auto: switches, quiet contracts, resets, what it measures."""
+"""The process with SOURCE=rpc and SOURCE=auto: switches, quiet contracts, resets, metrics."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_the_life_of_a_process(site: Site, source: str) -> None:
         assert {name: await site.metric(process, name) for name in metrics} == metrics
         lag = await site.metric(process, "headrace_indexer_lag_seconds")
         assert lag
-        assert lag > 1000  # the simulated clock stands in the past
+        assert lag > 1000  # the simulated clock is in the past
         by_type = 'headrace_indexer_events_total{type="stream.created"}'
         assert await site.metric(process, by_type)
         progress = await site.redis.hgetall(site.keys.progress)

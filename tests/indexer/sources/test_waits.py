@@ -1,4 +1,4 @@
-"""How long Ingest waits before another try: longer each time, and anew behind a good connection."""
+"""How long Ingest waits before another try: longer each time, short after a stable connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def steps(most: float) -> Iterator[float]:
 
 
 class Failing:
-    """A source whose connections bring nothing; `connect` says how each of them goes."""
+    """A source whose connections bring nothing; `connect` plays each of them."""
 
     name = "failing"
 
@@ -45,7 +45,7 @@ class Failing:
     async def batches(self, cursor: int) -> AsyncGenerator[Batch]:
         await self._connect()
         raise SourceError("dropped", "as told")
-        yield  # a generator, though it brings nothing
+        yield  # makes it a generator
 
 
 async def waits(
@@ -80,7 +80,7 @@ async def good(ingest: Ingest) -> None:
 
 
 async def test_after_a_stable_connection_the_wait_is_short_again(redis: Redis, keys: Keys) -> None:
-    """Nothing happened in the network meanwhile, so nothing was kept."""
+    """No event came on them, so nothing was committed."""
     assert await waits(redis, keys, good, 4) == [0.01] * 4
 
 
@@ -123,7 +123,7 @@ async def test_horizon_and_rpc_call_opened() -> None:
 
 @pytest.mark.io
 async def test_a_stream_whose_records_cannot_be_checked_is_not_open() -> None:
-    """Ready would be a lie: it streams, but nothing is read."""
+    """The stream is open, but nothing can be read from it, so it must not be ready."""
     async with simulated() as sim:
         await sim.arm("hang", surface="ledgers")
         opened: list[None] = []

@@ -1,4 +1,4 @@
-"""Recorded transactions, also stellar-core's own, decode to the events that were recorded."""
+"""Recorded transactions, also of stellar-core, decode to the recorded events."""
 
 import base64
 from typing import Any
@@ -16,7 +16,7 @@ def transactions(recorded: Recording) -> list[dict[str, Any]]:
 
 
 def spelled(value: ScVal) -> Any:
-    """Spell a value as the vectors do: integers as decimals, bytes as hex."""
+    """A value as in the vectors: integers as decimals, bytes as hex."""
     if isinstance(value, list):
         return [spelled(item) for item in value]
     if isinstance(value, dict):

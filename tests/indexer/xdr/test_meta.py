@@ -1,4 +1,4 @@
-"""Metas and their events: any that the SDK can make, damaged ones, and those made by hand."""
+"""Metas and their events: random ones of the SDK, damaged ones, and handmade ones."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def event_of(value: xdr.ContractEvent) -> ContractEvent:
 
 
 def meta_of(version: int, value: Any) -> TransactionMeta:
-    """What a meta of the SDK should decode to."""
+    """The expected meta for one of the SDK."""
     soroban = value.soroban_meta
     operations = [operation.events for operation in value.operations] if version == 4 else []
     if version == 3 and soroban:
@@ -80,7 +80,7 @@ def test_every_kind_of_ledger_entry_and_key_is_skipped() -> None:
 
 
 def meta_with(*events: bytes, changes: list[xdr.LedgerEntryChange] | None = None) -> bytes:
-    """Spell a V4 meta of one operation, with these events."""
+    """The bytes of a V4 meta of one operation with these events."""
     before = xdr.LedgerEntryChanges(changes or []).to_xdr_bytes()
     operation = bytes(8) + len(events).to_bytes(4, "big") + b"".join(events)
     return b"\0\0\0\4" + bytes(4) + before + b"\0\0\0\1" + operation + bytes(16)

@@ -1,7 +1,7 @@
-"""What the decoder is tested against: stellar-sdk's XDR classes, filled by throwing dice.
+"""The oracle for the decoder: stellar-sdk's XDR classes, filled with random values.
 
-`throw(cls, seed)` makes a random value of any XDR class of the SDK: the class reads itself from
-dice instead of bytes. `native(value)` says what an SCVal of the SDK should decode to.
+`throw(cls, seed)` makes a random value of an XDR class of the SDK: the class reads itself from dice
+instead of bytes. `native(value)` returns what an SCVal of the SDK should decode to.
 """
 
 import inspect
@@ -41,21 +41,21 @@ def arms(union: Any) -> list[int]:
 
 @cache
 def members(enum: Any, union: Any) -> list[int]:
-    """The members that `union` has arms for: an Asset is no pool share."""
+    """The members for which `union` has arms: an Asset, for example, cannot be a pool share."""
     names = re.findall(rf"{enum.__name__}\.(\w+)", inspect.getsource(union.unpack))
     return [int(enum[name]) for name in names if name != "unpack"] or [int(each) for each in enum]
 
 
 class Dice(Unpacker):
-    """A reader without bytes: it looks at who asks, and answers what could stand there."""
+    """A reader without bytes: it looks at its caller, and returns a value that fits there."""
 
     def __init__(self, seed: int, budget: int = 3000) -> None:
         super().__init__(b"")
         self.random = random.Random(seed)
-        self.budget = budget  # of lengths and optionals, so that what is thrown is finite
+        self.budget = budget  # of lengths and optionals, so that the value is finite
 
     def get_buffer(self) -> Any:
-        return range(1 << 20)  # the SDK compares lengths with what is left
+        return range(1 << 20)  # the SDK compares lengths with the remaining bytes
 
     def bits(self, n: int) -> int:
         return self.random.choice((0, 1, 2 ** (n - 1), 2**n - 1, self.random.getrandbits(n)))
@@ -64,7 +64,7 @@ class Dice(Unpacker):
         enum = sys._getframe(1).f_locals.get("cls")
         if enum and issubclass(enum, IntEnum):
             return self.random.choice(members(enum, sys._getframe(2).f_locals["cls"]))
-        owner = sys._getframe(2).f_locals["cls"]  # whose Integer.unpack it is
+        owner = sys._getframe(2).f_locals["cls"]  # the class whose Integer.unpack called
         return self.bits(32) - 2**31 if owner is xdr.Int32 else self.random.choice(arms(owner))
 
     def unpack_uint(self) -> int:

@@ -1,4 +1,4 @@
-"""Results: any that the SDK can make, and the hash of a call with and without a fee bump."""
+"""Results: random ones of the SDK, and the hash of a call with and without a fee bump."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ seeds = st.integers(0, 2**32)
 
 
 def outcome(result: Any) -> tuple[bool, dict[int, bytes]] | None:
-    """Say what a result of the SDK should decode to, None where a fee bump contradicts itself."""
+    """What a result of the SDK should decode to; None for a fee bump that contradicts itself."""
     code, inner = result.result.code.name, result.result
     if inner.inner_result_pair:
         inner = inner.inner_result_pair.result.result

@@ -1,4 +1,4 @@
-"""ScVal: the same natives as the SDK's, and nothing but XdrError for bytes that are wrong."""
+"""ScVal: the same natives as the SDK's, and only XdrError for wrong bytes."""
 
 import base64
 import struct

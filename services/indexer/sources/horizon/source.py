@@ -13,16 +13,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import aiohttp
 
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import (
     HorizonTransaction,
-    MalformedError,
     known_meta,
-    parse_record,
 )
 from services.indexer.decode.transactions import DecodedEvents, MetaMissingError
 from services.indexer.sources.base import (
@@ -32,20 +30,25 @@ from services.indexer.sources.base import (
     SourceError,
     SourceGapError,
 )
+from services.indexer.sources.horizon.chunks import (
+    ChunkResult,
+    empty_batch,
+    parse_frame,
+    parse_frames,
+    read_chunks,
+)
 from services.indexer.sources.horizon.continuity import Continuity
 from services.indexer.sources.horizon.history import HorizonHistory
 from services.indexer.sources.horizon.sse_parser import (
-    FrameTooLongError,
     HorizonFrame,
     HorizonFrameParser,
 )
-from services.indexer.sources.http import SSE, get, parse_object
+from services.indexer.sources.http import SSE, get
 from services.indexer.sources.ledger_range import start_cursor
 from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.runtime.tasks import backoff
 from shared.runtime.urls import append_path
-from shared.web.client import reason
 
 _PAGE = 200
 _CONNECT_SECONDS = 10.0
@@ -142,28 +145,28 @@ class HorizonSource:
         self._continuity.connected()
         async with get(self._session, url, self._timeout, SSE) as response:
             parser = HorizonFrameParser()
-            async for chunk in _chunks(response):
-                result = _ChunkResult(cursor)
-                error = await self._read(_frames(parser, chunk), result)
+            async for chunk in read_chunks(response):
+                result = ChunkResult(cursor)
+                error = await self._read(parse_frames(parser, chunk), result)
                 if batch := result.batch(self._history.latest):
                     yield batch  # the transactions before the error are good
                     cursor = batch.cursor
                 if isinstance(error, SourceGapError) and error.read > cursor:
-                    yield _empty(error.read, self._history.latest)
+                    yield empty_batch(error.read, self._history.latest)
                 if error:
                     raise error
                 if result.ended:
                     return
         raise SourceError("dropped", "the stream ended without byebye")
 
-    async def _read(self, frames: Sequence[HorizonFrame], result: _ChunkResult) -> Exception | None:
+    async def _read(self, frames: Sequence[HorizonFrame], result: ChunkResult) -> Exception | None:
         """Read frames into the result until one fails; returns the error."""
         try:
             for frame in frames:
                 if frame.event == "close":
                     result.ended = True
                 elif frame.event == "message":
-                    await self._read_record(_record(frame), result)
+                    await self._read_record(parse_frame(frame), result)
                 elif frame.event == "open":
                     loop = asyncio.get_running_loop()
                     self._opening = loop.call_later(_OPEN_SECONDS, self._opened)
@@ -177,7 +180,7 @@ class HorizonSource:
         if self._opening:
             self._opening.cancel()
 
-    async def _read_record(self, record: HorizonTransaction, result: _ChunkResult) -> None:
+    async def _read_record(self, record: HorizonTransaction, result: ChunkResult) -> None:
         self._cancel_opening()  # this record may need another request, which may fail
         if record.toid <= result.cursor:
             raise SourceError("disorder", f"{record.toid} came after {result.cursor}")
@@ -206,62 +209,5 @@ class HorizonSource:
             raise SourceError("meta_missing", text) from error
 
 
-@dataclass(slots=True)
-class _ChunkResult:
-    """What was read from one chunk of the stream; `start` is the cursor before the chunk."""
-
-    start: int
-    decoded: DecodedEvents = field(default_factory=DecodedEvents)
-    last: HorizonTransaction | None = None
-    ended: bool = False
-
-    @property
-    def cursor(self) -> int:
-        return self.last.toid if self.last else self.start
-
-    def batch(self, latest: int) -> Batch | None:
-        if (last := self.last) is None:
-            return None
-        decoded = self.decoded
-        return Batch(
-            decoded.events,
-            decoded.dead,
-            last.toid,
-            last.ledger,
-            last.closed_at,
-            max(latest, last.ledger),
-        )
-
-
-def _empty(upto: int, latest: int) -> Batch:
-    """A batch without events that moves the cursor to the end of a ledger."""
-    return Batch((), (), upto, upto >> 32, None, latest)
-
-
 def _new_waits() -> Iterator[float]:
     return backoff(max_wait=5.0)
-
-
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    try:
-        async for chunk in response.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise SourceError("dropped", reason(error)) from error
-
-
-def _frames(parser: HorizonFrameParser, chunk: bytes) -> Sequence[HorizonFrame]:
-    try:
-        return parser.feed(chunk)
-    except FrameTooLongError as error:
-        raise SourceError("malformed", str(error)) from error
-
-
-def _record(frame: HorizonFrame) -> HorizonTransaction:
-    try:
-        record = parse_record(parse_object(frame.data))
-    except MalformedError as error:
-        raise SourceError("malformed", str(error)) from error
-    if frame.id != str(record.toid):
-        raise SourceError("malformed", f"frame {frame.id!r} holds transaction {record.toid}")
-    return record

@@ -1,4 +1,4 @@
-"""The judge of two sources: when a change is worth it."""
+"""The policy of two sources: when a switch is worth it."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def test_a_source_is_stalled_if_its_cursor_stands_and_the_other_is_far_ahead() -
     for _ in range(3):
         assert (
             one.compare_progress(100, 1, 110) is None
-        )  # the first look knows of no standing still
-    assert one.compare_progress(100, 2, 110) is None  # it moves
+        )  # the first comparison cannot show that the cursor stands
+    assert one.compare_progress(100, 2, 110) is None  # the cursor moves
     for _ in range(5):
-        assert one.compare_progress(100, 2, 105) is None  # not far
+        assert one.compare_progress(100, 2, 105) is None  # the other source is not far ahead
     assert one.compare_progress(100, 2, 106) is SwitchReason.STALLED
     one.switch()
     for _ in range(3):
-        assert one.compare_progress(100, 2, 110) is None  # the other has a chance first
+        assert one.compare_progress(100, 2, 110) is None  # each gets a chance after a switch
     assert one.compare_progress(100, 2, 110) is SwitchReason.STALLED
 
 

@@ -1,4 +1,4 @@
-"""The healthier of two sources as one: no event lost and none twice, whatever is switched when."""
+"""Failover between two sources: no event lost and none twice, whatever is switched when."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_repeated_failures_cause_a_switch(sim: Sim, fault: str) -> None:
     read = await Read(START).up_to(sim.tip, source)
     assert read.positions == sim.positions()
     assert source.name == "horizon"
-    assert len(read.errors) == 1  # the second was the switch
+    assert len(read.errors) == 1  # the second failure was the switch
     await sim.ask("DELETE", "faults")
     await sim.arm("503", surface="stream", times=EVER)
     sim.close(3)
@@ -124,7 +124,7 @@ async def test_reading_begins_if_one_source_has_the_ledger(sim: Sim) -> None:
         await source.start("1")
     with pytest.raises(FatalSourceError, match="START=3800000:"):
         await source.start("3800000")
-    with pytest.raises(SourceError, match="behind: START="):  # they may only lag
+    with pytest.raises(SourceError, match="behind: START="):  # both may only lag
         await source.start(str(latest + 20))
     await sim.arm("503", surface="horizon", times=EVER)
     assert await source.start("earliest") == toid(latest - 3)
@@ -153,7 +153,7 @@ async def test_unproved_events_are_read_from_the_other_source(sim: Sim) -> None:
 
 @pytest.mark.parametrize("look", [0.0, 1.0])
 async def test_events_that_neither_source_can_prove_are_fatal(sim: Sim, look: float) -> None:
-    """And nobody goes from one to the other and back for ever."""
+    """The indexer does not switch back and forth without end."""
     for surface in ("getTransaction", "stream"):
         await sim.arm("corrupt_meta", surface=surface, times=EVER)
     source = auto(sim, look=look)
@@ -197,7 +197,7 @@ async def test_a_hole_of_one_source_is_read_from_the_other(sim: Sim, first: str)
 
 @pytest.mark.parametrize("look", [0.0, 1.0])
 async def test_only_ledgers_that_neither_source_has_are_a_gap(sim: Sim, look: float) -> None:
-    """RPC's history begins inside of Horizon's hole; neither is asked again and again."""
+    """RPC's history begins inside Horizon's hole; neither source is asked again and again."""
     await sim.arm("hole", first=HOLE[0], last=HOLE[1])
     latest = sim.network.chain.latest.sequence
     await sim.arm("trim", surface="rpc", after=latest - HOLE[1] + 2)

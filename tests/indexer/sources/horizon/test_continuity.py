@@ -1,4 +1,4 @@
-"""Ledgers that Horizon leaves out without a word: trimmed, holes, and who is asked how often."""
+"""Ledgers that Horizon leaves out silently, trimmed or missing, and the requests for them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def sim() -> AsyncIterator[Sim]:
 
 
 async def told(sim: Sim, source: Source, cursor: int = START) -> tuple[Read, list[tuple[int, int]]]:
-    """All that is read up to the tip as Ingest would, and the gaps that were told on the way."""
+    """Read up to the tip as Ingest does; returns what was read, and the gaps."""
     read, gaps = Read(cursor), []
     while read.cursor < sim.tip:
         gap: SourceGapError | None = None
@@ -37,7 +37,7 @@ async def told(sim: Sim, source: Source, cursor: int = START) -> tuple[Read, lis
         except SourceGapError as error:
             gap = error
         if gap:
-            assert gap.read == read.cursor  # all before it was handed out
+            assert gap.read == read.cursor  # everything before the gap was returned
             gaps.append((gap.first, gap.last))
             read.cursor = cursor_before(gap.oldest)
     return read, gaps
@@ -56,7 +56,7 @@ def lists(sim: Sim) -> list[str]:
 
 
 async def test_ledgers_trimmed_while_the_root_is_old_are_a_gap(sim: Sim) -> None:
-    """The root says for a second what was true before."""
+    """The root may be a second old."""
     source = sim.horizon()
     await sim.arm("byebye", after=7)
     read = Read(START)
@@ -70,8 +70,8 @@ async def test_ledgers_trimmed_while_the_root_is_old_are_a_gap(sim: Sim) -> None
         await read.up_to(sim.tip, source)
     latest = sim.network.chain.latest.sequence
     assert (gap.value.first, gap.value.last) == (stopped, latest - 5)
-    assert read.kinds == ["missing"]  # it is looked twice before a gap is told
-    with pytest.raises(SourceGapError) as gap:  # and by a new process, from the middle of a ledger
+    assert read.kinds == ["missing"]  # one more look before the gap
+    with pytest.raises(SourceGapError) as gap:  # and in a new process, from the middle of a ledger
         await Read(read.cursor).up_to(sim.tip, sim.horizon())
     assert gap.value.oldest == latest - 4
 
@@ -145,7 +145,7 @@ async def test_a_backfill_lists_200_ledgers_at_once_and_the_tip_lists_none() -> 
                 batch = await anext(batches)
                 read.cursor = batch.cursor
         await batches.aclose()
-        assert len(lists(sim)) == 1  # of the first record on this connection
+        assert len(lists(sim)) == 1  # for the first record on this connection
         assert len(sim.asked) <= 3
 
 

@@ -1,4 +1,4 @@
-"""What a list of ledgers can say against the stream: never believed at once, never overlooked."""
+"""Lists of ledgers that contradict the stream are read again before the indexer acts on them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FIRST = 3_700_000
 START, END = toid(FIRST), toid(FIRST + 2, 1)
 
 Ledgers = dict[int, int]
-"""Successful transactions by ledger, counted from the first."""
+"""Number of successful transactions by ledger, counted from FIRST."""
 Places = list[tuple[int, int]]
-"""Transactions by ledger, counted from the first, and order in it."""
+"""Transactions: ledger, counted from FIRST, and order in the ledger."""
 
 
 def sent(ledger: int, order: int) -> bytes:
@@ -36,7 +36,7 @@ def sent(ledger: int, order: int) -> bytes:
 async def served(
     streams: Iterable[Places], lists: Iterable[Ledgers], *, latest: int = 9
 ) -> AsyncIterator[HorizonSource]:
-    """Each stream and each list that is asked for is the next one."""
+    """A source whose streams and lists come one after the other from these iterators."""
     streams, lists = iter(streams), iter(lists)
 
     async def stream(request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ async def test_transactions_that_come_on_the_second_read_are_not_missing() -> No
 async def test_a_server_that_does_not_list_a_streamed_ledger_lags(
     short: Ledgers, lagging: int
 ) -> None:
-    """Several Horizons behind one address: that is no hole, however long it takes."""
+    """Several Horizons behind one address: this is a lag and not a hole, however long it takes."""
     async with served(repeat(JUMP), chain([short] * 7, repeat(GOOD))) as source:
         read = await Read(START).up_to(END, source)
     assert read.kinds == ["behind"] * lagging
@@ -114,7 +114,7 @@ async def test_the_rest_of_an_unlisted_ledger_is_a_gap() -> None:
 
 
 async def test_the_rest_of_a_ledger_that_was_trimmed_between_two_connections_is_noticed() -> None:
-    """At the tip: the next record is of the next ledger, and so looks right."""
+    """At the tip the next record is of the next ledger, so the gap is hard to see."""
     async with served(chain([[(0, 1)]], repeat([(1, 1)])), repeat({1: 1}), latest=1) as source:
         with pytest.raises(SourceGapError) as gap:
             await Read(START).up_to(END, source)
@@ -124,7 +124,7 @@ async def test_the_rest_of_a_ledger_that_was_trimmed_between_two_connections_is_
 
 @pytest.mark.parametrize("lists", [cycle([{1: 0, 2: 1}, GOOD]), cycle([{2: 1}, GOOD])])
 async def test_ledgers_that_another_server_lists_are_not_missing(lists: Iterable[Ledgers]) -> None:
-    """Two Horizons behind one URL in turn, and one of them has a hole or a shorter history."""
+    """Two Horizons behind one URL take turns; one has a hole or a shorter history."""
     async with served(repeat(JUMP), lists) as source:
         read = await Read(START).up_to(END, source)
     assert read.kinds == []

@@ -1,4 +1,4 @@
-"""Counting ledgers: what is missing between two records, found from a list that may be old."""
+"""Counting ledgers: what is missing between two records, by a list that may be old."""
 
 from __future__ import annotations
 
@@ -59,13 +59,19 @@ def test_ledgers_without_transactions_are_not_missing() -> None:
     ("ledgers", "missing"),
     [
         ([(10, 1), (13, 0)], range(11, 13)),  # a hole
-        ([(10, 1), (11, 0), (12, 2), (13, 0)], range(12, 13)),  # there, but it did not come
-        ([(10, 1), (12, 2), (13, 0)], range(11, 13)),  # both side by side are one
-        ([(10, 3), (11, 0), (12, 0), (13, 0)], range(10, 11)),  # the rest of the one being read
+        (
+            [(10, 1), (11, 0), (12, 2), (13, 0)],
+            range(12, 13),
+        ),  # the ledger exists, but its transactions did not come
+        ([(10, 1), (12, 2), (13, 0)], range(11, 13)),  # both next to each other are one run
+        (
+            [(10, 3), (11, 0), (12, 0), (13, 0)],
+            range(10, 11),
+        ),  # the rest of the ledger that is being read
         ([(11, 0), (12, 0), (13, 0)], range(10, 11)),  # trimmed while it was being read
-        ([(16, 0)], range(10, 14)),  # trimmed, all of it
-        ([(10, 1), (11, 0), (12, 0)], range(13, 14)),  # up to the very end
-        ([(10, 1), (12, 0)], range(11, 12)),  # of two holes the first
+        ([(16, 0)], range(10, 14)),  # all of it is trimmed
+        ([(10, 1), (11, 0), (12, 0)], range(13, 14)),  # up to the end of the list
+        ([(10, 1), (12, 0)], range(11, 12)),  # the first of two holes
     ],
 )
 def test_missing_returns_the_first_run_of_missing_ledgers(
@@ -97,7 +103,7 @@ def test_a_listing_covers_its_ledgers() -> None:
 def test_missing_equals_a_slow_and_simple_search(
     held: dict[int, int], came: set[int], end: int
 ) -> None:
-    """One ledger after the other, as slowly and plainly as possible."""
+    """The same search, ledger by ledger, slow and simple."""
     first = min(came, default=10)
     count = counted(toid(first), *(record(first, n + 1) for n in range(len(came) % 3)))
     listing = LedgerListing(

@@ -1,4 +1,4 @@
-"""Every fault of a source: what it is called, and that no event is lost or doubled by it."""
+"""Every fault of Horizon: its kind in the metric, and that it loses or duplicates no event."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_faults_of_the_root_have_their_kind_and_lose_nothing(
 
 
 async def test_a_list_that_takes_too_long_is_requested_in_parts(sim: Sim) -> None:
-    """The same list would take as long again, and nothing would ever be read."""
+    """The same list would take too long again, and nothing would ever be read."""
     await sim.arm("slow", surface="ledgers", times=1000, seconds=0.002)
     read = await Read(START).up_to(sim.tip, sim.horizon(seconds=0.3))
     assert set(read.kinds) == {"dropped"}
@@ -104,7 +104,7 @@ async def test_a_list_that_takes_too_long_is_requested_in_parts(sim: Sim) -> Non
 
 
 async def test_good_transactions_before_a_bad_one_are_kept(sim: Sim) -> None:
-    """Of one piece of the stream; so a fault that stays does not keep them from getting through."""
+    """Of one chunk of the stream; so the good transactions get through even if the fault stays."""
     await sim.arm("malformed", after=5, times=1)
     batches = [b async for b in until_error(sim.horizon(), START, "malformed")]
     fifth = [t.toid for t in sim.network.chain.after(START) if t.successful][4]
@@ -120,7 +120,7 @@ async def test_metas_that_horizon_leaves_out_come_from_rpc(sim: Sim, rpc: bool) 
         return
     await sim.arm("no_meta", surface="stream", times=1000)
     await sim.arm("no_meta", surface="getTransaction", times=4)
-    for kind in ("429", "503", "504", "drop", "malformed", "error"):  # three spend a meta
+    for kind in ("429", "503", "504", "drop", "malformed", "error"):  # three of them use up a meta
         await sim.arm(kind, surface="getTransaction")
     read = await Read(START).up_to(sim.tip, sim.horizon())
     assert sorted(read.kinds) == [

@@ -1,4 +1,4 @@
-"""Horizon as a source: where it begins, that it goes on, and what it says when it cannot."""
+"""Horizon as a source: where reading begins, how it continues, and its errors."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_byebye_reconnects_at_once() -> None:
         read = await reading
     assert not read.kinds
     assert len([u for u in sim.asked if not u.endswith("/")]) >= 4
-    assert len([u for u in sim.asked if u.endswith("/")]) <= 2  # the root is asked now and then
+    assert len([u for u in sim.asked if u.endswith("/")]) <= 2  # the root is read regularly
 
 
 async def test_the_next_page_continues_after_the_last_record() -> None:
@@ -107,7 +107,7 @@ async def test_the_next_page_continues_after_the_last_record() -> None:
 
 
 async def test_an_abandoned_generator_closes_its_connection(sim: Sim) -> None:
-    """By the reader's failure, its leaving, its cancellation."""
+    """After an error of the reader, its return, or its cancellation."""
     source = sim.horizon()
     cursor = await source.start("earliest")
     with suppress(RuntimeError):
@@ -122,7 +122,7 @@ async def test_an_abandoned_generator_closes_its_connection(sim: Sim) -> None:
     await until(lambda: not sim.network.listeners, what="closed after a cancellation")
 
 
-# ── history that is not there ──
+# ── missing history ──
 
 
 async def test_trimmed_history_is_a_gap(sim: Sim) -> None:
@@ -139,17 +139,17 @@ async def test_trimmed_history_is_a_gap(sim: Sim) -> None:
     await sim.arm("trim", after=3)
     oldest = sim.network.chain.oldest.sequence
     before = list(read.positions)
-    # Its root was looked at a moment ago: the ledgers themselves have to tell.
+    # The root was read a moment ago, so only the list of ledgers can show it.
     text = f"gap: ledgers {stopped} to {oldest - 1} are not in the history of Horizon"
     with pytest.raises(SourceGapError, match=text):
         await read.up_to(sim.tip, source)
     assert read.positions == before
-    with pytest.raises(SourceGapError, match="gap: ledgers"):  # and a new process looks first
+    with pytest.raises(SourceGapError, match="gap: ledgers"):  # a new process reads the root first
         await read.up_to(sim.tip, sim.horizon())
 
 
 async def test_ledgers_without_transactions_are_not_a_gap() -> None:
-    """Horizon without failed transactions shows such; they cost a look at its ledgers."""
+    """Horizon without failed transactions has such ledgers; they cost one look at the list."""
     async with simulated(streams=0, ledgers=2) as sim:
         cursor = sim.tip
         fail = Proposal(operations=(Operation(op="fail"),))

@@ -1,4 +1,4 @@
-"""Servers that are no good Horizon: what each of their answers is called."""
+"""Servers that are not a correct Horizon: the kind of each error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = toid(3_700_000)
 
 
 async def until_error(source: HorizonSource, cursor: int, kind: str) -> AsyncIterator[Batch]:
-    """Batches until the error of that kind."""
+    """Batches until an error of that kind."""
     with pytest.raises((SourceError, FatalSourceError)) as caught:  # noqa: PT012 - it reads until then
         async for batch in source.batches(cursor):
             yield batch
@@ -40,7 +40,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def horizon_of(
     *routes: web.RouteDef, latest: int = 3_700_100
 ) -> AsyncIterator[HorizonSource]:
-    """A source of these routes and a root that tells ledgers 1 to `latest`."""
+    """A source with these routes, and a root that has ledgers 1 to `latest`."""
 
     async def root(_: web.Request) -> web.Response:
         ends = {"history_elder_ledger": 1, "history_latest_ledger": latest}
@@ -62,7 +62,7 @@ async def horizon_of(
 
 @asynccontextmanager
 async def served(handler: Handler) -> AsyncIterator[HorizonSource]:
-    """A source whose stream is answered by `handler`."""
+    """A source whose stream `handler` answers."""
     async with horizon_of(web.get("/transactions", handler)) as source:
         yield source
 
@@ -81,7 +81,7 @@ def answering(
 
 
 def refusing(status: int, slug: str) -> Handler:
-    """As Horizon itself does."""
+    """An error as Horizon sends it."""
     problem = {"type": f"https://stellar.org/horizon-errors/{slug}", "status": status}
     return answering(orjson.dumps(problem), "application/problem+json; charset=utf-8", status)
 
@@ -156,7 +156,7 @@ async def test_a_meta_with_an_unknown_arm_is_one_dead_letter() -> None:
 
 
 async def test_a_frame_of_megabytes_is_read() -> None:
-    """Metas are at most a few; aiohttp's own limits of lines must not matter."""
+    """Metas have up to a few megabytes; aiohttp's limits for lines must not matter."""
     large = GOOD | {"memo": "x" * (12 << 20)}
     async with served(answering(HELLO + wire(large))) as source:
         read = await Read(START).up_to(int(GOOD["paging_token"]), source)
@@ -191,7 +191,7 @@ async def test_an_unreachable_server_is_named() -> None:
 
 
 async def test_byebye_in_a_loop_does_not_hammer_the_server() -> None:
-    """Byebye means at once again, but not to a server that says nothing else, for ever."""
+    """`byebye` means to reconnect at once, except to a server that sends nothing else."""
     asked = 0
 
     async def bye(_: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Horizon's frames: the same whatever pieces they arrive in, and never half a frame."""
+"""Horizon's frames: the same for any chunks, and never half a frame."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_frames_are_returned_as_soon_as_they_are_complete() -> None:
 def test_a_frame_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "MAX_FRAME_BYTES", 1000)
     parser = HorizonFrameParser()
-    for _ in range(3):  # what is complete does not count, nor do comments
+    for _ in range(3):  # complete frames do not count, and comments do not
         parser.feed(b"data: " + b"x" * 900 + b"\n\n: ping\n\n")
     for endless in (b"data: xxxxxx\n", b"x" * 10):
         parser = HorizonFrameParser()
@@ -110,7 +110,7 @@ def test_a_frame_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_time_for_a_long_frame_is_linear() -> None:
-    """As a meta of megabytes comes: in pieces of 64 KiB; quadratic, this would take minutes."""
+    """A meta of megabytes in chunks of 64 KiB; quadratic time would be minutes."""
     body = b"x" * (24 << 20)
     wire = b"data: " + body + b"\n\n"
     pieces = [wire[i : i + (1 << 14)] for i in range(0, len(wire), 1 << 14)]

@@ -1,4 +1,4 @@
-"""Faults of Stellar RPC: what each is called, that none loses an event, what is believed."""
+"""Faults of Stellar RPC: their kinds, that none loses an event, and which events are accepted."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_undecodable_xdr_is_a_dead_letter(sim: Sim) -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 async def test_a_second_server_with_a_shorter_history_costs_nothing(sim: Sim, first: int) -> None:
-    """Behind one URL; one has a shorter history and lags."""
+    """Both are behind one URL; the second has a shorter history and lags."""
     turns = cycle([first, 1 - first])
     oldest, latest = FIRST + 8, sim.network.chain.latest.sequence - 2
 

@@ -1,4 +1,4 @@
-"""Ledgers that are missing inside RPC's database, which getEvents passes over without a word."""
+"""Ledgers that are missing in RPC's database, which getEvents skips silently."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_ledgers_without_events_are_not_a_hole() -> None:
 
 
 class Ledgers(RpcClient):
-    """A server that has no events, and these ledgers of 0 to `latest`."""
+    """A server without events, and with these ledgers of 0 to `latest`."""
 
     def __init__(self, missing: range, latest: int) -> None:
         self.missing, self.latest, self.calls = missing, latest, 0
@@ -106,7 +106,7 @@ class Ledgers(RpcClient):
 async def test_a_hole_longer_than_a_64th_of_the_answer_is_always_found(
     start: int, length: int, at: int, missing: int
 ) -> None:
-    """And found or not, no ledger that is there is told as missing."""
+    """In any case, no existing ledger is reported as missing."""
     end, first = start + length, start + at
     hole = range(first, first + missing)
     server = Ledgers(hole, latest=end + missing + 10_000)
@@ -118,7 +118,7 @@ async def test_a_hole_longer_than_a_64th_of_the_answer_is_always_found(
 
 
 async def first_missing(server: Ledgers, start: int, end: int) -> int | None:
-    """As it is found when getEvents covered `start` to cursor_before `end`."""
+    """The first missing ledger if getEvents covered `start` to cursor_before `end`."""
     window = EventWindow([], cursor_before(end), server.latest, "")
     try:
         before_hole = await LedgerPresence(server).before_hole(cursor_before(start), window)

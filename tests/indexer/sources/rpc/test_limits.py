@@ -1,4 +1,4 @@
-"""Stellar RPC that calls itself unhealthy, or ends calls that take too long: all is read."""
+"""RPC that reports itself unhealthy, or aborts long calls: everything is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def sim() -> AsyncIterator[Sim]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """The parameters of each getEvents that asks for contracts."""
+    """The parameters of each getEvents call with filters."""
     made: list[Call] = []
     call = RpcClient.call
 
@@ -49,16 +49,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def spans(calls: list[Call]) -> list[int]:
-    """Ledgers of each call that names its last one."""
+    """The number of ledgers of each call that names its last ledger."""
     return [each["endLedger"] - each["startLedger"] for each in calls if "endLedger" in each]
-
-
-# ── getHealth ──
 
 
 @pytest.mark.parametrize("age", [0, 45])
 async def test_an_unhealthy_server_is_read(sim: Sim, age: int) -> None:
-    """Health is an error while the tip is old; getEvents answers."""
+    """GetHealth is an error while the tip is old; getEvents answers."""
     await sim.arm("unhealthy", surface="getHealth", times=1000, seconds=age)
     source = sim.rpc()
     assert await source.ledgers() == ledgers(sim)
@@ -95,7 +92,7 @@ async def test_an_old_tip_is_noted_and_reading_continues(
     assert metrics.old_tip(1.0) is None
     closed = sim.network.chain.latest.closed_at
     async with aclosing(sim.rpc().batches(cursor_before(ledgers(sim)[1] + 1))) as batches:
-        waiting = asyncio.ensure_future(anext(batches))  # nothing follows: the network stands still
+        waiting = asyncio.ensure_future(anext(batches))  # no new ledger: the network has stopped
         await asyncio.wait({waiting}, timeout=0.5)
         assert metrics.old_tip(closed + 30) is None
         assert "closed 31 s ago" in str(metrics.old_tip(closed + 31))
@@ -103,7 +100,7 @@ async def test_an_old_tip_is_noted_and_reading_continues(
         await waiting
 
 
-# ── a limit of processing ──
+# ── a processing limit ──
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 30])
@@ -115,7 +112,9 @@ async def test_a_span_that_is_too_large_is_halved_until_a_call_succeeds(
     assert not read.kinds
     assert read.positions == sim.positions()
     assert verdicts(read) == {True}
-    assert len([each for each in calls if "endLedger" not in each]) <= 2  # the first, and the tip
+    assert (
+        len([each for each in calls if "endLedger" not in each]) <= 2
+    )  # the first call, and the one at the tip
     asked = spans(calls)
     first = next(span for span in asked if span <= limit)
     assert asked[: asked.index(first) + 1] == sorted(asked[: asked.index(first) + 1], reverse=True)
@@ -123,7 +122,7 @@ async def test_a_span_that_is_too_large_is_halved_until_a_call_succeeds(
 
 
 async def test_the_span_grows_again_after_successes(sim: Sim, calls: list[Call]) -> None:
-    """A limit that has gone costs nothing for long, one that stays is tried now and then."""
+    """A limit that is gone soon costs nothing; a limit that stays is only tried now and then."""
     await sim.arm("processing_limit", surface="getEvents", after=2, times=10)
     source = sim.rpc()
     read = await Read(START).up_to(sim.tip, source)
@@ -177,7 +176,7 @@ async def test_a_single_ledger_that_cannot_be_read_is_named(sim: Sim, calls: lis
 async def test_full_pages_within_a_bounded_span(
     sim: Sim, size: int, calls: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each begins with the ledger of the cursor again, so a ledger may fill pages of its own."""
+    """Each call begins at the start of the cursor's ledger, so one ledger may fill a page."""
     monkeypatch.setattr(polling, "_PAGE", size)
     for _ in range(6):
         sim.network.submit(Proposal(operations=tuple(Operation(op="emit") for _ in range(4))))
@@ -190,7 +189,7 @@ async def test_full_pages_within_a_bounded_span(
 
 
 async def test_a_cursor_inside_a_ledger_continues_inside_it(sim: Sim) -> None:
-    """Where another source stopped: in the middle of a ledger."""
+    """Another source stopped in the middle of a ledger."""
     await sim.arm("processing_limit", surface="getEvents", after=3, times=10_000)
     tx = [t.toid for ledger in range(3_700_000, 3_700_020) for t in _transactions(sim, ledger)]
     for cursor in tx[:12]:
@@ -204,7 +203,7 @@ def _transactions(sim: Sim, ledger: int) -> Any:
 
 
 async def test_the_span_is_halved_at_the_tip_after_a_pause(sim: Sim, calls: list[Call]) -> None:
-    """What it knows of the tip is old: this process stood still meanwhile."""
+    """The process stood still, so its last known tip is old."""
     source = sim.rpc()
     async with aclosing(source.batches(cursor_before(ledgers(sim)[1]))) as batches:
         seen = (await anext(batches)).cursor

@@ -1,4 +1,4 @@
-"""Answers of Stellar RPC that lost or invented something: named, and nothing of them believed."""
+"""Answers of Stellar RPC that lost or invented something: an error, and nothing of them is used."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_an_event_without_topics_is_accepted() -> None:
 
 
 async def test_events_of_a_whole_transaction_are_skipped() -> None:
-    """Fees of the native asset stand under ids of several transactions at once."""
+    """Fees of the native asset have ids of several transactions."""
     first = event(id=f"{toid(LEDGER):019d}-{0:010d}", txHash="cd" * 32)
     second = event(id=f"{toid(LEDGER):019d}-{1:010d}", txHash="ef" * 32)
     after = event(id=f"{toid(LEDGER, 1, 4095):019d}-{0:010d}")
@@ -112,7 +112,7 @@ async def test_events_of_a_whole_transaction_are_skipped() -> None:
 
 
 async def test_in_successful_contract_call_is_ignored() -> None:
-    """Version 30 does not tell it any more, and what it says is not proved."""
+    """Newer versions do not send the field, and nothing proves it."""
     async with served(answer(event(inSuccessfulContractCall=False))) as source:
         read = await Read(START).up_to(START + 1, source)
     assert len(read.positions) == 1

@@ -1,4 +1,4 @@
-"""Stellar RPC as a source: polling with pages, proof of each transaction, what it says it lacks."""
+"""Stellar RPC as a source: pages, the proof of each transaction, and missing ledgers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_everything_comes_once_in_order_and_proved(sim: Sim, where: str) -
 
 
 async def test_both_sources_return_the_same_events(sim: Sim) -> None:
-    """Events and all that is told of them, so that a reader may change from one to the other."""
+    """The events and all their fields, so that a switch between the sources changes nothing."""
     both = [await Read(START).up_to(sim.tip, each) for each in (sim.rpc(), sim.horizon())]
     first, second = ([e for b in read.batches for e in b.events] for read in both)
     assert first == second
@@ -86,7 +86,7 @@ async def test_ledgers_come_as_they_close(sim: Sim) -> None:
 
 
 async def test_an_empty_answer_moves_the_cursor(sim: Sim) -> None:
-    """A quiet contract is not looked for in the same ledgers again and again."""
+    """The same ledgers of a quiet contract are not searched again and again."""
     nobody = WatchedContracts.of(accounts.contract_id("nobody"))
     source = sim.rpc(contracts=nobody)
     read = await Read(START).up_to(sim.tip, source)
@@ -129,7 +129,7 @@ async def test_a_transaction_with_too_many_pages_is_an_error(
 
 
 async def test_more_contracts_than_one_call_allows_are_polled(sim: Sim) -> None:
-    """Two polls, merged in order up to where both have looked."""
+    """Two calls, merged in order up to where both have searched."""
     others = [f"{accounts.contract_id(f'token-{n}')}:token" for n in range(30)]
     named = [accounts.STREAMS, *others, f"{accounts.TOKEN}:token"]
     both = WatchedContracts.of(*named)
@@ -210,7 +210,7 @@ async def test_a_lagging_server_is_retried_and_a_reset_is_fatal(sim: Sim) -> Non
         await anext(sim.rpc().batches(cursor))
     await sim.ask("DELETE", "faults")
     async with aclosing(sim.rpc().batches(cursor_before(ledgers(sim)[1]))) as batches:
-        await anext(batches)  # and one that begins to lag while it is read
+        await anext(batches)  # a source that begins to lag during reading
         await sim.arm("lag", surface="rpc", after=3)
         with pytest.raises(SourceError, match="behind"):
             await anext(batches)

@@ -1,4 +1,4 @@
-"""Servers that are no good RPC: what each of their answers is called, and that it is bounded."""
+"""Servers that are not a correct RPC: the kind of each error, and limits of answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def split(raw: bytes) -> tuple[list[str], str]:
-    """Topics and value of `created`: a symbol and a u64, then the rest."""
+    """Topics and value of `created`: a symbol and a u64, then the data."""
     ends = [52, 76, 88, len(raw)]
     parts = [base64.b64encode(raw[a:b]).decode() for a, b in pairwise(ends)]
     return parts[:-1], parts[-1]
@@ -84,7 +84,7 @@ def details(**changed: object) -> dict[str, object]:
 async def served(
     events: object = None, transaction: object = None, odd: Handler | None = None
 ) -> AsyncIterator[RpcSource]:
-    """A source whose getEvents and getTransaction get these results, or go to `odd`."""
+    """A source with these results of getEvents and getTransaction, or answered by `odd`."""
     results = {
         "getNetwork": {"passphrase": PASSPHRASE},
         "getEvents": answer(event()) if events is None else events,
@@ -94,7 +94,7 @@ async def served(
     async def rpc(request: web.Request) -> web.StreamResponse:
         call = orjson.loads(await request.read())
         method, params = call["method"], call.get("params", {})
-        if method == "getEvents" and params.get("startLedger") == 1:  # asks what there is
+        if method == "getEvents" and params.get("startLedger") == 1:  # asks for the range
             return web.json_response({"jsonrpc": "2.0", "id": 1, "error": OUTSIDE})
         if odd and method == "getEvents":
             return await odd(request)
