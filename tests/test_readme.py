@@ -68,11 +68,14 @@ def test_links_of_decisions_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
-def test_the_glossary_is_in_alphabetical_order() -> None:
+def test_the_glossary_is_in_alphabetical_order_and_its_classes_exist() -> None:
     page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     terms = [term.casefold() for term in re.findall(r"^\| (.+?) \| .+ \| \[", page, re.M)]
     assert len(terms) > 50
     assert terms == sorted(set(terms))
+    for module, name in re.findall(r"\]\(\.\./([a-z0-9_/]+\.py)\) `(\w+)`", page):
+        text = (ROOT / module).read_text(encoding="utf-8")
+        assert re.search(rf"^class {name}\b", text, re.M), f"{module} has no class {name}"
 
 
 def _folders_of_the_tree() -> set[str]:
