@@ -20,7 +20,8 @@ from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory
 from services.indexer.sources.base import FatalSourceError, Source
 from services.indexer.sources.failover.source import FailoverSource
-from shared.journal.commit import Committer, CursorMovedError, FencedError, JournalInconsistentError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import DataLossDetector, check_journal
 from shared.journal.namespace import ForeignNamespaceError, NamespaceClaim, NamespaceWatch
 from shared.redis.client import RedisError, connect

@@ -103,3 +103,18 @@ class Event:
         """The fact `name` as an integer, from a decimal string or a number; None if absent."""
         value = self.facts.get(name)
         return int(value) if isinstance(value, str | int) else None
+
+    def require_text(self, name: str) -> str:
+        """Like `text`. Raises ValueError if there is no such fact."""
+        if (value := self.text(name)) is None:
+            raise ValueError(self._lacks(name))
+        return value
+
+    def require_number(self, name: str) -> int:
+        """Like `number`. Raises ValueError if there is no such fact."""
+        if (value := self.number(name)) is None:
+            raise ValueError(self._lacks(name))
+        return value
+
+    def _lacks(self, name: str) -> str:
+        return f"{self.type} of stream {self.stream_id} has no {name!r}"

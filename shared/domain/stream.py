@@ -132,17 +132,17 @@ def _reset_notices(stream: Stream) -> Stream:
 
 
 def _created(event: Event, version: int) -> Stream:
-    start = _need(event, "startTime")
+    start = event.require_number("startTime")
     metadata = event.facts.get("metadata")
     return Stream(
         id=event.stream_id or "",
         origin=event.origin,
         contract_id=event.provenance.contract_id if event.provenance else None,
-        sender=_need_text(event, "sender"),
-        recipient=_need_text(event, "recipient"),
-        token=_need_text(event, "tokenAddress"),
-        rate=_need(event, "ratePerSecond"),
-        deposited=_need(event, "depositedAmount"),
+        sender=event.require_text("sender"),
+        recipient=event.require_text("recipient"),
+        token=event.require_text("tokenAddress"),
+        rate=event.require_number("ratePerSecond"),
+        deposited=event.require_number("depositedAmount"),
         start_time=start,
         last_update_time=start,
         metadata=metadata if isinstance(metadata, Mapping) else {},
@@ -153,16 +153,16 @@ def _created(event: Event, version: int) -> Stream:
 
 
 def _topped_up(stream: Stream, event: Event) -> Stream:
-    return replace(stream, deposited=_need(event, "newDepositedAmount"))
+    return replace(stream, deposited=event.require_number("newDepositedAmount"))
 
 
 def _withdrawn(stream: Stream, event: Event) -> Stream:
-    total = stream.withdrawn + _need(event, "amount")
-    return replace(stream, withdrawn=total, last_update_time=_need(event, "timestamp"))
+    total = stream.withdrawn + event.require_number("amount")
+    return replace(stream, withdrawn=total, last_update_time=event.require_number("timestamp"))
 
 
 def _paused(stream: Stream, event: Event) -> Stream:
-    return replace(stream, status=StreamStatus.PAUSED, paused_at=_need(event, "pausedAt"))
+    return replace(stream, status=StreamStatus.PAUSED, paused_at=event.require_number("pausedAt"))
 
 
 def _resumed(stream: Stream, event: Event) -> Stream:
@@ -187,8 +187,8 @@ def _cancelled(stream: Stream, event: Event) -> Stream:
     return replace(
         stream,
         status=StreamStatus.CANCELLED,
-        withdrawn=_need(event, "amountWithdrawn"),
-        refunded=_need(event, "refundedAmount"),
+        withdrawn=event.require_number("amountWithdrawn"),
+        refunded=event.require_number("refundedAmount"),
         last_update_time=event.timestamp,
     )
 
@@ -207,7 +207,7 @@ def _transferred(stream: Stream, event: Event) -> Stream:
     settled = event.number("settledAmount") or 0
     return replace(
         stream,
-        recipient=_need_text(event, "newRecipient"),
+        recipient=event.require_text("newRecipient"),
         withdrawn=stream.withdrawn + settled,
         last_update_time=event.timestamp if settled else stream.last_update_time,
     )
@@ -218,7 +218,7 @@ def _rate_modified(stream: Stream, event: Event) -> Stream:
 
     The contract may or may not pay out when the rate changes; the announced end fits either case.
     """
-    changed = replace(stream, rate=_need(event, "newRatePerSecond"))
+    changed = replace(stream, rate=event.require_number("newRatePerSecond"))
     end = event.number("newEndTime")
     if end is None or changed.rate <= 0:
         return changed
@@ -241,17 +241,3 @@ _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_DEPLETED: _notice_sent,
 }
 _ALSO_WHEN_TERMINAL = frozenset({EventType.STREAM_RESUMED, EventType.STREAM_UPDATED})
-
-
-def _need(event: Event, name: str) -> int:
-    value = event.number(name)
-    if value is None:
-        raise ValueError(f"{event.type} of stream {event.stream_id} has no {name!r}")
-    return value
-
-
-def _need_text(event: Event, name: str) -> str:
-    value = event.text(name)
-    if value is None:
-        raise ValueError(f"{event.type} of stream {event.stream_id} has no {name!r}")
-    return value

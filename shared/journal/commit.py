@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from shared.domain.errors import HeadraceError
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, Position, parse_position
+from shared.journal.commit_errors import ContentionError, refusal_of
 from shared.journal.keys import Keys
 from shared.journal.plan import (
     CommitRequest,
@@ -43,30 +43,6 @@ _NO_PROGRESS = SourceProgress()
 
 Decide = Callable[[StreamStates], Sequence[Event]]
 """Returns the events to commit for the stored states. Called again after a conflict."""
-
-
-class CommitError(HeadraceError):
-    """The commit was refused, and nothing of it was written."""
-
-
-class FencedError(CommitError):
-    """Another indexer is active. This one must stop writing."""
-
-
-class JournalInconsistentError(CommitError):
-    """The journal has later events but lacks an earlier chain event. An operator must decide."""
-
-
-class JournalBehindError(CommitError):
-    """Redis may have lost writes, and the indexer has not read them again yet. Try again later."""
-
-
-class CursorMovedError(CommitError):
-    """The stored cursor is not the one that was read from: Redis lost writes. Read from there."""
-
-
-class ContentionError(CommitError):
-    """Other commits changed the same streams at each attempt. Try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +182,7 @@ class Committer:
                 case b"conflict":
                     continue
                 case _:
-                    raise _refusal(outcome, rest, progress)
+                    raise refusal_of(outcome, rest, progress)
         raise ContentionError(
             f"other commits changed stream {', '.join(stream_ids)} at each of {_ATTEMPTS} attempts"
         )
@@ -238,29 +214,3 @@ class Committer:
             if stream is not None:
                 self._floor = max(self._floor, parse_position(stream.position))
         return self._floor
-
-
-def _refusal(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) -> Exception:
-    """The error for an outcome of commit.lua that repeating does not change."""
-    detail = rest[0].decode() if rest else ""
-    match outcome:
-        case b"fenced":
-            return FencedError(f"another indexer is active: {detail or '(none)'}")
-        case b"disorder":
-            return JournalInconsistentError(
-                f"event {detail} is not in the journal, but later events are; the journal must be "
-                "rebuilt from the chain (docs/operations.md)"
-            )
-        case b"behind":
-            return JournalBehindError(f"the journal does not reach {detail} again yet")
-        case b"unsettled":
-            return JournalBehindError(
-                "Redis was restarted or failed over: the indexer has not caught up with the chain"
-            )
-        case b"moved":
-            return CursorMovedError(
-                f"the stored cursor is {detail or 'missing'}, not {progress.after}: Redis lost "
-                "writes, which will be read again from there"
-            )
-        case _:
-            return AssertionError(f"commit.lua returned an unknown outcome: {outcome!r}")

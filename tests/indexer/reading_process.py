@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.ingest.recovery import FailoverRecovery
-from shared.journal.commit import Committer, CursorMovedError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import CursorMovedError
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector
 from shared.journal.wire import JournalEntry

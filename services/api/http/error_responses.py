@@ -14,7 +14,7 @@ from services.api import errors
 from services.api.http.requests import etag
 from shared.auth.credentials import forbidden, unauthorized
 from shared.domain.commands import CommandRefusedError
-from shared.journal.commit import ContentionError, JournalBehindError
+from shared.journal.commit_errors import ContentionError, JournalBehindError
 from shared.web.problems import Problem, Slug, unavailable
 
 _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {

@@ -26,7 +26,8 @@ from services.api.streams.clock import StreamClock
 from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
-from shared.journal.commit import Committer, ContentionError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import ContentionError
 from shared.journal.reader import Journal
 from shared.journal.stream_indexes import StreamIndexes
 from shared.redis.client import REDIS_UNAVAILABLE

@@ -31,7 +31,8 @@ from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
-from shared.journal.commit import CommitResult, Committer, ContentionError, Decide
+from shared.journal.commit import CommitResult, Committer, Decide
+from shared.journal.commit_errors import ContentionError
 from shared.journal.reader import Journal, JournalTip
 from shared.journal.streams import StoredStream
 from shared.journal.wire import stream_document, with_claimable

@@ -2,7 +2,7 @@
 
 The channel only announces events; the journal is the truth. Each message names the position of the
 entry before it, so a lost message is noticed at once and the event is read from the journal. The
-end of the journal is checked about once a second, which also reveals a dead channel.
+end of the journal is checked once a second, which reveals a dead channel.
 
 See docs/decisions/0002-journal-is-the-truth.md.
 """
@@ -39,8 +39,7 @@ class Feed:
     """There is one feed in a process.
 
     `publish` is called with each event, `missing` with each gap in the journal. Both get the lowest
-    epoch (see feed.failover) that has not seen it. `lost` is called with events that do not come
-    back.
+    epoch (see feed.failover) that has not seen it. `lost` gets events that do not come back.
     """
 
     def __init__(
@@ -106,8 +105,6 @@ class Feed:
         finally:
             await cancel(*tasks)
 
-    # ── the channel ──
-
     async def _listen(self) -> None:
         """Subscribe, read what is already there, then receive messages while connected."""
         reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
@@ -156,8 +153,6 @@ class Feed:
         _TAKEN[via].inc()
         self._publish(item, self.failover.epoch_of(entry))
         return True
-
-    # ── the journal ──
 
     async def _fill_in(self) -> None:
         while True:

@@ -23,7 +23,8 @@ from services.indexer.decode.dead_letters import StillUndecodableError, reread
 from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.settings import IndexerSettings
 from shared.domain.events import Event
-from shared.journal.commit import Committer, JournalInconsistentError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import JournalInconsistentError
 from shared.journal.dead_letters import StoredDeadLetters
 from shared.journal.namespace import NamespaceClaim
 from shared.journal.reader import Journal

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from shared.journal.commit import Committer, ContentionError, JournalBehindError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import ContentionError, JournalBehindError
 from shared.journal.keys import Keys
 from tests.api.samples import T0, TOKEN, Clock, made, on_chain, order
 from tests.support.web_client import StartApi, WebClient

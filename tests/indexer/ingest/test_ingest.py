@@ -17,7 +17,8 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.sources.base import FatalSourceError
 from shared.domain.topics import user_topic
-from shared.journal.commit import Committer, FencedError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import FencedError
 from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel
 from shared.web.probes import Readiness

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from services.indexer.ingest import startup
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, parse_position
-from shared.journal.commit import Committer, JournalBehindError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import JournalBehindError
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, LossReport, write_report
 from shared.journal.reader import Journal, JournalGap

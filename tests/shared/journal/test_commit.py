@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from shared.domain import commands
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
-from shared.journal.commit import Committer, FencedError, JournalInconsistentError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalPage
 from tests.shared.journal.audit import check, dump, listening

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from shared.domain import commands
 from shared.domain.events import Event
 from shared.domain.position import START, Position
-from shared.journal.commit import Committer, JournalBehindError, JournalInconsistentError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import JournalBehindError, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from tests.shared.journal.audit import check, dump, entries_of, restore

@@ -17,7 +17,8 @@ from shared.domain import commands
 from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.domain.stream import Stream
-from shared.journal.commit import Committer, ContentionError, FencedError, JournalInconsistentError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import ContentionError, FencedError, JournalInconsistentError
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from shared.journal.streams import StoredStreams

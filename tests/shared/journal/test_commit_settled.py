@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from shared.domain import commands
 from shared.domain.events import Event
-from shared.journal.commit import Committer, CursorMovedError, JournalBehindError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import CursorMovedError, JournalBehindError
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from shared.redis.client import connect

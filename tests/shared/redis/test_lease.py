@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from shared.journal.commit import Committer, FencedError
+from shared.journal.commit import Committer
+from shared.journal.commit_errors import FencedError
 from shared.journal.keys import Keys
 from shared.redis.lease import Lease
 from tests.indexer.installed import Site

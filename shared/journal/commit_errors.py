@@ -1,0 +1,58 @@
+"""Why a commit is refused: one error for each outcome of commit.lua that is not a success."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.domain.errors import HeadraceError
+from shared.journal.plan import SourceProgress
+
+
+class CommitError(HeadraceError):
+    """The commit was refused, and nothing of it was written."""
+
+
+class FencedError(CommitError):
+    """Another indexer is active. This one must stop writing."""
+
+
+class JournalInconsistentError(CommitError):
+    """The journal has later events but lacks an earlier chain event. An operator must decide."""
+
+
+class JournalBehindError(CommitError):
+    """Redis may have lost writes, and the indexer has not read them again yet. Try again later."""
+
+
+class CursorMovedError(CommitError):
+    """The stored cursor is not the one that was read from: Redis lost writes. Read from there."""
+
+
+class ContentionError(CommitError):
+    """Other commits changed the same streams at each attempt. Try again later."""
+
+
+def refusal_of(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) -> Exception:
+    """The error for an outcome of commit.lua that repeating does not change."""
+    detail = rest[0].decode() if rest else ""
+    match outcome:
+        case b"fenced":
+            return FencedError(f"another indexer is active: {detail or '(none)'}")
+        case b"disorder":
+            return JournalInconsistentError(
+                f"event {detail} is not in the journal, but later events are; the journal must be "
+                "rebuilt from the chain (docs/operations.md)"
+            )
+        case b"behind":
+            return JournalBehindError(f"the journal does not reach {detail} again yet")
+        case b"unsettled":
+            return JournalBehindError(
+                "Redis was restarted or failed over: the indexer has not caught up with the chain"
+            )
+        case b"moved":
+            return CursorMovedError(
+                f"the stored cursor is {detail or 'missing'}, not {progress.after}: Redis lost "
+                "writes, which will be read again from there"
+            )
+        case _:
+            return AssertionError(f"commit.lua returned an unknown outcome: {outcome!r}")
