@@ -76,7 +76,7 @@ def build_app(settings: FanoutSettings) -> web.Application:
             app[HANDLER] = handler = SubscribeHandler(components)
             app[DRAIN] = lambda: _drain_on_shutdown(components, handler, readiness)
             every = settings.sync_seconds
-            beat = Heartbeat(
+            heartbeat = Heartbeat(
                 components.feed,
                 components.registry,
                 broadcaster,
@@ -86,10 +86,10 @@ def build_app(settings: FanoutSettings) -> web.Application:
             )
             tasks = [
                 supervise("feed", components.feed.run),
-                supervise("beat", beat.run),
+                supervise("beat", heartbeat.run),
                 supervise("leases", components.limits.run, max_wait=1.0),
                 supervise(
-                    "revocations", lambda: _revocations(components, revocations), max_wait=1.0
+                    "revocations", lambda: _poll_revocations(components, revocations), max_wait=1.0
                 ),
                 supervise("namespace", data.run, max_wait=1.0),
                 supervise("fitness", lambda: watch_store(readiness, redis, settings.keys)),
@@ -147,14 +147,14 @@ def _assemble(
         clock=clock,
     )
     measure = partial(_measure, clock)
-    broadcaster = Broadcaster(registry, batch_seconds=settings.batch_ms / 1000, sent=measure)
+    broadcaster = Broadcaster(registry, batch_seconds=settings.batch_ms / 1000, on_sent=measure)
     feed = Feed(
         redis,
         keys,
         RecentEvents(START, events=settings.ring_events, size=settings.ring_bytes),
         publish=broadcaster.publish,
-        missing=lambda after, to, epoch: broadcaster.broadcast(sse.gap(after, to), epoch),
-        lost=lambda lost: send_resets(lost, feed, broadcaster, registry),
+        on_gap=lambda after, to, epoch: broadcaster.broadcast(sse.gap(after, to), epoch),
+        on_loss=lambda lost: send_resets(lost, feed, broadcaster, registry),
         probe_seconds=settings.probe_seconds,
     )
     authorizer = Authorizer(
@@ -212,7 +212,7 @@ async def _drain_on_shutdown(
     await drain(components.registry, seconds=settings.drain_seconds, retry_ms=settings.retry_ms)
 
 
-async def _revocations(components: Components, revocations: RevocationStore) -> None:
+async def _poll_revocations(components: Components, revocations: RevocationStore) -> None:
     while components.settings.auth_mode == "required":
         await components.expiry.end_revoked(revocations)
         await asyncio.sleep(components.settings.revocation_seconds)

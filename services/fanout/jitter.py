@@ -10,7 +10,7 @@ def jittered(milliseconds: int) -> int:
     return random.randint(milliseconds // 2, milliseconds * 3 // 2)
 
 
-class Rate:
+class TokenBucket:
     """Allows `per_second` calls a second, and the same number at once. 0: no limit. Pure."""
 
     def __init__(self, per_second: int) -> None:
@@ -18,7 +18,7 @@ class Rate:
         self._left = float(per_second)
         self._at = 0.0
 
-    def allows(self, now: float) -> bool:
+    def take(self, now: float) -> bool:
         """Whether one more is allowed now. Counts it if so."""
         if not self._per_second:
             return True

@@ -23,7 +23,7 @@ DISCONNECTS = at_zero(
     Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"]),
     (*Goodbye, *EndReason),
 )
-TURNED_AWAY = at_zero(
+REFUSALS = at_zero(
     Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), RefusalReason
 )
 REPLAYS = at_zero(

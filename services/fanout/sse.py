@@ -18,7 +18,7 @@ from shared.domain.position import Position
 from shared.journal.wire import HISTORY_URL, frame
 from shared.web.problems import Goodbye
 
-HEAD = (
+RESPONSE_HEAD = (
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: text/event-stream\r\n"
     b"Cache-Control: no-store, no-transform\r\n"
@@ -28,10 +28,10 @@ HEAD = (
 """The head of the answer without its blank line. The body ends when the connection ends."""
 
 
-def head(headers: Sequence[tuple[str, str]]) -> bytes:
+def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
     """The whole head, with the CORS headers of this request."""
     return (
-        HEAD
+        RESPONSE_HEAD
         + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
         + b"\r\n"
     )
@@ -57,14 +57,14 @@ def sync(
 
     Without a position it is only a heartbeat, and the subscriber's cursor stays the same.
     """
-    place = None if position is None else str(position)
+    event_id = None if position is None else str(position)
     data = {
-        "position": place,
+        "position": event_id,
         "ledger": ledger,
         "ledgerClosedAt": None if closed_at is None else utc_text(closed_at),
         "lagSeconds": None if lag is None else round(lag, 1),
     }
-    return frame("sync", orjson.dumps(data), place)
+    return frame("sync", orjson.dumps(data), event_id)
 
 
 def gap(after: Position, to: Position) -> bytes:
@@ -88,8 +88,8 @@ def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
     client libraries forget their last id when a connection brings none.
     """
     data = orjson.dumps({"reason": why, "retry": retry})
-    place = None if resume is None else str(resume)
-    return b"retry: %d\n" % retry + frame("overload", data, place)
+    event_id = None if resume is None else str(resume)
+    return b"retry: %d\n" % retry + frame("overload", data, event_id)
 
 
 def token_expiring(at: float | None) -> bytes:

@@ -13,8 +13,8 @@ def stats(
     feed: Feed, registry: SubscriberRegistry, limits: ConnectionLimits, clock: RedisClock
 ) -> dict[str, object]:
     """What this process holds, and how far its feed is."""
-    head = feed.head
-    lag = lag_seconds(head.closed_at if head else None, clock.now())
+    tip = feed.tip
+    lag = lag_seconds(tip.closed_at if tip else None, clock.now())
     return {
         "connections": registry.count,
         "live": len(registry.hub),
@@ -22,8 +22,8 @@ def stats(
         "backlogBytes": registry.backlog_now,
         "leases": len(limits),
         "position": str(feed.position),
-        "journalTop": str(head.top) if head else None,
-        "ledger": head.ledger if head else None,
+        "journalTop": str(tip.top) if tip else None,
+        "ledger": tip.ledger if tip else None,
         "lagSeconds": None if lag is None else round(lag, 1),
         "ringEvents": len(feed.recent),
         "ringFrom": str(feed.recent.floor),

@@ -64,7 +64,7 @@ class Post(Broadcaster):
     """An outbox that tells how many each event went to."""
 
     def __init__(self, registry: SubscriberRegistry, *, batch_seconds: float = 0.0) -> None:
-        super().__init__(registry, batch_seconds=batch_seconds, sent=self._note)
+        super().__init__(registry, batch_seconds=batch_seconds, on_sent=self._note)
         self.told: list[tuple[str, int, int]] = []
 
     def _note(self, entry: JournalEntry, reached: int, size: int) -> None:

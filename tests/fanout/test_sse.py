@@ -91,7 +91,7 @@ def test_jitter_is_half_to_one_and_a_half() -> None:
 
 def test_the_head_gives_an_origin_back_byte_for_byte() -> None:
     odd = b"http://\xe2\x82\xac\xff".decode("utf-8", "surrogateescape")
-    head = sse.head([("Vary", "Origin"), ("Access-Control-Allow-Origin", odd)])
+    head = sse.response_head([("Vary", "Origin"), ("Access-Control-Allow-Origin", odd)])
     assert b"Access-Control-Allow-Origin: http://\xe2\x82\xac\xff\r\n" in head
     assert head.endswith(b"\r\n\r\n")
     assert head.count(b"\r\n\r\n") == 1

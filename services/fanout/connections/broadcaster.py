@@ -19,9 +19,9 @@ from shared.journal.wire import JournalEntry
 
 _PORTION = 1000
 """Writes in one turn of the loop. They take some milliseconds."""
-_COPIED = 8192
+_BYTES_PER_WRITE = 8192
 """Copying this many bytes costs about as much as one write."""
-_LOOKS = 20
+_CHECKS_PER_WRITE = 20
 """Checking this many subscribers costs about as much as one write."""
 
 
@@ -44,29 +44,29 @@ class QueuedFrame(NamedTuple):
 
 
 class Broadcaster:
-    """Plain functions. `sent` is called once an event with the number of writes and bytes."""
+    """Plain functions. `on_sent` is called once an event with the number of writes and bytes."""
 
     def __init__(
         self,
         registry: SubscriberRegistry,
         *,
         batch_seconds: float,
-        sent: Callable[[JournalEntry, int, int], None],
+        on_sent: Callable[[JournalEntry, int, int], None],
     ) -> None:
         self._registry = registry
         self._batch_seconds = batch_seconds
-        self._sent = sent
+        self._on_sent = on_sent
         self._loop = asyncio.get_running_loop()
         self._batch: list[QueuedFrame] = []
-        self._most_bytes = registry.backlog_bytes // 2  # one write must fit into a backlog
-        self._work: Iterator[bool] | None = None
+        self._max_batch_bytes = registry.backlog_bytes // 2  # one write must fit into a backlog
+        self._writing: Iterator[bool] | None = None
         self._scheduled = False
         self._reached: list[tuple[QueuedFrame, int]] = []  # of the batch that is being written
 
     @property
     def busy(self) -> bool:
         """Whether something that was published has not been written to everyone yet."""
-        return bool(self._batch) or self._work is not None
+        return bool(self._batch) or self._writing is not None
 
     def publish(self, item: RecentItem, epoch: int = 0) -> None:
         """Publish an event. With `epoch` above 0, only for subscribers that joined since then."""
@@ -85,7 +85,7 @@ class Broadcaster:
 
     def _add(self, queued: QueuedFrame) -> None:
         self._batch.append(queued)
-        if self._work is None and not self._scheduled:
+        if self._writing is None and not self._scheduled:
             self._scheduled = True
             if self._batch_seconds:
                 self._loop.call_later(self._batch_seconds, self._start_batch)
@@ -96,7 +96,7 @@ class Broadcaster:
         self._scheduled = False
         count = self._batch_size()
         batch, self._batch = self._batch[:count], self._batch[count:]
-        self._work = self._write_batch(batch)
+        self._writing = self._write_batch(batch)
         self._write_portion()
 
     def _batch_size(self) -> int:
@@ -104,23 +104,23 @@ class Broadcaster:
         size = 0
         for count, queued in enumerate(self._batch):
             size += len(queued.frame)
-            if size > self._most_bytes:
+            if size > self._max_batch_bytes:
                 return max(1, count)
         return len(self._batch)
 
     def _write_portion(self) -> None:
         """Write one portion. Then continue in the next turn, or start the next batch."""
-        assert self._work is not None
-        over = True
+        assert self._writing is not None
+        done = True
         try:
-            over = next(self._work, True)
+            done = next(self._writing, True)
         finally:  # a defect must not stop everything that comes after
-            if over:
-                self._work = None
+            if done:
+                self._writing = None
                 self._scheduled = bool(self._batch)
-            if not over or self._batch:
-                self._loop.call_soon(self._start_batch if over else self._write_portion)
-        if over:
+            if not done or self._batch:
+                self._loop.call_soon(self._start_batch if done else self._write_portion)
+        if done:
             self._report_sent()
 
     def _write_batch(self, batch: Sequence[QueuedFrame]) -> Iterator[bool]:
@@ -132,25 +132,25 @@ class Broadcaster:
             gathered: dict[Subscriber, list[QueuedFrame]] = {}
             yield from self._gather(batch, gathered)
             groups = _merge_equal(gathered)
-        left = _PORTION
+        budget = _PORTION
         for members, data, events in groups:
-            cost = 1 + len(data) // _COPIED
+            cost = 1 + len(data) // _BYTES_PER_WRITE
             at = 0
             while at < len(members):
-                if left <= 0:
+                if budget <= 0:
                     yield False
-                    left = _PORTION
-                some = members[at : at + max(1, left // cost)]
-                self._registry.deliver(some, data, events)
-                left -= cost * len(some)
-                at += len(some)
+                    budget = _PORTION
+                portion = members[at : at + max(1, budget // cost)]
+                self._registry.deliver(portion, data, events)
+                budget -= cost * len(portion)
+                at += len(portion)
 
     def _gather(
         self, batch: Sequence[QueuedFrame], gathered: dict[Subscriber, list[QueuedFrame]]
     ) -> Iterator[bool]:
         cost = 0
         for queued in batch:
-            if cost >= _LOOKS * _PORTION:
+            if cost >= _CHECKS_PER_WRITE * _PORTION:
                 yield False
                 cost = 0
             for subscriber in (audience := self._audience(queued)):
@@ -161,7 +161,7 @@ class Broadcaster:
         reached, self._reached = self._reached, []
         for queued, count in reached:
             if queued.entry is not None:
-                self._sent(queued.entry, count, len(queued.frame))
+                self._on_sent(queued.entry, count, len(queued.frame))
 
     def _audience(self, queued: QueuedFrame) -> list[Subscriber]:
         entry, number, epoch = queued.entry, queued.number, queued.epoch

@@ -7,7 +7,7 @@ import time
 import structlog
 
 from services.fanout.connections.subscriber import Subscriber
-from services.fanout.jitter import Rate
+from services.fanout.jitter import TokenBucket
 
 log = structlog.get_logger()
 
@@ -18,16 +18,16 @@ class ConnectionLog:
     """Logs which connection ended, how long it lived, what it received and why it ended."""
 
     def __init__(self) -> None:
-        self._rate = Rate(_LINES_PER_SECOND)
-        self._silent = 0
+        self._rate = TokenBucket(_LINES_PER_SECOND)
+        self._suppressed = 0
 
     def log(self, subscriber: Subscriber, topics: int, reason: str) -> None:
         """Write the line, or count it for the next line."""
         now = time.monotonic()
-        if not self._rate.allows(now):
-            self._silent += 1
+        if not self._rate.take(now):
+            self._suppressed += 1
             return
-        silent, self._silent = self._silent, 0
+        suppressed, self._suppressed = self._suppressed, 0
         log.info(
             "connection_ended",
             subject=subscriber.principal.account or None,
@@ -35,5 +35,5 @@ class ConnectionLog:
             seconds=round(now - subscriber.joined_at, 1),
             events=subscriber.events,
             reason=reason,
-            not_logged_before=silent,
+            not_logged_before=suppressed,
         )

@@ -18,10 +18,10 @@ _STEP = 0.05
 
 async def drain(registry: SubscriberRegistry, *, seconds: float, retry_ms: int) -> None:
     """Send goodbye to all within `seconds`. If cancelled, the registry closes the rest."""
-    leaving = registry.everyone()
+    subscribers = registry.everyone()
     steps = max(1, round(seconds / _STEP))
     for step in range(steps):
-        for subscriber in leaving[step::steps]:
+        for subscriber in subscribers[step::steps]:
             if registry.send(subscriber, sse.goodbye(Goodbye.DRAINING, jittered(retry_ms))):
                 registry.disconnect(subscriber, Goodbye.DRAINING)
         if step + 1 < steps and registry.count:

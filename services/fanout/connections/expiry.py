@@ -48,11 +48,11 @@ class ConnectionExpiry:
         """`exp` of tokens is compared with `clock`."""
         self._clock = clock
         self._registry = registry
-        self._near = every + 2.0  # seconds: the time between two checks, and some delay
+        self._horizon = every + 2.0  # seconds: the time between two checks, and some delay
         self._max_age = max_age
         self._retry_ms = retry_ms
         self._buckets: dict[int, set[Subscriber]] = {}
-        self._looked = int(time.monotonic())
+        self._last_second = int(time.monotonic())
         self._revoked: deque[tuple[float, Revocation]] = deque()
         self._cursor = (
             _BEGINNING  # not the current end: a new connection may come before the first check
@@ -60,19 +60,19 @@ class ConnectionExpiry:
         self._epoch = 0.0
         self._epoch_seen = -_OVERLAP_SECONDS
 
-    def begin(self, subscriber: Subscriber) -> None:
+    def start(self, subscriber: Subscriber) -> None:
         """Start to count the age of a connection."""
         now = time.monotonic()
         if self._max_age:
             subscriber.max_age_at = now + self._max_age * random.uniform(0.8, 1.0)
-        self._set(subscriber, now)
+        self._schedule(subscriber, now)
 
     def schedule_due(self, subscribers: Iterable[Subscriber]) -> None:
         """Put the connections that are due soon into the buckets of their seconds."""
         now = time.monotonic()
         for subscriber in subscribers:
             if not subscriber.due_at:
-                self._set(subscriber, now)
+                self._schedule(subscriber, now)
 
     def forget(self, subscriber: Subscriber) -> None:
         """Forget a connection that ended for another reason."""
@@ -84,23 +84,24 @@ class ConnectionExpiry:
     def tick(self) -> None:
         """Check the connections in the buckets whose second has come."""
         now = int(time.monotonic())
-        while self._looked < now:
-            self._looked += 1
-            for subscriber in self._buckets.pop(self._looked, ()):
+        while self._last_second < now:
+            self._last_second += 1
+            for subscriber in self._buckets.pop(self._last_second, ()):
                 self._check(subscriber)
 
-    def _set(self, subscriber: Subscriber, now: float) -> None:
+    def _schedule(self, subscriber: Subscriber, now: float) -> None:
         subscriber.due_at = 0
-        at = self._next(subscriber, now)
-        if at and at < now + self._near:
-            subscriber.due_at = max(int(at), self._looked) + 1
+        at = self._due_time(subscriber, now)
+        if at and at < now + self._horizon:
+            subscriber.due_at = max(int(at), self._last_second) + 1
             self._buckets.setdefault(subscriber.due_at, set()).add(subscriber)
 
-    def _next(self, subscriber: Subscriber, now: float) -> float:
+    def _due_time(self, subscriber: Subscriber, now: float) -> float:
         """The next moment at which something is due: notice, token's end, or maximum age."""
         moments = [subscriber.max_age_at] if subscriber.max_age_at else []
         if (left := self._seconds_left(subscriber)) is not None:
-            moments.append(now + left - (0 if subscriber.noticed else min(left, NOTICE_SECONDS)))
+            early = 0 if subscriber.expiry_notified else min(left, NOTICE_SECONDS)
+            moments.append(now + left - early)
         return min(moments, default=0.0)
 
     def _check(self, subscriber: Subscriber) -> None:
@@ -110,11 +111,11 @@ class ConnectionExpiry:
         elif subscriber.max_age_at and now >= subscriber.max_age_at:
             self._end(subscriber, Goodbye.MAX_AGE)
         else:
-            if left is not None and left <= NOTICE_SECONDS and not subscriber.noticed:
-                subscriber.noticed = True
+            if left is not None and left <= NOTICE_SECONDS and not subscriber.expiry_notified:
+                subscriber.expiry_notified = True
                 self._registry.send(subscriber, sse.token_expiring(subscriber.principal.expires))
             if subscriber.fd >= 0:
-                self._set(subscriber, now)
+                self._schedule(subscriber, now)
 
     def _end(self, subscriber: Subscriber, reason: Goodbye) -> None:
         if self._registry.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):

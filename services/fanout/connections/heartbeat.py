@@ -82,8 +82,8 @@ class Heartbeat:
             self._broadcaster.send_to(replaying, self._frame(None))
 
     def _frame(self, position: Position | None) -> bytes:
-        head = self._feed.head
-        ledger, closed_at = (head.ledger, head.closed_at) if head else (None, None)
+        tip = self._feed.tip
+        ledger, closed_at = (tip.ledger, tip.closed_at) if tip else (None, None)
         lag = lag_seconds(closed_at, self._clock.now())
         metrics.LAG.set(lag or 0)
         return sse.sync(position, ledger, closed_at, lag)

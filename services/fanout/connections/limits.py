@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 _TAKE = load_script(__package__, "limits_take")
 _RENEW = load_script(__package__, "limits_renew")
-_AT_ONCE = 500
+_PORTION = 500
 
 ConnectionLease = tuple[str, str | None, str | None]
 """Member, account, and address. Account or address is None if it has no limit."""
@@ -63,7 +63,7 @@ class ConnectionLimits:
             return NO_LEASE
         self._number += 1
         lease: ConnectionLease = (f"{self._replica}:{self._number}", user, ip)
-        counted = list(_counted(lease))
+        counted = list(_sets_of(lease))
         try:
             reached = await self._take(
                 keys=[self._keys.connections(kind, name) for kind, name in counted],
@@ -98,10 +98,10 @@ class ConnectionLimits:
     async def flush(self) -> None:
         """Remove released leases from Redis. If this fails, they expire by themselves."""
         released, self._released = self._released, []
-        for some in _portions(released):
+        for portion in _portions(released):
             pipe = self._redis.pipeline(transaction=False)
-            for lease in some:
-                for kind, name in _counted(lease):
+            for lease in portion:
+                for kind, name in _sets_of(lease):
                     pipe.zrem(self._keys.connections(kind, name), lease[0])
             try:
                 await pipe.execute()
@@ -112,13 +112,13 @@ class ConnectionLimits:
                 return
 
     async def _renew_all(self, held: Sequence[ConnectionLease]) -> None:
-        for some in _portions(held):
-            pairs = [(kind, name, lease[0]) for lease in some for kind, name in _counted(lease)]
+        for portion in _portions(held):
+            pairs = [(kind, name, lease[0]) for lease in portion for kind, name in _sets_of(lease)]
             await self._renew(
                 keys=[self._keys.connections(kind, name) for kind, name, _ in pairs],
                 args=[self._milliseconds, *(member for _, _, member in pairs)],
             )
-            for lease in set(some) - self._held:  # it was released while it was being renewed
+            for lease in set(portion) - self._held:  # it was released while it was being renewed
                 self._released.append(lease)
 
     @property
@@ -126,7 +126,7 @@ class ConnectionLimits:
         return round(self._seconds * 1000)
 
 
-def _counted(lease: ConnectionLease) -> Iterable[tuple[str, str]]:
+def _sets_of(lease: ConnectionLease) -> Iterable[tuple[str, str]]:
     _, account, address = lease
     if account is not None:
         yield "user", account
@@ -134,5 +134,5 @@ def _counted(lease: ConnectionLease) -> Iterable[tuple[str, str]]:
         yield "ip", address
 
 
-def _portions(limits: Sequence[ConnectionLease]) -> Iterable[Sequence[ConnectionLease]]:
-    return (limits[at : at + _AT_ONCE] for at in range(0, len(limits), _AT_ONCE))
+def _portions(leases: Sequence[ConnectionLease]) -> Iterable[Sequence[ConnectionLease]]:
+    return (leases[at : at + _PORTION] for at in range(0, len(leases), _PORTION))

@@ -32,10 +32,10 @@ def _audience(lost: LostEvents, feed: Feed, registry: SubscriberRegistry) -> set
         return {
             s for s in registry.everyone() if s in registry.hub and s.epoch < feed.failover.epoch
         }
-    found = set()
+    audience = set()
     for epoch, entry in lost.events:
-        place = parse_position(entry.position)
+        position = parse_position(entry.position)
         for subscriber in registry.hub.audience(entry.topics):
-            if subscriber.epoch < epoch and subscriber.since < place and subscriber.wants(entry):
-                found.add(subscriber)
-    return found
+            if subscriber.epoch < epoch and subscriber.since < position and subscriber.wants(entry):
+                audience.add(subscriber)
+    return audience

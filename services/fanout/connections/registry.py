@@ -39,7 +39,7 @@ class SubscriberRegistry:
         self._write_seconds = write_seconds
         self._table: list[Subscriber | None] = []
         self._stalled: set[Subscriber] = set()
-        self._poller = make_poller(self._ready)
+        self._poller = make_poller(self._on_ready)
         self.count = 0
 
     def register(self, subscriber: Subscriber) -> None:
@@ -137,7 +137,7 @@ class SubscriberRegistry:
         """Bytes in the backlogs of all subscribers."""
         return sum(s.backlog_bytes for s in self._stalled)
 
-    def _ready(self, fd: int, gone: bool) -> None:
+    def _on_ready(self, fd: int, gone: bool) -> None:
         subscriber = self._table[fd] if fd < len(self._table) else None
         if subscriber is None:
             return

@@ -33,16 +33,15 @@ class Subscriber:
         "due_at",
         "epoch",
         "events",
+        "expiry_notified",
         "fd",
         "joined_at",
         "joined_at_seq",
-        "joined_at_seq",
         "lease",
         "max_age_at",
-        "noticed",
-        "only",
         "principal",
         "progress_at",
+        "required_topic",
         "since",
         "takes_all",
         "types",
@@ -54,17 +53,17 @@ class Subscriber:
         self.fd = fd
         self.principal = principal
         # An event must have this topic to be visible to the account. None: all events are visible.
-        self.only = None if principal.may_see_all() else user_topic(principal.account)
+        self.required_topic = None if principal.may_see_all() else user_topic(principal.account)
         self.lease: ConnectionLease | None = None
         self.joined_at = 0.0  # by the registry's clock
         self.joined_at_seq = 0  # the sequence number of the last frame published before it joined
         self.due_at = 0  # the second in which its token or age is checked; 0: not soon
         self.max_age_at = 0.0
-        self.noticed = False  # whether it was notified that its token expires soon
+        self.expiry_notified = False  # whether it was notified that its token expires soon
         self.events = 0
         self.since = START  # it received everything after this position
         self.types = types or None
-        self.takes_all = self.types is None and self.only is None  # of its topics
+        self.takes_all = self.types is None and self.required_topic is None  # of its topics
         self.epoch = 0  # the feed's epoch when it joined
         self.backlog: deque[memoryview | bytes] | None = None
         self.backlog_bytes = 0
@@ -79,7 +78,8 @@ class Subscriber:
         """
         if self.types is not None and entry.type not in self.types:
             return entry.type in LOSS_TYPES
-        return self.only is None or not entry.topics or self.only in entry.topics
+        required = self.required_topic
+        return required is None or not entry.topics or required in entry.topics
 
     def write(self, frame: bytes, now: float) -> None:
         """Send one or more whole frames. Keep what the kernel does not accept in the backlog.
@@ -87,7 +87,7 @@ class Subscriber:
         Raises OSError when the peer is gone. The caller limits `backlog_bytes`.
         """
         if self.backlog is not None:
-            self._keep(frame, len(frame))
+            self._buffer(frame, len(frame))
             return
         try:
             sent = os.write(self.fd, frame)
@@ -96,9 +96,9 @@ class Subscriber:
         if sent < len(frame):
             self.backlog = deque()
             self.progress_at = now
-            self._keep(memoryview(frame)[sent:] if sent else frame, len(frame) - sent)
+            self._buffer(memoryview(frame)[sent:] if sent else frame, len(frame) - sent)
 
-    def _keep(self, frame: memoryview | bytes, size: int) -> None:
+    def _buffer(self, frame: memoryview | bytes, size: int) -> None:
         assert self.backlog is not None
         self.backlog.append(frame)
         self.backlog_bytes += size
@@ -113,11 +113,11 @@ class Subscriber:
             except BlockingIOError:
                 return
             self.progress_at = now
-            self._forget(sent)
+            self._drop_sent(sent)
         self.backlog = None
         self._wake()
 
-    def _forget(self, sent: int) -> None:
+    def _drop_sent(self, sent: int) -> None:
         assert self.backlog is not None
         self.backlog_bytes -= sent
         while sent:

@@ -27,37 +27,37 @@ async def last_common_position(journal: Journal, recent: RecentEvents) -> Positi
     loss.
     """
     top = (await journal.tip()).top
-    agreed = await _agreed(journal, recent)
-    return agreed if agreed > recent.floor else min(top, recent.floor)
+    common = await _common_position(journal, recent)
+    return common if common > recent.floor else min(top, recent.floor)
 
 
-async def _agreed(journal: Journal, recent: RecentEvents) -> Position:
-    agreed = recent.floor
+async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
+    common = recent.floor
     while True:
         published = recent.top  # what is published after this may be newer than the answer
-        match await journal.after(agreed, _PAGE):
+        match await journal.after(common, _PAGE):
             case JournalPage(entries, more):
-                agreed, alike = _compare(recent, agreed, entries)
-                if not alike:
-                    return agreed
+                common, same = _compare(recent, common, entries)
+                if not same:
+                    return common
                 if not more:
                     break
             case JournalGap(resumes_after) if str(resumes_after) in recent:
                 # only the oldest events are gone
-                agreed = resumes_after
+                common = resumes_after
             case _:
                 break
-    return recent.top if agreed >= published else agreed
+    return recent.top if common >= published else common
 
 
 def _compare(
-    recent: RecentEvents, agreed: Position, entries: Sequence[JournalEntry]
+    recent: RecentEvents, common: Position, entries: Sequence[JournalEntry]
 ) -> tuple[Position, bool]:
     """The last of these entries up to which both agree, and whether they agree on all of them."""
     for entry in entries:
-        place = parse_position(entry.position)
-        dropped = place <= recent.floor
-        if not dropped and (entry.position not in recent or recent.before(place) != agreed):
-            return agreed, False
-        agreed = place
-    return agreed, True
+        position = parse_position(entry.position)
+        dropped = position <= recent.floor
+        if not dropped and (entry.position not in recent or recent.before(position) != common):
+            return common, False
+        common = position
+    return common, True

@@ -52,7 +52,7 @@ class Failover:
         self._keys = keys
         self._name = secrets.token_hex(8)
         self._emptied = False
-        self._announced = START  # the last journal.reset that was published here
+        self._announced_reset = START  # the last journal.reset that was published here
         self._lost: dict[
             str, tuple[int, JournalEntry]
         ] = {}  # by position, with the epoch that lost it
@@ -69,7 +69,7 @@ class Failover:
         known = previous.cursor if previous and published >= previous.top else None
         self.last_seen.update(published, known)
         emptied = self.last_seen.check(tip)
-        if emptied and START < tip.last_reset == self._announced:
+        if emptied and START < tip.last_reset == self._announced_reset:
             # The loss was over before this check.
             self.last_seen.adopt(tip)
             return False
@@ -89,29 +89,29 @@ class Failover:
         There is no await between finding the last common event and removing those after it.
         """
         if emptied := self._emptied:
-            fork = (await journal.tip()).began or START
-        elif (fork := await last_common_position(journal, recent)) >= recent.top:
+            common = (await journal.tip()).began or START
+        elif (common := await last_common_position(journal, recent)) >= recent.top:
             return False
-        log.error("journal_went_backwards", published=str(recent.top), agreed=str(fork))
+        log.error("journal_went_backwards", published=str(recent.top), agreed=str(common))
         self.epoch += 1
         self.highest = max(self.highest, recent.top)
         self._floors.append((recent.floor, self.epoch))
-        taken = recent.cut(START if emptied else fork)
-        self._lost |= {entry.position: (self.epoch, entry) for entry in taken}
+        removed = recent.truncate(START if emptied else common)
+        self._lost |= {entry.position: (self.epoch, entry) for entry in removed}
         if emptied:
-            recent.clear(fork)
+            recent.clear(common)
             self._emptied = False
         return True
 
     def epoch_of(self, entry: JournalEntry) -> int:
         """The lowest epoch whose subscribers have not seen this next entry of the journal."""
         if entry.type == EventType.JOURNAL_RESET:
-            self._announced = parse_position(entry.position)
-        if found := self._lost.pop(entry.position, None):
-            return found[0]
-        if not self._floors or (place := parse_position(entry.position)).by_clock:
+            self._announced_reset = parse_position(entry.position)
+        if lost := self._lost.pop(entry.position, None):
+            return lost[0]
+        if not self._floors or (position := parse_position(entry.position)).by_clock:
             return 0
-        return max((epoch for floor, epoch in self._floors if place <= floor), default=0)
+        return max((epoch for floor, epoch in self._floors if position <= floor), default=0)
 
     def is_over(self, tip: JournalTip, published: Position) -> bool:
         """Whether everything that comes back after a loss was published again."""
@@ -129,14 +129,13 @@ class Failover:
         announced = self.highest <= tip.last_reset
         if everything:
             self.last_seen.adopt(tip)
-        gone = list(self._lost.values())
-        if gone:
-            LOST_EVENT.inc(len(gone))
-            positions = sorted(parse_position(entry.position) for _, entry in gone)
-            log.error(
-                "events_lost", count=len(gone), first=str(positions[0]), last=str(positions[-1])
-            )
+        lost = list(self._lost.values())
+        if lost:
+            LOST_EVENT.inc(len(lost))
+            positions = sorted(parse_position(entry.position) for _, entry in lost)
+            first, last = str(positions[0]), str(positions[-1])
+            log.error("events_lost", count=len(lost), first=first, last=last)
         self.highest = START
         self._lost.clear()
         self._floors.clear()
-        return LostEvents(() if announced or everything else gone, everything)
+        return LostEvents(() if announced or everything else lost, everything)

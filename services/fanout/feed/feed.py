@@ -30,16 +30,16 @@ from shared.runtime.tasks import cancel, supervise
 log = structlog.get_logger()
 
 _PAGE = 500
-_TAKEN = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
-_WARM = 5_000
+_PUBLISHED = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
+_START_EVENTS = 5_000
 """The recent events start with this many events, so after a restart resumes need no Redis."""
 
 
 class Feed:
     """There is one feed in a process.
 
-    `publish` is called with each event, `missing` with each gap in the journal. Both get the lowest
-    epoch (see feed.failover) that has not seen it. `lost` gets events that do not come back.
+    `publish` is called with each event, `on_gap` with each gap in the journal. Both get the lowest
+    epoch (see feed.failover) that has not seen it. `on_loss` gets events that do not come back.
     """
 
     def __init__(
@@ -49,28 +49,28 @@ class Feed:
         recent: RecentEvents,
         *,
         publish: Callable[[RecentItem, int], None],
-        missing: Callable[[Position, Position, int], None],
-        lost: Callable[[LostEvents], None],
+        on_gap: Callable[[Position, Position, int], None],
+        on_loss: Callable[[LostEvents], None],
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
         self.reader = SingleFlightReader(self.journal)
         self.recent = recent
-        self.head: JournalTip | None = None
+        self.tip: JournalTip | None = None
         self.started = asyncio.Event()
         self.failover = Failover(redis, keys)
         self._redis = redis
         self._namespace = keys.namespace
         self._publish = publish
-        self._missing = missing
-        self._lost = lost
+        self._on_gap = on_gap
+        self._on_loss = on_loss
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
-        self._heard = START  # position of the newest message
-        self._forked = False  # whether the journal differs from what was published
-        self._reader: ChannelReader | None = None
+        self._last_message = START  # position of the newest message
+        self._diverged = False  # whether the journal differs from what was published
+        self._channel: ChannelReader | None = None
         self._behind = asyncio.Event()
-        self._reading = asyncio.Lock()
+        self._read_lock = asyncio.Lock()
 
     @property
     def position(self) -> Position:
@@ -89,7 +89,7 @@ class Feed:
             return "the journal has not been read yet: Redis does not answer"
         if time.monotonic() - self._probed_at > 3 * self._probe_seconds + 1:
             return "Redis does not answer"
-        if self._reader is None or self._reader.closed.done():
+        if self._channel is None or self._channel.closed.done():
             return "not subscribed to the channel"
         return None
 
@@ -108,9 +108,9 @@ class Feed:
     async def _listen(self) -> None:
         """Subscribe, read what is already there, then receive messages while connected."""
         reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
-        self._reader = reader
+        self._channel = reader
         try:
-            self._heard = max(self._heard, (await self._read_tip()).top)
+            self._last_message = max(self._last_message, (await self._read_tip()).top)
             if not self.started.is_set():
                 await self._start()
             self._behind.set()
@@ -120,9 +120,9 @@ class Feed:
 
     async def _start(self) -> None:
         """Start at the end of the journal, with its newest events as recent events."""
-        head = await self.journal.tip()
-        entries = await self.journal.latest(_WARM)
-        self.recent.clear(parse_position(entries[0].previous) if entries else head.top)
+        tip = await self.journal.tip()
+        entries = await self.journal.latest(_START_EVENTS)
+        self.recent.clear(parse_position(entries[0].previous) if entries else tip.top)
         for entry in entries:
             self.recent.append(entry)
         self.started.set()
@@ -131,7 +131,7 @@ class Feed:
     def _on_message(self, raw: bytes) -> None:
         if (entry := own_entry(raw, self._namespace)) is None:
             return
-        self._heard = position = parse_position(entry.position)
+        self._last_message = position = parse_position(entry.position)
         if not self.started.is_set() or self._publish_if_next(entry, "channel"):
             return
         if position > self.position:
@@ -140,7 +140,7 @@ class Feed:
         elif (
             position > self.recent.floor
         ):  # a new message at a position that was published already: writes were lost
-            self._forked = True
+            self._diverged = True
             self._behind.set()
 
     def _publish_if_next(self, entry: JournalEntry, via: str) -> bool:
@@ -150,7 +150,7 @@ class Feed:
         if parse_position(entry.previous) != self.position:
             return False
         item = self.recent.append(entry)
-        _TAKEN[via].inc()
+        _PUBLISHED[via].inc()
         self._publish(item, self.failover.epoch_of(entry))
         return True
 
@@ -159,7 +159,7 @@ class Feed:
             await self._behind.wait()
             self._behind.clear()
             try:
-                async with self._reading:
+                async with self._read_lock:
                     await self._catch_up()
             except BaseException:
                 self._behind.set()
@@ -167,7 +167,7 @@ class Feed:
 
     async def reach(self, position: Position) -> bool:
         """Read on at once, up to the journal's end. False if the journal ends before `position`."""
-        async with self._reading:
+        async with self._read_lock:
             if position > self.position:
                 await self._catch_up()
         return position <= self.position
@@ -175,7 +175,7 @@ class Feed:
     async def _catch_up(self) -> None:
         """Publish what the journal holds after the feed's position."""
         while True:
-            if self._forked:
+            if self._diverged:
                 await self._rewind()
             position = self.position
             match await self.journal.after(position, _PAGE):
@@ -183,7 +183,7 @@ class Feed:
                     return
                 case JournalGap(resumes_after):
                     await self._read_tip()
-                    if self.position == position and not self._forked:
+                    if self.position == position and not self._diverged:
                         self._skip_to(resumes_after)
                 case JournalPage(entries, more):
                     if position == self.position == START:  # nothing of this journal was published
@@ -202,7 +202,7 @@ class Feed:
         """Entries are missing: send a gap to those who have not seen them, and continue."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
-        self._missing(self.position, position, self.failover.epoch if seen else 0)
+        self._on_gap(self.position, position, self.failover.epoch if seen else 0)
         self.recent.clear(position)
 
     async def _probe(self) -> None:
@@ -213,38 +213,39 @@ class Feed:
 
     async def _check_tip(self) -> None:
         """Compare the journal's end with what was published and with what the channel delivered."""
-        before, published = self.head, self.position
-        head = await self._read_tip()
+        previous, published = self.tip, self.position
+        tip = await self._read_tip()
         self._probed_at = time.monotonic()
         if not self.started.is_set():
             return
-        if published == self.position == START < head.top and head.empty:
-            self.recent.clear(head.top)  # the journal has begun, and nothing was published before
-        elif head.top < published:
-            self._forked = True
-        if self._forked:
-            self._heard = min(self._heard, head.top)
-        if self._forked or head.top > self.position:
+        if published == self.position == START < tip.top and tip.empty:
+            self.recent.clear(tip.top)  # the journal has begun, and nothing was published before
+        elif tip.top < published:
+            self._diverged = True
+        if self._diverged:
+            self._last_message = min(self._last_message, tip.top)
+        if self._diverged or tip.top > self.position:
             self._behind.set()
-        elif self.failover.is_over(head, self.position):
-            self._lost(self.failover.end(head))
+        elif self.failover.is_over(tip, self.position):
+            self._on_loss(self.failover.end(tip))
         # A message that is still missing one check after its entry was lost: subscribe again.
-        if before and not before.empty and self._reader and head.top >= before.top > self._heard:
-            log.warning("channel_deaf", top=str(before.top), heard=str(self._heard))
-            self._reader.close()
+        expected = previous.top if previous and not previous.empty else START
+        if self._channel and tip.top >= expected > self._last_message:
+            log.warning("channel_deaf", top=str(expected), heard=str(self._last_message))
+            self._channel.close()
 
     async def _read_tip(self) -> JournalTip:
         """Read the journal's tip. Notice when it belongs to another journal."""
-        before, self.head = self.head, await self.journal.tip()
-        if self.failover.detect_loss(before, self.head, self.position):
-            self._forked = True
-        return self.head
+        previous, self.tip = self.tip, await self.journal.tip()
+        if self.failover.detect_loss(previous, self.tip, self.position):
+            self._diverged = True
+        return self.tip
 
     async def _rewind(self) -> bool:
         """Go back to the last event that the journal and the feed share. False if there is none."""
-        self._forked = False
+        self._diverged = False
         try:
             return await self.failover.rewind(self.journal, self.recent)
         except BaseException:
-            self._forked = True
+            self._diverged = True
             raise

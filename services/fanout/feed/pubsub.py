@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 OnMessage = Callable[[bytes], None]
 
-_LULL = 0.004
+_BURST_GAP = 0.004
 """Seconds. Messages that follow each other faster are read together.
 
 A turn of the loop and waking up a client's machine cost more than a message.
@@ -57,28 +57,28 @@ class ChannelReader(TransportProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse received bytes, which may contain several messages."""
         self._parser.feed(data)
-        while (answer := self._parser.gets()) is not False:
-            self._take(answer)
-        self._rest()
+        while (reply := self._parser.gets()) is not False:
+            self._on_reply(reply)
+        self._pause_in_burst()
 
-    def _rest(self) -> None:
+    def _pause_in_burst(self) -> None:
         """After a single message read on at once. In a burst, first let more messages arrive."""
         now = self._loop.time()
-        if now - self._read_at < _LULL and self._transport and not self.closed.done():
+        if now - self._read_at < _BURST_GAP and self._transport and not self.closed.done():
             self._transport.pause_reading()
-            self._loop.call_later(_LULL, self._resume)
+            self._loop.call_later(_BURST_GAP, self._resume)
         self._read_at = now
 
     def _resume(self) -> None:
         if self._transport and not self.closed.done():
             self._transport.resume_reading()
 
-    def _take(self, answer: Any) -> None:
-        if isinstance(answer, hiredis.ReplyError):
-            self._end(ConnectionError(f"Redis refused: {answer}"))
-        elif isinstance(answer, list) and answer[0] == b"message":
-            self._on_message(answer[2])
-        elif isinstance(answer, list) and answer[0] == b"subscribe" and not self.subscribed.done():
+    def _on_reply(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            self._end(ConnectionError(f"Redis refused: {reply}"))
+        elif isinstance(reply, list) and reply[0] == b"message":
+            self._on_message(reply[2])
+        elif isinstance(reply, list) and reply[0] == b"subscribe" and not self.subscribed.done():
             self.subscribed.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -101,9 +101,9 @@ class RecentEvents:
             self._base += self._start
             self._start = 0
 
-    def cut(self, position: Position) -> list[JournalEntry]:
+    def truncate(self, position: Position) -> list[JournalEntry]:
         """Remove and return the events after `position`, which becomes the newest position."""
-        taken = []
+        removed = []
         while len(self) and _position_of(self._items[-1]) > position:
             item = self._items.pop()
             assert item is not None
@@ -113,10 +113,10 @@ class RecentEvents:
                 else:
                     self._newest.pop(topic, None)
             self._forget(item)
-            taken.append(item.entry)
+            removed.append(item.entry)
         self.top = position
         self.floor = min(self.floor, position)
-        return taken
+        return removed
 
     def _drop_oldest(self) -> None:
         item, number = self._items[self._start], self._base + self._start

@@ -37,7 +37,7 @@ class Authorizer:
     def __init__(
         self,
         verifier: Verifier | None,
-        sessions: RevocationStore,
+        revocations: RevocationStore,
         tickets: Tickets,
         streams: StoredStreams,
         *,
@@ -45,7 +45,7 @@ class Authorizer:
         trusted_proxies: Collection[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._verifier = verifier
-        self._sessions = sessions
+        self._revocations = revocations
         self._tickets = tickets
         self._streams = streams
         self._same_site = same_site
@@ -101,7 +101,7 @@ class Authorizer:
     async def _verified(self, credentials: Credentials) -> Principal:
         assert self._verifier is not None
         principal = await self._verifier.verify(credentials.token)
-        await self._sessions.check(principal)
+        await self._revocations.check(principal)
         return principal
 
     def _cookie(self, token: str) -> str:
@@ -110,8 +110,8 @@ class Authorizer:
 
     async def _check(self, principal: Principal, topics: Collection[str]) -> None:
         streams = [topic for topic in topics if is_stream_id(topic)]
-        ask = [] if principal.may_see_all() else streams
-        parties = await self._parties(ask)
+        to_load = [] if principal.may_see_all() else streams
+        parties = await self._parties(to_load)
         errors = [
             {"parameter": _parameter(topic), "detail": f"{topic!r} is not visible to this account"}
             for topic in topics

@@ -19,7 +19,7 @@ from services.fanout.connections.limits import ConnectionLease, ConnectionLimits
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
-from services.fanout.jitter import Rate, jittered
+from services.fanout.jitter import TokenBucket, jittered
 from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.authorization import Authorizer, Credentials
@@ -68,7 +68,7 @@ class SubscribeHandler:
         self._authorizer = components.authorizer
         self._limits = components.limits
         self._expiry = components.expiry
-        self._rate = Rate(components.settings.handshakes_per_second)
+        self._rate = TokenBucket(components.settings.handshakes_per_second)
         self.draining = False
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
@@ -122,7 +122,7 @@ class SubscribeHandler:
         cookie: str | None,
     ) -> web.StreamResponse:
         try:
-            await self._greet(request, subscriber, parsed, cookie)
+            await self._start_events(request, subscriber, parsed, cookie)
         except ConnectionError:
             self._registry.disconnect(subscriber, EndReason.GONE)
         except REDIS_UNAVAILABLE:
@@ -153,7 +153,7 @@ class SubscribeHandler:
         return None
 
     def _rate_limited(self) -> tuple[RefusalReason, str] | None:
-        if self._rate.allows(time.monotonic()):
+        if self._rate.take(time.monotonic()):
             return None
         return RefusalReason.HANDSHAKE_RATE, "too many new connections; retry later"
 
@@ -167,7 +167,7 @@ class SubscribeHandler:
         credentials: Credentials | None = None,
     ) -> web.StreamResponse:
         """Refuse in-band, since any status but 200 is final for an EventSource; or by status."""
-        metrics.TURNED_AWAY.labels(reason).inc()
+        metrics.REFUSALS.labels(reason).inc()
         retry = self._retry_later()
         cookie = credentials.cookie if credentials else None
         headers = {"Set-Cookie": cookie} if cookie else {}
@@ -201,10 +201,10 @@ class SubscribeHandler:
         subscriber = Subscriber(fd, subscription.types, principal)
         subscriber.lease = lease
         self._registry.register(subscriber)
-        self._expiry.begin(subscriber)
+        self._expiry.start(subscriber)
         return subscriber
 
-    async def _greet(
+    async def _start_events(
         self,
         request: web.Request,
         subscriber: Subscriber,
@@ -218,7 +218,7 @@ class SubscribeHandler:
         headers = list(self._cors.headers(request).items())
         if cookie:
             headers.append(("Set-Cookie", cookie))
-        first = sse.head(headers)
+        first = sse.response_head(headers)
         first += sse.connected(secrets.token_hex(8), topics, start, retry)
         if parsed.invalid_id:
             first += sse.reset(here, parsed.invalid_id)

@@ -136,8 +136,8 @@ class Replay:
 
     def _begins_at(self, position: Position) -> bool:
         """Whether the journal is empty and begins at this position."""
-        head = self._feed.head
-        return head is not None and head.empty and head.began == position
+        tip = self._feed.tip
+        return tip is not None and tip.empty and tip.began == position
 
     def _was_lost(self, position: Position) -> bool:
         """Whether an API event had this position and a failover lost it: memory does not have it.

@@ -174,7 +174,7 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
     members = fakes(6, "7")
     broadcaster = Post(fakes.registry)
-    feed: Any = SimpleNamespace(position=START, is_complete=True, head=None)
+    feed: Any = SimpleNamespace(position=START, is_complete=True, tip=None)
     expiry = ConnectionExpiry(fakes.registry, max_age=0, retry_ms=9)
     beat = Heartbeat(feed, fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
@@ -200,7 +200,7 @@ async def test_a_defect_while_telling_stops_nothing(fakes: Crowd) -> None:
     def failing(*_: object) -> None:
         raise ZeroDivisionError
 
-    broadcaster._sent = failing
+    broadcaster._on_sent = failing
     for n in (1, 2):
         broadcaster.publish(item("7", n=n, size=600_000))
     await until(lambda: fake.ids == ["1-0", "2-0"])

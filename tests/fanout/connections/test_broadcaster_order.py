@@ -80,6 +80,6 @@ def test_each_gets_what_was_published_after_it_joined_in_order_and_once(
 ) -> None:
     with (
         patch.object(crowd_module, "make_poller", lambda _: NO_POLLER),
-        patch.multiple(outbox_module, _PORTION=2, _LOOKS=1),
+        patch.multiple(outbox_module, _PORTION=2, _CHECKS_PER_WRITE=1),
     ):
         asyncio.run(play(steps))

@@ -29,7 +29,7 @@ async def test_statistics_in_open_mode_are_for_anyone(
 ) -> None:
     (top,) = await chain.commit()
     replica = await start(connections_per_ip=9)
-    await until(lambda: replica.components.feed.head)
+    await until(lambda: replica.components.feed.tip)
     clients += [await replica.subscribe("streams=7,8"), await replica.subscribe()]
     await until(lambda: replica.components.registry.count == 2)
     code, text = await replica.get(path)

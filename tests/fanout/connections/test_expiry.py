@@ -58,7 +58,7 @@ class Scene:
     def enter(self, lives: float | None, account: str = "GA") -> Peer:
         expires = None if lives is None else self.clock.time() + lives
         peer = self.peers("7", principal=Principal(account, frozenset(), expires=expires))
-        self.expiry.begin(peer.subscriber)
+        self.expiry.start(peer.subscriber)
         self.heard[peer] = []
         return peer
 
@@ -202,7 +202,7 @@ async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(
 
     def enter(**more: Any) -> Peer:
         peer = at.peers("7", principal=Principal(scopes=frozenset(), **more))
-        at.expiry.begin(peer.subscriber)
+        at.expiry.start(peer.subscriber)
         at.heard[peer] = []
         return peer
 

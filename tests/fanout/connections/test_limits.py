@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.fanout.jitter import Rate
+from services.fanout.jitter import TokenBucket
 from shared.journal.keys import Keys
 from tests.fanout.rig import ALICE, BOB, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
@@ -187,13 +187,13 @@ async def test_a_process_takes_so_many_a_second(
 
 
 def test_the_rate_refills_evenly_and_keeps_a_second_s_worth() -> None:
-    rate = Rate(4)
+    rate = TokenBucket(4)
     moments = [second + tenth / 10 for second in range(5) for tenth in range(10)]
-    got = Counter(int(moment) for moment in moments if rate.allows(100 + moment))
+    got = Counter(int(moment) for moment in moments if rate.take(100 + moment))
     assert got[0] == 4 + 3
     assert all(got[second] == 4 for second in range(1, 5))
-    assert sum(rate.allows(1000.0) for _ in range(9)) == 4
-    assert all(Rate(0).allows(0.0) for _ in range(100))
+    assert sum(rate.take(1000.0) for _ in range(9)) == 4
+    assert all(TokenBucket(0).take(0.0) for _ in range(100))
 
 
 async def test_a_process_holds_so_many_however_many_come_at_once(

@@ -92,7 +92,7 @@ async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
     assert second.subscriber.fd == fd
     registry.disconnect(first.subscriber, EndReason.GONE)
     assert not registry.send(first.subscriber, b"data: 1\n\n")
-    registry._ready(fd, False)
+    registry._on_ready(fd, False)
     assert await broadcaster.delivered(item("7")) == 1
     assert len(second.read()) == 1
 
@@ -138,7 +138,7 @@ async def test_every_subscriber_has_its_beat_exactly_once_an_interval(
     feed: Any = SimpleNamespace(
         position=Position(9, 1),
         is_complete=True,
-        head=JournalTip(START, 7, unix_seconds("2026-07-21T18:01:10Z")),
+        tip=JournalTip(START, 7, unix_seconds("2026-07-21T18:01:10Z")),
     )
     expiry = ConnectionExpiry(registry, max_age=0, retry_ms=2000)
     beat = Heartbeat(feed, registry, broadcaster, expiry, RedisClock(), seconds=1.3)

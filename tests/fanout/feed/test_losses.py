@@ -129,7 +129,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await client.wait_id(lost)
 
     def at_the_last() -> bool:
-        head = replica.components.feed.head
+        head = replica.components.feed.tip
         return head is not None and head.cursor == position_of(events[-1]).toid
 
     await until(at_the_last)

@@ -45,7 +45,7 @@ class Naive:
     def bytes(self) -> int:
         return sum(len(event_frame(item)) for _, item in self.kept)
 
-    def cut(self, n: int) -> list[str]:
+    def truncate(self, n: int) -> list[str]:
         gone = [item.position for at, item in self.kept if at > n]
         self.kept = [(at, item) for at, item in self.kept if at <= n]
         self.top, self.floor = n, min(self.floor, n)
@@ -92,8 +92,8 @@ def test_it_answers_as_a_list_of_everything_would(
             naive.append(number, item)
         else:
             number = naive.top - what
-            taken = [each.position for each in recent.cut(Position(number, 0))]
-            assert sorted(taken) == sorted(naive.cut(number))
+            taken = [each.position for each in recent.truncate(Position(number, 0))]
+            assert sorted(taken) == sorted(naive.truncate(number))
         assert (recent.floor.toid, recent.top.toid) == (naive.floor, naive.top)
         assert len(recent) == len(naive.kept)
         assert recent._bytes == naive.bytes
