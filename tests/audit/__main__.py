@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pip_audit._service import OsvService, PyPIService, ResolvedDependency, VulnerabilityService
 
-from tests.audit.sources import Told, ask, pinned
+from tests.audit.sources import AuditResult, ask, pinned
 
 REQUIREMENTS = sorted((Path(__file__).parents[2] / "requirements").glob("*.txt"))
 SECONDS = 10
@@ -25,14 +25,14 @@ def audit(
     """Ask the sources in turn until one knows all packages; prints the outcome."""
     silent = []
     for name, service in sources.items():
-        told: Told = ask(service, packages)
-        if told.found:
-            print(f"known vulnerabilities ({name}):", *told.found, sep="\n  ")
+        result: AuditResult = ask(service, packages)
+        if result.found:
+            print(f"known vulnerabilities ({name}):", *result.found, sep="\n  ")
             return 1
-        if not told.silent:
+        if not result.silent:
             print(f"audited {len(packages)} packages: no known vulnerability ({name})")
             return 0
-        silent.append(f"{name}: {told.silent}")
+        silent.append(f"{name}: {result.silent}")
     print(f"not audited, as the data cannot be had here ({'; '.join(silent)})")
     return 0
 

@@ -24,7 +24,7 @@ AWAY = (requests.RequestException, services.ConnectionError, services.ServiceErr
 
 
 @dataclass
-class Told:
+class AuditResult:
     """The vulnerabilities, one line each; `silent` says why there is no complete answer."""
 
     found: list[str] = field(default_factory=list)
@@ -41,21 +41,21 @@ def pinned(files: Iterable[Path]) -> list[ResolvedDependency]:
     return sorted(packages, key=lambda package: package.name)
 
 
-def ask(service: VulnerabilityService, packages: Iterable[ResolvedDependency]) -> Told:
+def ask(service: VulnerabilityService, packages: Iterable[ResolvedDependency]) -> AuditResult:
     """Ask a source about these packages."""
-    told = Told()
+    result = AuditResult()
     try:
         if not service.query(CONTROL)[1]:
-            told.silent = f"knows nothing of {CONTROL.name} {CONTROL.version}, so it has no data"
-            return told
+            result.silent = f"knows nothing of {CONTROL.name} {CONTROL.version}, so it has no data"
+            return result
         for package in packages:
             answered, vulnerabilities = service.query(package)
-            told.found += [_line(package, each) for each in vulnerabilities]
+            result.found += [_line(package, each) for each in vulnerabilities]
             if answered.is_skipped():
-                told.silent = f"knows nothing of {package.name} {package.version}"
+                result.silent = f"knows nothing of {package.name} {package.version}"
     except AWAY as error:
-        told.silent = type(error).__name__
-    return told
+        result.silent = type(error).__name__
+    return result
 
 
 def _line(package: ResolvedDependency, vulnerability: VulnerabilityResult) -> str:

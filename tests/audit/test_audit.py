@@ -39,8 +39,8 @@ class Source:
 
 def advisory(name: str) -> dict[str, object]:
     mended = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "999.1"}]}
-    place = {"package": {"name": name, "ecosystem": "PyPI"}, "ranges": [mended]}
-    return {"id": "PYSEC-2026-1", "summary": "bad", "affected": [place]}
+    affected = {"package": {"name": name, "ecosystem": "PyPI"}, "ranges": [mended]}
+    return {"id": "PYSEC-2026-1", "summary": "bad", "affected": [affected]}
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ async def outcome(capsys: pytest.CaptureFixture[str], **sources: OsvService) -> 
 async def test_packages_without_a_known_vulnerability_pass(
     source: Source, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, said = await outcome(capsys, osv=source.service)
-    assert (code, said) == (0, "audited 3 packages: no known vulnerability (osv)\n")
+    code, output = await outcome(capsys, osv=source.service)
+    assert (code, output) == (0, "audited 3 packages: no known vulnerability (osv)\n")
     assert source.asked == [CONTROL.name, "aiohttp", "orjson", "uvloop"]
 
 
@@ -79,9 +79,9 @@ async def test_a_known_vulnerability_fails_and_is_named(
 ) -> None:
     source.known.add("orjson")
     (pin,) = (p for p in SOME if p.name == "orjson")
-    code, said = await outcome(capsys, osv=source.service)
+    code, output = await outcome(capsys, osv=source.service)
     assert code == 1
-    assert f"orjson {pin.version}: PYSEC-2026-1, mended in 999.1" in said
+    assert f"orjson {pin.version}: PYSEC-2026-1, mended in 999.1" in output
 
 
 async def test_the_audit_fails_if_the_source_disappears_after_its_answer(
@@ -98,30 +98,30 @@ async def test_a_source_without_an_answer_is_not_a_clean_audit(
     source: Source, capsys: pytest.CaptureFixture[str], broken: tuple[int, str], name: str
 ) -> None:
     source.broken[name] = broken
-    code, said = await outcome(capsys, osv=source.service)
+    code, output = await outcome(capsys, osv=source.service)
     assert code == 0
-    assert said.startswith("not audited, as the data cannot be had here (osv: ")
-    assert said.count("\n") == 1
+    assert output.startswith("not audited, as the data cannot be had here (osv: ")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.io
 async def test_an_unreachable_source_is_reported(
     away: OsvService, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, said = await outcome(capsys, osv=away)
-    assert (code, said.count("\n")) == (0, 1)
-    assert "not audited" in said
-    assert "osv: ConnectionError" in said
+    code, output = await outcome(capsys, osv=away)
+    assert (code, output.count("\n")) == (0, 1)
+    assert "not audited" in output
+    assert "osv: ConnectionError" in output
 
 
 async def test_a_source_without_data_has_not_audited(
     source: Source, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source.known.clear()
-    code, said = await outcome(capsys, osv=source.service)
+    code, output = await outcome(capsys, osv=source.service)
     assert code == 0
-    assert "not audited" in said
-    assert f"knows nothing of {CONTROL.name}" in said
+    assert "not audited" in output
+    assert f"knows nothing of {CONTROL.name}" in output
 
 
 async def test_the_next_source_is_asked_if_one_fails(

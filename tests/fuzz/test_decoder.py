@@ -41,8 +41,8 @@ def test_only_the_decoder_is_instrumented() -> None:
     found = {*functions()}
     assert {count, opaque} <= found
     assert len(found) > 100
-    places = {f.__module__.rpartition(".")[0] for f in found}
-    assert places <= {"services.indexer", "services.indexer.xdr"}
+    packages = {f.__module__.rpartition(".")[0] for f in found}
+    assert packages <= {"services.indexer", "services.indexer.xdr"}
 
 
 SECONDS = at_length(2, 120)

@@ -25,15 +25,15 @@ from tests.support.waiting import until
 _COMMANDS: dict[str, Any] = {"verify": verify, "deadletter": deadletter}
 
 
-class Said(NamedTuple):
+class CommandOutcome(NamedTuple):
     """The outcome of a command: exit code, lines (parsed if they are JSON), and stderr."""
 
     code: int
     lines: list[Any]
-    complained: str
+    stderr: str
 
     @classmethod
-    def of(cls, code: int, out: str, err: str) -> Said:
+    def of(cls, code: int, out: str, err: str) -> CommandOutcome:
         lines = [json.loads(x) if x.startswith("{") else x for x in out.splitlines()]
         return cls(code, lines, err)
 
@@ -63,18 +63,18 @@ class Site:
     def indexer(self, **environment: object) -> AbstractAsyncContextManager[ServiceProcess]:
         return running("services.indexer", **self.settings(**environment))
 
-    async def command(self, name: str, *words: object, **environment: object) -> Said:
+    async def command(self, name: str, *words: object, **environment: object) -> CommandOutcome:
         """Run one of the indexer's commands in this process."""
         given = {k.lower(): v for k, v in self.settings(**environment).items()}
         module = _COMMANDS[name]
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            told = module.arguments([str(word) for word in words])
+            args = module.arguments([str(word) for word in words])
             settings = IndexerSettings(**given)  # type: ignore[arg-type]  # pydantic reads them
-            code = await attempt(module.run(told, settings, self.redis))
-        return Said.of(code, out.getvalue(), err.getvalue())
+            code = await attempt(module.run(args, settings, self.redis))
+        return CommandOutcome.of(code, out.getvalue(), err.getvalue())
 
-    async def process(self, *words: object, **environment: object) -> Said:
+    async def process(self, *words: object, **environment: object) -> CommandOutcome:
         """Run `python -m services.indexer` with these words to its end."""
         env = os.environ | {k: str(v) for k, v in self.settings(**environment).items()}
         process = await asyncio.create_subprocess_exec(
@@ -83,7 +83,7 @@ class Site:
         )  # fmt: skip
         out, err = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode is not None
-        return Said.of(process.returncode, out.decode(), err.decode())
+        return CommandOutcome.of(process.returncode, out.decode(), err.decode())
 
     async def ready(self, process: ServiceProcess) -> tuple[bool, dict[str, str]]:
         """Whether /readyz answers 200, and its reason for each part."""

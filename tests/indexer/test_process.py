@@ -91,8 +91,8 @@ async def test_unproved_events_stop_the_indexer(site: Site) -> None:
     await site.sim.arm("corrupt_meta", times=1_000_000)
     async with site.indexer() as process:
         await stopped(site, process, "unproved", "do not match the hash in its result")
-    held = [entry.position for entry in await journal(site.redis, site.keys)]
-    assert held == site.sim.positions()[: len(held)] != site.sim.positions()
+    positions = [entry.position for entry in await journal(site.redis, site.keys)]
+    assert positions == site.sim.positions()[: len(positions)] != site.sim.positions()
 
 
 async def test_a_gap_and_a_reset_stop_the_indexer(site: Site) -> None:
@@ -100,8 +100,11 @@ async def test_a_gap_and_a_reset_stop_the_indexer(site: Site) -> None:
     await site.redis.hset(site.keys.progress, "cursor", str(cursor))
     site.sim.close(10)
     await site.sim.arm("trim", after=2)
-    told = ((None, "gap", "are not in the history of horizon or rpc"), ("reset", "reset", "at 2"))
-    for fault, kind, word in told:
+    cases = (
+        (None, "gap", "are not in the history of horizon or rpc"),
+        ("reset", "reset", "at 2"),
+    )
+    for fault, kind, word in cases:
         if fault:
             await site.sim.arm(fault)
         async with site.indexer(ON_GAP="stop") as process:
@@ -184,7 +187,7 @@ def _port(url: str) -> int:
     return int(url.rpartition(":")[2].partition("/")[0])
 
 
-async def told(**environment: str) -> tuple[int, str]:
+async def run_to_exit(**environment: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -193,14 +196,14 @@ async def told(**environment: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 15)
+    output, _ = await asyncio.wait_for(process.communicate(), 15)
     assert process.returncode is not None
-    return process.returncode, said.decode()
+    return process.returncode, output.decode()
 
 
 @pytest.mark.io
 async def test_all_invalid_settings_are_reported_at_once() -> None:
-    code, said = await told(
+    code, output = await run_to_exit(
         CONTRACTS="CABC",
         REDIS_URL="http://x",
         HORIZON_URL="horizon",
@@ -212,7 +215,7 @@ async def test_all_invalid_settings_are_reported_at_once() -> None:
         PORT="70000",
     )
     assert code == 2
-    lines = said.splitlines()
+    lines = output.splitlines()
     assert lines[0] == "9 invalid settings:"
     assert {line.split(":")[0].strip() for line in lines[1:]} == {
         "CONTRACTS",

@@ -26,16 +26,16 @@ def camel(name: str) -> str:
     return head + "".join(map(str.capitalize, rest))
 
 
-def agrees(event: dict[str, Any], held: dict[str, Any]) -> bool:
+def agrees(event: dict[str, Any], expected: dict[str, Any]) -> bool:
     """Whether a received event equals the ledger's: position, provenance and every field."""
-    facts = {camel(k): str(v) for k, v in held["data"].items() if k != "stream_id"}
+    facts = {camel(k): str(v) for k, v in expected["data"].items() if k != "stream_id"}
     return (
-        event["id"] == held["id"]
-        and event["txHash"] == held["txHash"]
-        and event["ledger"] == held["ledger"]
-        and event["ledgerClosedAt"] == held["closedAt"]
+        event["id"] == expected["id"]
+        and event["txHash"] == expected["txHash"]
+        and event["ledger"] == expected["ledger"]
+        and event["ledgerClosedAt"] == expected["closedAt"]
         and event["verified"] is True
-        and event["streamId"] == held["streamId"]
+        and event["streamId"] == expected["streamId"]
         and {k: str(event.get(k)) for k in facts} == facts
     )
 
@@ -70,10 +70,10 @@ async def test_clients_receive_every_event_although_the_indexer_is_killed(
 
         for round_ in (1, 2, 3):
             whole.kill("indexer")
-            held = len(await oracle(whole))
+            count = len(await oracle(whole))
             await restless.cut()
-            ledger_goes_on = held + 8
-            await until(lambda n=ledger_goes_on: _longer(whole, n), what="ledgers meanwhile")
+            more_events = count + 8
+            await until(lambda n=more_events: _longer(whole, n), what="ledgers meanwhile")
             whole.start("indexer")
             seen = len(restless.events)
             await until(lambda n=seen: len(restless.events) > n + 5, what=f"events after {round_}")
@@ -101,14 +101,14 @@ async def test_clients_receive_every_event_although_the_indexer_is_killed(
     assert created["origin"] == "api"
     assert created["stream"] == made
 
-    story = {e["id"]: e for e in restless.events}
+    by_id = {e["id"]: e for e in restless.events}
     for client, wanted in (
         (hers, lambda e: alice in parties(e) or e["streamId"] is None),
         (two, lambda e: e["streamId"] in ("1", "2", None)),
     ):
-        mine = [i for i in client.ids if i in story]
-        span = after(list(story), client.began)
-        assert mine == [i for i in span[: span.index(mine[-1]) + 1] if wanted(story[i])]
+        mine = [i for i in client.ids if i in by_id]
+        span = after(list(by_id), client.began)
+        assert mine == [i for i in span[: span.index(mine[-1]) + 1] if wanted(by_id[i])]
 
 
 async def _longer(whole: Installation, count: int) -> bool:

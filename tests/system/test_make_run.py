@@ -170,8 +170,8 @@ async def test_a_killed_nginx_is_restarted_and_leaves_no_worker(
         await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
         killed = pid_file.read_text()
         os.kill(int(killed), signal.SIGKILL)
-        told = "gateway was killed by SIGKILL; it is started again"
-        await until(lambda: told in log.read_text(), seconds=20, what=log.read_text)
+        message = "gateway was killed by SIGKILL; it is started again"
+        await until(lambda: message in log.read_text(), seconds=20, what=log.read_text)
         await until(lambda: pid_file.read_text() not in ("", killed), seconds=20)
         already = len(re.findall(r"#\d+ ", log.read_text()))
         await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=20)

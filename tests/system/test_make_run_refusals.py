@@ -39,9 +39,9 @@ def refused(folder: Path, **more: str) -> str:
 def test_occupied_ports_are_named_and_nothing_is_started(tmp_path: Path) -> None:
     ports = free_ports()
     with socket.create_server(("127.0.0.1", ports.api)):
-        said = refused(tmp_path, PORT_BASE=str(ports.base))
-    assert f"occupied port(s): {ports.api}." in said
-    assert "PORT_BASE=" in said
+        output = refused(tmp_path, PORT_BASE=str(ports.base))
+    assert f"occupied port(s): {ports.api}." in output
+    assert "PORT_BASE=" in output
     assert not (tmp_path / ".run").exists()
 
 
@@ -56,6 +56,6 @@ def test_occupied_ports_are_named_and_nothing_is_started(tmp_path: Path) -> None
 def test_a_wrong_setting_is_named_with_the_accepted_values(
     tmp_path: Path, name: str, value: str, right: str
 ) -> None:
-    said = refused(tmp_path, **{"PORT_BASE": str(free_ports().base), name: value})
-    assert repr(value) in said
-    assert right in said
+    output = refused(tmp_path, **{"PORT_BASE": str(free_ports().base), name: value})
+    assert repr(value) in output
+    assert right in output

@@ -89,9 +89,9 @@ class House:
         """Positions of the chain's events between two positions, without the first."""
         url = f"http://127.0.0.1:{self.network.port}/sim/events"
         async with self.session.get(url) as answer:
-            held = [each["id"] for each in (await answer.json())["events"]]
+            ids = [each["id"] for each in (await answer.json())["events"]]
         low, high = parse_position(after), parse_position(up_to)
-        return [each for each in held if low < parse_position(each) <= high]
+        return [each for each in ids if low < parse_position(each) <= high]
 
     async def subscribe(self, name: str, since: str = "") -> SseClient:
         headers = {"Last-Event-ID": since} if since else {}
@@ -100,7 +100,7 @@ class House:
         await client.wait(1)
         return client
 
-    async def told(self, name: str) -> bool:
+    async def has_noticed(self, name: str) -> bool:
         """Whether the part has noticed the loss and reports it in /readyz."""
         port = self.parts[name].port
         _, text = await self.get(port, "/readyz")
@@ -164,7 +164,7 @@ async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_inf
     (reset,) = clients[0].named("reset")
     lived_on = [name for name in house.parts if lose is not with_the_indexer or name != "indexer"]
     for name in lived_on:
-        await until(lambda name=name: house.told(name), what=f"{name} to notice")
+        await until(lambda name=name: house.has_noticed(name), what=f"{name} to notice")
     made = await house.create()
     for client in clients:
         await client.wait_id(made["position"])

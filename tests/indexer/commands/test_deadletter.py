@@ -100,9 +100,9 @@ async def test_an_event_that_can_be_decoded_now_is_committed_if_its_position_is_
 ) -> None:
     await streams(site, proven(created()))
     await put(site, of_event(withdrawn(1100)))
-    code, [said], complained = await site.command("deadletter", "retry")
-    assert (code, complained) == (0, "1 done, 0 dead letters remain\n")
-    assert f"committed {proven().toid}-1 (stream.withdrawn)" in said
+    code, [line], stderr = await site.command("deadletter", "retry")
+    assert (code, stderr) == (0, "1 done, 0 dead letters remain\n")
+    assert f"committed {proven().toid}-1 (stream.withdrawn)" in line
     assert await letters(site) == []
     [_, entry] = await journal(site.redis, site.keys)
     body = orjson.loads(entry.body)
@@ -114,9 +114,9 @@ async def test_an_event_that_can_be_decoded_now_is_committed_if_its_position_is_
 
 async def test_a_whole_meta_is_decoded_again_with_its_proof(site: Site) -> None:
     await put(site, of_meta(proven(created(), withdrawn())))
-    code, [said], _ = await site.command("deadletter", "retry")
+    code, [line], _ = await site.command("deadletter", "retry")
     assert code == 0
-    assert said.endswith(
+    assert line.endswith(
         f"{proven().toid}-0 (stream.created), {proven().toid}-1 (stream.withdrawn)"
     )
     bodies = [orjson.loads(e.body) for e in await journal(site.redis, site.keys)]
@@ -125,9 +125,9 @@ async def test_a_whole_meta_is_decoded_again_with_its_proof(site: Site) -> None:
 
 async def test_an_undecodable_event_of_a_retried_meta_becomes_a_new_letter(site: Site) -> None:
     await put(site, of_meta(proven(created(), event("stream_paused", 7, DEEP))))
-    code, [said], complained = await site.command("deadletter", "retry")
-    assert (code, complained) == (0, "1 done, 1 dead letters remain\n")
-    assert "1 of its events became new dead letters" in said
+    code, [line], stderr = await site.command("deadletter", "retry")
+    assert (code, stderr) == (0, "1 done, 1 dead letters remain\n")
+    assert "1 of its events became new dead letters" in line
     [letter] = await letters(site)
     assert (letter["kind"], letter["position"]) == ("event", f"{proven().toid}-1")
 
@@ -136,10 +136,10 @@ async def test_an_event_below_the_top_stays_a_letter_and_the_reason_is_printed(s
     await streams(site, proven(created()), proven(withdrawn(5), order=2))
     before = await journal(site.redis, site.keys)
     [entry] = await put(site, of_event(withdrawn()))
-    code, [said], complained = await site.command("deadletter", "retry")
-    assert (code, complained) == (1, "0 done, 1 dead letters remain\n")
-    assert said.startswith(f"{entry}: {proven().toid}-1 (stream.withdrawn) can be decoded now, but")
-    assert "cannot insert earlier ones" in said
+    code, [line], stderr = await site.command("deadletter", "retry")
+    assert (code, stderr) == (1, "0 done, 1 dead letters remain\n")
+    assert line.startswith(f"{entry}: {proven().toid}-1 (stream.withdrawn) can be decoded now, but")
+    assert "cannot insert earlier ones" in line
     assert await journal(site.redis, site.keys) == before
     assert len(await letters(site)) == 1
 
@@ -149,9 +149,9 @@ async def test_an_event_in_the_trimmed_part_stays_a_letter(site: Site) -> None:
     [first, second, _] = await journal(site.redis, site.keys)
     await site.redis.xdel(site.keys.journal, first.position, second.position)
     await put(site, of_event(withdrawn()))
-    code, [said], _ = await site.command("deadletter", "retry")
+    code, [line], _ = await site.command("deadletter", "retry")
     assert code == 1
-    assert "cannot insert earlier ones" in said
+    assert "cannot insert earlier ones" in line
 
 
 async def test_an_event_of_the_api_does_not_occupy_the_position(site: Site) -> None:
@@ -195,10 +195,10 @@ STILL: dict[str, tuple[dict[str, object], str]] = {
 async def test_a_letter_that_still_cannot_be_decoded_stays(site: Site, name: str) -> None:
     letter, word = STILL[name]
     await put(site, letter)
-    code, [said], _ = await site.command("deadletter", "retry")
+    code, [line], _ = await site.command("deadletter", "retry")
     assert code == 1
-    assert "still undecodable: " in said
-    assert word in said
+    assert "still undecodable: " in line
+    assert word in line
     assert len(await letters(site)) == 1
     assert not await site.redis.exists(site.keys.journal)
 
@@ -212,14 +212,14 @@ async def test_letters_are_retried_or_dropped_by_id(site: Site) -> None:
     ids = await put(site, *(of_event(withdrawn(), order=n) for n in (1, 2, 3)))
     code, lines, _ = await site.command("deadletter", "drop", ids[1])
     assert (code, lines) == (0, [f"{ids[1]}: dropped"])
-    code, _, complained = await site.command("deadletter", "drop", ids[1], ids[0])
+    code, _, stderr = await site.command("deadletter", "drop", ids[1], ids[0])
     assert code == 1
-    assert f"{ids[1]}: no such dead letter" in complained
+    assert f"{ids[1]}: no such dead letter" in stderr
     assert [each["id"] for each in await letters(site)] == [ids[2]]
     assert (await site.command("deadletter", "retry", ids[2])).code == 0
     await put(site, of_event(withdrawn()), of_event(withdrawn(), order=9))
-    code, lines, complained = await site.command("deadletter", "drop", "--all")
-    assert (code, len(lines), complained) == (0, 2, "2 done, 0 dead letters remain\n")
+    code, lines, stderr = await site.command("deadletter", "drop", "--all")
+    assert (code, len(lines), stderr) == (0, 2, "2 done, 0 dead letters remain\n")
 
 
 @pytest.mark.parametrize("words", [["drop"], ["drop", "--all", "1-1"], [], ["forget"]])
@@ -235,12 +235,12 @@ async def test_the_command_as_a_process_on_a_letter_of_the_indexer(site: Site) -
     bench = Bench(site.sim, site.redis, site.keys)
     async with bench.running():
         await bench.caught_up()
-    code, [letter], complained = await site.process("deadletter", "list")
-    assert (code, complained, letter["kind"]) == (0, "", "meta")
+    code, [letter], stderr = await site.process("deadletter", "list")
+    assert (code, stderr, letter["kind"]) == (0, "", "meta")
     assert letter["position"] == str(
         Position(site.sim.network.chain.latest.transactions[0].toid, 0)
     )
-    code, [said], _ = await site.process("deadletter", "retry", letter["id"])
-    assert (code, "no type 99" in said) == (1, True)
+    code, [line], _ = await site.process("deadletter", "retry", letter["id"])
+    assert (code, "no type 99" in line) == (1, True)
     assert (await site.process("deadletter", "drop", "--all")).code == 0
     assert (await site.process("deadletter", "--help")).code == 0

@@ -41,9 +41,9 @@ async def index(site: Site) -> None:
 
 
 async def verify(site: Site, first: int = FIRST, last: int = FIRST + 29, **env: object) -> Any:
-    code, lines, complained = await site.command("verify", "--from", first, "--to", last, **env)
-    assert code == (1 if lines else 0), complained
-    return lines, complained
+    code, lines, stderr = await site.command("verify", "--from", first, "--to", last, **env)
+    assert code == (1 if lines else 0), stderr
+    return lines, stderr
 
 
 async def rewrite(
@@ -60,12 +60,12 @@ async def rewrite(
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
 async def test_an_unaltered_journal_is_all_equal(site: Site, source: str) -> None:
-    lines, said = await verify(site, SOURCE=source)
+    lines, text = await verify(site, SOURCE=source)
     assert lines == []
     total = len([p for p in site.sim.positions() if parse_position(p).ledger <= FIRST + 29])
     streams = len(await site.redis.keys(site.keys.stream("*")))
-    assert said.startswith(f"{total} events and {streams} streams of ledgers {FIRST} to")
-    assert "all equal" in said
+    assert text.startswith(f"{total} events and {streams} streams of ledgers {FIRST} to")
+    assert "all equal" in text
     assert (await verify(site, FIRST + 11, FIRST + 17, SOURCE=source))[0] == []
 
 
@@ -74,7 +74,7 @@ async def test_a_deleted_entry_is_reported(site: Site, source: str) -> None:
     entries = await journal(site.redis, site.keys)
     before, gone, after = entries[20:23]
     await site.redis.xdel(site.keys.journal, gone.position)
-    lines, said = await verify(site, SOURCE=source)
+    lines, text = await verify(site, SOURCE=source)
     missing, order = sorted(lines, key=lambda each: each["what"])
     assert (missing["where"], missing["what"]) == (gone.position, "missing")
     expected = orjson.loads(gone.body)
@@ -86,7 +86,7 @@ async def test_a_deleted_entry_is_reported(site: Site, source: str) -> None:
         "expected": before.position,
         "found": gone.position,
     }
-    assert "2 differences" in said
+    assert "2 differences" in text
 
 
 ALTERATIONS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
@@ -177,12 +177,12 @@ async def test_a_trimmed_journal_is_compared_from_its_first_entry(site: Site) ->
     kept = entries[-25:]
     for gone in entries[:-25]:  # trimmed as the commit does it
         for topic in gone.topics or ("",):
-            place = parse_position(gone.position).padded
-            await site.redis.zrem(site.keys.topic(topic), place)
+            member = parse_position(gone.position).padded
+            await site.redis.zrem(site.keys.topic(topic), member)
         await site.redis.xdel(site.keys.journal, gone.position)
-    lines, said = await verify(site)
+    lines, text = await verify(site)
     assert lines == []
-    assert f"{len(entries) - 25} events are older than the journal" in said
+    assert f"{len(entries) - 25} events are older than the journal" in text
     await site.redis.xdel(site.keys.journal, kept[10].position)
     lines, _ = await verify(site)
     assert kept[10].position in [each["where"] for each in lines if each["what"] == "missing"]
@@ -193,47 +193,47 @@ async def test_damage_in_transit_is_read_again_and_a_failed_source_is_reported(s
     await site.sim.arm("cut", after=3)
     assert (await verify(site))[0] == []
     await site.sim.arm("503", surface="*", times=1_000_000)
-    code, lines, said = await site.command("verify", "--from", FIRST, "--to", FIRST + 3)
+    code, lines, text = await site.command("verify", "--from", FIRST, "--to", FIRST + 3)
     assert (code, lines) == (2, [])
-    assert "the source failed: status_503" in said
+    assert "the source failed: status_503" in text
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "text"),
     [
         (FIRST, FIRST + 40, f"has only read up to ledger {FIRST + 29}"),
         (1, FIRST, f"horizon has ledgers {FIRST} to {FIRST + 30}, not 1 to {FIRST}"),
     ],
 )
 async def test_ledgers_that_cannot_be_compared_exit_with_2(
-    site: Site, first: int, last: int, said: str
+    site: Site, first: int, last: int, text: str
 ) -> None:
-    code, lines, complained = await site.command("verify", "--from", first, "--to", last)
+    code, lines, stderr = await site.command("verify", "--from", first, "--to", last)
     assert (code, lines) == (2, [])
-    assert said in complained
+    assert text in stderr
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "text"),
     [(9, 5, "--from L must not be above --to M"), ("x", 5, "'x' is not a"), (0, 1, "'0' is")],
 )
 def test_wrong_arguments_exit_with_2(
-    first: object, last: object, said: str, capsys: pytest.CaptureFixture[str]
+    first: object, last: object, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         arguments(["--from", str(first), "--to", str(last)])
-    assert said in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 async def test_the_command_as_a_process(site: Site) -> None:
     range_ = ("verify", "--from", FIRST, "--to", FIRST + 3)
-    code, lines, complained = await site.process(*range_)
+    code, lines, stderr = await site.process(*range_)
     assert (code, lines) == (0, [])
-    assert "all equal" in complained
-    code, lines, complained = await site.process(*range_, REDIS_URL="redis://127.0.0.1:1/0")
+    assert "all equal" in stderr
+    code, lines, stderr = await site.process(*range_, REDIS_URL="redis://127.0.0.1:1/0")
     assert (code, lines) == (2, [])
-    assert "Redis does not answer" in complained
-    assert len(complained.splitlines()) == 1
+    assert "Redis does not answer" in stderr
+    assert len(stderr.splitlines()) == 1
 
 
 async def test_an_event_that_became_decodable_is_reported_as_missing(site: Site) -> None:

@@ -63,8 +63,8 @@ def read(*records: HorizonTransaction, contracts: WatchedContracts = CONTRACTS) 
     return decoded
 
 
-def type_and_contract(reading: DecodedEvents) -> list[tuple[str, str]]:
-    return [(each.type, str(each.position)) for each in reading.events]
+def type_and_contract(decoded: DecodedEvents) -> list[tuple[str, str]]:
+    return [(each.type, str(each.position)) for each in decoded.events]
 
 
 def test_contracts_are_found_by_raw_id_and_by_address() -> None:
@@ -106,16 +106,16 @@ def test_events_of_two_contracts_keep_the_order_of_the_chain(meta: object) -> No
     events = [moved(), created(), event("x", None, fields(), OTHER), withdrawn(), moved(7)]
     assert callable(meta)
     transaction = record(meta(*events), result(proof(events)))
-    reading = read(transaction)
-    assert type_and_contract(reading) == [
+    decoded = read(transaction)
+    assert type_and_contract(decoded) == [
         ("token.transfer", f"{transaction.toid}-0"),
         ("stream.created", f"{transaction.toid}-1"),
         ("stream.withdrawn", f"{transaction.toid}-3"),
         ("token.transfer", f"{transaction.toid}-4"),
     ]
-    whose = [each.provenance.contract_id for each in reading.events if each.provenance]
+    whose = [each.provenance.contract_id for each in decoded.events if each.provenance]
     assert whose == [TOKEN.address, WATCHED.address, WATCHED.address, TOKEN.address]
-    assert all(each.provenance and each.provenance.verified for each in reading.events)
+    assert all(each.provenance and each.provenance.verified for each in decoded.events)
     assert [e.type for e in read(transaction, contracts=STREAMS_ALONE).events] == [
         "stream.created",
         "stream.withdrawn",
@@ -125,13 +125,13 @@ def test_events_of_two_contracts_keep_the_order_of_the_chain(meta: object) -> No
 def test_events_of_payments_have_no_proof_and_the_index_of_their_operation() -> None:
     payments = meta_v4([moved(1), moved(2, OTHER.raw)], [], [moved(3)], returned=None)
     transaction = record(payments, result(None), contract=OTHER)  # no footprint names the token
-    reading = read(transaction)
-    assert type_and_contract(reading) == [
+    decoded = read(transaction)
+    assert type_and_contract(decoded) == [
         ("token.transfer", f"{transaction.toid}-0"),
         ("token.transfer", f"{transaction.toid + 2}-0"),
     ]
-    assert [e.facts["amount"] for e in reading.events] == ["1", "3"]
-    assert [e.provenance and e.provenance.verified for e in reading.events] == [None, None]
+    assert [e.facts["amount"] for e in decoded.events] == ["1", "3"]
+    assert [e.provenance and e.provenance.verified for e in decoded.events] == [None, None]
     assert read(transaction, contracts=STREAMS_ALONE) == DecodedEvents()
 
 
@@ -179,9 +179,9 @@ def test_an_invocation_needs_its_proof_beside_a_token_too(forged: HorizonTransac
 def test_an_unreadable_event_of_a_token_is_a_dead_letter() -> None:
     odd = event("transfer", 7, fields(amount=scval.to_int128(1)), TOKEN)
     transaction = proven(moved(), odd, created())
-    reading = read(transaction)
-    assert [each.type for each in reading.events] == ["token.transfer", "stream.created"]
-    [letter] = reading.dead
+    decoded = read(transaction)
+    assert [each.type for each in decoded.events] == ["token.transfer", "stream.created"]
+    [letter] = decoded.dead
     assert letter["why"] == "transfer: its topics name 0 addresses, not from, to"
     assert letter["xdr"] == base64.b64encode(odd).decode()
 

@@ -83,11 +83,11 @@ def test_all_forms_of_a_left_out_meta_are_recognized() -> None:
 
 
 def test_an_empty_meta_of_rpc_is_malformed() -> None:
-    spoken = TransactionEvents(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
+    transaction = TransactionEvents(START, "ab" * 32, "2026-02-02T02:40:00Z", {})
     result = {"status": "SUCCESS", "ledger": 3_700_000, "envelopeXdr": "AAAA"}
     result |= {"resultXdr": base64.b64encode(CALL).decode()}
     with pytest.raises(MalformedError, match="'resultMetaXdr' is empty"):
-        read_details(result | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, spoken)
+        read_details(result | {"resultMetaXdr": base64.b64encode(EMPTY_V4).decode()}, transaction)
 
 
 def test_a_dead_letter_with_an_empty_meta_stays() -> None:

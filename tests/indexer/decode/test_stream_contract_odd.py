@@ -187,11 +187,11 @@ ANYTHING = st.tuples(SCALARS, SCALARS, VALUES)
 @settings(max_examples=examples(400), deadline=None)
 @given(st.lists(near() | ANYTHING, min_size=1, max_size=4))
 def test_any_event_is_unreadable_or_can_be_written(
-    said: list[tuple[ScVal, ScVal, ScVal]],
+    contents: list[tuple[ScVal, ScVal, ScVal]],
 ) -> None:
     """The event is unreadable, or it can be planned, written and read as JSON."""
     events = [read("stream_created", CREATED)]
-    for name, stream_id, data in said:
+    for name, stream_id, data in contents:
         try:
             events.append(read_event(contract_event(name, stream_id, data), AT, SOURCE, NOW))
         except UnreadableEventError:

@@ -55,8 +55,8 @@ def read(
     return decoded
 
 
-def places(reading: DecodedEvents) -> list[str]:
-    return [str(each.position) for each in reading.events]
+def positions_of(decoded: DecodedEvents) -> list[str]:
+    return [str(each.position) for each in decoded.events]
 
 
 def test_both_versions_of_meta_and_fee_bumps_are_decoded() -> None:
@@ -64,14 +64,14 @@ def test_both_versions_of_meta_and_fee_bumps_are_decoded() -> None:
     v4 = record(meta_v4(events), result(proof(events)), order=1)
     v3 = record(meta_v3(*events), result(proof(events)), order=2)
     bumped = record(meta_v4(events), fee_bump(result(proof(events))), order=3)
-    reading = read(v4, v3, bumped)
-    assert places(reading) == [f"{toid(1000, n)}-{i}" for n in (1, 2, 3) for i in (1, 2)]
-    assert [e.type for e in reading.events[:2]] == ["stream.created", "stream.withdrawn"]
-    source = reading.events[2].provenance
+    decoded = read(v4, v3, bumped)
+    assert positions_of(decoded) == [f"{toid(1000, n)}-{i}" for n in (1, 2, 3) for i in (1, 2)]
+    assert [e.type for e in decoded.events[:2]] == ["stream.created", "stream.withdrawn"]
+    source = decoded.events[2].provenance
     assert source
     assert (source.ledger, source.tx_hash, source.verified) == (1000, v3.hash, True)
     assert (source.contract_id, source.closed_at) == (WATCHED.address, "2026-02-02T02:40:00Z")
-    assert not reading.dead
+    assert not decoded.dead
 
 
 def test_events_of_the_simulated_network_have_their_canonical_ids() -> None:
@@ -138,9 +138,9 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_an_unreadable_event_is_a_dead_letter_and_the_others_are_converted(bad: bytes) -> None:
     transaction = proven(created(), bad, withdrawn())
-    reading = read(transaction)
-    assert places(reading) == [f"{transaction.toid}-0", f"{transaction.toid}-2"]
-    [letter] = reading.dead
+    decoded = read(transaction)
+    assert positions_of(decoded) == [f"{transaction.toid}-0", f"{transaction.toid}-2"]
+    [letter] = decoded.dead
     assert json.loads(json.dumps(letter)) == {
         "kind": "event",
         "position": f"{transaction.toid}-1",

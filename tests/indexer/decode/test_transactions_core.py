@@ -51,7 +51,7 @@ def test_every_recorded_event_has_its_position_and_its_proof(
             with pytest.raises(UnprovedError):
                 read(transaction, watched)
             continue
-        reading = read(transaction, watched)
+        found = read(transaction, watched)
         expected = [
             (
                 parse_position(e["id"]),
@@ -60,9 +60,9 @@ def test_every_recorded_event_has_its_position_and_its_proof(
             )
             for e in vector["events"]
         ]
-        decoded = [(e.position, e.type, without(e.facts, "name")) for e in reading.events]
+        decoded = [(e.position, e.type, without(e.facts, "name")) for e in found.events]
         assert decoded == expected
-        assert all(e.provenance and e.provenance.verified for e in reading.events)
+        assert all(e.provenance and e.provenance.verified for e in found.events)
         proved += len(decoded)
     assert proved >= 8
 
@@ -80,12 +80,12 @@ def test_a_flipped_byte_of_an_event_is_caught(transactions: list[dict[str, Any]]
 
 def event_bytes(vector: dict[str, Any], meta: bytes) -> list[int]:
     """The position of each event of the operation in the meta."""
-    places: list[int] = []
+    offsets: list[int] = []
     at = 0
     for each in vector["events"]:
         raw = base64.b64decode(each["contract_event_xdr"])
         at = meta.index(raw, at)
         step = 1 if len(raw) < 4000 else 97
-        places += range(at, at + len(raw), step)
+        offsets += range(at, at + len(raw), step)
         at += len(raw)
-    return places
+    return offsets

@@ -58,11 +58,13 @@ def test_the_gap_event_is_between_the_last_read_and_the_next_ledger() -> None:
 
 def test_a_gap_is_confirmed_after_three_checks_in_three_seconds() -> None:
     """Of two servers behind one URL, one may have a shorter history than the other."""
-    now, elders = 0.0, iter((1050, 1010, 1050, 1010, 1030))
+    now, oldest_ledgers = 0.0, iter((1050, 1010, 1050, 1010, 1030))
     gap_confirmation = GapConfirmation(clock=lambda: now)
 
     def look(cursor: int) -> SourceGapError | None:
-        return gap_confirmation.confirm(cursor, SourceGapError("Horizon", cursor, next(elders)))
+        return gap_confirmation.confirm(
+            cursor, SourceGapError("Horizon", cursor, next(oldest_ledgers))
+        )
 
     assert look(toid(1000)) is None
     now = 60.0  # a long wait is not several checks
@@ -79,12 +81,12 @@ async def test_ledgers_that_come_back_within_seconds_are_not_a_gap(site: Site) -
     await site.sim.arm("hole", first=3_700_002, last=3_700_003)
     async with site.indexer(RPC_URL="") as process:
 
-        def told() -> list[dict[str, object]]:
+        def repeated_failures() -> list[dict[str, object]]:
             return [
                 each for each in process.log_lines("source_failed") if "again" in str(each["error"])
             ]
 
-        await until(told, what="a look that found them missing twice")
+        await until(repeated_failures, what="a look that found them missing twice")
         await site.sim.ask("DELETE", "faults")
         await site.caught_up()
         assert not process.log_lines("gap")
@@ -96,7 +98,7 @@ async def test_connected_and_resuming_clients_receive_the_gap(site: Site, source
     sim = site.sim
     async with site.indexer(SOURCE=source, LEASE_SECONDS=0.5) as process:
         await site.heard(process)
-    held = sim.positions()
+    positions = sim.positions()
     read = int(await site.redis.hget(site.keys.progress, "cursor") or 0)
     async with fanout(site, site.keys) as hub:
         await site.until_ready(hub)
@@ -112,25 +114,29 @@ async def test_connected_and_resuming_clients_receive_the_gap(site: Site, source
             assert parts["source"] == "ok"
             assert await site.metric(process, 'headrace_indexer_alarm{kind="gap"}') == 1
             assert "are not in the history of" in (await site.notes(process))["gap"]
-            [said] = process.log_lines("gap")
-            [told] = await listener.wait(1, "gap")
-            back = await SseClient.connect(hub.port, query, headers={"Last-Event-ID": held[-1]})
-            [again] = await back.wait(1, "gap")
-        assert again.data == told.data
-        document = orjson.loads(told.data)
-        assert document["to"] == told.own_id == f"{cursor_before(oldest)}-0"
-        assert document["from"] == said["from"]
+            [line] = process.log_lines("gap")
+            [gap_frame] = await listener.wait(1, "gap")
+            back = await SseClient.connect(
+                hub.port, query, headers={"Last-Event-ID": positions[-1]}
+            )
+            [resumed_frame] = await back.wait(1, "gap")
+        assert resumed_frame.data == gap_frame.data
+        document = orjson.loads(gap_frame.data)
+        assert document["to"] == gap_frame.own_id == f"{cursor_before(oldest)}-0"
+        assert document["from"] == line["from"]
         assert parse_position(document["from"]).toid >> 12 == read >> 12
         assert document["historyUrl"] == HISTORY_URL
-        after = [p for p in sim.positions() if p not in held and parse_position(p).ledger >= oldest]
+        after = [
+            p for p in sim.positions() if p not in positions and parse_position(p).ledger >= oldest
+        ]
         for client in (listener, back):
             names = [e.name for e in client.events if e.name not in ("sync", "message")]
             assert names[0] == "gap"
             assert set(client.positions) <= set(after)
     entries = await journal(site.redis, site.keys)
-    assert [e.position for e in entries] == [*held, f"{cursor_before(oldest)}-0", *after]
-    assert entries[len(held)].type == "chain.gap"
-    assert entries[len(held)].topics == ()
+    assert [e.position for e in entries] == [*positions, f"{cursor_before(oldest)}-0", *after]
+    assert entries[len(positions)].type == "chain.gap"
+    assert entries[len(positions)].topics == ()
 
 
 async def test_a_client_from_before_a_network_reset_gets_a_reset(site: Site, keys: Keys) -> None:
@@ -146,8 +152,8 @@ async def test_a_client_from_before_a_network_reset_gets_a_reset(site: Site, key
         client = await SseClient.connect(
             hub.port, "/v1/events/subscribe?all=true", headers={"Last-Event-ID": old}
         )
-        [told] = await client.wait(1, "reset")
-        assert old in orjson.loads(told.data)["reason"]
+        [reset_frame] = await client.wait(1, "reset")
+        assert old in orjson.loads(reset_frame.data)["reason"]
         site.sim.close(2)
         await client.wait_id(site.sim.positions()[-1])
-        assert client.positions == site.sim.positions(int(told.own_id.split("-")[0]))  # type: ignore[union-attr]
+        assert client.positions == site.sim.positions(int(reset_frame.own_id.split("-")[0]))  # type: ignore[union-attr]

@@ -49,16 +49,16 @@ async def test_a_hole_that_no_source_fills_is_published(site: Site) -> None:
         assert await site.metric(process, 'headrace_indexer_alarm{kind="gap"}') == 1
         assert await site.metric(process, missing("lost")) == HOLE[1] - HOLE[0] + 1
         assert await site.metric(process, missing("filled")) == 0
-        [said] = process.log_lines("gap")
-        assert (said["first"], said["last"]) == HOLE
+        [line] = process.log_lines("gap")
+        assert (line["first"], line["last"]) == HOLE
     entries = await journal(site.redis, site.keys)
     [at] = [n for n, each in enumerate(entries) if each.type == "chain.gap"]
     body = orjson.loads(entries[at].body)
     assert parse_position(body["from"]).ledger == HOLE[0] - 1
     assert body["to"] == entries[at].position == f"{cursor_before(HOLE[1] + 1)}-0"
     there = [p for p in sim.positions() if not HOLE[0] <= parse_position(p).ledger <= HOLE[1]]
-    told = [*there, entries[at].position]
-    assert [each.position for each in entries] == sorted(told, key=parse_position)
+    expected = [*there, entries[at].position]
+    assert [each.position for each in entries] == sorted(expected, key=parse_position)
 
 
 @pytest.mark.parametrize("source", ["horizon", "auto"])
@@ -86,11 +86,11 @@ async def test_verify_names_ledgers_that_the_source_lacks(site: Site) -> None:
     async with site.indexer(SOURCE="rpc"):
         await read_all(site)
     words = ("verify", "--from", FIRST, "--to", FIRST + 15)
-    code, _, complained = await site.command(*words, SOURCE="horizon", RPC_URL="")
+    code, _, stderr = await site.command(*words, SOURCE="horizon", RPC_URL="")
     assert code == 2
-    assert f"ledgers {HOLE[0]} to {HOLE[1]} are not in the history" in complained
-    code, _, complained = await site.command(*words, SOURCE="horizon")
-    assert code == 0, complained
+    assert f"ledgers {HOLE[0]} to {HOLE[1]} are not in the history" in stderr
+    code, _, stderr = await site.command(*words, SOURCE="horizon")
+    assert code == 0, stderr
 
 
 async def test_metas_that_horizon_leaves_out_are_read_from_rpc(site: Site) -> None:

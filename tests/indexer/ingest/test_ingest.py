@@ -101,13 +101,13 @@ async def test_the_journal_equals_the_ledger_under_all_faults(bench: Bench, seed
         await sim.ask("DELETE", "faults")
         await bench.caught_up()
         assert not task.done()
-    held = (await sim.ask("GET", "events"))["events"]
+    from_network = (await sim.ask("GET", "events"))["events"]
     entries = await journal(bench.redis, bench.keys)
-    assert [e.position for e in entries] == [each["id"] for each in held]
-    assert len(held) > 60
+    assert [e.position for e in entries] == [each["id"] for each in from_network]
+    assert len(from_network) > 60
     bodies = [orjson.loads(e.body) for e in entries]
     assert [(b["txHash"], b["ledgerClosedAt"], b["streamId"]) for b in bodies] == [
-        (each["txHash"], each["closedAt"], each["streamId"]) for each in held
+        (each["txHash"], each["closedAt"], each["streamId"]) for each in from_network
     ]
     assert all(b["verified"] is True for b in bodies)
     assert not await bench.letters()
@@ -115,12 +115,12 @@ async def test_the_journal_equals_the_ledger_under_all_faults(bench: Bench, seed
 
 
 async def states_are_the_contracts(bench: Bench) -> None:
-    held = (await bench.sim.ask("GET", "streams"))["streams"]
-    raw: Any = await bench.redis.mget([bench.keys.stream(each["id"]) for each in held])
+    from_network = (await bench.sim.ask("GET", "streams"))["streams"]
+    raw: Any = await bench.redis.mget([bench.keys.stream(each["id"]) for each in from_network])
     stored = [orjson.loads(document) for document in raw]
-    shown = [{name: document[name] for name in held[0]} for document in stored]
-    assert shown == held
-    assert {each["status"] for each in held} > {"active", "cancelled"}
+    shown = [{name: document[name] for name in from_network[0]} for document in stored]
+    assert shown == from_network
+    assert {each["status"] for each in from_network} > {"active", "cancelled"}
 
 
 async def test_events_concern_both_parties(bench: Bench) -> None:
@@ -198,7 +198,7 @@ async def test_a_dead_letter_and_its_cursor_are_one_commit(
         await bench.ingest(token="mine").run()
     connector = bench.sim.session.connector
     assert connector
-    assert not connector._acquired, "closed by the time that it is told, not some time later"
+    assert not connector._acquired, "closed when the error is raised, not later"
     assert not await bench.letters()
     assert await bench.progress() == {"cursor": str(cursor)}
     await until(lambda: not bench.sim.network.listeners, what="its connection closed")
@@ -225,9 +225,9 @@ async def test_events_that_fail_their_proof_twice_are_never_committed(bench: Ben
     await bench.sim.arm("corrupt_meta", times=1000)
     with pytest.raises(FatalSourceError, match="unproved"):
         await bench.ingest().run()
-    held = await journal(bench.redis, bench.keys)
-    assert [e.position for e in held] == bench.sim.positions()[: len(held)]
-    assert len(held) < len(bench.sim.positions())
+    from_network = await journal(bench.redis, bench.keys)
+    assert [e.position for e in from_network] == bench.sim.positions()[: len(from_network)]
+    assert len(from_network) < len(bench.sim.positions())
 
 
 async def test_readiness_shows_the_source_error_until_it_streams_again(bench: Bench) -> None:

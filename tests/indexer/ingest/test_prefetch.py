@@ -19,8 +19,8 @@ from tests.support.waiting import until
 
 async def turn() -> None:
     """Let other tasks run."""
-    asyncio.get_running_loop().call_soon((told := asyncio.Event()).set)
-    await told.wait()
+    asyncio.get_running_loop().call_soon((turned := asyncio.Event()).set)
+    await turned.wait()
 
 
 def batch(ledger: int, events: int = 1, *, closed: str | None = "2026-02-02T02:40:00Z") -> Batch:

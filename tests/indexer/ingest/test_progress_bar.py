@@ -27,13 +27,13 @@ class Clock:
 
 def test_a_backfill_is_logged_regularly_with_the_remaining_ledgers() -> None:
     clock = Clock()
-    told = BackfillProgress(terminal=False, clock=clock)
+    progress = BackfillProgress(terminal=False, clock=clock)
     with capture_logs() as lines:
         for ledger in range(0, 1001, 10):
-            told.update(ledger, 1000)
+            progress.update(ledger, 1000)
             clock.now += 1
-        told.update(1000, 1000)
-        told.update(1001, 1001)
+        progress.update(1000, 1000)
+        progress.update(1001, 1001)
     assert [line["event"] for line in lines] == ["backfill"] * (1 + 9) + ["caught_up"]
     assert lines[0]["remaining"] == 1000
     assert lines[1] == {
@@ -48,10 +48,10 @@ def test_a_backfill_is_logged_regularly_with_the_remaining_ledgers() -> None:
 
 
 def test_nothing_is_logged_at_the_tip() -> None:
-    told = BackfillProgress(terminal=False)
+    progress = BackfillProgress(terminal=False)
     with capture_logs() as lines:
         for ledger in range(500):
-            told.update(ledger, ledger + 99)
+            progress.update(ledger, ledger + 99)
     assert not lines
 
 
@@ -63,17 +63,17 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         return Console(file=shown, force_terminal=True, width=80)
 
     monkeypatch.setattr(module, "Console", console)
-    told = BackfillProgress(terminal=True)
+    progress = BackfillProgress(terminal=True)
     with capture_logs() as lines:
-        told.update(0, 400)
-        told.update(200, 400)
-        told.update(200, 400)
-        told.close()
-        told.update(300, 410)
-        told.update(409, 410)
+        progress.update(0, 400)
+        progress.update(200, 400)
+        progress.update(200, 400)
+        progress.close()
+        progress.update(300, 410)
+        progress.update(409, 410)
     assert "backfill" in shown.getvalue()
     assert "/400" in shown.getvalue()
     assert [line["event"] for line in lines] == ["backfill", "backfill", "caught_up"]
     before = shown.tell()
-    told.update(410, 410)
+    progress.update(410, 410)
     assert shown.tell() == before

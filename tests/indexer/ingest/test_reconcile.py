@@ -147,11 +147,11 @@ async def test_ledgers_up_to_a_gap_are_not_compared(rig: Rig) -> None:
 def test_the_first_difference_is_returned() -> None:
     a, b, c = (Position(n, 0) for n in (1, 2, 3))
     body = {"type": "stream.paused", "txHash": "ab", "id": "1-0"}
-    said = {"type": "stream.paused", "txHash": "ab"}
+    actual = {"type": "stream.paused", "txHash": "ab"}
     assert difference({}, {}) is None
-    assert difference({a: body, b: body}, {a: said, b: said}) is None
-    assert difference({a: body, c: body}, {a: said, b: said}) == "the journal does not have 2-0"
+    assert difference({a: body, b: body}, {a: actual, b: actual}) is None
+    assert difference({a: body, c: body}, {a: actual, b: actual}) == "the journal does not have 2-0"
     assert difference({b: body}, {}) == "the other source does not have 2-0"
-    other = difference({a: body}, {a: said | {"txHash": "cd"}})
+    other = difference({a: body}, {a: actual | {"txHash": "cd"}})
     assert other == "1-0 has txHash 'ab', the other 'cd'"
-    assert difference({a: body}, {a: said | {"amount": "1"}}) is not None
+    assert difference({a: body}, {a: actual | {"amount": "1"}}) is not None

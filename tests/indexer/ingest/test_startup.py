@@ -54,9 +54,9 @@ async def read_some(process: Process, ledgers: int = 8) -> list[str]:
 async def test_the_first_entry_has_the_cursor_at_which_reading_began(process: Process) -> None:
     started_at = (process.sim.tip >> 32) + 1 << 32
     async with process.running():
-        held = await read_some(process)
+        positions = await read_some(process)
     entries = await process.entries()
-    assert [e.position for e in entries] == held
+    assert [e.position for e in entries] == positions
     began = parse_position(entries[0].previous)
     assert began.toid >> 12 == started_at >> 12
     later = Journal(process.redis, process.keys)
@@ -69,7 +69,7 @@ async def test_after_a_loss_of_everything_the_same_ledgers_are_read_again(
 ) -> None:
     counted = LOST_EVERYTHING._value.get()
     async with process.running():
-        held = await read_some(process)
+        positions = await read_some(process)
         await process.flush()
         before = process.sim.tip
         process.sim.close(4)  # none of these ledgers were read before
@@ -78,11 +78,11 @@ async def test_after_a_loss_of_everything_the_same_ledgers_are_read_again(
     entries = await process.entries()
     chain = [e.position for e in entries if e.type != "journal.reset"]
     assert chain == missed
-    assert not set(chain) & set(held), "what was read and told is not read again"
+    assert not set(chain) & set(positions), "events that were read before are not read again"
     [reset] = [e for e in entries if e.type == "journal.reset"]
-    assert parse_position(reset.position) > parse_position(held[-1])
+    assert parse_position(reset.position) > parse_position(positions[-1])
     began = parse_position(entries[0].previous)
-    assert parse_position(held[-1]) < began < parse_position(missed[0])
+    assert parse_position(positions[-1]) < began < parse_position(missed[0])
     assert LOST_EVERYTHING._value.get() == counted + 1
     assert "Redis was emptied" in str(process.readiness.document())
     await _hear_nothing_more(process)
@@ -117,12 +117,12 @@ async def test_a_new_indexer_uses_the_reports_of_other_processes(
 ) -> None:
     """The indexer was restarted together with Redis; two fanouts are running, one of them late."""
     async with process.running():
-        held = await read_some(process)
-    early, late = held[len(held) // 2], held[-1]
+        positions = await read_some(process)
+    early, late = positions[len(positions) // 2], positions[-1]
     await process.flush()
-    for name, position in (("one", late), ("two", early)):
-        place = parse_position(position)
-        await write_report(redis, keys, name, DataLossDetector(top=place, cursor=place.toid))
+    for name, highest in (("one", late), ("two", early)):
+        top = parse_position(highest)
+        await write_report(redis, keys, name, DataLossDetector(top=top, cursor=top.toid))
     sim.close(3)
     other = Process(sim, redis, keys)
     async with other.running():
@@ -163,7 +163,7 @@ async def test_an_older_start_reads_from_there(process: Process) -> None:
 async def test_lost_progress_is_recovered_from_the_journals_top(process: Process) -> None:
     counted: Any = LOST_PROGRESS._value.get()
     async with process.running():
-        held = await read_some(process)
+        positions = await read_some(process)
     before = await process.entries()
     await process.redis.delete(process.keys.progress)
     first = process.sim.tip
@@ -173,7 +173,7 @@ async def test_lost_progress_is_recovered_from_the_journals_top(process: Process
         await other.caught_up()
     entries = await process.entries()
     assert entries[: len(before)] == before
-    assert [e.position for e in entries] == held + process.sim.positions(after=first | 4095)
+    assert [e.position for e in entries] == positions + process.sim.positions(after=first | 4095)
     assert LOST_PROGRESS._value.get() == counted + 1
     assert "lost the progress" in str(other.readiness.document())
 
@@ -184,12 +184,12 @@ async def test_a_loss_is_announced_once_even_if_the_progress_is_lost_too(process
         [*_, top] = await read_some(process)
         await process.flush()
         await process.announced()
-        told = await redis.hget(keys.progress, "told")
+        reset_position = await redis.hget(keys.progress, "told")
         await write_report(redis, keys, "a fanout", DataLossDetector(top=parse_position(top)))
         await redis.delete(keys.progress)
         process.sim.close(2)
         await process.caught_up()
-    assert await redis.hget(keys.progress, "told") == told
+    assert await redis.hget(keys.progress, "told") == reset_position
     await _hear_nothing_more(process)
 
 

@@ -190,13 +190,13 @@ async def test_a_reset_with_the_same_passphrase_is_noticed(
             return bool(await redis.hexists(keys.progress, "checkpointHash"))
 
         await until(checkpoint)
-    held = len(await journal(redis, keys))
+    count = len(await journal(redis, keys))
     sim.network.reset(NOW, start_ledger=3_700_000)
     sim.close(40)
     async with site.indexer() as process:
         await site.until_ready(process, ready=False)
         await until(lambda: process.log_lines("task_ended"))
-    assert len(await journal(redis, keys)) == held
+    assert len(await journal(redis, keys)) == count
 
 
 async def test_ledgers_are_not_counted_by_the_clock(sim: Sim) -> None:

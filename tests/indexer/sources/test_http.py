@@ -48,7 +48,7 @@ def rpc_at(session: aiohttp.ClientSession, url: str) -> RpcSource:
     )
 
 
-def told(**body: object) -> bytes:
+def json_body(**body: object) -> bytes:
     return orjson.dumps(body)
 
 
@@ -56,12 +56,12 @@ OF_A_PROXY: list[tuple[bytes, str]] = [
     (b"<html><h1>404 Not Found</h1></html>", "text/html"),
     (b"", "text/plain"),
     (b"404 page not found\n", "text/plain; charset=utf-8"),
-    (told(message="no healthy upstream"), "application/json"),
-    (told(type="https://stellar.org/horizon-errors/not_found"), "application/json"),
-    (told(type="about:blank", title="Not Found"), PROBLEM),
-    (told(type="https://gateway.example/errors/not_found"), PROBLEM),
-    (told(type="https://stellar.org/horizon-errors/"), PROBLEM),
-    (told(type=404), PROBLEM),
+    (json_body(message="no healthy upstream"), "application/json"),
+    (json_body(type="https://stellar.org/horizon-errors/not_found"), "application/json"),
+    (json_body(type="about:blank", title="Not Found"), PROBLEM),
+    (json_body(type="https://gateway.example/errors/not_found"), PROBLEM),
+    (json_body(type="https://stellar.org/horizon-errors/"), PROBLEM),
+    (json_body(type=404), PROBLEM),
     (b"[]", PROBLEM),
     (b"<html>", PROBLEM),
     (b"", PROBLEM),
@@ -131,7 +131,7 @@ DATED = {"Date": format_datetime(NOW, usegmt=True)}
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("header", "seconds"),
     [
         ("Sat, 28 Nov 2026 08:51:37 GMT", 120.0),
         ("Saturday, 28-Nov-26 08:51:37 GMT", 120.0),
@@ -149,8 +149,8 @@ DATED = {"Date": format_datetime(NOW, usegmt=True)}
         ("", None),
     ],
 )
-def test_retry_after_in_seconds_or_as_a_date(said: str, seconds: float | None) -> None:
-    assert retry_after({"Retry-After": said} | DATED) == seconds
+def test_retry_after_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": header} | DATED) == seconds
 
 
 def test_without_a_date_header_our_clock_is_used() -> None:
@@ -172,13 +172,13 @@ async def test_a_retry_after_date_is_in_the_error() -> None:
 
 
 @pytest.mark.io
-@pytest.mark.parametrize("said", [{"status": "maintenance"}, {"network_passphrase": None}])
-async def test_json_of_a_proxy_is_not_another_network(said: dict[str, object]) -> None:
+@pytest.mark.parametrize("document", [{"status": "maintenance"}, {"network_passphrase": None}])
+async def test_json_of_a_proxy_is_not_another_network(document: dict[str, object]) -> None:
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response(said)
+        return web.json_response(document)
 
     async def answer_rpc(_: web.Request) -> web.Response:
-        return web.json_response({"result": said})
+        return web.json_response({"result": document})
 
     async with (
         serving(web.get("/", answer), web.post("/rpc", answer_rpc)) as port,

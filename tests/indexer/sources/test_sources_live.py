@@ -14,7 +14,7 @@ from services.indexer.sources.ledger_range import cursor_before
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import NOW, journal, simulated
-from tests.indexer.test_process import stopped, told
+from tests.indexer.test_process import run_to_exit, stopped
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
@@ -168,6 +168,6 @@ async def test_a_long_backfill_is_logged(redis: Redis, redis_url: str, keys: Key
 @pytest.mark.io
 async def test_a_source_needs_its_url() -> None:
     for source in ("rpc", "auto"):
-        code, said = await told(CONTRACTS=accounts.STREAMS, SOURCE=source)
+        code, output = await run_to_exit(CONTRACTS=accounts.STREAMS, SOURCE=source)
         assert code == 2
-        assert f"SOURCE: {source} needs RPC_URL" in said
+        assert f"SOURCE: {source} needs RPC_URL" in output

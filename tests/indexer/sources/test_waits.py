@@ -60,12 +60,12 @@ async def waits(
     with capture_logs() as logs:
         task = asyncio.create_task(ingest.run())
 
-        def told() -> list[Any]:
+        def logged_waits() -> list[Any]:
             return [each["wait"] for each in logs if each["event"] == "source_failed"]
 
-        await until(lambda: len(told()) >= tries)
+        await until(lambda: len(logged_waits()) >= tries)
         await cancel(task)
-    return told()[:tries]
+    return logged_waits()[:tries]
 
 
 @pytest.fixture(autouse=True)

@@ -176,10 +176,10 @@ async def test_an_older_database_of_one_source_is_not_a_network_reset(
     cursor = cursor_before(sim.network.chain.latest.sequence + 1)
     await sim.arm("lag", surface="horizon", after=10)
     source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)
-    reading = asyncio.create_task(Read(cursor).up_to(cursor + (1 << 32), source))
+    pending = asyncio.create_task(Read(cursor).up_to(cursor + (1 << 32), source))
     await until(lambda: source.name == "rpc")
     sim.close(2)
-    assert (await reading).positions[:1] == sim.positions(cursor)[:1]
+    assert (await pending).positions[:1] == sim.positions(cursor)[:1]
 
 
 HOLE = (3_700_005, 3_700_009)

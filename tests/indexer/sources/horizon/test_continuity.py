@@ -27,7 +27,9 @@ async def sim() -> AsyncIterator[Sim]:
         yield made
 
 
-async def told(sim: Sim, source: Source, cursor: int = START) -> tuple[Read, list[tuple[int, int]]]:
+async def read_with_gaps(
+    sim: Sim, source: Source, cursor: int = START
+) -> tuple[Read, list[tuple[int, int]]]:
     """Read up to the tip as Ingest does; returns what was read, and the gaps."""
     read, gaps = Read(cursor), []
     while read.cursor < sim.tip:
@@ -97,7 +99,7 @@ async def test_the_gap_of_a_hole_has_exactly_its_ledgers(
         await sim.arm("hole", first=first, last=last)
     if page < 200:
         await sim.arm("byebye", after=page, times=EVER)
-    read, gaps = await told(sim, sim.horizon())
+    read, gaps = await read_with_gaps(sim, sim.horizon())
     assert gaps == made
     assert read.positions == outside(sim, *made)
 
@@ -111,7 +113,7 @@ async def test_empty_ledgers_around_a_hole_are_not_part_of_the_gap() -> None:
             sim.close()
         first = (cursor >> 32) + 1
         await sim.arm("hole", first=first + 3, last=first + 4)
-        read, gaps = await told(sim, sim.horizon(), cursor)
+        read, gaps = await read_with_gaps(sim, sim.horizon(), cursor)
         assert gaps == [(first + 3, first + 4)]
         assert [parse_position(each).ledger for each in read.positions] == [first, first + 6]
 
@@ -171,7 +173,7 @@ async def test_a_run_of_empty_ledgers_costs_one_request() -> None:
 async def test_ledgers_that_horizon_lacks_are_read_from_rpc(sim: Sim) -> None:
     for first, last in ((FIRST, FIRST + 1), (FIRST + 5, FIRST + 9), (FIRST + 11, FIRST + 29)):
         await sim.arm("hole", first=first, last=last)
-    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
+    read, gaps = await read_with_gaps(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()
     assert all(a.cursor < b.cursor for a, b in pairwise(read.batches))
@@ -181,7 +183,7 @@ async def test_only_ledgers_that_rpc_lacks_too_are_a_gap(sim: Sim) -> None:
     latest = sim.network.chain.latest.sequence
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 20)
     await sim.arm("trim", surface="rpc", after=latest - (FIRST + 12) + 1)
-    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
+    read, gaps = await read_with_gaps(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert gaps == [(FIRST + 5, FIRST + 11)]
     assert read.positions == outside(sim, *gaps)
 
@@ -189,7 +191,7 @@ async def test_only_ledgers_that_rpc_lacks_too_are_a_gap(sim: Sim) -> None:
 async def test_an_unreachable_source_does_not_confirm_a_gap(sim: Sim) -> None:
     await sim.arm("hole", first=FIRST + 5, last=FIRST + 9)
     await sim.arm("503", surface="rpc", times=6)
-    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
+    read, gaps = await read_with_gaps(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()
     assert read.kinds.count("status_503") == 6
@@ -197,7 +199,7 @@ async def test_an_unreachable_source_does_not_confirm_a_gap(sim: Sim) -> None:
 
 async def test_ledgers_trimmed_before_they_are_read_come_from_rpc(sim: Sim) -> None:
     await sim.arm("trim", surface="horizon", after=5)
-    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
+    read, gaps = await read_with_gaps(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()
 
@@ -213,9 +215,9 @@ async def test_everything_is_read_or_part_of_a_gap(sim: Sim, seed: int) -> None:
     for first, last in holes:
         await sim.arm("hole", first=first, last=last)
     await sim.arm("byebye", after=chance.randint(1, 9), times=EVER)
-    read, gaps = await told(sim, sim.horizon())
+    read, gaps = await read_with_gaps(sim, sim.horizon())
     assert gaps == holes
     assert read.positions == outside(sim, *holes)
-    read, gaps = await told(sim, FallbackSource(sim.horizon(), sim.rpc()))
+    read, gaps = await read_with_gaps(sim, FallbackSource(sim.horizon(), sim.rpc()))
     assert not gaps
     assert read.positions == sim.positions()

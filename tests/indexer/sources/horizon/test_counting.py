@@ -96,23 +96,23 @@ def test_a_listing_covers_its_ledgers() -> None:
 
 
 @given(
-    held=st.dictionaries(st.integers(10, 60), st.integers(0, 3)),
+    listed=st.dictionaries(st.integers(10, 60), st.integers(0, 3)),
     came=st.sets(st.integers(10, 60)),
     end=st.integers(11, 61),
 )
 def test_missing_equals_a_slow_and_simple_search(
-    held: dict[int, int], came: set[int], end: int
+    listed: dict[int, int], came: set[int], end: int
 ) -> None:
     """The same search, ledger by ledger, slow and simple."""
     first = min(came, default=10)
     count = counted(toid(first), *(record(first, n + 1) for n in range(len(came) % 3)))
     listing = LedgerListing(
-        first, [ListedLedger(n, c) for n, c in sorted(held.items()) if n >= first]
+        first, [ListedLedger(n, c) for n, c in sorted(listed.items()) if n >= first]
     )
     bad = [
         n
         for n in range(first, end)
-        if n not in held or held[n] > ((count.seen or 0) if n == first else 0)
+        if n not in listed or listed[n] > ((count.seen or 0) if n == first else 0)
     ]
     expected: list[int] = []
     for n in bad:

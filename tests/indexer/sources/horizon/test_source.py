@@ -58,10 +58,10 @@ async def test_start_latest_loses_nothing_if_the_first_stream_drops(sim: Sim) ->
     source = sim.horizon()
     cursor = await source.start("latest")
     await sim.arm("drop", times=3)
-    reading = asyncio.create_task(Read(cursor).up_to(toid(cursor >> 32, 1), source))
+    pending = asyncio.create_task(Read(cursor).up_to(toid(cursor >> 32, 1), source))
     await until(lambda: len([u for u in sim.asked if "/transactions" in u]) >= 2)
     sim.close()
-    read = await reading
+    read = await pending
     assert read.positions == sim.positions(cursor)
     assert set(read.kinds) == {"dropped"}
 
@@ -87,10 +87,10 @@ async def test_transactions_come_as_they_happen(sim: Sim) -> None:
 async def test_byebye_reconnects_at_once() -> None:
     async with simulated(stream_seconds=0.05) as sim:
         source = sim.horizon()
-        reading = asyncio.create_task(Read(sim.tip).up_to(sim.tip + (1 << 32), source))
+        pending = asyncio.create_task(Read(sim.tip).up_to(sim.tip + (1 << 32), source))
         await until(lambda: len([u for u in sim.asked if "/transactions" in u]) >= 4, seconds=2)
         sim.close()
-        read = await reading
+        read = await pending
     assert not read.kinds
     assert len([u for u in sim.asked if not u.endswith("/")]) >= 4
     assert len([u for u in sim.asked if u.endswith("/")]) <= 2  # the root is read regularly
@@ -129,11 +129,11 @@ async def test_trimmed_history_is_a_gap(sim: Sim) -> None:
     source = sim.horizon()
     await sim.arm("byebye", after=3)
     read = Read(await source.start("earliest"))
-    reading = asyncio.create_task(read.up_to(sim.tip, source))
+    pending = asyncio.create_task(read.up_to(sim.tip, source))
     with suppress(asyncio.CancelledError):
         await until(lambda: read.batches)
-        reading.cancel()
-        await reading
+        pending.cancel()
+        await pending
     stopped = read.cursor >> 32
     sim.close(12)
     await sim.arm("trim", after=3)
@@ -176,11 +176,11 @@ async def test_a_reset_during_a_stream_is_noticed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(history_module, "_CHECK_SECONDS", 0.05)
     async with simulated(stream_seconds=0.1) as sim:
         read = Read(sim.tip)
-        reading = asyncio.create_task(read.up_to(read.cursor + 1, sim.horizon()))
+        pending = asyncio.create_task(read.up_to(read.cursor + 1, sim.horizon()))
         await until(lambda: sim.network.listeners)
         await sim.arm("reset")
         with pytest.raises(FatalSourceError, match="reset"):
-            await reading
+            await pending
         assert not read.batches
 
 

@@ -135,9 +135,9 @@ async def test_transactions_before_an_error_in_the_same_chunk_are_kept(bad: byte
     assert [str(e.position) for e in batch.events] == [f"{START + (n << 12)}-0" for n in (1, 2)]
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("5", 5.0), ("9" * 400, 3600.0), ("soon", None)])
-async def test_retry_after_is_used_up_to_a_limit(said: str, seconds: float | None) -> None:
-    async with served(answering(b"", status=503, Retry_After=said)) as source:
+@pytest.mark.parametrize(("header", "seconds"), [("5", 5.0), ("9" * 400, 3600.0), ("soon", None)])
+async def test_retry_after_is_used_up_to_a_limit(header: str, seconds: float | None) -> None:
+    async with served(answering(b"", status=503, Retry_After=header)) as source:
         with pytest.raises(SourceError) as caught:
             await anext(source.batches(START))
     assert caught.value.retry_after == seconds

@@ -167,8 +167,8 @@ async def test_a_second_server_with_a_shorter_history_costs_nothing(sim: Sim, fi
             cursor = params["pagination"].get("cursor", "0-0")
             start = params.get("startLedger") or parse_position(cursor).ledger
             if not oldest <= start <= latest:
-                said = f"startLedger must be within the ledger range: {oldest} - {latest}"
-                return web.json_response({"error": {"code": -32600, "message": said}})
+                message = f"startLedger must be within the ledger range: {oldest} - {latest}"
+                return web.json_response({"error": {"code": -32600, "message": message}})
         async with sim.session.post(f"{sim.url}/rpc", json=body) as answer:
             return web.json_response(await answer.json())
 

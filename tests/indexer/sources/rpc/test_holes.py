@@ -17,7 +17,13 @@ from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcEr
 from services.indexer.sources.rpc.polling import EventWindow
 from services.indexer.sources.rpc.presence import LedgerPresence
 from tests.indexer.simulated import Read, Sim, simulated
-from tests.indexer.sources.horizon.test_continuity import FIRST, HOLES, START, outside, told
+from tests.indexer.sources.horizon.test_continuity import (
+    FIRST,
+    HOLES,
+    START,
+    outside,
+    read_with_gaps,
+)
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -40,7 +46,7 @@ async def test_a_hole_is_a_gap_of_exactly_its_ledgers(
     sim: Sim, holes: list[tuple[int, int]]
 ) -> None:
     made = await lose(sim, *holes)
-    read, gaps = await told(sim, sim.rpc())
+    read, gaps = await read_with_gaps(sim, sim.rpc())
     assert gaps == made
     assert read.positions == outside(sim, *made)
 
@@ -52,7 +58,7 @@ async def test_a_hole_of_rpc_is_read_from_horizon(sim: Sim) -> None:
         FailoverSource(sim.rpc(), sim.horizon(seconds=1), look_seconds=0.05),
         FallbackSource(sim.horizon(), sim.rpc()),
     ):
-        read, gaps = await told(sim, source)
+        read, gaps = await read_with_gaps(sim, source)
         assert gaps == []
         assert read.positions == sim.positions()
 
@@ -75,7 +81,7 @@ async def test_ledgers_without_events_are_not_a_hole() -> None:
         for op in ("emit", "fail", "fail", "emit", "fail", "emit"):
             sim.network.submit(Proposal(operations=(Operation(op=op),)))
             sim.close()
-        read, gaps = await told(sim, sim.rpc(), cursor)
+        read, gaps = await read_with_gaps(sim, sim.rpc(), cursor)
         assert gaps == []
         assert read.positions == sim.positions(after=cursor)
 

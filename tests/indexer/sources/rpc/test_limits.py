@@ -162,9 +162,9 @@ async def test_a_single_ledger_that_cannot_be_read_is_named(sim: Sim, calls: lis
     await sim.arm("processing_limit", surface="getEvents", after=0, times=10_000)
     ledger = ledgers(sim)[0]
     source = sim.rpc()
-    said = f"rpc_timeout: getEvents fails even for ledger {ledger} alone: .*-32001"
+    message = f"rpc_timeout: getEvents fails even for ledger {ledger} alone: .*-32001"
     for _ in range(2):
-        with pytest.raises(SourceError, match=said):
+        with pytest.raises(SourceError, match=message):
             await anext(source.batches(cursor_before(ledger)))
     assert spans(calls)[-2:] == [1, 1], "and it is not begun again with a wide span"
     await sim.ask("DELETE", "faults")
@@ -215,7 +215,7 @@ async def test_the_span_is_halved_at_the_tip_after_a_pause(sim: Sim, calls: list
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "much"),
+    ("code", "message", "is_too_large"),
     [
         (-32001, "request exceeded processing limit threshold", True),
         (-32603, "context deadline exceeded", True),
@@ -227,11 +227,10 @@ async def test_the_span_is_halved_at_the_tip_after_a_pause(sim: Sim, calls: list
         (-32603, "sick", False),
     ],
 )
-def test_which_errors_mean_that_the_request_was_too_large(code: int, said: str, much: bool) -> None:
-    assert RpcError("getEvents", code, said).is_too_large is much
-
-
-# ── the span itself ──
+def test_which_errors_mean_that_the_request_was_too_large(
+    code: int, message: str, is_too_large: bool
+) -> None:
+    assert RpcError("getEvents", code, message).is_too_large is is_too_large
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 20_000))))

@@ -73,9 +73,9 @@ DETAILS: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "kind", "word"), DETAILS, ids=range(len(DETAILS)))
-async def test_details_are_read_strictly(told: Any, kind: str, word: str) -> None:
-    async with served(transaction=told) as source:
+@pytest.mark.parametrize(("result", "kind", "word"), DETAILS, ids=range(len(DETAILS)))
+async def test_details_are_read_strictly(result: Any, kind: str, word: str) -> None:
+    async with served(transaction=result) as source:
         await fails(source, kind, word)
 
 
@@ -95,8 +95,8 @@ async def test_events_that_the_transaction_does_not_hold_are_unproved(events: li
 async def test_an_event_without_topics_is_accepted() -> None:
     async with served(answer(event(topic=...)), {"status": "NOT_FOUND"}) as source:
         read = await Read(START).up_to(START + 1, source)
-    [told] = [e for b in read.batches for e in b.events]
-    assert (told.type, told.facts["topicsXdr"]) == ("chain.unknown", [])
+    [result] = [e for b in read.batches for e in b.events]
+    assert (result.type, result.facts["topicsXdr"]) == ("chain.unknown", [])
 
 
 async def test_events_of_a_whole_transaction_are_skipped() -> None:

@@ -45,7 +45,7 @@ def split(raw: bytes) -> tuple[list[str], str]:
 
 def event(n: int = 0, order: int = 1, **changed: object) -> dict[str, object]:
     topics, value = split(created())
-    said = {
+    fields = {
         "type": "contract",
         "ledger": LEDGER,
         "ledgerClosedAt": "2026-07-21T18:01:10Z",
@@ -55,18 +55,18 @@ def event(n: int = 0, order: int = 1, **changed: object) -> dict[str, object]:
         "value": value,
         "txHash": HASH,
     }
-    return {k: v for k, v in (said | changed).items() if v is not ...}
+    return {k: v for k, v in (fields | changed).items() if v is not ...}
 
 
 def answer(*events: object, **changed: object) -> dict[str, object]:
-    said = {
+    fields = {
         "events": list(events),
         "cursor": f"{toid(LEDGER + 1) - 1:019d}-4294967295",
         "latestLedger": LEDGER,
         "oldestLedger": 1,
         "latestLedgerCloseTime": "1770000000",
     }
-    return {k: v for k, v in (said | changed).items() if v is not ...}
+    return {k: v for k, v in (fields | changed).items() if v is not ...}
 
 
 def details(**changed: object) -> dict[str, object]:
@@ -75,9 +75,9 @@ def details(**changed: object) -> dict[str, object]:
         "resultXdr": result(proof([created()])),
         "resultMetaXdr": meta_v4([created()]),
     }
-    said: dict[str, object] = {k: base64.b64encode(v).decode() for k, v in spelled.items()}
-    said |= {"status": "SUCCESS", "ledger": LEDGER, "latestLedger": LEDGER}
-    return {k: v for k, v in (said | changed).items() if v is not ...}
+    fields: dict[str, object] = {k: base64.b64encode(v).decode() for k, v in spelled.items()}
+    fields |= {"status": "SUCCESS", "ledger": LEDGER, "latestLedger": LEDGER}
+    return {k: v for k, v in (fields | changed).items() if v is not ...}
 
 
 @asynccontextmanager
