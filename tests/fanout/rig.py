@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,11 +16,10 @@ from services.fanout.app import COMPONENTS, build_app
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.handler import Components
 from shared.domain.events import Event, EventType, Provenance
-from shared.domain.position import Position, parse_position, toid
+from shared.domain.position import Position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.plan import Retention
-from shared.journal.wire import JournalEntry, entry_of
 from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -234,40 +233,3 @@ async def api_commit(committer: Committer, stream: str = "7") -> str:
     """Commit one event as the API does; returns its position."""
     done = await committer.change([stream], lambda _: [api_event(stream)])
     return str(done.positions[0])
-
-
-async def journal(redis: Redis, keys: Keys) -> list[JournalEntry]:
-    """All that is in the journal."""
-    rows: Any = await redis.xrange(keys.journal)
-    return [entry_of(place, fields) for place, fields in rows]
-
-
-def after(entries: Iterable[JournalEntry], position: str) -> list[JournalEntry]:
-    """The entries that follow a position."""
-    return [e for e in entries if parse_position(e.position) > parse_position(position)]
-
-
-def for_topics(entries: Iterable[JournalEntry], topics: Sequence[str]) -> list[str]:
-    """The positions of those that a naive filter finds to be for these topics."""
-    return [
-        e.position
-        for e in entries
-        if not e.topics or "*" in topics or any(t in topics for t in e.topics)
-    ]
-
-
-async def snapshot(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
-    """All keys of the namespace, to be brought back by `restore`."""
-    names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
-    return {name: await redis.dump(name) or b"" for name in names}
-
-
-async def restore(redis: Redis, keys: Keys, saved: dict[bytes, bytes]) -> None:
-    """What a failover that lost writes does: the namespace as it was, in one step."""
-    names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
-    pipe = redis.pipeline(transaction=True)
-    for name in names:
-        pipe.delete(name)
-    for name, dump in saved.items():
-        pipe.restore(name, 0, dump)
-    await pipe.execute()

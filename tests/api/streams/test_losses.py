@@ -13,7 +13,7 @@ from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, LossReport, read_reports, write_report
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.api.samples import made, on_chain, order
-from tests.fanout.rig import restore
+from tests.fanout.journals import restore
 from tests.support.waiting import until
 from tests.support.web_client import WebClient
 

@@ -1,7 +1,8 @@
-"""A replica whose descriptors are used up: who comes is told so, and nobody else notices."""
+"""Descriptors: none is left behind; with none free, new clients are told so in band."""
 
 from __future__ import annotations
 
+import asyncio
 import resource
 from pathlib import Path
 
@@ -36,3 +37,40 @@ def _idle(pid: int) -> bool:
     links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     sockets = [link for link in links if link.startswith("socket:")]
     return len(sockets) == len(set(sockets))
+
+
+async def test_five_hundred_connections_leave_no_descriptor_and_no_entry(
+    launch: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
+    replica = await launch()
+    warm = [await replica.subscribe() for _ in range(5)]
+    for client in warm:
+        client.close()
+
+    async def empty() -> bool:
+        return await replica.metric("connections") == await replica.metric("subscriptions") == 0
+
+    await until(empty)
+    before = replica.process.descriptors  # give or take what /metrics was just asked through
+    positions = await chain.commit_many(20)
+    for _ in range(2):
+        registry = await asyncio.gather(
+            *(
+                replica.subscribe(
+                    f"streams={n % 9 + 1}&users=" if n % 2 else "all=true",
+                    since=positions[n % 20] if n % 3 else "",
+                )
+                for n in range(250)
+            )
+        )
+        await until(lambda: replica.process.descriptors <= before + 255)
+        assert replica.process.descriptors >= before + 245, "one for each, aiohttp's is closed"
+        positions += await chain.commit_many(3)
+        for n, client in enumerate(registry):
+            if n % 2 == 0:
+                await client.wait_id(positions[-1])
+            (client.close, client.reset, client.half_close)[n % 3]()
+        await until(empty)
+        for client in registry:
+            client.close()
+    await until(lambda: replica.process.descriptors <= before + 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -219,40 +218,3 @@ async def test_more_than_it_may_hold_are_turned_away_in_band(
         return client.events[0].name == "message"
 
     await until(let_in)
-
-
-async def test_five_hundred_connections_leave_no_descriptor_and_no_entry(
-    launch: StartReplica, chain: Chain, clients: list[SseClient]
-) -> None:
-    replica = await launch()
-    warm = [await replica.subscribe() for _ in range(5)]
-    for client in warm:
-        client.close()
-
-    async def empty() -> bool:
-        return await replica.metric("connections") == await replica.metric("subscriptions") == 0
-
-    await until(empty)
-    before = replica.process.descriptors  # give or take what /metrics was just asked through
-    positions = await chain.commit_many(20)
-    for _ in range(2):
-        registry = await asyncio.gather(
-            *(
-                replica.subscribe(
-                    f"streams={n % 9 + 1}&users=" if n % 2 else "all=true",
-                    since=positions[n % 20] if n % 3 else "",
-                )
-                for n in range(250)
-            )
-        )
-        await until(lambda: replica.process.descriptors <= before + 255)
-        assert replica.process.descriptors >= before + 245, "one for each, aiohttp's is closed"
-        positions += await chain.commit_many(3)
-        for n, client in enumerate(registry):
-            if n % 2 == 0:
-                await client.wait_id(positions[-1])
-            (client.close, client.reset, client.half_close)[n % 3]()
-        await until(empty)
-        for client in registry:
-            client.close()
-    await until(lambda: replica.process.descriptors <= before + 2)

@@ -10,8 +10,9 @@ from services.fanout.feed.recent import RecentEvents
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
-from tests.fanout.rig import Chain, api_commit, restore, snapshot
-from tests.fanout.rig import journal as entries_of
+from tests.fanout.journals import journal as entries_of
+from tests.fanout.journals import restore, snapshot
+from tests.fanout.rig import Chain, api_commit
 
 
 class Busy(Journal):

@@ -11,7 +11,8 @@ from services.fanout.app import HANDLER
 from shared.domain.position import parse_position
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.plan import Retention
-from tests.fanout.rig import Chain, StartReplica, journal
+from tests.fanout.journals import journal
+from tests.fanout.rig import Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until

@@ -8,7 +8,8 @@ from shared.domain.position import parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from tests.fanout.feed.test_losses import begin
-from tests.fanout.rig import ALICE, CAROL, Chain, StartReplica, api_commit, journal, restore
+from tests.fanout.journals import journal, restore
+from tests.fanout.rig import ALICE, CAROL, Chain, StartReplica, api_commit
 from tests.support.sse_client import SseClient
 
 

@@ -13,17 +13,8 @@ from services.fanout.connections.poller import LoopPoller
 from shared.domain.events import Event
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
-from tests.fanout.rig import (
-    ALICE,
-    BOB,
-    CAROL,
-    Chain,
-    Replica,
-    StartReplica,
-    after,
-    for_topics,
-    journal,
-)
+from tests.fanout.journals import after, for_topics, journal
+from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

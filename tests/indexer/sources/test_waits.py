@@ -24,7 +24,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.timeout(20)
 
 
-def steps(most: float) -> Iterator[float]:
+def steps(max_wait: float) -> Iterator[float]:
     return (n / 100 for n in count(1))
 
 

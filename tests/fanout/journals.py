@@ -1,0 +1,49 @@
+"""What is in the journal, and a Redis that is put back to an older state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shared.domain.position import parse_position
+from shared.journal.keys import Keys
+from shared.journal.wire import JournalEntry, entry_of
+
+
+async def journal(redis: Redis, keys: Keys) -> list[JournalEntry]:
+    """All that is in the journal."""
+    rows: Any = await redis.xrange(keys.journal)
+    return [entry_of(place, fields) for place, fields in rows]
+
+
+def after(entries: Iterable[JournalEntry], position: str) -> list[JournalEntry]:
+    """The entries that follow a position."""
+    return [e for e in entries if parse_position(e.position) > parse_position(position)]
+
+
+def for_topics(entries: Iterable[JournalEntry], topics: Sequence[str]) -> list[str]:
+    """The positions of those that a naive filter finds to be for these topics."""
+    return [
+        e.position
+        for e in entries
+        if not e.topics or "*" in topics or any(t in topics for t in e.topics)
+    ]
+
+
+async def snapshot(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
+    """All keys of the namespace, to be brought back by `restore`."""
+    names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
+    return {name: await redis.dump(name) or b"" for name in names}
+
+
+async def restore(redis: Redis, keys: Keys, saved: dict[bytes, bytes]) -> None:
+    """What a failover that lost writes does: the namespace as it was, in one step."""
+    names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
+    pipe = redis.pipeline(transaction=True)
+    for name in names:
+        pipe.delete(name)
+    for name, dump in saved.items():
+        pipe.restore(name, 0, dump)
+    await pipe.execute()
