@@ -49,7 +49,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
     components = ("redis", "store", "source", "clock", "namespace")
     readiness = Readiness(*components, namespace=settings.keys.namespace)
     clock = RedisClock()
-    readiness.note("lag", lambda: metrics.old_tip(clock.now()))
+    readiness.note("lag", lambda: metrics.old_ledger_note(clock.now()))
     add_probes(app, readiness)
 
     async def background(_: web.Application) -> AsyncIterator[None]:

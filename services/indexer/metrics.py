@@ -67,7 +67,7 @@ _OLD_SECONDS = 30.0
 _closed_at = 0.0
 
 
-def committed(ledger: int, closed_at: float | None, latest: int) -> None:
+def record_commit(ledger: int, closed_at: float | None, latest: int) -> None:
     """Record a commit up to `ledger`.
 
     `closed_at`: when that ledger closed, in Unix seconds. `latest`: the source's last ledger.
@@ -82,14 +82,14 @@ def committed(ledger: int, closed_at: float | None, latest: int) -> None:
         LEDGER_CLOSED.set(closed_at)
 
 
-def at_tip(latest: int, closed_at: float) -> None:
+def record_tip(latest: int, closed_at: float) -> None:
     """Record that all ledgers up to `latest` are read; it closed at `closed_at` (Unix seconds)."""
     global _closed_at  # noqa: PLW0603 - as above
     NETWORK_LEDGER.set(latest)
     _closed_at = max(_closed_at, closed_at)
 
 
-def old_tip(now: float | None) -> str | None:
+def old_ledger_note(now: float | None) -> str | None:
     """A note for the operator while the last ledger read is old, else None.
 
     `now` is in Unix seconds, None while the time is unknown.

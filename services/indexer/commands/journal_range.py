@@ -8,7 +8,12 @@ import orjson
 from redis.asyncio import Redis
 
 from services.indexer.commands.runner import CommandFailedError
-from services.indexer.commands.verification import Difference, Document, ExpectedEvents, differing
+from services.indexer.commands.verification import (
+    Difference,
+    Document,
+    ExpectedEvents,
+    field_differences,
+)
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
 from shared.domain.position import START, Position, parse_position
 from shared.domain.stream import Stream
@@ -97,15 +102,13 @@ class JournalRange:
             if last is None:
                 continue
             event = expected.get(last)
-            expected_document = (
-                event.document if event and event.head else await self._document(last)
-            )
-            if expected_document is None:
+            wanted = event.document if event and event.head else await self._document(last)
+            if wanted is None:
                 continue
             if document is None:
-                yield Difference(f"stream {stream_id}", "missing", expected_document, None)
+                yield Difference(f"stream {stream_id}", "missing", wanted, None)
             else:
-                for each in differing(f"stream {stream_id}", "", expected_document, document):
+                for each in field_differences(f"stream {stream_id}", "", wanted, document):
                     yield each
 
     async def _last_before(self, stream_id: str) -> Position | None:

@@ -120,12 +120,12 @@ def _altered(expected: ExpectedEvent, entry: JournalEntry) -> Iterator[Differenc
     for name in sorted(names | expected.body.keys()):
         wanted, found = expected.body.get(name), actual.get(name)
         if isinstance(wanted, dict) and isinstance(found, dict):
-            yield from differing(entry.position, f"{name}.", wanted, found)
+            yield from field_differences(entry.position, f"{name}.", wanted, found)
         elif not _is_equal(name, wanted, found):
             yield Difference(entry.position, name, wanted, found)
 
 
-def differing(
+def field_differences(
     where: str, prefix: str, expected: Document, actual: Document
 ) -> Iterator[Difference]:
     """The fields in which two documents differ."""

@@ -175,7 +175,7 @@ def raw_facts(event: ContractEvent) -> dict[str, object]:
     }
 
 
-def plain(name: str, value: ScVal) -> object:
+def to_json(name: str, value: ScVal) -> object:
     """Make a value JSON-ready: amounts and ids as decimal strings, times and bps as numbers."""
     match value:
         case str():
@@ -187,11 +187,11 @@ def plain(name: str, value: ScVal) -> object:
         case bytes():
             return value.hex()
         case list():
-            return [plain(name, item) for item in value]
+            return [to_json(name, item) for item in value]
         case dict():
             return _named([(_text(k), v) for k, v in value.items()])
         case Pairs():
-            return [[plain("", k), plain("", v)] for k, v in value]
+            return [[to_json("", k), to_json("", v)] for k, v in value]
     return str(value)
 
 
@@ -200,7 +200,7 @@ def _text(key: ScVal) -> str:
 
 
 def _named(fields: Sequence[tuple[str, ScVal]]) -> dict[str, object]:
-    named = {_camel(name): plain(name, value) for name, value in fields}
+    named = {_camel(name): to_json(name, value) for name, value in fields}
     if len(named) < len(fields):
         names = ", ".join(name for name, _ in fields)
         raise UnreadableEventError(f"two fields have the same name in camelCase: {names}")

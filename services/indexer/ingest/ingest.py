@@ -173,7 +173,7 @@ class Ingest:
             log.error("dead_letter", **letter)
         closed = batch.closed_at and unix_seconds(batch.closed_at)
         ledger = max(batch.ledger, next_ledger(batch.cursor) - 1)
-        metrics.committed(ledger, closed or None, batch.latest)
+        metrics.record_commit(ledger, closed or None, batch.latest)
         self._backfill.update(ledger, batch.latest)
         self._readiness.set("source", None)
         self._waits = self._new_waits()

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from services.indexer.sources import ledger_range as bounds
 from services.indexer.sources.base import Batch, FatalSourceError, SourceError
-from services.indexer.sources.failover.fallback import FallbackSource, up_to
+from services.indexer.sources.failover.fallback import FallbackSource, batch_up_to
 from services.indexer.sources.ledger_range import cursor_before
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.keys import Keys
@@ -147,7 +147,7 @@ def test_a_batch_is_cut_at_the_end_of_the_hole() -> None:
         {"position": str(Position(each.toid, 3))} for each in (first, second)
     ]
     batch = Batch(events, dead, toid(15), 15, "2026-02-02T02:40:00Z", 20)
-    cut = up_to(cursor_before(11), batch)
+    cut = batch_up_to(cursor_before(11), batch)
     assert (cut.events, cut.dead) == (events[:1], dead[:1])
     assert (cut.cursor, cut.ledger, cut.closed_at) == (cursor_before(11), 10, None)
-    assert up_to(toid(15), batch) is batch
+    assert batch_up_to(toid(15), batch) is batch

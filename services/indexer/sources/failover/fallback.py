@@ -83,7 +83,7 @@ class FallbackSource:
         try:
             async with aclosing(self._other.batches(gap.read)) as batches:
                 async for batch in batches:
-                    yield up_to(end, batch)
+                    yield batch_up_to(end, batch)
                     if batch.cursor >= end:
                         break
         except SourceGapError as other_gap:
@@ -114,7 +114,7 @@ class FallbackSource:
         raise SourceError("behind", text) from reset_error
 
 
-def up_to(end: int, batch: Batch) -> Batch:
+def batch_up_to(end: int, batch: Batch) -> Batch:
     """The part of a batch up to the TOID `end`."""
     if batch.cursor <= end:
         return batch

@@ -84,7 +84,7 @@ class RpcClient:
             *(ledger_number("RPC", answer, f"{e}Ledger") for e in ("oldest", "latest"))
         )
 
-    async def listed(self, first: int, count: int) -> list[Any]:
+    async def list_ledgers(self, first: int, count: int) -> list[Any]:
         """The ledgers that RPC has among `count` from `first` on, each with its whole meta.
 
         Raises SourceError.

@@ -75,7 +75,7 @@ class LedgerPresence:
             answer = await self._rpc.call(
                 "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=page
             )
-            return bool(answer.get("events")) or bool(await self._rpc.listed(ledger, 1))
+            return bool(answer.get("events")) or bool(await self._rpc.list_ledgers(ledger, 1))
         except RpcError as error:  # out of this server's range, or one of its limits
             self._can_list = error.code != NO_SUCH_METHOD
             return True
@@ -94,7 +94,7 @@ class LedgerPresence:
         """The first existing ledger above a missing one. Raises SourceError if there is none."""
         ledger, count = missing + 1, 1
         while ledger <= latest:
-            match await self._rpc.listed(ledger, count):
+            match await self._rpc.list_ledgers(ledger, count):
                 case [{"sequence": int(number)}, *_] if number >= ledger:
                     return number
             ledger, count = ledger + count, min(count * 2, _MAX_LEDGERS)

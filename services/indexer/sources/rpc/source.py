@@ -85,7 +85,7 @@ class RpcSource:
         if not oldest <= ledger <= latest:
             return None
         try:
-            listed = await self._rpc.listed(ledger, 1)
+            listed = await self._rpc.list_ledgers(ledger, 1)
         except RpcError as error:
             if error.code == NO_SUCH_METHOD:
                 return None
@@ -171,7 +171,7 @@ def _grouped(events: Sequence[RpcEvent]) -> list[TransactionEvents]:
 
 
 def _report_tip(window: EventWindow) -> None:
-    metrics.at_tip(window.latest, unix_seconds(window.closed_at))
+    metrics.record_tip(window.latest, unix_seconds(window.closed_at))
 
 
 def _batch(

@@ -89,13 +89,13 @@ async def test_an_old_tip_is_noted_and_reading_continues(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "_closed_at", 0.0)
-    assert metrics.old_tip(1.0) is None
+    assert metrics.old_ledger_note(1.0) is None
     closed = sim.network.chain.latest.closed_at
     async with aclosing(sim.rpc().batches(cursor_before(ledgers(sim)[1] + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))  # no new ledger: the network has stopped
         await asyncio.wait({waiting}, timeout=0.5)
-        assert metrics.old_tip(closed + 30) is None
-        assert "closed 31 s ago" in str(metrics.old_tip(closed + 31))
+        assert metrics.old_ledger_note(closed + 30) is None
+        assert "closed 31 s ago" in str(metrics.old_ledger_note(closed + 31))
         sim.close()
         await waiting
 
