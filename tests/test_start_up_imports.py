@@ -13,6 +13,7 @@ HEAVY = {"stellar_sdk", "requests"}
 """stellar-sdk and the HTTP client that it brings: 0.4 s and 20 MB in each process."""
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_starts_without_stellar_sdk(service: str) -> None:
     script = f"import sys, services.{service}.app; print(*({HEAVY} & sys.modules.keys()))"

@@ -16,10 +16,10 @@ def needed(program: str) -> str:
     """The path of a program: beside this Python, on PATH or in /usr/sbin."""
     if path := shutil.which(program, path=os.pathsep.join(_PLACES)):
         return path
-    word = f"{program} is missing: .ci/run tells which package has it"
+    message = f"{program} is missing: .ci/run tells which package has it"
     if os.environ.get("CI") == "true":
-        pytest.fail(word)
-    pytest.skip(word)
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def loopback() -> str:

@@ -106,10 +106,10 @@ class RedisCluster:
             await replica.ask("CLUSTER", "REPLICATE", await self.id_of(primary))
 
     async def _acquainted(self) -> bool:
-        told = await asyncio.gather(*map(self._state, self.nodes.values()))
+        found = await asyncio.gather(*map(self._state, self.nodes.values()))
         count = str(len(self.nodes))
         return all(
-            each["cluster_known_nodes"] == count and each["cluster_state"] == "ok" for each in told
+            each["cluster_known_nodes"] == count and each["cluster_state"] == "ok" for each in found
         )
 
     async def _state(self, node: Node) -> dict[str, str]:
@@ -161,15 +161,15 @@ class RedisCluster:
     async def owner_port(self, key: str) -> int:
         """The owner of the key's slot, according to most of the nodes that answer."""
         slot = await self.slot_of(key)
-        told: Counter[int] = Counter()
+        found: Counter[int] = Counter()
         for node in self._running():
             with suppress(RedisError, OSError):
-                told.update(
+                found.update(
                     share.owner
                     for share in await self._map(node)
                     if share.first <= slot <= share.last
                 )
-        return told.most_common(1)[0][0]
+        return found.most_common(1)[0][0]
 
     async def replicas(self, key: str) -> list[Node]:
         """The replicas of the key's owner, as the owner knows them."""

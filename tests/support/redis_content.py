@@ -33,8 +33,8 @@ async def _value(redis: Redis, kind: str, key: bytes) -> Any:
             return await redis.zrange(key, 0, -1, withscores=True)
         case "stream":
             info = await redis.execute_command("XINFO", "STREAM", key)
-            told = ("last-generated-id", "entries-added", "max-deleted-entry-id")
-            return [info[name.encode()] for name in told], await redis.xrange(key)
+            fields = ("last-generated-id", "entries-added", "max-deleted-entry-id")
+            return [info[name.encode()] for name in fields], await redis.xrange(key)
         case "none":
             return None
     raise AssertionError(f"Headrace keeps no {kind}: {key!r}")

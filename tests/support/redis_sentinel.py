@@ -130,8 +130,8 @@ class RedisSentinel:
         async def another() -> int:
             with suppress(RedisError, OSError, IndexError):
                 primary = await self.primary()
-                told = await primary.read_info("INFO", "replication")
-                return primary.port if primary.port != former and told["role"] == "master" else 0
+                info = await primary.read_info("INFO", "replication")
+                return primary.port if primary.port != former and info["role"] == "master" else 0
             return 0
 
         return await until(another, seconds=seconds, what=f"a primary other than {former}")

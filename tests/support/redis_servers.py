@@ -20,9 +20,9 @@ def find_servers() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path in _candidates():
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-        kind = "valkey" if said.stdout.startswith("Valkey") else "redis"
-        version = re.search(r" v=([\d.]+)", said.stdout)
+        result = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+        kind = "valkey" if result.stdout.startswith("Valkey") else "redis"
+        version = re.search(r" v=([\d.]+)", result.stdout)
         if version and int(version[1].split(".")[0]) >= OLDEST:
             found.setdefault(f"{kind} {version[1]}", path)
     return found or {"": find_server()}

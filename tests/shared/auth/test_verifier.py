@@ -58,7 +58,7 @@ async def test_a_valid_token_gives_its_principal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
+    ("change", "reason"),
     [
         ({"exp": 1}, "expired"),
         ({"exp": None}, "exp"),
@@ -76,8 +76,10 @@ async def test_a_valid_token_gives_its_principal() -> None:
         ({"nbf": 1 << 40}, "nbf"),
     ],
 )
-async def test_invalid_claims_are_rejected_with_a_reason(change: dict[str, Any], word: str) -> None:
-    assert word in await refused(sign(claims(**change)))
+async def test_invalid_claims_are_rejected_with_a_reason(
+    change: dict[str, Any], reason: str
+) -> None:
+    assert reason in await refused(sign(claims(**change)))
 
 
 @pytest.mark.parametrize("change", [{"iat": "x"}, {"iat": []}, {"iat": {}}])
@@ -186,7 +188,7 @@ def test_which_events_a_principal_may_see() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "word"),
+    ("given", "reason"),
     [
         ({"auth_mode": "required"}, "JWT_SECRET or JWKS_URL"),
         ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "needs either"),
@@ -198,8 +200,8 @@ def test_which_events_a_principal_may_see() -> None:
         ({"jwt_issuer": ""}, "at least 1"),
     ],
 )
-def test_invalid_settings_are_rejected(given: dict[str, Any], word: str) -> None:
-    with pytest.raises(ValidationError, match=word):
+def test_invalid_settings_are_rejected(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
         AuthSettings(**given)
 
 

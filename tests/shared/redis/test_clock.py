@@ -55,13 +55,13 @@ def test_setting_the_machines_clock_has_no_effect(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("wall", "word"), [(T0 + 3600, "3600.0 s ahead"), (T0 - 60, "60.0 s behind")]
+    ("wall", "difference"), [(T0 + 3600, "3600.0 s ahead"), (T0 - 60, "60.0 s behind")]
 )
-def test_a_skew_error_shows_both_clocks_and_the_difference(wall: float, word: str) -> None:
+def test_a_skew_error_shows_both_clocks_and_the_difference(wall: float, difference: str) -> None:
     clock = RedisClock()
     clock.set(T0, moment(wall), moment(wall))
     assert clock.skew_error is not None
-    for part in (utc_text(wall), utc_text(T0), word, "NTP"):
+    for part in (utc_text(wall), utc_text(T0), difference, "NTP"):
         assert part in clock.skew_error
     assert clock.skew == pytest.approx(wall - T0)
     clock.set(T0, moment(T0), moment(T0))

@@ -23,7 +23,7 @@ from tests.support.processes import ServiceProcess, running
 from tests.support.redis_server import redis_server
 from tests.support.waiting import until
 
-KEYS = Keys("fitness")
+KEYS = Keys("durability")
 GOOD = {
     "redis_version": "7.2.4", "maxmemory_policy": "noeviction", "aof_enabled": 1,
     "maxmemory": 1 << 30,
@@ -53,6 +53,7 @@ def test_no_aof_and_no_memory_limit_are_warnings() -> None:
     assert "maxmemory" in warning
 
 
+@pytest.mark.io
 async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
         redis = connect(url)
@@ -64,6 +65,7 @@ async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path) -> N
         await redis.aclose()
 
 
+@pytest.mark.io
 async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
         redis = connect(url)
@@ -76,6 +78,7 @@ async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Pat
         await redis.aclose()
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("service", ["services.api", "services.fanout", "services.indexer"])
 async def test_a_service_whose_redis_evicts_data_is_never_ready(
     tmp_path: Path, service: str
@@ -102,6 +105,7 @@ def unready(process: ServiceProcess, part: str) -> list[dict[str, Any]]:
 LINE = "user default off resetpass ~* &* +@all"
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(
     "rights",
     [
@@ -135,6 +139,7 @@ async def test_a_default_user_with_too_few_permissions_is_an_error_that_names_th
         await everyone.aclose()
 
 
+@pytest.mark.io
 async def test_a_user_without_the_right_to_check_the_default_user_gets_a_warning(
     tmp_path: Path,
 ) -> None:

@@ -68,8 +68,8 @@ async def secure(tmp_path: Path) -> AsyncIterator[Secure]:
     try:
         await secure.node.start()
     except Exception as error:
-        word = f"this Redis has no TLS: {error}"
-        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
+        message = f"this Redis has no TLS: {error}"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     yield secure
     await secure.node.stop()
 
@@ -92,7 +92,7 @@ async def test_calls_and_the_channel_work_over_tls(secure: Secure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"ca_certs": None}, "CERTIFICATE_VERIFY_FAILED"),
         ({"certfile": None, "keyfile": None}, "(?i)certificate required|reset|closed"),
@@ -100,10 +100,10 @@ async def test_calls_and_the_channel_work_over_tls(secure: Secure) -> None:
     ],
 )
 async def test_a_server_or_client_without_a_trusted_certificate_is_rejected(
-    secure: Secure, options: dict[str, Any], said: str
+    secure: Secure, options: dict[str, Any], message: str
 ) -> None:
     client = connect(secure.url(**options))
-    with pytest.raises(REDIS_UNAVAILABLE, match=said):
+    with pytest.raises(REDIS_UNAVAILABLE, match=message):
         await client.ping()
     with pytest.raises(REDIS_UNAVAILABLE):
         await subscribe(client, CHANNEL, print, seconds=5)

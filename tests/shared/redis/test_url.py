@@ -10,36 +10,36 @@ from shared.redis.url import parse_redis_url
 
 
 def test_one_address() -> None:
-    place = parse_redis_url("redis://me:p%40ss@redis.example:6380/3")
-    assert (place.kind, place.seeds) == ("one", ())
-    assert place.options == {
+    target = parse_redis_url("redis://me:p%40ss@redis.example:6380/3")
+    assert (target.kind, target.seeds) == ("one", ())
+    assert target.options == {
         "host": "redis.example", "port": 6380, "db": 3, "username": "me", "password": "p@ss",
     }  # fmt: skip
 
 
 def test_sentinels_and_the_name_of_the_primary() -> None:
-    place = parse_redis_url("redis+sentinel://:word@a,b:26380,[::1]:26381/payments/2")
-    assert place.kind == "sentinel"
-    assert place.seeds == (("a", 26379), ("b", 26380), ("::1", 26381))
-    assert place.primary == "payments"
-    assert place.options == {"db": 2, "password": "word"}
-    assert place.sentinel_options == {}, "the sentinels do not get the password of the primary"
+    target = parse_redis_url("redis+sentinel://:word@a,b:26380,[::1]:26381/payments/2")
+    assert target.kind == "sentinel"
+    assert target.seeds == (("a", 26379), ("b", 26380), ("::1", 26381))
+    assert target.primary == "payments"
+    assert target.options == {"db": 2, "password": "word"}
+    assert target.sentinel_options == {}, "the sentinels do not get the password of the primary"
 
 
 def test_sentinels_have_their_own_password_and_the_same_ca() -> None:
     url = "rediss+sentinel://me:mine@a/m?sentinel_password=theirs&ssl_ca_certs=/ca.pem"
-    place = parse_redis_url(url)
-    assert place.sentinel_options == {"password": "theirs", "ssl_ca_certs": "/ca.pem"}
-    assert place.options == {
+    target = parse_redis_url(url)
+    assert target.sentinel_options == {"password": "theirs", "ssl_ca_certs": "/ca.pem"}
+    assert target.options == {
         "username": "me", "password": "mine", "db": 0, "ssl_ca_certs": "/ca.pem",
         "connection_class": SSLConnection,
     }  # fmt: skip
 
 
 def test_nodes_of_a_cluster() -> None:
-    place = parse_redis_url("redis+cluster://me:p@a:7000,b")
-    assert (place.kind, place.seeds) == ("cluster", (("a", 7000), ("b", 6379)))
-    assert place.options == {"username": "me", "password": "p", "db": 0}
+    target = parse_redis_url("redis+cluster://me:p@a:7000,b")
+    assert (target.kind, target.seeds) == ("cluster", (("a", 7000), ("b", 6379)))
+    assert target.options == {"username": "me", "password": "p", "db": 0}
 
 
 def test_a_socket_on_this_machine() -> None:
@@ -49,7 +49,7 @@ def test_a_socket_on_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("reddis://:secret@a", "'reddis' is not a scheme of Redis: use one of redis://"),
         ("redis+sentinel://:secret@a:26379", "the name of the primary is missing"),
@@ -61,10 +61,10 @@ def test_a_socket_on_this_machine() -> None:
         ("redis://:secret@a/0?retires=3", "redis-py does not know an option of this URL"),
     ],
 )
-def test_an_invalid_url_is_reported_without_its_password(url: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said.replace("(", r"\(")) as told:
+def test_an_invalid_url_is_reported_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")) as raised:
         check_url(url)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_connection_to_a_cluster_needs_a_slot_key() -> None:

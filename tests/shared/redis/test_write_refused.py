@@ -40,10 +40,10 @@ async def clients(node: Node) -> AsyncIterator[list[Redis]]:
         await client.aclose()
 
 
-async def refuses(client: Redis, ledger: int, said: str) -> None:
+async def refuses(client: Redis, ledger: int, message: str) -> None:
     """A commit is refused completely, and a read still works."""
     before = await client.xlen(KEYS.journal)
-    with pytest.raises(WriteRefusedError, match=said):
+    with pytest.raises(WriteRefusedError, match=message):
         await Committer(client, KEYS).record([created(str(ledger), at(ledger))], progress={})
     assert await client.xlen(KEYS.journal) == before
     assert await client.get(KEYS.stream(str(ledger))) is None

@@ -62,14 +62,14 @@ def test_all_invalid_settings_are_printed_one_on_each_line(
         environment.setenv(name, value)
     first, *lines = error_lines(capsys)
     assert first == "7 invalid settings:"
-    told = dict(line.strip().split(": ", 1) for line in lines)
-    assert set(told) == set(wrong)
-    assert "redis://" in told["REDIS_URL"]
-    assert "expected C…" in told["CONTRACTS"]
-    assert "65535" in told["PORT"]
-    assert "'warning'" in told["LOG_LEVEL"]
-    assert "integer" in told["JOURNAL_MAX_AGE"]
-    assert "greater than or equal to 1" in told["JOURNAL_MAX_LENGTH"]
+    reasons = dict(line.strip().split(": ", 1) for line in lines)
+    assert set(reasons) == set(wrong)
+    assert "redis://" in reasons["REDIS_URL"]
+    assert "expected C…" in reasons["CONTRACTS"]
+    assert "65535" in reasons["PORT"]
+    assert "'warning'" in reasons["LOG_LEVEL"]
+    assert "integer" in reasons["JOURNAL_MAX_AGE"]
+    assert "greater than or equal to 1" in reasons["JOURNAL_MAX_LENGTH"]
 
 
 def test_a_missing_contract_is_reported(
@@ -105,7 +105,7 @@ def test_the_former_name_of_the_setting_still_works(
 
 
 @pytest.mark.parametrize(
-    ("contracts", "told"),
+    ("contracts", "reasons"),
     [
         (
             TOKEN[:-1] + "A",
@@ -128,12 +128,15 @@ def test_the_former_name_of_the_setting_still_works(
     ],
 )
 def test_invalid_contracts_are_reported(
-    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], contracts: str, told: str
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    contracts: str,
+    reasons: str,
 ) -> None:
     environment.setenv("CONTRACTS", contracts)
     _, line = error_lines(capsys)
     assert line.startswith("  CONTRACTS: ")
-    assert told in line
+    assert reasons in line
 
 
 def test_an_invalid_url_is_reported_without_its_password(

@@ -90,16 +90,16 @@ async def test_a_task_that_returns_is_not_restarted() -> None:
 
 
 async def test_a_fatal_error_ends_the_task_and_is_passed_on() -> None:
-    told: list[Exception] = []
+    errors: list[Exception] = []
 
     async def run() -> None:
         raise Broken("for good")
 
     before = failures("fatal")
     with capture_logs() as logs:
-        task = supervise("fatal", run, fatal=(Broken,), on_fatal=told.append)
+        task = supervise("fatal", run, fatal=(Broken,), on_fatal=errors.append)
         await asyncio.wait_for(task, 5)
-    assert [str(error) for error in told] == ["for good"]
+    assert [str(error) for error in errors] == ["for good"]
     assert failures("fatal") == before
     assert [(e["event"], e["kind"]) for e in logs] == [("task_ended", "Broken")]
 

@@ -86,5 +86,5 @@ def test_no_secret_of_a_url_is_shown(secret: str) -> None:
 
 def test_secrets_are_removed_from_the_text_of_a_server() -> None:
     url = f"https://user:pass%20word@h/v1/{KEY}?k=a%2Bbcd&limit=5"
-    said = f"cannot GET /v1/{KEY}?k=a%2Bbcd&limit=5 (a+bcd) for user, pass word"
-    assert without_secrets(said, url) == "cannot GET /v1/…?k=…&limit=5 (…) for …, …"
+    text = f"cannot GET /v1/{KEY}?k=a%2Bbcd&limit=5 (a+bcd) for user, pass word"
+    assert without_secrets(text, url) == "cannot GET /v1/…?k=…&limit=5 (…) for …, …"

@@ -99,8 +99,8 @@ async def test_networks_and_ports_in_no_proxy_match_nothing_and_are_logged(
         async with http.session() as session:
             await session.get(f"http://127.0.0.1:{server}/")
     assert len(proxy.asked) == 1
-    [said] = [each for each in logs if each["event"] == "no_proxy_ignored"]
-    assert said["entries"] == [entry]
+    [line] = [each for each in logs if each["event"] == "no_proxy_ignored"]
+    assert line["entries"] == [entry]
 
 
 @pytest.mark.io
