@@ -82,18 +82,18 @@ class Reconciliation:
             self._first = ledger + 1
         # Horizon shows that a ledger is complete by the next one, so that one must exist.
         first, last = max(self._first, ledger - _LEDGERS), ledger - 2
-        ours, first = await self._ours(first, last)
+        journal_bodies, first = await self._journal_bodies(first, last)
         if first > last:
             return
         async with asyncio.timeout(_MAX_SECONDS):
-            theirs = await _read(
+            source_bodies = await _read(
                 self._comparison_sources[self._failover.other],
                 cursor_before(first),
                 cursor_before(last + 1),
             )
-        self._report(difference(ours, theirs), first, last)
+        self._report(difference(journal_bodies, source_bodies), first, last)
 
-    async def _ours(self, first: int, last: int) -> tuple[Bodies, int]:
+    async def _journal_bodies(self, first: int, last: int) -> tuple[Bodies, int]:
         """The journal's chain events from ledger `first` on, and where complete ledgers begin."""
         entries = await self._journal.of_ledgers(first, last)
         cuts = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
@@ -135,15 +135,15 @@ def _body(event: Event) -> Mapping[str, Any]:
     return {name: value for name, value in body.items() if name not in _IGNORED_FIELDS}
 
 
-def difference(ours: Bodies, theirs: Bodies) -> str | None:
+def difference(journal_bodies: Bodies, source_bodies: Bodies) -> str | None:
     """The first difference between two readings of the same ledgers, None if they are equal."""
-    for position in sorted(ours.keys() | theirs.keys()):
-        if position not in theirs:
+    for position in sorted(journal_bodies.keys() | source_bodies.keys()):
+        if position not in source_bodies:
             return f"the other source does not have {position}"
-        if position not in ours:
+        if position not in journal_bodies:
             return f"the journal does not have {position}"
-        journal_body = ours[position]
-        for name, value in theirs[position].items():
+        journal_body = journal_bodies[position]
+        for name, value in source_bodies[position].items():
             if journal_body.get(name) != value:
                 return (
                     f"{position} has {name} {journal_body.get(name)!r:.80}, the other {value!r:.80}"
