@@ -22,6 +22,8 @@ from tests.support.waiting import until
 from tests.test_architecture import ROOT, files
 
 PACKAGES = ("shared", "services")
+pytestmark = pytest.mark.io(cached=True)  # one case builds the wheel, and one installs it
+
 COMMANDS = ("headrace-api", "headrace-fanout", "headrace-indexer")
 
 

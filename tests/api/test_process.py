@@ -44,6 +44,7 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: K
     assert process.returncode == 0
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("kept", [{}, {"CONTRACTS": TOKEN}])
 async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept: dict[str, Any]) -> None:
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}

@@ -103,6 +103,7 @@ BAD = {
 }
 
 
+@pytest.mark.io
 @pytest.mark.parametrize("mode", ["open", "required"])
 async def test_invalid_secrets_are_not_shown(mode: str) -> None:
     service = await start("services.api", AUTH_MODE=mode, PORT="70000", CONTRACTS=TOKEN, **BAD)

@@ -158,6 +158,7 @@ async def test_a_name_with_a_private_address_is_rejected(hosts: list[str]) -> No
     assert await PublicResolver(Names("8.8.8.8")).resolve("good.example", 443)
 
 
+@pytest.mark.io
 async def test_the_real_fetcher_does_not_reach_private_addresses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -176,6 +177,7 @@ async def test_the_real_fetcher_does_not_reach_private_addresses(
     assert reached == []
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(
     ("host", "asked"), [("8.8.8.8", ["CONNECT wallet.example:443"]), ("10.0.0.1", [])]
 )

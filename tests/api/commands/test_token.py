@@ -37,6 +37,7 @@ async def test_it_prints_a_valid_token(start: StartApi) -> None:
     assert (await client.get("/v1/keys", headers=bearer(output.strip()))).status == 200
 
 
+@pytest.mark.io
 @pytest.mark.parametrize(
     ("argv", "env", "word"),
     [

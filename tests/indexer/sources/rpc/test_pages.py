@@ -21,7 +21,7 @@ from tests.indexer.sources.rpc.test_source_odd import (
     split,
 )
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(20)]
 
 PAGES: list[tuple[Any, str]] = [
     (answer(events=...), "'events'"),

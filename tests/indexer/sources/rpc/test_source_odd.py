@@ -25,7 +25,7 @@ from tests.indexer.handmade import created, meta_v4, proof, result
 from tests.indexer.simulated import PASSPHRASE, Read
 from tests.support.web import serving
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = [pytest.mark.io, pytest.mark.timeout(20)]
 LEDGER = 3_700_000
 START = toid(LEDGER)
 HASH = "ab" * 32
