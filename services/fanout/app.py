@@ -191,7 +191,10 @@ async def _stats(request: web.Request) -> web.Response:
 
 
 def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: int) -> None:
-    """Runs once an event, however many subscribers receive it."""
+    """Update the metrics of deliveries.
+
+    The broadcaster calls this once for an event, so the cost does not grow with the audience.
+    """
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
     published_at, closed_at = wire.times_of(entry)

@@ -1,4 +1,4 @@
-"""Random retry times, so that clients do not reconnect together, and a limit if they do."""
+"""Random retry times, so that clients do not reconnect together, and a limit if they do. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def jittered(milliseconds: int) -> int:
 
 
 class TokenBucket:
-    """Allows `per_second` calls a second, and the same number at once. 0: no limit. Pure."""
+    """A token bucket of `per_second` tokens, refilled at `per_second` a second. 0: no limit."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second
@@ -19,7 +19,7 @@ class TokenBucket:
         self._at = 0.0
 
     def take(self, now: float) -> bool:
-        """Whether one more is allowed now. Counts it if so."""
+        """Take a token. False if none is left. `now` is a monotonic time in seconds."""
         if not self._per_second:
             return True
         self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)

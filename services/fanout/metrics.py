@@ -1,4 +1,8 @@
-"""The fanout's metrics. Those of deliveries change once an event, never once a delivery."""
+"""The fanout's metrics.
+
+Metrics of deliveries are updated once for an event. One update for each delivery would cost more
+than the write itself.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class RefusalReason(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why a connection ends without a goodbye. Reasons with one are in problems.GoodbyeReason."""
+    """Why a connection ends without a goodbye. Other reasons are in problems.Goodbye."""
 
     GONE = "gone"
     UNAVAILABLE = "unavailable"

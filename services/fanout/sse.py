@@ -1,8 +1,11 @@
 """The fanout's own frames: connected, sync, gap, reset, overload, token_expiring, goodbye.
 
-Pure. Frames of events are made once, in `shared.journal.wire`. Rules of the wire (docs/events.md):
-data is one line of JSON, `id:` comes last, `retry:` appears only in a frame with data, and a cursor
-is sent only with a named event that has data.
+Pure. Frames of events are made once, in `shared.journal.wire`. Rules for all frames, from the way
+that browsers parse them (WHATWG HTML, 9.2.6; docs/events.md):
+
+* data is one line of JSON;
+* `id:` is the last field, so a frame that was cut off does not move the client's cursor;
+* `retry:` and `id:` are sent only in a frame with data, since some libraries ignore other frames.
 
 See docs/decisions/0006-id-comes-last.md.
 """
@@ -25,11 +28,14 @@ RESPONSE_HEAD = (
     b"X-Accel-Buffering: no\r\n"
     b"Connection: close\r\n"
 )
-"""The head of the answer without its blank line. The body ends when the connection ends."""
+"""The head of the response without its blank line.
+
+It has no Content-Length and is not chunked, so the body ends when the connection ends.
+"""
 
 
 def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
-    """The whole head, with the CORS headers of this request."""
+    """The whole head, with these headers: name and value of each."""
     return (
         RESPONSE_HEAD
         + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
@@ -40,7 +46,10 @@ def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
 def connected(
     client_id: str, subscriptions: Sequence[str], position: Position, retry: int
 ) -> bytes:
-    """The first frame. It has no event name, because the first clients expect it so."""
+    """The first frame of each connection. `retry` is in milliseconds.
+
+    It has no event name: clients receive it as `message`, as they did before events had names.
+    """
     data = {
         "type": "connected",
         "clientId": client_id,
@@ -53,9 +62,10 @@ def connected(
 def sync(
     position: Position | None, ledger: int | None, closed_at: float | None, lag: float | None
 ) -> bytes:
-    """Everything for this subscriber up to `position` has been sent. Also the heartbeat.
+    """All events for this subscriber up to `position` have been sent. This is also the heartbeat.
 
-    Without a position it is only a heartbeat, and the subscriber's cursor stays the same.
+    Without a position it is only a heartbeat, and the client's cursor stays the same. `closed_at`
+    is in Unix seconds, `lag` in seconds.
     """
     event_id = None if position is None else str(position)
     data = {
@@ -77,7 +87,7 @@ def gap(after: Position, to: Position) -> bytes:
 
 
 def reset(position: Position, why: str) -> bytes:
-    """The client's position is not valid here: reload the state, then continue from `position`."""
+    """The client must load the state again. Its events continue after `position`."""
     return frame("reset", orjson.dumps({"position": str(position), "reason": why}), str(position))
 
 

@@ -12,7 +12,11 @@ from shared.redis.clock import RedisClock
 def stats(
     feed: Feed, registry: SubscriberRegistry, limits: ConnectionLimits, clock: RedisClock
 ) -> dict[str, object]:
-    """What this process holds, and how far its feed is."""
+    """The connections, limits and recent events of this process, and the state of its feed.
+
+    `trouble` says why the feed may be behind; null if it is not. `lagSeconds` is null while the
+    time of Redis is not known.
+    """
     tip = feed.tip
     lag = lag_seconds(tip.closed_at if tip else None, clock.now())
     return {

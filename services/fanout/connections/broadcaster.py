@@ -18,11 +18,14 @@ from services.fanout.feed.recent import RecentItem
 from shared.journal.wire import JournalEntry
 
 _PORTION = 1000
-"""Writes in one turn of the loop. They take some milliseconds."""
+"""Writes in one turn of the event loop. They take about 8 ms."""
 _BYTES_PER_WRITE = 8192
-"""Copying this many bytes costs about as much as one write."""
+"""Each 8 KiB of a frame count as one more write.
+
+This is cautious: a write takes about 8 µs, and copying 8 KiB into the kernel 1 to 3 µs.
+"""
 _CHECKS_PER_WRITE = 20
-"""Checking this many subscribers costs about as much as one write."""
+"""Audience checks that count as one write. A check takes 0.1 to 0.4 µs."""
 
 
 Group = tuple[list[Subscriber], bytes, int]
@@ -44,7 +47,11 @@ class QueuedFrame(NamedTuple):
 
 
 class Broadcaster:
-    """Plain functions. `on_sent` is called once an event with the number of writes and bytes."""
+    """Queues frames and writes them. No function awaits.
+
+    `on_sent` is called once for each event, after its last write, with the number of subscribers
+    and the size of its frame in bytes.
+    """
 
     def __init__(
         self,
@@ -114,7 +121,7 @@ class Broadcaster:
         done = True
         try:
             done = next(self._writing, True)
-        finally:  # a defect must not stop everything that comes after
+        finally:  # after an exception, continue with the next batch
             if done:
                 self._writing = None
                 self._scheduled = bool(self._batch)

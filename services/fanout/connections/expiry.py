@@ -26,7 +26,9 @@ from shared.web.problems import Goodbye
 NOTICE_SECONDS = 60.0
 _BEGINNING = "0-0"
 _OVERLAP_SECONDS = 10.0
-"""How long a revocation is applied: a new connection may have asked for revocations before it."""
+"""A revocation is applied for so long, because a connection that was just opened may have checked
+its token before the revocation.
+"""
 
 
 class ConnectionExpiry:
@@ -45,7 +47,7 @@ class ConnectionExpiry:
         every: float = 15.0,
         clock: Clock = time.time,
     ) -> None:
-        """`exp` of tokens is compared with `clock`."""
+        """`max_age` and `every` are in seconds. `clock` is compared with `exp` of tokens."""
         self._clock = clock
         self._registry = registry
         self._horizon = every + 2.0  # seconds: the time between two checks, and some delay
@@ -97,7 +99,7 @@ class ConnectionExpiry:
             self._buckets.setdefault(subscriber.due_at, set()).add(subscriber)
 
     def _due_time(self, subscriber: Subscriber, now: float) -> float:
-        """The next moment at which something is due: notice, token's end, or maximum age."""
+        """The next time (monotonic) of the notice, the token's end or the maximum age. 0: never."""
         moments = [subscriber.max_age_at] if subscriber.max_age_at else []
         if (left := self._seconds_left(subscriber)) is not None:
             early = 0 if subscriber.expiry_notified else min(left, NOTICE_SECONDS)

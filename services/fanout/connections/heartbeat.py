@@ -16,8 +16,8 @@ from services.fanout import metrics, sse
 from services.fanout.connections.broadcaster import Broadcaster
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
-from shared.domain.position import Position
 from shared.redis.clock import RedisClock
 
 _TICK = 0.25
@@ -32,7 +32,7 @@ def lag_seconds(closed_at: float | None, now: float | None) -> float | None:
 
 
 class Heartbeat:
-    """One task for all connections."""
+    """One task sends the heartbeats of all connections: a timer for each would cost memory."""
 
     def __init__(
         self,
@@ -74,16 +74,16 @@ class Heartbeat:
         turn = self._registry.slice(self._part, self._parts)
         self._expiry.schedule_due(turn)
         live = [s for s in turn if s in self._registry.hub]
-        self._broadcaster.send_to(
-            live, self._frame(self._feed.position if self._feed.is_complete else None)
-        )
-        if len(live) < len(turn):
-            replaying = [s for s in turn if s not in self._registry.hub]
-            self._broadcaster.send_to(replaying, self._frame(None))
+        replaying = [s for s in turn if s not in self._registry.hub]
+        self._send_sync(live, replaying)
 
-    def _frame(self, position: Position | None) -> bytes:
+    def _send_sync(self, live: list[Subscriber], replaying: list[Subscriber]) -> None:
+        """Queue one frame for the live subscribers and one for those that are replaying."""
         tip = self._feed.tip
         ledger, closed_at = (tip.ledger, tip.closed_at) if tip else (None, None)
         lag = lag_seconds(closed_at, self._clock.now())
         metrics.LAG.set(lag or 0)
-        return sse.sync(position, ledger, closed_at, lag)
+        position = self._feed.position if self._feed.is_complete else None
+        for subscribers, up_to in ((live, position), (replaying, None)):
+            if subscribers:
+                self._broadcaster.send_to(subscribers, sse.sync(up_to, ledger, closed_at, lag))

@@ -1,4 +1,4 @@
-"""The hub knows which subscriber has which topics. It has two dictionaries and never awaits."""
+"""The hub: which subscriber has which topics. Two dictionaries, and no function awaits. Pure."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ NO_LEASE: ConnectionLease = ("", None, None)
 
 
 class ConnectionLimits:
-    """The leases of this replica."""
+    """The leases of this replica. A limit of 0 is no limit. `seconds`: lifetime of a lease."""
 
     def __init__(
         self, redis: Redis, keys: Keys, *, per_user: int, per_ip: int, seconds: float
@@ -69,7 +69,8 @@ class ConnectionLimits:
                 keys=[self._keys.connections(kind, name) for kind, name in counted],
                 args=[self._milliseconds, lease[0], *(self._limits[kind] for kind, _ in counted)],
             )
-        except BaseException:  # the client or Redis disconnected: Redis may have counted the lease
+        except BaseException:
+            # The client or Redis disconnected. Redis may have counted the lease, so give it back.
             self._released.append(lease)
             raise
         if reached:
@@ -105,9 +106,8 @@ class ConnectionLimits:
                     pipe.zrem(self._keys.connections(kind, name), lease[0])
             try:
                 await pipe.execute()
-            except (
-                REDIS_UNAVAILABLE
-            ) as error:  # the other portions would wait for it in vain as long
+            except REDIS_UNAVAILABLE as error:
+                # Stop here: each of the other portions would wait for Redis just as long.
                 log.warning("leases_not_released", count=len(released), error=describe(error))
                 return
 

@@ -14,13 +14,16 @@ from services.fanout.feed.feed import Feed
 from shared.domain.position import parse_position
 
 _EVENTS = "a failover of Redis lost events that were sent on this connection"
-_EVERYTHING = "Redis lost everything"
+_EVERYTHING = "Redis lost all data"
 
 
 def send_resets(
     lost: LostEvents, feed: Feed, broadcaster: Broadcaster, registry: SubscriberRegistry
 ) -> None:
-    """Send it to subscribers that are connected now, after what was published before. No await."""
+    """Send `reset` to the live subscribers that had received lost events.
+
+    They get it after all events that were published before. There is no await.
+    """
     audience = _audience(lost, feed, registry)
     if audience:
         why = _EVERYTHING if lost.everything else _EVENTS

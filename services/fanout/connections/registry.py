@@ -1,4 +1,4 @@
-"""The registry of all subscribers in this process. It owns the hub and writes to subscribers."""
+"""All subscribers of this process. The registry owns the hub and writes to the subscribers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Reason = Goodbye | EndReason
 
 
 class SubscriberRegistry:
-    """Plain functions without an await between a check and the action that depends on it.
+    """All subscribers of this process, by the descriptor of their socket.
 
-    An error of one connection never affects others. A table indexed by descriptor lets heartbeats
-    visit a share of the connections at a time.
+    No function awaits, so nothing changes between a check and the action that depends on it. An
+    error of one connection never affects others.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class SubscriberRegistry:
         self._now = time.monotonic()
         self.backlog_bytes = backlog_bytes
         self._write_seconds = write_seconds
+        # By descriptor: the kernel reports descriptors, and a heartbeat takes a slice of them.
         self._table: list[Subscriber | None] = []
         self._stalled: set[Subscriber] = set()
         self._poller = make_poller(self._on_ready)
@@ -53,7 +54,7 @@ class SubscriberRegistry:
         metrics.CONNECTIONS.set(self.count)
 
     def go_live(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
-        """From now on the subscriber gets what is published to these topics.
+        """From now on the subscriber gets the events that are published to these topics.
 
         Raises ConnectionError if it has disconnected meanwhile: nothing would ever remove it again.
         """
@@ -65,7 +66,10 @@ class SubscriberRegistry:
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
     def next_seq(self) -> int:
-        """The next sequence number. Who joins after this has the event from its replay."""
+        """The next sequence number.
+
+        A subscriber that joins after this call gets the event from its replay.
+        """
         self._seq += 1
         return self._seq
 
@@ -90,7 +94,10 @@ class SubscriberRegistry:
         return subscriber.fd >= 0
 
     def deliver(self, members: Iterable[Subscriber], data: bytes, events: int = 0) -> None:
-        """Write the same bytes, with so many events, to each subscriber that is still connected."""
+        """Write the same bytes to each subscriber that is still connected.
+
+        `events` is the number of events in `data`.
+        """
         now = time.monotonic()
         for subscriber in members:
             if subscriber.fd < 0:

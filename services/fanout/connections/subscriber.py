@@ -24,7 +24,7 @@ _IOV = 64
 
 
 class Subscriber:
-    """The write side of a connection. `fd` is its own duplicate, or -1 when closed."""
+    """The write side of a connection. `fd` is a duplicate that it owns, or -1 when it is closed."""
 
     __slots__ = (
         "_waiter",
@@ -137,7 +137,7 @@ class Subscriber:
             raise ConnectionResetError("the subscriber is gone")
 
     def close(self) -> None:
-        """Close the descriptor, drop the backlog, and wake whoever waits in `drained`."""
+        """Close the descriptor, drop the backlog, and wake the coroutine in `drained`."""
         fd, self.fd = self.fd, -1
         self.backlog, self.backlog_bytes = None, 0
         if fd >= 0:

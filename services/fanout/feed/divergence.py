@@ -34,7 +34,7 @@ async def last_common_position(journal: Journal, recent: RecentEvents) -> Positi
 async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
     common = recent.floor
     while True:
-        published = recent.top  # what is published after this may be newer than the answer
+        published = recent.top  # later events may be newer than the answer of Redis
         match await journal.after(common, _PAGE):
             case JournalPage(entries, more):
                 common, same = _compare(recent, common, entries)

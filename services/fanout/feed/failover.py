@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LostEvents:
-    """What did not come back: events, each with the epoch in which it was lost, or everything."""
+    """The events that did not come back, each with the epoch that lost it; or all events."""
 
     events: Sequence[tuple[int, JournalEntry]]
     everything: bool = False
@@ -53,12 +53,10 @@ class Failover:
         self._name = secrets.token_hex(8)
         self._emptied = False
         self._announced_reset = START  # the last journal.reset that was published here
-        self._lost: dict[
-            str, tuple[int, JournalEntry]
-        ] = {}  # by position, with the epoch that lost it
-        self._floors: list[
-            tuple[Position, int]
-        ] = []  # the recent events had been dropped up to these positions
+        # By position: the epoch in which the event was lost, and the event.
+        self._lost: dict[str, tuple[int, JournalEntry]] = {}
+        # For each loss: memory had dropped all events up to this position; and the epoch after it.
+        self._floors: list[tuple[Position, int]] = []
 
     def detect_loss(
         self, previous: JournalTip | None, tip: JournalTip, published: Position
@@ -79,7 +77,7 @@ class Failover:
         return emptied or (server is not None and server != tip.server)
 
     async def report(self) -> None:
-        """Report to the indexer what was published, until the indexer has announced the loss."""
+        """Report the published position to the indexer, until it has announced the loss."""
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
@@ -117,14 +115,12 @@ class Failover:
         """Whether everything that comes back after a loss was published again."""
         if self.highest == START or published < tip.top:
             return False
-        if (
-            self.last_seen.lost
-        ):  # the indexer announces the loss; without an indexer nothing comes back
+        if self.last_seen.lost:  # the indexer announces the loss; without it nothing comes back
             return self.last_seen.cursor is None and tip.cursor is None
         return tip.cursor is None or journal_start(tip.cursor, 0).toid >= self.highest.toid
 
     def end(self, tip: JournalTip) -> LostEvents:
-        """End the loss. Returns what is gone, unless journal.reset has announced it already."""
+        """End the loss. Returns the lost events, unless journal.reset has announced them already."""
         everything = self.last_seen.lost
         announced = self.highest <= tip.last_reset
         if everything:

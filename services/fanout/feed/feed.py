@@ -32,7 +32,7 @@ log = structlog.get_logger()
 _PAGE = 500
 _PUBLISHED = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
 _START_EVENTS = 5_000
-"""The recent events start with this many events, so after a restart resumes need no Redis."""
+"""Events read from the journal at the start, so that resumes after a restart need no Redis."""
 
 
 class Feed:
@@ -67,14 +67,14 @@ class Feed:
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._last_message = START  # position of the newest message
-        self._diverged = False  # whether the journal differs from what was published
+        self._diverged = False  # whether the journal differs from the published events
         self._channel: ChannelReader | None = None
         self._behind = asyncio.Event()
         self._read_lock = asyncio.Lock()
 
     @property
     def position(self) -> Position:
-        """Everything up to this position has been published."""
+        """All events up to this position have been published."""
         return self.recent.top
 
     @property
@@ -106,7 +106,7 @@ class Feed:
             await cancel(*tasks)
 
     async def _listen(self) -> None:
-        """Subscribe, read what is already there, then receive messages while connected."""
+        """Subscribe, read the events of the journal, then receive messages while connected."""
         reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
         self._channel = reader
         try:
@@ -137,9 +137,8 @@ class Feed:
         if position > self.position:
             metrics.FILL_INS.inc()
             self._behind.set()
-        elif (
-            position > self.recent.floor
-        ):  # a new message at a position that was published already: writes were lost
+        elif position > self.recent.floor:
+            # A new message has a position that was published already: Redis has lost writes.
             self._diverged = True
             self._behind.set()
 
@@ -212,7 +211,7 @@ class Feed:
             await asyncio.sleep(self._probe_seconds)
 
     async def _check_tip(self) -> None:
-        """Compare the journal's end with what was published and with what the channel delivered."""
+        """Compare the journal's end with the published events and the channel's messages."""
         previous, published = self.tip, self.position
         tip = await self._read_tip()
         self._probed_at = time.monotonic()

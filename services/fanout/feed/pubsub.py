@@ -26,9 +26,10 @@ log = structlog.get_logger()
 OnMessage = Callable[[bytes], None]
 
 _BURST_GAP = 0.004
-"""Seconds. Messages that follow each other faster are read together.
+"""Seconds. Messages that follow each other faster than this are read together.
 
-A turn of the loop and waking up a client's machine cost more than a message.
+Then subscribers get one write for several events. A write, and the work that it causes at the
+client, cost more than an event (docs/decisions/0020-bursts-are-read-together.md).
 """
 
 
@@ -62,7 +63,7 @@ class ChannelReader(TransportProtocol):
         self._pause_in_burst()
 
     def _pause_in_burst(self) -> None:
-        """After a single message read on at once. In a burst, first let more messages arrive."""
+        """In a burst, stop reading for a moment, so that more messages arrive."""
         now = self._loop.time()
         if now - self._read_at < _BURST_GAP and self._transport and not self.closed.done():
             self._transport.pause_reading()
@@ -82,7 +83,7 @@ class ChannelReader(TransportProtocol):
             self.subscribed.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Resolve everything that waits."""
+        """End with the error. Coroutines that wait for `subscribed` or `closed` get it."""
         self._end(exc or ConnectionResetError("Redis closed the channel's connection"))
 
     def _end(self, error: Exception) -> None:

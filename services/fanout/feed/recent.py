@@ -15,14 +15,15 @@ from shared.journal.wire import JournalEntry, event_frame
 
 _EVERYONE = ""
 """The key for events without topics, which are for all subscribers."""
-
-
 _NONE = -1
-"""The sequence number that stands for "no item"."""
+"""The sequence number that means "no item"."""
 
 
 class RecentItem(NamedTuple):
-    """One event with its frame. `before` has the previous item's number for each of its topics."""
+    """One event with its frame.
+
+    `before` has, for each of its topics, the sequence number of the previous item with that topic.
+    """
 
     position: Position
     entry: JournalEntry

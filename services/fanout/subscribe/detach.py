@@ -1,4 +1,4 @@
-"""Takes a connection over from aiohttp: a response that writes nothing, and our own descriptor.
+"""Detaches a connection from aiohttp: the fanout goes on with a duplicate of its descriptor.
 
 See docs/decisions/0005-sockets-leave-aiohttp.md.
 """
@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 
 class DetachedResponse(web.StreamResponse):
-    """The response for aiohttp after the take-over: it writes nothing and closes its descriptor."""
+    """The response that aiohttp gets. It writes nothing; aiohttp then closes its own descriptor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class DetachedResponse(web.StreamResponse):
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Does nothing: the body continues without aiohttp."""
+        """Does nothing: the fanout writes the body to its own descriptor."""
 
 
 def duplicate_fd(request: web.Request) -> int:

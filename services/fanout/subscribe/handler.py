@@ -109,7 +109,7 @@ class SubscribeHandler:
 
     def _address(self, request: web.Request) -> str:
         if not self._settings.connections_per_ip:
-            return UNKNOWN  # reading it costs more than to subscribe
+            return UNKNOWN  # parsing it would cost more than the rest of a subscription
         forwarded = request.headers.getall("X-Forwarded-For", [])
         trusted = self._settings.trusted_proxies
         return limit_key_of(client_address(request.remote, forwarded, trusted))
@@ -131,7 +131,8 @@ class SubscribeHandler:
             )
             self._registry.send(subscriber, overload)
             self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)
-        except Exception:  # not aiohttp's error page: the head of the answer has been sent
+        except Exception:
+            # No error page of aiohttp: the head of the response has been sent already.
             log.exception("greeting_failed", path=request.path)
             self._registry.disconnect(subscriber, EndReason.FAILED)
         except BaseException:
@@ -166,7 +167,11 @@ class SubscribeHandler:
         status: int = 503,
         credentials: Credentials | None = None,
     ) -> web.StreamResponse:
-        """Refuse in-band, since any status but 200 is final for an EventSource; or by status."""
+        """Refuse the request.
+
+        By default in-band: an EventSource does not reconnect after a status other than 200 (WHATWG
+        HTML, 9.2.3). With `on_overload=status` by a Problem with Retry-After.
+        """
         metrics.REFUSALS.labels(reason).inc()
         retry = self._retry_later()
         cookie = credentials.cookie if credentials else None

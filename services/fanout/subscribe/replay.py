@@ -1,8 +1,8 @@
 """The replay: sends missed events, then goes live, without a missing or repeated event.
 
 The replay runs in the request's coroutine and waits for slow clients. Missed events are sent in
-chunks, from the journal and then from memory. The last step reads the recent events, writes what is
-still missing and joins the hub, with no await in between, so no event can be missed.
+chunks, from the journal and then from memory. The last step reads the recent events, writes
+the missing ones and joins the hub, without an await in between, so no event can be missed.
 
 See docs/decisions/0052-reset-for-lost-api-events.md.
 """
@@ -29,7 +29,11 @@ _INCOMPLETE = ("gap", "reset")
 
 
 class Replay:
-    """Brings one subscriber from its position to live events."""
+    """Sends one subscriber the events after its position, then makes it live.
+
+    `max_events` limits the journal entries that are read, `max_seconds` the time. After that the
+    subscriber gets `gap`.
+    """
 
     def __init__(
         self,
@@ -192,7 +196,7 @@ class Replay:
 
 
 def _chunks(frames: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Whole frames, joined up to about `size` bytes."""
+    """Whole frames, joined into chunks of at most `size` bytes. A longer frame is one chunk."""
     chunk: list[bytes] = []
     length = 0
     for frame in frames:
