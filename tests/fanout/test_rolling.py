@@ -44,7 +44,7 @@ class Wanderer:
         self.last_id = client.last_id or self.last_id
 
 
-async def test_a_rolling_restart_under_load_loses_nothing(
+async def test_a_rolling_restart_under_load_loses_no_event(
     launch: StartReplica, chain: Chain
 ) -> None:
     chance = random.Random(7)
@@ -77,7 +77,7 @@ async def _restart_in_turn(replicas: list[Replica], launch: StartReplica, *, rou
         assert await old.process.ended() == 0
 
 
-async def test_connections_are_watched_for_dead_peers(
+async def test_keepalive_is_set_on_connections(
     launch: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await launch()

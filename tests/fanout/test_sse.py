@@ -22,7 +22,7 @@ def read(frame: bytes) -> Event:
     return event
 
 
-def test_connected_is_unnamed_and_begins_with_retry() -> None:
+def test_connected_has_no_event_name_and_begins_with_retry() -> None:
     frame = sse.connected("c1", ["1", "user:G"], HERE, 1873)
     assert frame.startswith(b"retry: 1873\ndata: ")
     event = read(frame)
@@ -47,7 +47,7 @@ def test_sync_moves_the_cursor(lag: float | None) -> None:
     }
 
 
-def test_gap_and_reset_move_the_cursor_to_where_events_go_on() -> None:
+def test_gap_and_reset_move_the_cursor_to_the_next_events() -> None:
     gap = read(sse.gap(HERE, THERE))
     assert (gap.name, gap.own_id) == ("gap", str(THERE))
     assert (gap.json["from"], gap.json["to"]) == (str(HERE), str(THERE))
@@ -58,7 +58,7 @@ def test_gap_and_reset_move_the_cursor_to_where_events_go_on() -> None:
 
 
 @pytest.mark.parametrize("reason", list(Goodbye))
-def test_goodbye_and_overload_say_when_to_come_back_and_leave_the_cursor_alone(
+def test_goodbye_and_overload_have_retry_and_do_not_move_the_cursor(
     reason: Goodbye,
 ) -> None:
     for name, frame in (
@@ -70,11 +70,11 @@ def test_goodbye_and_overload_say_when_to_come_back_and_leave_the_cursor_alone(
         assert event.json == {"reason": reason, "retry": 1500}
 
 
-def test_overload_gives_the_position_that_was_asked_for_back_as_its_id() -> None:
+def test_overload_has_the_requested_position_as_its_id() -> None:
     assert read(sse.overload("full", 1500, HERE)).own_id == str(HERE)
 
 
-def test_a_frame_cut_off_anywhere_dispatches_nothing() -> None:
+def test_a_frame_that_is_cut_off_anywhere_dispatches_no_event() -> None:
     frame = sse.sync(HERE, 7, None, None)
     for end in range(len(frame)):
         parser = Parser()
@@ -82,14 +82,14 @@ def test_a_frame_cut_off_anywhere_dispatches_nothing() -> None:
         assert parser.last_id == ""
 
 
-def test_jitter_is_half_to_one_and_a_half() -> None:
+def test_jitter_is_between_50_and_150_percent() -> None:
     values = {jittered(1000) for _ in range(2000)}
     assert min(values) >= 500
     assert max(values) <= 1500
     assert len(values) > 500
 
 
-def test_the_head_gives_an_origin_back_byte_for_byte() -> None:
+def test_the_head_returns_an_origin_byte_for_byte() -> None:
     odd = b"http://\xe2\x82\xac\xff".decode("utf-8", "surrogateescape")
     head = sse.response_head([("Vary", "Origin"), ("Access-Control-Allow-Origin", odd)])
     assert b"Access-Control-Allow-Origin: http://\xe2\x82\xac\xff\r\n" in head

@@ -14,7 +14,7 @@ from services.fanout.feed.feed import Feed
 from shared.domain.position import parse_position
 
 _EVENTS = "a failover of Redis lost events that were sent on this connection"
-_EVERYTHING = "Redis lost all data"
+_EVERYTHING = "Redis lost everything"
 
 
 def send_resets(

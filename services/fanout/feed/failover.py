@@ -120,7 +120,7 @@ class Failover:
         return tip.cursor is None or journal_start(tip.cursor, 0).toid >= self.highest.toid
 
     def end(self, tip: JournalTip) -> LostEvents:
-        """End the loss. Returns the lost events, unless journal.reset has announced them already."""
+        """End the loss. Returns the lost events, unless journal.reset has announced them."""
         everything = self.last_seen.lost
         announced = self.highest <= tip.last_reset
         if everything:

@@ -45,7 +45,7 @@ async def fakes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Crowd]:
     fakes.registry.hub.check()
 
 
-async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes: Crowd) -> None:
+async def test_events_published_in_one_turn_are_sent_in_one_write(fakes: Crowd) -> None:
     (seven,), (both,), (all_,) = fakes(1, "7"), fakes(1, "7", "8"), fakes(1, "*")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -66,7 +66,7 @@ async def test_what_is_published_in_one_turn_goes_out_in_one_write(fakes: Crowd)
     assert not broadcaster.busy
 
 
-async def test_within_the_window_everything_is_one_write(fakes: Crowd) -> None:
+async def test_events_within_batch_ms_are_sent_in_one_write(fakes: Crowd) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry, batch_seconds=0.05)
     began = asyncio.get_running_loop().time()
@@ -82,7 +82,7 @@ async def test_within_the_window_everything_is_one_write(fakes: Crowd) -> None:
     assert fake.ids == [f"{n}-0" for n in range(1, 7)]
 
 
-async def test_one_write_is_never_more_than_a_backlog_holds(fakes: Crowd) -> None:
+async def test_one_write_is_never_larger_than_a_backlog(fakes: Crowd) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     for n in range(1, 101):
@@ -96,7 +96,7 @@ async def test_one_write_is_never_more_than_a_backlog_holds(fakes: Crowd) -> Non
     assert turns >= 10, "the loop has its turn between two"
 
 
-async def test_a_large_audience_leaves_turns_to_the_others(fakes: Crowd) -> None:
+async def test_writes_to_a_large_audience_leave_turns_to_other_tasks(fakes: Crowd) -> None:
     members = fakes(5000, "7")
     broadcaster = Post(fakes.registry)
     broadcaster.publish(item("7", n=1))
@@ -109,7 +109,7 @@ async def test_a_large_audience_leaves_turns_to_the_others(fakes: Crowd) -> None
     assert all(fake.ids == ["1-0"] for fake in members)
 
 
-async def test_many_events_for_many_are_planned_in_portions_too(
+async def test_audiences_of_many_events_are_gathered_in_portions(
     fakes: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 50)
@@ -134,7 +134,7 @@ async def test_many_events_for_many_are_planned_in_portions_too(
     assert all(fake.ids == [f"{n}-0" for n in range(1, 41)] for fake in members)
 
 
-async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(
+async def test_subscribers_that_join_or_end_during_a_broadcast_get_the_right_events(
     fakes: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
@@ -152,7 +152,7 @@ async def test_who_joins_leaves_or_is_revoked_while_a_broadcast_runs(
     assert all(fake.ids == ["1-0", "2-0"] for fake in early if fake is not waiting)
 
 
-async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_batch(
+async def test_a_restored_event_in_a_batch_goes_only_to_later_subscribers(
     fakes: Crowd,
 ) -> None:
     (before,) = fakes(1, "7")
@@ -168,7 +168,7 @@ async def test_what_is_brought_back_is_for_who_joined_after_its_loss_also_in_a_b
     assert since.ids == ["1-0", "2-0"]
 
 
-async def test_a_beat_never_says_more_than_was_sent_and_never_stops(
+async def test_sync_never_has_a_position_above_the_sent_events(
     fakes: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 2)
@@ -191,7 +191,7 @@ async def test_a_beat_never_says_more_than_was_sent_and_never_stops(
         assert fake.ids == [f"{n}-0" for n in range(1, 30)]
 
 
-async def test_a_defect_while_telling_stops_nothing(fakes: Crowd) -> None:
+async def test_an_exception_in_on_sent_does_not_stop_the_next_batch(fakes: Crowd) -> None:
     (fake,) = fakes(1, "7")
     broadcaster = Post(fakes.registry)
     seen = []

@@ -13,7 +13,7 @@ from tests.fanout.rig import Chain, StartReplica
 from tests.support.sse_client import SseClient
 
 
-async def test_who_resumes_while_broadcasts_run_misses_nothing_and_has_nothing_twice(
+async def test_a_resume_during_a_broadcast_loses_no_event_and_repeats_none(
     start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "_PORTION", 1)

@@ -75,7 +75,7 @@ async def play(steps: list[tuple[str, Any]]) -> None:
 
 @given(steps=st.lists(STEP, max_size=60))
 @settings(max_examples=examples(150), deadline=None)
-def test_each_gets_what_was_published_after_it_joined_in_order_and_once(
+def test_each_subscriber_gets_later_events_in_order_and_once(
     steps: list[tuple[str, Any]],
 ) -> None:
     with (

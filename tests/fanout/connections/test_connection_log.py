@@ -24,7 +24,7 @@ from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("path", ["/v1/events/stats", "/events/stats"])
-async def test_statistics_in_open_mode_are_for_anyone(
+async def test_in_open_mode_anyone_may_read_the_statistics(
     start: StartReplica, chain: Chain, clients: list[SseClient], path: str
 ) -> None:
     (top,) = await chain.commit()
@@ -51,7 +51,7 @@ async def test_statistics_in_open_mode_are_for_anyone(
     }
 
 
-async def test_statistics_in_required_mode_are_for_admins(
+async def test_in_required_mode_only_admins_may_read_the_statistics(
     guarded: Replica, sessions: RevocationStore
 ) -> None:
     async def code(**more: Any) -> int:
@@ -70,7 +70,7 @@ def ended(lines: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[str,
     return [line for line in lines if line["event"] == "connection_ended"]
 
 
-async def test_each_connection_s_end_is_one_line(
+async def test_the_end_of_a_connection_is_one_log_line(
     guarded: Replica, chain: Chain, stream: str
 ) -> None:
     before = str(guarded.components.feed.position)
@@ -100,7 +100,9 @@ async def test_each_connection_s_end_is_one_line(
     assert 0.8 < second["seconds"] < 5
 
 
-def test_when_many_end_at_once_some_lines_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_many_connections_end_at_once_only_a_sample_is_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [100.0]
     monkeypatch.setattr("services.fanout.connections.connection_log.time.monotonic", lambda: now[0])
     connection_log = ConnectionLog()

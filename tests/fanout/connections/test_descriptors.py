@@ -11,7 +11,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-async def test_without_a_descriptor_left_it_is_told_in_band_and_the_others_go_on(
+async def test_without_a_free_descriptor_a_client_gets_overload_and_others_continue(
     launch: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await launch()
@@ -39,7 +39,7 @@ def _idle(pid: int) -> bool:
     return len(sockets) == len(set(sockets))
 
 
-async def test_five_hundred_connections_leave_no_descriptor_and_no_entry(
+async def test_five_hundred_closed_connections_leave_no_descriptor_and_no_entry(
     launch: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await launch()

@@ -11,7 +11,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-async def test_each_is_told_goodbye_within_the_window_and_it_exits_with_0(
+async def test_on_sigterm_each_client_gets_goodbye_and_the_process_exits_with_0(
     launch: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await launch(drain_seconds=1.5, retry_ms=3000)
@@ -48,7 +48,9 @@ async def test_each_is_told_goodbye_within_the_window_and_it_exits_with_0(
     assert replica.process.noise == []
 
 
-async def test_a_second_signal_hurries(launch: StartReplica, clients: list[SseClient]) -> None:
+async def test_a_second_signal_ends_the_drain_at_once(
+    launch: StartReplica, clients: list[SseClient]
+) -> None:
     replica = await launch(drain_seconds=60)
     clients += [await replica.subscribe() for _ in range(10)]
     replica.process.signal(signal.SIGTERM)
@@ -59,13 +61,13 @@ async def test_a_second_signal_hurries(launch: StartReplica, clients: list[SseCl
         await until(client.closed.is_set)
 
 
-async def test_without_connections_it_stops_at_once(launch: StartReplica) -> None:
+async def test_a_replica_without_connections_stops_at_once(launch: StartReplica) -> None:
     replica = await launch(drain_seconds=60)
     replica.process.signal(signal.SIGINT)
     assert await replica.process.ended(5) == 0
 
 
-async def test_who_resumes_at_another_replica_misses_nothing(
+async def test_a_client_that_resumes_at_another_replica_misses_no_event(
     launch: StartReplica, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     old, new = await launch(drain_seconds=1.0), await start()

@@ -87,7 +87,7 @@ def scene(registry: SubscriberRegistry, clock: Clock, peers: MakePeer) -> Callab
 
 
 @pytest.mark.parametrize("lives", [3.0, 59.9, 60.1, 61.7, 300.5])
-async def test_a_token_s_end_is_told_once_before_and_kept_to_the_second(
+async def test_a_token_expiry_is_announced_once_and_ends_the_connection_on_time(
     scene: Callable[..., Scene], lives: float
 ) -> None:
     at = scene()
@@ -105,7 +105,7 @@ async def test_a_token_s_end_is_told_once_before_and_kept_to_the_second(
     assert not at.expiry._buckets
 
 
-async def test_the_notice_says_when(scene: Callable[..., Scene]) -> None:
+async def test_token_expiring_has_the_time_of_expiry(scene: Callable[..., Scene]) -> None:
     at = scene()
     peer = at.enter(30.0)
     until_ = peer.subscriber.principal.expires
@@ -115,7 +115,7 @@ async def test_the_notice_says_when(scene: Callable[..., Scene]) -> None:
     assert (event.name, event.json) == ("token_expiring", {"at": until_})
 
 
-async def test_a_clock_that_is_set_back_brings_no_second_notice(
+async def test_a_clock_that_is_set_back_causes_no_second_notice(
     scene: Callable[..., Scene],
 ) -> None:
     at = scene()
@@ -150,7 +150,9 @@ async def test_connections_end_at_80_to_100_percent_of_their_age(
     assert not at.expiry._buckets
 
 
-async def test_what_comes_first_ends_it(scene: Callable[..., Scene]) -> None:
+async def test_the_earlier_of_token_expiry_and_maximum_age_ends_a_connection(
+    scene: Callable[..., Scene],
+) -> None:
     at = scene(max_age=100.0)
     short, long = at.enter(50.0), at.enter(10_000.0)
     at.run(110)
@@ -158,7 +160,9 @@ async def test_what_comes_first_ends_it(scene: Callable[..., Scene]) -> None:
     assert [word for _, word in at.heard[long]] == ["max_age"]
 
 
-async def test_who_comes_and_goes_leaves_nothing_behind(scene: Callable[..., Scene]) -> None:
+async def test_a_closed_connection_leaves_no_entry_in_the_buckets(
+    scene: Callable[..., Scene],
+) -> None:
     at = scene(max_age=3600.0)
     for n in range(300):
         peer = at.enter(1e6 + n * 10, account=f"G{n}")
@@ -169,7 +173,9 @@ async def test_who_comes_and_goes_leaves_nothing_behind(scene: Callable[..., Sce
     assert (at.expiry._buckets, at.kept) == ({}, 0)
 
 
-async def test_whose_end_is_far_off_takes_no_place(scene: Callable[..., Scene]) -> None:
+async def test_a_connection_that_ends_much_later_is_in_no_bucket(
+    scene: Callable[..., Scene],
+) -> None:
     at = scene(max_age=3600.0)
     peer = at.enter(1e6)
     at.run(60)
@@ -180,7 +186,9 @@ async def test_whose_end_is_far_off_takes_no_place(scene: Callable[..., Scene]) 
     assert (at.expiry._buckets, peer.subscriber.fd >= 0) == ({}, True)
 
 
-async def test_without_ages_nothing_is_left_behind_either(scene: Callable[..., Scene]) -> None:
+async def test_without_a_maximum_age_a_closed_connection_leaves_no_entry(
+    scene: Callable[..., Scene],
+) -> None:
     ages_off = scene()
     for n in range(300):
         peer = ages_off.enter(1e6 + n * 10)
@@ -189,7 +197,7 @@ async def test_without_ages_nothing_is_left_behind_either(scene: Callable[..., S
     assert ages_off.expiry._buckets == {}
 
 
-async def test_revocations_end_whom_they_name_also_who_was_on_the_way_in(
+async def test_a_revocation_ends_its_connections_also_those_just_opened(
     scene: Callable[..., Scene],
 ) -> None:
     at = scene()

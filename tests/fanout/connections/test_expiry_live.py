@@ -62,7 +62,7 @@ async def test_a_revocation_ends_live_connections_within_two_seconds(
     assert second.closed.is_set() is (what == "account")
 
 
-async def test_what_was_revoked_while_redis_was_away_ends_when_it_is_back(
+async def test_a_revocation_during_an_outage_of_redis_applies_afterwards(
     start_behind: StartReplica, proxy: TcpProxy, sessions: RevocationStore, clients: list[SseClient]
 ) -> None:
     replica = await start_behind(**REQUIRED, probe_seconds=0.2)

@@ -66,7 +66,7 @@ TestHub = HubMachine.TestCase
 TestHub.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
-def test_check_sees_a_hub_that_disagrees_with_itself() -> None:
+def test_check_raises_when_the_dictionaries_disagree() -> None:
     hub: Hub[int] = Hub()
     hub.add(1, ["7"])
     hub._subscribers["7"].clear()

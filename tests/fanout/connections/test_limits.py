@@ -34,7 +34,7 @@ def taken(clients: list[SseClient]) -> int:
     return sum(client.events[0].name == "message" for client in clients)
 
 
-async def test_an_account_has_so_many_over_two_replicas_exactly(
+async def test_the_limit_of_an_account_is_exact_over_two_replicas(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replicas = [await start(**PER_USER), await start(**PER_USER)]
@@ -52,7 +52,7 @@ async def test_an_account_has_so_many_over_two_replicas_exactly(
     assert await status(replicas[0], f"users={ALICE}", headers=bearer(token(ALICE))) == 200
 
 
-async def test_an_address_has_so_many_over_two_replicas_exactly(
+async def test_the_limit_of_an_address_is_exact_over_two_replicas(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replicas = [await start(**PER_IP), await start(**PER_IP)]
@@ -72,7 +72,7 @@ async def test_an_address_has_so_many_over_two_replicas_exactly(
     assert await status(replicas[1], "all=true") == 200, "another address"
 
 
-async def test_the_answer_by_status_says_when_to_come_back(
+async def test_a_refusal_by_status_has_retry_after(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await start(**REQUIRED, connections_per_user=1)
@@ -86,7 +86,9 @@ async def test_the_answer_by_status_says_when_to_come_back(
     assert await replica.metric("turned_away_total", reason="per_user") >= 1
 
 
-async def test_who_hangs_up_makes_room_soon(start: StartReplica, redis: Redis, keys: Keys) -> None:
+async def test_a_closed_connection_frees_its_lease_soon(
+    start: StartReplica, redis: Redis, keys: Keys
+) -> None:
     replica = await start(**REQUIRED, connections_per_user=1, connections_per_ip=2)
     header = bearer(token(BOB))
     for _ in range(3):
@@ -104,7 +106,7 @@ async def test_who_hangs_up_makes_room_soon(start: StartReplica, redis: Redis, k
     assert len(replica.components.limits) == 0
 
 
-async def test_a_replica_that_crashed_counts_no_more_after_the_lease(
+async def test_connections_of_a_crashed_replica_stop_counting_after_the_lease(
     launch: StartReplica, start: StartReplica, clients: list[SseClient]
 ) -> None:
     limits = {"connections_per_ip": 3, "connection_lease_seconds": 1.5}
@@ -155,7 +157,7 @@ async def test_a_replica_that_stops_frees_its_connections_at_once(
         ("127.0.0.0/8", "no address", "127.0.0.1"),
     ],
 )
-async def test_x_forwarded_for_is_believed_only_from_trusted_proxies(  # noqa: PLR0917 - a table's row
+async def test_x_forwarded_for_is_used_only_from_trusted_proxies(  # noqa: PLR0917 - a table's row
     start: StartReplica,
     clients: list[SseClient],
     redis: Redis,
@@ -169,7 +171,7 @@ async def test_x_forwarded_for_is_believed_only_from_trusted_proxies(  # noqa: P
     assert await redis.zcard(keys.connections("ip", counted)) == 1
 
 
-async def test_a_process_takes_so_many_a_second(
+async def test_a_process_accepts_a_limited_number_of_connections_a_second(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await start(handshakes_per_second=5)
@@ -186,7 +188,7 @@ async def test_a_process_takes_so_many_a_second(
     clients.append(client)
 
 
-def test_the_rate_refills_evenly_and_keeps_a_second_s_worth() -> None:
+def test_the_token_bucket_refills_evenly_up_to_one_second() -> None:
     rate = TokenBucket(4)
     moments = [second + tenth / 10 for second in range(5) for tenth in range(10)]
     got = Counter(int(moment) for moment in moments if rate.take(100 + moment))
@@ -196,7 +198,7 @@ def test_the_rate_refills_evenly_and_keeps_a_second_s_worth() -> None:
     assert all(TokenBucket(0).take(0.0) for _ in range(100))
 
 
-async def test_a_process_holds_so_many_however_many_come_at_once(
+async def test_simultaneous_connections_do_not_exceed_max_connections(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await start(**REQUIRED, max_connections=7)
@@ -210,7 +212,7 @@ async def test_a_process_holds_so_many_however_many_come_at_once(
 
 
 @pytest.mark.parametrize("settings", [REQUIRED, {"connections_per_ip": 5}])
-async def test_redis_away_during_a_handshake_is_told_in_band(
+async def test_an_unavailable_redis_during_a_handshake_gives_overload(
     start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient], settings: dict[str, Any]
 ) -> None:
     replica = await start_behind(**settings, probe_seconds=0.2)

@@ -53,14 +53,14 @@ async def midway(
     client.close()
 
 
-async def test_who_hangs_up_is_not_counted(
+async def test_a_client_that_disconnects_while_its_lease_is_taken_is_not_counted(
     midway: SseClient, none_counted: Callable[[], Awaitable[bool]]
 ) -> None:
     midway.close()
     await until(none_counted, seconds=2)
 
 
-async def test_who_comes_in_when_the_drain_has_begun_is_told_to_come_back(
+async def test_a_client_that_arrives_during_a_drain_gets_overload(
     replica: Replica,
     proxy: TcpProxy,
     midway: SseClient,

@@ -77,7 +77,7 @@ def empty(sock: socket.socket) -> None:
         pass
 
 
-def test_room_is_told_when_a_full_socket_drains(kind: Kind, run: Run) -> None:
+def test_a_full_socket_is_reported_when_it_is_writable_again(kind: Kind, run: Run) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
@@ -98,7 +98,7 @@ def test_room_is_told_when_a_full_socket_drains(kind: Kind, run: Run) -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "half"])
-def test_a_peer_that_left_is_told(kind: Kind, run: Run, how: str) -> None:
+def test_a_closed_peer_is_reported(kind: Kind, run: Run, how: str) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
@@ -112,7 +112,7 @@ def test_a_peer_that_left_is_told(kind: Kind, run: Run, how: str) -> None:
     run(main)
 
 
-def test_a_peer_that_left_before_it_was_watched_is_told_too(kind: Kind, run: Run) -> None:
+def test_a_peer_that_closed_before_add_is_reported(kind: Kind, run: Run) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = socket.socketpair()
@@ -125,7 +125,7 @@ def test_a_peer_that_left_before_it_was_watched_is_told_too(kind: Kind, run: Run
     run(main)
 
 
-def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind: Kind, run: Run) -> None:
+def test_after_remove_nothing_is_reported_for_a_reused_descriptor(kind: Kind, run: Run) -> None:
     async def main() -> None:
         rig = Rig(kind)
         ours, theirs = rig.pair()
@@ -147,7 +147,7 @@ def test_nothing_is_told_after_remove_not_even_of_a_reused_number(kind: Kind, ru
     run(main)
 
 
-async def test_linux_gets_epoll() -> None:
+async def test_linux_uses_the_epoll_poller() -> None:
     poller = make_poller(lambda fd, gone: None)
     assert isinstance(poller, EpollPoller if sys.platform == "linux" else LoopPoller)
     poller.close()

@@ -22,7 +22,7 @@ from tests.fanout.peers import MakePeer, Peer, Post, item
 from tests.support.waiting import until
 
 
-async def test_each_gets_what_is_its_own_once(peers: MakePeer, broadcaster: Post) -> None:
+async def test_each_subscriber_gets_its_events_once(peers: MakePeer, broadcaster: Post) -> None:
     seven, user, both, everything = peers("7"), peers("user:G"), peers("7", "user:G"), peers("*")
     other, typed = peers("8"), peers("7", types=["stream.paused"])
     assert await broadcaster.delivered(item("7", "user:G")) == 4
@@ -47,7 +47,7 @@ async def test_each_gets_what_is_its_own_once(peers: MakePeer, broadcaster: Post
     ]
 
 
-async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(
+async def test_a_restored_event_goes_only_to_subscribers_that_joined_after_its_loss(
     peers: MakePeer, broadcaster: Post
 ) -> None:
     before, since = peers("7", epoch=1), peers("7", epoch=2)
@@ -55,7 +55,7 @@ async def test_what_is_brought_back_goes_only_to_who_joined_after_its_loss(
     assert (before.read(), len(since.read())) == ([], 1)
 
 
-async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_event(
+async def test_closed_and_full_subscribers_are_removed_and_the_others_get_the_event(
     registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
 ) -> None:
     members = [peers("7") for _ in range(30)]
@@ -74,7 +74,9 @@ async def test_members_that_are_gone_or_full_leave_while_the_others_get_the_even
     assert set(map(tuple, got.values())) == {tuple(one.entry.position for one in published)}
 
 
-async def test_nobody_joins_who_has_left(registry: SubscriberRegistry, peers: MakePeer) -> None:
+async def test_a_disconnected_subscriber_cannot_go_live(
+    registry: SubscriberRegistry, peers: MakePeer
+) -> None:
     peer = peers()
     registry.disconnect(peer.subscriber, EndReason.GONE)
     with pytest.raises(ConnectionError):
@@ -82,7 +84,7 @@ async def test_nobody_joins_who_has_left(registry: SubscriberRegistry, peers: Ma
     assert len(registry.hub) == 0
 
 
-async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
+async def test_a_second_disconnect_does_nothing_when_the_descriptor_is_reused(
     registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
 ) -> None:
     first = peers("7")
@@ -97,7 +99,7 @@ async def test_a_second_disconnect_does_nothing_even_when_the_fd_is_reused(
     assert len(second.read()) == 1
 
 
-async def test_a_backlog_drains_by_itself_and_in_order(
+async def test_a_backlog_is_sent_in_order_when_the_socket_is_writable(
     registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
 ) -> None:
     peer = peers("7")
@@ -117,7 +119,7 @@ async def test_a_backlog_drains_by_itself_and_in_order(
     assert not registry._stalled
 
 
-async def test_a_subscriber_that_accepts_no_bytes_is_closed_and_a_slow_one_stays(
+async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
     registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
 ) -> None:
     stalled, reading = peers("7"), peers("7")
@@ -130,7 +132,7 @@ async def test_a_subscriber_that_accepts_no_bytes_is_closed_and_a_slow_one_stays
     assert reading.subscriber.fd >= 0
 
 
-async def test_every_subscriber_has_its_beat_exactly_once_an_interval(
+async def test_each_subscriber_gets_one_heartbeat_in_each_interval(
     registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
 ) -> None:
     members = [peers("7") for _ in range(57)]
@@ -163,7 +165,7 @@ def test_lag_is_the_age_of_the_last_ledger() -> None:
     assert lag_seconds(60.0, 50.0) == 0.0  # clocks differ a little
 
 
-async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
+async def test_a_drain_sends_each_connection_one_goodbye_spread_over_its_time(
     registry: SubscriberRegistry, peers: MakePeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members = [peers("7") for _ in range(40)]
@@ -187,7 +189,7 @@ async def test_the_drain_says_goodbye_to_each_once_spread_over_its_window(
     assert len(retries) > 20
 
 
-async def test_a_drain_without_time_is_at_once(
+async def test_a_drain_of_zero_seconds_ends_all_connections_at_once(
     registry: SubscriberRegistry, peers: MakePeer
 ) -> None:
     peer = peers("7")

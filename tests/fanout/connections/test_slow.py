@@ -27,7 +27,7 @@ def counted() -> Callable[..., Awaitable[float]]:
     return counted
 
 
-async def test_a_stalled_client_is_closed_and_the_others_do_not_notice(
+async def test_a_stalled_client_is_closed_and_does_not_delay_the_others(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
@@ -67,7 +67,7 @@ async def test_a_stalled_client_is_closed_and_the_others_do_not_notice(
     assert got + again.positions == positions
 
 
-async def test_a_client_that_trickles_gets_all_in_order(
+async def test_a_client_that_reads_slowly_gets_all_events_in_order(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
@@ -101,7 +101,7 @@ async def test_a_client_that_trickles_gets_all_in_order(
     await until(nothing_kept)
 
 
-async def test_who_takes_no_byte_within_the_write_deadline_is_closed(
+async def test_a_client_that_accepts_no_data_before_the_write_deadline_is_closed(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
@@ -125,7 +125,7 @@ async def test_who_takes_no_byte_within_the_write_deadline_is_closed(
     assert reading.positions == positions
 
 
-async def test_a_client_that_stalls_in_its_replay_is_closed_too(
+async def test_a_client_that_stalls_during_its_replay_is_closed(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
@@ -148,7 +148,7 @@ async def test_a_client_that_stalls_in_its_replay_is_closed_too(
     assert stalled.positions == positions[: len(stalled.positions)]
 
 
-async def test_garbage_without_end_does_not_disturb(
+async def test_endless_garbage_from_a_client_does_not_affect_others(
     start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start()
@@ -163,7 +163,7 @@ async def test_garbage_without_end_does_not_disturb(
 
 @pytest.mark.parametrize("how", ["close", "reset", "half_close"])
 @pytest.mark.parametrize("topics", ["all=true", "streams=999"])
-async def test_a_client_that_hangs_up_is_noticed_at_once(
+async def test_a_client_that_disconnects_is_removed_at_once(
     start: StartReplica, chain: Chain, how: str, topics: str, clients: list[SseClient]
 ) -> None:
     replica = await start(sync_seconds=60)
@@ -181,7 +181,7 @@ async def test_a_client_that_hangs_up_is_noticed_at_once(
     await until(leaving.closed.is_set)
 
 
-async def test_more_than_it_may_hold_are_turned_away_in_band(
+async def test_clients_above_max_connections_get_overload(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],

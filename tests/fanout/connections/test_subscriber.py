@@ -38,7 +38,7 @@ def read(sock: socket.socket, most: int) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_byte_arrives_in_order_whatever_the_kernel_takes(
+def test_all_bytes_arrive_in_order_when_the_kernel_accepts_a_part(
     pair: tuple[socket.socket, socket.socket], seed: int
 ) -> None:
     ours, theirs = pair
@@ -69,7 +69,7 @@ def test_every_byte_arrives_in_order_whatever_the_kernel_takes(
     subscriber.close()
 
 
-def test_hundreds_of_frames_wait_and_go_out_in_several_writes(
+def test_a_backlog_of_hundreds_of_frames_is_sent_in_several_writes(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair
@@ -87,7 +87,9 @@ def test_hundreds_of_frames_wait_and_go_out_in_several_writes(
     subscriber.close()
 
 
-def test_a_peer_that_left_is_an_os_error(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_write_to_a_closed_peer_raises_os_error(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     subscriber = subscriber_of(ours)
     theirs.close()
@@ -126,7 +128,7 @@ def entry(kind: str, *topics: str) -> JournalEntry:
     return JournalEntry("1-0", "0-0", kind, topics, b"{}")
 
 
-def test_types_let_through_only_their_own() -> None:
+def test_a_type_filter_passes_only_its_types() -> None:
     created, paused = entry("stream.created", "7"), entry("stream.paused", "7")
     assert Subscriber(-1, frozenset()).wants(created)
     assert Subscriber(-1, frozenset({"stream.created"})).wants(created)
@@ -135,7 +137,7 @@ def test_types_let_through_only_their_own() -> None:
     assert Subscriber(-1, frozenset({"stream.created"})).wants(lost), "it may have held some"
 
 
-def test_an_event_is_let_through_to_its_parties_or_to_who_may_see_all() -> None:
+def test_an_event_passes_to_its_parties_and_to_admins() -> None:
     event, broadcast = entry("stream.created", "7", "user:GA"), entry("contract.initialized")
     party, other = Principal("GA", frozenset()), Principal("GB", frozenset())
     reader = Principal("GB", frozenset({Scope.EVENTS_ALL}))

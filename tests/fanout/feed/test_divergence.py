@@ -53,7 +53,7 @@ async def filled(redis: Redis, keys: Keys, events: int) -> RecentEvents:
 
 
 @pytest.mark.parametrize("events", [1, 2, 3])
-async def test_what_is_published_meanwhile_is_no_loss(
+async def test_events_published_during_the_comparison_are_no_loss(
     redis: Redis, keys: Keys, chain: Chain, events: int
 ) -> None:
     await chain.commit_many(5)
@@ -63,7 +63,7 @@ async def test_what_is_published_meanwhile_is_no_loss(
     )
 
 
-async def test_what_a_full_ring_drops_meanwhile_is_no_loss(
+async def test_events_dropped_from_memory_during_the_comparison_are_no_loss(
     redis: Redis, keys: Keys, chain: Chain
 ) -> None:
     await chain.commit_many(1200)

@@ -13,7 +13,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
+async def test_a_lost_event_that_the_indexer_restores_is_sent_once(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1)
@@ -44,7 +44,7 @@ async def test_what_a_failover_lost_and_the_indexer_brought_back_comes_once(
     assert afterwards.positions == positions[1:] + lost + new
 
 
-async def test_two_failovers_in_a_row_and_still_each_sees_each_event_once(
+async def test_after_two_failovers_each_client_has_each_event_once(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1)
@@ -68,7 +68,7 @@ async def test_two_failovers_in_a_row_and_still_each_sees_each_event_once(
         assert client.positions == [e.position for e in await journal(redis, keys)]
 
 
-async def test_an_api_event_right_after_a_failover_that_lost_api_events(
+async def test_an_api_event_after_a_failover_that_lost_api_events_is_sent(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """Its position is above all that were given out; what it follows is long behind the feed."""
@@ -90,7 +90,7 @@ async def test_an_api_event_right_after_a_failover_that_lost_api_events(
     assert client.positions == positions + more
 
 
-async def test_an_api_event_below_what_was_published_is_not_overlooked(
+async def test_an_api_event_below_the_published_position_is_sent(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """An API that had not seen the lost events writes below them, and that is news."""
@@ -118,7 +118,7 @@ async def test_an_api_event_below_what_was_published_is_not_overlooked(
     assert again.positions == [below, *lost, *new]
 
 
-async def test_a_journal_begun_from_nothing_is_followed(
+async def test_a_new_journal_after_a_loss_is_followed(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1, ring_events=3)
@@ -137,7 +137,7 @@ async def test_a_journal_begun_from_nothing_is_followed(
     assert client.positions[-3:] == new
 
 
-async def test_meanwhile_sync_takes_nobody_back(
+async def test_sync_has_no_position_while_events_are_missing(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """A position below what was told would make its client ask for that again, without a reset."""
@@ -161,7 +161,7 @@ async def test_meanwhile_sync_takes_nobody_back(
     assert late.own_id == late.json["position"] == new[-1]
 
 
-async def test_what_is_gone_for_good_is_one_line_of_the_log(
+async def test_lost_events_are_logged_in_one_line(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain
 ) -> None:
     replica = await start(probe_seconds=0.1)
@@ -177,7 +177,7 @@ async def test_what_is_gone_for_good_is_one_line_of_the_log(
     assert (line["count"], line["first"], line["last"]) == (5, lost[0], lost[-1])
 
 
-async def test_what_was_lost_below_what_came_back_before_anyone_looked_is_told(
+async def test_a_lost_event_below_a_restored_event_gets_reset(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """The indexer was faster than the replicas: at their look the top is where it was."""

@@ -22,7 +22,7 @@ async def begin(committer: Committer, cursor: int, clock: int) -> Position:
     return began
 
 
-async def test_who_was_told_an_event_that_a_failover_lost_gets_a_reset_and_nobody_else(
+async def test_only_clients_that_received_a_lost_event_get_reset(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1)
@@ -61,7 +61,7 @@ async def test_who_was_told_an_event_that_a_failover_lost_gets_a_reset_and_nobod
     assert await replica.metric_of("headrace_losses_total", what="event") >= 1
 
 
-async def test_on_a_quiet_chain_the_cursor_tells_that_all_is_back(
+async def test_on_a_quiet_chain_the_cursor_shows_that_the_loss_is_over(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1, sync_seconds=0.25)
@@ -79,7 +79,7 @@ async def test_on_a_quiet_chain_the_cursor_tells_that_all_is_back(
     assert late.json["position"] == position, "nothing is awaited any more"
 
 
-async def test_who_resumes_from_an_event_that_was_lost_gets_a_reset(
+async def test_a_resume_from_a_lost_event_gets_reset(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     chain.ledger = 5
@@ -105,7 +105,7 @@ async def test_who_resumes_from_an_event_that_was_lost_gets_a_reset(
         assert not client.named("reset")
 
 
-async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
+async def test_after_redis_was_emptied_no_event_is_sent_twice(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1, ring_events=3)
@@ -167,7 +167,7 @@ async def test_an_emptied_redis_is_noticed_and_nothing_comes_twice(
     await late.wait(1, "reset")
 
 
-async def test_a_loss_that_was_over_before_the_fanout_looked_is_not_told_again(
+async def test_a_loss_that_ended_before_the_check_is_not_announced_again(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """It published the next journal, the event that tells everyone included, between two looks."""
@@ -206,7 +206,7 @@ async def replica_began(replica: Replica) -> Position:
     return await until(lambda: last_seen.began)
 
 
-async def test_who_comes_back_to_a_journal_that_began_later_gets_a_gap(
+async def test_a_resume_from_before_the_start_of_the_journal_gets_gap(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """Nobody knew anything: all was started anew, and reading begins at the chain's end."""

@@ -13,7 +13,7 @@ from tests.fanout.rig import ALICE, CAROL, Chain, StartReplica, api_commit
 from tests.support.sse_client import SseClient
 
 
-async def test_without_an_indexer_everyone_connected_is_told_at_once(
+async def test_without_an_indexer_all_clients_get_reset_at_once(
     redis: Redis, keys: Keys, start: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await start(probe_seconds=0.1)
@@ -30,7 +30,7 @@ async def test_without_an_indexer_everyone_connected_is_told_at_once(
     await other.wait_id(new)
 
 
-async def test_a_hole_inside_a_page_is_a_gap_for_who_reads_across_it(
+async def test_a_chain_gap_inside_a_page_is_sent_as_gap(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     positions = await chain.commit_many(9)
@@ -61,7 +61,7 @@ async def test_a_hole_inside_a_page_is_a_gap_for_who_reads_across_it(
     assert await small.metric_of("headrace_losses_total", what="entry") >= 1
 
 
-async def test_who_comes_back_to_a_journal_that_was_deleted_alone_gets_a_gap(
+async def test_a_resume_after_only_the_journal_was_deleted_gets_gap(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     """Something is written at once, so no service sees it empty."""

@@ -76,7 +76,7 @@ STEPS = st.one_of(
     size=st.integers(100, 3000),
     wanted=st.lists(st.sampled_from([*TOPICS, "*"]), min_size=1, unique=True),
 )
-def test_it_answers_as_a_list_of_everything_would(
+def test_recent_events_answer_like_a_plain_list(
     steps: list[Any], events: int, size: int, wanted: list[str]
 ) -> None:
     recent, naive = (
@@ -105,7 +105,7 @@ def test_it_answers_as_a_list_of_everything_would(
         assert (f"{position}-0" in recent) is (position in {at for at, _ in naive.kept})
 
 
-def test_it_stays_small_while_ten_thousand_events_pass_through() -> None:
+def test_recent_events_stay_small_while_ten_thousand_pass_through() -> None:
     recent = RecentEvents(START, events=100, size=1 << 20)
     for n in range(1, 10_001):
         recent.append(entry(n, (str(n), "user:GA")))
@@ -117,7 +117,7 @@ def test_it_stays_small_while_ten_thousand_events_pass_through() -> None:
     assert toids(recent, recent.floor, ["9950"]) == [9950]
 
 
-def test_one_event_larger_than_all_room_is_kept_alone() -> None:
+def test_an_event_larger_than_the_limit_is_kept_alone() -> None:
     recent = RecentEvents(START, events=100, size=100)
     recent.append(entry(1))
     recent.append(entry(2, size=5000))
@@ -133,7 +133,7 @@ def test_a_position_between_two_events_is_covered() -> None:
     assert toids(recent, Position(1, 500), ["1"]) == [2, 3]
 
 
-def test_an_empty_ring_covers_its_own_position_only() -> None:
+def test_empty_recent_events_cover_only_their_own_position() -> None:
     recent = RecentEvents(Position(5, 0), events=9, size=1 << 20)
     assert recent.after(Position(5, 0), ["1"]) == []
     assert recent.after(Position(4, 0), ["1"]) is None

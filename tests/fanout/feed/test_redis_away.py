@@ -47,7 +47,7 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     server.stop()
 
 
-async def test_subscribers_outlive_a_restart_of_redis(
+async def test_subscribers_stay_connected_over_a_restart_of_redis(
     start: StartReplica, keys: Keys, own_redis: OwnRedis, clients: list[SseClient]
 ) -> None:
     own_redis.start()
@@ -80,7 +80,7 @@ async def test_subscribers_outlive_a_restart_of_redis(
     await redis.aclose()
 
 
-async def test_without_redis_at_the_start_it_is_up_and_says_so(
+async def test_without_redis_at_the_start_the_fanout_runs_and_is_not_ready(
     start: StartReplica, keys: Keys, own_redis: OwnRedis, clients: list[SseClient]
 ) -> None:
     replica = await start(own_redis.url, wait=False, probe_seconds=0.2)
@@ -109,7 +109,7 @@ async def test_without_redis_at_the_start_it_is_up_and_says_so(
     await redis.aclose()
 
 
-async def test_a_redis_that_only_hangs_is_seen(
+async def test_a_redis_that_hangs_makes_the_fanout_not_ready(
     start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start_behind(probe_seconds=0.2)

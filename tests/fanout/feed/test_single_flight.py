@@ -29,7 +29,7 @@ class Slow:
         return NoNewEvents()
 
 
-async def test_those_who_ask_for_the_same_share_one_read() -> None:
+async def test_callers_that_ask_for_the_same_page_share_one_read() -> None:
     journal = Slow()
     pages = SingleFlightReader(cast(Journal, journal))
     same = [asyncio.create_task(pages.after(START, 500)) for _ in range(1000)]
@@ -42,7 +42,7 @@ async def test_those_who_ask_for_the_same_share_one_read() -> None:
     assert sorted(journal.reads) == [(START, 500), (Position(1, 0), 500)]
 
 
-async def test_nothing_is_kept_so_the_next_read_sees_what_came_since() -> None:
+async def test_no_page_is_kept_so_the_next_read_has_newer_entries() -> None:
     journal = Slow()
     journal.go.set()
     pages = SingleFlightReader(cast(Journal, journal))
@@ -52,7 +52,7 @@ async def test_nothing_is_kept_so_the_next_read_sees_what_came_since() -> None:
     assert not pages._under_way
 
 
-async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_anew() -> None:
+async def test_a_failed_read_fails_for_all_callers_and_is_not_kept() -> None:
     journal = Slow()
     journal.trouble = ConnectionError("away")
     pages = SingleFlightReader(cast(Journal, journal))

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("way", ["header", "query", "cookie"])
-async def test_each_way_of_carrying_a_token(
+async def test_a_token_is_accepted_in_the_header_the_query_or_the_cookie(
     guarded: Replica, chain: Chain, stream: str, clients: list[SseClient], way: str
 ) -> None:
     value = token(BOB)
@@ -35,7 +35,7 @@ async def test_each_way_of_carrying_a_token(
     await client.wait_id(live)
 
 
-async def test_without_a_token_nothing_is_to_be_had(guarded: Replica, stream: str) -> None:
+async def test_a_request_without_a_token_gets_401(guarded: Replica, stream: str) -> None:
     client = await ask(guarded, "streams=7")
     problem = json.loads(await client.whole())
     assert (client.status, problem["type"]) == (401, "/problems/unauthorized")
@@ -71,7 +71,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-async def test_a_bad_token_is_401_for_that_client_alone(
+async def test_a_bad_token_gets_401_and_other_clients_stay_connected(
     guarded: Replica, stream: str, clients: list[SseClient], chain: Chain, kind: str
 ) -> None:
     good = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
@@ -107,13 +107,13 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("more", "query", "expected"), ALLOWED)
-async def test_who_may_subscribe_to_what(
+async def test_a_subscription_is_allowed_or_refused_by_scope_and_party(
     guarded: Replica, stream: str, more: dict[str, Any], query: str, expected: int
 ) -> None:
     assert await status(guarded, query, headers=bearer(token(BOB, **more))) == expected
 
 
-async def test_403_names_each_parameter(guarded: Replica, stream: str) -> None:
+async def test_a_403_names_each_refused_parameter(guarded: Replica, stream: str) -> None:
     query = f"streams=7,8&users={ALICE},{BOB}&all=true"
     client = await ask(guarded, query, headers=bearer(token(BOB)))
     problem = json.loads(await client.whole())
@@ -124,7 +124,7 @@ async def test_403_names_each_parameter(guarded: Replica, stream: str) -> None:
         assert repr(topic) in problem["detail"]
 
 
-async def test_access_follows_a_stream_that_changes_hands(
+async def test_after_a_change_of_recipient_only_the_new_recipient_gets_events(
     guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
 ) -> None:
     old = await guarded.subscribe(f"streams=7&users={BOB}", headers=bearer(token(BOB)))
@@ -149,7 +149,7 @@ async def test_access_follows_a_stream_that_changes_hands(
     assert await status(guarded, "streams=7", headers=bearer(token(CAROL))) == 200
 
 
-async def test_a_replay_from_the_journal_shows_no_more_either(
+async def test_a_replay_from_the_journal_sends_only_visible_events(
     start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(**REQUIRED, ring_events=1)
@@ -169,7 +169,7 @@ async def test_a_replay_from_the_journal_shows_no_more_either(
 
 
 @pytest.mark.parametrize("ring_events", [1, 1000])
-async def test_what_happened_while_it_was_another_s_stays_the_other_s(
+async def test_a_new_recipient_does_not_get_events_from_before_the_change(
     start: StartReplica, chain: Chain, clients: list[SseClient], ring_events: int
 ) -> None:
     replica = await start(**REQUIRED, ring_events=ring_events)
@@ -188,7 +188,7 @@ async def test_what_happened_while_it_was_another_s_stays_the_other_s(
     assert (str(replica.components.feed.recent.floor) == "0-0") is (ring_events > 1)
 
 
-async def test_a_stream_that_changes_hands_while_its_recipient_is_connected_to_it_alone(
+async def test_a_connected_recipient_of_one_stream_gets_no_events_after_the_change(
     guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
 ) -> None:
     bob = await guarded.subscribe("streams=7", headers=bearer(token(BOB)))

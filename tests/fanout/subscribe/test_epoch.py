@@ -42,7 +42,7 @@ async def replica(node: Node, keys: Keys) -> AsyncIterator[Replica]:
         yield replica
 
 
-async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(
+async def test_after_a_loss_of_data_connections_with_older_tokens_end(
     replica: Replica, node: Node, keys: Keys, clients: list[SseClient]
 ) -> None:
     old = bearer(token(BOB))
@@ -66,7 +66,7 @@ async def test_after_a_loss_older_tokens_end_and_newer_ones_do_not(
     assert not newer.closed.is_set()
 
 
-async def test_revocations_of_the_new_data_are_heard_though_its_clock_is_behind(
+async def test_revocations_after_a_loss_apply_although_the_clock_is_behind(
     replica: Replica, node: Node, keys: Keys, clients: list[SseClient]
 ) -> None:
     """Their ids in the log begin anew, below those that were read before."""

@@ -103,7 +103,7 @@ def some_event(rng: random.Random, chain: Chain) -> Event:
         ("without epoll", 300, 5),
     ],
 )
-async def test_nothing_is_missing_and_nothing_comes_twice(  # noqa: PLR0917 - fixtures
+async def test_random_disconnects_lose_no_event_and_repeat_none(  # noqa: PLR0917 - fixtures
     redis: Redis,
     keys: Keys,
     start: StartReplica,

@@ -57,7 +57,7 @@ async def test_the_first_frame_is_connected_at_the_current_position(
     assert client.parser.faults == []
 
 
-async def test_with_a_resume_position_it_is_that_and_the_missed_follow(
+async def test_with_a_resume_position_connected_has_it_and_missed_events_follow(
     either: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     positions = await chain.commit_many(6)
@@ -72,7 +72,7 @@ async def test_with_a_resume_position_it_is_that_and_the_missed_follow(
     assert start.positions == positions
 
 
-async def test_only_theirs_each_once_and_broadcasts(
+async def test_a_subscriber_gets_its_events_once_and_all_broadcasts(
     either: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     clients += [
@@ -111,7 +111,7 @@ async def test_only_theirs_each_once_and_broadcasts(
     assert not any(c.parser.faults for c in clients)
 
 
-async def test_a_replay_filters_as_live_does(
+async def test_a_replay_applies_the_same_filter_as_live_events(
     replica: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     one, two, fee, everyone = await chain.commit(
@@ -128,7 +128,7 @@ async def test_a_replay_filters_as_live_does(
         assert client.positions == expected
 
 
-async def test_sync_tells_position_ledger_and_lag_again_and_again(
+async def test_sync_repeats_position_ledger_and_lag(
     replica: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     client = await replica.subscribe("streams=999")
@@ -151,7 +151,7 @@ async def test_sync_tells_position_ledger_and_lag_again_and_again(
 
 
 @pytest.mark.parametrize("path", [SUBSCRIBE, "/events/subscribe"])
-async def test_both_paths_and_only_get(
+async def test_both_paths_accept_only_get(
     replica: Replica, clients: list[SseClient], path: str
 ) -> None:
     client = await SseClient.connect(replica.port, f"{path}?all=true")
@@ -166,7 +166,7 @@ async def test_both_paths_and_only_get(
         assert "GET" in other.headers["allow"]
 
 
-async def test_cors_names_the_exact_origin_and_answers_preflights(
+async def test_cors_returns_the_exact_origin_and_answers_preflights(
     replica: Replica, clients: list[SseClient]
 ) -> None:
     good = await replica.subscribe(headers={"Origin": "https://a.example"})
@@ -194,7 +194,7 @@ async def test_cors_names_the_exact_origin_and_answers_preflights(
     assert "last-event-id" in preflight.headers["access-control-allow-headers"].lower()
 
 
-async def test_an_origin_in_strange_bytes_is_no_error(
+async def test_an_origin_with_non_ascii_bytes_causes_no_error(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await start(cors_origins="*")
@@ -207,7 +207,7 @@ async def test_an_origin_in_strange_bytes_is_no_error(
     )
 
 
-async def test_ten_thousand_topics_in_one_url(
+async def test_ten_thousand_topics_in_one_url_are_accepted(
     either: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     names = ",".join(str(n) for n in range(1, 10_001))
@@ -222,7 +222,7 @@ async def test_ten_thousand_topics_in_one_url(
     assert "10001" in json.loads(text)["detail"]
 
 
-async def test_a_pipelined_second_request_and_garbage_are_never_answered(
+async def test_a_pipelined_request_or_garbage_gets_no_response(
     either: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     client = await either.subscribe("all=true")
@@ -237,7 +237,7 @@ async def test_a_pipelined_second_request_and_garbage_are_never_answered(
     assert client.parser.faults == []
 
 
-async def test_a_request_with_a_body_that_never_comes_is_a_subscription_still(
+async def test_a_request_whose_body_never_arrives_still_subscribes(
     either: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     client = await either.subscribe("all=true", headers={"Content-Length": "100"})

@@ -57,7 +57,7 @@ async def replica(issuer: Issuer, aiohttp_server: AiohttpServer, start: StartRep
 QUERY = f"users={BOB}"
 
 
-async def test_keys_rotate_under_live_connections(
+async def test_a_key_rotation_does_not_end_live_connections(
     replica: Replica, issuer: Issuer, chain: Chain, clients: list[SseClient]
 ) -> None:
     clients.append(await replica.subscribe(QUERY, headers=sign(OLD, "old")))
@@ -74,7 +74,7 @@ async def test_keys_rotate_under_live_connections(
     await clients[0].wait_id(live)
 
 
-async def test_while_the_keys_are_away_one_is_told_to_come_back(
+async def test_while_the_keys_are_unavailable_a_client_gets_overload(
     replica: Replica, issuer: Issuer
 ) -> None:
     issuer.broken = True

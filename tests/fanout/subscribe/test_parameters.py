@@ -35,7 +35,7 @@ MALFORMED = {
 }
 
 
-async def test_every_malformed_subscription_is_a_problem_that_names_the_parameter(
+async def test_a_malformed_subscription_gets_a_problem_that_names_the_parameter(
     replica: Replica,
 ) -> None:
     for query, parameter in MALFORMED.items():
@@ -50,7 +50,7 @@ async def test_every_malformed_subscription_is_a_problem_that_names_the_paramete
 
 
 @pytest.mark.parametrize("name", ["last_event_id", "lastEventId", "lastEventID", "since", "cursor"])
-async def test_a_resume_position_in_the_query_and_the_header_above_it(
+async def test_a_resume_position_in_the_header_overrides_one_in_the_query(
     start: StartReplica, chain: Chain, clients: list[SseClient], name: str
 ) -> None:
     replica = await start()
@@ -65,7 +65,7 @@ async def test_a_resume_position_in_the_query_and_the_header_above_it(
     assert above.positions == padded.positions == positions[4:]
 
 
-async def test_a_malformed_position_is_a_reset_and_then_live(
+async def test_a_malformed_position_gets_reset_and_then_live_events(
     replica: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     *_, top = await chain.commit_many(2)
@@ -87,7 +87,7 @@ async def test_a_malformed_position_is_a_reset_and_then_live(
         assert client.parser.faults == []
 
 
-async def test_a_position_of_another_journal_is_a_reset_and_then_live(
+async def test_a_position_of_another_journal_gets_reset_and_then_live_events(
     replica: Replica, chain: Chain, clients: list[SseClient]
 ) -> None:
     *_, top = await chain.commit_many(2)

@@ -20,7 +20,7 @@ from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
 
 
-async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(
+async def test_a_resume_larger_than_the_backlog_does_not_end_the_connection(
     start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(backlog_bytes=20_000)
@@ -43,7 +43,7 @@ async def test_a_resume_of_much_more_than_the_backlog_is_no_slow_client(
     assert from_journal.positions == positions + live
 
 
-async def test_history_that_is_no_longer_there_is_an_honest_gap(
+async def test_a_resume_from_trimmed_history_gets_gap(
     redis: Redis, keys: Keys, start: StartReplica, clients: list[SseClient]
 ) -> None:
     chain = Chain(redis, keys, retention=Retention(max_length=10))
@@ -72,7 +72,7 @@ async def test_history_that_is_no_longer_there_is_an_honest_gap(
     assert await replica.metric("replays_total", outcome="gap") == before + 2
 
 
-async def test_a_gap_counts_though_the_page_loads_anew_at_once(
+async def test_a_gap_is_counted_when_the_client_disconnects_at_once(
     redis: Redis, keys: Keys, start: StartReplica, clients: list[SseClient]
 ) -> None:
     chain = Chain(redis, keys, retention=Retention(max_length=300))
@@ -89,7 +89,7 @@ async def test_a_gap_counts_though_the_page_loads_anew_at_once(
     client.close()
 
 
-async def test_a_replay_that_takes_long_is_not_silent(
+async def test_a_long_replay_sends_heartbeats(
     start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a gateway or headrace.js gives the connection up, and its next one as well."""
@@ -114,7 +114,7 @@ async def test_a_replay_that_takes_long_is_not_silent(
     assert len(client.positions) == 49
 
 
-async def test_a_resume_beyond_the_cap_is_a_gap_up_to_the_ring(
+async def test_a_resume_beyond_the_limit_gets_gap_up_to_the_recent_events(
     start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     positions = await chain.commit_many(200)
@@ -144,7 +144,7 @@ async def behind(redis_url: str, start: StartReplica) -> AsyncIterator[tuple[Rep
         proxy.hold = nobody
 
 
-async def test_a_position_from_a_replica_that_is_ahead_is_continued_exactly(
+async def test_a_position_ahead_of_this_replica_resumes_without_loss_or_repeat(
     behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
 ) -> None:
     replica, proxy = behind
@@ -164,7 +164,7 @@ async def test_a_position_from_a_replica_that_is_ahead_is_continued_exactly(
     assert waiting.positions == positions
 
 
-async def test_a_replay_that_reads_beyond_the_feed_sends_nothing_twice(
+async def test_a_replay_that_reads_past_the_feed_sends_no_event_twice(
     behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
 ) -> None:
     replica, proxy = behind
@@ -182,7 +182,7 @@ async def test_a_replay_that_reads_beyond_the_feed_sends_nothing_twice(
     assert client.positions == positions[4:]
 
 
-async def test_redis_away_in_a_replay_ends_it_in_band(
+async def test_an_unavailable_redis_during_a_replay_sends_overload(
     behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
 ) -> None:
     replica, proxy = behind
@@ -201,7 +201,7 @@ async def test_redis_away_in_a_replay_ends_it_in_band(
     assert not client.parser.unfinished
 
 
-async def test_clients_that_leave_in_their_replay_leave_nothing_behind(
+async def test_clients_that_disconnect_during_a_replay_leave_no_state(
     behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
 ) -> None:
     replica, proxy = behind

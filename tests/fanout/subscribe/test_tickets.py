@@ -26,7 +26,7 @@ async def ticket(redis: Redis, keys: Keys) -> Issue:
     return Tickets(redis, keys).issue
 
 
-async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
+async def test_a_ticket_works_once_and_its_cookie_on_reconnects(
     guarded: Replica, stream: str, ticket: Issue, clients: list[SseClient]
 ) -> None:
     value = token(BOB)
@@ -42,7 +42,7 @@ async def test_a_ticket_is_for_one_use_and_its_cookie_for_the_reconnects(
     assert await status(guarded, query, headers=expired) == 401, "never on as anonymous"
 
 
-async def test_a_cookie_for_other_sites_is_secure(
+async def test_a_cookie_with_samesite_none_is_secure(
     start: StartReplica, ticket: Issue, clients: list[SseClient]
 ) -> None:
     replica = await start(**REQUIRED, cookie_same_site="None")
@@ -51,7 +51,7 @@ async def test_a_cookie_for_other_sites_is_secure(
     assert client.headers["set-cookie"].endswith("; SameSite=None; Secure")
 
 
-async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(
+async def test_of_many_clients_with_the_same_ticket_one_is_accepted(
     guarded: Replica, stream: str, ticket: Issue
 ) -> None:
     query = f"streams=7&ticket={await ticket(token(BOB))}"
@@ -61,7 +61,7 @@ async def test_of_many_clients_that_bring_one_ticket_at_once_one_is_let_in(
     assert sorted(got) == [200] + [401] * 29
 
 
-async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
+async def test_a_client_whose_response_was_lost_may_use_its_ticket_again(
     guarded: Replica, stream: str, ticket: Issue
 ) -> None:
     browser = {"User-Agent": "a browser"}
@@ -73,7 +73,7 @@ async def test_a_client_whose_answer_never_arrived_comes_back_with_its_ticket(
     assert await status(guarded, query, headers=browser) == 401, "its second use was the last"
 
 
-async def test_a_ticket_gives_no_more_than_its_token(
+async def test_a_ticket_gives_the_permissions_of_its_token_only(
     guarded: Replica, stream: str, ticket: Issue
 ) -> None:
     client = await ask(guarded, f"all=true&ticket={await ticket(token(BOB))}")
@@ -83,7 +83,7 @@ async def test_a_ticket_gives_no_more_than_its_token(
 
 
 @pytest.mark.parametrize("way", ["in-band", "status"])
-async def test_who_is_told_to_come_back_keeps_what_the_ticket_was_for(
+async def test_a_refused_client_keeps_the_session_of_its_ticket(
     start: StartReplica, ticket: Issue, clients: list[SseClient], way: str
 ) -> None:
     replica = await start(**REQUIRED, connections_per_user=1)

@@ -41,7 +41,7 @@ def types(client: SseClient) -> list[str]:
 
 
 @pytest.mark.parametrize("replayed", [False, True])
-async def test_each_is_for_those_it_names(
+async def test_a_watched_token_event_goes_to_the_accounts_it_names(
     replica: Replica, chain: Chain, clients: list[SseClient], replayed: bool
 ) -> None:
     await chain.commit(chain.broadcast())
@@ -77,7 +77,7 @@ async def test_each_is_for_those_it_names(
         assert types(client) == expected, query
 
 
-async def test_with_tokens_an_account_gets_its_own_alone(
+async def test_with_auth_an_account_gets_only_its_own_token_events(
     start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
     replica = await start(**REQUIRED)
