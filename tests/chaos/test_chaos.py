@@ -24,7 +24,7 @@ from tests.chaos.deletions import EMPTY, FLUSHED
 from tests.chaos.report import Report, show
 from tests.chaos.run import run
 from tests.support.programs import needed
-from tests.support.tier import at_length
+from tests.support.tier import at_length, nightly
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(300)]
 
@@ -126,7 +126,7 @@ NOTICED = [
 ]
 
 
-@pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:2], NOTICED))
+@pytest.mark.parametrize(("mutation", "fault", "seen"), at_length(NOTICED[:1], NOTICED))
 async def test_a_safeguard_that_is_taken_out_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutation: str, fault: str, seen: Kind
 ) -> None:
@@ -150,6 +150,7 @@ _MORE = {
 }
 
 
+@nightly
 async def test_a_gateway_that_answers_by_status_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +173,7 @@ async def test_a_gateway_that_answers_by_status_is_noticed(
     assert final[0].history[0].startswith("HTTP/1.1 502")
 
 
+@nightly
 async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(
     tmp_path: Path,
 ) -> None:

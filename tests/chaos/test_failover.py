@@ -15,7 +15,7 @@ from tests.chaos.redis_failover import of_kind
 from tests.chaos.report import GOALS, Report
 from tests.chaos.run import run
 from tests.chaos.test_chaos import noticed, shown
-from tests.support.tier import at_length
+from tests.support.tier import at_length, nightly
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
 
@@ -26,7 +26,7 @@ SHORT = {
 }
 
 
-@pytest.mark.parametrize("kind", SHORT)
+@pytest.mark.parametrize("kind", at_length(["sentinel"], [*SHORT]))
 async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind: str) -> None:
     seed = int(os.environ.get("SEED", "6"))
     only = SHORT[kind]
@@ -46,6 +46,7 @@ async def lossy(folder: Path, seed: int = 7, **environment: str) -> Report:
     return await run(folder / str(seed), seed=seed, seconds=1, only=only, **settings)
 
 
+@nightly
 async def test_what_a_failover_loses_is_brought_back_or_was_never_acknowledged(
     tmp_path: Path,
 ) -> None:

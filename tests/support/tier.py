@@ -11,10 +11,15 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
+import pytest
+
 T = TypeVar("T")
 
 NIGHTLY = os.environ.get("NIGHTLY") == "1"
 """Whether this is `make nightly`."""
+
+nightly = pytest.mark.skipif(not NIGHTLY, reason="only in make nightly")
+"""For a test whose short form is another test."""
 
 LONGER = 10
 """The factor for time limits and numbers of examples in `make nightly`."""
