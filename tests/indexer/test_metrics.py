@@ -23,8 +23,8 @@ def kinds(*errors: str) -> set[str]:
 
 
 def test_every_kind_of_failure_is_listed() -> None:
-    assert kinds("SourceError", "_broken") <= set(metrics.ERRORS)
-    assert {"malformed", "unreachable"} <= kinds("SourceError", "_broken")
+    assert kinds("SourceError", "_transport_error") <= set(metrics.ERRORS)
+    assert {"malformed", "unreachable"} <= kinds("SourceError", "_transport_error")
 
 
 def test_every_kind_of_alarm_is_listed_and_explained() -> None:
