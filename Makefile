@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/clients/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE ?= 1
+# The tests wait more than they compute, so there are more workers than cores.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count() + 1)')
+SPREAD := --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test nightly bench chaos soak audit screenshots deploy-check lint types lock clean
+.PHONY: help run check test nightly bench chaos soak audit screenshots deploy-check lint types lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -14,14 +17,20 @@ help: ## what can be made
 run: $(VENV)/local.done ## the whole system on this machine, until Ctrl-C (PORT_BASE, NETWORK=testnet)
 	@exec $(BIN)/python -m deploy.local.run
 
-test: $(VENV)/dev.done $(CLIENTS) ## all tests, types and style; a real Redis, no Docker, no fixed ports
+check: $(VENV)/dev.done ## style, types, and all tests that need no process and no network: a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(BIN)/mypy & types=$$!; \
+	  $(BIN)/pytest -m 'not io' -n auto $(SPREAD) $(ARGS); tests=$$?; wait $$types && exit $$tests
+
+test: $(VENV)/dev.done $(CLIENTS) ## all that must hold before a change lands; a real Redis, no Docker, no fixed ports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(SPREAD) $(ARGS)
 
 nightly: export NIGHTLY = 1
-nightly: test ## the same tests at length: more examples, seconds and servers (tests/support/tier.py); hours
+nightly: test ## `make test` at full length: more examples, seconds, cases and servers (tests/support/tier.py); hours
 
 bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
 	$(BIN)/python -m tests.bench $(CASES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,7 +15,8 @@ from shared.redis.client import connect
 from tests.support.check_tier import CheckTier
 from tests.support.recordings import Recording, recording
 from tests.support.redis_server import redis_server
-from tests.support.tier import LONGER, NIGHTLY, examples
+from tests.support.schedule import Schedule
+from tests.support.tier import examples
 
 # A machine that is busy with other things is no defect: pytest-timeout bounds each test.
 settings.register_profile(
@@ -31,22 +31,7 @@ settings.load_profile("headrace")
 def pytest_configure(config: pytest.Config) -> None:
     """Hold the tests to their tiers."""
     config.pluginmanager.register(CheckTier())
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The files with the longest tests first, so that no worker is left alone with one at the end.
-
-    A long test has a long time limit, so the limit tells which ones these are.
-    """
-    usual = float(config.getini("timeout"))
-    longest: dict[Path, float] = {}
-    for item in items:
-        mark = item.get_closest_marker("timeout")
-        limit = float(mark.args[0]) if mark else usual
-        longest[item.path] = max(limit, longest.get(item.path, 0))
-        if NIGHTLY:
-            item.add_marker(pytest.mark.timeout(limit * LONGER), append=False)
-    items.sort(key=lambda item: -longest[item.path])
+    config.pluginmanager.register(Schedule())
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from tests.chaos.redis_failover import of_kind
 from tests.chaos.report import GOALS, Report
 from tests.chaos.run import run
 from tests.chaos.test_chaos import noticed, shown
-from tests.support.tier import at_length, nightly
+from tests.support.tier import at_length, one_in_test
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
 
@@ -26,7 +26,7 @@ SHORT = {
 }
 
 
-@pytest.mark.parametrize("kind", at_length(["sentinel"], [*SHORT]))
+@pytest.mark.parametrize("kind", one_in_test(["sentinel", "cluster"]))
 async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind: str) -> None:
     seed = int(os.environ.get("SEED", "6"))
     only = SHORT[kind]
@@ -46,7 +46,7 @@ async def lossy(folder: Path, seed: int = 7, **environment: str) -> Report:
     return await run(folder / str(seed), seed=seed, seconds=1, only=only, **settings)
 
 
-@nightly
+@pytest.mark.nightly
 async def test_what_a_failover_loses_is_brought_back_or_was_never_acknowledged(
     tmp_path: Path,
 ) -> None:
@@ -60,11 +60,11 @@ NOTICED = {
         {"MUTATION": "settling_off"}, {Kind.MISSING, Kind.DISORDER},
     ),
 }  # fmt: skip
-TRIED = at_length([*NOTICED][:1], [*NOTICED])
 
 
-@pytest.mark.parametrize(("environment", "seen"), [NOTICED[each] for each in TRIED], ids=TRIED)
+@pytest.mark.parametrize("needed", one_in_test([*NOTICED]))
 async def test_what_a_failover_needs_and_is_not_there_is_noticed(
-    tmp_path: Path, environment: dict[str, str], seen: set[Kind]
+    tmp_path: Path, needed: str
 ) -> None:
+    environment, seen = NOTICED[needed]
     assert await noticed(seen, lambda seed: lossy(tmp_path, seed, **environment))

@@ -158,7 +158,7 @@ async def agrees(whole: Installation, page: Page, stream_id: str) -> bool:
     return True
 
 
-SECONDS = at_length(20, 61)
+SECONDS = at_length(8, 61)
 
 
 async def test_the_counter_equals_the_amount_of_the_api(

@@ -24,6 +24,7 @@ from tests.deploy.redis_work import (
 from tests.support.processes import ServiceProcess, running
 from tests.support.redis_content import Content, content, lasting
 from tests.support.redis_servers import find_servers, one_of_each_kind
+from tests.support.tier import one_in_test
 from tests.support.waiting import until
 
 SERVERS = one_of_each_kind(find_servers())
@@ -32,6 +33,8 @@ FORMER = "user default on nopass resetkeys resetchannels -@all +ping"
 
 pytestmark = pytest.mark.timeout(180)
 each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+each_server_at_length = pytest.mark.parametrize("name", one_in_test([*SERVERS][::-1]))
+"""The last is a Valkey, as in compose.yaml, if one is installed."""
 
 
 def test_these_servers_are_tried() -> None:
@@ -79,9 +82,9 @@ async def is_rated(redis: Guarded, port: int) -> bool:
 
 
 @pytest.mark.io
-@each_server
-async def test_a_restart_keeps_everything(tmp_path: Path, server: str) -> None:
-    async with guarded_redis(tmp_path, server) as redis, network() as port:
+@each_server_at_length
+async def test_a_restart_keeps_everything(tmp_path: Path, name: str) -> None:
+    async with guarded_redis(tmp_path, SERVERS[name]) as redis, network() as port:
         async with at_work(redis, port, "one") as parts:
             await until(lambda: is_rated(redis, parts["api"].port), what="the key of a rate limit")
         before = await content(redis.all)

@@ -9,17 +9,16 @@ See docs/decisions/0063-tests-in-tiers.md.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
+from _pytest.mark import ParameterSet  # pytest has no public name for what `pytest.param` returns
 
 T = TypeVar("T")
 
 NIGHTLY = os.environ.get("NIGHTLY") == "1"
 """Whether this is `make nightly`."""
-
-nightly = pytest.mark.skipif(not NIGHTLY, reason="only in make nightly")
-"""For a test whose short form is another test."""
 
 LONGER = 10
 """The factor for time limits and numbers of examples in `make nightly`."""
@@ -28,6 +27,11 @@ LONGER = 10
 def at_length(short: T, long: T) -> T:
     """`short` in `make test`, `long` in `make nightly`."""
     return long if NIGHTLY else short
+
+
+def one_in_test(cases: Sequence[T]) -> list[T | ParameterSet]:
+    """The first case in `make test`, all cases in `make nightly`; for `parametrize`."""
+    return [*cases[:1], *(pytest.param(each, marks=pytest.mark.nightly) for each in cases[1:])]
 
 
 def examples(count: int) -> int:

@@ -19,6 +19,7 @@ from deploy.local.gateway import KINDS
 from deploy.local.plan import Ports
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
+from tests.support.tier import one_in_test
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def ids(text: str) -> list[str]:
     return re.findall(r"^event: \w+\.\w+\ndata: .*\nid: (\S+)\n\n", text, re.M)
 
 
-@pytest.mark.parametrize("kind", installed_kinds(KINDS))
+@pytest.mark.parametrize("kind", [*one_in_test(installed_kinds()), "api"])
 async def test_a_user_of_make_run_sees_events_creates_a_stream_and_resumes(
     tmp_path: Path, kind: str
 ) -> None:
@@ -220,7 +221,7 @@ async def test_the_run_says_why_it_shows_no_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
-@pytest.mark.parametrize("kind", installed_kinds(KINDS))
+@pytest.mark.parametrize("kind", one_in_test(installed_kinds(KINDS)))
 async def test_a_killed_runner_leaves_no_process(tmp_path: Path, kind: str) -> None:
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)
