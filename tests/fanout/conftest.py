@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.revocations import RevocationStore
 from shared.journal.keys import Keys
-from tests.fanout.peers import MakePeer, Peer, Post
+from tests.fanout.peers import MakePeer, Peer, RecordingBroadcaster
 from tests.fanout.rig import Chain, Replica, StartReplica, inside, outside
 from tests.fanout.tokens import REQUIRED
 from tests.support.data import begun_long_ago
@@ -91,7 +91,7 @@ async def registry() -> AsyncIterator[SubscriberRegistry]:
 
 
 @pytest.fixture
-def peers(registry: SubscriberRegistry) -> Iterator[MakePeer]:
+def make_peer(registry: SubscriberRegistry) -> Iterator[MakePeer]:
     made = []
 
     def make(*topics: str, **more: Any) -> Peer:
@@ -104,8 +104,8 @@ def peers(registry: SubscriberRegistry) -> Iterator[MakePeer]:
 
 
 @pytest.fixture
-async def broadcaster(registry: SubscriberRegistry) -> Post:
-    return Post(registry)
+async def broadcaster(registry: SubscriberRegistry) -> RecordingBroadcaster:
+    return RecordingBroadcaster(registry)
 
 
 @pytest.fixture

@@ -60,22 +60,22 @@ def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created")
     return RecentEvents(START, events=9, size=1 << 20).append(entry)
 
 
-class Post(Broadcaster):
+class RecordingBroadcaster(Broadcaster):
     """An outbox that tells how many each event went to."""
 
     def __init__(self, registry: SubscriberRegistry, *, batch_seconds: float = 0.0) -> None:
-        super().__init__(registry, batch_seconds=batch_seconds, on_sent=self._note)
-        self.told: list[tuple[str, int, int]] = []
+        super().__init__(registry, batch_seconds=batch_seconds, on_sent=self._record)
+        self.sent: list[tuple[str, int, int]] = []
 
-    def _note(self, entry: JournalEntry, reached: int, size: int) -> None:
-        self.told.append((entry.position, reached, size))
+    def _record(self, entry: JournalEntry, reached: int, size: int) -> None:
+        self.sent.append((entry.position, reached, size))
 
     async def delivered(self, *items: RecentItem, epoch: int = 0) -> int:
         """Publish each in a turn of its own; returns how many the last was written to."""
         for one in items:
             self.publish(one, epoch)
             await self.idle()
-        return self.told[-1][1]
+        return self.sent[-1][1]
 
     async def idle(self) -> None:
         """Until nothing is on its way."""
@@ -90,7 +90,7 @@ NO_POLLER = SimpleNamespace(add=lambda _: None, remove=lambda _: None, close=lam
 """In place of a crowd's own, for subscribers without descriptors."""
 
 
-class Fake(Subscriber):
+class FakeSubscriber(Subscriber):
     """Takes every write and notes it; its descriptor is none."""
 
     __slots__ = ("parser", "writes")

@@ -13,7 +13,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-class Wanderer:
+class RoamingClient:
     """A client that comes back, wherever a replica is, until it has seen the last position."""
 
     def __init__(self, replicas: list[Replica], chance: random.Random) -> None:
@@ -51,9 +51,9 @@ async def test_a_rolling_restart_under_load_loses_no_event(
     positions = await chain.commit_many(3)
     replicas = [await launch(drain_seconds=0.5), await launch(drain_seconds=0.5)]
     last: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    wanderers = [Wanderer(replicas, chance) for _ in range(30)]
-    wandering = [asyncio.create_task(w.run(last)) for w in wanderers]
-    await until(lambda: all(w.connections for w in wanderers))
+    roaming = [RoamingClient(replicas, chance) for _ in range(30)]
+    tasks = [asyncio.create_task(w.run(last)) for w in roaming]
+    await until(lambda: all(w.connections for w in roaming))
 
     restarts = asyncio.create_task(_restart_in_turn(replicas, launch, rounds=2))
     while not restarts.done():
@@ -62,10 +62,12 @@ async def test_a_rolling_restart_under_load_loses_no_event(
     last.set_result((await chain.commit())[0])
     positions.append(last.result())
 
-    await asyncio.gather(*wandering)
-    for wanderer in wanderers:
-        assert wanderer.seen == positions
-    assert sum(w.connections for w in wanderers) > 2 * len(wanderers), "they were moved"
+    await asyncio.gather(*tasks)
+    for client in roaming:
+        assert client.seen == positions
+    assert sum(w.connections for w in roaming) > 2 * len(roaming), (
+        "clients reconnected more than once on average"
+    )
 
 
 async def _restart_in_turn(replicas: list[Replica], launch: StartReplica, *, rounds: int) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.fanout.connections import broadcaster as outbox_module
-from services.fanout.connections import registry as crowd_module
+from services.fanout.connections import broadcaster as broadcaster_module
+from services.fanout.connections import registry as registry_module
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat
 from services.fanout.connections.registry import SubscriberRegistry
@@ -18,19 +18,21 @@ from services.fanout.connections.subscriber import Subscriber
 from shared.domain.position import START, Position
 from shared.redis.clock import RedisClock
 from shared.web.problems import Goodbye
-from tests.fanout.peers import NO_POLLER, Fake, Post, item
+from tests.fanout.peers import NO_POLLER, FakeSubscriber, RecordingBroadcaster, item
 from tests.fanout.turns import turn
 from tests.support.waiting import until
 
 
-class Crowd:
+class FakeSubscribers:
     """Makes subscribers without descriptors, and registers them for topics."""
 
     def __init__(self) -> None:
         self.registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
 
-    def __call__(self, count: int, *topics: str) -> list[Fake]:
-        made = [Fake(fd) for fd in range(self.registry.count, self.registry.count + count)]
+    def __call__(self, count: int, *topics: str) -> list[FakeSubscriber]:
+        made = [
+            FakeSubscriber(fd) for fd in range(self.registry.count, self.registry.count + count)
+        ]
         for fake in made:
             self.registry.register(fake)
             self.registry.go_live(fake, topics)
@@ -38,16 +40,18 @@ class Crowd:
 
 
 @pytest.fixture
-async def fakes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Crowd]:
-    monkeypatch.setattr(crowd_module, "make_poller", lambda _: NO_POLLER)
-    fakes = Crowd()
-    yield fakes
-    fakes.registry.hub.check()
+async def make_fakes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSubscribers]:
+    monkeypatch.setattr(registry_module, "make_poller", lambda _: NO_POLLER)
+    make_fakes = FakeSubscribers()
+    yield make_fakes
+    make_fakes.registry.hub.check()
 
 
-async def test_events_published_in_one_turn_are_sent_in_one_write(fakes: Crowd) -> None:
-    (seven,), (both,), (all_,) = fakes(1, "7"), fakes(1, "7", "8"), fakes(1, "*")
-    broadcaster = Post(fakes.registry)
+async def test_events_published_in_one_turn_are_sent_in_one_write(
+    make_fakes: FakeSubscribers,
+) -> None:
+    (seven,), (both,), (all_,) = make_fakes(1, "7"), make_fakes(1, "7", "8"), make_fakes(1, "*")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     broadcaster.publish(item("7", n=1))
     broadcaster.publish(item("8", n=2))
     broadcaster.broadcast(b"event: gap\ndata: {}\nid: 2-5\n\n")
@@ -58,7 +62,7 @@ async def test_events_published_in_one_turn_are_sent_in_one_write(fakes: Crowd) 
     assert [[e.own_id for e in write] for write in both.writes] == [["1-0", "2-0", "2-5", "3-0"]]
     assert both.ids == all_.ids
     assert (seven.events, both.events) == (2, 3), "a gap is no event"
-    assert [(position, reached) for position, reached, _ in broadcaster.told] == [
+    assert [(position, reached) for position, reached, _ in broadcaster.sent] == [
         ("1-0", 2 + 1),
         ("2-0", 2),
         ("3-0", 3),
@@ -66,9 +70,9 @@ async def test_events_published_in_one_turn_are_sent_in_one_write(fakes: Crowd) 
     assert not broadcaster.busy
 
 
-async def test_events_within_batch_ms_are_sent_in_one_write(fakes: Crowd) -> None:
-    (fake,) = fakes(1, "7")
-    broadcaster = Post(fakes.registry, batch_seconds=0.05)
+async def test_events_within_batch_ms_are_sent_in_one_write(make_fakes: FakeSubscribers) -> None:
+    (fake,) = make_fakes(1, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry, batch_seconds=0.05)
     began = asyncio.get_running_loop().time()
     for n in range(1, 6):
         broadcaster.publish(item("7", n=n))
@@ -82,9 +86,9 @@ async def test_events_within_batch_ms_are_sent_in_one_write(fakes: Crowd) -> Non
     assert fake.ids == [f"{n}-0" for n in range(1, 7)]
 
 
-async def test_one_write_is_never_larger_than_a_backlog(fakes: Crowd) -> None:
-    (fake,) = fakes(1, "7")
-    broadcaster = Post(fakes.registry)
+async def test_one_write_is_never_larger_than_a_backlog(make_fakes: FakeSubscribers) -> None:
+    (fake,) = make_fakes(1, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     for n in range(1, 101):
         broadcaster.publish(item("7", n=n, size=50_000))
     turns = 0
@@ -96,55 +100,57 @@ async def test_one_write_is_never_larger_than_a_backlog(fakes: Crowd) -> None:
     assert turns >= 10, "the loop has its turn between two"
 
 
-async def test_writes_to_a_large_audience_leave_turns_to_other_tasks(fakes: Crowd) -> None:
-    members = fakes(5000, "7")
-    broadcaster = Post(fakes.registry)
+async def test_writes_to_a_large_audience_leave_turns_to_other_tasks(
+    make_fakes: FakeSubscribers,
+) -> None:
+    members = make_fakes(5000, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     broadcaster.publish(item("7", n=1))
     reached = []
     for _ in range(8):
         await turn()
         reached.append(sum(1 for fake in members if fake.writes))
     assert reached[:6] == [1000, 2000, 3000, 4000, 5000, 5000]
-    assert broadcaster.told == [("1-0", 5000, len(item("7").frame))]
+    assert broadcaster.sent == [("1-0", 5000, len(item("7").frame))]
     assert all(fake.ids == ["1-0"] for fake in members)
 
 
 async def test_audiences_of_many_events_are_gathered_in_portions(
-    fakes: Crowd, monkeypatch: pytest.MonkeyPatch
+    make_fakes: FakeSubscribers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "_PORTION", 50)
-    members = fakes(500, "7")
-    broadcaster = Post(fakes.registry)
+    monkeypatch.setattr(broadcaster_module, "_PORTION", 50)
+    members = make_fakes(500, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     for n in range(1, 41):
         broadcaster.publish(item("7", n=n))
-    looks = []
-    audience = fakes.registry.hub.audience
+    gathered = []
+    audience = make_fakes.registry.hub.audience
 
-    def counting(topics: Sequence[str]) -> Collection[Subscriber]:
-        looks.append(1)
+    def counting_audience(topics: Sequence[str]) -> Collection[Subscriber]:
+        gathered.append(1)
         return audience(topics)
 
-    monkeypatch.setattr(fakes.registry.hub, "audience", counting)
-    planned: list[int] = []
-    while broadcaster.busy and len(planned) < 100:
+    monkeypatch.setattr(make_fakes.registry.hub, "audience", counting_audience)
+    gathered_after_turn: list[int] = []
+    while broadcaster.busy and len(gathered_after_turn) < 100:
         await turn()
-        planned.append(len(looks))
-    assert planned[0] <= 3, "1,000 looks at a time"
-    assert planned[-1] == 40
+        gathered_after_turn.append(len(gathered))
+    assert gathered_after_turn[0] <= 3, "1,000 looks at a time"
+    assert gathered_after_turn[-1] == 40
     assert all(fake.ids == [f"{n}-0" for n in range(1, 41)] for fake in members)
 
 
 async def test_subscribers_that_join_or_end_during_a_broadcast_get_the_right_events(
-    fakes: Crowd, monkeypatch: pytest.MonkeyPatch
+    make_fakes: FakeSubscribers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "_PORTION", 2)
-    early = fakes(6, "7")
-    broadcaster = Post(fakes.registry)
+    monkeypatch.setattr(broadcaster_module, "_PORTION", 2)
+    early = make_fakes(6, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     broadcaster.publish(item("7", n=1))
     await turn()
-    (late,) = fakes(1, "7")  # the ring has had the event since before it joined
+    (late,) = make_fakes(1, "7")  # the ring has had the event since before it joined
     waiting = next(fake for fake in early if not fake.writes)
-    fakes.registry.disconnect(waiting, Goodbye.REVOKED)
+    make_fakes.registry.disconnect(waiting, Goodbye.REVOKED)
     broadcaster.publish(item("7", n=2))
     await broadcaster.idle()
     assert late.ids == ["2-0"]
@@ -153,14 +159,14 @@ async def test_subscribers_that_join_or_end_during_a_broadcast_get_the_right_eve
 
 
 async def test_a_restored_event_in_a_batch_goes_only_to_later_subscribers(
-    fakes: Crowd,
+    make_fakes: FakeSubscribers,
 ) -> None:
-    (before,) = fakes(1, "7")
-    broadcaster = Post(fakes.registry)
+    (before,) = make_fakes(1, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     broadcaster.publish(item("7", n=1))
-    since = Fake(1)
-    fakes.registry.register(since)
-    fakes.registry.go_live(since, ["7"], epoch=1)  # the failover came while 1-0 was on its way
+    since = FakeSubscriber(1)
+    make_fakes.registry.register(since)
+    make_fakes.registry.go_live(since, ["7"], epoch=1)  # the failover came while 1-0 was on its way
     broadcaster.publish(item("7", n=1), 1)
     broadcaster.publish(item("7", n=2))
     await broadcaster.idle()
@@ -169,38 +175,40 @@ async def test_a_restored_event_in_a_batch_goes_only_to_later_subscribers(
 
 
 async def test_sync_never_has_a_position_above_the_sent_events(
-    fakes: Crowd, monkeypatch: pytest.MonkeyPatch
+    make_fakes: FakeSubscribers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "_PORTION", 2)
-    members = fakes(6, "7")
-    broadcaster = Post(fakes.registry)
+    monkeypatch.setattr(broadcaster_module, "_PORTION", 2)
+    members = make_fakes(6, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     feed: Any = SimpleNamespace(position=START, is_complete=True, tip=None)
-    expiry = ConnectionExpiry(fakes.registry, max_age=0, retry_ms=9)
-    beat = Heartbeat(feed, fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
+    expiry = ConnectionExpiry(make_fakes.registry, max_age=0, retry_ms=9)
+    heartbeat = Heartbeat(feed, make_fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
     for n in range(1, 30):  # there is never a moment without an event under way
         feed.position = Position(n, 0)
         broadcaster.publish(item("7", n=n))
-        beat.tick()
+        heartbeat.tick()
         await turn()
         assert broadcaster.busy
     await broadcaster.idle()
     for fake in members:
         assert sum(event.name == "sync" for event in fake.got) in (14, 15)
-        places = [int((event.own_id or "").removesuffix("-0")) for event in fake.got]
-        assert places == sorted(places)
+        positions = [int((event.own_id or "").removesuffix("-0")) for event in fake.got]
+        assert positions == sorted(positions)
         assert fake.ids == [f"{n}-0" for n in range(1, 30)]
 
 
-async def test_an_exception_in_on_sent_does_not_stop_the_next_batch(fakes: Crowd) -> None:
-    (fake,) = fakes(1, "7")
-    broadcaster = Post(fakes.registry)
+async def test_an_exception_in_on_sent_does_not_stop_the_next_batch(
+    make_fakes: FakeSubscribers,
+) -> None:
+    (fake,) = make_fakes(1, "7")
+    broadcaster = RecordingBroadcaster(make_fakes.registry)
     seen = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
 
-    def failing(*_: object) -> None:
+    def raise_error(*_: object) -> None:
         raise ZeroDivisionError
 
-    broadcaster._on_sent = failing
+    broadcaster._on_sent = raise_error
     for n in (1, 2):
         broadcaster.publish(item("7", n=n, size=600_000))
     await until(lambda: fake.ids == ["1-0", "2-0"])

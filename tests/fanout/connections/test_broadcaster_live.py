@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from services.fanout.connections import broadcaster as outbox_module
+from services.fanout.connections import broadcaster as broadcaster_module
 from shared.domain.position import parse_position
 from tests.fanout.rig import Chain, StartReplica
 from tests.support.sse_client import SseClient
@@ -16,7 +16,7 @@ from tests.support.sse_client import SseClient
 async def test_a_resume_during_a_broadcast_loses_no_event_and_repeats_none(
     start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "_PORTION", 1)
+    monkeypatch.setattr(broadcaster_module, "_PORTION", 1)
     random.seed(3)
     replica = await start(sync_seconds=0.3)
     clients += [await replica.subscribe() for _ in range(80)]
@@ -29,23 +29,25 @@ async def test_a_resume_during_a_broadcast_loses_no_event_and_repeats_none(
             positions.extend(await chain.commit(*(chain.event() for _ in range(3))))
         over.set()
 
-    async def come() -> None:
+    async def resume() -> None:
         while not over.is_set():
-            start_at = random.choice(positions[-4:])
-            client = await replica.subscribe(since=start_at)
+            position = random.choice(positions[-4:])
+            client = await replica.subscribe(since=position)
             clients.append(client)
-            since[client] = start_at
+            since[client] = position
 
-    await asyncio.gather(commit(), *(come() for _ in range(4)))
+    await asyncio.gather(commit(), *(resume() for _ in range(4)))
     assert len(clients) > 100
     for client in clients:
         await client.wait_id(positions[-1])
-        own = positions[positions.index(since[client]) + 1 :]
-        assert client.positions == own
+        expected = positions[positions.index(since[client]) + 1 :]
+        assert client.positions == expected
         got = 0
         for event in client.events:
             if event.name == "sync":
-                said = parse_position(event.own_id)
-                assert got == sum(parse_position(p) <= said for p in own), "sync told too much"
+                sync_position = parse_position(event.own_id)
+                assert got == sum(parse_position(p) <= sync_position for p in expected), (
+                    "sync has a position above the sent events"
+                )
             got += "." in event.name
     assert any(client.named("sync") for client in clients)

@@ -66,7 +66,7 @@ async def test_in_required_mode_only_admins_may_read_the_statistics(
     assert await code(headers=bearer(token(BOB, **admin))) == 401
 
 
-def ended(lines: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+def end_lines(lines: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
     return [line for line in lines if line["event"] == "connection_ended"]
 
 
@@ -81,11 +81,11 @@ async def test_the_end_of_a_connection_is_one_log_line(
         await client.wait_id(last)
         assert client.positions == [before, live, *client.positions[2:]]
         client.close()
-        await until(lambda: ended(lines))
-        short = {"exp": int(time.time()) + 2}
-        await guarded.subscribe(f"users={ALICE}", headers=bearer(token(ALICE, **short)))
-        await until(lambda: len(ended(lines)) == 2, seconds=5)
-    first, second = ended(lines)
+        await until(lambda: end_lines(lines))
+        expires_soon = {"exp": int(time.time()) + 2}
+        await guarded.subscribe(f"users={ALICE}", headers=bearer(token(ALICE, **expires_soon)))
+        await until(lambda: len(end_lines(lines)) == 2, seconds=5)
+    first, second = end_lines(lines)
     assert 0 <= first.pop("seconds") < 5
     assert first == {
         "event": "connection_ended",

@@ -54,7 +54,7 @@ async def test_five_hundred_closed_connections_leave_no_descriptor_and_no_entry(
     before = replica.process.descriptors  # give or take what /metrics was just asked through
     positions = await chain.commit_many(20)
     for _ in range(2):
-        registry = await asyncio.gather(
+        subscribers = await asyncio.gather(
             *(
                 replica.subscribe(
                     f"streams={n % 9 + 1}&users=" if n % 2 else "all=true",
@@ -66,11 +66,11 @@ async def test_five_hundred_closed_connections_leave_no_descriptor_and_no_entry(
         await until(lambda: replica.process.descriptors <= before + 255)
         assert replica.process.descriptors >= before + 245, "one for each, aiohttp's is closed"
         positions += await chain.commit_many(3)
-        for n, client in enumerate(registry):
+        for n, client in enumerate(subscribers):
             if n % 2 == 0:
                 await client.wait_id(positions[-1])
             (client.close, client.reset, client.half_close)[n % 3]()
         await until(empty)
-        for client in registry:
+        for client in subscribers:
             client.close()
     await until(lambda: replica.process.descriptors <= before + 2)

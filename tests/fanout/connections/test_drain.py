@@ -32,19 +32,19 @@ async def test_on_sigterm_each_client_gets_goodbye_and_the_process_exits_with_0(
     assert (await replica.get("/livez"))[0] == 200
     assert await replica.process.ended() == 0
     assert 1.2 < time.monotonic() - began < 4
-    told = []
+    goodbyes = []
     for client in clients[:60]:
         await until(client.closed.is_set)
         goodbye = client.events[-1]
         assert (goodbye.name, goodbye.own_id) == ("goodbye", None)
         assert goodbye.json == {"reason": "draining", "retry": goodbye.retry}
         assert 1500 <= (goodbye.retry or 0) <= 4500
-        assert client.last_id == "0-0", "the cursor stays"
-        told.append(goodbye)
-    at = sorted(event.at for event in told)
+        assert client.last_id == "0-0", "goodbye does not move the cursor"
+        goodbyes.append(goodbye)
+    at = sorted(event.at for event in goodbyes)
     assert at[-1] - at[0] > 0.8, "spread"
     assert at[-1] - began < 2.5
-    assert len({event.retry for event in told}) > 30
+    assert len({event.retry for event in goodbyes}) > 30
     assert replica.process.noise == []
 
 

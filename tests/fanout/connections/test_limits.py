@@ -24,13 +24,13 @@ PER_USER = REQUIRED | {"connections_per_user": 10}
 PER_IP = {"connections_per_ip": 10, "trusted_proxies": "127.0.0.0/8"}
 
 
-async def take(replica: Replica, query: str, **more: Any) -> SseClient:
+async def ask_first_event(replica: Replica, query: str, **more: Any) -> SseClient:
     client = await ask(replica, query, **more)
     await client.wait(1)
     return client
 
 
-def taken(clients: list[SseClient]) -> int:
+def count_connected(clients: list[SseClient]) -> int:
     return sum(client.events[0].name == "message" for client in clients)
 
 
@@ -40,9 +40,9 @@ async def test_the_limit_of_an_account_is_exact_over_two_replicas(
     replicas = [await start(**PER_USER), await start(**PER_USER)]
     query, header = f"users={BOB}", bearer(token(BOB))
     clients += await asyncio.gather(
-        *(take(replicas[n % 2], query, headers=header) for n in range(50))
+        *(ask_first_event(replicas[n % 2], query, headers=header) for n in range(50))
     )
-    assert taken(clients) == 10
+    assert count_connected(clients) == 10
     for client in clients:
         if client.events[0].name == "overload":
             await until(client.closed.is_set)
@@ -56,10 +56,10 @@ async def test_the_limit_of_an_address_is_exact_over_two_replicas(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replicas = [await start(**PER_IP), await start(**PER_IP)]
-    for address, bucket in (("203.0.113.7", 10), ("2001:db8::%d", 10)):
+    for address, limit in (("203.0.113.7", 10), ("2001:db8::%d", 10)):
         some = await asyncio.gather(
             *(
-                take(
+                ask_first_event(
                     replicas[n % 2],
                     "all=true",
                     headers={"X-Forwarded-For": address.replace("%d", str(n))},
@@ -68,7 +68,7 @@ async def test_the_limit_of_an_address_is_exact_over_two_replicas(
             )
         )
         clients += some
-        assert taken(some) == bucket
+        assert count_connected(some) == limit
     assert await status(replicas[1], "all=true") == 200, "another address"
 
 
@@ -110,25 +110,25 @@ async def test_connections_of_a_crashed_replica_stop_counting_after_the_lease(
     launch: StartReplica, start: StartReplica, clients: list[SseClient]
 ) -> None:
     limits = {"connections_per_ip": 3, "connection_lease_seconds": 1.5}
-    doomed, other = await launch(**limits), await start(**limits)
-    clients += [await doomed.subscribe() for _ in range(2)]
+    crashing, other = await launch(**limits), await start(**limits)
+    clients += [await crashing.subscribe() for _ in range(2)]
     clients.append(await other.subscribe())  # what is alive keeps its place, and the name in Redis
     began = time.monotonic()
     while time.monotonic() - began < 3:  # they are renewed: twice the lease's time
         assert await status(other, "all=true") == 0
-        await asyncio.wait_for(doomed.get("/livez"), 5)
-    doomed.process.signal(signal.SIGKILL)
+        await asyncio.wait_for(crashing.get("/livez"), 5)
+    crashing.process.signal(signal.SIGKILL)
     killed = time.monotonic()
 
-    async def room() -> bool:
+    async def has_room() -> bool:
         return await status(other, "all=true") == 200
 
-    await until(room, seconds=4)
-    assert time.monotonic() - killed > 0.4, "it had been renewed until then"
+    await until(has_room, seconds=4)
+    assert time.monotonic() - killed > 0.4, "its leases were renewed until it crashed"
 
     async def filled() -> bool:
-        clients.append(await take(other, "all=true"))
-        return taken(clients[3:]) == 2
+        clients.append(await ask_first_event(other, "all=true"))
+        return count_connected(clients[3:]) == 2
 
     await until(filled)
     assert await status(other, "all=true") == 0
@@ -176,9 +176,9 @@ async def test_a_process_accepts_a_limited_number_of_connections_a_second(
 ) -> None:
     replica = await start(handshakes_per_second=5)
     began = time.monotonic()
-    clients += await asyncio.gather(*(take(replica, "all=true") for _ in range(40)))
+    clients += await asyncio.gather(*(ask_first_event(replica, "all=true") for _ in range(40)))
     passed = time.monotonic() - began
-    assert 5 <= taken(clients) <= 5 + 5 * passed + 1
+    assert 5 <= count_connected(clients) <= 5 + 5 * passed + 1
 
     async def again() -> bool:
         return await status(replica, "all=true") == 200
@@ -204,9 +204,9 @@ async def test_simultaneous_connections_do_not_exceed_max_connections(
     replica = await start(**REQUIRED, max_connections=7)
     header = bearer(token(BOB))
     clients += await asyncio.gather(
-        *(take(replica, f"users={BOB}", headers=header) for _ in range(40))
+        *(ask_first_event(replica, f"users={BOB}", headers=header) for _ in range(40))
     )
-    assert taken(clients) == 7
+    assert count_connected(clients) == 7
     assert replica.components.registry.count == 7
     assert await replica.metric("turned_away_total", reason="full") >= 33
 

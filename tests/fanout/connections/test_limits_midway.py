@@ -41,7 +41,7 @@ async def replica(
 
 
 @pytest.fixture
-async def midway(
+async def being_counted(
     replica: Replica, proxy: TcpProxy, counted: Callable[[], Awaitable[int]]
 ) -> AsyncIterator[SseClient]:
     """A client that Redis has counted, while the replica has not heard of it yet."""
@@ -54,21 +54,21 @@ async def midway(
 
 
 async def test_a_client_that_disconnects_while_its_lease_is_taken_is_not_counted(
-    midway: SseClient, none_counted: Callable[[], Awaitable[bool]]
+    being_counted: SseClient, none_counted: Callable[[], Awaitable[bool]]
 ) -> None:
-    midway.close()
+    being_counted.close()
     await until(none_counted, seconds=2)
 
 
 async def test_a_client_that_arrives_during_a_drain_gets_overload(
     replica: Replica,
     proxy: TcpProxy,
-    midway: SseClient,
+    being_counted: SseClient,
     none_counted: Callable[[], Awaitable[bool]],
 ) -> None:
     replica.app[HANDLER].draining = True
     proxy.hold = lambda _: False
-    await until(midway.closed.is_set)
-    assert [event.name for event in midway.events] == ["overload"]
+    await until(being_counted.closed.is_set)
+    assert [event.name for event in being_counted.events] == ["overload"]
     assert replica.components.registry.count == 0
     await until(none_counted, seconds=2)

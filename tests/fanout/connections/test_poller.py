@@ -39,19 +39,19 @@ def run(request: pytest.FixtureRequest) -> Run:
     return run
 
 
-class Rig:
+class PollerRecorder:
     """A poller and what it told."""
 
     def __init__(self, kind: Kind) -> None:
-        self.told: list[tuple[int, bool]] = []
-        self._turns = 0
+        self.reports: list[tuple[int, bool]] = []
+        self._calls = 0
         loop = asyncio.get_running_loop()
-        self.poller = kind(loop, lambda fd, gone: self.told.append((fd, gone)))
+        self.poller = kind(loop, lambda fd, gone: self.reports.append((fd, gone)))
 
-    def turned(self, turns: int) -> bool:
+    def nth_call(self, n: int) -> bool:
         """Whether this was asked so many times more."""
-        self._turns += 1
-        return self._turns % turns == 0
+        self._calls += 1
+        return self._calls % n == 0
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
         ours, theirs = socket.socketpair()
@@ -79,18 +79,18 @@ def empty(sock: socket.socket) -> None:
 
 def test_a_full_socket_is_reported_when_it_is_writable_again(kind: Kind, run: Run) -> None:
     async def main() -> None:
-        rig = Rig(kind)
-        ours, theirs = rig.pair()
+        recorder = PollerRecorder(kind)
+        ours, theirs = recorder.pair()
         for _ in range(3):
             fill(ours)
-            rig.poller.waiting(ours.fileno())
-            await until(lambda: rig.turned(10))  # what was to be told of before is told
-            rig.told.clear()
+            recorder.poller.waiting(ours.fileno())
+            await until(lambda: recorder.nth_call(10))  # what was to be told of before is told
+            recorder.reports.clear()
             empty(theirs)
-            await until(lambda: (ours.fileno(), False) in rig.told)
-        assert not any(gone for _, gone in rig.told)
-        rig.poller.remove(ours.fileno())
-        rig.poller.close()
+            await until(lambda: (ours.fileno(), False) in recorder.reports)
+        assert not any(gone for _, gone in recorder.reports)
+        recorder.poller.remove(ours.fileno())
+        recorder.poller.close()
         ours.close()
         theirs.close()
 
@@ -100,12 +100,12 @@ def test_a_full_socket_is_reported_when_it_is_writable_again(kind: Kind, run: Ru
 @pytest.mark.parametrize("how", ["close", "half"])
 def test_a_closed_peer_is_reported(kind: Kind, run: Run, how: str) -> None:
     async def main() -> None:
-        rig = Rig(kind)
-        ours, theirs = rig.pair()
+        recorder = PollerRecorder(kind)
+        ours, theirs = recorder.pair()
         theirs.close() if how == "close" else theirs.shutdown(socket.SHUT_WR)
-        await until(lambda: (ours.fileno(), True) in rig.told)
-        rig.poller.remove(ours.fileno())
-        rig.poller.close()
+        await until(lambda: (ours.fileno(), True) in recorder.reports)
+        recorder.poller.remove(ours.fileno())
+        recorder.poller.close()
         ours.close()
         theirs.close()
 
@@ -114,12 +114,12 @@ def test_a_closed_peer_is_reported(kind: Kind, run: Run, how: str) -> None:
 
 def test_a_peer_that_closed_before_add_is_reported(kind: Kind, run: Run) -> None:
     async def main() -> None:
-        rig = Rig(kind)
+        recorder = PollerRecorder(kind)
         ours, theirs = socket.socketpair()
         theirs.close()
-        rig.poller.add(ours.fileno())
-        await until(lambda: (ours.fileno(), True) in rig.told)
-        rig.poller.close()
+        recorder.poller.add(ours.fileno())
+        await until(lambda: (ours.fileno(), True) in recorder.reports)
+        recorder.poller.close()
         ours.close()
 
     run(main)
@@ -127,11 +127,11 @@ def test_a_peer_that_closed_before_add_is_reported(kind: Kind, run: Run) -> None
 
 def test_after_remove_nothing_is_reported_for_a_reused_descriptor(kind: Kind, run: Run) -> None:
     async def main() -> None:
-        rig = Rig(kind)
-        ours, theirs = rig.pair()
-        other, its_peer = rig.pair()
+        recorder = PollerRecorder(kind)
+        ours, theirs = recorder.pair()
+        other, its_peer = recorder.pair()
         fd = ours.fileno()
-        rig.poller.remove(fd)
+        recorder.poller.remove(fd)
         theirs.close()
         ours.close()
         fresh, fresh_peer = socket.socketpair()  # takes the number that just became free
@@ -139,9 +139,9 @@ def test_after_remove_nothing_is_reported_for_a_reused_descriptor(kind: Kind, ru
         fresh.close()
         fresh_peer.close()
         its_peer.close()
-        await until(lambda: (other.fileno(), True) in rig.told)
-        assert fd not in [told for told, _ in rig.told]
-        rig.poller.close()
+        await until(lambda: (other.fileno(), True) in recorder.reports)
+        assert fd not in [reported for reported, _ in recorder.reports]
+        recorder.poller.close()
         other.close()
 
     run(main)

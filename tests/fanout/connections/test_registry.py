@@ -1,4 +1,4 @@
-"""The crowd with its beat and its drain, on socket pairs: who gets what, and who is let go."""
+"""The crowd with its heartbeat and its drain, on socket pairs: who gets what, and who is let go."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from shared.domain.instant import unix_seconds
 from shared.domain.position import START, Position
 from shared.journal.reader import JournalTip
 from shared.redis.clock import RedisClock
-from tests.fanout.peers import MakePeer, Peer, Post, item
+from tests.fanout.peers import MakePeer, Peer, RecordingBroadcaster, item
 from tests.support.waiting import until
 
 
-async def test_each_subscriber_gets_its_events_once(peers: MakePeer, broadcaster: Post) -> None:
-    seven, user, both, everything = peers("7"), peers("user:G"), peers("7", "user:G"), peers("*")
-    other, typed = peers("8"), peers("7", types=["stream.paused"])
+async def test_each_subscriber_gets_its_events_once(
+    make_peer: MakePeer, broadcaster: RecordingBroadcaster
+) -> None:
+    seven, user, both, everything = (
+        make_peer("7"),
+        make_peer("user:G"),
+        make_peer("7", "user:G"),
+        make_peer("*"),
+    )
+    other, typed = make_peer("8"), make_peer("7", types=["stream.paused"])
     assert await broadcaster.delivered(item("7", "user:G")) == 4
     assert [len(p.read()) for p in (seven, user, both, everything, other, typed)] == [
         1,
@@ -48,17 +55,17 @@ async def test_each_subscriber_gets_its_events_once(peers: MakePeer, broadcaster
 
 
 async def test_a_restored_event_goes_only_to_subscribers_that_joined_after_its_loss(
-    peers: MakePeer, broadcaster: Post
+    make_peer: MakePeer, broadcaster: RecordingBroadcaster
 ) -> None:
-    before, since = peers("7", epoch=1), peers("7", epoch=2)
+    before, since = make_peer("7", epoch=1), make_peer("7", epoch=2)
     assert await broadcaster.delivered(item("7"), epoch=2) == 1
     assert (before.read(), len(since.read())) == ([], 1)
 
 
 async def test_closed_and_full_subscribers_are_removed_and_the_others_get_the_event(
-    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+    registry: SubscriberRegistry, make_peer: MakePeer, broadcaster: RecordingBroadcaster
 ) -> None:
-    members = [peers("7") for _ in range(30)]
+    members = [make_peer("7") for _ in range(30)]
     gone, stalled, reading = members[::3], members[1::3], members[2::3]
     for peer in gone:
         peer.sock.close()
@@ -75,9 +82,9 @@ async def test_closed_and_full_subscribers_are_removed_and_the_others_get_the_ev
 
 
 async def test_a_disconnected_subscriber_cannot_go_live(
-    registry: SubscriberRegistry, peers: MakePeer
+    registry: SubscriberRegistry, make_peer: MakePeer
 ) -> None:
-    peer = peers()
+    peer = make_peer()
     registry.disconnect(peer.subscriber, EndReason.GONE)
     with pytest.raises(ConnectionError):
         registry.go_live(peer.subscriber, ["7"])
@@ -85,12 +92,12 @@ async def test_a_disconnected_subscriber_cannot_go_live(
 
 
 async def test_a_second_disconnect_does_nothing_when_the_descriptor_is_reused(
-    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+    registry: SubscriberRegistry, make_peer: MakePeer, broadcaster: RecordingBroadcaster
 ) -> None:
-    first = peers("7")
+    first = make_peer("7")
     fd = first.subscriber.fd
     registry.disconnect(first.subscriber, EndReason.GONE)
-    second = peers("7")
+    second = make_peer("7")
     assert second.subscriber.fd == fd
     registry.disconnect(first.subscriber, EndReason.GONE)
     assert not registry.send(first.subscriber, b"data: 1\n\n")
@@ -100,9 +107,9 @@ async def test_a_second_disconnect_does_nothing_when_the_descriptor_is_reused(
 
 
 async def test_a_backlog_is_sent_in_order_when_the_socket_is_writable(
-    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+    registry: SubscriberRegistry, make_peer: MakePeer, broadcaster: RecordingBroadcaster
 ) -> None:
-    peer = peers("7")
+    peer = make_peer("7")
     sent = [item("7", n=n, size=900) for n in range(1, 12)]
     for one in sent:
         await broadcaster.delivered(one)
@@ -120,9 +127,9 @@ async def test_a_backlog_is_sent_in_order_when_the_socket_is_writable(
 
 
 async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
-    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+    registry: SubscriberRegistry, make_peer: MakePeer, broadcaster: RecordingBroadcaster
 ) -> None:
-    stalled, reading = peers("7"), peers("7")
+    stalled, reading = make_peer("7"), make_peer("7")
     await broadcaster.delivered(item("7", size=9000))
     for peer in (stalled, reading):
         peer.subscriber.progress_at -= 21
@@ -133,28 +140,30 @@ async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
 
 
 async def test_each_subscriber_gets_one_heartbeat_in_each_interval(
-    registry: SubscriberRegistry, peers: MakePeer, broadcaster: Post
+    registry: SubscriberRegistry, make_peer: MakePeer, broadcaster: RecordingBroadcaster
 ) -> None:
-    members = [peers("7") for _ in range(57)]
-    replaying = peers()
+    members = [make_peer("7") for _ in range(57)]
+    replaying = make_peer()
     feed: Any = SimpleNamespace(
         position=Position(9, 1),
         is_complete=True,
         tip=JournalTip(START, 7, unix_seconds("2026-07-21T18:01:10Z")),
     )
     expiry = ConnectionExpiry(registry, max_age=0, retry_ms=2000)
-    beat = Heartbeat(feed, registry, broadcaster, expiry, RedisClock(), seconds=1.3)
+    heartbeat = Heartbeat(feed, registry, broadcaster, expiry, RedisClock(), seconds=1.3)
     for _ in range(3):
         beats: Counter[int] = Counter()
-        for _ in range(beat._parts):
-            beat.tick()
-            heard = [n for n, peer in enumerate(members) for _ in peer.read()]
-            assert len(heard) <= len(members) // beat._parts + 8, "a trickle, never a burst"
-            beats.update(heard)
+        for _ in range(heartbeat._parts):
+            heartbeat.tick()
+            received = [n for n, peer in enumerate(members) for _ in peer.read()]
+            assert len(received) <= len(members) // heartbeat._parts + 8, (
+                "heartbeats are spread over the interval"
+            )
+            beats.update(received)
         assert beats == Counter(range(len(members)))
-    beats_of_a_replay = replaying.read()
-    assert len(beats_of_a_replay) == 3
-    assert {(e.name, e.json["position"], e.own_id) for e in beats_of_a_replay} == {
+    sync_frames_of_replay = replaying.read()
+    assert len(sync_frames_of_replay) == 3
+    assert {(e.name, e.json["position"], e.own_id) for e in sync_frames_of_replay} == {
         ("sync", None, None)
     }
 
@@ -166,19 +175,19 @@ def test_lag_is_the_age_of_the_last_ledger() -> None:
 
 
 async def test_a_drain_sends_each_connection_one_goodbye_spread_over_its_time(
-    registry: SubscriberRegistry, peers: MakePeer, monkeypatch: pytest.MonkeyPatch
+    registry: SubscriberRegistry, make_peer: MakePeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    members = [peers("7") for _ in range(40)]
-    replaying = peers()
-    left_at: list[int] = []
+    members = [make_peer("7") for _ in range(40)]
+    replaying = make_peer()
+    remaining: list[int] = []
 
     async def sleep(_: float) -> None:
-        left_at.append(registry.count)
+        remaining.append(registry.count)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     await drain(registry, seconds=1.0, retry_ms=2000)
     assert registry.count == 0
-    assert left_at[:4] == [38, 36, 34, 32]
+    assert remaining[:4] == [38, 36, 34, 32]
     retries = set()
     for peer in (*members, replaying):
         (event,) = peer.read()
@@ -190,9 +199,9 @@ async def test_a_drain_sends_each_connection_one_goodbye_spread_over_its_time(
 
 
 async def test_a_drain_of_zero_seconds_ends_all_connections_at_once(
-    registry: SubscriberRegistry, peers: MakePeer
+    registry: SubscriberRegistry, make_peer: MakePeer
 ) -> None:
-    peer = peers("7")
+    peer = make_peer("7")
     await asyncio.wait_for(drain(registry, seconds=0, retry_ms=2000), 1)
     assert [e.name for e in peer.read()] == ["goodbye"]
     assert peer.ended

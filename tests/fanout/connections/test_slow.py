@@ -16,25 +16,25 @@ TINY = 4096
 
 
 @pytest.fixture
-def counted() -> Callable[..., Awaitable[float]]:
+def metric_change() -> Callable[..., Awaitable[float]]:
     """How far a metric moved since the fixture's first question about it."""
     first: dict[str, float] = {}
 
-    async def counted(replica: Replica, name: str, **labels: str) -> float:
+    async def metric_change(replica: Replica, name: str, **labels: str) -> float:
         value = await replica.metric(name, **labels)
         return value - first.setdefault(f"{name}{labels}", value)
 
-    return counted
+    return metric_change
 
 
 async def test_a_stalled_client_is_closed_and_does_not_delay_the_others(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
-    counted: Callable[..., Awaitable[float]],
+    metric_change: Callable[..., Awaitable[float]],
 ) -> None:
     replica = await start(backlog_bytes=100_000)
-    assert await counted(replica, "disconnects_total", reason="slow") == 0
+    assert await metric_change(replica, "disconnects_total", reason="slow") == 0
     stalled = await replica.subscribe("all=true", receive_buffer=TINY)
     stalled.stall()
     others = [await replica.subscribe("all=true") for _ in range(3)]
@@ -48,9 +48,9 @@ async def test_a_stalled_client_is_closed_and_does_not_delay_the_others(
         for other in others:
             await other.wait_id(positions[-1], seconds=5)
         latencies.append(time.monotonic() - began)
-        kept = await replica.metric("backlog_bytes")
-        assert kept <= 2 * 100_000 + 60_000, "bounded"
-        return await counted(replica, "disconnects_total", reason="slow") == 1
+        backlog = await replica.metric("backlog_bytes")
+        assert backlog <= 2 * 100_000 + 60_000, "bounded"
+        return await metric_change(replica, "disconnects_total", reason="slow") == 1
 
     await until(closed, seconds=20)
     assert max(latencies) < 1.0
@@ -71,7 +71,7 @@ async def test_a_client_that_reads_slowly_gets_all_events_in_order(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
-    counted: Callable[..., Awaitable[float]],
+    metric_change: Callable[..., Awaitable[float]],
 ) -> None:
     replica = await start(backlog_bytes=16 << 20)
     client = await replica.subscribe("all=true", receive_buffer=TINY)
@@ -79,10 +79,10 @@ async def test_a_client_that_reads_slowly_gets_all_events_in_order(
     client.stall()
     positions = await chain.commit_many(400, padding=20_000)
 
-    async def kept() -> bool:
+    async def has_backlog() -> bool:
         return await replica.metric("backlog_bytes") > 0
 
-    await until(kept)
+    await until(has_backlog)
 
     async def all_there() -> bool:
         client.resume()
@@ -95,20 +95,20 @@ async def test_a_client_that_reads_slowly_gets_all_events_in_order(
     assert client.positions == positions
     assert client.parser.faults == []
 
-    async def nothing_kept() -> bool:
+    async def backlog_is_empty() -> bool:
         return await replica.metric("backlog_bytes") == 0
 
-    await until(nothing_kept)
+    await until(backlog_is_empty)
 
 
 async def test_a_client_that_accepts_no_data_before_the_write_deadline_is_closed(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
-    counted: Callable[..., Awaitable[float]],
+    metric_change: Callable[..., Awaitable[float]],
 ) -> None:
     replica = await start(backlog_bytes=64 << 20, write_seconds=0.5)
-    assert await counted(replica, "disconnects_total", reason="slow") == 0
+    assert await metric_change(replica, "disconnects_total", reason="slow") == 0
     stalled = await replica.subscribe("all=true", receive_buffer=TINY)
     reading = await replica.subscribe("all=true", receive_buffer=TINY)
     clients += [stalled, reading]
@@ -117,7 +117,7 @@ async def test_a_client_that_accepts_no_data_before_the_write_deadline_is_closed
     began = time.monotonic()
 
     async def closed() -> bool:
-        return await counted(replica, "disconnects_total", reason="slow") == 1
+        return await metric_change(replica, "disconnects_total", reason="slow") == 1
 
     await until(closed, seconds=5)
     assert time.monotonic() - began < 3
@@ -129,17 +129,17 @@ async def test_a_client_that_stalls_during_its_replay_is_closed(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
-    counted: Callable[..., Awaitable[float]],
+    metric_change: Callable[..., Awaitable[float]],
 ) -> None:
     replica = await start(backlog_bytes=100_000, write_seconds=0.5, ring_events=10)
-    assert await counted(replica, "disconnects_total", reason="slow") == 0
+    assert await metric_change(replica, "disconnects_total", reason="slow") == 0
     positions = await chain.commit_many(300, padding=30_000)
     await replica.at(positions[-1])
     stalled = await replica.subscribe("all=true", since="0-0", receive_buffer=TINY, stalled=True)
     clients.append(stalled)
 
     async def closed() -> bool:
-        return await counted(replica, "disconnects_total", reason="slow") == 1
+        return await metric_change(replica, "disconnects_total", reason="slow") == 1
 
     await until(closed, seconds=5)
     assert await replica.metric("connections") == 0
@@ -172,10 +172,10 @@ async def test_a_client_that_disconnects_is_removed_at_once(
     assert await replica.metric("connections") == 2
     getattr(leaving, how)()
 
-    async def noticed() -> bool:
+    async def removed() -> bool:
         return await replica.metric("connections") == await replica.metric("subscriptions") == 1
 
-    await until(noticed, seconds=3)
+    await until(removed, seconds=3)
     positions = await chain.commit()
     await staying.wait_id(positions[-1])
     await until(leaving.closed.is_set)
@@ -185,10 +185,10 @@ async def test_clients_above_max_connections_get_overload(
     start: StartReplica,
     chain: Chain,
     clients: list[SseClient],
-    counted: Callable[..., Awaitable[float]],
+    metric_change: Callable[..., Awaitable[float]],
 ) -> None:
     replica = await start(max_connections=3)
-    assert await counted(replica, "turned_away_total", reason="full") == 0
+    assert await metric_change(replica, "turned_away_total", reason="full") == 0
     clients += [await replica.subscribe() for _ in range(3)]
     one_more = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
     clients.append(one_more)
@@ -203,18 +203,20 @@ async def test_clients_above_max_connections_get_overload(
         )
         clients.append(again)
         (event,) = await again.wait(1)
-        assert (event.name, event.own_id) == ("overload", "5-7"), "its position comes back"
+        assert (event.name, event.own_id) == ("overload", "5-7"), (
+            "overload returns the requested position as its id"
+        )
     status, text = await replica.get(f"{SUBSCRIBE}?all=true&on_overload=status")
     assert (status, "overloaded" in text) == (503, True)
-    assert await counted(replica, "turned_away_total", reason="full") == 4
+    assert await metric_change(replica, "turned_away_total", reason="full") == 4
     status, _ = await replica.get(f"{SUBSCRIBE}?all=maybe")
-    assert status == 400, "a malformed one is told so first"
+    assert status == 400, "a malformed request gets 400 before the limit is checked"
     clients[0].close()
 
-    async def let_in() -> bool:
+    async def connected() -> bool:
         client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
         clients.append(client)
         await client.wait(1)
         return client.events[0].name == "message"
 
-    await until(let_in)
+    await until(connected)

@@ -15,7 +15,7 @@ from tests.fanout.journals import restore, snapshot
 from tests.fanout.rig import Chain, api_commit
 
 
-class Busy(Journal):
+class BusyJournal(Journal):
     """An event is committed and published after each answer of Redis, before it is looked at."""
 
     def __init__(self, redis: Redis, keys: Keys, recent: RecentEvents, *, events: int = 1) -> None:
@@ -33,9 +33,9 @@ class Busy(Journal):
         return page
 
     async def tip(self) -> JournalTip:
-        head = await super().tip()
+        tip = await super().tip()
         await self._publish()
-        return head
+        return tip
 
     async def _publish(self) -> None:
         if self._left:
@@ -44,7 +44,7 @@ class Busy(Journal):
             self._recent.append((await entries_of(self._redis, self._keys))[-1])
 
 
-async def filled(redis: Redis, keys: Keys, events: int) -> RecentEvents:
+async def recent_events_of(redis: Redis, keys: Keys, events: int) -> RecentEvents:
     """A ring for so many events, and the whole journal in it as far as it goes."""
     recent = RecentEvents(START, events=events, size=1 << 20)
     for entry in await entries_of(redis, keys):
@@ -57,9 +57,10 @@ async def test_events_published_during_the_comparison_are_no_loss(
     redis: Redis, keys: Keys, chain: Chain, events: int
 ) -> None:
     await chain.commit_many(5)
-    recent = await filled(redis, keys, 100)
+    recent = await recent_events_of(redis, keys, 100)
     assert (
-        await last_common_position(Busy(redis, keys, recent, events=events), recent) == recent.top
+        await last_common_position(BusyJournal(redis, keys, recent, events=events), recent)
+        == recent.top
     )
 
 
@@ -67,8 +68,10 @@ async def test_events_dropped_from_memory_during_the_comparison_are_no_loss(
     redis: Redis, keys: Keys, chain: Chain
 ) -> None:
     await chain.commit_many(1200)
-    recent = await filled(redis, keys, 1200)
-    assert await last_common_position(Busy(redis, keys, recent, events=9), recent) == recent.top
+    recent = await recent_events_of(redis, keys, 1200)
+    assert (
+        await last_common_position(BusyJournal(redis, keys, recent, events=9), recent) == recent.top
+    )
 
 
 async def test_a_lost_event_is_found_below_one_that_came_back(
@@ -79,7 +82,7 @@ async def test_a_lost_event_is_found_below_one_that_came_back(
     await api_commit(chain.committer)
     event = chain.event()
     await chain.commit(event)
-    recent = await filled(redis, keys, 100)
+    recent = await recent_events_of(redis, keys, 100)
     await restore(redis, keys, saved)
     await Chain(redis, keys).commit(event)
     assert await last_common_position(Journal(redis, keys), recent) == parse_position(agreed)

@@ -18,7 +18,7 @@ from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
 
 
-async def lose(proxy: TcpProxy, chain: Chain) -> str:
+async def lose_message(proxy: TcpProxy, chain: Chain) -> str:
     """Commit an event whose message vanishes on the way."""
     proxy.swallow = subscribers
     (position,) = await chain.commit()
@@ -35,7 +35,7 @@ async def test_a_lost_message_is_read_from_the_journal_before_the_next_event(
     clients.append(client)
     positions = await chain.commit_many(3)
     for _ in range(3):
-        positions.append(await lose(proxy, chain))
+        positions.append(await lose_message(proxy, chain))
         positions += await chain.commit()
         await client.wait_id(positions[-1], seconds=2)
     assert client.positions == positions
@@ -50,7 +50,7 @@ async def test_a_lost_last_message_is_found_by_the_probe_and_the_channel_reconne
     client = await replica.subscribe("all=true")
     clients.append(client)
     (link,) = filter(subscribers, proxy.links)
-    lost = await lose(proxy, chain)
+    lost = await lose_message(proxy, chain)
     await client.wait_id(lost, seconds=2)
     await until(lambda: link not in proxy.links and any(map(subscribers, proxy.links)))
     positions = [lost, *await chain.commit_many(3)]
@@ -69,15 +69,15 @@ async def test_a_channel_without_messages_is_detected_within_three_seconds(
     replica = await start_behind()  # as in production: a look a second
     client = await replica.subscribe("all=true")
     clients.append(client)
-    (deaf,) = filter(subscribers, proxy.links)
-    proxy.swallow = lambda link: link is deaf
+    (silent,) = filter(subscribers, proxy.links)
+    proxy.swallow = lambda link: link is silent
     positions = await chain.commit()
     began = time.monotonic()
 
     async def found() -> bool:
         if steady:
             positions.extend(await chain.commit())
-        return deaf not in proxy.links and any(map(subscribers, proxy.links))
+        return silent not in proxy.links and any(map(subscribers, proxy.links))
 
     await until(found, seconds=5)
     assert time.monotonic() - began < 3.3
@@ -121,10 +121,10 @@ async def test_a_slow_answer_to_the_probe_is_not_treated_as_lost_writes(
     proxy.hold = nobody
     await until(lambda: not any(link.held for link in proxy.links))
     feed = replica.app[HANDLER]._feed
-    looked = feed._probed_at
-    await until(lambda: feed._probed_at > looked)
+    last_probe = feed._probed_at
+    await until(lambda: feed._probed_at > last_probe)
     assert feed.failover.epoch == 0
-    assert len(feed.recent) == len(positions), "the ring is still there for resumes"
+    assert len(feed.recent) == len(positions), "the recent events are kept for resumes"
 
 
 async def test_killed_channel_connections_lose_no_event(
@@ -179,11 +179,11 @@ async def test_an_inconsistent_journal_is_logged_and_not_read_in_a_loop(
     above = str(parse_position(position)._replace(n=9))
     await redis.xadd(keys.journal, {"p": "1-0", "h": "stream.created 7", "b": "{}"}, id=above)
 
-    async def loud() -> bool:
+    async def is_logged() -> bool:
         _, text = await replica.get("/metrics")
         return 'headrace_task_failures_total{task="feed_fill_in"}' in text
 
-    await until(loud)
+    await until(is_logged)
     assert (await redis.info("commandstats"))["cmdstat_xrange"]["calls"] - calls < 100
 
 

@@ -28,10 +28,10 @@ async def test_a_lost_event_that_the_indexer_restores_is_sent_once(
     since = await replica.subscribe("all=true")
     resumed = await replica.subscribe("all=true", since=positions[1])
     clients += [before, since, resumed]
-    brought_back = Chain(redis, keys)
-    brought_back.ledger = chain.ledger
-    assert await brought_back.commit(*events) == lost
-    new = await brought_back.commit_many(3)
+    restored = Chain(redis, keys)
+    restored.ledger = chain.ledger
+    assert await restored.commit(*events) == lost
+    new = await restored.commit_many(3)
     for client in clients:
         await client.wait_id(new[-1])
         assert not client.closed.is_set()
@@ -188,13 +188,13 @@ async def test_a_lost_event_below_a_restored_event_gets_reset(
     after = await snapshot(redis, keys)
     await restore(redis, keys, before)
     replica = await start(probe_seconds=0.1)
-    clients.append(told := await replica.subscribe("all=true"))
+    clients.append(receiver := await replica.subscribe("all=true"))
     lost = await api_commit(Committer(redis, keys))
     (top,) = await Chain(redis, keys).commit(event)
-    await told.wait_id(top)
+    await receiver.wait_id(top)
     await restore(redis, keys, after)
-    await told.wait(1, "reset")
-    assert told.positions == [lost, top], "what is still there is not sent again"
+    await receiver.wait(1, "reset")
+    assert receiver.positions == [lost, top], "events that the journal still has are not sent again"
     for since in (positions[0], lost):
         clients.append(client := await replica.subscribe("all=true", since=since))
         await client.wait_id(top)

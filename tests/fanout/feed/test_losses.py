@@ -28,15 +28,15 @@ async def test_only_clients_that_received_a_lost_event_get_reset(
     replica = await start(probe_seconds=0.1)
     positions = await chain.commit_many(3)
     saved = await snapshot(redis, keys)
-    told = await replica.subscribe("streams=7")
+    receiver = await replica.subscribe("streams=7")
     resumed = await replica.subscribe("all=true", since=positions[0])
     other = await replica.subscribe("streams=8")
     filtered = await replica.subscribe("streams=7&types=stream.created")
     lost = await api_commit(Committer(redis, keys))
-    for client in (told, resumed):
+    for client in (receiver, resumed):
         await client.wait_id(lost)
     later = await replica.subscribe("streams=7")
-    clients += [told, resumed, other, filtered, later]
+    clients += [receiver, resumed, other, filtered, later]
     before = chain.event()
     await chain.commit(before)
     await resumed.wait_id(str(before.position))
@@ -45,19 +45,19 @@ async def test_only_clients_that_received_a_lost_event_get_reset(
     joined = await replica.subscribe("streams=7")
     clients.append(joined)
     assert not any(client.named("reset") for client in clients), "the chain is not back yet"
-    brought_back = Chain(redis, keys)
-    brought_back.ledger = chain.ledger
-    await brought_back.commit(before)
-    (reset,) = await told.wait(1, "reset")
+    restored = Chain(redis, keys)
+    restored.ledger = chain.ledger
+    await restored.commit(before)
+    (reset,) = await receiver.wait(1, "reset")
     assert "failover" in reset.json["reason"]
     assert reset.own_id == reset.json["position"] == str(before.position)
     await resumed.wait(1, "reset")
-    (new,) = await brought_back.commit()
+    (new,) = await restored.commit()
     for client in clients:
         if client is not other:
             await client.wait_id(new)
     assert [len(c.named("reset")) for c in clients] == [1, 1, 0, 0, 0, 0]
-    assert told.positions == [lost, str(before.position), new]
+    assert receiver.positions == [lost, str(before.position), new]
     assert await replica.metric_of("headrace_losses_total", what="event") >= 1
 
 
@@ -76,7 +76,7 @@ async def test_on_a_quiet_chain_the_cursor_shows_that_the_loss_is_over(
     assert reset.json["position"] == position
     syncs = len(client.named("sync"))
     (*_, late) = await client.wait(syncs + 2, "sync")
-    assert late.json["position"] == position, "nothing is awaited any more"
+    assert late.json["position"] == position, "the loss is over"
 
 
 async def test_a_resume_from_a_lost_event_gets_reset(
@@ -96,7 +96,7 @@ async def test_a_resume_from_a_lost_event_gets_reset(
         assert "failover" in reset.json["reason"]
         assert reset.own_id == reset.json["position"] == kept
         await client.wait_id(new[-1])
-        assert client.positions == new, "what came since is not left out"
+        assert client.positions == new, "later events are not omitted"
         between = str(Position(parse_position(new[0]).toid, 7))  # the chain never had it
         client = await replica.subscribe("all=true", since=between)
         clients.append(client)
@@ -120,11 +120,11 @@ async def test_after_redis_was_emptied_no_event_is_sent_twice(
     lost = await api_commit(Committer(redis, keys))
     await client.wait_id(lost)
 
-    def at_the_last() -> bool:
-        head = replica.components.feed.tip
-        return head is not None and head.cursor == position_of(events[-1]).toid
+    def has_read_all() -> bool:
+        tip = replica.components.feed.tip
+        return tip is not None and tip.cursor == position_of(events[-1]).toid
 
-    await until(at_the_last)
+    await until(has_read_all)
     await restore(redis, keys, {})
 
     async def reported() -> list[LossReport]:
@@ -133,10 +133,10 @@ async def test_after_redis_was_emptied_no_event_is_sent_twice(
     (report,) = await until(reported)
     assert (str(report.top), report.cursor) == (lost, position_of(events[-1]).toid)
 
-    async def noted() -> bool:
+    async def is_in_readyz() -> bool:
         return '"lost":"Redis was emptied' in (await replica.get("/readyz"))[1]
 
-    await until(noted)
+    await until(is_in_readyz)
     assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
     between = await replica.subscribe("all=true")
     again = Chain(redis, keys)
@@ -149,13 +149,13 @@ async def test_after_redis_was_emptied_no_event_is_sent_twice(
     await between.wait_id(str(missed.position))
     assert client.positions == [*positions, lost, str(missed.position)]
     assert between.positions == [*positions, str(missed.position)]
-    place = journal_start(position_of(missed).toid, 3 << 40)
-    facts = {"position": str(place), "reason": "lost"}
-    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
-    await again.committer.record([reset], progress={"told": str(place)})
+    position = journal_start(position_of(missed).toid, 3 << 40)
+    facts = {"position": str(position), "reason": "lost"}
+    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, position)
+    await again.committer.record([reset], progress={"told": str(position)})
     for each in (client, between):
-        (told,) = await each.wait(1, "reset")
-        assert told.own_id == told.json["position"] == str(place)
+        (frame,) = await each.wait(1, "reset")
+        assert frame.own_id == frame.json["position"] == str(position)
     (new,) = await again.commit()
     await client.wait_id(new)
     assert len(client.named("reset")) == 1
@@ -179,28 +179,28 @@ async def test_a_loss_that_ended_before_the_check_is_not_announced_again(
     events = [chain.event() for _ in range(3)]
     await chain.commit(*events)
     await client.wait_id(str(events[-1].position))
-    began = await replica_began(replica)
+    began = await wait_for_journal_start(replica)
     await restore(redis, keys, {})
     again = Chain(redis, keys)
     again.ledger = chain.ledger
     now = await begin(again.committer, 1 << 32, 2)
     await again.commit(*events)
-    place = journal_start(position_of(events[-1]).toid, 3 << 40)
-    facts = {"position": str(place), "reason": "lost"}
-    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, place)
-    await again.committer.record([reset], progress={"told": str(place)})
+    position = journal_start(position_of(events[-1]).toid, 3 << 40)
+    facts = {"position": str(position), "reason": "lost"}
+    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, position)
+    await again.committer.record([reset], progress={"told": str(position)})
     await client.wait(1, "reset")
     (new,) = await again.commit()
     await client.wait_id(new)
     last_seen = replica.components.feed.failover.last_seen
-    assert last_seen.began == began, "it has not looked yet"
-    await until(lambda: last_seen.began == now, what="the next look")
+    assert last_seen.began == began, "the feed has not probed yet"
+    await until(lambda: last_seen.began == now, what="the next probe")
     assert not last_seen.lost
     assert not await read_reports(redis, keys)
     assert await replica.metric_of("headrace_losses_total", what="everything") >= 1
 
 
-async def replica_began(replica: Replica) -> Position:
+async def wait_for_journal_start(replica: Replica) -> Position:
     """Once it has looked at the journal's beginning."""
     last_seen = replica.components.feed.failover.last_seen
     return await until(lambda: last_seen.began)
@@ -220,7 +220,7 @@ async def test_a_resume_from_before_the_start_of_the_journal_gets_gap(
     assert gap.json["to"] == gap.own_id == str(began)
     written = await api_commit(Committer(redis, keys))
     [entry] = await journal(redis, keys)
-    assert entry.previous == str(began), "also when the API is the first"
+    assert entry.previous == str(began), "also when the API writes the first entry"
     for recent in (100, 1):
         other = await start(ring_events=recent)
         for client in (empty, first, await other.subscribe("all=true", since=old)):
@@ -230,5 +230,5 @@ async def test_a_resume_from_before_the_start_of_the_journal_gets_gap(
         again = await other.subscribe("all=true", since="0-0")
         clients.append(again)
         await again.wait_id(written)
-        assert not again.named("gap"), "it asked for all that there is"
+        assert not again.named("gap"), "a resume from 0-0 asks for all existing events"
     assert not first.named("gap")

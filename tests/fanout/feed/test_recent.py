@@ -1,4 +1,4 @@
-"""The ring, against a naive list: what it answers is complete or None, never something else."""
+"""The ring, against a plain list: what it answers is complete or None, never something else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def toids(recent: RecentEvents, after: Position, topics: list[str]) -> list[int]
     return [item.position.toid for item in items]
 
 
-class Naive:
+class PlainList:
     """Keeps everything; bounds as the ring promises them."""
 
     def __init__(self, floor: int, events: int, size: int) -> None:
@@ -79,30 +79,30 @@ STEPS = st.one_of(
 def test_recent_events_answer_like_a_plain_list(
     steps: list[Any], events: int, size: int, wanted: list[str]
 ) -> None:
-    recent, naive = (
+    recent, plain = (
         RecentEvents(Position(1000, 0), events=events, size=size),
-        Naive(1000, events, size),
+        PlainList(1000, events, size),
     )
     number = 1000
     for step, what, amount in steps:
         if step == "append":
-            number = naive.top + 1
+            number = plain.top + 1
             item = entry(number, tuple(what), amount)
             recent.append(item)
-            naive.append(number, item)
+            plain.append(number, item)
         else:
-            number = naive.top - what
+            number = plain.top - what
             taken = [each.position for each in recent.truncate(Position(number, 0))]
-            assert sorted(taken) == sorted(naive.truncate(number))
-        assert (recent.floor.toid, recent.top.toid) == (naive.floor, naive.top)
-        assert len(recent) == len(naive.kept)
-        assert recent._bytes == naive.bytes
-        assert set(recent._newest) == {t for _, item in naive.kept for t in item.topics or ("",)}
-    for position in range(naive.floor - 2, naive.top + 3):
+            assert sorted(taken) == sorted(plain.truncate(number))
+        assert (recent.floor.toid, recent.top.toid) == (plain.floor, plain.top)
+        assert len(recent) == len(plain.kept)
+        assert recent._bytes == plain.bytes
+        assert set(recent._newest) == {t for _, item in plain.kept for t in item.topics or ("",)}
+    for position in range(plain.floor - 2, plain.top + 3):
         found = recent.after(Position(position, 0), wanted)
-        expected = naive.after(position, wanted)
+        expected = plain.after(position, wanted)
         assert (None if found is None else [i.entry.position for i in found]) == expected
-        assert (f"{position}-0" in recent) is (position in {at for at, _ in naive.kept})
+        assert (f"{position}-0" in recent) is (position in {at for at, _ in plain.kept})
 
 
 def test_recent_events_stay_small_while_ten_thousand_pass_through() -> None:

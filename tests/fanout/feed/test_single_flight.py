@@ -13,54 +13,54 @@ from shared.journal.reader import Journal, NoNewEvents
 from tests.support.waiting import until
 
 
-class Slow:
+class SlowJournal:
     """A journal whose answers come when the test lets them."""
 
     def __init__(self) -> None:
         self.reads: list[tuple[Position, int]] = []
-        self.go = asyncio.Event()
-        self.trouble: Exception | None = None
+        self.may_answer = asyncio.Event()
+        self.error: Exception | None = None
 
     async def after(self, position: Position, limit: int) -> Page:
         self.reads.append((position, limit))
-        await self.go.wait()
-        if self.trouble:
-            raise self.trouble
+        await self.may_answer.wait()
+        if self.error:
+            raise self.error
         return NoNewEvents()
 
 
 async def test_callers_that_ask_for_the_same_page_share_one_read() -> None:
-    journal = Slow()
-    pages = SingleFlightReader(cast(Journal, journal))
-    same = [asyncio.create_task(pages.after(START, 500)) for _ in range(1000)]
-    other = asyncio.create_task(pages.after(Position(1, 0), 500))
+    journal = SlowJournal()
+    reader = SingleFlightReader(cast(Journal, journal))
+    same = [asyncio.create_task(reader.after(START, 500)) for _ in range(1000)]
+    other = asyncio.create_task(reader.after(Position(1, 0), 500))
     await until(lambda: len(journal.reads) == 2)
     same[0].cancel()  # one leaves; the others still get their answer
-    journal.go.set()
+    journal.may_answer.set()
     answers = await asyncio.gather(*same[1:], other)
     assert answers == [NoNewEvents()] * 1000
     assert sorted(journal.reads) == [(START, 500), (Position(1, 0), 500)]
 
 
 async def test_no_page_is_kept_so_the_next_read_has_newer_entries() -> None:
-    journal = Slow()
-    journal.go.set()
-    pages = SingleFlightReader(cast(Journal, journal))
-    await pages.after(START, 500)
-    await pages.after(START, 500)
+    journal = SlowJournal()
+    journal.may_answer.set()
+    reader = SingleFlightReader(cast(Journal, journal))
+    await reader.after(START, 500)
+    await reader.after(START, 500)
     assert len(journal.reads) == 2
-    assert not pages._under_way
+    assert not reader._under_way
 
 
 async def test_a_failed_read_fails_for_all_callers_and_is_not_kept() -> None:
-    journal = Slow()
-    journal.trouble = ConnectionError("away")
-    pages = SingleFlightReader(cast(Journal, journal))
-    waiting = [asyncio.create_task(pages.after(START, 500)) for _ in range(3)]
+    journal = SlowJournal()
+    journal.error = ConnectionError("away")
+    reader = SingleFlightReader(cast(Journal, journal))
+    waiting = [asyncio.create_task(reader.after(START, 500)) for _ in range(3)]
     await until(lambda: journal.reads)
-    journal.go.set()
+    journal.may_answer.set()
     for task in waiting:
         with pytest.raises(ConnectionError):
             await task
-    journal.trouble = None
-    assert await pages.after(START, 500) == NoNewEvents()
+    journal.error = None
+    assert await reader.after(START, 500) == NoNewEvents()

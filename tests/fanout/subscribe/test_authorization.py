@@ -79,7 +79,7 @@ async def test_a_bad_token_gets_401_and_other_clients_stay_connected(
     assert await status(guarded, "streams=7", headers=bearer(BAD[kind]())) == 401
     cookie = {"Cookie": f"headrace_token={token(BOB)}"}
     assert await status(guarded, "streams=7", headers=cookie | bearer(BAD[kind]())) == 401, (
-        "it does not fall back to another"
+        "a bad header does not fall back to the cookie"
     )
     (live,) = await chain.commit(chain.fee())
     await good.wait_id(live)
@@ -144,7 +144,7 @@ async def test_after_a_change_of_recipient_only_the_new_recipient_gets_events(
     again = await guarded.subscribe(f"users={BOB}", since=before, headers=bearer(token(BOB)))
     clients.append(again)
     await again.wait_id(public)
-    assert again.positions == [moved, public], "a replay shows no more than live"
+    assert again.positions == [moved, public], "a replay sends no more than the live stream did"
     assert await status(guarded, "streams=7", headers=bearer(token(BOB))) == 403
     assert await status(guarded, "streams=7", headers=bearer(token(CAROL))) == 200
 

@@ -51,7 +51,9 @@ async def test_after_a_loss_of_data_connections_with_older_tokens_end(
     await node.stop()
     await node.start()
     await until(lambda: replica.components.feed.lag_reason is None, seconds=15)
-    assert await status(replica, f"users={BOB}", headers=old) == 0, "in-band: it may come back"
+    assert await status(replica, f"users={BOB}", headers=old) == 0, (
+        "overload in band: the client may retry"
+    )
     assert not client.closed.is_set()
     async with node.client() as redis:
         epoch = await begin_epoch(redis, keys)
@@ -61,8 +63,8 @@ async def test_after_a_loss_of_data_connections_with_older_tokens_end(
     new = bearer(token(ALICE, iat=epoch / 1e6 + 0.001))
     newer = await replica.subscribe(f"users={ALICE}", headers=new)
     clients.append(newer)
-    looks = replica.components.expiry._epoch_seen
-    await until(lambda: time.monotonic() > looks + 3, seconds=5, what="some looks more")
+    last_look = replica.components.expiry._epoch_seen
+    await until(lambda: time.monotonic() > last_look + 3, seconds=5, what="a few more looks")
     assert not newer.closed.is_set()
 
 

@@ -19,7 +19,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-class Wanderer:
+class RoamingClient:
     """A client that connects, reads a while, is cut off, and resumes at any of the replicas."""
 
     def __init__(self, rng: random.Random, replicas: list[Replica]) -> None:
@@ -45,7 +45,7 @@ class Wanderer:
         ]
         return "&".join(parts)
 
-    async def wander(self, over: asyncio.Event) -> None:
+    async def roam(self, over: asyncio.Event) -> None:
         while not over.is_set():
             await self._once(self._rng.choice([0, 1, 3, 20, 200]), over)
 
@@ -123,9 +123,9 @@ async def test_random_disconnects_lose_no_event_and_repeat_none(  # noqa: PLR091
     settings = {"ring_events": recent, "sync_seconds": 0.2, "backlog_bytes": 20_000}
     replicas = [await how(**settings), await how(**settings)]
     await chain.commit_many(150)
-    wanderers = [Wanderer(random.Random(seed * 100 + n), replicas) for n in range(12)]
+    roaming = [RoamingClient(random.Random(seed * 100 + n), replicas) for n in range(12)]
     over = asyncio.Event()
-    tasks = [asyncio.create_task(w.wander(over)) for w in wanderers]
+    tasks = [asyncio.create_task(w.roam(over)) for w in roaming]
     try:
         for _ in range(450):
             await chain.commit(*(some_event(rng, chain) for _ in range(rng.choice([1, 1, 2, 5]))))
@@ -133,8 +133,8 @@ async def test_random_disconnects_lose_no_event_and_repeat_none(  # noqa: PLR091
         over.set()
         await asyncio.gather(*tasks)
     (top,) = await chain.commit(chain.broadcast())
-    await asyncio.gather(*(w.finish(top) for w in wanderers))
+    await asyncio.gather(*(w.finish(top) for w in roaming))
     everything = await journal(redis, keys)
-    for wanderer in wanderers:
-        assert wanderer.got == for_topics(after(everything, wanderer.start), wanderer.topics)
-    assert sum(w.connections for w in wanderers) > 60
+    for client in roaming:
+        assert client.got == for_topics(after(everything, client.start), client.topics)
+    assert sum(w.connections for w in roaming) > 60

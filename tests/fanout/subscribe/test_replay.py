@@ -85,7 +85,7 @@ async def test_a_gap_is_counted_when_the_client_disconnects_at_once(
     async def counted() -> bool:
         return await replica.metric("replays_total", outcome="gap") == before + 1
 
-    await until(counted, what="the gap of a replay that cannot go on")
+    await until(counted, what="the gap of the stalled replay")
     client.close()
 
 

@@ -39,7 +39,9 @@ async def test_a_ticket_works_once_and_its_cookie_on_reconnects(
     assert await status(guarded, query, headers={"Cookie": cookie}) == 200
     assert await status(guarded, query, headers={"User-Agent": "another"}) == 401
     expired = {"Cookie": f"headrace_token={token(BOB, exp=1_700_000_000)}"}
-    assert await status(guarded, query, headers=expired) == 401, "never on as anonymous"
+    assert await status(guarded, query, headers=expired) == 401, (
+        "an expired cookie does not fall back to anonymous access"
+    )
 
 
 async def test_a_cookie_with_samesite_none_is_secure(
@@ -70,7 +72,7 @@ async def test_a_client_whose_response_was_lost_may_use_its_ticket_again(
     await until(lambda: guarded.components.registry.count == 1)  # it was answered, and that is lost
     lost.close()
     assert await status(guarded, query, headers=browser) == 200
-    assert await status(guarded, query, headers=browser) == 401, "its second use was the last"
+    assert await status(guarded, query, headers=browser) == 401, "the ticket was used twice"
 
 
 async def test_a_ticket_gives_the_permissions_of_its_token_only(

@@ -22,7 +22,7 @@ HERS = {"token.transfer", "token.burn", "token.clawback"}
 HIS = {"token.transfer", "token.mint"}
 
 
-def said(chain: Chain) -> list[Event]:
+def token_events(chain: Chain) -> list[Event]:
     """The next ledger: one of each, and last a broadcast."""
     chain.ledger += 1
     provenance = Provenance(CONTRACT, chain.ledger, "2026-07-21T18:01:10Z", "ab" * 32, None)
@@ -47,7 +47,7 @@ async def test_a_watched_token_event_goes_to_the_accounts_it_names(
     await chain.commit(chain.broadcast())
     (before,) = await chain.commit(chain.broadcast())
     await replica.at(before)
-    events = said(chain)
+    events = token_events(chain)
     if replayed:
         await replica.at((await chain.commit(*events))[-1])
     wanted = {
@@ -83,10 +83,10 @@ async def test_with_auth_an_account_gets_only_its_own_token_events(
     replica = await start(**REQUIRED)
     assert await status(replica, f"users={ALICE}", headers=bearer(token(BOB))) == 403
     his = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
-    seer = await replica.subscribe("all=true", headers=bearer(token(CAROL, scope="events:all")))
-    clients += [his, seer]
-    positions = await chain.commit(*said(chain))
-    for client in (his, seer):
+    reader = await replica.subscribe("all=true", headers=bearer(token(CAROL, scope="events:all")))
+    clients += [his, reader]
+    positions = await chain.commit(*token_events(chain))
+    for client in (his, reader):
         await client.wait_id(positions[-1])
     assert types(his) == [kind for kind in NAMED if kind in HIS]
-    assert types(seer) == list(NAMED)
+    assert types(reader) == list(NAMED)
