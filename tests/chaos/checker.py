@@ -47,7 +47,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class ExpectedEvent:
     """What was to be told; `parties` are the accounts concerned, none when it is everyone's.
 
     `sure` are those who were to be told whichever journal it came from, where several had it.
@@ -62,7 +62,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReceivedFrame:
     """One frame that a client got; `since` is a gap's first end, "connected" names the unnamed.
 
     `token` names the one that the connection was opened with, `published` is an event's in Unix
@@ -84,7 +84,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SubscriberView:
     """What a client subscribed to; `holder` is whose token it shows, None sees everything."""
 
     everything: bool = False
@@ -92,15 +92,15 @@ class Asked:
     streams: frozenset[str] = frozenset()
     holder: str | None = None
 
-    def is_for(self, fact: Fact) -> bool:
+    def is_for(self, fact: ExpectedEvent) -> bool:
         """Whether the fact was asked for and is the holder's to see."""
         return self._concerns(fact, fact.parties)
 
-    def is_due(self, fact: Fact) -> bool:
+    def is_due(self, fact: ExpectedEvent) -> bool:
         """Whether it has to come."""
         return self._concerns(fact, fact.parties if fact.sure is None else fact.sure)
 
-    def _concerns(self, fact: Fact, parties: frozenset[str]) -> bool:
+    def _concerns(self, fact: ExpectedEvent, parties: frozenset[str]) -> bool:
         if not parties:
             return True
         asked = self.everything or fact.stream_id in self.streams or self.accounts & parties
@@ -120,9 +120,9 @@ ANY = ((START, END),)
 
 def check_client(
     who: str,
-    asked: Asked,
-    told: Sequence[Told],
-    facts: Iterable[Fact],
+    asked: SubscriberView,
+    told: Sequence[ReceivedFrame],
+    facts: Iterable[ExpectedEvent],
     lost: Sequence[Span] = (),
 ) -> list[Violation]:
     """What is wrong with all that one client was told; `facts` in order, all of the run's.
@@ -138,7 +138,10 @@ def check_client(
 
 
 def _received(
-    who: str, asked: Asked, told: Sequence[Told], known: Mapping[Position, Fact]
+    who: str,
+    asked: SubscriberView,
+    told: Sequence[ReceivedFrame],
+    known: Mapping[Position, ExpectedEvent],
 ) -> Iterable[Violation]:
     """Each frame by itself and against what came before it."""
     top, first_at = START, dict[Position, int]()
@@ -161,12 +164,12 @@ def _received(
         top = max(top, each.position)
 
 
-def _setter(told: Sequence[Told], before: int, top: Position) -> int:
+def _setter(told: Sequence[ReceivedFrame], before: int, top: Position) -> int:
     """Which frame had moved the client to `top`."""
     return next(n for n in range(before) if told[n].position == top)
 
 
-def _gaps(who: str, told: Sequence[Told], lost: Sequence[Span]) -> Iterable[Violation]:
+def _gaps(who: str, told: Sequence[ReceivedFrame], lost: Sequence[Span]) -> Iterable[Violation]:
     """What was told as a gap though nothing of it was lost."""
     for n, each in enumerate(told):
         since = each.since
@@ -178,9 +181,9 @@ def _gaps(who: str, told: Sequence[Told], lost: Sequence[Span]) -> Iterable[Viol
 
 def _missing(
     who: str,
-    asked: Asked,
-    told: Sequence[Told],
-    known: Mapping[Position, Fact],
+    asked: SubscriberView,
+    told: Sequence[ReceivedFrame],
+    known: Mapping[Position, ExpectedEvent],
     lost: Sequence[Span],
 ) -> Iterable[Violation]:
     """What never came though it lies after the first position; but for what was lost and told."""
@@ -199,7 +202,7 @@ def _missing(
             yield _skipped(who, told, position)
 
 
-def _skipped(who: str, told: Sequence[Told], position: Position) -> Violation:
+def _skipped(who: str, told: Sequence[ReceivedFrame], position: Position) -> Violation:
     """The frames between which it should have come."""
     after = next((n for n, each in enumerate(told) if each.position > position), len(told) - 1)
     before = max((n for n in range(after) if told[n].position < position), default=0)
@@ -207,14 +210,14 @@ def _skipped(who: str, told: Sequence[Told], position: Position) -> Violation:
 
 
 def _violation(
-    kind: Kind, who: str, told: Sequence[Told], first: int, last: int, *, where: str = ""
+    kind: Kind, who: str, told: Sequence[ReceivedFrame], first: int, last: int, *, where: str = ""
 ) -> Violation:
     lines = tuple(str(each) for each in told[max(0, first) : last + 1])
     return Violation(kind, who, where or str(told[last].position), lines)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedToken:
     """A token ended: nothing that was published between the two (Unix seconds) is its holder's."""
 
     token: str
@@ -222,9 +225,11 @@ class Ended:
     until: float = inf
 
 
-def check_ends(who: str, told: Sequence[Told], ends: Iterable[Ended]) -> Iterable[Violation]:
+def check_ended_tokens(
+    who: str, told: Sequence[ReceivedFrame], ends: Iterable[EndedToken]
+) -> Iterable[Violation]:
     """What was told on a connection whose token had ended before that was published."""
-    spans: dict[str, list[Ended]] = {}
+    spans: dict[str, list[EndedToken]] = {}
     for end in ends:
         spans.setdefault(end.token, []).append(end)
     for n, each in enumerate(told):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.domain.position import START, Position, parse_position
-from tests.chaos.checker import Asked, Ended, Kind, Told, Violation
+from tests.chaos.checker import EndedToken, Kind, ReceivedFrame, SubscriberView, Violation
 from tests.chaos.world import FANOUTS, World, token
 from tests.support.pace import last
 from tests.support.sse_client import SseClient
@@ -24,7 +24,7 @@ _SILENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Absence:
+class Outage:
     """From the end of a connection that the client had not wished until it was greeted again."""
 
     via: str
@@ -39,10 +39,10 @@ class Client:
         self,
         name: str,
         query: str,
-        asked: Asked,
+        asked: SubscriberView,
         world: World,
         *,
-        chance: random.Random,
+        rng: random.Random,
         began: float,
         gateway: str = "",
     ) -> None:
@@ -51,16 +51,16 @@ class Client:
         self.final: list[Violation] = []
         self._gateway = gateway
         self.asked = asked
-        self.told: list[Told] = []
-        self.absences: list[Absence] = []
-        self.ends: list[Ended] = []
+        self.told: list[ReceivedFrame] = []
+        self.absences: list[Outage] = []
+        self.ends: list[EndedToken] = []
         self.connections = 0
         self.tokens = 0
         self.refused = False
         self.last = ""
         self._query = query
         self._world = world
-        self._chance = chance
+        self._rng = rng
         self._began = began
         self._lost: tuple[str, float] | None = None
         self._retry = 0.25
@@ -87,26 +87,26 @@ class Client:
         """Log in again. Those that may see all keep theirs; an account's is soon over."""
         self.tokens += 1
         holder, now = self.asked.holder, time.time()
-        seconds = 600 if holder is None else self._chance.uniform(3, 12)
+        seconds = 600 if holder is None else self._rng.uniform(3, 12)
         scope = "events:all" if holder is None else ""
         self.token = token(
             holder or "operator", scope=scope, seconds=seconds, at=now, name=self.token_name
         )
-        self.ends.append(Ended(self.token_name, now + seconds + _GRACE))
+        self.ends.append(EndedToken(self.token_name, now + seconds + _GRACE))
 
     async def _run(self) -> None:
         """Behind a balancer, which goes on to another fanout at once where one does not answer."""
         while not self.refused:
-            ways = [self._gateway] if self._gateway else self._chance.sample(FANOUTS, len(FANOUTS))
-            for via in ways:
+            targets = [self._gateway] if self._gateway else self._rng.sample(FANOUTS, len(FANOUTS))
+            for via in targets:
                 with suppress(OSError, TimeoutError):
                     if await self._visit(via):
                         break
-            await last(self._retry * self._chance.uniform(0.5, 1.0))
+            await last(self._retry * self._rng.uniform(0.5, 1.0))
 
     async def _visit(self, via: str) -> bool:
         """One connection, until it ends or the client has enough of it; whether it was answered."""
-        way = self._world.ways.get(("clients", via))
+        way = self._world.proxies.get(("clients", via))
         port = way.port if way else self._world.gateways[via]
         headers = {"Host": f"127.0.0.1:{port}", "Authorization": f"Bearer {self.token}"}
         shown = self.token_name
@@ -134,8 +134,8 @@ class Client:
 
     async def _stay(self, sse: SseClient, via: str) -> bool:
         """Whether it left of its own will."""
-        leaves = time.monotonic() + self._chance.expovariate(1 / 6)
-        stalls = time.monotonic() + self._chance.expovariate(1 / 8)
+        leaves = time.monotonic() + self._rng.expovariate(1 / 6)
+        stalls = time.monotonic() + self._rng.expovariate(1 / 8)
         size, heard = 0, time.monotonic()
         while not sse.closed.is_set() and sse.status in (0, 200):
             with suppress(TimeoutError):
@@ -144,10 +144,10 @@ class Client:
             now = time.monotonic()
             if now > stalls:  # a slow reader: nothing is read for a while
                 sse.stall()
-                await last(self._chance.uniform(0.2, 2.0))
+                await last(self._rng.uniform(0.2, 2.0))
                 sse.resume()
                 heard = now = time.monotonic()
-                stalls = now + self._chance.expovariate(1 / 8)
+                stalls = now + self._rng.expovariate(1 / 8)
             if len(sse.body) > size:
                 size, heard = len(sse.body), max(now, heard)
             if now > leaves:
@@ -160,12 +160,12 @@ class Client:
         """Note what has come since; the cursor moves with it."""
         for event in sse.events[self._noted :]:
             self._noted += 1
-            told = told_of(event, event.at - self._began, via, self._shown)
+            told = received_frame(event, event.at - self._began, via, self._shown)
             self.told.append(told)
             self.last = event.id or self.last
             if told.name == "connected" and self._lost:
                 lost, since = self._lost
-                self.absences.append(Absence(lost, since - self._began, event.at - since))
+                self.absences.append(Outage(lost, since - self._began, event.at - since))
                 self._lost = None
         if sse.parser.retry is not None:
             self._retry = sse.parser.retry / 1000
@@ -175,7 +175,7 @@ def _head(sse: SseClient) -> str:
     return sse.head.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
 
 
-def returns(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:
+def reconnect_seconds(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:
     """Seconds that clients were without a connection which `via` cut at that time."""
     for client in clients:
         for absence in client.absences:
@@ -183,13 +183,13 @@ def returns(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:
                 yield absence.seconds
 
 
-def told_of(event: Event, at: float, via: str, token: str = "") -> Told:
+def received_frame(event: Event, at: float, via: str, token: str = "") -> ReceivedFrame:
     """A frame as the checker wants it."""
     published = _published(event) if "." in event.name else 0.0
     since = parse_position(event.json["from"]) if event.name == "gap" else None
     name = "connected" if event.name == "message" else event.name
     position = parse_position(event.id) if event.id else START
-    return Told(at, via, name, position, event.data, since, token, published)
+    return ReceivedFrame(at, via, name, position, event.data, since, token, published)
 
 
 def _published(event: Event) -> float:

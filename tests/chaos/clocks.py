@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
-from tests.chaos.checker import Told
+from tests.chaos.checker import ReceivedFrame
 from tests.support.pace import last
 
 _LAZY = 1.0
@@ -69,7 +69,7 @@ class Clock:
         new.replace(self._file)
 
 
-Act = Callable[[], Awaitable[str]]
+Fault = Callable[[], Awaitable[str]]
 
 Span = tuple[float, float]
 """From and to, by the monotonic clock."""
@@ -81,46 +81,48 @@ def forget(pid: int) -> None:
         (Path("/dev/shm") / name).unlink(missing_ok=True)
 
 
-def trusted(told: Iterable[Told], began: float, wrong: Sequence[Span]) -> Iterator[Told]:
+def trusted(
+    told: Iterable[ReceivedFrame], began: float, wrong: Sequence[Span]
+) -> Iterator[ReceivedFrame]:
     """What was told while no clock was wrong; `began` is when the run did."""
     for each in told:
         if not any(since <= began + each.at <= until for since, until in wrong):
             yield each
 
 
-class Jumps:
+class ClockFaults:
     """The acts: as in tests.chaos.faults. `wrong` is when a clock was, or what follows from it.
 
     `of_redis` is whether that of Redis was.
     """
 
-    def __init__(self, clocks: dict[str, Clock], chance: random.Random) -> None:
+    def __init__(self, clocks: dict[str, Clock], rng: random.Random) -> None:
         self.of_redis = False
         self.wrong: list[Span] = []
         self._clocks = clocks
-        self._chance = chance
+        self._rng = rng
 
-    def all(self) -> dict[str, Act]:
+    def all(self) -> dict[str, Fault]:
         """Each by its name in the table; none without the library."""
         if not library():
             return {}
         services = [name for name in self._clocks if name != "redis"]
         apis = [name for name in services if name.startswith("api")]
-        acts: dict[str, Act] = {"clock of a service jumps": partial(self.jump, services)}
-        acts["clock of an API is wrong"] = partial(self.jump, apis, (_WRONG,), 6.0)
+        faults: dict[str, Fault] = {"clock of a service jumps": partial(self.jump, services)}
+        faults["clock of an API is wrong"] = partial(self.jump, apis, (_WRONG,), 6.0)
         if "redis" in self._clocks:
-            acts["clock of Redis jumps"] = partial(self.jump, ["redis"])
-        return acts
+            faults["clock of Redis jumps"] = partial(self.jump, ["redis"])
+        return faults
 
     async def jump(
         self, names: list[str], by: Sequence[int] = (2, 10, 60, 300), seconds: float = 3.0
     ) -> str:
         """By seconds to minutes, forward or backward, and after a while back again."""
-        began, name = time.monotonic(), self._chance.choice(names)
+        began, name = time.monotonic(), self._rng.choice(names)
         self.of_redis |= name == "redis"
-        moved = self._chance.choice((-1, 1)) * self._chance.choice(by)
+        moved = self._rng.choice((-1, 1)) * self._rng.choice(by)
         self._clocks[name].move(moved)
-        await last(self._chance.uniform(seconds - 1, seconds + 1))
+        await last(self._rng.uniform(seconds - 1, seconds + 1))
         self._clocks[name].move(0)
         await last(_LAZY + _RENEWED)
         self.wrong.append((began, time.monotonic() + _SEEN_TO))

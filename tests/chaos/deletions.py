@@ -18,7 +18,7 @@ from shared.domain.position import START, parse_position
 from shared.journal.wire import JournalEntry, entry_of
 from tests.chaos.journals import RESET
 from tests.chaos.losses import Loss
-from tests.chaos.lost import Whole
+from tests.chaos.lost import LostJournal
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.world import KEYS, World
 from tests.support.pace import last
@@ -34,26 +34,26 @@ FLUSHED = "all of Redis deleted"
 EMPTY = "Redis restarts with an empty folder"
 
 
-class Deletions:
+class DeletionFaults:
     """The acts on one Redis."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
+    def __init__(self, world: World, rng: random.Random) -> None:
         self._world = world
         self._redis = world.redis
-        self._chance = chance
+        self._rng = rng
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Each by its name in the table; it answers whom it struck."""
-        acts: dict[str, Callable[[], Awaitable[str]]] = {
+        faults: dict[str, Callable[[], Awaitable[str]]] = {
             "progress deleted": self.progress,
             "document of a stream deleted": self.document,
             "epoch deleted": self.epoch,
             "entry of the journal deleted": self.entry,
         }
         if isinstance(server := self._world.server, RedisSingle):
-            acts[FLUSHED] = self.everything
-            acts[EMPTY] = lambda: self.folder(server)
-        return acts
+            faults[FLUSHED] = self.everything
+            faults[EMPTY] = lambda: self.folder(server)
+        return faults
 
     # ── everything ──
 
@@ -80,7 +80,7 @@ class Deletions:
         rows, began, _ = await pipe.execute()
         entries = [entry_of(*row) for row in rows]
         place = parse_position(began.decode()) if began else self._world.began
-        self._world.lost.journals.append(Whole(at, place, entries))
+        self._world.lost.journals.append(LostJournal(at, place, entries))
         self._world.lost.rewound.append(Loss(at, time.time() + _SEEN))
         self._world.began = START
 
@@ -116,7 +116,7 @@ class Deletions:
         keys = sorted([key async for key in self._redis.scan_iter(f"{KEYS.stream('0')[:-1]}*")])
         if not keys:
             return "none"
-        key = self._chance.choice(keys)
+        key = self._rng.choice(keys)
         await self._redis.delete(key)
         return str(key, "utf-8").rpartition(":")[2]
 
@@ -128,7 +128,7 @@ class Deletions:
         inner = [each for each in entries[1:-_NEWEST] if last[_stream(each)] != each.position]
         if not inner:
             return "none"
-        entry = self._chance.choice(inner)
+        entry = self._rng.choice(inner)
         await self._redis.xdel(KEYS.journal, entry.position)
         self._world.lost.entries.append(entry)
         return entry.position

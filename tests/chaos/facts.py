@@ -10,19 +10,19 @@ import orjson
 
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.wire import JournalEntry
-from tests.chaos.checker import Fact, Span, Violation
+from tests.chaos.checker import ExpectedEvent, Span, Violation
 from tests.chaos.journals import (
-    TOLD_TO_ALL,
-    Ack,
-    acknowledged,
-    chain,
+    LOSS_FRAMES,
+    AcknowledgedWrite,
+    check_acknowledged,
+    check_chain,
+    check_resets,
+    check_versions,
     gaps_of,
-    resets,
-    versions,
 )
-from tests.chaos.lost import Lost
+from tests.chaos.lost import LostData
 
-NOTHING = Lost()
+NO_LOST_DATA = LostData()
 
 _NAMES = ("sender", "recipient", "old_recipient", "new_recipient")
 
@@ -51,8 +51,10 @@ def parties_on_chain(
         if before and moves:
             after = streams[event["streamId"]] = (before[0], event["data"]["new_recipient"])
         everyone = event["streamId"] is None
-        whom = frozenset() if everyone else frozenset((*before, *after)) | _named(event) or NOBODY
-        concerned.append((whom, frozenset(after)))
+        audience = (
+            frozenset() if everyone else frozenset((*before, *after)) | _named(event) or NOBODY
+        )
+        concerned.append((audience, frozenset(after)))
     return concerned
 
 
@@ -65,13 +67,13 @@ def _named(event: Mapping[str, Any]) -> Parties:
     return frozenset(v for name in _NAMES if isinstance(v := event["data"].get(name), str))
 
 
-def facts_of(
+def expected_events(
     held: Sequence[Mapping[str, Any]],
-    acks: Iterable[Ack],
+    acks: Iterable[AcknowledgedWrite],
     journal: Sequence[JournalEntry],
-    lost: Lost = NOTHING,
+    lost: LostData = NO_LOST_DATA,
     began: Position = START,
-) -> tuple[list[Fact], list[Violation]]:
+) -> tuple[list[ExpectedEvent], list[Violation]]:
     """What was to be told, in order, and what is wrong with the journal.
 
     `began` is where this journal does; what it held before everything was lost is in `lost`.
@@ -83,32 +85,34 @@ def facts_of(
     for ack in acks:
         parties.setdefault(ack.stream_id, [(START, ack.parties)])
     facts, gaps = [], gaps_of(entries)
-    whom = _parties(held, lost, began, gaps)
-    for event, (concerned, after, sure) in zip(held, whom, strict=True):
+    audience = _parties(held, lost, began, gaps)
+    for event, (concerned, after, sure) in zip(held, audience, strict=True):
         place, stream_id = parse_position(event["id"]), event["streamId"]
         body = bodies.get(event["id"], "")
-        facts.append(Fact(place, event["name"], stream_id, concerned, body, sure))
+        facts.append(ExpectedEvent(place, event["name"], stream_id, concerned, body, sure))
         if stream_id:
             parties.setdefault(stream_id, [(START, after)]).append((place, after))
     for entry in entries:
         told, place = orjson.loads(entry.body), parse_position(entry.position)
-        if entry.type in TOLD_TO_ALL:
-            facts.append(Fact(place, TOLD_TO_ALL[entry.type], None, frozenset()))
+        if entry.type in LOSS_FRAMES:
+            facts.append(ExpectedEvent(place, LOSS_FRAMES[entry.type], None, frozenset()))
         elif told["origin"] == "api":
             known = [who for since, who in parties.get(told["streamId"], ()) if since < place]
             concerned = known[-1] if known else _in_body(told)
-            facts.append(Fact(place, entry.type, told["streamId"], concerned, entry.body.decode()))
+            facts.append(
+                ExpectedEvent(place, entry.type, told["streamId"], concerned, entry.body.decode())
+            )
     wrong = [
-        *chain(held, entries, lost, began, gaps),
-        *resets(journal, lost),
-        *acknowledged(acks, entries),
-        *versions(acks, [*(whole.entries for whole in lost.journals), journal]),
+        *check_chain(held, entries, lost, began, gaps),
+        *check_resets(journal, lost),
+        *check_acknowledged(acks, entries),
+        *check_versions(acks, [*(whole.entries for whole in lost.journals), journal]),
     ]
     return sorted(facts, key=lambda fact: fact.position), wrong
 
 
 def _parties(
-    held: Sequence[Mapping[str, Any]], lost: Lost, began: Position, gaps: Sequence[Span]
+    held: Sequence[Mapping[str, Any]], lost: LostData, began: Position, gaps: Sequence[Span]
 ) -> list[tuple[Parties, Parties, Parties]]:
     """By what each journal could know: the streams of the one before are lost with it.
 
@@ -123,8 +127,8 @@ def _parties(
         first = bisect_right(places, start)
         known = parties_on_chain(held, gone | {event["id"] for event in held[:first]})
         found += known[len(found) : bisect_right(places, top)]
-        sure = [*sure[:first], *(whom for whom, _ in known[len(sure[:first]) :])]
-    return [(whom, after, last) for (whom, after), last in zip(found, sure, strict=True)]
+        sure = [*sure[:first], *(audience for audience, _ in known[len(sure[:first]) :])]
+    return [(audience, after, last) for (audience, after), last in zip(found, sure, strict=True)]
 
 
 def _in_body(body: Mapping[str, Any]) -> Parties:

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from tests.chaos.faults import Faults
 from tests.chaos.losses import Loss
-from tests.chaos.redis_failover import BehindSentinels, InCluster, Replicated
+from tests.chaos.redis_failover import ClusterRedis, ReplicatedRedis, SentinelRedis
 from tests.chaos.world import World
 from tests.support.pace import last
 from tests.support.redis_node import Node
@@ -28,7 +28,7 @@ from tests.support.redis_replicas import cut_off, let_in
 from tests.support.redis_sentinel import NAME
 from tests.support.waiting import until
 
-Act = Callable[[], Awaitable[str]]
+Fault = Callable[[], Awaitable[str]]
 
 _LAG = 1.0
 """Seconds that a replica may be behind while all is well."""
@@ -39,17 +39,17 @@ _BY_PROXY = "pub/sub late"
 _OF_REPLICAS = ("primary", "primaries", "replica", "Sentinel", "slot")
 
 
-def acts_of(faults: Faults, world: World, draws: Callable[[], random.Random]) -> dict[str, Act]:
+def faults_of(faults: Faults, world: World, draws: Callable[[], random.Random]) -> dict[str, Fault]:
     """The faults that this world can suffer, by name."""
-    if not isinstance(world.server, Replicated):
+    if not isinstance(world.server, ReplicatedRedis):
         return faults.all()
     common = {name: act for name, act in faults.all().items() if name != _BY_PROXY}
-    return common | Failovers(world.server, world.restarts, draws()).all()
+    return common | FailoverFaults(world.server, world.restarts, draws()).all()
 
 
-def dealt(names: Collection[str], chance: random.Random) -> list[str]:
+def shuffled(names: Collection[str], rng: random.Random) -> list[str]:
     """The faults in the order of a run, from the end: every other one is Redis' own, if any is."""
-    deck = chance.sample(sorted(names), len(names))
+    deck = rng.sample(sorted(names), len(names))
     own = [name for name in deck if any(word in name for word in _OF_REPLICAS)]
     others = [name for name in deck if name not in own]
     pairs = zip_longest(own, others)
@@ -58,35 +58,35 @@ def dealt(names: Collection[str], chance: random.Random) -> list[str]:
 
 def losses_of(world: World) -> list[Loss]:
     """When writes may have been lost so far."""
-    return world.server.losses if isinstance(world.server, Replicated) else []
+    return world.server.losses if isinstance(world.server, ReplicatedRedis) else []
 
 
-class Failovers:
+class FailoverFaults:
     """The acts on one Redis; `restarts` is where the world keeps what goes on beside."""
 
     def __init__(
-        self, server: Replicated, restarts: set[asyncio.Task[None]], chance: random.Random
+        self, server: ReplicatedRedis, restarts: set[asyncio.Task[None]], rng: random.Random
     ) -> None:
         self._server = server
         self._restarts = restarts
-        self._chance = chance
+        self._rng = rng
         self._one_at_a_time = asyncio.Lock()
 
-    def all(self) -> dict[str, Act]:
+    def all(self) -> dict[str, Fault]:
         """Each by its name in the table; it answers whom it struck."""
-        acts: dict[str, Act] = {
+        faults: dict[str, Fault] = {
             "SIGKILL of the primary": lambda: self.end(signal.SIGKILL),
             "SIGTERM of the primary": lambda: self.end(signal.SIGTERM),
             "SIGSTOP of the primary": self.hang,
             "SIGKILL of the primary, writes lost": self.lose_writes,
             "SIGKILL of a replica": self.end_replica,
         }
-        if isinstance(self._server, BehindSentinels):
-            acts["SIGKILL of a Sentinel"] = partial(self.end_sentinel, self._server)
-            acts["two primaries"] = partial(self.split, self._server)
-        if isinstance(self._server, InCluster):
-            acts["slot moved"] = partial(self.move_slot, self._server)
-        return acts
+        if isinstance(self._server, SentinelRedis):
+            faults["SIGKILL of a Sentinel"] = partial(self.end_sentinel, self._server)
+            faults["two primaries"] = partial(self.split, self._server)
+        if isinstance(self._server, ClusterRedis):
+            faults["slot moved"] = partial(self.move_slot, self._server)
+        return faults
 
     async def end(self, number: int) -> str:
         """It takes with it what had not reached a replica."""
@@ -105,12 +105,12 @@ class Failovers:
         node, began = await self._begin()
         replicas = await self._server.replicas()
         await cut_off(node, replicas)
-        await last(self._chance.uniform(0.3, 1.5))
+        await last(self._rng.uniform(0.3, 1.5))
         await node.stop(signal.SIGKILL)
         await let_in(replicas)
         return self._then(node, self._replaced(node, began))
 
-    async def split(self, server: BehindSentinels) -> str:
+    async def split(self, server: SentinelRedis) -> str:
         """As if a cable had parted it from all but the services, which go on asking the old one.
 
         It takes no writes without a replica: else both sides would, and what the API is told on the
@@ -125,7 +125,7 @@ class Failovers:
         return self._then(node, self._joined(server, node, replicas, began))
 
     async def _joined(
-        self, server: BehindSentinels, node: Node, replicas: list[Node], began: float
+        self, server: SentinelRedis, node: Node, replicas: list[Node], began: float
     ) -> None:
         await server.elected(node)
         await until(partial(_left, node, replicas), seconds=30, what=f"{node.port} left by all")
@@ -136,24 +136,24 @@ class Failovers:
     async def end_replica(self) -> str:
         """Nobody has to notice, but a WAIT for more replicas than are left."""
         await self._begin()
-        node = self._chance.choice(await self._server.replicas())
+        node = self._rng.choice(await self._server.replicas())
         await node.stop(signal.SIGKILL)
         return self._then(node, self._back(node))
 
-    async def end_sentinel(self, server: BehindSentinels) -> str:
+    async def end_sentinel(self, server: SentinelRedis) -> str:
         """The others are enough for an election."""
         await self._begin()
-        node = self._chance.choice(list(server.whole.sentinels.values()))
+        node = self._rng.choice(list(server.whole.sentinels.values()))
         await node.stop(signal.SIGKILL)
         return self._then(node, self._back(node))
 
-    async def move_slot(self, server: InCluster) -> str:
+    async def move_slot(self, server: ClusterRedis) -> str:
         """Key by key, with a rest on the way, in which no call of several keys is answered."""
         node, _ = await self._begin()
         try:
             async with server.whole.moving(server.key) as move:
-                await move.some(self._chance.randint(1, 40))
-                await last(self._chance.uniform(0, 2))
+                await move.some(self._rng.randint(1, 40))
+                await last(self._rng.uniform(0, 2))
                 while await move.some(100):
                     pass
         finally:
@@ -185,7 +185,7 @@ class Failovers:
         self._server.losses.append(Loss(began, time.time()))
 
     async def _back(self, node: Node) -> None:
-        await last(self._chance.uniform(0, 1.5))
+        await last(self._rng.uniform(0, 1.5))
         if node.running:
             node.signal(signal.SIGCONT)
         else:

@@ -10,12 +10,12 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from tests.chaos.clocks import Clock, Jumps
-from tests.chaos.deletions import EMPTY, FLUSHED, Deletions
-from tests.chaos.history import History
-from tests.chaos.outside import Outside
+from tests.chaos.clocks import Clock, ClockFaults
+from tests.chaos.deletions import EMPTY, FLUSHED, DeletionFaults
+from tests.chaos.external import ExternalFaults
+from tests.chaos.history import SourceFaults
 from tests.chaos.redis_single import RedisSingle
-from tests.chaos.storage import Storage
+from tests.chaos.storage import RedisFaults
 from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
@@ -30,13 +30,13 @@ class Faults:
     """The acts. What they choose is drawn from one sequence of chances."""
 
     def __init__(
-        self, world: World, chance: random.Random, outside: Outside, seconds: float
+        self, world: World, rng: random.Random, external: ExternalFaults, seconds: float
     ) -> None:
         """`seconds` is how long the faults go on."""
-        self.outside = outside
-        self.jumps = Jumps(_clocks(world), chance)
+        self.external = external
+        self.jumps = ClockFaults(_clocks(world), rng)
         self._world = world
-        self._chance = chance
+        self._rng = rng
         self._longest = min(30.0, seconds / 3)
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
@@ -52,8 +52,8 @@ class Faults:
             "SIGSTOP of a service": self.stop_service,
             **self._of_storage(),
             **self.jumps.all(),
-            **Deletions(self._world, self._chance).all(),
-            **History(self._world, self._chance).all(),
+            **DeletionFaults(self._world, self._rng).all(),
+            **SourceFaults(self._world, self._rng).all(),
             "CLIENT KILL of pub/sub": self.kill_pubsub,
             "pub/sub late": self.late_pubsub,
             "connections cut": self.cut,
@@ -62,17 +62,17 @@ class Faults:
             "connections half-open": self.freeze,
             "connections refused": self.refuse,
             "two indexers active": self.two_active,
-            "source misbehaves": self.outside.misbehave,
-            "source lags": self.outside.lag,
-            "tokens revoked": self.outside.revoke,
-            "flood of slow readers": self.outside.flood,
+            "source misbehaves": self.external.misbehave,
+            "source lags": self.external.lag,
+            "tokens revoked": self.external.revoke,
+            "flood of slow readers": self.external.flood,
             "rolling restart": self.roll,
         }
 
     def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
         if not isinstance(self._world.server, RedisSingle):
             return {}
-        storage = Storage(self._world.server, self._chance, self._longest)
+        storage = RedisFaults(self._world.server, self._rng, self._longest)
         return {
             "SIGKILL of Redis": lambda: storage.restart(signal.SIGKILL),
             "SIGTERM of Redis": lambda: storage.restart(signal.SIGTERM),
@@ -86,7 +86,7 @@ class Faults:
     def _one_of(self, names: tuple[str, ...]) -> str | None:
         """One that runs: of two faults at once the other may have taken it."""
         running = [name for name in names if name in self._world.running]
-        return self._chance.choice(running) if running else None
+        return self._rng.choice(running) if running else None
 
     async def _end(self, names: tuple[str, ...], number: int) -> str:
         if name := self._one_of(names):
@@ -98,7 +98,7 @@ class Faults:
         """A gateway has no fanout to ask for longer than clients wait before they reconnect."""
         names = [name for name in FANOUTS if name in self._world.running]
         await asyncio.gather(*(self._world.stop(name, signal.SIGKILL) for name in names))
-        await last(self._chance.uniform(1.5, 3.0))
+        await last(self._rng.uniform(1.5, 3.0))
         for name in names:
             self._world.restart_soon(name)
         return " and ".join(names)
@@ -113,7 +113,7 @@ class Faults:
         if name := self._one_of(SERVICES):
             process = self._world.running[name]
             process.signal(signal.SIGSTOP)
-            await last(self._chance.uniform(0.5, 6.0))
+            await last(self._rng.uniform(0.5, 6.0))
             with suppress(ProcessLookupError):  # another fault has ended it
                 process.signal(signal.SIGCONT)
         return name or ""
@@ -133,7 +133,7 @@ class Faults:
         for _ in range(4):
             with suppress(RedisError):
                 await self._world.redis.client_kill_filter(_type="pubsub")
-            await last(self._chance.uniform(0.05, 0.4))
+            await last(self._rng.uniform(0.05, 0.4))
         return "redis"
 
     async def late_pubsub(self) -> str:
@@ -144,7 +144,7 @@ class Faults:
     async def _hold_subscriber(self, name: str) -> None:
         for _ in range(2):
             self._way(name, "redis").hold = subscribers
-            await last(self._chance.uniform(1.05, 1.3))  # a probe comes between, but not two
+            await last(self._rng.uniform(1.05, 1.3))  # a probe comes between, but not two
             self._way(name, "redis").hold = nobody
             await last(0.1)
 
@@ -162,33 +162,33 @@ class Faults:
     # ── the ways between ──
 
     def _way(self, *way: str) -> TcpProxy:
-        return self._world.ways[way[0], way[1]]
+        return self._world.proxies[way[0], way[1]]
 
     def _some_way(self) -> tuple[TcpProxy, str]:
-        way = self._chance.choice(list(self._world.ways))
+        way = self._rng.choice(list(self._world.proxies))
         return self._way(*way), " > ".join(way)
 
     async def cut(self) -> str:
         """Aborted, again and again."""
         proxy, name = self._some_way()
-        for _ in range(self._chance.randint(1, 5)):
+        for _ in range(self._rng.randint(1, 5)):
             proxy.cut()
-            await last(self._chance.uniform(0.05, 0.3))
+            await last(self._rng.uniform(0.05, 0.3))
         return name
 
     async def delay(self) -> str:
         """Everything comes, later."""
         proxy, name = self._some_way()
-        proxy.delay = self._chance.uniform(0.05, 0.5)
-        await last(self._chance.uniform(1, 3))
+        proxy.delay = self._rng.uniform(0.05, 0.5)
+        await last(self._rng.uniform(1, 3))
         proxy.delay = 0.0
         return name
 
     async def throttle(self) -> str:
         """A few kilobytes a second."""
         proxy, name = self._some_way()
-        proxy.rate = self._chance.randint(2_000, 20_000)
-        await last(self._chance.uniform(1, 3))
+        proxy.rate = self._rng.randint(2_000, 20_000)
+        await last(self._rng.uniform(1, 3))
         proxy.rate = 0
         return name
 
@@ -196,8 +196,8 @@ class Faults:
         """Nothing passes and nobody is told; then it passes all the same, or is cut."""
         proxy, name = self._some_way()
         proxy.frozen = everybody
-        await last(self._chance.uniform(0.5, 5.0))
-        if self._chance.random() < 0.5:
+        await last(self._rng.uniform(0.5, 5.0))
+        if self._rng.random() < 0.5:
             proxy.cut()
         proxy.frozen = nobody
         return name
@@ -207,7 +207,7 @@ class Faults:
         proxy, name = self._some_way()
         proxy.refusing = True
         proxy.cut()
-        await last(self._chance.uniform(0.3, 2.0))
+        await last(self._rng.uniform(0.3, 2.0))
         proxy.refusing = False
         return name
 

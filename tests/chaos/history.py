@@ -23,32 +23,32 @@ _CACHED = 1.0
 """Seconds for which the root of a real Horizon says what was so before."""
 
 
-class History:
+class SourceFaults:
     """The acts. Horizon and RPC are one process here, with a view of the chain each."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
+    def __init__(self, world: World, rng: random.Random) -> None:
         self._world = world
-        self._chance = chance
+        self._rng = rng
         self._one_at_a_time = asyncio.Lock()
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Each by its name in the table; it answers whom it struck."""
         sources = self._world.sources
-        acts: dict[str, Callable[[], Awaitable[str]]] = {
+        faults: dict[str, Callable[[], Awaitable[str]]] = {
             "history trimmed while read": lambda: self.trim(*sources),
             "proxy refuses with a page": self.refuse,
         }
         if "horizon" in sources:
-            acts["Horizon restarts"] = self.restart
+            faults["Horizon restarts"] = self.restart
         if "rpc" in sources:
-            acts["RPC unhealthy and slow"] = self.strain
-            acts["hole in RPC"] = lambda: self.hole("rpc")
+            faults["RPC unhealthy and slow"] = self.strain
+            faults["hole in RPC"] = lambda: self.hole("rpc")
         if len(sources) > 1:
-            acts["Horizon trims what is read"] = lambda: self.trim("horizon")
-            acts["hole in Horizon"] = lambda: self.hole("horizon")
-            acts["hole in Horizon, trimmed in RPC"] = lambda: self.hole("horizon", "rpc")
-            acts["metas are empty"] = self.empty_metas
-        return acts
+            faults["Horizon trims what is read"] = lambda: self.trim("horizon")
+            faults["hole in Horizon"] = lambda: self.hole("horizon")
+            faults["hole in Horizon, trimmed in RPC"] = lambda: self.hole("horizon", "rpc")
+            faults["metas are empty"] = self.empty_metas
+        return faults
 
     async def _arm(self, kind: str, **more: Any) -> None:
         await self._world.network("POST", "faults", kind=kind, **more)
@@ -62,27 +62,27 @@ class History:
         """Streams end, then the root knows no ledger for a while. A new reader asks it at once."""
         await self._arm("starting", times=50)
         for name in INDEXERS:
-            self._world.ways[name, "network"].cut()
+            self._world.proxies[name, "network"].cut()
         with suppress(RedisError, OSError):
             await self._world.redis.delete(KEYS.lease)
-        await last(self._chance.uniform(1, 2.5))
+        await last(self._rng.uniform(1, 2.5))
         await self._forgive()
         return "horizon"
 
     async def refuse(self) -> str:
         """A proxy answers in the place of the source, with a page of its own."""
-        status = self._chance.choice(_STATUSES)
+        status = self._rng.choice(_STATUSES)
         for surface in ("stream", "page", "root", "ledger", "ledgers", "transaction", "getEvents"):
             await self._arm("not_found", surface=surface, status=status, times=3)
         for name in INDEXERS:
-            self._world.ways[name, "network"].cut()
-        await last(self._chance.uniform(1, 2))
+            self._world.proxies[name, "network"].cut()
+        await last(self._rng.uniform(1, 2))
         await self._forgive()
         return str(status)
 
     async def empty_metas(self) -> str:
         """Transactions of Horizon's have a meta with nothing in it."""
-        await self._arm("empty_meta", surface="horizon", times=self._chance.randint(3, 12))
+        await self._arm("empty_meta", surface="horizon", times=self._rng.randint(3, 12))
         await last(2)
         await self._forgive()
         return "horizon"
@@ -90,7 +90,7 @@ class History:
     async def strain(self) -> str:
         """RPC says that it is unhealthy, and takes too long for more than a ledger or two."""
         await self._arm("unhealthy", times=20, seconds=60)
-        await self._arm("processing_limit", times=6, after=self._chance.randint(1, 3))
+        await self._arm("processing_limit", times=6, after=self._rng.randint(1, 3))
         async with self._behind(1.5):
             pass
         await last(2)
@@ -102,9 +102,9 @@ class History:
     @asynccontextmanager
     async def _behind(self, seconds: float) -> AsyncIterator[tuple[int, int]]:
         """Nobody reads for a while; yields the ledger up to which all was read, and the tip."""
-        ways = [self._world.ways[name, "network"] for name in INDEXERS]
+        proxies = [self._world.proxies[name, "network"] for name in INDEXERS]
         async with self._one_at_a_time:
-            for way in ways:
+            for way in proxies:
                 way.refusing = True
                 way.cut()
             try:
@@ -113,13 +113,13 @@ class History:
                 await last(seconds)
                 yield read, await self._tip()
             finally:
-                for way in ways:
+                for way in proxies:
                     way.refusing = False
 
     async def trim(self, *servers: str) -> str:
         """These servers forget all but their newest ledgers, some of which nobody has read yet."""
-        keep = self._chance.randint(1, 4)
-        async with self._behind(self._chance.uniform(1.5, 3)) as (read, _):
+        keep = self._rng.randint(1, 4)
+        async with self._behind(self._rng.uniform(1.5, 3)) as (read, _):
             for server in servers:
                 await self._arm("trim", surface=server, after=keep, seconds=_CACHED)
             kept = await self._tip() - keep + 1
@@ -129,9 +129,9 @@ class History:
 
     async def hole(self, server: str, *trimmed: str) -> str:
         """Some ledgers that nobody has read are missing in one server, and others trim."""
-        async with self._behind(self._chance.uniform(2, 3)) as (read, tip):
-            first = self._chance.randint(read + 1, max(read + 1, tip - 2))
-            end = self._chance.randint(first, max(first, tip - 1))
+        async with self._behind(self._rng.uniform(2, 3)) as (read, tip):
+            first = self._rng.randint(read + 1, max(read + 1, tip - 2))
+            end = self._rng.randint(first, max(first, tip - 1))
             await self._arm("hole", surface=server, first=first, last=end)
             for other in trimmed:
                 await self._arm("trim", surface=other, after=1)

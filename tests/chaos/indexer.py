@@ -52,7 +52,7 @@ class Chaos:
     def __init__(
         self, source: str, seed: int, session: aiohttp.ClientSession, url: str, **environment: str
     ) -> None:
-        self.chance = random.Random(f"{source}/{seed}")
+        self.rng = random.Random(f"{source}/{seed}")
         self.source = source
         self.states: list[tuple[int, int, list[Any]]] = []
         self.killed = 0
@@ -83,7 +83,7 @@ class Chaos:
 
     async def close(self) -> None:
         """Close a ledger, and remember what the contract holds then."""
-        ledger = await self.ask("POST", "close", now=self._now + self.chance.randint(1, 9))
+        ledger = await self.ask("POST", "close", now=self._now + self.rng.randint(1, 9))
         self._now = ledger["closedAt"]
         # Horizon leaves out what failed, so a cursor need not come further than this.
         if done := [n for n, each in enumerate(ledger["transactions"], 1) if each["successful"]]:
@@ -94,14 +94,14 @@ class Chaos:
     async def submit(self) -> None:
         streams = self.states[-1][2] if self.states else []
         calls = []
-        for _ in range(self.chance.choice((1, 1, 1, 2))):
-            call: dict[str, object] = dict(self.chance.choice(CALLS))
+        for _ in range(self.rng.choice((1, 1, 1, 2))):
+            call: dict[str, object] = dict(self.rng.choice(CALLS))
             if call["op"] in ("emit", "foreign", "fail", "create"):
                 calls.append(call)
             elif streams:
-                calls.append(call | {"streamId": self.chance.choice(streams)["id"]})
+                calls.append(call | {"streamId": self.rng.choice(streams)["id"]})
         if calls:
-            more = {"feeBump": self.chance.random() < 0.3, "meta": self.chance.choice((3, 4))}
+            more = {"feeBump": self.rng.random() < 0.3, "meta": self.rng.choice((3, 4))}
             await self.ask("POST", "operations", operations=calls, **more)
 
     async def unspent(self) -> list[Any]:
@@ -116,12 +116,12 @@ class Chaos:
             len(await self.unspent()) > 4
         ):  # else they stand in line, and the first kinds are all that strike
             return
-        surface = self.chance.choice(SURFACES[self.source])
+        surface = self.rng.choice(SURFACES[self.source])
         kinds = [*sorted(kinds_for(surface) - FINAL), FaultKind.CUT, FaultKind.MALFORMED]
         kinds += [FaultKind.NO_META] * (surface in WITH_META) + OF_ONE.get(surface, [])
-        kind = self.chance.choice(kinds)
-        pause = 0.001 if kind is FaultKind.SLOW else self.chance.choice((0.02, 0.1, 0.9))
-        times, after = self.chance.randint(1, 2), self.chance.randrange(3)
+        kind = self.rng.choice(kinds)
+        pause = 0.001 if kind is FaultKind.SLOW else self.rng.choice((0.02, 0.1, 0.9))
+        times, after = self.rng.randint(1, 2), self.rng.randrange(3)
         self.armed += times
         await self.ask(
             "POST", "faults", kind=kind, surface=surface, times=times, after=after, seconds=pause
@@ -133,9 +133,9 @@ class Chaos:
         await self.ask("POST", "faults", kind=FaultKind.CORRUPT_META, surface=surface)
 
     async def lag(self) -> None:
-        server = self.chance.choice(("horizon", "rpc"))
+        server = self.rng.choice(("horizon", "rpc"))
         await self.ask(
-            "POST", "faults", kind=FaultKind.LAG, surface=server, after=self.chance.randint(0, 5)
+            "POST", "faults", kind=FaultKind.LAG, surface=server, after=self.rng.randint(0, 5)
         )
 
     async def trim(self) -> None:
@@ -145,7 +145,7 @@ class Chaos:
 
     async def kill(self) -> None:
         if self.indexers:
-            victim = self.indexers.pop(self.chance.randrange(len(self.indexers)))
+            victim = self.indexers.pop(self.rng.randrange(len(self.indexers)))
             victim.signal(signal.SIGKILL)
             self.killed += 1
             await victim.ended()
@@ -165,8 +165,16 @@ class Chaos:
         )
 
     async def step(self) -> None:
-        acts = (self.misbehave, self.submit, self.close, self.lag, self.kill, self.begin, self.trim)
-        for act in self.chance.choices(acts, weights=(24, 18, 12, 2, 0.6, 2, 0.6), k=5):
+        steps = (
+            self.misbehave,
+            self.submit,
+            self.close,
+            self.lag,
+            self.kill,
+            self.begin,
+            self.trim,
+        )
+        for act in self.rng.choices(steps, weights=(24, 18, 12, 2, 0.6, 2, 0.6), k=5):
             await act()
         await self.close()
 

@@ -16,13 +16,13 @@ import orjson
 from shared.domain.position import Position, parse_position
 from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Kind, Span, Violation
-from tests.chaos.lost import Lost
+from tests.chaos.lost import LostData
 
-FOLLOWING = frozenset({"stream.completed", "stream.running_low", "stream.depleted"})
+AUTOMATIC_TYPES = frozenset({"stream.completed", "stream.running_low", "stream.depleted"})
 """What comes of itself: behind the last withdrawal, and when the time has come."""
 
 RESET = "journal.reset"
-TOLD_TO_ALL = {"chain.gap": "gap", RESET: "reset"}
+LOSS_FRAMES = {"chain.gap": "gap", RESET: "reset"}
 """What is told of a loss, and how the frame is called."""
 
 _LATE = 2.0
@@ -30,7 +30,7 @@ _LATE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ack:
+class AcknowledgedWrite:
     """A command that the API answered with 2xx, and the document it answered with."""
 
     command: str
@@ -57,10 +57,10 @@ def agrees(body: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
     )
 
 
-def chain(
+def check_chain(
     held: Sequence[Mapping[str, Any]],
     entries: Sequence[JournalEntry],
-    lost: Lost,
+    lost: LostData,
     began: Position,
     gaps: Sequence[Span],
 ) -> Iterable[Violation]:
@@ -71,7 +71,7 @@ def chain(
     wanted = {each["id"]: each for each in held}
     for entry in entries:
         body = orjson.loads(entry.body)
-        if entry.type not in TOLD_TO_ALL and body["origin"] == "chain":
+        if entry.type not in LOSS_FRAMES and body["origin"] == "chain":
             each = wanted.pop(entry.position, None)
             if each is None:
                 yield Violation(Kind.UNKNOWN, "journal", entry.position)
@@ -101,7 +101,7 @@ def _is_lost(since: Position, to: Position, ledgers: Iterable[range]) -> bool:
     return all(any(ledger in each for each in ledgers) for ledger in told)
 
 
-def resets(journal: Sequence[JournalEntry], lost: Lost) -> Iterable[Violation]:
+def check_resets(journal: Sequence[JournalEntry], lost: LostData) -> Iterable[Violation]:
     """Each loss of everything is told once, above all that was there before; nothing else is."""
     journals = [*(whole.entries for whole in lost.journals), journal]
     for n, entries in enumerate(journals):
@@ -113,7 +113,9 @@ def resets(journal: Sequence[JournalEntry], lost: Lost) -> Iterable[Violation]:
             yield Violation(Kind.UNTOLD, "journal", f"{lost.journals[n - 1].top}: {told}")
 
 
-def acknowledged(acks: Sequence[Ack], entries: Sequence[JournalEntry]) -> Iterable[Violation]:
+def check_acknowledged(
+    acks: Sequence[AcknowledgedWrite], entries: Sequence[JournalEntry]
+) -> Iterable[Violation]:
     """Each acknowledged write is at its place, or was until everything was lost."""
     places: dict[tuple[str, int], set[str]] = {}
     for entry, body in _of_api(entries):
@@ -124,8 +126,8 @@ def acknowledged(acks: Sequence[Ack], entries: Sequence[JournalEntry]) -> Iterab
             yield Violation(Kind.LOST, f"journal, of {ack.command}", ack.position)
 
 
-def versions(
-    acks: Sequence[Ack], journals: Iterable[Sequence[JournalEntry]]
+def check_versions(
+    acks: Sequence[AcknowledgedWrite], journals: Iterable[Sequence[JournalEntry]]
 ) -> Iterable[Violation]:
     """Each version of a stream is there once, and each stream has as many as were asked for."""
     done: Counter[str] = Counter()
@@ -133,7 +135,7 @@ def versions(
         counts: Counter[tuple[str, int]] = Counter()
         for entry, body in _of_api(entries):
             counts[body["streamId"], body["stream"]["version"]] += 1
-            done[body["streamId"]] += entry.type not in FOLLOWING
+            done[body["streamId"]] += entry.type not in AUTOMATIC_TYPES
         for (stream_id, version), count in counts.items():
             if count > 1:
                 yield Violation(Kind.DUPLICATE, "journal", f"{stream_id} version {version}")
@@ -146,11 +148,11 @@ def versions(
 def _of_api(entries: Iterable[JournalEntry]) -> Iterator[tuple[JournalEntry, Mapping[str, Any]]]:
     for entry in entries:
         body = orjson.loads(entry.body)
-        if entry.type not in TOLD_TO_ALL and body["origin"] == "api" and "stream" in body:
+        if entry.type not in LOSS_FRAMES and body["origin"] == "api" and "stream" in body:
             yield entry, body
 
 
-def endings(entries: Iterable[JournalEntry]) -> Iterator[Violation]:
+def check_notices(entries: Iterable[JournalEntry]) -> Iterator[Violation]:
     """What the API told of a moment that had not come yet, by the clock of Redis."""
     for entry, body in _of_api(entries):
         if body["timestamp"] > body["publishedAt"] / 1e6 + _LATE:

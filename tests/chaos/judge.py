@@ -11,16 +11,23 @@ from typing import Any
 
 from shared.domain.position import Position, parse_position
 from shared.journal.wire import JournalEntry, entry_of
-from tests.chaos.checker import ANY, Fact, Kind, Violation, check_client, check_ends
+from tests.chaos.api_callers import ApiCallers
+from tests.chaos.checker import (
+    ANY,
+    ExpectedEvent,
+    Kind,
+    Violation,
+    check_client,
+    check_ended_tokens,
+)
 from tests.chaos.checker import Span as Missing
-from tests.chaos.clients import Client, returns
+from tests.chaos.clients import Client, reconnect_seconds
 from tests.chaos.clocks import Span, trusted
-from tests.chaos.facts import facts_of
+from tests.chaos.facts import expected_events
 from tests.chaos.failovers import losses_of
-from tests.chaos.journals import RESET, endings
-from tests.chaos.losses import Void, lives, lost_at
+from tests.chaos.journals import RESET, check_notices
+from tests.chaos.losses import DataLoss, lost_at, split_at_resets
 from tests.chaos.lost import due_to
-from tests.chaos.orders import Orders
 from tests.chaos.report import GOALS, Report
 from tests.chaos.world import KEYS, World
 from tests.support.waiting import until
@@ -29,7 +36,7 @@ ReadJournal = Callable[[], Awaitable[Sequence[JournalEntry]]]
 
 
 @dataclass
-class Judge:
+class FinalCheck:
     """Of one run. `began` is its second 0 by the monotonic clock.
 
     `wrong` is when a clock was; `set_back` when the source's cursor moved back, in Unix seconds.
@@ -40,7 +47,7 @@ class Judge:
     report: Report
     began: float
     clients: Sequence[Client]
-    orders: Orders
+    api_callers: ApiCallers
     wrong: Sequence[Span] = ()
     clock_of_redis: bool = False
     set_back: list[tuple[float, str]] = field(default_factory=list)
@@ -50,26 +57,26 @@ class Judge:
         """Heal everything, let all catch up, compare. `journal` reads one that is trimmed."""
         await self.world.heal()
         await self.world.restarted()
-        await self.orders.end()
+        await self.api_callers.end()
         held = await self.world.held()
         places = [parse_position(each["id"]) for each in held]
-        end = max([*places, *(parse_position(ack.position) for ack in self.orders.acks)])
+        end = max([*places, *(parse_position(ack.position) for ack in self.api_callers.acks)])
         await self._caught_up(end, settle)
         for client in self.clients:
             await client.close()
         read = journal or self._read
         kept = [entry for entry in await read() if parse_position(entry.position) <= end]
         began = await self.world.where_it_began()
-        facts, wrong = facts_of(held, self.orders.acks, kept, self.world.lost, began)
+        facts, wrong = expected_events(held, self.api_callers.acks, kept, self.world.lost, began)
         self.report.violations += wrong
         self.report.violations += self._of_journal(kept)
         entries = self.world.lost.everything(kept)
         resets = {parse_position(each.position) for each in entries if each.type == RESET}
         lost = self.world.lost
-        void = Void(lost.void(kept), resets, lost.begins(began), lost.held)
+        data_loss = DataLoss(lost.data_loss(kept), resets, lost.begins(began), lost.held)
         spans = ANY if journal else self.world.lost.spans(began)
         for client in self.clients:
-            self.report.violations += self._of_client(client, facts, void, end, spans)
+            self.report.violations += self._of_client(client, facts, data_loss, end, spans)
         self._count(len(held) - self.before, len(facts) - len(held))
 
     async def _read(self) -> list[JournalEntry]:
@@ -83,13 +90,13 @@ class Judge:
             if not lost_at(at, losses, noticed=5.0):
                 yield Violation(Kind.FENCE, "journal", where)
         if not self.clock_of_redis:
-            yield from endings(self.world.lost.everything(journal))
+            yield from check_notices(self.world.lost.everything(journal))
 
     def _of_client(
         self,
         client: Client,
-        facts: Sequence[Fact],
-        void: Void,
+        facts: Sequence[ExpectedEvent],
+        data_loss: DataLoss,
         end: Position,
         spans: Sequence[Missing],
     ) -> Iterator[Violation]:
@@ -97,10 +104,14 @@ class Judge:
         # One that was refused has lost its stream to others, and with it all that follows.
         reach = client.at if client.refused else end
         told = [each for each in client.told if each.position <= end]
-        due = due_to(told, [f for f in facts if f.position <= reach], void.events, lost, zero)
-        yield from check_ends(client.name, [*trusted(told, self.began, self.wrong)], client.ends)
+        due = due_to(told, [f for f in facts if f.position <= reach], data_loss.events, lost, zero)
+        yield from check_ended_tokens(
+            client.name, [*trusted(told, self.began, self.wrong)], client.ends
+        )
         yield from client.final
-        for life in lives(told, due, [*losses_of(self.world), *lost.losses], zero, void):
+        for life in split_at_resets(
+            told, due, [*losses_of(self.world), *lost.losses], zero, data_loss
+        ):
             yield from check_client(client.name, client.asked, life.told, life.due, spans)
 
     async def _caught_up(self, end: Position, settle: float) -> None:
@@ -119,16 +130,18 @@ class Judge:
     def _count(self, chain: int, api: int) -> None:
         report, clients = self.report, self.clients
         report.chain_events, report.api_events = chain, api
-        report.acks, report.tries = len(self.orders.acks), self.orders.tries
+        report.acks, report.tries = len(self.api_callers.acks), self.api_callers.tries
         report.clients = len(clients)
         report.connections = sum(client.connections for client in clients)
         report.delivered = sum("." in each.name for client in clients for each in client.told)
         report.gaps = sum(each.since is not None for client in clients for each in client.told)
         report.resets = sum(each.name == "reset" for client in clients for each in client.told)
-        for struck in report.struck:
-            seconds = struck.recovery
-            if struck.name.endswith("of a fanout"):
-                seconds = max(returns(self.clients, struck.note, struck.at), default=0.0)
-                report.returns[struck.name] = max(report.returns.get(struck.name, 0.0), seconds)
-            if struck.alone and (seconds or 0.0) > GOALS.get(struck.name, inf):
-                report.late.append(f"{struck.name} at {struck.at:.1f} s: {seconds:.2f} s")
+        for injected in report.injected:
+            seconds = injected.recovery
+            if injected.name.endswith("of a fanout"):
+                seconds = max(
+                    reconnect_seconds(self.clients, injected.note, injected.at), default=0.0
+                )
+                report.returns[injected.name] = max(report.returns.get(injected.name, 0.0), seconds)
+            if injected.alone and (seconds or 0.0) > GOALS.get(injected.name, inf):
+                report.late.append(f"{injected.name} at {injected.at:.1f} s: {seconds:.2f} s")

@@ -27,7 +27,7 @@ from math import inf
 import orjson
 
 from shared.domain.position import START, Position
-from tests.chaos.checker import Fact, Told
+from tests.chaos.checker import ExpectedEvent, ReceivedFrame
 
 _OF_REDIS = frozenset({"publishedAt", "stream"})
 """What a commit puts into a body; the rest is the chain's."""
@@ -50,15 +50,15 @@ def lost_at(at: float, losses: Iterable[Loss], *, noticed: float = 0.0) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class ClientPeriod:
     """What a client was told from its beginning, or a reset, to the end or the next reset."""
 
-    told: Sequence[Told]
-    due: Sequence[Fact]
+    told: Sequence[ReceivedFrame]
+    due: Sequence[ExpectedEvent]
 
 
 @dataclass(frozen=True, slots=True)
-class Void:
+class DataLoss:
     """Of the loss of everything: positions of the events that are gone, and of what told of it.
 
     Each event with the Unix time at which it was lost; `begins`: when, and where the next began;
@@ -75,35 +75,39 @@ class Void:
         return next((began for lost, began in reversed(self.begins) if lost <= at), START)
 
 
-NOTHING = Void()
+NO_DATA_LOSS = DataLoss()
 
 
-def lives(
-    told: Sequence[Told],
-    due: Sequence[Fact],
+def split_at_resets(
+    told: Sequence[ReceivedFrame],
+    due: Sequence[ExpectedEvent],
     losses: Sequence[Loss],
     began: float,
-    void: Void = NOTHING,
-) -> Iterator[Life]:
+    data_loss: DataLoss = NO_DATA_LOSS,
+) -> Iterator[ClientPeriod]:
     """For `check_client`, one by one. `began` is the Unix time of the frames' second 0."""
     if not losses:
-        yield Life(told, due)
+        yield ClientPeriod(told, due)
         return
-    known = {fact.position for fact in due} - void.events.keys()
+    known = {fact.position for fact in due} - data_loss.events.keys()
     start = 0
     for n, each in enumerate(told):
-        if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, void):
-            yield _life(told[start:n], due, losses, void, _reached(told[start : n + 1]))
+        if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, data_loss):
+            yield _life(told[start:n], due, losses, data_loss, _reached(told[start : n + 1]))
             if each.position == START:  # of an empty Redis: it is sent the next journal, all of it
-                first = replace(each, position=void.began(began + each.at))
+                first = replace(each, position=data_loss.began(began + each.at))
                 told = [*told[:n], first, *told[n + 1 :]]
-            due = [f for f in due if void.events.get(f.position, inf) > began + each.at]
+            due = [f for f in due if data_loss.events.get(f.position, inf) > began + each.at]
             start = n
-    yield _life(told[start:], due, losses, void, None)
+    yield _life(told[start:], due, losses, data_loss, None)
 
 
 def _is_due(
-    life: Sequence[Told], known: Set[Position], losses: Sequence[Loss], began: float, void: Void
+    life: Sequence[ReceivedFrame],
+    known: Set[Position],
+    losses: Sequence[Loss],
+    began: float,
+    data_loss: DataLoss,
 ) -> bool:
     """Whether the reset that ends this life is one that a loss explains.
 
@@ -114,19 +118,19 @@ def _is_due(
     if not before:
         return False
     cursor = before[-1].position
-    if reset.position in void.resets:
+    if reset.position in data_loss.resets:
         return cursor < reset.position
     given = next(each.at for each in before if each.position == cursor)
     moved = cursor > reset.position or cursor not in known
     if moved and lost_at(began + given, losses):
         return True
     return any(
-        "." in each.name and each.position not in known and _is_void(each, losses, void)
+        "." in each.name and each.position not in known and _is_void(each, losses, data_loss)
         for each in before
     )
 
 
-def _reached(life: Sequence[Told]) -> Position:
+def _reached(life: Sequence[ReceivedFrame]) -> Position:
     """Up to where all was due before the reset at the end of this life.
 
     In a handshake what lies between the client's cursor and the reset is not sent any more.
@@ -139,17 +143,17 @@ def _reached(life: Sequence[Told]) -> Position:
 
 
 def _life(
-    told: Sequence[Told],
-    due: Sequence[Fact],
+    told: Sequence[ReceivedFrame],
+    due: Sequence[ExpectedEvent],
     losses: Sequence[Loss],
-    void: Void,
+    data_loss: DataLoss,
     reset: Position | None,
-) -> Life:
+) -> ClientPeriod:
     """One that a reset ends need not have what comes after that; one that it began starts there."""
     if told and told[0].name == "reset":
         told = [replace(told[0], name="connected"), *told[1:]]
     had = {each.position: each for each in reversed(told) if "." in each.name}
-    facts = [_as_told(fact, had, losses, void) for fact in due]
+    facts = [_as_told(fact, had, losses, data_loss) for fact in due]
     if reset is not None:
         facts = [
             fact
@@ -161,15 +165,20 @@ def _life(
         fact
         for each in had.values()
         if each.position not in known
-        for fact in _void(each, losses, void)
+        for fact in _void(each, losses, data_loss)
     ]
-    return Life(told, sorted([*facts, *gone], key=lambda fact: fact.position))
+    return ClientPeriod(told, sorted([*facts, *gone], key=lambda fact: fact.position))
 
 
-def _as_told(fact: Fact, had: Mapping[Position, Told], losses: Sequence[Loss], void: Void) -> Fact:
+def _as_told(
+    fact: ExpectedEvent,
+    had: Mapping[Position, ReceivedFrame],
+    losses: Sequence[Loss],
+    data_loss: DataLoss,
+) -> ExpectedEvent:
     """The fact without its body where what was told is the same but for what a commit puts in."""
     each = had.get(fact.position)
-    if each is None or each.body == fact.body or not _was_lost(each, losses, void):
+    if each is None or each.body == fact.body or not _was_lost(each, losses, data_loss):
         return fact
     if not fact.body:
         return fact
@@ -183,21 +192,23 @@ def _without(body: Mapping[str, object], names: Set[str]) -> dict[str, object]:
     return {name: value for name, value in body.items() if name not in names}
 
 
-def _void(each: Told, losses: Sequence[Loss], void: Void) -> Iterable[Fact]:
+def _void(
+    each: ReceivedFrame, losses: Sequence[Loss], data_loss: DataLoss
+) -> Iterable[ExpectedEvent]:
     """The fact that it was when it was told: of the API, and gone with the old primary."""
-    if _is_void(each, losses, void):
+    if _is_void(each, losses, data_loss):
         body = orjson.loads(each.body)
         parties = frozenset(body[name] for name in ("sender", "recipient") if name in body)
-        yield Fact(each.position, each.name, body["streamId"], parties)
+        yield ExpectedEvent(each.position, each.name, body["streamId"], parties)
 
 
-def _is_void(each: Told, losses: Sequence[Loss], void: Void) -> bool:
+def _is_void(each: ReceivedFrame, losses: Sequence[Loss], data_loss: DataLoss) -> bool:
     """Whether it is the API's, and was published while writes could be lost."""
-    return _was_lost(each, losses, void) and orjson.loads(each.body).get("origin") == "api"
+    return _was_lost(each, losses, data_loss) and orjson.loads(each.body).get("origin") == "api"
 
 
-def _was_lost(each: Told, losses: Sequence[Loss], void: Void) -> bool:
+def _was_lost(each: ReceivedFrame, losses: Sequence[Loss], data_loss: DataLoss) -> bool:
     """Whether it was published while writes could be lost, or lost for certain."""
-    if each.position in void.held:
+    if each.position in data_loss.held:
         return True
     return bool(each.body) and lost_at(orjson.loads(each.body)["publishedAt"] / 1e6, losses)

@@ -15,7 +15,7 @@ from itertools import chain
 
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.wire import JournalEntry
-from tests.chaos.checker import Fact, Span, Told
+from tests.chaos.checker import ExpectedEvent, ReceivedFrame, Span
 from tests.chaos.losses import Loss
 
 _NOTICED = 3.0
@@ -23,7 +23,7 @@ _NOTICED = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class LostJournal:
     """A journal that was lost with all that Redis held: at that Unix time it held these entries.
 
     `began` is the position before its first entry.
@@ -40,12 +40,12 @@ class Whole:
 
 
 @dataclass(slots=True)
-class Lost:
+class LostData:
     """`rewound` are the times at which the source's cursor may move back."""
 
     ledgers: list[range] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
-    journals: list[Whole] = field(default_factory=list)
+    journals: list[LostJournal] = field(default_factory=list)
     rewound: list[Loss] = field(default_factory=list)
 
     def spans(self, began: Position) -> list[Span]:
@@ -77,7 +77,7 @@ class Lost:
         """Positions of all that was lost with everything."""
         return {_place(each) for whole in self.journals for each in whole.entries}
 
-    def void(self, journal: Iterable[JournalEntry]) -> dict[Position, float]:
+    def data_loss(self, journal: Iterable[JournalEntry]) -> dict[Position, float]:
         """Positions of a lost journal that are not in the one that is there now, and when."""
         gone = {_place(each): whole.at for whole in self.journals for each in whole.entries}
         there = set(map(_place, journal))
@@ -93,12 +93,12 @@ def _end(ledger: int) -> Position:
 
 
 def due_to(
-    told: Sequence[Told],
-    facts: Sequence[Fact],
-    void: Collection[Position],
-    lost: Lost,
+    told: Sequence[ReceivedFrame],
+    facts: Sequence[ExpectedEvent],
+    data_loss: Collection[Position],
+    lost: LostData,
     began: float,
-) -> list[Fact]:
+) -> list[ExpectedEvent]:
     """The facts that one client was to be told.
 
     What is void was due until Redis lost it: up to the position that the client had come to then.
@@ -108,4 +108,4 @@ def due_to(
     for whole in lost.journals:
         reached = max((t.position for t in told if began + t.at < whole.at), default=START)
         due |= {place for place in map(_place, whole.entries) if place <= reached}
-    return [fact for fact in facts if fact.position not in void or fact.position in due]
+    return [fact for fact in facts if fact.position not in data_loss or fact.position in due]

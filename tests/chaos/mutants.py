@@ -25,41 +25,41 @@ from shared.redis import clock, lease
 def fill_in_off() -> None:
     """A hole that the channel leaves is not filled in from the journal: it goes on behind it."""
 
-    def take(self: Any, entry: Any, via: str) -> bool:
+    def publish_if_next(self: Any, entry: Any, via: str) -> bool:
         if parse_position(entry.position) > self.position:
             self._publish(self.recent.append(entry), 0)
         return True
 
-    async def nothing(_: Any) -> None:
+    async def do_nothing(_: Any) -> None:
         return
 
-    feed.Feed._publish_if_next = take  # type: ignore[method-assign]
-    feed.Feed._catch_up = nothing  # type: ignore[method-assign,assignment]
+    feed.Feed._publish_if_next = publish_if_next  # type: ignore[method-assign]
+    feed.Feed._catch_up = do_nothing  # type: ignore[method-assign,assignment]
 
 
 def dedup_off() -> None:
     """What was published from the journal is published again when the channel brings it."""
-    take = feed.Feed._publish_if_next
+    publish_if_next = feed.Feed._publish_if_next
 
-    def again(self: Any, entry: Any, via: str) -> bool:
+    def repeat(self: Any, entry: Any, via: str) -> bool:
         if entry.position in self.recent:
             (item,) = [i for i in self.recent._items if i and i.entry.position == entry.position]
             self._publish(item, 0)
             return True
-        return take(self, entry, via)
+        return publish_if_next(self, entry, via)
 
-    feed.Feed._publish_if_next = again  # type: ignore[method-assign]
+    feed.Feed._publish_if_next = repeat  # type: ignore[method-assign]
 
 
 def replay_off_by_one() -> None:
     """A resume leaves out the first of what was missed."""
     after = recent.RecentEvents.after
 
-    def short(self: Any, position: Any, topics: Iterable[str]) -> Any:
-        found = after(self, position, topics)
-        return found and found[1:]
+    def skip_first(self: Any, position: Any, topics: Iterable[str]) -> Any:
+        events = after(self, position, topics)
+        return events and events[1:]
 
-    recent.RecentEvents.after = short  # type: ignore[method-assign]
+    recent.RecentEvents.after = skip_first  # type: ignore[method-assign]
 
 
 def fencing_off() -> None:
@@ -67,9 +67,9 @@ def fencing_off() -> None:
 
     Neither for the fence nor for the cursor that was read from, since each alone would hold.
     """
-    for asks in ("if holder ~= token then", "if from ~= '' and from ~= cursor then"):
-        assert asks in commit._SCRIPT
-        commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
+    for safeguard in ("if holder ~= token then", "if from ~= '' and from ~= cursor then"):
+        assert safeguard in commit._SCRIPT
+        commit._SCRIPT = commit._SCRIPT.replace(safeguard, "if false then")
     late_lease()
 
 
@@ -82,11 +82,11 @@ def late_lease() -> None:
     """Whatever Redis says, the lease counts as renewed."""
     renew = lease.Lease.renew
 
-    async def always(self: Any) -> bool:
+    async def never_lost(self: Any) -> bool:
         await renew(self)
         return True
 
-    lease.Lease.renew = always  # type: ignore[method-assign]
+    lease.Lease.renew = never_lost  # type: ignore[method-assign]
 
 
 def entitlement_off() -> None:
@@ -101,9 +101,9 @@ def endings_off() -> None:
 
 def settling_off() -> None:
     """An API that writes at once after a failover, whatever the chain's lost events still are."""
-    asks = "if history_changed() then"
-    assert asks in commit._SCRIPT
-    commit._SCRIPT = commit._SCRIPT.replace(asks, "if false then")
+    safeguard = "if history_changed() then"
+    assert safeguard in commit._SCRIPT
+    commit._SCRIPT = commit._SCRIPT.replace(safeguard, "if false then")
 
 
 def zero_is_a_ledger() -> None:
@@ -114,10 +114,10 @@ def zero_is_a_ledger() -> None:
 def ledgers_uncounted() -> None:
     """What Horizon leaves out between two transactions is not looked for."""
 
-    async def nothing(*_: Any) -> None:
+    async def do_nothing(*_: Any) -> None:
         return
 
-    continuity.Continuity.check = nothing  # type: ignore[method-assign,assignment]
+    continuity.Continuity.check = do_nothing  # type: ignore[method-assign,assignment]
 
 
 def ledgers_of_rpc_not_looked_for() -> None:
@@ -131,9 +131,9 @@ def ledgers_of_rpc_not_looked_for() -> None:
 
 def beginning_unnamed() -> None:
     """The first entry of a journal does not name where it began, as if nothing had been before."""
-    asks = "redis.call('HGET', KEYS[2], 'began') or '0-0'"
-    assert asks in commit._SCRIPT
-    commit._SCRIPT = commit._SCRIPT.replace(asks, "'0-0'")
+    safeguard = "redis.call('HGET', KEYS[2], 'began') or '0-0'"
+    assert safeguard in commit._SCRIPT
+    commit._SCRIPT = commit._SCRIPT.replace(safeguard, "'0-0'")
 
 
 def own_clock() -> None:
@@ -147,11 +147,11 @@ def leaking() -> None:
     kept: list[bytes] = []
     publish = feed.Feed._publish_if_next
 
-    def take(self: Any, entry: Any, via: str) -> bool:
+    def publish_if_next(self: Any, entry: Any, via: str) -> bool:
         kept.append(os.urandom(100_000))
         return publish(self, entry, via)
 
-    feed.Feed._publish_if_next = take  # type: ignore[method-assign]
+    feed.Feed._publish_if_next = publish_if_next  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {

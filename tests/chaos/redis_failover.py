@@ -18,13 +18,13 @@ from tests.support.redis_sentinel import RedisSentinel
 from tests.support.tcp_proxy import TcpProxy
 
 
-class Replicated:
+class ReplicatedRedis:
     """What both kinds share. `loss_reports` are the times in which writes may have been lost."""
 
     def __init__(self, whole: RedisSentinel | RedisCluster) -> None:
         self.whole = whole
         self.client = connect(whole.url, slot_key=KEYS.journal)
-        self.ways: dict[str, TcpProxy] = {}
+        self.proxies: dict[str, TcpProxy] = {}
         self.losses: list[Loss] = []
         self._last: Node | None = None
 
@@ -64,7 +64,7 @@ class Replicated:
         await self.whole.close()
 
 
-class BehindSentinels(Replicated):
+class SentinelRedis(ReplicatedRedis):
     """One primary, two replicas, three Sentinels."""
 
     whole: RedisSentinel
@@ -85,7 +85,7 @@ class BehindSentinels(Replicated):
         return await self.whole.replicas()
 
 
-class InCluster(Replicated):
+class ClusterRedis(ReplicatedRedis):
     """Three primaries with a replica each; the owner of the namespace's slot is the primary."""
 
     whole: RedisCluster
@@ -109,8 +109,8 @@ class InCluster(Replicated):
 
 _KINDS: dict[str, MakeRedis] = {
     "single": RedisSingle,
-    "sentinel": BehindSentinels,
-    "cluster": InCluster,
+    "sentinel": SentinelRedis,
+    "cluster": ClusterRedis,
 }
 
 

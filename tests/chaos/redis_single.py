@@ -29,12 +29,12 @@ _PASSWORD = "chaos"
 class RedisParts(Protocol):
     """All servers of one kind of Redis. `client` is the test's own, past every fault.
 
-    `ways` are the proxies between a service, by its name, and Redis. They are opened and closed by
-    the world; where there are none between these two, it is empty.
+    `proxies` has, by the name of a service, the proxy between it and Redis. The world opens and
+    closes them. It is empty if services connect to Redis without a proxy.
     """
 
     client: Redis
-    ways: dict[str, TcpProxy]
+    proxies: dict[str, TcpProxy]
 
     async def start(self) -> None:
         """Start what does not run, and wait until it answers. What was on disk is back."""
@@ -68,7 +68,7 @@ class RedisSingle:
     def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
         self.port = free_port()
         self.client = connect(self._url("chaos", self.port), slot_key="any")
-        self.ways = {service: TcpProxy(self.port) for service in services}
+        self.proxies = {service: TcpProxy(self.port) for service in services}
         self.clock = Clock(folder / "redis.clock")
         self._folder = folder / "redis"
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,7 +115,7 @@ class RedisSingle:
 
     def url_for(self, service: str) -> str:
         """Through the proxy, as the service's own user."""
-        return self._url(service.partition("-")[0], self.ways[service].port)
+        return self._url(service.partition("-")[0], self.proxies[service].port)
 
     @staticmethod
     def _url(user: str, port: int) -> str:

@@ -19,7 +19,7 @@ GOALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class InjectedFault:
     """A fault that was: when it began, and seconds from its end until a later ledger's event.
 
     `alone` is whether no other went on at the same time: only then a goal is one.
@@ -38,7 +38,7 @@ class Report:
 
     seed: int
     seconds: float
-    struck: list[Struck] = field(default_factory=list)
+    injected: list[InjectedFault] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     chain_events: int = 0
     api_events: int = 0
@@ -72,8 +72,8 @@ def show(report: Report, console: Console) -> None:
 
 def _faults(report: Report) -> Table:
     table = Table("fault", "times", "events again after, worst", "clients back after", "goal")
-    for name, times in sorted(Counter(each.name for each in report.struck).items()):
-        seconds = [each.recovery for each in report.struck if each.name == name]
+    for name, times in sorted(Counter(each.name for each in report.injected).items()):
+        seconds = [each.recovery for each in report.injected if each.name == name]
         worst = "never" if None in seconds else f"{max(s for s in seconds if s is not None):.2f} s"
         back = report.returns.get(name)
         goal = GOALS.get(name)

@@ -15,16 +15,16 @@ from redis.exceptions import RedisError
 from deploy.simulator.chain import accounts
 from shared.domain.position import START, Position, parse_position
 from shared.runtime.tasks import cancel
-from tests.chaos.checker import Asked, Kind, Told, Violation
+from tests.chaos.api_callers import ApiCallers
+from tests.chaos.checker import Kind, ReceivedFrame, SubscriberView, Violation
 from tests.chaos.clients import Client
-from tests.chaos.clocks import Jumps
-from tests.chaos.failovers import acts_of, dealt
+from tests.chaos.clocks import ClockFaults
+from tests.chaos.external import ExternalFaults
+from tests.chaos.failovers import faults_of, shuffled
 from tests.chaos.faults import ALONE, Faults
-from tests.chaos.judge import Judge, ReadJournal
-from tests.chaos.orders import Orders
-from tests.chaos.outside import Outside
+from tests.chaos.judge import FinalCheck, ReadJournal
 from tests.chaos.redis_single import RedisSingle
-from tests.chaos.report import Report, Struck
+from tests.chaos.report import InjectedFault, Report
 from tests.chaos.world import KEYS, MakeRedis, World, world
 from tests.support.pace import last
 from tests.support.waiting import until
@@ -44,69 +44,69 @@ async def run(
     **environment: str,
 ) -> Report:
     """`only` limits the faults by name, and each comes; `environment` goes to the services."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     report = Report(seed, seconds)
-    source = chance.choice(("horizon", "rpc", "auto"))
+    source = rng.choice(("horizon", "rpc", "auto"))
     async with world(folder, seed, redis, **({"SOURCE": source} | environment)) as whole:
-        life = Life(whole, chance, report)
-        async with life.lived():
-            outside = Outside(whole, life.draws(), life.clients, life.orders)
-            faults = Faults(whole, life.draws(), outside, seconds)
-            await life.suffer(faults, seconds, only)
+        life = Run(whole, rng, report)
+        async with life.connected_clients():
+            external = ExternalFaults(whole, life.draws(), life.clients, life.api_callers)
+            faults = Faults(whole, life.draws(), external, seconds)
+            await life.inject(faults, seconds, only)
             await life.judge(settle)
     return report
 
 
-class Life:
+class Run:
     """The clients and the callers of one run, and what befalls them."""
 
-    def __init__(self, whole: World, chance: random.Random, report: Report) -> None:
+    def __init__(self, whole: World, rng: random.Random, report: Report) -> None:
         self._world = whole
-        self._chance = chance
+        self._rng = rng
         self._report = report
         self._began = time.monotonic()
         self._set_back: list[tuple[float, str]] = []
-        self._jumps: Jumps | None = None
+        self._jumps: ClockFaults | None = None
         self._before = 0  # events of the ledger from before all were connected
 
     def draws(self) -> random.Random:
         """Chances of one's own, so that nobody's haste changes what befalls another."""
-        return random.Random(self._chance.random())
+        return random.Random(self._rng.random())
 
     @asynccontextmanager
-    async def lived(self) -> AsyncIterator[None]:
+    async def connected_clients(self) -> AsyncIterator[None]:
         """From the first subscription to the last."""
         self.clients = [self._client(*each) for each in await self._audience()]
         self.clients += self._natives()
-        self.orders = Orders(self._world, self.draws())
+        self.api_callers = ApiCallers(self._world, self.draws())
         watch = asyncio.create_task(self._watch_cursor())
-        hands = asyncio.create_task(self._change_hands(self.draws()))
+        transfers = asyncio.create_task(self._transfer_streams(self.draws()))
         try:
             await until(lambda: all(c.told for c in self.clients), seconds=90, what="greetings")
             self._before = len(await self._world.held())
             yield
         finally:
-            await cancel(watch, hands)
+            await cancel(watch, transfers)
             for client in self.clients:
                 await client.close()
 
-    async def _audience(self) -> list[tuple[str, str, Asked]]:
+    async def _audience(self) -> list[tuple[str, str, SubscriberView]]:
         await until(self._known_streams, seconds=90, what="three streams")
         alice = accounts.address("alice")
-        found = [(f"all-{n}", "all=true", Asked(everything=True)) for n in (1, 2, 3)]
+        found = [(f"all-{n}", "all=true", SubscriberView(everything=True)) for n in (1, 2, 3)]
         for name in ("alice", "bob", "carol"):
             address = accounts.address(name)
-            asked = Asked(accounts=frozenset({address}), holder=address)
+            asked = SubscriberView(accounts=frozenset({address}), holder=address)
             found.append((name, f"users={address}", asked))
         for stream in (await self._known_streams())[:3]:  # which will change hands
-            one = Asked(streams=frozenset({stream["id"]}), holder=stream["recipient"])
+            one = SubscriberView(streams=frozenset({stream["id"]}), holder=stream["recipient"])
             found.append((f"party-{stream['id']}", f"streams={stream['id']}", one))
-        both = Asked(accounts=frozenset({alice}), streams=frozenset({"2", "3"}))
+        both = SubscriberView(accounts=frozenset({alice}), streams=frozenset({"2", "3"}))
         return [*found, ("mixed", f"users={alice}&streams=2,3", both)]
 
     def _natives(self) -> list[Client]:
         """One behind each gateway."""
-        asked = Asked(everything=True)
+        asked = SubscriberView(everything=True)
         return [
             self._client(f"native-{kind}", "all=true", asked, kind) for kind in self._world.gateways
         ]
@@ -121,38 +121,38 @@ class Life:
         streams: list[dict[str, str]] = (await self._world.network("GET", "streams"))["streams"]
         return streams
 
-    def _client(self, name: str, query: str, asked: Asked, gateway: str = "") -> Client:
+    def _client(self, name: str, query: str, asked: SubscriberView, gateway: str = "") -> Client:
         return Client(
             name,
             query,
             asked,
             self._world,
-            chance=self.draws(),
+            rng=self.draws(),
             began=self._began,
             gateway=gateway,
         )
 
     # ── while it goes on ──
 
-    async def suffer(self, faults: Faults, seconds: float, only: Collection[str]) -> None:
+    async def inject(self, faults: Faults, seconds: float, only: Collection[str]) -> None:
         """Fault after fault, now and then two at once, each followed by a recovery."""
         self._jumps = faults.jumps
-        possible = acts_of(faults, self._world, self.draws)
-        acts = {name: act for name, act in possible.items() if not only or name in only}
+        possible = faults_of(faults, self._world, self.draws)
+        chosen = {name: act for name, act in possible.items() if not only or name in only}
         end = time.monotonic() + seconds
         deck: list[str] = []
         while time.monotonic() < end or (only and deck):
             if not deck:  # each comes before any comes again
-                deck = dealt(acts, self._chance)
-            two = self._chance.random() < 0.3 and not ALONE & set(deck[-2:])
+                deck = shuffled(chosen, self._rng)
+            two = self._rng.random() < 0.3 and not ALONE & set(deck[-2:])
             names = [deck.pop() for _ in range(min(len(deck), 1 + two))]
             at = time.monotonic() - self._began
-            faults.outside.alone = len(names) == 1
-            notes = await asyncio.gather(*(acts[name]() for name in names))
+            faults.external.alone = len(names) == 1
+            notes = await asyncio.gather(*(chosen[name]() for name in names))
             recovery = await self._recovered()
-            whom = zip(names, notes, strict=True)
+            pairs = zip(names, notes, strict=True)
             alone = len(names) == 1
-            self._report.struck += [Struck(*each, at, recovery, alone) for each in whom]
+            self._report.injected += [InjectedFault(*each, at, recovery, alone) for each in pairs]
             await self._world.restarted()
             if recovery is None:
                 told = Violation(
@@ -185,29 +185,29 @@ class Life:
                 top = cursor
             await last(0.01)
 
-    async def _change_hands(self, chance: random.Random) -> None:
+    async def _transfer_streams(self, rng: random.Random) -> None:
         """Streams on the chain get other recipients, who see them from then on; the first first."""
         for n in count():
-            await last(chance.uniform(1, 3))
+            await last(rng.uniform(1, 3))
             streams = [each for each in await self._streams() if each["status"] == "active"]
             if streams:
-                stream = streams[0] if n < 3 else chance.choice(streams)
+                stream = streams[0] if n < 3 else rng.choice(streams)
                 others = [
                     a for a in map(accounts.address, accounts.NAMES) if a not in stream.values()
                 ]
                 call = {"op": "transfer_recipient", "streamId": stream["id"]}
-                call["recipient"] = chance.choice(others)
+                call["recipient"] = rng.choice(others)
                 await self._world.network("POST", "operations", operations=[call])
 
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
         """What is wrong with all that was told (tests.chaos.judge)."""
-        judge = Judge(self._world, self._report, self._began, self.clients, self.orders)
+        judge = FinalCheck(self._world, self._report, self._began, self.clients, self.api_callers)
         judge.set_back, judge.before = self._set_back, self._before
         if self._jumps:
             judge.wrong, judge.clock_of_redis = self._jumps.wrong, self._jumps.of_redis
         await judge.judge(settle, journal)
 
 
-def _newest(told: list[Told]) -> Position:
+def _newest(told: list[ReceivedFrame]) -> Position:
     """The newest event of the chain's among what was told last."""
     return next((each.position for each in reversed(told) if "." in each.name), START)

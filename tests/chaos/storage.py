@@ -13,13 +13,13 @@ from tests.support.pace import last
 from tests.support.waiting import until
 
 
-class Storage:
+class RedisFaults:
     """The acts; one at a time, since there is one server."""
 
-    def __init__(self, server: RedisSingle, chance: random.Random, longest: float) -> None:
+    def __init__(self, server: RedisSingle, rng: random.Random, longest: float) -> None:
         """`longest` is how many seconds the server may be away."""
         self._server = server
-        self._chance = chance
+        self._rng = rng
         self._longest = longest
         self._mine = asyncio.Lock()
 
@@ -27,7 +27,7 @@ class Storage:
         """What it has on disk is what it comes back with."""
         async with self._mine:
             await self._server.stop(number)
-            await last(self._chance.uniform(0, 1.5))
+            await last(self._rng.uniform(0, 1.5))
             await self._server.start()
         return "redis"
 
@@ -43,7 +43,7 @@ class Storage:
         """Longer than a call waits for an answer, now and then."""
         async with self._mine:
             self._server.signal(signal.SIGSTOP)
-            await last(self._chance.uniform(0.5, 5.0))
+            await last(self._rng.uniform(0.5, 5.0))
             self._server.signal(signal.SIGCONT)
         return "redis"
 
@@ -52,7 +52,7 @@ class Storage:
         async with self._mine:
             self._server.limit_files(True)
             await until(self._ended, seconds=30, what="Redis without a disk ends")
-            await last(self._chance.uniform(0, 1.0))
+            await last(self._rng.uniform(0, 1.0))
             await self._server.start()
         return "redis"
 

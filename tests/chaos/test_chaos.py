@@ -56,7 +56,7 @@ async def test_nothing_is_lost_whatever_fails(tmp_path: Path) -> None:
     assert report.chain_events > 50
     assert report.acks > 20
     assert report.delivered > 3 * report.chain_events
-    assert report.struck
+    assert report.injected
 
 
 HISTORY = (
@@ -96,7 +96,7 @@ async def test_what_is_lost_for_good_is_told_and_nothing_else(
     only = at_length(only[1::2], only)  # each has a fault that loses everything at its end
     report = await run(tmp_path, seed=seed, seconds=5, only=only, **environment)
     assert report.violations == [], shown(report)
-    missing = set(only) - {each.name for each in report.struck}
+    missing = set(only) - {each.name for each in report.injected}
     assert missing <= {name for name in only if "clock" in name and not library()}
     assert report.resets, "everything was lost"
 

@@ -8,34 +8,34 @@ import pytest
 
 from shared.domain.position import START, Position
 from tests.chaos.checker import (
-    Asked,
-    Ended,
-    Fact,
+    EndedToken,
+    ExpectedEvent,
     Kind,
+    ReceivedFrame,
     Span,
-    Told,
+    SubscriberView,
     check_client,
-    check_ends,
+    check_ended_tokens,
     shortest,
 )
 
-ALL = Asked(everything=True)
+ALL = SubscriberView(everything=True)
 
 
-def fact(n: int, stream: str | None = "1", *parties: str) -> Fact:
-    return Fact(Position(n, 0), "stream.paused", stream, frozenset(parties), f"body {n}")
+def fact(n: int, stream: str | None = "1", *parties: str) -> ExpectedEvent:
+    return ExpectedEvent(Position(n, 0), "stream.paused", stream, frozenset(parties), f"body {n}")
 
 
-def told(of: Fact, at: float = 0.0) -> Told:
-    return Told(at, "fanout-1", of.type, of.position, of.body)
+def told(of: ExpectedEvent, at: float = 0.0) -> ReceivedFrame:
+    return ReceivedFrame(at, "fanout-1", of.type, of.position, of.body)
 
 
-def connected(n: int = 0) -> Told:
-    return Told(0.0, "fanout-1", "connected", Position(n, 0))
+def connected(n: int = 0) -> ReceivedFrame:
+    return ReceivedFrame(0.0, "fanout-1", "connected", Position(n, 0))
 
 
-def gap(since: int, to: int) -> Told:
-    return Told(0.0, "fanout-1", "gap", Position(to, 0), since=Position(since, 0))
+def gap(since: int, to: int) -> ReceivedFrame:
+    return ReceivedFrame(0.0, "fanout-1", "gap", Position(to, 0), since=Position(since, 0))
 
 
 def lost(since: int, to: int) -> Span:
@@ -43,13 +43,16 @@ def lost(since: int, to: int) -> Span:
     return Position(since, 1), Position(to, 0)
 
 
-def told_as_lost(story: list[Told]) -> list[Span]:
+def told_as_lost(story: list[ReceivedFrame]) -> list[Span]:
     """As if all that the story tells as a gap had really been lost."""
     return [lost(each.since.toid, each.position.toid) for each in story if each.since is not None]
 
 
 def kinds(
-    asked: Asked, story: list[Told], facts: list[Fact], spans: list[Span] | None = None
+    asked: SubscriberView,
+    story: list[ReceivedFrame],
+    facts: list[ExpectedEvent],
+    spans: list[Span] | None = None,
 ) -> list[Kind]:
     spans = told_as_lost(story) if spans is None else spans
     return [each.kind for each in check_client("somebody", asked, story, facts, spans)]
@@ -117,7 +120,7 @@ def test_an_older_one_after_a_newer_is_out_of_order() -> None:
 
 
 def test_an_event_below_what_sync_said_had_all_been_sent_is_out_of_order() -> None:
-    sync = Told(0.0, "fanout-1", "sync", Position(3, 0))
+    sync = ReceivedFrame(0.0, "fanout-1", "sync", Position(3, 0))
     assert kinds(ALL, [*STORY[:3], sync, *STORY[3:]], FACTS) == [Kind.DISORDER]
 
 
@@ -131,29 +134,29 @@ def test_what_nobody_made_comes_from_nowhere() -> None:
 
 
 def test_a_reset_is_one_however_complete_the_rest() -> None:
-    reset = Told(0.0, "fanout-1", "reset", Position(5, 0))
+    reset = ReceivedFrame(0.0, "fanout-1", "reset", Position(5, 0))
     assert kinds(ALL, [*STORY, reset], FACTS) == [Kind.RESET]
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        Asked(everything=True, holder="carol"),
-        Asked(accounts=frozenset({"carol"})),
-        Asked(streams=frozenset({"2"})),
-        Asked(streams=frozenset({"1"}), holder="carol"),
+        SubscriberView(everything=True, holder="carol"),
+        SubscriberView(accounts=frozenset({"carol"})),
+        SubscriberView(streams=frozenset({"2"})),
+        SubscriberView(streams=frozenset({"1"}), holder="carol"),
     ],
     ids=["not a party", "another account", "another stream", "asked for, not a party"],
 )
-def test_what_is_not_for_this_client_is_a_leak(asked: Asked) -> None:
+def test_what_is_not_for_this_client_is_a_leak(asked: SubscriberView) -> None:
     assert kinds(asked, [connected(), told(FACTS[0])], FACTS[:1]) == [Kind.LEAK]
 
 
 def test_what_names_no_party_is_everyones() -> None:
     news = fact(1, None)
-    assert kinds(Asked(accounts=frozenset({"carol"}), holder="carol"), [connected()], [news]) == [
-        Kind.MISSING
-    ]
+    assert kinds(
+        SubscriberView(accounts=frozenset({"carol"}), holder="carol"), [connected()], [news]
+    ) == [Kind.MISSING]
 
 
 def test_the_shortest_is_the_one_that_is_quickest_to_read() -> None:
@@ -173,6 +176,15 @@ def test_nothing_that_was_published_after_a_token_s_end_is_told_on_its_connectio
     story = [
         replace(told(fact(n)), token=token, published=published) for n, token, published in frames
     ]
-    (found,) = check_ends("x", story, [Ended("a", 100.0, 110.0), Ended("c", 0.0)])
+    (found,) = check_ended_tokens("x", story, [EndedToken("a", 100.0, 110.0), EndedToken("c", 0.0)])
     assert (found.kind, found.where) == (Kind.ENDED, "4-0")
-    assert len([*check_ends("x", story, [Ended("a", 100.0, 110.0), Ended("a", 98.0)])]) == 3
+    assert (
+        len(
+            [
+                *check_ended_tokens(
+                    "x", story, [EndedToken("a", 100.0, 110.0), EndedToken("a", 98.0)]
+                )
+            ]
+        )
+        == 3
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.chaos.checker import Asked, Fact, Kind, Told
+from tests.chaos.checker import ExpectedEvent, Kind, ReceivedFrame, SubscriberView
 from tests.chaos.test_checker import connected, fact, gap, kinds, told
 from tests.support.tier import examples
 
 PARTIES = ("alice", "bob", "carol")
 
 audiences = st.builds(
-    Asked,
+    SubscriberView,
     everything=st.booleans(),
     accounts=st.frozensets(st.sampled_from(PARTIES)),
     streams=st.frozensets(st.sampled_from("123")),
@@ -21,7 +21,7 @@ audiences = st.builds(
 
 
 @st.composite
-def ledgers(draw: st.DrawFn) -> list[Fact]:
+def ledgers(draw: st.DrawFn) -> list[ExpectedEvent]:
     count = draw(st.integers(2, 25))
     return [
         fact(
@@ -34,7 +34,7 @@ def ledgers(draw: st.DrawFn) -> list[Fact]:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
+def stories(draw: st.DrawFn) -> tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]]:
     """A client that keeps the rules: cut off anywhere, greeted again, at times told of a gap."""
     asked, facts = draw(audiences), draw(ledgers())
     story, cursor = [connected()], 0
@@ -54,19 +54,21 @@ def stories(draw: st.DrawFn) -> tuple[Asked, list[Told], list[Fact]]:
 
 @settings(max_examples=examples(40))
 @given(stories())
-def test_a_story_that_keeps_the_rules_passes(drawn: tuple[Asked, list[Told], list[Fact]]) -> None:
+def test_a_story_that_keeps_the_rules_passes(
+    drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]],
+) -> None:
     asked, story, facts = drawn
     assert kinds(asked, story, facts) == []
 
 
-def events(story: list[Told]) -> list[int]:
+def events(story: list[ReceivedFrame]) -> list[int]:
     return [n for n, each in enumerate(story) if each.name == "stream.paused"]
 
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_taken_out_is_missing(
-    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+    drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
     if places := events(story):
@@ -78,7 +80,7 @@ def test_one_taken_out_is_missing(
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_put_in_again_is_duplicated(
-    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+    drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
     if places := events(story):
@@ -90,7 +92,7 @@ def test_one_put_in_again_is_duplicated(
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_two_in_each_others_place_are_out_of_order(
-    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+    drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
     if len(places := events(story)) > 1:
@@ -104,7 +106,7 @@ def test_two_in_each_others_place_are_out_of_order(
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
 def test_one_for_others_is_a_leak(
-    drawn: tuple[Asked, list[Told], list[Fact]], data: st.DataObject
+    drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
     if others := [each for each in facts if not asked.is_for(each)]:

@@ -11,8 +11,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from shared.domain.position import START
-from tests.chaos.checker import Told
-from tests.chaos.clocks import Clock, Jumps, library, trusted
+from tests.chaos.checker import ReceivedFrame
+from tests.chaos.clocks import Clock, ClockFaults, library, trusted
 from tests.chaos.redis_single import RedisSingle
 from tests.support.processes import running
 from tests.support.waiting import until
@@ -69,7 +69,7 @@ async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path:
 
 
 async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path: Path) -> None:
-    jumps = Jumps({"redis": Clock(tmp_path / "clock")}, random.Random(1))
+    jumps = ClockFaults({"redis": Clock(tmp_path / "clock")}, random.Random(1))
     assert "clock of Redis jumps" in jumps.all()
     assert (await jumps.jump(["redis"])).startswith("redis ")
     assert (tmp_path / "clock").read_text() == "+0.000\n"
@@ -77,6 +77,6 @@ async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path:
 
 
 def test_what_was_told_while_a_clock_was_wrong_is_not_believed() -> None:
-    told = [Told(at, "fanout-1", "stream.paused", START) for at in (1.0, 5.0, 9.0)]
+    told = [ReceivedFrame(at, "fanout-1", "stream.paused", START) for at in (1.0, 5.0, 9.0)]
     assert [each.at for each in trusted(told, 100.0, [(104.0, 106.0)])] == [1.0, 9.0]
     assert list(trusted(told, 100.0, [])) == told

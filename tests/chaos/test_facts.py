@@ -8,8 +8,8 @@ import orjson
 
 from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Kind
-from tests.chaos.facts import facts_of
-from tests.chaos.journals import Ack
+from tests.chaos.facts import expected_events
+from tests.chaos.journals import AcknowledgedWrite
 
 ALICE, BOB, CAROL = "GALICE", "GBOB", "GCAROL"
 
@@ -54,11 +54,11 @@ def made(
 
 
 JOURNAL = [kept(each) for each in LEDGER]
-ACK = Ack("streams", "api-1", 1, "7-9", frozenset({ALICE, CAROL}))
+ACK = AcknowledgedWrite("streams", "api-1", 1, "7-9", frozenset({ALICE, CAROL}))
 
 
-def wrong(journal: list[JournalEntry], *acks: Ack) -> list[Kind]:
-    return [each.kind for each in facts_of(LEDGER, acks, journal)[1]]
+def wrong(journal: list[JournalEntry], *acks: AcknowledgedWrite) -> list[Kind]:
+    return [each.kind for each in expected_events(LEDGER, acks, journal)[1]]
 
 
 def test_a_journal_that_holds_what_the_ledger_does_is_right() -> None:
@@ -66,7 +66,7 @@ def test_a_journal_that_holds_what_the_ledger_does_is_right() -> None:
 
 
 def test_whom_an_event_concerns_follows_from_the_ledger() -> None:
-    facts, _ = facts_of(LEDGER, [], JOURNAL)
+    facts, _ = expected_events(LEDGER, [], JOURNAL)
     assert [fact.parties for fact in facts] == [
         {ALICE, BOB},  # a fee, told before the stream that it belongs to
         {ALICE, BOB},
@@ -83,13 +83,13 @@ def test_who_sends_to_itself_is_a_party_still_when_the_recipient_is_another() ->
         held(2, "recipient_transferred", old_recipient=ALICE, new_recipient=BOB),
         held(3, "stream_paused"),
     ]
-    facts, _ = facts_of(story, [], [])
+    facts, _ = expected_events(story, [], [])
     assert [fact.parties for fact in facts] == [{ALICE}, {ALICE, BOB}, {ALICE, BOB}]
 
 
 def test_a_notice_concerns_those_who_were_parties_then() -> None:
     notices = [made(f"{n}-5", 9, "stream.running_low", "1") for n in (3, 4)]
-    facts, found = facts_of(LEDGER, [], [*JOURNAL, *notices])
+    facts, found = expected_events(LEDGER, [], [*JOURNAL, *notices])
     assert [f.parties for f in facts if f.type == "stream.running_low"] == [
         {ALICE, BOB},
         {ALICE, CAROL},

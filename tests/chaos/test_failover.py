@@ -32,7 +32,7 @@ async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind: str) -> 
     only = SHORT[kind]
     report = await run(tmp_path, seed=seed, seconds=at_length(6, 120), only=only, **of_kind(kind))
     assert report.violations == [], shown(report)
-    seconds = {each.name: each.recovery for each in report.struck}
+    seconds = {each.name: each.recovery for each in report.injected}
     assert KILLED in seconds, shown(report)
     assert (seconds[KILLED] or 0.0) < GOALS[KILLED]
     assert report.acks > 3

@@ -42,7 +42,7 @@ async def test_journal_and_streams_are_what_the_ledger_held(
         while loop.time() < end or not whole.killed or whole.armed < SECONDS / 2:
             await whole.reading()
             await whole.alter()
-            for _ in range(whole.chance.randint(12, 24)):
+            for _ in range(whole.rng.randint(12, 24)):
                 await whole.step()
                 await progressed(redis, keys)
             await caught_up(whole, redis, keys)

@@ -7,10 +7,10 @@ import pytest
 
 from shared.domain.position import START, Position, parse_position
 from shared.journal.wire import JournalEntry
-from tests.chaos.checker import Asked, Kind
-from tests.chaos.facts import NOBODY, facts_of
-from tests.chaos.journals import Ack, endings
-from tests.chaos.lost import Lost, Whole
+from tests.chaos.checker import Kind, SubscriberView
+from tests.chaos.facts import NOBODY, expected_events
+from tests.chaos.journals import AcknowledgedWrite, check_notices
+from tests.chaos.lost import LostData, LostJournal
 from tests.chaos.test_facts import ALICE, BOB, CAROL, held, kept
 
 
@@ -46,32 +46,32 @@ def written(place: str, version: int, **more: object) -> JournalEntry:
 
 
 def kinds(
-    journal: list[JournalEntry], lost: Lost, *acks: Ack, began: Position = START
+    journal: list[JournalEntry], lost: LostData, *acks: AcknowledgedWrite, began: Position = START
 ) -> list[Kind]:
-    return [each.kind for each in facts_of(LEDGER, acks, journal, lost, began)[1]]
+    return [each.kind for each in expected_events(LEDGER, acks, journal, lost, began)[1]]
 
 
 TOLD = [JOURNAL[0], gap(1, 3), JOURNAL[3]]
 
 
 def test_lost_ledgers_are_told_and_nothing_else_is() -> None:
-    lost = Lost(ledgers=[range(2, 4)])
+    lost = LostData(ledgers=[range(2, 4)])
     assert kinds(TOLD, lost) == []
     assert kinds([JOURNAL[0], JOURNAL[3]], lost) == [Kind.LOST, Kind.LOST], "not told"
-    assert kinds(TOLD, Lost()) == [Kind.GAP], "not lost"
-    assert kinds(TOLD, Lost(ledgers=[range(2, 3)])) == [Kind.GAP], "not all of it was lost"
+    assert kinds(TOLD, LostData()) == [Kind.GAP], "not lost"
+    assert kinds(TOLD, LostData(ledgers=[range(2, 3)])) == [Kind.GAP], "not all of it was lost"
     assert kinds([JOURNAL[0], gap(1, 2), JOURNAL[3]], lost) == [Kind.LOST], "not all of it is told"
 
 
 def test_a_gap_is_told_to_everyone_and_nobody_knows_what_was_in_it() -> None:
-    facts, _ = facts_of(LEDGER, [], TOLD, Lost(ledgers=[range(2, 4)]))
+    facts, _ = expected_events(LEDGER, [], TOLD, LostData(ledgers=[range(2, 4)]))
     assert [f.type for f in facts if not f.parties] == ["gap"]
     assert facts[-1].parties == {ALICE, BOB}, "that the stream changed hands was lost"
 
 
 OLD = [JOURNAL[0], JOURNAL[1], written(f"{2 << 32}-7", 1)]
-LOST = Lost(journals=[Whole(0.0, START, OLD)])
-ACK = Ack("streams", "a", 1, f"{2 << 32}-7", frozenset({ALICE}))
+LOST = LostData(journals=[LostJournal(0.0, START, OLD)])
+ACK = AcknowledgedWrite("streams", "a", 1, f"{2 << 32}-7", frozenset({ALICE}))
 BEGAN = parse_position(f"{2 << 32 | 4095}-5")
 
 
@@ -82,7 +82,7 @@ def test_after_the_loss_of_everything_the_next_journal_tells_so_once() -> None:
     assert kinds([*after, reset(5)], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
     low = [reset(1), *JOURNAL[2:]]
     assert kinds(low, LOST, ACK, began=BEGAN) == [Kind.UNTOLD], "below what was told before"
-    assert kinds([*JOURNAL, reset(5)], Lost()) == [Kind.RESET], "nothing was lost"
+    assert kinds([*JOURNAL, reset(5)], LostData()) == [Kind.RESET], "nothing was lost"
 
 
 def test_after_the_loss_of_everything_the_chain_s_events_are_there() -> None:
@@ -91,40 +91,40 @@ def test_after_the_loss_of_everything_the_chain_s_events_are_there() -> None:
 
 def test_only_what_redis_had_when_it_lost_everything_may_be_gone() -> None:
     after = [reset(2), *JOURNAL[2:]]
-    later = Ack("streams", "a", 2, f"{3 << 32}-7", frozenset({ALICE}))
+    later = AcknowledgedWrite("streams", "a", 2, f"{3 << 32}-7", frozenset({ALICE}))
     assert kinds(after, LOST, ACK, later, began=BEGAN) == [Kind.LOST]
 
 
 def test_nothing_is_known_of_a_stream_that_was_created_before_the_journal_began() -> None:
-    facts, _ = facts_of(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
+    facts, _ = expected_events(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
     by_place = {fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"}
     assert by_place == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
 
 
 def test_what_two_journals_had_is_due_to_those_whom_both_knew() -> None:
     began = parse_position(f"{1 << 32 | 4095}-5")
-    facts, found = facts_of(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
+    facts, found = expected_events(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
     assert found == []
     (paused,) = [fact for fact in facts if fact.type == "stream_paused"]
     assert (paused.parties, paused.sure) == (frozenset({ALICE, BOB}), NOBODY)
-    alice = Asked(accounts=frozenset({ALICE}))
+    alice = SubscriberView(accounts=frozenset({ALICE}))
     assert (alice.is_for(paused), alice.is_due(paused)) == (True, False)
-    assert Asked(everything=True).is_due(paused)
+    assert SubscriberView(everything=True).is_due(paused)
 
 
 def test_what_was_before_the_first_journal_began_is_not_due() -> None:
     began = parse_position(f"{2 << 32 | 4095}-5")
-    assert kinds(JOURNAL[2:], Lost(), began=began) == []
-    assert kinds(JOURNAL[2:], Lost()) == [Kind.LOST, Kind.LOST]
+    assert kinds(JOURNAL[2:], LostData(), began=began) == []
+    assert kinds(JOURNAL[2:], LostData()) == [Kind.LOST, Kind.LOST]
 
 
 def test_a_deleted_entry_was_there() -> None:
-    assert kinds([JOURNAL[0], *JOURNAL[2:]], Lost(entries=[JOURNAL[1]])) == []
-    gone = Lost(entries=[written("1-7", 1)])
-    assert kinds(JOURNAL, gone, Ack("streams", "a", 1, "1-7", frozenset())) == []
+    assert kinds([JOURNAL[0], *JOURNAL[2:]], LostData(entries=[JOURNAL[1]])) == []
+    gone = LostData(entries=[written("1-7", 1)])
+    assert kinds(JOURNAL, gone, AcknowledgedWrite("streams", "a", 1, "1-7", frozenset())) == []
 
 
 @pytest.mark.parametrize(("ahead", "seen"), [(0, []), (-9, []), (60, [Kind.FALSE])])
 def test_an_end_that_has_not_come_is_not_told(ahead: int, seen: list[Kind]) -> None:
     entry = written("1-7", 2, timestamp=100 + ahead, publishedAt=100_000_000)
-    assert [each.kind for each in endings([entry])] == seen
+    assert [each.kind for each in check_notices([entry])] == seen

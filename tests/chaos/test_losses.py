@@ -8,38 +8,42 @@ import orjson
 import pytest
 
 from shared.domain.position import Position
-from tests.chaos.checker import Asked, Fact, Kind, Told, check_client
-from tests.chaos.losses import Loss, lives
+from tests.chaos.checker import ExpectedEvent, Kind, ReceivedFrame, SubscriberView, check_client
+from tests.chaos.losses import Loss, split_at_resets
 
 BEGAN = 1_000_000.0
 """Unix time of the stories' second 0."""
 LOSS = Loss(BEGAN + 10, BEGAN + 20)
-ALL = Asked(everything=True)
-BOB = Asked(accounts=frozenset({"bob"}), holder="bob")
+ALL = SubscriberView(everything=True)
+BOB = SubscriberView(accounts=frozenset({"bob"}), holder="bob")
 
 
-def fact(n: int, at: float, origin: str = "chain", place: int = 0, **more: object) -> Fact:
+def fact(n: int, at: float, origin: str = "chain", place: int = 0, **more: object) -> ExpectedEvent:
     """One of ledger `n`, published at second `at`."""
     body = {"publishedAt": round((BEGAN + at) * 1e6), "origin": origin, "streamId": "1", **more}
     parties = frozenset({"alice", "bob"})
-    return Fact(Position(n, place), "stream.paused", "1", parties, orjson.dumps(body).decode())
+    return ExpectedEvent(
+        Position(n, place), "stream.paused", "1", parties, orjson.dumps(body).decode()
+    )
 
 
-def written(n: int, at: float, **more: object) -> Fact:
+def written(n: int, at: float, **more: object) -> ExpectedEvent:
     """One of the API's behind ledger `n`."""
     return fact(n, at, "api", round(at), **({"sender": "alice", "recipient": "bob"} | more))
 
 
-def told(of: Fact, at: float) -> Told:
-    return Told(at, "fanout-1", of.type, of.position, of.body)
+def told(of: ExpectedEvent, at: float) -> ReceivedFrame:
+    return ReceivedFrame(at, "fanout-1", of.type, of.position, of.body)
 
 
-def control(name: str, n: int, at: float) -> Told:
-    return Told(at, "fanout-1", name, Position(n, 0))
+def control(name: str, n: int, at: float) -> ReceivedFrame:
+    return ReceivedFrame(at, "fanout-1", name, Position(n, 0))
 
 
-def kinds(story: list[Told], due: list[Fact], asked: Asked = ALL, *losses: Loss) -> list[Kind]:
-    found = lives(story, due, losses or (LOSS,), BEGAN)
+def kinds(
+    story: list[ReceivedFrame], due: list[ExpectedEvent], asked: SubscriberView = ALL, *losses: Loss
+) -> list[Kind]:
+    found = split_at_resets(story, due, losses or (LOSS,), BEGAN)
     return [v.kind for life in found for v in check_client("somebody", asked, life.told, life.due)]
 
 
@@ -60,7 +64,7 @@ def test_a_write_that_was_told_and_lost_is_excused_and_what_was_brought_back_may
 def test_without_a_failover_nothing_is_excused() -> None:
     early = Loss(BEGAN - 20, BEGAN - 10)
     assert kinds(STORY, DUE, ALL, early) == [Kind.ALTERED, Kind.UNKNOWN]
-    (life,) = lives(STORY, DUE, (), BEGAN)
+    (life,) = split_at_resets(STORY, DUE, (), BEGAN)
     assert (life.told, life.due) == (STORY, DUE)
 
 
@@ -135,5 +139,5 @@ def test_what_stands_before_a_resets_position_was_due_before_it() -> None:
     ],
     ids=["at its cursor", "given out before the loss", "above its cursor"],
 )
-def test_any_other_reset_is_none_that_a_failover_explains(story: list[Told]) -> None:
+def test_any_other_reset_is_none_that_a_failover_explains(story: list[ReceivedFrame]) -> None:
     assert Kind.RESET in kinds(story, [ONE, BACK])

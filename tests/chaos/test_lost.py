@@ -9,15 +9,22 @@ import pytest
 
 from shared.domain.position import END, START, Position
 from shared.journal.wire import JournalEntry
-from tests.chaos.checker import Asked, Fact, Kind, Told, Violation, check_client
-from tests.chaos.losses import Void, lives
-from tests.chaos.lost import Lost, Whole, due_to
+from tests.chaos.checker import (
+    ExpectedEvent,
+    Kind,
+    ReceivedFrame,
+    SubscriberView,
+    Violation,
+    check_client,
+)
+from tests.chaos.losses import DataLoss, split_at_resets
+from tests.chaos.lost import LostData, LostJournal, due_to
 
 BEGAN = 1_000_000.0
 """Unix time of the stories' second 0."""
 AT = BEGAN + 10
 """When Redis lost everything."""
-ALL = Asked(everything=True)
+ALL = SubscriberView(everything=True)
 
 
 def body(at: float, origin: str) -> str:
@@ -25,28 +32,28 @@ def body(at: float, origin: str) -> str:
     return orjson.dumps(whole).decode()
 
 
-def fact(n: int, at: float, origin: str = "chain", place: int = 0) -> Fact:
+def fact(n: int, at: float, origin: str = "chain", place: int = 0) -> ExpectedEvent:
     """One of ledger `n`, published at second `at`."""
-    return Fact(
+    return ExpectedEvent(
         Position(n << 32, place), "stream.paused", "1", frozenset({"alice"}), body(at, origin)
     )
 
 
-def written(n: int, at: float) -> Fact:
+def written(n: int, at: float) -> ExpectedEvent:
     """One of the API's behind ledger `n`."""
     return fact(n, at, "api", round(at))
 
 
-def entry(of: Fact) -> JournalEntry:
+def entry(of: ExpectedEvent) -> JournalEntry:
     return JournalEntry(str(of.position), "0-0", of.type, (), of.body.encode())
 
 
-def told(of: Fact, at: float) -> Told:
-    return Told(at, "fanout-1", of.type, of.position, of.body)
+def told(of: ExpectedEvent, at: float) -> ReceivedFrame:
+    return ReceivedFrame(at, "fanout-1", of.type, of.position, of.body)
 
 
-def frame(name: str, position: Position, at: float, since: Position | None = None) -> Told:
-    return Told(at, "fanout-1", name, position, since=since)
+def frame(name: str, position: Position, at: float, since: Position | None = None) -> ReceivedFrame:
+    return ReceivedFrame(at, "fanout-1", name, position, since=since)
 
 
 ONE, TWO, FOUR, FIVE = fact(1, 1), fact(2, 4), fact(4, 14), fact(5, 16)
@@ -56,9 +63,9 @@ RESET = Position(2 << 32 | 4095, 13)
 """The event that tells everyone, in the journal that began behind event one."""
 BEGINS = Position(1 << 32 | 4095, 12)
 OLD = [ONE, TWO, GONE, UNSEEN]
-TELLS = Fact(RESET, "reset", None, frozenset())
+TELLS = ExpectedEvent(RESET, "reset", None, frozenset())
 NEW = [TWO_AGAIN, TELLS, FOUR, AGAIN, FIVE]
-LOST = Lost(journals=[Whole(AT, START, [entry(each) for each in OLD])])
+LOST = LostData(journals=[LostJournal(AT, START, [entry(each) for each in OLD])])
 FACTS = sorted([ONE, GONE, UNSEEN, *NEW], key=lambda each: each.position)
 
 START_OF = frame("connected", START, 0)
@@ -67,17 +74,19 @@ TOLD = frame("reset", RESET, 13)
 AFTER = [told(FOUR, 14), told(AGAIN, 15), told(FIVE, 16)]
 
 
-def wrong(story: list[Told], facts: list[Fact] = FACTS, lost: Lost = LOST) -> list[Violation]:
-    void = Void(lost.void(map(entry, NEW)), {RESET}, lost.begins(BEGINS), lost.held)
-    due = due_to(story, facts, void.events, lost, BEGAN)
+def wrong(
+    story: list[ReceivedFrame], facts: list[ExpectedEvent] = FACTS, lost: LostData = LOST
+) -> list[Violation]:
+    data_loss = DataLoss(lost.data_loss(map(entry, NEW)), {RESET}, lost.begins(BEGINS), lost.held)
+    due = due_to(story, facts, data_loss.events, lost, BEGAN)
     return [
         violation
-        for life in lives(story, due, lost.losses, BEGAN, void)
+        for life in split_at_resets(story, due, lost.losses, BEGAN, data_loss)
         for violation in check_client("x", ALL, life.told, life.due, lost.spans(BEGINS))
     ]
 
 
-def kinds(story: list[Told]) -> set[Kind]:
+def kinds(story: list[ReceivedFrame]) -> set[Kind]:
     return {each.kind for each in wrong(story)}
 
 
@@ -116,7 +125,7 @@ def test_after_the_reset_everything_holds_again() -> None:
 
 
 def test_a_reset_without_a_loss_is_one_however_it_is_called() -> None:
-    nothing = Lost()
+    nothing = LostData()
     assert [each.kind for each in wrong([START_OF, told(ONE, 1), TOLD], [ONE], nothing)] == [
         Kind.RESET
     ]
@@ -143,14 +152,14 @@ def test_who_comes_back_from_before_the_next_journal_is_told_of_a_gap() -> None:
 
 
 def test_an_entry_that_was_deleted_is_had_or_told() -> None:
-    lost = Lost(entries=[entry(TWO)])
+    lost = LostData(entries=[entry(TWO)])
     whole = [START_OF, told(ONE, 1), told(TWO, 4), told(FOUR, 14)]
     facts = [ONE, TWO, FOUR]
     gap = frame("gap", TWO.position, 4, ONE.position)
     assert wrong(whole, facts, lost) == []
     assert wrong([*whole[:2], gap, whole[3]], facts, lost) == []
     assert [each.kind for each in wrong([*whole[:2], whole[3]], facts, lost)] == [Kind.MISSING]
-    assert [each.kind for each in wrong([*whole[:2], gap], facts[:2], Lost())] == [
+    assert [each.kind for each in wrong([*whole[:2], gap], facts[:2], LostData())] == [
         Kind.GAP,
         Kind.MISSING,
     ]
@@ -161,6 +170,6 @@ def test_an_entry_that_was_deleted_is_had_or_told() -> None:
     [(Position(6 << 32, 0), True), (Position(8 << 32, 0), False), (Position(5 << 32, 9), False)],
 )
 def test_lost_ledgers_are_a_span_of_their_positions(position: Position, inside: bool) -> None:
-    ((first, last),) = Lost(ledgers=[range(6, 8)]).spans(START)
+    ((first, last),) = LostData(ledgers=[range(6, 8)]).spans(START)
     assert (first <= position <= last) is inside
     assert last == Position((8 << 32) - 1, END.n)

@@ -18,7 +18,7 @@ from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
 from tests.chaos.clocks import Clock, forget
-from tests.chaos.lost import Lost
+from tests.chaos.lost import LostData
 from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.deploy.gateways import installed_kinds, local_gateway
 from tests.support.processes import NotListening, ServiceProcess, start
@@ -80,14 +80,14 @@ class World:
     ) -> None:
         self.server = redis
         self.redis = redis.client
-        self.ways = {(name, "redis"): proxy for name, proxy in redis.ways.items()}
-        self.ways |= {way: TcpProxy(0) for way in _WAYS}
+        self.proxies = {(name, "redis"): proxy for name, proxy in redis.proxies.items()}
+        self.proxies |= {way: TcpProxy(0) for way in _WAYS}
         self.clocks = {name: Clock(folder / f"{name}.clock") for name in SERVICES}
         self.running: dict[str, ServiceProcess] = {}
         self._all: list[ServiceProcess] = []
         self._ours = AsyncExitStack()
         self.restarts: set[asyncio.Task[None]] = set()
-        self.lost = Lost()
+        self.lost = LostData()
         self.began = START
         self.gateways: dict[str, int] = {}
         self.sources = _sources(environment)
@@ -100,7 +100,7 @@ class World:
         timeout = aiohttp.ClientTimeout(total=5)
         self.session = await self._ours.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         await self.server.start()
-        for proxy in self.ways.values():
+        for proxy in self.proxies.values():
             await self._ours.enter_async_context(proxy)
         life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
         await self._arrive("network", await start("deploy.simulator", **life), _START)
@@ -114,7 +114,7 @@ class World:
             self.gateways[kind] = (await self._ours.enter_async_context(gateway)).port
 
     def _door(self, name: str) -> str:
-        return f"127.0.0.1:{self.ways['clients', name].port}"
+        return f"127.0.0.1:{self.proxies['clients', name].port}"
 
     async def end(self) -> None:
         """End all of it, whatever state it is in."""
@@ -139,7 +139,7 @@ class World:
         environment |= self.clocks[name].environment
         environment["REDIS_URL"] = self.server.url_for(name)
         if name in INDEXERS:
-            source = f"http://127.0.0.1:{self.ways[name, 'network'].port}"
+            source = f"http://127.0.0.1:{self.proxies[name, 'network'].port}"
             environment = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"} | environment
         if environment.get("MUTATION"):
             module = "tests.chaos.mutants"
@@ -157,7 +157,7 @@ class World:
         self._all.append(process)
         await process.listening(seconds)
         self.running[name] = process
-        for (_, to), proxy in self.ways.items():
+        for (_, to), proxy in self.proxies.items():
             if to == name:
                 proxy.target = self.running[name].port
 
@@ -224,7 +224,7 @@ class World:
 
     async def heal(self) -> None:
         """No way is disturbed and the network behaves."""
-        for proxy in self.ways.values():
+        for proxy in self.proxies.values():
             proxy.frozen, proxy.delay, proxy.rate, proxy.refusing = nobody, 0.0, 0, False
         await self.network("DELETE", "faults")
 

@@ -15,7 +15,7 @@ from shared.journal.reader import Journal, JournalPage
 from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel
 from tests.chaos.report import Report
-from tests.chaos.run import Life
+from tests.chaos.run import Run
 from tests.chaos.world import KEYS, SERVICES, World, world
 from tests.soak.gauges import Gauge, gathered, kinds_of_keys, watch
 from tests.soak.slope import line, settled
@@ -56,12 +56,12 @@ async def soak(
     folder: Path, *, seconds: float, every: float = 5.0, seed: int = 1, **environment: str
 ) -> Soaked:
     """`every` is the seconds between two samples; `environment` goes to the services."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     result = Soaked(Report(seed, seconds))
     given: dict[str, Any] = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)} | environment
     async with world(folder, seed, **given) as whole:
-        life = Life(whole, chance, result.report)
-        async with life.lived():
+        life = Run(whole, rng, result.report)
+        async with life.connected_clients():
             pids = {name: whole.running[name].pid for name in SERVICES}
             pids["redis"] = int((await whole.redis.info("server"))["process_id"])
             notes = Notes(whole, life)
@@ -83,7 +83,7 @@ async def soak(
 class Notes:
     """The whole journal, noted as it grows, since its old end is trimmed; kept in little memory."""
 
-    def __init__(self, whole: World, life: Life) -> None:
+    def __init__(self, whole: World, life: Run) -> None:
         self.journal: list[JournalEntry] = []
         self._reader = Journal(whole.redis, KEYS)
         self._life = life

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tests.chaos.checker import Ended
+from tests.chaos.api_callers import ApiCallers
+from tests.chaos.checker import EndedToken
 from tests.chaos.clients import Client
-from tests.chaos.orders import Orders
 from tests.chaos.world import FANOUTS, World
 from tests.support.pace import last
 from tests.support.sse_client import SseClient
@@ -22,25 +22,25 @@ _TOLD = 2.0
 """Seconds within which a revocation has ended the connections of its token."""
 
 
-class Outside:
+class ExternalFaults:
     """The acts of those around us. `alone` is whether no other fault goes on meanwhile."""
 
     def __init__(
-        self, world: World, chance: random.Random, clients: Sequence[Client], orders: Orders
+        self, world: World, rng: random.Random, clients: Sequence[Client], api_callers: ApiCallers
     ) -> None:
         self.alone = True
         self._world = world
-        self._chance = chance
+        self._rng = rng
         self._clients = clients
-        self._orders = orders
+        self._orders = api_callers
 
     async def misbehave(self) -> str:
         """A few of the network's faults in a row."""
-        for _ in range(self._chance.randint(2, 5)):
-            surface = self._chance.choice(_SURFACES)
-            kind = self._chance.choice(_OF_STREAM if surface == "stream" else _KINDS)
+        for _ in range(self._rng.randint(2, 5)):
+            surface = self._rng.choice(_SURFACES)
+            kind = self._rng.choice(_OF_STREAM if surface == "stream" else _KINDS)
             pause = 0.002 if kind == "slow" else 0.5
-            fault = {"kind": kind, "surface": surface, "after": self._chance.randrange(3)}
+            fault = {"kind": kind, "surface": surface, "after": self._rng.randrange(3)}
             await self._world.network("POST", "faults", seconds=pause, **fault)
         await last(1.0)
         await self._world.network("DELETE", "faults")
@@ -48,22 +48,22 @@ class Outside:
 
     async def lag(self) -> str:
         """One of both servers is some ledgers behind."""
-        server = self._chance.choice(("horizon", "rpc"))
+        server = self._rng.choice(("horizon", "rpc"))
         await self._world.network("POST", "faults", kind="lag", surface=server, after=5)
-        await last(self._chance.uniform(0.5, 2))
+        await last(self._rng.uniform(0.5, 2))
         await self._world.network("DELETE", "faults")
         return server
 
     async def revoke(self) -> str:
         """The token that a client shows just now."""
         holders = [client for client in self._clients if client.asked.holder]
-        client = self._chance.choice(holders)
+        client = self._rng.choice(holders)
         name = client.token_name
         await self._orders.insist("auth/revoke", {"jti": name})
         since = time.time() + _TOLD
         await last(_TOLD + 2)
         if self.alone:  # else Redis may be away, and with it the revocation
-            client.ends.append(Ended(name, since, time.time()))
+            client.ends.append(EndedToken(name, since, time.time()))
         return client.name
 
     async def flood(self) -> str:
@@ -72,7 +72,7 @@ class Outside:
         target = "/v1/events/subscribe?all=true&since=1-0"
         if not (running := [name for name in FANOUTS if name in self._world.running]):
             return ""
-        name = self._chance.choice(running)
+        name = self._rng.choice(running)
         port = self._world.running[name].port
         slow = []
         with suppress(OSError):

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 from deploy.simulator.chain import accounts
-from tests.chaos.journals import Ack
+from tests.chaos.journals import AcknowledgedWrite
 from tests.chaos.world import APIS, World, token
 from tests.support.pace import last
 
@@ -22,20 +22,20 @@ _WEIGHTS = (5, 4, 2, 2, 0.3)
 _TIMEOUT = aiohttp.ClientTimeout(total=4)
 
 
-class Orders:
+class ApiCallers:
     """A few callers. `acks` is what was acknowledged, `tries` how often it was asked for."""
 
-    def __init__(self, world: World, chance: random.Random, *, callers: int = 3) -> None:
-        self.acks: list[Ack] = []
+    def __init__(self, world: World, rng: random.Random, *, callers: int = 3) -> None:
+        self.acks: list[AcknowledgedWrite] = []
         self.tries = 0
         self._world = world
-        self._chance = chance
+        self._rng = rng
         self._ended = False
         self._login()
         self._tasks = [asyncio.create_task(self._call()) for _ in range(callers)]
 
     def _login(self) -> None:
-        bearer = token("operator", scope="admin", at=time.time(), name="orders")
+        bearer = token("operator", scope="admin", at=time.time(), name="api_callers")
         self._headers = {"Authorization": f"Bearer {bearer}"}
 
     async def end(self) -> None:
@@ -47,12 +47,12 @@ class Orders:
     async def _call(self) -> None:
         mine: list[str] = []
         while not self._ended:
-            if len(mine) < 3 or self._chance.random() < 0.1:
+            if len(mine) < 3 or self._rng.random() < 0.1:
                 path, body = "streams", self._new_stream()
             else:
-                action = self._chance.choices(_ACTIONS, _WEIGHTS)[0]
-                path = f"streams/{self._chance.choice(mine)}/{action}"
-                body = {"amount": str(self._chance.randint(1, 10**6))} if action == "top-up" else {}
+                action = self._rng.choices(_ACTIONS, _WEIGHTS)[0]
+                path = f"streams/{self._rng.choice(mine)}/{action}"
+                body = {"amount": str(self._rng.randint(1, 10**6))} if action == "top-up" else {}
             status, document = await self.insist(path, body)
             if status < 300:
                 self.acks.append(_ack(path, document))
@@ -60,21 +60,21 @@ class Orders:
                     mine.append(document["id"])
             elif status == 404:  # lost with all that Redis held
                 mine.remove(path.split("/")[1])
-            await last(self._chance.uniform(0.02, 0.25))
+            await last(self._rng.uniform(0.02, 0.25))
 
     def _new_stream(self) -> dict[str, str]:
-        sender, recipient = self._chance.sample(accounts.NAMES, 2)
+        sender, recipient = self._rng.sample(accounts.NAMES, 2)
         return {
             "sender": accounts.address(sender),
             "recipient": accounts.address(recipient),
             "tokenAddress": accounts.TOKEN,
-            "ratePerSecond": str(self._chance.choice((5, 50_000))),
-            "depositedAmount": str(self._chance.randint(10**5, 10**6)),
+            "ratePerSecond": str(self._rng.choice((5, 50_000))),
+            "depositedAmount": str(self._rng.randint(10**5, 10**6)),
         }
 
     async def insist(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """What was answered in the end: 2xx, or 4xx when the rules refused it."""
-        key = uuid.UUID(int=self._chance.getrandbits(128))
+        key = uuid.UUID(int=self._rng.getrandbits(128))
         while True:
             self.tries += 1
             headers = self._headers | {"Idempotency-Key": str(key)}
@@ -86,14 +86,14 @@ class Orders:
                 self._login()
             elif 200 <= status < 500 and status != 429:
                 return status, document
-            await last(self._chance.uniform(0.1, 0.4))
+            await last(self._rng.uniform(0.1, 0.4))
 
     async def post(
         self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
         """One try, through the proxy of one of the APIs."""
-        api = self._chance.choice(APIS)
-        url = f"http://127.0.0.1:{self._world.ways['clients', api].port}/v1/{path}"
+        api = self._rng.choice(APIS)
+        url = f"http://127.0.0.1:{self._world.proxies['clients', api].port}/v1/{path}"
         headers = headers or self._headers
         async with self._world.session.post(
             url, json=body or None, headers=headers, timeout=_TIMEOUT
@@ -102,6 +102,8 @@ class Orders:
             return answer.status, orjson.loads(text) if answer.status < 300 and text else {}
 
 
-def _ack(path: str, document: Mapping[str, Any]) -> Ack:
+def _ack(path: str, document: Mapping[str, Any]) -> AcknowledgedWrite:
     parties = frozenset((document["sender"], document["recipient"]))
-    return Ack(path, document["id"], document["version"], document["position"], parties)
+    return AcknowledgedWrite(
+        path, document["id"], document["version"], document["position"], parties
+    )
