@@ -1,4 +1,4 @@
-"""Fixtures of the fanout's tests: a chain that commits, and a replica on either loop."""
+"""Fixtures of the fanout's tests: a chain that commits events, and fixtures that start replicas."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chain(redis: Redis, keys: Keys) -> Chain:
 
 @pytest.fixture
 async def start(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[StartReplica]:
-    """To start replicas in this process, with settings; they end after the test."""
+    """Starts replicas in this process. They stop after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(url: str = redis_url, **settings: Any) -> Replica:
@@ -41,7 +41,7 @@ async def start(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Start
 
 @pytest.fixture
 async def launch(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[StartReplica]:
-    """To start replicas as processes; they are killed after the test."""
+    """Starts replicas as separate processes. They are killed after the test."""
     async with AsyncExitStack() as stack:
 
         async def launch(url: str = redis_url, **settings: Any) -> Replica:
@@ -53,7 +53,7 @@ async def launch(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Star
 
 @pytest.fixture
 async def clients() -> AsyncIterator[list[SseClient]]:
-    """Keep clients here and they are hung up after the test."""
+    """A list for the clients of a test. All clients in the list are closed after the test."""
     kept: list[SseClient] = []
     yield kept
     for client in kept:
@@ -73,7 +73,7 @@ async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
 
 @pytest.fixture
 async def start_behind(start: StartReplica, proxy: TcpProxy) -> StartReplica:
-    """Starts replicas that see Redis through the proxy."""
+    """Starts replicas that connect to Redis through the proxy."""
 
     async def start_behind(**settings: Any) -> Replica:
         return await start(f"redis://127.0.0.1:{proxy.port}/0", **settings)
@@ -110,13 +110,13 @@ async def broadcaster(registry: SubscriberRegistry) -> RecordingBroadcaster:
 
 @pytest.fixture
 async def guarded(start: StartReplica) -> Replica:
-    """A replica that needs tokens."""
+    """A replica with AUTH_MODE=required."""
     return await start(**REQUIRED)
 
 
 @pytest.fixture
 async def stream(guarded: Replica, chain: Chain) -> str:
-    """Stream 7, from Alice to Bob, known to that replica."""
+    """The id of stream 7, from Alice to Bob. The replica has read its first event."""
     (position,) = await chain.commit()
     await until(lambda: str(guarded.components.feed.position) == position)
     return "7"
@@ -124,5 +124,5 @@ async def stream(guarded: Replica, chain: Chain) -> str:
 
 @pytest.fixture
 async def sessions(redis: Redis, keys: Keys) -> RevocationStore:
-    """Tickets and revocations as the API makes them."""
+    """Stores revocations as the API does."""
     return RevocationStore(redis, keys)

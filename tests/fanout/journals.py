@@ -1,4 +1,4 @@
-"""What is in the journal, and a Redis that is put back to an older state."""
+"""Reads the whole journal, and restores an older state of Redis."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from shared.journal.wire import JournalEntry, entry_of
 
 
 async def journal(redis: Redis, keys: Keys) -> list[JournalEntry]:
-    """All that is in the journal."""
+    """All entries of the journal."""
     rows: Any = await redis.xrange(keys.journal)
-    return [entry_of(place, fields) for place, fields in rows]
+    return [entry_of(entry_id, fields) for entry_id, fields in rows]
 
 
 def after(entries: Iterable[JournalEntry], position: str) -> list[JournalEntry]:
-    """The entries that follow a position."""
+    """The entries after a position."""
     return [e for e in entries if parse_position(e.position) > parse_position(position)]
 
 
 def for_topics(entries: Iterable[JournalEntry], topics: Sequence[str]) -> list[str]:
-    """The positions of those that a naive filter finds to be for these topics."""
+    """The positions of the entries for these topics, by a simple filter."""
     return [
         e.position
         for e in entries
@@ -33,13 +33,13 @@ def for_topics(entries: Iterable[JournalEntry], topics: Sequence[str]) -> list[s
 
 
 async def snapshot(redis: Redis, keys: Keys) -> dict[bytes, bytes]:
-    """All keys of the namespace, to be brought back by `restore`."""
+    """All keys of the namespace with their values, for `restore`."""
     names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
     return {name: await redis.dump(name) or b"" for name in names}
 
 
 async def restore(redis: Redis, keys: Keys, saved: dict[bytes, bytes]) -> None:
-    """What a failover that lost writes does: the namespace as it was, in one step."""
+    """Replace all keys of the namespace in one transaction, like a failover that lost writes."""
     names = [name async for name in redis.scan_iter(f"headrace:{{{keys.namespace}}}:*", count=1000)]
     pipe = redis.pipeline(transaction=True)
     for name in names:

@@ -1,4 +1,4 @@
-"""Peers: subscribers on socket pairs, what is published to them, and what they read."""
+"""Subscribers on socket pairs, events to publish to them, and subscribers without sockets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.fanout.turns import turn
 from tests.support.sse_parser import Event, Parser
 
 MakePeer: TypeAlias = Callable[..., "Peer"]
-"""Makes a peer with these topics."""
+"""Creates a peer with these topics."""
 
 
 class Peer:
-    """Our end is in the crowd, the other one here."""
+    """A client on a socket pair. The other end is a subscriber in the registry."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Peer:
             registry.go_live(self.subscriber, topics, epoch)
 
     def read(self) -> list[Event]:
-        """The events that came since the last time."""
+        """The events that arrived since the last call."""
         events = []
         try:
             while data := self.sock.recv(1 << 16):
@@ -61,7 +61,7 @@ def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created")
 
 
 class RecordingBroadcaster(Broadcaster):
-    """An outbox that tells how many each event went to."""
+    """A broadcaster that records (position, number of subscribers, bytes) for each sent event."""
 
     def __init__(self, registry: SubscriberRegistry, *, batch_seconds: float = 0.0) -> None:
         super().__init__(registry, batch_seconds=batch_seconds, on_sent=self._record)
@@ -71,27 +71,27 @@ class RecordingBroadcaster(Broadcaster):
         self.sent.append((entry.position, reached, size))
 
     async def delivered(self, *items: RecentItem, epoch: int = 0) -> int:
-        """Publish each in a turn of its own; returns how many the last was written to."""
+        """Publish the events one by one. Return the number of subscribers that got the last."""
         for one in items:
             self.publish(one, epoch)
             await self.idle()
         return self.sent[-1][1]
 
     async def idle(self) -> None:
-        """Until nothing is on its way."""
+        """Wait until every event is sent."""
         for _ in range(100_000):
             if not self.busy:
                 return
             await turn()
-        raise AssertionError("the outbox never ends")
+        raise AssertionError("the broadcaster is still busy")
 
 
 NO_POLLER = SimpleNamespace(add=lambda _: None, remove=lambda _: None, close=lambda: None)
-"""In place of a crowd's own, for subscribers without descriptors."""
+"""Replaces the poller of a registry whose subscribers have no descriptors."""
 
 
 class FakeSubscriber(Subscriber):
-    """Takes every write and notes it; its descriptor is none."""
+    """A subscriber without a socket. It records the events of each write."""
 
     __slots__ = ("parser", "writes")
 
@@ -101,20 +101,20 @@ class FakeSubscriber(Subscriber):
         self.writes: list[list[Event]] = []
 
     def write(self, frame: bytes, now: float) -> None:
-        """Note it."""
+        """Record the events of this write."""
         self.writes.append(self.parser.feed(frame))
         assert not self.parser.unfinished, "frames stay whole"
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Mark it as closed. There is no descriptor to close."""
         self.fd = -1
 
     @property
     def got(self) -> list[Event]:
-        """All events."""
+        """All received events."""
         return [event for write in self.writes for event in write]
 
     @property
     def ids(self) -> list[str | None]:
-        """The positions of what was published."""
+        """The ids of the received events, without sync."""
         return [event.own_id for event in self.got if event.name != "sync"]

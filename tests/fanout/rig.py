@@ -1,4 +1,4 @@
-"""A rig for fanout tests: replicas in this process or as real ones, and a chain that commits."""
+"""Starts replicas in this process or as separate ones, and commits events of a chain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 StartReplica: TypeAlias = Callable[..., Awaitable["Replica"]]
-"""Starts a replica with settings given by name; the first argument is the URL of Redis."""
+"""Starts a replica with these settings. The first argument is the URL of Redis."""
 
 
 CONTRACT = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2"
@@ -38,7 +38,7 @@ SUBSCRIBE = "/v1/events/subscribe"
 
 @dataclass
 class Replica:
-    """A fanout that listens; in this process or in one of its own."""
+    """A running fanout, in this process or in a separate one."""
 
     port: int
     own_process: ServiceProcess | None = None
@@ -57,7 +57,7 @@ class Replica:
         return self.own_app
 
     async def subscribe(self, query: str = "all=true", since: str = "", **more: Any) -> SseClient:
-        """A connected client; `since` becomes its Last-Event-ID."""
+        """Connect a client and wait for its first event. `since` is sent as Last-Event-ID."""
         headers = {"Last-Event-ID": since} if since else {}
         headers |= more.pop("headers", {})
         client = await SseClient.connect(self.port, f"{SUBSCRIBE}?{query}", headers=headers, **more)
@@ -66,7 +66,7 @@ class Replica:
         return client
 
     async def get(self, path: str, **more: Any) -> tuple[int, str]:
-        """Status and text of an ordinary GET."""
+        """The status and the body of a GET."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{self.port}{path}", **more) as response,
@@ -75,7 +75,7 @@ class Replica:
 
     @property
     def components(self) -> Components:
-        """What a replica in this process is made of."""
+        """The components of a replica in this process."""
         return self.app[COMPONENTS]
 
     async def ready(self) -> bool:
@@ -83,11 +83,11 @@ class Replica:
         return (await self.get("/readyz"))[0] == 200
 
     async def metric(self, name: str, **labels: str) -> float:
-        """A fanout's metric now; 0 while it has none."""
+        """The current value of a metric of the fanout; 0 if it does not exist."""
         return await self.metric_of(f"headrace_fanout_{name}", **labels)
 
     async def metric_of(self, name: str, **labels: str) -> float:
-        """A metric's value now; 0 while it has none."""
+        """The current value of any metric; 0 if it does not exist."""
         _, text = await self.get("/metrics")
         inner = ",".join(f'{k}="{v}"' for k, v in labels.items())
         pattern = re.escape(name + (f"{{{inner}}}" if inner else ""))
@@ -95,13 +95,13 @@ class Replica:
         return float(found[1]) if found else 0.0
 
     async def position(self) -> str:
-        """The feed's position, as a new client is told it."""
+        """The position of the feed, as a new client receives it."""
         client = await self.subscribe()
         client.close()
         return client.last_id
 
     async def at(self, position: Position | str) -> None:
-        """Until the feed has published up to here."""
+        """Wait until the feed has published up to this position."""
 
         async def there() -> bool:
             return await self.position() == str(position)
@@ -123,7 +123,7 @@ def _settings(redis_url: str, keys: Keys, more: dict[str, Any]) -> dict[str, Any
 async def inside(
     redis_url: str, keys: Keys, *, wait: bool = True, **more: Any
 ) -> AsyncIterator[Replica]:
-    """A replica in this process, on the test's own loop."""
+    """A replica in this process, on the test's event loop."""
     app = build_app(FanoutSettings(**_settings(redis_url, keys, more)))
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0, max_line_size=1 << 16
@@ -134,7 +134,7 @@ async def inside(
     replica = Replica(runner.addresses[0][1], own_app=app)
     feed = app[COMPONENTS].feed
     try:
-        if wait:  # not by /readyz, which is looked after a few times a second only
+        if wait:  # read directly: /readyz is updated only a few times a second
             await until(lambda: feed.lag_reason is None, what="the feed")
         yield replica
     finally:
@@ -145,7 +145,7 @@ async def inside(
 async def outside(
     redis_url: str, keys: Keys, *, wait: bool = True, **more: Any
 ) -> AsyncIterator[Replica]:
-    """A replica as a process of its own, as it runs in production (uvloop)."""
+    """A replica in a separate process with uvloop, as in production."""
     settings = _settings(redis_url, keys, {"log_level": "info"} | more)
     environment = {name.upper(): value for name, value in settings.items()}
     async with running("services.fanout", **environment) as process:
@@ -156,7 +156,7 @@ async def outside(
 
 
 class Chain:
-    """Commits events of a chain, one ledger each unless told otherwise."""
+    """Creates and commits events of a chain. Each event is in its own ledger."""
 
     def __init__(self, redis: Redis, keys: Keys, *, retention: Retention | None = None) -> None:
         self.ledger = 0
@@ -165,7 +165,7 @@ class Chain:
     def event(
         self, stream: int = 7, sender: str = ALICE, recipient: str = BOB, padding: int = 0
     ) -> Event:
-        """The next ledger's stream.created."""
+        """A stream.created event in the next ledger."""
         self.ledger += 1
         facts = {
             "sender": sender,
@@ -179,18 +179,18 @@ class Chain:
         return self._event(EventType.STREAM_CREATED, str(stream), facts)
 
     def fee(self, stream: int = 7) -> Event:
-        """The next ledger's stream.fee_collected."""
+        """A stream.fee_collected event in the next ledger."""
         self.ledger += 1
         return self._event(EventType.STREAM_FEE_COLLECTED, str(stream), {"feeAmount": "1"})
 
     def transferred(self, stream: int, old: str, new: str) -> Event:
-        """The next ledger's stream.recipient_transferred."""
+        """A stream.recipient_transferred event in the next ledger."""
         self.ledger += 1
         facts = {"oldRecipient": old, "newRecipient": new, "settledAmount": "0"}
         return self._event(EventType.STREAM_RECIPIENT_TRANSFERRED, str(stream), facts)
 
     def broadcast(self) -> Event:
-        """The next ledger's contract.initialized, which is for everyone."""
+        """A contract.initialized event in the next ledger. All subscribers get it."""
         self.ledger += 1
         return self._event(EventType.CONTRACT_INITIALIZED, None, {"admin": ALICE})
 
@@ -199,7 +199,7 @@ class Chain:
         return Event(kind, stream, 100, facts, Position(toid(self.ledger, 1), 0), provenance)
 
     async def commit(self, *events: Event) -> list[str]:
-        """Commit these events, or one, in one call; returns their positions."""
+        """Commit these events, or one new event, in one call. Return their positions."""
         events = events or (self.event(),)
         progress = {
             "cursor": str(events[-1].position),
@@ -210,7 +210,7 @@ class Chain:
         return [str(p) for p in done.positions]
 
     async def commit_many(self, count: int, **more: Any) -> list[str]:
-        """Commit so many events, a hundred in a call."""
+        """Commit this many events, up to a hundred in one call."""
         positions: list[str] = []
         while len(positions) < count:
             batch = [self.event(**more) for _ in range(min(100, count - len(positions)))]
@@ -219,17 +219,17 @@ class Chain:
 
 
 def position_of(event: Event) -> Position:
-    """The position of an event of the chain; it has one before the commit."""
+    """The position of a chain event. It is known before the commit."""
     assert event.position
     return event.position
 
 
 def api_event(stream: str = "7") -> Event:
-    """An event that the API makes: it gets its position from the commit."""
+    """An event of the API. The commit assigns its position."""
     return Event(EventType.STREAM_UPDATED, stream, 100, {"metadata": {"note": "api"}})
 
 
 async def api_commit(committer: Committer, stream: str = "7") -> str:
-    """Commit one event as the API does; returns its position."""
+    """Commit one event as the API does. Return its position."""
     done = await committer.change([stream], lambda _: [api_event(stream)])
     return str(done.positions[0])

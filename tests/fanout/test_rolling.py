@@ -1,4 +1,4 @@
-"""A rolling restart of two replicas under load: who resumes gets everything, and once."""
+"""Two replicas restart in turn under load. Each client resumes and gets every event once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.waiting import until
 
 
 class RoamingClient:
-    """A client that comes back, wherever a replica is, until it has seen the last position."""
+    """A client that reconnects to any replica until it has received the last event."""
 
     def __init__(self, replicas: list[Replica], chance: random.Random) -> None:
         self._replicas, self._chance = replicas, chance
@@ -24,7 +24,7 @@ class RoamingClient:
 
     async def run(self, last: asyncio.Future[str]) -> None:
         while not (last.done() and last.result() in self.seen):
-            with suppress(OSError):  # that one has just stopped listening
+            with suppress(OSError):  # the replica has just stopped listening
                 await self._visit(last)
 
     async def _visit(self, last: asyncio.Future[str]) -> None:
@@ -90,6 +90,6 @@ async def test_keepalive_is_set_on_connections(
         lines = Path("/proc/net/tcp").read_text().splitlines()
         return [line.split()[5] for line in lines if here in line[:20] and " 01 " in line]
 
-    # Of an idle connection only keep-alive's timer runs (02), and it goes off within 20 s.
+    # A connection without traffic has only the keep-alive timer (02), which fires within 20 s.
     (timer,) = await until(lambda: [t for t in timers() if t.startswith("02:")])
     assert int(timer[3:], 16) <= 20 * 100

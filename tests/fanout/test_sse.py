@@ -1,4 +1,4 @@
-"""The fanout's own frames, read by a strict parser; the rules of the wire hold for each."""
+"""A strict parser reads the fanout's control frames and checks the rules of docs/events.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens for the fanout's tests, and what a replica answers to a request with one."""
+"""Tokens for the fanout's tests, and requests that use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUIRED: dict[str, Any] = {"auth_mode": "required", "jwt_secret": SECRET}
 
 
 def claims(account: str, **more: Any) -> dict[str, Any]:
-    """Good ones, with what is given in their place; None leaves a claim out."""
+    """Valid claims, changed by `more`. None removes a claim."""
     now = int(time.time())
     good = {
         "iss": "headrace",
@@ -30,23 +30,23 @@ def claims(account: str, **more: Any) -> dict[str, Any]:
 
 
 def token(account: str, **more: Any) -> str:
-    """A token signed with the secret."""
+    """A token signed with SECRET."""
     return jwt.encode(claims(account, **more), SECRET, algorithm="HS256")
 
 
 def bearer(value: str) -> dict[str, str]:
-    """The header that carries it."""
+    """The Authorization header for a token."""
     return {"Authorization": f"Bearer {value}"}
 
 
 async def ask(replica: Replica, query: str, **more: Any) -> SseClient:
-    """A client that has its answer, whatever it is."""
+    """Send a request to subscribe and wait for the response headers."""
     client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?{query}", **more)
     return await client.answered()
 
 
 async def status(replica: Replica, query: str, **more: Any) -> int:
-    """The answer's status; 0 when it is an in-band overload."""
+    """The status of the response; 0 for an overload event with status 200."""
     client = await ask(replica, query, **more)
     try:
         if client.status == 200:

@@ -1,4 +1,4 @@
-"""Turns of the loop, for tests of what happens between them."""
+"""Lets a test advance the event loop by one turn."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class _Turn:
 
 
 async def turn() -> None:
-    """Let everything that is ready run once."""
+    """Run everything that is ready, once."""
     await _Turn()

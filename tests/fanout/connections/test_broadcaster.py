@@ -1,4 +1,4 @@
-"""The outbox: order for everyone, one write for what comes together, and turns for the others."""
+"""The broadcaster keeps the order, joins events of one turn, and leaves turns to other tasks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.waiting import until
 
 
 class FakeSubscribers:
-    """Makes subscribers without descriptors, and registers them for topics."""
+    """Creates subscribers without descriptors and registers them for topics."""
 
     def __init__(self) -> None:
         self.registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
@@ -61,7 +61,7 @@ async def test_events_published_in_one_turn_are_sent_in_one_write(
     assert [[e.own_id for e in write] for write in seven.writes] == [["1-0", "2-5", "3-0"]]
     assert [[e.own_id for e in write] for write in both.writes] == [["1-0", "2-0", "2-5", "3-0"]]
     assert both.ids == all_.ids
-    assert (seven.events, both.events) == (2, 3), "a gap is no event"
+    assert (seven.events, both.events) == (2, 3), "a gap is not counted as an event"
     assert [(position, reached) for position, reached, _ in broadcaster.sent] == [
         ("1-0", 2 + 1),
         ("2-0", 2),
@@ -97,7 +97,7 @@ async def test_one_write_is_never_larger_than_a_backlog(make_fakes: FakeSubscrib
         turns += 1
     assert fake.ids == [f"{n}-0" for n in range(1, 101)]
     assert max(map(len, fake.writes)) == 10
-    assert turns >= 10, "the loop has its turn between two"
+    assert turns >= 10, "the event loop runs between two writes"
 
 
 async def test_writes_to_a_large_audience_leave_turns_to_other_tasks(
@@ -135,7 +135,9 @@ async def test_audiences_of_many_events_are_gathered_in_portions(
     while broadcaster.busy and len(gathered_after_turn) < 100:
         await turn()
         gathered_after_turn.append(len(gathered))
-    assert gathered_after_turn[0] <= 3, "1,000 looks at a time"
+    assert gathered_after_turn[0] <= 3, (
+        "one turn gathers audiences for the cost of about 1,000 checks"
+    )
     assert gathered_after_turn[-1] == 40
     assert all(fake.ids == [f"{n}-0" for n in range(1, 41)] for fake in members)
 
@@ -148,7 +150,7 @@ async def test_subscribers_that_join_or_end_during_a_broadcast_get_the_right_eve
     broadcaster = RecordingBroadcaster(make_fakes.registry)
     broadcaster.publish(item("7", n=1))
     await turn()
-    (late,) = make_fakes(1, "7")  # the ring has had the event since before it joined
+    (late,) = make_fakes(1, "7")  # joins after the replica published 1-0, so it must not get 1-0
     waiting = next(fake for fake in early if not fake.writes)
     make_fakes.registry.disconnect(waiting, Goodbye.REVOKED)
     broadcaster.publish(item("7", n=2))
@@ -166,7 +168,8 @@ async def test_a_restored_event_in_a_batch_goes_only_to_later_subscribers(
     broadcaster.publish(item("7", n=1))
     since = FakeSubscriber(1)
     make_fakes.registry.register(since)
-    make_fakes.registry.go_live(since, ["7"], epoch=1)  # the failover came while 1-0 was on its way
+    # joins after the failover lost 1-0, so it gets the restored 1-0
+    make_fakes.registry.go_live(since, ["7"], epoch=1)
     broadcaster.publish(item("7", n=1), 1)
     broadcaster.publish(item("7", n=2))
     await broadcaster.idle()
@@ -183,7 +186,7 @@ async def test_sync_never_has_a_position_above_the_sent_events(
     feed: Any = SimpleNamespace(position=START, is_complete=True, tip=None)
     expiry = ConnectionExpiry(make_fakes.registry, max_age=0, retry_ms=9)
     heartbeat = Heartbeat(feed, make_fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
-    for n in range(1, 30):  # there is never a moment without an event under way
+    for n in range(1, 30):  # some event is always being sent while the heartbeat runs
         feed.position = Position(n, 0)
         broadcaster.publish(item("7", n=n))
         heartbeat.tick()

@@ -1,4 +1,4 @@
-"""The outbox under a live feed: who comes while a broadcast runs has it once."""
+"""A client that resumes while broadcasts run gets each event once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox against a naive model: whatever happens in whatever order, each gets its own."""
+"""Random steps compare the broadcaster with a simple model of what each subscriber must receive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEP = st.one_of(
 
 
 async def check_against_model(steps: list[tuple[str, Any]]) -> None:
-    """Each step against a model: who joined is expected what is published from then on."""
+    """Run the steps. A subscriber must get every matching event published after it joined."""
     registry = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
     broadcaster = RecordingBroadcaster(registry)
     members: list[FakeSubscriber] = []

@@ -1,4 +1,4 @@
-"""What an operator sees of connections: the statistics, a line at the end of each, no tokens."""
+"""What operators see of connections: statistics, one log line for each end, and no tokens."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_the_end_of_a_connection_is_one_log_line(
         "log_level": "info",
         "subject": BOB,
         "topics": 2,
-        "events": 4,  # one of them from its replay
+        "events": 4,  # one of the four events comes from the replay
         "reason": "gone",
         "not_logged_before": 0,
     }

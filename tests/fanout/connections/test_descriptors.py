@@ -1,4 +1,4 @@
-"""Descriptors: none is left behind; with none free, new clients are told so in band."""
+"""Closed connections leave no open descriptor. Without a free one, new clients get overload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ async def test_without_a_free_descriptor_a_client_gets_overload_and_others_conti
     await until(lambda: _idle(pid))
     open_now = replica.process.descriptors
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + 1, hard))  # to be asked, no more
+    # one free descriptor: enough to accept, not to subscribe
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + 1, hard))
     late = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
     clients.append(late)
     await until(late.closed.is_set)
@@ -33,7 +34,7 @@ async def test_without_a_free_descriptor_a_client_gets_overload_and_others_conti
 
 
 def _idle(pid: int) -> bool:
-    """Whether aiohttp has closed its side of all connections: no socket is open twice."""
+    """Whether aiohttp has closed its copy of each socket, so that no socket is open twice."""
     links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     sockets = [link for link in links if link.startswith("socket:")]
     return len(sockets) == len(set(sockets))
@@ -51,7 +52,7 @@ async def test_five_hundred_closed_connections_leave_no_descriptor_and_no_entry(
         return await replica.metric("connections") == await replica.metric("subscriptions") == 0
 
     await until(empty)
-    before = replica.process.descriptors  # give or take what /metrics was just asked through
+    before = replica.process.descriptors  # ±2: /metrics itself uses a connection
     positions = await chain.commit_many(20)
     for _ in range(2):
         subscribers = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""SIGTERM: not ready at once, goodbye to each within the window, exit 0; nobody misses anything."""
+"""SIGTERM: /readyz is 503 at once, each client gets goodbye in time, and the exit code is 0."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Endings: by the token's time, with a notice before, by age, and by revocation."""
+"""Connections end when their token expires, at their maximum age, or by a revocation."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -18,10 +18,11 @@ from shared.auth.revocations import Revocation, RevocationBatch
 from tests.fanout.peers import MakePeer, Peer
 
 EVERY = 15.0
+MakeHarness: TypeAlias = Callable[..., "ExpiryHarness"]
 
 
 class Clock:
-    """Both clocks of `time`, moved by hand."""
+    """Replaces the module `time`. The test moves both clocks."""
 
     def __init__(self) -> None:
         self.now = 1000.25
@@ -42,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class ExpiryHarness:
-    """Peers whose time runs by the clock; `received` events what each is announced and when."""
+    """Runs ConnectionExpiry with a test clock. `received` has (time, event) pairs of each peer."""
 
     def __init__(
         self, registry: SubscriberRegistry, clock: Clock, make_peer: MakePeer, max_age: float = 0.0
@@ -66,7 +67,7 @@ class ExpiryHarness:
         end = self.clock.now + seconds
         while self.clock.now < end:
             self.clock.now += step
-            if self.clock.now >= self.next_check_at:  # as the beat does, a share at a time
+            if self.clock.now >= self.next_check_at:  # as the heartbeat does
                 self.next_check_at = self.clock.now + EVERY
                 self.expiry.schedule_due(self.registry.slice(0, 1))
             self.expiry.tick()
@@ -76,21 +77,22 @@ class ExpiryHarness:
                     events.append((self.clock.now, reason))
                     assert event.own_id is None, "a notice or goodbye does not move the cursor"
 
+    def reasons(self, peer: Peer) -> list[str]:
+        return [reason for _, reason in self.received[peer]]
+
     @property
     def scheduled_count(self) -> int:
         return sum(map(len, self.expiry._buckets.values()))
 
 
 @pytest.fixture
-def make_harness(
-    registry: SubscriberRegistry, clock: Clock, make_peer: MakePeer
-) -> Callable[..., ExpiryHarness]:
+def make_harness(registry: SubscriberRegistry, clock: Clock, make_peer: MakePeer) -> MakeHarness:
     return lambda **more: ExpiryHarness(registry, clock, make_peer, **more)
 
 
 @pytest.mark.parametrize("lifetime", [3.0, 59.9, 60.1, 61.7, 300.5])
 async def test_a_token_expiry_is_announced_once_and_ends_the_connection_on_time(
-    make_harness: Callable[..., ExpiryHarness], lifetime: float
+    make_harness: MakeHarness, lifetime: float
 ) -> None:
     harness = make_harness()
     began = harness.clock.now
@@ -107,9 +109,7 @@ async def test_a_token_expiry_is_announced_once_and_ends_the_connection_on_time(
     assert not harness.expiry._buckets
 
 
-async def test_token_expiring_has_the_time_of_expiry(
-    make_harness: Callable[..., ExpiryHarness],
-) -> None:
+async def test_token_expiring_has_the_time_of_expiry(make_harness: MakeHarness) -> None:
     harness = make_harness()
     peer = harness.connect(30.0)
     until_ = peer.subscriber.principal.expires
@@ -119,9 +119,7 @@ async def test_token_expiring_has_the_time_of_expiry(
     assert (event.name, event.json) == ("token_expiring", {"at": until_})
 
 
-async def test_a_clock_that_is_set_back_causes_no_second_notice(
-    make_harness: Callable[..., ExpiryHarness],
-) -> None:
+async def test_a_clock_that_is_set_back_causes_no_second_notice(make_harness: MakeHarness) -> None:
     harness = make_harness()
     began = harness.clock.now
     peer = harness.connect(70.0)
@@ -133,9 +131,7 @@ async def test_a_clock_that_is_set_back_causes_no_second_notice(
     assert began + 100 <= ended <= began + 101.2
 
 
-async def test_connections_end_at_80_to_100_percent_of_their_age(
-    make_harness: Callable[..., ExpiryHarness],
-) -> None:
+async def test_connections_end_at_80_to_100_percent_of_their_age(make_harness: MakeHarness) -> None:
     random.seed(7)
     harness = make_harness(max_age=100.0)
     began = harness.clock.now
@@ -155,17 +151,17 @@ async def test_connections_end_at_80_to_100_percent_of_their_age(
 
 
 async def test_the_earlier_of_token_expiry_and_maximum_age_ends_a_connection(
-    make_harness: Callable[..., ExpiryHarness],
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness(max_age=100.0)
     short, long = harness.connect(50.0), harness.connect(10_000.0)
     harness.run(110)
-    assert [reason for _, reason in harness.received[short]] == ["token_expiring", "token_expired"]
-    assert [reason for _, reason in harness.received[long]] == ["max_age"]
+    assert harness.reasons(short) == ["token_expiring", "token_expired"]
+    assert harness.reasons(long) == ["max_age"]
 
 
 async def test_a_closed_connection_leaves_no_entry_in_the_buckets(
-    make_harness: Callable[..., ExpiryHarness],
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness(max_age=3600.0)
     for n in range(300):
@@ -177,9 +173,7 @@ async def test_a_closed_connection_leaves_no_entry_in_the_buckets(
     assert (harness.expiry._buckets, harness.scheduled_count) == ({}, 0)
 
 
-async def test_a_connection_that_ends_much_later_is_in_no_bucket(
-    make_harness: Callable[..., ExpiryHarness],
-) -> None:
+async def test_a_connection_that_ends_much_later_is_in_no_bucket(make_harness: MakeHarness) -> None:
     harness = make_harness(max_age=3600.0)
     peer = harness.connect(1e6)
     harness.run(60)
@@ -191,7 +185,7 @@ async def test_a_connection_that_ends_much_later_is_in_no_bucket(
 
 
 async def test_without_a_maximum_age_a_closed_connection_leaves_no_entry(
-    make_harness: Callable[..., ExpiryHarness],
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness()
     for n in range(300):
@@ -202,7 +196,7 @@ async def test_without_a_maximum_age_a_closed_connection_leaves_no_entry(
 
 
 async def test_a_revocation_ends_its_connections_also_those_just_opened(
-    make_harness: Callable[..., ExpiryHarness],
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness()
     log: list[Revocation] = []
@@ -222,20 +216,20 @@ async def test_a_revocation_ends_its_connections_also_those_just_opened(
     other = connect(account="GA", token_id="j2", issued=6.0)
     nameless = connect(account="", token_id="")
     early = connect(account="GB", token_id="j0")
-    log.append(Revocation(token_id="j0"))  # before the first look, and after its handshake's
+    # revoked after its handshake and before the first read of the log
+    log.append(Revocation(token_id="j0"))
     await harness.expiry.end_revoked(sessions)
     harness.run(0.1)
-    assert [reason for _, reason in harness.received[early]] == ["revoked"]
+    assert harness.reasons(early) == ["revoked"]
     log.append(Revocation(token_id="j1"))
     await harness.expiry.end_revoked(sessions)
-    late = connect(account="GA", token_id="j1", issued=5.0)  # had asked before it was revoked
+    # its handshake checked revocations before j1 was revoked
+    late = connect(account="GA", token_id="j1", issued=5.0)
     harness.run(1)
     await harness.expiry.end_revoked(sessions)
     harness.run(0.1)
-    assert [reason for _, reason in harness.received[one] + harness.received[late]] == [
-        "revoked",
-        "revoked",
-    ]
+    for peer in (one, late):
+        assert harness.reasons(peer) == ["revoked"]
     log.append(Revocation(account="GA", before=5.5))
     await harness.expiry.end_revoked(sessions)
     harness.run(0.1)
@@ -243,7 +237,7 @@ async def test_a_revocation_ends_its_connections_also_those_just_opened(
     log.append(Revocation(account="GA", before=6.0))
     await harness.expiry.end_revoked(sessions)
     harness.run(12)
-    assert [reason for _, reason in harness.received[other]] == ["revoked"]
+    assert harness.reasons(other) == ["revoked"]
     again = connect(account="GA", token_id="j1", issued=5.0)
     await harness.expiry.end_revoked(sessions)
     assert not harness.expiry._revoked, "old revocations are dropped"

@@ -1,4 +1,4 @@
-"""Connections that end by their token, over real sockets."""
+"""Connections over real sockets end when their token expires or is revoked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hub, against a naive model: whatever is done in whatever order, both dictionaries agree."""
+"""Random operations compare the hub with a simple model. The hub's two dictionaries must agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOPICS = st.sampled_from(["*", "1", "2", "api-x", "user:GA", "user:GB"])
 
 
 class HubMachine(RuleBasedStateMachine):
-    """Subscribers are numbers; the model is a dictionary of sets."""
+    """Subscribers are numbers. The model maps each subscriber to its set of topics."""
 
     members = Bundle("members")
 
@@ -47,7 +47,7 @@ class HubMachine(RuleBasedStateMachine):
     @rule(topics=st.lists(TOPICS.filter(lambda t: t != "*"), max_size=4))
     def publish(self, topics: list[str]) -> None:
         audience = list(self.hub.audience(topics))
-        assert len(audience) == len(set(audience)), "each once"
+        assert len(audience) == len(set(audience)), "each subscriber is in the audience once"
         assert set(audience) == {
             member
             for member, own in self.model.items()

@@ -1,4 +1,4 @@
-"""Limits: connections an account and an address, over all replicas, and what a process takes."""
+"""Limits on connections: for each account and address over all replicas, and for each process."""
 
 from __future__ import annotations
 
@@ -112,9 +112,10 @@ async def test_connections_of_a_crashed_replica_stop_counting_after_the_lease(
     limits = {"connections_per_ip": 3, "connection_lease_seconds": 1.5}
     crashing, other = await launch(**limits), await start(**limits)
     clients += [await crashing.subscribe() for _ in range(2)]
-    clients.append(await other.subscribe())  # what is alive keeps its place, and the name in Redis
+    clients.append(await other.subscribe())  # keeps the Redis key alive
     began = time.monotonic()
-    while time.monotonic() - began < 3:  # they are renewed: twice the lease's time
+    # twice the duration of a lease, so the leases must be renewed
+    while time.monotonic() - began < 3:
         assert await status(other, "all=true") == 0
         await asyncio.wait_for(crashing.get("/livez"), 5)
     crashing.process.signal(signal.SIGKILL)

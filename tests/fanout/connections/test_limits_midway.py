@@ -1,4 +1,4 @@
-"""What happens while a connection is being counted in Redis."""
+"""A client disconnects, or a drain begins, while Redis counts the client's connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 @pytest.fixture
 async def counted(redis: Redis, keys: Keys) -> Callable[[], Awaitable[int]]:
-    """How many connections Redis counts for this address."""
+    """The number of connections that Redis counts for this address."""
     return lambda: redis.zcard(keys.connections("ip", "127.0.0.1"))
 
 
@@ -33,7 +33,7 @@ async def none_counted(counted: Callable[[], Awaitable[int]]) -> Callable[[], Aw
 async def replica(
     start_behind: StartReplica, none_counted: Callable[[], Awaitable[bool]]
 ) -> Replica:
-    """One that has counted before, so that Redis knows the script."""
+    """A replica that has counted before, so that Redis has its script in the cache."""
     replica = await start_behind(connections_per_ip=1, probe_seconds=0.2)
     (await replica.subscribe()).close()
     await until(none_counted, seconds=2)
@@ -44,7 +44,7 @@ async def replica(
 async def being_counted(
     replica: Replica, proxy: TcpProxy, counted: Callable[[], Awaitable[int]]
 ) -> AsyncIterator[SseClient]:
-    """A client that Redis has counted, while the replica has not heard of it yet."""
+    """A client that Redis has counted, while Redis' reply has not reached the replica."""
     proxy.hold = lambda link: b"EVAL" in link.first_bytes
     client = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
     await until(counted)

@@ -1,4 +1,4 @@
-"""Both pollers tell the same: room again, and a peer that is gone; nothing after `remove`."""
+"""Both pollers report a writable socket and a closed peer, and nothing after `remove`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 class PollerRecorder:
-    """A poller and what it told."""
+    """A poller and its reports as pairs (descriptor, peer is gone)."""
 
     def __init__(self, kind: Kind) -> None:
         self.reports: list[tuple[int, bool]] = []
@@ -49,7 +49,7 @@ class PollerRecorder:
         self.poller = kind(loop, lambda fd, gone: self.reports.append((fd, gone)))
 
     def nth_call(self, n: int) -> bool:
-        """Whether this was asked so many times more."""
+        """True at every n-th call. `until` then waits for n turns of the event loop."""
         self._calls += 1
         return self._calls % n == 0
 
@@ -84,7 +84,7 @@ def test_a_full_socket_is_reported_when_it_is_writable_again(kind: Kind, run: Ru
         for _ in range(3):
             fill(ours)
             recorder.poller.waiting(ours.fileno())
-            await until(lambda: recorder.nth_call(10))  # what was to be told of before is told
+            await until(lambda: recorder.nth_call(10))  # earlier reports arrive first
             recorder.reports.clear()
             empty(theirs)
             await until(lambda: (ours.fileno(), False) in recorder.reports)
@@ -134,7 +134,7 @@ def test_after_remove_nothing_is_reported_for_a_reused_descriptor(kind: Kind, ru
         recorder.poller.remove(fd)
         theirs.close()
         ours.close()
-        fresh, fresh_peer = socket.socketpair()  # takes the number that just became free
+        fresh, fresh_peer = socket.socketpair()  # gets the descriptor number that was just freed
         assert fd in (fresh.fileno(), fresh_peer.fileno())
         fresh.close()
         fresh_peer.close()

@@ -1,4 +1,4 @@
-"""The crowd with its heartbeat and its drain, on socket pairs: who gets what, and who is let go."""
+"""The subscriber registry with heartbeats and drain, on socket pairs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_each_subscriber_gets_its_events_once(
     ]
     assert (
         await broadcaster.delivered(item(kind="contract.initialized")) == 5
-    )  # for all, but of a type
+    )  # a broadcast, but `typed` filters by type
     assert [len(p.read()) for p in (seven, user, both, everything, other, typed)] == [
         1,
         1,
@@ -133,7 +133,8 @@ async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
     await broadcaster.delivered(item("7", size=9000))
     for peer in (stalled, reading):
         peer.subscriber.progress_at -= 21
-    reading.sock.recv(6000)  # the kernel does not tell of so little room, but there is some
+    # too little for the kernel to report the socket as writable, yet it is progress
+    reading.sock.recv(6000)
     registry.check_stalled()
     assert stalled.subscriber.fd == -1
     assert reading.subscriber.fd >= 0
@@ -171,7 +172,7 @@ async def test_each_subscriber_gets_one_heartbeat_in_each_interval(
 def test_lag_is_the_age_of_the_last_ledger() -> None:
     assert lag_seconds(None, 5.0) is None
     assert lag_seconds(60.0, 62.5) == 2.5
-    assert lag_seconds(60.0, 50.0) == 0.0  # clocks differ a little
+    assert lag_seconds(60.0, 50.0) == 0.0  # the clocks of two machines differ a little
 
 
 async def test_a_drain_sends_each_connection_one_goodbye_spread_over_its_time(

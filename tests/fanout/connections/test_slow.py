@@ -1,4 +1,4 @@
-"""Clients that stall, trickle, hang up or are too many: none of them costs the others anything."""
+"""Slow, stalled, closed or excess clients do not delay the other clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TINY = 4096
 
 @pytest.fixture
 def metric_change() -> Callable[..., Awaitable[float]]:
-    """How far a metric moved since the fixture's first question about it."""
+    """The change of a metric since the test first asked for it."""
     first: dict[str, float] = {}
 
     async def metric_change(replica: Replica, name: str, **labels: str) -> float:

@@ -1,4 +1,4 @@
-"""A subscriber on a socket with tiny buffers: every byte in order, the backlog counted exactly."""
+"""A subscriber on a socket with small buffers keeps the byte order and the exact backlog size."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_drained_waits_for_the_backlog_and_fails_when_closed(
     with pytest.raises(ConnectionError):
         await waiting
     assert (subscriber.backlog, subscriber.backlog_bytes) == (None, 0)
-    subscriber.close()  # twice is once
+    subscriber.close()  # a second close does nothing
 
 
 def entry(kind: str, *topics: str) -> JournalEntry:

@@ -1,4 +1,4 @@
-"""The comparison of ring and journal while events are published: only what is lost counts."""
+"""Recent events are compared with the journal while new events arrive. Only lost ones count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fanout.rig import Chain, api_commit
 
 
 class BusyJournal(Journal):
-    """An event is committed and published after each answer of Redis, before it is looked at."""
+    """A journal in which another event is committed and published after each read."""
 
     def __init__(self, redis: Redis, keys: Keys, recent: RecentEvents, *, events: int = 1) -> None:
         super().__init__(redis, keys)
@@ -45,7 +45,7 @@ class BusyJournal(Journal):
 
 
 async def recent_events_of(redis: Redis, keys: Keys, events: int) -> RecentEvents:
-    """A ring for so many events, and the whole journal in it as far as it goes."""
+    """Recent events with this limit, filled from the whole journal."""
     recent = RecentEvents(START, events=events, size=1 << 20)
     for entry in await entries_of(redis, keys):
         recent.append(entry)

@@ -1,4 +1,4 @@
-"""The feed under faults: what is lost on the way is filled in, in order, nobody disconnected."""
+"""The feed reads lost messages from the journal, in order, and no client is disconnected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 
 async def lose_message(proxy: TcpProxy, chain: Chain) -> str:
-    """Commit an event whose message vanishes on the way."""
+    """Commit an event whose message is lost on the channel."""
     proxy.swallow = subscribers
     (position,) = await chain.commit()
     await until(lambda: f" {position} ".encode() in proxy.swallowed, what="the lost message")
@@ -30,7 +30,8 @@ async def lose_message(proxy: TcpProxy, chain: Chain) -> str:
 async def test_a_lost_message_is_read_from_the_journal_before_the_next_event(
     start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
-    replica = await start_behind(probe_seconds=30)  # no probe helps: the next message tells
+    # no probe in this test: the next message shows the loss
+    replica = await start_behind(probe_seconds=30)
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await chain.commit_many(3)
@@ -66,7 +67,7 @@ async def test_a_channel_without_messages_is_detected_within_three_seconds(
     clients: list[SseClient],
     steady: bool,
 ) -> None:
-    replica = await start_behind()  # as in production: a look a second
+    replica = await start_behind()  # the production setting: one probe a second
     client = await replica.subscribe("all=true")
     clients.append(client)
     (silent,) = filter(subscribers, proxy.links)
@@ -108,7 +109,7 @@ async def test_steady_traffic_causes_no_reconnect_of_the_channel(
 async def test_a_slow_answer_to_the_probe_is_not_treated_as_lost_writes(
     start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """The channel may overtake it: the top it tells is then below what was published."""
+    """New messages arrive before the probe's reply, so its tip is below the published position."""
     replica = await start_behind(probe_seconds=0.1)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -159,7 +160,8 @@ async def test_foreign_namespaces_and_garbage_are_ignored(
         b"other-namespace 0-0 9-9 stream.created 7\n{}",
         f"{keys.namespace} x y stream.created 7\n{{}}".encode(),
         f"{keys.namespace} {top} 99999999999999999999-1 stream.created\n{{}}".encode(),
-        f"{keys.namespace} 0-0 {top} stream.created 7\n{{}}".encode(),  # an old one, again
+        # a message that was received before
+        f"{keys.namespace} 0-0 {top} stream.created 7\n{{}}".encode(),
         b"\0" * 10_000,
     ):
         await redis.publish(CHANNEL, garbage)

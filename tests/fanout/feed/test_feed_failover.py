@@ -1,4 +1,4 @@
-"""A failover that lost writes: nothing unseen is dropped, nothing seen comes twice."""
+"""After a failover that lost writes, each client gets each event exactly once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_a_lost_event_that_the_indexer_restores_is_sent_once(
     lost = await chain.commit(*events)
     await before.wait_id(lost[-1])
     await restore(redis, keys, saved)
-    await replica.at(positions[-1])  # noticed
+    await replica.at(positions[-1])  # the replica has noticed the loss
     since = await replica.subscribe("all=true")
     resumed = await replica.subscribe("all=true", since=positions[1])
     clients += [before, since, resumed]
@@ -71,8 +71,8 @@ async def test_after_two_failovers_each_client_has_each_event_once(
 async def test_an_api_event_after_a_failover_that_lost_api_events_is_sent(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """Its position is above all that were given out; what it follows is long behind the feed."""
-    replica = await start(probe_seconds=30)  # before any probe
+    """Its position is above every published one, but its predecessor is far below the feed."""
+    replica = await start(probe_seconds=30)  # the message arrives before any probe
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await chain.commit_many(3)
@@ -93,7 +93,7 @@ async def test_an_api_event_after_a_failover_that_lost_api_events_is_sent(
 async def test_an_api_event_below_the_published_position_is_sent(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """An API that had not seen the lost events writes below them, and that is news."""
+    """An API without the lost events writes below them. Clients must still get this event."""
     replica = await start(probe_seconds=30)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -129,7 +129,8 @@ async def test_a_new_journal_after_a_loss_is_followed(
     await restore(redis, keys, {})
     await replica.at("0-0")
     fresh = Chain(redis, keys)
-    low = await fresh.commit(fresh.event(), fresh.event())  # in the first ledgers again
+    # in the same low ledgers as the first journal
+    low = await fresh.commit(fresh.event(), fresh.event())
     assert low == positions[:2]
     fresh.ledger = chain.ledger
     new = await fresh.commit_many(3)
@@ -140,7 +141,7 @@ async def test_a_new_journal_after_a_loss_is_followed(
 async def test_sync_has_no_position_while_events_are_missing(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """A position below what was told would make its client ask for that again, without a reset."""
+    """A client that resumes from a lower position would get events again, without a reset."""
     replica = await start(probe_seconds=0.1, sync_seconds=0.25)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -149,7 +150,7 @@ async def test_sync_has_no_position_while_events_are_missing(
     lost = await chain.commit_many(2)
     await client.wait_id(lost[-1])
     await restore(redis, keys, saved)
-    await replica.at(positions[-1])  # noticed
+    await replica.at(positions[-1])  # the replica has noticed the loss
     seen = len(client.named("sync"))
     (*_, late) = await client.wait(seen + 3, "sync")
     assert (late.json["position"], late.own_id) == (None, None)
@@ -180,7 +181,7 @@ async def test_lost_events_are_logged_in_one_line(
 async def test_a_lost_event_below_a_restored_event_gets_reset(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """The indexer was faster than the replicas: at their look the top is where it was."""
+    """The indexer restores the top entry before the replica probes, so the top looks unchanged."""
     positions = await chain.commit_many(2)
     before, event = await snapshot(redis, keys), chain.event()
     await Chain(redis, keys).commit(event)

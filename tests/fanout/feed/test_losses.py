@@ -1,4 +1,4 @@
-"""What Redis loses for good is told to those who had it, and what comes back comes once."""
+"""Clients that received a lost event get reset. Restored events are sent once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 
 async def begin(committer: Committer, cursor: int, clock: int) -> Position:
-    """What the indexer writes where a journal begins; `clock` are microseconds."""
+    """Start a journal as the indexer does, and return its start. `clock` is in microseconds."""
     began = journal_start(cursor, clock << 40)
     await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
     return began
@@ -41,10 +41,13 @@ async def test_only_clients_that_received_a_lost_event_get_reset(
     await chain.commit(before)
     await resumed.wait_id(str(before.position))
     await restore(redis, keys, saved)
-    await replica.at(positions[-1])  # noticed; the chain is behind what was published
+    # the replica has noticed the loss; the chain's event is not restored yet
+    await replica.at(positions[-1])
     joined = await replica.subscribe("streams=7")
     clients.append(joined)
-    assert not any(client.named("reset") for client in clients), "the chain is not back yet"
+    assert not any(client.named("reset") for client in clients), (
+        "the chain's event is not restored yet"
+    )
     restored = Chain(redis, keys)
     restored.ledger = chain.ledger
     await restored.commit(before)
@@ -71,7 +74,7 @@ async def test_on_a_quiet_chain_the_cursor_shows_that_the_loss_is_over(
     saved = await snapshot(redis, keys)
     lost = await api_commit(Committer(redis, keys))
     await client.wait_id(lost)
-    await restore(redis, keys, saved)  # its cursor has passed all that the chain had
+    await restore(redis, keys, saved)  # the restored cursor covers every event of the chain
     (reset,) = await client.wait(1, "reset")
     assert reset.json["position"] == position
     syncs = len(client.named("sync"))
@@ -97,7 +100,7 @@ async def test_a_resume_from_a_lost_event_gets_reset(
         assert reset.own_id == reset.json["position"] == kept
         await client.wait_id(new[-1])
         assert client.positions == new, "later events are not omitted"
-        between = str(Position(parse_position(new[0]).toid, 7))  # the chain never had it
+        between = str(Position(parse_position(new[0]).toid, 7))  # this position never existed
         client = await replica.subscribe("all=true", since=between)
         clients.append(client)
         await client.wait_id(new[-1])
@@ -170,7 +173,7 @@ async def test_after_redis_was_emptied_no_event_is_sent_twice(
 async def test_a_loss_that_ended_before_the_check_is_not_announced_again(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """It published the next journal, the event that tells everyone included, between two looks."""
+    """Between two probes the replica published all of the next journal, journal.reset included."""
     replica = await start(probe_seconds=3)
     await begin(chain.committer, 1 << 32, 1)
     client = await replica.subscribe("all=true")
@@ -201,7 +204,7 @@ async def test_a_loss_that_ended_before_the_check_is_not_announced_again(
 
 
 async def wait_for_journal_start(replica: Replica) -> Position:
-    """Once it has looked at the journal's beginning."""
+    """Wait until the replica has read the start of the journal."""
     last_seen = replica.components.feed.failover.last_seen
     return await until(lambda: last_seen.began)
 
@@ -209,7 +212,7 @@ async def wait_for_journal_start(replica: Replica) -> Position:
 async def test_a_resume_from_before_the_start_of_the_journal_gets_gap(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """Nobody knew anything: all was started anew, and reading begins at the chain's end."""
+    """Redis lost all data, the loss reports included; reading starts at the current ledger."""
     began = await begin(chain.committer, 9 << 32, 2)
     replica = await start(probe_seconds=0.1)
     old = str(Position(7 << 32 | 4096, 0))

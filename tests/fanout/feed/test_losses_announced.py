@@ -1,4 +1,4 @@
-"""Losses without an indexer, and holes inside the journal: who is told."""
+"""Which clients are informed of a loss without an indexer, and of missing entries in a journal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_chain_gap_inside_a_page_is_sent_as_gap(
     await connected.wait_id(positions[-1])
     await redis.xdel(keys.journal, positions[3], positions[4])
     small = await start(ring_events=2)
-    fresh = await start()  # reads what is there into its ring
+    fresh = await start()  # reads the existing entries into its recent events
     for replica in (small, fresh):
         client = await replica.subscribe("all=true", since=positions[0])
         beyond = await replica.subscribe("all=true", since=positions[5])
@@ -64,7 +64,7 @@ async def test_a_chain_gap_inside_a_page_is_sent_as_gap(
 async def test_a_resume_after_only_the_journal_was_deleted_gets_gap(
     redis: Redis, keys: Keys, start: StartReplica, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """Something is written at once, so no service sees it empty."""
+    """An event is committed right after the deletion, so no service sees an empty journal."""
     old = [str(await begin(chain.committer, 1 << 32, 2)), *await chain.commit_many(4)]
     await redis.delete(keys.journal)
     (new,) = await chain.commit(chain.event(9, CAROL))

@@ -1,4 +1,4 @@
-"""The ring, against a plain list: what it answers is complete or None, never something else."""
+"""Recent events, compared with a plain list: an answer is complete, or None."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def entry(n: int, topics: tuple[str, ...] = ("1",), size: int = 10) -> JournalEn
 
 
 def toids(recent: RecentEvents, after: Position, topics: list[str]) -> list[int]:
-    """The TOIDs of the events after a position that these topics are for."""
+    """The TOIDs of the events for these topics after a position."""
     items = recent.after(after, topics)
     assert items is not None
     return [item.position.toid for item in items]
 
 
 class PlainList:
-    """Keeps everything; bounds as the ring promises them."""
+    """A plain list with the limits that RecentEvents has."""
 
     def __init__(self, floor: int, events: int, size: int) -> None:
         self.limits = (events, size)
@@ -109,7 +109,8 @@ def test_recent_events_stay_small_while_ten_thousand_pass_through() -> None:
     recent = RecentEvents(START, events=100, size=1 << 20)
     for n in range(1, 10_001):
         recent.append(entry(n, (str(n), "user:GA")))
-        assert len(recent._items) <= 1124 + 100  # dropped ones are cut off now and then
+        # dropped items are removed from the list in batches
+        assert len(recent._items) <= 1124 + 100
     assert len(recent) == len(recent._known) == 100
     assert len(recent._newest) == 101
     assert recent.floor == Position(9_900, 0)

@@ -1,4 +1,4 @@
-"""Redis away, hanging or not there yet: subscribers stay, and nothing they missed is lost."""
+"""Redis is down, hangs or is not started yet: clients stay connected and lose no event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.waiting import free_port, until
 
 
 class OwnRedis:
-    """A server that a test may stop; what it has is on disk."""
+    """A Redis server that the test may stop. Its data stays on disk."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -65,7 +65,8 @@ async def test_subscribers_stay_connected_over_a_restart_of_redis(
             return not await replica.ready()
 
         await until(not_ready, seconds=5)
-        late = await replica.subscribe("all=true", since=positions[2])  # from the ring
+        # read from the recent events
+        late = await replica.subscribe("all=true", since=positions[2])
         clients.append(late)
         await late.wait_id(positions[-1])
         own_redis.start()

@@ -1,4 +1,4 @@
-"""Pages of the journal: many who ask for the same at once cost one read."""
+"""Concurrent reads of the same journal page share one read of Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.waiting import until
 
 
 class SlowJournal:
-    """A journal whose answers come when the test lets them."""
+    """A journal that answers when the test allows it."""
 
     def __init__(self) -> None:
         self.reads: list[tuple[Position, int]] = []
@@ -35,7 +35,7 @@ async def test_callers_that_ask_for_the_same_page_share_one_read() -> None:
     same = [asyncio.create_task(reader.after(START, 500)) for _ in range(1000)]
     other = asyncio.create_task(reader.after(Position(1, 0), 500))
     await until(lambda: len(journal.reads) == 2)
-    same[0].cancel()  # one leaves; the others still get their answer
+    same[0].cancel()  # a cancelled caller does not cancel the read of the others
     journal.may_answer.set()
     answers = await asyncio.gather(*same[1:], other)
     assert answers == [NoNewEvents()] * 1000

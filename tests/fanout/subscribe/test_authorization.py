@@ -1,4 +1,4 @@
-"""AUTH_MODE=required: by which token one is let in, to what, and what is refused."""
+"""AUTH_MODE=required: which tokens are accepted, and which subscriptions and events they allow."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ ALLOWED = [
     ({}, "streams=7", 200),
     ({"sub": ALICE}, "streams=7", 200),
     ({"sub": CAROL}, "streams=7", 403),
-    ({}, "streams=8", 403),  # nobody knows whose it will be
+    ({}, "streams=8", 403),  # the parties of stream 8 are not known yet
     ({}, f"users={ALICE}", 403),
     ({}, "all=true", 403),
     ({"scope": "streams:write"}, "all=true", 403),
@@ -98,7 +98,8 @@ ALLOWED = [
     ({"scope": "admin"}, f"all=true&streams=8&users={ALICE}", 200),
     ({"topics": ["7"]}, "streams=7", 200),
     ({"topics": ["7"]}, f"users={BOB}", 403),
-    ({"topics": ["8", f"user:{ALICE}"]}, "streams=8", 403),  # a list gives no rights
+    # a list of topics restricts a token and grants nothing
+    ({"topics": ["8", f"user:{ALICE}"]}, "streams=8", 403),
     ({"topics": ["8", f"user:{ALICE}"]}, f"users={ALICE}", 403),
     ({"topics": ["8"], "scope": "events:all"}, "streams=8", 200),
     ({"topics": ["8"], "scope": "events:all"}, "all=true", 403),

@@ -1,4 +1,4 @@
-"""Redis lost with its revocations: connections by older tokens end, and none begins by one."""
+"""Redis loses its data, the revocations included: older tokens are no longer accepted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.io
 
 @pytest.fixture
 async def node(tmp_path: Path, keys: Keys) -> AsyncIterator[Node]:
-    """A Redis that keeps nothing."""
+    """A Redis server without persistence."""
     node = Node(tmp_path / "redis", {"save": '""', "appendonly": "no"})
     await node.start()
     try:
@@ -71,7 +71,7 @@ async def test_after_a_loss_of_data_connections_with_older_tokens_end(
 async def test_revocations_after_a_loss_apply_although_the_clock_is_behind(
     replica: Replica, node: Node, keys: Keys, clients: list[SseClient]
 ) -> None:
-    """Their ids in the log begin anew, below those that were read before."""
+    """New entries of the log have ids below those that were read before."""
     async with node.client() as redis:
         far: Any = await redis.xadd(keys.revocations, {"token": "x", "account": "", "before": "0"},
                                id="9999999999999-0")  # fmt: skip

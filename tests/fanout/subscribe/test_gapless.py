@@ -1,4 +1,4 @@
-"""Resuming: what each client got, over all its connections, is the journal's slice, exactly."""
+"""Clients that disconnect and resume at random receive exactly their part of the journal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 
 class RoamingClient:
-    """A client that connects, reads a while, is cut off, and resumes at any of the replicas."""
+    """A client that connects, reads for a while, disconnects, and resumes at any replica."""
 
     def __init__(self, rng: random.Random, replicas: list[Replica]) -> None:
         self.topics = rng.choice(
@@ -50,7 +50,7 @@ class RoamingClient:
             await self._once(self._rng.choice([0, 1, 3, 20, 200]), over)
 
     async def finish(self, top: str) -> None:
-        """A last connection, to the end."""
+        """Connect once more and read up to the last event."""
         await self._once(None, asyncio.Event(), top)
 
     async def _once(self, events: int | None, over: asyncio.Event, top: str = "") -> None:

@@ -1,4 +1,4 @@
-"""From request to subscriber: the answer, what a subscription lets through, and every refusal."""
+"""Requests to subscribe: response headers, first event, filters, methods, CORS and odd input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def replica(start: StartReplica) -> Replica:
 async def either(
     request: pytest.FixtureRequest, start: StartReplica, launch: StartReplica
 ) -> Replica:
-    """In this process on asyncio's loop, and as a process on uvloop."""
+    """A replica in this process on asyncio's loop, or in a separate process on uvloop."""
     return await (start if request.param == "asyncio" else launch)(**SETTINGS)
 
 

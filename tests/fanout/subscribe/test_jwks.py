@@ -1,4 +1,4 @@
-"""Tokens by public keys that rotate while subscribers are connected, over real sockets."""
+"""Public keys for tokens rotate or become unavailable while clients are connected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sign(key: Ed25519PrivateKey, kid: str) -> dict[str, str]:
 
 
 class Issuer:
-    """Serves its public keys, or nothing good."""
+    """Serves its public keys, or status 500 while it is broken."""
 
     def __init__(self) -> None:
         self.keys: dict[str, Ed25519PrivateKey] = {"old": OLD}

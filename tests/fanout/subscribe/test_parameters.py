@@ -1,4 +1,4 @@
-"""What a request names: every malformed subscription, and every way to name a position."""
+"""Query parameters: malformed subscriptions, and the forms of a resume position."""
 
 from __future__ import annotations
 

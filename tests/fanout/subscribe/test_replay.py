@@ -1,4 +1,4 @@
-"""Replay: from ring and journal, with less than was asked for told as a gap or a reset."""
+"""Replays from recent events and from the journal, and the gap or reset when history is missing."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_a_gap_is_counted_when_the_client_disconnects_at_once(
 async def test_a_long_replay_sends_heartbeats(
     start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a gateway or headrace.js gives the connection up, and its next one as well."""
+    """Without heartbeats a gateway or headrace.js closes the connection, and each later one too."""
     (first, *_, last) = await chain.commit_many(50)
     replica = await start(ring_events=5, sync_seconds=0.5)
     await replica.at(last)
@@ -136,7 +136,7 @@ async def test_a_resume_beyond_the_limit_gets_gap_up_to_the_recent_events(
 
 @pytest.fixture
 async def behind(redis_url: str, start: StartReplica) -> AsyncIterator[tuple[Replica, TcpProxy]]:
-    """A replica that hears nothing and looks rarely, so its feed stays where it is."""
+    """A replica without channel messages and with rare probes, so its feed stays behind."""
     async with TcpProxy(urlsplit(redis_url).port or 6379) as proxy:
         replica = await start(f"redis://127.0.0.1:{proxy.port}/0", probe_seconds=30, ring_events=10)
         proxy.hold = subscribers
@@ -173,7 +173,8 @@ async def test_a_replay_that_reads_past_the_feed_sends_no_event_twice(
     await replica.at(positions[-1])
     proxy.hold = subscribers
     positions += await chain.commit_many(30)
-    client = await replica.subscribe("all=true", since=positions[3])  # below the ring
+    # below the recent events, so it is read from the journal
+    client = await replica.subscribe("all=true", since=positions[3])
     clients.append(client)
     await client.wait_id(positions[-1])
     proxy.hold = nobody

@@ -1,4 +1,4 @@
-"""Tickets: a token's stand-in for one use, and the cookie that takes its place."""
+"""A ticket replaces a token for one use. The cookie replaces the ticket on reconnects."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ async def test_a_client_whose_response_was_lost_may_use_its_ticket_again(
     browser = {"User-Agent": "a browser"}
     query = f"streams=7&ticket={await ticket(token(BOB))}"
     lost = await SseClient.connect(guarded.port, f"{SUBSCRIBE}?{query}", headers=browser)
-    await until(lambda: guarded.components.registry.count == 1)  # it was answered, and that is lost
+    # the server has answered; the client never reads the answer
+    await until(lambda: guarded.components.registry.count == 1)
     lost.close()
     assert await status(guarded, query, headers=browser) == 200
     assert await status(guarded, query, headers=browser) == 401, "the ticket was used twice"

@@ -1,4 +1,4 @@
-"""Events of token contracts at the fanout: for those they name, live and in a replay."""
+"""Events of token contracts go to the accounts that they name, live and in a replay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HIS = {"token.transfer", "token.mint"}
 
 
 def token_events(chain: Chain) -> list[Event]:
-    """The next ledger: one of each, and last a broadcast."""
+    """One event of each kind in the next ledger, then a broadcast in the ledger after it."""
     chain.ledger += 1
     provenance = Provenance(CONTRACT, chain.ledger, "2026-07-21T18:01:10Z", "ab" * 32, None)
     events = [
@@ -70,7 +70,7 @@ async def test_a_watched_token_event_goes_to_the_accounts_it_names(
     (last,) = await chain.commit(chain.broadcast())
     for query, client in got.items():
         expected = [kind for kind in NAMED if kind in wanted[query]]
-        if "types" in query:  # the broadcast at the end is none of these
+        if "types" in query:  # `types` excludes the broadcast
             await until(lambda c=client, e=expected: len(types(c)) >= len(e))
         else:
             await client.wait_id(last)
