@@ -23,7 +23,7 @@ def stats(
         "connections": registry.count,
         "live": len(registry.hub),
         "subscriptions": registry.hub.subscriptions,
-        "backlogBytes": registry.backlog_now,
+        "backlogBytes": registry.slow.backlog_now,
         "leases": len(limits),
         "position": str(feed.position),
         "journalTop": str(tip.top) if tip else None,

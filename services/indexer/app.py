@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.ingest.reconcile import Reconciliation
-from services.indexer.ingest.recovery import FailoverRecovery
+from services.indexer.ingest.redis_recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory

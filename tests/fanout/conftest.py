@@ -87,7 +87,7 @@ async def registry() -> AsyncIterator[SubscriberRegistry]:
     yield registry
     registry.hub.check()
     registry.close()
-    assert (registry.count, len(registry.hub), registry._stalled) == (0, 0, set())
+    assert (registry.count, len(registry.hub), registry.slow._members) == (0, 0, set())
 
 
 @pytest.fixture

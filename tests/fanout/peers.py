@@ -86,7 +86,9 @@ class RecordingBroadcaster(Broadcaster):
         raise AssertionError("the broadcaster is still busy")
 
 
-NO_POLLER = SimpleNamespace(add=lambda _: None, remove=lambda _: None, close=lambda: None)
+NO_POLLER = SimpleNamespace(
+    add=lambda _: None, remove=lambda _: None, waiting=lambda _: None, close=lambda: None
+)
 """Replaces the poller of a registry whose subscribers have no descriptors."""
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from services.indexer.ingest.ingest import Ingest
-from services.indexer.ingest.recovery import FailoverRecovery
+from services.indexer.ingest.redis_recovery import FailoverRecovery
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import CursorMovedError
 from shared.journal.keys import Keys

@@ -68,7 +68,7 @@ class Heartbeat:
         client that is still replaying gets one without a position: its replay may find no event for
         it for a long time, and gateways and clients close a silent connection.
         """
-        self._registry.check_stalled()
+        self._registry.check_slow()
         self._expiry.tick()
         self._part = (self._part + 1) % self._parts
         turn = self._registry.slice(self._part, self._parts)

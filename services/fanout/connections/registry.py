@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from services.fanout import metrics
 from services.fanout.connections.hub import Hub
 from services.fanout.connections.poller import make_poller
+from services.fanout.connections.slow_clients import SlowClients
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.reasons import EndReason
 from shared.web.problems import Goodbye
@@ -36,11 +37,15 @@ class SubscriberRegistry:
         # Time of the last heartbeat: one float object for all that connect until the next.
         self._now = time.monotonic()
         self.backlog_bytes = backlog_bytes
-        self._write_seconds = write_seconds
         # By descriptor: the kernel reports descriptors, and a heartbeat takes a slice of them.
         self._table: list[Subscriber | None] = []
-        self._stalled: set[Subscriber] = set()
         self._poller = make_poller(self._on_ready)
+        self.slow = SlowClients(
+            self.disconnect,
+            self._poller.waiting,
+            backlog_bytes=backlog_bytes,
+            write_seconds=write_seconds,
+        )
         self.count = 0
 
     def register(self, subscriber: Subscriber) -> None:
@@ -79,7 +84,7 @@ class SubscriberRegistry:
             return
         self._poller.remove(subscriber.fd)
         self._table[subscriber.fd] = None
-        self._stalled.discard(subscriber)
+        self.slow.discard(subscriber)
         topics = self.hub.remove(subscriber)
         subscriber.close()
         self.count -= 1
@@ -109,13 +114,7 @@ class SubscriberRegistry:
                 continue
             subscriber.events += events
             if subscriber.backlog is not None:
-                self._stall(subscriber)
-
-    def _stall(self, subscriber: Subscriber) -> None:
-        self._stalled.add(subscriber)
-        self._poller.waiting(subscriber.fd)
-        if subscriber.backlog_bytes > self.backlog_bytes:
-            self.disconnect(subscriber, Goodbye.SLOW)
+                self.slow.add(subscriber)
 
     def slice(self, part: int, parts: int) -> list[Subscriber]:
         """The connections among every `parts`-th descriptor, starting at `part`."""
@@ -125,24 +124,10 @@ class SubscriberRegistry:
         """All connections, including those that are still replaying."""
         return [s for s in self._table if s is not None]
 
-    def check_stalled(self) -> None:
-        """End connections that accepted no data for too long. Measure the backlog of the others.
-
-        The kernel reports a writable socket only when a third of its buffer is free, so try to
-        write once more.
-        """
+    def check_slow(self) -> None:
+        """End connections that accepted no data for too long. Measure the backlog of the others."""
         self._now = time.monotonic()
-        late = self._now - self._write_seconds
-        for subscriber in [s for s in self._stalled if s.progress_at < late]:
-            self._flush(subscriber)
-            if subscriber.backlog is not None and subscriber.progress_at < late:
-                self.disconnect(subscriber, Goodbye.SLOW)
-        metrics.BACKLOG.set(self.backlog_now)
-
-    @property
-    def backlog_now(self) -> int:
-        """Bytes in the backlogs of all subscribers."""
-        return sum(s.backlog_bytes for s in self._stalled)
+        self.slow.check(self._now)
 
     def _on_ready(self, fd: int, gone: bool) -> None:
         subscriber = self._table[fd] if fd < len(self._table) else None
@@ -151,18 +136,7 @@ class SubscriberRegistry:
         if gone:
             self.disconnect(subscriber, EndReason.GONE)
         elif subscriber.backlog is not None:
-            self._flush(subscriber)
-
-    def _flush(self, subscriber: Subscriber) -> None:
-        try:
-            subscriber.flush(time.monotonic())
-        except OSError:
-            self.disconnect(subscriber, EndReason.GONE)
-            return
-        if subscriber.backlog is None:
-            self._stalled.discard(subscriber)
-        else:
-            self._poller.waiting(subscriber.fd)
+            self.slow.flush(subscriber)
 
     def close(self) -> None:
         """End all connections at once."""

@@ -15,12 +15,12 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.ingest.checkpoint import Checkpoint
 from services.indexer.ingest.gap import gap_event
 from services.indexer.ingest.gap_confirmation import GapConfirmation
+from services.indexer.ingest.network_reset import Checkpoint
 from services.indexer.ingest.prefetch import prefetch
 from services.indexer.ingest.progress_bar import BackfillProgress
-from services.indexer.ingest.recovery import FailoverRecovery
+from services.indexer.ingest.redis_recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, IngestStartup
 from services.indexer.sources.base import Batch, Source, SourceError, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before, next_ledger

@@ -204,7 +204,7 @@ async def test_a_revocation_ends_its_connections_also_those_just_opened(
     async def read_since(cursor: str) -> RevocationBatch:
         return RevocationBatch(str(len(log)), log[int(cursor.removesuffix("-0")) :], 0.0)
 
-    sessions: Any = SimpleNamespace(read_since=read_since)
+    revocations: Any = SimpleNamespace(read_since=read_since)
 
     def connect(**more: Any) -> Peer:
         peer = harness.make_peer("7", principal=Principal(scopes=frozenset(), **more))
@@ -218,28 +218,28 @@ async def test_a_revocation_ends_its_connections_also_those_just_opened(
     early = connect(account="GB", token_id="j0")
     # revoked after its handshake and before the first read of the log
     log.append(Revocation(token_id="j0"))
-    await harness.expiry.end_revoked(sessions)
+    await harness.expiry.end_revoked(revocations)
     harness.run(0.1)
     assert harness.reasons(early) == ["revoked"]
     log.append(Revocation(token_id="j1"))
-    await harness.expiry.end_revoked(sessions)
+    await harness.expiry.end_revoked(revocations)
     # its handshake checked revocations before j1 was revoked
     late = connect(account="GA", token_id="j1", issued=5.0)
     harness.run(1)
-    await harness.expiry.end_revoked(sessions)
+    await harness.expiry.end_revoked(revocations)
     harness.run(0.1)
     for peer in (one, late):
         assert harness.reasons(peer) == ["revoked"]
     log.append(Revocation(account="GA", before=5.5))
-    await harness.expiry.end_revoked(sessions)
+    await harness.expiry.end_revoked(revocations)
     harness.run(0.1)
     assert harness.received[other] == [], "its token was issued after the revocation"
     log.append(Revocation(account="GA", before=6.0))
-    await harness.expiry.end_revoked(sessions)
+    await harness.expiry.end_revoked(revocations)
     harness.run(12)
     assert harness.reasons(other) == ["revoked"]
     again = connect(account="GA", token_id="j1", issued=5.0)
-    await harness.expiry.end_revoked(sessions)
+    await harness.expiry.end_revoked(revocations)
     assert not harness.expiry._revoked, "old revocations are dropped"
     harness.run(0.1)
     assert harness.received[again] == harness.received[nameless] == []

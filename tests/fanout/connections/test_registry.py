@@ -123,7 +123,7 @@ async def test_a_backlog_is_sent_in_order_when_the_socket_is_writable(
     await until(all_there)
     assert [e.own_id for e in got] == [one.entry.position for one in sent]
     assert peer.subscriber.backlog is None
-    assert not registry._stalled
+    assert not registry.slow._members
 
 
 async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
@@ -135,7 +135,7 @@ async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
         peer.subscriber.progress_at -= 21
     # too little for the kernel to report the socket as writable, yet it is progress
     reading.sock.recv(6000)
-    registry.check_stalled()
+    registry.check_slow()
     assert stalled.subscriber.fd == -1
     assert reading.subscriber.fd >= 0
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.indexer.ingest.checkpoint import Checkpoint
+from services.indexer.ingest.network_reset import Checkpoint
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.rpc.client import RpcClient

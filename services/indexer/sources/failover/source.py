@@ -2,7 +2,7 @@
 
 Both sources have the same ids and cursors. So a switch continues at the same cursor, without loss
 or duplicates. The generator ends at a switch; before the next one starts, the ingest checks that
-the new source has the same history (services.indexer.ingest.checkpoint).
+the new source has the same history (services.indexer.ingest.network_reset).
 
 See docs/decisions/0026-failover-between-sources-is-sticky.md,
 docs/decisions/0044-unproved-events-switch-the-source.md.

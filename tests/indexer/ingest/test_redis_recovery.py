@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from services.indexer.ingest.recovery import FailoverRecovery
+from services.indexer.ingest.redis_recovery import FailoverRecovery
 from shared.domain.position import toid
 from shared.redis.client import connect
 from tests.deploy.redis_work import COMMON, KEYS, ready

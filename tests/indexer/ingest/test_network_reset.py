@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.indexer.ingest.checkpoint import Checkpoint
+from services.indexer.ingest.network_reset import Checkpoint
 from services.indexer.sources.base import FatalSourceError, Source, SourceError
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys

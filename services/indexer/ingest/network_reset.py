@@ -1,4 +1,4 @@
-"""The checkpoint: number and hash of a recent ledger, stored with the progress.
+"""Notices a reset of the network by a checkpoint: a recent ledger's number and hash.
 
 A test network keeps its passphrase at a reset, and later has ledgers with the same numbers as
 before. The hash of the checkpoint shows the difference, so that two histories are never mixed.

@@ -1,0 +1,78 @@
+"""Slow clients: subscribers with a backlog, and when they are disconnected.
+
+A client is disconnected when its backlog is larger than BACKLOG_BYTES, or when it accepts no data
+for WRITE_SECONDS. So a slow client never delays the others and never uses much memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from services.fanout import metrics
+from services.fanout.connections.subscriber import Subscriber
+from services.fanout.reasons import EndReason
+from shared.web.problems import Goodbye
+
+
+class SlowClients:
+    """The subscribers of one registry that have a backlog.
+
+    `disconnect` ends a connection. `waiting` asks the poller to report when a descriptor is
+    writable again.
+    """
+
+    def __init__(
+        self,
+        disconnect: Callable[[Subscriber, EndReason | Goodbye], None],
+        waiting: Callable[[int], None],
+        *,
+        backlog_bytes: int,
+        write_seconds: float,
+    ) -> None:
+        self._disconnect = disconnect
+        self._waiting = waiting
+        self._backlog_bytes = backlog_bytes
+        self._write_seconds = write_seconds
+        self._members: set[Subscriber] = set()
+
+    def add(self, subscriber: Subscriber) -> None:
+        """The kernel did not accept all data: wait for it, unless the backlog is too large."""
+        self._members.add(subscriber)
+        self._waiting(subscriber.fd)
+        if subscriber.backlog_bytes > self._backlog_bytes:
+            self._disconnect(subscriber, Goodbye.SLOW)
+
+    def discard(self, subscriber: Subscriber) -> None:
+        """Forget a subscriber whose connection has ended."""
+        self._members.discard(subscriber)
+
+    def flush(self, subscriber: Subscriber) -> None:
+        """Write as much of the backlog as the kernel accepts."""
+        try:
+            subscriber.flush(time.monotonic())
+        except OSError:
+            self._disconnect(subscriber, EndReason.GONE)
+            return
+        if subscriber.backlog is None:
+            self._members.discard(subscriber)
+        else:
+            self._waiting(subscriber.fd)
+
+    def check(self, now: float) -> None:
+        """Disconnect the clients that accepted no data for too long.
+
+        The kernel reports a writable socket only when a third of its buffer is free, so try to
+        write once more.
+        """
+        late = now - self._write_seconds
+        for subscriber in [s for s in self._members if s.progress_at < late]:
+            self.flush(subscriber)
+            if subscriber.backlog is not None and subscriber.progress_at < late:
+                self._disconnect(subscriber, Goodbye.SLOW)
+        metrics.BACKLOG.set(self.backlog_now)
+
+    @property
+    def backlog_now(self) -> int:
+        """Bytes in the backlogs of all subscribers."""
+        return sum(s.backlog_bytes for s in self._members)
