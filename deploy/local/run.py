@@ -150,8 +150,8 @@ def _where_to_look(gateway: str, processes: Processes) -> str:
     return f"""
   Headrace is ready: open {gateway} in a browser
 
-  all events        curl -N{follows} '{gateway}/events/subscribe?all=true'
-  one stream's      curl -N{follows} '{gateway}/events/subscribe?streams=1'
+  all events        curl -N{follows} '{gateway}/v1/events/subscribe?all=true'
+  one stream's      curl -N{follows} '{gateway}/v1/events/subscribe?streams=1'
   the streams       curl '{gateway}/v1/streams'
   ready or not      curl '{gateway}/readyz'
   logs              {processes.log_of("*")}

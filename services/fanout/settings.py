@@ -59,8 +59,8 @@ class FanoutSettings(CommonSettings, CorsSettings):
         0.0,
         ge=0,
         le=1000,
-        description="milliseconds in which events are collected into one write; 0 = one turn of "
-        "the loop",
+        description="milliseconds in which events are collected into one write; 0 = one iteration "
+        "of the event loop",
     )
     backlog_bytes: int = Field(
         1 << 20,
@@ -77,7 +77,10 @@ class FanoutSettings(CommonSettings, CorsSettings):
         64 << 20, ge=1024, description="limit for the size of these events in bytes"
     )
     replay_events: int = Field(
-        100_000, ge=1, description="journal entries read for one resume; a longer one gets gap"
+        100_000,
+        ge=1,
+        description="journal entries read for one resume; if more were missed, the client "
+        "gets `gap`",
     )
     replay_seconds: float = Field(60.0, gt=0, description="seconds that one resume may take")
     probe_seconds: float = Field(

@@ -89,7 +89,10 @@ def translate_error(error: Exception) -> Exception:
 
 @dataclass(slots=True)
 class Generation:
-    """Counts how often a connection of a pool found that its server is no longer the primary."""
+    """Counts the connections of a pool that were closed because of an error in CLOSING_ERRORS.
+
+    Each connection that was opened when the number was lower is opened again before its next use.
+    """
 
     number: int = 0
 

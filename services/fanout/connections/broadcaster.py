@@ -131,7 +131,7 @@ class Broadcaster:
             self._report_sent()
 
     def _write_batch(self, batch: Sequence[QueuedFrame]) -> Iterator[bool]:
-        """Write a batch to its subscribers. Yields where others may have a turn of the loop."""
+        """Write a batch to its subscribers. Yields where other tasks of the event loop may run."""
         if len(batch) == 1:
             (queued,) = batch
             groups = iter([(self._audience(queued), queued.frame, _events(batch))])
