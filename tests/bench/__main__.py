@@ -1,4 +1,4 @@
-"""`make bench`: run the benchmarks and print their table. Names of cases as arguments run those."""
+"""`make bench`: run all benchmarks and print a table. Arguments select benchmarks by name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from shared.journal.keys import Keys
 from tests.bench.cases import CASES
-from tests.bench.place import Place, Row
+from tests.bench.environment import BenchEnvironment, Row
 from tests.support.redis_server import redis_server
 
-_MOST_SECONDS = 420
-"""A benchmark that takes longer hangs."""
+_TIMEOUT_SECONDS = 420
+"""A benchmark that takes longer is stopped with an error."""
 
 
 async def _run(names: list[str]) -> None:
@@ -24,9 +24,9 @@ async def _run(names: list[str]) -> None:
     print("| what | goal | measured |\n|---|---|---|", flush=True)
     for name in names:
         with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as url:
-            place = Place(url, Keys(f"bench-{name}-{int(time.time())}"), Path(folder))
-            async with asyncio.timeout(_MOST_SECONDS):
-                rows = await CASES[name](place)
+            env = BenchEnvironment(url, Keys(f"bench-{name}-{int(time.time())}"), Path(folder))
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                rows = await CASES[name](env)
             for row in rows:
                 print(_line(row), flush=True)
 

@@ -1,4 +1,4 @@
-"""The least HTTP that a load needs: requests made beforehand, answers counted and timed."""
+"""A minimal HTTP client for load tests: it sends prepared requests and times the answers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def post(path: str, body: dict[str, object], headers: str = "") -> bytes:
 
 
 class Client(asyncio.Protocol):
-    """One connection with one request at a time; keeps how long each took."""
+    """One connection with one request at a time. It keeps the seconds that each answer took."""
 
     def __init__(self, request: Request, until: float) -> None:
-        self.took: list[float] = []
+        self.latencies: list[float] = []
         self.done = asyncio.get_running_loop().create_future()
         self._request, self._until = request, until
         self._buffer = b""
@@ -51,7 +51,7 @@ class Client(asyncio.Protocol):
             return
         self._buffer = b""
         now = time.perf_counter()
-        self.took.append(now - self._sent)
+        self.latencies.append(now - self._sent)
         if now < self._until:
             self._send()
         else:

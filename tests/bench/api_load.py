@@ -1,8 +1,8 @@
-"""How much one API process does on one core: `python -m tests.bench.api_load [case …]`.
+"""The load that one API process handles on one core: `python -m tests.bench.api_load [case …]`.
 
-Redis runs on core 0 beside the load generator, the API alone on the last core (on it the fanout of
-`event` too). Beside the rate that was reached stands the API's own CPU time a request, which tells
-what it could do when the machine is shared with others.
+Redis and the load generator run on core 0. The API runs on the last core, and for the case `event`
+the fanout too. The output has the request rate and the CPU time of the API for each request. The
+CPU time stays valid when other programs use the machine.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ SECONDS = 8.0
 CONNECTIONS = 32
 STREAMS = int(os.environ.get("STREAMS", "1000000"))
 T = TypeVar("T")
-HERE, THERE = 0, (os.cpu_count() or 1) - 1
+FIRST_CORE, LAST_CORE = 0, (os.cpu_count() or 1) - 1
 
 
 def cpu_of(process: ServiceProcess) -> float:
-    """CPU seconds used so far."""
+    """The CPU seconds that the process has used."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _itself(value: T) -> T:
+def _identity(value: T) -> T:
     return value
 
 
@@ -59,15 +59,15 @@ async def load(api: ServiceProcess, what: str, request: Request, connections: in
     started = time.perf_counter()
     clients = [Client(request, started + SECONDS) for _ in range(connections)]
     for client in clients:
-        await loop.create_connection(partial(_itself, client), "127.0.0.1", api.port)
+        await loop.create_connection(partial(_identity, client), "127.0.0.1", api.port)
     await asyncio.gather(*(client.done for client in clients))
     seconds, cpu = time.perf_counter() - started, cpu_of(api) - before
-    took = [t for client in clients for t in client.took]
-    report(what, took, rate=len(took) / seconds, cpu=cpu / len(took))
+    latencies = [t for client in clients for t in client.latencies]
+    report(what, latencies, rate=len(latencies) / seconds, cpu=cpu / len(latencies))
 
 
-def report(what: str, took: Sequence[float], rate: float, cpu: float | None = None) -> None:
-    ordered = sorted(took)
+def report(what: str, latencies: Sequence[float], rate: float, cpu: float | None = None) -> None:
+    ordered = sorted(latencies)
     p50, p99 = (ordered[int(len(ordered) * q)] * 1e3 for q in (0.5, 0.99))
     own = f"  {cpu * 1e6:.0f} µs of CPU each = {1 / cpu:,.0f}/s a core" if cpu else ""
     print(f"{what:34} {rate:8,.0f}/s  p50 {p50:6.2f} ms  p99 {p99:6.2f} ms{own}", flush=True)
@@ -78,7 +78,7 @@ async def redis_server() -> AsyncIterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = local_redis.start(port, Path(folder))
-        os.sched_setaffinity(process.pid, {HERE})
+        os.sched_setaffinity(process.pid, {FIRST_CORE})
         local_redis.wait_until_up(port, process)
         try:
             yield f"redis://127.0.0.1:{port}/0"
@@ -89,20 +89,20 @@ async def redis_server() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def service(name: str, url: str, **more: object) -> AsyncIterator[ServiceProcess]:
-    given = {"REDIS_URL": url, "CONTRACT_IDS": TOKEN, "NAMESPACE": KEYS.namespace, **more}
-    async with running(f"services.{name}", **given) as process:
-        os.sched_setaffinity(process.pid, {THERE})
+    environment = {"REDIS_URL": url, "CONTRACT_IDS": TOKEN, "NAMESPACE": KEYS.namespace, **more}
+    async with running(f"services.{name}", **environment) as process:
+        os.sched_setaffinity(process.pid, {LAST_CORE})
         yield process
 
 
 async def creates(url: str) -> None:
-    def keyed() -> bytes:
+    def with_key() -> bytes:
         return post("/v1/streams", order(), f"Idempotency-Key: {secrets.token_hex(16)}\r\n")
 
     async with service("api", url) as api:
         plain = post("/v1/streams", order())
         await load(api, "create", lambda: plain, CONNECTIONS)
-        await load(api, "create with Idempotency-Key", keyed, CONNECTIONS)
+        await load(api, "create with Idempotency-Key", with_key, CONNECTIONS)
 
 
 async def reads(url: str) -> None:
@@ -128,13 +128,13 @@ async def lists(url: str) -> None:
     async with service("api", url) as api:
         for name, query in filters.items():
             request = get(f"/v1/streams?limit=50{query}")
-            await load(api, f"list 50 of {STREAMS:,}: {name}", partial(_itself, request), 1)
+            await load(api, f"list 50 of {STREAMS:,}: {name}", partial(_identity, request), 1)
         await load(api, "history 50: user", lambda: get(f"/v1/events?users={SENDER}&limit=50"), 1)
     await redis.aclose()
 
 
 async def fill(redis: Redis, count: int) -> None:
-    """Streams as the commit leaves them, without their events."""
+    """Store streams and their index entries as the commit does, without events."""
     first = 1_770_000_000
     for start in range(0, count, 2000):
         pipe = redis.pipeline(transaction=False)
@@ -166,23 +166,23 @@ async def is_ready(process: ServiceProcess) -> bool:
 
 
 async def events(url: str) -> None:
-    """From a POST to its event at a subscriber, at 200 creates a second."""
+    """The time from a POST until a subscriber receives the event, at 200 creates a second."""
     async with service("api", url) as api, service("fanout", url) as fanout:
-        await until(lambda: is_ready(fanout), what="the fanout")
+        await until(lambda: is_ready(fanout), what="a ready fanout")
         reader, writer = await asyncio.open_connection("127.0.0.1", fanout.port, limit=1 << 22)
         writer.write(get("/v1/events/subscribe?all=true"))
         sent: dict[str, float] = {}
         connected: list[bytes] = []
-        took: list[float] = []
+        latencies: list[float] = []
 
         async def listen() -> None:
             while line := await reader.readline():
                 if b'"connected"' in line:
                     connected.append(line)
-                mark = line.find(b'"label":"bench-')
-                if line.startswith(b"data: ") and mark > 0:
-                    label = line[mark + 9 : line.index(b'"', mark + 9)].decode()
-                    took.append(time.perf_counter() - sent[label])
+                start = line.find(b'"label":"bench-')
+                if line.startswith(b"data: ") and start > 0:
+                    label = line[start + 9 : line.index(b'"', start + 9)].decode()
+                    latencies.append(time.perf_counter() - sent[label])
 
         listening = asyncio.create_task(listen())
         await until(lambda: connected, what="the subscription")
@@ -197,16 +197,16 @@ async def events(url: str) -> None:
         started = time.perf_counter()
         for n in range(count):
             loop.call_at(loop.time() + n / 200, send, n)
-        await until(lambda: len(took) == count, seconds=SECONDS + 5, what="all events")
+        await until(lambda: len(latencies) == count, seconds=SECONDS + 5, what="all events")
         listening.cancel()
-        report("POST → event", took, rate=len(took) / (time.perf_counter() - started))
+        report("POST → event", latencies, rate=len(latencies) / (time.perf_counter() - started))
 
 
 CASES = {"creates": creates, "reads": reads, "event": events, "list": lists}
 
 
 async def main() -> None:
-    os.sched_setaffinity(0, {HERE})
+    os.sched_setaffinity(0, {FIRST_CORE})
     for name in sys.argv[1:] or CASES:
         async with redis_server() as url:
             await CASES[name](url)

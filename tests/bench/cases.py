@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.bench.deliveries import deliveries
+from tests.bench.environment import Case
 from tests.bench.holding import memory_and_idle, memory_with_tokens
-from tests.bench.indexer import decode, fresh, idle, ingest
+from tests.bench.indexer import decode, freshness, idle, ingest
 from tests.bench.moving import latency, replicas, routed, storm
-from tests.bench.place import Case
 
 CASES: dict[str, Case] = {
     "deliveries": deliveries,
@@ -18,6 +18,6 @@ CASES: dict[str, Case] = {
     "replicas": replicas,
     "decode": decode,
     "ingest": ingest,
-    "fresh": fresh,
+    "fresh": freshness,
     "idle": idle,
 }

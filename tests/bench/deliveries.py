@@ -1,4 +1,4 @@
-"""What a delivery costs: ours against the kernel's floor, Nchan, and the usual form in Python."""
+"""The CPU cost of a delivery, compared with a C program, Nchan, and a queue for each client."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from string import Template
 import aiohttp
 
 from tests.bench import rig
+from tests.bench.environment import ALL, BenchEnvironment, Row
 from tests.bench.floor import floor
-from tests.bench.place import ALL, Place, Row
 from tests.bench.publish import Publisher
 from tests.bench.rig import Server, Swarm, check, free_port
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 _HAS_NCHAN = _NCHAN.exists()
 _FRAME = 1300
-"""Bytes of a frame of ours, about."""
+"""The approximate size of one event on the wire, in bytes."""
 
 
-async def _deliveries(place: Place, server: Server, publisher: Publisher) -> float:
-    """µs of the server's CPU per delivered event: 5,000 subscribers of everything, 10 events/s."""
+async def _deliveries(env: BenchEnvironment, server: Server, publisher: Publisher) -> float:
+    """The server's CPU time per delivered event in µs: 5,000 subscribers of all, 10 events/s."""
     swarm = Swarm(server.port, [ALL] * 5000)
     try:
         await swarm.connected()
@@ -39,47 +39,47 @@ async def _deliveries(place: Place, server: Server, publisher: Publisher) -> flo
     return used * 1e6 / (count * 5000)
 
 
-async def deliveries(place: Place) -> list[Row]:
-    """5,000 subscribers of everything, 10 events/s; in turns in one run, medians of three."""
-    publisher = place.publisher(10)
+async def deliveries(env: BenchEnvironment) -> list[Row]:
+    """5,000 subscribers of all events, 10 events/s. Servers run in turn; medians of three."""
+    publisher = env.publisher(10)
     await publisher.prepare()
     ours, floors, queues, nchans = [], [], [], []
     for _ in range(3):
-        with rig.fanout(place.redis_url, place.keys, place.folder) as server:
-            ours.append(await _deliveries(place, server, publisher))
-        floors.append(await floor(place, _FRAME, rate=10, share=5000, clients=5000))
+        with rig.fanout(env.redis_url, env.keys, env.folder) as server:
+            ours.append(await _deliveries(env, server, publisher))
+        floors.append(await floor(env, _FRAME, rate=10, share=5000, clients=5000))
         port = free_port()
         words = [sys.executable, "-m", "tests.bench.queue_per_client", str(port)]
-        with rig.command(*words, place.redis_url, port=port) as server:
-            queues.append(await _deliveries(place, server, publisher))
+        with rig.command(*words, env.redis_url, port=port) as server:
+            queues.append(await _deliveries(env, server, publisher))
         if _HAS_NCHAN:
-            nchans.append(await _nchan(place))
+            nchans.append(await _nchan(env))
     await publisher.close()
     us = statistics.median(ours)
     return [
         ("CPU per delivered event, 5,000 × `*`, 10/s", "", f"{us:.2f} µs"),
-        _against("a C program that only sends", "≤ 1.15", us, floors),
-        _against("Nchan", "≤ 0.65", us, nchans),
-        _against("aiohttp with a queue a client", "≤ 0.3", us, queues),
+        _ratio_row("a C program that only sends", "≤ 1.15", us, floors),
+        _ratio_row("Nchan", "≤ 0.65", us, nchans),
+        _ratio_row("aiohttp with a queue a client", "≤ 0.3", us, queues),
     ]
 
 
-def _against(what: str, goal: str, us: float, others: list[float]) -> Row:
+def _ratio_row(what: str, goal: str, us: float, others: list[float]) -> Row:
     if not others:
         return (f"… against {what}", goal, "not installed")
     other = statistics.median(others)
     return (f"… against {what}", goal, f"{us / other:.2f} ({other:.2f} µs)")
 
 
-async def _nchan(place: Place) -> float:
-    port, folder = free_port(), place.folder / "nchan"
+async def _nchan(env: BenchEnvironment) -> float:
+    port, folder = free_port(), env.folder / "nchan"
     folder.mkdir(exist_ok=True)
-    template = Template((_HERE / "nchan.conf.template").read_text(encoding="utf-8"))
+    template = Template((_FOLDER / "nchan.conf.template").read_text(encoding="utf-8"))
     config = folder / "nchan.conf"
     config.write_text(template.substitute(module=_NCHAN, folder=folder, port=port))
     with rig.command("nginx", "-p", str(folder), "-c", str(config), port=port) as server:
         worker = rig.child_of(server)
-        swarm = Swarm(port, [ALL] * 5000, hello="HTTP/1.1 200 OK")
+        swarm = Swarm(port, [ALL] * 5000, greeting="HTTP/1.1 200 OK")
         try:
             await swarm.connected()
             cpu = worker.cpu()

@@ -1,5 +1,5 @@
-/* The kernel's floor: accept N connections, then only send, R times a second for S seconds, each
-   time to the next SHARE of them. Prints microseconds of CPU per send.
+/* A lower limit for servers: accept N connections, then only send, R times a second for S seconds,
+   each time to the next SHARE connections. Prints microseconds of CPU per send.
    Usage: floor PORT N FRAME_BYTES RATE SECONDS SHARE */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-"""The kernel's floor: what a C program pays that only sends (floor.c)."""
+"""The lower limit for any server: the CPU that a C program (floor.c) needs only to send."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.bench.place import ALL, Place
+from tests.bench.environment import ALL, BenchEnvironment
 from tests.bench.rig import Swarm, free_port
 
 _SECONDS = 8
 
 
-async def floor(place: Place, frame_bytes: int, *, rate: int, share: int, clients: int) -> float:
-    """µs of CPU per send: `rate` times a second to `share` of the clients, in turns."""
+async def floor(
+    env: BenchEnvironment, frame_bytes: int, *, rate: int, share: int, clients: int
+) -> float:
+    """CPU µs per send. `rate` times a second, the program sends to the next `share` clients."""
     port = free_port()
-    process = _start(place.folder / "floor", port, clients, frame_bytes, rate, _SECONDS, share)
+    process = _start(env.folder / "floor", port, clients, frame_bytes, rate, _SECONDS, share)
     swarm = Swarm(port, [ALL] * clients)
     try:
         await swarm.connected()
@@ -36,5 +38,5 @@ def _start(program: Path, *numbers: int) -> subprocess.Popen[str]:
         [program, *map(str, numbers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
-    process.stdout.readline()  # it listens
+    process.stdout.readline()  # the program prints a line when it listens
     return process

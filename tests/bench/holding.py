@@ -1,4 +1,4 @@
-"""What holding many connections costs: memory each, and CPU while nothing happens."""
+"""The cost of many open connections: memory for each, and CPU while no events occur."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 import jwt
 
 from tests.bench import rig
+from tests.bench.environment import ALL, BenchEnvironment, Row
 from tests.bench.floor import floor
-from tests.bench.place import ALL, Place, Row
 from tests.bench.publish import recipient, sender
 from tests.bench.rig import Server, Swarm, check
 
 _SYNC = 190
-"""Bytes of a `sync` frame."""
+"""The size of a `sync` event in bytes."""
 
 
-async def memory_and_idle(place: Place) -> list[Row]:
-    """10,000 idle connections: what each keeps resident, and what heartbeats cost."""
-    with rig.fanout(place.redis_url, place.keys, place.folder) as server:
+async def memory_and_idle(env: BenchEnvironment) -> list[Row]:
+    """Memory of 10,000 idle connections, and CPU for their heartbeats."""
+    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
         before = await _warm(server, [ALL] * 200)
         swarm = Swarm(server.port, [ALL] * 10_000)
         try:
@@ -33,7 +33,7 @@ async def memory_and_idle(place: Place) -> list[Row]:
             check(await swarm.stop(), 0)
         finally:
             swarm.close()
-    send = await floor(place, _SYNC, rate=4, share=10_000 // (4 * 15), clients=10_000)
+    send = await floor(env, _SYNC, rate=4, share=10_000 // (4 * 15), clients=10_000)
     return [
         ("memory per idle connection, 10,000 × `*`", "≤ 1 KB", f"{kb:.2f} KB"),
         ("CPU idle at 10,000, heartbeats on", "≤ 1 %", f"{idle:.2%}"),
@@ -42,13 +42,13 @@ async def memory_and_idle(place: Place) -> list[Row]:
     ]
 
 
-async def memory_with_tokens(place: Place) -> list[Row]:
-    """10,000 idle connections, each with a token and three topics of its own."""
+async def memory_with_tokens(env: BenchEnvironment) -> list[Row]:
+    """Memory of 10,000 idle connections, each with a token and its own three topics."""
     secret = "benchmark-" * 4
-    publisher = place.publisher(10_000)
+    publisher = env.publisher(10_000)
     await publisher.prepare()
     settings = {"AUTH_MODE": "required", "JWT_SECRET": secret, "RING_EVENTS": 1}
-    with rig.fanout(place.redis_url, place.keys, place.folder, **settings) as server:
+    with rig.fanout(env.redis_url, env.keys, env.folder, **settings) as server:
         paths = [_own_path(n, secret) for n in range(1, 10_001)]
         before = await _warm(server, paths)
         swarm = Swarm(server.port, paths)
@@ -65,7 +65,7 @@ async def memory_with_tokens(place: Place) -> list[Row]:
 
 
 async def _warm(server: Server, paths: Sequence[str]) -> int:
-    """Bytes resident after as many connections came and left as are under way at once."""
+    """The resident bytes after a first group of connections has opened and closed."""
     swarm = Swarm(server.port, paths[:200])
     await swarm.connected()
     await swarm.stop()

@@ -1,4 +1,4 @@
-"""The indexer: decoding on one core, from a source to the journal, freshness, and doing nothing."""
+"""The indexer: decoding speed, speed from a source to the journal, delay, and CPU while idle."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ from shared.domain.position import START
 from shared.redis.client import connect
 from shared.web import server as serve
 from tests.bench import rig
-from tests.bench.ledger import PASSPHRASE, Canned, transactions_end
-from tests.bench.place import Place, Row
+from tests.bench.environment import BenchEnvironment, Row
+from tests.bench.ledger import PASSPHRASE, PreparedLedger, transactions_end
 from tests.bench.rig import Server, percentile
 
 _TRANSACTIONS = 20_000
-_OURS = WatchedContracts.of(accounts.STREAMS)
+_CONTRACTS = WatchedContracts.of(accounts.STREAMS)
 
 
-async def decode(_: Place) -> list[Row]:
-    """Bytes of a page to events of ours, in this process."""
-    canned = Canned(2_000)
-    told = {"latestLedger": canned.latest, "latestLedgerCloseTime": "1770000000"}
-    page = orjson.dumps({"events": canned.events[:1000], "cursor": canned.events[999]["id"]} | told)
-    stream = b"".join(canned.frames[:200])
+async def decode(_: BenchEnvironment) -> list[Row]:
+    """Decode pages of both sources in this process, without a network."""
+    ledger = PreparedLedger(2_000)
+    tip = {"latestLedger": ledger.latest, "latestLedgerCloseTime": "1770000000"}
+    page = orjson.dumps({"events": ledger.events[:1000], "cursor": ledger.events[999]["id"]} | tip)
+    stream = b"".join(ledger.frames[:200])
 
-    def of_rpc() -> int:
+    def decode_rpc() -> int:
         decoded = DecodedEvents()
-        events = parse_page(orjson.loads(page), _OURS, START).events
+        events = parse_page(orjson.loads(page), _CONTRACTS, START).events
         for each in group_by_transaction(events):
             parts = (each.toid, each.hash, each.toid >> 32, each.closed_at, True)
             record = HorizonTransaction(*parts, b"", b"", None)
-            decoded.extend(decode_events(record, _OURS, each.raw_events))
+            decoded.extend(decode_events(record, _CONTRACTS, each.raw_events))
         return len(decoded.events)
 
-    def of_horizon() -> int:
+    def decode_horizon() -> int:
         decoded = DecodedEvents()
         for frame in HorizonFrameParser().feed(stream):
             record = parse_record(parse_object(frame.data))
-            decoded.extend(decode_transaction(record, _OURS))
+            decoded.extend(decode_transaction(record, _CONTRACTS))
         return len(decoded.events)
 
-    def of_the_sdk() -> int:
-        events: list[Any] = canned.events[:100]
+    def decode_with_sdk() -> int:
+        events: list[Any] = ledger.events[:100]
         for event in events:
             for text in (*event["topic"], event["value"]):
                 scval.to_native(text)
@@ -66,14 +66,22 @@ async def decode(_: Place) -> list[Row]:
 
     goal = "≥ 40,000 events/s"
     return [
-        ("decode a page of getEvents, one core", goal, f"{_pace(of_rpc):,.0f}/s"),
-        ("… stellar-sdk, topics and values alone", "", f"{_pace(of_the_sdk):,.0f}/s"),
-        ("decode Horizon's frames, proof included, one core", goal, f"{_pace(of_horizon):,.0f}/s"),
+        ("decode a page of getEvents, one core", goal, f"{_events_per_second(decode_rpc):,.0f}/s"),
+        (
+            "… stellar-sdk, topics and values alone",
+            "",
+            f"{_events_per_second(decode_with_sdk):,.0f}/s",
+        ),
+        (
+            "decode Horizon's frames, proof included, one core",
+            goal,
+            f"{_events_per_second(decode_horizon):,.0f}/s",
+        ),
     ]
 
 
-def _pace(work: Callable[[], int]) -> float:
-    """Events a second, the best of many; the garbage collector is tuned as in a service."""
+def _events_per_second(work: Callable[[], int]) -> float:
+    """The most events a second of 15 runs, with the garbage collector tuned as in a service."""
     serve.tune_gc()
     best = 0.0
     for _ in range(15):
@@ -83,22 +91,22 @@ def _pace(work: Callable[[], int]) -> float:
     return best
 
 
-async def ingest(place: Place) -> list[Row]:
-    """A backfill: from a source that has all of it to the journal."""
+async def ingest(env: BenchEnvironment) -> list[Row]:
+    """A backfill: the source has all transactions, and the indexer reads them into the journal."""
     port = rig.free_port()
     words = [sys.executable, "-m", "tests.bench.ledger", "--port", str(port)]
     rows = []
     with rig.command(*words, "--transactions", str(_TRANSACTIONS), port=port):
         for source in ("horizon", "rpc"):
-            keys = type(place.keys)(f"{place.keys.namespace}-{source}")
-            redis = connect(place.redis_url)
-            with _indexer(place, port, NAMESPACE=keys.namespace, SOURCE=source) as server:
-                first = await _moved(redis, keys.progress, 0)
+            keys = type(env.keys)(f"{env.keys.namespace}-{source}")
+            redis = connect(env.redis_url)
+            with _indexer(env, port, NAMESPACE=keys.namespace, SOURCE=source) as server:
+                first = await _wait_for_cursor(redis, keys.progress, 0)
                 began, cpu = time.monotonic(), server.cpu()
-                had = await redis.xlen(keys.journal)
-                await _moved(redis, keys.progress, transactions_end(_TRANSACTIONS))
+                before = await redis.xlen(keys.journal)
+                await _wait_for_cursor(redis, keys.progress, transactions_end(_TRANSACTIONS))
                 seconds, used = time.monotonic() - began, server.cpu() - cpu
-                count = await redis.xlen(keys.journal) - had
+                count = await redis.xlen(keys.journal) - before
             await redis.aclose()
             assert first
             what = f"{source} → journal, {_TRANSACTIONS} transactions"
@@ -107,32 +115,32 @@ async def ingest(place: Place) -> list[Row]:
     return rows
 
 
-async def _moved(redis: Redis, key: str, beyond: int) -> int:
-    """Until the cursor is there."""
+async def _wait_for_cursor(redis: Redis, key: str, target: int) -> int:
+    """Wait until the cursor reaches `target`. Return the cursor."""
     while True:
         cursor = int(await redis.hget(key, "cursor") or 0)
-        if cursor and cursor >= beyond:
+        if cursor and cursor >= target:
             return cursor
         await asyncio.sleep(0.01)
 
 
-async def fresh(place: Place) -> list[Row]:
-    """From the close of a ledger to the journal, by Redis' clock; and the CPU meanwhile."""
+async def freshness(env: BenchEnvironment) -> list[Row]:
+    """The delay from the close of a ledger to the journal, by the clock of Redis."""
     rows = []
     for source, poll in (("horizon", 1.0), ("rpc", 1.0)):
-        keys = type(place.keys)(f"{place.keys.namespace}-{source}")
+        keys = type(env.keys)(f"{env.keys.namespace}-{source}")
         settings = {"NAMESPACE": keys.namespace, "SOURCE": source, "RPC_POLL_SECONDS": poll}
-        with _network() as network, _indexer(place, network.port, **settings):
-            late = await _lateness(place, keys.journal, network.port)
-        p50, p99 = (percentile(late, part) * 1000 for part in (0.5, 0.99))
+        with _network() as network, _indexer(env, network.port, **settings):
+            delays = await _delays(env, keys.journal, network.port)
+        p50, p99 = (percentile(delays, part) * 1000 for part in (0.5, 0.99))
         goal = "p99 ≤ a poll, 1 s" if source == "rpc" else "p99 ≤ 1 s"
         rows.append((f"close → journal, {source}", goal, f"p50 {p50:.0f}, p99 {p99:.0f} ms"))
     return rows
 
 
-async def _lateness(place: Place, journal: str, port: int) -> list[float]:
-    late = []
-    redis = connect(place.redis_url)
+async def _delays(env: BenchEnvironment, journal: str, port: int) -> list[float]:
+    delays = []
+    redis = connect(env.redis_url)
     async with aiohttp.ClientSession() as session:
 
         async def sim(path: str, body: object) -> None:
@@ -148,20 +156,20 @@ async def _lateness(place: Place, journal: str, port: int) -> list[float]:
                 await asyncio.sleep(0.002)
             rows: Any = await redis.xrevrange(journal, count=1)
             fields = rows[0][1]
-            late.append(orjson.loads(fields[b"b"])["publishedAt"] / 1e6 - closed)
+            delays.append(orjson.loads(fields[b"b"])["publishedAt"] / 1e6 - closed)
             await asyncio.sleep(0.13)
     await redis.aclose()
-    return late[5:]
+    return delays[5:]
 
 
-async def idle(place: Place) -> list[Row]:
-    """A ledger with a payment every five seconds, and nothing for us in it."""
+async def idle(env: BenchEnvironment) -> list[Row]:
+    """CPU while a ledger with one unrelated payment closes every five seconds."""
     rows = []
     for source in ("horizon", "rpc"):
-        namespace = f"{place.keys.namespace}-{source}"
+        namespace = f"{env.keys.namespace}-{source}"
         with (
             _network(CLOSE_SECONDS="5", STREAMS="0") as network,
-            _indexer(place, network.port, NAMESPACE=namespace, SOURCE=source) as server,
+            _indexer(env, network.port, NAMESPACE=namespace, SOURCE=source) as server,
         ):
             await asyncio.sleep(5)
             cpu, began = server.cpu(), time.monotonic()
@@ -172,10 +180,10 @@ async def idle(place: Place) -> list[Row]:
 
 
 @contextmanager
-def _indexer(place: Place, source_port: int, **settings: object) -> Iterator[Server]:
+def _indexer(env: BenchEnvironment, source_port: int, **settings: object) -> Iterator[Server]:
     port = rig.free_port()
     own: dict[str, object] = {
-        "REDIS_URL": place.redis_url,
+        "REDIS_URL": env.redis_url,
         "HORIZON_URL": f"http://127.0.0.1:{source_port}",
         "RPC_URL": f"http://127.0.0.1:{source_port}/rpc",
         "CONTRACTS": accounts.STREAMS,
@@ -204,7 +212,7 @@ def _network(**settings: object) -> Iterator[Server]:
 
 @contextmanager
 def _environment(values: dict[str, object]) -> Iterator[None]:
-    """What the processes that are started within see."""
+    """Environment variables for the processes that start inside the block."""
     before = dict(os.environ)
     os.environ.update({name: str(value) for name, value in values.items()})
     try:

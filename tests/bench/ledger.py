@@ -1,7 +1,7 @@
-"""A ledger made beforehand, served as Horizon and as Stellar RPC: `python -m tests.bench.ledger`.
+"""Prepared ledgers, served as Horizon and as Stellar RPC: `python -m tests.bench.ledger`.
 
-Transactions of the simulated network, numbered anew into as long a chain as is wanted, so that the
-server has next to nothing to do while an indexer is measured.
+The transactions come from the simulated network. They are renumbered to fill a chain of any length.
+All answers are prepared, so the server needs little CPU while an indexer is measured.
 """
 
 from __future__ import annotations
@@ -33,54 +33,59 @@ _PER_LEDGER = 40
 _PAGE = 200
 
 
-class Canned:
-    """`frames` in order, one a transaction; all that the two servers are asked for."""
+class PreparedLedger:
+    """Prepared answers of both servers. `frames` has one SSE event for each transaction."""
 
     def __init__(self, count: int) -> None:
-        self.made = transactions(count)
-        self.latest = self.made[-1].ledger
+        self.transactions = transactions(count)
+        self.latest = self.transactions[-1].ledger
         self.frames = [
-            b"id: %d\ndata: %s\n\n" % (t.toid, _dump(horizon.record(t, ""))) for t in self.made
+            b"id: %d\ndata: %s\n\n" % (t.toid, _dump(horizon.record(t, "")))
+            for t in self.transactions
         ]
-        self.places = {t.toid: n for n, t in enumerate(self.made)}
-        self.details = {t.hash: _details(t) for t in self.made}
-        self.events = [_event(t, p, e) for t in self.made for p, e in t.events() if _is_ours(e)]
+        self.index_by_toid = {t.toid: n for n, t in enumerate(self.transactions)}
+        self.details = {t.hash: _details(t) for t in self.transactions}
+        self.events = [
+            _event(t, p, e) for t in self.transactions for p, e in t.events() if _is_ours(e)
+        ]
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """A page of Horizon's stream; at the end of all it waits."""
+        """A page of Horizon's transaction stream. After the last one the stream stays open."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         cursor = int(request.query["cursor"])
-        at = next((n for n, t in enumerate(self.made) if t.toid > cursor), len(self.made))
-        if cursor in self.places:
-            at = self.places[cursor] + 1
-        await response.write(HELLO + b"".join(self.frames[at : at + _PAGE]))
-        if at + _PAGE >= len(self.made):
+        start = next(
+            (n for n, t in enumerate(self.transactions) if t.toid > cursor), len(self.transactions)
+        )
+        if cursor in self.index_by_toid:
+            start = self.index_by_toid[cursor] + 1
+        await response.write(HELLO + b"".join(self.frames[start : start + _PAGE]))
+        if start + _PAGE >= len(self.transactions):
             await asyncio.sleep(3600)
         await response.write(BYEBYE)
         return response
 
     async def root(self, _: web.Request) -> web.Response:
-        """Horizon's."""
+        """The root document of Horizon."""
         known = {"history_elder_ledger": FIRST, "history_latest_ledger": self.latest}
         return web.json_response(known | {"network_passphrase": PASSPHRASE})
 
     async def ledger(self, request: web.Request) -> web.Response:
-        """Any ledger, by a hash that it could have."""
+        """A ledger with any valid hash. The indexer reads it to know that the ledger exists."""
         digest = sha256(request.match_info["n"].encode()).hexdigest()
         return web.json_response({"hash": digest})
 
     async def ledgers(self, request: web.Request) -> web.Response:
-        """A page of ledgers, full ones; none has more transactions than were made for it."""
+        """A page of ledgers with their number of transactions."""
         first = max(FIRST, (int(request.query["cursor"]) + 1) >> 32)
         numbers = range(first, min(first + _PAGE, self.latest + 1))
-        last = len(self.made) - (self.latest - FIRST) * _PER_LEDGER
+        last = len(self.transactions) - (self.latest - FIRST) * _PER_LEDGER
         counts = {n: _PER_LEDGER if n < self.latest else last for n in numbers}
         records = [{"sequence": n, "successful_transaction_count": counts[n]} for n in numbers]
         return web.json_response({"_embedded": {"records": records}})
 
     async def rpc(self, request: web.Request) -> web.Response:
-        """One call."""
+        """The answer to one JSON-RPC call."""
         call = orjson.loads(await request.read())
         params = call.get("params", {})
         if call["method"] == "getTransaction":
@@ -99,26 +104,28 @@ class Canned:
             return {"sequence": self.latest, "id": sha256(b"tip").hexdigest()}
         after = params["pagination"].get("cursor") or padded_toid(params["startLedger"])
         limit = params["pagination"]["limit"]
-        at = next((n for n, e in enumerate(self.events) if str(e["id"]) > after), len(self.events))
-        page = self.events[at : at + limit]
+        start = next(
+            (n for n, e in enumerate(self.events) if str(e["id"]) > after), len(self.events)
+        )
+        page = self.events[start : start + limit]
         end = f"{toid(self.latest + 1) - 1:019}-{0:010}"
         cursor = page[-1]["id"] if len(page) == limit else end
-        told = {"latestLedger": self.latest, "latestLedgerCloseTime": str(_CLOSED)}
-        return {"events": page, "cursor": cursor} | told
+        tip = {"latestLedger": self.latest, "latestLedgerCloseTime": str(_CLOSED)}
+        return {"events": page, "cursor": cursor} | tip
 
 
 def transactions_end(count: int) -> int:
-    """TOID of the last of them."""
+    """The TOID of the last of this many transactions."""
     return toid(FIRST + (count - 1) // _PER_LEDGER, (count - 1) % _PER_LEDGER + 1)
 
 
 def padded_toid(ledger: int) -> str:
-    """Before all events of a ledger."""
+    """The first part of event ids in this ledger. It sorts before all of them."""
     return f"{toid(ledger):019}-"
 
 
 def transactions(count: int) -> list[Transaction]:
-    """The contract's transactions, in ledgers of forty."""
+    """Transactions of the contract, forty in each ledger."""
     network = start(SimulatorSettings(close_seconds=0, streams=60), _CLOSED)
     while len(network.events) < 2_500:
         network.close(network.chain.latest.closed_at + 5)
@@ -165,19 +172,19 @@ def _dump(value: object) -> bytes:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until killed."""
+    """Serve until the process is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--transactions", type=int, required=True)
-    given = parser.parse_args(argv)
-    canned = Canned(given.transactions)
+    arguments = parser.parse_args(argv)
+    ledger = PreparedLedger(arguments.transactions)
     app = web.Application()
-    app.router.add_get("/", canned.root)
-    app.router.add_get("/transactions", canned.stream)
-    app.router.add_get("/ledgers", canned.ledgers)
-    app.router.add_get("/ledgers/{n}", canned.ledger)
-    app.router.add_post("/rpc", canned.rpc)
-    web.run_app(app, host="127.0.0.1", port=given.port, print=None)
+    app.router.add_get("/", ledger.root)
+    app.router.add_get("/transactions", ledger.stream)
+    app.router.add_get("/ledgers", ledger.ledgers)
+    app.router.add_get("/ledgers/{n}", ledger.ledger)
+    app.router.add_post("/rpc", ledger.rpc)
+    web.run_app(app, host="127.0.0.1", port=arguments.port, print=None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Events on their way: routed ones, one subscriber's latency, a storm of resumes, more replicas."""
+"""Delivery: filtered events, latency of one subscriber, a reconnect storm, several replicas."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from tests.bench import rig
-from tests.bench.place import ALL, Place, Row
+from tests.bench.environment import ALL, BenchEnvironment, Row
 from tests.bench.publish import recipient
 from tests.bench.rig import Server, Swarm, check, percentile
 
 
-async def routed(place: Place) -> list[Row]:
-    """10,000 connections with a topic each, 1,000 events/s that match two of them."""
-    publisher = place.publisher(5000)
+async def routed(env: BenchEnvironment) -> list[Row]:
+    """10,000 connections with one topic each, and 1,000 events/s that match two each."""
+    publisher = env.publisher(5000)
     await publisher.prepare()
     paths = [f"/v1/events/subscribe?streams={n}" for n in range(1, 5001)]
     paths += [f"/v1/events/subscribe?users={recipient(n)}" for n in range(1, 5001)]
-    with rig.fanout(place.redis_url, place.keys, place.folder) as server:
+    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
         swarm = Swarm(server.port, paths)
         try:
             await swarm.connected()
@@ -40,11 +40,11 @@ async def routed(place: Place) -> list[Row]:
     return [(what, "≤ 10 % of a core", f"{used:.1%}")]
 
 
-async def latency(place: Place) -> list[Row]:
-    """Commit → last byte read by the client, one subscriber, an idle machine."""
-    publisher = place.publisher(10)
+async def latency(env: BenchEnvironment) -> list[Row]:
+    """The latency from the commit to the last byte at the only client of an idle machine."""
+    publisher = env.publisher(10)
     await publisher.prepare()
-    with rig.fanout(place.redis_url, place.keys, place.folder) as server:
+    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
         swarm = Swarm(server.port, [ALL])
         try:
             await swarm.connected()
@@ -59,18 +59,18 @@ async def latency(place: Place) -> list[Row]:
     return [("commit → client, one subscriber", "p99 ≤ 3 ms", f"p50 {p50:.2f}, p99 {p99:.2f} ms")]
 
 
-async def storm(place: Place) -> list[Row]:
-    """10,000 clients come back at once with Last-Event-ID, 20 missed events each."""
-    publisher = place.publisher(10)
+async def storm(env: BenchEnvironment) -> list[Row]:
+    """10,000 clients resume at once with Last-Event-ID. Each missed 20 events."""
+    publisher = env.publisher(10)
     await publisher.prepare()
-    with rig.fanout(place.redis_url, place.keys, place.folder) as server:
+    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
         await publisher.publish(21)
         await asyncio.sleep(1)
         last_seen = publisher.published[-21]
-        redis = Redis.from_url(place.redis_url)
+        redis = Redis.from_url(env.redis_url)
         reads, cpu = await _reads(redis), server.cpu()
         headers = f"Last-Event-ID: {last_seen}\r\n"
-        swarm = Swarm(server.port, [ALL] * 10_000, headers=headers, wanted=20, at_once=2000)
+        swarm = Swarm(server.port, [ALL] * 10_000, headers=headers, expected=20, at_once=2000)
         try:
             await swarm.connected()
             result = await swarm.result()
@@ -94,11 +94,11 @@ async def _reads(redis: Redis) -> int:
     return int(stats.get("cmdstat_xrange", {}).get("calls", 0))
 
 
-async def replicas(place: Place) -> list[Row]:
-    """Three replicas against one, 1,500 subscribers of everything each, as fast as they can."""
+async def replicas(env: BenchEnvironment) -> list[Row]:
+    """Compare three replicas with one: 1,500 subscribers of all events each, at full speed."""
     rates = {}
     for count in (1, 3):
-        own = replace(place, keys=Keys(f"{place.keys.namespace}-{count}"))
+        own = replace(env, keys=Keys(f"{env.keys.namespace}-{count}"))
         with ExitStack() as stack:
             servers = [
                 stack.enter_context(rig.fanout(own.redis_url, own.keys, own.folder))
@@ -109,10 +109,10 @@ async def replicas(place: Place) -> list[Row]:
     return [(what, "until the cores run out", f"{rates[3]:.0f} against {rates[1]:.0f}")]
 
 
-async def _delivered(place: Place, servers: Sequence[Server]) -> float:
-    publisher = place.publisher(10)
+async def _delivered(env: BenchEnvironment, servers: Sequence[Server]) -> float:
+    publisher = env.publisher(10)
     await publisher.prepare()
-    swarms = [Swarm(server.port, [ALL] * 1500, wanted=200) for server in servers]
+    swarms = [Swarm(server.port, [ALL] * 1500, expected=200) for server in servers]
     try:
         for swarm in swarms:
             await swarm.connected()

@@ -1,6 +1,7 @@
 """Commit real `stream.withdrawn` events at a steady rate: `python -m tests.bench.publish --help`.
 
-Through the project's own commit into REDIS_URL, one event a call, for use with any load generator.
+It uses the project's own commit, one event a call, and the Redis at REDIS_URL. Any load generator
+can be the subscriber.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ _CREATE_AT_ONCE = 200
 
 
 def account(number: int) -> str:
-    """A valid address that is nobody's."""
+    """A valid account address that nobody owns."""
     return StrKey.encode_ed25519_public_key(number.to_bytes(32, "big"))
 
 
 def sender(stream: int) -> str:
-    """The sender of a stream of the benchmark."""
+    """The sender of this stream."""
     return account(2_000_000 + stream)
 
 
 def recipient(stream: int) -> str:
-    """The recipient of a stream of the benchmark."""
+    """The recipient of this stream."""
     return account(1_000_000 + stream)
 
 
 class Publisher:
-    """Makes streams, then withdraws from them in turn."""
+    """Creates streams, then publishes a withdrawal from each stream in turn."""
 
     def __init__(self, redis_url: str, keys: Keys, streams: int) -> None:
         self._redis = connect_multiplexed(redis_url)
@@ -52,14 +53,14 @@ class Publisher:
         self.published: list[str] = []
 
     async def prepare(self) -> None:
-        """Begin the data, and create streams 1 to N; their events are not counted."""
+        """Start the epoch and create the streams 1 to N. Their events are not in `published`."""
         await begin_epoch(self._redis, self._committer.keys)
         for first in range(1, self._streams + 1, _CREATE_AT_ONCE):
             numbers = range(first, min(first + _CREATE_AT_ONCE, self._streams + 1))
             await self._committer.record([self._created(n) for n in numbers], progress={})
 
     async def run(self, rate: float, seconds: float) -> float:
-        """Publish at `rate` events a second; returns the rate that was reached."""
+        """Publish `rate` events a second. Return the rate that was reached."""
         began, count = time.monotonic(), round(rate * seconds)
         for n in range(count):
             if (wait := began + n / rate - time.monotonic()) > 0:
@@ -68,17 +69,17 @@ class Publisher:
         return count / (time.monotonic() - began)
 
     async def publish(self, count: int) -> None:
-        """Commit that many events in one call."""
-        done = await self._committer.record(
+        """Commit this many events in one call."""
+        commit = await self._committer.record(
             [self._withdrawn() for _ in range(count)], progress=_progress()
         )
-        self.published += map(str, done.positions)
+        self.published += map(str, commit.positions)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections to Redis."""
         await self._redis.aclose()
 
-    def _place(self, kind: int) -> Position:
+    def _next_position(self, kind: int) -> Position:
         self._next += 1
         return Position(toid(kind + self._next // 1000, self._next % 1000 + 1), 0)
 
@@ -101,10 +102,10 @@ class Publisher:
         return self._event(EventType.STREAM_WITHDRAWN, number, facts)
 
     def _event(self, kind: EventType, stream_id: str, facts: object) -> Event:
-        place = self._place(1_000_000)
+        position = self._next_position(1_000_000)
         closed = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        source = Provenance(CONTRACT, place.ledger, closed, f"{place.toid:064x}", True)
-        return Event(kind, stream_id, 1_770_000_001, facts, place, source)  # type: ignore[arg-type]
+        source = Provenance(CONTRACT, position.ledger, closed, f"{position.toid:064x}", True)
+        return Event(kind, stream_id, 1_770_000_001, facts, position, source)  # type: ignore[arg-type]
 
 
 def _progress() -> dict[str, str]:
@@ -118,12 +119,15 @@ async def _main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--streams", type=int, required=True)
     parser.add_argument("--namespace", default=f"bench-{int(time.time())}")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     url = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
-    publisher = Publisher(url, Keys(given.namespace), given.streams)
+    publisher = Publisher(url, Keys(arguments.namespace), arguments.streams)
     await publisher.prepare()
-    print(f"namespace {given.namespace}: {given.streams} streams made, publishing", flush=True)
-    rate = await publisher.run(given.rate, given.seconds)
+    print(
+        f"namespace {arguments.namespace}: {arguments.streams} streams, publishing",
+        flush=True,
+    )
+    rate = await publisher.run(arguments.rate, arguments.seconds)
     print(f"{len(publisher.published)} events at {rate:.0f}/s")
     await publisher.close()
 

@@ -1,6 +1,6 @@
-"""The usual form, to compare with: an aiohttp handler with a queue per client. PORT as argument.
+"""For comparison: an aiohttp handler with one queue for each client. The argument is the port.
 
-Frames come through Redis pub/sub from the channel of the real system and go out as they are.
+Events come from Redis pub/sub, from the channel of the real system, and are sent unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _CLIENTS: set[asyncio.Queue[bytes]] = set()
 
 
 async def subscribe(request: web.Request) -> web.StreamResponse:
-    """One coroutine and one queue a client."""
+    """One coroutine and one queue for each client."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     queue: asyncio.Queue[bytes] = asyncio.Queue(1000)
@@ -31,7 +31,7 @@ async def subscribe(request: web.Request) -> web.StreamResponse:
 
 
 async def feed(url: str) -> None:
-    """Put each event into every queue."""
+    """Put each event into all queues."""
     pubsub = Redis.from_url(url, socket_timeout=None).pubsub()
     await pubsub.subscribe("stream-events")
     async for message in pubsub.listen():

@@ -1,4 +1,4 @@
-"""What the benchmarks stand on: servers and swarms as processes, and their CPU and memory."""
+"""Starts servers and swarms of clients as processes, and measures their CPU and memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.bench.publish import CONTRACT
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_MOST = 9_500
-"""Connections of one swarm process, well below its descriptor limit."""
+_MAX_CONNECTIONS = 9_500
+"""Connections of one swarm process, well below its limit of descriptors."""
 
 
 def free_port() -> int:
-    """A port that no client takes by chance: below those that the kernel gives to them."""
+    """A free port below the range from which the kernel takes ports for clients."""
     while True:
         port = random.randrange(10_000, 30_000)
         with socket.socket() as sock:
@@ -36,13 +36,13 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A process that is measured."""
+    """A server process that is measured."""
 
     pid: int
     port: int
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, its threads and children that ended included."""
+        """CPU seconds so far, with all threads and with children that have ended."""
         text = Path(f"/proc/{self.pid}/stat").read_text()
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
@@ -54,7 +54,7 @@ class Server:
 
 @contextmanager
 def fanout(redis_url: str, keys: Keys, folder: Path, **settings: object) -> Iterator[Server]:
-    """A fanout as a process."""
+    """A fanout in a separate process."""
     port = free_port()
     own = {
         "REDIS_URL": redis_url,
@@ -80,7 +80,8 @@ def _running(process: subprocess.Popen[bytes], port: int) -> Iterator[Server]:
         _wait_for(port, process)
         yield Server(process.pid, port)
     finally:
-        process.terminate()  # nginx takes its workers along; killed, it would leave them
+        # SIGTERM, because after SIGKILL the workers of nginx would continue to run
+        process.terminate()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -90,14 +91,14 @@ def _running(process: subprocess.Popen[bytes], port: int) -> Iterator[Server]:
 
 @contextmanager
 def command(*words: str, port: int) -> Iterator[Server]:
-    """Any other server."""
+    """Any other server, started by this command."""
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with _running(process, port) as server:
         yield server
 
 
 def child_of(server: Server) -> Server:
-    """The only child of a server, such as nginx' worker."""
+    """The only child process of a server, such as the worker of nginx."""
     path = Path(f"/proc/{server.pid}/task/{server.pid}/children")
     return Server(int(path.read_text().split()[0]), server.port)
 
@@ -117,7 +118,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 class Swarm:
-    """Swarm processes over a list of paths."""
+    """Processes that together hold one connection for each path."""
 
     def __init__(
         self,
@@ -125,29 +126,31 @@ class Swarm:
         paths: Sequence[str],
         *,
         headers: str = "",
-        wanted: int = 0,
+        expected: int = 0,
         at_once: int = 200,
-        hello: str = '"type":"connected"',
+        greeting: str = '"type":"connected"',
     ) -> None:
         self._processes = []
-        for source, first in enumerate(range(0, len(paths), _MOST)):
+        for source, first in enumerate(range(0, len(paths), _MAX_CONNECTIONS)):
             words = [sys.executable, "-m", "tests.bench.swarm", "--port", str(port)]
             words += ["--headers", headers, "--source", str(source * 4)]
-            words += ["--wanted", str(wanted), "--at-once", str(at_once)]
-            words += ["--hello", hello]
+            words += ["--expected", str(expected), "--at-once", str(at_once)]
+            words += ["--greeting", greeting]
             process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert process.stdin
-            process.stdin.write(json.dumps(paths[first : first + _MOST]).encode() + b"\n")
+            process.stdin.write(
+                json.dumps(paths[first : first + _MAX_CONNECTIONS]).encode() + b"\n"
+            )
             process.stdin.flush()
             self._processes.append(process)
 
     async def connected(self) -> tuple[int, float]:
-        """How many are, and how long the slowest process took."""
+        """The number of connections, and the seconds that the slowest process needed."""
         lines = [await _line(process) for process in self._processes]
         return sum(x["connected"] for x in lines), max(x["seconds"] for x in lines)
 
     async def stop(self) -> dict[str, list[float]]:
-        """Tell them to stop (those that wait for a number stop by themselves); all results."""
+        """Stop the processes (with `expected` they stop by themselves). Return the results."""
         for process in self._processes:
             if process.stdin:
                 process.stdin.write(b"stop\n")
@@ -164,7 +167,7 @@ class Swarm:
         return joined
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """Kill the processes that still run."""
         for process in self._processes:
             process.kill()
             process.wait(10)
@@ -179,18 +182,18 @@ async def _line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return result
 
 
-def check(result: dict[str, list[float]], wanted: int) -> None:
-    """Every connection got each event, in order, and none was ended. Raises otherwise."""
-    wrong = sum(count != wanted for count in result["events"])
+def check(result: dict[str, list[float]], expected: int) -> None:
+    """Raise RuntimeError unless every connection got all events in order and is still open."""
+    wrong = sum(count != expected for count in result["events"])
     if wrong or any(result["disorder"]) or any(result["ended"]):
         raise RuntimeError(
-            f"{wrong} of {len(result['events'])} connections did not get {wanted} events "
+            f"{wrong} of {len(result['events'])} connections did not get {expected} events "
             f"(from {min(result['events'])} to {max(result['events'])}), "
             f"{sum(result['disorder'])} out of order, {sum(result['ended'])} ended"
         )
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The value below which that part of them lies."""
+    """The smallest value that is not below this part (0 to 1) of all values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]

@@ -1,8 +1,8 @@
-"""How far the design carries: a small simulation of the way from the commit to the last client.
+"""A small simulation of how many subscribers and events the design supports.
 
-`python -m tests.bench.scaling` prints the table of docs/scaling.md; with `--measure` it first takes
-what a listener costs Redis from a real one. Stages are queues with one server each: an event leaves
-when the stage has finished everything that came before it. Pure, but for `--measure`.
+`python -m tests.bench.scaling` prints the table of docs/scaling.md. With `--measure` it first
+measures what one listener costs a real Redis. Each stage is a queue with one server: an event
+leaves the stage when all earlier events are done. Pure, except for `--measure`.
 """
 
 from __future__ import annotations
@@ -21,64 +21,65 @@ from tests.support.redis_server import redis_server
 from tests.support.waiting import until
 
 _BURST_SECONDS = 5.0
-"""A ledger closes that often, and all its events come at once."""
+"""The time between two ledgers. All events of a ledger arrive at once."""
 _MESSAGE_BYTES = 1300
-_LINE_BYTES = 1.25e9 / 2
-"""What a network card of 10 Gbit/s carries when it is half full, bytes a second."""
+_NETWORK_BYTES = 1.25e9 / 2
+"""Half the capacity of a network card with 10 Gbit/s, in bytes a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds of one core; docs/benchmarks.md and `--measure` say where they come from."""
+    """CPU seconds of one core. Sources: docs/benchmarks.md and `--measure`."""
 
-    commit: float = 26e-6  # one event through the commit's script, without its listeners
+    commit: float = 26e-6  # one event in the commit script, without its listeners
     publish: float = 7e-6  # one message to one listener of Redis
-    read: float = 60e-6  # one message taken and routed by a fanout
-    write: float = 5e-6  # one delivery
+    read: float = 60e-6  # one message that a fanout reads and routes
+    write: float = 5e-6  # one delivery to a client
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An installation. `replicas` of Redis carry the channel on; 0: fanouts hear Redis itself.
+    """An installation. With 0 `replicas`, fanouts subscribe to the primary, else to the replicas.
 
-    `shards` are channels by stream: a fanout hears the share of them that its subscribers need.
+    `shards` are channels that divide the streams. A fanout subscribes to the shards that its
+    clients need.
     """
 
     name: str
     subscribers: int
     events: float  # a second, on average
     everything: float = 0.0  # share of the subscribers that get every event
-    each: float = 2.0  # subscribers of the others that an event is for
+    matches: float = 2.0  # number of the other subscribers that one event matches
     per_fanout: int = 7_500
     replicas: int = 0
     shards: int = 1
-    heard: float = 1.0  # share of the shards that one fanout needs to hear
+    shard_share: float = 1.0  # share of the shards that one fanout needs
 
     @property
     def fanouts(self) -> int:
-        """How many there must be."""
+        """The number of fanouts that the plan needs."""
         return -(-self.subscribers // self.per_fanout)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of it: shares of a core, bytes a second, seconds from commit to last client."""
+    """The load: shares of a core, network bytes a second, and seconds from commit to client."""
 
     redis: float
     replica: float
     fanout: float
-    line: float
+    network: float
     last: float
 
     @property
     def holds(self) -> bool:
-        """Nothing is above 70 % and a ledger is through before the next one."""
-        busiest = max(self.redis, self.replica, self.fanout, 0.7 * self.line / _LINE_BYTES)
+        """True if no part is above 70 % and a ledger is delivered before the next one closes."""
+        busiest = max(self.redis, self.replica, self.fanout, 0.7 * self.network / _NETWORK_BYTES)
         return busiest <= 0.7 and self.last < _BURST_SECONDS
 
 
-def through(arrivals: Sequence[float], cost: float) -> list[float]:
-    """When each event leaves a stage that spends `cost` on one after the other."""
+def departure_times(arrivals: Sequence[float], cost: float) -> list[float]:
+    """When events leave a stage that handles them one by one, each at this cost."""
     left, departures = 0.0, []
     for at in arrivals:
         left = max(at, left) + cost
@@ -87,18 +88,18 @@ def through(arrivals: Sequence[float], cost: float) -> list[float]:
 
 
 def simulate(plan: Plan, costs: Costs) -> Outcome:
-    """One ledger's events on their way; the busiest of each stage."""
+    """Send the events of one ledger through the busiest server of each stage."""
     burst = max(1, round(plan.events * _BURST_SECONDS))
-    listeners = plan.replicas or plan.fanouts * plan.heard
+    listeners = plan.replicas or plan.fanouts * plan.shard_share
     at_redis = costs.commit + costs.publish * listeners
-    below = plan.fanouts * plan.heard / plan.replicas if plan.replicas else 0.0
+    below = plan.fanouts * plan.shard_share / plan.replicas if plan.replicas else 0.0
     at_replica = costs.publish * (1 + below) if plan.replicas else 0.0
-    share = plan.heard
-    deliveries = (plan.everything * plan.subscribers + plan.each) / plan.fanouts / share
+    share = plan.shard_share
+    deliveries = (plan.everything * plan.subscribers + plan.matches) / plan.fanouts / share
     at_fanout = costs.read + costs.write * deliveries
-    heard = through(through([0.0] * burst, at_redis), at_replica)
-    own = heard[:: max(1, round(1 / share))]
-    last = through(own, at_fanout)[-1]
+    received = departure_times(departure_times([0.0] * burst, at_redis), at_replica)
+    own = received[:: max(1, round(1 / share))]
+    last = departure_times(own, at_fanout)[-1]
     rate = plan.events
     senders = below if plan.replicas else listeners
     return Outcome(
@@ -110,9 +111,9 @@ def simulate(plan: Plan, costs: Costs) -> Outcome:
     )
 
 
-def most_events(plan: Plan, costs: Costs) -> int:
-    """The highest average rate, in events a second, that the plan holds."""
-    low, high = 0, 1 << 15  # above what the commit itself allows
+def highest_rate(plan: Plan, costs: Costs) -> int:
+    """The highest average rate, in events a second, at which the plan is sustainable."""
+    low, high = 0, 1 << 15  # more than one commit script can reach
     while high - low > 1:
         middle = (low + high) // 2
         holds = simulate(replace(plan, events=middle), costs).holds
@@ -128,7 +129,7 @@ PLANS = (
     Plan("with 8 replicas", 1_000_000, 1_000, replicas=8),
     Plan("ten million", 10_000_000, 1_000),
     Plan("with 32 replicas", 10_000_000, 1_000, replicas=32),
-    Plan("and 64 shards", 10_000_000, 1_000, replicas=32, shards=64, heard=1 / 16),
+    Plan("and 64 shards", 10_000_000, 1_000, replicas=32, shards=64, shard_share=1 / 16),
     Plan("all to 1 %", 1_000_000, 100, everything=0.01),
     Plan("all to everyone", 100_000, 100, everything=1.0),
     Plan("with 1,000 a fanout", 100_000, 100, everything=1.0, per_fanout=1_000),
@@ -144,7 +145,7 @@ def table(costs: Costs) -> Iterator[str]:
         yield (
             f"| {plan.name} | {plan.subscribers:,} | {plan.fanouts:,} | {plan.events:,.0f} "
             f"| {out.redis:.0%} | {out.replica:.0%} | {out.fanout:.0%} | {out.last:.2f} s "
-            f"| {most_events(plan, costs):,}{'' if out.holds else ' (too much)'} |"
+            f"| {highest_rate(plan, costs):,}{'' if out.holds else ' (too much)'} |"
         )
 
 
@@ -152,7 +153,7 @@ def table(costs: Costs) -> Iterator[str]:
 
 
 async def measure(folder: Path) -> Costs:
-    """Redis' CPU a message, from the slope between few and many listeners."""
+    """Measure Redis' CPU per message: the difference between few and many listeners."""
     with redis_server(folder) as url:
         few, many = [await _cpu_a_message(url, count) for count in (10, 110)]
     return replace(Costs(), publish=(many - few) / 100)
@@ -164,14 +165,15 @@ async def _cpu_a_message(url: str, listeners: int, messages: int = 3000) -> floa
     streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(listeners)]
     for _, writer in streams:
         writer.write(b"SUBSCRIBE channel\r\n")
-    swallowers = [asyncio.create_task(_swallow(reader)) for reader, _ in streams]
+    swallowers = [asyncio.create_task(_discard(reader)) for reader, _ in streams]
 
-    async def all_listen() -> bool:
+    async def all_subscribed() -> bool:
         return bool((await redis.pubsub_numsub("channel"))[0][1] == listeners)
 
-    await until(all_listen)
+    await until(all_subscribed)
     before = await _cpu(redis)
-    for _ in range(messages):  # one by one, as commits come: each is a write to every listener
+    # one by one as commits are, so each message is a separate write to every listener
+    for _ in range(messages):
         await redis.publish("channel", b"x" * _MESSAGE_BYTES)
     spent = await _cpu(redis) - before
     for _, writer in streams:
@@ -181,7 +183,7 @@ async def _cpu_a_message(url: str, listeners: int, messages: int = 3000) -> floa
     return spent / messages
 
 
-async def _swallow(reader: asyncio.StreamReader) -> None:
+async def _discard(reader: asyncio.StreamReader) -> None:
     while await reader.read(1 << 20):
         pass
 

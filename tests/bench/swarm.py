@@ -1,8 +1,8 @@
-"""A swarm of SSE clients in one process, cheap enough not to be what is measured.
+"""Many SSE clients in one process that need little CPU, so that the server is what is measured.
 
-Raw sockets and one epoll. Every connection checks that the ids of its events rise and counts them;
-the caller knows what each should have got. Run by `tests.bench.rig`: reads its paths and `stop` on
-stdin, writes one JSON line when all are connected and one at the end.
+It uses raw sockets and one epoll. Every connection counts its events and checks that their ids
+increase. `tests.bench.rig` runs it: it reads paths and `stop` from stdin, and prints one line of
+JSON when all connections are open and one at the end.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # named since Python 3.12
-_SAMPLED = 64
-"""Of so many connections the first one's latencies are kept."""
+_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # Python has the name since 3.12
+_SAMPLE_EVERY = 64
+"""Latencies are kept for one of this many connections."""
 
 
 @dataclass(slots=True)
 class Client:
-    """One connection: what is left of its last read, and what it got."""
+    """One connection: the unparsed rest of its last read, and its counters."""
 
     sock: socket.socket
     request: bytes
@@ -42,8 +42,8 @@ class Swarm:
     paths: list[str]
     headers: str
     source: int
-    wanted: int
-    hello: bytes
+    expected: int
+    greeting: bytes
     clients: dict[int, Client] = field(default_factory=dict)
     epoll: select.epoll = field(default_factory=select.epoll)
     waiting: int = 0
@@ -51,7 +51,7 @@ class Swarm:
     last_event_at: float = 0.0
 
     def connect(self, at_once: int) -> float:
-        """Open all connections, so many under way at a time; returns the seconds it took."""
+        """Open all connections, at most `at_once` at the same time. Return the seconds."""
         began = time.monotonic()
         started = 0
         while started < len(self.paths) or self.waiting:
@@ -64,7 +64,7 @@ class Swarm:
     def _open(self, number: int) -> None:
         sock = socket.socket()
         sock.setblocking(False)
-        # Without a port: bind would look through all that are taken, connect need not.
+        # Bind without a port: with one, bind would search all used ports.
         sock.setsockopt(socket.IPPROTO_IP, _NO_PORT, 1)
         host = self.source + number // 5000
         sock.bind((f"127.0.{host // 250}.{host % 250 + 2}", 0))
@@ -74,16 +74,16 @@ class Swarm:
             f"Accept: text/event-stream\r\n{self.headers}\r\n"
         )
         client = Client(sock, request.encode())
-        client.latencies = [] if number % _SAMPLED == 0 else None
+        client.latencies = [] if number % _SAMPLE_EVERY == 0 else None
         self.clients[sock.fileno()] = client
         self.epoll.register(sock, select.EPOLLOUT)
         self.waiting += 1
 
     def poll(self, seconds: float) -> None:
-        """Read and write whatever can be."""
-        for fd, what in self.epoll.poll(seconds):
+        """Handle all sockets that are ready."""
+        for fd, mask in self.epoll.poll(seconds):
             client = self.clients[fd]
-            if what & select.EPOLLOUT:
+            if mask & select.EPOLLOUT:
                 client.sock.send(client.request)
                 self.epoll.modify(fd, select.EPOLLIN)
             else:
@@ -100,15 +100,16 @@ class Swarm:
             self.epoll.unregister(fd)
             client.sock.close()
             return
-        self._take(client, client.rest + data)
+        self._parse(client, client.rest + data)
 
-    def _take(self, client: Client, data: bytes) -> None:
-        if not client.connected and self.hello in data:
+    def _parse(self, client: Client, data: bytes) -> None:
+        if not client.connected and self.greeting in data:
             client.connected = True
             self.waiting -= 1
         start = 0
         while (end := data.find(b"\n\n", start)) >= 0:
-            if data.find(b"event: stream.", start, start + 64) >= 0:  # behind a chunk's size
+            # within 64 bytes, because the size of a chunk may come first
+            if data.find(b"event: stream.", start, start + 64) >= 0:
                 self._count(client, data, start, end)
             start = end + 2
         client.rest = data[start:]
@@ -117,16 +118,17 @@ class Swarm:
         client.events += 1
         at = data.rfind(b"\nid: ", start, end)
         toid, _, n = data[at + 5 : end].partition(b"-")
-        place = (int(toid), int(n)) if n.isdigit() else (0, client.events)  # Nchan has others
-        client.disorder += place <= client.last
-        client.last = place
+        # the ids of Nchan have another format
+        position = (int(toid), int(n)) if n.isdigit() else (0, client.events)
+        client.disorder += position <= client.last
+        client.last = position
         if client.latencies is not None:
             at = data.index(b'"publishedAt":', start) + 14
             client.latencies.append(time.time() - int(data[at : at + 16]) / 1e6)
         self.last_event_at = time.monotonic()
 
     def result(self) -> dict[str, object]:
-        """What the connections got, as JSON."""
+        """The counters of all connections, as JSON."""
         clients = self.clients.values()
         latencies = sorted(x for c in clients for x in c.latencies or ())
         return {
@@ -136,40 +138,40 @@ class Swarm:
             "latencies": latencies,
         }
 
-    def satisfied(self) -> bool:
-        """Whether each connection has what it waits for, if for a number, or one was ended."""
-        if not self.wanted:
+    def is_done(self) -> bool:
+        """True if every connection has the expected number of events, or if one was closed."""
+        if not self.expected:
             return False
-        return self.ended > 0 or all(c.events >= self.wanted for c in self.clients.values())
+        return self.ended > 0 or all(c.events >= self.expected for c in self.clients.values())
 
 
 def main() -> None:
-    """Connect, tell, read until told to stop or satisfied, tell."""
+    """Connect, print a line, read until stopped or done, and print the result."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--headers", default="")
     parser.add_argument("--source", type=int, default=0)
-    parser.add_argument("--wanted", type=int, default=0)
-    parser.add_argument("--hello", default='"type":"connected"')
+    parser.add_argument("--expected", type=int, default=0)
+    parser.add_argument("--greeting", default='"type":"connected"')
     parser.add_argument("--at-once", type=int, default=200)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     paths = json.loads(sys.stdin.readline())
     swarm = Swarm(
-        ("127.0.0.1", given.port),
+        ("127.0.0.1", arguments.port),
         paths,
-        given.headers,
-        given.source,
-        given.wanted,
-        given.hello.encode(),
+        arguments.headers,
+        arguments.source,
+        arguments.expected,
+        arguments.greeting.encode(),
     )
     began = time.monotonic()
-    seconds = swarm.connect(given.at_once)
+    seconds = swarm.connect(arguments.at_once)
     print(json.dumps({"connected": len(paths) - swarm.ended, "seconds": seconds}), flush=True)
-    orders = select.poll()
-    orders.register(sys.stdin, select.POLLIN)
-    while not orders.poll(0) and not swarm.satisfied():
+    stdin_poll = select.poll()
+    stdin_poll.register(sys.stdin, select.POLLIN)
+    while not stdin_poll.poll(0) and not swarm.is_done():
         swarm.poll(0.1)
-    while time.monotonic() < swarm.last_event_at + 1.0:  # what is still under way
+    while time.monotonic() < swarm.last_event_at + 1.0:  # wait for events that are still on the way
         swarm.poll(0.1)
     times = {"until_last": swarm.last_event_at - began, "last_event_at": swarm.last_event_at}
     print(json.dumps({**swarm.result(), **times}), flush=True)

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of bad input, and those of the fanout's tests that serve here too."""
+"""Fixtures for the tests of bad input. Some come from the tests of the fanout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.sse_client import SseClient
 
 __all__ = ["chain", "clients", "launch"]
 
-Witness = Callable[[], Awaitable[None]]
+CheckSubscriber = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
@@ -22,22 +22,26 @@ async def replica(launch: StartReplica) -> Replica:
 
 
 @pytest.fixture
-async def witness(replica: Replica, chain: Chain, clients: list[SseClient]) -> Witness:
-    return await witness_of(replica, chain, clients)
+async def check_subscriber(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> CheckSubscriber:
+    return await subscriber_check(replica, chain, clients)
 
 
-async def witness_of(replica: Replica, chain: Chain, clients: list[SseClient]) -> Witness:
-    """To show that another subscriber gets its events, promptly, in order and each once."""
+async def subscriber_check(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> CheckSubscriber:
+    """Connect a client. The returned function checks that it gets a new event once, within 2 s."""
     client = await replica.subscribe("all=true")
     clients.append(client)
     sent: list[str] = []
 
-    async def witness() -> None:
+    async def check_subscriber() -> None:
         began = time.monotonic()
         sent.extend(await chain.commit())
         await client.wait_id(sent[-1], seconds=2)
         assert client.positions == sent
         assert time.monotonic() - began < 2
 
-    await witness()
-    return witness
+    await check_subscriber()
+    return check_subscriber

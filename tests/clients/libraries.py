@@ -1,4 +1,4 @@
-"""The client libraries, and each as a process: its events come as lines of JSON."""
+"""The client libraries. Each runs in a process that prints its events as lines of JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.domain.events import EventType
 
 FOLDER = Path(__file__).parent
 NAMES = ["message", "sync", "gap", "reset", "overload", "goodbye", *EventType, "undefined"]
-"""What is listened for: every name that we send, and two that only a phantom would bear."""
+"""The event names to listen for: all that we send, and one (`undefined`) that must not occur."""
 
 _NODE = {"eventsource", "launchdarkly", "undici", "eventsource_client"}
 _PYTHON = {"httpx_sse", "sseclient", "aiohttp_sse"}
@@ -24,8 +24,8 @@ _CHROMIUM = {"chromium": "native", "fetch_event_source": "fetch"}
 LIBRARIES = sorted([*_NODE, *_PYTHON, *_CHROMIUM])
 
 
-def missing(library: str) -> str:
-    """What this machine lacks for this library; empty when nothing."""
+def missing_requirement(library: str) -> str:
+    """What this machine lacks to run the library; empty if nothing."""
     if library in _NODE and not shutil.which("node"):
         return "node is missing"
     if library in _CHROMIUM and not Path("/usr/bin/chromium").exists():
@@ -36,10 +36,10 @@ def missing(library: str) -> str:
     return ""
 
 
-def need(library: str) -> None:
-    """Skip the test, or fail it in CI, where this library cannot run."""
-    if word := missing(library):
-        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
+def require_library(library: str) -> None:
+    """Skip the test, or fail it in CI, if this library cannot run."""
+    if reason := missing_requirement(library):
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 def _command(library: str, url: str) -> list[str]:
@@ -53,7 +53,7 @@ def _command(library: str, url: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedEvent:
     """An event as a library gave it to its application."""
 
     name: str
@@ -61,31 +61,31 @@ class Received:
     data: str
 
     @property
-    def whole(self) -> bool:
-        """Whether its data is one JSON object."""
+    def is_json_object(self) -> bool:
+        """True if the data is one JSON object."""
         try:
             return isinstance(json.loads(self.data), dict)
         except ValueError:
             return False
 
     @property
-    def of_journal(self) -> bool:
-        """Whether it bears the name of an event of the journal."""
+    def is_journal_event(self) -> bool:
+        """True if the name is that of a journal event."""
         return "." in self.name
 
 
 class Driver:
-    """A library at work; `events` grows as it reports, `noise` with what it says on stderr."""
+    """A running library. `events` and `error_lines` (stderr) grow while it runs."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.events: list[Received] = []
-        self.noise: list[str] = []
+        self.events: list[ReceivedEvent] = []
+        self.error_lines: list[str] = []
         self._process = process
-        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._listen())]
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._read_errors())]
 
     @classmethod
     async def start(cls, library: str, url: str) -> Driver:
-        """Start the library's driver on this URL."""
+        """Start the driver of the library with this URL."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *_command(library, url), stdin=pipe, stdout=pipe, stderr=pipe, limit=1 << 20
@@ -95,20 +95,20 @@ class Driver:
     async def _read(self) -> None:
         assert self._process.stdout
         async for line in self._process.stdout:
-            self.events.append(Received(**json.loads(line)))
+            self.events.append(ReceivedEvent(**json.loads(line)))
 
-    async def _listen(self) -> None:
+    async def _read_errors(self) -> None:
         assert self._process.stderr
         async for line in self._process.stderr:
-            self.noise.append(line.decode(errors="replace"))
+            self.error_lines.append(line.decode(errors="replace"))
 
     @property
     def ended(self) -> bool:
-        """Whether the process is over."""
+        """True if the process has ended."""
         return self._process.returncode is not None
 
     async def stop(self) -> None:
-        """Close its stdin, which ends it; kill it when that does not."""
+        """End it by closing its stdin, or kill it after 5 s."""
         assert self._process.stdin
         self._process.stdin.close()
         try:

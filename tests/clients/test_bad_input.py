@@ -1,7 +1,7 @@
-"""Peers that speak no HTTP, or too much of it: each is answered alone, and briefly.
+"""Clients that send invalid or oversized requests get a short answer, and only they are affected.
 
-Every test has a witness: a subscriber that goes on getting its events meanwhile. All share one
-replica: what one of them sends must not trouble the others.
+Every test checks another subscriber, which must get its events meanwhile. All tests share one
+replica.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import pytest_asyncio
 
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.clients.conftest import Witness, witness_of
-from tests.clients.peers import ALL, HOST, TLS_HELLO, Peer, get, memory
+from tests.clients.conftest import CheckSubscriber, subscriber_check
+from tests.clients.raw_client import ALL, HOST, TLS_HELLO, RawClient, get, memory
 from tests.fanout.rig import ALICE, SUBSCRIBE, Chain, Replica, outside
 from tests.support.data import begun_long_ago
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-lasting = partial(pytest_asyncio.fixture, loop_scope="module")
+module_fixture = partial(pytest_asyncio.fixture, loop_scope="module")
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 
@@ -55,7 +55,7 @@ TOO_LONG = {
 METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
-@lasting(scope="module")
+@module_fixture(scope="module")
 async def chain(redis_url: str) -> AsyncIterator[Chain]:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
     async with connect(redis_url) as redis:
@@ -63,18 +63,20 @@ async def chain(redis_url: str) -> AsyncIterator[Chain]:
         yield Chain(redis, keys)
 
 
-@lasting(scope="module")
+@module_fixture(scope="module")
 async def replica(redis_url: str, chain: Chain) -> AsyncIterator[Replica]:
     async with outside(redis_url, chain.committer.keys, sync_seconds=0.5) as replica:
         yield replica
 
 
-@lasting()
-async def witness(replica: Replica, chain: Chain, clients: list[SseClient]) -> Witness:
-    return await witness_of(replica, chain, clients)
+@module_fixture()
+async def check_subscriber(
+    replica: Replica, chain: Chain, clients: list[SseClient]
+) -> CheckSubscriber:
+    return await subscriber_check(replica, chain, clients)
 
 
-@lasting()
+@module_fixture()
 async def clients() -> AsyncIterator[list[SseClient]]:
     kept: list[SseClient] = []
     yield kept
@@ -82,90 +84,89 @@ async def clients() -> AsyncIterator[list[SseClient]]:
         client.close()
 
 
-async def test_what_is_no_request_is_refused_with_a_4xx_and_the_end(
-    replica: Replica, witness: Witness
+async def test_an_invalid_request_gets_4xx_and_the_connection_closes(
+    replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
     for name, sent in REFUSED.items():
-        peer = await Peer.say(replica.port, sent)
-        await peer.ended()
-        assert 400 <= peer.status < 500, (name, peer.received[:200])
-        assert b"text/event-stream" not in peer.received, name
-        await witness()
-    said = "".join(replica.process.noise) + str(replica.process.log)
-    assert "Traceback" not in said
-    assert "9999" not in said, "what they sent may be a token"
+        client = await RawClient.connect(replica.port, sent)
+        await client.wait_closed()
+        assert 400 <= client.status < 500, (name, client.received[:200])
+        assert b"text/event-stream" not in client.received, name
+        await check_subscriber()
+    log = "".join(replica.process.noise) + str(replica.process.log)
+    assert "Traceback" not in log
+    assert "9999" not in log, "the bytes may contain a token"
 
 
-async def test_a_head_that_is_too_long_is_refused(replica: Replica, witness: Witness) -> None:
+async def test_a_request_head_above_64_kb_gets_400(
+    replica: Replica, check_subscriber: CheckSubscriber
+) -> None:
     for name, sent in TOO_LONG.items():
-        peer = await Peer.say(replica.port, sent)
-        await peer.ended()
-        assert peer.status == 400, (name, peer.received[:200])
-        await witness()
-    assert "9999" not in str(replica.process.log), "what they sent may be a token"
+        client = await RawClient.connect(replica.port, sent)
+        await client.wait_closed()
+        assert client.status == 400, (name, client.received[:200])
+        await check_subscriber()
+    assert "9999" not in str(replica.process.log), "the bytes may contain a token"
 
 
 @pytest.mark.parametrize("where", ["line", "header"])
-async def test_a_head_of_64_kb_is_served(replica: Replica, chain: Chain, where: str) -> None:
-    room = 65_536 - len(get(ALL))
+async def test_a_request_head_of_64_kb_is_accepted(
+    replica: Replica, chain: Chain, where: str
+) -> None:
+    length = 65_536 - len(get(ALL))
     long = {
-        "line": get(f"{ALL}&x={'x' * (room - 3)}"),
-        "header": get(ALL, b"Authorization: " + b"x" * (room - 17)),
+        "line": get(f"{ALL}&x={'x' * (length - 3)}"),
+        "header": get(ALL, b"Authorization: " + b"x" * (length - 17)),
     }[where]
     assert len(long) == 65_536
-    peer = await Peer.say(replica.port, long)
+    client = await RawClient.connect(replica.port, long)
     (live,) = await chain.commit()
-    await until(lambda: f"id: {live}\n\n".encode() in peer.received)
-    assert peer.status == 200
-    peer.close()
+    await until(lambda: f"id: {live}\n\n".encode() in client.received)
+    assert client.status == 200
+    client.close()
 
 
-async def test_other_methods_are_405_and_name_get(replica: Replica, witness: Witness) -> None:
+async def test_other_methods_get_405_with_an_allow_header(
+    replica: Replica, check_subscriber: CheckSubscriber
+) -> None:
     for method in METHODS:
-        peer = await Peer.say(replica.port, get(ALL, b"Connection: close", method=method))
-        await peer.ended()
-        assert peer.status == 405, method
-        assert b"\r\nAllow: " in peer.received, method
-    await witness()
+        client = await RawClient.connect(
+            replica.port, get(ALL, b"Connection: close", method=method)
+        )
+        await client.wait_closed()
+        assert client.status == 405, method
+        assert b"\r\nAllow: " in client.received, method
+    await check_subscriber()
 
 
 @pytest.mark.parametrize("request_", [get(ALL, version="1.0"), f"GET {ALL}\r\n\r\n".encode()])
-async def test_old_http_gets_events_until_it_leaves(
-    replica: Replica, witness: Witness, chain: Chain, request_: bytes
+async def test_http_1_0_and_0_9_clients_get_events(
+    replica: Replica, check_subscriber: CheckSubscriber, chain: Chain, request_: bytes
 ) -> None:
-    peer = await Peer.say(replica.port, request_)
-    await until(lambda: b'"connected"' in peer.body)
+    client = await RawClient.connect(replica.port, request_)
+    await until(lambda: b'"connected"' in client.body)
     (live,) = await chain.commit()
-    await until(lambda: f"id: {live}\n\n".encode() in peer.received)
-    assert peer.status == 200
-    assert b"chunked" not in peer.received
-    peer.close()
+    await until(lambda: f"id: {live}\n\n".encode() in client.received)
+    assert client.status == 200
+    assert b"chunked" not in client.received
+    client.close()
 
 
-async def test_ids_with_line_breaks_and_nul_in_the_query_never_reach_the_wire(
-    replica: Replica, witness: Witness
+async def test_line_breaks_and_nul_in_a_query_id_are_not_sent_back(
+    replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
-    for given in (
-        "1-0\r\nid: 9-9",
-        "1-0\n\nevent: forged\ndata: {}",
-        "1-0\0",
-        "\r",
-        "\n",
-        "\0",
-        " ",
-    ):
-        peer = await Peer.say(replica.port, get(f"{ALL}&last_event_id={quote(given)}"))
-        await until(lambda peer=peer: b"event: reset" in peer.body)
-        assert b"\nid: 9-9" not in peer.body
-        assert b"\nevent: forged" not in peer.body
-        assert b"\0" not in peer.body
-        assert b"\r" not in peer.body
-        peer.close()
-    await witness()
+    ids = ("1-0\r\nid: 9-9", "1-0\n\nevent: forged\ndata: {}", "1-0\0", "\r", "\n", "\0", " ")
+    for given in ids:
+        client = await RawClient.connect(replica.port, get(f"{ALL}&last_event_id={quote(given)}"))
+        await until(lambda client=client: b"event: reset" in client.body)
+        for part in (b"\nid: 9-9", b"\nevent: forged", b"\0", b"\r"):
+            assert part not in client.body
+        client.close()
+    await check_subscriber()
 
 
-async def test_absurd_ids_are_told_reset_and_get_what_comes(
-    replica: Replica, witness: Witness, chain: Chain, clients: list[SseClient]
+async def test_an_invalid_id_gets_reset_and_later_events(
+    replica: Replica, check_subscriber: CheckSubscriber, chain: Chain, clients: list[SseClient]
 ) -> None:
     absurd = ["9" * 5000, "9" * 4000 + "-1", "1-" + "9" * 5000, "-", "--", "1-0-0", "NaN", "1e9-0"]
     absurd += ["0x10-0", "+1-0", "1 - 0", "½-0", "%", "../../etc/passwd", "18446744073709551616-0"]
@@ -173,7 +174,7 @@ async def test_absurd_ids_are_told_reset_and_get_what_comes(
         client = await replica.subscribe("all=true", since=given)
         clients.append(client)
         await client.wait(1, "reset")
-        assert len(client.body) < 20_000, "nothing absurd is sent back at length"
+        assert len(client.body) < 20_000, "the invalid id is not sent back"
     (live,) = await chain.commit()
     for client in clients[1:]:
         await client.wait_id(live)
@@ -181,8 +182,8 @@ async def test_absurd_ids_are_told_reset_and_get_what_comes(
         assert client.parser.faults == []
 
 
-async def test_too_many_topics_and_invalid_accounts_are_400_and_bounded(
-    replica: Replica, witness: Witness
+async def test_too_many_topics_or_invalid_accounts_get_a_short_400(
+    replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
     for query in (
         "streams=" + ",".join(str(n) for n in range(1, 10_001)),
@@ -198,52 +199,51 @@ async def test_too_many_topics_and_invalid_accounts_are_400_and_bounded(
         assert status == 400, query[:60]
         assert "/problems/invalid-subscription" in text
         assert len(text) < 10_000
-    await witness()
+    await check_subscriber()
 
 
-async def test_one_mistake_made_many_times_is_not_answered_at_length(
-    replica: Replica, witness: Witness
+async def test_a_repeated_error_does_not_make_the_answer_long(
+    replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
     for query in ("types=" + ",".join("x" * 20_000), "&".join(["streams=0"] * 6000)):
         status, text = await replica.get(f"{SUBSCRIBE}?{query}")
         assert status == 400
         assert len(text) < 100_000, f"{len(text)} bytes for {len(query)}"
-    await witness()
+    await check_subscriber()
 
 
-async def test_a_pipelined_second_request_is_never_answered(
-    replica: Replica, witness: Witness, chain: Chain
+async def test_a_pipelined_second_request_gets_no_response(
+    replica: Replica, check_subscriber: CheckSubscriber, chain: Chain
 ) -> None:
     both = get(ALL) + get("/livez")
-    peer = await Peer.say(replica.port, both)
-    other = await Peer.say(replica.port, get("/livez") + both)
+    client = await RawClient.connect(replica.port, both)
+    other = await RawClient.connect(replica.port, get("/livez") + both)
     (live,) = await chain.commit()
-    for each in (peer, other):
+    for each in (client, other):
         await until(lambda each=each: f"id: {live}\n\n".encode() in each.received)
-    assert peer.received.count(b"HTTP/1.1 ") == 1
-    assert other.received.count(b"HTTP/1.1 ") == 2, "the one before it is"
-    for each in (peer, other):
+    assert client.received.count(b"HTTP/1.1 ") == 1
+    assert other.received.count(b"HTTP/1.1 ") == 2, "the request before it gets its response"
+    for each in (client, other):
         each.close()
 
 
-async def test_bytes_after_the_handshake_are_not_read_and_not_kept(
-    redis_url: str, chain: Chain
-) -> None:
-    async with outside(redis_url, chain.committer.keys) as fresh:  # no memory of others to use
-        await flooded(fresh, chain)
+async def test_bytes_after_the_request_do_not_use_memory(redis_url: str, chain: Chain) -> None:
+    # a new process, so that no freed memory hides the growth
+    async with outside(redis_url, chain.committer.keys) as fresh:
+        await check_flood(fresh, chain)
 
 
-async def flooded(replica: Replica, chain: Chain) -> None:
+async def check_flood(replica: Replica, chain: Chain) -> None:
     before = memory(replica.process.pid)
     flood = b"GET /livez HTTP/1.1\r\n\r\n\0\xff" * 40_000
-    peers = [await Peer.say(replica.port, get(ALL)) for _ in range(20)]
-    for peer in peers:
-        await until(lambda peer=peer: b'"connected"' in peer.body)
-        peer.trickle(flood)
+    clients = [await RawClient.connect(replica.port, get(ALL)) for _ in range(20)]
+    for client in clients:
+        await until(lambda client=client: b'"connected"' in client.body)
+        client.send(flood)
     positions = await chain.commit_many(5)
-    for peer in peers:
-        await until(lambda peer=peer: f"id: {positions[-1]}\n\n".encode() in peer.received)
-        assert peer.received.count(b"HTTP/1.1 ") == 1
+    for client in clients:
+        await until(lambda client=client: f"id: {positions[-1]}\n\n".encode() in client.received)
+        assert client.received.count(b"HTTP/1.1 ") == 1
     assert memory(replica.process.pid) - before < 16 << 20
-    for peer in peers:
-        peer.close()
+    for client in clients:
+        client.close()

@@ -1,6 +1,6 @@
-"""Native EventSources behind each gateway while fanouts are killed: none gives up or misses one.
+"""Native EventSources behind each gateway, while fanouts are killed, lose no event.
 
-Chromium's EventSource and those of npm take any status but 200 as final.
+The EventSources of Chromium and of npm never reconnect after a status other than 200.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pytest
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.clients.libraries import need
-from tests.clients.natives import Native, Natives, natives
+from tests.clients.event_sources import EventSources, NativeSource, event_sources
+from tests.clients.libraries import require_library
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE, Chain
@@ -31,65 +31,65 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 
 GATEWAYS = at_length(("deployment", "caddy"), ("deployment", "nginx", "caddy"))
-NEW = at_length(6, 12)
-"""How many connect at each gateway in each act."""
+NEW_SOURCES = at_length(6, 12)
+"""The number of new EventSources at each gateway in each step."""
 REASON = "no replica can take this connection now"
-"""The gateway's own; a fanout that has just started tells another."""
+"""The reason that the gateway sends. A fanout that is starting sends another reason."""
 
-ACTS = ("both live", "one is killed", "it is back and the other is killed", "one is frozen")
+STEPS = ("both live", "one is killed", "it is back and the other is killed", "one is frozen")
 SYNC_SECONDS = 1
 
 
 @dataclass
-class Story:
-    """What each EventSource lived through, by gateway, and what was committed."""
+class ScenarioResult:
+    """By gateway: the EventSources and how many did not connect; and all committed positions."""
 
-    natives: dict[str, list[Native]] = field(default_factory=dict)
+    sources: dict[str, list[NativeSource]] = field(default_factory=dict)
     refused: dict[str, dict[str, int]] = field(default_factory=dict)
     committed: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
 
-class Teller:
-    """Does to all gateways at once what the story tells."""
+class Scenario:
+    """Runs each step for all gateways at the same time."""
 
-    def __init__(self, ways: Mapping[str, str], opener: Natives, chain: Chain) -> None:
-        self.story = Story()
-        self._ways = ways
+    def __init__(self, urls: Mapping[str, str], opener: EventSources, chain: Chain) -> None:
+        self.result = ScenarioResult()
+        self._urls = urls
         self._opener = opener
         self._chain = chain
 
     async def commit(self) -> None:
-        self.story.committed += await self._chain.commit_many(5)
+        self.result.committed += await self._chain.commit_many(5)
 
-    async def open(self, act: str) -> None:
-        """New ones at each gateway; notes how many of them do not connect."""
-        new = await self._opener.open(list(self._ways.values()), NEW)
-        await self._all(act, new, lambda native: native.named("message"))
-        for name, url in self._ways.items():
-            mine = [native for native in new if native.url == url]
-            self.story.natives.setdefault(name, []).extend(mine)
-            refused = sum(not native.named("message") for native in mine)
-            self.story.refused.setdefault(name, {})[act] = refused
+    async def open(self, step: str) -> None:
+        """Open new EventSources at each gateway, and count those that do not connect."""
+        new = await self._opener.open(list(self._urls.values()), NEW_SOURCES)
+        await self._wait_for(step, new, lambda source: source.named("message"))
+        for name, url in self._urls.items():
+            own = [source for source in new if source.url == url]
+            self.result.sources.setdefault(name, []).extend(own)
+            refused = sum(not source.named("message") for source in own)
+            self.result.refused.setdefault(name, {})[step] = refused
 
-    async def delivered(self, act: str) -> None:
-        last = self.story.committed[-1]
-        await self._all(act, self._opener.all, lambda native: last in native.ids)
+    async def wait_for_delivery(self, step: str) -> None:
+        last = self.result.committed[-1]
+        await self._wait_for(step, self._opener.all, lambda source: last in source.ids)
 
-    async def turned_away(self, act: str) -> None:
-        await self._all(act, self._opener.all, lambda native: native.named("overload"))
+    async def wait_for_overload(self, step: str) -> None:
+        await self._wait_for(step, self._opener.all, lambda source: source.named("overload"))
 
-    async def _all(
-        self, act: str, whom: Sequence[Native], done: Callable[[Native], object]
+    async def _wait_for(
+        self, step: str, sources: Sequence[NativeSource], done: Callable[[NativeSource], object]
     ) -> None:
-        """Until it is done for all but those that gave up."""
+        """Wait until this is done for all EventSources that still reconnect."""
         try:
-            await until(lambda: all(n.given_up or done(n) for n in whom), seconds=90, what=act)
+            await until(lambda: all(n.given_up or done(n) for n in sources), seconds=90, what=step)
         except AssertionError as error:
-            self.story.troubles.append(str(error))
+            self.result.errors.append(str(error))
 
 
-async def tell(redis_url: str, folder: Path) -> Story:
+async def run_scenario(redis_url: str, folder: Path) -> ScenarioResult:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
     redis = connect(redis_url)
     async with AsyncExitStack() as stack:
@@ -102,75 +102,81 @@ async def tell(redis_url: str, folder: Path) -> Story:
         for kind in GATEWAYS:
             (folder / kind).mkdir()
             addresses = [f"{one}:{PORT}", f"{two}:{PORT}"]
-            front = await stack.enter_async_context(
+            server = await stack.enter_async_context(
                 gateway(folder / kind, names, HANDSHAKES_PER_IP="1000r/s")
                 if kind == "deployment"
                 else local_gateway(kind, folder / kind, addresses, addresses[0])
             )
-            ports[kind] = front.port
+            ports[kind] = server.port
         query = f"{SUBSCRIBE}?all=true"
-        ways = {kind: f"http://127.0.0.1:{port}{query}" for kind, port in ports.items()}
-        opener = await stack.enter_async_context(natives())
-        teller = Teller(ways, opener, Chain(redis, keys))
+        urls = {kind: f"http://127.0.0.1:{port}{query}" for kind, port in ports.items()}
+        opener = await stack.enter_async_context(event_sources())
+        scenario = Scenario(urls, opener, Chain(redis, keys))
 
-        await teller.open(ACTS[0])
-        await teller.commit()
+        await scenario.open(STEPS[0])
+        await scenario.commit()
         await fanouts.kill(one)
-        await teller.open(ACTS[1])
-        await teller.commit()
+        await scenario.open(STEPS[1])
+        await scenario.commit()
         await fanouts.start(one, **settings)
         await fanouts.kill(two)
-        await teller.open(ACTS[2])
-        await teller.commit()
-        await teller.delivered("three commits")
+        await scenario.open(STEPS[2])
+        await scenario.commit()
+        await scenario.wait_for_delivery("three commits")
         await fanouts.start(two, **settings)
         fanouts.freeze(one)
-        await teller.open(ACTS[3])
-        await teller.commit()
-        await teller.delivered("those at the frozen one go on at the other")
+        await scenario.open(STEPS[3])
+        await scenario.commit()
+        await scenario.wait_for_delivery("clients of the frozen fanout continue at the other")
         fanouts.thaw(one)
         await fanouts.kill(one, two)
-        await teller.commit()
-        await teller.turned_away("both are killed")
-        await teller.commit()
+        await scenario.commit()
+        await scenario.wait_for_overload("both are killed")
+        await scenario.commit()
         await fanouts.start(two, **settings)
-        await teller.delivered("all commits")
-        return teller.story
+        await scenario.wait_for_delivery("all commits")
+        return scenario.result
 
 
 @pytest.fixture(scope="module")
-def story(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    need("chromium")
-    need("undici")
+def result(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> ScenarioResult:
+    require_library("chromium")
+    require_library("undici")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SYNC_SECONDS", str(SYNC_SECONDS))  # gateways read it too
-        return asyncio.run(tell(redis_url, tmp_path_factory.mktemp("gateways")))
+        environment.setenv("SYNC_SECONDS", str(SYNC_SECONDS))  # the gateways read this variable too
+        return asyncio.run(run_scenario(redis_url, tmp_path_factory.mktemp("gateways")))
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-def test_no_event_source_gives_up(story: Story, kind: str) -> None:
-    assert [native for native in story.natives[kind] if native.given_up] == []
+def test_no_event_source_stops_reconnecting(result: ScenarioResult, kind: str) -> None:
+    assert [source for source in result.sources[kind] if source.given_up] == []
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-@pytest.mark.parametrize("act", ACTS)
-def test_every_new_one_connects_while_a_fanout_lives(story: Story, kind: str, act: str) -> None:
-    assert story.refused[kind][act] == 0
+@pytest.mark.parametrize("step", STEPS)
+def test_each_new_event_source_connects_while_one_fanout_runs(
+    result: ScenarioResult, kind: str, step: str
+) -> None:
+    assert result.refused[kind][step] == 0
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-def test_without_a_fanout_each_is_told_in_band_when_to_come_back(story: Story, kind: str) -> None:
-    told = [native.named("overload") for native in story.natives[kind]]
-    assert all(told)
-    told_by_all = [json.loads(event.data) for events in told for event in events]
-    waits = [said["retry"] for said in told_by_all if said["reason"] == REASON]
+def test_without_a_fanout_each_event_source_gets_overload_with_retry(
+    result: ScenarioResult, kind: str
+) -> None:
+    overloads = [source.named("overload") for source in result.sources[kind]]
+    assert all(overloads)
+    answers = [json.loads(event.data) for events in overloads for event in events]
+    waits = [answer["retry"] for answer in answers if answer["reason"] == REASON]
     assert all(4000 <= wait < 8000 for wait in waits)
-    assert len(set(waits)) > len(waits) * 0.9, "they do not come back together"
+    assert len(set(waits)) > len(waits) * 0.9, "the clients do not reconnect at the same time"
 
 
 @pytest.mark.parametrize("kind", GATEWAYS)
-def test_all_come_back_and_miss_nothing_and_get_nothing_twice(story: Story, kind: str) -> None:
-    assert story.troubles == []
-    for native in story.natives[kind]:
-        began = parse_position(native.began)
-        assert native.ids == [p for p in story.committed if parse_position(p) > began], native.kind
+def test_each_event_source_resumes_and_gets_each_event_once(
+    result: ScenarioResult, kind: str
+) -> None:
+    assert result.errors == []
+    for source in result.sources[kind]:
+        began = parse_position(source.first_position)
+        assert source.ids == [p for p in result.committed if parse_position(p) > began], source.kind

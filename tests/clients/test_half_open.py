@@ -1,4 +1,4 @@
-"""Peers that never finish their request, or leave at once: they cost little and hinder nobody."""
+"""Clients that never complete a request, or disconnect at once, do not affect other clients."""
 
 from __future__ import annotations
 
@@ -8,66 +8,72 @@ import time
 
 import pytest
 
-from tests.clients.conftest import Witness
-from tests.clients.peers import ALL, TLS_HELLO, Peer, crowd_of, get, memory
+from tests.clients.conftest import CheckSubscriber
+from tests.clients.raw_client import ALL, TLS_HELLO, RawClient, get, memory, open_many
 from tests.fanout.rig import Chain, Replica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
 @pytest.mark.timeout(90)
-async def test_half_open_connections_use_up_no_descriptors_and_are_hung_up_on(
-    replica: Replica, witness: Witness, chain: Chain, clients: list[SseClient]
+async def test_half_open_connections_are_closed_and_other_clients_continue(
+    replica: Replica, check_subscriber: CheckSubscriber, chain: Chain, clients: list[SseClient]
 ) -> None:
-    """As many as there are descriptors, and more: others keep their events, and soon get in."""
+    """More half-open connections than descriptors. A new client still connects in 20 s."""
     before = memory(replica.process.pid)
     began = time.monotonic()
     descriptors = replica.process.descriptors
     resource.prlimit(replica.process.pid, resource.RLIMIT_NOFILE, (descriptors + 400,) * 2)
     heads = [b"", b"G", b"GET ", get(ALL)[:-2], get(ALL)[:-1], TLS_HELLO[:5]]
-    async with crowd_of(replica.port, 500, heads) as peers:
+    async with open_many(replica.port, 500, heads) as raw_clients:
         await until(lambda: replica.process.descriptors >= descriptors + 390)
         for _ in range(5):
-            await witness()
-            for peer in peers:
-                peer.trickle(b"x")
+            await check_subscriber()
+            for raw_client in raw_clients:
+                raw_client.send(b"x")
         late = await SseClient.connect(replica.port, ALL)
         clients.append(late)
         await late.wait(1, seconds=25)
         assert time.monotonic() - began < 20
-        await until(lambda: all(peer.over for peer in peers), seconds=25, what="the end of all")
+        await until(
+            lambda: all(raw_client.closed for raw_client in raw_clients),
+            seconds=25,
+            what="the end of all connections",
+        )
         assert memory(replica.process.pid) - before < 24 << 20
-        await witness()
+        await check_subscriber()
         (live,) = await chain.commit()
         await late.wait_id(live)
     await until(lambda: replica.process.descriptors <= descriptors + 2)
 
 
-async def test_half_open_connections_below_the_limit_slow_nobody(
-    replica: Replica, witness: Witness
+async def test_half_open_connections_below_the_limit_delay_no_client(
+    replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
-    async with crowd_of(replica.port, 500, [b"GET / HTTP/1.1\r\nHost: x\r\nX: "]) as peers:
+    async with open_many(replica.port, 500, [b"GET / HTTP/1.1\r\nHost: x\r\nX: "]) as raw_clients:
         for _ in range(10):
-            for peer in peers:
-                peer.trickle(b"y")
-            await witness()
+            for raw_client in raw_clients:
+                raw_client.send(b"y")
+            await check_subscriber()
             began = time.monotonic()
             assert (await replica.get("/livez"))[0] == 200
             client = await replica.subscribe("streams=1")
             client.close()
             assert time.monotonic() - began < 1
-        assert not any(peer.over for peer in peers)
+        assert not any(raw_client.closed for raw_client in raw_clients)
 
 
-async def test_connections_that_come_and_go_leave_nothing(
-    replica: Replica, witness: Witness
+async def test_closed_connections_leave_no_descriptor_and_no_entry(
+    replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
     descriptors = replica.process.descriptors
     for sent in (b"", get(ALL)[:-2], get(ALL), get("/livez"), TLS_HELLO):
-        peers = await asyncio.gather(*(Peer.say(replica.port, sent) for _ in range(100)))
-        for peer in peers:
-            peer.reset()
-    await witness()
+        raw_clients = await asyncio.gather(
+            *(RawClient.connect(replica.port, sent) for _ in range(100))
+        )
+        for raw_client in raw_clients:
+            raw_client.reset()
+    await check_subscriber()
     await until(lambda: replica.process.descriptors <= descriptors)
     await until(lambda: _connections(replica, 1))
     assert replica.process.noise == []

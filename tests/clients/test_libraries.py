@@ -1,6 +1,6 @@
-"""What each client library gives to its application while connections are cut, killed and drained.
+"""The events that each client library delivers while connections are cut, killed and drained.
 
-A library's own defect is named in one sentence where it shows, with what Headrace guarantees still.
+Where a library has a defect, a test names it and shows what Headrace still guarantees.
 """
 
 from __future__ import annotations
@@ -11,57 +11,67 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.clients.front import CUTS
-from tests.clients.libraries import LIBRARIES, NAMES, Received, missing, need
-from tests.clients.stage import Part
-from tests.clients.story import Parts, tell
+from tests.clients.cutting_proxy import CUTS
+from tests.clients.libraries import (
+    LIBRARIES,
+    NAMES,
+    ReceivedEvent,
+    missing_requirement,
+    require_library,
+)
+from tests.clients.scenario import Results, run_scenario
+from tests.clients.setup import StepResult
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
 
-Play = Callable[[str], Part]
+ResultOfStep = Callable[[str], StepResult]
 
 DEFECTS = {
     *(("aiohttp_sse", where) for where in CUTS),
     *(("sseclient", where) for where in ("in the data", "after the data", "in the id")),
     ("fetch_event_source", "before the blank line"),
 }
-"""Where a library does not drop the frame that EOF cut off; each has a test of its own below."""
+"""Cases in which a library delivers an event that EOF has cut. Each has a test below."""
 
 
 @pytest.fixture(scope="module")
-def parts(redis_url: str) -> Parts:
-    return asyncio.run(tell(redis_url, [each for each in LIBRARIES if not missing(each)]))
+def results(redis_url: str) -> Results:
+    return asyncio.run(
+        run_scenario(redis_url, [each for each in LIBRARIES if not missing_requirement(each)])
+    )
 
 
 @pytest.fixture
-def play(parts: Parts) -> Callable[[str, str], Part]:
-    """A library's part in an act; it fails here when it did not come to the act's end."""
+def result_of(results: Results) -> Callable[[str, str], StepResult]:
+    """Returns the result of a library for a step. Fails the test if the library did not finish."""
 
-    def play(library: str, act: str) -> Part:
-        need(library)
-        part = parts[library][act]
-        assert part.trouble == ""
-        return part
+    def result_of(library: str, step: str) -> StepResult:
+        require_library(library)
+        step_result = results[library][step]
+        assert step_result.error == ""
+        return step_result
 
-    return play
+    return result_of
 
 
 @pytest.fixture(params=LIBRARIES)
-def part(request: pytest.FixtureRequest, play: Callable[[str, str], Part]) -> Play:
-    need(request.param)
-    return lambda act: play(request.param, act)
+def step_result(
+    request: pytest.FixtureRequest, result_of: Callable[[str, str], StepResult]
+) -> ResultOfStep:
+    require_library(request.param)
+    return lambda step: result_of(request.param, step)
 
 
-def is_sound(event: Received) -> bool:
-    """Whether the data is the whole event that the id and the name say it is."""
-    if not event.whole:
+def is_sound(event: ReceivedEvent) -> bool:
+    """True if the data is complete and agrees with the id and the name."""
+    if not event.is_json_object:
         return False
     data = json.loads(event.data)
     return (event.id, event.name) == (data.get("id"), data.get("type"))
 
 
-def test_it_connects_and_the_first_frame_is_connected(part: Play) -> None:
-    connected = part("connected")
+def test_the_first_event_is_connected(step_result: ResultOfStep) -> None:
+    connected = step_result("connected")
     (top,) = connected.committed
     first = connected.received[0]
     assert (first.name, first.id) == ("message", top)
@@ -71,8 +81,8 @@ def test_it_connects_and_the_first_frame_is_connected(part: Play) -> None:
     assert connected.journal == []
 
 
-def test_it_receives_named_events_in_order_and_whole(part: Play) -> None:
-    live = part("live")
+def test_named_events_arrive_complete_and_in_order(step_result: ResultOfStep) -> None:
+    live = step_result("live")
     assert live.ids == live.committed
     assert all(map(is_sound, live.journal))
     kinds = ["stream.created", "stream.fee_collected", "contract.initialized", "stream.created"]
@@ -80,33 +90,33 @@ def test_it_receives_named_events_in_order_and_whole(part: Play) -> None:
     assert live.requests == []
 
 
-@pytest.mark.parametrize("act", ["cut", "killed", "drained", "overloaded"])
-def test_it_comes_back_by_itself_with_nothing_missed_and_nothing_twice(
-    part: Play, act: str
+@pytest.mark.parametrize("step", ["cut", "killed", "drained", "overloaded"])
+def test_the_library_reconnects_and_gets_each_event_once(
+    step_result: ResultOfStep, step: str
 ) -> None:
-    lived = part(act)
-    assert lived.ids == lived.committed
-    assert all(map(is_sound, lived.journal))
-    assert lived.resumed_at
-    assert all(lived.resumed_at)
+    result = step_result(step)
+    assert result.ids == result.committed
+    assert all(map(is_sound, result.journal))
+    assert result.resumed_at
+    assert all(result.resumed_at)
 
 
-def test_a_drained_replica_says_goodbye_and_the_cursor_stays(part: Play) -> None:
-    (goodbye,) = part("drained").named("goodbye")
+def test_a_drained_replica_sends_goodbye(step_result: ResultOfStep) -> None:
+    (goodbye,) = step_result("drained").named("goodbye")
     assert json.loads(goodbye.data)["reason"] == "draining"
 
 
-def test_a_full_replica_says_so_in_band_and_the_cursor_stays(part: Play) -> None:
-    overloaded = part("overloaded")
-    turned_away = overloaded.named("overload")
-    assert turned_away
-    assert all(json.loads(event.data)["retry"] >= 2000 for event in turned_away)
-    assert len(overloaded.resumed_at) == len(turned_away) + 1
+def test_overload_of_a_full_replica_does_not_move_the_cursor(step_result: ResultOfStep) -> None:
+    overloaded = step_result("overloaded")
+    overloads = overloaded.named("overload")
+    assert overloads
+    assert all(json.loads(event.data)["retry"] >= 2000 for event in overloads)
+    assert len(overloaded.resumed_at) == len(overloads) + 1
     assert len(set(overloaded.resumed_at)) == 1
 
 
-def test_sync_moves_the_cursor_of_a_quiet_subscription(part: Play) -> None:
-    quiet, after = part("quiet"), part("cut while quiet")
+def test_sync_moves_the_cursor_of_a_quiet_subscription(step_result: ResultOfStep) -> None:
+    quiet, after = step_result("quiet"), step_result("cut while quiet")
     (position,) = quiet.committed
     assert position in [event.id for event in quiet.named("sync")]
     assert after.resumed_at == [position]
@@ -114,18 +124,18 @@ def test_sync_moves_the_cursor_of_a_quiet_subscription(part: Play) -> None:
     assert quiet.journal == after.journal == []
 
 
-def test_no_event_is_made_up_and_no_connected_frame_comes_twice(
-    play: Callable[[str, str], Part], parts: Parts
+def test_no_unexpected_event_and_no_repeated_connected_event_arrives(
+    result_of: Callable[[str, str], StepResult], results: Results
 ) -> None:
-    for library, acts in parts.items():
+    for library, steps in results.items():
         received = [
             event
-            for act in acts
-            if (library, act) not in DEFECTS
-            for event in play(library, act).received
+            for step in steps
+            if (library, step) not in DEFECTS
+            for event in result_of(library, step).received
         ]
         assert {event.name for event in received} <= {*NAMES} - {"undefined", "gap", "reset"}
-        assert all(event.whole for event in received), library
+        assert all(event.is_json_object for event in received), library
         greetings = [json.loads(event.data) for event in received if event.name == "message"]
         assert {greeting["type"] for greeting in greetings} == {"connected"}
         clients = [greeting["clientId"] for greeting in greetings]
@@ -136,81 +146,81 @@ def test_no_event_is_made_up_and_no_connected_frame_comes_twice(
 
 @pytest.mark.parametrize(
     ("library", "where"),
-    [(lib, where) for lib in LIBRARIES for where in CUTS if (lib, where) not in DEFECTS],
+    [(name, where) for name in LIBRARIES for where in CUTS if (name, where) not in DEFECTS],
 )
-def test_a_frame_cut_by_eof_is_dropped_and_comes_again_whole(
-    play: Callable[[str, str], Part], library: str, where: str
+def test_an_event_cut_by_eof_is_dropped_and_sent_again(
+    result_of: Callable[[str, str], StepResult], library: str, where: str
 ) -> None:
-    ended = play(library, where)
-    assert ended.ids == ended.committed
-    assert all(map(is_sound, ended.journal))
-    assert len(ended.resumed_at) == 1
+    result = result_of(library, where)
+    assert result.ids == result.committed
+    assert all(map(is_sound, result.journal))
+    assert len(result.resumed_at) == 1
 
 
 @pytest.mark.parametrize("where", CUTS)
-def test_aiohttp_sse_client2_glues_the_cut_frame_to_connected_and_never_to_an_event(
-    play: Callable[[str, str], Part], where: str
+def test_aiohttp_sse_client2_merges_a_cut_event_with_connected(
+    result_of: Callable[[str, str], StepResult], where: str
 ) -> None:
-    """It keeps a cut frame's fields for the next connection, whose first frame takes them."""
-    ended = play("aiohttp_sse", where)
-    glued, *rest = ended.journal
-    assert not is_sound(glued)
-    assert '"type":"connected"' in glued.data
-    assert [glued.id] == ended.resumed_at, "the cursor stays before the cut event"
-    assert [event.id for event in rest] == ended.committed
+    """The library keeps the fields of the cut event and adds them to `connected`."""
+    result = result_of("aiohttp_sse", where)
+    merged, *rest = result.journal
+    assert not is_sound(merged)
+    assert '"type":"connected"' in merged.data
+    assert [merged.id] == result.resumed_at, "the cursor stays before the cut event"
+    assert [event.id for event in rest] == result.committed
     assert all(map(is_sound, rest))
 
 
-def test_sseclient_py_delivers_a_torn_frame_that_is_no_json_and_moves_no_cursor(
-    play: Callable[[str, str], Part],
+def test_sseclient_py_delivers_a_cut_event_and_keeps_its_cursor(
+    result_of: Callable[[str, str], StepResult],
 ) -> None:
-    """It delivers at EOF what it has; the id comes last, so the whole event follows."""
-    ended = play("sseclient", "in the data")
-    torn, *rest = ended.journal
-    assert not torn.whole
-    assert torn.id is None
-    assert [event.id for event in rest] == ended.committed
+    """At EOF it delivers the incomplete event, without its id. The complete event follows."""
+    result = result_of("sseclient", "in the data")
+    partial, *rest = result.journal
+    assert not partial.is_json_object
+    assert partial.id is None
+    assert [event.id for event in rest] == result.committed
     assert all(map(is_sound, rest))
 
 
-def test_sseclient_py_delivers_a_frame_without_its_id_and_then_again_with_it(
-    play: Callable[[str, str], Part],
+def test_sseclient_py_delivers_an_event_first_without_and_then_with_its_id(
+    result_of: Callable[[str, str], StepResult],
 ) -> None:
-    """As above; both have the same position and version in their data."""
-    ended = play("sseclient", "after the data")
-    early, *rest = ended.journal
+    """The id is cut off, so the event is sent again, with the same position in its data."""
+    result = result_of("sseclient", "after the data")
+    early, *rest = result.journal
     assert early.id is None
-    assert json.loads(early.data)["id"] == ended.committed[0]
-    assert [event.id for event in rest] == ended.committed
+    assert json.loads(early.data)["id"] == result.committed[0]
+    assert [event.id for event in rest] == result.committed
     assert all(map(is_sound, rest))
 
 
-def test_sseclient_py_takes_a_torn_id_as_its_cursor_and_is_told_reset(
-    play: Callable[[str, str], Part],
+def test_sseclient_py_resumes_from_a_cut_id_and_gets_reset(
+    result_of: Callable[[str, str], StepResult],
 ) -> None:
-    """A torn id is no position, so what it cannot ask for any more is never skipped silently."""
-    ended = play("sseclient", "in the id")
-    assert ended.committed[0].startswith(ended.journal[0].id or "none")
-    assert ended.resumed_at == [ended.journal[0].id]
-    assert len(ended.named("reset")) == 1
+    """A cut id is not a valid position, so the server answers with reset and nothing is skipped."""
+    result = result_of("sseclient", "in the id")
+    assert result.committed[0].startswith(result.journal[0].id or "none")
+    assert result.resumed_at == [result.journal[0].id]
+    assert len(result.named("reset")) == 1
 
 
-def test_fetch_event_source_loses_an_event_cut_between_id_and_blank_line(
-    play: Callable[[str, str], Part],
+def test_fetch_event_source_loses_an_event_cut_after_its_id(
+    result_of: Callable[[str, str], StepResult],
 ) -> None:
-    """It moves its cursor at the id's line, not at the frame's end: one byte of a frame is left."""
-    ended = play("fetch_event_source", "before the blank line")
-    assert ended.resumed_at == ended.committed[:1]
-    assert ended.ids == ended.committed[1:]
-    assert all(map(is_sound, ended.journal))
+    """It moves its cursor when it reads the id, before the blank line that completes the event."""
+    result = result_of("fetch_event_source", "before the blank line")
+    assert result.resumed_at == result.committed[:1]
+    assert result.ids == result.committed[1:]
+    assert all(map(is_sound, result.journal))
 
 
 def test_a_browser_page_of_another_origin_needs_no_preflight_to_resume(
-    play: Callable[[str, str], Part], parts: Parts
+    result_of: Callable[[str, str], StepResult], results: Results
 ) -> None:
-    """Ids of safe characters; fetch-event-source sets the header itself, so it asks first."""
+    """EventSource needs no preflight. fetch-event-source does, because it sets a header itself."""
     for library, asks in (("chromium", False), ("fetch_event_source", True)):
-        need(library)
-        heads = [head for act in parts[library] for head in play(library, act).requests]
+        require_library(library)
+        heads = [head for step in results[library] for head in result_of(library, step).requests]
         assert all("\r\nOrigin: http://127.0.0.1:" in head for head in heads)
         assert any(head.startswith("OPTIONS ") for head in heads) is asks

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from services.fanout.subscribe.last_event_id import RESUME_PARAMETERS
 from shared.journal.keys import Keys
-from tests.clients.peers import Peer
+from tests.clients.raw_client import RawClient
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import Gateway, gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE
@@ -234,14 +234,14 @@ def head(port: int, target: str, header: str, size: int) -> bytes:
 async def test_request_heads_of_64_kb_reach_the_service(
     port: int, target: str, header: str
 ) -> None:
-    peer = await Peer.say(port, head(port, target, header, 1 << 16))
-    await until(lambda: peer.status, what="an answer")
-    assert peer.status == 200, bytes(peer.received)[:300]
-    peer.close()
+    client = await RawClient.connect(port, head(port, target, header, 1 << 16))
+    await until(lambda: client.status, what="an answer")
+    assert client.status == 200, bytes(client.received)[:300]
+    client.close()
 
 
 @pytest.mark.parametrize("header", ["", "Authorization: Bearer "])
 async def test_longer_request_heads_get_414_or_431(port: int, header: str) -> None:
-    peer = await Peer.say(port, head(port, BY_EVENT, header, 200_000))
-    await peer.ended()
-    assert peer.status in (414, 431)
+    client = await RawClient.connect(port, head(port, BY_EVENT, header, 200_000))
+    await client.wait_closed()
+    assert client.status in (414, 431)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.journal.keys import Keys
-from tests.clients.libraries import need
-from tests.clients.natives import natives
+from tests.clients.event_sources import event_sources
+from tests.clients.libraries import require_library
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import certificate, gateway, local_gateway
 from tests.fanout.rig import SUBSCRIBE
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(90)
 
 @pytest.fixture(autouse=True)
 def chromium_is_there() -> None:
-    need("chromium")
+    require_library("chromium")
 
 
 async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
@@ -32,7 +32,7 @@ async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
     async with (
         name_server({}) as names,
         Fanouts(redis_url, keys, names) as fanouts,
-        natives() as opener,
+        event_sources() as opener,
     ):
         await fanouts.start()
         most = {"CONNECTIONS_PER_IP": 140, "HANDSHAKES_PER_IP": "1000r/s"}
@@ -55,7 +55,7 @@ async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
 async def test_a_page_can_read_retry_after(tmp_path: Path) -> None:
     """In Chromium, after a preflight, because the request has a custom header."""
     async with (
-        natives() as opener,
+        event_sources() as opener,
         local_gateway("caddy", tmp_path, ["127.0.0.1:1"], "127.0.0.1:1") as caddy,
         name_server({}) as names,
         gateway(tmp_path, names) as nginx,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.scaling import PLANS, Costs, Plan, most_events, simulate, table, through
+from tests.bench.scaling import PLANS, Costs, Plan, departure_times, highest_rate, simulate, table
 from tests.deploy.dockerfile import ROOT
 
 COSTS = Costs()
@@ -31,7 +31,7 @@ def test_the_page_shows_what_the_simulation_says() -> None:
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.floats(0.001, 1))
 def test_a_stage_does_one_after_the_other(arrivals: list[float], cost: float) -> None:
-    left = through(sorted(arrivals), cost)
+    left = departure_times(sorted(arrivals), cost)
     assert all(b - a >= cost * 0.999 for a, b in itertools.pairwise(left))
     assert all(at + cost <= gone + 1e-9 for at, gone in zip(sorted(arrivals), left, strict=True))
 
@@ -46,6 +46,6 @@ def test_a_burst_takes_at_least_its_slowest_stage_and_at_most_all_of_them(plan: 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_what_it_calls_the_most_holds_and_one_more_does_not(plan: Plan) -> None:
-    most = most_events(plan, COSTS)
+    most = highest_rate(plan, COSTS)
     assert simulate(replace(plan, events=most), COSTS).holds
     assert not simulate(replace(plan, events=most + 1), COSTS).holds

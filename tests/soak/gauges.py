@@ -1,4 +1,4 @@
-"""What is measured of each process while it lives: memory and descriptors, as Linux counts them."""
+"""Samples of the memory and the descriptors of processes while they run (Linux)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEGABYTE = 1 << 20
 
 
 def memory_of(pid: int) -> float:
-    """Megabytes that are its own, its share of what it shares included (Pss)."""
+    """The memory in megabytes (Pss): private pages plus a share of each shared page."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
     assert found
@@ -27,47 +27,47 @@ def memory_of(pid: int) -> float:
 
 
 def descriptors_of(pid: int) -> int:
-    """How many files it has open."""
+    """The number of open files."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - names only, it is /proc
 
 
 @dataclass(slots=True)
-class Gauge:
+class ProcessSamples:
     """The samples of one process."""
 
     memory: list[tuple[float, float]] = field(default_factory=list)
     descriptors: list[tuple[float, float]] = field(default_factory=list)
 
-    def take(self, at: float, pid: int) -> None:
-        """One sample of each."""
+    def add(self, at: float, pid: int) -> None:
+        """Add one sample of memory and one of descriptors."""
         self.memory.append((at, memory_of(pid)))
         self.descriptors.append((at, descriptors_of(pid)))
 
-    def both(self) -> tuple[Samples, Samples]:
-        """Memory in megabytes, descriptors."""
+    def series(self) -> tuple[Samples, Samples]:
+        """The samples of the memory in megabytes, and those of the descriptors."""
         return self.memory, self.descriptors
 
 
-async def watch(pids: dict[str, int], gauges: dict[str, Gauge], every: float) -> None:
-    """Sample until cancelled."""
+async def watch(pids: dict[str, int], samples: dict[str, ProcessSamples], every: float) -> None:
+    """Add samples until cancelled."""
     began = time.monotonic()
     while True:
         at = time.monotonic() - began
         for name, pid in pids.items():
-            gauges.setdefault(name, Gauge()).take(at, pid)
+            samples.setdefault(name, ProcessSamples()).add(at, pid)
         await last(every)
 
 
-async def kinds_of_keys(redis: Redis, prefix: str) -> Counter[str]:
-    """How many keys of each kind there are."""
+async def count_keys(redis: Redis, prefix: str) -> Counter[str]:
+    """The number of keys of each kind."""
     kinds: Counter[str] = Counter()
     async for key in redis.scan_iter(f"{prefix}*", count=1000):
         kinds[key.decode().removeprefix(prefix).partition(":")[0]] += 1
     return kinds
 
 
-async def gathered(*tasks: asyncio.Task[None]) -> None:
-    """Raise what ended a task before its time."""
+async def raise_failures(*tasks: asyncio.Task[None]) -> None:
+    """Raise the error of a task that has ended early."""
     for task in tasks:
         if task.done():
             task.result()

@@ -1,4 +1,4 @@
-"""A straight line through samples, and whether what it shows is growth. Pure."""
+"""A straight line through samples, and whether its slope is growth. Pure."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from math import sqrt
 
 Samples = Sequence[tuple[float, float]]
-"""Seconds and a value, of which there are at least three at different times."""
+"""Pairs of seconds and a value, at three or more different times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Least squares: growth in units a second, and its standard error."""
+    """A least squares line: its slope in units a second, and the standard error of the slope."""
 
     slope: float
     error: float
 
     def sure_growth(self, seconds: float) -> float:
-        """What grew for certain in that time: the slope, two standard errors less."""
+        """The certain growth in this time: the slope minus two standard errors."""
         return max(0.0, self.slope - 2 * self.error) * seconds
 
 
 def line(samples: Samples) -> Line:
-    """The line that lies closest to the samples."""
+    """The line with the smallest squared distance to the samples."""
     count = len(samples)
     mean_x = sum(x for x, _ in samples) / count
     mean_y = sum(y for _, y in samples) / count
@@ -33,8 +33,8 @@ def line(samples: Samples) -> Line:
     return Line(slope, sqrt(misses / (count - 2) / spread))
 
 
-def settled(samples: Samples, share: float = 1 / 3, most: float = 600.0) -> Samples:
-    """What is left of the samples without the warm-up: a third of the time, ten minutes at most."""
+def without_warm_up(samples: Samples, share: float = 1 / 3, most: float = 600.0) -> Samples:
+    """The samples after the warm-up, which is a third of the time, but at most ten minutes."""
     first, last = samples[0][0], samples[-1][0]
     begins = first + min(most, (last - first) * share)
     return [sample for sample in samples if sample[0] >= begins]

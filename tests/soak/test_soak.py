@@ -1,4 +1,4 @@
-"""A soak of seconds: it runs, it judges, and a leak on purpose is noticed."""
+"""A short soak: it runs and finds a leak that a mutant causes."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ async def test_nothing_is_lost_and_a_leak_is_noticed(tmp_path: Path) -> None:
     result = await soak(tmp_path, seconds=20, every=0.5, MUTATION="leaking")
     assert result.report.violations == []
     assert result.report.delivered > 100
-    assert {"fanout-1", "fanout-2"} <= set(result.grown)
+    assert {"fanout-1", "fanout-2"} <= set(result.growing)
     assert result.keys["journal"] == 1

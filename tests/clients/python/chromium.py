@@ -1,4 +1,4 @@
-"""Chromium: its own EventSource, or fetch-event-source, in a page of another origin."""
+"""Chromium in a page of another origin, with its EventSource or with fetch-event-source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--no-
 
 
 class Pages(SimpleHTTPRequestHandler):
-    """The page, and a library whose modules name each other without `.js`."""
+    """Serves the page, and a library whose imports lack the `.js` ending."""
 
     def translate_path(self, path: str) -> str:
         if not path.startswith("/library/"):

@@ -1,4 +1,4 @@
-"""What every driver of a Python library shares: arguments in, one line of JSON per event out."""
+"""Common parts of the drivers for Python libraries. They print one line of JSON per event."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ URL, NAMES = sys.argv[1:3]
 
 
 def report(name: str, event_id: str | None, data: str) -> None:
-    """One event, as the library gave it to its application."""
+    """Print one event as the library gave it to its application."""
     print(json.dumps({"name": name, "id": event_id, "data": data}), flush=True)
 
 
 def end_with_stdin() -> None:
-    """The test hangs up by closing our stdin."""
+    """End this process when the test closes stdin."""
 
     def wait() -> None:
         sys.stdin.buffer.read()
@@ -27,6 +27,6 @@ def end_with_stdin() -> None:
 
 
 def pause(milliseconds: float) -> None:
-    """The wait before a reconnect, which ends with stdin too."""
+    """Wait before a reconnect."""
     if select.select([sys.stdin], [], [], milliseconds / 1000)[0]:
         sys.exit()

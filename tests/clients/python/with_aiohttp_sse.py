@@ -1,6 +1,6 @@
-"""aiohttp-sse-client2: it comes back after an EOF by itself, and gives up on a refused connection.
+"""aiohttp-sse-client2: it reconnects after EOF, and stops when a connection is refused.
 
-Importing it changes aiohttp.StreamReader for the whole process, so it lives in one of its own.
+Importing it changes aiohttp.StreamReader in the whole process, so it has a separate process.
 """
 
 from __future__ import annotations

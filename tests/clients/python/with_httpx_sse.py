@@ -1,4 +1,4 @@
-"""httpx-sse: it reads one answer; reconnecting with the last id is the application's."""
+"""httpx-sse: it reads one response. The application must reconnect with the last id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sseclient-py: a parser over an answer; reconnecting with the last id is the application's."""
+"""sseclient-py: it parses one response. The application must reconnect with the last id."""
 
 from __future__ import annotations
 

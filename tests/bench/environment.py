@@ -1,4 +1,4 @@
-"""Where a benchmark runs, and what it returns."""
+"""The environment of a benchmark, and the rows of its result."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ ALL = "/v1/events/subscribe?all=true"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Its Redis, its names and its folder."""
+class BenchEnvironment:
+    """The Redis, the namespace and the folder that a benchmark uses."""
 
     redis_url: str
     keys: Keys
     folder: Path
 
     def publisher(self, streams: int) -> Publisher:
-        """A publisher into this place."""
+        """A publisher that creates this many streams in the namespace."""
         return Publisher(self.redis_url, self.keys, streams)
 
 
 Row = tuple[str, str, str]
-"""What, goal, measured."""
+"""Description, goal, measured value."""
 
-Case = Callable[[Place], Awaitable[list[Row]]]
+Case = Callable[[BenchEnvironment], Awaitable[list[Row]]]

@@ -1,4 +1,4 @@
-"""Peers on raw sockets that say what they like: to see what they are answered."""
+"""Clients on raw sockets that may send any bytes, and the answers they get."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TLS_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(190)) + b"\0" 
 
 
 def get(target: str, *headers: bytes, version: str = "1.1", method: str = "GET") -> bytes:
-    """A request."""
+    """A request head."""
     lines = [
         f"{method} {target} HTTP/{version}\r\n".encode(),
         HOST,
@@ -29,21 +29,21 @@ def get(target: str, *headers: bytes, version: str = "1.1", method: str = "GET")
     return b"".join([*lines, b"\r\n"])
 
 
-class Peer(asyncio.Protocol):
-    """One connection: `received` grows, `over` is set when the other side ended it."""
+class RawClient(asyncio.Protocol):
+    """One connection. `received` has its bytes, `closed` is true after the server closed it."""
 
     def __init__(self) -> None:
         self.received = bytearray()
-        self.over = False
+        self.closed = False
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def say(cls, port: int, sent: bytes) -> Peer:
-        """Connect and send these bytes, as far as they are taken."""
+    async def connect(cls, port: int, data: bytes) -> RawClient:
+        """Connect and send this data."""
         loop = asyncio.get_running_loop()
-        _, peer = await loop.create_connection(cls, "127.0.0.1", port)
-        peer.trickle(sent)
-        return peer
+        _, client = await loop.create_connection(cls, "127.0.0.1", port)
+        client.send(data)
+        return client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -52,26 +52,26 @@ class Peer(asyncio.Protocol):
         self.received += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.over = True
+        self.closed = True
 
     @property
     def status(self) -> int:
-        """Of the first answer; 0 while there is none."""
+        """The status of the first answer; 0 before it arrives."""
         words = bytes(self.received[:20]).split(b" ")
         return int(words[1]) if words[0].startswith(b"HTTP/1.") else 0
 
     @property
     def body(self) -> bytes:
-        """What came after the first answer's head."""
+        """The bytes after the head of the first answer."""
         return bytes(self.received).partition(b"\r\n\r\n")[2]
 
-    async def ended(self) -> None:
-        """Until the other side has ended the connection."""
-        await until(lambda: self.over, seconds=15, what="the connection's end")
+    async def wait_closed(self) -> None:
+        """Wait until the server has closed the connection."""
+        await until(lambda: self.closed, seconds=15, what="the end of the connection")
 
-    def trickle(self, data: bytes) -> None:
-        """Send a little more, if anybody still listens."""
-        if self._transport and not self.over:
+    def send(self, data: bytes) -> None:
+        """Send more data, unless the connection is closed."""
+        if self._transport and not self.closed:
             self._transport.write(data)
 
     def reset(self) -> None:
@@ -82,23 +82,25 @@ class Peer(asyncio.Protocol):
         self._transport.abort()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport:
             self._transport.abort()
 
 
 @asynccontextmanager
-async def crowd_of(port: int, count: int, heads: Sequence[bytes]) -> AsyncIterator[list[Peer]]:
-    """So many peers, which send these beginnings of requests in turn; gone at the end."""
-    peers = [await Peer.say(port, heads[n % len(heads)]) for n in range(count)]
+async def open_many(
+    port: int, count: int, heads: Sequence[bytes]
+) -> AsyncIterator[list[RawClient]]:
+    """Open this many connections, and send one of these incomplete requests on each."""
+    clients = [await RawClient.connect(port, heads[n % len(heads)]) for n in range(count)]
     try:
-        yield peers
+        yield clients
     finally:
-        for peer in peers:
-            peer.close()
+        for client in clients:
+            client.close()
 
 
 def memory(pid: int) -> int:
-    """Resident bytes of a process (Linux)."""
+    """The resident bytes of a process (Linux)."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * resource.getpagesize()
