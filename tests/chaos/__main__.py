@@ -1,7 +1,9 @@
-"""`make chaos`: the whole system under faults by chance; SEED and DURATION from the environment.
+"""`make chaos`: the whole system under random faults.
 
-REDIS is the kind of Redis. START is where the indexers begin: `earliest` with an odd seed, else
-`latest`.
+SEED and DURATION are read from the environment.
+
+REDIS is the kind of Redis. START is where the indexers begin: by default `earliest` with an odd
+seed and `latest` with an even one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from tests.chaos.run import run
 
 
 def main() -> int:
-    """Exit code 1 when a violation was seen, or a lone fault took longer than its goal."""
+    """Exit code 1 if there was a violation, or a fault that was alone took longer than its goal."""
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     seconds = float(os.environ.get("DURATION") or 60)
     console = Console(width=110)

@@ -1,4 +1,7 @@
-"""Commands to the API at random, each repeated with its Idempotency-Key until it is answered."""
+"""Sends random commands to the API.
+
+Each is repeated with its Idempotency-Key until it is answered.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=4)
 
 
 class ApiCallers:
-    """A few callers. `acks` is what was acknowledged, `tries` how often it was asked for."""
+    """Several callers. `acks` has the acknowledged writes, `tries` the number of requests."""
 
     def __init__(self, world: World, rng: random.Random, *, callers: int = 3) -> None:
         self.acks: list[AcknowledgedWrite] = []
@@ -39,7 +42,7 @@ class ApiCallers:
         self._headers = {"Authorization": f"Bearer {bearer}"}
 
     async def end(self) -> None:
-        """Each caller gets the answer that it waits for, then goes."""
+        """Stop. Each caller first waits for the answer to its current command."""
         self._ended = True
         async with asyncio.timeout(60):
             await asyncio.gather(*self._tasks)
@@ -58,7 +61,7 @@ class ApiCallers:
                 self.acks.append(_ack(path, document))
                 if path == "streams":
                     mine.append(document["id"])
-            elif status == 404:  # lost with all that Redis held
+            elif status == 404:  # the stream was lost with all data of Redis
                 mine.remove(path.split("/")[1])
             await last(self._rng.uniform(0.02, 0.25))
 
@@ -73,7 +76,10 @@ class ApiCallers:
         }
 
     async def insist(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """What was answered in the end: 2xx, or 4xx when the rules refused it."""
+        """Repeat a request until it is answered.
+
+        Returns 2xx, or a 4xx that refuses it, with the document.
+        """
         key = uuid.UUID(int=self._rng.getrandbits(128))
         while True:
             self.tries += 1
@@ -82,7 +88,7 @@ class ApiCallers:
                 status, document = await self.post(path, body, headers)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 status, document = 0, {}
-            if status == 401:  # older than the data in Redis
+            if status == 401:  # the token is older than the data in Redis
                 self._login()
             elif 200 <= status < 500 and status != 429:
                 return status, document
@@ -91,7 +97,7 @@ class ApiCallers:
     async def post(
         self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """One try, through the proxy of one of the APIs."""
+        """Send one request, through the proxy of one of the APIs."""
         api = self._rng.choice(APIS)
         url = f"http://127.0.0.1:{self._world.proxies['clients', api].port}/v1/{path}"
         headers = headers or self._headers

@@ -1,9 +1,9 @@
-"""What a client was told against what was to be told: pure, knows of no process and no socket.
+"""Compares the frames that a client received with the expected events. Pure.
 
-`check_client` asks five things of a client that comes back with its last id until it has caught up:
-nothing missing that was not lost and told as a `gap`, nothing twice, nothing out of order, nothing
-it was not entitled to, nothing altered. A violation carries the shortest piece of history that
-shows it.
+`check_client` checks a client that always resumed with its last id and has caught up. It finds
+events that are missing although they were not lost and covered by a `gap`, duplicates, events out
+of order, events that the client may not see, and altered events. A violation has the shortest part
+of the history that shows it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.domain.position import END, START, Position
 
 
 class Kind(StrEnum):
-    """What can be wrong."""
+    """The kinds of violations."""
 
     MISSING = "missing"
     DUPLICATE = "duplicated"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One of them: who saw it, where, and the lines that show it."""
+    """One violation: who saw it, at which position, and the lines that show it."""
 
     kind: Kind
     who: str
@@ -48,9 +48,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedEvent:
-    """What was to be told; `parties` are the accounts concerned, none when it is everyone's.
+    """An event that clients must receive. `parties` are its accounts; empty if it is for everyone.
 
-    `sure` are those who were to be told whichever journal it came from, where several had it.
+    If several journals had the event, `parties` follow from the first journal. `sure` are the
+    accounts that had to get it from each of these journals.
     """
 
     position: Position
@@ -63,10 +64,11 @@ class ExpectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFrame:
-    """One frame that a client got; `since` is a gap's first end, "connected" names the unnamed.
+    """One frame that a client received. `since` is the `from` of a gap.
 
-    `token` names the one that the connection was opened with, `published` is an event's in Unix
-    seconds, 0 for what is none.
+    The frame without an event name is called "connected". `at` is in seconds since the start of the
+    run, `token` is the name of the connection's token. `published` is the time of publication in
+    Unix seconds; 0 for frames that are no events.
     """
 
     at: float
@@ -85,7 +87,10 @@ class ReceivedFrame:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberView:
-    """What a client subscribed to; `holder` is whose token it shows, None sees everything."""
+    """What a client subscribed to.
+
+    `holder` is the account of its token; None may see all events.
+    """
 
     everything: bool = False
     accounts: frozenset[str] = frozenset()
@@ -93,11 +98,11 @@ class SubscriberView:
     holder: str | None = None
 
     def is_for(self, fact: ExpectedEvent) -> bool:
-        """Whether the fact was asked for and is the holder's to see."""
+        """True if the client subscribed to the event and may see it."""
         return self._concerns(fact, fact.parties)
 
     def is_due(self, fact: ExpectedEvent) -> bool:
-        """Whether it has to come."""
+        """True if the client must receive the event."""
         return self._concerns(fact, fact.parties if fact.sure is None else fact.sure)
 
     def _concerns(self, fact: ExpectedEvent, parties: frozenset[str]) -> bool:
@@ -112,10 +117,10 @@ _CONTROL = frozenset({"connected", "sync", "overload", "goodbye", "token_expirin
 _LOSS = frozenset({"gap", "reset"})
 
 Span = tuple[Position, Position]
-"""From and to, both included."""
+"""First and last position, both included."""
 
 ANY = ((START, END),)
-"""Everything may have been lost."""
+"""The span for "any event may have been lost"."""
 
 
 def check_client(
@@ -125,9 +130,9 @@ def check_client(
     facts: Iterable[ExpectedEvent],
     lost: Sequence[Span] = (),
 ) -> list[Violation]:
-    """What is wrong with all that one client was told; `facts` in order, all of the run's.
+    """The violations of one client. `facts` are all expected events of the run, in order.
 
-    `lost`: where something was really lost. A gap elsewhere is a violation, and excuses nothing.
+    `lost` has the spans of positions that were really lost. A gap elsewhere is a violation.
     """
     known = {fact.position: fact for fact in facts}
     return [
@@ -143,7 +148,7 @@ def _received(
     told: Sequence[ReceivedFrame],
     known: Mapping[Position, ExpectedEvent],
 ) -> Iterable[Violation]:
-    """Each frame by itself and against what came before it."""
+    """Check each frame, alone and against the frames before it."""
     top, first_at = START, dict[Position, int]()
     for n, each in enumerate(told):
         if each.name == "reset":
@@ -165,12 +170,12 @@ def _received(
 
 
 def _setter(told: Sequence[ReceivedFrame], before: int, top: Position) -> int:
-    """Which frame had moved the client to `top`."""
+    """The index of the frame that moved the client's cursor to `top`."""
     return next(n for n in range(before) if told[n].position == top)
 
 
 def _gaps(who: str, told: Sequence[ReceivedFrame], lost: Sequence[Span]) -> Iterable[Violation]:
-    """What was told as a gap though nothing of it was lost."""
+    """Gaps that cover no lost position."""
     for n, each in enumerate(told):
         since = each.since
         if since is None:
@@ -186,7 +191,10 @@ def _missing(
     known: Mapping[Position, ExpectedEvent],
     lost: Sequence[Span],
 ) -> Iterable[Violation]:
-    """What never came though it lies after the first position; but for what was lost and told."""
+    """Events that the client did not get after its first position.
+
+    Events that were really lost and that a gap covers are not reported.
+    """
     began = next((each.position for each in told if each.name == "connected"), None)
     if began is None:
         return
@@ -203,7 +211,7 @@ def _missing(
 
 
 def _skipped(who: str, told: Sequence[ReceivedFrame], position: Position) -> Violation:
-    """The frames between which it should have come."""
+    """The violation for an event that is missing, with the frames before and after its position."""
     after = next((n for n, each in enumerate(told) if each.position > position), len(told) - 1)
     before = max((n for n in range(after) if told[n].position < position), default=0)
     return _violation(Kind.MISSING, who, told, before, after, where=str(position))
@@ -218,7 +226,7 @@ def _violation(
 
 @dataclass(frozen=True, slots=True)
 class EndedToken:
-    """A token ended: nothing that was published between the two (Unix seconds) is its holder's."""
+    """A token that ended: its holder must get no event published in this time (Unix seconds)."""
 
     token: str
     since: float
@@ -228,7 +236,7 @@ class EndedToken:
 def check_ended_tokens(
     who: str, told: Sequence[ReceivedFrame], ends: Iterable[EndedToken]
 ) -> Iterable[Violation]:
-    """What was told on a connection whose token had ended before that was published."""
+    """Events that were published after the token of their connection had ended."""
     spans: dict[str, list[EndedToken]] = {}
     for end in ends:
         spans.setdefault(end.token, []).append(end)
@@ -238,5 +246,5 @@ def check_ended_tokens(
 
 
 def shortest(violations: Iterable[Violation]) -> Violation | None:
-    """The one that is quickest to read; one with a history before one without."""
+    """The violation that is quickest to read. One with a history comes before one without."""
     return min(violations, key=lambda each: (not each.history, len(each.history)), default=None)

@@ -1,4 +1,4 @@
-"""Subscribers as they are in life: they wander between replicas, stall, lose tokens, and resume."""
+"""Clients that behave as in production: they move between replicas, stall, lose tokens, resume."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.support.sse_client import SseClient
 from tests.support.sse_parser import Event
 
 _GRACE = 1.5
-"""Seconds from `exp` to the end: one for the second it falls into, a look each quarter, and air."""
+"""Seconds from `exp` to the end of a connection: 1 for rounding, 0.25 for the check, a margin."""
 
 _SILENCE = 3.0
-"""Seconds without a byte after which a client gives a connection up; `sync` comes every second."""
+"""Seconds without data after which a client closes a connection. `sync` comes every second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """From the end of a connection that the client had not wished until it was greeted again."""
+    """The time without a connection, after a connection that the client did not close itself."""
 
     via: str
     since: float
@@ -33,7 +33,7 @@ class Outage:
 
 
 class Client:
-    """One EventSource with its last id. `read_info` is all it ever got, over all connections."""
+    """One EventSource with its last id. `told` has all frames of all its connections."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Client:
         began: float,
         gateway: str = "",
     ) -> None:
-        """`gateway`: it goes through that one, and is native: any other status is final for it."""
+        """With `gateway` the client connects there, and a status other than 200 and 401 is a violation."""
         self.name = name
         self.final: list[Violation] = []
         self._gateway = gateway
@@ -69,22 +69,22 @@ class Client:
 
     @property
     def at(self) -> Position:
-        """How far it has come."""
+        """The last position that it received."""
         return parse_position(self.last) if self.last else START
 
     @property
     def token_name(self) -> str:
-        """The `jti` of the token that it shows."""
+        """The `jti` of its current token."""
         return f"{self.name}-{self.tokens}"
 
     async def close(self) -> None:
-        """Go away for good."""
+        """Disconnect and stop."""
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
 
     def _renew(self) -> None:
-        """Log in again. Those that may see all keep theirs; an account's is soon over."""
+        """Get a new token. Tokens of an account are valid for 3 to 12 s, others for 600 s."""
         self.tokens += 1
         holder, now = self.asked.holder, time.time()
         seconds = 600 if holder is None else self._rng.uniform(3, 12)
@@ -95,7 +95,7 @@ class Client:
         self.ends.append(EndedToken(self.token_name, now + seconds + _GRACE))
 
     async def _run(self) -> None:
-        """Behind a balancer, which goes on to another fanout at once where one does not answer."""
+        """Connect again and again. If one fanout does not answer, try the next."""
         while not self.refused:
             targets = [self._gateway] if self._gateway else self._rng.sample(FANOUTS, len(FANOUTS))
             for via in targets:
@@ -105,7 +105,7 @@ class Client:
             await last(self._retry * self._rng.uniform(0.5, 1.0))
 
     async def _visit(self, via: str) -> bool:
-        """One connection, until it ends or the client has enough of it; whether it was answered."""
+        """One connection, until it ends or the client leaves. Returns whether it was answered."""
         way = self._world.proxies.get(("clients", via))
         port = way.port if way else self._world.gateways[via]
         headers = {"Host": f"127.0.0.1:{port}", "Authorization": f"Bearer {self.token}"}
@@ -133,7 +133,7 @@ class Client:
         return sse.status != 0
 
     async def _stay(self, sse: SseClient, via: str) -> bool:
-        """Whether it left of its own will."""
+        """Read events. True if the client left by itself, False if the connection ended."""
         leaves = time.monotonic() + self._rng.expovariate(1 / 6)
         stalls = time.monotonic() + self._rng.expovariate(1 / 8)
         size, heard = 0, time.monotonic()
@@ -142,7 +142,7 @@ class Client:
                 await asyncio.wait_for(sse.closed.wait(), 0.02)
             self._take(sse, via)
             now = time.monotonic()
-            if now > stalls:  # a slow reader: nothing is read for a while
+            if now > stalls:  # a slow reader: it reads nothing for a while
                 sse.stall()
                 await last(self._rng.uniform(0.2, 2.0))
                 sse.resume()
@@ -157,7 +157,7 @@ class Client:
         return False
 
     def _take(self, sse: SseClient, via: str) -> None:
-        """Note what has come since; the cursor moves with it."""
+        """Record the new frames and move the cursor."""
         for event in sse.events[self._noted :]:
             self._noted += 1
             told = received_frame(event, event.at - self._began, via, self._shown)
@@ -176,7 +176,7 @@ def _head(sse: SseClient) -> str:
 
 
 def reconnect_seconds(clients: Iterable[Client], via: str, at: float) -> Iterator[float]:
-    """Seconds that clients were without a connection which `via` cut at that time."""
+    """Seconds without a connection, for the clients whose connection `via` ended at that time."""
     for client in clients:
         for absence in client.absences:
             if absence.via == via and 0 <= absence.since - at < 2:
@@ -184,7 +184,7 @@ def reconnect_seconds(clients: Iterable[Client], via: str, at: float) -> Iterato
 
 
 def received_frame(event: Event, at: float, via: str, token: str = "") -> ReceivedFrame:
-    """A frame as the checker wants it."""
+    """A frame in the form that the checker needs."""
     published = _published(event) if "." in event.name else 0.0
     since = parse_position(event.json["from"]) if event.name == "gap" else None
     name = "connected" if event.name == "message" else event.name
@@ -193,11 +193,14 @@ def received_frame(event: Event, at: float, via: str, token: str = "") -> Receiv
 
 
 def _published(event: Event) -> float:
-    """Unix seconds; before it came, whatever the clock of Redis said."""
+    """The time of publication in Unix seconds.
+
+    It is never after the arrival, even if the clock of Redis was wrong.
+    """
     came = time.time() - (time.monotonic() - event.at)
     return min(came, float(event.json["publishedAt"]) / 1e6)
 
 
 def _is_over(event: Event) -> bool:
-    """Whether the token is."""
+    """True for a goodbye because the token expired or was revoked."""
     return event.name == "goodbye" and event.json["reason"] in ("token_expired", "revoked")

@@ -1,7 +1,7 @@
-"""Clocks that jump while a process runs: libfaketime before it, and a file that tells the time.
+"""Moves the clock of a process while it runs, with libfaketime and a file that has the offset.
 
-Only the time of day is moved; intervals stay as they are, as when an operator or NTP sets a
-machine's clock. A process reads the file anew once a second.
+Only the time of day moves; intervals stay the same, as when an operator or NTP sets the clock of a
+machine. A process reads the file once a second.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from tests.chaos.checker import ReceivedFrame
 from tests.support.pace import last
 
 _LAZY = 1.0
-"""Seconds until a process has noticed."""
+"""Seconds until a process has read the file."""
 
 _RENEWED = 1.0
-"""Seconds after which a lease has its time by the clock of Redis that is right again."""
+"""Seconds until each lease was renewed with the correct clock of Redis."""
 
 _WRONG = 10 * 86_400
-"""Seconds by which a machine that never heard of NTP may be wrong."""
+"""Seconds by which the clock of a machine without NTP may be wrong."""
 
 _SEEN_TO = 5.0
-"""Seconds after which a fanout whose clock is right again has looked at every token."""
+"""Seconds until a fanout with a corrected clock has checked every token."""
 
 
 @cache
 def library() -> str:
-    """Its path, "" without it. Raises AssertionError where it has to be there (CI)."""
+    """The path of libfaketime, or "". Raises AssertionError in CI if it is not installed."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     missing = "no clock jumps without libfaketime: apt-get install libfaketime"
     assert found or os.environ.get("CI") != "true", missing
@@ -39,7 +39,7 @@ def library() -> str:
 
 
 class Clock:
-    """The clock of one process, and of those that are started in its place."""
+    """The clock of one process, and of the processes that replace it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -48,9 +48,10 @@ class Clock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the process is started with; nothing without the library.
+        """The environment for the process. Empty if libfaketime is not installed.
 
-        The C library's malloc goes before jemalloc, which asks for the time before it can allocate.
+        The C library's malloc is loaded before jemalloc, which asks for the time before it can
+        allocate.
         """
         if not library():
             return {}
@@ -63,7 +64,7 @@ class Clock:
         }
 
     def move(self, seconds: float) -> None:
-        """Ahead of the true time by so much, or behind it."""
+        """Set the offset from the true time."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{seconds:+.3f}\n", encoding="ascii")
         new.replace(self._file)
@@ -72,11 +73,11 @@ class Clock:
 Fault = Callable[[], Awaitable[str]]
 
 Span = tuple[float, float]
-"""From and to, by the monotonic clock."""
+"""Start and end, by the monotonic clock."""
 
 
 def forget(pid: int) -> None:
-    """Remove what the library leaves of a process that was killed."""
+    """Remove the files that libfaketime leaves after a killed process."""
     for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
         (Path("/dev/shm") / name).unlink(missing_ok=True)
 
@@ -84,16 +85,18 @@ def forget(pid: int) -> None:
 def trusted(
     told: Iterable[ReceivedFrame], began: float, wrong: Sequence[Span]
 ) -> Iterator[ReceivedFrame]:
-    """What was told while no clock was wrong; `began` is when the run did."""
+    """The frames that were received while no clock was wrong. `began` is the start of the run."""
     for each in told:
         if not any(since <= began + each.at <= until for since, until in wrong):
             yield each
 
 
 class ClockFaults:
-    """The acts: as in tests.chaos.faults. `wrong` is when a clock was, or what follows from it.
+    """The faults of clocks.
 
-    `of_redis` is whether that of Redis was.
+    `wrong` has the times when a clock was wrong, with the time until its effects are over.
+
+    `of_redis` is True if the clock of Redis was moved.
     """
 
     def __init__(self, clocks: dict[str, Clock], rng: random.Random) -> None:
@@ -103,7 +106,7 @@ class ClockFaults:
         self._rng = rng
 
     def all(self) -> dict[str, Fault]:
-        """Each by its name in the table; none without the library."""
+        """The faults by the name in the table. None if libfaketime is not installed."""
         if not library():
             return {}
         services = [name for name in self._clocks if name != "redis"]
@@ -117,7 +120,7 @@ class ClockFaults:
     async def jump(
         self, names: list[str], by: Sequence[int] = (2, 10, 60, 300), seconds: float = 3.0
     ) -> str:
-        """By seconds to minutes, forward or backward, and after a while back again."""
+        """Move a clock forward or backward by seconds to minutes, and back again after a while."""
         began, name = time.monotonic(), self._rng.choice(names)
         self.of_redis |= name == "redis"
         moved = self._rng.choice((-1, 1)) * self._rng.choice(by)

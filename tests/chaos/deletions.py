@@ -1,6 +1,6 @@
-"""What Redis can lose, each as an act as in faults: everything, or a key or an entry alone.
+"""Faults that delete data in Redis: all data, one key or one entry.
 
-What is gone for good is noted in `World.lost`.
+They record in `World.lost` which data is really lost.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from tests.support.pace import last
 from tests.support.waiting import until
 
 _NEWEST = 30
-"""Entries that the last commits have made, and that an indexer may read again."""
+"""The newest entries of the journal, which an indexer may read again."""
 
 _SEEN = 2.0
-"""Seconds within which a cursor that moved back was seen."""
+"""Seconds within which a cursor that moved back is noticed."""
 
 FLUSHED = "all of Redis deleted"
 EMPTY = "Redis restarts with an empty folder"
 
 
 class DeletionFaults:
-    """The acts on one Redis."""
+    """The faults that delete data."""
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self._world = world
@@ -43,7 +43,7 @@ class DeletionFaults:
         self._rng = rng
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """Each by its name in the table; it answers whom it struck."""
+        """The faults by the name in the table. Each returns the name of the part that was hit."""
         faults: dict[str, Callable[[], Awaitable[str]]] = {
             "progress deleted": self.progress,
             "document of a stream deleted": self.document,
@@ -55,7 +55,7 @@ class DeletionFaults:
             faults[EMPTY] = lambda: self.folder(server)
         return faults
 
-    # ── everything ──
+    # ── all data ──
 
     async def everything(self) -> str:
         """FLUSHALL, as by an operator's mistake."""
@@ -64,14 +64,17 @@ class DeletionFaults:
         return "redis"
 
     async def folder(self, server: RedisSingle) -> str:
-        """As when the volume was lost. It answers nobody from when its journal was looked at."""
+        """Delete the files of Redis, as when a volume is lost.
+
+        Redis answers no call after its journal was read.
+        """
         await self._lose("CLIENT", "PAUSE", 60_000, "ALL")
         await server.start_empty()
         await self._told()
         return "redis"
 
     async def _lose(self, *command: str | int) -> None:
-        """Note what the journal holds, and do this in the same transaction."""
+        """Record the entries of the journal and run the command, in one transaction."""
         at = time.time()
         pipe = self._redis.pipeline(transaction=True)
         pipe.xrange(KEYS.journal)
@@ -85,7 +88,7 @@ class DeletionFaults:
         self._world.began = START
 
     async def _told(self) -> None:
-        """Another loss before everyone was told of this one is not what is looked for."""
+        """Wait for `journal.reset`: a second loss before it is not tested."""
         with suppress(AssertionError):
             await until(self._has_reset, seconds=15)
         await last(1.0)
@@ -96,10 +99,10 @@ class DeletionFaults:
             return any(entry_of(*row).type == RESET for row in rows)
         return False
 
-    # ── one thing alone ──
+    # ── one key or entry ──
 
     async def progress(self) -> str:
-        """The last ledger has to be read again."""
+        """Delete the progress. The last ledger must be read again."""
         at = time.time()
         await self._world.where_it_began()
         await self._redis.delete(KEYS.progress)
@@ -107,12 +110,12 @@ class DeletionFaults:
         return "progress"
 
     async def epoch(self) -> str:
-        """Everybody has to log in again."""
+        """Delete the epoch. All clients must log in again."""
         await self._redis.delete(KEYS.epoch)
         return "epoch"
 
     async def document(self) -> str:
-        """Its events tell what it was."""
+        """Delete the document of a stream. It must be rebuilt from the stream's events."""
         keys = sorted([key async for key in self._redis.scan_iter(f"{KEYS.stream('0')[:-1]}*")])
         if not keys:
             return "none"
@@ -121,7 +124,7 @@ class DeletionFaults:
         return str(key, "utf-8").rpartition(":")[2]
 
     async def entry(self) -> str:
-        """One inside, whose stream goes on after it."""
+        """Delete an entry inside the journal whose stream has later events."""
         rows: Any = await self._redis.xrange(KEYS.journal)
         entries = [entry_of(*row) for row in rows]
         last = {_stream(each): each.position for each in entries}

@@ -1,4 +1,4 @@
-"""What the source and the subscribers do wrong, each as an act as in tests.chaos.faults."""
+"""Faults outside the services: of the sources, and of subscribers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _KINDS = ("429", "503", "504", "hang", "drop", "cut", "malformed", "slow")
 _OF_STREAM = ("stall", "error", "byebye", "no_meta", *_KINDS)
 
 _TOLD = 2.0
-"""Seconds within which a revocation has ended the connections of its token."""
+"""Seconds within which a revocation must end the connections of its token."""
 
 
 class ExternalFaults:
-    """The acts of those around us. `alone` is whether no other fault goes on meanwhile."""
+    """Faults of sources and subscribers. `alone` is False while another fault is active too."""
 
     def __init__(
         self, world: World, rng: random.Random, clients: Sequence[Client], api_callers: ApiCallers
@@ -35,7 +35,7 @@ class ExternalFaults:
         self._orders = api_callers
 
     async def misbehave(self) -> str:
-        """A few of the network's faults in a row."""
+        """Several faults of the network in a row."""
         for _ in range(self._rng.randint(2, 5)):
             surface = self._rng.choice(_SURFACES)
             kind = self._rng.choice(_OF_STREAM if surface == "stream" else _KINDS)
@@ -47,7 +47,7 @@ class ExternalFaults:
         return "network"
 
     async def lag(self) -> str:
-        """One of both servers is some ledgers behind."""
+        """Horizon or RPC is five ledgers behind."""
         server = self._rng.choice(("horizon", "rpc"))
         await self._world.network("POST", "faults", kind="lag", surface=server, after=5)
         await last(self._rng.uniform(0.5, 2))
@@ -55,19 +55,19 @@ class ExternalFaults:
         return server
 
     async def revoke(self) -> str:
-        """The token that a client shows just now."""
+        """Revoke the current token of a client."""
         holders = [client for client in self._clients if client.asked.holder]
         client = self._rng.choice(holders)
         name = client.token_name
         await self._orders.insist("auth/revoke", {"jti": name})
         since = time.time() + _TOLD
         await last(_TOLD + 2)
-        if self.alone:  # else Redis may be away, and with it the revocation
+        if self.alone:  # otherwise Redis may be unavailable, and the revocation not readable
             client.ends.append(EndedToken(name, since, time.time()))
         return client.name
 
     async def flood(self) -> str:
-        """Subscribers that read nothing at all."""
+        """Connect subscribers that read nothing."""
         headers = {"Authorization": f"Bearer {self._clients[0].token}"}
         target = "/v1/events/subscribe?all=true&since=1-0"
         if not (running := [name for name in FANOUTS if name in self._world.running]):

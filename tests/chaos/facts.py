@@ -1,4 +1,4 @@
-"""What a run was to tell: from the ledger's record and the API's acknowledgements. Pure."""
+"""The expected events of a run, from the ledger's events and the acknowledged writes. Pure."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ _NAMES = ("sender", "recipient", "old_recipient", "new_recipient")
 Parties = frozenset[str]
 
 NOBODY: Parties = frozenset({"nobody"})
-"""Of a stream that is not known: who asks for that stream, or for everything, is told."""
+"""The parties of an unknown stream.
+
+Only subscribers of the stream or of all events get its events.
+"""
 
 
 def parties_on_chain(
     held: Sequence[Mapping[str, Any]], unknown: Collection[str] = ()
 ) -> list[tuple[Parties, Parties]]:
-    """Whom each event of the ledger concerns, and the parties of its stream after it.
+    """For each event of the ledger: its audience, and the parties of its stream after it.
 
-    It concerns those it names and the stream's before and after. A fee is collected before the
-    stream that it belongs to is created. Nobody can know what the events `unknown` made of it: they
-    were before the journal began, or are lost.
+    The audience are the accounts that the event names and the parties of the stream before and
+    after it. A fee comes before the stream that it belongs to is created. The effect of the events
+    `unknown` on a stream is not known: they came before the start of the journal, or were lost.
     """
     known = (e for e in held if e["id"] not in unknown)
     streams = {e["streamId"]: _pair(e["data"]) for e in known if e["name"] == "stream_created"}
@@ -59,7 +62,7 @@ def parties_on_chain(
 
 
 def _pair(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Sender and recipient, kept apart as they may be one account."""
+    """Sender and recipient. A tuple, since both may be the same account."""
     return data["sender"], data["recipient"]
 
 
@@ -74,9 +77,9 @@ def expected_events(
     lost: LostData = NO_LOST_DATA,
     began: Position = START,
 ) -> tuple[list[ExpectedEvent], list[Violation]]:
-    """What was to be told, in order, and what is wrong with the journal.
+    """The expected events in order, and the violations of the journal.
 
-    `began` is where this journal does; what it held before everything was lost is in `lost`.
+    `began` is the start of the current journal. `lost` has the entries of the journals before it.
     """
     acks = list(acks)
     entries = lost.everything(journal)
@@ -114,10 +117,10 @@ def expected_events(
 def _parties(
     held: Sequence[Mapping[str, Any]], lost: LostData, began: Position, gaps: Sequence[Span]
 ) -> list[tuple[Parties, Parties, Parties]]:
-    """By what each journal could know: the streams of the one before are lost with it.
+    """For each event: audience, parties after it, and the audience of which every journal is sure.
 
-    As `parties_on_chain`, by the first journal that had the event; then whom it concerns by the
-    last one.
+    The first two follow from the first journal that had the event, the last from the last journal.
+    Each journal knows only the streams that were created in it.
     """
     found: list[tuple[Parties, Parties]] = []
     places = [parse_position(event["id"]) for event in held]
@@ -132,5 +135,5 @@ def _parties(
 
 
 def _in_body(body: Mapping[str, Any]) -> Parties:
-    """Of a write whose answer never came nothing but itself tells the parties."""
+    """The parties in the body. For a write without an answer there is no other source."""
     return frozenset(body[name] for name in ("sender", "recipient") if name in body)

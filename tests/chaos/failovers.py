@@ -1,7 +1,7 @@
-"""What can befall a Redis with replicas: each an act as in tests.chaos.faults.
+"""Faults of a Redis with replicas.
 
-An act returns when the harm is done, so that what is measured from then on is the recovery. What
-ended comes back beside that, once another is the primary, and follows it.
+A fault returns when the damage is done, so the recovery is measured from then on. A stopped server
+starts again in the background, after another server became the primary.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from tests.support.waiting import until
 Fault = Callable[[], Awaitable[str]]
 
 _LAG = 1.0
-"""Seconds that a replica may be behind while all is well."""
+"""Seconds that a replica may be behind normally."""
 
 _BY_PROXY = "pub/sub late"
-"""It needs a proxy before Redis."""
+"""This fault needs a proxy before Redis."""
 
 _OF_REPLICAS = ("primary", "primaries", "replica", "Sentinel", "slot")
 
 
 def faults_of(faults: Faults, world: World, draws: Callable[[], random.Random]) -> dict[str, Fault]:
-    """The faults that this world can suffer, by name."""
+    """All faults that are possible in this world, by name."""
     if not isinstance(world.server, ReplicatedRedis):
         return faults.all()
     common = {name: act for name, act in faults.all().items() if name != _BY_PROXY}
@@ -48,7 +48,10 @@ def faults_of(faults: Faults, world: World, draws: Callable[[], random.Random]) 
 
 
 def shuffled(names: Collection[str], rng: random.Random) -> list[str]:
-    """The faults in the order of a run, from the end: every other one is Redis' own, if any is."""
+    """A random order of the faults, to be used from the end.
+
+    Every second one is a fault of Redis.
+    """
     deck = rng.sample(sorted(names), len(names))
     own = [name for name in deck if any(word in name for word in _OF_REPLICAS)]
     others = [name for name in deck if name not in own]
@@ -57,12 +60,12 @@ def shuffled(names: Collection[str], rng: random.Random) -> list[str]:
 
 
 def losses_of(world: World) -> list[Loss]:
-    """When writes may have been lost so far."""
+    """The times in which writes may have been lost."""
     return world.server.losses if isinstance(world.server, ReplicatedRedis) else []
 
 
 class FailoverFaults:
-    """The acts on one Redis; `restarts` is where the world keeps what goes on beside."""
+    """The faults of one Redis. `restarts` gets the tasks that run in the background."""
 
     def __init__(
         self, server: ReplicatedRedis, restarts: set[asyncio.Task[None]], rng: random.Random
@@ -73,7 +76,7 @@ class FailoverFaults:
         self._one_at_a_time = asyncio.Lock()
 
     def all(self) -> dict[str, Fault]:
-        """Each by its name in the table; it answers whom it struck."""
+        """The faults by the name in the table. Each returns the port of the server."""
         faults: dict[str, Fault] = {
             "SIGKILL of the primary": lambda: self.end(signal.SIGKILL),
             "SIGTERM of the primary": lambda: self.end(signal.SIGTERM),
@@ -89,19 +92,22 @@ class FailoverFaults:
         return faults
 
     async def end(self, number: int) -> str:
-        """It takes with it what had not reached a replica."""
+        """Stop the primary. Writes that no replica has are lost."""
         node, began = await self._begin()
         await node.stop(number)
         return self._then(node, self._replaced(node, began))
 
     async def hang(self) -> str:
-        """It wakes up as a second primary, until somebody tells it better."""
+        """Stop the primary with SIGSTOP.
+
+        Later it continues as a second primary until it is demoted.
+        """
         node, began = await self._begin()
         node.signal(signal.SIGSTOP)
         return self._then(node, self._replaced(node, began))
 
     async def lose_writes(self) -> str:
-        """For a while no replica gets what it takes; then it dies."""
+        """Cut the replicas off from the primary for a while, then kill it."""
         node, began = await self._begin()
         replicas = await self._server.replicas()
         await cut_off(node, replicas)
@@ -111,10 +117,11 @@ class FailoverFaults:
         return self._then(node, self._replaced(node, began))
 
     async def split(self, server: SentinelRedis) -> str:
-        """As if a cable had parted it from all but the services, which go on asking the old one.
+        """Cut the primary off from replicas and Sentinels, while services still use it.
 
-        It takes no writes without a replica: else both sides would, and what the API is told on the
-        one lies below what clients were told by the other. A Sentinel demotes it in ten seconds.
+        It refuses writes without a replica. Otherwise both primaries would accept writes, and
+        events of the API on the old one would lie below positions that clients received from the
+        new one. A Sentinel demotes it after ten seconds.
         """
         node, began = await self._begin()
         replicas = await server.replicas()
@@ -134,21 +141,21 @@ class FailoverFaults:
         await node.ask("CONFIG", "SET", "min-replicas-to-write", "0")
 
     async def end_replica(self) -> str:
-        """Nobody has to notice, but a WAIT for more replicas than are left."""
+        """Kill a replica. Only a WAIT for more replicas than are left fails."""
         await self._begin()
         node = self._rng.choice(await self._server.replicas())
         await node.stop(signal.SIGKILL)
         return self._then(node, self._back(node))
 
     async def end_sentinel(self, server: SentinelRedis) -> str:
-        """The others are enough for an election."""
+        """Kill a Sentinel. The others are enough for an election."""
         await self._begin()
         node = self._rng.choice(list(server.whole.sentinels.values()))
         await node.stop(signal.SIGKILL)
         return self._then(node, self._back(node))
 
     async def move_slot(self, server: ClusterRedis) -> str:
-        """Key by key, with a rest on the way, in which no call of several keys is answered."""
+        """Move the slot key by key, with a pause in which calls with several keys fail."""
         node, _ = await self._begin()
         try:
             async with server.whole.moving(server.key) as move:
@@ -160,10 +167,10 @@ class FailoverFaults:
             self._one_at_a_time.release()
         return f"{node.port} > {move.target.port}"
 
-    # ── beside what goes on ──
+    # ── in the background ──
 
     async def _begin(self) -> tuple[Node, float]:
-        """The primary, once the one before has been replaced, and since when writes are at risk."""
+        """Wait until the failover before is over. Returns the primary and when the risk began."""
         await self._one_at_a_time.acquire()
         return await self._server.primary(), time.time() - _LAG
 
@@ -199,6 +206,6 @@ async def _follows(node: Node) -> bool:
 
 
 async def _left(node: Node, replicas: list[Node]) -> bool:
-    """Whether none of these follows it any more: one that did would confirm what it takes."""
+    """True if none of these replicas follows the server, so none can confirm its writes."""
     told = [await each.read_info("INFO", "replication") for each in replicas]
     return all(each.get("master_port") != str(node.port) for each in told)

@@ -1,4 +1,4 @@
-"""What can go wrong, each as an act on the running system; it returns when the fault is over."""
+"""The faults. Each is a coroutine that disturbs the running system and returns when it is over."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
 
 ALONE = frozenset({"clock of Redis jumps", FLUSHED, EMPTY})
-"""Not with another at once: a lease outlives its holder by as much as that clock goes back, and
-what everything that was lost held is known by the parts that live on.
+"""These faults are never combined with another.
+
+A lease lives longer by as much as the clock of Redis goes back. And after a loss of all data, the
+lost data is known only from the parts that continue to run.
 """
 
 
 class Faults:
-    """The acts. What they choose is drawn from one sequence of chances."""
+    """The faults. Their choices come from one random generator."""
 
     def __init__(
         self, world: World, rng: random.Random, external: ExternalFaults, seconds: float
     ) -> None:
-        """`seconds` is how long the faults go on."""
+        """`seconds` is the duration of the run."""
         self.external = external
         self.jumps = ClockFaults(_clocks(world), rng)
         self._world = world
@@ -40,7 +42,7 @@ class Faults:
         self._longest = min(30.0, seconds / 3)
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """Each by its name in the table; it answers whom it struck."""
+        """The faults by the name in the table. Each returns the name of the part that was hit."""
         return {
             "SIGKILL of a fanout": lambda: self._end(FANOUTS, signal.SIGKILL),
             "SIGKILL of every fanout": self.kill_fanouts,
@@ -84,7 +86,7 @@ class Faults:
     # ── processes ──
 
     def _one_of(self, names: tuple[str, ...]) -> str | None:
-        """One that runs: of two faults at once the other may have taken it."""
+        """A running service, or None: a second fault may have stopped it."""
         running = [name for name in names if name in self._world.running]
         return self._rng.choice(running) if running else None
 
@@ -95,7 +97,7 @@ class Faults:
         return name or ""
 
     async def kill_fanouts(self) -> str:
-        """A gateway has no fanout to ask for longer than clients wait before they reconnect."""
+        """Kill all fanouts, for longer than clients wait before they reconnect to the gateway."""
         names = [name for name in FANOUTS if name in self._world.running]
         await asyncio.gather(*(self._world.stop(name, signal.SIGKILL) for name in names))
         await last(self._rng.uniform(1.5, 3.0))
@@ -104,32 +106,32 @@ class Faults:
         return " and ".join(names)
 
     async def kill_active(self) -> str:
-        """The standby has to notice by itself."""
+        """Kill the active indexer. The standby must notice it by the lease."""
         active = await self._world.active()
         return await self._end((active,) if active else INDEXERS, signal.SIGKILL)
 
     async def stop_service(self) -> str:
-        """Alive for the kernel, dead for everybody else; then it goes on as if nothing was."""
+        """Stop a service with SIGSTOP for a while, then let it continue."""
         if name := self._one_of(SERVICES):
             process = self._world.running[name]
             process.signal(signal.SIGSTOP)
             await last(self._rng.uniform(0.5, 6.0))
-            with suppress(ProcessLookupError):  # another fault has ended it
+            with suppress(ProcessLookupError):  # another fault has ended the process
                 process.signal(signal.SIGCONT)
         return name or ""
 
     async def roll(self) -> str:
-        """Every service in its turn, the next when the one before is ready."""
+        """Restart every service in turn, each when the one before is ready."""
         for name in SERVICES:
             if name in self._world.running:
                 await self._world.stop(name, signal.SIGTERM)
                 await self._world.start(name)
         return "all services"
 
-    # ── the channel, and who is active ──
+    # ── the channel, and the active indexer ──
 
     async def kill_pubsub(self) -> str:
-        """Several times, since each loses a message at the most."""
+        """End the channel's connections several times. Each time at most one message is lost."""
         for _ in range(4):
             with suppress(RedisError):
                 await self._world.redis.client_kill_filter(_type="pubsub")
@@ -137,19 +139,21 @@ class Faults:
         return "redis"
 
     async def late_pubsub(self) -> str:
-        """The journal is known before the channel tells."""
+        """Delay the messages of the channel, so the journal is read before they arrive."""
         await asyncio.gather(*map(self._hold_subscriber, FANOUTS))
         return "fanouts"
 
     async def _hold_subscriber(self, name: str) -> None:
         for _ in range(2):
             self._way(name, "redis").hold = subscribers
-            await last(self._rng.uniform(1.05, 1.3))  # a probe comes between, but not two
+            await last(
+                self._rng.uniform(1.05, 1.3)
+            )  # one check of the journal happens in this time, but not two
             self._way(name, "redis").hold = nobody
             await last(0.1)
 
     async def two_active(self) -> str:
-        """The lease is lost without its holder's doing, while what it reads is old."""
+        """Delete the lease of the active indexer while its source is slow."""
         if active := await self._world.active():
             self._way(active, "network").delay = 0.6
             await last(1.0)
@@ -159,7 +163,7 @@ class Faults:
             self._way(active, "network").delay = 0.0
         return active or ""
 
-    # ── the ways between ──
+    # ── connections ──
 
     def _way(self, *way: str) -> TcpProxy:
         return self._world.proxies[way[0], way[1]]
@@ -169,7 +173,7 @@ class Faults:
         return self._way(*way), " > ".join(way)
 
     async def cut(self) -> str:
-        """Aborted, again and again."""
+        """Abort all connections between two parts several times."""
         proxy, name = self._some_way()
         for _ in range(self._rng.randint(1, 5)):
             proxy.cut()
@@ -177,7 +181,7 @@ class Faults:
         return name
 
     async def delay(self) -> str:
-        """Everything comes, later."""
+        """Delay all data between two parts."""
         proxy, name = self._some_way()
         proxy.delay = self._rng.uniform(0.05, 0.5)
         await last(self._rng.uniform(1, 3))
@@ -185,7 +189,7 @@ class Faults:
         return name
 
     async def throttle(self) -> str:
-        """A few kilobytes a second."""
+        """Limit the data between two parts to a few kilobytes a second."""
         proxy, name = self._some_way()
         proxy.rate = self._rng.randint(2_000, 20_000)
         await last(self._rng.uniform(1, 3))
@@ -193,7 +197,7 @@ class Faults:
         return name
 
     async def freeze(self) -> str:
-        """Nothing passes and nobody is told; then it passes all the same, or is cut."""
+        """Hold back all data between two parts. Then deliver it, or abort the connections."""
         proxy, name = self._some_way()
         proxy.frozen = everybody
         await last(self._rng.uniform(0.5, 5.0))
@@ -203,7 +207,7 @@ class Faults:
         return name
 
     async def refuse(self) -> str:
-        """Cut, and no new ones for a while."""
+        """Abort the connections between two parts and refuse new ones for a while."""
         proxy, name = self._some_way()
         proxy.refusing = True
         proxy.cut()
@@ -213,6 +217,6 @@ class Faults:
 
 
 def _clocks(world: World) -> dict[str, Clock]:
-    """By the name of the process."""
+    """The clocks by the name of the process."""
     server = world.server
     return world.clocks | ({"redis": server.clock} if isinstance(server, RedisSingle) else {})

@@ -1,7 +1,7 @@
-"""What befalls the sources' own history and what stands before them, each as an act as in faults.
+"""Faults of the sources' history, and of proxies before the sources.
 
-Ledgers that no source has any more are noted in `World.lost`; whatever else is done here, nothing
-may be lost and no gap told.
+Ledgers that no source has any longer are recorded in `World.lost`. All other faults here must cause
+no loss and no gap.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from tests.support.waiting import until
 
 _STATUSES = (400, 404, 406, 410)
 _CACHED = 1.0
-"""Seconds for which the root of a real Horizon says what was so before."""
+"""Seconds for which a real Horizon caches its root."""
 
 
 class SourceFaults:
-    """The acts. Horizon and RPC are one process here, with a view of the chain each."""
+    """Faults of the sources.
+
+    Horizon and RPC are one process here, each with its own view of the chain.
+    """
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self._world = world
@@ -32,7 +35,7 @@ class SourceFaults:
         self._one_at_a_time = asyncio.Lock()
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """Each by its name in the table; it answers whom it struck."""
+        """The faults by the name in the table. Each returns the name of the part that was hit."""
         sources = self._world.sources
         faults: dict[str, Callable[[], Awaitable[str]]] = {
             "history trimmed while read": lambda: self.trim(*sources),
@@ -56,10 +59,13 @@ class SourceFaults:
     async def _forgive(self) -> None:
         await self._world.network("DELETE", "faults")
 
-    # ── before the sources ──
+    # ── availability ──
 
     async def restart(self) -> str:
-        """Streams end, then the root knows no ledger for a while. A new reader asks it at once."""
+        """End the streams.
+
+        Then the root of Horizon knows no ledger for a while, and a new reader sees that.
+        """
         await self._arm("starting", times=50)
         for name in INDEXERS:
             self._world.proxies[name, "network"].cut()
@@ -70,7 +76,7 @@ class SourceFaults:
         return "horizon"
 
     async def refuse(self) -> str:
-        """A proxy answers in the place of the source, with a page of its own."""
+        """A proxy answers with its own error page in place of the source."""
         status = self._rng.choice(_STATUSES)
         for surface in ("stream", "page", "root", "ledger", "ledgers", "transaction", "getEvents"):
             await self._arm("not_found", surface=surface, status=status, times=3)
@@ -81,14 +87,14 @@ class SourceFaults:
         return str(status)
 
     async def empty_metas(self) -> str:
-        """Transactions of Horizon's have a meta with nothing in it."""
+        """Horizon sends transactions with an empty meta."""
         await self._arm("empty_meta", surface="horizon", times=self._rng.randint(3, 12))
         await last(2)
         await self._forgive()
         return "horizon"
 
     async def strain(self) -> str:
-        """RPC says that it is unhealthy, and takes too long for more than a ledger or two."""
+        """RPC reports that it is unhealthy, and times out for more than a ledger or two."""
         await self._arm("unhealthy", times=20, seconds=60)
         await self._arm("processing_limit", times=6, after=self._rng.randint(1, 3))
         async with self._behind(1.5):
@@ -97,18 +103,18 @@ class SourceFaults:
         await self._forgive()
         return "rpc"
 
-    # ── what they have ──
+    # ── history ──
 
     @asynccontextmanager
     async def _behind(self, seconds: float) -> AsyncIterator[tuple[int, int]]:
-        """Nobody reads for a while; yields the ledger up to which all was read, and the tip."""
+        """Stop all reading for a while. Yields the ledger of the cursor, and the newest ledger."""
         proxies = [self._world.proxies[name, "network"] for name in INDEXERS]
         async with self._one_at_a_time:
             for way in proxies:
                 way.refusing = True
                 way.cut()
             try:
-                await last(0.3)  # what was read is committed
+                await last(0.3)  # the ledgers that were read are committed by then
                 read = await self._cursor()
                 await last(seconds)
                 yield read, await self._tip()
@@ -117,7 +123,7 @@ class SourceFaults:
                     way.refusing = False
 
     async def trim(self, *servers: str) -> str:
-        """These servers forget all but their newest ledgers, some of which nobody has read yet."""
+        """These servers delete all but their newest ledgers, also ledgers that nobody has read."""
         keep = self._rng.randint(1, 4)
         async with self._behind(self._rng.uniform(1.5, 3)) as (read, _):
             for server in servers:
@@ -128,7 +134,7 @@ class SourceFaults:
         return " and ".join(servers)
 
     async def hole(self, server: str, *trimmed: str) -> str:
-        """Some ledgers that nobody has read are missing in one server, and others trim."""
+        """One server lacks ledgers that no indexer has read, and the other servers trim them."""
         async with self._behind(self._rng.uniform(2, 3)) as (read, tip):
             first = self._rng.randint(read + 1, max(read + 1, tip - 2))
             end = self._rng.randint(first, max(first, tip - 1))
@@ -137,7 +143,7 @@ class SourceFaults:
                 await self._arm("trim", surface=other, after=1)
             if {server, *trimmed} == set(self._world.sources):
                 self._world.lost.ledgers.append(range(first, end + 1))
-        with suppress(AssertionError):  # else events do not flow again, which is told
+        with suppress(AssertionError):  # if the cursor does not move, the run reports it
             await until(lambda: self._past(end), seconds=15)
             await self._forgive()
         return f"{first} to {end}"
@@ -146,7 +152,7 @@ class SourceFaults:
         return await self._cursor() > ledger
 
     async def _cursor(self) -> int:
-        """The ledger within which reading goes on; 0 while Redis does not tell."""
+        """The ledger of the cursor; 0 if Redis does not answer."""
         with suppress(RedisError, OSError):
             return int(await self._world.redis.hget(KEYS.progress, "cursor") or 0) >> 32
         return 0

@@ -1,4 +1,4 @@
-"""Chaos: a network that misbehaves and indexers that die, all by one sequence of chances."""
+"""Random faults of the network, and indexers that are killed at random times."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ RPC += ("getLedgers",)
 SURFACES = {"horizon": (*HORIZON, "getTransaction"), "rpc": RPC, "auto": HORIZON + RPC}
 WITH_META = ("stream", "getTransaction")
 FINAL = {FaultKind.PASSPHRASE}
-"""What stops an indexer for good."""
+"""The faults after which an indexer stops for good."""
 OF_ONE = {
     "stream": [FaultKind.EMPTY_META],
     "root": [FaultKind.STARTING],
     "getHealth": [FaultKind.UNHEALTHY],
     "getEvents": [FaultKind.PROCESSING_LIMIT],
 }
-"""What one surface alone can do."""
+"""The faults that only one surface has."""
 CALLS: tuple[dict[str, object], ...] = (
     {"op": "emit"},
     {"op": "foreign"},
@@ -47,7 +47,7 @@ CALLS: tuple[dict[str, object], ...] = (
 
 
 class Chaos:
-    """One network, one namespace, at most two indexers of one kind, one sequence of chances."""
+    """One network, one namespace, at most two indexers, and one random generator."""
 
     def __init__(
         self, source: str, seed: int, session: aiohttp.ClientSession, url: str, **environment: str
@@ -82,10 +82,10 @@ class Chaos:
             return await response.json()
 
     async def close(self) -> None:
-        """Close a ledger, and remember what the contract holds then."""
+        """Close a ledger and record the contract's streams at that time."""
         ledger = await self.ask("POST", "close", now=self._now + self.rng.randint(1, 9))
         self._now = ledger["closedAt"]
-        # Horizon leaves out what failed, so a cursor need not come further than this.
+        # Horizon omits failed transactions, so the cursor may stop at the last successful one.
         if done := [n for n, each in enumerate(ledger["transactions"], 1) if each["successful"]]:
             self.tip = toid(ledger["ledger"], done[-1])
         held = (await self.ask("GET", "streams"))["streams"]
@@ -114,7 +114,7 @@ class Chaos:
     async def misbehave(self) -> None:
         if (
             len(await self.unspent()) > 4
-        ):  # else they stand in line, and the first kinds are all that strike
+        ):  # otherwise they queue up, and only the first kinds have an effect
             return
         surface = self.rng.choice(SURFACES[self.source])
         kinds = [*sorted(kinds_for(surface) - FINAL), FaultKind.CUT, FaultKind.MALFORMED]
@@ -128,7 +128,10 @@ class Chaos:
         )
 
     async def alter(self) -> None:
-        """Once, and not again before all is read: the same twice would rightly stop it."""
+        """Alter one transaction.
+
+        The same alteration on a second read would rightly stop the indexer.
+        """
         surface = "getTransaction" if self.source == "rpc" else "stream"
         await self.ask("POST", "faults", kind=FaultKind.CORRUPT_META, surface=surface)
 
@@ -139,7 +142,10 @@ class Chaos:
         )
 
     async def trim(self) -> None:
-        """One of two sources forgets what may not be read yet; the other has it."""
+        """With two sources: RPC deletes ledgers that may not have been read.
+
+        Horizon still has them.
+        """
         if self.source == "auto":
             await self.ask("POST", "faults", kind=FaultKind.TRIM, surface="rpc", after=1)
 
@@ -155,7 +161,10 @@ class Chaos:
             self.indexers.append(await start("services.indexer", **self._environment))
 
     async def reading(self) -> None:
-        """Until one of them reads: a process takes a while to start, and faults are for readers."""
+        """Wait until an indexer reads.
+
+        A process takes a while to start, and faults need a reader.
+        """
         await self.begin()
         await until(
             lambda: any(

@@ -1,7 +1,7 @@
-"""What is wrong with a journal: held against the ledger's record and the API's answers. Pure.
+"""Checks a journal against the ledger's events and the answers of the API. Pure.
 
-It is not believed. Its chain events must be exactly the ledger's, but for ledgers that are lost and
-told as a gap. Every acknowledged write must be at its place, and nothing that nobody asked for.
+The events of the chain must be exactly those of the ledger, except for ledgers that are lost and
+covered by a gap. Each acknowledged write must be at its position. No other event may exist.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from tests.chaos.checker import Kind, Span, Violation
 from tests.chaos.lost import LostData
 
 AUTOMATIC_TYPES = frozenset({"stream.completed", "stream.running_low", "stream.depleted"})
-"""What comes of itself: behind the last withdrawal, and when the time has come."""
+"""Events without a command: after the last withdrawal, or when their time has come."""
 
 RESET = "journal.reset"
 LOSS_FRAMES = {"chain.gap": "gap", RESET: "reset"}
-"""What is told of a loss, and how the frame is called."""
+"""The events about losses, and the names of their frames."""
 
 _LATE = 2.0
-"""Seconds that a service may go by a clock of Redis that was set back meanwhile."""
+"""Seconds for which a service may use the time of Redis before that clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedWrite:
-    """A command that the API answered with 2xx, and the document it answered with."""
+    """A command that the API answered with 2xx, and values of the document in the answer."""
 
     command: str
     stream_id: str
@@ -41,13 +41,13 @@ class AcknowledgedWrite:
 
 
 def camel(name: str) -> str:
-    """`new_end_time` as our JSON spells it."""
+    """The JSON name of a field: `new_end_time` becomes `newEndTime`."""
     head, *rest = name.split("_")
     return head + "".join(map(str.capitalize, rest))
 
 
 def agrees(body: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
-    """Whether an event says what the ledger held: its place, its proof and every field."""
+    """True if an event has the ledger's values in all fields."""
     facts = {camel(k): str(v) for k, v in held["data"].items() if k != "stream_id"}
     places = {"txHash": "txHash", "ledger": "ledger", "ledgerClosedAt": "closedAt"}
     return (
@@ -64,9 +64,9 @@ def check_chain(
     began: Position,
     gaps: Sequence[Span],
 ) -> Iterable[Violation]:
-    """The journal's chain events are the ledger's, all of them and no others.
+    """Check that the journal has all events of the ledger and no others.
 
-    But for those before the first journal began, and those that were lost and told as a gap.
+    Exceptions: events before the start of the first journal, and lost events that a gap covers.
     """
     wanted = {each["id"]: each for each in held}
     for entry in entries:
@@ -88,7 +88,7 @@ def check_chain(
 
 
 def gaps_of(entries: Iterable[JournalEntry]) -> list[Span]:
-    """What the journal tells everyone of as lost: after the first, up to the second."""
+    """The gaps in the journal: after the first position, up to the second."""
     told = (entry for entry in entries if entry.type == "chain.gap")
     return [
         (parse_position(orjson.loads(e.body)["from"]), parse_position(e.position)) for e in told
@@ -96,13 +96,13 @@ def gaps_of(entries: Iterable[JournalEntry]) -> list[Span]:
 
 
 def _is_lost(since: Position, to: Position, ledgers: Iterable[range]) -> bool:
-    """Whether all ledgers of a gap are lost, but for the one within which it may begin."""
+    """True if all ledgers of a gap are lost. The gap may begin inside its first ledger."""
     told = range(since.ledger + 1, to.ledger + 1)
     return all(any(ledger in each for each in ledgers) for ledger in told)
 
 
 def check_resets(journal: Sequence[JournalEntry], lost: LostData) -> Iterable[Violation]:
-    """Each loss of everything is told once, above all that was there before; nothing else is."""
+    """Check that each loss of all data has one `journal.reset`, above all older positions."""
     journals = [*(whole.entries for whole in lost.journals), journal]
     for n, entries in enumerate(journals):
         found = [parse_position(each.position) for each in entries if each.type == RESET]
@@ -116,7 +116,7 @@ def check_resets(journal: Sequence[JournalEntry], lost: LostData) -> Iterable[Vi
 def check_acknowledged(
     acks: Sequence[AcknowledgedWrite], entries: Sequence[JournalEntry]
 ) -> Iterable[Violation]:
-    """Each acknowledged write is at its place, or was until everything was lost."""
+    """Check that each acknowledged write is at its position, now or in a lost journal."""
     places: dict[tuple[str, int], set[str]] = {}
     for entry, body in _of_api(entries):
         key = (body["streamId"], body["stream"]["version"])
@@ -129,7 +129,7 @@ def check_acknowledged(
 def check_versions(
     acks: Sequence[AcknowledgedWrite], journals: Iterable[Sequence[JournalEntry]]
 ) -> Iterable[Violation]:
-    """Each version of a stream is there once, and each stream has as many as were asked for."""
+    """Check that each version of a stream exists once, and that no command was executed twice."""
     done: Counter[str] = Counter()
     for entries in journals:
         counts: Counter[tuple[str, int]] = Counter()
@@ -153,7 +153,7 @@ def _of_api(entries: Iterable[JournalEntry]) -> Iterator[tuple[JournalEntry, Map
 
 
 def check_notices(entries: Iterable[JournalEntry]) -> Iterator[Violation]:
-    """What the API told of a moment that had not come yet, by the clock of Redis."""
+    """Notices of the API that were published before their time, by the clock of Redis."""
     for entry, body in _of_api(entries):
         if body["timestamp"] > body["publishedAt"] / 1e6 + _LATE:
             ahead = body["timestamp"] - body["publishedAt"] / 1e6

@@ -1,4 +1,4 @@
-"""The judgement at the end of a run: let all catch up, then compare what each was told."""
+"""The check at the end of a run: wait until all clients have caught up, then check each of them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ ReadJournal = Callable[[], Awaitable[Sequence[JournalEntry]]]
 
 @dataclass
 class FinalCheck:
-    """Of one run. `began` is its second 0 by the monotonic clock.
+    """The check of one run. `began` is the start of the run by the monotonic clock.
 
-    `wrong` is when a clock was; `set_back` when the source's cursor moved back, in Unix seconds.
-    `before` is how many events the ledger had before all clients were connected.
+    `wrong` has the times when a clock was wrong. `set_back` has the times (Unix seconds) when the
+    cursor of the source moved back. `before` is the number of events in the ledger before all
+    clients were connected.
     """
 
     world: World
@@ -54,7 +55,10 @@ class FinalCheck:
     before: int = 0
 
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
-        """Heal everything, let all catch up, compare. `journal` reads one that is trimmed."""
+        """End all faults, wait for the clients, check.
+
+        `journal` reads a journal that was trimmed.
+        """
         await self.world.heal()
         await self.world.restarted()
         await self.api_callers.end()
@@ -80,7 +84,7 @@ class FinalCheck:
         self._count(len(held) - self.before, len(facts) - len(held))
 
     async def _read(self) -> list[JournalEntry]:
-        """As it is: nobody else is believed about what is missing in it."""
+        """Read the journal from Redis directly, not by the code under test."""
         rows: Any = await self.world.redis.xrange(KEYS.journal)
         return [entry_of(*row) for row in rows]
 
@@ -101,7 +105,7 @@ class FinalCheck:
         spans: Sequence[Missing],
     ) -> Iterator[Violation]:
         lost, zero = self.world.lost, time.time() - (time.monotonic() - self.began)
-        # One that was refused has lost its stream to others, and with it all that follows.
+        # A client that was refused is no longer a party of its stream. Later events are not for it.
         reach = client.at if client.refused else end
         told = [each for each in client.told if each.position <= end]
         due = due_to(told, [f for f in facts if f.position <= reach], data_loss.events, lost, zero)

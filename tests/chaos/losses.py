@@ -1,21 +1,21 @@
-"""What a failover may take, and what it may not: the checker's rule where replicas take over. Pure.
+"""What a failover of Redis excuses, and what it does not: rules for the checker. Pure.
 
-Redis acknowledges before its replicas have a write, so the primary's last ones can die with it. A
-`Loss` is the time in which that could be. It excuses three things and nothing else:
+Redis acknowledges a write before its replicas have it, so the newest writes can be lost with the
+primary. A `Loss` is the time in which this could happen. It excuses three things only:
 
-* A write of the API that was published in that time and never acknowledged may be gone, though
-  clients were told of it: the one who asked was answered 503, asks again, and gets another event.
-* A client whose cursor was given out in that time gets a `reset` when it comes back to a journal
-  that ends below it, and so does one that was told an event that is gone. From the position of the
-  `reset` on it begins anew: what follows it has to come, in order, had before or not.
-* An event of the chain that was published in that time was lost and brought back, and may bear
-  another `publishedAt` and the stream's other state.
+* A write of the API that was published in this time and never acknowledged may be gone, even if
+  clients received it. Its caller got 503 and tries again, which makes another event.
+* A client gets a `reset` if its cursor was given out in this time and the journal ends below it, or
+  if it received an event that is gone. After the `reset` it starts anew: it must get all events
+  after the position of the `reset`, in order, also those that it had before.
+* An event of the chain that was published in this time was lost and restored. It may have another
+  `publishedAt` and another state of the stream.
 
-So all else holds as ever: with WAIT_REPLICAS=1 an acknowledged write is there, at its place; each
-event of the ledger is there; and nothing that a client has not seen is left out without a word.
+All other rules apply: with WAIT_REPLICAS=1 an acknowledged write exists at its position, each event
+of the ledger exists, and no client misses an event without a notice.
 
-The loss of everything that Redis held (tests.chaos.lost) is a `Loss` from the beginning of the run.
-Acknowledged writes are gone with it, so everyone has to be told: by the `reset` in the journal.
+A loss of all data (tests.chaos.lost) is a `Loss` from the start of the run. It also loses
+acknowledged writes, so the journal has a `reset` for everyone.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from shared.domain.position import START, Position
 from tests.chaos.checker import ExpectedEvent, ReceivedFrame
 
 _OF_REDIS = frozenset({"publishedAt", "stream"})
-"""What a commit puts into a body; the rest is the chain's."""
+"""The fields of a body that depend on the commit. All others come from the chain."""
 
 _OF_STREAM = frozenset({"sender", "recipient", "tokenAddress"})
-"""What is not in the body where the journal began after the stream was created."""
+"""The fields that are missing if the stream was created before the start of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Unix seconds: from the first write that could be lost to the last."""
+    """Unix seconds: from the first write that could be lost to the last one."""
 
     began: float
     ended: float
 
 
 def lost_at(at: float, losses: Iterable[Loss], *, noticed: float = 0.0) -> bool:
-    """Whether writes could be lost at that time (Unix seconds), or `noticed` that long after."""
+    """True if writes could be lost at this Unix time, or up to `noticed` seconds before."""
     return any(loss.began <= at <= loss.ended + noticed for loss in losses)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientPeriod:
-    """What a client was told from its beginning, or a reset, to the end or the next reset."""
+    """The frames of a client from its start or a reset to the next reset or its end."""
 
     told: Sequence[ReceivedFrame]
     due: Sequence[ExpectedEvent]
@@ -59,10 +59,11 @@ class ClientPeriod:
 
 @dataclass(frozen=True, slots=True)
 class DataLoss:
-    """Of the loss of everything: positions of the events that are gone, and of what told of it.
+    """The effects of losses of all data.
 
-    Each event with the Unix time at which it was lost; `begins`: when, and where the next began;
-    `held`: all that was lost, what came back included.
+    `events` has the positions of events that are gone, with the Unix time of their loss. `resets`
+    has the positions of `journal.reset`. `begins` has the time of each loss and the start of the
+    next journal. `held` has all positions that were lost, also those that were restored.
     """
 
     events: Mapping[Position, float] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class DataLoss:
     held: Set[Position] = frozenset()
 
     def began(self, at: float) -> Position:
-        """Where the journal that followed on the last loss before that time began."""
+        """The start of the journal after the last loss before this time."""
         return next((began for lost, began in reversed(self.begins) if lost <= at), START)
 
 
@@ -85,7 +86,7 @@ def split_at_resets(
     began: float,
     data_loss: DataLoss = NO_DATA_LOSS,
 ) -> Iterator[ClientPeriod]:
-    """For `check_client`, one by one. `began` is the Unix time of the frames' second 0."""
+    """The periods for `check_client`. `began` is the Unix time of second 0 of the frames."""
     if not losses:
         yield ClientPeriod(told, due)
         return
@@ -94,7 +95,9 @@ def split_at_resets(
     for n, each in enumerate(told):
         if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, data_loss):
             yield _life(told[start:n], due, losses, data_loss, _reached(told[start : n + 1]))
-            if each.position == START:  # of an empty Redis: it is sent the next journal, all of it
+            if (
+                each.position == START
+            ):  # from an empty Redis: the client gets all of the next journal
                 first = replace(each, position=data_loss.began(began + each.at))
                 told = [*told[:n], first, *told[n + 1 :]]
             due = [f for f in due if data_loss.events.get(f.position, inf) > began + each.at]
@@ -109,10 +112,11 @@ def _is_due(
     began: float,
     data_loss: DataLoss,
 ) -> bool:
-    """Whether the reset that ends this life is one that a loss explains.
+    """True if a loss explains the reset at the end of this period.
 
-    It told everyone of a loss of everything; or the cursor before it was given out in a loss, and
-    lies above it or at a place that is gone; or an event of the API's that this life was told is.
+    Either the reset announced a loss of all data. Or the cursor before it was given out during a
+    loss, and is above the reset or at a position that is gone. Or the client received an event of
+    the API that is gone.
     """
     *before, reset = life
     if not before:
@@ -131,9 +135,9 @@ def _is_due(
 
 
 def _reached(life: Sequence[ReceivedFrame]) -> Position:
-    """Up to where all was due before the reset at the end of this life.
+    """The position up to which events were due before the reset at the end of this period.
 
-    In a handshake what lies between the client's cursor and the reset is not sent any more.
+    During a handshake, events between the client's cursor and the reset are no longer sent.
     """
     *before, reset = life
     names = [each.name for each in before]
@@ -149,7 +153,10 @@ def _life(
     data_loss: DataLoss,
     reset: Position | None,
 ) -> ClientPeriod:
-    """One that a reset ends need not have what comes after that; one that it began starts there."""
+    """A period.
+
+    If a reset ends it, events after the reset are not due; if a reset began it, it starts there.
+    """
     if told and told[0].name == "reset":
         told = [replace(told[0], name="connected"), *told[1:]]
     had = {each.position: each for each in reversed(told) if "." in each.name}
@@ -176,7 +183,7 @@ def _as_told(
     losses: Sequence[Loss],
     data_loss: DataLoss,
 ) -> ExpectedEvent:
-    """The fact without its body where what was told is the same but for what a commit puts in."""
+    """The expected event. Without its body if the received body differs only in commit fields."""
     each = had.get(fact.position)
     if each is None or each.body == fact.body or not _was_lost(each, losses, data_loss):
         return fact
@@ -195,7 +202,7 @@ def _without(body: Mapping[str, object], names: Set[str]) -> dict[str, object]:
 def _void(
     each: ReceivedFrame, losses: Sequence[Loss], data_loss: DataLoss
 ) -> Iterable[ExpectedEvent]:
-    """The fact that it was when it was told: of the API, and gone with the old primary."""
+    """The expected event for a received event of the API that is gone."""
     if _is_void(each, losses, data_loss):
         body = orjson.loads(each.body)
         parties = frozenset(body[name] for name in ("sender", "recipient") if name in body)
@@ -203,12 +210,12 @@ def _void(
 
 
 def _is_void(each: ReceivedFrame, losses: Sequence[Loss], data_loss: DataLoss) -> bool:
-    """Whether it is the API's, and was published while writes could be lost."""
+    """True if the event is from the API and was published while writes could be lost."""
     return _was_lost(each, losses, data_loss) and orjson.loads(each.body).get("origin") == "api"
 
 
 def _was_lost(each: ReceivedFrame, losses: Sequence[Loss], data_loss: DataLoss) -> bool:
-    """Whether it was published while writes could be lost, or lost for certain."""
+    """True if the event was published while writes could be lost, or was lost for certain."""
     if each.position in data_loss.held:
         return True
     return bool(each.body) and lost_at(orjson.loads(each.body)["publishedAt"] / 1e6, losses)

@@ -1,8 +1,8 @@
-"""What a run has really lost. The faults note it here, and the checker accepts nothing else. Pure.
+"""Records which data a run has really lost. The checker accepts no other loss. Pure.
 
-Three things can be lost for good: ledgers that no source has any more, single entries of the
-journal, and everything that Redis held. Each is known exactly, so a gap or a reset that a client is
-told has to fit, and what was not lost has to be delivered.
+Three things can be lost for good: ledgers that no source has any longer, single entries of the
+journal, and all data of Redis. Each is known exactly, so each gap or reset that a client gets must
+match, and all other events must be delivered.
 
 See docs/decisions/0058-chaos-records-what-is-lost.md.
 """
@@ -19,12 +19,12 @@ from tests.chaos.checker import ExpectedEvent, ReceivedFrame, Span
 from tests.chaos.losses import Loss
 
 _NOTICED = 3.0
-"""Seconds within which every part has noticed that Redis is empty."""
+"""Seconds within which all parts have noticed that Redis is empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostJournal:
-    """A journal that was lost with all that Redis held: at that Unix time it held these entries.
+    """A journal that was lost with all data of Redis, with its entries at that Unix time.
 
     `began` is the position before its first entry.
     """
@@ -35,13 +35,13 @@ class LostJournal:
 
     @property
     def top(self) -> Position:
-        """Of the last entry."""
+        """The position of its last entry."""
         return parse_position(self.entries[-1].position) if self.entries else self.began
 
 
 @dataclass(slots=True)
 class LostData:
-    """`rewound` are the times at which the source's cursor may move back."""
+    """All losses of a run. `rewound` has the times when the cursor of the source may move back."""
 
     ledgers: list[range] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
@@ -49,7 +49,7 @@ class LostData:
     rewound: list[Loss] = field(default_factory=list)
 
     def spans(self, began: Position) -> list[Span]:
-        """Positions of which a gap may be told. `began`: of the journal that is there now."""
+        """The positions that a gap may cover. `began` is the start of the current journal."""
         return [
             *((Position(each.start << 32, 0), _end(each.stop - 1)) for each in self.ledgers),
             *((place, place) for place in map(_place, self.entries)),
@@ -57,28 +57,28 @@ class LostData:
         ]
 
     def begins(self, began: Position) -> list[tuple[float, Position]]:
-        """When everything was lost, in Unix seconds, and where the journal after that began."""
+        """The Unix time of each loss of all data, and the start of the journal after it."""
         nexts = [*(whole.began for whole in self.journals), began][1:]
         return [(whole.at, each) for whole, each in zip(self.journals, nexts, strict=True)]
 
     @property
     def losses(self) -> list[Loss]:
-        """All that was published before everything was lost was at risk."""
+        """Everything that was published before a loss of all data was at risk."""
         return [Loss(0.0, whole.at + _NOTICED) for whole in self.journals]
 
     def everything(self, journal: Iterable[JournalEntry]) -> list[JournalEntry]:
-        """What was ever in a journal, in order. `journal`: the one that is there now."""
+        """The entries of all journals, in order. `journal` is the current one."""
         old = chain.from_iterable(whole.entries for whole in self.journals)
         kept = {each.position: each for each in chain(old, self.entries, journal)}
         return sorted(kept.values(), key=_place)
 
     @property
     def held(self) -> set[Position]:
-        """Positions of all that was lost with everything."""
+        """All positions that were lost with all data of Redis."""
         return {_place(each) for whole in self.journals for each in whole.entries}
 
     def data_loss(self, journal: Iterable[JournalEntry]) -> dict[Position, float]:
-        """Positions of a lost journal that are not in the one that is there now, and when."""
+        """The positions that only lost journals have, with the time of the loss."""
         gone = {_place(each): whole.at for whole in self.journals for each in whole.entries}
         there = set(map(_place, journal))
         return {place: at for place, at in gone.items() if place not in there}
@@ -99,10 +99,10 @@ def due_to(
     lost: LostData,
     began: float,
 ) -> list[ExpectedEvent]:
-    """The facts that one client was to be told.
+    """The expected events of one client.
 
-    What is void was due until Redis lost it: up to the position that the client had come to then.
-    `began` is the Unix time of the frames' second 0.
+    An event that is gone was due until its loss, up to the position that the client had reached
+    then. `began` is the Unix time of second 0 of the frames.
     """
     due = {each.position for each in told}
     for whole in lost.journals:

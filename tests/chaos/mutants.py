@@ -1,7 +1,7 @@
-"""Services with one safeguard taken out, to see that the suite would notice.
+"""Runs a service with one safeguard removed, to show that the tests notice it.
 
-`MUTATION=… SERVICE=services.fanout python -m tests.chaos.mutants`: the patch is made before the
-service is built; production code knows nothing of it.
+`MUTATION=… SERVICE=services.fanout python -m tests.chaos.mutants` patches the module before the
+service is built. Production code has no switch for this.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.redis import clock, lease
 
 
 def fill_in_off() -> None:
-    """A hole that the channel leaves is not filled in from the journal: it goes on behind it."""
+    """Lost messages of the channel are not read from the journal."""
 
     def publish_if_next(self: Any, entry: Any, via: str) -> bool:
         if parse_position(entry.position) > self.position:
@@ -38,7 +38,7 @@ def fill_in_off() -> None:
 
 
 def dedup_off() -> None:
-    """What was published from the journal is published again when the channel brings it."""
+    """An event that was read from the journal is published again when its message arrives."""
     publish_if_next = feed.Feed._publish_if_next
 
     def repeat(self: Any, entry: Any, via: str) -> bool:
@@ -52,7 +52,7 @@ def dedup_off() -> None:
 
 
 def replay_off_by_one() -> None:
-    """A resume leaves out the first of what was missed."""
+    """A resume leaves out the first missed event."""
     after = recent.RecentEvents.after
 
     def skip_first(self: Any, position: Any, topics: Iterable[str]) -> Any:
@@ -63,9 +63,9 @@ def replay_off_by_one() -> None:
 
 
 def fencing_off() -> None:
-    """An indexer that never notices that it was replaced, and a commit that does not ask.
+    """An indexer that never notices that it was replaced, and a commit that does not check it.
 
-    Neither for the fence nor for the cursor that was read from, since each alone would hold.
+    Neither the fence nor the cursor of the source is checked, since each alone would be enough.
     """
     for safeguard in ("if holder ~= token then", "if from ~= '' and from ~= cursor then"):
         assert safeguard in commit._SCRIPT
@@ -74,12 +74,12 @@ def fencing_off() -> None:
 
 
 def lease_unwatched() -> None:
-    """An indexer that never notices that it was replaced; the commit's fence has to hold."""
+    """An indexer that never notices that it was replaced. The fence of the commit must stop it."""
     late_lease()
 
 
 def late_lease() -> None:
-    """Whatever Redis says, the lease counts as renewed."""
+    """The lease always counts as renewed."""
     renew = lease.Lease.renew
 
     async def never_lost(self: Any) -> bool:
@@ -90,29 +90,29 @@ def late_lease() -> None:
 
 
 def entitlement_off() -> None:
-    """Rights are looked at in the handshake only, not at each event."""
+    """Permissions are checked only when a client subscribes, not for each event."""
     subscriber.Subscriber.wants = lambda *_: True  # type: ignore[method-assign]
 
 
 def endings_off() -> None:
-    """A connection goes on though its token has expired or was revoked."""
+    """A connection continues after its token has expired or was revoked."""
     expiry.ConnectionExpiry._end = lambda *_: None  # type: ignore[method-assign]
 
 
 def settling_off() -> None:
-    """An API that writes at once after a failover, whatever the chain's lost events still are."""
+    """After a failover the API writes at once, although events of the chain are still missing."""
     safeguard = "if history_changed() then"
     assert safeguard in commit._SCRIPT
     commit._SCRIPT = commit._SCRIPT.replace(safeguard, "if false then")
 
 
 def zero_is_a_ledger() -> None:
-    """What a Horizon says that has just started is believed: that it has no history any more."""
+    """The 0 in the root of a Horizon that has just started is taken as a ledger number."""
     history.ledger_number = lambda _, body, name: body[name]  # type: ignore[attr-defined,assignment]
 
 
 def ledgers_uncounted() -> None:
-    """What Horizon leaves out between two transactions is not looked for."""
+    """Ledgers that Horizon leaves out between two transactions are not looked for."""
 
     async def do_nothing(*_: Any) -> None:
         return
@@ -121,7 +121,7 @@ def ledgers_uncounted() -> None:
 
 
 def ledgers_of_rpc_not_looked_for() -> None:
-    """What RPC's database lacks is passed over, as getEvents passes over it."""
+    """Ledgers that are missing in RPC's database are not looked for."""
 
     async def as_it_is(_: object, cursor: int, window: Any) -> Any:
         return window
@@ -130,20 +130,20 @@ def ledgers_of_rpc_not_looked_for() -> None:
 
 
 def beginning_unnamed() -> None:
-    """The first entry of a journal does not name where it began, as if nothing had been before."""
+    """The first entry of a journal does not name the position where the journal began."""
     safeguard = "redis.call('HGET', KEYS[2], 'began') or '0-0'"
     assert safeguard in commit._SCRIPT
     commit._SCRIPT = commit._SCRIPT.replace(safeguard, "'0-0'")
 
 
 def own_clock() -> None:
-    """An API that goes by the clock of its machine, and does not doubt it."""
+    """An API that uses the clock of its machine and does not compare it with Redis."""
     clock.RedisClock.__call__ = lambda _: time.time()  # type: ignore[method-assign,assignment]
     clock.RedisClock.skew_error = None  # type: ignore[assignment]
 
 
 def leaking() -> None:
-    """A fanout that keeps 100 KB of each event that it publishes."""
+    """A fanout that keeps 100 KB for each event."""
     kept: list[bytes] = []
     publish = feed.Feed._publish_if_next
 
@@ -173,7 +173,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
 
 
 def main() -> int:
-    """Patch when the service is the one concerned, then run it as ever."""
+    """Patch if the mutation is for this service, then run the service."""
     service, (concerned, patch) = os.environ["SERVICE"], MUTATIONS[os.environ["MUTATION"]]
     if service == concerned:
         patch()

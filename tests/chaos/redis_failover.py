@@ -1,6 +1,6 @@
-"""A world's Redis with replicas that take over: behind Sentinels, or as a Cluster.
+"""Redis with replicas, behind Sentinels or as a Cluster.
 
-Services go there without a proxy between, since Sentinels and nodes tell them the addresses.
+Services connect without a proxy, since Sentinels and nodes tell them the addresses.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.support.tcp_proxy import TcpProxy
 
 
 class ReplicatedRedis:
-    """What both kinds share. `loss_reports` are the times in which writes may have been lost."""
+    """The common part of both kinds. `losses` has the times in which writes may have been lost."""
 
     def __init__(self, whole: RedisSentinel | RedisCluster) -> None:
         self.whole = whole
@@ -29,37 +29,37 @@ class ReplicatedRedis:
         self._last: Node | None = None
 
     async def start(self) -> None:
-        """Start what does not run, and wait until a replica could take over."""
+        """Start all stopped servers, and wait until a replica could become the primary."""
         await self.whole.start()
         self._last = await self.primary()
 
     def url_for(self, service: str) -> str:
-        """The same for all."""
+        """The same URL for all services."""
         return self.whole.url
 
     async def primary(self) -> Node:
-        """The server that takes this world's writes."""
+        """The server that accepts writes."""
         raise NotImplementedError
 
     async def elected(self, former: Node) -> None:
-        """Until another is the primary."""
+        """Wait until another server is the primary."""
         raise NotImplementedError
 
     async def replicas(self) -> list[Node]:
-        """Those that follow it."""
+        """The replicas of the primary."""
         raise NotImplementedError
 
     async def stop(self, number: int) -> None:
-        """Send the primary a signal that ends it, and wait for the end."""
+        """Send the primary a signal that ends it, and wait until it has ended."""
         await (await self.primary()).stop(number)
 
     def signal(self, number: int) -> None:
-        """Send a signal that does not to whom `start` has found to be the primary."""
+        """Send a signal that does not end it to the server that was the primary at `start`."""
         if self._last:
             self._last.signal(number)
 
     async def close(self) -> None:
-        """End all of it, whatever state it is in."""
+        """Stop all servers, whatever their state."""
         await self.client.aclose()
         await self.whole.close()
 
@@ -73,15 +73,15 @@ class SentinelRedis(ReplicatedRedis):
         super().__init__(RedisSentinel(folder / "redis"))
 
     async def primary(self) -> Node:
-        """As the Sentinels say."""
+        """The primary that the Sentinels name."""
         return await self.whole.primary()
 
     async def elected(self, former: Node) -> None:
-        """Until the Sentinels name another, and it agrees."""
+        """Wait until the Sentinels name another server, and it is a primary."""
         await self.whole.failed_over(former.port)
 
     async def replicas(self) -> list[Node]:
-        """Those with a link to the primary."""
+        """The replicas with a connection to the primary."""
         return await self.whole.replicas()
 
 
@@ -95,15 +95,15 @@ class ClusterRedis(ReplicatedRedis):
         self.key = KEYS.journal
 
     async def primary(self) -> Node:
-        """The slot's owner."""
+        """The owner of the slot."""
         return self.whole.nodes[await self.whole.owner_port(self.key)]
 
     async def elected(self, former: Node) -> None:
-        """Until another owns the slot, and knows it."""
+        """Wait until another node owns the slot and knows it."""
         await self.whole.failed_over(self.key, former.port)
 
     async def replicas(self) -> list[Node]:
-        """The owner's."""
+        """The replicas of the owner."""
         return await self.whole.replicas(self.key)
 
 
@@ -115,6 +115,6 @@ _KINDS: dict[str, MakeRedis] = {
 
 
 def of_kind(name: str) -> dict[str, Any]:
-    """What `run` takes for a kind of Redis; with replicas, the API waits for one of them."""
+    """The arguments of `run` for a kind of Redis. With replicas, the API waits for one of them."""
     waits = {} if name == "single" else {"WAIT_REPLICAS": "1"}
     return {"redis": _KINDS[name], **waits}

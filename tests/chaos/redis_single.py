@@ -1,4 +1,4 @@
-"""The Redis of a world: what each kind of it has to do, and the plainest, a single server."""
+"""The Redis of a world: the interface of each kind, and the simplest kind, a single server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PASSWORD = "chaos"
 
 
 class RedisParts(Protocol):
-    """All servers of one kind of Redis. `client` is the test's own, past every fault.
+    """All servers of one kind of Redis. `client` is for the test; no fault affects it.
 
     `proxies` has, by the name of a service, the proxy between it and Redis. The world opens and
     closes them. It is empty if services connect to Redis without a proxy.
@@ -37,32 +37,32 @@ class RedisParts(Protocol):
     proxies: dict[str, TcpProxy]
 
     async def start(self) -> None:
-        """Start what does not run, and wait until it answers. What was on disk is back."""
+        """Start all stopped servers, and wait until they answer. They have their data from disk."""
 
     def url_for(self, service: str) -> str:
-        """The REDIS_URL of a service; asked for after `start`, with the ways open."""
+        """The REDIS_URL of a service. Call this after `start`, with open proxies."""
 
     async def stop(self, number: int) -> None:
-        """Send the server that takes writes a signal that ends it, and wait for the end."""
+        """Send the server that accepts writes a signal that ends it, and wait for its end."""
 
     def signal(self, number: int) -> None:
         """Send that server a signal that does not end it."""
 
     async def close(self) -> None:
-        """End all of it, whatever state it is in."""
+        """Stop all servers, whatever their state."""
 
 
 _SERVER = """#!/bin/sh
 echo 'user {user} on >{password} ~* &* +@all' >>"$RUN_FOLDER/users.acl"
 exec {server} "$@" --appendfsync always
 """
-"""In the place of the server: one user more, for the test itself, and every write on disk."""
+"""A script in place of the server: it adds a user for the test, and writes everything to disk."""
 
 
 class RedisSingle:
-    """One server as the deployment starts it, with its users, each service as its own.
+    """One server, started as in production, with one user for each service.
 
-    Each write is on disk before its answer, so what is acknowledged survives.
+    Each write is on disk before Redis answers, so acknowledged writes survive a crash.
     """
 
     def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
@@ -96,7 +96,7 @@ class RedisSingle:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                restore_signals=False,  # a file that may not grow is an error, not the end
+                restore_signals=False,  # at its limit, a write fails instead of ending the process
             )
 
     async def _answers(self) -> bool:
@@ -108,13 +108,13 @@ class RedisSingle:
         return False
 
     async def start_empty(self) -> None:
-        """End it, take away all that it had on disk, and start it again."""
+        """Kill it, delete its files, and start it again."""
         await self.stop(signal.SIGKILL)
         await asyncio.to_thread(shutil.rmtree, self._folder / "data")
         await self.start()
 
     def url_for(self, service: str) -> str:
-        """Through the proxy, as the service's own user."""
+        """The URL of the service's proxy, with the service's user."""
         return self._url(service.partition("-")[0], self.proxies[service].port)
 
     @staticmethod
@@ -122,7 +122,7 @@ class RedisSingle:
         return f"redis://{user}:{_PASSWORD}@127.0.0.1:{port}/0"
 
     async def stop(self, number: int) -> None:
-        """Send a signal that ends it, and wait for the end."""
+        """Send a signal that ends it, and wait until it has ended."""
         assert self._process
         self._process.send_signal(number)
         await self._gone(self._process)
@@ -133,18 +133,18 @@ class RedisSingle:
         self._process = None
 
     def signal(self, number: int) -> None:
-        """Send a signal that does not."""
+        """Send a signal that does not end it."""
         assert self._process
         self._process.send_signal(number)
 
     def limit_files(self, full: bool) -> None:
-        """A full disk: no file may grow any more, as long as this process lives."""
+        """Simulate a full disk: no file of this process may grow."""
         assert self._process
         most = 64 if full else resource.RLIM_INFINITY
         resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
     async def has_ended(self) -> bool:
-        """Whether the process ended by itself; it may be started again then."""
+        """True if the process ended by itself. It can then be started again."""
         if self._process and self._process.poll() is not None:
             await self._gone(self._process)
         return self._process is None

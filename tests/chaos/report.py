@@ -1,4 +1,4 @@
-"""A run's table, and what a violation looks like."""
+"""The report of a run: a table, and the text of a violation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ GOALS = {
     "SIGKILL of the active indexer": 5.0,
     "SIGKILL of the primary": 10.0,
 }
-"""Seconds: until a fanout's clients are greeted again, until events flow again for the others."""
+"""Goals in seconds: until the fanout's clients are connected again; else until events flow."""
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """A fault that was: when it began, and seconds from its end until a later ledger's event.
+    """A fault, its start, and the seconds from its end until an event of a later ledger arrived.
 
-    `alone` is whether no other went on at the same time: only then a goal is one.
+    `alone` is True if no other fault was active at the same time. Goals apply only then.
     """
 
     name: str
@@ -34,7 +34,7 @@ class InjectedFault:
 
 @dataclass(slots=True)
 class Report:
-    """What a run has shown."""
+    """The results of a run."""
 
     seed: int
     seconds: float
@@ -55,7 +55,7 @@ class Report:
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the table; behind it, when something is wrong, what and how to see it again."""
+    """Print the table. With violations, print the shortest and the command to repeat the run."""
     console.print(_faults(report))
     console.print(_sums(report))
     for late in report.late:

@@ -1,4 +1,4 @@
-"""What befalls a Redis of one server, each as an act as in tests.chaos.faults."""
+"""Faults of a Redis with one server."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.support.waiting import until
 
 
 class RedisFaults:
-    """The acts; one at a time, since there is one server."""
+    """The faults. Only one is active at a time, since there is one server."""
 
     def __init__(self, server: RedisSingle, rng: random.Random, longest: float) -> None:
-        """`longest` is how many seconds the server may be away."""
+        """`longest` is the longest time in seconds for which the server is stopped."""
         self._server = server
         self._rng = rng
         self._longest = longest
         self._mine = asyncio.Lock()
 
     async def restart(self, number: int) -> str:
-        """What it has on disk is what it comes back with."""
+        """Stop the server and start it again with its data on disk."""
         async with self._mine:
             await self._server.stop(number)
             await last(self._rng.uniform(0, 1.5))
@@ -32,7 +32,7 @@ class RedisFaults:
         return "redis"
 
     async def away(self) -> str:
-        """Half a minute, where the run is long enough: longer than any wait or lease."""
+        """Stop the server for up to 30 s: longer than any time limit or lease."""
         async with self._mine:
             await self._server.stop(signal.SIGTERM)
             await last(self._longest)
@@ -40,7 +40,7 @@ class RedisFaults:
         return f"redis, {self._longest:.0f} s"
 
     async def hang(self) -> str:
-        """Longer than a call waits for an answer, now and then."""
+        """Stop the server with SIGSTOP, sometimes longer than a call waits for an answer."""
         async with self._mine:
             self._server.signal(signal.SIGSTOP)
             await last(self._rng.uniform(0.5, 5.0))
@@ -48,7 +48,7 @@ class RedisFaults:
         return "redis"
 
     async def fill_disk(self) -> str:
-        """It ends itself rather than acknowledge what it cannot keep, and again at each start."""
+        """Fill the disk. Redis ends, and cannot start until there is room again."""
         async with self._mine:
             self._server.limit_files(True)
             await until(self._ended, seconds=30, what="Redis without a disk ends")
