@@ -24,16 +24,16 @@ class Kind(StrEnum):
     DISORDER = "out of order"
     LEAK = "leaked"
     ALTERED = "altered"
-    UNKNOWN = "from nowhere"
+    UNKNOWN = "unknown"
     RESET = "reset"
     LOST = "lost by the journal"
     FENCE = "written by a replaced indexer"
     STUCK = "not recovered"
-    ENDED = "told after its token's end"
-    GAP = "told as a gap, and nothing was lost"
-    UNTOLD = "lost, and nobody was told"
-    FALSE = "told of an end that was not so"
-    FINAL = "answered so that a native client gives up"
+    ENDED = "received after the end of the token"
+    GAP = "gap without a loss"
+    UNTOLD = "lost without a notice"
+    FALSE = "notice before its time"
+    FINAL = "response that stops a native client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ ANY = ((START, END),)
 def check_client(
     who: str,
     asked: SubscriberView,
-    told: Sequence[ReceivedFrame],
+    frames: Sequence[ReceivedFrame],
     facts: Iterable[ExpectedEvent],
     lost: Sequence[Span] = (),
 ) -> list[Violation]:
@@ -136,58 +136,58 @@ def check_client(
     """
     known = {fact.position: fact for fact in facts}
     return [
-        *_received(who, asked, told, known),
-        *_gaps(who, told, lost),
-        *_missing(who, asked, told, known, lost),
+        *_received(who, asked, frames, known),
+        *_gaps(who, frames, lost),
+        *_missing(who, asked, frames, known, lost),
     ]
 
 
 def _received(
     who: str,
     asked: SubscriberView,
-    told: Sequence[ReceivedFrame],
+    frames: Sequence[ReceivedFrame],
     known: Mapping[Position, ExpectedEvent],
 ) -> Iterable[Violation]:
     """Check each frame, alone and against the frames before it."""
     top, first_at = START, dict[Position, int]()
-    for n, each in enumerate(told):
+    for n, each in enumerate(frames):
         if each.name == "reset":
-            yield _violation(Kind.RESET, who, told, n - 1, n)
+            yield _violation(Kind.RESET, who, frames, n - 1, n)
         if each.name not in _CONTROL | _LOSS:
             fact = known.get(each.position)
             if each.position in first_at:
-                yield _violation(Kind.DUPLICATE, who, told, first_at[each.position], n)
+                yield _violation(Kind.DUPLICATE, who, frames, first_at[each.position], n)
             elif each.position <= top:
-                yield _violation(Kind.DISORDER, who, told, _setter(told, n, top), n)
+                yield _violation(Kind.DISORDER, who, frames, _setter(frames, n, top), n)
             if fact is None:
-                yield _violation(Kind.UNKNOWN, who, told, n, n)
+                yield _violation(Kind.UNKNOWN, who, frames, n, n)
             elif not asked.is_for(fact):
-                yield _violation(Kind.LEAK, who, told, n, n)
+                yield _violation(Kind.LEAK, who, frames, n, n)
             elif fact.body and fact.body != each.body:
-                yield _violation(Kind.ALTERED, who, told, n, n)
+                yield _violation(Kind.ALTERED, who, frames, n, n)
             first_at.setdefault(each.position, n)
         top = max(top, each.position)
 
 
-def _setter(told: Sequence[ReceivedFrame], before: int, top: Position) -> int:
+def _setter(frames: Sequence[ReceivedFrame], before: int, top: Position) -> int:
     """The index of the frame that moved the client's cursor to `top`."""
-    return next(n for n in range(before) if told[n].position == top)
+    return next(n for n in range(before) if frames[n].position == top)
 
 
-def _gaps(who: str, told: Sequence[ReceivedFrame], lost: Sequence[Span]) -> Iterable[Violation]:
+def _gaps(who: str, frames: Sequence[ReceivedFrame], lost: Sequence[Span]) -> Iterable[Violation]:
     """Gaps that cover no lost position."""
-    for n, each in enumerate(told):
+    for n, each in enumerate(frames):
         since = each.since
         if since is None:
             continue
         if not any(since < last and first <= each.position for first, last in lost):
-            yield _violation(Kind.GAP, who, told, n, n)
+            yield _violation(Kind.GAP, who, frames, n, n)
 
 
 def _missing(
     who: str,
     asked: SubscriberView,
-    told: Sequence[ReceivedFrame],
+    frames: Sequence[ReceivedFrame],
     known: Mapping[Position, ExpectedEvent],
     lost: Sequence[Span],
 ) -> Iterable[Violation]:
@@ -195,33 +195,33 @@ def _missing(
 
     Events that were really lost and that a gap covers are not reported.
     """
-    began = next((each.position for each in told if each.name == "connected"), None)
+    began = next((each.position for each in frames if each.name == "connected"), None)
     if began is None:
         return
-    received = {(each.position, each.name in _LOSS) for each in told if each.name not in _CONTROL}
-    gaps = [(each.since, each.position) for each in told if each.since is not None]
+    received = {(each.position, each.name in _LOSS) for each in frames if each.name not in _CONTROL}
+    gaps = [(each.since, each.position) for each in frames if each.since is not None]
     for position, fact in known.items():
         if position <= began or (position, fact.type in _LOSS) in received:
             continue
         if not asked.is_due(fact):
             continue
-        is_told = any(since < position <= to for since, to in gaps)
-        if not (is_told and any(first <= position <= last for first, last in lost)):
-            yield _skipped(who, told, position)
+        announced = any(since < position <= to for since, to in gaps)
+        if not (announced and any(first <= position <= last for first, last in lost)):
+            yield _skipped(who, frames, position)
 
 
-def _skipped(who: str, told: Sequence[ReceivedFrame], position: Position) -> Violation:
+def _skipped(who: str, frames: Sequence[ReceivedFrame], position: Position) -> Violation:
     """The violation for an event that is missing, with the frames before and after its position."""
-    after = next((n for n, each in enumerate(told) if each.position > position), len(told) - 1)
-    before = max((n for n in range(after) if told[n].position < position), default=0)
-    return _violation(Kind.MISSING, who, told, before, after, where=str(position))
+    after = next((n for n, each in enumerate(frames) if each.position > position), len(frames) - 1)
+    before = max((n for n in range(after) if frames[n].position < position), default=0)
+    return _violation(Kind.MISSING, who, frames, before, after, where=str(position))
 
 
 def _violation(
-    kind: Kind, who: str, told: Sequence[ReceivedFrame], first: int, last: int, *, where: str = ""
+    kind: Kind, who: str, frames: Sequence[ReceivedFrame], first: int, last: int, *, where: str = ""
 ) -> Violation:
-    lines = tuple(str(each) for each in told[max(0, first) : last + 1])
-    return Violation(kind, who, where or str(told[last].position), lines)
+    lines = tuple(str(each) for each in frames[max(0, first) : last + 1])
+    return Violation(kind, who, where or str(frames[last].position), lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +234,15 @@ class EndedToken:
 
 
 def check_ended_tokens(
-    who: str, told: Sequence[ReceivedFrame], ends: Iterable[EndedToken]
+    who: str, frames: Sequence[ReceivedFrame], ends: Iterable[EndedToken]
 ) -> Iterable[Violation]:
     """Events that were published after the token of their connection had ended."""
     spans: dict[str, list[EndedToken]] = {}
     for end in ends:
         spans.setdefault(end.token, []).append(end)
-    for n, each in enumerate(told):
+    for n, each in enumerate(frames):
         if any(end.since < each.published < end.until for end in spans.get(each.token, ())):
-            yield _violation(Kind.ENDED, who, told, n, n)
+            yield _violation(Kind.ENDED, who, frames, n, n)
 
 
 def shortest(violations: Iterable[Violation]) -> Violation | None:

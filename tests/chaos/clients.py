@@ -33,7 +33,7 @@ class Outage:
 
 
 class Client:
-    """One EventSource with its last id. `told` has all frames of all its connections."""
+    """One EventSource with its last id. `frames` has all frames of all its connections."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class Client:
         began: float,
         gateway: str = "",
     ) -> None:
-        """With `gateway` the client connects there, and a status other than 200 and 401 is a violation."""
+        """With `gateway`, connect there; then a status other than 200 or 401 is a violation."""
         self.name = name
         self.final: list[Violation] = []
         self._gateway = gateway
         self.asked = asked
-        self.told: list[ReceivedFrame] = []
+        self.frames: list[ReceivedFrame] = []
         self.absences: list[Outage] = []
         self.ends: list[EndedToken] = []
         self.connections = 0
@@ -160,10 +160,10 @@ class Client:
         """Record the new frames and move the cursor."""
         for event in sse.events[self._noted :]:
             self._noted += 1
-            told = received_frame(event, event.at - self._began, via, self._shown)
-            self.told.append(told)
+            frames = received_frame(event, event.at - self._began, via, self._shown)
+            self.frames.append(frames)
             self.last = event.id or self.last
-            if told.name == "connected" and self._lost:
+            if frames.name == "connected" and self._lost:
                 lost, since = self._lost
                 self.absences.append(Outage(lost, since - self._began, event.at - since))
                 self._lost = None

@@ -83,10 +83,10 @@ def forget(pid: int) -> None:
 
 
 def trusted(
-    told: Iterable[ReceivedFrame], began: float, wrong: Sequence[Span]
+    frames: Iterable[ReceivedFrame], began: float, wrong: Sequence[Span]
 ) -> Iterator[ReceivedFrame]:
     """The frames that were received while no clock was wrong. `began` is the start of the run."""
-    for each in told:
+    for each in frames:
         if not any(since <= began + each.at <= until for since, until in wrong):
             yield each
 

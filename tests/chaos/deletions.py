@@ -60,7 +60,7 @@ class DeletionFaults:
     async def everything(self) -> str:
         """FLUSHALL, as by an operator's mistake."""
         await self._lose("FLUSHALL")
-        await self._told()
+        await self._wait_for_reset()
         return "redis"
 
     async def folder(self, server: RedisSingle) -> str:
@@ -70,7 +70,7 @@ class DeletionFaults:
         """
         await self._lose("CLIENT", "PAUSE", 60_000, "ALL")
         await server.start_empty()
-        await self._told()
+        await self._wait_for_reset()
         return "redis"
 
     async def _lose(self, *command: str | int) -> None:
@@ -87,7 +87,7 @@ class DeletionFaults:
         self._world.lost.rewound.append(Loss(at, time.time() + _SEEN))
         self._world.began = START
 
-    async def _told(self) -> None:
+    async def _wait_for_reset(self) -> None:
         """Wait for `journal.reset`: a second loss before it is not tested."""
         with suppress(AssertionError):
             await until(self._has_reset, seconds=15)

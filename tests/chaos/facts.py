@@ -90,26 +90,28 @@ def expected_events(
     facts, gaps = [], gaps_of(entries)
     audience = _parties(held, lost, began, gaps)
     for event, (concerned, after, sure) in zip(held, audience, strict=True):
-        place, stream_id = parse_position(event["id"]), event["streamId"]
+        position, stream_id = parse_position(event["id"]), event["streamId"]
         body = bodies.get(event["id"], "")
-        facts.append(ExpectedEvent(place, event["name"], stream_id, concerned, body, sure))
+        facts.append(ExpectedEvent(position, event["name"], stream_id, concerned, body, sure))
         if stream_id:
-            parties.setdefault(stream_id, [(START, after)]).append((place, after))
+            parties.setdefault(stream_id, [(START, after)]).append((position, after))
     for entry in entries:
-        told, place = orjson.loads(entry.body), parse_position(entry.position)
+        body, position = orjson.loads(entry.body), parse_position(entry.position)
         if entry.type in LOSS_FRAMES:
-            facts.append(ExpectedEvent(place, LOSS_FRAMES[entry.type], None, frozenset()))
-        elif told["origin"] == "api":
-            known = [who for since, who in parties.get(told["streamId"], ()) if since < place]
-            concerned = known[-1] if known else _in_body(told)
+            facts.append(ExpectedEvent(position, LOSS_FRAMES[entry.type], None, frozenset()))
+        elif body["origin"] == "api":
+            known = [who for since, who in parties.get(body["streamId"], ()) if since < position]
+            concerned = known[-1] if known else _in_body(body)
             facts.append(
-                ExpectedEvent(place, entry.type, told["streamId"], concerned, entry.body.decode())
+                ExpectedEvent(
+                    position, entry.type, body["streamId"], concerned, entry.body.decode()
+                )
             )
     wrong = [
         *check_chain(held, entries, lost, began, gaps),
         *check_resets(journal, lost),
         *check_acknowledged(acks, entries),
-        *check_versions(acks, [*(whole.entries for whole in lost.journals), journal]),
+        *check_versions(acks, [*(lost_journal.entries for lost_journal in lost.journals), journal]),
     ]
     return sorted(facts, key=lambda fact: fact.position), wrong
 
@@ -126,7 +128,10 @@ def _parties(
     places = [parse_position(event["id"]) for event in held]
     gone = {e["id"] for e, p in zip(held, places, strict=True) if any(a < p <= b for a, b in gaps)}
     sure: list[Parties] = []
-    for start, top in [*((whole.began, whole.top) for whole in lost.journals), (began, END)]:
+    for start, top in [
+        *((lost_journal.began, lost_journal.top) for lost_journal in lost.journals),
+        (began, END),
+    ]:
         first = bisect_right(places, start)
         known = parties_on_chain(held, gone | {event["id"] for event in held[:first]})
         found += known[len(found) : bisect_right(places, top)]

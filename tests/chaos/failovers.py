@@ -127,7 +127,7 @@ class FailoverFaults:
         replicas = await server.replicas()
         await node.ask("CONFIG", "SET", "min-replicas-to-write", "1")
         await cut_off(node, replicas)
-        sentinel = next(each for each in server.whole.sentinels.values() if each.running)
+        sentinel = next(each for each in server.servers.sentinels.values() if each.running)
         await sentinel.ask("SENTINEL", "FAILOVER", NAME)
         return self._then(node, self._joined(server, node, replicas, began))
 
@@ -150,7 +150,7 @@ class FailoverFaults:
     async def end_sentinel(self, server: SentinelRedis) -> str:
         """Kill a Sentinel. The others are enough for an election."""
         await self._begin()
-        node = self._rng.choice(list(server.whole.sentinels.values()))
+        node = self._rng.choice(list(server.servers.sentinels.values()))
         await node.stop(signal.SIGKILL)
         return self._then(node, self._back(node))
 
@@ -158,7 +158,7 @@ class FailoverFaults:
         """Move the slot key by key, with a pause in which calls with several keys fail."""
         node, _ = await self._begin()
         try:
-            async with server.whole.moving(server.key) as move:
+            async with server.servers.moving(server.key) as move:
                 await move.some(self._rng.randint(1, 40))
                 await last(self._rng.uniform(0, 2))
                 while await move.some(100):
@@ -178,7 +178,7 @@ class FailoverFaults:
         async def act() -> None:
             try:
                 await rest
-                await until(self._server.whole.is_well, seconds=30, what="a replica in step")
+                await until(self._server.servers.is_well, seconds=30, what="a replica in step")
             finally:
                 self._one_at_a_time.release()
 
@@ -196,7 +196,7 @@ class FailoverFaults:
         if node.running:
             node.signal(signal.SIGCONT)
         else:
-            await self._server.whole.start_again(node.port)
+            await self._server.servers.start_again(node.port)
 
 
 async def _follows(node: Node) -> bool:
@@ -207,5 +207,5 @@ async def _follows(node: Node) -> bool:
 
 async def _left(node: Node, replicas: list[Node]) -> bool:
     """True if none of these replicas follows the server, so none can confirm its writes."""
-    told = [await each.read_info("INFO", "replication") for each in replicas]
-    return all(each.get("master_port") != str(node.port) for each in told)
+    replication = [await each.read_info("INFO", "replication") for each in replicas]
+    return all(each.get("master_port") != str(node.port) for each in replication)

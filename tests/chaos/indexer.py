@@ -196,13 +196,13 @@ async def chaos(source: str, seed: int, redis_url: str, keys: Keys) -> AsyncIter
         aiohttp.ClientSession() as session,
     ):
         where = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace}
-        whole = Chaos(source, seed, session, f"http://127.0.0.1:{network.port}", **where)
+        run = Chaos(source, seed, session, f"http://127.0.0.1:{network.port}", **where)
         try:
-            yield whole
+            yield run
         except BaseException as error:
-            error.add_note(f"once more with SEED={seed} and the same SECONDS (SOURCE={source})")
-            error.add_note(f"it said: {[each.log[-8:] for each in whole.indexers]}")
+            error.add_note(f"repeat with SEED={seed} and the same SECONDS (SOURCE={source})")
+            error.add_note(f"its log: {[each.log[-8:] for each in run.indexers]}")
             raise
         finally:
-            while whole.indexers:
-                await whole.kill()
+            while run.indexers:
+                await run.kill()

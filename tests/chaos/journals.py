@@ -49,9 +49,9 @@ def camel(name: str) -> str:
 def agrees(body: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
     """True if an event has the ledger's values in all fields."""
     facts = {camel(k): str(v) for k, v in held["data"].items() if k != "stream_id"}
-    places = {"txHash": "txHash", "ledger": "ledger", "ledgerClosedAt": "closedAt"}
+    positions = {"txHash": "txHash", "ledger": "ledger", "ledgerClosedAt": "closedAt"}
     return (
-        all(body[ours] == held[theirs] for ours, theirs in places.items())
+        all(body[ours] == held[theirs] for ours, theirs in positions.items())
         and body["streamId"] == held["streamId"]
         and {name: str(body.get(name)) for name in facts} == facts
     )
@@ -81,48 +81,48 @@ def check_chain(
         if not _is_lost(since, to, lost.ledgers):
             yield Violation(Kind.GAP, "journal", f"{since} to {to}")
     first = lost.journals[0].began if lost.journals else began
-    for position in wanted:
-        place = parse_position(position)
-        if place > first and not any(since < place <= to for since, to in gaps):
-            yield Violation(Kind.LOST, "journal", position)
+    for event_id in wanted:
+        position = parse_position(event_id)
+        if position > first and not any(since < position <= to for since, to in gaps):
+            yield Violation(Kind.LOST, "journal", event_id)
 
 
 def gaps_of(entries: Iterable[JournalEntry]) -> list[Span]:
     """The gaps in the journal: after the first position, up to the second."""
-    told = (entry for entry in entries if entry.type == "chain.gap")
+    texts = (entry for entry in entries if entry.type == "chain.gap")
     return [
-        (parse_position(orjson.loads(e.body)["from"]), parse_position(e.position)) for e in told
+        (parse_position(orjson.loads(e.body)["from"]), parse_position(e.position)) for e in texts
     ]
 
 
 def _is_lost(since: Position, to: Position, ledgers: Iterable[range]) -> bool:
     """True if all ledgers of a gap are lost. The gap may begin inside its first ledger."""
-    told = range(since.ledger + 1, to.ledger + 1)
-    return all(any(ledger in each for each in ledgers) for ledger in told)
+    texts = range(since.ledger + 1, to.ledger + 1)
+    return all(any(ledger in each for each in ledgers) for ledger in texts)
 
 
 def check_resets(journal: Sequence[JournalEntry], lost: LostData) -> Iterable[Violation]:
     """Check that each loss of all data has one `journal.reset`, above all older positions."""
-    journals = [*(whole.entries for whole in lost.journals), journal]
+    journals = [*(lost_journal.entries for lost_journal in lost.journals), journal]
     for n, entries in enumerate(journals):
         found = [parse_position(each.position) for each in entries if each.type == RESET]
         if not n and found:
             yield Violation(Kind.RESET, "journal", str(found[0]))
         if n and not (len(found) == 1 and found[0] > lost.journals[n - 1].top):
-            told = ", ".join(map(str, found)) or "nothing"
-            yield Violation(Kind.UNTOLD, "journal", f"{lost.journals[n - 1].top}: {told}")
+            positions = ", ".join(map(str, found)) or "nothing"
+            yield Violation(Kind.UNTOLD, "journal", f"{lost.journals[n - 1].top}: {positions}")
 
 
 def check_acknowledged(
     acks: Sequence[AcknowledgedWrite], entries: Sequence[JournalEntry]
 ) -> Iterable[Violation]:
     """Check that each acknowledged write is at its position, now or in a lost journal."""
-    places: dict[tuple[str, int], set[str]] = {}
+    positions: dict[tuple[str, int], set[str]] = {}
     for entry, body in _of_api(entries):
         key = (body["streamId"], body["stream"]["version"])
-        places.setdefault(key, set()).add(entry.position)
+        positions.setdefault(key, set()).add(entry.position)
     for ack in acks:
-        if ack.position not in places.get((ack.stream_id, ack.version), ()):
+        if ack.position not in positions.get((ack.stream_id, ack.version), ()):
             yield Violation(Kind.LOST, f"journal, of {ack.command}", ack.position)
 
 

@@ -107,16 +107,20 @@ class FinalCheck:
         lost, zero = self.world.lost, time.time() - (time.monotonic() - self.began)
         # A client that was refused is no longer a party of its stream. Later events are not for it.
         reach = client.at if client.refused else end
-        told = [each for each in client.told if each.position <= end]
-        due = due_to(told, [f for f in facts if f.position <= reach], data_loss.events, lost, zero)
+        frames = [each for each in client.frames if each.position <= end]
+        expected = due_to(
+            frames, [f for f in facts if f.position <= reach], data_loss.events, lost, zero
+        )
         yield from check_ended_tokens(
-            client.name, [*trusted(told, self.began, self.wrong)], client.ends
+            client.name, [*trusted(frames, self.began, self.wrong)], client.ends
         )
         yield from client.final
-        for life in split_at_resets(
-            told, due, [*losses_of(self.world), *lost.losses], zero, data_loss
+        for period in split_at_resets(
+            frames, expected, [*losses_of(self.world), *lost.losses], zero, data_loss
         ):
-            yield from check_client(client.name, client.asked, life.told, life.due, spans)
+            yield from check_client(
+                client.name, client.asked, period.frames, period.expected, spans
+            )
 
     async def _caught_up(self, end: Position, settle: float) -> None:
         with suppress(AssertionError):
@@ -127,7 +131,7 @@ class FinalCheck:
             return
         for client in self.clients:
             if not client.refused and client.at < end:
-                history = tuple(map(str, client.told[-3:]))
+                history = tuple(map(str, client.frames[-3:]))
                 wrong = Violation(Kind.STUCK, client.name, f"{client.at}, not {end}", history)
                 self.report.violations.append(wrong)
 
@@ -137,9 +141,9 @@ class FinalCheck:
         report.acks, report.tries = len(self.api_callers.acks), self.api_callers.tries
         report.clients = len(clients)
         report.connections = sum(client.connections for client in clients)
-        report.delivered = sum("." in each.name for client in clients for each in client.told)
-        report.gaps = sum(each.since is not None for client in clients for each in client.told)
-        report.resets = sum(each.name == "reset" for client in clients for each in client.told)
+        report.delivered = sum("." in each.name for client in clients for each in client.frames)
+        report.gaps = sum(each.since is not None for client in clients for each in client.frames)
+        report.resets = sum(each.name == "reset" for client in clients for each in client.frames)
         for injected in report.injected:
             seconds = injected.recovery
             if injected.name.endswith("of a fanout"):

@@ -53,8 +53,8 @@ def lost_at(at: float, losses: Iterable[Loss], *, noticed: float = 0.0) -> bool:
 class ClientPeriod:
     """The frames of a client from its start or a reset to the next reset or its end."""
 
-    told: Sequence[ReceivedFrame]
-    due: Sequence[ExpectedEvent]
+    frames: Sequence[ReceivedFrame]
+    expected: Sequence[ExpectedEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,33 +80,37 @@ NO_DATA_LOSS = DataLoss()
 
 
 def split_at_resets(
-    told: Sequence[ReceivedFrame],
-    due: Sequence[ExpectedEvent],
+    frames: Sequence[ReceivedFrame],
+    expected: Sequence[ExpectedEvent],
     losses: Sequence[Loss],
     began: float,
     data_loss: DataLoss = NO_DATA_LOSS,
 ) -> Iterator[ClientPeriod]:
     """The periods for `check_client`. `began` is the Unix time of second 0 of the frames."""
     if not losses:
-        yield ClientPeriod(told, due)
+        yield ClientPeriod(frames, expected)
         return
-    known = {fact.position for fact in due} - data_loss.events.keys()
+    known = {fact.position for fact in expected} - data_loss.events.keys()
     start = 0
-    for n, each in enumerate(told):
-        if each.name == "reset" and _is_due(told[start : n + 1], known, losses, began, data_loss):
-            yield _life(told[start:n], due, losses, data_loss, _reached(told[start : n + 1]))
+    for n, each in enumerate(frames):
+        if each.name == "reset" and _is_due(frames[start : n + 1], known, losses, began, data_loss):
+            yield _life(
+                frames[start:n], expected, losses, data_loss, _reached(frames[start : n + 1])
+            )
             if (
                 each.position == START
             ):  # from an empty Redis: the client gets all of the next journal
                 first = replace(each, position=data_loss.began(began + each.at))
-                told = [*told[:n], first, *told[n + 1 :]]
-            due = [f for f in due if data_loss.events.get(f.position, inf) > began + each.at]
+                frames = [*frames[:n], first, *frames[n + 1 :]]
+            expected = [
+                f for f in expected if data_loss.events.get(f.position, inf) > began + each.at
+            ]
             start = n
-    yield _life(told[start:], due, losses, data_loss, None)
+    yield _life(frames[start:], expected, losses, data_loss, None)
 
 
 def _is_due(
-    life: Sequence[ReceivedFrame],
+    period: Sequence[ReceivedFrame],
     known: Set[Position],
     losses: Sequence[Loss],
     began: float,
@@ -118,7 +122,7 @@ def _is_due(
     loss, and is above the reset or at a position that is gone. Or the client received an event of
     the API that is gone.
     """
-    *before, reset = life
+    *before, reset = period
     if not before:
         return False
     cursor = before[-1].position
@@ -134,12 +138,12 @@ def _is_due(
     )
 
 
-def _reached(life: Sequence[ReceivedFrame]) -> Position:
+def _reached(period: Sequence[ReceivedFrame]) -> Position:
     """The position up to which events were due before the reset at the end of this period.
 
     During a handshake, events between the client's cursor and the reset are no longer sent.
     """
-    *before, reset = life
+    *before, reset = period
     names = [each.name for each in before]
     if names[-1] == "connected" and len(before) > 1:
         return min(before[-2].position, reset.position)
@@ -147,8 +151,8 @@ def _reached(life: Sequence[ReceivedFrame]) -> Position:
 
 
 def _life(
-    told: Sequence[ReceivedFrame],
-    due: Sequence[ExpectedEvent],
+    frames: Sequence[ReceivedFrame],
+    expected: Sequence[ExpectedEvent],
     losses: Sequence[Loss],
     data_loss: DataLoss,
     reset: Position | None,
@@ -157,10 +161,10 @@ def _life(
 
     If a reset ends it, events after the reset are not due; if a reset began it, it starts there.
     """
-    if told and told[0].name == "reset":
-        told = [replace(told[0], name="connected"), *told[1:]]
-    had = {each.position: each for each in reversed(told) if "." in each.name}
-    facts = [_as_told(fact, had, losses, data_loss) for fact in due]
+    if frames and frames[0].name == "reset":
+        frames = [replace(frames[0], name="connected"), *frames[1:]]
+    had = {each.position: each for each in reversed(frames) if "." in each.name}
+    facts = [_as_received(fact, had, losses, data_loss) for fact in expected]
     if reset is not None:
         facts = [
             fact
@@ -174,10 +178,10 @@ def _life(
         if each.position not in known
         for fact in _void(each, losses, data_loss)
     ]
-    return ClientPeriod(told, sorted([*facts, *gone], key=lambda fact: fact.position))
+    return ClientPeriod(frames, sorted([*facts, *gone], key=lambda fact: fact.position))
 
 
-def _as_told(
+def _as_received(
     fact: ExpectedEvent,
     had: Mapping[Position, ReceivedFrame],
     losses: Sequence[Loss],

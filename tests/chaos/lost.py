@@ -52,36 +52,42 @@ class LostData:
         """The positions that a gap may cover. `began` is the start of the current journal."""
         return [
             *((Position(each.start << 32, 0), _end(each.stop - 1)) for each in self.ledgers),
-            *((place, place) for place in map(_place, self.entries)),
+            *((position, position) for position in map(_place, self.entries)),
             *((START, each) for _, each in self.begins(began)),
         ]
 
     def begins(self, began: Position) -> list[tuple[float, Position]]:
         """The Unix time of each loss of all data, and the start of the journal after it."""
-        nexts = [*(whole.began for whole in self.journals), began][1:]
-        return [(whole.at, each) for whole, each in zip(self.journals, nexts, strict=True)]
+        nexts = [*(lost_journal.began for lost_journal in self.journals), began][1:]
+        return [
+            (lost_journal.at, each) for lost_journal, each in zip(self.journals, nexts, strict=True)
+        ]
 
     @property
     def losses(self) -> list[Loss]:
         """Everything that was published before a loss of all data was at risk."""
-        return [Loss(0.0, whole.at + _NOTICED) for whole in self.journals]
+        return [Loss(0.0, lost_journal.at + _NOTICED) for lost_journal in self.journals]
 
     def everything(self, journal: Iterable[JournalEntry]) -> list[JournalEntry]:
         """The entries of all journals, in order. `journal` is the current one."""
-        old = chain.from_iterable(whole.entries for whole in self.journals)
+        old = chain.from_iterable(lost_journal.entries for lost_journal in self.journals)
         kept = {each.position: each for each in chain(old, self.entries, journal)}
         return sorted(kept.values(), key=_place)
 
     @property
     def held(self) -> set[Position]:
         """All positions that were lost with all data of Redis."""
-        return {_place(each) for whole in self.journals for each in whole.entries}
+        return {_place(each) for lost_journal in self.journals for each in lost_journal.entries}
 
     def data_loss(self, journal: Iterable[JournalEntry]) -> dict[Position, float]:
         """The positions that only lost journals have, with the time of the loss."""
-        gone = {_place(each): whole.at for whole in self.journals for each in whole.entries}
+        gone = {
+            _place(each): lost_journal.at
+            for lost_journal in self.journals
+            for each in lost_journal.entries
+        }
         there = set(map(_place, journal))
-        return {place: at for place, at in gone.items() if place not in there}
+        return {position: at for position, at in gone.items() if position not in there}
 
 
 def _place(entry: JournalEntry) -> Position:
@@ -93,7 +99,7 @@ def _end(ledger: int) -> Position:
 
 
 def due_to(
-    told: Sequence[ReceivedFrame],
+    frames: Sequence[ReceivedFrame],
     facts: Sequence[ExpectedEvent],
     data_loss: Collection[Position],
     lost: LostData,
@@ -104,8 +110,8 @@ def due_to(
     An event that is gone was due until its loss, up to the position that the client had reached
     then. `began` is the Unix time of second 0 of the frames.
     """
-    due = {each.position for each in told}
-    for whole in lost.journals:
-        reached = max((t.position for t in told if began + t.at < whole.at), default=START)
-        due |= {place for place in map(_place, whole.entries) if place <= reached}
+    due = {each.position for each in frames}
+    for lost_journal in lost.journals:
+        reached = max((t.position for t in frames if began + t.at < lost_journal.at), default=START)
+        due |= {position for position in map(_place, lost_journal.entries) if position <= reached}
     return [fact for fact in facts if fact.position not in data_loss or fact.position in due]

@@ -21,21 +21,21 @@ from tests.support.tcp_proxy import TcpProxy
 class ReplicatedRedis:
     """The common part of both kinds. `losses` has the times in which writes may have been lost."""
 
-    def __init__(self, whole: RedisSentinel | RedisCluster) -> None:
-        self.whole = whole
-        self.client = connect(whole.url, slot_key=KEYS.journal)
+    def __init__(self, servers: RedisSentinel | RedisCluster) -> None:
+        self.servers = servers
+        self.client = connect(servers.url, slot_key=KEYS.journal)
         self.proxies: dict[str, TcpProxy] = {}
         self.losses: list[Loss] = []
         self._last: Node | None = None
 
     async def start(self) -> None:
         """Start all stopped servers, and wait until a replica could become the primary."""
-        await self.whole.start()
+        await self.servers.start()
         self._last = await self.primary()
 
     def url_for(self, service: str) -> str:
         """The same URL for all services."""
-        return self.whole.url
+        return self.servers.url
 
     async def primary(self) -> Node:
         """The server that accepts writes."""
@@ -61,34 +61,34 @@ class ReplicatedRedis:
     async def close(self) -> None:
         """Stop all servers, whatever their state."""
         await self.client.aclose()
-        await self.whole.close()
+        await self.servers.close()
 
 
 class SentinelRedis(ReplicatedRedis):
     """One primary, two replicas, three Sentinels."""
 
-    whole: RedisSentinel
+    servers: RedisSentinel
 
     def __init__(self, folder: Path, _: tuple[str, ...]) -> None:
         super().__init__(RedisSentinel(folder / "redis"))
 
     async def primary(self) -> Node:
         """The primary that the Sentinels name."""
-        return await self.whole.primary()
+        return await self.servers.primary()
 
     async def elected(self, former: Node) -> None:
         """Wait until the Sentinels name another server, and it is a primary."""
-        await self.whole.failed_over(former.port)
+        await self.servers.failed_over(former.port)
 
     async def replicas(self) -> list[Node]:
         """The replicas with a connection to the primary."""
-        return await self.whole.replicas()
+        return await self.servers.replicas()
 
 
 class ClusterRedis(ReplicatedRedis):
     """Three primaries with a replica each; the owner of the namespace's slot is the primary."""
 
-    whole: RedisCluster
+    servers: RedisCluster
 
     def __init__(self, folder: Path, _: tuple[str, ...]) -> None:
         super().__init__(RedisCluster(folder / "redis"))
@@ -96,15 +96,15 @@ class ClusterRedis(ReplicatedRedis):
 
     async def primary(self) -> Node:
         """The owner of the slot."""
-        return self.whole.nodes[await self.whole.owner_port(self.key)]
+        return self.servers.nodes[await self.servers.owner_port(self.key)]
 
     async def elected(self, former: Node) -> None:
         """Wait until another node owns the slot and knows it."""
-        await self.whole.failed_over(self.key, former.port)
+        await self.servers.failed_over(self.key, former.port)
 
     async def replicas(self) -> list[Node]:
         """The replicas of the owner."""
-        return await self.whole.replicas(self.key)
+        return await self.servers.replicas(self.key)
 
 
 _KINDS: dict[str, MakeRedis] = {

@@ -66,12 +66,12 @@ def show(report: Report, console: Console) -> None:
     assert worst
     lines = "\n".join(f"  {line}" for line in worst.history)
     console.print(f"[bold]{worst.kind}[/]: {worst.who}, {worst.where}\n{lines}", highlight=False)
-    once = f"make chaos SEED={report.seed} DURATION={report.seconds:g}{report.more}"
-    console.print(f"once more: {once}")
+    command = f"make chaos SEED={report.seed} DURATION={report.seconds:g}{report.more}"
+    console.print(f"repeat: {command}")
 
 
 def _faults(report: Report) -> Table:
-    table = Table("fault", "times", "events again after, worst", "clients back after", "goal")
+    table = Table("fault", "times", "slowest recovery of events", "slowest reconnect", "goal")
     for name, times in sorted(Counter(each.name for each in report.injected).items()):
         seconds = [each.recovery for each in report.injected if each.name == name]
         worst = "never" if None in seconds else f"{max(s for s in seconds if s is not None):.2f} s"
@@ -86,11 +86,11 @@ def _sums(report: Report) -> Table:
     table = Table(f"seed {report.seed}, {report.seconds:g} s", "")
     table.add_row("events of the ledger", str(report.chain_events))
     table.add_row("events of the API", str(report.api_events))
-    table.add_row("commands acknowledged, in tries", f"{report.acks}, {report.tries}")
+    table.add_row("acknowledged commands, requests", f"{report.acks}, {report.tries}")
     table.add_row("clients, connections", f"{report.clients}, {report.connections}")
     table.add_row("events delivered", str(report.delivered))
-    table.add_row("gaps, resets told", f"{report.gaps}, {report.resets}")
+    table.add_row("gaps, resets received", f"{report.gaps}, {report.resets}")
     kinds = Counter(each.kind for each in report.violations)
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    table.add_row("violations", told or "0")
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    table.add_row("violations", counts or "0")
     return table

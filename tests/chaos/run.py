@@ -1,4 +1,4 @@
-"""One run: a world, what lives in it, faults by chance, and the judgement at the end."""
+"""One run: start all services and clients, inject random faults, check at the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.pace import last
 from tests.support.waiting import until
 
 _RECOVERY = 20.0
-"""Seconds within which events flow again after any fault."""
+"""Seconds within which events must flow again after any fault."""
 
 
 async def run(
@@ -43,46 +43,50 @@ async def run(
     redis: MakeRedis = RedisSingle,
     **environment: str,
 ) -> Report:
-    """`only` limits the faults by name, and each comes; `environment` goes to the services."""
+    """Run with this seed. `only`: names of faults, each of which happens at least once.
+
+    `settle` is the time in seconds for clients to catch up at the end. `environment` is for the
+    services.
+    """
     rng = random.Random(seed)
     report = Report(seed, seconds)
     source = rng.choice(("horizon", "rpc", "auto"))
-    async with world(folder, seed, redis, **({"SOURCE": source} | environment)) as whole:
-        life = Run(whole, rng, report)
-        async with life.connected_clients():
-            external = ExternalFaults(whole, life.draws(), life.clients, life.api_callers)
-            faults = Faults(whole, life.draws(), external, seconds)
-            await life.inject(faults, seconds, only)
-            await life.judge(settle)
+    async with world(folder, seed, redis, **({"SOURCE": source} | environment)) as world_:
+        run_ = Run(world_, rng, report)
+        async with run_.connected_clients():
+            external = ExternalFaults(world_, run_.draws(), run_.clients, run_.api_callers)
+            faults = Faults(world_, run_.draws(), external, seconds)
+            await run_.inject(faults, seconds, only)
+            await run_.judge(settle)
     return report
 
 
 class Run:
-    """The clients and the callers of one run, and what befalls them."""
+    """The clients and API callers of one run, and the faults."""
 
-    def __init__(self, whole: World, rng: random.Random, report: Report) -> None:
-        self._world = whole
+    def __init__(self, world_: World, rng: random.Random, report: Report) -> None:
+        self._world = world_
         self._rng = rng
         self._report = report
         self._began = time.monotonic()
         self._set_back: list[tuple[float, str]] = []
         self._jumps: ClockFaults | None = None
-        self._before = 0  # events of the ledger from before all were connected
+        self._before = 0  # number of ledger events before all clients were connected
 
     def draws(self) -> random.Random:
-        """Chances of one's own, so that nobody's haste changes what befalls another."""
+        """A new random generator, so that the speed of one task does not change another's draws."""
         return random.Random(self._rng.random())
 
     @asynccontextmanager
     async def connected_clients(self) -> AsyncIterator[None]:
-        """From the first subscription to the last."""
+        """The time in which the clients are connected."""
         self.clients = [self._client(*each) for each in await self._audience()]
         self.clients += self._natives()
         self.api_callers = ApiCallers(self._world, self.draws())
         watch = asyncio.create_task(self._watch_cursor())
         transfers = asyncio.create_task(self._transfer_streams(self.draws()))
         try:
-            await until(lambda: all(c.told for c in self.clients), seconds=90, what="greetings")
+            await until(lambda: all(c.frames for c in self.clients), seconds=90, what="greetings")
             self._before = len(await self._world.held())
             yield
         finally:
@@ -98,21 +102,21 @@ class Run:
             address = accounts.address(name)
             asked = SubscriberView(accounts=frozenset({address}), holder=address)
             found.append((name, f"users={address}", asked))
-        for stream in (await self._known_streams())[:3]:  # which will change hands
+        for stream in (await self._known_streams())[:3]:  # streams that get other recipients
             one = SubscriberView(streams=frozenset({stream["id"]}), holder=stream["recipient"])
             found.append((f"party-{stream['id']}", f"streams={stream['id']}", one))
         both = SubscriberView(accounts=frozenset({alice}), streams=frozenset({"2", "3"}))
         return [*found, ("mixed", f"users={alice}&streams=2,3", both)]
 
     def _natives(self) -> list[Client]:
-        """One behind each gateway."""
+        """One native client behind each gateway."""
         asked = SubscriberView(everything=True)
         return [
             self._client(f"native-{kind}", "all=true", asked, kind) for kind in self._world.gateways
         ]
 
     async def _known_streams(self) -> list[dict[str, str]]:
-        """Those of the ledger that Redis has, once there are three; none was made before START."""
+        """The ledger's streams that Redis has; none while there are fewer than three."""
         redis, streams = self._world.redis, await self._streams()
         known = [each for each in streams if await redis.exists(KEYS.stream(each["id"]))]
         return known if len(known) > 2 else []
@@ -132,17 +136,17 @@ class Run:
             gateway=gateway,
         )
 
-    # ── while it goes on ──
+    # ── during the run ──
 
     async def inject(self, faults: Faults, seconds: float, only: Collection[str]) -> None:
-        """Fault after fault, now and then two at once, each followed by a recovery."""
+        """Inject one fault after the other, sometimes two at once. Wait for recovery after each."""
         self._jumps = faults.jumps
         possible = faults_of(faults, self._world, self.draws)
         chosen = {name: act for name, act in possible.items() if not only or name in only}
         end = time.monotonic() + seconds
         deck: list[str] = []
         while time.monotonic() < end or (only and deck):
-            if not deck:  # each comes before any comes again
+            if not deck:  # all faults happen before one is repeated
                 deck = shuffled(chosen, self._rng)
             two = self._rng.random() < 0.3 and not ALONE & set(deck[-2:])
             names = [deck.pop() for _ in range(min(len(deck), 1 + two))]
@@ -155,27 +159,30 @@ class Run:
             self._report.injected += [InjectedFault(*each, at, recovery, alone) for each in pairs]
             await self._world.restarted()
             if recovery is None:
-                told = Violation(
+                violation = Violation(
                     Kind.STUCK, "all", f"{at:.1f} s", (f"after {' and '.join(names)}",)
                 )
-                self._report.violations.append(told)
+                self._report.violations.append(violation)
                 await self._world.heal()
 
     async def _recovered(self) -> float | None:
-        """Seconds until an event of a ledger that closed after now has reached a subscriber."""
+        """Seconds until a subscriber gets an event of a ledger that closed after this call."""
         began = time.monotonic()
         tip = parse_position((await self._world.held())[-1]["id"]).ledger
         everyone = [client for client in self.clients if client.asked.everything]
         with suppress(AssertionError):
             await until(
-                lambda: any(_newest(client.told).ledger > tip for client in everyone),
+                lambda: any(_newest(client.frames).ledger > tip for client in everyone),
                 seconds=_RECOVERY,
             )
             return time.monotonic() - began
         return None
 
     async def _watch_cursor(self) -> None:
-        """The cursor never moves back, but where it was deleted (0): a replaced one would do it."""
+        """Record when the cursor moves back: a replaced indexer would do that.
+
+        0 means it was deleted.
+        """
         top = 0
         while True:
             with suppress(RedisError, OSError):
@@ -186,7 +193,7 @@ class Run:
             await last(0.01)
 
     async def _transfer_streams(self, rng: random.Random) -> None:
-        """Streams on the chain get other recipients, who see them from then on; the first first."""
+        """Give streams on the chain other recipients, the first stream three times first."""
         for n in count():
             await last(rng.uniform(1, 3))
             streams = [each for each in await self._streams() if each["status"] == "active"]
@@ -200,7 +207,7 @@ class Run:
                 await self._world.network("POST", "operations", operations=[call])
 
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
-        """What is wrong with all that was told (tests.chaos.judge)."""
+        """Check the run (tests.chaos.judge)."""
         judge = FinalCheck(self._world, self._report, self._began, self.clients, self.api_callers)
         judge.set_back, judge.before = self._set_back, self._before
         if self._jumps:
@@ -208,6 +215,6 @@ class Run:
         await judge.judge(settle, journal)
 
 
-def _newest(told: list[ReceivedFrame]) -> Position:
-    """The newest event of the chain's among what was told last."""
-    return next((each.position for each in reversed(told) if "." in each.name), START)
+def _newest(violation: list[ReceivedFrame]) -> Position:
+    """The position of the last event that was received."""
+    return next((each.position for each in reversed(violation) if "." in each.name), START)

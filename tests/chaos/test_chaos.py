@@ -1,7 +1,7 @@
-"""The suite on the system as it is, and on one with a safeguard taken out.
+"""Random faults on the whole system, and on systems from which one safeguard was removed.
 
-A short run here; `make chaos` for longer ones. Each safeguard that is taken out has to be noticed
-with the faults that it is there for; an indexer that never looks at its lease must do no harm.
+These runs are short; `make chaos` makes longer ones. Each removed safeguard must be noticed under
+the faults that it protects from. An indexer that never checks its lease must do no harm.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def shown(report: Report) -> str:
     return text.getvalue()
 
 
-async def test_nothing_is_lost_whatever_fails(tmp_path: Path) -> None:
+async def test_under_random_faults_no_event_is_lost(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED", "7"))
     report = await run(tmp_path, seed=seed, seconds=at_length(20, 300), only=SHORT)
     assert report.violations == [], shown(report)
@@ -89,22 +89,22 @@ DELETED = (
     ],
     ids=["history", "Redis"],
 )
-async def test_what_is_lost_for_good_is_told_and_nothing_else(
+async def test_clients_are_told_of_real_losses_and_of_no_others(
     tmp_path: Path, only: tuple[str, ...], environment: dict[str, Any]
 ) -> None:
     seed = int(os.environ.get("SEED", "7"))
-    only = at_length(only[1::2], only)  # each has a fault that loses everything at its end
+    only = at_length(only[1::2], only)  # both lists end with a fault that loses all data
     report = await run(tmp_path, seed=seed, seconds=5, only=only, **environment)
     assert report.violations == [], shown(report)
     missing = set(only) - {each.name for each in report.injected}
     assert missing <= {name for name in only if "clock" in name and not library()}
-    assert report.resets, "everything was lost"
+    assert report.resets, "all data was lost"
 
 
 async def noticed(
     seen: Collection[Kind], attempt: Callable[[int], Awaitable[Report]]
 ) -> Report | None:
-    """The first run that shows such a violation; chance gives each of three seeds an occasion."""
+    """The first of three runs with such a violation, or None."""
     for seed in (7, 8, 9):
         report = await attempt(seed)
         if {each.kind for each in report.violations} & set(seen):
@@ -133,7 +133,7 @@ NOTICED = [
 
 
 @pytest.mark.parametrize(("mutation", "fault", "seen"), NOTICED)
-async def test_a_safeguard_that_is_taken_out_is_noticed(
+async def test_a_removed_safeguard_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutation: str, fault: str, seen: Kind
 ) -> None:
     monkeypatch.setattr("tests.chaos.run._RECOVERY", 8.0)
@@ -151,7 +151,7 @@ async def test_a_safeguard_that_is_taken_out_is_noticed(
 
 _MORE = {
     "ledgers_of_rpc_not_looked_for": {"SOURCE": "rpc"},
-    "zero_is_a_ledger": {"RPC_URL": ""},  # which would know better
+    "zero_is_a_ledger": {"RPC_URL": ""},  # RPC would know the ledgers
     "beginning_unnamed": {"START": "latest"},
 }
 
@@ -160,7 +160,7 @@ _MORE = {
 async def test_a_gateway_that_answers_by_status_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As nginx is without our settings: who comes while no fanout is there gets a 502."""
+    """An nginx without our settings sends 502 while no fanout is available."""
     needed("nginx")
     shared = tmp_path / "shared"
     shutil.copytree(gateway._SHARED, shared)
@@ -180,7 +180,7 @@ async def test_a_gateway_that_answers_by_status_is_noticed(
 
 
 @pytest.mark.nightly
-async def test_the_fence_holds_against_an_indexer_that_never_looks_at_its_lease(
+async def test_the_fence_stops_an_indexer_that_never_checks_its_lease(
     tmp_path: Path,
 ) -> None:
     late: dict[str, Any] = {"MUTATION": "lease_unwatched", "SOURCE": "horizon"}

@@ -1,4 +1,4 @@
-"""The checker has to see each kind of harm, and must not cry where there is none."""
+"""The checker must find each kind of violation, and none in a correct story."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fact(n: int, stream: str | None = "1", *parties: str) -> ExpectedEvent:
     return ExpectedEvent(Position(n, 0), "stream.paused", stream, frozenset(parties), f"body {n}")
 
 
-def told(of: ExpectedEvent, at: float = 0.0) -> ReceivedFrame:
+def received(of: ExpectedEvent, at: float = 0.0) -> ReceivedFrame:
     return ReceivedFrame(at, "fanout-1", of.type, of.position, of.body)
 
 
@@ -39,12 +39,12 @@ def gap(since: int, to: int) -> ReceivedFrame:
 
 
 def lost(since: int, to: int) -> Span:
-    """All after the first, up to and including the second."""
+    """The span after the first position, up to and including the second."""
     return Position(since, 1), Position(to, 0)
 
 
 def told_as_lost(story: list[ReceivedFrame]) -> list[Span]:
-    """As if all that the story tells as a gap had really been lost."""
+    """The gaps of the story, as spans that were really lost."""
     return [lost(each.since.toid, each.position.toid) for each in story if each.since is not None]
 
 
@@ -59,10 +59,10 @@ def kinds(
 
 
 FACTS = [fact(n, "1", "alice", "bob") for n in range(1, 6)]
-STORY = [connected(), *map(told, FACTS)]
+STORY = [connected(), *map(received, FACTS)]
 
 
-def test_all_of_it_in_order_is_right() -> None:
+def test_a_complete_story_in_order_has_no_violation() -> None:
     assert kinds(ALL, STORY, FACTS) == []
 
 
@@ -70,70 +70,70 @@ def test_a_client_that_never_connected_has_missed_nothing() -> None:
     assert kinds(ALL, [], FACTS) == []
 
 
-def test_what_came_before_its_first_position_is_not_missed() -> None:
-    assert kinds(ALL, [connected(2), *map(told, FACTS[2:])], FACTS) == []
+def test_events_before_the_first_position_are_not_missing() -> None:
+    assert kinds(ALL, [connected(2), *map(received, FACTS[2:])], FACTS) == []
 
 
-def test_one_that_never_came_is_missing_and_its_neighbours_show_it() -> None:
+def test_a_missing_event_is_reported_with_its_neighbours() -> None:
     (wrong,) = check_client("somebody", ALL, [STORY[0], *STORY[2:]], FACTS)
     assert (wrong.kind, wrong.where) == (Kind.MISSING, "1-0")
     assert wrong.history == (str(STORY[0]), str(STORY[2]))
 
 
-def test_one_missing_at_the_end_is_missing() -> None:
+def test_a_missing_last_event_is_reported() -> None:
     assert kinds(ALL, STORY[:-1], FACTS) == [Kind.MISSING]
 
 
-def test_what_an_announced_gap_covers_is_not_missing() -> None:
+def test_events_inside_an_announced_gap_are_not_missing() -> None:
     assert kinds(ALL, [STORY[0], gap(0, 2), *STORY[3:]], FACTS) == []
 
 
-def test_a_gap_covers_what_follows_its_first_end_up_to_its_last_alone() -> None:
+def test_a_gap_covers_events_after_its_from_up_to_its_to() -> None:
     assert kinds(ALL, [STORY[0], STORY[1], gap(2, 3), *STORY[4:]], FACTS) == [Kind.MISSING]
 
 
-def test_what_was_lost_and_not_told_is_missing() -> None:
+def test_a_lost_event_without_a_gap_is_missing() -> None:
     assert kinds(ALL, [STORY[0], *STORY[2:]], FACTS, [lost(0, 1)]) == [Kind.MISSING]
 
 
-def test_a_gap_excuses_nothing_that_was_not_lost() -> None:
+def test_a_gap_does_not_excuse_events_that_were_not_lost() -> None:
     story = [STORY[0], gap(0, 2), *STORY[3:]]
     assert kinds(ALL, story, FACTS, [lost(0, 1)]) == [Kind.MISSING]
 
 
-def test_a_gap_where_nothing_was_lost_is_a_false_one() -> None:
+def test_a_gap_without_a_loss_is_a_violation() -> None:
     story = [*STORY, gap(5, 7)]
     assert kinds(ALL, story, FACTS, [lost(3, 5)]) == [Kind.GAP]
     assert kinds(ALL, story, FACTS, [lost(3, 6)]) == []
 
 
-def test_twice_is_duplicated_across_connections_too() -> None:
+def test_the_same_event_on_two_connections_is_a_duplicate() -> None:
     story = [*STORY[:3], connected(2), STORY[2], *STORY[3:]]
     (wrong,) = check_client("somebody", ALL, story, FACTS)
     assert wrong.kind == Kind.DUPLICATE
     assert wrong.history == tuple(map(str, story[2:5]))
 
 
-def test_an_older_one_after_a_newer_is_out_of_order() -> None:
+def test_an_older_event_after_a_newer_one_is_out_of_order() -> None:
     story = [STORY[0], STORY[2], STORY[1], *STORY[3:]]
     assert kinds(ALL, story, FACTS) == [Kind.DISORDER]
 
 
-def test_an_event_below_what_sync_said_had_all_been_sent_is_out_of_order() -> None:
+def test_an_event_below_the_position_of_a_sync_is_out_of_order() -> None:
     sync = ReceivedFrame(0.0, "fanout-1", "sync", Position(3, 0))
     assert kinds(ALL, [*STORY[:3], sync, *STORY[3:]], FACTS) == [Kind.DISORDER]
 
 
-def test_other_words_than_the_journals_are_altered() -> None:
+def test_a_body_that_differs_from_the_journal_is_altered() -> None:
     story = [*STORY[:-1], replace(STORY[-1], body="other words")]
     assert kinds(ALL, story, FACTS) == [Kind.ALTERED]
 
 
-def test_what_nobody_made_comes_from_nowhere() -> None:
-    assert kinds(ALL, [*STORY, told(fact(9))], FACTS) == [Kind.UNKNOWN]
+def test_an_event_that_was_never_made_is_unknown() -> None:
+    assert kinds(ALL, [*STORY, received(fact(9))], FACTS) == [Kind.UNKNOWN]
 
 
-def test_a_reset_is_one_however_complete_the_rest() -> None:
+def test_a_reset_is_a_violation_even_if_all_events_arrived() -> None:
     reset = ReceivedFrame(0.0, "fanout-1", "reset", Position(5, 0))
     assert kinds(ALL, [*STORY, reset], FACTS) == [Kind.RESET]
 
@@ -148,18 +148,18 @@ def test_a_reset_is_one_however_complete_the_rest() -> None:
     ],
     ids=["not a party", "another account", "another stream", "asked for, not a party"],
 )
-def test_what_is_not_for_this_client_is_a_leak(asked: SubscriberView) -> None:
-    assert kinds(asked, [connected(), told(FACTS[0])], FACTS[:1]) == [Kind.LEAK]
+def test_an_event_for_another_account_is_a_leak(asked: SubscriberView) -> None:
+    assert kinds(asked, [connected(), received(FACTS[0])], FACTS[:1]) == [Kind.LEAK]
 
 
-def test_what_names_no_party_is_everyones() -> None:
+def test_an_event_without_parties_is_for_everyone() -> None:
     news = fact(1, None)
     assert kinds(
         SubscriberView(accounts=frozenset({"carol"}), holder="carol"), [connected()], [news]
     ) == [Kind.MISSING]
 
 
-def test_the_shortest_is_the_one_that_is_quickest_to_read() -> None:
+def test_shortest_returns_the_violation_with_the_shortest_history() -> None:
     found = check_client("somebody", ALL, [STORY[0], STORY[3], STORY[3], STORY[1]], FACTS)
     best = shortest(found)
     assert best
@@ -167,14 +167,15 @@ def test_the_shortest_is_the_one_that_is_quickest_to_read() -> None:
     assert shortest([]) is None
 
 
-def test_positions_start_where_the_journal_does() -> None:
+def test_the_first_position_is_below_all_events() -> None:
     assert connected().position == START
 
 
-def test_nothing_that_was_published_after_a_token_s_end_is_told_on_its_connection() -> None:
+def test_an_event_published_after_the_end_of_the_token_is_a_violation() -> None:
     frames = ((3, "a", 99.0), (4, "a", 101.0), (5, "b", 101.0), (6, "a", 111.0))
     story = [
-        replace(told(fact(n)), token=token, published=published) for n, token, published in frames
+        replace(received(fact(n)), token=token, published=published)
+        for n, token, published in frames
     ]
     (found,) = check_ended_tokens("x", story, [EndedToken("a", 100.0, 110.0), EndedToken("c", 0.0)])
     assert (found.kind, found.where) == (Kind.ENDED, "4-0")

@@ -1,4 +1,4 @@
-"""Properties of the checker: a story that keeps the rules passes, one that breaks one does not."""
+"""Properties of the checker: a correct story has no violation, an incorrect one has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.chaos.checker import ExpectedEvent, Kind, ReceivedFrame, SubscriberView
-from tests.chaos.test_checker import connected, fact, gap, kinds, told
+from tests.chaos.test_checker import connected, fact, gap, kinds, received
 from tests.support.tier import examples
 
 PARTIES = ("alice", "bob", "carol")
@@ -35,7 +35,7 @@ def ledgers(draw: st.DrawFn) -> list[ExpectedEvent]:
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]]:
-    """A client that keeps the rules: cut off anywhere, greeted again, at times told of a gap."""
+    """A correct client: it is disconnected anywhere, reconnects, and gets a gap sometimes."""
     asked, facts = draw(audiences), draw(ledgers())
     story, cursor = [connected()], 0
     for each in facts:
@@ -45,7 +45,7 @@ def stories(draw: st.DrawFn) -> tuple[SubscriberView, list[ReceivedFrame], list[
         if draw(st.integers(0, 9)) == 0:
             story.append(gap(cursor, place))
         elif asked.is_for(each):
-            story.append(told(each))
+            story.append(received(each))
         else:
             continue
         cursor = place
@@ -67,7 +67,7 @@ def events(story: list[ReceivedFrame]) -> list[int]:
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
-def test_one_taken_out_is_missing(
+def test_a_removed_event_is_missing(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
@@ -79,7 +79,7 @@ def test_one_taken_out_is_missing(
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
-def test_one_put_in_again_is_duplicated(
+def test_a_repeated_event_is_a_duplicate(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
@@ -91,7 +91,7 @@ def test_one_put_in_again_is_duplicated(
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
-def test_two_in_each_others_place_are_out_of_order(
+def test_two_swapped_events_are_out_of_order(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
@@ -105,11 +105,11 @@ def test_two_in_each_others_place_are_out_of_order(
 
 @settings(max_examples=examples(40))
 @given(stories(), st.data())
-def test_one_for_others_is_a_leak(
+def test_an_added_event_for_others_is_a_leak(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
     if others := [each for each in facts if not asked.is_for(each)]:
         each = data.draw(st.sampled_from(others))
         place = next((n for n, s in enumerate(story) if s.position > each.position), len(story))
-        assert Kind.LEAK in kinds(asked, [*story[:place], told(each), *story[place:]], facts)
+        assert Kind.LEAK in kinds(asked, [*story[:place], received(each), *story[place:]], facts)

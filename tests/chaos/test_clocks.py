@@ -1,4 +1,4 @@
-"""A clock that is moved while its process runs, and what of it the checker believes."""
+"""Moving the clock of a running process, and frames from that time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.io
 @pytest.mark.parametrize("seconds", [60, -300])
-async def test_the_clock_of_redis_is_moved_while_it_runs(tmp_path: Path, seconds: int) -> None:
+async def test_the_clock_of_a_running_redis_can_be_moved(tmp_path: Path, seconds: int) -> None:
     server = RedisSingle(tmp_path, ())
     await server.start()
     try:
@@ -38,7 +38,7 @@ async def test_the_clock_of_redis_is_moved_while_it_runs(tmp_path: Path, seconds
 
 
 async def ahead(server: RedisSingle) -> float:
-    """By how many seconds."""
+    """The offset of the clock of Redis in seconds."""
     seconds, microseconds = await server.client.time()
     return float(seconds + microseconds / 1e6 - time.time())
 
@@ -51,7 +51,7 @@ async def is_ahead(server: RedisSingle, seconds: float) -> bool:
 
 
 @pytest.mark.io
-async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path: Path) -> None:
+async def test_the_clock_of_a_running_python_process_can_be_moved(tmp_path: Path) -> None:
     clock = Clock(tmp_path / "clock")
     async with (
         running("deploy.simulator", CLOSE_SECONDS=0, **clock.environment) as network,
@@ -68,7 +68,7 @@ async def test_the_clock_of_a_process_of_python_is_moved_while_it_runs(tmp_path:
         await until(lambda: is_ahead(300), seconds=5, what="the jump")
 
 
-async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path: Path) -> None:
+async def test_a_clock_fault_returns_the_process_and_resets_its_clock(tmp_path: Path) -> None:
     jumps = ClockFaults({"redis": Clock(tmp_path / "clock")}, random.Random(1))
     assert "clock of Redis jumps" in jumps.all()
     assert (await jumps.jump(["redis"])).startswith("redis ")
@@ -76,7 +76,7 @@ async def test_a_jump_is_over_when_it_says_so_and_names_whom_it_struck(tmp_path:
     assert len(jumps.wrong) == 1
 
 
-def test_what_was_told_while_a_clock_was_wrong_is_not_believed() -> None:
-    told = [ReceivedFrame(at, "fanout-1", "stream.paused", START) for at in (1.0, 5.0, 9.0)]
-    assert [each.at for each in trusted(told, 100.0, [(104.0, 106.0)])] == [1.0, 9.0]
-    assert list(trusted(told, 100.0, [])) == told
+def test_frames_from_the_time_of_a_wrong_clock_are_not_trusted() -> None:
+    received = [ReceivedFrame(at, "fanout-1", "stream.paused", START) for at in (1.0, 5.0, 9.0)]
+    assert [each.at for each in trusted(received, 100.0, [(104.0, 106.0)])] == [1.0, 9.0]
+    assert list(trusted(received, 100.0, [])) == received

@@ -1,4 +1,4 @@
-"""The journal is held against the ledger and the acknowledgements, not believed."""
+"""Comparing the journal with the ledger and with acknowledged writes."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def wrong(journal: list[JournalEntry], *acks: AcknowledgedWrite) -> list[Kind]:
     return [each.kind for each in expected_events(LEDGER, acks, journal)[1]]
 
 
-def test_a_journal_that_holds_what_the_ledger_does_is_right() -> None:
+def test_a_journal_equal_to_the_ledger_has_no_violation() -> None:
     assert wrong(JOURNAL) == []
 
 
-def test_whom_an_event_concerns_follows_from_the_ledger() -> None:
+def test_the_audience_of_an_event_follows_from_the_ledger() -> None:
     facts, _ = expected_events(LEDGER, [], JOURNAL)
     assert [fact.parties for fact in facts] == [
-        {ALICE, BOB},  # a fee, told before the stream that it belongs to
+        {ALICE, BOB},  # a fee, which comes before its stream
         {ALICE, BOB},
         {ALICE, BOB},
         {ALICE, BOB, CAROL},
@@ -77,7 +77,7 @@ def test_whom_an_event_concerns_follows_from_the_ledger() -> None:
     ]
 
 
-def test_who_sends_to_itself_is_a_party_still_when_the_recipient_is_another() -> None:
+def test_a_sender_that_was_its_own_recipient_stays_a_party() -> None:
     story = [
         held(1, "stream_created", sender=ALICE, recipient=ALICE),
         held(2, "recipient_transferred", old_recipient=ALICE, new_recipient=BOB),
@@ -87,7 +87,7 @@ def test_who_sends_to_itself_is_a_party_still_when_the_recipient_is_another() ->
     assert [fact.parties for fact in facts] == [{ALICE}, {ALICE, BOB}, {ALICE, BOB}]
 
 
-def test_a_notice_concerns_those_who_were_parties_then() -> None:
+def test_a_notice_is_for_the_parties_of_its_time() -> None:
     notices = [made(f"{n}-5", 9, "stream.running_low", "1") for n in (3, 4)]
     facts, found = expected_events(LEDGER, [], [*JOURNAL, *notices])
     assert [f.parties for f in facts if f.type == "stream.running_low"] == [
@@ -97,33 +97,33 @@ def test_a_notice_concerns_those_who_were_parties_then() -> None:
     assert [each.kind for each in found] == [Kind.DUPLICATE], "one version, two notices"
 
 
-def test_an_event_of_the_ledger_that_the_journal_lacks_is_lost() -> None:
+def test_a_ledger_event_missing_in_the_journal_is_lost() -> None:
     assert wrong(JOURNAL[1:]) == [Kind.LOST]
 
 
-def test_an_event_that_no_ledger_held_comes_from_nowhere() -> None:
+def test_a_journal_event_missing_in_the_ledger_is_unknown() -> None:
     assert wrong([*JOURNAL, kept(held(8, "stream_paused"))]) == [Kind.UNKNOWN]
 
 
-def test_an_event_that_says_something_else_is_altered() -> None:
+def test_an_event_that_differs_from_the_ledger_is_altered() -> None:
     assert wrong([kept(LEDGER[0], feeAmount="6"), *JOURNAL[1:]]) == [Kind.ALTERED]
 
 
-def test_an_acknowledged_write_is_there_at_its_place() -> None:
+def test_an_acknowledged_write_must_be_at_its_position() -> None:
     assert wrong([*JOURNAL, made("7-9", 1)], ACK) == []
     assert wrong(JOURNAL, ACK) == [Kind.LOST]
     assert wrong([*JOURNAL, made("7-8", 1)], ACK) == [Kind.LOST]
 
 
-def test_a_command_that_was_done_twice_is_duplicated() -> None:
+def test_a_command_executed_twice_is_a_duplicate() -> None:
     twice = [made("7-9", 1), made("7-10", 2, "stream.topped_up")]
     assert wrong([*JOURNAL, *twice], ACK) == [Kind.DUPLICATE]
 
 
-def test_what_comes_of_itself_needs_no_command() -> None:
+def test_automatic_events_need_no_command() -> None:
     ended = [made("7-9", 1), made("7-10", 2, "stream.completed")]
     assert wrong([*JOURNAL, *ended], ACK) == []
 
 
-def test_one_version_twice_is_duplicated() -> None:
+def test_a_version_that_exists_twice_is_a_duplicate() -> None:
     assert Kind.DUPLICATE in wrong([*JOURNAL, made("7-9", 1), made("7-10", 1)], ACK)

@@ -1,6 +1,6 @@
-"""The suite where replicas take over: Sentinels, a Cluster, and an acknowledgement given too soon.
+"""Random faults with failovers of Redis: Sentinels, a Cluster, and removed safeguards.
 
-Short runs here; `make chaos REDIS=sentinel` or `REDIS=cluster` for longer ones.
+These runs are short; `make chaos REDIS=sentinel` or `REDIS=cluster` makes longer ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHORT = {
 
 
 @pytest.mark.parametrize("kind", one_in_test(["sentinel", "cluster"]))
-async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind: str) -> None:
+async def test_in_a_failover_no_event_is_lost(tmp_path: Path, kind: str) -> None:
     seed = int(os.environ.get("SEED", "6"))
     only = SHORT[kind]
     report = await run(tmp_path, seed=seed, seconds=at_length(6, 120), only=only, **of_kind(kind))
@@ -40,14 +40,14 @@ async def test_nothing_is_lost_whoever_takes_over(tmp_path: Path, kind: str) -> 
 
 
 async def lossy(folder: Path, seed: int = 7, **environment: str) -> Report:
-    """The primary dies with writes that nobody else had."""
+    """A run in which the primary dies with writes that no replica has."""
     settings = of_kind("sentinel") | {"SOURCE": "horizon"} | environment
     only = (f"{KILLED}, writes lost",)
     return await run(folder / str(seed), seed=seed, seconds=1, only=only, **settings)
 
 
 @pytest.mark.nightly
-async def test_what_a_failover_loses_is_brought_back_or_was_never_acknowledged(
+async def test_writes_lost_in_a_failover_are_restored_or_were_not_acknowledged(
     tmp_path: Path,
 ) -> None:
     report = await lossy(tmp_path)
@@ -55,16 +55,14 @@ async def test_what_a_failover_loses_is_brought_back_or_was_never_acknowledged(
 
 
 NOTICED = {
-    "acknowledged before a replica had it": ({"WAIT_REPLICAS": "0"}, {Kind.LOST}),
-    "an API that does not wait for the chain": (
+    "acknowledged without a replica": ({"WAIT_REPLICAS": "0"}, {Kind.LOST}),
+    "an API that does not wait for lost events": (
         {"MUTATION": "settling_off"}, {Kind.MISSING, Kind.DISORDER},
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("needed", one_in_test([*NOTICED]))
-async def test_what_a_failover_needs_and_is_not_there_is_noticed(
-    tmp_path: Path, needed: str
-) -> None:
+async def test_a_removed_safeguard_of_failovers_is_noticed(tmp_path: Path, needed: str) -> None:
     environment, seen = NOTICED[needed]
     assert await noticed(seen, lambda seed: lossy(tmp_path, seed, **environment))

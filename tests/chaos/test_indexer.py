@@ -1,9 +1,8 @@
-"""The indexer under a network that misbehaves at random, killed at random: exact all the same.
+"""The indexer under random faults of the network and random kills: the journal must be exact.
 
-`SECONDS=300 SEED=8` for a longer run, and another; by default it is short, and the seed is told
-when it fails. Left out is what rightly stops an indexer or loses
-history: another passphrase, a reset, ledgers that no source has any more, a transaction altered in
-the same way twice in a row.
+Set SECONDS and SEED for a longer or another run, for example `SECONDS=300 SEED=8`. A failure shows
+its seed. Faults that rightly stop an indexer or lose history are left out: another passphrase, a
+reset, ledgers that no source has any longer, and the same alteration twice.
 """
 
 from __future__ import annotations
@@ -32,22 +31,22 @@ pytestmark = [pytest.mark.io, pytest.mark.timeout(SECONDS * 2 + 120)]
 
 
 @pytest.mark.parametrize("source", one_in_test(["auto", "horizon", "rpc"]))
-async def test_journal_and_streams_are_what_the_ledger_held(
+async def test_under_faults_journal_and_streams_equal_the_ledger(
     redis: Redis, redis_url: str, keys: Keys, source: str
 ) -> None:
     seed = int(os.environ.get("SEED", "7"))
     loop = asyncio.get_running_loop()
-    async with chaos(source, seed, redis_url, keys) as whole:
+    async with chaos(source, seed, redis_url, keys) as run:
         end = loop.time() + SECONDS
-        while loop.time() < end or not whole.killed or whole.armed < SECONDS / 2:
-            await whole.reading()
-            await whole.alter()
-            for _ in range(whole.rng.randint(12, 24)):
-                await whole.step()
+        while loop.time() < end or not run.killed or run.armed < SECONDS / 2:
+            await run.reading()
+            await run.alter()
+            for _ in range(run.rng.randint(12, 24)):
+                await run.step()
                 await progressed(redis, keys)
-            await caught_up(whole, redis, keys)
-        held = (await whole.ask("GET", "events"))["events"]
-        await is_exact(redis, keys, held, whole.states)
+            await caught_up(run, redis, keys)
+        held = (await run.ask("GET", "events"))["events"]
+        await is_exact(redis, keys, held, run.states)
         contract = {"horizon": (True,), "rpc": (True,), "auto": (True, None)}[source]
         bodies = [orjson.loads(entry.body) for entry in await check(redis, keys)]
         assert {body["verified"] for body in bodies} <= set(contract)
@@ -64,23 +63,23 @@ async def progressed(redis: Redis, keys: Keys) -> None:
 
 
 async def within_a_moment(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    """A while for something that need not happen."""
+    """Wait for a condition for some seconds; go on if it does not hold."""
     try:
         await until(condition, seconds=seconds)
     except AssertionError:
         return
 
 
-async def caught_up(whole: Chaos, redis: Redis, keys: Keys) -> None:
-    """With the network behaving again, all of it is read."""
-    await within_a_moment(whole.spent, seconds=1.5)
-    whole.armed -= sum(fault["times"] for fault in await whole.unspent())
-    await whole.ask("DELETE", "faults")
-    await whole.begin()
-    await whole.close()
+async def caught_up(run: Chaos, redis: Redis, keys: Keys) -> None:
+    """End all faults, and wait until the indexer has read everything."""
+    await within_a_moment(run.spent, seconds=1.5)
+    run.armed -= sum(fault["times"] for fault in await run.unspent())
+    await run.ask("DELETE", "faults")
+    await run.begin()
+    await run.close()
 
     async def there() -> bool:
-        return int(await redis.hget(keys.progress, "cursor") or 0) >= whole.tip
+        return int(await redis.hget(keys.progress, "cursor") or 0) >= run.tip
 
     await until(there, seconds=40, what="the tip")
 
@@ -102,19 +101,19 @@ async def is_exact(
 
 def claimable_at_every_ledger(bodies: list[Any], states: list[tuple[int, int, list[Any]]]) -> None:
     streams: dict[str, Any] = {}
-    told = iter(bodies)
-    body = next(told, None)
+    remaining = iter(bodies)
+    body = next(remaining, None)
     for ledger, now, held in states:
         while body and parse_position(body["id"]).ledger <= ledger:
             if "stream" in body:
                 streams[body["streamId"]] = stream_of(body["stream"])
-            body = next(told, None)
+            body = next(remaining, None)
         ours = {stream_id: claimable(stream, now) for stream_id, stream in streams.items()}
         assert ours == {each["id"]: of_contract(each, now) for each in held}, ledger
 
 
 def of_contract(stream: Any, now: int) -> int:
-    """The contract's rule, spelled out."""
+    """The claimable amount by the contract's rule."""
     if stream["status"] in ("completed", "cancelled"):
         return 0
     until_ = now if stream["pausedAt"] is None else stream["pausedAt"]

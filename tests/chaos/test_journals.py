@@ -1,4 +1,4 @@
-"""The journal of a run that lost something: what it must tell, and what it must not."""
+"""The journal of a run with losses: gaps and resets that it must have, and must not have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JOURNAL = [kept(each) for each in LEDGER]
 
 
 def gap(after: int, upto: int) -> JournalEntry:
-    """All ledgers after the first, up to the second."""
+    """A gap of all ledgers after the first, up to the second."""
     since, to = Position(after << 32 | 4095, 0), Position((upto << 32) + (1 << 32) - 1, 0)
     facts = {"from": str(since), "to": str(to), "origin": "chain", "streamId": None}
     return JournalEntry(str(to), "0-0", "chain.gap", (), orjson.dumps(facts))
@@ -54,19 +54,19 @@ def kinds(
 TOLD = [JOURNAL[0], gap(1, 3), JOURNAL[3]]
 
 
-def test_lost_ledgers_are_told_and_nothing_else_is() -> None:
+def test_a_gap_must_match_the_lost_ledgers() -> None:
     lost = LostData(ledgers=[range(2, 4)])
     assert kinds(TOLD, lost) == []
-    assert kinds([JOURNAL[0], JOURNAL[3]], lost) == [Kind.LOST, Kind.LOST], "not told"
+    assert kinds([JOURNAL[0], JOURNAL[3]], lost) == [Kind.LOST, Kind.LOST], "no gap"
     assert kinds(TOLD, LostData()) == [Kind.GAP], "not lost"
     assert kinds(TOLD, LostData(ledgers=[range(2, 3)])) == [Kind.GAP], "not all of it was lost"
-    assert kinds([JOURNAL[0], gap(1, 2), JOURNAL[3]], lost) == [Kind.LOST], "not all of it is told"
+    assert kinds([JOURNAL[0], gap(1, 2), JOURNAL[3]], lost) == [Kind.LOST], "the gap is too short"
 
 
-def test_a_gap_is_told_to_everyone_and_nobody_knows_what_was_in_it() -> None:
+def test_a_gap_is_for_everyone_and_hides_changes_of_parties() -> None:
     facts, _ = expected_events(LEDGER, [], TOLD, LostData(ledgers=[range(2, 4)]))
     assert [f.type for f in facts if not f.parties] == ["gap"]
-    assert facts[-1].parties == {ALICE, BOB}, "that the stream changed hands was lost"
+    assert facts[-1].parties == {ALICE, BOB}, "the change of its recipient was lost"
 
 
 OLD = [JOURNAL[0], JOURNAL[1], written(f"{2 << 32}-7", 1)]
@@ -75,33 +75,33 @@ ACK = AcknowledgedWrite("streams", "a", 1, f"{2 << 32}-7", frozenset({ALICE}))
 BEGAN = parse_position(f"{2 << 32 | 4095}-5")
 
 
-def test_after_the_loss_of_everything_the_next_journal_tells_so_once() -> None:
+def test_after_a_loss_of_all_data_the_next_journal_has_one_reset() -> None:
     after = [reset(2), *JOURNAL[2:]]
     assert kinds(after, LOST, ACK, began=BEGAN) == []
     assert kinds(after[1:], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
     assert kinds([*after, reset(5)], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
     low = [reset(1), *JOURNAL[2:]]
-    assert kinds(low, LOST, ACK, began=BEGAN) == [Kind.UNTOLD], "below what was told before"
+    assert kinds(low, LOST, ACK, began=BEGAN) == [Kind.UNTOLD], "below an older position"
     assert kinds([*JOURNAL, reset(5)], LostData()) == [Kind.RESET], "nothing was lost"
 
 
-def test_after_the_loss_of_everything_the_chain_s_events_are_there() -> None:
+def test_after_a_loss_of_all_data_the_chain_events_must_exist() -> None:
     assert kinds([reset(2), JOURNAL[3]], LOST, ACK, began=BEGAN) == [Kind.LOST]
 
 
-def test_only_what_redis_had_when_it_lost_everything_may_be_gone() -> None:
+def test_only_writes_from_before_a_loss_of_all_data_may_be_gone() -> None:
     after = [reset(2), *JOURNAL[2:]]
     later = AcknowledgedWrite("streams", "a", 2, f"{3 << 32}-7", frozenset({ALICE}))
     assert kinds(after, LOST, ACK, later, began=BEGAN) == [Kind.LOST]
 
 
-def test_nothing_is_known_of_a_stream_that_was_created_before_the_journal_began() -> None:
+def test_the_parties_of_a_stream_from_before_the_journal_are_unknown() -> None:
     facts, _ = expected_events(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
     by_place = {fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"}
     assert by_place == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
 
 
-def test_what_two_journals_had_is_due_to_those_whom_both_knew() -> None:
+def test_an_event_in_two_journals_is_due_to_parties_known_in_both() -> None:
     began = parse_position(f"{1 << 32 | 4095}-5")
     facts, found = expected_events(LEDGER, [], [JOURNAL[1], reset(2), *JOURNAL[2:]], LOST, began)
     assert found == []
@@ -112,19 +112,19 @@ def test_what_two_journals_had_is_due_to_those_whom_both_knew() -> None:
     assert SubscriberView(everything=True).is_due(paused)
 
 
-def test_what_was_before_the_first_journal_began_is_not_due() -> None:
+def test_events_from_before_the_first_journal_are_not_due() -> None:
     began = parse_position(f"{2 << 32 | 4095}-5")
     assert kinds(JOURNAL[2:], LostData(), began=began) == []
     assert kinds(JOURNAL[2:], LostData()) == [Kind.LOST, Kind.LOST]
 
 
-def test_a_deleted_entry_was_there() -> None:
+def test_a_deleted_entry_counts_as_published() -> None:
     assert kinds([JOURNAL[0], *JOURNAL[2:]], LostData(entries=[JOURNAL[1]])) == []
     gone = LostData(entries=[written("1-7", 1)])
     assert kinds(JOURNAL, gone, AcknowledgedWrite("streams", "a", 1, "1-7", frozenset())) == []
 
 
 @pytest.mark.parametrize(("ahead", "seen"), [(0, []), (-9, []), (60, [Kind.FALSE])])
-def test_an_end_that_has_not_come_is_not_told(ahead: int, seen: list[Kind]) -> None:
+def test_a_notice_before_its_time_is_a_violation(ahead: int, seen: list[Kind]) -> None:
     entry = written("1-7", 2, timestamp=100 + ahead, publishedAt=100_000_000)
     assert [each.kind for each in check_notices([entry])] == seen

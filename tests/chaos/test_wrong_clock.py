@@ -1,4 +1,4 @@
-"""A replica whose machine has the wrong time: it says so, and tells nothing that is not so."""
+"""A service on a machine with a wrong clock: it reports this and publishes nothing wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def run(redis_url: str, keys: Keys, tmp_path: Path) -> Run:
-    """Start a service whose clock is so many seconds ahead."""
+    """Starts a service whose clock is `ahead` seconds fast."""
 
     def run(service: str, ahead: float = 0, **more: object) -> Any:
         clock = Clock(tmp_path / f"{ahead}.clock")
@@ -62,15 +62,17 @@ async def readyz(session: aiohttp.ClientSession, process: ServiceProcess) -> tup
         return response.status, await response.json()
 
 
-async def says_so(session: aiohttp.ClientSession, process: ServiceProcess, word: str) -> None:
-    """503 with both clocks, the log once, and the metric."""
+async def clock_error_shown(
+    session: aiohttp.ClientSession, process: ServiceProcess, word: str
+) -> None:
+    """Wait for the 503 with both clocks, the log line and the metric."""
 
-    async def told() -> bool:
+    async def announced() -> bool:
         status, document = await readyz(session, process)
         said = document["parts"]["clock"]
         return status == 503 and word in said and "the clock of Redis" in said
 
-    await until(told, what="/readyz tells of the clock")
+    await until(announced, what="/readyz shows the clock")
     await until(lambda: process.log_lines("clock_compared"))
     async with session.get(f"http://127.0.0.1:{process.port}/metrics") as response:
         text = await response.text()
@@ -86,29 +88,29 @@ async def post(session: aiohttp.ClientSession, process: ServiceProcess, **more: 
 
 
 @pytest.mark.parametrize("ahead", [10 * DAY, -10 * DAY])
-async def test_an_api_with_a_wrong_clock_publishes_nothing_that_is_not_so(
+async def test_an_api_with_a_wrong_clock_publishes_no_wrong_notice(
     run: Run, session: aiohttp.ClientSession, redis: Redis, keys: Keys, ahead: int
 ) -> None:
     async with run("api", ahead) as wrong:
-        await says_so(session, wrong, "ahead" if ahead > 0 else "behind")
+        await clock_error_shown(session, wrong, "ahead" if ahead > 0 else "behind")
         now = time.time()
         long = await post(session, wrong, ratePerSecond="1", depositedAmount=str(5 * DAY))
-        assert abs(long["startTime"] - now) < 5, "the time is Redis', whichever replica is asked"
-        async with run("api") as right:  # before the short one ends, which it then tells in time
+        assert abs(long["startTime"] - now) < 5, "each API uses the time of Redis"
+        async with run("api") as right:  # before the short stream ends
 
             async def ready() -> bool:
                 return (await readyz(session, right))[0] == 200
 
-            await until(ready, what="the right one is ready")
+            await until(ready, what="the API with the correct clock is ready")
             short = await post(session, wrong, ratePerSecond="1", depositedAmount="2")
 
-            async def told() -> list[Any]:
+            async def announced() -> list[Any]:
                 page = await Journal(redis, keys).after(START)
                 assert isinstance(page, JournalPage)
                 entries = [e for e in page.entries if e.type != "stream.created"]
                 return [(e, orjson.loads(e.body)) for e in entries]
 
-            found = await until(told, seconds=30, what="the right one tells of the short one's end")
+            found = await until(announced, seconds=30, what="the notice of the short stream's end")
             assert [body["streamId"] for _, body in found] == [short["id"]]
             (entry, body) = found[0]
             assert body["timestamp"] >= short["endTime"]
@@ -116,14 +118,14 @@ async def test_an_api_with_a_wrong_clock_publishes_nothing_that_is_not_so(
         forget(wrong.pid)
 
 
-async def test_the_lease_of_the_schedule_goes_to_the_one_that_is_right(
+async def test_the_lease_of_the_schedule_goes_to_the_api_with_the_correct_clock(
     run: Run, session: aiohttp.ClientSession, redis: Redis, keys: Keys
 ) -> None:
     async with run("api", DAY) as wrong, run("api") as right:
-        await says_so(session, wrong, "ahead")
+        await clock_error_shown(session, wrong, "ahead")
         await redis.delete(keys.schedule_lease)
         holder = await until(lambda: redis.get(keys.schedule_lease), what="a holder")
-        for _ in range(200):  # some hundreds of milliseconds: the wrong one looks meanwhile
+        for _ in range(200):  # long enough for a check by the other API
             assert await redis.get(keys.schedule_lease) == holder
         right.signal()
         await right.ended()
@@ -132,17 +134,17 @@ async def test_the_lease_of_the_schedule_goes_to_the_one_that_is_right(
 
 
 @pytest.mark.parametrize("ahead", [-DAY, DAY])
-async def test_tokens_are_as_old_as_redis_says(
+async def test_the_age_of_tokens_is_measured_with_the_clock_of_redis(
     run: Run, session: aiohttp.ClientSession, redis: Redis, keys: Keys, ahead: int
 ) -> None:
-    """A day behind, every expired token would be good; a day ahead, none would."""
+    """A clock a day behind would accept expired tokens; a day ahead would refuse all."""
     await begun_long_ago(redis, keys)
     required = {"AUTH_MODE": "required", "JWT_SECRET": SECRET}
     expired = bearer(token(SENDER, exp=int(time.time()) - 10))
     good = bearer(token(SENDER, exp=int(time.time()) + 600))
     async with run("fanout", ahead, **required) as fanout, run("api", ahead, **required) as api:
         for process in (fanout, api):
-            await says_so(session, process, "ahead" if ahead > 0 else "behind")
+            await clock_error_shown(session, process, "ahead" if ahead > 0 else "behind")
         subscribe = f"{SUBSCRIBE}?users={SENDER}"
         url = f"http://127.0.0.1:{api.port}/v1/streams"
         for headers, expected in ((expired, 401), (good, 200)):

@@ -1,4 +1,4 @@
-"""The whole system as processes, with a proxy of ours on every way between two of them."""
+"""The whole system as processes, with a proxy on every connection between two of them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ FANOUTS = ("fanout-1", "fanout-2")
 APIS = ("api-1", "api-2")
 SERVICES = (*INDEXERS, *FANOUTS, *APIS)
 _START = 100.0
-"""Seconds in which a service listens, also where many others want a CPU."""
+"""Seconds within which a service must listen, also on a busy machine."""
 _WAYS = (
     *((each, "network") for each in INDEXERS),
     *(("clients", each) for each in (*FANOUTS, *APIS)),
 )
-"""Who talks to whom, besides to Redis."""
+"""The connections between parts, without those to Redis."""
 
 SECRET = "the secret of a run of chaos, of 32 bytes or more"
 KEYS = Keys("chaos")
@@ -57,15 +57,15 @@ _COMMON = {
     "RETRY_MS": "500",
     "RING_EVENTS": "300",
 }
-"""Short waits, and a ring so small that resumes go to the journal too. The lease is the default."""
+"""Short waits, and few recent events, so that resumes read the journal too. Default leases."""
 
 
 MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
-"""Makes the kind of Redis, given a folder and the names of the services."""
+"""Makes a kind of Redis from a folder and the names of the services."""
 
 
 def _sources(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Which ones the indexers have, the first asked first."""
+    """The sources of the indexers, in their order."""
     if environment.get("RPC_URL") == "":
         return ("horizon",)
     source = environment.get("SOURCE", "horizon")
@@ -73,7 +73,7 @@ def _sources(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class World:
-    """The running parts by name, and the ways between them."""
+    """The running parts by name, and the proxies between them."""
 
     def __init__(
         self, folder: Path, redis: RedisParts, seed: int, environment: Mapping[str, str]
@@ -96,7 +96,7 @@ class World:
         self._environment = environment
 
     async def begin(self) -> None:
-        """Start all of it; returns when it is ready."""
+        """Start all parts. Returns when they are ready."""
         timeout = aiohttp.ClientTimeout(total=5)
         self.session = await self._ours.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         await self.server.start()
@@ -117,7 +117,7 @@ class World:
         return f"127.0.0.1:{self.proxies['clients', name].port}"
 
     async def end(self) -> None:
-        """End all of it, whatever state it is in."""
+        """Stop all parts, whatever their state."""
         for task in self.restarts:
             task.cancel()
         await asyncio.gather(*self.restarts, return_exceptions=True)
@@ -133,7 +133,7 @@ class World:
     # ── the services ──
 
     async def start(self, name: str) -> None:
-        """Start one service, and lead the ways to it there."""
+        """Start one service, and point the proxies to it."""
         module = f"services.{name.partition('-')[0]}"
         environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
         environment |= self.clocks[name].environment
@@ -146,11 +146,11 @@ class World:
         try:
             await self._arrive(name, await start(module, **environment), _START)
         except NotListening as error:
-            # With libfaketime 0.9.10 some processes do not get to their first line of the log;
-            # without it none was ever seen to.
+            # With libfaketime 0.9.10 some processes hang before their first line of the log.
+            # Without it this was never seen.
             if not self.clocks[name].environment:
                 raise
-            print(f"{name} is started again: {error}")
+            print(f"{name} did not start, trying again: {error}")
             await self._arrive(name, await start(module, **environment), _START)
 
     async def _arrive(self, name: str, process: ServiceProcess, seconds: float) -> None:
@@ -162,24 +162,24 @@ class World:
                 proxy.target = self.running[name].port
 
     async def stop(self, name: str, number: int) -> None:
-        """Send a signal that ends it, and wait for the end."""
+        """Send a signal that ends it, and wait until it has ended."""
         process = self.running.pop(name)
         process.signal(number)
         await process.ended()
 
     def restart_soon(self, name: str) -> None:
-        """Start it again beside what goes on, as whoever looks after containers does."""
+        """Start it again in the background, as an orchestrator does."""
         task = asyncio.create_task(self.start(name))
         self.restarts.add(task)
 
     async def restarted(self) -> None:
-        """Until all that were to start again have."""
+        """Wait until all restarts are done."""
         while self.restarts:
             task = self.restarts.pop()
             await task
 
     async def ready(self, name: str) -> bool:
-        """What /readyz says."""
+        """True if /readyz is 200."""
         url = f"http://127.0.0.1:{self.running[name].port}/readyz"
         try:
             async with self.session.get(url) as answer:
@@ -188,14 +188,14 @@ class World:
             return False
 
     async def where_it_began(self) -> Position:
-        """The position before the first entry of the journal that is there now."""
+        """The position before the first entry of the current journal."""
         stored: Any = await self.redis.hget(KEYS.progress, "began")
         if stored:
             self.began = parse_position(stored.decode())
         return self.began
 
     async def active(self) -> str | None:
-        """Which indexer holds the lease; None while nobody can tell."""
+        """The indexer that holds the lease; None if it is not known."""
         try:
             stored: Any = await self.redis.get(KEYS.lease)
             holder = str(stored or b"", "ascii")
@@ -207,30 +207,30 @@ class World:
                 return name
         return None
 
-    # ── the network, and repair ──
+    # ── the network, and the end of all faults ──
 
     async def network(self, method: str, path: str, **body: object) -> Any:
-        """Ask the simulated network's control surface, past every fault."""
+        """Call the control API of the simulated network. No fault affects this call."""
         url = f"http://127.0.0.1:{self.running['network'].port}/sim/{path}"
-        long = aiohttp.ClientTimeout(total=120)  # the record of an hour is large
+        long = aiohttp.ClientTimeout(total=120)  # the events of an hour are many
         async with self.session.request(method, url, json=body or None, timeout=long) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
     async def held(self) -> list[dict[str, Any]]:
-        """Every event that the ledger holds, in order."""
+        """All events of the ledger, in order."""
         events: list[dict[str, Any]] = (await self.network("GET", "events"))["events"]
         return events
 
     async def heal(self) -> None:
-        """No way is disturbed and the network behaves."""
+        """End all faults of proxies and of the network."""
         for proxy in self.proxies.values():
             proxy.frozen, proxy.delay, proxy.rate, proxy.refusing = nobody, 0.0, 0, False
         await self.network("DELETE", "faults")
 
 
 def token(account: str, *, scope: str = "", seconds: float = 600, at: float, name: str) -> str:
-    """A token whose `jti` is `name`; `at` is now in Unix seconds."""
+    """A token whose `jti` is `name`, issued at `at` (Unix seconds)."""
     claims = {"iss": "headrace", "aud": "headrace", "sub": account, "scope": scope, "jti": name}
     return jwt.encode({**claims, "iat": at, "exp": at + seconds}, SECRET, algorithm="HS256")
 
@@ -239,9 +239,9 @@ def token(account: str, *, scope: str = "", seconds: float = 600, at: float, nam
 async def world(
     folder: Path, seed: int, redis: MakeRedis = RedisSingle, **environment: str
 ) -> AsyncIterator[World]:
-    """All of it, ready; ended afterwards."""
+    """A world that is ready. It ends with the context."""
     async with AsyncExitStack() as stack:
-        whole = World(folder, redis(folder, SERVICES), seed, environment)
-        stack.push_async_callback(whole.end)
-        await whole.begin()
-        yield whole
+        world_ = World(folder, redis(folder, SERVICES), seed, environment)
+        stack.push_async_callback(world_.end)
+        await world_.begin()
+        yield world_

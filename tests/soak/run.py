@@ -115,8 +115,8 @@ class JournalRecorder:
     def _share_bodies(self) -> None:
         """Let all clients share one copy of the text of each event."""
         for client in self._chaos_run.clients:
-            for n in range(self._seen[client.name], len(client.told)):
-                told = client.told[n]
-                body = self._bodies.setdefault(told.body, told.body)
-                client.told[n] = replace(told, body=body)
-            self._seen[client.name] = len(client.told)
+            for n in range(self._seen[client.name], len(client.frames)):
+                frame = client.frames[n]
+                body = self._bodies.setdefault(frame.body, frame.body)
+                client.frames[n] = replace(frame, body=body)
+            self._seen[client.name] = len(client.frames)
