@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/clients/node_modules/.package-lock.json
-export PYTHONDONTWRITEBYTECODE ?= 1
+export PYTHONDONTWRITEBYTECODE := # the tests start hundreds of processes; they share compiled files
+PYTEST := -m pytest
 # The tests wait more than they compute, so there are more workers than cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count() + 1)')
 SPREAD := --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly bench chaos soak audit screenshots deploy-check lint types lock clean
+.PHONY: help run check test coverage erase nightly bench chaos soak audit screenshots deploy-check lint types lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,7 +28,16 @@ test: $(VENV)/dev.done $(CLIENTS) ## all that must hold before a change lands; a
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) $(SPREAD) $(ARGS)
+	$(BIN)/python $(PYTEST) -n $(WORKERS) $(SPREAD) $(ARGS)
+
+coverage: PYTEST := -m coverage run -m pytest
+coverage: erase test ## `make test`, which counts lines and branches; htmlcov/; 1 below the floor in pyproject.toml
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report --format=total
+
+erase: $(VENV)/dev.done
+	@$(BIN)/coverage erase
 
 nightly: export NIGHTLY = 1
 nightly: test ## `make test` at full length: more examples, seconds, cases and servers (tests/support/tier.py); hours
@@ -68,7 +78,9 @@ lock: $(VENV)/dev.done ## write requirements/*.txt anew from pyproject.toml
 	done
 
 clean: ## remove what make has built
-	rm -rf $(VENV) tests/clients/node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/clients/node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .coverage .coverage.* htmlcov
+	find shared services deploy tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/%.done: requirements/%.txt
 	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.support.check_tier import CheckTier
+from tests.support.measured import Measured
 from tests.support.recordings import Recording, recording
 from tests.support.redis_server import redis_server
 from tests.support.schedule import Schedule
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Hold the tests to their tiers."""
     config.pluginmanager.register(CheckTier())
     config.pluginmanager.register(Schedule())
+    config.pluginmanager.register(Measured())
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("shared", "services", "deploy")
 SERVICES = ("api", "fanout", "indexer")
 NOT_OURS = {".git", ".venv", ".run", "node_modules", "build", "dist", ".hypothesis", "__pycache__"}
-NOT_OURS |= {".mypy_cache", ".ruff_cache", ".pytest_cache"}
+NOT_OURS |= {".mypy_cache", ".ruff_cache", ".pytest_cache", "htmlcov"}
 
 ORDER = (
     "shared.domain",
@@ -91,7 +91,11 @@ def files() -> tuple[Path, ...]:
         folders[:] = [
             name for name in folders if name not in NOT_OURS and not name.endswith(".egg-info")
         ]
-        found += [Path(folder, name) for name in names if name not in NOT_OURS]  # a worktree's .git
+        found += [
+            Path(folder, name)
+            for name in names
+            if name not in NOT_OURS and not name.startswith(".coverage")
+        ]  # a worktree's .git
     return tuple(sorted(found))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.measured import MEASURED, SLOWER
 from tests.support.tier import LONGER, NIGHTLY
 
 
@@ -29,13 +30,14 @@ class Schedule:
         """Select, order and group the tests."""
         if not NIGHTLY:
             _deselect(config, items)
+        factor = LONGER if NIGHTLY else SLOWER if MEASURED else 1
         usual = float(config.getini("timeout"))
         limits = {item: _limit(item, usual) for item in items}
         longest: dict[Path, float] = {}
         for item, limit in limits.items():
             longest[item.path] = max(limit, longest.get(item.path, 0))
-            if NIGHTLY:
-                item.add_marker(pytest.mark.timeout(limit * LONGER), append=False)
+            if factor > 1:
+                item.add_marker(pytest.mark.timeout(limit * factor), append=False)
         items.sort(key=lambda item: -longest[item.path])
         for item in items:
             if group := _group(item, is_long=longest[item.path] > usual):
