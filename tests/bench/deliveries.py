@@ -10,11 +10,11 @@ from string import Template
 
 import aiohttp
 
-from tests.bench import rig
+from tests.bench import processes
 from tests.bench.environment import ALL, BenchEnvironment, Row
 from tests.bench.floor import floor
+from tests.bench.processes import Server, Swarm, check, free_port
 from tests.bench.publish import Publisher
-from tests.bench.rig import Server, Swarm, check, free_port
 
 _FOLDER = Path(__file__).parent
 _NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -45,12 +45,12 @@ async def deliveries(env: BenchEnvironment) -> list[Row]:
     await publisher.prepare()
     ours, floors, queues, nchans = [], [], [], []
     for _ in range(3):
-        with rig.fanout(env.redis_url, env.keys, env.folder) as server:
+        with processes.fanout(env.redis_url, env.keys, env.folder) as server:
             ours.append(await _deliveries(env, server, publisher))
         floors.append(await floor(env, _FRAME, rate=10, share=5000, clients=5000))
         port = free_port()
         words = [sys.executable, "-m", "tests.bench.queue_per_client", str(port)]
-        with rig.command(*words, env.redis_url, port=port) as server:
+        with processes.command(*words, env.redis_url, port=port) as server:
             queues.append(await _deliveries(env, server, publisher))
         if _HAS_NCHAN:
             nchans.append(await _nchan(env))
@@ -77,8 +77,8 @@ async def _nchan(env: BenchEnvironment) -> float:
     template = Template((_FOLDER / "nchan.conf.template").read_text(encoding="utf-8"))
     config = folder / "nchan.conf"
     config.write_text(template.substitute(module=_NCHAN, folder=folder, port=port))
-    with rig.command("nginx", "-p", str(folder), "-c", str(config), port=port) as server:
-        worker = rig.child_of(server)
+    with processes.command("nginx", "-p", str(folder), "-c", str(config), port=port) as server:
+        worker = processes.child_of(server)
         swarm = Swarm(port, [ALL] * 5000, greeting="HTTP/1.1 200 OK")
         try:
             await swarm.connected()

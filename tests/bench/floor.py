@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.bench.environment import ALL, BenchEnvironment
-from tests.bench.rig import Swarm, free_port
+from tests.bench.processes import Swarm, free_port
 
 _SECONDS = 8
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import jwt
 
-from tests.bench import rig
+from tests.bench import processes
 from tests.bench.environment import ALL, BenchEnvironment, Row
 from tests.bench.floor import floor
+from tests.bench.processes import Server, Swarm, check
 from tests.bench.publish import recipient, sender
-from tests.bench.rig import Server, Swarm, check
 
 _SYNC = 190
 """The size of a `sync` event in bytes."""
@@ -20,7 +20,7 @@ _SYNC = 190
 
 async def memory_and_idle(env: BenchEnvironment) -> list[Row]:
     """Memory of 10,000 idle connections, and CPU for their heartbeats."""
-    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
+    with processes.fanout(env.redis_url, env.keys, env.folder) as server:
         before = await _warm(server, [ALL] * 200)
         swarm = Swarm(server.port, [ALL] * 10_000)
         try:
@@ -48,7 +48,7 @@ async def memory_with_tokens(env: BenchEnvironment) -> list[Row]:
     publisher = env.publisher(10_000)
     await publisher.prepare()
     settings = {"AUTH_MODE": "required", "JWT_SECRET": secret, "RING_EVENTS": 1}
-    with rig.fanout(env.redis_url, env.keys, env.folder, **settings) as server:
+    with processes.fanout(env.redis_url, env.keys, env.folder, **settings) as server:
         paths = [_own_path(n, secret) for n in range(1, 10_001)]
         before = await _warm(server, paths)
         swarm = Swarm(server.port, paths)

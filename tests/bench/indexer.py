@@ -25,10 +25,10 @@ from services.indexer.sources.rpc.pages import group_by_transaction, parse_page
 from shared.domain.position import START
 from shared.redis.client import connect
 from shared.web import server as serve
-from tests.bench import rig
+from tests.bench import processes
 from tests.bench.environment import BenchEnvironment, Row
 from tests.bench.ledger import PASSPHRASE, PreparedLedger, transactions_end
-from tests.bench.rig import Server, percentile
+from tests.bench.processes import Server, percentile
 
 _TRANSACTIONS = 20_000
 _CONTRACTS = WatchedContracts.of(accounts.STREAMS)
@@ -93,10 +93,10 @@ def _events_per_second(work: Callable[[], int]) -> float:
 
 async def ingest(env: BenchEnvironment) -> list[Row]:
     """A backfill: the source has all transactions, and the indexer reads them into the journal."""
-    port = rig.free_port()
+    port = processes.free_port()
     words = [sys.executable, "-m", "tests.bench.ledger", "--port", str(port)]
     rows = []
-    with rig.command(*words, "--transactions", str(_TRANSACTIONS), port=port):
+    with processes.command(*words, "--transactions", str(_TRANSACTIONS), port=port):
         for source in ("horizon", "rpc"):
             keys = type(env.keys)(f"{env.keys.namespace}-{source}")
             redis = connect(env.redis_url)
@@ -181,7 +181,7 @@ async def idle(env: BenchEnvironment) -> list[Row]:
 
 @contextmanager
 def _indexer(env: BenchEnvironment, source_port: int, **settings: object) -> Iterator[Server]:
-    port = rig.free_port()
+    port = processes.free_port()
     own: dict[str, object] = {
         "REDIS_URL": env.redis_url,
         "HORIZON_URL": f"http://127.0.0.1:{source_port}",
@@ -194,18 +194,18 @@ def _indexer(env: BenchEnvironment, source_port: int, **settings: object) -> Ite
     }
     with (
         _environment(own | settings),
-        rig.command(sys.executable, "-m", "services.indexer", port=port) as server,
+        processes.command(sys.executable, "-m", "services.indexer", port=port) as server,
     ):
         yield server
 
 
 @contextmanager
 def _network(**settings: object) -> Iterator[Server]:
-    port = rig.free_port()
+    port = processes.free_port()
     own = {"PORT": port, "CLOSE_SECONDS": 0, "STREAMS": 0}
     with (
         _environment(own | settings),
-        rig.command(sys.executable, "-m", "deploy.simulator", port=port) as server,
+        processes.command(sys.executable, "-m", "deploy.simulator", port=port) as server,
     ):
         yield server
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
-from tests.bench import rig
+from tests.bench import processes
 from tests.bench.environment import ALL, BenchEnvironment, Row
+from tests.bench.processes import Server, Swarm, check, percentile
 from tests.bench.publish import recipient
-from tests.bench.rig import Server, Swarm, check, percentile
 
 
 async def routed(env: BenchEnvironment) -> list[Row]:
@@ -23,7 +23,7 @@ async def routed(env: BenchEnvironment) -> list[Row]:
     await publisher.prepare()
     paths = [f"/v1/events/subscribe?streams={n}" for n in range(1, 5001)]
     paths += [f"/v1/events/subscribe?users={recipient(n)}" for n in range(1, 5001)]
-    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
+    with processes.fanout(env.redis_url, env.keys, env.folder) as server:
         swarm = Swarm(server.port, paths)
         try:
             await swarm.connected()
@@ -44,7 +44,7 @@ async def latency(env: BenchEnvironment) -> list[Row]:
     """The latency from the commit to the last byte at the only client of an idle machine."""
     publisher = env.publisher(10)
     await publisher.prepare()
-    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
+    with processes.fanout(env.redis_url, env.keys, env.folder) as server:
         swarm = Swarm(server.port, [ALL])
         try:
             await swarm.connected()
@@ -63,7 +63,7 @@ async def storm(env: BenchEnvironment) -> list[Row]:
     """10,000 clients resume at once with Last-Event-ID. Each missed 20 events."""
     publisher = env.publisher(10)
     await publisher.prepare()
-    with rig.fanout(env.redis_url, env.keys, env.folder) as server:
+    with processes.fanout(env.redis_url, env.keys, env.folder) as server:
         await publisher.publish(21)
         await asyncio.sleep(1)
         last_seen = publisher.published[-21]
@@ -101,7 +101,7 @@ async def replicas(env: BenchEnvironment) -> list[Row]:
         own = replace(env, keys=Keys(f"{env.keys.namespace}-{count}"))
         with ExitStack() as stack:
             servers = [
-                stack.enter_context(rig.fanout(own.redis_url, own.keys, own.folder))
+                stack.enter_context(processes.fanout(own.redis_url, own.keys, own.folder))
                 for _ in range(count)
             ]
             rates[count] = await _delivered(own, servers)

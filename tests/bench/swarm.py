@@ -1,8 +1,8 @@
 """Many SSE clients in one process that need little CPU, so that the server is what is measured.
 
 It uses raw sockets and one epoll. Every connection counts its events and checks that their ids
-increase. `tests.bench.rig` runs it: it reads paths and `stop` from stdin, and prints one line of
-JSON when all connections are open and one at the end.
+increase. `tests.bench.processes` runs it: it reads paths and `stop` from stdin, and prints one
+line of JSON when all connections are open and one at the end.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from shared.journal.reader import Journal, JournalPage
 from shared.journal.wire import times_of
 from tests.api.samples import SENDER, TOKEN, order
 from tests.chaos.clocks import Clock, forget, library
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.replicas import SUBSCRIBE
 from tests.fanout.tokens import SECRET, bearer, token
 from tests.support.data import begun_long_ago
 from tests.support.processes import ServiceProcess, running

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.fanout.conftest import chain, clients, launch
-from tests.fanout.rig import Chain, Replica, StartReplica
+from tests.fanout.replicas import Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 
 __all__ = ["chain", "clients", "launch"]

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.replicas import SUBSCRIBE
 from tests.support.waiting import until
 
 ALL = f"{SUBSCRIBE}?all=true"

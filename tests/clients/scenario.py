@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.clients.cutting_proxy import CUTS
 from tests.clients.setup import Client, Setup, StepResult, scenario_setup
-from tests.fanout.rig import Replica, api_commit
+from tests.fanout.replicas import Replica, api_commit
 from tests.support.sse_client import SseClient
 from tests.support.waiting import free_port, until
 

@@ -18,7 +18,7 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.clients.cutting_proxy import CuttingProxy
 from tests.clients.libraries import Driver, ReceivedEvent
-from tests.fanout.rig import SUBSCRIBE, Chain, Replica, outside
+from tests.fanout.replicas import SUBSCRIBE, Chain, Replica, replica_process
 from tests.support.waiting import until
 
 QUERY = "all=true&types=stream.created,stream.fee_collected,contract.initialized"
@@ -109,7 +109,9 @@ class Setup:
     async def replica(self, **more: object) -> Replica:
         """Start a fanout in a separate process."""
         settings = SETTINGS | more
-        return await self._stack.enter_async_context(outside(self.redis_url, self.keys, **settings))
+        return await self._stack.enter_async_context(
+            replica_process(self.redis_url, self.keys, **settings)
+        )
 
     async def start_library(self, library: str, target: int) -> None:
         """Start a library that connects to the fanout at this port."""

@@ -18,7 +18,7 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.clients.conftest import CheckSubscriber, subscriber_check
 from tests.clients.raw_client import ALL, HOST, TLS_HELLO, RawClient, get, memory
-from tests.fanout.rig import ALICE, SUBSCRIBE, Chain, Replica, outside
+from tests.fanout.replicas import ALICE, SUBSCRIBE, Chain, Replica, replica_process
 from tests.support.data import begun_long_ago
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -65,7 +65,7 @@ async def chain(redis_url: str) -> AsyncIterator[Chain]:
 
 @module_fixture(scope="module")
 async def replica(redis_url: str, chain: Chain) -> AsyncIterator[Replica]:
-    async with outside(redis_url, chain.committer.keys, sync_seconds=0.5) as replica:
+    async with replica_process(redis_url, chain.committer.keys, sync_seconds=0.5) as replica:
         yield replica
 
 
@@ -229,7 +229,7 @@ async def test_a_pipelined_second_request_gets_no_response(
 
 async def test_bytes_after_the_request_do_not_use_memory(redis_url: str, chain: Chain) -> None:
     # a new process, so that no freed memory hides the growth
-    async with outside(redis_url, chain.committer.keys) as fresh:
+    async with replica_process(redis_url, chain.committer.keys) as fresh:
         await check_flood(fresh, chain)
 
 

@@ -23,7 +23,7 @@ from tests.clients.event_sources import EventSources, NativeSource, event_source
 from tests.clients.libraries import require_library
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import gateway, local_gateway
-from tests.fanout.rig import SUBSCRIBE, Chain
+from tests.fanout.replicas import SUBSCRIBE, Chain
 from tests.support.name_server import name_server
 from tests.support.tier import at_length
 from tests.support.waiting import until

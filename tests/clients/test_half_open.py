@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients.conftest import CheckSubscriber
 from tests.clients.raw_client import ALL, TLS_HELLO, RawClient, get, memory, open_many
-from tests.fanout.rig import Chain, Replica
+from tests.fanout.replicas import Chain, Replica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from shared.journal.keys import Keys
 from tests.deploy.fanouts import Fanouts
-from tests.fanout.rig import CONTRACT
+from tests.fanout.replicas import CONTRACT
 from tests.support import processes
 from tests.support.name_server import NameServer, name_server
 

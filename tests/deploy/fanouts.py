@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 import aiohttp
 
 from shared.journal.keys import Keys
-from tests.fanout.rig import CONTRACT, SUBSCRIBE
+from tests.fanout.replicas import CONTRACT, SUBSCRIBE
 from tests.support.name_server import NameServer
 from tests.support.processes import ServiceProcess, running
 from tests.support.programs import loopback

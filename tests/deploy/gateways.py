@@ -14,7 +14,7 @@ from typing import Any
 
 from deploy.local.gateway import find_gateway, proxy
 from deploy.local.processes import Part
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.replicas import SUBSCRIBE
 from tests.support.name_server import NameServer
 from tests.support.programs import needed
 from tests.support.sse_client import SseClient

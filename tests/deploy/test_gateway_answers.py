@@ -20,7 +20,7 @@ from shared.journal.keys import Keys
 from tests.clients.raw_client import RawClient
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import Gateway, gateway, local_gateway
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.replicas import SUBSCRIBE
 from tests.support.name_server import name_server
 from tests.support.sse_parser import Parser
 from tests.support.waiting import until

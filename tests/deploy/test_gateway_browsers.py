@@ -12,7 +12,7 @@ from tests.clients.event_sources import event_sources
 from tests.clients.libraries import require_library
 from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import certificate, gateway, local_gateway
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.replicas import SUBSCRIBE
 from tests.support.name_server import name_server
 from tests.support.waiting import until
 

@@ -16,7 +16,7 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.deploy.fanouts import Fanouts, silent_host
 from tests.deploy.gateways import Gateway, certificate, gateway, overloads
-from tests.fanout.rig import Chain
+from tests.fanout.replicas import Chain
 from tests.support.name_server import NameServer, name_server
 from tests.support.programs import needed
 from tests.support.sse_client import SseClient

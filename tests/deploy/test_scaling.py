@@ -23,7 +23,6 @@ plans = st.builds(
 )
 
 
-@pytest.mark.io
 def test_the_page_shows_what_the_simulation_says() -> None:
     page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
     assert "\n".join(table(COSTS)) in page

@@ -21,7 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from shared.journal.keys import Keys
 from shared.runtime.otel import ids_of
 from tests.deploy.dockerfile import ROOT
-from tests.fanout.rig import ALICE, BOB, CONTRACT, SUBSCRIBE
+from tests.fanout.replicas import ALICE, BOB, CONTRACT, SUBSCRIBE
 from tests.support.processes import ServiceProcess, running, start
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until

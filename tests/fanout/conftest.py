@@ -14,7 +14,7 @@ from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.revocations import RevocationStore
 from shared.journal.keys import Keys
 from tests.fanout.peers import MakePeer, Peer, RecordingBroadcaster
-from tests.fanout.rig import Chain, Replica, StartReplica, inside, outside
+from tests.fanout.replicas import Chain, Replica, StartReplica, in_process_replica, replica_process
 from tests.fanout.tokens import REQUIRED
 from tests.support.data import begun_long_ago
 from tests.support.sse_client import SseClient
@@ -34,7 +34,7 @@ async def start(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Start
 
         async def start(url: str = redis_url, **settings: Any) -> Replica:
             await begun_long_ago(redis, keys)
-            return await stack.enter_async_context(inside(url, keys, **settings))
+            return await stack.enter_async_context(in_process_replica(url, keys, **settings))
 
         yield start
 
@@ -46,7 +46,7 @@ async def launch(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Star
 
         async def launch(url: str = redis_url, **settings: Any) -> Replica:
             await begun_long_ago(redis, keys)
-            return await stack.enter_async_context(outside(url, keys, **settings))
+            return await stack.enter_async_context(replica_process(url, keys, **settings))
 
         yield launch
 
@@ -72,13 +72,13 @@ async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
 
 
 @pytest.fixture
-async def start_behind(start: StartReplica, proxy: TcpProxy) -> StartReplica:
+async def start_behind_proxy(start: StartReplica, proxy: TcpProxy) -> StartReplica:
     """Starts replicas that connect to Redis through the proxy."""
 
-    async def start_behind(**settings: Any) -> Replica:
+    async def start_behind_proxy(**settings: Any) -> Replica:
         return await start(f"redis://127.0.0.1:{proxy.port}/0", **settings)
 
-    return start_behind
+    return start_behind_proxy
 
 
 @pytest.fixture
@@ -109,16 +109,16 @@ async def broadcaster(registry: SubscriberRegistry) -> RecordingBroadcaster:
 
 
 @pytest.fixture
-async def guarded(start: StartReplica) -> Replica:
+async def auth_replica(start: StartReplica) -> Replica:
     """A replica with AUTH_MODE=required."""
     return await start(**REQUIRED)
 
 
 @pytest.fixture
-async def stream(guarded: Replica, chain: Chain) -> str:
+async def stream(auth_replica: Replica, chain: Chain) -> str:
     """The id of stream 7, from Alice to Bob. The replica has read its first event."""
     (position,) = await chain.commit()
-    await until(lambda: str(guarded.components.feed.position) == position)
+    await until(lambda: str(auth_replica.components.feed.position) == position)
     return "7"
 
 

@@ -8,7 +8,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from tests.fanout.rig import SUBSCRIBE, Chain, Replica, StartReplica
+from tests.fanout.replicas import SUBSCRIBE, Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

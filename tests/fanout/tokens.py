@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 
-from tests.fanout.rig import SUBSCRIBE, Replica
+from tests.fanout.replicas import SUBSCRIBE, Replica
 from tests.support.sse_client import SseClient
 
 SECRET = "a secret of the fanout's tests, 32 bytes or more"

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from tests.api.samples import TOKEN, on_chain
-from tests.fanout.rig import SUBSCRIBE
+from tests.fanout.replicas import SUBSCRIBE
 from tests.fanout.tokens import SECRET
 from tests.fuzz.answers import Answer, exchange, judge
 from tests.fuzz.requests import CANARY, FOUND, FULL, Request, requests

@@ -14,7 +14,7 @@ from services.fanout.feed.pubsub import ChannelReader, subscribe
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal
 from shared.redis.client import REDIS_UNAVAILABLE, connect, connect_multiplexed
-from tests.fanout.rig import Chain
+from tests.fanout.replicas import Chain
 from tests.support.waiting import until
 
 RECOVERY = 10.0

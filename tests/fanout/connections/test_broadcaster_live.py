@@ -9,7 +9,7 @@ import pytest
 
 from services.fanout.connections import broadcaster as broadcaster_module
 from shared.domain.position import parse_position
-from tests.fanout.rig import Chain, StartReplica
+from tests.fanout.replicas import Chain, StartReplica
 from tests.support.sse_client import SseClient
 
 

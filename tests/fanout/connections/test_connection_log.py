@@ -17,7 +17,7 @@ from shared.auth.principal import Principal
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import Tickets
 from shared.journal.keys import Keys
-from tests.fanout.rig import ALICE, BOB, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, claims, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -52,10 +52,10 @@ async def test_in_open_mode_anyone_may_read_the_statistics(
 
 
 async def test_in_required_mode_only_admins_may_read_the_statistics(
-    guarded: Replica, sessions: RevocationStore
+    auth_replica: Replica, sessions: RevocationStore
 ) -> None:
     async def code(**more: Any) -> int:
-        return (await guarded.get("/v1/events/stats", **more))[0]
+        return (await auth_replica.get("/v1/events/stats", **more))[0]
 
     assert await code() == 401
     assert await code(headers=bearer("abc")) == 401
@@ -71,19 +71,19 @@ def end_lines(lines: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[
 
 
 async def test_the_end_of_a_connection_is_one_log_line(
-    guarded: Replica, chain: Chain, stream: str
+    auth_replica: Replica, chain: Chain, stream: str
 ) -> None:
-    before = str(guarded.components.feed.position)
+    before = str(auth_replica.components.feed.position)
     with capture_logs() as lines:
         query = f"streams=7&users={BOB}"
-        client = await guarded.subscribe(query, since="0-0", headers=bearer(token(BOB)))
+        client = await auth_replica.subscribe(query, since="0-0", headers=bearer(token(BOB)))
         (live, *_, last) = await chain.commit(chain.fee(), chain.fee(), chain.broadcast())
         await client.wait_id(last)
         assert client.positions == [before, live, *client.positions[2:]]
         client.close()
         await until(lambda: end_lines(lines))
         expires_soon = {"exp": int(time.time()) + 2}
-        await guarded.subscribe(f"users={ALICE}", headers=bearer(token(ALICE, **expires_soon)))
+        await auth_replica.subscribe(f"users={ALICE}", headers=bearer(token(ALICE, **expires_soon)))
         await until(lambda: len(end_lines(lines)) == 2, seconds=5)
     first, second = end_lines(lines)
     assert 0 <= first.pop("seconds") < 5

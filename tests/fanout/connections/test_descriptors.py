@@ -6,7 +6,7 @@ import asyncio
 import resource
 from pathlib import Path
 
-from tests.fanout.rig import SUBSCRIBE, Chain, StartReplica
+from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 
-from tests.fanout.rig import SUBSCRIBE, Chain, StartReplica
+from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

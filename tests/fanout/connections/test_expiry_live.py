@@ -7,7 +7,7 @@ import time
 import pytest
 
 from shared.auth.revocations import Revocation, RevocationStore
-from tests.fanout.rig import ALICE, BOB, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, bearer, claims, status, token
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy
@@ -15,11 +15,11 @@ from tests.support.waiting import until
 
 
 async def test_a_connection_ends_with_its_token(
-    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
+    auth_replica: Replica, chain: Chain, stream: str, clients: list[SseClient]
 ) -> None:
     expires = int(time.time()) + 2
-    short = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB, exp=expires)))
-    long = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    short = await auth_replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, exp=expires)))
+    long = await auth_replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
     clients += [short, long]
     (notice,) = await short.wait(1, "token_expiring")
     assert notice.json == {"at": expires}
@@ -36,13 +36,17 @@ async def test_a_connection_ends_with_its_token(
 
 @pytest.mark.parametrize("what", ["token", "account"])
 async def test_a_revocation_ends_live_connections_within_two_seconds(
-    guarded: Replica, stream: str, sessions: RevocationStore, clients: list[SseClient], what: str
+    auth_replica: Replica,
+    stream: str,
+    sessions: RevocationStore,
+    clients: list[SseClient],
+    what: str,
 ) -> None:
     claim = claims(BOB)
     of_bob = bearer(token(BOB, **claim))
-    clients += [await guarded.subscribe(f"users={BOB}", headers=of_bob) for _ in range(3)]
-    second = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
-    alice = await guarded.subscribe(f"users={ALICE}", headers=bearer(token(ALICE)))
+    clients += [await auth_replica.subscribe(f"users={BOB}", headers=of_bob) for _ in range(3)]
+    second = await auth_replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    alice = await auth_replica.subscribe(f"users={ALICE}", headers=bearer(token(ALICE)))
     ended = clients[:]
     if what == "token":
         revocation = Revocation(token_id=claim["jti"])
@@ -56,16 +60,19 @@ async def test_a_revocation_ends_live_connections_within_two_seconds(
         await until(client.closed.is_set, seconds=2)
         assert client.events[-1].json["reason"] == "revoked"
     assert time.monotonic() - began < 2
-    assert await status(guarded, f"users={BOB}", headers=of_bob) == 401
-    assert await status(guarded, f"users={ALICE}", headers=bearer(token(ALICE))) == 200
+    assert await status(auth_replica, f"users={BOB}", headers=of_bob) == 401
+    assert await status(auth_replica, f"users={ALICE}", headers=bearer(token(ALICE))) == 200
     assert not alice.closed.is_set()
     assert second.closed.is_set() is (what == "account")
 
 
 async def test_a_revocation_during_an_outage_of_redis_applies_afterwards(
-    start_behind: StartReplica, proxy: TcpProxy, sessions: RevocationStore, clients: list[SseClient]
+    start_behind_proxy: StartReplica,
+    proxy: TcpProxy,
+    sessions: RevocationStore,
+    clients: list[SseClient],
 ) -> None:
-    replica = await start_behind(**REQUIRED, probe_seconds=0.2)
+    replica = await start_behind_proxy(**REQUIRED, probe_seconds=0.2)
     client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))
     clients.append(client)
     proxy.refusing = True

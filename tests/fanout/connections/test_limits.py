@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from services.fanout.jitter import TokenBucket
 from shared.journal.keys import Keys
-from tests.fanout.rig import ALICE, BOB, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy
@@ -214,9 +214,12 @@ async def test_simultaneous_connections_do_not_exceed_max_connections(
 
 @pytest.mark.parametrize("settings", [REQUIRED, {"connections_per_ip": 5}])
 async def test_an_unavailable_redis_during_a_handshake_gives_overload(
-    start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient], settings: dict[str, Any]
+    start_behind_proxy: StartReplica,
+    proxy: TcpProxy,
+    clients: list[SseClient],
+    settings: dict[str, Any],
 ) -> None:
-    replica = await start_behind(**settings, probe_seconds=0.2)
+    replica = await start_behind_proxy(**settings, probe_seconds=0.2)
     header = bearer(token(BOB))
     first = await replica.subscribe(f"users={BOB}", headers=header)
     clients.append(first)

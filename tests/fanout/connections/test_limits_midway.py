@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from services.fanout.app import HANDLER
 from shared.journal.keys import Keys
-from tests.fanout.rig import SUBSCRIBE, Replica, StartReplica
+from tests.fanout.replicas import SUBSCRIBE, Replica, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
@@ -31,10 +31,10 @@ async def none_counted(counted: Callable[[], Awaitable[int]]) -> Callable[[], Aw
 
 @pytest.fixture
 async def replica(
-    start_behind: StartReplica, none_counted: Callable[[], Awaitable[bool]]
+    start_behind_proxy: StartReplica, none_counted: Callable[[], Awaitable[bool]]
 ) -> Replica:
     """A replica that has counted before, so that Redis has its script in the cache."""
-    replica = await start_behind(connections_per_ip=1, probe_seconds=0.2)
+    replica = await start_behind_proxy(connections_per_ip=1, probe_seconds=0.2)
     (await replica.subscribe()).close()
     await until(none_counted, seconds=2)
     return replica

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.fanout.rig import SUBSCRIBE, Chain, Replica, StartReplica
+from tests.fanout.replicas import SUBSCRIBE, Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until

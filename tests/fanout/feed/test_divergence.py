@@ -12,7 +12,7 @@ from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
 from tests.fanout.journals import journal as entries_of
 from tests.fanout.journals import restore, snapshot
-from tests.fanout.rig import Chain, api_commit
+from tests.fanout.replicas import Chain, api_commit
 
 
 class BusyJournal(Journal):

@@ -12,7 +12,7 @@ from shared.domain.position import parse_position
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.plan import Retention
 from tests.fanout.journals import journal
-from tests.fanout.rig import Chain, StartReplica
+from tests.fanout.replicas import Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
 from tests.support.waiting import until
@@ -28,10 +28,10 @@ async def lose_message(proxy: TcpProxy, chain: Chain) -> str:
 
 
 async def test_a_lost_message_is_read_from_the_journal_before_the_next_event(
-    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+    start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
     # no probe in this test: the next message shows the loss
-    replica = await start_behind(probe_seconds=30)
+    replica = await start_behind_proxy(probe_seconds=30)
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await chain.commit_many(3)
@@ -45,9 +45,9 @@ async def test_a_lost_message_is_read_from_the_journal_before_the_next_event(
 
 
 async def test_a_lost_last_message_is_found_by_the_probe_and_the_channel_reconnects(
-    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+    start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
-    replica = await start_behind(probe_seconds=0.1)
+    replica = await start_behind_proxy(probe_seconds=0.1)
     client = await replica.subscribe("all=true")
     clients.append(client)
     (link,) = filter(subscribers, proxy.links)
@@ -61,13 +61,13 @@ async def test_a_lost_last_message_is_found_by_the_probe_and_the_channel_reconne
 
 @pytest.mark.parametrize("steady", [False, True], ids=["then-silence", "steady-commits"])
 async def test_a_channel_without_messages_is_detected_within_three_seconds(
-    start_behind: StartReplica,
+    start_behind_proxy: StartReplica,
     proxy: TcpProxy,
     chain: Chain,
     clients: list[SseClient],
     steady: bool,
 ) -> None:
-    replica = await start_behind()  # the production setting: one probe a second
+    replica = await start_behind_proxy()  # the production setting: one probe a second
     client = await replica.subscribe("all=true")
     clients.append(client)
     (silent,) = filter(subscribers, proxy.links)
@@ -89,9 +89,9 @@ async def test_a_channel_without_messages_is_detected_within_three_seconds(
 
 
 async def test_steady_traffic_causes_no_reconnect_of_the_channel(
-    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+    start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
-    replica = await start_behind(probe_seconds=0.05)
+    replica = await start_behind_proxy(probe_seconds=0.05)
     client = await replica.subscribe("all=true")
     clients.append(client)
     links = [*filter(subscribers, proxy.links)]
@@ -107,10 +107,10 @@ async def test_steady_traffic_causes_no_reconnect_of_the_channel(
 
 
 async def test_a_slow_answer_to_the_probe_is_not_treated_as_lost_writes(
-    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+    start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
     """New messages arrive before the probe's reply, so its tip is below the published position."""
-    replica = await start_behind(probe_seconds=0.1)
+    replica = await start_behind_proxy(probe_seconds=0.1)
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await chain.commit_many(3)
@@ -190,10 +190,14 @@ async def test_an_inconsistent_journal_is_logged_and_not_read_in_a_loop(
 
 
 async def test_events_trimmed_before_the_feed_read_them_are_a_gap(
-    redis: Redis, keys: Keys, start_behind: StartReplica, proxy: TcpProxy, clients: list[SseClient]
+    redis: Redis,
+    keys: Keys,
+    start_behind_proxy: StartReplica,
+    proxy: TcpProxy,
+    clients: list[SseClient],
 ) -> None:
     chain = Chain(redis, keys, retention=Retention(max_length=10))
-    replica = await start_behind(probe_seconds=0.1)
+    replica = await start_behind_proxy(probe_seconds=0.1)
     first = await chain.commit()
     await until(lambda: str(replica.components.feed.position) == first[0])
     clients += [await replica.subscribe("all=true"), await replica.subscribe("streams=999")]

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from tests.fanout.journals import journal, restore, snapshot
-from tests.fanout.rig import Chain, StartReplica, api_commit
+from tests.fanout.replicas import Chain, StartReplica, api_commit
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

@@ -10,7 +10,7 @@ from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.losses import LossReport, read_reports
 from tests.fanout.journals import journal, restore, snapshot
-from tests.fanout.rig import Chain, Replica, StartReplica, api_commit, position_of
+from tests.fanout.replicas import Chain, Replica, StartReplica, api_commit, position_of
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 

@@ -9,7 +9,7 @@ from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from tests.fanout.feed.test_losses import begin
 from tests.fanout.journals import journal, restore
-from tests.fanout.rig import ALICE, CAROL, Chain, StartReplica, api_commit
+from tests.fanout.replicas import ALICE, CAROL, Chain, StartReplica, api_commit
 from tests.support.sse_client import SseClient
 
 

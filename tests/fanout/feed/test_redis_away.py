@@ -12,7 +12,7 @@ import pytest
 from deploy.local import redis as local_redis
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.fanout.rig import SUBSCRIBE, Chain, StartReplica
+from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, everybody, nobody
 from tests.support.waiting import free_port, until
@@ -111,9 +111,9 @@ async def test_without_redis_at_the_start_the_fanout_runs_and_is_not_ready(
 
 
 async def test_a_redis_that_hangs_makes_the_fanout_not_ready(
-    start_behind: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+    start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
-    replica = await start_behind(probe_seconds=0.2)
+    replica = await start_behind_proxy(probe_seconds=0.2)
     client = await replica.subscribe("all=true")
     clients.append(client)
     proxy.hold = everybody

@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, CAROL, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, SECRET, ask, bearer, claims, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 @pytest.mark.parametrize("way", ["header", "query", "cookie"])
 async def test_a_token_is_accepted_in_the_header_the_query_or_the_cookie(
-    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient], way: str
+    auth_replica: Replica, chain: Chain, stream: str, clients: list[SseClient], way: str
 ) -> None:
     value = token(BOB)
     headers, query = {}, f"streams=7&users={BOB}"
@@ -27,7 +27,7 @@ async def test_a_token_is_accepted_in_the_header_the_query_or_the_cookie(
         headers = {"Cookie": f"other=1; headrace_token={value}"}
     else:
         query += f"&access_token={value}"
-    client = await guarded.subscribe(query, headers=headers)
+    client = await auth_replica.subscribe(query, headers=headers)
     clients.append(client)
     assert client.events[0].json["subscriptions"] == ["7", f"user:{BOB}"]
     assert "set-cookie" not in client.headers
@@ -35,8 +35,8 @@ async def test_a_token_is_accepted_in_the_header_the_query_or_the_cookie(
     await client.wait_id(live)
 
 
-async def test_a_request_without_a_token_gets_401(guarded: Replica, stream: str) -> None:
-    client = await ask(guarded, "streams=7")
+async def test_a_request_without_a_token_gets_401(auth_replica: Replica, stream: str) -> None:
+    client = await ask(auth_replica, "streams=7")
     problem = json.loads(await client.whole())
     assert (client.status, problem["type"]) == (401, "/problems/unauthorized")
     assert client.headers["www-authenticate"].startswith("Bearer")
@@ -72,13 +72,13 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 async def test_a_bad_token_gets_401_and_other_clients_stay_connected(
-    guarded: Replica, stream: str, clients: list[SseClient], chain: Chain, kind: str
+    auth_replica: Replica, stream: str, clients: list[SseClient], chain: Chain, kind: str
 ) -> None:
-    good = await guarded.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
+    good = await auth_replica.subscribe(f"users={BOB}", headers=bearer(token(BOB)))
     clients.append(good)
-    assert await status(guarded, "streams=7", headers=bearer(BAD[kind]())) == 401
+    assert await status(auth_replica, "streams=7", headers=bearer(BAD[kind]())) == 401
     cookie = {"Cookie": f"headrace_token={token(BOB)}"}
-    assert await status(guarded, "streams=7", headers=cookie | bearer(BAD[kind]())) == 401, (
+    assert await status(auth_replica, "streams=7", headers=cookie | bearer(BAD[kind]())) == 401, (
         "a bad header does not fall back to the cookie"
     )
     (live,) = await chain.commit(chain.fee())
@@ -109,14 +109,14 @@ ALLOWED = [
 
 @pytest.mark.parametrize(("more", "query", "expected"), ALLOWED)
 async def test_a_subscription_is_allowed_or_refused_by_scope_and_party(
-    guarded: Replica, stream: str, more: dict[str, Any], query: str, expected: int
+    auth_replica: Replica, stream: str, more: dict[str, Any], query: str, expected: int
 ) -> None:
-    assert await status(guarded, query, headers=bearer(token(BOB, **more))) == expected
+    assert await status(auth_replica, query, headers=bearer(token(BOB, **more))) == expected
 
 
-async def test_a_403_names_each_refused_parameter(guarded: Replica, stream: str) -> None:
+async def test_a_403_names_each_refused_parameter(auth_replica: Replica, stream: str) -> None:
     query = f"streams=7,8&users={ALICE},{BOB}&all=true"
-    client = await ask(guarded, query, headers=bearer(token(BOB)))
+    client = await ask(auth_replica, query, headers=bearer(token(BOB)))
     problem = json.loads(await client.whole())
     assert (client.status, problem["type"]) == (403, "/problems/forbidden")
     assert [error["parameter"] for error in problem["errors"]] == ["all", "streams", "users"]
@@ -126,12 +126,14 @@ async def test_a_403_names_each_refused_parameter(guarded: Replica, stream: str)
 
 
 async def test_after_a_change_of_recipient_only_the_new_recipient_gets_events(
-    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
+    auth_replica: Replica, chain: Chain, stream: str, clients: list[SseClient]
 ) -> None:
-    old = await guarded.subscribe(f"streams=7&users={BOB}", headers=bearer(token(BOB)))
-    payer = await guarded.subscribe("streams=7", headers=bearer(token(ALICE)))
-    new = await guarded.subscribe(f"users={CAROL}", headers=bearer(token(CAROL)))
-    reader = await guarded.subscribe("all=true", headers=bearer(token("GX", scope="events:all")))
+    old = await auth_replica.subscribe(f"streams=7&users={BOB}", headers=bearer(token(BOB)))
+    payer = await auth_replica.subscribe("streams=7", headers=bearer(token(ALICE)))
+    new = await auth_replica.subscribe(f"users={CAROL}", headers=bearer(token(CAROL)))
+    reader = await auth_replica.subscribe(
+        "all=true", headers=bearer(token("GX", scope="events:all"))
+    )
     clients += [old, payer, new, reader]
     (before,) = await chain.commit(chain.fee())
     (moved,) = await chain.commit(chain.transferred(7, BOB, CAROL))
@@ -142,12 +144,12 @@ async def test_after_a_change_of_recipient_only_the_new_recipient_gets_events(
     assert old.positions == [before, moved, public]
     assert payer.positions == reader.positions == [before, moved, later, public]
     assert new.positions == [moved, later, public]
-    again = await guarded.subscribe(f"users={BOB}", since=before, headers=bearer(token(BOB)))
+    again = await auth_replica.subscribe(f"users={BOB}", since=before, headers=bearer(token(BOB)))
     clients.append(again)
     await again.wait_id(public)
     assert again.positions == [moved, public], "a replay sends no more than the live stream did"
-    assert await status(guarded, "streams=7", headers=bearer(token(BOB))) == 403
-    assert await status(guarded, "streams=7", headers=bearer(token(CAROL))) == 200
+    assert await status(auth_replica, "streams=7", headers=bearer(token(BOB))) == 403
+    assert await status(auth_replica, "streams=7", headers=bearer(token(CAROL))) == 200
 
 
 async def test_a_replay_from_the_journal_sends_only_visible_events(
@@ -190,9 +192,9 @@ async def test_a_new_recipient_does_not_get_events_from_before_the_change(
 
 
 async def test_a_connected_recipient_of_one_stream_gets_no_events_after_the_change(
-    guarded: Replica, chain: Chain, stream: str, clients: list[SseClient]
+    auth_replica: Replica, chain: Chain, stream: str, clients: list[SseClient]
 ) -> None:
-    bob = await guarded.subscribe("streams=7", headers=bearer(token(BOB)))
+    bob = await auth_replica.subscribe("streams=7", headers=bearer(token(BOB)))
     clients.append(bob)
     (moved, _) = await chain.commit(chain.transferred(7, BOB, CAROL), chain.fee())
     (public,) = await chain.commit(chain.broadcast())

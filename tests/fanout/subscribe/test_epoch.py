@@ -12,7 +12,7 @@ import pytest
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.journal.keys import Keys
 from shared.journal.namespace import begin_epoch
-from tests.fanout.rig import ALICE, BOB, Replica, inside
+from tests.fanout.replicas import ALICE, BOB, Replica, in_process_replica
 from tests.fanout.tokens import REQUIRED, bearer, status, token
 from tests.support.data import begun_long_ago
 from tests.support.redis_node import Node
@@ -38,7 +38,7 @@ async def node(tmp_path: Path, keys: Keys) -> AsyncIterator[Node]:
 @pytest.fixture
 async def replica(node: Node, keys: Keys) -> AsyncIterator[Replica]:
     url = f"redis://127.0.0.1:{node.port}/0"
-    async with inside(url, keys, **REQUIRED, probe_seconds=0.2) as replica:
+    async with in_process_replica(url, keys, **REQUIRED, probe_seconds=0.2) as replica:
         yield replica
 
 

@@ -14,7 +14,7 @@ from shared.domain.events import Event
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
 from tests.fanout.journals import after, for_topics, journal
-from tests.fanout.rig import ALICE, BOB, CAROL, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, CAROL, Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -96,10 +96,10 @@ def some_event(rng: random.Random, chain: Chain) -> Event:
 @pytest.mark.parametrize(
     ("where", "recent", "seed"),
     [
-        ("inside", 50_000, 1),
-        ("inside", 20, 2),
-        ("inside", 300, 3),
-        ("outside", 300, 4),
+        ("in process", 50_000, 1),
+        ("in process", 20, 2),
+        ("in process", 300, 3),
+        ("as process", 300, 4),
         ("without epoll", 300, 5),
     ],
 )
@@ -119,7 +119,7 @@ async def test_random_disconnects_lose_no_event_and_repeat_none(  # noqa: PLR091
             registry, "make_poller", lambda ready: LoopPoller(asyncio.get_running_loop(), ready)
         )
     rng = random.Random(seed)
-    how = launch if where == "outside" else start
+    how = launch if where == "as process" else start
     settings = {"ring_events": recent, "sync_seconds": 0.2, "backlog_bytes": 20_000}
     replicas = [await how(**settings), await how(**settings)]
     await chain.commit_many(150)

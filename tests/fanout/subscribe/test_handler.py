@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.fanout.rig import ALICE, BOB, CAROL, SUBSCRIBE, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, CAROL, SUBSCRIBE, Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.sse_parser import Event

@@ -10,7 +10,7 @@ from jwt.algorithms import OKPAlgorithm
 from pytest_aiohttp import AiohttpServer
 
 from shared.auth import verifier as auth
-from tests.fanout.rig import BOB, Chain, Replica, StartReplica
+from tests.fanout.replicas import BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import ask, bearer, claims, status
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until

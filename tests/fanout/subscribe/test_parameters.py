@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from shared.domain.position import parse_position
-from tests.fanout.rig import ALICE, SUBSCRIBE, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, SUBSCRIBE, Chain, Replica, StartReplica
 from tests.support.sse_client import SseClient
 
 MALFORMED = {

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from shared.journal.keys import Keys
 from shared.journal.plan import Retention
 from tests.fanout.journals import journal
-from tests.fanout.rig import Chain, Replica, StartReplica
+from tests.fanout.replicas import Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, nobody, subscribers

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from shared.auth.tickets import Tickets
 from shared.journal.keys import Keys
-from tests.fanout.rig import BOB, SUBSCRIBE, Replica, StartReplica
+from tests.fanout.replicas import BOB, SUBSCRIBE, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -27,19 +27,19 @@ async def ticket(redis: Redis, keys: Keys) -> Issue:
 
 
 async def test_a_ticket_works_once_and_its_cookie_on_reconnects(
-    guarded: Replica, stream: str, ticket: Issue, clients: list[SseClient]
+    auth_replica: Replica, stream: str, ticket: Issue, clients: list[SseClient]
 ) -> None:
     value = token(BOB)
     query = f"streams=7&ticket={await ticket(value)}"
-    first = await ask(guarded, query)
+    first = await ask(auth_replica, query)
     clients.append(first)
     cookie, *attributes = first.headers["set-cookie"].split("; ")
     assert cookie == f"headrace_token={value}"
     assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax"]
-    assert await status(guarded, query, headers={"Cookie": cookie}) == 200
-    assert await status(guarded, query, headers={"User-Agent": "another"}) == 401
+    assert await status(auth_replica, query, headers={"Cookie": cookie}) == 200
+    assert await status(auth_replica, query, headers={"User-Agent": "another"}) == 401
     expired = {"Cookie": f"headrace_token={token(BOB, exp=1_700_000_000)}"}
-    assert await status(guarded, query, headers=expired) == 401, (
+    assert await status(auth_replica, query, headers=expired) == 401, (
         "an expired cookie does not fall back to anonymous access"
     )
 
@@ -54,35 +54,35 @@ async def test_a_cookie_with_samesite_none_is_secure(
 
 
 async def test_of_many_clients_with_the_same_ticket_one_is_accepted(
-    guarded: Replica, stream: str, ticket: Issue
+    auth_replica: Replica, stream: str, ticket: Issue
 ) -> None:
     query = f"streams=7&ticket={await ticket(token(BOB))}"
     got = await asyncio.gather(
-        *(status(guarded, query, headers={"User-Agent": f"browser {n}"}) for n in range(30))
+        *(status(auth_replica, query, headers={"User-Agent": f"browser {n}"}) for n in range(30))
     )
     assert sorted(got) == [200] + [401] * 29
 
 
 async def test_a_client_whose_response_was_lost_may_use_its_ticket_again(
-    guarded: Replica, stream: str, ticket: Issue
+    auth_replica: Replica, stream: str, ticket: Issue
 ) -> None:
     browser = {"User-Agent": "a browser"}
     query = f"streams=7&ticket={await ticket(token(BOB))}"
-    lost = await SseClient.connect(guarded.port, f"{SUBSCRIBE}?{query}", headers=browser)
+    lost = await SseClient.connect(auth_replica.port, f"{SUBSCRIBE}?{query}", headers=browser)
     # the server has answered; the client never reads the answer
-    await until(lambda: guarded.components.registry.count == 1)
+    await until(lambda: auth_replica.components.registry.count == 1)
     lost.close()
-    assert await status(guarded, query, headers=browser) == 200
-    assert await status(guarded, query, headers=browser) == 401, "the ticket was used twice"
+    assert await status(auth_replica, query, headers=browser) == 200
+    assert await status(auth_replica, query, headers=browser) == 401, "the ticket was used twice"
 
 
 async def test_a_ticket_gives_the_permissions_of_its_token_only(
-    guarded: Replica, stream: str, ticket: Issue
+    auth_replica: Replica, stream: str, ticket: Issue
 ) -> None:
-    client = await ask(guarded, f"all=true&ticket={await ticket(token(BOB))}")
+    client = await ask(auth_replica, f"all=true&ticket={await ticket(token(BOB))}")
     assert client.status == 403
     assert "set-cookie" not in client.headers
-    assert await status(guarded, f"all=true&ticket={await ticket('abc')}") == 401
+    assert await status(auth_replica, f"all=true&ticket={await ticket('abc')}") == 401
 
 
 @pytest.mark.parametrize("way", ["in-band", "status"])

@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
-from tests.fanout.rig import ALICE, BOB, CAROL, CONTRACT, Chain, Replica, StartReplica
+from tests.fanout.replicas import ALICE, BOB, CAROL, CONTRACT, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, bearer, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ import pytest
 
 from shared.journal.keys import Keys
 from shared.redis.client import REDIS_UNAVAILABLE
-from tests.fanout.rig import BOB, outside
+from tests.fanout.replicas import BOB, replica_process
 from tests.shared.journal.audit import check
 from tests.shared.redis_clients import RECOVERY, RedisClients, open_clients
 from tests.support.redis_cluster import RedisCluster
@@ -52,7 +52,10 @@ async def test_one_node_is_enough_to_find_the_owner(cluster: RedisCluster, keys:
 
 
 async def test_clients_follow_a_slot_to_its_new_owner(cluster: RedisCluster, keys: Keys) -> None:
-    async with open_clients(cluster.url, keys) as clients, outside(cluster.url, keys) as fanout:
+    async with (
+        open_clients(cluster.url, keys) as clients,
+        replica_process(cluster.url, keys) as fanout,
+    ):
         client = await fanout.subscribe()
         before = await clients.check_all()
         former = await cluster.owner_port(keys.journal)
@@ -90,7 +93,10 @@ async def refused(clients: RedisClients) -> None:
 
 
 async def test_after_the_owner_died_all_calls_work_again(cluster: RedisCluster, keys: Keys) -> None:
-    async with open_clients(cluster.url, keys) as clients, outside(cluster.url, keys) as fanout:
+    async with (
+        open_clients(cluster.url, keys) as clients,
+        replica_process(cluster.url, keys) as fanout,
+    ):
         client = await fanout.subscribe()
         before = await clients.check_all()
         former = await cluster.owner_port(keys.journal)

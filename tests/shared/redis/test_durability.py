@@ -18,7 +18,7 @@ from shared.redis.durability import (
     inspect,
     require_durable,
 )
-from tests.fanout.rig import CONTRACT
+from tests.fanout.replicas import CONTRACT
 from tests.support.processes import ServiceProcess, running
 from tests.support.redis_server import redis_server
 from tests.support.waiting import until

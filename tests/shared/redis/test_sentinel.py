@@ -11,7 +11,7 @@ import pytest
 
 from shared.journal.keys import Keys
 from shared.redis.client import REDIS_UNAVAILABLE, connect
-from tests.fanout.rig import outside
+from tests.fanout.replicas import replica_process
 from tests.shared.redis_clients import RECOVERY, open_clients
 from tests.support.redis_sentinel import RedisSentinel
 from tests.support.waiting import until
@@ -72,7 +72,7 @@ async def test_after_the_primary_died_all_calls_work_again(
 ) -> None:
     async with (
         open_clients(sentinel.url, keys) as clients,
-        outside(sentinel.url, keys) as fanout,
+        replica_process(sentinel.url, keys) as fanout,
     ):
         client = await fanout.subscribe()
         before = await clients.check_all()
@@ -108,7 +108,10 @@ async def test_a_former_primary_that_hung_and_continues_gets_no_writes(
 ) -> None:
     """It still acts as the primary, but the timed-out calls have closed their connections."""
     former = await sentinel.primary()
-    async with open_clients(sentinel.url, keys) as clients, outside(sentinel.url, keys) as fanout:
+    async with (
+        open_clients(sentinel.url, keys) as clients,
+        replica_process(sentinel.url, keys) as fanout,
+    ):
         client = await fanout.subscribe()
         before = await clients.check_all()
         former.signal(signal.SIGSTOP)

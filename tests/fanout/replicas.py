@@ -46,13 +46,13 @@ class Replica:
 
     @property
     def process(self) -> ServiceProcess:
-        """The process of a replica that `outside` started."""
+        """The process of a replica that `replica_process` started."""
         assert self.own_process
         return self.own_process
 
     @property
     def app(self) -> web.Application:
-        """The application of a replica that `inside` started."""
+        """The application of a replica that `in_process_replica` started."""
         assert self.own_app
         return self.own_app
 
@@ -120,7 +120,7 @@ def _settings(redis_url: str, keys: Keys, more: dict[str, Any]) -> dict[str, Any
 
 
 @asynccontextmanager
-async def inside(
+async def in_process_replica(
     redis_url: str, keys: Keys, *, wait: bool = True, **more: Any
 ) -> AsyncIterator[Replica]:
     """A replica in this process, on the test's event loop."""
@@ -142,7 +142,7 @@ async def inside(
 
 
 @asynccontextmanager
-async def outside(
+async def replica_process(
     redis_url: str, keys: Keys, *, wait: bool = True, **more: Any
 ) -> AsyncIterator[Replica]:
     """A replica in a separate process with uvloop, as in production."""
