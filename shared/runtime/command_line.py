@@ -1,6 +1,8 @@
 """The command line of a service: serve, run one command, or print the help or the version.
 
 A service has no options. Its settings come from the environment (shared/runtime/config.py).
+The console scripts are explained in
+docs/decisions/0065-shared-and-services-are-the-top-level-packages.md.
 """
 
 from __future__ import annotations

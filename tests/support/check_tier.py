@@ -6,6 +6,7 @@ cases needs a process. The mark cannot be wrong: a test without it fails when it
 starts a process, and a test that names it fails when it does neither. Both are seen in the audit
 events of Python (https://docs.python.org/3/library/audit_events.html). uvloop's sockets raise none,
 so a test that runs uvloop in its own process has to use a socket of Python as well, or a fixture.
+See docs/decisions/0063-tests-in-tiers.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@
   group too, unless they are long: long tests are spread over the workers, if they share no fixture.
 * A test or a case with the mark `nightly` runs in `make nightly` only. It is the long form of
   another test or case, which runs in `make test`.
+
+See docs/decisions/0063-tests-in-tiers.md.
 """
 
 from __future__ import annotations
