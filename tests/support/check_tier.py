@@ -3,7 +3,8 @@
 A test of another tier has the mark `io`. It gets the mark from one of the fixtures below, or it
 names the mark itself: `pytest.mark.io`, or `pytest.mark.io(cached=True)` when only the first of its
 cases needs a process. The mark cannot be wrong: a test without it fails when it opens a socket or
-starts a process, and a test that names it fails when it does neither. Both are seen in the audit
+starts a process. A test that names it fails when it does neither, unless it shares a fixture with
+other tests: then another test may have opened the socket. Both are seen in the audit
 events of Python (https://docs.python.org/3/library/audit_events.html). uvloop's sockets raise none,
 so a test that runs uvloop in its own process has to use a socket of Python as well, or a fixture.
 See docs/decisions/0063-tests-in-tiers.md.
@@ -71,7 +72,7 @@ class CheckTier:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Watch the test itself."""
         result = yield from self._watched()
-        unsure = any(mark.kwargs for mark in item.iter_markers("io"))
+        unsure = any(mark.kwargs for mark in item.iter_markers("io")) or _shares_fixtures(item)
         if self._allowed and not unsure and not self._seen:
             pytest.fail("marked with io, but it opened no socket and started no process")
         return result
@@ -91,3 +92,14 @@ class CheckTier:
             self._seen.append(event)
             if not self._allowed:
                 pytest.fail(f"{event} {arguments}: {_ADVICE}")  # no `except Exception` stops it
+
+
+def _shares_fixtures(item: pytest.Item) -> bool:
+    definitions = getattr(item, "_fixtureinfo", None)
+    if definitions is None:
+        return False
+    return any(
+        definition.scope != "function" and not name.endswith("_scoped_runner")
+        for name, found in definitions.name2fixturedefs.items()
+        for definition in found
+    )
