@@ -63,5 +63,11 @@ def describe(settings: type[BaseSettings]) -> str:
 
 
 def _row(name: str, field: FieldInfo) -> tuple[str, str]:
-    default = "required" if field.is_required() else f"default {field.default!r}"
+    default = "required" if field.is_required() else f"default {_written(field.default)}"
     return name.upper(), f"{field.description} ({default})"
+
+
+def _written(default: object) -> str:
+    """A default value as one would write it in the environment."""
+    text = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    return text or "empty"

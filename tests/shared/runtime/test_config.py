@@ -169,6 +169,10 @@ def test_the_description_lists_every_setting_with_its_default() -> None:
     lines = describe(JournalSettings).splitlines()
     assert [line.split()[0] for line in lines[1:]] == NAMES
     assert "(required)" in next(line for line in lines if "CONTRACTS" in line)
+    assert "(default redis://localhost:6379/0)" in next(
+        line for line in lines if "REDIS_URL" in line
+    )
+    assert "(default empty)" in next(line for line in lines if "NAMESPACE" in line)
     assert "(default 1000000)" in next(line for line in lines if "JOURNAL_MAX_LENGTH" in line)
 
 
