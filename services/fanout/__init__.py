@@ -1,1 +1,1 @@
-"""The fanout holds SSE connections and sends each event to the subscribers it is for."""
+"""The fanout holds SSE connections and sends each event to the clients that subscribed to it."""

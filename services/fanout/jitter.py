@@ -1,4 +1,4 @@
-"""Random retry times, so that clients do not reconnect together, and a limit if they do. Pure."""
+"""Random retry times, so that clients do not reconnect all at once, and a rate limit. Pure."""
 
 from __future__ import annotations
 

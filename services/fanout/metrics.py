@@ -45,18 +45,16 @@ FILL_INS = Counter(
     "Lost channel messages whose events were read from the journal",
 )
 LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
-LOOP_LAG = Gauge(
-    "headrace_fanout_loop_lag_seconds", "Delay of the last heartbeat by a busy event loop"
-)
+LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "Seconds by which the last heartbeat was late")
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PUBLISH_TO_WRITE = Histogram(
     "headrace_fanout_publish_to_write_seconds",
-    "From the commit of an event to its last write (once an event)",
+    "Seconds from the commit of an event to its last write; one observation for each event",
     buckets=_LATENCY,
 )
 CLOSE_TO_WRITE = Histogram(
     "headrace_fanout_close_to_write_seconds",
-    "From the close of the ledger to the last write of an event (once an event)",
+    "Seconds from the close of the ledger to the last write of an event; one observation each",
     buckets=_LATENCY,
 )

@@ -74,20 +74,26 @@ class FanoutSettings(CommonSettings, CorsSettings):
     )
     ring_events: int = Field(50_000, ge=1, description="recent events kept in memory for resumes")
     ring_bytes: int = Field(
-        64 << 20, ge=1024, description="limit for the size of these events in bytes"
+        64 << 20, ge=1024, description="most bytes that the recent events in memory may use"
     )
     replay_events: int = Field(
         100_000,
         ge=1,
-        description="journal entries read for one resume; if more were missed, the client "
-        "gets `gap`",
+        description="journal entries read for one resume; if more were missed, the client gets a "
+        "`gap`",
     )
-    replay_seconds: float = Field(60.0, gt=0, description="seconds that one resume may take")
+    replay_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="seconds that one resume may take; after that the client gets a `gap`",
+    )
     probe_seconds: float = Field(
         1.0, gt=0, description="seconds between two checks of the end of the journal"
     )
     retry_ms: int = Field(
-        2000, ge=100, description="milliseconds after which a client reconnects, jittered ±50 %"
+        2000,
+        ge=100,
+        description="milliseconds that a client waits before it reconnects, randomly ±50 %",
     )
     drain_seconds: float = Field(
         5.0, ge=0, description="seconds over which goodbye is sent to the connections after SIGTERM"

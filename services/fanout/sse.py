@@ -62,7 +62,7 @@ def connected(
 def sync(
     position: Position | None, ledger: int | None, closed_at: float | None, lag: float | None
 ) -> bytes:
-    """All events for this subscriber up to `position` have been sent. This is also the heartbeat.
+    """All events for this subscriber up to `position` have been sent. It is also the heartbeat.
 
     Without a position it is only a heartbeat, and the client's cursor stays the same. `closed_at`
     is in Unix seconds, `lag` in seconds.
@@ -78,7 +78,7 @@ def sync(
 
 
 def gap(after: Position, to: Position) -> bytes:
-    """The events after `after`, up to and including `to`, are no longer in the journal.
+    """Says that the events after `after`, up to and including `to`, are no longer in the journal.
 
     `historyUrl` has the events that still exist. /v1/streams has the current state.
     """
@@ -87,7 +87,7 @@ def gap(after: Position, to: Position) -> bytes:
 
 
 def reset(position: Position, why: str) -> bytes:
-    """The client must load the state again. Its events continue after `position`."""
+    """Tells the client to load the state again. Its events continue after `position`."""
     return frame("reset", orjson.dumps({"position": str(position), "reason": why}), str(position))
 
 
@@ -103,11 +103,11 @@ def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
 
 
 def token_expiring(at: float | None) -> bytes:
-    """The connection will end at `at` (Unix seconds) unless it is opened again with a new token."""
+    """Says that the connection ends at `at` (Unix seconds): open one with a new token before."""
     return frame("token_expiring", orjson.dumps({"at": at}), None)
 
 
 def goodbye(reason: Goodbye, retry: int) -> bytes:
-    """The server is about to close the connection. Reconnect after `retry` milliseconds."""
+    """Says that the server closes the connection now. Reconnect after `retry` milliseconds."""
     data = orjson.dumps({"reason": reason, "retry": retry})
     return b"retry: %d\n" % retry + frame("goodbye", data, None)

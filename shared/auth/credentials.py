@@ -12,13 +12,13 @@ COOKIE = "headrace_token"
 
 
 def unauthorized(detail: str) -> Problem:
-    """401. A native EventSource does not reconnect after it, so the page has to log in again."""
+    """Problem 401. A native EventSource does not reconnect after it: the page must log in again."""
     headers = {"WWW-Authenticate": 'Bearer realm="headrace"'}
     return Problem(401, Slug.UNAUTHORIZED, detail, headers=headers)
 
 
 def forbidden(detail: str, errors: Sequence[Mapping[str, str]] = ()) -> Problem:
-    """403: the token is valid but does not allow this."""
+    """Problem 403: the token is valid but does not allow this request."""
     return Problem(403, Slug.FORBIDDEN, detail, errors=errors)
 
 

@@ -41,15 +41,15 @@ class Principal:
     token_id: str = ""
 
     def has(self, scope: Scope) -> bool:
-        """Whether the token has a scope. The scope admin includes all others."""
+        """True if the token has this scope. The scope admin includes all others."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def may_see_all(self) -> bool:
-        """Whether the principal may read the events of all accounts, in the allowed topics."""
+        """True if the principal may read the events of all accounts, in the allowed topics."""
         return self.has(Scope.EVENTS_ALL)
 
     def may_subscribe(self, topic: str, parties: Collection[str]) -> bool:
-        """Whether the principal may subscribe to a topic.
+        """True if the principal may subscribe to this topic.
 
         `parties` are the accounts of the stream, when the topic names a stream.
         """
@@ -62,7 +62,7 @@ class Principal:
         return topic == user_topic(self.account) or self.account in parties
 
     def may_see(self, event_topics: Collection[str]) -> bool:
-        """Whether an event may be delivered. Checked for each event, as streams get new parties."""
+        """True if an event may be delivered. Checked for each event, as streams get new parties."""
         return not event_topics or self.may_see_all() or user_topic(self.account) in event_topics
 
 

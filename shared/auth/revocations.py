@@ -29,7 +29,7 @@ _LOG_ENTRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Revokes one token (`token_id`), or all tokens of `account` issued up to `before`.
+    """Revokes one token (`token_id`), or all tokens of `account` that were issued up to `before`.
 
     `before` is in Unix seconds.
     """
@@ -39,7 +39,7 @@ class Revocation:
     before: float = 0.0
 
     def ends(self, principal: Principal) -> bool:
-        """Whether this revokes the token of a principal."""
+        """True if this revokes the token of the principal."""
         if self.token_id:
             return principal.token_id == self.token_id
         return principal.account == self.account and principal.issued <= self.before
@@ -67,7 +67,7 @@ class RevocationBatch:
 class RevocationStore:
     """The revocations and the used challenges of one namespace.
 
-    A revocation counts when `replicas` have it.
+    `revoke` waits until `replicas` have the revocation.
     """
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
@@ -76,11 +76,12 @@ class RevocationStore:
         self._replicas = replicas or Replicas(redis)
 
     async def spend_challenge(self, digest: str, *, issued: float, seconds: int) -> None:
-        """Mark a challenge as used. Each challenge gives one token.
+        """Mark a challenge as used, because one challenge gives only one token.
 
         `issued` is in Unix seconds. `seconds` is the time until the challenge expires. Both
-        commands use one connection: if Redis restarts without its data in between, the call fails.
-        Raises Problem 401 for a used or too old challenge, and EpochUnknownError.
+        commands use one connection, so the call fails if Redis restarts between them and loses its
+        data. Raises Problem 401 if the challenge was used or was issued before the epoch, and
+        EpochUnknownError.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(self._keys.epoch)
@@ -88,16 +89,16 @@ class RevocationStore:
         epoch, spent = await pipe.execute()
         if not issued >= _epoch(epoch):
             raise unauthorized(
-                "The challenge is older than the data of this service. Request a new one."
+                "The service lost its data after it issued this challenge. Request a new one."
             )
         if not spent:
             raise unauthorized("The challenge was already used. Request a new one.")
 
     async def revoke(self, revocation: Revocation, *, seconds: int) -> None:
-        """Revoke tokens. `seconds` is the time until the last of them expires anyway.
+        """Revoke tokens. `seconds` is the time until the last of these tokens expires anyway.
 
-        The key is written first, so new connections are rejected before the log entry closes the
-        open ones. Raises NotReplicatedError.
+        The key is written before the log entry. So no new connection is accepted while the log
+        entry closes the open ones. Raises NotReplicatedError.
         """
         pipe = self._replicas.pipeline()
         if revocation.token_id:
@@ -148,7 +149,7 @@ class RevocationStore:
 
 
 def issued_before(principal: Principal, epoch: float) -> bool:
-    """Whether a token was issued before the epoch (Unix seconds), or has no usable `iat`."""
+    """True if a token was issued before the epoch (Unix seconds) or has no usable `iat`."""
     return not principal.issued >= epoch  # also True for NaN
 
 

@@ -24,9 +24,8 @@ from shared.web.cors import ANY_ORIGIN
 class AuthSettings(BaseSettings):
     """How tokens are checked. The settings of the API and of the fanout derive from this class."""
 
-    model_config = (
-        CommonSettings.model_config
-    )  # else a class with two bases gets that of BaseSettings
+    # Without it, a class with two bases would use the configuration of BaseSettings.
+    model_config = CommonSettings.model_config
     auth_mode: Literal["open", "required"] = Field(
         "open",
         description="open: no login, every client may read and change everything; "
@@ -52,7 +51,7 @@ class AuthSettings(BaseSettings):
     @field_validator("jwt_algorithms")
     @classmethod
     def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        # HS…: a public key of the JWKS would become the secret. `none`: no signature at all.
+        # With HS… a public key would be the secret. With `none` there is no signature.
         wrong = [a for a in value if not a.startswith(("RS", "PS", "ES", "EdDSA"))]
         if wrong or not value:
             raise ValueError(f"{', '.join(wrong) or 'none'}: expected RS…, PS…, ES… or EdDSA")
@@ -92,7 +91,7 @@ Origins = Annotated[
 
 
 class CorsSettings(AuthSettings):
-    """Which web pages may call. The settings of API and fanout derive from this class."""
+    """Which web pages may call a service. The settings of API and fanout derive from this class."""
 
     cors_origins: Origins = Field(
         (ANY_ORIGIN,),

@@ -1,6 +1,6 @@
-"""Tickets: a client exchanges a token for a ticket, so that the token is in no URL.
+"""Tickets: a client exchanges a token for a ticket, so that no URL contains the token.
 
-A ticket is valid for 30 s. It can be used once, and a second time by the same client: an
+A ticket is valid for 30 s. A client uses it once. The same client may use it a second time: an
 EventSource that lost its connection before the first response has no cookie yet, and reconnects
 with the same URL.
 """

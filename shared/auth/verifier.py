@@ -25,9 +25,9 @@ from shared.web.problems import unavailable
 log = structlog.get_logger()
 
 _JWKS_SECONDS = 300.0
-"""The JWKS is read again after this time."""
+"""Seconds after which the JWKS is read again."""
 _RETRY_SECONDS_EMPTY, _RETRY_SECONDS = 1.0, 10.0
-"""Least time between two reads because of an unknown key: while no key is known, and later.
+"""Seconds between two reads for unknown keys: the first value while no key is known at all.
 
 An unknown key can mean that the keys were rotated, or that somebody sends made-up key ids.
 """
@@ -36,7 +36,7 @@ _BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat"
 """PyJWT would use the machine's clock. `_check_times` uses the clock of Redis instead."""
 
 _INVALID_JWKS_ERRORS = (ValueError, TypeError, AttributeError, jwt.PyJWTError)
-"""The errors of PyJWT and of our checks for a document that is not a JWKS."""
+"""Errors of PyJWT and of our checks if the document at JWKS_URL is not a JWKS."""
 
 
 class Verifier:
@@ -103,7 +103,7 @@ class Verifier:
         return time.monotonic() - self._read_at > _JWKS_SECONDS
 
     async def _read_if_due(self, kid: object) -> None:
-        """Read the JWKS. The keys known so far stay in use when that fails."""
+        """Read the JWKS if a read is due. If the read fails, the keys known so far stay in use."""
         url, now = self._settings.jwks_url, time.monotonic()
         pause = _RETRY_SECONDS if self._keys else _RETRY_SECONDS_EMPTY
         if not url or now - self._tried_at < pause or (kid in self._keys and not self._stale()):

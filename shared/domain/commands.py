@@ -127,7 +127,7 @@ def cancel(stream: Stream, now: int) -> list[Event]:
 
 
 def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Event]:
-    """Replace the metadata. Every stream allows this, because no money moves."""
+    """Replace the metadata. This is allowed in every status, because no money moves."""
     return [Event(EventType.STREAM_UPDATED, stream.id, now, {"metadata": dict(metadata)})]
 
 

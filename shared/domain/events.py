@@ -45,7 +45,7 @@ class EventType(StrEnum):
 
 
 LOSS_TYPES = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
-"""Events that announce a loss. Every subscriber gets them: the lost events may concern anyone."""
+"""Events that announce a loss. Every subscriber gets them: lost events may concern anyone."""
 
 TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))
 """Events of token contracts. They belong to no stream; only the accounts in them get them."""

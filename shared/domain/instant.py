@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 
-@lru_cache(maxsize=512)  # all events of a ledger share its close time
+@lru_cache(maxsize=512)  # cached, because all events of a ledger have the same close time
 def unix_seconds(text: str) -> float:
     """Unix seconds of an RFC 3339 text.
 
@@ -21,7 +21,7 @@ def unix_seconds(text: str) -> float:
 def utc_text(seconds: float) -> str:
     """Unix seconds as `YYYY-MM-DDTHH:MM:SSZ`, without fractions of a second.
 
-    A number that no calendar date has is returned as a number.
+    If the calendar has no such date, the text is the number itself.
     """
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

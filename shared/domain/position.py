@@ -17,7 +17,7 @@ from typing import NamedTuple
 _TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _U64 = 1 << 64
 _BY_CLOCK = 1 << 32
-"""More than the events of any operation, less than the Unix time in microseconds."""
+"""Every `n` from here on is a time in microseconds: no operation has so many events."""
 LAST_TRANSACTION = (1 << 20) - 1
 """The highest transaction number that fits into a TOID (20 bits); also the mask of these bits."""
 
@@ -46,12 +46,12 @@ class Position(NamedTuple):
 
     @property
     def by_clock(self) -> bool:
-        """Whether `n` is a time of Redis' clock. This is never so for events of the chain."""
+        """True if `n` is a time of Redis' clock. This is never so for events of the chain."""
         return _BY_CLOCK <= self.n < _U64 >> 1
 
 
 START = Position(0, 0)
-"""Below every event of every journal."""
+"""The position below every event of every journal."""
 
 END = Position(_U64 - 1, _U64 - 1)
 """The highest id that a Redis Stream allows. No event can follow it."""
@@ -75,7 +75,7 @@ def parse_position(text: str) -> Position:
 
 
 def journal_start(cursor: int, microseconds: int) -> Position:
-    """The position at which a journal starts whose source is read from the TOID `cursor`.
+    """The start of a new journal that begins after the TOID `cursor` of the source.
 
     `microseconds` is the Unix time now. The position is below every event that will be read, and
     above every position that was given to an event earlier.
@@ -99,5 +99,5 @@ def transaction_of(toid: int) -> int:
 
 
 def last_of_transaction(toid: int) -> int:
-    """The highest TOID in the transaction of `toid`; no operation of a later one is below it."""
+    """The highest TOID in the transaction of `toid`. All later transactions are above it."""
     return toid | LAST_OPERATION

@@ -31,7 +31,7 @@ class StreamStatus(StrEnum):
 TERMINAL = frozenset({StreamStatus.COMPLETED, StreamStatus.CANCELLED})
 
 NOTICE_THRESHOLDS = (48 * 3600, 24 * 3600, 0)
-"""Seconds before the end at which a notice is due: twice `running_low`, at last `depleted`."""
+"""Seconds before the end at which the notices are due: `running_low` twice, then `depleted`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Stream:
 
     @property
     def terminal(self) -> bool:
-        """Whether the stream is completed or cancelled, so that no money will move again."""
+        """True if the stream is completed or cancelled, so that no money will move again."""
         return self.status in TERMINAL
 
 
@@ -79,7 +79,8 @@ def remaining(stream: Stream) -> int:
 def claimable(stream: Stream, now: int) -> int:
     """The amount that the recipient could withdraw at `now`. Nothing accrues during a pause.
 
-    The contract caps an overflow of i128 at the remaining amount; the minimum below does the same.
+    If rate times seconds overflows an i128, the contract uses the remaining amount. The minimum
+    below has the same effect.
     """
     if stream.terminal:
         return 0
@@ -89,7 +90,7 @@ def claimable(stream: Stream, now: int) -> int:
 
 
 def end_time(stream: Stream) -> int | None:
-    """When the deposit is used up, or was. None while the stream is paused or its rate is zero."""
+    """When the deposit is or was used up. None while the stream is paused or its rate is zero."""
     if stream.terminal:
         return stream.last_update_time
     if stream.status is StreamStatus.PAUSED or stream.rate <= 0:
@@ -106,7 +107,7 @@ def depletion_time(stream: Stream) -> int:
 def apply(stream: Stream | None, event: Event) -> Stream | None:
     """The state after `event`, with a version one higher.
 
-    None if the creation of the stream is not known, because the indexer started after it. Raises
+    None if the stream is not known, because it was created before the indexer started. Raises
     ValueError when the event lacks a fact that the state needs.
     """
     if event.type is EventType.STREAM_CREATED:
@@ -114,9 +115,8 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     if stream is None:
         return None
     change = _CHANGES.get(event.type)
-    latest = max(
-        stream.updated_at, event.timestamp
-    )  # an update of the API may be newer than the last ledger
+    # An update through the API may be newer than an event of the chain that comes after it.
+    latest = max(stream.updated_at, event.timestamp)
     changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
     if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
         changed = change(changed, event)
@@ -172,7 +172,7 @@ def _resumed(stream: Stream, event: Event) -> Stream:
 
 
 def unpaused(stream: Stream, now: int) -> Stream:
-    """The stream, active again from `now`. The anchor moves forward by the length of the pause."""
+    """The stream, active again from `now`. The anchor moves forward by the seconds of the pause."""
     if stream.paused_at is None:
         return stream
     anchor = min(U64_MAX, stream.last_update_time + max(0, now - stream.paused_at))
@@ -203,7 +203,7 @@ def _notice_sent(stream: Stream, event: Event) -> Stream:
 
 
 def _transferred(stream: Stream, event: Event) -> Stream:
-    """A new recipient. When the old one was paid out, accrual starts again at this event."""
+    """Set the new recipient. If the old one was paid out, accrual starts again at this event."""
     settled = event.number("settledAmount") or 0
     return replace(
         stream,
@@ -214,16 +214,16 @@ def _transferred(stream: Stream, event: Event) -> Stream:
 
 
 def _rate_modified(stream: Stream, event: Event) -> Stream:
-    """A new rate. The anchor follows from the end that the event announces.
+    """Set the new rate. Compute the anchor from the end that the event announces.
 
-    The contract may or may not pay out when the rate changes; the announced end fits either case.
+    This is right whether or not the contract paid out when the rate changed.
     """
     changed = replace(stream, rate=event.require_number("newRatePerSecond"))
     end = event.number("newEndTime")
     if end is None or changed.rate <= 0:
         return changed
     anchor = end - -(-max(0, remaining(changed)) // changed.rate)
-    # The contract caps an end at 2^64-1. Such an end does not determine the anchor.
+    # The contract caps an end at 2^64-1. From a capped end the anchor cannot be computed.
     return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
 
 

@@ -1,6 +1,6 @@
 """Stellar addresses of accounts and contracts: strkeys, a text with a checksum (SEP-23). Pure.
 
-stellar-sdk can do the same. But its import costs each process 20 MB of memory and 0.4 s.
+stellar-sdk can do the same, but its import costs each process 20 MB of memory and 0.4 s.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def payload_of(version: int, text: str) -> bytes:
     except ValueError:
         raw = b""
     payload = raw[1:-2]
-    # Encode it again: this checks version and checksum, and rejects other texts of the same bytes.
+    # Encode the payload again. This checks version and checksum, and rejects a text with other
+    # characters that decodes to the same bytes.
     if len(payload) != _SIZES[version] or strkey(version, payload) != text:
         raise ValueError(f"{text[:80]!r} is not an address of the expected kind with a checksum")
     return payload
@@ -38,23 +39,23 @@ def payload_of(version: int, text: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def is_account(text: str) -> bool:
-    """Whether `text` can be a party of a stream: an account (G), contract (C) or muxed one (M)."""
+    """True if `text` can be a party of a stream: an account (G… or M…) or a contract (C…)."""
     return any(_is(version, text) for version in (ACCOUNT, CONTRACT, MUXED))
 
 
 @lru_cache(maxsize=4096)
 def is_contract(text: str) -> bool:
-    """Whether `text` is the address of a contract (C…)."""
+    """True if `text` is the address of a contract (C…)."""
     return _is(CONTRACT, text)
 
 
 def is_public_key(text: str) -> bool:
-    """Whether `text` is the address of an account (G…), which is its public key."""
+    """True if `text` is the address of an account (G…), which is its public key."""
     return _is(ACCOUNT, text)
 
 
 def is_secret_seed(text: str) -> bool:
-    """Whether `text` is the secret seed of a key pair (S…)."""
+    """True if `text` is the secret seed of a key pair (S…)."""
     return _is(SEED, text)
 
 

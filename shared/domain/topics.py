@@ -3,7 +3,7 @@
 The topic of a stream is its id (`"7"`). The topic of an account is `"user:G…"`. `"*"` is the topic
 of all events. An event without topics is a broadcast: everyone gets it. The events of the stream
 contract about itself are broadcasts. An event of a token has the topics of the accounts in it. If
-Headrace cannot decode the event, its topic is that of the token's address.
+Headrace cannot decode an event of a token, its topic is made from the token's address.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def user_topic(account: str) -> str:
 def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
     """The topics of an event: the stream id and the parties of the stream.
 
-    The parties come from the event and from `states`, the stream before and after the event. Many
-    events of the contract name only one party or none. And when the recipient changes, the event
-    concerns the old one and the new one.
+    The parties come from the event and from `states`, the stream before and after the event. Both
+    are needed: many events of the contract name only one party or none, and a change of the
+    recipient concerns the old one and the new one.
     """
     if event.stream_id is None:
         return _users(map(event.text, _outside_streams(event.type)))
@@ -43,7 +43,7 @@ def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
 
 
 def _outside_streams(kind: EventType) -> tuple[str, ...]:
-    """The facts that hold the accounts of an event without a stream; none for a broadcast."""
+    """The facts that name the accounts of an event without a stream; none for a broadcast."""
     if kind in TOKEN_TYPES:
         return _PARTIES_OF_TOKEN
     return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
@@ -56,7 +56,7 @@ def _users(parties: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def matches(subscribed: Collection[str], topics: Collection[str]) -> bool:
-    """Whether a subscription to `subscribed` gets an event with `topics`."""
+    """True if a subscription to `subscribed` gets an event with `topics`."""
     return not topics or ALL in subscribed or any(topic in subscribed for topic in topics)
 
 
@@ -94,7 +94,7 @@ def parse_subscription(
 
 
 def is_stream_id(text: str) -> bool:
-    """Whether `text` is the id of a stream: a u64 on the chain, `api-<uuid>` in the API."""
+    """True if `text` is a stream id: a u64 for a chain stream, `api-<uuid>` for an API stream."""
     return _STREAM_ID.fullmatch(text) is not None and (text[0] == "a" or int(text) < 1 << 64)
 
 

@@ -1,8 +1,10 @@
--- Writes which network and contracts a namespace belongs to, unless that is known.
+-- Writes the network and the contracts that a namespace belongs to, unless they are known.
+-- New token contracts replace the known ones if network and stream contract are the same.
 -- KEYS: 1 hash made-for, 2 progress.
--- ARGV: 1 network, 2 stream contract, 3 token contracts, 4 '1' to write before the first cursor.
--- Returns {network, contract, tokens} as they were before this call wrote new tokens; empty when
--- nothing is known and nothing was written.
+-- ARGV: 1 network, 2 stream contract, 3 token contracts, 4 '1' to write even before
+-- the first cursor exists.
+-- Returns {network, contract, tokens}, with the tokens from before this call; empty if nothing was
+-- known and nothing was written.
 local made = redis.call('HMGET', KEYS[1], 'network', 'contract', 'tokens')
 if not made[1] then
   if ARGV[4] == '0' and not redis.call('HGET', KEYS[2], 'cursor') then return {} end

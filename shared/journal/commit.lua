@@ -13,15 +13,17 @@
 --   docs/decisions/0061-lua-scripts-are-files.md
 --
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
--- the streams and the indexes that this commit uses. ARGV refers to them by their number in KEYS. So
--- a user of Redis without a fencing token needs no right to the fence. The sets of topics are not in
--- KEYS: the headers of events name them, also the headers of events that are trimmed. They are in
--- the same Cluster slot as KEYS. While a Cluster moves this slot to another node, a set that was
--- already moved raises an error when it is touched. So every set is touched before the first write.
+-- the streams and the indexes that this commit uses. ARGV refers to them by their number in KEYS. A
+-- commit without a fencing token does not name the fence, so its user of Redis needs no permission
+-- for that key. The sets of topics are not in KEYS: the headers of the new events and of the trimmed
+-- events name them. They are in the same Cluster slot as KEYS. While a Cluster moves this slot to
+-- another node, a command on a set that was already moved raises an error. So the script reads every
+-- set before the first write.
 -- ARGV: 1 namespace, 2 channel, 3 fencing token ('' = none required), 4 fence (0 = none), 5 floor
 -- (the highest position that the committer has seen), 6 maximum length of the journal, 7 its maximum
 -- age in microseconds (0 = any age), 8 prefix of the sets of topics, 9 the cursor that the source was
--- read from ('' = not checked), 10 '1' when the source was read up to the end after a failover.
+-- read from ('' = not checked), 10 '1' if the indexer has read the source up to its end after a
+-- failover.
 -- Then sections, each preceded by the number of its rows:
 --   responses: response key, digest of the request's body, seconds to keep the response
 --   expected:  stream key, version (0 = the stream must not exist)
@@ -29,7 +31,7 @@
 --   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
--- Returns {'committed', position…}, or without having written anything one of {'fenced', token},
+-- Returns {'committed', position…}. If nothing was written, it returns one of {'fenced', token},
 -- {'answered', stored response}, {'conflict', stream key, version}, {'seen', position…},
 -- {'disorder', position}, {'behind', floor}, {'unsettled'}, {'moved', cursor}.
 
@@ -49,8 +51,8 @@ local function rows(width)
   return all
 end
 
--- Both numbers of a position may exceed 2^53, the limit of exact integers in Lua. So they are
--- compared as digits.
+-- Both numbers of a position may exceed 2^53, the limit of exact integers in Lua. So compare their
+-- digits.
 local function digits_less(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
@@ -66,14 +68,14 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
--- The cursor as the source writes it: RPC pads it with zeros.
+-- The TOID in the stored cursor, without the leading zeros that RPC writes.
 local stored = redis.call('HGET', KEYS[2], 'cursor')
 local cursor = stored and string.match(stored, '^0*(%d+)') or nil
 
--- The position that the next entry follows. The id of the last entry is not enough: that entry may be
--- trimmed or deleted, and Redis accepts only ids above its last generated id. The first entry of a
--- journal follows the start of the journal. If there was a first entry once, and the journal alone was
--- deleted, then everything up to the cursor is missing, so the first entry follows the cursor.
+-- The position that the next entry follows. This is not always the id of the last entry: that entry
+-- may be trimmed or deleted, and Redis accepts only ids above its last generated id. The first entry
+-- of a journal follows the start of the journal. But if the journal had entries before and was deleted
+-- alone, everything up to the cursor is missing. Then the first entry follows the cursor.
 local is_first
 local function journal_top()
   local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
@@ -116,9 +118,9 @@ local top = journal_top()
 
 if from ~= '' and from ~= cursor then return {'moved', stored or ''} end
 
--- Whether a failover lost writes: the journal ends below a position that the committer has seen. The
+-- True if a failover lost writes: the journal ends below a position that the committer has seen. The
 -- indexer will read the lost chain events again. An event that got a higher position now would block
--- them, because the journal only grows forward. If the cursor is missing, it was lost too.
+-- them, because the journal accepts only higher positions. A missing cursor was lost too.
 local function behind()
   local lost, have = string.match(floor, '^%d+'), string.match(top, '^%d+')
   return digits_less(have, lost) and (cursor == nil or digits_less(cursor, lost))
@@ -131,16 +133,16 @@ local function server()
   return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 end
 
--- Whether Redis has another history of writes than the one that the indexer has accepted. It may have
--- lost events that clients have received already, even if no committer noticed.
+-- True if Redis was restarted or failed over since the indexer accepted its history of writes. Redis
+-- may have lost events that clients have received already, even if no committer noticed.
 local function history_changed()
   local known = redis.call('HGET', KEYS[2], 'server')
   local here = known and server() or ''
   return here ~= '' and known ~= here
 end
 
--- A chain event at or below the top was written before. If it is missing inside the part of the
--- journal that is kept, the journal is inconsistent.
+-- A chain event at or below the top was written before. If the journal still keeps older entries but
+-- not this event, the journal is inconsistent.
 local seen = {'seen'}
 for _, event in ipairs(events) do
   local position = event[1]
@@ -170,8 +172,8 @@ local function topics_of(header)
   return #found > 0 and found or {topic_prefix}
 end
 
--- The entries to trim, from the oldest on: those above the maximum length, once there are 100 of them,
--- and those that are too old. The last entry stays until a newer one is added, because readers start
+-- The entries to trim, from the oldest on: the entries above the maximum length, as soon as they are
+-- 100, and the entries that are too old. The last entry stays until a newer one is added, because readers start
 -- from it. One commit trims at most 1,000 entries.
 local to_trim = {}
 local surplus = redis.call('XLEN', KEYS[1]) + #events - max_length
@@ -189,8 +191,8 @@ for _, entry in ipairs(to_trim) do redis.call('EXISTS', unpack(topics_of(entry[2
 
 -- ── Writes. ──
 
--- A new position: above every event of the top's operation, and below the next operation. It is never
--- used twice, not even after a failover that lost writes, because the floor is above them.
+-- A new position: above every event of the top's operation, and below the next operation. No position
+-- is used twice, not even after a failover that lost writes: the floor is at or above the lost ones.
 local function next_position()
   local above = less(top, floor) and floor or top
   local toid, n = string.match(above, '^(%d+)-(%d+)$')
@@ -228,8 +230,8 @@ for _, row in ipairs(indexes) do
     redis.call('ZREM', KEYS[tonumber(row[2])], row[4])
   end
 end
--- With the first cursor, and once the indexer has read up to the end after a failover, it accepts the
--- history of this Redis.
+-- The indexer accepts the history of this Redis at two times: when it writes the first cursor, and
+-- when it has read the source up to its end after a failover.
 for _, row in ipairs(progress) do
   redis.call('HSET', KEYS[2], row[1], row[2])
   if row[1] == 'cursor' and (caught_up == '1' or not redis.call('HGET', KEYS[2], 'server')) then

@@ -1,10 +1,10 @@
 """The commit: the only way to add events to the journal.
 
-One call of a Lua script checks everything and then writes everything: the fencing token, positions
-that are already used, the versions of the streams; then the states of the streams, the journal, the
-message on the channel, the indexes, the progress of the source, the dead letters. When two commits
-change the same stream at the same time, one of them loses. It reads the stream again and decides
-again.
+One commit is one call of a Lua script. The script first checks the fencing token, the positions of
+the events and the versions of the streams. Then it writes the states of the streams, the journal,
+the message on the channel, the indexes, the progress of the source and the dead letters. When two
+commits change the same stream at the same time, the script refuses the second one. Its committer
+reads the stream again and decides again.
 
 See docs/decisions/0003-one-atomic-commit.md,
 docs/decisions/0012-api-waits-for-a-lost-journal.md,
@@ -42,7 +42,7 @@ _ATTEMPTS = 50
 _NO_PROGRESS = SourceProgress()
 
 Decide = Callable[[StreamStates], Sequence[Event]]
-"""Returns the events to commit for the stored states. Called again after a conflict."""
+"""Returns the events to commit, given the stored states. It is called again after a conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class CommitResult:
 class Committer:
     """Commits to one namespace. `token` is the fencing token of the indexer, "" for the API.
 
-    With `replicas`, a commit and a read of a stored response wait for them. Both raise
-    NotReplicatedError when the replicas are late.
+    With `replicas`, a commit and a read of a stored response wait until the replicas have all
+    writes. Both raise NotReplicatedError when that takes too long.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class Committer:
     ) -> CommitResult:
         """Commit the events that `decide` returns for the stored states of these streams.
 
-        `response` is stored with them, unless a response is already stored under its key. With
-        `fresh`, the ids were just made up, so the streams are not read before the first attempt.
-        Raises ContentionError, JournalBehindError, and whatever `decide` raises.
+        The commit also stores `response`. If a response is already stored under its key, the commit
+        writes nothing. `fresh` says that the stream ids are new, so the streams are not read before
+        the first attempt. Raises ContentionError, JournalBehindError, and whatever `decide` raises.
         """
         return await self._commit(stream_ids, decide, response=response, fresh=fresh)
 
@@ -121,8 +121,8 @@ class Committer:
     ) -> CommitResult:
         """Commit chain events in order, with the progress of the source and dead letters.
 
-        Events that the journal already has are skipped. `after` and `caught_up` are as in
-        SourceProgress. Raises FencedError, JournalInconsistentError, CursorMovedError,
+        Events that the journal already has are skipped. SourceProgress explains `after` and
+        `caught_up`. Raises FencedError, JournalInconsistentError, CursorMovedError,
         ContentionError.
         """
         positions = [e.position for e in events if e.position is not None]
@@ -144,7 +144,10 @@ class Committer:
         fresh: bool = False,
         new: Collection[str] = (),
     ) -> CommitResult:
-        """Try until no other commit interferes. Streams in `new` are created by these events."""
+        """Try again while other commits change the same streams, at most `_ATTEMPTS` times.
+
+        `new` are the ids of the streams that these events create.
+        """
         seen: set[str] = set()
         began = traces.clock()
         for attempt in range(_ATTEMPTS):
@@ -204,7 +207,7 @@ class Committer:
         return reply
 
     def _assigned(self, texts: Sequence[bytes]) -> list[Position]:
-        """The positions that the script assigned. Later positions will be above them."""
+        """Parse the positions that the script assigned. Later positions will be above them."""
         positions = [parse_position(text.decode()) for text in texts]
         self._floor = max(self._floor, *positions, START)
         return positions

@@ -17,7 +17,7 @@ class FencedError(CommitError):
 
 
 class JournalInconsistentError(CommitError):
-    """The journal has later events but lacks an earlier chain event. An operator must decide."""
+    """A chain event is missing in the journal, but later ones exist. An operator must decide."""
 
 
 class JournalBehindError(CommitError):
@@ -25,7 +25,7 @@ class JournalBehindError(CommitError):
 
 
 class CursorMovedError(CommitError):
-    """The stored cursor is not the one that was read from: Redis lost writes. Read from there."""
+    """Redis lost writes: the stored cursor is not `after`. Read the source from the stored one."""
 
 
 class ContentionError(CommitError):
@@ -33,7 +33,7 @@ class ContentionError(CommitError):
 
 
 def refusal_of(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) -> Exception:
-    """The error for an outcome of commit.lua that repeating does not change."""
+    """The error for an outcome of commit.lua that another attempt would not change."""
     detail = rest[0].decode() if rest else ""
     match outcome:
         case b"fenced":
@@ -44,7 +44,9 @@ def refusal_of(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) 
                 "rebuilt from the chain (docs/operations.md)"
             )
         case b"behind":
-            return JournalBehindError(f"the journal does not reach {detail} again yet")
+            return JournalBehindError(
+                f"Redis lost events, and the journal has not reached {detail} again"
+            )
         case b"unsettled":
             return JournalBehindError(
                 "Redis was restarted or failed over: the indexer has not caught up with the chain"

@@ -1,7 +1,7 @@
 """Dead letters: what the indexer could not decode, kept raw in a Redis Stream.
 
 The commit adds them together with the indexer's progress (commit.lua), so none is lost or added
-twice. It keeps about the last 10,000.
+twice. The stream keeps about the last 10,000.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class StoredDeadLetters:
         self._key = keys.dead_letters
 
     async def all(self) -> dict[str, dict[str, Any]]:
-        """Every dead letter by its id, oldest first."""
+        """All dead letters by id, oldest first."""
         rows: Any = await self._redis.xrange(self._key)
         return {entry.decode(): orjson.loads(fields[b"letter"]) for entry, fields in rows}
 

@@ -1,9 +1,9 @@
 """Indexes of streams: which sorted sets a stream belongs to, and its member in each. Pure.
 
 There are indexes in the order of creation, and indexes in the order of the latest change. All their
-scores are 0, so Redis sorts them by member: time, then id. A creation member never changes, so the
-cursor of a page is the last member that was read. The notice schedules hold stream ids, scored by
-the time at which the next notice about the end of the stream is due.
+scores are 0, so Redis sorts the members as text: by time, then by id. In an index by creation a
+member never changes, so the cursor of a page is the last member that was read. The notice schedules
+hold stream ids, scored by the time at which the next notice about the end of the stream is due.
 
 See docs/decisions/0018-notices-from-a-schedule.md.
 """
@@ -19,7 +19,7 @@ from shared.domain.stream import Stream
 EVERYTHING = "all"
 
 _FAR = 1 << 53
-"""Scores are doubles, exact up to this number. A notice that is due later is never sent."""
+"""Scores are doubles, which are exact up to this number. A notice due later is never sent."""
 
 
 class IndexChange(NamedTuple):
@@ -50,7 +50,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
 
 
 def by_change(name: str) -> str | None:
-    """An index in the order of the latest change with all streams of `name`; None without one."""
+    """The index with the same streams in the order of their latest change; None without one."""
     kind, _, rest = name.partition(":")
     if kind in ("sender", "recipient"):
         return f"updated:user:{rest}"
@@ -58,17 +58,17 @@ def by_change(name: str) -> str | None:
 
 
 def notice_schedule(origin: Origin) -> str:
-    """The schedule of notices. Each origin has its own, because each follows its own clock."""
+    """The schedule of notices. Each origin has its own schedule, because each has its own clock."""
     return f"schedule:{origin}"
 
 
 def member_of(stream: Stream) -> str:
-    """`<createdAt, 12 digits>:<id, padded>`: texts sort in the order of creation."""
+    """`<createdAt, 12 digits>:<id, padded>`, so that members sort in the order of creation."""
     return f"{stream.created_at:012d}:{stream.id:0>20}"
 
 
 def changed_member_of(stream: Stream) -> str:
-    """`<updatedAt, 12 digits>:<id, padded>`: texts sort in the order of the latest change."""
+    """`<updatedAt, 12 digits>:<id, padded>`, so that members sort in the order of change."""
     return f"{stream.updated_at:012d}:{stream.id:0>20}"
 
 
@@ -79,7 +79,7 @@ def stream_id_of(member: str) -> str:
 
 
 def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
-    """All index entries of a stream: the pair (index, member), and its score."""
+    """The score of each index entry of a stream. An entry is a pair (index, member)."""
     names = _by_creation(stream)
     created, changed = member_of(stream), changed_member_of(stream)
     entries = {(name, created): 0 for name in names}

@@ -119,7 +119,7 @@ class Keys:
         return self._key("revocations")
 
     def connections(self, kind: str, name: str) -> str:
-        """Sorted set of the SSE connections of an account or IP address, by expiry."""
+        """Sorted set of the SSE connections of an account or IP address, scored by expiry."""
         return self._key("connections", kind, name)
 
     def challenge(self, digest: str) -> str:
@@ -128,7 +128,7 @@ class Keys:
 
     @property
     def api_keys(self) -> str:
-        """Hash: the id of an API key to its document. The key itself is not stored."""
+        """Hash: each id of an API key with its document. The key itself is not stored."""
         return self._key("api-keys")
 
     def rate(self, policy: str, client: str) -> str:

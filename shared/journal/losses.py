@@ -37,7 +37,7 @@ class LossReport(NamedTuple):
 
 @dataclass(slots=True)
 class DataLossDetector:
-    """What this process last saw of the journal, and whether Redis has lost it (`lost`)."""
+    """What this process knows of the journal. `lost` is True after Redis lost the journal."""
 
     began: Position | None = None
     top: Position = START
@@ -52,7 +52,7 @@ class DataLossDetector:
             self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
 
     def check(self, tip: JournalTip) -> bool:
-        """Whether this tip is the first one to show that Redis was emptied.
+        """True if this tip is the first one that shows that Redis was emptied.
 
         From then on `lost` is True, until the indexer has announced the loss.
         """
@@ -60,7 +60,7 @@ class DataLossDetector:
             self.adopt(tip)
         emptied = not self.lost and self._is_emptied(tip)
         if emptied:
-            self.lost, self.first = True, None  # it belonged to the lost journal
+            self.lost, self.first = True, None  # the old value belonged to the lost journal
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
         self.began = tip.began or self.began
@@ -82,7 +82,7 @@ class DataLossDetector:
             return tip.empty and self.top > START
         if self.began != tip.began or (self.first and self.first != (tip.first or self.first)):
             return True
-        # Only the journal was lost. A failover would have set back the cursor too.
+        # Only the journal was lost. A failover would also have moved the cursor back.
         went_back = (tip.cursor or 0) < (self.cursor or 0)
         return tip.empty and tip.top < self.top and not went_back
 
@@ -114,7 +114,7 @@ async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
 async def check_journal(
     redis: Redis, keys: Keys, detector: DataLossDetector, *, name: str
 ) -> JournalTip:
-    """Read the tip once and remember it. Report a loss again and again until it is announced."""
+    """Read the tip and remember it. While a loss is not announced, also write the report."""
     tip = await Journal(redis, keys).tip()
     detector.check(tip)
     detector.update(tip.top, tip.cursor)

@@ -49,7 +49,7 @@ class ForeignNamespaceError(HeadraceError):
 
 
 async def begin_epoch(redis: Redis, keys: Keys) -> int:
-    """The epoch in Unix microseconds. Writes one if there is none; only one caller does."""
+    """The epoch in Unix microseconds. If there is none, one caller writes the current time."""
     began, epoch = await redis.register_script(_BEGIN)(keys=[keys.epoch])
     if began:
         meaning = "Redis has no data of this namespace; tokens issued before now are refused"
@@ -76,9 +76,10 @@ class NamespaceClaim:
     async def hold(self, *, begin: bool = False) -> None:
         """Check as `check` does, and write network and contract if they are missing.
 
-        Call it only while holding the lease. Before the first cursor exists, they are written only
-        with `begin`: the caller then knows that the source belongs to our network. The token
-        contracts may change. An added token is read from the cursor on.
+        Call it only while holding the lease. Before the first cursor exists, network and contract
+        are written only with `begin`, which a caller passes when it knows that the source belongs
+        to our network. The token contracts may change. The events of an added token are read from
+        the cursor on.
         """
         settings = self._settings
         tokens = ",".join(sorted(each.address for each in settings.contracts[1:]))

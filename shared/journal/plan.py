@@ -26,8 +26,8 @@ StreamStates = Mapping[str, Stream | None]
 class PlannedWrite:
     """One event, its topics, the state of its stream after it, and the stream that it concerns.
 
-    `concerns` is the same as `after`. But when the event comes before the creation of its stream in
-    one batch, `after` is None and `concerns` is the stream as it will be created.
+    Normally `concerns` is the same as `after`. If the event comes before the creation of its stream
+    in the same batch, `after` is None, and `concerns` is the stream as it will be created.
     """
 
     event: Event
@@ -48,9 +48,9 @@ class Retention:
 class SourceProgress:
     """Progress of the source that a commit writes: `fields` of the progress hash.
 
-    `after` is the cursor that the source was read from; the commit is refused when another one is
-    stored. `caught_up` says that every event has been read again that subscribers may have received
-    before a failover of Redis.
+    `after` is the cursor that the source was read from. If another cursor is stored, the commit is
+    refused. `caught_up` says that, after a failover of Redis, the indexer has read again all events
+    that subscribers may have received before.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class SourceProgress:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The response for repetitions of a request, stored under `key` by the same commit.
+    """The response to a request, kept for repetitions. The same commit stores it under `key`.
 
     The script stores `body_digest`, a newline, and the document of the stream of the last event.
     """
@@ -73,8 +73,8 @@ class StoredResponse:
 def plan_writes(events: Sequence[Event], streams: StreamStates) -> list[PlannedWrite]:
     """For each event, in order: its topics and the state of its stream after it.
 
-    An event can come before the creation of its stream in the same batch: `fee_collected` does, in
-    one transaction. Then the parties are those of the creation. Raises ValueError like `apply`.
+    An event can come before the creation of its stream in the same transaction: `fee_collected`
+    does. Then the parties are taken from the creation. Raises ValueError like `apply`.
     """
     current = dict(streams)
     coming = {e.stream_id: e for e in events if e.type is EventType.STREAM_CREATED}
@@ -101,7 +101,7 @@ class CommitRequest:
         self._numbers: dict[str, int] = {}
 
     def _number(self, key: str) -> int:
-        """The number of a key in KEYS, from 1; the key is added if it is not there yet."""
+        """The number of a key in KEYS, from 1. A key that is not there yet is added."""
         if key not in self._numbers:
             self.keys.append(key)
             self._numbers[key] = len(self.keys)

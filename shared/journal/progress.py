@@ -3,12 +3,12 @@
 Only the commit writes it, in the same script call as the events (commit.lua). So progress and
 journal always fit together. The fields:
 
-* `cursor`: the TOID up to which the source has been read; RPC's cursors have more digits behind it.
+* `cursor`: the TOID up to which the source has been read. A cursor of RPC has more digits after it.
 * `ledger`, `closedAt`: the last ledger that was read, and its close time (RFC 3339).
 * `began`: the position at which the journal starts, below its first entry.
 * `told`: the position of the last `journal.reset` event.
-* `first`: the position that the journal's first entry ever names as the entry before it. The
-  script writes this field by itself.
+* `first`: the position before the very first entry of the journal, as named in that entry. Only the
+  script writes this field.
 * `server`: the replication id of the Redis whose history the indexer has accepted.
 * `checkpointLedger`, `checkpointHash`: a ledger of the history that is being read, and its hash.
 """
@@ -30,7 +30,7 @@ _CHECKPOINT = ("checkpointLedger", "checkpointHash")
 
 
 class StoredProgress(NamedTuple):
-    """The fields as they are stored; None (START for `last_reset`) where a field is missing."""
+    """The stored fields. A missing field is None; a missing `last_reset` is START."""
 
     ledger: int | None
     closed_at: float | None
@@ -42,7 +42,7 @@ class StoredProgress(NamedTuple):
 
 
 def queue_read(pipe: Pipeline, keys: Keys) -> None:
-    """Add the read of all fields to a pipeline; `parse` takes the reply."""
+    """Add the read of all fields to a pipeline. Then pass the reply to `parse`."""
     pipe.hmget(keys.progress, list(_FIELDS))
 
 
@@ -77,7 +77,7 @@ def progress_fields(
     last_reset: Position | None = None,
     server: str | None = None,
 ) -> dict[str, str]:
-    """Fields for the commit to write; those that are None stay as they are stored."""
+    """The fields that the commit writes. A field that is None keeps its stored value."""
     fields = {
         "cursor": cursor,
         "ledger": ledger,
@@ -90,12 +90,12 @@ def progress_fields(
 
 
 async def read_checkpoint(redis: Redis, keys: Keys) -> tuple[int, str] | None:
-    """Number and hash of the ledger of the last checkpoint; None before the first one."""
+    """Ledger number and hash of the last checkpoint; None before the first one."""
     reply: Any = await redis.hmget(keys.progress, list(_CHECKPOINT))
     ledger, digest = reply
     return (int(ledger), digest.decode()) if ledger and digest else None
 
 
 def checkpoint_fields(ledger: int, digest: str) -> dict[str, str]:
-    """Fields for the commit to write: a new checkpoint."""
+    """The fields of a new checkpoint, which the commit writes."""
     return dict(zip(_CHECKPOINT, (str(ledger), digest), strict=True))

@@ -1,9 +1,10 @@
 """Reading the journal: a page of events, nothing new, or a gap.
 
 The journal in Redis is the truth; the pub/sub channel only delivers its events sooner. Every entry
-names the position of the entry before it (its `previous`). All readers use this module. It checks
-these names within a page and from page to page, and so finds entries that are missing. The first
-entry in Redis names the start of the journal, or the last entry that was trimmed.
+names the position of the entry before it (its `previous`). The oldest entry in Redis names the
+start of the journal or the last entry that was trimmed. All readers use this module. It compares
+each `previous` with the entry before, also from page to page, and so finds entries that are
+missing.
 
 See docs/decisions/0002-journal-is-the-truth.md,
 docs/decisions/0050-every-entry-is-checked.md.
@@ -29,15 +30,15 @@ from shared.runtime.metrics import LOST_ENTRY
 log = structlog.get_logger()
 
 _PAGE = 1_000
-"""Entries of one read when all entries of some ledgers are wanted."""
+"""Entries in one read of `of_ledgers`."""
 
 _REMEMBERED = 10_000
-"""Positions remembered so that a missing entry is counted once, however often it is noticed."""
+"""Positions that are remembered, so that a missing entry is counted once, not at each read."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """The next entries, oldest first, none missing. With `more`, further entries may follow."""
+    """The next entries, oldest first, none missing. `more`: further entries may follow."""
 
     entries: Sequence[JournalEntry]
     more: bool
@@ -62,10 +63,10 @@ class JournalTip:
     `top` is the position of the last entry, or the start of the journal while it is `empty`.
     `closed_at` is when the last read ledger closed, in Unix seconds. `cursor` (a TOID) and `began`
     are None until an indexer has written. `last_reset` is the position of the last `journal.reset`
-    event, which announces that Redis lost all data. `first` is the position that the journal's
-    first entry ever named as the entry before it. A different value means that the journal alone
-    was deleted and written again. `server` is the replication id of the Redis whose history the
-    indexer has accepted; a failover or a restart changes it.
+    event, which announces that Redis lost all data. `first` is the position that the very first
+    entry of this journal named as the one before it. When `first` changes, the journal alone was
+    deleted and written again. `server` is the replication id of the Redis whose history the indexer
+    has accepted; a failover or a restart changes it.
     """
 
     top: Position
@@ -90,9 +91,10 @@ class Journal:
     async def after(
         self, position: Position, limit: int = 500
     ) -> JournalPage | NoNewEvents | JournalGap:
-        """The page of entries that follow `position`; it ends before the first missing entry.
+        """The next page after `position`. The page ends before the first missing entry.
 
-        From START, only trimmed entries are a gap. What happened before the journal began is not.
+        A read from START reports a gap only if entries were trimmed. Events from before the start
+        of the journal are no gap.
         """
         if position == END:  # Redis refuses a range that starts after the highest id
             return NoNewEvents()
@@ -109,7 +111,7 @@ class Journal:
         return JournalPage(entries[:whole], whole < len(entries) or len(entries) == limit)
 
     def holes(self, entries: Sequence[JournalEntry]) -> Iterator[tuple[int, Position]]:
-        """The places where entries are missing among these, oldest first.
+        """Find the places where entries are missing between these entries, oldest first.
 
         Yields the index of the entry after the hole, and the last position that is missing. Each
         hole is logged and counted once.
@@ -122,7 +124,7 @@ class Journal:
     async def between(
         self, after: Position, before: Position, count: int, *, newest_first: bool
     ) -> list[JournalEntry]:
-        """At most `count` entries between two positions, both excluded. See `holes`."""
+        """At most `count` entries between two positions, both excluded. Check them with `holes`."""
         low, high, journal = f"({after}", f"({before}", self._keys.journal
         if newest_first:
             return _entries(await self._redis.xrevrange(journal, max=high, min=low, count=count))
@@ -152,7 +154,7 @@ class Journal:
         return rows[0] if rows else None
 
     async def latest(self, limit: int) -> list[JournalEntry]:
-        """The newest entries, oldest first, without those before a missing entry."""
+        """The newest entries, oldest first. If entries are missing, only those after them."""
         rows = await self._redis.xrevrange(self._keys.journal, count=limit)
         entries = _entries(rows)[::-1]
         return entries[max((n for n, _ in self.holes(entries)), default=0) :]
@@ -167,7 +169,7 @@ class Journal:
         return (await progress.read_progress(self._redis, self._keys)).began or START
 
     async def _count_unless_trimmed(self, entry: JournalEntry) -> None:
-        """Count what is missing before an entry, unless trimming removed it (no older entry)."""
+        """Count what is missing before `entry`. If no older entry exists, it was only trimmed."""
         oldest = await self.oldest()
         if oldest and parse_position(oldest.position) < parse_position(entry.position):
             self.count_missing(entry.previous)
@@ -184,7 +186,7 @@ class Journal:
 
 
 def queue_tip(pipe: Pipeline, keys: Keys) -> None:
-    """Add the two reads of a tip to a pipeline; `parse_tip` takes their replies.
+    """Add the two reads of a tip to a pipeline. Then pass their replies to `parse_tip`.
 
     The progress is read first. So every event up to its cursor is at or below the tip's `top`.
     """
@@ -209,5 +211,5 @@ def parse_tip(stored: Sequence[bytes | None], rows: Any) -> JournalTip:
 
 
 def _entries(rows: Any) -> list[JournalEntry]:
-    """Entries of redis-py's rows. `Any`: its types include decoded replies, which we never use."""
+    """The entries in redis-py's rows. `Any`: its types allow text, but our replies are bytes."""
     return [entry_of(position, fields) for position, fields in rows]

@@ -31,7 +31,7 @@ class StreamIndexes:
     async def members(
         self, name: str, after: str | None, count: int, *, newest_first: bool
     ) -> list[str]:
-        """At most `count` members of an index, in its order, following the member `after`."""
+        """At most `count` members of an index, in its order, after the member `after`."""
         index, start = self._keys.index(name), f"({after}" if after else None
         if newest_first:
             rows = await self._redis.zrevrangebylex(index, start or "+", "-", 0, count)
@@ -40,7 +40,7 @@ class StreamIndexes:
         return [row.decode() if isinstance(row, bytes) else row for row in rows]
 
     async def in_all(self, members: Sequence[str], names: Sequence[str]) -> Sequence[str]:
-        """Those of the members that are in every one of the indexes `names` too."""
+        """Those `members` that are also in every index of `names`."""
         if not members or not names:
             return members
         pipe = self._redis.pipeline(transaction=False)

@@ -1,8 +1,8 @@
 """The stored streams: one JSON document each. A missing document is rebuilt from the journal.
 
-Every event of a known stream carries the state of the stream after the event, as the same document.
-A stream that was created before the indexer's START is not known: its events carry no state, so
-nothing can be rebuilt.
+Every event of a known stream contains the document of the stream after the event. A stream that was
+created before the indexer's START is not known: its events contain no document, so it cannot be
+rebuilt.
 
 See docs/decisions/0051-progress-and-documents-are-rebuilt.md.
 """
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 _REMEMBERED = 10_000
 _reported: set[tuple[str, int]] = set()
-"""Lost documents that were counted; each version is counted once, however often it is read."""
+"""Stream and version of each lost document that was counted, so that it is counted only once."""
 
 
 class StoredStream(NamedTuple):
@@ -61,7 +61,7 @@ class StoredStreams:
         return streams | await self.rebuild(missing)
 
     async def documents(self, stream_ids: Collection[str]) -> dict[str, StoredStream | None]:
-        """Like `find`, with the stored documents, so that a caller need not encode them again."""
+        """Like `find`, but with the stored documents: a caller need not encode them again."""
         found = {
             stream_id: StoredStream(decode_stream(document), document) if document else None
             for stream_id, document in (await self._read(stream_ids)).items()
@@ -72,7 +72,7 @@ class StoredStreams:
         return found
 
     async def document_and_tip(self, stream_id: str) -> tuple[StoredStream | None, JournalTip]:
-        """One stream (None if unknown), and the journal's tip just before, in one round trip."""
+        """One stream (None if unknown), and the tip as it was just before. One round trip."""
         pipe = self._redis.pipeline(transaction=False)
         queue_tip(pipe, self._keys)
         pipe.get(self._keys.stream(stream_id))
@@ -94,7 +94,7 @@ class StoredStreams:
         return document, parse_position(members[0].decode()) if members else None
 
     async def rebuild(self, stream_ids: Collection[str]) -> dict[str, Stream]:
-        """The states that the last events of these streams carry, where the journal has any.
+        """The states in the last events of these streams, as far as the journal has events of them.
 
         Nothing is written. The next commit of the stream stores the document again.
         """

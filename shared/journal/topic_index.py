@@ -1,8 +1,8 @@
 """The topic index: for each topic the positions of its events that are in the journal.
 
-Each topic has a sorted set. Its members are positions padded with zeros, so that they sort as text
-into the order of the journal. The commit adds to these sets and trims them together with the
-journal (commit.lua). The topic "" holds the events that go to everyone.
+Each topic has a sorted set. Its members are positions padded with zeros, so that Redis sorts them
+in the order of the journal. The commit adds to these sets and trims them together with the journal
+(commit.lua). The topic "" holds the events that go to everyone.
 
 See docs/decisions/0016-history-by-topic.md.
 """
@@ -38,7 +38,7 @@ class TopicIndex:
     ) -> list[Position]:
         """The next positions of the events of several topics, each position once, in order.
 
-        Reads at most `count` positions of each topic, between two positions that are excluded.
+        Reads at most `count` positions of each topic, between two positions. Both are excluded.
         """
         low, high = f"({after.padded}", f"({before.padded}"
         pipe = self._redis.pipeline(transaction=False)

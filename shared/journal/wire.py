@@ -46,10 +46,10 @@ class JournalEntry(NamedTuple):
 _NAMES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
 
 HISTORY_URL = "/v1/events"
-"""Where a client that missed events reads the events that are still kept."""
+"""The path of the event history. A client that missed events reads there what is still kept."""
 
 _ENDING = (None, "48h", "24h", "depleted")
-"""The field `ending` by `notices_sent` (shared.domain.stream.NOTICE_THRESHOLDS)."""
+"""The value of the field `ending` for each number in `notices_sent` (shared.domain.stream)."""
 
 # A JSON parser uses the last of two fields with the same name. So no field of a contract's event
 # may have one of these names. They include the fields that the commit script inserts.
@@ -144,8 +144,8 @@ def encode_stream(stream: Stream, now: int) -> bytes:
 def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
     """The stored document of a stream, with the amount that is claimable at `now`.
 
-    All other bytes stay as they are. The first match is the field of the stream itself: no field
-    before it is an object, and quotes inside a JSON string are escaped.
+    All other bytes stay as they are. The first match of the pattern is the field of the stream
+    itself: no field before it is an object, and quotes inside a JSON string are escaped.
     """
     stored = _CLAIMABLE.search(document)
     if stored is None:
@@ -210,7 +210,7 @@ def _entry(position: bytes, previous: bytes, header: bytes, body: bytes) -> Jour
 def frame(event: str, data: bytes, position: str | None) -> bytes:
     """One SSE event. Without `event` it has no `event:` line, without `position` no `id:` line.
 
-    None of the arguments can contain a line break or NUL: `event` is an event type, `position` is
+    No argument can contain a line break or NUL: `event` is an event type, `position` is
     `<toid>-<n>`, and `data` is JSON.
     """
     name = f"event: {event}\n".encode() if event else b""

@@ -32,7 +32,7 @@ __all__ = [
 
 
 def connect_multiplexed(url: str, *, slot_key: str = "", timeout: float = 3.0) -> MultiplexedRedis:
-    """Like `connect`, but all calls share one connection. For thousands of small calls a second."""
+    """Like `connect`, but all calls share one connection. For callers with many small calls."""
     return MultiplexedRedis(_pool(url, slot_key, timeout), timeout)
 
 

@@ -46,7 +46,7 @@ class RedisClock:
 
     def __init__(self) -> None:
         self._offset: float | None = None  # the clock of Redis minus the monotonic clock
-        self._min_skew = self._max_skew = 0.0  # bounds of the skew
+        self._min_skew = self._max_skew = 0.0  # lower and upper bound of the skew
         self._skew_error: str | None = None
 
     def __call__(self) -> float:
@@ -70,11 +70,11 @@ class RedisClock:
         return self._skew_error
 
     def set(self, redis: float, asked: ClockReading, answered: ClockReading) -> None:
-        """Use an answer of Redis: `redis` in Unix seconds, read between `asked` and `answered`.
+        """Set the time from an answer of Redis: `redis` (Unix seconds), read between the other two.
 
-        This gives a lower and an upper bound of the true offset. The offset in use changes only
-        when it is outside of these bounds. So the clock does not jump at each answer, and its
-        error is at most one round trip.
+        `asked` and `answered` give a lower and an upper bound of the true offset. The offset in use
+        changes only when it is outside of these bounds. So the clock does not jump at each answer,
+        and its error is at most one round trip.
         """
         low, high = redis - answered.monotonic, redis - asked.monotonic
         self._offset = low if self._offset is None else min(max(self._offset, low), high)

@@ -71,7 +71,7 @@ def check_info(info: Mapping[str, Any]) -> DurabilityReport:
 
 
 def commands_in_aof(keys: Keys) -> tuple[tuple[str, ...], ...]:
-    """Each command that our scripts leave in the append-only file, with sample arguments.
+    """Each command that our scripts write to the append-only file, with sample arguments.
 
     Redis writes the effects of a script as a transaction. It writes times as absolute times (PXAT,
     PEXPIREAT), and an expired key as DEL or UNLINK.
@@ -91,7 +91,7 @@ def commands_in_aof(keys: Keys) -> tuple[tuple[str, ...], ...]:
 
 
 def check_replay(commands: Sequence[Sequence[str]], answers: Sequence[Any]) -> DurabilityReport:
-    """Check the answers of ACL DRYRUN to these commands, as the user `default`. Pure."""
+    """Check what ACL DRYRUN answered for these commands and the user `default`. Pure."""
     for (name, key, *_), answer in zip(commands, answers, strict=True):
         if isinstance(answer, Exception):
             return DurabilityReport(None, (f"{_REPLAY_UNKNOWN} ({answer})",))
@@ -113,7 +113,7 @@ _INFO_FORBIDDEN = "unknown whether Redis keeps all data: give this user +info"
 
 
 async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityReport:
-    """Ask Redis. The report has a warning when this user may not ask.
+    """Check a running Redis. A check for which our user has no permission gives a warning.
 
     `replicas`: how many replicas each write waits for (WAIT_REPLICAS).
     """
@@ -133,7 +133,7 @@ async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityRepo
 async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
     """Check that the user `default` may run the commands in the append-only file.
 
-    ACL DRYRUN checks permissions only. It does not matter that this user cannot log in.
+    ACL DRYRUN only checks permissions, so it works although the user `default` cannot log in.
     """
     commands = commands_in_aof(keys)
     pipe = redis.pipeline(transaction=False)
@@ -143,7 +143,7 @@ async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
 
 
 async def require_durable(redis: Redis, keys: Keys) -> None:
-    """Raises UnsafeRedisError."""
+    """Raise UnsafeRedisError if Redis can lose data."""
     if error := (await inspect(redis, keys)).error:
         raise UnsafeRedisError(error)
 

@@ -1,10 +1,10 @@
 """One connection to Redis that many callers share, for thousands of small calls a second.
 
-All commands of one turn of the event loop are sent in one write. redis-py takes a connection from
-its pool for each call and passes each reply through a dozen coroutines: about 150 µs of CPU for a
-call. This module needs a tenth of that. Only the transport differs. redis-py still
-builds the commands and converts the replies. MULTI, WATCH, pub/sub and blocking commands use the
-pool.
+All commands of one iteration of the event loop are sent in one write. redis-py takes a connection
+from its pool for each call and passes each reply through a dozen coroutines: about 150 µs of CPU
+time for a call. A call through this module needs a tenth of that. Only the transport is ours:
+redis-py still builds the commands and converts the replies. MULTI, WATCH, pub/sub and blocking
+commands use the pool.
 
 See docs/decisions/0019-one-multiplexed-connection.md.
 """
@@ -30,7 +30,7 @@ Command = Sequence[Any]
 
 _NOTHING = object()
 _INTERNAL = ("keys", "NEVER_DECODE", "EMPTY_RESPONSE")
-"""Options that redis-py's commands use internally. The callbacks do not accept them."""
+"""Options of redis-py's commands that are not for the callbacks which convert replies."""
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class _ReplyProtocol(TransportProtocol):
             return
         first = self._pending[0]
         first.replies.append(reply)
-        if isinstance(reply, CLOSING_ERRORS):  # it may be demoted: open another connection
+        if isinstance(reply, CLOSING_ERRORS):  # it may be demoted: reconnect for later calls
             self.lost = True
         if len(first.replies) == first.count:
             self._pending.popleft()
@@ -127,7 +127,9 @@ class MultiplexedConnection:
         self._opening = asyncio.Lock()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands and return the raw replies. An error reply is an item of the list.
+        """Send commands and return the raw replies.
+
+        An error reply is returned in the list, not raised.
 
         Raises redis-py's ConnectionError and TimeoutError.
         """
@@ -208,7 +210,7 @@ class _MultiplexedPipeline(Pipeline):
 def _parse_reply(
     callbacks: Mapping[Any, Any], args: Command, options: Mapping[str, Any], reply: Any
 ) -> Any:
-    """Convert a raw reply as redis-py does. Raises an error reply."""
+    """Convert a raw reply as redis-py does. If the reply is an error, raise it."""
     if isinstance(reply, Exception):
         raise reply
     if (callback := callbacks.get(args[0])) is None:

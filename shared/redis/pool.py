@@ -20,7 +20,7 @@ IDLE_SECONDS = 1.0
 
 
 class LivePool(BlockingConnectionPool):
-    """Waits at most `timeout` s for a connection, and a third of it (at most 1 s) for a PING."""
+    """Waits at most `timeout` s for a connection, and a third of that (at most 1 s) for a PING."""
 
     def __init__(self, *, timeout: float, **options: Any) -> None:
         # With notifications on, redis-py 8.1 hands out connections that the server has closed.
@@ -30,7 +30,7 @@ class LivePool(BlockingConnectionPool):
         self._released: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
     async def ensure_connection(self, connection: Any) -> None:
-        """Open a closed connection, and reopen a dead one. Raises redis-py's ConnectionError."""
+        """Open a closed connection, and replace a dead one. Raises redis-py's ConnectionError."""
         if connection.is_connected and not await self._is_alive(connection):
             await connection.disconnect(nowait=True)
         await super().ensure_connection(connection)
@@ -41,7 +41,7 @@ class LivePool(BlockingConnectionPool):
         await super().release(connection)
 
     async def _is_alive(self, connection: Any) -> bool:
-        stream = connection._reader  # redis-py does not look for a closed or reset connection
+        stream = connection._reader  # redis-py does not check these two
         if stream.at_eof() or stream.exception():
             return False
         now = asyncio.get_running_loop().time()

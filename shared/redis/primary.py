@@ -1,10 +1,10 @@
-"""Connections to the current primary; closed when it is demoted.
+"""Connections to the current primary. They are closed when their server is demoted.
 
 redis-py has clients for Sentinel and Cluster, but they retry by themselves (a retry after a lost
 reply writes twice), and they cannot share one connection (shared.redis.multiplexed). Headrace needs
-only one address: all keys of a namespace are in one slot. So each connection asks
-sentinels or nodes for the address of the primary when it is opened. A reply that means "not the
-primary" closes it.
+only one address, because all keys of a namespace are in one slot. So each connection asks sentinels
+or nodes for the address of the primary when it is opened. A reply that means "not the primary"
+closes the connection.
 
 See docs/decisions/0003-one-atomic-commit.md,
 docs/decisions/0031-connections-find-the-primary.md.
@@ -46,7 +46,7 @@ FindAddress = Callable[[], Awaitable[Address]]
 _NOT_PRIMARY_ERRORS = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
 """Errors of a server that is not the primary.
 
-MOVED is a subclass of the first, MASTERDOWN of the second.
+redis-py's error for MOVED is a subclass of AskError, that for MASTERDOWN of ClusterDownError.
 """
 
 _REFUSAL_REASONS = {
@@ -68,7 +68,7 @@ CLOSING_ERRORS = (RedisConnectionError, WriteRefusedError)
 
 
 def parse_error(text: str) -> Exception:
-    """The error for the text of an error reply, see `translate_error`."""
+    """Turn the text of an error reply into the error that callers handle (`translate_error`)."""
     return translate_error(DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
 
 
@@ -201,7 +201,7 @@ def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> di
 
 
 def _with_short_timeouts(options: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """Options with a quarter of the timeout: one of several servers may be dead."""
+    """Options with a quarter of the timeout, so that a dead server leaves time for the next one."""
     return options | {"socket_timeout": timeout / 4, "socket_connect_timeout": timeout / 4}
 
 

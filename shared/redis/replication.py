@@ -22,7 +22,10 @@ _MILLISECONDS = 1000
 
 
 class NotReplicatedError(HeadraceError):
-    """The write happened (`answers`), but too few replicas have it yet. Repeat the request."""
+    """The write happened, but too few replicas have it yet. Repeat the request.
+
+    `answers` are the replies to the commands.
+    """
 
     def __init__(self, message: str, answers: Sequence[Any]) -> None:
         super().__init__(message)
@@ -30,7 +33,7 @@ class NotReplicatedError(HeadraceError):
 
 
 class Replicas:
-    """Executes writes and waits until `count` replicas have them. 0: does not wait.
+    """Executes writes and waits until `count` replicas have them. With 0 it does not wait.
 
     `redis` needs a separate connection for each call, because WAIT blocks its connection.
     """
@@ -40,7 +43,7 @@ class Replicas:
         self._redis = redis
 
     def pipeline(self) -> Pipeline:
-        """A pipeline for `execute`. Not a transaction, because WAIT does not wait inside of one."""
+        """A pipeline for `execute`. No transaction, because WAIT does not wait inside of one."""
         return self._redis.pipeline(transaction=False)
 
     async def execute(self, pipe: Pipeline) -> list[Any]:

@@ -17,7 +17,7 @@ class TransportProtocol(asyncio.Protocol):
     """Base class of protocols that take over a connection of redis-py."""
 
     writer: asyncio.StreamWriter
-    """Keep a reference: the connection is closed when the writer is garbage-collected."""
+    """A reference to the writer: without one, Python deletes it and so closes the connection."""
 
 
 P = TypeVar("P", bound=TransportProtocol)
@@ -33,7 +33,7 @@ async def take_transport(pool: ConnectionPool, make: Callable[[], P]) -> P:
     await connection.connect()
     protocol = make()
     protocol.writer = connection._writer
-    connection._reader = connection._writer = None  # the new protocol closes it
+    connection._reader = connection._writer = None  # so that redis-py does not close it
     transport = protocol.writer.transport
     transport.set_protocol(protocol)
     protocol.connection_made(transport)

@@ -41,7 +41,7 @@ class RedisTarget:
     """A parsed REDIS_URL.
 
     `options` are the connection options for redis-py. `seeds` are the sentinels or nodes that know
-    the address of the primary. `primary` is its name at the sentinels.
+    the address of the primary. `primary` is the name of the primary at the sentinels.
     """
 
     kind: Kind

@@ -32,7 +32,7 @@ class Command(NamedTuple):
 
 @dataclass(frozen=True)
 class Program(Generic[S]):
-    """A service as a program: what `--help` says about it, and what it runs."""
+    """A service as a program: the texts of `--help`, the commands, and the function that serves."""
 
     module: str
     """Such as `services.indexer`, for `python -m`."""
@@ -44,7 +44,7 @@ class Program(Generic[S]):
     commands: Mapping[str, Command]
 
     def main(self, arguments: Sequence[str]) -> int:
-        """Serve, or do what the arguments say; returns the exit code (2: unknown argument)."""
+        """Serve, or do what the arguments say. Returns the exit code (2: unknown argument)."""
         if command := self.commands.get("".join(arguments[:1])):
             return command.main(arguments[1:])
         if "-h" in arguments or "--help" in arguments:
@@ -81,6 +81,6 @@ def script_name(module: str) -> str:
 
 
 def invoked_as(module: str) -> str:
-    """What a reader of a usage line has to type: the console script, or `python -m` the module."""
+    """The command for the usage line: the console script, or `python -m` and the module."""
     script = script_name(module)
     return script if Path(sys.argv[0]).stem == script else f"python -m {module}"

@@ -25,7 +25,10 @@ def at_zero(metric: _Metric, *values: Iterable[str]) -> _Metric:
 
 
 class CommitOutcome(StrEnum):
-    """Outcomes of a commit: the answers of commit.lua; `contended` after too many lost races."""
+    """Outcomes of a commit: the answers of commit.lua, and `contended`.
+
+    `contended` means that other commits changed the same streams at each attempt.
+    """
 
     COMMITTED = "committed"
     ANSWERED = "answered"
@@ -42,12 +45,14 @@ class CommitOutcome(StrEnum):
 TASK_FAILURES = Counter(
     "headrace_task_failures_total", "Background tasks that failed and were started again", ["task"]
 )
-READY = Gauge("headrace_ready", "1 when a part of the service's readiness holds", ["part"])
+READY = Gauge("headrace_ready", "1 while this part of the service is ready", ["part"])
 NAMESPACE = Gauge("headrace_namespace", "1 for the namespace of this process", ["name"])
-SKEW = Gauge("headrace_clock_skew_seconds", "This machine's clock minus that of Redis")
+SKEW = Gauge(
+    "headrace_clock_skew_seconds", "Seconds by which this machine's clock is ahead of Redis"
+)
 EPOCH = Gauge("headrace_epoch_seconds", "When the data in Redis began, Unix seconds; 0 = unknown")
 LOSSES = Counter(
-    "headrace_losses_total", "Losses of data found in Redis, by what is lost", ["what"]
+    "headrace_losses_total", "Losses of data found in Redis, by the kind of data", ["what"]
 )
 COMMITS = at_zero(
     Counter("headrace_commits_total", "Commits to the journal, by outcome", ["outcome"]),
@@ -61,5 +66,5 @@ LOST_EVERYTHING, LOST_PROGRESS, LOST_ENTRY, LOST_DOCUMENT, LOST_EVENT = (
 
 
 async def metrics(_: web.Request) -> web.Response:
-    """Prometheus text exposition."""
+    """All metrics of the process, in the text format of Prometheus."""
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

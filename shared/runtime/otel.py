@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 _NOT_TRACED = "events/subscribe,livez,readyz,metrics"
-"""Not traced: subscriptions last for hours, and the other endpoints are called every second."""
+"""Paths without traces: subscriptions last for hours, the others are requested every second."""
 
 
 class Ids(NamedTuple):
@@ -31,13 +31,13 @@ class Ids(NamedTuple):
 
 
 def ids_of(position: str) -> Ids:
-    """The ids of an event's commit: a hash of its position, so equal in every process."""
+    """The ids of an event's commit: a hash of its position, the same in every process."""
     digest = hashlib.sha256(position.encode()).digest()
     return Ids(int.from_bytes(digest[:16], "big"), int.from_bytes(digest[16:24], "big"))
 
 
 class _Generator(RandomIdGenerator):
-    """Makes random ids, or the ids in `given` while a commit span is started."""
+    """Generates random ids. While a commit span is started, it returns the ids in `given`."""
 
     def __init__(self) -> None:
         self.given: Ids | None = None
@@ -50,7 +50,7 @@ class _Generator(RandomIdGenerator):
 
 
 class Spans:
-    """Records spans after their work is done, because then the ids are known."""
+    """Records each span after its work, because the ids depend on the position of the event."""
 
     def __init__(self, tracer: trace.Tracer, generator: _Generator) -> None:
         self._tracer = tracer
@@ -74,7 +74,7 @@ class Spans:
         span.end()
 
     def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
-        """Record a child of the commit span: from `began` until the last write of this fanout."""
+        """Record a child of the commit span, from `began` until the last write of this fanout."""
         ids = ids_of(position)
         parent = SpanContext(ids.trace, ids.span, True, TraceFlags(TraceFlags.SAMPLED))
         facts: dict[str, str | int] = {
@@ -92,7 +92,7 @@ class Spans:
 
 
 def record() -> Spans:
-    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT. Also traces each HTTP request."""
+    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT, also one for each HTTP request."""
     # Sample by the trace id alone, so that all processes choose the same events.
     share = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)
     generator = _Generator()

@@ -20,7 +20,7 @@ class ExpectedRestart(HeadraceError):
 
 
 def backoff(first: float = 0.1, max_wait: float = 30.0) -> Iterator[float]:
-    """Seconds to wait before each retry: random up to a bound that doubles (full jitter)."""
+    """Yields the seconds to wait before each retry: random, up to a bound that doubles."""
     bound = min(first, max_wait)
     while True:
         yield random.uniform(0, bound)
@@ -35,10 +35,11 @@ def supervise(
     on_fatal: Callable[[Exception], None] | None = None,
     max_wait: float = 5.0,
 ) -> asyncio.Task[None]:
-    """Start a task that runs `run`, and runs it again after each failure, until it returns.
+    """Start a task that calls `run`, and calls it again after each failure, until `run` returns.
 
-    It waits a random time of at most `max_wait` seconds before a retry. An exception of a type in
-    `fatal` ends the task and is passed to `on_fatal`. `name` is the label in metrics and logs.
+    Before a retry the task waits a random time of at most `max_wait` seconds. An exception of a
+    type in `fatal` ends the task and is passed to `on_fatal`. `name` is the label in metrics and
+    logs.
     """
     return asyncio.create_task(_supervised(name, run, fatal, on_fatal, max_wait), name=name)
 
@@ -79,7 +80,7 @@ def describe(error: BaseException) -> str:
 
 
 def _needs_traceback(error: Exception) -> bool:
-    """True for defects. A server that is away or refuses a request needs no traceback."""
+    """True if the error is a defect. A server that is away or refuses needs no traceback."""
     return not isinstance(error, OSError | EOFError | ExpectedRestart) and not any(
         kind.__module__.startswith("redis.") for kind in type(error).__mro__
     )
@@ -88,9 +89,9 @@ def _needs_traceback(error: Exception) -> bool:
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks and wait until all have ended.
 
-    Cancels again each second, because a cancellation can get lost: redis-py sends in `wait_for`,
-    and in Python 3.11 `wait_for` swallows a cancellation that arrives when the sending completes
-    (python/cpython#86296).
+    Cancels again each second, because a cancellation can get lost: redis-py sends commands inside
+    `wait_for`, and in Python 3.11 `wait_for` swallows a cancellation that arrives when the sending
+    completes (python/cpython#86296).
     """
     pending: Collection[asyncio.Task[Any]] = tasks
     while pending:

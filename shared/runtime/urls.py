@@ -13,15 +13,15 @@ from urllib.parse import SplitResult, unquote, unquote_plus, urlencode, urlsplit
 
 _HIDDEN = "…"
 _LONGEST_SEGMENT = 15
-"""A longer segment of a path is treated as a key."""
+"""Characters. A longer segment of a path is treated as a key."""
 _SHORTEST_SECRET = 4
-"""A shorter value would also match ordinary words, so it is not replaced."""
+"""Characters. A shorter secret would also match ordinary words, so it is not replaced."""
 
 
 def append_path(base: str, path: str, **query: str | int) -> str:
     """Append `path` (which begins with `/`) to the path of `base`, and `query` to its query.
 
-    joined("https://h/horizon?key=K", "/ledgers/5", limit=1) is
+    append_path("https://h/horizon?key=K", "/ledgers/5", limit=1) is
     "https://h/horizon/ledgers/5?key=K&limit=1".
     """
     parts = urlsplit(base)
@@ -79,13 +79,13 @@ def _segment(segment: str) -> str:
 
 
 def _pair(pair: str) -> str:
-    """Hide the value. A parameter without `=` may be a key, so it is hidden completely."""
+    """Hide the value of a parameter. One without `=` may be a key, so it is hidden completely."""
     name, equals, _ = pair.partition("=")
     return f"{name}={_HIDDEN}" if equals else _HIDDEN
 
 
 def _secrets(parts: SplitResult) -> Iterator[str]:
-    """Each secret, as written and decoded. A server may repeat either form."""
+    """Each secret in a URL, as written and decoded, because a server may repeat either form."""
     raw = [pair.partition("=")[2] or pair for pair in parts.query.split("&")]
     raw += parts.netloc.rpartition("@")[0].split(":", 1)
     raw += [each for each in parts.path.split("/") if len(each) > _LONGEST_SEGMENT]

@@ -31,7 +31,7 @@ def session(**options: Any) -> aiohttp.ClientSession:
 
 
 def is_proxied(url: str) -> bool:
-    """Whether a session sends requests for this URL through a proxy."""
+    """True if a session sends requests for this URL through a proxy."""
     parsed = URL(url)
     return parsed.scheme in getproxies() and not proxy_bypass(parsed.host or "")
 
@@ -57,7 +57,7 @@ def unusable_no_proxy_entries(no_proxy: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _warn_about_no_proxy(no_proxy: str) -> None:
-    """Log a warning, once for each value."""
+    """Log these entries of NO_PROXY as a warning, once for each value of NO_PROXY."""
     if entries := unusable_no_proxy_entries(no_proxy):
         meaning = "these entries match nothing: use host names or addresses, without a port"
         log.warning("no_proxy_ignored", entries=entries, meaning=meaning)

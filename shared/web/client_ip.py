@@ -26,7 +26,7 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeVali
 """A setting: networks in CIDR notation, comma-separated."""
 
 UNKNOWN = "unknown"
-"""The address of a peer that has none, such as a peer on a Unix socket."""
+"""Stands for the address of a peer that has none, such as a peer on a Unix socket."""
 
 
 def client_address(
@@ -36,8 +36,8 @@ def client_address(
 ) -> str:
     """The first address from the right that does not belong to a trusted proxy.
 
-    `peer` is the address of the connection, UNKNOWN is returned without one. `forwarded` are the
-    values of the X-Forwarded-For headers, in order.
+    `peer` is the address of the connection. If there is none, the result is UNKNOWN. `forwarded`
+    are the values of the X-Forwarded-For headers, in order.
     """
     address = _parse(peer or "")
     if address is None:

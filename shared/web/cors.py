@@ -34,7 +34,8 @@ _EXPOSED = (
 class Cors:
     """An allow-list of exact origins. `*` allows any origin.
 
-    The response repeats the request's origin, because browsers send no cookies when it says `*`.
+    The response repeats the request's origin, because browsers refuse `*` for requests with
+    cookies.
     """
 
     def __init__(self, origins: Sequence[str], expose: Sequence[str] = ()) -> None:
@@ -42,7 +43,7 @@ class Cors:
         self._exposed = {"Access-Control-Expose-Headers": ", ".join((*_EXPOSED, *expose))}
 
     def headers(self, request: web.Request) -> dict[str, str]:
-        """The CORS headers for a request. `Vary` is always set, so caches keep origins apart."""
+        """The CORS headers for a request. `Vary` makes caches keep one response per origin."""
         origin = request.headers.get("Origin")
         if not origin or not (ANY_ORIGIN in self._origins or origin in self._origins):
             return {"Vary": "Origin"}

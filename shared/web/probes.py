@@ -1,4 +1,4 @@
-"""Probes: /livez answers while the process runs; /readyz tells whether it can work, or why not.
+"""Probes: /livez shows that the process runs; /readyz shows if it can work, and if not, why.
 
 See docs/decisions/0055-a-namespace-has-one-contract.md.
 """
@@ -44,11 +44,11 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether every part is ready."""
+        """True if every part is ready."""
         return not any(self._state.values())
 
     def first_reason(self, *parts: str) -> str | None:
-        """Why the first of these parts that is not ready is not ready.
+        """The reason of the first of these parts that is not ready.
 
         None when all of them are ready. A part that is still starting is skipped.
         """

@@ -108,7 +108,7 @@ class Problem(Exception):
 
 
 def unavailable(detail: str, retry_after: int = 2) -> Problem:
-    """503: something that this request needs is away. Clients retry after `retry_after` seconds."""
+    """Problem 503: something that this request needs is away. Retry after `retry_after` seconds."""
     headers = {"Retry-After": str(retry_after)}
     return Problem(503, Slug.UNAVAILABLE, detail, headers=headers)
 
@@ -124,7 +124,7 @@ _BY_STATUS = {
 
 @web.middleware
 async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into a problem. An unexpected error is logged, and its text is hidden."""
+    """Turn every error into a problem. An unexpected error is logged, but not shown to clients."""
     try:
         return await handler(request)
     except web.HTTPRedirection:
@@ -134,7 +134,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
 
 
 def _problem_of(error: Exception, request: web.Request) -> Problem:
-    """The table of errors and their problems."""
+    """The problem for an error."""
     match error:
         case Problem():
             return error

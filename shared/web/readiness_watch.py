@@ -48,7 +48,7 @@ async def watch_part(
 
 
 async def watch_store(readiness: Readiness, redis: Redis, keys: Keys, replicas: int = 0) -> None:
-    """Watch the part `store`: whether Redis keeps what is written to it.
+    """Watch the part `store`, which is ready while Redis keeps what is written to it.
 
     `replicas`: how many replicas each write waits for (WAIT_REPLICAS). Raises while Redis is away.
     """

@@ -27,11 +27,11 @@ log = structlog.get_logger()
 
 _BACKLOG = 4096
 _LINE_BYTES = 72 << 10
-"""Longest line of a request: 64 KB of a client, and what a gateway adds to the line."""
+"""Bytes of the longest line of a request: 64 KB from the client, and what a gateway adds."""
 _HEAD_SECONDS = 10.0
-"""The first request of a connection must arrive within this time."""
+"""Seconds. The first request of a connection must arrive within this time."""
 _IDLE_SECONDS = 150.0
-"""Idle connections are closed after this time: later than gateways do (Caddy 120 s, nginx 60 s).
+"""Seconds until an idle connection is closed: later than by gateways (Caddy 120 s, nginx 60 s).
 
 A gateway could otherwise send a request on a connection that we have just closed.
 """
@@ -42,7 +42,7 @@ STOPPING = web.AppKey("stopping", asyncio.Event)
 Drain = Callable[[], Coroutine[Any, Any, None]]
 
 DRAIN: web.AppKey[Drain] = web.AppKey("drain")
-"""Called after SIGTERM, before the service stops. A second signal cancels it."""
+"""A function to call after SIGTERM, before the service stops. A second signal cancels it."""
 
 EXIT_CODE = web.AppKey("exit_code", list[int])
 """Exit codes of parts that failed for good. The process returns the highest one."""
@@ -56,7 +56,7 @@ def run(build: Callable[[], web.Application], host: str, port: int) -> int:
 
 
 def stop(app: web.Application, code: int) -> None:
-    """Shut the process down in order and return this exit code."""
+    """Shut the process down in order. The process then exits with this code."""
     app[EXIT_CODE].append(code)
     app[STOPPING].set()
 
@@ -81,7 +81,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         access_log=None,
         handler_cancellation=True,
         keepalive_timeout=_IDLE_SECONDS,
-        tcp_keepalive=False,  # inherited from the listening socket
+        tcp_keepalive=False,  # set on the listening socket
         shutdown_timeout=1.0,  # short requests only: SSE connections have left aiohttp
         max_line_size=_LINE_BYTES,  # a subscription may list thousands of streams in its URL
         max_field_size=_LINE_BYTES,  # a token may list thousands of topics
@@ -124,7 +124,8 @@ def _ignore_unknown_expectations(runner: web.AppRunner) -> None:
 class RequestHeadTimeout:
     """Closes connections whose first request does not arrive completely in time (slowloris).
 
-    aiohttp has one timeout for these and for idle connections. Gateways need a long idle timeout.
+    aiohttp has only one timeout for new and for idle connections. For idle connections from
+    gateways it must be long.
     """
 
     def __init__(self) -> None:
@@ -194,7 +195,7 @@ def tune_gc() -> None:
 
 
 def _detect_dead_peers(sock: socket.socket) -> None:
-    """Close connections to vanished peers within a minute. Accepted sockets inherit this."""
+    """Close connections to vanished peers within a minute. Accepted sockets inherit the options."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)

@@ -1,9 +1,9 @@
 """Sends published events to their subscribers.
 
-Everything that is published in one turn of the event loop (or within BATCH_MS) is one batch. Each
-subscriber gets its part of a batch in one write. A large audience is written to in portions, with
-turns of the loop in between, so that new connections and probes are answered meanwhile. The next
-batch waits until then, so every subscriber gets the events in order.
+Everything that is published in one iteration of the event loop (or within BATCH_MS) is one batch.
+Each subscriber gets its part of a batch in one write. A large audience is written to in portions.
+Between two portions other tasks run, so that new connections and probes are answered. The next
+batch waits until all portions are written, so every subscriber gets the events in order.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from services.fanout.feed.recent import RecentItem
 from shared.journal.wire import JournalEntry
 
 _PORTION = 1000
-"""Writes in one turn of the event loop. They take about 8 ms."""
+"""Writes in one iteration of the event loop. Together they take about 8 ms."""
 _BYTES_PER_WRITE = 8192
 """Each 8 KiB of a frame count as one more write.
 
-This is cautious: a write takes about 8 µs, and copying 8 KiB into the kernel 1 to 3 µs.
+This estimate is high: a write takes about 8 µs, and copying 8 KiB into the kernel 1 to 3 µs.
 """
 _CHECKS_PER_WRITE = 20
-"""Audience checks that count as one write. A check takes 0.1 to 0.4 µs."""
+"""Audience checks that count as one write. One check takes 0.1 to 0.4 µs."""
 
 
 Group = tuple[list[Subscriber], bytes, int]
-"""The subscribers, their bytes, and the number of events in these bytes."""
+"""Some subscribers, the bytes that each of them gets, and the number of events in these bytes."""
 
 
 class QueuedFrame(NamedTuple):
@@ -68,15 +68,16 @@ class Broadcaster:
         self._max_batch_bytes = registry.backlog_bytes // 2  # one write must fit into a backlog
         self._writing: Iterator[bool] | None = None
         self._scheduled = False
-        self._reached: list[tuple[QueuedFrame, int]] = []  # of the batch that is being written
+        # For the batch that is being written: each frame, and the size of its audience.
+        self._reached: list[tuple[QueuedFrame, int]] = []
 
     @property
     def busy(self) -> bool:
-        """Whether something that was published has not been written to everyone yet."""
+        """True while something that was published has not been written to everyone yet."""
         return bool(self._batch) or self._writing is not None
 
     def publish(self, item: RecentItem, epoch: int = 0) -> None:
-        """Publish an event. With `epoch` above 0, only for subscribers that joined since then."""
+        """Publish an event. With an `epoch`, only for subscribers that joined in it or later."""
         self._add(QueuedFrame(self._registry.next_seq(), item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
@@ -84,7 +85,7 @@ class Broadcaster:
         self._add(QueuedFrame(self._registry.next_seq(), frame, epoch=epoch))
 
     def send_to(self, to: Collection[Subscriber], frame: bytes) -> None:
-        """Publish a frame for these live subscribers, after everything published already."""
+        """Publish a frame for these subscribers, after everything that was published before."""
         if self.busy:
             self._add(QueuedFrame(self._registry.next_seq(), frame, to=to))
             return
@@ -116,7 +117,7 @@ class Broadcaster:
         return len(self._batch)
 
     def _write_portion(self) -> None:
-        """Write one portion. Then continue in the next turn, or start the next batch."""
+        """Write one portion. Then schedule the next portion, or start the next batch."""
         assert self._writing is not None
         done = True
         try:
@@ -175,9 +176,8 @@ class Broadcaster:
         if queued.to is not None:
             return list(queued.to)
         audience = list(self._registry.hub.audience(entry.topics if entry else ()))
-        if (
-            self._registry.last_join_seq >= number or epoch
-        ):  # a subscriber joined after this frame, or in an earlier epoch
+        if self._registry.last_join_seq >= number or epoch:
+            # leave out subscribers that joined after this frame or before this epoch
             audience = [s for s in audience if s.joined_at_seq < number and s.epoch >= epoch]
         if entry is not None:
             audience = [s for s in audience if s.takes_all or s.wants(entry)]

@@ -1,4 +1,4 @@
-"""Logs one structured line when a connection ends, and only a sample when many end at once."""
+"""Logs one structured line for each connection that ends. When many end at once, only a sample."""
 
 from __future__ import annotations
 

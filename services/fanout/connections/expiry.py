@@ -1,9 +1,8 @@
 """Ends connections when their token expires or is revoked, or when they reach their maximum age.
 
-A connection ends at the `exp` of its token; the client is notified one minute before. It never
-continues without a token. When Redis has lost all data, it has also lost the revocations, so
-connections with older tokens end. The maximum age exists so that connections move to replicas that
-were added.
+A connection ends at the `exp` of its token; the client is notified one minute before. When Redis
+has lost all data, it has also lost the revocations, so connections with tokens from before the loss
+end too. The maximum age exists so that connections move to replicas that were added.
 
 See docs/decisions/0021-expiry-without-a-list.md.
 """
@@ -26,16 +25,18 @@ from shared.web.problems import Goodbye
 NOTICE_SECONDS = 60.0
 _BEGINNING = "0-0"
 _OVERLAP_SECONDS = 10.0
-"""A revocation is applied for so long, because a connection that was just opened may have checked
-its token before the revocation.
+"""A revocation is applied at each check for so many seconds.
+
+A connection may have checked its token just before the revocation and been registered just after
+it.
 """
 
 
 class ConnectionExpiry:
     """A timing wheel: connections that are due soon are in a bucket for each second.
 
-    Each connection is checked at its start and then every `every` seconds. One that ends much later
-    is in no bucket and so costs nothing.
+    Each connection is checked at its start and then every `every` seconds. A connection that ends
+    much later is in no bucket, so it costs nothing.
     """
 
     def __init__(
@@ -56,9 +57,8 @@ class ConnectionExpiry:
         self._buckets: dict[int, set[Subscriber]] = {}
         self._last_second = int(time.monotonic())
         self._revoked: deque[tuple[float, Revocation]] = deque()
-        self._cursor = (
-            _BEGINNING  # not the current end: a new connection may come before the first check
-        )
+        # Read the log from its start: a revocation may be logged before the first check.
+        self._cursor = _BEGINNING
         self._epoch = 0.0
         self._epoch_seen = -_OVERLAP_SECONDS
 
@@ -99,7 +99,7 @@ class ConnectionExpiry:
             self._buckets.setdefault(subscriber.due_at, set()).add(subscriber)
 
     def _due_time(self, subscriber: Subscriber, now: float) -> float:
-        """The next time (monotonic) of the notice, the token's end or the maximum age. 0: never."""
+        """The monotonic time of the next step: notice, token's end or maximum age. 0: never."""
         moments = [subscriber.max_age_at] if subscriber.max_age_at else []
         if (left := self._seconds_left(subscriber)) is not None:
             early = 0 if subscriber.expiry_notified else min(left, NOTICE_SECONDS)
@@ -129,7 +129,7 @@ class ConnectionExpiry:
         news = await revocations.read_since(self._cursor)
         self._cursor = news.cursor
         if news.epoch is not None and news.epoch != self._epoch:
-            # After a loss of data the log of revocations is new: its ids may be below the cursor.
+            # After a loss of data the log of revocations is new, so read it from its start.
             self._cursor = _BEGINNING if self._epoch else self._cursor
             self._epoch, self._epoch_seen = news.epoch, now
         if self._epoch_seen > now - _OVERLAP_SECONDS:

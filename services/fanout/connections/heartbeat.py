@@ -21,7 +21,7 @@ from services.fanout.feed.feed import Feed
 from shared.redis.clock import RedisClock
 
 _TICK = 0.25
-"""Seconds between turns. With 10,000 connections and `sync` every 15 s, a turn writes to 167."""
+"""Seconds between turns. With 10,000 connections and `sync` every 15 s, a turn is 167 writes."""
 
 
 def lag_seconds(closed_at: float | None, now: float | None) -> float | None:
@@ -32,7 +32,7 @@ def lag_seconds(closed_at: float | None, now: float | None) -> float | None:
 
 
 class Heartbeat:
-    """One task sends the heartbeats of all connections: a timer for each would cost memory."""
+    """One task sends the heartbeats of all connections, as a timer for each would cost memory."""
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class Heartbeat:
         """One turn: send `sync` to this turn's share of the subscribers.
 
         `sync` says that all events up to its position were sent, so it is queued after them. A
-        client that is still replaying gets one without a position: its replay may find no event for
-        it for a long time, and gateways and clients close a silent connection.
+        client that is still replaying gets a `sync` without a position: the replay may find no
+        event for this client for a long time, and gateways and clients close a silent connection.
         """
         self._registry.check_slow()
         self._expiry.tick()

@@ -31,7 +31,8 @@ class Hub(Generic[S]):
         if subscriber in self._topics:
             raise ValueError("the subscriber is in the hub already")
         own = tuple(dict.fromkeys(topics))
-        own = _EVERYTHING if own == _EVERYTHING else own  # one set object for all of them
+        # All subscribers to everything share one tuple.
+        own = _EVERYTHING if own == _EVERYTHING else own
         self._topics[subscriber] = own
         for topic in own:
             self._subscribers.setdefault(topic, set()).add(subscriber)

@@ -79,7 +79,7 @@ class ConnectionLimits:
         return lease
 
     def release(self, lease: ConnectionLease) -> None:
-        """Give a lease back. `run` removes it from Redis soon."""
+        """Give a lease back. Soon afterwards `run` removes it from Redis."""
         if lease in self._held:
             self._held.discard(lease)
             self._released.append(lease)
@@ -118,7 +118,7 @@ class ConnectionLimits:
                 keys=[self._keys.connections(kind, name) for kind, name, _ in pairs],
                 args=[self._milliseconds, *(member for _, _, member in pairs)],
             )
-            for lease in set(portion) - self._held:  # it was released while it was being renewed
+            for lease in set(portion) - self._held:  # released while it was being renewed
                 self._released.append(lease)
 
     @property

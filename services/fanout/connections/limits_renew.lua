@@ -1,5 +1,5 @@
--- Extends connections that are counted. KEYS: the set of each.
--- ARGV: 1 milliseconds until they expire, then the member of each.
+-- Extends the leases of connections. KEYS: for each lease, its set of connections.
+-- ARGV: 1 milliseconds until the leases expire, then for each lease its member.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local ttl = tonumber(ARGV[1])

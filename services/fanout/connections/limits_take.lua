@@ -1,7 +1,7 @@
--- Counts one connection in every set, unless one of the sets is full.
--- KEYS: the sets of connections, scored by when each expires (milliseconds).
--- ARGV: 1 milliseconds until the connection expires, 2 member, then the limit of each set.
--- Returns 0, or the number of the set that is full.
+-- Adds the lease of one connection to every set, unless one of the sets is full.
+-- KEYS: the sets of connections, scored by the Unix time (ms) at which each lease expires.
+-- ARGV: 1 milliseconds until the lease expires, 2 its member, then the limit of each set.
+-- Returns 0, or the number in KEYS of the set that is full.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local ttl = tonumber(ARGV[1])

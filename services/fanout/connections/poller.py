@@ -1,7 +1,7 @@
 """The poller asks the kernel which descriptors are writable again or lost their peer.
 
 On Linux it is one edge-triggered epoll of our own, which the event loop watches as a single
-descriptor. A connection then costs no transport, protocol or handle in Python
+descriptor. So a connection needs no transport, protocol or handle in Python
 (docs/decisions/0005-sockets-leave-aiohttp.md). On other systems the loop watches each descriptor.
 """
 
@@ -64,7 +64,7 @@ class EpollPoller:
         self._epoll.unregister(fd)
 
     def waiting(self, fd: int) -> None:
-        """Nothing to do: the kernel reports every edge."""
+        """Does nothing: the kernel reports a writable socket without being asked."""
 
     def close(self) -> None:
         """Stop watching everything."""
@@ -75,8 +75,8 @@ class EpollPoller:
 class LoopPoller:
     """Readers and writers of the event loop, for systems without epoll.
 
-    What a client sends is never read. So a readable socket is at its end or has unwanted data, and
-    both end the connection.
+    Clients have nothing to send. When a socket is readable, the client closed it or sent unwanted
+    data, and in both cases the connection is ended.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ready: Ready) -> None:

@@ -34,10 +34,10 @@ class SubscriberRegistry:
         self._on_disconnect = on_disconnect
         self._seq = 0
         self.last_join_seq = 0  # the `joined_at_seq` of the newest subscriber
-        # Time of the last heartbeat: one float object for all that connect until the next.
+        # Time of the last heartbeat. To save memory, all who connect until the next share it.
         self._now = time.monotonic()
         self.backlog_bytes = backlog_bytes
-        # By descriptor: the kernel reports descriptors, and a heartbeat takes a slice of them.
+        # By descriptor, because the kernel reports descriptors and a heartbeat takes a slice.
         self._table: list[Subscriber | None] = []
         self._poller = make_poller(self._on_ready)
         self.slow = SlowClients(
@@ -61,7 +61,8 @@ class SubscriberRegistry:
     def go_live(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
         """From now on the subscriber gets the events that are published to these topics.
 
-        Raises ConnectionError if it has disconnected meanwhile: nothing would ever remove it again.
+        Raises ConnectionError if the subscriber has disconnected meanwhile: nothing would remove it
+        from the hub again.
         """
         if subscriber.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
@@ -71,7 +72,7 @@ class SubscriberRegistry:
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
     def next_seq(self) -> int:
-        """The next sequence number.
+        """The next sequence number, for a frame that is published now.
 
         A subscriber that joins after this call gets the event from its replay.
         """
@@ -117,7 +118,7 @@ class SubscriberRegistry:
                 self.slow.add(subscriber)
 
     def slice(self, part: int, parts: int) -> list[Subscriber]:
-        """The connections among every `parts`-th descriptor, starting at `part`."""
+        """The connections with descriptor `part` and with every `parts`-th descriptor after it."""
         return [s for s in self._table[part::parts] if s is not None]
 
     def everyone(self) -> list[Subscriber]:

@@ -37,7 +37,7 @@ class SlowClients:
         self._members: set[Subscriber] = set()
 
     def add(self, subscriber: Subscriber) -> None:
-        """The kernel did not accept all data: wait for it, unless the backlog is too large."""
+        """Wait until the kernel accepts more data. Disconnect the client if its backlog is too large."""
         self._members.add(subscriber)
         self._waiting(subscriber.fd)
         if subscriber.backlog_bytes > self._backlog_bytes:
@@ -62,8 +62,8 @@ class SlowClients:
     def check(self, now: float) -> None:
         """Disconnect the clients that accepted no data for too long.
 
-        The kernel reports a writable socket only when a third of its buffer is free, so try to
-        write once more.
+        The kernel reports a writable socket only when a third of its buffer is free, so
+        each of these clients is written to once more before it is disconnected.
         """
         late = now - self._write_seconds
         for subscriber in [s for s in self._members if s.progress_at < late]:

@@ -59,11 +59,12 @@ class Subscriber:
         self.joined_at_seq = 0  # the sequence number of the last frame published before it joined
         self.due_at = 0  # the second in which its token or age is checked; 0: not soon
         self.max_age_at = 0.0
-        self.expiry_notified = False  # whether it was notified that its token expires soon
+        self.expiry_notified = False  # True after the notice that its token expires soon
         self.events = 0
         self.since = START  # it received everything after this position
         self.types = types or None
-        self.takes_all = self.types is None and self.required_topic is None  # of its topics
+        # True if it gets every event of its topics.
+        self.takes_all = self.types is None and self.required_topic is None
         self.epoch = 0  # the feed's epoch when it joined
         self.backlog: deque[memoryview | bytes] | None = None
         self.backlog_bytes = 0
@@ -71,10 +72,11 @@ class Subscriber:
         self._waiter: asyncio.Future[None] | None = None
 
     def wants(self, entry: JournalEntry) -> bool:
-        """Whether an event of its topics passes its type filter, and its account may see the event.
+        """True if the subscriber gets an event of its topics.
 
-        Parties are checked at each delivery: a stream that changes hands changes who may see it.
-        Events about losses are for everyone, because lost events may have had any type.
+        The event must pass the type filter, and the account must be allowed to see it. Parties are
+        checked at each delivery, because a stream can get new parties. Events about losses are for
+        everyone, because lost events may have had any type.
         """
         if self.types is not None and entry.type not in self.types:
             return entry.type in LOSS_TYPES

@@ -16,14 +16,14 @@ _PAGE = 500
 
 
 async def last_common_position(journal: Journal, recent: RecentEvents) -> Position:
-    """The last position up to which the journal and the recent events are the same.
+    """The last position up to which the journal and the recent events have the same entries.
 
-    Up to this position both have the same entries in the same order. This is not the last entry
-    that both have: an event of the chain may have come back already while the API's event before it
-    is still missing. Entries below the floor of the recent events cannot be compared, so a loss
-    below it counts as a loss of all recent events.
+    The entries must also be in the same order. An entry that both have may lie after this position:
+    an event of the chain can come back before an event of the API that was lost in front of it.
+    Entries below the floor of the recent events cannot be compared, so a loss below the floor
+    counts as a loss of all recent events.
 
-    Events may be published meanwhile, and the oldest recent events may be dropped. Neither is a
+    Meanwhile events may be published, and the oldest recent events may be dropped. Neither is a
     loss.
     """
     top = (await journal.tip()).top
@@ -34,7 +34,8 @@ async def last_common_position(journal: Journal, recent: RecentEvents) -> Positi
 async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
     common = recent.floor
     while True:
-        published = recent.top  # later events may be newer than the answer of Redis
+        # Read this before asking Redis: events published later may not be in its answer.
+        published = recent.top
         match await journal.after(common, _PAGE):
             case JournalPage(entries, more):
                 common, same = _compare(recent, common, entries)
@@ -43,7 +44,7 @@ async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
                 if not more:
                     break
             case JournalGap(resumes_after) if str(resumes_after) in recent:
-                # only the oldest events are gone
+                # only the oldest entries were trimmed: compare those after them
                 common = resumes_after
             case _:
                 break
@@ -53,7 +54,7 @@ async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
 def _compare(
     recent: RecentEvents, common: Position, entries: Sequence[JournalEntry]
 ) -> tuple[Position, bool]:
-    """The last of these entries up to which both agree, and whether they agree on all of them."""
+    """The last of these entries up to which both agree, and True if they agree on all of them."""
     for entry in entries:
         position = parse_position(entry.position)
         dropped = position <= recent.floor

@@ -1,7 +1,7 @@
 """Handles events that were published and then lost by Redis, in a failover or all at once.
 
 The chain's events come back with the same positions, and subscribers that have seen them must not
-get them again. The API's events are gone. When everything that comes back has come back, the
+get them again. The API's events are gone. After all events of the chain have come back, the
 subscribers that had received a lost event must get `reset`.
 
 See docs/decisions/0052-reset-for-lost-api-events.md.
@@ -31,7 +31,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LostEvents:
-    """The events that did not come back, each with the epoch that lost it; or all events."""
+    """The events that did not come back, each with the epoch in which it was lost.
+
+    `everything` says that Redis was emptied. Then `events` is empty.
+    """
 
     events: Sequence[tuple[int, JournalEntry]]
     everything: bool = False
@@ -55,24 +58,25 @@ class Failover:
         self._announced_reset = START  # the last journal.reset that was published here
         # By position: the epoch in which the event was lost, and the event.
         self._lost: dict[str, tuple[int, JournalEntry]] = {}
-        # For each loss: memory had dropped all events up to this position; and the epoch after it.
+        # For each loss: the floor of the recent events at that time, and the epoch after the loss.
         self._floors: list[tuple[Position, int]] = []
 
     def detect_loss(
         self, previous: JournalTip | None, tip: JournalTip, published: Position
     ) -> bool:
-        """Whether this tip is the first of another journal than that of the `previous` tip."""
-        if self.last_seen.lost and published < tip.top:  # first publish what the journal still has
+        """True if Redis may have lost published events between the `previous` tip and this one."""
+        if self.last_seen.lost and published < tip.top:
+            # not yet: the journal still has events to publish
             return False
         known = previous.cursor if previous and published >= previous.top else None
         self.last_seen.update(published, known)
         emptied = self.last_seen.check(tip)
         if emptied and START < tip.last_reset == self._announced_reset:
-            # The loss was over before this check.
+            # The loss was announced before this check: remember the new journal.
             self.last_seen.adopt(tip)
             return False
         self._emptied |= emptied
-        # Lost events may lie below what came back before this check, so compare everything.
+        # Events may have come back already, so compare all events and not only the two tips.
         server = previous.server if previous else None
         return emptied or (server is not None and server != tip.server)
 
@@ -102,7 +106,7 @@ class Failover:
         return True
 
     def epoch_of(self, entry: JournalEntry) -> int:
-        """The lowest epoch whose subscribers have not seen this next entry of the journal."""
+        """The lowest epoch whose subscribers have not seen this entry, which is published next."""
         if entry.type == EventType.JOURNAL_RESET:
             self._announced_reset = parse_position(entry.position)
         if lost := self._lost.pop(entry.position, None):
@@ -112,10 +116,10 @@ class Failover:
         return max((epoch for floor, epoch in self._floors if position <= floor), default=0)
 
     def is_over(self, tip: JournalTip, published: Position) -> bool:
-        """Whether everything that comes back after a loss was published again."""
+        """True if all events that come back after a loss were published again."""
         if self.highest == START or published < tip.top:
             return False
-        if self.last_seen.lost:  # the indexer announces the loss; without it nothing comes back
+        if self.last_seen.lost:  # wait for the indexer, if there is one, to announce the loss
             return self.last_seen.cursor is None and tip.cursor is None
         return tip.cursor is None or journal_start(tip.cursor, 0).toid >= self.highest.toid
 

@@ -38,8 +38,8 @@ _START_EVENTS = 5_000
 class Feed:
     """There is one feed in a process.
 
-    `publish` is called with each event, `on_gap` with each gap in the journal. Both get the lowest
-    epoch (see feed.failover) that has not seen it. `on_loss` gets events that do not come back.
+    `publish` is called with each event, `on_gap` with each gap in the journal. Both also get the
+    lowest epoch that has not seen it (see feed.failover). `on_loss` gets the events that stay lost.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Feed:
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._last_message = START  # position of the newest message
-        self._diverged = False  # whether the journal differs from the published events
+        self._diverged = False  # True if the journal may lack published events
         self._channel: ChannelReader | None = None
         self._behind = asyncio.Event()
         self._read_lock = asyncio.Lock()
@@ -79,7 +79,7 @@ class Feed:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the journal has everything that was published before a failover."""
+        """True if the feed has again reached all that it published before a failover."""
         return self.position >= self.failover.highest
 
     @property
@@ -98,7 +98,7 @@ class Feed:
         tasks = [
             supervise("feed_channel", self._listen, max_wait=1.0),
             supervise("feed_fill_in", self._fill_in),
-            supervise("feed_probe", self._probe, max_wait=1.0),  # the indexer waits for its report
+            supervise("feed_probe", self._probe, max_wait=1.0),  # the indexer waits for the report
         ]
         try:
             await asyncio.gather(*tasks)
@@ -165,14 +165,14 @@ class Feed:
                 raise
 
     async def reach(self, position: Position) -> bool:
-        """Read on at once, up to the journal's end. False if the journal ends before `position`."""
+        """Read the journal on at once, up to its end. False if it ends before `position`."""
         async with self._read_lock:
             if position > self.position:
                 await self._catch_up()
         return position <= self.position
 
     async def _catch_up(self) -> None:
-        """Publish what the journal holds after the feed's position."""
+        """Publish the entries of the journal after the feed's position."""
         while True:
             if self._diverged:
                 await self._rewind()
@@ -198,7 +198,7 @@ class Feed:
                         return
 
     def _skip_to(self, position: Position) -> None:
-        """Entries are missing: send a gap to those who have not seen them, and continue."""
+        """Entries are missing: send `gap` to subscribers that have not seen them, and continue."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._on_gap(self.position, position, self.failover.epoch if seen else 0)
@@ -227,21 +227,21 @@ class Feed:
             self._behind.set()
         elif self.failover.is_over(tip, self.position):
             self._on_loss(self.failover.end(tip))
-        # A message that is still missing one check after its entry was lost: subscribe again.
+        # The message of an entry that existed one check ago must be here. Else subscribe again.
         expected = previous.top if previous and not previous.empty else START
         if self._channel and tip.top >= expected > self._last_message:
             log.warning("channel_deaf", top=str(expected), heard=str(self._last_message))
             self._channel.close()
 
     async def _read_tip(self) -> JournalTip:
-        """Read the journal's tip. Notice when it belongs to another journal."""
+        """Read the journal's tip. Notice if Redis lost events since the previous tip."""
         previous, self.tip = self.tip, await self.journal.tip()
         if self.failover.detect_loss(previous, self.tip, self.position):
             self._diverged = True
         return self.tip
 
     async def _rewind(self) -> bool:
-        """Go back to the last event that the journal and the feed share. False if there is none."""
+        """Remove the published events that the journal lacks. False if it lacks none."""
         self._diverged = False
         try:
             return await self.failover.rewind(self.journal, self.recent)

@@ -1,8 +1,8 @@
 """Reads the channel: a connection in subscriber mode that uses hiredis directly.
 
-redis-py's pub/sub costs twice as much a message, and after a lost connection it subscribes again
-without telling (docs/decisions/0007-channel-read-with-hiredis.md). This reader ends when its
-connection ends.
+redis-py's pub/sub needs twice the CPU time for a message. After a lost connection it subscribes
+again and does not tell its caller (docs/decisions/0007-channel-read-with-hiredis.md). This reader
+ends when its connection ends.
 
 See docs/decisions/0020-bursts-are-read-together.md.
 """
@@ -28,8 +28,8 @@ OnMessage = Callable[[bytes], None]
 _BURST_GAP = 0.004
 """Seconds. Messages that follow each other faster than this are read together.
 
-Then subscribers get one write for several events. A write, and the work that it causes at the
-client, cost more than an event (docs/decisions/0020-bursts-are-read-together.md).
+Then subscribers get several events in one write. Each write costs more than an event, here and at
+the client (docs/decisions/0020-bursts-are-read-together.md).
 """
 
 
@@ -47,7 +47,7 @@ class ChannelReader(TransportProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for commands."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's has another base class
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's class has another base
 
     def send(self, *command: str) -> None:
         """Write a command. Its answer arrives through `data_received`."""
@@ -118,7 +118,7 @@ async def subscribe(
 
 
 def own_entry(raw: bytes, namespace: str) -> JournalEntry | None:
-    """The entry in a message. None if it is of another namespace or unreadable."""
+    """The entry in a message. None if it is unreadable or belongs to another namespace."""
     try:
         name, entry = parse_message(raw)
         parse_position(entry.position)

@@ -22,7 +22,8 @@ _NONE = -1
 class RecentItem(NamedTuple):
     """One event with its frame.
 
-    `before` has, for each of its topics, the sequence number of the previous item with that topic.
+    `before` has, for each topic of the event, the sequence number of the previous item with that
+    topic.
     """
 
     position: Position
@@ -68,7 +69,7 @@ class RecentEvents:
         return item
 
     def after(self, position: Position, topics: Iterable[str]) -> list[RecentItem] | None:
-        """The events of these topics after `position`. None if events may be missing in memory."""
+        """The events of these topics after `position`. None if memory may lack some of them."""
         if not self.floor <= position <= self.top:
             return None
         index = bisect_right(self._items, position, lo=self._start, key=_position_of)
@@ -80,7 +81,7 @@ class RecentEvents:
         return [item for n in sorted(numbers) if (item := self._items[n - self._base])]
 
     def before(self, position: Position) -> Position:
-        """The last event before `position`, or the floor."""
+        """The position of the last event before `position`, or the floor."""
         index = bisect_left(self._items, position, lo=self._start, key=_position_of)
         return _position_of(self._items[index - 1]) if index > self._start else self.floor
 

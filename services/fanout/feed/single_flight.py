@@ -1,4 +1,4 @@
-"""Reads pages of the journal for resumes: one read for all that ask for the same at a time."""
+"""Reads pages of the journal for resumes. Callers that ask for the same page share one read."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Page = JournalPage | NoNewEvents | JournalGap
 
 
 class SingleFlightReader:
-    """The reads that are running, by what they read. Nothing is kept after a read ends."""
+    """The running reads, by position and limit. When a read ends, it is forgotten."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._under_way: dict[tuple[Position, int], asyncio.Task[Page]] = {}
 
     async def after(self, position: Position, limit: int) -> Page:
-        """Like `JournalReader.after`. If a caller stops waiting, the others still get the page."""
+        """Like `Journal.after`. If a caller stops waiting, the others still get the page."""
         key = (position, limit)
         task = self._under_way.get(key)
         if task is None:

@@ -54,10 +54,10 @@ class Authorizer:
     async def credentials(self, request: web.Request) -> Credentials | None:
         """The request's token, or None where none is needed.
 
-        An EventSource reconnects with the same URL, so with a ticket that is used up. The cookie of
-        its first answer then replaces the ticket. So every answer after which a client may come
-        back must set that cookie. If that answer was lost, the same client may use the ticket once
-        more.
+        An EventSource reconnects with the same URL, but the ticket in it is used up. Then the
+        cookie that the first response set replaces the ticket. So each response after which a
+        client may reconnect must set that cookie. If the first response was lost, the same client
+        may use the ticket once more.
 
         Raises Problem 401, and the errors of Redis.
         """
@@ -83,7 +83,10 @@ class Authorizer:
         return f"{address} {request.headers.get('User-Agent', '')}"
 
     async def admit(self, credentials: Credentials | None, subscription: Subscription) -> Principal:
-        """Raises Problem 401, 403 or 503 (keys unavailable), and the errors of Redis."""
+        """The principal, if it may subscribe.
+
+        Raises Problem 401, 403 or 503 (keys unavailable), and the errors of Redis.
+        """
         if credentials is None:
             return ANYONE
         principal = await self._verified(credentials)

@@ -169,8 +169,9 @@ class SubscribeHandler:
     ) -> web.StreamResponse:
         """Refuse the request.
 
-        By default in-band: an EventSource does not reconnect after a status other than 200 (WHATWG
-        HTML, 9.2.3). With `on_overload=status` by a Problem with Retry-After.
+        By default the refusal is an in-band `overload`, because an EventSource does not reconnect
+        after a status other than 200 (WHATWG HTML, 9.2.3). With `on_overload=status` it is a
+        Problem with Retry-After.
         """
         metrics.REFUSALS.labels(reason).inc()
         retry = self._retry_later()

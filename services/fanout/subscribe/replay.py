@@ -31,8 +31,8 @@ _INCOMPLETE = ("gap", "reset")
 class Replay:
     """Sends one subscriber the events after its position, then makes it live.
 
-    `max_events` limits the journal entries that are read, `max_seconds` the time. After that the
-    subscriber gets `gap`.
+    `max_events` limits the journal entries that are read, `max_seconds` the time. When a limit is
+    reached, the subscriber gets `gap`.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Replay:
                 position = await self._from_journal(position)
 
     def _join(self, position: Position, first: bytes = b"") -> bool:
-        """The last step, without an await. False while more than one chunk is missing."""
+        """Send the rest and go live, without an await. False if the rest exceeds a chunk."""
         frames = self._from_memory(position)
         if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
             return False
@@ -106,12 +106,12 @@ class Replay:
         return [item.frame for item in items if self._subscriber.wants(item.entry)]
 
     async def _from_journal(self, position: Position) -> Position:
-        """Send a page of the journal. Returns the position after it."""
+        """Send a page of the journal. Returns the position from which the replay continues."""
         if self._outcome == "ring":
             self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
         match await self._feed.reader.after(position, limit):
-            case NoNewEvents():  # writes were lost, or memory reaches back to this position by now
+            case NoNewEvents():  # writes were lost, or memory now has what follows
                 floor = self._feed.recent.floor
                 if position == START and self._begins_at(floor):
                     return floor
@@ -132,21 +132,23 @@ class Replay:
         )
 
     async def _above_journal_tip(self, position: Position) -> Position:
-        """The client is ahead of this replica, or its position belongs to another journal."""
+        """Handle a position that this replica has not reached, or that is of another journal."""
         if await self._feed.reach(position):
             return position
         why = f"position {position} is above the end of the journal"
         return self._reset(self._feed.position, why)
 
     def _begins_at(self, position: Position) -> bool:
-        """Whether the journal is empty and begins at this position."""
+        """True if the journal is empty and begins at this position."""
         tip = self._feed.tip
         return tip is not None and tip.empty and tip.began == position
 
     def _was_lost(self, position: Position) -> bool:
-        """Whether an API event had this position and a failover lost it: memory does not have it.
+        """True if an API event had this position and a failover lost it, as memory shows.
 
-        A position of the chain without an event is no sign of a loss: resume after it.
+        Memory has events before and after the position but none at it. This holds only for
+        positions of the API: a position of the chain may have no event, and the client resumes
+        after it.
         """
         recent = self._feed.recent
         return (
@@ -156,23 +158,23 @@ class Replay:
         )
 
     def _skips_lost(self, position: Position, first: JournalEntry) -> bool:
-        """The same check with the journal: its next entry does not follow this position."""
+        """True if the journal shows such a loss: its next entry does not name this position."""
         return position == self._asked and position.by_clock and first.previous != str(position)
 
     def _reset(self, position: Position, why: str) -> Position:
-        """Send `reset`: the client must load the state again, and continues from this position."""
+        """Send `reset`: the client loads its state again and continues from this position."""
         self._subscriber.since = position
         self._send_notice("reset", sse.reset(position, why))
         return position
 
     def _send_gap(self, position: Position) -> Position:
-        """Too many events for one resume: send a gap up to the oldest event in memory."""
+        """Send `gap` up to the oldest event in memory: too much is missing for one resume."""
         floor = self._feed.recent.floor
         self._send_notice("gap", sse.gap(position, floor))
         return floor
 
     def _send_notice(self, outcome: str, frame: bytes) -> None:
-        """Send `gap` or `reset`. Count it now: many pages then reload and close the connection."""
+        """Send `gap` or `reset`. Count it now, because many pages then reload and disconnect."""
         if self._outcome not in _INCOMPLETE:
             _OUTCOMES[outcome].inc()
             self._outcome = outcome
