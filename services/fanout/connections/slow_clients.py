@@ -37,7 +37,7 @@ class SlowClients:
         self._members: set[Subscriber] = set()
 
     def add(self, subscriber: Subscriber) -> None:
-        """Wait until the kernel accepts more data. Disconnect the client if its backlog is too large."""
+        """Wait until the kernel accepts more, or disconnect if the backlog is too large."""
         self._members.add(subscriber)
         self._waiting(subscriber.fd)
         if subscriber.backlog_bytes > self._backlog_bytes:
