@@ -1,1 +1,1 @@
-"""The indexer: reads the chain and commits its events to the journal, each once, in order."""
+"""The indexer: reads the chain and commits each of its events to the journal once, in order."""

@@ -13,7 +13,7 @@ from shared.web import server
 
 
 def serve(settings: IndexerSettings) -> int:
-    """Run until a signal stops the process; returns the exit code."""
+    """Run the indexer until a signal stops the process; returns the exit code."""
     logs.configure("indexer", settings.log_level)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
 
@@ -33,7 +33,7 @@ PROGRAM = Program(
 
 
 def main() -> int:
-    """Run the program with the process's arguments; returns the exit code."""
+    """Run the indexer, or the command that the process's arguments name; returns the exit code."""
     return PROGRAM.main(sys.argv[1:])
 
 

@@ -1,4 +1,7 @@
-"""The indexer's composition root: waits for the lease, then ingests while it holds the lease."""
+"""The indexer's composition root: creates the parts of the service and connects them.
+
+The indexer waits for the lease, and ingests while it holds the lease.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,11 @@ FATAL = (FatalSourceError, JournalInconsistentError, ForeignNamespaceError)
 
 
 class LeaseLostError(ExpectedRestart):
-    """Another indexer took over, or Redis lost the lease; this indexer becomes a standby again."""
+    """Another indexer took the lease, or Redis lost it; this indexer becomes a standby again."""
 
 
 def build_app(settings: IndexerSettings) -> web.Application:
-    """Build the whole service. Nothing runs until the app starts."""
+    """Build the whole service. No task runs until the app starts."""
     app = web.Application(middlewares=[problem_middleware])
     components = ("redis", "store", "source", "clock", "namespace")
     readiness = Readiness(*components, namespace=settings.keys.namespace)
@@ -84,7 +87,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
 
 
 def _report_fatal(error: Exception, readiness: Readiness) -> None:
-    """Stay up but not ready: a restart loop would hide the error from the operator."""
+    """The process keeps running, but is not ready: a restart loop would hide the error."""
     kind = "disorder"
     if isinstance(error, FatalSourceError):
         kind = error.kind
@@ -104,16 +107,15 @@ async def _run_active(
     clock: RedisClock,
     loss_detector: DataLossDetector,
 ) -> None:
-    """Wait for the lease, then ingest while holding it. Raises an error when the lease ends."""
+    """Wait for the lease, then ingest. Ends with an error: LeaseLostError if the lease is lost."""
     keys = settings.keys
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
     claim = NamespaceClaim(redis, settings)
     try:
         await require_durable(redis, keys)
-        await (
-            claim.check()
-        )  # before the lease: taking it would stop the indexer that owns the namespace
+        # Check first: if we took the lease, we would stop the rightful indexer.
+        await claim.check()
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby reads no source
@@ -143,9 +145,8 @@ async def _run_active(
         raise
     except (*FATAL, ExpectedRestart):
         raise
-    except (
-        Exception
-    ) as error:  # a bug: the task is restarted, and the probe must report it meanwhile
+    except Exception as error:
+        # A bug. The task is restarted; until then, /readyz must report the error.
         readiness.set("source", f"failed: {error!r}")
         raise
     finally:
@@ -165,8 +166,8 @@ def _jobs(
     claim: ClaimNamespace,
     loss_detector: DataLossDetector,
 ) -> Iterator[Coroutine[None, None, None]]:
-    """The coroutines that the active indexer runs side by side."""
-    # The lambda runs only after `ingest` exists.
+    """Create the coroutines that the active indexer runs at the same time."""
+    # The source calls the lambda only after `ingest` exists.
     source = _create_source(settings, session, lambda: ingest.opened())  # noqa: PLW0108
     ingest = Ingest(
         source,
@@ -196,7 +197,7 @@ def _jobs(
 def _create_source(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    if settings.source != "auto":  # FailoverSource sets the metric itself
+    if settings.source != "auto":  # for `auto`, FailoverSource sets this metric
         metrics.SOURCE.labels(settings.source).set(1)
     return factory.create_source(settings, session, opened)
 
@@ -212,4 +213,4 @@ async def _release(lease: Lease) -> None:
     try:
         await lease.release()
     except (RedisError, OSError):
-        log.warning("lease_not_released", token=lease.token)  # the lease expires without this
+        log.warning("lease_not_released", token=lease.token)  # the lease then expires by itself

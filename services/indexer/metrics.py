@@ -16,7 +16,7 @@ ERRORS = (
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )
-"""Kinds of temporary failures. Any other HTTP status becomes a kind `status_…` too."""
+"""Kinds of temporary failures. An answer with another HTTP status gets the kind `status_…` too."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
     *("unproved", "sources_differ", "namespace"),
@@ -29,19 +29,24 @@ ACTIVE = Gauge("headrace_indexer_active", "1 while this indexer holds the lease"
 CURSOR_LEDGER = Gauge("headrace_indexer_cursor_ledger", "Last ledger committed")
 NETWORK_LEDGER = Gauge("headrace_indexer_network_ledger", "Last ledger of the source")
 LEDGER_CLOSED = Gauge(
-    "headrace_indexer_ledger_closed_seconds", "Close of the last ledger committed, Unix seconds"
+    "headrace_indexer_ledger_closed_seconds",
+    "When the last ledger committed was closed, in Unix seconds",
 )
 LAG_LEDGERS = Gauge("headrace_indexer_lag_ledgers", "Ledgers of the source that are not read yet")
-LAG_SECONDS = Gauge("headrace_indexer_lag_seconds", "Age of the last ledger read, seconds")
+LAG_SECONDS = Gauge("headrace_indexer_lag_seconds", "Seconds since the last ledger read was closed")
 EVENTS = at_zero(
     Counter("headrace_indexer_events_total", "Events committed, by type", ["type"]), EventType
 )
 SEEN = Counter("headrace_indexer_events_seen_total", "Events that were already in the journal")
-UNPROVED = Counter("headrace_indexer_unproved_total", "Transactions kept without a proof")
-DECODE_FAILURES = Counter(
-    "headrace_indexer_decode_failures_total", "Decoding failures, also of first reads"
+UNPROVED = Counter(
+    "headrace_indexer_unproved_total", "Transactions kept although their proof failed"
 )
-DEAD_LETTERS = Counter("headrace_indexer_dead_letters_total", "Undecodable events kept raw")
+DECODE_FAILURES = Counter(
+    "headrace_indexer_decode_failures_total", "Failures to decode, also if a second read succeeded"
+)
+DEAD_LETTERS = Counter(
+    "headrace_indexer_dead_letters_total", "Events that could not be decoded and are kept raw"
+)
 SOURCE = Gauge("headrace_indexer_source", "1 for the active source", ["source"])
 SOURCE_ERRORS = at_zero(
     Counter("headrace_indexer_source_errors_total", "Failures of the source", ["kind"]), ERRORS
@@ -60,15 +65,15 @@ MISSING = at_zero(
     ("filled", "lost"),
 )
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
-"""The few kinds are listed in docs/operations.md; one alert rule fires on any of them."""
+"""The kinds are listed in docs/operations.md. One alert rule covers all kinds."""
 
 _OLD_SECONDS = 30.0
-"""Seconds. stellar-rpc reports itself unhealthy when its last ledger is older (its default)."""
+"""Seconds. In stellar-rpc too, a last ledger that is older counts as unhealthy (its default)."""
 _closed_at = 0.0
 
 
 def record_commit(ledger: int, closed_at: float | None, latest: int) -> None:
-    """Record a commit up to `ledger`.
+    """Record in the metrics that everything up to `ledger` is committed.
 
     `closed_at`: when that ledger closed, in Unix seconds. `latest`: the source's last ledger.
     """
@@ -83,14 +88,14 @@ def record_commit(ledger: int, closed_at: float | None, latest: int) -> None:
 
 
 def record_tip(latest: int, closed_at: float) -> None:
-    """Record that all ledgers up to `latest` are read; it closed at `closed_at` (Unix seconds)."""
+    """Record that all ledgers are read. `closed_at`: when `latest` closed, in Unix seconds."""
     global _closed_at  # noqa: PLW0603 - as above
     NETWORK_LEDGER.set(latest)
     _closed_at = max(_closed_at, closed_at)
 
 
 def old_ledger_note(now: float | None) -> str | None:
-    """A note for the operator while the last ledger read is old, else None.
+    """Return a note for the operator if the last ledger read is old, else None.
 
     `now` is in Unix seconds, None while the time is unknown.
     """
@@ -104,7 +109,7 @@ def old_ledger_note(now: float | None) -> str | None:
 
 
 def measure_lag(now: Callable[[], float | None]) -> None:
-    """Compute the lag at each scrape by `now`, which returns Unix seconds or None if unknown."""
+    """Compute the lag at each scrape. `now` returns Unix seconds, or None if unknown."""
 
     def lag() -> float:
         now_seconds = now()

@@ -17,25 +17,26 @@ class IndexerSettings(JournalSettings):
     """All settings of the indexer, read from environment variables."""
 
     horizon_url: str = Field(
-        "https://horizon-testnet.stellar.org", description="Horizon server, read over SSE"
+        "https://horizon-testnet.stellar.org", description="URL of the Horizon server"
     )
     rpc_url: str = Field(
-        "", description="Stellar RPC server; supplies what Horizon lacks, or is the source itself"
+        "", description="URL of a Stellar RPC server, as the source or for what Horizon lacks"
     )
     source: Literal["horizon", "rpc", "auto"] = Field(
         "horizon",
         description="source of events: horizon, rpc, or auto (failover between both)",
     )
     start: str = Field(
-        "latest", description="first ledger of a new namespace: latest, earliest or ledger N"
+        "latest",
+        description="where a new namespace begins to read: latest, earliest or a ledger number",
     )
     rpc_poll_seconds: float = Field(
-        2.0, gt=0, description="seconds between two getEvents calls at the tip"
+        2.0, gt=0, description="seconds between two getEvents calls when all ledgers are read"
     )
     source_read_seconds: float = Field(
         75.0,
         gt=0,
-        description="seconds without a byte until a connection to the source counts as hung",
+        description="the indexer reconnects if the source sends no byte for this many seconds",
     )
     source_wait_seconds: float = Field(
         30.0, gt=0, description="longest wait in seconds before a failed source is tried again"
@@ -47,11 +48,11 @@ class IndexerSettings(JournalSettings):
     )
     on_gap: Literal["announce", "stop"] = Field(
         "announce",
-        description="if no source has the next ledgers: announce (publish a gap, continue) or stop",
+        description="if no source has a ledger: announce (publish a gap and continue) or stop",
     )
     unproved: Literal["stop", "alarm"] = Field(
         "stop",
-        description="events without a proof: stop, or alarm (keep them with verified=false)",
+        description="if events fail their proof: stop, or alarm (keep them with verified=false)",
     )
     lease_seconds: float = Field(
         4.0, gt=0.2, description="seconds until a standby takes over from a dead indexer"

@@ -1,7 +1,7 @@
 """`python -m services.indexer deadletter list|retry|drop`: handle undecodable events.
 
-Events are only appended to the journal. So an event whose position is below the
-journal's top cannot be committed any more, even if it can be decoded now.
+The journal accepts events only at its end. So an event whose position is below the journal's last
+position cannot be committed any more, even if it can be decoded now.
 
 See docs/decisions/0001-position-is-the-chain-id.md.
 """
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments; exits with 2 and a line on stderr if they are wrong."""
+    """Parse the arguments. If they are wrong, prints a line to stderr and exits with code 2."""
     parser = argparse.ArgumentParser(
         prog=f"{invoked_as('services.indexer')} deadletter",
         description="Handle dead letters: events that the indexer could not decode and stored raw. "
@@ -51,12 +51,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="print each letter as one line of JSON, without the XDR")
-    retry = actions.add_parser(
-        "retry", help="decode letters again, commit the events that still fit"
-    )
-    retry.add_argument("ids", nargs="*", metavar="ID", help="id from `list`; default: all letters")
+    retry = actions.add_parser("retry", help="decode letters again and commit their events")
+    retry.add_argument("ids", nargs="*", metavar="ID", help="id that `list` printed; default: all")
     drop = actions.add_parser("drop", help="delete letters")
-    drop.add_argument("ids", nargs="*", metavar="ID", help="id from `list`")
+    drop.add_argument("ids", nargs="*", metavar="ID", help="id that `list` printed")
     drop.add_argument("--all", action="store_true", help="delete all letters")
     args = parser.parse_args(argv)
     if args.action == "drop" and bool(args.ids) == args.all:
@@ -66,7 +64,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """List, retry or drop dead letters; returns the exit code."""
-    if args.action == "retry":  # the only action that commits
+    if args.action == "retry":  # only `retry` commits events
         await NamespaceClaim(redis, settings).check()
     stored = StoredDeadLetters(redis, settings.keys)
     letters = await stored.all()
@@ -81,7 +79,7 @@ async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis)
         print(f"{entry}: no such dead letter", file=sys.stderr)
     act = _Retry(settings, redis).one if args.action == "retry" else _drop
     done = 0
-    # Oldest first: only in this order can all of them be committed.
+    # Oldest first: after a later event is committed, an earlier one cannot be committed any more.
     for entry in (each for each in letters if each in chosen):
         if await act(entry, letters[entry]):
             await stored.delete(entry)
@@ -100,11 +98,11 @@ class _Retry:
     def __init__(self, settings: IndexerSettings, redis: Redis) -> None:
         self._contracts = WatchedContracts(settings.contracts)
         self._journal = Journal(redis, settings.keys)
-        # Without a lease token, like the API's commits: it does not move the indexer's cursor.
+        # No lease token: these commits do not move the indexer's cursor, so they need no lease.
         self._committer = Committer(redis, settings.keys, retention=settings.retention)
 
     async def one(self, entry: str, letter: dict[str, Any]) -> bool:
-        """Retry one letter and print the outcome; returns whether the letter is done."""
+        """Retry one letter and print the outcome. Returns True if the letter can be deleted."""
         try:
             decoded = reread(letter, self._contracts)
         except StillUndecodableError as error:
@@ -131,7 +129,7 @@ class _Retry:
             done = await self._committer.record(missing, progress={}, dead=dead)
         except JournalInconsistentError:
             return False, _TOO_LATE.format(_positions(missing))
-        if done.seen:  # positions below the trimmed part of the journal count as seen
+        if done.seen:  # events older than the journal's oldest entry are not committed
             return False, _TOO_LATE.format(_positions(missing))
         more = f"; {len(dead)} of its events became new dead letters" if dead else ""
         return True, f"committed {_positions(missing) or 'nothing'}{more}"

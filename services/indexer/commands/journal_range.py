@@ -1,4 +1,4 @@
-"""The journal's entries of a range of ledgers, and the streams before and after them."""
+"""Read the journal's entries of a range of ledgers, and the streams before the range."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from shared.journal.wire import JournalEntry, stream_of
 
 
 class JournalRange:
-    """`first_kept`: the position of the oldest entry in the journal; 0-0 if nothing was trimmed."""
+    """The journal's entries of a range of ledgers.
+
+    `first_kept`: the position of the oldest entry in the journal; 0-0 if nothing was trimmed.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,8 @@ class JournalRange:
     async def of(cls, redis: Redis, keys: Keys, first: int, last: int) -> JournalRange:
         """Read the entries of ledgers `first` to `last`.
 
-        Raises CommandFailedError if these ledgers are not read yet, or are trimmed.
+        Raises CommandFailedError if the indexer has not read these ledgers yet, or if the journal
+        has trimmed them.
         """
         journal = Journal(redis, keys)
         progress = await read_progress(redis, keys)
@@ -70,9 +74,10 @@ class JournalRange:
     async def states(
         self, stream_ids: Collection[str | None]
     ) -> tuple[dict[str, Stream | None], dict[Position, Stream]]:
-        """The streams before the range; after their first entry if everything before it is trimmed.
+        """Return each stream's state before the range, by stream id; None if there is none.
 
-        Returns the states by stream id, and the states after first entries by position.
+        If the journal was trimmed, a stream may be older than the oldest entry. For such a stream,
+        the second dictionary has the state after its first entry, by the position of that entry.
         """
         states: dict[str, Stream | None] = {}
         adopted: dict[Position, Stream] = {}
@@ -84,7 +89,7 @@ class JournalRange:
         return states, adopted
 
     def _first(self, stream_id: str) -> dict[Position, Stream]:
-        """A stream's first entry with the state after it; empty if the stream was created there."""
+        """Return a stream's state after its first entry; empty if that entry created the stream."""
         for entry in self.entries:
             body = orjson.loads(entry.body)
             if body["streamId"] == stream_id:
@@ -94,7 +99,7 @@ class JournalRange:
         return {}
 
     async def stored(self, expected: ExpectedEvents) -> AsyncIterator[Difference]:
-        """Compare the stored documents of streams with their last events in the journal."""
+        """Compare each stored stream with its state after its last event in the journal."""
         ids = dict.fromkeys(each.event.stream_id for each in expected.values())
         for stream_id in filter(None, ids):
             raw, last = await self._streams.document_and_last_position(stream_id)
@@ -118,7 +123,7 @@ class JournalRange:
         return found[0] if found else None
 
     async def _document(self, position: Position) -> Document | None:
-        """The stream after the event at a position, from the journal; None if there is none."""
+        """Read from the journal a stream's state after the event at a position; None if missing."""
         (entry,) = await self._journal.at([position])
         found: Document | None = orjson.loads(entry.body).get("stream") if entry else None
         return found

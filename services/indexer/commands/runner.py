@@ -1,4 +1,4 @@
-"""Run a command: settings, logs, a Redis connection, and errors as one line on stderr.
+"""Run a command: read the settings, connect to Redis, and print an error as one line on stderr.
 
 See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 """
@@ -20,17 +20,17 @@ from shared.runtime import logs
 from shared.runtime.config import load
 
 Work = Callable[[IndexerSettings, Redis], Awaitable[int]]
-"""The work of a command: from the settings and a Redis connection to the exit code."""
+"""What a command does: gets the settings and a Redis connection, and returns the exit code."""
 
 EXIT_FAILED = 2
 
 
 class CommandFailedError(HeadraceError):
-    """The command cannot do what was asked; the text says why, and what is possible."""
+    """The command cannot do what was asked. The text says why, and what is possible."""
 
 
 def run_command(work: Work) -> int:
-    """Run a command with the settings of the environment; returns its exit code."""
+    """Run a command with the settings from environment variables; returns its exit code."""
     settings = load(IndexerSettings)
     logs.configure("indexer", "error")
     return asyncio.run(_connected(settings, work))
@@ -45,7 +45,7 @@ async def _connected(settings: IndexerSettings, work: Work) -> int:
 
 
 async def attempt(work: Awaitable[int]) -> int:
-    """The exit code of `work`; on an error prints a line to stderr and returns 2."""
+    """Return the exit code of `work`. After an error, print one line to stderr and return 2."""
     try:
         return await work
     except (RedisError, OSError) as error:

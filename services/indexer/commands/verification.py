@@ -1,7 +1,7 @@
-"""Compute what the journal and the stored streams should hold, and compare. Pure.
+"""Compute what the journal and the stored streams should contain, and compare. Pure.
 
-The commits are repeated in memory: the chain's events from a source and the API's events from the
-journal, in one order, applied to the streams as they were before.
+The commits are repeated in memory. The chain's events come from a source, and the API's events from
+the journal. All are applied, in order of position, to the streams as they were before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference, JSON-ready. `where` is a position, or `stream <id>` for a stored document."""
+    """One difference, as `verify` prints it in JSON.
+
+    `where`: a position, or `stream <id>` for a stored stream. `what`: the name of the field that
+    differs, or missing, extra, head or order. `found`: the value in Redis.
+    """
 
     where: str
     what: str
@@ -35,7 +39,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedEvent:
-    """An event as the journal should have it; `head` is None if its topics cannot be known."""
+    """An event as the journal should contain it.
+
+    `head`: its type and topics in one text; None if the topics cannot be known.
+    """
 
     event: Event
     head: str | None
@@ -43,17 +50,17 @@ class ExpectedEvent:
 
     @property
     def document(self) -> Document | None:
-        """The stream after the event; None if there is none, or if it cannot be known."""
+        """The stream's state after the event; None if it has no stream or its state is unknown."""
         actual: Document | None = self.body.get("stream")
         return actual
 
 
 ExpectedEvents = Mapping[Position, ExpectedEvent]
-"""In order of position."""
+"""The expected events, in order of position."""
 
 
 def event_of(entry: JournalEntry) -> Event:
-    """The event in a journal entry."""
+    """Parse the event in a journal entry."""
     body = orjson.loads(entry.body)
     source = None
     if body["origin"] == Origin.CHAIN:
@@ -66,10 +73,10 @@ def event_of(entry: JournalEntry) -> Event:
 def replay_expected(
     events: Mapping[Position, Event], before: StreamStates, adopted: Mapping[Position, Stream]
 ) -> ExpectedEvents:
-    """What the journal should hold for `events`, applied to the states `before` them.
+    """Compute what the journal should contain for `events`, applied to the states `before` them.
 
-    `adopted`: the first events of streams whose earlier history is trimmed, with the states after
-    them from the journal. These states cannot be checked.
+    `adopted`: for each stream whose earlier entries are trimmed, the position of its first kept
+    entry and the state after it. This state is taken from the journal, so it cannot be checked.
     """
     expected = {
         position: ExpectedEvent(
@@ -95,7 +102,7 @@ def _body(position: Position, raw: bytes) -> dict[str, Any]:
 
 
 def compare(expected: ExpectedEvents, entries: Sequence[JournalEntry]) -> Iterator[Difference]:
-    """The differences: missing, extra and altered events, and entries out of order."""
+    """Yield the differences: missing, extra and changed events, and entries out of order."""
     journal = {parse_position(entry.position): entry for entry in entries}
     for position in sorted(expected.keys() | journal.keys()):
         if position not in journal:
@@ -114,7 +121,7 @@ def _altered(expected: ExpectedEvent, entry: JournalEntry) -> Iterator[Differenc
     if expected.head not in (None, head):
         yield Difference(entry.position, "head", expected.head, head)
     actual: Document = orjson.loads(entry.body)
-    names = set(actual) - {"publishedAt"}  # only Redis knows it
+    names = set(actual) - {"publishedAt"}  # the time of the commit: only Redis knows it
     if expected.head is None:
         names.discard("stream")
     for name in sorted(names | expected.body.keys()):
@@ -128,15 +135,15 @@ def _altered(expected: ExpectedEvent, entry: JournalEntry) -> Iterator[Differenc
 def field_differences(
     where: str, prefix: str, expected: Document, actual: Document
 ) -> Iterator[Difference]:
-    """The fields in which two documents differ."""
+    """Yield the fields in which two documents differ."""
     for name in sorted(expected.keys() | actual.keys()):
         if expected.get(name) != actual.get(name):
             yield Difference(where, prefix + name, expected.get(name), actual.get(name))
 
 
 def _is_equal(name: str, expected: object, actual: object) -> bool:
-    """Whether two values are equal, apart from differences that sources may have."""
-    if name == "verified":  # not every source has the result that proves events
+    """True if two values are equal. Normal differences between two sources do not count."""
+    if name == "verified":  # null if a source did not have the result that proves the event
         return expected == actual or None in (expected, actual)
     if name == "ledgerClosedAt" and isinstance(expected, str) and isinstance(actual, str):
         return unix_seconds(expected) == unix_seconds(actual)

@@ -1,6 +1,7 @@
-"""`python -m services.indexer verify --from L --to M`: read ledgers again and compare them.
+"""`python -m services.indexer verify --from L --to M`: check the journal against the source.
 
-Compares the source with the journal and the stored streams. Changes nothing.
+Reads the ledgers again from the source. Compares their events with the journal and the stored
+streams. Changes nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from shared.runtime.tasks import backoff
 from shared.web import client as http
 
 _TRIES = 6
-"""Failures in a row without progress. An event that fails its proof takes two."""
+"""The command fails after this many errors in a row. An event that fails its proof causes two."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments; exits with 2 and a line on stderr if they are wrong."""
+    """Parse the arguments. If they are wrong, prints a line to stderr and exits with code 2."""
     parser = argparse.ArgumentParser(
         prog=f"{invoked_as('services.indexer')} verify",
         description="Read ledgers again from SOURCE and compare their events with the journal and "
@@ -67,7 +68,7 @@ def _ledger(text: str) -> int:
 
 
 async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
-    """Compare and print the differences; returns the exit code."""
+    """Compare the events and print the differences; returns the exit code."""
     journal = await JournalRange.of(redis, settings.keys, args.first, args.last)
     async with _source(settings) as source:
         events, dead = await _read(source, args.first, args.last)
@@ -105,7 +106,7 @@ async def _source(settings: IndexerSettings) -> AsyncIterator[Source]:
 
 
 async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, Event], int]:
-    """The events of these ledgers, and the number of dead letters. Raises CommandFailedError."""
+    """Read the events of these ledgers and count the dead letters. Raises CommandFailedError."""
     oldest, latest = await source.ledgers()
     if not oldest <= first <= last <= latest:
         raise CommandFailedError(

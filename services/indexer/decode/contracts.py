@@ -1,7 +1,7 @@
-"""The watched contracts, and which decoder reads the events of each. Pure.
+"""The watched contracts, and the decoder for the events of each. Pure.
 
-A transaction may hold events of many contracts. The watched ones are found by their raw 32-byte
-ids.
+A transaction may contain events of many contracts. The events of watched contracts are found by the
+contract's raw 32-byte id.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class WatchedContract:
 
     @property
     def only_invocations(self) -> bool:
-        """Whether all its events are from invocations, whose results prove them.
+        """True if all events of the contract come from invocations, whose results prove the events.
 
-        The contract of an asset emits events for payments and other classic operations too
-        (CAP-67).
+        False for a token: the contract of an asset also emits events for payments and other classic
+        operations (CAP-67).
         """
         return self.kind is not ContractKind.TOKEN
 
     def read(
         self, event: ContractEvent, position: Position, source: Provenance, closed: int
     ) -> Event:
-        """Convert one of its events; `closed` is when the ledger closed, in Unix seconds.
+        """Convert an event of this contract. `closed`: when the ledger closed, in Unix seconds.
 
         Raises UnreadableEventError (services.indexer.decode.stream_contract).
         """
@@ -53,7 +53,7 @@ class WatchedContract:
 
 
 class WatchedContracts:
-    """All watched contracts, found by raw id or by address."""
+    """All watched contracts. Each one is found by its raw id or its address."""
 
     def __init__(self, specs: Iterable[ContractSpec]) -> None:
         self.all = tuple(map(WatchedContract.of, specs))
@@ -77,12 +77,13 @@ class WatchedContracts:
         return self._by_address.get(address)
 
     def may_emit(self, envelope: bytes, meta: bytes | None) -> bool:
-        """Whether a transaction may hold events of watched contracts. Fast; never wrong with False.
+        """False if the transaction has no event of a watched contract, True if it may have one.
 
-        The envelope of a call has a footprint, which names every contract that the call can touch.
-        A classic operation has no footprint, but its meta names the asset's contract in each event;
-        if the meta was left out, the answer is True. A wrong True only costs the decoding of the
-        meta.
+        The check is fast: it only searches the bytes for the raw ids of contracts. The envelope of
+        a call has a footprint, which names every contract that the call can touch. A classic
+        operation has no footprint, but its meta names the asset's contract in each event. If the
+        meta is missing and a token is watched, the answer is True. A wrong True only costs the
+        decoding of the meta.
         """
         if any(raw in envelope for raw in self.raws):
             return True

@@ -1,6 +1,6 @@
 """Decode a dead letter again, with the current decoder and the current CONTRACTS. Pure.
 
-services.indexer.decode.transactions.dead_letter makes the letters.
+The function dead_letter in services.indexer.decode.transactions creates the letters.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class StillUndecodableError(HeadraceError):
 
 
 def reread(letter: Mapping[str, Any], contracts: WatchedContracts) -> DecodedEvents:
-    """Decode a letter: its events, and new dead letters for events of a meta that fail.
+    """Decode a letter. In a letter with a whole meta, events that fail become new dead letters.
 
     Raises StillUndecodableError.
     """

@@ -1,7 +1,8 @@
 """Prove a transaction's events by the hash in its result.
 
-A server of metas could invent events. The validators sign the results of transactions. The result
-of an invocation is the SHA-256 of its return value and its events, so it proves both.
+A server could invent events in a meta. But the validators sign the results of transactions, and the
+result of an invocation is the SHA-256 of its return value and its events. So the result proves
+both.
 
 See docs/decisions/0004-events-are-proved.md.
 """
@@ -14,9 +15,9 @@ from services.indexer.xdr import TransactionMeta, TransactionResult
 def verify(meta: TransactionMeta, result: TransactionResult | None) -> bool | None:
     """Return True if `result` proves the events of `meta`, False if they do not match.
 
-    None means that nothing is proved: there is no result, or the transaction called no contract.
-    Since protocol 23 (CAP-67) payments and other classic operations have events too; no hash covers
-    them.
+    Returns None if nothing can be proved: there is no result, or the transaction called no
+    contract. Since protocol 23 (CAP-67), payments and other classic operations have events too, but
+    no hash covers these events.
     """
     if result is None:
         return None
@@ -30,5 +31,5 @@ def verify(meta: TransactionMeta, result: TransactionResult | None) -> bool | No
 
 
 def _digest(return_value: bytes, events: tuple[bytes, ...]) -> bytes:
-    """SHA-256 of the XDR of InvokeHostFunctionSuccessPreImage: a value, then an array of events."""
+    """Hash the XDR of InvokeHostFunctionSuccessPreImage: the return value, then the events."""
     return sha256(return_value + len(events).to_bytes(4, "big") + b"".join(events)).digest()

@@ -1,6 +1,6 @@
-"""Parse a transaction in Horizon's JSON strictly; an error names the field. Pure.
+"""Parse a transaction in Horizon's JSON strictly; an error names the wrong field. Pure.
 
-A wrong field is never guessed or skipped: a skipped transaction would be a lost event.
+The parser never guesses a value and never skips a transaction, because that could lose an event.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from shared.domain.position import transaction_of
 
 
 class MalformedError(HeadraceError, ValueError):
-    """A source's answer is damaged; none of it may be used or skipped."""
+    """A source's answer is damaged. The indexer must neither use nor skip any part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HorizonTransaction:
-    """The fields of Horizon's transaction that the indexer uses; `closed_at` is an ISO time."""
+    """The fields of Horizon's transaction that the indexer uses. `closed_at`: an ISO 8601 time."""
 
     toid: int
     hash: str
@@ -41,7 +41,7 @@ class HorizonTransaction:
 
 
 def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
-    """Parse Horizon's JSON. Raises MalformedError, which names the field."""
+    """Parse a transaction in Horizon's JSON. Raises MalformedError, which names the wrong field."""
     parts = []
     for name, read in _FIELDS.items():
         try:
@@ -55,7 +55,7 @@ def parse_record(document: Mapping[str, Any]) -> HorizonTransaction:
 
 
 def matching(pattern: str) -> Callable[[Any], str]:
-    """Make a parser for text that matches a pattern."""
+    """Create a parser for text that matches a pattern."""
     match = re.compile(pattern, re.ASCII).fullmatch
 
     def read(value: Any) -> str:
@@ -67,10 +67,10 @@ def matching(pattern: str) -> Callable[[Any], str]:
 
 
 def typed(kind: type) -> Callable[[Any], Any]:
-    """Make a parser that accepts exactly one type."""
+    """Create a parser that accepts only values of exactly this type."""
 
     def read(value: Any) -> Any:
-        if type(value) is not kind:  # a bool is an int in Python
+        if type(value) is not kind:  # isinstance() would accept a bool as an int
             raise TypeError(f"{value!r} is not of type {kind.__name__}")
         return value
 
@@ -79,7 +79,7 @@ def typed(kind: type) -> Callable[[Any], Any]:
 
 @lru_cache(maxsize=256)  # all transactions of a ledger have the same time
 def time_text(text: Any) -> str:
-    """Check a time since 1970 with a time zone; returns the text unchanged."""
+    """Check that a text is a time since 1970 with a time zone; returns the text unchanged."""
     unix_seconds(text)
     return str(text)
 
@@ -90,7 +90,7 @@ def base64_bytes(text: Any) -> bytes:
 
 
 def known_meta(raw: bytes) -> bytes | None:
-    """The TransactionMeta, None if the server left its content out (SKIP_TXMETA)."""
+    """Return the meta; None if the server left its content out (Horizon's setting SKIP_TXMETA)."""
     return None if raw in _EMPTY_METAS else raw
 
 
@@ -98,12 +98,12 @@ hash_text = matching("[0-9a-f]{64}")
 """Parses the hash of a transaction or a ledger: 64 hex digits."""
 _digits = matching(r"\d{1,19}")
 _EMPTY_WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
-"""Number of lists and options in a TransactionMeta, by version. Each is a zero word if empty."""
+"""By version: an empty meta is its version, followed by this many zero words of 4 bytes."""
 _EMPTY_METAS = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _EMPTY_WORDS.items()}
 """The empty metas that Horizon sends with SKIP_TXMETA.
 
-A real meta is never equal to one of these: a successful transaction has at least one operation, and
-its meta describes each.
+The real meta of a successful transaction is never equal to one of these, because it describes at
+least one operation.
 """
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "paging_token": lambda value: int(_digits(value)),
@@ -115,4 +115,4 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "result_xdr": base64_bytes,
     "result_meta_xdr": lambda value: known_meta(base64_bytes(value)) if value else None,
 }
-"""Horizon's fields, in the order of HorizonTransaction's."""
+"""The parser for each field of Horizon's JSON, in the order of HorizonTransaction's fields."""

@@ -1,7 +1,8 @@
 """Convert the stream contract's events into Headrace's events. Pure.
 
-Fields are found by name. A missing or an additional field is accepted if the stream's state does
-not depend on it. An event with an unknown name is kept raw, as `chain.unknown`.
+Each field is found by its name. If a field is missing or unknown, the event is still accepted,
+unless the stream's state depends on that field. An event with an unknown name is kept raw, as
+`chain.unknown`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _TYPES = {
 
 
 class _Rule(NamedTuple):
-    """A condition that a field must meet, since the stream's state is computed from it."""
+    """A condition that a field must meet, because the stream's state is computed from the field."""
 
     accepts: Callable[[ScVal], bool]
     expected: str
@@ -52,9 +53,9 @@ def _integer_below(most: int) -> Callable[[ScVal], bool]:
 
 _IS_ADDRESS = _Rule(lambda value: isinstance(value, Address), "address")
 _IS_INTEGER = _Rule(_integer, "integer")
-# Half of u64: a pause moves a stream's times, and the sum must still be a JSON number.
+# Below 2^63: a pause adds to a stream's times, and JSON can hold a sum only below 2^64.
 _IS_TIME = _Rule(_integer_below(1 << 63), "Unix time")
-# All of u64: the contract stores the maximum if an end time overflows.
+# Below 2^64: if an end time overflows, the contract stores the largest u64.
 _IS_END_TIME = _Rule(_integer_below(1 << 64), "Unix time")
 
 _REQUIRED_FIELDS: Mapping[EventType, Mapping[str, _Rule]] = {
@@ -72,7 +73,7 @@ _REQUIRED_FIELDS: Mapping[EventType, Mapping[str, _Rule]] = {
     EventType.STREAM_RECIPIENT_TRANSFERRED: {"new_recipient": _IS_ADDRESS},
     EventType.STREAM_RATE_MODIFIED: {"new_rate_per_second": _IS_INTEGER},
 }
-"""Fields that the new state of the stream is computed from, by event type."""
+"""The required fields by event type: the stream's new state is computed from them."""
 
 _OPTIONAL_FIELDS: Mapping[str, _Rule] = {
     "timestamp": _IS_TIME,
@@ -80,17 +81,17 @@ _OPTIONAL_FIELDS: Mapping[str, _Rule] = {
     "settled_amount": _IS_INTEGER,
     "new_end_time": _IS_END_TIME,
 }
-"""Optional fields that are used if they are there; void counts as absent."""
+"""Optional fields: they are checked if the event has them. The value void counts as absent."""
 
 _CONTRACT_PREFIX = "contract."
 
 
 class UnreadableEventError(HeadraceError, ValueError):
-    """An event of a watched contract lacks required data; it becomes a dead letter."""
+    """An event of a watched contract lacks required data. It becomes a dead letter."""
 
 
 def read_event(event: ContractEvent, position: Position, source: Provenance, closed: int) -> Event:
-    """Convert an event of the stream contract; `closed` is the ledger's close in Unix seconds.
+    """Convert an event of the stream contract. `closed`: the ledger's close in Unix seconds.
 
     Raises UnreadableEventError.
     """
@@ -112,13 +113,13 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
 
 
 def name_of(event: ContractEvent) -> str:
-    """The event's first topic if it is a symbol or a string, else ""."""
+    """Return the event's first topic if it is a symbol or a string, else an empty string."""
     name = event.topics[0] if event.topics else None
     return str(name) if isinstance(name, str) else ""
 
 
 def _stream_id(event: ContractEvent) -> str | None:
-    """The second topic if it can be a stream id (a u64 from 1), else None."""
+    """Return the second topic if it can be a stream id (a u64 from 1), else None."""
     value = event.topics[1] if len(event.topics) > 1 else None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 64:
         return None
@@ -160,14 +161,14 @@ def _facts(
 def _refuse_too_deep(name: str, facts: dict[str, object]) -> None:
     try:
         orjson.dumps(facts)
-    except TypeError as error:  # nested deeper than orjson can write
+    except TypeError as error:  # orjson refuses data that is nested too deeply
         raise UnreadableEventError(
             f"{name}: its data cannot be written as JSON: {error}"
         ) from error
 
 
 def raw_facts(event: ContractEvent) -> dict[str, object]:
-    """The whole event as base64 XDR, so that an unknown event loses nothing."""
+    """Return the whole event as base64 XDR, so that no data of an unknown event is lost."""
     return {
         "name": name_of(event),
         "topicsXdr": [base64.b64encode(topic).decode() for topic in event.topic_xdr],
@@ -176,7 +177,7 @@ def raw_facts(event: ContractEvent) -> dict[str, object]:
 
 
 def to_json(name: str, value: ScVal) -> object:
-    """Make a value JSON-ready: amounts and ids as decimal strings, times and bps as numbers."""
+    """Convert a value for JSON: times and basis points stay numbers, other integers become text."""
     match value:
         case str():
             return str(value)

@@ -1,9 +1,9 @@
 """Convert a token contract's events: transfers, mints, burns and clawbacks. Pure.
 
-Three forms are in use; the topics show which one an event has. SEP-41 names the parties. Since
-protocol 23, asset contracts add the asset (CAP-67). Before, they also named the admin of a mint or
-clawback (CAP-46-6). The amount is the event's data, or a field of the data if the destination is
-muxed.
+The topics of an event have one of three forms. In SEP-41, they name the parties. Contracts of
+assets since protocol 23 add the asset (CAP-67). Before protocol 23, they also named the admin of a
+mint or clawback (CAP-46-6). The amount is the event's data; if the destination is muxed, it is the
+field `amount` of the data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from shared.domain.position import Position
 
 
 class _Form(NamedTuple):
-    """The event type for a name, and the parties that the topics hold, in order."""
+    """The event type for a name, and the parties in the order of the topics.
+
+    `with_admin`: the parties in the form before protocol 23.
+    """
 
     type: EventType
     parties: tuple[str, ...]
@@ -36,7 +39,7 @@ _FORMS: Mapping[str, _Form] = {
 def read_token_event(
     event: ContractEvent, position: Position, source: Provenance, closed: int
 ) -> Event:
-    """Convert an event of a token contract; `closed` is the ledger's close in Unix seconds.
+    """Convert an event of a token contract. `closed`: the ledger's close in Unix seconds.
 
     Events with other names, such as approve and set_admin, are kept raw. Raises
     UnreadableEventError.
@@ -52,7 +55,7 @@ def read_token_event(
 
 
 def _party_facts(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, object]:
-    """The parties of the event, and the asset (SEP-11) if it follows them."""
+    """Return the parties of the event, and the asset (SEP-11) if the topic after them names it."""
     count = next((n for n, each in enumerate(topics) if not isinstance(each, Address)), len(topics))
     parties = form.with_admin if count == len(form.with_admin) else form.parties
     if not parties or count != len(parties):
@@ -71,7 +74,7 @@ def _expected(form: _Form) -> str:
 
 
 def _amount(name: str, data: ScVal) -> dict[str, object]:
-    """The amount in base units, and the id of a muxed destination (CAP-67)."""
+    """Return the amount in base units; if the destination is muxed (CAP-67), also its id."""
     muxed = data.get("to_muxed_id") if isinstance(data, dict) else None
     amount = data.get("amount") if isinstance(data, dict) else data
     if not isinstance(amount, int) or isinstance(amount, bool):

@@ -1,7 +1,7 @@
-"""Decode a transaction into events, dead letters and the result of the proof. Pure.
+"""Decode and prove a transaction's events; undecodable events become dead letters. Pure.
 
-Most transactions hold no event of a watched contract. They cost only a search for the contracts'
-raw 32-byte ids in the transaction's bytes (services.indexer.decode.contracts).
+Most transactions have no event of a watched contract. In these, the indexer only searches the bytes
+for the contracts' raw 32-byte ids (services.indexer.decode.contracts).
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from shared.domain.events import Event, Provenance
 from shared.domain.position import Position
 
 _KIND, _OTHER_KINDS = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
-"""Where a ContractEvent with a contract id has its kind; the kinds `system` and `diagnostic`.
+"""Where a ContractEvent with a contract id has its kind, and the kinds that are skipped.
 
-The host makes events of these two kinds about a contract; the contract does not emit them.
+The skipped kinds are `system` and `diagnostic`: the host makes these events about a contract, the
+contract does not emit them.
 """
 
 
 class MetaMissingError(HeadraceError):
-    """The source left the transaction's meta out; another source must be asked for the meta."""
+    """The source left out the transaction's meta, so another source must be asked for it."""
 
 
 class UnprovedError(HeadraceError):
@@ -44,19 +45,19 @@ class UnprovedError(HeadraceError):
 
 @dataclass(slots=True)
 class DecodedEvents:
-    """Events and dead letters of one or more transactions. A dead letter is a JSON-ready dict."""
+    """Events and dead letters of one or more transactions. A dead letter is a dict for JSON."""
 
     events: list[Event] = field(default_factory=list)
     dead: list[dict[str, object]] = field(default_factory=list)
 
     def extend(self, other: DecodedEvents) -> None:
-        """Append the events and dead letters of the transactions that follow."""
+        """Append the events and dead letters of the next transactions."""
         self.events += other.events
         self.dead += other.dead
 
 
 RawEvents = Mapping[Position, bytes]
-"""A transaction's events as XDR, by position."""
+"""A transaction's events in XDR, by position."""
 
 
 def decode_transaction(
@@ -69,7 +70,8 @@ def decode_transaction(
     """Decode the watched contracts' events of one transaction, and prove them.
 
     `rpc_events`: the events that getEvents returned for this transaction; they must be the same as
-    those in the meta. `accept_unproved`: return events without proof too, with `verified` false.
+    those in the meta. `accept_unproved`: also return events that fail their proof, with `verified`
+    false.
 
     Raises MetaMissingError when another source must be asked for the meta; UnprovedError when the
     events do not match the result; XdrError when the meta or the result cannot be decoded.
@@ -89,7 +91,7 @@ def decode_transaction(
         or not record.successful
         or (rpc_events is not None and rpc_events != raw_events)
     )
-    # The result of an invocation always has a hash, so None is no proof for its events.
+    # An invocation's result always has a hash, so None is not enough for an invocation's events.
     if is_altered or (not verified and _has_invocation(contracts, raw_events)):
         if not accept_unproved:
             raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")
@@ -103,10 +105,10 @@ def decode_events(
     raw_events: RawEvents,
     verified: bool | None = None,
 ) -> DecodedEvents:
-    """Decode events of a transaction without a proof.
+    """Decode events of a transaction without proving them.
 
-    `verified` is the outcome of an earlier proof; None when the result was never available. An
-    event that cannot be decoded becomes a dead letter.
+    `verified`: the outcome of an earlier proof; None if there was no result to check. An event that
+    cannot be decoded becomes a dead letter.
     """
     decoded = DecodedEvents()
     closed = record.closed
@@ -127,7 +129,7 @@ def decode_events(
 def _events_of(
     contracts: WatchedContracts, record: HorizonTransaction, meta: TransactionMeta
 ) -> RawEvents:
-    """The events that the watched contracts emitted themselves."""
+    """Return the events that the watched contracts emitted themselves."""
     return {
         Position(record.toid + operation, index): raw
         for operation, events in enumerate(meta.event_xdr)
@@ -137,12 +139,12 @@ def _events_of(
 
 
 def _is_left_out(meta: TransactionMeta, result: TransactionResult) -> bool:
-    """Whether the meta of a successful call was left out: a complete one has a return value."""
+    """True if the server left out the meta of a successful call: a real one has a return value."""
     return bool(result.invoke_hash) and meta.return_value is None and not any(meta.event_xdr)
 
 
 def _has_invocation(contracts: WatchedContracts, raw_events: RawEvents) -> bool:
-    """Whether one of the events is from a contract that only invocations can make emit."""
+    """True if one of the events is from a contract whose events all come from invocations."""
     found = (contracts.by_raw(contract_of(raw, 0)[0]) for raw in raw_events.values())
     return any(contract is not None and contract.only_invocations for contract in found)
 
@@ -154,11 +156,12 @@ def dead_letter(
     position: Position | None = None,
     source: Provenance | None = None,
 ) -> dict[str, object]:
-    """Keep something undecodable, with everything that a later attempt needs.
+    """Create a dead letter: something undecodable, with everything that a later attempt needs.
 
-    With a `position` it is one event, and `raw` is its XDR. Without one it is a whole transaction:
-    `raw` is its meta, kept with its envelope and result, at the first position that an event of
-    the transaction could have. services.indexer.decode.dead_letters decodes both again.
+    With a `position`, the letter is one event, and `raw` is the event's XDR. Without a `position`,
+    the letter is a whole transaction: `raw` is its meta, and the letter also has the envelope and
+    the result. The letter's position is then the first one that an event of the transaction could
+    have. services.indexer.decode.dead_letters decodes both kinds again.
     """
     of_event = source and {"contractId": source.contract_id, "verified": source.verified}
     return {

@@ -1,1 +1,1 @@
-"""From batches of a source to commits: start, checkpoints, gaps and recovery."""
+"""Commit the batches of a source: the start, checkpoints, gaps and recovery."""

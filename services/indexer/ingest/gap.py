@@ -1,4 +1,4 @@
-"""The event for ledgers that no source has any more. Pure.
+"""The event chain.gap: tells clients that no source has certain ledgers any more. Pure.
 
 See docs/decisions/0024-lost-ledgers-are-an-event.md.
 """
@@ -13,10 +13,10 @@ from shared.journal.wire import HISTORY_URL
 
 
 def gap_event(gap: SourceGapError, now: int) -> Event:
-    """The chain.gap event for all clients; `now` is in Unix seconds.
+    """Create the chain.gap event for all clients; `now` is in Unix seconds.
 
-    Its position is the last one before the first ledger that a source has. So a client that resumes
-    from below receives it in order, before any later event.
+    The event's position is the last one before the next ledger that the source has. So a client
+    that resumes from an earlier position receives this event before any later event.
     """
     after, last = Position(last_of_transaction(gap.read), 0), Position(cursor_before(gap.oldest), 0)
     facts = {"from": str(after), "to": str(last), "historyUrl": HISTORY_URL}

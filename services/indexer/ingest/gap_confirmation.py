@@ -16,7 +16,7 @@ _MIN_CHECKS, _MIN_SECONDS = 3, 3.0
 
 @dataclass(slots=True)
 class GapConfirmation:
-    """Counts how often ledgers were missing. Three times in at least three seconds is a gap.
+    """Confirms a gap if ledgers were missing three times, over at least three seconds.
 
     Several servers may answer at one URL, and one may have ledgers that another one lacks.
     """
@@ -27,7 +27,7 @@ class GapConfirmation:
     _gaps: list[SourceGapError] = field(default_factory=list)
 
     def confirm(self, cursor: int, gap: SourceGapError) -> SourceGapError | None:
-        """The smallest gap found at this cursor, None if the source must be asked again."""
+        """Count a gap. Returns the smallest one at this cursor; None: ask the source again."""
         if cursor != self._cursor:
             self._cursor, self._first_at, self._gaps = cursor, self.clock(), []
         self._gaps.append(gap)

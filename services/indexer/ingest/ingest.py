@@ -36,7 +36,7 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _STABLE_SECONDS = 5.0
-"""A connection that lasted so many seconds resets the waits."""
+"""After a connection of at least this many seconds, the waits start at the shortest again."""
 
 
 class Ingest:
@@ -58,9 +58,10 @@ class Ingest:
         claim: ClaimNamespace | None = None,
         loss_detector: DataLossDetector | None = None,
     ) -> None:
-        """`stop_at_gap`: raise SourceGapError instead of publishing the gap. `clock`: Redis' time.
+        """`stop_at_gap`: raise SourceGapError instead of publishing the gap.
 
-        `max_wait`: the longest wait in seconds before a failed source is tried again.
+        `clock`: returns the time of Redis in Unix seconds. `max_wait`: the longest wait in seconds
+        before a failed source is tried again.
         """
         self._clock = clock
         self.checkpoint = Checkpoint(redis, keys, committer)
@@ -111,7 +112,7 @@ class Ingest:
             self._backfill.close()
 
     def opened(self) -> None:
-        """The source calls this when it has confirmed that it has the ledgers after the cursor."""
+        """The source calls this when it is sure to have the ledgers after the cursor."""
         self._readiness.set("source", None)
         if self._opened_at is None:
             self._opened_at = time.monotonic()
@@ -122,9 +123,9 @@ class Ingest:
     async def _wait(self, error: SourceError) -> None:
         """Wait before the next try.
 
-        The waits start at the shortest again after a stable connection, even without events. A
-        connection that was lost at once does not count: otherwise its server would be asked in a
-        loop.
+        After a stable connection, the waits start at the shortest again, even if no event came. A
+        short connection does not count as stable. Otherwise a server that closes each connection at
+        once would always be asked again after the shortest wait.
         """
         opened_at, self._opened_at = self._opened_at, None
         if opened_at is not None and time.monotonic() - opened_at >= _STABLE_SECONDS:
@@ -137,7 +138,7 @@ class Ingest:
         await asyncio.sleep(seconds)
 
     async def _publish_gap(self, gap: SourceGapError) -> int:
-        """Publish a gap that no source can fill; returns the cursor after it."""
+        """Publish a gap that no source can fill; returns the cursor after the gap."""
         if self._stop_at_gap:
             raise gap
         cursor = cursor_before(gap.oldest)

@@ -1,7 +1,8 @@
-"""Notices a reset of the network by a checkpoint: a recent ledger's number and hash.
+"""Notice a reset of the network by a checkpoint: the number and hash of a recent ledger.
 
-A test network keeps its passphrase at a reset, and later has ledgers with the same numbers as
-before. The hash of the checkpoint shows the difference, so that two histories are never mixed.
+After a reset, a test network has the same passphrase as before, and later the same ledger numbers.
+But the ledger of the checkpoint then has another hash. So the indexer stops, and does not mix the
+events of two networks.
 
 See docs/decisions/0025-checkpoint-hash.md.
 """
@@ -28,7 +29,7 @@ class Checkpoint:
     def __init__(
         self, redis: Redis, keys: Keys, committer: Committer, *, seconds: float = 60.0
     ) -> None:
-        """`seconds`: between two checkpoints, and between two comparisons with the same source."""
+        """`seconds`: time between two new checkpoints, and between two checks of a source."""
         self._redis = redis
         self._keys = keys
         self._committer = committer
@@ -37,10 +38,10 @@ class Checkpoint:
         self._compared = asyncio.Event()
 
     async def compare(self, source: Source) -> None:
-        """Compare the checkpoint with the source, before it is read.
+        """Before reading a source, compare it with the checkpoint.
 
-        Raises FatalSourceError if the source has another history; SourceError if it does not
-        answer.
+        Raises FatalSourceError if the source has another hash for this ledger; SourceError if the
+        source does not answer.
         """
         now, name = time.monotonic(), source.name
         if now - self._compared_at.get(name, -self._seconds) < self._seconds:
@@ -57,13 +58,16 @@ class Checkpoint:
         self._compared.set()
 
     async def store_regularly(self, source: Source) -> None:
-        """Store a new checkpoint every `seconds`, until cancelled."""
-        # Compare first: a new checkpoint would hide that the old one does not match.
+        """Store a new checkpoint every `seconds` seconds, until cancelled."""
+        # Wait for a comparison: a new checkpoint would hide that the old one does not match.
         await self._compared.wait()
         while True:
             try:
                 await self._store_new(source)
-            except (SourceError, FatalSourceError) as error:  # the ingest handles it
+            except (
+                SourceError,
+                FatalSourceError,
+            ) as error:  # the ingest meets the same error and handles it
                 log.warning("no_checkpoint", source=source.name, error=str(error))
             await asyncio.sleep(self._seconds)
 

@@ -1,4 +1,4 @@
-"""Read the next batches while a commit runs, up to a limit."""
+"""Read a limited number of batches in advance while a commit runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shared.runtime.tasks import cancel
 
 _BATCHES = 8
 _EVENTS = 500
-"""Events in one commit. A larger one would block Redis for all its clients."""
+"""Batches are joined up to this many events. A larger commit would block Redis' other clients."""
 
 
 async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
-    """The same batches, read ahead; those that wait are joined into one.
+    """Yield the events of `batches`. While a commit runs, waiting batches are joined into one.
 
-    Closes `batches`. An error of `batches` is raised after all batches before it.
+    Closes `batches`. If `batches` raises an error, the batches before the error are yielded first.
     """
     queue: asyncio.Queue[Batch | None] = asyncio.Queue(_BATCHES)
     task = asyncio.create_task(_read(batches, queue))
@@ -34,12 +34,12 @@ async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
 
 
 def _take_waiting(queue: asyncio.Queue[Batch | None], waiting: list[Batch]) -> Batch | None:
-    """Join waiting batches, up to the limit; returns the first that does not fit."""
+    """Move waiting batches to `waiting`, up to the limit; returns the first that does not fit."""
     count = len(waiting[0].events)
     while not queue.empty():
         next_batch = queue.get_nowait()
         if next_batch is None:
-            queue.put_nowait(None)  # puts the end back for the caller's next get
+            queue.put_nowait(None)  # put the end back: the caller's next get needs it
             return None
         if (count := count + len(next_batch.events)) > _EVENTS:
             return next_batch
@@ -52,7 +52,7 @@ async def _read(batches: AsyncGenerator[Batch], queue: asyncio.Queue[Batch | Non
         async with aclosing(batches):
             async for batch in batches:
                 await queue.put(batch)
-    except Exception:  # not for a cancellation: then nobody reads the queue
+    except Exception:  # a cancellation is not caught: nobody reads the queue then
         await queue.put(None)
         raise
     await queue.put(None)

@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 log = structlog.get_logger()
 
 _MIN_LEDGERS = 100
-"""A backfill is reported if the indexer is at least so many ledgers behind."""
+"""A backfill is reported if the indexer is at least this many ledgers behind."""
 _LOG_SECONDS = 10.0
 """Seconds between two log lines."""
 
 
 class BackfillProgress:
-    """Reports progress while the indexer is far behind the source; call it after each commit."""
+    """Reports progress while the indexer is far behind. Call `update` after each commit."""
 
     def __init__(
         self, *, terminal: bool | None = None, clock: Callable[[], float] = time.monotonic
@@ -31,7 +31,7 @@ class BackfillProgress:
         self._bar: Progress | None = None
 
     def update(self, ledger: int, latest: int) -> None:
-        """Everything up to `ledger` is committed; the source has ledgers up to `latest`."""
+        """Note that everything up to `ledger` is committed. `latest`: the source's last ledger."""
         if self._started is None:
             if latest - ledger >= _MIN_LEDGERS:
                 self._start(ledger, latest)

@@ -1,7 +1,7 @@
-"""Compare recent ledgers in the journal with the other source.
+"""Compare recent ledgers in the journal with the inactive source.
 
-Each source's events are proved when they are read. The comparison finds events that one source
-leaves out. It covers only ledgers that this process has read completely.
+A proof shows that an event is real, but not that a source sent every event. This comparison finds
+events that one source left out. It covers only ledgers that this process has read completely.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _LEDGERS = 20
-"""Ledgers in one comparison. Horizon must send all their transactions for it."""
+"""The most ledgers in one comparison. Horizon must send all transactions of these ledgers."""
 _MAX_SECONDS = 60.0
 _IGNORED_FIELDS = ("verified", "ledgerClosedAt")
 _ALARM = "sources_differ"
@@ -39,7 +39,10 @@ Bodies = Mapping[Position, Mapping[str, Any]]
 
 
 class Reconciliation:
-    """Compares every `seconds`; `comparison_sources` are separate instances of both sources."""
+    """Compares every `seconds` seconds.
+
+    `comparison_sources`: both sources, created a second time, used only for the comparison.
+    """
 
     def __init__(
         self,
@@ -78,9 +81,9 @@ class Reconciliation:
             return
         ledger = next_ledger(cursor)
         if self._first is None:
-            # An earlier process may have read part of the ledger at the cursor.
+            # Begin with the next ledger: an earlier process may have read a part of this one.
             self._first = ledger + 1
-        # Horizon shows that a ledger is complete by the next one, so that one must exist.
+        # A ledger in Horizon is complete only when the next ledger exists.
         first, last = max(self._first, ledger - _LEDGERS), ledger - 2
         journal_bodies, first = await self._journal_bodies(first, last)
         if first > last:
@@ -94,7 +97,7 @@ class Reconciliation:
         self._report(difference(journal_bodies, source_bodies), first, last)
 
     async def _journal_bodies(self, first: int, last: int) -> tuple[Bodies, int]:
-        """The journal's chain events from ledger `first` on, and where complete ledgers begin."""
+        """Read the journal's chain events; returns them and their first complete ledger."""
         entries = await self._journal.of_ledgers(first, last)
         cuts = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
         oldest = await self._journal.oldest()
@@ -120,7 +123,7 @@ class Reconciliation:
 
 
 async def _read(source: Source, start: int, end: int) -> Bodies:
-    """Bodies of the events after the TOID `start`, up to `end`, as the journal has them."""
+    """Read the events after the TOID `start`, up to the TOID `end`, as the journal stores them."""
     events: dict[Position, Mapping[str, Any]] = {}
     async with aclosing(source.batches(start)) as batches:
         async for batch in batches:
@@ -136,7 +139,7 @@ def _body(event: Event) -> Mapping[str, Any]:
 
 
 def difference(journal_bodies: Bodies, source_bodies: Bodies) -> str | None:
-    """The first difference between two readings of the same ledgers, None if they are equal."""
+    """Describe the first difference between the journal and the source; None if they are equal."""
     for position in sorted(journal_bodies.keys() | source_bodies.keys()):
         if position not in source_bodies:
             return f"the other source does not have {position}"

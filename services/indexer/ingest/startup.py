@@ -1,8 +1,8 @@
-"""Where the indexer starts to read, and the event that it commits if Redis lost everything.
+"""Find where the indexer starts to read. If Redis lost everything, announce that by an event.
 
-Without progress in Redis there are three cases: the namespace is new, Redis lost only the progress,
-or Redis lost everything. The positions and cursors that this process and the others saw last show
-which case it is, and how far the source was read.
+If Redis has no progress, there are three cases: the namespace is new, Redis lost only the progress,
+or Redis lost everything. This process and others remember the last positions and cursors that they
+saw. These show which case it is, and how far the source was read.
 
 See docs/decisions/0049-loss-of-redis-is-an-event.md,
 docs/decisions/0051-progress-and-documents-are-rebuilt.md.
@@ -35,25 +35,25 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _REPORT_WAIT = 2.0
-"""Seconds in which a running fanout notices that Redis is empty, and reports what it has seen."""
+"""Seconds. In this time, a running fanout notices that Redis is empty and reports what it saw."""
 _REPORT_EVERY = 1.0
 """Seconds between two reads of the reports."""
 _BROADCASTS = 50
-"""Newest broadcast events that are searched for the last reset event; there are few of them."""
+"""The last reset event is searched in this many of the newest broadcasts, which are rare."""
 _AHEAD = 1_000_000
-"""Microseconds. The reset event is so far above the present that API events stay below it."""
+"""Microseconds. The reset event's position is this far in the future, above new API events."""
 _UNSETTLED = "unsettled"
-"""Not the name of any server, so the commit refuses the API until the chain is read again."""
+"""Stored in place of Redis' id: the commit refuses the API until the chain is read again."""
 _REASON = "Redis lost everything"
 
 ClaimNamespace = Callable[[], Awaitable[None]]
-"""Called before the first commit of a namespace, when the source's network has been checked."""
+"""Called before the first commit of a namespace, after the source's network was checked."""
 
 
 class IngestStartup:
-    """Finds the cursor for one Ingest. `loss_detector` lives as long as the process.
+    """Finds the cursor for one Ingest. `loss_detector` is the same for the whole process.
 
-    `clock` returns Redis' time in Unix seconds.
+    `clock` returns the time of Redis in Unix seconds.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class IngestStartup:
         self._highest_lost = START  # highest position that was lost after that event
 
     async def cursor(self, source: Source, start: str) -> int:
-        """The TOID to read from; creates the journal if there is none.
+        """Return the TOID after which to read; creates the journal if there is none.
 
         Raises SourceError, FatalSourceError.
         """
@@ -97,7 +97,7 @@ class IngestStartup:
         return await self._begin(source, start)
 
     async def _recover(self, tip: JournalTip) -> int:
-        """Only the progress is lost: read the ledger of the journal's last entry again.
+        """If only the progress is lost, read the ledger of the journal's last entry again.
 
         The commit skips events that are in the journal already.
         """
@@ -108,7 +108,7 @@ class IngestStartup:
             began=self._loss_detector.began,
             last_reset=self._last_reset_position if self._last_reset_position > START else None,
         )
-        self._note_losses([])  # earlier reports were not compared with the last reset
+        self._note_losses([])  # forget losses that were already announced
         await self._committer.record([], progress=progress)
         LOST_PROGRESS.inc()
         text = f"Redis lost the progress: reading continues at the journal's last entry, {tip.top}"
@@ -117,7 +117,7 @@ class IngestStartup:
         return cursor
 
     async def _last_reset(self) -> Position:
-        """Position of the last journal.reset event, which must not be published a second time."""
+        """Find the last journal.reset event, so that the same loss is not announced twice."""
         topics = TopicIndex(self._redis, self._keys)
         places = await topics.positions([BROADCASTS], _BROADCASTS, newest_first=True)
         for position, entry in zip(places, await self._journal.at(places), strict=True):
@@ -126,7 +126,7 @@ class IngestStartup:
         return START
 
     async def _begin(self, source: Source, start: str) -> int:
-        """Create a journal at START, or at a lower cursor that a report has from before a loss."""
+        """Create a journal that begins at START, or at a lower cursor from a report of a loss."""
         cursor = await source.start(start)
         if self._claim:
             await self._claim()
@@ -147,9 +147,10 @@ class IngestStartup:
         return cursor
 
     async def _reports(self, *, wait: bool) -> list[LossReport]:
-        """What processes saw of a journal that is lost; empty for the first journal.
+        """Return what processes saw of a journal that is lost; empty if no journal was lost.
 
-        `wait`: wait for reports, but only if this process noticed a loss or a fanout is running.
+        `wait`: give other processes time to report, but only if this process noticed a loss or a
+        fanout is running.
         """
         if wait and (self._loss_detector.lost or await self._fanout_listens()):
             await asyncio.sleep(_REPORT_WAIT)
@@ -186,10 +187,11 @@ class IngestStartup:
         self._highest_lost = highest
 
     async def reset_event(self, cursor: int) -> Event | None:
-        """The journal.reset event that announces the loss of everything; None if there was no loss.
+        """Create the journal.reset event, which announces that Redis lost everything; else None.
 
-        Call it when the chain is read again. The event's position is above all lost positions, so
-        clients that resume from one of them receive it.
+        Call it when the chain is read again. The event's position must be above all lost positions,
+        so that clients that resume from one of them receive the event. Until that is possible, the
+        method returns None.
         """
         if self._highest_lost == START:
             return None
@@ -201,7 +203,7 @@ class IngestStartup:
         return Event(EventType.JOURNAL_RESET, None, int(self._clock()), facts, position)
 
     def committed(self, positions: Sequence[Position], cursor: int) -> None:
-        """The events at these positions are committed, and everything up to the cursor."""
+        """Note that these positions, and everything up to the cursor, are committed."""
         top = max(positions, default=START)
         if self._highest_lost > START and top.by_clock:  # the reset event was committed
             log.error("loss_announced", position=str(top), lost=str(self._highest_lost))
@@ -211,9 +213,10 @@ class IngestStartup:
 
 
 def _unread_gap(top: Position, began: Position, now: int) -> Event:
-    """The gap between API events from before the first ledger was read, and that ledger.
+    """Create the gap event between the API's first events and the first ledger that is read.
 
-    Its position is the start of reading, so clients that resume from below receive it.
+    Its position is where reading begins, so clients that resume from an earlier position receive
+    it.
     """
     facts = {"from": str(top), "to": str(began), "historyUrl": HISTORY_URL}
     return Event(EventType.CHAIN_GAP, None, now, facts, began)

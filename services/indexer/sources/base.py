@@ -19,11 +19,12 @@ class LedgerRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The events that a source read since the previous batch, in order, of whole transactions only.
+    """The events since the previous batch, in order. A batch has only whole transactions.
 
-    `cursor`: the TOID up to which everything was read, with or without events. `ledger` is the last
-    ledger whose close is known; `closed_at` is its close time (ISO 8601, as the source writes it),
-    None if the source gave none. `latest`: the source's last ledger, 0 if not known yet.
+    `dead`: the dead letters. `cursor`: the TOID up to which everything was read, with or without
+    events. `ledger`: the last ledger whose close time is known. `closed_at`: that close time (ISO
+    8601, as the source writes it), None if the source gave none. `latest`: the source's last
+    ledger, 0 if it is not known yet.
     """
 
     events: Sequence[Event]
@@ -56,7 +57,7 @@ class SourceError(HeadraceError):
 
 
 class FatalSourceError(HeadraceError):
-    """The indexer must stop, since it would lose or invent events. An operator must look.
+    """The indexer must stop: otherwise it would lose or invent events. An operator must look.
 
     `kind` is a label of the alarm metric.
     """
@@ -67,9 +68,9 @@ class FatalSourceError(HeadraceError):
 
 
 class SourceGapError(FatalSourceError):
-    """Ledgers are missing: trimmed, or a hole in the source's database.
+    """Ledgers are missing: the source trimmed them, or its database has a hole.
 
-    Everything up to the TOID `read` was read. The source has ledgers again from `oldest` on. Part
+    Everything up to the TOID `read` was read. The source has ledgers again from `oldest` on. A part
     of the first missing ledger may have been read.
     """
 
@@ -99,32 +100,32 @@ class Source(Protocol):
         ...
 
     async def start(self, where: str) -> int:
-        """The cursor for START: `latest`, `earliest` or a ledger number.
+        """Return the cursor for the setting START: `latest`, `earliest` or a ledger number.
 
         Raises SourceError, FatalSourceError.
         """
         ...
 
     def batches(self, cursor: int) -> AsyncGenerator[Batch]:
-        """Everything after the cursor, without end; at the tip, new ledgers as they close.
+        """Yield everything after the cursor, without end. At the tip, wait for new ledgers.
 
-        The consumer may ask for the next batch before the previous one is committed. It must close
-        the generator (aclosing), which holds a connection. Raises SourceError, SourceGapError,
-        FatalSourceError.
+        The caller may ask for the next batch before the previous one is committed. The caller must
+        close the generator (aclosing), because the generator holds a connection. Raises
+        SourceError, SourceGapError, FatalSourceError.
         """
         ...
 
     async def ledgers(self) -> LedgerRange:
-        """The ledgers that the source has now.
+        """Return the range of ledgers that the source has now.
 
         Raises SourceError; FatalSourceError if the source serves another network.
         """
         ...
 
     async def latest_hash(self) -> tuple[int, str]:
-        """Number and hash (hex) of a ledger at or near the tip. Raises SourceError."""
+        """Return number and hash (hex) of a ledger at or near the tip. Raises SourceError."""
         ...
 
     async def hash_of(self, ledger: int) -> str | None:
-        """The hash (hex) of a ledger, None if the source does not have it. Raises SourceError."""
+        """Return a ledger's hash (hex); None if the source lacks the ledger. Raises SourceError."""
         ...

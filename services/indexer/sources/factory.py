@@ -22,7 +22,7 @@ from services.indexer.sources.rpc.source import RpcSource
 def create_horizon(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """Horizon; with RPC_URL, RPC supplies metas that Horizon leaves out."""
+    """Create a Horizon source. With RPC_URL, RPC supplies the metas that Horizon leaves out."""
     return HorizonSource(
         session,
         settings.horizon_url,
@@ -38,7 +38,7 @@ def create_horizon(
 def create_rpc(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """Stellar RPC alone."""
+    """Create a source that reads Stellar RPC only."""
     return RpcSource(
         RpcClient(session, settings.rpc_url, seconds=min(settings.source_read_seconds, 30.0)),
         passphrase=settings.network_passphrase,
@@ -52,14 +52,14 @@ def create_rpc(
 def create_both(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> tuple[Source, Source]:
-    """RPC and Horizon. RPC is first: it sends only wanted events, and is faster in a backfill."""
+    """Create both sources. RPC is first: it sends only wanted events, so a backfill is faster."""
     return create_rpc(settings, session, opened), create_horizon(settings, session, opened)
 
 
 def create_source(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> Source:
-    """The source that SOURCE names.
+    """Create the source that the setting SOURCE names.
 
     With SOURCE=horizon and RPC_URL, RPC is read for ledgers that Horizon lacks.
     """

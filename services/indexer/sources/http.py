@@ -1,4 +1,7 @@
-"""HTTP requests to a source, with named errors, bounded answers and no redirects."""
+"""Send HTTP requests to a source: each error has a kind, answers have a maximum size.
+
+Redirects are not followed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from shared.web.horizon_errors import problem
 
 SSE = ("text/event-stream",)
 JSON = ("application/json", "application/hal+json")
-"""Content types. The first is sent in Accept; all are accepted in the answer."""
+"""Content types. The first one is sent in Accept; all of them are accepted in the answer."""
 
 _FATAL_STATUSES = {
     400: "bad_request",
@@ -27,20 +30,23 @@ _FATAL_STATUSES = {
     406: "not_acceptable",
     410: "before_history",
 }
-"""Fatal only with a problem document of Horizon: a proxy sends these while Horizon restarts."""
+"""By status: the kind of a fatal error, if the answer is a problem document of Horizon.
+
+Without this document the error is temporary: a proxy sends these statuses while Horizon restarts.
+"""
 _TOO_LARGE_STATUSES = {408, 413, 504, 524}
-"""Time-outs of a server or proxy (524 is Cloudflare's), and requests that are too large."""
+"""Statuses for time-outs (524 is Cloudflare's) and for requests that are too large."""
 _HINTS = {
     401: "check the key or password in the URL",
     403: "check the key or password in the URL",
     407: "check the password in HTTPS_PROXY or HTTP_PROXY",
 }
 _MAX_BYTES = 32 << 20
-"""Of one answer: a page of events, or the meta of a whole ledger in base64."""
+"""The maximum size of an answer: a page of events, or the meta of a whole ledger in base64."""
 _MAX_WAIT = 3600.0
-"""Seconds. Horizon limits requests per hour, so a longer Retry-After must be a mistake."""
+"""Seconds. Horizon's limits are per hour, so a longer Retry-After must be a mistake."""
 _MAX_ERROR_BYTES = 4096
-"""Bytes that are read of an error answer; Horizon's problem documents have about 350."""
+"""Only this many bytes of an error answer are read. Horizon's problem documents have about 350."""
 
 
 @asynccontextmanager
@@ -50,7 +56,7 @@ async def get(
     limits: aiohttp.ClientTimeout,
     accept: tuple[str, ...],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """GET a URL; yields the answer if it has status 200 and one of the types in `accept`.
+    """Send a GET request; yields an answer with status 200 and a content type in `accept`.
 
     `limits` are aiohttp's time-outs. Raises SourceError, FatalSourceError.
     """
@@ -61,16 +67,16 @@ async def get(
 async def post_json(
     session: aiohttp.ClientSession, url: str, limits: aiohttp.ClientTimeout, body: bytes
 ) -> dict[str, Any]:
-    """POST a JSON body; returns the JSON object in the answer. Raises SourceError.
+    """Send a POST request with a JSON body; returns the answer's JSON object. Raises SourceError.
 
-    A JSON-RPC error is in the body, so an HTTP status is never fatal here.
+    JSON-RPC sends its errors in the body, so no HTTP status is fatal here.
     """
     try:
         async with _request(
             session, "POST", url, timeout=limits, accept=JSON, body=body
         ) as response:
             return await read_json(response)
-    except FatalSourceError as error:  # the server answered as Horizon: RPC_URL is wrong
+    except FatalSourceError as error:  # RPC_URL is wrong: it names a Horizon server
         raise SourceError(error.kind, str(error)) from error
 
 
@@ -103,7 +109,7 @@ async def _request(
 
 
 async def _status_error(response: aiohttp.ClientResponse) -> Exception:
-    """FatalSourceError if Horizon itself refuses the request for good, else SourceError."""
+    """Create a FatalSourceError if Horizon itself refuses for good, else a SourceError."""
     status, url, kind = response.status, str(response.url), f"status_{response.status}"
     try:
         body = await response.content.read(_MAX_ERROR_BYTES)
@@ -128,10 +134,10 @@ async def _status_error(response: aiohttp.ClientResponse) -> Exception:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The wait in seconds that Retry-After asks for, at most one hour; None without the header.
+    """Return the wait in seconds that Retry-After asks for, at most one hour; else None.
 
-    The header holds seconds or a date (RFC 9110, 10.2.3). A date is compared with the server's own
-    `Date`, since our clock may differ.
+    The header has seconds or a date (RFC 9110, 10.2.3). A date is compared with the server's own
+    `Date`, because our clock may differ.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
@@ -143,7 +149,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _date(text: str) -> datetime | None:
-    """An HTTP date in one of its three forms; all are in GMT."""
+    """Parse an HTTP date in one of its three forms, all in GMT; None if it is not a date."""
     try:
         parsed = parsedate_to_datetime(text)
     except ValueError:
@@ -152,16 +158,16 @@ def _date(text: str) -> datetime | None:
 
 
 def _transport_error(kind: str, url: str, error: Exception) -> SourceError:
-    """The error for an answer that never came, or broke off.
+    """Create the error for an answer that did not come or was cut off.
 
-    A connection that was never made does not mean that the request was too large.
+    A time-out of a request may mean that it was too large; a time-out of the connection does not.
     """
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
     return SourceError(kind, f"{redacted(url)}: {reason(error)}", is_too_large=slow)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
-    """The JSON object in an answer. Raises SourceError."""
+    """Read the JSON object in an answer. Raises SourceError."""
     body = bytearray()
     try:
         async for chunk in response.content.iter_any():
@@ -201,9 +207,9 @@ def check_network(server: str, answered: object, expected: str) -> None:
 
 
 def ledger_number(server: str, body: Mapping[str, Any], name: str) -> int:
-    """A ledger number in an answer. Raises SourceError.
+    """Return a ledger number from an answer. Raises SourceError.
 
-    0 means that the server has just started or has no ledger yet: nothing is known.
+    0 is an error too: the server has just started or has no ledger yet.
     """
     match body.get(name):
         case 0:
@@ -214,7 +220,7 @@ def ledger_number(server: str, body: Mapping[str, Any], name: str) -> int:
 
 
 def ledger_hash(server: str, body: Mapping[str, Any], name: str) -> str:
-    """A ledger hash in an answer. Raises SourceError."""
+    """Return a ledger hash from an answer. Raises SourceError."""
     try:
         return hash_text(body.get(name))
     except (TypeError, ValueError) as error:

@@ -11,27 +11,27 @@ from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceE
 from shared.domain.position import toid
 
 _LAG = 1_000
-"""Ledgers. Servers behind one URL may differ by so many; a network reset goes back further."""
+"""A source may be this many ledgers behind. If it is further behind, the network was reset."""
 _LEDGER_BITS = (1 << 32) - 1
 
 
 def cursor_before(ledger: int) -> int:
-    """The cursor at which all earlier ledgers are read, and nothing of `ledger`."""
+    """Return the cursor at which all ledgers before `ledger` are read, and nothing of `ledger`."""
     return toid(ledger) - 1
 
 
 def next_ledger(cursor: int) -> int:
-    """The ledger that contains the first entry after the cursor, or a later ledger."""
+    """Return the first ledger that is not completely read at this cursor."""
     return (cursor + 1) >> 32
 
 
 def is_between_ledgers(cursor: int) -> bool:
-    """Whether the cursor is at the end or at the beginning of a ledger."""
+    """True if the cursor is between two ledgers, not inside one."""
     return cursor & _LEDGER_BITS in (0, _LEDGER_BITS)
 
 
 def start_cursor(name: str, available: LedgerRange, start: str) -> int:
-    """The cursor for START: `latest`, `earliest` or a ledger number.
+    """Return the cursor for the setting START: `latest`, `earliest` or a ledger number.
 
     Raises FatalSourceError if the source does not have that ledger; SourceError if it may only lag.
     """
@@ -49,7 +49,7 @@ def start_cursor(name: str, available: LedgerRange, start: str) -> int:
 
 
 def check_not_trimmed(name: str, cursor: int, available: LedgerRange) -> None:
-    """Raise SourceGapError if the ledger after the cursor is trimmed."""
+    """Raise SourceGapError if the source has trimmed the first ledger after the cursor."""
     if next_ledger(cursor) < available.oldest:
         raise SourceGapError(name, cursor, available.oldest)
 
@@ -57,13 +57,13 @@ def check_not_trimmed(name: str, cursor: int, available: LedgerRange) -> None:
 def check_available(name: str, cursor: int, available: LedgerRange) -> None:
     """Check that the source can continue at the cursor.
 
-    Raises SourceGapError if the next ledger is trimmed; FatalSourceError if the source ends so far
-    below the cursor that its network was reset; SourceError if it only lags.
+    Raises SourceGapError if the next ledger is trimmed; SourceError if the source only lags;
+    FatalSourceError if the source ends so far below the cursor that its network was reset.
     """
     check_not_trimmed(name, cursor, available)
     lag = next_ledger(cursor) - available.latest
     text = f"read up to ledger {cursor >> 32}, but {name} ends at {available.latest}"
     if lag > _LAG:
         raise FatalSourceError("reset", text)
-    if lag > 1:  # START=latest begins one ledger ahead
+    if lag > 1:  # one is normal: START=latest begins at the next ledger
         raise SourceError("behind", text)

@@ -1,9 +1,9 @@
-"""Decode transactions; read a suspicious one a second time before acting on it.
+"""Decode transactions, and read a suspicious one a second time before acting on it.
 
-A transaction is suspicious when its proof fails or its meta cannot be decoded. Damage in transit
-disappears on the second read. If the second read brings the same bytes, the source really has
-them. Then events without a proof stop the indexer, or are kept with `verified` false under an
-alarm (UNPROVED=alarm); an undecodable meta becomes a dead letter.
+A transaction is suspicious if its proof fails or its meta cannot be decoded. If the bytes were only
+damaged on their way, the second read is correct. If the second read brings the same bytes, the
+source really has them. Then events that fail their proof stop the indexer; with UNPROVED=alarm they
+are kept with `verified` false, and an alarm is set. An undecodable meta becomes a dead letter.
 
 See docs/decisions/0004-events-are-proved.md.
 """
@@ -35,7 +35,7 @@ class VerifyingReader:
     """Decodes and proves transactions; remembers the last one that failed."""
 
     def __init__(self, contracts: WatchedContracts, *, alarm_only: bool = False) -> None:
-        """`alarm_only`: keep events without a proof under an alarm, with `verified` false."""
+        """`alarm_only`: keep events that fail their proof, with `verified` false and an alarm."""
         self._contracts = contracts
         self._alarm_only = alarm_only
         self._last_digest = b""
@@ -43,10 +43,10 @@ class VerifyingReader:
     def read(
         self, record: HorizonTransaction, rpc_events: RawEvents | None = None
     ) -> DecodedEvents:
-        """Like `decode_transaction`, and raises MetaMissingError as that does.
+        """Decode a transaction by `decode_transaction`. Raises its MetaMissingError too.
 
         Raises SourceError when the transaction must be read a second time, FatalSourceError when
-        it failed its proof twice.
+        its proof failed twice.
         """
         try:
             decoded = decode_transaction(record, self._contracts, rpc_events=rpc_events)
@@ -82,7 +82,7 @@ class VerifyingReader:
         )
 
     def _is_second_read(self, record: HorizonTransaction, rpc_events: RawEvents | None) -> bool:
-        """Whether the last transaction that failed had exactly these bytes."""
+        """True if the last transaction that failed had exactly these bytes."""
         parts = (record.hash.encode(), record.result, record.meta or b"")
         digest = sha256(b"".join((*parts, *(rpc_events or {}).values()))).digest()
         is_second, self._last_digest = digest == self._last_digest, digest

@@ -1,7 +1,7 @@
 """A decoder for the parts of Stellar's XDR that contract events need. Pure: bytes to values.
 
-stellar-sdk decodes only a few thousand events a second, and does not know protocol 30. On wrong
-bytes every function raises XdrError, and no other error.
+stellar-sdk is not used: it decodes only a few thousand events a second, and does not know protocol
+30. On wrong bytes every function raises XdrError, and no other error.
 
 See docs/decisions/0009-stellar-sdk-without-streaming.md.
 """

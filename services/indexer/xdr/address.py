@@ -1,4 +1,4 @@
-"""SCAddress to strkey (SEP-23). The same few addresses come often, so a bounded cache has them."""
+"""Convert an SCAddress to a strkey (SEP-23). A bounded cache keeps the addresses used last."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from shared.domain.strkeys import CONTRACT, strkey
 
 
 class _Arm(NamedTuple):
-    version: int  # first byte of the strkey: 8 times its letter's index in base32
-    size: int  # of the SCAddress in bytes, with its discriminant
-    kind: bool  # whether a second discriminant follows; it must be 0
-    id_first: bool  # whether XDR puts a u64 id before the 32 bytes; a strkey puts it after them
+    version: int  # first byte of the strkey: 8 times the index of its letter in base32
+    size: int  # bytes of the SCAddress, including its discriminant
+    kind: bool  # True if a second discriminant follows, which must be 0
+    id_first: bool  # True if XDR puts a u64 id before the 32 bytes; a strkey puts it after them
 
 
 _ARMS = (
@@ -33,7 +33,7 @@ def contract_address(contract: bytes) -> Address:
 
 
 def address(buf: bytes, at: int) -> tuple[Address, int]:
-    """Read the SCAddress at `at`; returns it and the position after it. Raises XdrError."""
+    """Read the SCAddress at offset `at`; returns it and the offset after it. Raises XdrError."""
     (number,) = U32(buf, at)
     if number >= len(_ARMS):
         raise XdrError(f"SCAddress has no arm {number}; 0 to {len(_ARMS) - 1} are known", at)
@@ -54,5 +54,5 @@ def _spelled(raw: bytes) -> Address:
     if arm.id_first:
         return Address(strkey(arm.version, raw[12:] + raw[4:12]))
     if raw[3] == _BALANCE:
-        return Address(strkey(arm.version, b"\0" + raw[8:]))  # one byte as discriminant
+        return Address(strkey(arm.version, b"\0" + raw[8:]))  # a discriminant of one byte
     return Address(strkey(arm.version, raw[-32:]))

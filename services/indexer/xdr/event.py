@@ -31,7 +31,7 @@ class ContractEvent(NamedTuple):
 
 @guarded
 def decode_contract_event(raw: bytes) -> ContractEvent:
-    """Decode a ContractEvent that fills `raw`. Raises XdrError."""
+    """Decode `raw`, which must be one ContractEvent and nothing else. Raises XdrError."""
     contract, at = contract_of(raw, 0)
     kind, at = _kind(raw, at)
     topics, topic_xdr, at = _topics(raw, at)
@@ -42,7 +42,7 @@ def decode_contract_event(raw: bytes) -> ContractEvent:
 
 
 def contract_of(buf: bytes, at: int) -> tuple[bytes | None, int]:
-    """Read an event's contract: its 32 raw bytes or None, and the position after them."""
+    """Read an event's contract. Returns its 32 raw bytes or None, and the offset after them."""
     (version,) = U32(buf, at)
     if version:
         raise XdrError(f"ContractEvent's extension is {version}; 0 is known", at)

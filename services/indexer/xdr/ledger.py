@@ -1,7 +1,8 @@
 """Shapes of Soroban values, contract events and ledger entries, as of protocol 30.
 
 The tables follow Stellar's XDR files (Stellar-contract.x, -ledger-entries.x, -ledger.x,
--contract-config-setting.x). An unknown discriminant is an error, never a guess.
+-contract-config-setting.x). They say how to skip a value (services.indexer.xdr.shapes). An unknown
+discriminant raises XdrError.
 """
 
 from services.indexer.xdr.shapes import (
@@ -48,8 +49,8 @@ VALUE = tree(
 )
 EVENT_BODY = union("ContractEvent.body", {0: struct(array(VALUE), VALUE)})
 EVENT = struct(NOTHING, optional(HASH), 4, EVENT_BODY)
-TRANSACTION_EVENT = struct(4, EVENT)  # the stage, the event
-DIAGNOSTIC_EVENT = struct(4, EVENT)  # whether the call succeeded, the event
+TRANSACTION_EVENT = struct(4, EVENT)  # stage of the transaction, event
+DIAGNOSTIC_EVENT = struct(4, EVENT)  # flag if the call succeeded, event
 
 # ── classic ledger entries ──
 ALPHANUM4 = struct(4, ACCOUNT_ID)
@@ -116,7 +117,7 @@ CONFIG_SETTING = union(
         16: 5 * 4,  # SCP timing
         17: array(opaque),  # frozen ledger keys
         18: struct(array(opaque), array(opaque)),
-        19: array(HASH),  # transactions that pass the freeze
+        19: array(HASH),  # transactions that bypass the freeze
         20: struct(array(HASH), array(HASH)),
     },
 )

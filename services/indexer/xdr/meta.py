@@ -1,7 +1,7 @@
-"""TransactionMeta: the events of each operation, and the return value that the proof needs.
+"""Decode a TransactionMeta: the events of each operation, and the return value for the proof.
 
-The shapes in `ledger` skip everything else, which is mostly ledger entries. The events are cut
-out as bytes; services.indexer.xdr.event decodes those of the watched contracts.
+Everything else, mostly ledger entries, is skipped with the shapes in services.indexer.xdr.ledger.
+The events are cut out as bytes; services.indexer.xdr.event decodes those of the watched contracts.
 """
 
 import struct as _struct
@@ -24,9 +24,10 @@ _AFTER_V4 = struct(array(ledger.TRANSACTION_EVENT), _DIAGNOSTICS)
 class TransactionMeta:
     """The parts of a TransactionMeta that concern events.
 
-    `event_xdr[op][index]` is the XDR of a ContractEvent: `op` is the index of its operation in the
-    transaction, `index` its own index in the operation; both are part of the event's id.
-    `return_value` is the XDR of the ScVal that the contract call returned, None without a call.
+    `event_xdr[op][index]` is the XDR of a ContractEvent: `op` is the index of the operation in the
+    transaction, `index` is the index of the event in the operation. Both are part of the event's
+    id. `return_value` is the XDR of the ScVal that the contract call returned; None if there was no
+    call.
 
     Versions 0 to 2 are older than Soroban and have no events. Version 3 has the events of the only
     operation. Version 4 (protocol 23, CAP-67) has the events of every operation.
@@ -39,7 +40,7 @@ class TransactionMeta:
 
 @guarded
 def decode_meta(raw: bytes) -> TransactionMeta:
-    """Decode a TransactionMeta. Raises XdrError, which names the event if one is damaged."""
+    """Decode a TransactionMeta. Raises XdrError, which names the event if an event is damaged."""
     (version,) = U32(raw, 0)
     if version <= 2:
         return TransactionMeta(version, None)
@@ -53,7 +54,7 @@ def decode_meta(raw: bytes) -> TransactionMeta:
 
 
 _Parts: TypeAlias = tuple[tuple[tuple[bytes, ...], ...], bytes | None, int]
-"""The events by operation, the return value, and the position after everything."""
+"""The events by operation, the return value, and the offset after the last part."""
 
 
 def _version_3(buf: bytes, at: int) -> _Parts:
@@ -93,7 +94,7 @@ def _events(buf: bytes, at: int, op: int) -> tuple[tuple[bytes, ...], int]:
         try:
             event, at = _cut(ledger.EVENT, buf, at)
         except (XdrError, _struct.error) as error:
-            # Where this event ends is unknown, so the events after it cannot be found either.
+            # The end of this event is unknown, so the events after it cannot be found either.
             cause = error if isinstance(error, XdrError) else ended_early(buf)
             what = f"operation {op}, event {index}: {cause.what}"
             raise XdrError(what, cause.offset) from error

@@ -1,11 +1,11 @@
-"""The Python types of decoded ScVals: native types where they exist, else small classes."""
+"""The Python types of decoded ScVals: built-in types where possible, else small classes."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 
 class Symbol(str):
-    """A Soroban symbol, such as the name of an event or a field. Equal to a `str` with its text."""
+    """A Soroban symbol, such as the name of an event. It is equal to a `str` with the same text."""
 
     __slots__ = ()
 
@@ -23,10 +23,10 @@ class ExecutableTag(str):
 
 
 class Pairs(tuple[tuple["ScVal", "ScVal"], ...]):
-    """A map that a dict cannot hold: a key is unhashable, or equals another key in Python.
+    """A map that a dict cannot hold: a key is not hashable, or two keys are equal in Python.
 
     XDR distinguishes U32(1) from U64(1) and Symbol("a") from String("a"); Python does not. The
-    entries are kept in the order of the XDR. The class is a tuple, so that it differs from a vec.
+    entries are kept in the order of the XDR. The class is a tuple, because a vec is a list.
     """
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class Pairs(tuple[tuple["ScVal", "ScVal"], ...]):
 
 @dataclass(frozen=True, slots=True)
 class ScError:
-    """An error value: its `kind` as in the XDR ("contract", "budget"), and its code."""
+    """An error value: its `kind` has the name from the XDR ("contract", "budget"); and its code."""
 
     kind: str
     code: int
@@ -62,7 +62,10 @@ class ExternalRef:
 
 @dataclass(frozen=True, slots=True)
 class ContractInstance:
-    """A contract: its code (SHA-256 of the Wasm, a reference, None for an asset) and storage."""
+    """A contract: its storage, and its code as the SHA-256 of the Wasm or as a reference.
+
+    `executable` is None for the contract of an asset.
+    """
 
     executable: bytes | ExternalRef | None
     storage: "dict[ScVal, ScVal] | Pairs | None"

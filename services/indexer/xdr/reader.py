@@ -1,7 +1,7 @@
-"""Primitives of XDR (RFC 4506): numbers, lengths and opaque bytes, and the package's only error.
+"""Read the basic parts of XDR (RFC 4506): numbers, lengths and opaque bytes. Defines XdrError.
 
-A decoder is a plain function of (bytes, position); it returns a value and the position after the
-value. Positions are local variables and not fields of a cursor object, since that is faster.
+A decoder is a plain function of (bytes, offset). It returns a value and the offset after the value.
+Offsets are local variables, because attributes of a reader object would be slower.
 """
 
 import struct
@@ -25,7 +25,7 @@ _ZEROS = (b"", b"\0", b"\0\0", b"\0\0\0")
 class XdrError(HeadraceError, ValueError):
     """The bytes are not the expected XDR.
 
-    `what` says what was found and what was expected; `offset` is the position in bytes.
+    `what` says what was found and what was expected; `offset` says where, in bytes.
     """
 
     def __init__(self, what: str, offset: int) -> None:
@@ -35,7 +35,7 @@ class XdrError(HeadraceError, ValueError):
 
 
 def guarded(decode: Callable[Concatenate[bytes, P], T]) -> Callable[Concatenate[bytes, P], T]:
-    """Wrap a decoder: reading past the end of the bytes raises XdrError."""
+    """Wrap a decoder, so that reading past the end of the bytes raises XdrError."""
 
     @wraps(decode)
     def guard(raw: bytes, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -48,7 +48,7 @@ def guarded(decode: Callable[Concatenate[bytes, P], T]) -> Callable[Concatenate[
 
 
 def ended_early(buf: bytes) -> XdrError:
-    """The error for bytes that end before the value does."""
+    """Create the error for bytes that end before the value does."""
     return XdrError("the bytes end before the value does", len(buf))
 
 
@@ -61,7 +61,10 @@ def finish(buf: bytes, at: int) -> None:
 
 
 def count(buf: bytes, at: int, least: int) -> tuple[int, int]:
-    """Read an array's length. `least`: bytes of the shortest item, to reject impossible lengths."""
+    """Read an array's length; returns it and the offset after it.
+
+    `least`: the size of the shortest possible item in bytes, to reject impossible lengths.
+    """
     (n,) = U32(buf, at)
     at += 4
     if n * least > len(buf) - at:
@@ -70,7 +73,7 @@ def count(buf: bytes, at: int, least: int) -> tuple[int, int]:
 
 
 def flag(buf: bytes, at: int) -> tuple[int, int]:
-    """Read a boolean; XDR also uses one to say whether an optional value is there."""
+    """Read a boolean as 0 or 1. Before an optional value, 1 says that the value is present."""
     (value,) = U32(buf, at)
     if value > 1:
         raise XdrError(f"expected a boolean (0 or 1), found {value}", at)
@@ -78,7 +81,7 @@ def flag(buf: bytes, at: int) -> tuple[int, int]:
 
 
 def opaque(buf: bytes, at: int) -> tuple[bytes, int]:
-    """Read bytes of a declared length, with the zeros that pad them to a multiple of four."""
+    """Read bytes: their length, the bytes, and zeros up to a multiple of four bytes."""
     (n,) = U32(buf, at)
     start = at + 4
     end = start + n

@@ -1,4 +1,4 @@
-"""Decode a TransactionResult: whether it succeeded, and the hash that proves its events."""
+"""Decode a TransactionResult: its success, and the hash that proves the events."""
 
 from dataclasses import dataclass
 from struct import Struct
@@ -16,11 +16,12 @@ _INNER, _INVOKE_HOST_FUNCTION = 0, 24
 
 @dataclass(frozen=True, slots=True)
 class TransactionResult:
-    """Whether a transaction succeeded; for a fee bump, whether the inner transaction did.
+    """The success of a transaction, and the hash that proves its events.
 
-    `invoke_hash`: by the index of the operation, the SHA-256 over the return value and the events
-    of an invocation. The protocol requires that a Soroban transaction has exactly one operation, so
-    a result with more operations has no hash.
+    `successful`: for a fee bump, the success of the inner transaction. `invoke_hash`: by the index
+    of the operation, the SHA-256 over the return value and the events of an invocation. The
+    protocol requires that a Soroban transaction has exactly one operation, so a result with more
+    operations has no hash.
     """
 
     successful: bool
@@ -36,7 +37,7 @@ def decode_result(raw: bytes) -> TransactionResult:
     code, at = _head(raw, 0)
     if code not in (_FEE_BUMP_SUCCESS, _FEE_BUMP_FAILED):
         return _tail(raw, *_operations(raw, code, at), extensions=1)
-    inner, at = _head(raw, at + 32)  # after the inner transaction's hash
+    inner, at = _head(raw, at + 32)  # skip the inner transaction's hash
     if (inner == _SUCCESS) != (code == _FEE_BUMP_SUCCESS):
         raise XdrError(
             f"the fee bump has code {code}, but its inner transaction has {inner}", at - 4
@@ -60,7 +61,7 @@ def _tail(
 
 
 def _operations(buf: bytes, code: int, at: int) -> tuple[TransactionResult, int | None]:
-    """Read the operations' results; returns the position after them, None if they were not read.
+    """Read the operations' results; returns the offset after them, None if they were not read.
 
     Only a single INVOKE_HOST_FUNCTION is read. Results of classic operations have many shapes, and
     nothing in them or after them is needed.
@@ -79,7 +80,7 @@ def _operations(buf: bytes, code: int, at: int) -> tuple[TransactionResult, int 
 def _operation(buf: bytes, at: int, successful: bool) -> tuple[TransactionResult, int | None]:
     (code,) = I32(buf, at)
     if code != _INNER:
-        return TransactionResult(successful, {}), at + 4  # opBAD_AUTH and the like have no body
+        return TransactionResult(successful, {}), at + 4  # codes such as opBAD_AUTH have no body
     (kind,) = I32(buf, at + 4)
     if kind != _INVOKE_HOST_FUNCTION:
         return TransactionResult(successful, {}), None

@@ -1,7 +1,7 @@
-"""Decode an ScVal to Python natives: one small decoder for each type, in a table by discriminant.
+"""Decode an ScVal to a Python value. A table has one small decoder for each discriminant.
 
-In a string that is not UTF-8, wrong bytes become backslash escapes: unlike surrogates, JSON can
-hold them. The XDR still has the exact bytes.
+In a string that is not UTF-8, wrong bytes become backslash escapes, because JSON cannot hold
+surrogates. The XDR still has the exact bytes.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from services.indexer.xdr.reader import (
     opaque,
 )
 
-# Soroban's host stops at 100. A level costs two Python frames, so 200 is within Python's limit.
+# Soroban's host allows a depth of 100. A level costs two Python frames; Python allows 1,000.
 MAX_DEPTH = 200
 MAX_SYMBOL = 32
 
@@ -57,14 +57,14 @@ Map: TypeAlias = dict[ScVal, ScVal] | Pairs
 
 @guarded
 def decode_scval(raw: bytes) -> ScVal:
-    """Decode an ScVal that fills `raw`. Raises XdrError."""
+    """Decode `raw`, which must be one ScVal and nothing else. Raises XdrError."""
     value, end = scval(raw, 0, 0)
     finish(raw, end)
     return value
 
 
 def scval(buf: bytes, at: int, depth: int) -> tuple[ScVal, int]:
-    """Read the ScVal at `at`; `depth` is the number of values around it. Raises XdrError."""
+    """Read the ScVal at offset `at`; `depth` is the number of values around it. Raises XdrError."""
     (kind,) = U32(buf, at)
     if kind >= len(_DECODERS):
         raise XdrError(f"ScVal has no type {kind}; 0 to {len(_DECODERS) - 1} are known", at)
@@ -89,7 +89,7 @@ def _error(buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
 
 
 def _number(form: str) -> Decoder:
-    """Make a decoder of a number; `form` has a struct letter for each word, the highest first."""
+    """Create a decoder of a number. `form`: one struct letter for each word, the highest first."""
     words = Struct(form)
     unpack, size = words.unpack_from, words.size
 
@@ -121,7 +121,7 @@ def _symbol(buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
 
 
 def text(buf: bytes, at: int) -> tuple[str, int]:
-    """Read a string; returns it and the position after it."""
+    """Read a string; returns it and the offset after it."""
     raw, at = opaque(buf, at)
     return raw.decode(errors="backslashreplace"), at
 
@@ -134,7 +134,7 @@ def _named(raw: bytes) -> Symbol:
 def _vec(buf: bytes, at: int, depth: int) -> tuple[ScVal, int]:
     there, at = flag(buf, at)
     if not there:
-        return None, at  # the XDR allows that a vec or map is absent; the host never writes one
+        return None, at  # XDR allows an absent vec or map; the host never writes one
     n, at = count(buf, at, 4)
     depth = _deeper(depth, at)
     items = []
@@ -167,7 +167,7 @@ def _deeper(depth: int, at: int) -> int:
 def _mapping(pairs: list[tuple[ScVal, ScVal]]) -> Map:
     try:
         entries = dict(pairs)
-    except TypeError:  # an unhashable key
+    except TypeError:  # a key is not hashable
         return Pairs(pairs)
     return entries if len(entries) == len(pairs) else Pairs(pairs)
 

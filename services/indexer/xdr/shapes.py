@@ -1,8 +1,8 @@
 """Skip values that need not be decoded: a shape finds the end of a value.
 
-A shape is a function of (bytes, position); it returns the position after the value. A constant size
-is not compared with the end of the bytes: positions only grow, so the next read or the caller's
-`finish` notices a position past the end.
+A shape is a function of (bytes, offset); it returns the offset after the value. For a fixed size, a
+shape does not check where the bytes end. Offsets only grow, so the next read or the caller's
+`finish` notices an offset past the end.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,13 +11,13 @@ from typing import TypeAlias
 from services.indexer.xdr.reader import U32, XdrError, count, ended_early, flag
 
 Shape: TypeAlias = Callable[[bytes, int], int]
-Part: TypeAlias = Shape | int  # an int is a number of bytes
-# Returns the position after the branch's head, and the number of children.
+Part: TypeAlias = Shape | int  # an int is a fixed size in bytes
+# Returns the byte offset after the value's fixed part, and how many values follow inside.
 Branch: TypeAlias = Callable[[bytes, int], tuple[int, int]]
 
 
 def fixed(size: int) -> Shape:
-    """A shape of `size` bytes with any content."""
+    """Create a shape of `size` bytes with any content."""
     return lambda _buf, at: at + size
 
 
@@ -26,7 +26,7 @@ def _shape(part: Part) -> Shape:
 
 
 def struct(*parts: Part) -> Shape:
-    """A shape of consecutive values."""
+    """Create a shape of several values, one after the other."""
     shapes = tuple(_shape(part) for part in parts)
 
     def skip(buf: bytes, at: int) -> int:
@@ -38,7 +38,10 @@ def struct(*parts: Part) -> Shape:
 
 
 def union(name: str, arms: Mapping[int, Part]) -> Shape:
-    """A shape of a discriminant and the arm that it selects; an unknown one raises XdrError."""
+    """Create a shape of a union: a discriminant, then the value (arm) that it selects.
+
+    An unknown discriminant raises XdrError.
+    """
     shapes = {number: _shape(part) for number, part in arms.items()}
 
     def skip(buf: bytes, at: int) -> int:
@@ -51,7 +54,7 @@ def union(name: str, arms: Mapping[int, Part]) -> Shape:
 
 
 def array(part: Part) -> Shape:
-    """A shape of a length and so many values. No value in the tables is shorter than 4 bytes."""
+    """Create a shape of a length and that many values. In the tables, each has 4 bytes or more."""
     shape = _shape(part)
 
     def skip(buf: bytes, at: int) -> int:
@@ -64,7 +67,7 @@ def array(part: Part) -> Shape:
 
 
 def optional(part: Part) -> Shape:
-    """A shape of a value that may be absent."""
+    """Create a shape of a value that may be absent."""
     shape = _shape(part)
 
     def skip(buf: bytes, at: int) -> int:
@@ -75,16 +78,17 @@ def optional(part: Part) -> Shape:
 
 
 def opaque(buf: bytes, at: int) -> int:
-    """A shape of bytes or text: a length, the bytes, and padding to a multiple of four."""
+    """Skip bytes or text: a length, the bytes, and padding to a multiple of four."""
     n, at = count(buf, at, 1)
     return at + (n + 3 & ~3)
 
 
 def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -> Shape:
-    """A shape of a recursive union: leaves by their size, branches by a function.
+    """Create a shape of a recursive union. `name` is for errors.
 
-    The remaining values are counted, without recursion, so depth costs nothing. Each value needs
-    four bytes, so the time is linear in the size.
+    `leaves`: the size in bytes of each case that contains no other values. `branches`: a function
+    for each of the other cases. The remaining values are counted, without recursion, so deep
+    nesting costs nothing. Each value needs four bytes, so the time is linear in the size.
     """
 
     def skip(buf: bytes, at: int) -> int:
@@ -107,12 +111,12 @@ def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -
 
 
 def leaf(shape: Shape) -> Branch:
-    """A branch without children, whose end a shape finds."""
+    """Create a branch that contains no other values; a shape finds its end."""
     return lambda buf, at: (shape(buf, at), 0)
 
 
 def children(each: int = 1) -> Branch:
-    """A branch that declares a number of entries, each of `each` children."""
+    """Create a branch that begins with a number of entries; each has `each` values."""
 
     def branch(buf: bytes, at: int) -> tuple[int, int]:
         n, at = count(buf, at, 4 * each)
@@ -122,7 +126,7 @@ def children(each: int = 1) -> Branch:
 
 
 def maybe(branch: Branch) -> Branch:
-    """A branch that may be absent."""
+    """Create a branch that may be absent."""
 
     def optional_branch(buf: bytes, at: int) -> tuple[int, int]:
         there, at = flag(buf, at)

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class FallbackSource:
-    """A Source that reads `source`, and `other` for the ledgers that `source` lacks."""
+    """A Source that reads `source`. For ledgers that `source` lacks, it reads `other`."""
 
     def __init__(self, source: Source, other: Source) -> None:
         self._source = source
@@ -74,7 +74,7 @@ class FallbackSource:
                     cursor = batch.cursor
 
     async def _missing(self, gap: SourceGapError) -> AsyncGenerator[Batch]:
-        """The missing ledgers, read from the other source.
+        """Read the missing ledgers from the other source.
 
         Raises SourceGapError for ledgers that the other source lacks too.
         """
@@ -94,7 +94,7 @@ class FallbackSource:
         except FatalSourceError as error:
             if error.kind != "reset":
                 raise
-            # The other source lags or was reset; the first one continues.
+            # Only the other source lags or was reset, so this error is temporary.
             text = f"{gap}, and {self._other.name} cannot supply them: {error}"
             raise SourceError("behind", text) from error
         metrics.MISSING.labels("filled").inc(gap.oldest - gap.first)
@@ -103,10 +103,11 @@ class FallbackSource:
     async def _check_reset(self, reset_error: FatalSourceError, cursor: int) -> None:
         """Raise SourceError if the other source can continue at the cursor.
 
-        Then the first source has an older database, and the network was not reset.
+        In this case the network was not reset; the first source only has an older database. If the
+        other source cannot continue either, its own error is raised.
         """
         available = await self._other.ledgers()
-        with suppress(SourceGapError):  # it has newer ledgers, so it continues too
+        with suppress(SourceGapError):  # it has newer ledgers, so it can continue
             check_available(self._other.name, cursor, available)
         text = (
             f"{reset_error}; {self._other.name} continues, so this is an older database, no reset"
@@ -115,7 +116,7 @@ class FallbackSource:
 
 
 def batch_up_to(end: int, batch: Batch) -> Batch:
-    """The part of a batch up to the TOID `end`."""
+    """Return the part of a batch up to the TOID `end`."""
     if batch.cursor <= end:
         return batch
     return Batch(

@@ -1,7 +1,7 @@
 """Decide which of two sources to read, from their failures and their progress. Pure.
 
-The policy is sticky: both sources give the same events with the same ids, so a switch must be worth
-its cost.
+The policy is sticky: it stays with a source while that source works. Both sources give the same
+events with the same ids, so a switch without need would only cost time.
 
 See docs/decisions/0026-failover-between-sources-is-sticky.md,
 docs/decisions/0044-unproved-events-switch-the-source.md.
@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from services.indexer.reasons import SwitchReason
 
 _MAX_FAILURES = 2
-"""Failures of the active source in a row before the other one is tried."""
+"""After this many failures of the active source in a row, the other one is tried."""
 _LONG_WAIT = 5.0
-"""Seconds. A source that asks for a longer wait (Retry-After) is left after its first failure."""
+"""Seconds. If a source asks for a longer wait (Retry-After), one failure is enough to switch."""
 _STALL_LEDGERS = 6
-"""The active source is stalled if the other one is so many ledgers ahead …"""
+"""The active source is stalled if the other one is at least this many ledgers ahead …"""
 _STALL_LOOKS = 3
-"""… in so many comparisons in a row. Fewer would count a large answer as a stall."""
+"""… and the cursor stayed the same in this many comparisons in a row.
+
+With fewer comparisons, a large answer that takes long would count as a stall.
+"""
 
 
 @dataclass(slots=True)
@@ -40,19 +43,19 @@ class FailoverPolicy:
         self._unchanged = 0  # comparisons in a row in which the cursor did not move
 
     def succeeded(self, name: str) -> None:
-        """The source answered, and has the next ledgers."""
+        """Note that the source answered and has the next ledgers."""
         self._health[name] = _Health()
 
     def failed(self, name: str, *, wait: float = 0.0) -> None:
-        """The source failed temporarily. `wait`: the seconds of its Retry-After."""
+        """Note a temporary failure of the source. `wait`: the seconds in its Retry-After."""
         self._health[name].failures += _MAX_FAILURES if wait > _LONG_WAIT else 1
 
     def mark_unable(self, name: str) -> None:
-        """The source does not have the next ledgers, or refuses for good."""
+        """Note that the source lacks the next ledgers, or refuses for good."""
         self._health[name].mark_unable = True
 
     def reason_to_switch(self) -> SwitchReason | None:
-        """The reason to switch to the other source, None to stay."""
+        """Return the reason to switch to the other source; None to stay with the active one."""
         active_health, other_health = self._health[self.active], self._health[self.other]
         if other_health.mark_unable:
             return None
@@ -66,10 +69,10 @@ class FailoverPolicy:
         return None
 
     def compare_progress(self, read: int, cursor: int, latest: int) -> SwitchReason | None:
-        """Compare with the other source, which works and has ledgers up to `latest`.
+        """Compare the active source with the other one, which works and ends at ledger `latest`.
 
-        The active source was read up to ledger `read` and TOID `cursor`. A backfill is far behind
-        too, but its cursor moves, so it is not stalled.
+        The active source was read up to ledger `read` and TOID `cursor`. Returns the reason to
+        switch, or None. A backfill is far behind too, but its cursor moves, so it is not stalled.
         """
         self.succeeded(self.other)
         self._unchanged = self._unchanged + 1 if cursor == self._cursor else 0

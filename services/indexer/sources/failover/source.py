@@ -1,8 +1,9 @@
-"""SOURCE=auto: read one of two sources, and switch to the other one when it is healthier.
+"""SOURCE=auto: read one of two sources, and switch to the other one when it works better.
 
-Both sources have the same ids and cursors. So a switch continues at the same cursor, without loss
-or duplicates. The generator ends at a switch; before the next one starts, the ingest checks that
-the new source has the same history (services.indexer.ingest.network_reset).
+Both sources have the same ids and cursors. So after a switch, reading continues at the same cursor,
+without loss or duplicates. A switch ends the generator of batches. Before the ingest starts the
+next generator, it checks that the new source has the same history
+(services.indexer.ingest.network_reset).
 
 See docs/decisions/0026-failover-between-sources-is-sticky.md,
 docs/decisions/0044-unproved-events-switch-the-source.md.
@@ -34,21 +35,20 @@ log = structlog.get_logger()
 
 _UNABLE = {"gap", "reset", "unproved", "meta_missing"}
 _UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
-"""Errors that the other source may not have. All others, such as `passphrase`, are fatal."""
+"""Errors of one source that the other one may not have. All others are fatal: `passphrase`, …"""
 
 
 class FailoverSource:
-    """A Source made of two others; the first one is preferred."""
+    """A Source that reads one of two others. It begins with the first one."""
 
     def __init__(self, first: Source, second: Source, *, look_seconds: float = 10.0) -> None:
-        """`look_seconds`: the time between two looks at the inactive source."""
+        """`look_seconds`: the time between two checks of the inactive source."""
         self._sources = {each.name: each for each in (first, second)}
         self._policy = FailoverPolicy(first.name, second.name)
         self._look_seconds = look_seconds
         self._cursor = 0
-        self._refusals: dict[
-            str, FatalSourceError
-        ] = {}  # by source: why it cannot continue at the cursor
+        # By source: the error that says why the source cannot continue at the cursor.
+        self._refusals: dict[str, FatalSourceError] = {}
 
     @property
     def name(self) -> str:
@@ -77,7 +77,7 @@ class FailoverSource:
             raise
 
     async def start(self, where: str) -> int:
-        """See Source. `earliest`: the lower cursor of both. One source must have the ledger."""
+        """See Source. Returns the lower cursor of both; one source must have the ledger."""
         cursors: list[int] = []
         errors: list[SourceError | FatalSourceError] = []
         for source in (self._active, self._sources[self.other]):
@@ -107,7 +107,7 @@ class FailoverSource:
             if not self._switch_if_unable(error):
                 raise
 
-    # ── read the active source, look at the other one ──
+    # ── read the active source, check the other one ──
 
     async def _until_stalled(self, cursor: int) -> AsyncGenerator[Batch]:
         watcher = asyncio.create_task(self._watch())
@@ -127,7 +127,7 @@ class FailoverSource:
                 await cancel(watcher, *([next_batch] if next_batch else []))
 
     async def _watch(self) -> SwitchReason:
-        """Look at the inactive source regularly; returns the reason when it should be read."""
+        """Check the inactive source regularly; returns the reason when it should become active."""
         pause = 0.0
         while True:
             await asyncio.sleep(pause)
@@ -151,21 +151,22 @@ class FailoverSource:
                 if reason := self._policy.compare_progress(read, self._cursor, cursors.latest):
                     return reason
 
-    # ── decide ──
+    # ── decide when to switch ──
 
     @property
     def _active(self) -> Source:
         return self._sources[self._policy.active]
 
     def _switch_if_failing(self, error: SourceError) -> bool:
-        """Note a failure of the active source; returns whether the other one is now active."""
+        """Note a failure of the active source. Returns True if the other source is now active."""
         self._policy.failed(self.name, wait=error.retry_after or 0.0)
         return self._switch_if_better(error)
 
     def _switch_if_unable(self, error: FatalSourceError) -> bool:
-        """Note that the active source cannot continue; returns whether the other one is now active.
+        """Note that the active source cannot continue. Returns True if the other one is now active.
 
-        If neither has the ledgers, switches to the source with the smaller gap and raises that gap.
+        If neither source has the ledgers, switches to the source with the smaller gap and raises
+        that source's gap.
         """
         if error.kind not in _UNABLE:
             return False
@@ -183,7 +184,7 @@ class FailoverSource:
         return False
 
     def _advance(self, cursor: int) -> None:
-        """Note the cursor. Sources that could not continue at an earlier cursor may try again."""
+        """Note the cursor. If it has moved, sources that could not continue may be tried again."""
         if cursor == self._cursor:
             return
         self._cursor = cursor
@@ -192,9 +193,9 @@ class FailoverSource:
         self._refusals.clear()
 
     def _is_refused(self, name: str) -> bool:
-        """Whether this source has the next ledger but could not continue at the cursor."""
+        """True if this source has the next ledger but could not continue at the cursor."""
         if name in self._refusals and self._refusals[name].kind == "reset":
-            del self._refusals[name]  # it had an older database and has caught up
+            del self._refusals[name]  # its older database has caught up, so it may continue
         return name in self._refusals
 
     def _mark_unable(self, name: str, error: FatalSourceError) -> None:
@@ -216,7 +217,7 @@ class FailoverSource:
 
 
 def _is_smaller(gap: SourceGapError, other_error: FatalSourceError) -> bool:
-    """Whether this gap is the smaller one. False if the other source's error is not a gap."""
+    """True if this gap is not larger than the other one. False if the other error is no gap."""
     return isinstance(other_error, SourceGapError) and gap.oldest <= other_error.oldest
 
 

@@ -1,4 +1,4 @@
-"""What one chunk of Horizon's stream holds: frames, transactions, and a batch of their events."""
+"""Parse a chunk of Horizon's stream: its frames, its transactions, and a batch of their events."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChunkResult:
         return self.last.toid if self.last else self.start
 
     def batch(self, latest: int) -> Batch | None:
-        """The batch, None if no transaction was read; `latest` is Horizon's last known ledger."""
+        """Create the batch; None if no transaction was read. `latest`: Horizon's last ledger."""
         if (last := self.last) is None:
             return None
         decoded = self.decoded
@@ -49,12 +49,12 @@ class ChunkResult:
 
 
 def empty_batch(upto: int, latest: int) -> Batch:
-    """A batch without events that moves the cursor to the end of a ledger."""
+    """Create a batch without events that moves the cursor to the end of a ledger."""
     return Batch((), (), upto, upto >> 32, None, latest)
 
 
 async def read_chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """The bytes of a stream as they arrive. Raises SourceError if the connection breaks."""
+    """Yield the bytes of a stream as they arrive. Raises SourceError if the connection breaks."""
     try:
         async for chunk in response.content.iter_any():
             yield chunk
@@ -63,7 +63,7 @@ async def read_chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]
 
 
 def parse_frames(parser: HorizonFrameParser, chunk: bytes) -> Sequence[HorizonFrame]:
-    """The frames that a chunk completes. Raises SourceError."""
+    """Return the frames that end in this chunk. Raises SourceError."""
     try:
         return parser.feed(chunk)
     except FrameTooLongError as error:
@@ -71,7 +71,7 @@ def parse_frames(parser: HorizonFrameParser, chunk: bytes) -> Sequence[HorizonFr
 
 
 def parse_frame(frame: HorizonFrame) -> HorizonTransaction:
-    """The transaction in a frame. Raises SourceError."""
+    """Parse the transaction in a frame. Raises SourceError."""
     try:
         record = parse_record(parse_object(frame.data))
     except MalformedError as error:

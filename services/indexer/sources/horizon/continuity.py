@@ -1,8 +1,9 @@
 """Check that Horizon left out no ledger and no transaction between two records.
 
 Horizon's stream silently skips ledgers that are trimmed or missing in its database. The ledger
-range in Horizon's root may be a second old. So the check asks for the list of ledgers, 200 in one
-request. At the tip, while each record's ledger follows the previous one, no request is needed.
+range in Horizon's root does not show that, and it may be a second old. So the check requests the
+list of ledgers, 200 in one request. At the tip no request is needed while each record's ledger is
+the one after the previous record's ledger.
 
 See docs/decisions/0042-ledgers-are-counted.md.
 """
@@ -17,7 +18,7 @@ from services.indexer.sources.ledger_range import cursor_before
 
 
 class Continuity:
-    """The check of one stream of records."""
+    """Checks one stream of records. A record is a transaction from Horizon."""
 
     def __init__(self, history: HorizonHistory) -> None:
         self._history = history
@@ -27,34 +28,34 @@ class Continuity:
         self._first = True
 
     def begin(self, cursor: int) -> None:
-        """Reading begins after this cursor."""
-        self._listing = NO_LISTING  # the list may be older than the next records
+        """Note that reading begins after this cursor."""
+        self._listing = NO_LISTING  # the old list may end before the next records
         if cursor != self._count.cursor:
             self._count = TransactionCount.at(cursor)
 
     def connected(self) -> None:
-        """A connection begins. Its first record may be of any later ledger: check it."""
+        """Note a new connection. Its first record may skip ledgers, so it is always checked."""
         self._first = True
 
     def add(self, record: HorizonTransaction) -> None:
-        """A record was read."""
+        """Note that a record was read."""
         self._first = False
         self._count.add(record)
 
     async def check(self, ledger: int) -> None:
-        """Check, before a record of `ledger` is read, that everything before that ledger was read.
+        """Before a record of `ledger` is read, check that everything before that ledger was read.
 
         Raises SourceError if something is missing or this server lags; SourceGapError if the same
-        ledgers are missing at the next check too.
+        ledgers are still missing at the next check.
         """
         if ledger > self._count.ledger and self._needs_check(ledger):
             await self._check_listing(ledger)
 
     def _needs_check(self, ledger: int) -> bool:
-        """Whether ledgers may be missing before `ledger`.
+        """True if ledgers may be missing before `ledger`.
 
-        At the tip, consecutive ledgers need no check. Ledgers in the list that is at hand are
-        always checked, since that costs no request.
+        At the tip, consecutive ledgers need no check. If the last list covers the current ledger,
+        the check costs no request, so it is always done.
         """
         count = self._count
         jumped = ledger > count.ledger + 1 or count.seen == 0
@@ -71,7 +72,7 @@ class Continuity:
                     raise SourceError("behind", text)
             upto = min(end, self._listing.end)
             missing = self._listing.missing(self._count, ledger, upto)
-            if missing and not refetched:  # another server behind the URL may have them
+            if missing and not refetched:  # ask once more: another server at the URL may have them
                 self._listing, refetched = NO_LISTING, True
                 continue
             if missing:

@@ -1,8 +1,8 @@
 """Count transactions, to find the ledgers that a stream of transactions left out. Pure.
 
 Horizon's list of ledgers has the number of successful transactions of each ledger. So the count
-shows whether all transactions of a ledger came, and whether a ledger without any was really empty.
-A closed ledger never changes, so the list may be older than the records.
+shows if all transactions of a ledger came, and if a ledger without transactions is really empty. A
+closed ledger never changes, so an older list is still correct.
 
 See docs/decisions/0042-ledgers-are-counted.md.
 """
@@ -18,7 +18,7 @@ from services.indexer.decode.records import HorizonTransaction, MalformedError, 
 from services.indexer.sources.ledger_range import is_between_ledgers, next_ledger
 
 PAGE = 200
-"""Ledgers in one answer (Horizon's limit)."""
+"""The most ledgers in one answer (Horizon's limit)."""
 
 
 class ListedLedger(NamedTuple):
@@ -30,9 +30,10 @@ class ListedLedger(NamedTuple):
 
 @dataclass(slots=True)
 class TransactionCount:
-    """The number of successful transactions that came of `ledger`, the one that is being read.
+    """Counts the successful transactions that came from `ledger`, the ledger that is being read.
 
-    `seen` is None if reading began inside that ledger. Everything up to the TOID `cursor` was read.
+    `seen`: the count; None if reading began inside that ledger, so that the count is unknown.
+    `cursor`: the TOID up to which everything was read.
     """
 
     cursor: int
@@ -41,11 +42,11 @@ class TransactionCount:
 
     @classmethod
     def at(cls, cursor: int) -> TransactionCount:
-        """The count when reading begins after this cursor."""
+        """Create the count for reading that begins after this cursor."""
         return cls(cursor, next_ledger(cursor), 0 if is_between_ledgers(cursor) else None)
 
     def add(self, record: HorizonTransaction) -> None:
-        """Count a record."""
+        """Count a transaction."""
         if record.ledger > self.ledger:
             self.ledger, self.seen = record.ledger, 0
         if self.seen is not None:
@@ -53,7 +54,10 @@ class TransactionCount:
         self.cursor = record.toid
 
     def has_all(self, ledger: ListedLedger) -> bool:
-        """Whether all transactions of a ledger came. None came of a ledger above `self.ledger`."""
+        """True if all successful transactions of a ledger came, or if the count is unknown.
+
+        From ledgers above `self.ledger`, no transaction has come.
+        """
         seen = self.seen if ledger.sequence == self.ledger else 0
         return seen is None or ledger.successful <= seen
 
@@ -67,15 +71,15 @@ class LedgerListing:
 
     @property
     def end(self) -> int:
-        """The ledger after the last one in the list."""
+        """The number after the last ledger in the list."""
         return self.ledgers[-1].sequence + 1 if self.ledgers else self.first
 
     def covers(self, ledger: int) -> bool:
-        """Whether the list shows if that ledger exists."""
+        """True if the list is long enough to show that this ledger exists or is missing."""
         return self.first <= ledger < self.end
 
     def missing(self, count: TransactionCount, first: int, end: int) -> range:
-        """The first run of missing ledgers in [first, end); empty if there is none.
+        """Return the first range of missing ledgers in [first, end); empty if none is missing.
 
         A ledger is missing if it is not in the list, or if some of its transactions did not come.
         """
@@ -94,7 +98,7 @@ NO_LISTING = LedgerListing(0, ())
 
 
 def parse_listing(first: int, document: Mapping[str, Any]) -> LedgerListing:
-    """Parse Horizon's answer: the ledgers from `first` on. Raises MalformedError."""
+    """Parse Horizon's list of the ledgers from `first` on. Raises MalformedError."""
     try:
         ledgers = [
             ListedLedger(_number(each["sequence"]), _number(each["successful_transaction_count"]))

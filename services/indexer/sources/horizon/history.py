@@ -1,8 +1,8 @@
-"""The ledgers that Horizon has, from its root and from its list of ledgers.
+"""Find which ledgers Horizon has: read its root (`GET /`) and its list of ledgers.
 
-Horizon's stream silently skips trimmed ledgers, and waits without an error if the cursor is above
-its tip. So the root is read before a connection, though not more often than every 10 s. The root
-may be a second old; the list of ledgers is always current.
+Horizon's stream silently skips trimmed ledgers. If the cursor is above Horizon's last ledger, the
+stream waits without an error. So the root is read before a connection, but at most once in 10 s.
+The root may be a second old; the list of ledgers is always current.
 
 See docs/decisions/0041-trimmed-ledger-is-404-then-410.md.
 """
@@ -33,12 +33,12 @@ from shared.runtime.urls import append_path
 log = structlog.get_logger()
 
 _CHECK_SECONDS = 10.0
-"""Seconds between two reads of the root. Each costs one of the 3,600 requests an hour."""
+"""Seconds between two reads of the root. Horizon allows 3,600 requests an hour."""
 _NOT_FOUND_KINDS = ("not_found", "before_history")
 
 
 class HorizonHistory:
-    """Reads Horizon's root and ledgers. `latest` is the last ledger known, 0 if none yet."""
+    """Reads Horizon's root and ledgers. `latest`: the last ledger known, 0 if none is known yet."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, passphrase: str, seconds: float
@@ -63,19 +63,19 @@ class HorizonHistory:
         return ledgers
 
     async def check(self, cursor: int) -> None:
-        """Check before a connection that Horizon can continue at the cursor.
+        """Before a connection, check that Horizon can continue at the cursor.
 
-        Raises like `check_available`.
+        Raises the errors of `check_available`.
         """
         if time.monotonic() - self._checked_at >= _CHECK_SECONDS:
             check_available("Horizon", cursor, await self.ledgers())
-            # Set only after success, so that the next check reads the root again.
+            # Not set after an error, so that the next check reads the root again.
             self._checked_at = time.monotonic()
 
     async def listing(self, first: int) -> LedgerListing:
-        """Horizon's list of ledgers from `first` on, at most PAGE of them. Raises SourceError.
+        """Read Horizon's list of ledgers from `first` on, at most PAGE of them. Raises SourceError.
 
-        After an answer that took too long, the next request asks for fewer ledgers.
+        If an answer took too long, the next request asks for fewer ledgers.
         """
         limit = self._span.ledgers
         try:
@@ -95,7 +95,7 @@ class HorizonHistory:
             raise SourceError("malformed", str(error)) from error
 
     async def hash_of(self, ledger: int) -> str | None:
-        """The hash (hex) of a ledger, None if Horizon does not have it. Raises SourceError."""
+        """Return a ledger's hash (hex); None if Horizon lacks the ledger. Raises SourceError."""
         try:
             document = await self._read(f"/ledgers/{ledger}")
         except FatalSourceError as error:

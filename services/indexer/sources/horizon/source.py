@@ -1,8 +1,8 @@
 """The Horizon source: reads all transactions over SSE.
 
-stellar-sdk's streaming is not used: it loses data on a malformed frame, an error event and a
-dropped connection. Here the caller owns the cursor and moves it after each commit.
-However a connection ends, the next one continues at that cursor.
+stellar-sdk's streaming is not used: it loses data at a malformed frame, an error event and a
+dropped connection. Here the caller keeps the cursor and moves it with each commit. Whatever ends a
+connection, the next one continues at that cursor.
 
 See docs/decisions/0009-stellar-sdk-without-streaming.md.
 """
@@ -53,13 +53,13 @@ from shared.runtime.urls import append_path
 _PAGE = 200
 _CONNECT_SECONDS = 10.0
 _MIN_SECONDS = 1.0
-"""Seconds. A connection that was shorter and brought no transaction counts as failed."""
+"""Seconds. A shorter connection that brought no transaction counts as failed."""
 _OPEN_SECONDS = 0.5
-"""Seconds. A new stream counts as open when no transaction came for so long."""
+"""Seconds. A new stream counts as open after this time without a transaction."""
 
 
 class HorizonSource:
-    """Implements Source for Horizon; RPC supplies a meta that Horizon leaves out."""
+    """A Source that reads Horizon. RPC supplies a meta that Horizon leaves out."""
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class HorizonSource:
     ) -> None:
         """`opened` is called when the stream is open and all waiting transactions are read.
 
-        `read_seconds`: without a byte for so long the connection counts as hung. `alarm_only`: see
-        VerifyingReader.
+        `read_seconds`: a connection that brings no byte for this many seconds counts as hung.
+        `alarm_only`: see VerifyingReader.
         """
         self._session = session
         self._url = url
@@ -115,7 +115,8 @@ class HorizonSource:
     async def start(self, where: str) -> int:
         """See Source.
 
-        Horizon's own `cursor=now` is not used: each reconnection would skip what came meanwhile.
+        Horizon's own `cursor=now` is not used: after a reconnection it would skip the transactions
+        that came in between.
         """
         return start_cursor("Horizon", await self._history.ledgers(), where)
 
@@ -135,7 +136,7 @@ class HorizonSource:
                 self._cancel_opening()
             if cursor > started_from or time.monotonic() - started_at > _MIN_SECONDS:
                 waits = _new_waits()
-            else:  # `byebye` asks to reconnect at once, but a server may send nothing else
+            else:  # wait: a server may send only `byebye`, which asks to reconnect at once
                 await asyncio.sleep(next(waits))
 
     # ── one connection ──
@@ -181,7 +182,7 @@ class HorizonSource:
             self._opening.cancel()
 
     async def _read_record(self, record: HorizonTransaction, result: ChunkResult) -> None:
-        self._cancel_opening()  # this record may need another request, which may fail
+        self._cancel_opening()  # not open yet: this record may need a request that fails
         if record.toid <= result.cursor:
             raise SourceError("disorder", f"{record.toid} came after {result.cursor}")
         await self._continuity.check(record.ledger)
@@ -194,9 +195,9 @@ class HorizonSource:
         self._continuity.add(record)
 
     async def _read_with_rpc_meta(self, record: HorizonTransaction) -> DecodedEvents:
-        """Get the meta from RPC, which keeps metas for some days.
+        """Decode a record with the meta from RPC, which keeps metas for some days.
 
-        A provider may configure Horizon to leave metas out (SKIP_TXMETA).
+        The operator of a Horizon server may configure it to leave metas out (SKIP_TXMETA).
         """
         if self._rpc is None:
             text = f"Horizon leaves metas out ({record.hash}): set RPC_URL to a Stellar RPC"

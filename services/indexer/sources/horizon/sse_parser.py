@@ -1,8 +1,8 @@
 """Parse Horizon's SSE frames as the bytes arrive. Pure, with bounded memory.
 
-Only the parts of SSE that Horizon uses (docs/architecture.md, "Horizon"): lines that end in LF or
-CRLF, and the fields event, data, id and retry. A frame that the end of the connection cuts off is
-never returned.
+Only the parts of SSE that Horizon uses are supported (docs/architecture.md, "Horizon"): lines that
+end in LF or CRLF, and the fields event, data, id and retry. If the connection ends inside a frame,
+that frame is not returned.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from shared.domain.errors import HeadraceError
 
 MAX_FRAME_BYTES = 32 << 20
-"""Maximum length of one frame; the largest metas have a few megabytes."""
+"""The maximum size of one frame, in bytes. The largest metas have a few megabytes."""
 
 
 class FrameTooLongError(HeadraceError, ValueError):
@@ -21,9 +21,9 @@ class FrameTooLongError(HeadraceError, ValueError):
 
 @dataclass(slots=True)
 class HorizonFrame:
-    """One SSE frame; `event` is "message" if the frame has no such field.
+    """One SSE frame. `event` is "message" if the frame has no field `event`.
 
-    The data stay bytes: the JSON parser checks whether they are UTF-8.
+    The data stay bytes: the JSON parser checks that they are UTF-8.
     """
 
     event: str = "message"
@@ -32,7 +32,7 @@ class HorizonFrame:
 
     @property
     def data(self) -> bytes:
-        """The data; several lines are joined by LF (WHATWG HTML, 9.2.6)."""
+        """Return the data. Several lines are joined by LF (WHATWG HTML, 9.2.6)."""
         return b"\n".join(self.lines)
 
 
@@ -42,10 +42,10 @@ class HorizonFrameParser:
     def __init__(self) -> None:
         self._unparsed = bytearray()
         self._frame = HorizonFrame()
-        self._size = 0  # bytes of the unfinished frame's lines
+        self._size = 0  # bytes of the lines of the unfinished frame
 
     def feed(self, data: bytes) -> list[HorizonFrame]:
-        """Parse more bytes; returns the frames that they complete. Raises FrameTooLongError."""
+        """Parse more bytes; returns the frames that are now complete. Raises FrameTooLongError."""
         searched = len(self._unparsed)
         self._unparsed += data
         frames: list[HorizonFrame] = []

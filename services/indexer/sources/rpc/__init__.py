@@ -1,1 +1,1 @@
-"""Stellar RPC: getEvents, polled, and the transactions of these events."""
+"""Stellar RPC: poll getEvents, and read the transactions of these events."""

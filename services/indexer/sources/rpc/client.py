@@ -14,14 +14,14 @@ from services.indexer.sources.base import LedgerRange, SourceError
 from services.indexer.sources.http import ledger_number, post_json
 
 OUT_OF_RANGE = -32600
-"""stellar-rpc's code for several errors, among them a start outside of its ledger range."""
+"""stellar-rpc's code for several errors. One of them: the start is outside of its ledger range."""
 NO_SUCH_METHOD = -32601
 _TIMED_OUT = -32001
 _CONNECT_SECONDS = 5.0
 _RANGE = re.compile(r"ledger range: (\d{1,10}) - (\d{1,10})", re.ASCII)
-"""The range of ledgers in the text of a getEvents error (-32600)."""
+"""Finds the range of ledgers in the text of a getEvents error (-32600)."""
 _TOO_LARGE = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large|long)", re.I)
-"""Texts by which servers and providers say that a call asks for too much; the codes differ."""
+"""Finds texts in which servers say that a call asks for too much; their error codes differ."""
 
 
 _ONE_EVENT = {"limit": 1}
@@ -64,11 +64,11 @@ class RpcClient:
         return result
 
     async def ledgers(self) -> LedgerRange:
-        """The first and the last ledger whose events RPC has. Raises SourceError.
+        """Return the first and the last ledger whose events RPC has. Raises SourceError.
 
-        getEvents is called for ledger 1: the error names the range. getHealth is no replacement,
-        since it fails while the last ledger is older than 30 s (stellar-rpc's
-        max-healthy-ledger-latency), though getEvents still works. getLatestLedger would return a
+        Calls getEvents for ledger 1, because the text of the error names the range. getHealth is no
+        replacement: it fails while the last ledger is older than 30 s (stellar-rpc's
+        max-healthy-ledger-latency), although getEvents still works. getLatestLedger would return a
         whole meta.
         """
         try:
@@ -78,14 +78,14 @@ class RpcClient:
                 raise
             if named_range := _RANGE.search(error.message):
                 answer = {"oldestLedger": int(named_range[1]), "latestLedger": int(named_range[2])}
-            else:  # a provider's server with another error text
+            else:  # the error text of this server does not name the range
                 answer = await self.call("getHealth")
         return LedgerRange(
             *(ledger_number("RPC", answer, f"{e}Ledger") for e in ("oldest", "latest"))
         )
 
     async def list_ledgers(self, first: int, count: int) -> list[Any]:
-        """The ledgers that RPC has among `count` from `first` on, each with its whole meta.
+        """List up to `count` ledgers that RPC has from `first` on, each with its whole meta.
 
         Raises SourceError.
         """
@@ -97,7 +97,7 @@ class RpcClient:
         return listed
 
     async def meta(self, tx_hash: str) -> bytes:
-        """The TransactionMeta of a transaction. Raises SourceError if RPC does not have it yet."""
+        """Return the meta of a transaction. Raises SourceError if RPC does not have it yet."""
         result = await self.call("getTransaction", hash=tx_hash)
         try:
             return base64.b64decode(result["resultMetaXdr"], validate=True)

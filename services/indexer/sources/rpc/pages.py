@@ -1,7 +1,7 @@
 """Parse and check the answers of getEvents. Pure.
 
-The events must be in order and of the contracts that were asked for, and the cursor must move
-forward. An answer that breaks these rules has lost or invented events.
+The events must be in order and from the requested contracts, and the cursor must move forward. If
+an answer breaks these rules, the server has lost or invented events.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ from shared.domain.position import (
 
 _PER_FILTER, _FILTERS = 5, 5
 PER_CALL = _PER_FILTER * _FILTERS
-"""Contracts that one call can ask for (stellar-rpc's limits)."""
+"""The most contracts that one call can ask for (stellar-rpc's limits)."""
 _HEAD = struct.Struct(">II32sIII")
-"""ContractEvent before its topics: extension, has a contract, its id, kind, body, count."""
+"""The parts of a ContractEvent before its topics.
+
+They are: extension, flag that a contract id follows, contract id, kind, version of the body, number
+of topics.
+"""
 
 
 class RpcEvent(NamedTuple):
-    """One event: its position, its ContractEvent as XDR, its transaction's hash and close time."""
+    """One event: its position, its ContractEvent in XDR, its transaction's hash and close time."""
 
     position: Position
     raw: bytes
@@ -56,8 +60,9 @@ class RpcEvent(NamedTuple):
 class RpcEventPage:
     """An answer of getEvents.
 
-    `events`: those of operations, in order. `count`: how many events the answer held. `cursor`:
-    where the next page begins. `latest`, `closed_at`: the server's last ledger and when it closed.
+    `events`: the events of operations, in order. `count`: the number of all events in the answer.
+    `cursor`: where the next page begins. `latest`, `closed_at`: the server's last ledger, and when
+    it closed.
     """
 
     events: Sequence[RpcEvent]
@@ -69,7 +74,7 @@ class RpcEventPage:
 
 @dataclass(frozen=True, slots=True)
 class TransactionEvents:
-    """The events of one transaction that getEvents returned: XDR by position."""
+    """The events of one transaction that getEvents returned; `raw_events` has their XDR."""
 
     toid: int
     hash: str
@@ -78,7 +83,7 @@ class TransactionEvents:
 
 
 def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
-    """The `filters` parameter for up to PER_CALL contracts."""
+    """Create the parameter `filters` for up to PER_CALL contracts."""
     return [
         {"type": "contract", "contractIds": list(addresses[at : at + _PER_FILTER])}
         for at in range(0, len(addresses), _PER_FILTER)
@@ -88,7 +93,7 @@ def filters(addresses: Sequence[str]) -> list[dict[str, object]]:
 def parse_page(
     result: Mapping[str, Any], contracts: WatchedContracts, after: Position
 ) -> RpcEventPage:
-    """Parse an answer with the events after the position `after`. Raises MalformedError."""
+    """Parse an answer that has the events after the position `after`. Raises MalformedError."""
     every = [_parse_event(each, contracts) for each in _read("events", result, _list)]
     cursor = _read("cursor", result, parse_position)
     positions = [after, *(each.position for each in every)]
@@ -122,12 +127,12 @@ def group_by_transaction(events: Iterable[RpcEvent]) -> list[TransactionEvents]:
 
 
 def _is_of_operation(toid: int) -> bool:
-    """Whether the event belongs to an operation, and not to a transaction as a whole.
+    """True if the event belongs to an operation, False if it belongs to the whole transaction.
 
-    Fee events of the native asset belong to a transaction as a whole (CAP-67). stellar-rpc gives
-    them ids before the first transaction of the ledger, after the last one, or after the last
-    operation. One transaction then has ids of several, and no result proves these events, so they
-    are skipped.
+    Fee events of the native asset belong to a whole transaction (CAP-67). stellar-rpc gives them
+    ids before the first transaction of the ledger, after the last transaction, or after the last
+    operation. So the fee events of one transaction can have the ids of several, and no result
+    proves these events. They are skipped.
     """
     transaction, operation = toid >> 12 & LAST_TRANSACTION, toid & LAST_OPERATION
     return 0 < transaction < LAST_TRANSACTION and operation < LAST_OPERATION
@@ -165,7 +170,7 @@ def _all_base64(value: Any) -> list[bytes]:
 
 
 def _unix_time(value: Any) -> str:
-    """Unix seconds, as a string or a number, to an ISO time."""
+    """Convert Unix seconds, as a string or a number, to an ISO 8601 time."""
     seconds = int(_digits(str(value)))
     return utc_text(seconds)
 
@@ -174,4 +179,4 @@ _digits = matching(r"\d{1,11}")
 _time = time_text
 _text, _number, _list = typed(str), typed(int), typed(list)
 _topic = lru_cache(maxsize=4096)(base64_bytes)
-"""Cached: the same names, ids and accounts come again and again."""
+"""Cached, because the same names, ids and accounts come again and again."""

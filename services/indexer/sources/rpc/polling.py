@@ -1,4 +1,4 @@
-"""Poll getEvents: the watched contracts' events after a cursor, of whole transactions only.
+"""Poll getEvents for the watched contracts' events after a cursor; only whole transactions.
 
 See docs/decisions/0045-fewer-ledgers-after-a-timeout.md.
 """
@@ -32,12 +32,15 @@ _PAGE = 1_000
 _MAX_PAGE = 10_000
 """Events in the largest page that stellar-rpc returns."""
 _MAX_PAGES_PER_TRANSACTION = 10
-"""Pages that one transaction may fill. The protocol limits its events far below that (CAP-46)."""
+"""The most pages for one transaction. The protocol limits its events far below that (CAP-46)."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventWindow:
-    """The events from the cursor up to the TOID `upto`, and when the ledger `latest` closed."""
+    """The events after the cursor, up to the TOID `upto`.
+
+    `latest`: the server's last ledger. `closed_at`: when that ledger closed.
+    """
 
     events: Sequence[RpcEvent]
     upto: int
@@ -48,7 +51,8 @@ class EventWindow:
 class EventPoller:
     """Polls events for any number of contracts.
 
-    `ledgers` returns the server's ledger range; it is called when the server refuses a cursor.
+    `ledgers` returns the server's ledger range. It is called when a request is out of that range or
+    too large.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class EventPoller:
         self._span = LedgerSpan()
 
     async def window(self, cursor: int, latest: int) -> EventWindow:
-        """All contracts' events, of whole transactions, up to where every call has searched."""
+        """Return the events of all contracts, up to the TOID that every call has reached."""
         addresses = self._contracts.addresses
         windows = [
             await self._poll(addresses[at : at + PER_CALL], cursor, latest)
@@ -74,7 +78,7 @@ class EventPoller:
         return EventWindow(events, shortest.upto, shortest.latest, shortest.closed_at)
 
     async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
-        """The events of some contracts. If the answer takes too long, ask for half the ledgers."""
+        """Return the events of some contracts; asks for half the ledgers after a late answer."""
         while True:
             try:
                 window = await self._window(addresses, cursor, latest)
@@ -107,9 +111,9 @@ class EventPoller:
         return await self._unbounded(addresses, cursor, latest)
 
     async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> EventWindow:
-        """The events after the cursor, in as many ledgers as the span allows.
+        """Return the events after the cursor, in as many ledgers as the span allows.
 
-        RPC does not accept a cursor together with `endLedger` (exclusive), so the call begins at
+        RPC does not accept a cursor together with `endLedger` (exclusive). So the call begins at
         the start of the cursor's ledger. If events up to the cursor fill the page, the largest page
         is requested.
         """
@@ -125,7 +129,7 @@ class EventPoller:
         )
 
     async def _unbounded(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
-        """The events after the cursor, as far as the server searches in one call."""
+        """Return the events after the cursor, as far as the server searches in one call."""
         events: list[RpcEvent] = []
         after, start = _first_request(cursor, latest)
         for _ in range(_MAX_PAGES_PER_TRANSACTION):
@@ -149,20 +153,20 @@ class EventPoller:
         limit: int,
         bounds: Mapping[str, int],
     ) -> RpcEventPage:
-        """A page of the ledgers in `bounds`, or without bounds of events after `after`."""
+        """Request one page: of the ledgers in `bounds`; if there are no bounds, after `after`."""
         pagination = {"limit": limit} | ({} if bounds else {"cursor": _text(after)})
         try:
             params = {"filters": filters(addresses), "pagination": pagination, **bounds}
             return parse_page(await self._get_events(params), self._contracts, after)
         except RpcError as error:
-            if error.code == OUT_OF_RANGE:  # trimmed meanwhile, reset, or a server that lags
+            if error.code == OUT_OF_RANGE:  # find the reason: trimmed, reset, or a server that lags
                 check_available("RPC", cursor, await self._ledgers())
             raise
         except MalformedError as error:
             raise SourceError("malformed", f"getEvents: {error}") from error
 
     async def _get_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Call getEvents; call it a second time if the cursor is out of range.
+        """Call getEvents. If the start is out of the server's range, call it once more.
 
         Several servers may answer at one URL, and another one may have what the first one lacks.
         """
@@ -177,7 +181,7 @@ class EventPoller:
 def _complete_window(
     page: RpcEventPage, events: Sequence[RpcEvent], cursor: int, limit: int
 ) -> EventWindow | None:
-    """The complete transactions up to the end of the page; None if there is none above the cursor.
+    """Return the complete transactions of a page; None if there is none above the cursor.
 
     The last transaction of a full page may continue on the next page, so it is left out.
     """
@@ -191,11 +195,11 @@ def _complete_window(
 
 
 def _first_request(cursor: int, latest: int) -> tuple[Position, int | None]:
-    """The position that all further events are above, and the ledger to start at, if any.
+    """Return the position that all further events are above, and the ledger to start at or None.
 
-    RPC accepts a cursor or `startLedger`, and a cursor's ledger must exist. So a cursor between two
-    ledgers becomes `startLedger`, if that ledger has closed. Within a ledger, the position is after
-    the last operation that the transaction could have.
+    RPC accepts either a cursor or `startLedger`, and the ledger of a cursor must exist. So for a
+    cursor between two ledgers, `startLedger` is used if that ledger has closed. For a cursor inside
+    a ledger, the position is after the last operation that the transaction could have.
     """
     ledger = next_ledger(cursor)
     if not is_between_ledgers(cursor):
@@ -204,5 +208,5 @@ def _first_request(cursor: int, latest: int) -> tuple[Position, int | None]:
 
 
 def _text(position: Position) -> str:
-    """A position as stellar-rpc's cursor."""
+    """Write a position in the form of stellar-rpc's cursors."""
     return f"{position.toid:019d}-{position.n:010d}"

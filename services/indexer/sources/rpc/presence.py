@@ -1,7 +1,7 @@
 """Check that Stellar RPC has the ledgers that an answer of getEvents covers.
 
 getEvents does not show that ledgers are missing in RPC's database. So single ledgers are looked up:
-at the tip all of them, in a longer answer 64 samples.
+all of them if the answer covers at most 64 ledgers, as at the tip; otherwise 64 samples.
 
 See docs/decisions/0059-rpc-ledgers-are-sampled.md.
 """
@@ -20,14 +20,14 @@ from services.indexer.sources.rpc.polling import EventWindow
 _SAMPLES = 64
 _CONCURRENT = 8
 _MAX_LEDGERS = 200
-"""Ledgers that one getLedgers returns at most (stellar-rpc's limit)."""
+"""The most ledgers that one getLedgers returns (stellar-rpc's limit)."""
 
 
 class LedgerPresence:
-    """Finds every hole that is longer than 1/64 of an answer's ledgers; it may miss a shorter one.
+    """Finds every hole that is longer than 1/64 of an answer's ledgers; it may miss shorter ones.
 
-    An event proves that its ledger is there. getLedgers returns whole metas, so it is called only
-    for ledgers without events. A server without getLedgers cannot be checked.
+    An event proves that its ledger exists. getLedgers returns whole metas, so it is called only for
+    ledgers without events. A server without getLedgers cannot be checked.
     """
 
     def __init__(self, rpc: RpcClient) -> None:
@@ -35,9 +35,9 @@ class LedgerPresence:
         self._can_list = True
 
     async def before_hole(self, cursor: int, window: EventWindow) -> EventWindow:
-        """The window, cut before the first missing ledger.
+        """Return the window. If a ledger is missing, return only the part before that ledger.
 
-        Raises SourceGapError if the ledger after the cursor is missing; SourceError if a call
+        Raises SourceGapError if the first ledger after the cursor is missing; SourceError if a call
         fails.
         """
         first, end = next_ledger(cursor), next_ledger(window.upto)
@@ -51,7 +51,7 @@ class LedgerPresence:
         return replace(window, events=events, upto=upto)
 
     async def _first_missing(self, first: int, end: int, with_events: set[int]) -> int | None:
-        """The first missing ledger in [first, end), None if none is; those `with_events` exist."""
+        """Find the first missing ledger in [first, end), else None; those `with_events` exist."""
         step = max(1, -(-(end - first) // _SAMPLES))
         present = first - 1
         sampled = [each for each in range(first, end, step) if each not in with_events]
@@ -67,7 +67,7 @@ class LedgerPresence:
         return await asyncio.gather(*map(self._has, ledgers))
 
     async def _has(self, ledger: int) -> bool:
-        """Whether RPC has the ledger; also true if RPC cannot tell."""
+        """True if RPC has the ledger, or if RPC cannot tell."""
         if not self._can_list:
             return True
         try:
@@ -76,12 +76,12 @@ class LedgerPresence:
                 "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=page
             )
             return bool(answer.get("events")) or bool(await self._rpc.list_ledgers(ledger, 1))
-        except RpcError as error:  # out of this server's range, or one of its limits
+        except RpcError as error:  # RPC cannot tell: out of its range, or one of its limits
             self._can_list = error.code != NO_SUCH_METHOD
             return True
 
     async def _beginning(self, present: int, missing: int) -> int:
-        """The first ledger of a hole, by bisection: `present` exists, `missing` does not."""
+        """Find the first ledger of a hole by bisection: `present` exists, `missing` does not."""
         while missing - present > 1:
             middle = (present + missing) // 2
             if await self._has(middle):
@@ -91,7 +91,7 @@ class LedgerPresence:
         return missing
 
     async def _end_of_hole(self, missing: int, latest: int) -> int:
-        """The first existing ledger above a missing one. Raises SourceError if there is none."""
+        """Find the next ledger that exists after a missing one. Raises SourceError."""
         ledger, count = missing + 1, 1
         while ledger <= latest:
             match await self._rpc.list_ledgers(ledger, count):

@@ -1,9 +1,9 @@
 """The RPC source: polls getEvents, so only the watched contracts' events are transferred.
 
-Every answer moves the cursor, also an answer without events: otherwise the same ledgers of a quiet
-contract would be searched again and again until RPC trims them. Each transaction is then fetched
-and proved like one of Horizon's (services.indexer.sources.verified_reader). If RPC has trimmed the
-transaction, its events are kept without a proof (`verified` null).
+Every answer moves the cursor, even an answer without events. Otherwise the same ledgers of a quiet
+contract would be searched again and again until RPC trims them. Each transaction with events is
+then fetched and proved, as for Horizon (services.indexer.sources.verified_reader). If RPC has
+trimmed the transaction, its events are kept without a proof (`verified` null).
 
 See docs/decisions/0023-one-proof-for-both-sources.md.
 """
@@ -34,11 +34,11 @@ from shared.domain.instant import unix_seconds
 
 _CONCURRENT_CALLS = 8
 _CHUNK = 50
-"""Transactions that are proved and committed together."""
+"""The most transactions that are proved and committed together."""
 
 
 class RpcSource:
-    """Implements Source for Stellar RPC."""
+    """A Source that reads Stellar RPC."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RpcSource:
         alarm_only: bool = False,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        """`opened` is called when RPC has confirmed that it has the ledgers after the cursor.
+        """`opened` is called after RPC has confirmed that it has the ledgers after the cursor.
 
         `poll_seconds`: the pause between two polls at the tip. `alarm_only`: see VerifyingReader.
         """
@@ -103,7 +103,7 @@ class RpcSource:
         """See Source."""
         available = await self.ledgers()
         if next_ledger(cursor) < available.oldest:
-            # Several servers may answer at one URL, and another one may still have the ledger.
+            # Ask again: several servers may share the URL, and another one may have the ledger.
             available = await self._rpc.ledgers()
         check_available("RPC", cursor, available)
         self._opened()
@@ -135,7 +135,7 @@ class RpcSource:
     async def _read(
         self, chunk: Sequence[TransactionEvents]
     ) -> tuple[DecodedEvents, TransactionEvents | None, Exception | None]:
-        """Read transactions until one fails: the events, the last good transaction, the error."""
+        """Read transactions until one fails. Returns events, last good transaction and error."""
         decoded, last = DecodedEvents(), None
         results = await asyncio.gather(*map(self._details, chunk), return_exceptions=True)
         for transaction, details in zip(chunk, results, strict=True):
@@ -177,7 +177,7 @@ def _report_tip(window: EventWindow) -> None:
 def _batch(
     decoded: DecodedEvents, upto: int, last: TransactionEvents | None, window: EventWindow
 ) -> Batch:
-    """A batch up to the TOID `upto`, with the last of its ledgers whose close is known."""
+    """Create a batch up to the TOID `upto`; `ledger` is the last one whose close time is known."""
     ledger, closed_at = next_ledger(upto) - 1, None
     if ledger == window.latest:
         closed_at = window.closed_at

@@ -1,7 +1,7 @@
-"""How many ledgers one request may ask for, of getEvents and of Horizon's list. Pure.
+"""Limit the ledgers that one request asks for: of getEvents, or of Horizon's list. Pure.
 
-A server aborts a call that takes too long; the same call would take too long again. So the span is
-halved until a call succeeds, and doubled after ten successes in a row.
+A server ends a call that takes too long, and the same call would take too long again. So the span
+is halved until a call succeeds, and doubled after ten successes in a row.
 
 See docs/decisions/0045-fewer-ledgers-after-a-timeout.md.
 """
@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_LEDGERS = 10_000
-"""Ledgers that stellar-rpc searches in one call; a span of as many limits nothing."""
+"""stellar-rpc searches at most this many ledgers in one call, so this span is no limit."""
 _GROW_AFTER = 10
-"""Successes in a row before the span is doubled; a span that is too wide costs a time-out."""
+"""Successes in a row before the span is doubled. A span that is too large costs a time-out."""
 
 
 @dataclass(slots=True)
 class LedgerSpan:
-    """The current span in `ledgers`: from 1 to its maximum, which it has at first."""
+    """The current span: a request may ask for `ledgers` ledgers, at first for `maximum`."""
 
     maximum: int = MAX_LEDGERS
     ledgers: int = 0
@@ -29,18 +29,21 @@ class LedgerSpan:
 
     @property
     def is_limited(self) -> bool:
-        """Whether calls must name their last ledger."""
+        """True if calls must name their last ledger."""
         return self.ledgers < self.maximum
 
     def failed(self, requested: int) -> bool:
-        """A call for `requested` (1 or more) ledgers failed. Returns False if it was for one."""
+        """Halve the span after a failed call. Returns False if the call was for one ledger.
+
+        `requested`: the number of ledgers that the call could cover, at least 1.
+        """
         covered = min(requested, self.ledgers)
         self.ledgers = max(1, covered // 2)
         self._successes = 0
         return covered > 1
 
     def succeeded(self) -> None:
-        """A call succeeded."""
+        """Count a success; after ten in a row the span is doubled."""
         self._successes += 1
         if self._successes >= _GROW_AFTER:
             self.ledgers = min(self.maximum, self.ledgers * 2)

@@ -1,4 +1,4 @@
-"""Convert the answer of getTransaction into a record like Horizon's. Pure.
+"""Convert the answer of getTransaction into a HorizonTransaction. Pure.
 
 See docs/decisions/0023-one-proof-for-both-sources.md.
 """
@@ -21,11 +21,11 @@ _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
 
 
 class LedgerNotReachedError(HeadraceError):
-    """The server has not reached the transaction's ledger; another server returned the event."""
+    """The server has not reached the transaction's ledger; another server sent the event."""
 
 
 def read_details(result: Mapping[str, Any], transaction: TransactionEvents) -> HorizonTransaction:
-    """The record of a transaction; without a meta if the server has trimmed the transaction.
+    """Parse a transaction. Its meta is None if the server has trimmed the transaction.
 
     Raises MalformedError, which names the field; LedgerNotReachedError.
     """
