@@ -67,8 +67,8 @@ class Provenance:
     """Where on the chain an event comes from.
 
     `closed_at` is the close time of the ledger as the source wrote it (RFC 3339). `verified` is
-    True when the events of the transaction match the hash that the validators signed. It is None
-    when the source sent no result to compare with.
+    True when the events of the transaction match the hash in its result. It is None when the source
+    sent no such hash to compare with.
     """
 
     contract_id: str

@@ -39,7 +39,7 @@ class EventModel(AnyEvent):
     tx_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = ""
     verified: Annotated[
         bool | None,
-        Field(description="true: matches the hash that consensus signed; null: no hash to compare"),
+        Field(description="true: matches the transaction's result; null: no hash to compare"),
     ] = None
 
 

@@ -70,7 +70,7 @@ export function chip(type) {
 /** The origin of an event: ledger and transaction, or the API. */
 export function origin(event) {
   if (event.origin !== "chain") return h("span", { class: "where" }, "from the API");
-  const proof = event.verified ? "proved by consensus" : "not proved";
+  const proof = event.verified ? "proved by the transaction's result" : "not proved";
   return h("span", { class: "where", title: `transaction ${event.txHash}, ${proof}` },
     `ledger ${event.ledger} `, h("code", {}, short(event.txHash ?? "", 6)));
 }
