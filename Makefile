@@ -40,7 +40,7 @@ erase: $(VENV)/dev.done
 	@$(BIN)/coverage erase
 
 nightly: export NIGHTLY = 1
-nightly: test ## `make test` at full length: more examples, seconds, cases and servers (tests/support/tier.py); hours
+nightly: test audit ## `make test` at full length, and the audit: more examples, seconds, cases and servers (tests/support/tier.py); hours
 
 bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
 	$(BIN)/python -m tests.bench $(CASES)
