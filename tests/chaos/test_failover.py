@@ -17,7 +17,7 @@ from tests.chaos.run import run
 from tests.chaos.test_chaos import noticed, shown
 from tests.support.tier import at_length, one_in_test
 
-pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.io, pytest.mark.timeout(300)]
 
 KILLED = "SIGKILL of the primary"
 SHORT = {
@@ -65,4 +65,6 @@ NOTICED = {
 @pytest.mark.parametrize("needed", one_in_test([*NOTICED]))
 async def test_a_removed_safeguard_of_failovers_is_noticed(tmp_path: Path, needed: str) -> None:
     environment, seen = NOTICED[needed]
-    assert await noticed(seen, lambda seed: lossy(tmp_path, seed, **environment))
+    # About one run in two loses a write at the right moment, so there are six.
+    seeds = range(7, 13)
+    assert await noticed(seen, lambda seed: lossy(tmp_path, seed, **environment), seeds)
