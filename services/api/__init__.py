@@ -1,1 +1,1 @@
-"""The API: owns the streams that are made here and reads those of the chain."""
+"""The API: it owns the streams that are created through it, and reads the streams of the chain."""

@@ -1,7 +1,7 @@
-"""The errors of the API's use cases. None of them knows about HTTP.
+"""The errors of the API's use cases. None of them contains anything of HTTP.
 
-`services.api.http.error_responses` holds the one table that turns each of them into a response.
-The message of each error is a sentence for the client.
+The table in `services.api.http.error_responses` turns each error into a response. The message of
+each error is a sentence for the client.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StaleVersionError(ApiError):
 
 
 class PermissionDeniedError(ApiError):
-    """The caller is known but may not do this. `errors` names the parameters that are at fault."""
+    """The caller is known but may not do this. `errors` names the parameters that are wrong."""
 
     def __init__(self, message: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ class WritesSuspendedError(ApiError):
 
 
 class FeatureDisabledError(ApiError):
-    """The settings of this installation do not offer this feature."""
+    """The settings of this installation switch the feature off."""
 
 
 class ClientDomainRejectedError(ApiError):
@@ -75,4 +75,4 @@ class LoginRejectedError(ApiError):
 
 
 class HorizonUnavailableError(ApiError):
-    """Horizon cannot tell the signers of an account at the moment."""
+    """Horizon cannot return the signers of an account at the moment."""

@@ -29,7 +29,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"
 
 @web.middleware
 async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count and time requests by route template, so that ids in paths create no time series."""
+    """Count requests and measure their time by path template, so that ids create no time series."""
     started = time.perf_counter()
     response = await handler(request)
     resource = request.match_info.route.resource
@@ -43,5 +43,5 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @lru_cache(maxsize=4096)
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Cached, because the lookup by labels is slow."""
+    """The result is cached, because the lookup by labels is slow."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

@@ -1,8 +1,8 @@
 """API keys for servers. An admin creates and deletes them; each has scopes.
 
 The API shows a key once and stores only its SHA-256. A key is `hr_` and 256 random bits, so nobody
-can guess it from the hash, and the hash needs no salt or stretching (NIST SP 800-63B 5.1.2.2 asks
-for those only for secrets under 112 bits).
+can guess it from the hash. The hash needs no salt and no stretching: NIST SP 800-63B 5.1.2.2
+requires them only for secrets under 112 bits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key without its secret. Times are Unix seconds; `expires` None means never."""
+    """An API key without its secret. Times are Unix seconds; no `expires`: it is valid for ever."""
 
     id: str
     name: str
@@ -62,12 +62,12 @@ class ApiKey:
 
 
 def token_id(key_id: str) -> str:
-    """The `jti` of every token that was issued for a key. Revoking it ends all of them."""
+    """The `jti` of all tokens that were issued for a key. A revocation of it ends all of them."""
     return f"key-{key_id}"
 
 
 class ApiKeys:
-    """The keys of one namespace. Changes wait for `replicas`."""
+    """The keys of one namespace. Each change waits until the Redis `replicas` have it."""
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
@@ -97,7 +97,7 @@ class ApiKeys:
         return key, secret
 
     async def find(self, secret: str, now: float) -> ApiKey | None:
-        """The key of a secret; None if the key is unknown, was deleted, or has expired."""
+        """The key with this secret; None if the key is unknown, was deleted, or has expired."""
         if not _KEY.fullmatch(secret):
             return None
         digest = _digest(secret)
@@ -114,7 +114,7 @@ class ApiKeys:
         return sorted((_key(orjson.loads(row)) for row in rows), key=lambda k: (-k.created, k.id))
 
     async def delete(self, key_id: str) -> bool:
-        """Delete a key. Returns whether it existed."""
+        """Delete a key. Returns True if the key existed."""
         pipe = self._replicas.pipeline()
         pipe.hdel(self._name, key_id)
         return bool((await self._replicas.execute(pipe))[0])

@@ -1,6 +1,6 @@
-"""Authentication: from the token or API key of a request to a Principal.
+"""Authentication: finds the Principal of a request from its token or API key.
 
-Tokens and keys that were revoked are rejected.
+Revoked tokens and keys are rejected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def require_scope(request: web.Request, scope: Scope) -> Principal:
-    """The caller, who must have this scope. Raises PermissionDeniedError."""
+    """Return the caller. Raises PermissionDeniedError if the caller does not have this scope."""
     principal = caller(request)
     if not principal.has(scope):
         raise PermissionDeniedError(f"This call needs the scope {scope}.")
@@ -28,7 +28,7 @@ def require_scope(request: web.Request, scope: Scope) -> Principal:
 
 
 class Authenticator:
-    """Finds out who calls. With `required` False every caller is ANYONE."""
+    """Finds out who sent a request. If `required` is False, every caller is ANYONE."""
 
     def __init__(
         self,
@@ -46,13 +46,13 @@ class Authenticator:
         self._required = required
 
     async def principal_of(self, request: web.Request) -> Principal:
-        """The caller of a request. Raises Problem 401; 503 while keys cannot be read."""
+        """The caller of a request. Raises Problem 401; Problem 503 while Redis cannot be read."""
         if not self._required:
             return ANYONE
         return await self.check(credential_of(request))
 
     async def check(self, credential: str) -> Principal:
-        """The principal of a token or API key, in every mode. Raises Problem 401."""
+        """The principal of a token or API key, even if `required` is False. Raises Problem 401."""
         is_key = credential.startswith(PREFIX)
         check = self._check_key if is_key else self._verifier.verify
         principal = await check(credential)
@@ -69,9 +69,9 @@ class Authenticator:
 def credential_of(request: web.Request) -> str:
     """The token or API key of a request. Raises Problem 401 if there is none.
 
-    A cookie may only read. The browser adds it to requests of other sites too, so it must not
-    change anything (CSRF). An API key is valid for a long time, so it must not be in a URL:
-    proxies and browsers store URLs.
+    A token in a cookie may only read. The browser also adds the cookie to requests that other sites
+    make, so it must not allow a change (CSRF). An API key is valid for a long time, so it must not
+    be in a URL: proxies and browsers store URLs.
     """
     credential = token_of(request)
     by_header = "Authorization" in request.headers

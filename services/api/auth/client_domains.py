@@ -21,24 +21,24 @@ from shared.domain.strkeys import is_public_key
 from shared.web import client as http
 
 FetchToml = Callable[[str], Awaitable[bytes]]
-"""From a host name to the bytes of its stellar.toml. Raises ClientDomainRejectedError."""
+"""Takes a host name and returns the bytes of its stellar.toml. Raises ClientDomainRejectedError."""
 
 MAX_TOML_BYTES = 100 * 1024
-"""The limit that SEP-1 sets."""
+"""The largest stellar.toml that SEP-1 allows, in bytes."""
 
 _HOST = re.compile(r"(?=.{4,63}\Z)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.ASCII)
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
-_NO_COMPRESSION = {"Accept-Encoding": "identity"}  # a small body could unpack to a huge one
+_NO_COMPRESSION = {"Accept-Encoding": "identity"}  # a small body may unpack to a huge one
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public_name(domain: str) -> bool:
-    """Whether a text is a full host name without a port. An IP address is not a host name."""
+    """True if the text is a full host name without a port. False for an IP address."""
     return _HOST.fullmatch(domain) is not None
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address belongs to the public internet; also checks an IPv4 address within."""
+    """True if the address is public. If an IPv4 address is inside, that address is checked."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
@@ -71,7 +71,7 @@ class PublicResolver(AbstractResolver):
 async def fetch_toml(domain: str) -> bytes:
     """The bytes of https://<domain>/.well-known/stellar.toml. Raises ClientDomainRejectedError.
 
-    With HTTPS_PROXY the proxy opens the connection. The addresses are checked here all the same.
+    With HTTPS_PROXY the proxy opens the connection. We check the addresses of the domain even then.
     """
     url = f"https://{domain}/.well-known/stellar.toml"
     resolver: AbstractResolver = PublicResolver(aiohttp.ThreadedResolver())
@@ -79,7 +79,7 @@ async def fetch_toml(domain: str) -> bytes:
         if http.is_proxied(url):
             async with asyncio.timeout(_TIMEOUT.total):
                 await resolver.resolve(domain, 443)
-            # aiohttp will now resolve the proxy, whose address is rarely public.
+            # From here on, aiohttp resolves only the proxy. The proxy's address is rarely public.
             resolver = aiohttp.ThreadedResolver()
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
         async with (
@@ -92,7 +92,7 @@ async def fetch_toml(domain: str) -> bytes:
 
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The body of a 200 of at most MAX_TOML_BYTES. Raises ValueError on anything else."""
+    """The body of a response with status 200 and at most MAX_TOML_BYTES. Else raises ValueError."""
     if response.status != 200:
         raise ValueError(f"status {response.status}")
     body = bytearray()
@@ -104,7 +104,7 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def signing_key(domain: str, fetch: FetchToml) -> str:
-    """SIGNING_KEY (G…) of a wallet's domain. Raises ClientDomainRejectedError."""
+    """The SIGNING_KEY (G…) in a domain's stellar.toml. Raises ClientDomainRejectedError."""
     raw = await fetch(domain)
     try:
         key = tomllib.loads(raw.decode("utf-8")).get("SIGNING_KEY")

@@ -1,7 +1,8 @@
 """The middleware before every handler: authentication, rate limits and the audit log.
 
-In AUTH_MODE=required every route needs a token, unless it is listed here as open. So a new route is
-closed until somebody opens it. `services.api.auth.permissions` decides about single streams.
+In AUTH_MODE=required every route needs a token, except the routes that this module lists as open.
+So a new route is closed until somebody adds it to the list. `services.api.auth.permissions` decides
+about single streams.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _ADMIN_ROUTES = frozenset({"/keys", "/keys/{id}", "/auth/revoke"})
 
 
 def route_of(request: web.Request) -> str:
-    """The template of the route without /v1; "" if no route matches."""
+    """The path template of the route without /v1; "" if no route matches."""
     resource = request.match_info.route.resource
     return (resource.canonical.removeprefix("/v1") or "/") if resource else ""
 
@@ -52,7 +53,7 @@ def address_of(request: web.Request, settings: LoginSettings) -> str:
 
 
 class Guard:
-    """The middleware, made from the settings. It finds its services in the application."""
+    """The middleware. It gets its services from the application of the request."""
 
     def __init__(self, settings: LoginSettings) -> None:
         self._settings = settings
@@ -70,7 +71,7 @@ class Guard:
             if not (route in _OPEN or route.startswith(_OPEN_BELOW)):
                 request[CALLER] = await request.app[AUTHENTICATOR].principal_of(request)
         except Problem as problem:
-            # Counted before it is raised, so that the rate limit also stops guesses of tokens.
+            # Raise this after the rate limit has counted the request, so that guesses count too.
             rejection = problem
         if route not in _UNLIMITED:
             states = await self._take(request, route)
@@ -110,7 +111,7 @@ class Guard:
         return response
 
     def _is_audited(self, request: web.Request, route: str) -> bool:
-        """Whether only admins may make this call, or an admin changes something."""
+        """True if the route is for admins only, or if an admin changes something."""
         principal = request.get(CALLER)
         changes = request.method not in ("GET", "HEAD", "OPTIONS")
         by_admin = principal is not None and Scope.ADMIN in principal.scopes
@@ -129,5 +130,5 @@ class Guard:
 
 
 def subject_of(principal: Principal | None) -> str:
-    """The name of a caller in rate limits and logs: the account, else the id of the token."""
+    """The name of a caller in rate limits and logs: its account, else the id of its token."""
     return (principal.account or principal.token_id) if principal else ""

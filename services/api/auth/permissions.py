@@ -1,12 +1,13 @@
 """Who may do what with which stream. Pure.
 
-* Read: the parties of a stream, and callers with the scope `events:all`. The claim `topics` of a
-  token can narrow this.
-* Change: the party that the rules of a stream name, with the scope `streams:write`. Every wallet
-  login has this scope for its own account.
+* Read a stream: its sender and recipient, and callers with the scope `events:all`. The claim
+  `topics` of a token can limit this further.
+* Change a stream: the party that the rules of streams require, if it has the scope `streams:write`.
+  Every wallet login has this scope for its own account.
 * A caller with the scope `admin` may do everything.
 
-Each function returns nothing if the caller may, and raises PermissionDeniedError if not.
+Each function returns nothing if the caller has the permission, else it raises
+PermissionDeniedError.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Party(StrEnum):
 
 
 def require_account(principal: Principal, account: str, action: str) -> None:
-    """Allow the caller to act as `account`; `action` names the action in the error message."""
+    """Check that the caller may act as `account`. The error message calls the action `action`."""
     if Scope.ADMIN in principal.scopes:
         return
     if principal.account != account:
@@ -39,13 +40,13 @@ def require_account(principal: Principal, account: str, action: str) -> None:
 
 
 def require_party(principal: Principal, stream: Stream, party: Party) -> None:
-    """Allow the caller to act as this party of the stream."""
+    """Check that the caller may act as this party of the stream."""
     account = stream.sender if party is Party.SENDER else stream.recipient
     require_account(principal, account, f"change stream {stream.id} as its {party}")
 
 
 def require_read(principal: Principal, stream: Stream) -> None:
-    """Allow the caller to read the stream."""
+    """Check that the caller may read the stream."""
     if principal.may_subscribe(ALL, ()):
         return
     parties = (stream.sender, stream.recipient)
@@ -55,7 +56,7 @@ def require_read(principal: Principal, stream: Stream) -> None:
 
 
 def require_topic(principal: Principal, topic: str) -> None:
-    """Allow the caller to read everything of a topic (`user:G…`, `*`)."""
+    """Check that the caller may read everything of a topic (`user:G…`, `*`)."""
     if not principal.may_subscribe(topic, ()):
         raise PermissionDeniedError(f"You may not read {topic[:64]!r}.")
 
@@ -67,10 +68,11 @@ def restrict_to_own(
     sender: str | None = None,
     recipient: str | None = None,
 ) -> str | None:
-    """The `user` filter for a list of streams: the caller's own account if no account was given.
+    """The value of the filter `user` for a list of streams that this caller may see.
 
-    The arguments are the filters of the request. Raises PermissionDeniedError, naming these
-    filters, if none of them is the caller's own account.
+    The arguments are the filters of the request. If the request has no filter, the result is the
+    caller's own account. Raises PermissionDeniedError with the names of the filters if none of them
+    is the caller's own account.
     """
     if principal.may_subscribe(ALL, ()):
         return user
@@ -78,7 +80,7 @@ def restrict_to_own(
     given = {name: account for name, account in filters.items() if account}
     if any(principal.may_subscribe(user_topic(account), ()) for account in given.values()):
         return user
-    own = principal.account  # not "", which would mean no filter
+    own = principal.account  # can be None or ""; "" as a filter would mean no filter
     if not given and own and principal.may_subscribe(user_topic(own), ()):
         return own
     errors = [{"parameter": name, "detail": "must be your own account"} for name in given]

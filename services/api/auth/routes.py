@@ -39,7 +39,7 @@ CLOCK = web.AppKey("clock", RedisClock)
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _FORM = "application/x-www-form-urlencoded"
-_NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749 5.1: for every response with a token
+_NOT_STORED = {"Cache-Control": "no-store"}  # required for responses with a token (RFC 6749 5.1)
 
 
 def add_login_routes(app: web.Application) -> None:
@@ -59,7 +59,7 @@ def add_login_routes(app: web.Application) -> None:
 
 
 def for_wallets(handler: Handler) -> Handler:
-    """Add the field `error` to problems. SEP-10 clients read the message from it."""
+    """Wrap a handler: its problems get the field `error` too. SEP-10 clients show this text."""
 
     @functools.wraps(handler)
     async def handle(request: web.Request) -> web.Response:
@@ -135,7 +135,7 @@ async def ticket(request: web.Request) -> web.Response:
     await read_no_body(request)
     principal = caller(request)
     if principal is ANYONE:
-        token = ""  # so that the same client works in both modes
+        token = ""  # open mode gives a ticket without a token, so that a client works in both modes
     elif (token := credential_of(request)).startswith(PREFIX):
         token = request.app[LOGIN].exchange(principal).token
     name = await request.app[TICKETS].issue(token)
@@ -143,7 +143,7 @@ async def ticket(request: web.Request) -> web.Response:
 
 
 async def create_key(request: web.Request) -> web.Response:
-    """POST /v1/keys: the only response that shows the key."""
+    """POST /v1/keys: the only response that shows the secret of the key."""
     by = require_scope(request, Scope.ADMIN)
     body, now = await read_body(request, CreateApiKey), int(request.app[CLOCK]())
     if body.expires_at is not None and body.expires_at <= now:
@@ -172,7 +172,7 @@ async def delete_key(request: web.Request) -> web.Response:
     """DELETE /v1/keys/{id}: also ends the tokens and live connections of the key."""
     require_scope(request, Scope.ADMIN)
     key_id = request.match_info["id"]
-    # Revoked before it is deleted. If the process dies in between, no token of the key is left.
+    # Revoke first, then delete. If the process dies in between, no token of the key stays valid.
     await request.app[SESSIONS].revoke(
         Revocation(token_id=token_id(key_id)), seconds=MAX_TOKEN_SECONDS
     )

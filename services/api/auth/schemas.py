@@ -1,4 +1,4 @@
-"""Bodies and queries of login, API keys and revocations."""
+"""Request bodies and query parameters of login, API keys and revocations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChallengeQuery(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     account: Annotated[Account, AfterValidator(_wallet)]
-    # SEP-10 allows a memo of 0, but for 0 stellar-sdk builds a challenge without a memo.
+    # SEP-10 allows the memo 0, but stellar-sdk would leave it out of the challenge.
     memo: Annotated[int, Field(ge=1, lt=1 << 64)] | None = None
     home_domain: Annotated[str, Field(max_length=64)] | None = None
     client_domain: Annotated[str, Field(max_length=255)] | None = None
@@ -42,7 +42,7 @@ class SignedChallenge(RequestBody):
 
 
 class CreateApiKey(RequestBody):
-    """POST /keys. The key acts as `account`. `expiresAt` is in Unix seconds."""
+    """POST /keys. A caller with the key acts as `account`. `expiresAt` is in Unix seconds."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(max_length=len(Scope))]
@@ -51,7 +51,7 @@ class CreateApiKey(RequestBody):
 
 
 class RevokeTokens(RequestBody):
-    """POST /auth/revoke: ends one login with all its refreshed tokens, or all of an account."""
+    """POST /auth/revoke: end all tokens of one login (`jti`), or all tokens of an `account`."""
 
     jti: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     account: Annotated[str, Field(min_length=1, max_length=255)] | None = None

@@ -1,9 +1,10 @@
-"""SEP-10 challenges: made for a wallet to sign, and checked when the wallet sends them back.
+"""SEP-10 challenges: this module builds them, and checks those that a wallet has signed.
 
-stellar-sdk does the work. This module guards against three of its properties: it accepts a key of
-weight 0 for a threshold of 0, it ignores a memo of 0, and its decoder raises many kinds of errors.
+stellar-sdk does most of the work. This module corrects three things in stellar-sdk: it accepts a
+key of weight 0 if the threshold is 0, it ignores a memo of 0, and its decoder raises many types of
+errors.
 
-The import of stellar-sdk takes 0.4 s and 20 MB. Other modules import this module only where the API
+The import of stellar-sdk takes 0.4 s and 20 MB. So other modules import this module only if the API
 has a signing key (SIGNING_SEED).
 """
 
@@ -47,7 +48,7 @@ class LoginServer:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedChallenge:
-    """A challenge that a wallet sent back. `digest` is the hash of its transaction, in hex."""
+    """A challenge that a wallet signed and sent. `digest` is its transaction's hash, in hex."""
 
     envelope: str
     account: str
@@ -59,7 +60,7 @@ class ReceivedChallenge:
 
     @property
     def address(self) -> str:
-        """The G… account whose keys must have signed."""
+        """The account (G…) whose keys must have signed."""
         return MuxedAccount.from_account(self.account).account_id
 
     @property
@@ -77,10 +78,10 @@ def build(
     client_domain: str | None = None,
     client_key: str | None = None,
 ) -> str:
-    """A challenge for an account (G… or M…), signed by the server, as base64 XDR.
+    """Build a challenge for an account (G… or M…), signed by the server, as base64 XDR.
 
-    `now` is in Unix seconds. stellar-sdk sets the time bounds by the clock of this machine, so this
-    function replaces them and signs again.
+    `now` is in Unix seconds. stellar-sdk sets the time bounds by the clock of this machine. So this
+    function replaces the time bounds and signs again.
     """
     envelope = sep10.build_challenge_transaction(
         server.keypair.secret,
@@ -119,7 +120,7 @@ def read(server: LoginServer, envelope: str) -> ReceivedChallenge:
         if isinstance(op, ManageData) and op.data_name == "client_domain"
     ]
     bounds = transaction.preconditions.time_bounds if transaction.preconditions else None
-    assert bounds is not None  # stellar-sdk rejects a challenge without time bounds
+    assert bounds is not None  # stellar-sdk has already rejected a challenge without time bounds
     return ReceivedChallenge(
         envelope=envelope,
         account=challenge.client_account_id,
@@ -133,7 +134,7 @@ def read(server: LoginServer, envelope: str) -> ReceivedChallenge:
 def verify(server: LoginServer, challenge: ReceivedChallenge, signers: Signers | None) -> None:
     """Raise ChallengeRejectedError unless enough of the account's keys have signed.
 
-    `signers` is None if the account does not exist yet. Then its master key must have signed.
+    If `signers` is None, the account does not exist yet. Then its master key must have signed.
     """
     weights = signers.weights if signers else [(challenge.address, 1)]
     threshold = max(1, signers.threshold) if signers else 1

@@ -1,7 +1,8 @@
 """Login: a wallet proves that it owns an account (SEP-10) and gets a token.
 
-The `jti` of a token is the hash of its challenge. A refreshed token keeps the `jti`, and each
-challenge gives one login. So revoking a `jti` ends the whole login and its live connections.
+The `jti` of a token is the hash of its challenge, and each challenge gives only one login. A
+refreshed token has the same `jti`. So a revoked `jti` ends the whole login and its live
+connections.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from services.api.auth.sep10 import LoginServer
 
 _CLOCK_TOLERANCE = 300  # seconds that stellar-sdk allows between the clocks of wallet and server
-_KEPT_CLAIMS = ("auth_time", "client_domain", "topics")  # copied into a refreshed token
+_KEPT_CLAIMS = ("auth_time", "client_domain", "topics")  # a refreshed token keeps these
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class IssuedToken:
 class LoginService:
     """Makes challenges, and issues, refreshes and ends tokens.
 
-    `fetch` reads the stellar.toml of a domain. `clock` is Redis' clock, like that of the epoch.
+    `fetch` reads the stellar.toml of a domain. `clock` is Redis' clock, because the epoch of the
+    data is a time of Redis' clock too.
     """
 
     def __init__(
@@ -70,12 +72,12 @@ class LoginService:
         self._clock = clock
         self._issuer = TokenIssuer(settings, clock)
         if settings.signing_seed.get_secret_value():
-            # Import it at the start: later the import would block the event loop for 0.4 s.
+            # Import sep10 now. A later import would block the event loop for 0.4 s.
             import services.api.auth.sep10  # noqa: F401, PLC0415
 
     @property
     def server(self) -> LoginServer:
-        """Our side of the login. Raises FeatureDisabledError without SIGNING_SEED."""
+        """Our side of the login. Raises FeatureDisabledError if SIGNING_SEED is not set."""
         seed = self._settings.signing_seed.get_secret_value()
         if not seed:
             raise FeatureDisabledError(
@@ -100,7 +102,7 @@ class LoginService:
         server, key = self.server, None
         from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
 
-        # SEP-10 lets a server without client domains ignore the parameter.
+        # Without CLIENT_DOMAINS we ignore the parameter, as SEP-10 allows.
         domain = client_domain.lower() if client_domain and self._settings.client_domains else None
         if domain:
             key = await self._client_key(domain)
@@ -155,10 +157,11 @@ class LoginService:
         return IssuedToken(*issued)
 
     async def refresh(self, token: str) -> IssuedToken:
-        """A token with a later expiry, for a valid token.
+        """Exchange a valid token for one that expires later.
 
-        Works until `session_seconds` after the login, because the account's signers may have
-        changed since then. Raises Problem 401, LoginRejectedError, FeatureDisabledError.
+        This works until `session_seconds` after the login. Then the wallet must log in again,
+        because the account's signers may have changed. Raises Problem 401, LoginRejectedError,
+        FeatureDisabledError.
         """
         claims = await self._verifier.claims(token)
         principal = principal_of(claims)
@@ -182,7 +185,7 @@ class LoginService:
         return IssuedToken(*issued)
 
     async def logout(self, token: str) -> None:
-        """End the login of a token, with all tokens that it was refreshed to.
+        """End the login of a token: this token and all refreshed tokens of the same login.
 
         Raises Problem 401, LoginRejectedError.
         """
@@ -195,7 +198,7 @@ class LoginService:
         )
 
     def exchange(self, principal: Principal) -> IssuedToken:
-        """A token for the principal of an API key. It expires with the key at the latest.
+        """A token for the principal of an API key. The token expires no later than the key.
 
         Raises FeatureDisabledError.
         """
@@ -222,5 +225,5 @@ class LoginService:
 
 
 def _toml_string(text: str) -> str:
-    """A TOML basic string. TOML has all escapes of JSON."""
+    """The text as a TOML basic string. A JSON string is also a valid TOML string."""
     return orjson.dumps(text).decode()

@@ -15,11 +15,11 @@ from shared.runtime.config import http_url, split_list
 from shared.web.client_ip import Networks
 
 CHALLENGE_SECONDS = 900
-"""The time that a wallet has to sign a challenge. SEP-10 recommends this value."""
+"""Seconds in which a wallet must sign a challenge and send it back. SEP-10 recommends 900."""
 
 ANY_DOMAIN = "*"
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII)
-_MAX_DOMAIN = 64 - len(" auth")  # the name of a data entry on Stellar has 64 bytes (SEP-10)
+_MAX_DOMAIN = 64 - len(" auth")  # with " auth" it names a data entry: at most 64 bytes (SEP-10)
 
 
 def _domain(value: str) -> str:
@@ -89,7 +89,7 @@ class LoginSettings(AuthSettings):
     def _seed(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         if not value:
             return value
-        if not is_secret_seed(value.get_secret_value()):  # the error must not show the seed
+        if not is_secret_seed(value.get_secret_value()):  # do not put the seed into the error
             raise ValueError("expected a valid secret seed, S… (checked by its checksum)")
         if not info.data.get("jwt_secret", "wrong"):
             raise ValueError("needs JWT_SECRET, which signs the login tokens")
@@ -101,7 +101,7 @@ class LoginSettings(AuthSettings):
         return self.web_auth_domain or self.home_domain
 
     def quota(self, name: str) -> int:
-        """Requests a minute; 0 means no limit. Open mode has only the limits that were set."""
+        """Requests a minute; 0 means no limit. In open mode a limit counts only if it was set."""
         field = f"rate_limit_{name}"
         applies = self.auth_mode == "required" or field in self.model_fields_set
         return int(getattr(self, field)) if applies else 0

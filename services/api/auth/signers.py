@@ -28,10 +28,10 @@ class Signers:
 
 
 class AccountSigners:
-    """Reads signers from Horizon, and checks that the answer is about our network.
+    """Reads signers from Horizon, and checks that Horizon serves our network.
 
-    For an account that does not exist, its master key alone may log in. So a 404 counts only if it
-    has the form of Horizon's own 404 and Horizon serves our network.
+    If an account does not exist, its master key alone may log in. So a 404 is accepted as "does not
+    exist" only if it has the form of Horizon's own 404 and Horizon serves our network.
     """
 
     def __init__(self, session: aiohttp.ClientSession, horizon_url: str, passphrase: str) -> None:
@@ -41,7 +41,7 @@ class AccountSigners:
         self._network_checked = False
 
     async def of(self, account: str) -> Signers | None:
-        """Keys and medium threshold of a G… account; None if the account does not exist yet.
+        """Signers and medium threshold of an account (G…); None if the account does not exist yet.
 
         Raises HorizonUnavailableError.
         """
@@ -73,7 +73,7 @@ class AccountSigners:
 
 
 def _signers(document: Mapping[str, Any]) -> Signers:
-    """The signers that can sign a challenge: keys, not hashes or pre-authorised transactions."""
+    """The signers that can sign a challenge. Hashes and pre-authorised transactions cannot."""
     weights = [
         (str(signer["key"]), int(signer["weight"]))
         for signer in document["signers"]

@@ -1,7 +1,7 @@
 """Tokens that the API signs: for logins, for API keys, and on the command line.
 
-The algorithm is HS256 with JWT_SECRET (RFC 7519, RFC 7518 3.2). With JWKS_URL another issuer signs
-the tokens, and the API signs none.
+The API signs with HS256 and JWT_SECRET (RFC 7519, RFC 7518 3.2). If JWKS_URL is set, another issuer
+signs the tokens, and the API signs none.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from shared.auth.settings import AuthSettings
 from shared.redis.clock import Clock
 
 MAX_TOKEN_SECONDS = 366 * 86_400
-"""The longest lifetime of a token. A revocation is kept for the same time."""
+"""The longest lifetime of a token, in seconds. A revocation is stored for the same time."""
 
 
 class TokenIssuer:
-    """Signs tokens, with the settings that every Verifier uses to check them.
+    """Signs tokens, with the same settings that the Verifiers use to check them.
 
-    `iat` has milliseconds, because an epoch can begin in the second in which a token is issued.
+    `iat` has milliseconds. Else a token could not be compared with an epoch that began in the same
+    second.
     """
 
     def __init__(self, settings: AuthSettings, clock: Clock = time.time) -> None:

@@ -1,7 +1,8 @@
 """Routes of the console: the page at `/`, its scripts and styles, and headrace.js for other pages.
 
-There is no build step: the files are served unchanged. The page needs no other host. Its
-Content-Security-Policy allows this API and the fanouts that the API redirects to, and no others.
+There is no build step: the files are served unchanged. The page loads nothing from other hosts. Its
+Content-Security-Policy allows connections only to this API and to the fanouts that the API
+redirects to.
 
 See docs/decisions/0029-one-connection-for-all-tabs.md.
 """
@@ -56,7 +57,7 @@ _FILES: web.AppKey[dict[str, ConsoleFile]] = web.AppKey("console", dict)
 
 
 def add_console_routes(app: web.Application) -> None:
-    """Add the routes. The files are read once, at the start."""
+    """Add the routes. The files are read once, when the API starts."""
     app[_FILES] = dict(_read_files())
     app.router.add_get("/", front)
     app.router.add_get("/console/{folder}/{file}", console_file)
@@ -100,7 +101,7 @@ async def console_file(request: web.Request) -> web.Response:
 
 
 def _serve(request: web.Request, file: ConsoleFile) -> web.Response:
-    """Browsers cache a file and check its ETag each time, so a new release is used at once."""
+    """Browsers keep the file, but ask for its ETag each time. So they use a new release at once."""
     headers = {"Cache-Control": "no-cache", "ETag": file.tag, "Vary": "Accept-Encoding"}
     if file.tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
@@ -111,7 +112,7 @@ def _serve(request: web.Request, file: ConsoleFile) -> web.Response:
 
 
 def service_index(settings: ApiSettings) -> Document:
-    """The service, its settings that clients need, and the paths of its endpoints."""
+    """The name of the service, the settings that clients need, and the paths of the endpoints."""
     return {
         "service": "headrace api",
         "about": "payment streams on Stellar, and their events in real time",

@@ -1,4 +1,4 @@
-"""Events as CSV (RFC 4180). A spreadsheet must not execute a cell as a formula. Pure."""
+"""Events as CSV (RFC 4180), written so that a spreadsheet executes no cell as a formula. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PLAIN = (
 )
 _KNOWN = frozenset({*_PLAIN, "id", "timestamp", "publishedAt", "stream", "contractId"})
 COLUMNS = ("id", "time", *_PLAIN, "status", "version", "more")
-"""The columns. `time` is the event's time in UTC; `more` holds its other fields as JSON."""
+"""The columns. `time` is the event's time in UTC; `more` holds the event's other fields as JSON."""
 
 _FORMULA_START = re.compile(r"[\s]*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 _NUMBER = re.compile(r"-?\d+", re.ASCII)
@@ -61,7 +61,7 @@ def _row(event: Mapping[str, object]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    """The value as text. An apostrophe before a formula keeps it from being executed (OWASP)."""
+    """The value as text. A formula gets an apostrophe before it, so it is not executed (OWASP)."""
     if value is None:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -69,6 +69,6 @@ def _cell(value: object) -> str:
 
 
 def _time(seconds: object) -> str:
-    """ISO 8601; the number itself if it is outside the calendar."""
+    """The time in ISO 8601. If it is outside the calendar, the number itself."""
     text = str(seconds)
     return utc_text(int(text)) if text.lstrip("-").isdecimal() else text

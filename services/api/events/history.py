@@ -1,9 +1,9 @@
 """Pages of past events, newest or oldest first, by the filters of a subscription.
 
-Events are read from the journal. The positions of a topic's events are in an index, which the
-commit writes, and trims together with the journal. A call reads a limited number of entries. So
-with a filter by type, a page can be short or empty although it has a `next`. A page always says
-which part of its range was trimmed: its `gap`.
+Events are read from the journal. An index holds the positions of a topic's events. The commit
+writes this index and trims it with the journal. One call reads a limited number of entries. So with
+a filter by type, a page can be short or empty and still have a `next`. If events of a page's range
+were trimmed, its `gap` says which.
 
 See docs/decisions/0016-history-by-topic.md.
 """
@@ -24,10 +24,10 @@ from shared.journal.topic_index import BROADCASTS, TopicIndex
 from shared.journal.wire import JournalEntry
 
 CHUNK_SIZE = 500
-"""Entries per read if the client asks for some types only."""
+"""Entries per read if the client asks only for certain types."""
 
 MAX_READ = 2000
-"""The most entries that are read for one page."""
+"""The largest number of entries that are read for one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,18 @@ class PositionRange:
 
     @property
     def empty(self) -> bool:
-        """Whether the range is empty. Redis returns an error for such a range."""
+        """True if the range is empty. Do not read such a range: Redis returns an error for it."""
         return self.after >= self.before
 
     def beyond(self, position: Position, *, newest_first: bool) -> PositionRange:
-        """The rest of the range after it was read up to this position."""
+        """The part of the range that remains after it was read up to this position."""
         if newest_first:
             return PositionRange(self.after, position)
         return PositionRange(position, self.before)
 
 
 MissingRange = tuple[Position, Position]
-"""Missing events: after the first position, up to and including the second."""
+"""A range of missing events: after the first position, up to and including the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class EventPage:
     """A page of entries in the order that the client asked for.
 
     `next` is the position to continue from, None at the end. `top` is the top of the journal at the
-    time of the read; a client that subscribes from there misses no event and gets none twice. `gap`
-    covers all events of the page's range that are missing. Entries inside the gap that still exist
-    are in the page.
+    time of the read. A client that subscribes from there misses no event and gets none twice. `gap`
+    is the smallest range that contains all missing events of the page's range. Entries inside the
+    gap that still exist are in the page.
     """
 
     entries: Sequence[JournalEntry]
@@ -74,7 +74,7 @@ class EventPage:
 
 
 class _ReadResult(NamedTuple):
-    """Entries in the order of the page, None for a missing one. `is_last`: no entries follow."""
+    """Entries in the order of the page; None for a missing one. `is_last`: nothing follows them."""
 
     rows: Sequence[tuple[Position, JournalEntry | None]]
     missing: list[MissingRange]
@@ -91,7 +91,7 @@ class EventHistory:
     async def page(
         self, wanted: Subscription, within: PositionRange, *, limit: int, newest_first: bool
     ) -> EventPage:
-        """A page of at most `limit` events of a range."""
+        """A page of at most `limit` events of the range."""
         tip = await self._journal.tip()
         found: list[JournalEntry] = []
         missing: list[MissingRange] = []
@@ -123,14 +123,14 @@ class EventHistory:
         *,
         old_end: bool,
     ) -> MissingRange | None:
-        """All missing events as one gap.
+        """One gap that contains all missing events; None if none is missing.
 
-        If the page reaches the old end of its range, trimmed events count too. For a range from
-        START, the time before the journal began is not a gap.
+        If the page contains the oldest end of its range, trimmed events count as missing too. If
+        the range begins at START, the time before the journal began is not a gap.
         """
         first = await self._journal.oldest()
         oldest = parse_position(first.previous) if first else tip.top
-        # Gaps below the oldest entry were trimmed after they were read.
+        # Ignore gaps below the oldest entry: these entries were trimmed during the read.
         missing = [gap for gap in missing if gap[1] > oldest]
         for _, last in missing:
             self._journal.count_missing(str(last))
@@ -144,7 +144,7 @@ class EventHistory:
     async def _read(
         self, topics: Sequence[str], within: PositionRange, count: int, newest_first: bool
     ) -> _ReadResult:
-        """The next `count` entries. One more is read, to know whether more follow."""
+        """Read the next `count` entries, and one more to know if others follow."""
         if within.empty:
             return _ReadResult([], [], True)
         if ALL in topics:
@@ -152,7 +152,7 @@ class EventHistory:
         return await self._of_topics(topics, within, count, newest_first)
 
     async def _all(self, within: PositionRange, count: int, newest_first: bool) -> _ReadResult:
-        """Read all events. Each entry names the previous one, so missing entries are noticed."""
+        """Read all events. Each entry names the position before it, so missing ones are noticed."""
         entries = await self._journal.between(
             within.after, within.before, count + 1, newest_first=newest_first
         )
@@ -167,7 +167,7 @@ class EventHistory:
     async def _of_topics(
         self, topics: Sequence[str], within: PositionRange, count: int, newest_first: bool
     ) -> _ReadResult:
-        """Read the events of the topics and the events for everyone, without duplicates."""
+        """Read the events of the topics and the events for all subscribers, each event once."""
         positions = await self._topics.positions(
             (*topics, BROADCASTS),
             count + 1,

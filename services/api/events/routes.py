@@ -54,7 +54,7 @@ async def events_of_stream(request: web.Request) -> web.Response:
 
 
 async def summary(request: web.Request) -> web.Response:
-    """The totals that an account has sent, received and can claim, by token; counts by status."""
+    """Totals that an account has sent, received and can claim, by token, and counts by status."""
     query, account = read_query(request, SummaryQuery), request.match_info["account"]
     if not is_account(account):
         message = f"{account[:64]!r} is not a valid G…, C… or M… address (checked by its checksum)."
@@ -87,7 +87,7 @@ async def _require_topics(caller: Principal, wanted: Subscription, streams: Stre
 
 
 def _json(page: EventPage, entries: list[JournalEntry]) -> web.Response:
-    """A JSON page. The events are the same bytes that were published."""
+    """A page as JSON. Each event has the same bytes as when it was published."""
     more = b'],"next":%b,"position":"%b","gap":%b}' % tuple(
         str(each).encode() for each in (_quoted(page.next), page.top, _gap(page))
     )
@@ -121,7 +121,7 @@ def _csv(page: EventPage, entries: list[JournalEntry]) -> web.Response:
 
 
 def _prefers_csv(accept: str) -> bool:
-    """Whether `text/csv` is accepted with at least the weight of JSON (RFC 9110 12.5.1)."""
+    """True if the client accepts `text/csv` with at least the weight of JSON (RFC 9110 12.5.1)."""
     weights = dict(_weight(part) for part in accept.split(","))
     csv = weights.get(CSV, 0.0)
     return csv > 0 and csv >= weights.get(JSON, 0.0)

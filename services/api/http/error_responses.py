@@ -1,6 +1,7 @@
 """The table that turns errors of the use cases and of the journal into problem responses.
 
-Statuses, slugs and headers stand here only. `shared.web.problems` handles all other errors.
+Only this table has the statuses, slugs and headers of these errors. `shared.web.problems` handles
+all other errors.
 
 See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 """
@@ -24,12 +25,12 @@ _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
     errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),
     CommandRefusedError: (409, Slug.REFUSED),
 }
-"""Errors whose problem has nothing but a status, a slug and the error's own message."""
+"""Errors whose problem consists of a status, a slug and the error's own message."""
 
 
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Raise the Problem of an error that a handler raised."""
+    """If a handler raises an error of the table, raise its Problem instead."""
     try:
         return await handler(request)
     except Exception as error:
@@ -39,7 +40,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """The problem of an error; None for an error that this table does not have."""
+    """The problem of an error; None if the table does not contain the error."""
     message = str(error)
     if type(error) in _SIMPLE:
         return Problem(*_SIMPLE[type(error)], message)

@@ -24,7 +24,7 @@ from shared.domain.topics import is_stream_id
 _DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
 
 
-_MAX_TIME = 253_402_300_799  # end of the year 9999; rejects a time given in milliseconds
+_MAX_TIME = 253_402_300_799  # end of the year 9999; so a time in milliseconds is rejected
 
 
 def _amount(value: object) -> int:
@@ -48,7 +48,7 @@ def _contract(value: str) -> str:
 
 
 def _integer(value: object) -> object:
-    """JSON Schema counts 1.0 as an integer, and some clients send it."""
+    """Accept 1.0 as 1: JSON Schema counts 1.0 as an integer, and some clients send it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -63,7 +63,7 @@ def _position(value: object) -> Position:
 
 
 def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
-    """The schema of a field in OpenAPI. `format` names the rules that a pattern cannot express."""
+    """The schema of a field in OpenAPI. `format` names rules that a pattern cannot express."""
     return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
 
 

@@ -1,7 +1,7 @@
 """Idempotency-Key: a client can repeat a request, and the API carries it out once (IETF draft).
 
-The commit that carries out the request also stores the response. So there is never one without the
-other. A request that was refused stores nothing, and the client may send its key again.
+The commit that carries out a request also stores its response. So either both happen, or neither.
+The response to a refused request is not stored, so the client may use its key again.
 
 See docs/decisions/0017-stored-answers-in-the-commit.md.
 """
@@ -25,7 +25,7 @@ from shared.web.problems import Problem, Slug
 
 HEADER = "Idempotency-Key"
 SECONDS = 24 * 3600
-"""How long a response is stored."""
+"""Seconds for which a response is stored."""
 
 _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?", re.ASCII)
 
@@ -34,18 +34,18 @@ _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?", re.ASCII)
 class IdempotencyKey:
     """The key of a request.
 
-    `digest` covers caller, method, path and key. `body_digest` covers the body.
+    `digest` is a hash of caller, method, path and key. `body_digest` is a hash of the body.
     """
 
     digest: str
     body_digest: str
 
     def to_store(self, keys: Keys) -> StoredResponse:
-        """Tells the commit where and how long to store the response."""
+        """Where the commit stores the response, and for how long."""
         return StoredResponse(keys.stored_response(self.digest), self.body_digest.encode(), SECONDS)
 
     def document(self, stored: bytes) -> dict[str, object]:
-        """The stored response. Raises IdempotencyKeyReusedError if it was for another body."""
+        """The stored response. Raises IdempotencyKeyReusedError if the body was another one."""
         body_digest, _, raw = stored.partition(b"\n")
         if body_digest.decode() != self.body_digest:
             raise IdempotencyKeyReusedError(

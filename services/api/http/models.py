@@ -1,4 +1,4 @@
-"""The base classes of request bodies and query parameters. Unknown fields are rejected."""
+"""The base classes of request bodies and query parameters. They reject unknown fields."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class RequestBody(BaseModel):
 
 
 class EmptyBody(RequestBody):
-    """The body of a call that needs none: absent, or `{}`."""
+    """The body of a call that needs no body: the client sends nothing, or `{}`."""
 
 
 class QueryParameters(BaseModel):
-    """Query parameters. Those in `many` can be repeated, or be a comma-separated list."""
+    """Query parameters. A parameter in `many` can be repeated, or be a comma-separated list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

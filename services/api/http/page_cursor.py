@@ -1,4 +1,4 @@
-"""Cursors of list pages: the last index member of a page, as URL-safe text. Pure."""
+"""Cursors of list pages. A cursor is the last index member of a page, as URL-safe text. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _TIME = 12
 
 
 def encode_cursor(member: str) -> str:
-    """The cursor after `member`, the last index member of a page (shared.journal.indexes)."""
+    """The cursor of the page after `member`, which is an index member (shared.journal.indexes)."""
     return urlsafe_b64encode(member.encode()).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> str:
-    """The index member in a cursor. Raises ValueError if no page can have given this cursor."""
+    """The index member in a cursor. Raises ValueError if the text cannot be a cursor."""
     try:
         member = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except ValueError:

@@ -1,8 +1,8 @@
 """Rate limits across all replicas. Each request makes one call of rate_limits.lua in Redis.
 
 The algorithm is GCRA: a client may use its whole quota at once, and the quota refills evenly. There
-are no fixed windows, so a client gains nothing by waiting for the next one. Headers of responses:
-draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` (RFC 9110 10.2.3).
+are no fixed windows, so a client gains nothing if it waits for the next window. The responses have
+the headers of draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` (RFC 9110 10.2.3).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class RateLimitPolicy:
 class RateLimitState:
     """A client's state in one quota, after a request.
 
-    `remaining` requests are left, the quota is full again in `reset` seconds, and the client must
-    wait `wait` seconds before its next request (0 if the request was allowed).
+    The client has `remaining` requests left. The quota is full again in `reset` seconds. The client
+    must wait `wait` seconds before its next request (0 if this request was allowed).
     """
 
     policy: RateLimitPolicy
@@ -50,7 +50,7 @@ class RateLimits:
         self._script = redis.register_script(_SCRIPT)
 
     async def take(self, quotas: Sequence[tuple[RateLimitPolicy, str]]) -> list[RateLimitState]:
-        """Count one request in each of these quotas (policy, client), unless one is used up."""
+        """Count a request in all quotas (policy, client); if one is used up, count it in none."""
         quotas = [(policy, client) for policy, client in quotas if policy.quota]
         if not quotas:
             return []
@@ -64,7 +64,7 @@ class RateLimits:
 
 
 def rate_limit_headers(states: Sequence[RateLimitState]) -> dict[str, str]:
-    """The RateLimit headers of a response; none without limits."""
+    """The RateLimit headers of a response; empty if there are no limits."""
     if not states:
         return {}
     policies = (f'"{s.policy.name}";q={s.policy.quota};w={s.policy.window}' for s in states)

@@ -1,4 +1,4 @@
-"""Checks for /readyz: Redis and the other services, about once a second."""
+"""Checks for /readyz of Redis and of other services. They run about once a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.web.readiness_watch import Check
 
 
 def part_names(urls: Sequence[str]) -> list[str]:
-    """The names of URLs in /readyz: without secrets; equal names get a number."""
+    """The names of these URLs in /readyz. They contain no secrets; equal names get a number."""
     names: list[str] = []
     for url in urls:
         name = redacted(url)
@@ -24,7 +24,7 @@ def part_names(urls: Sequence[str]) -> list[str]:
 
 
 def redis_check(redis: Redis) -> Check:
-    """A check that Redis answers."""
+    """Return a check that Redis answers."""
 
     async def check() -> str | None:
         try:
@@ -37,7 +37,7 @@ def redis_check(redis: Redis) -> Check:
 
 
 def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
-    """A check that /readyz of another service answers 200 and has our namespace."""
+    """Return a check that /readyz of another service answers 200 and has our namespace."""
 
     async def check() -> str | None:
         try:
@@ -52,7 +52,7 @@ def ready_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Che
 
 
 def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: str) -> Check:
-    """A check that a service, if it answers, has our namespace. It need not be ready."""
+    """Return a check that fails only if the service answers and has another namespace than ours."""
 
     async def check() -> str | None:
         try:
@@ -65,10 +65,10 @@ def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: st
 
 
 def other_namespace(answer: bytes, namespace: str) -> str | None:
-    """Why the service with this /readyz response is misconfigured; None if it has our namespace."""
+    """How the service with this /readyz answer is misconfigured; None if it has our namespace."""
     try:
         theirs = orjson.loads(answer).get("namespace", namespace)
-    except (ValueError, AttributeError):  # not a service of Headrace
+    except (ValueError, AttributeError):  # the answer is not from a service of Headrace
         return None
     if theirs == namespace:
         return None

@@ -1,4 +1,4 @@
-"""What the middleware stores in a request: the caller, and the headers of the rate limits."""
+"""The values that the middleware stores in a request: the caller, and the rate limit headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.auth.principal import Principal
 LIMIT_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("limit_headers", dict)
 
 CALLER = web.RequestKey("caller", Principal)
-"""Set by the guard. Not set on routes that are open to everyone."""
+"""The guard sets it, except on routes that are open to everyone."""
 
 
 def caller(request: web.Request) -> Principal:

@@ -1,4 +1,4 @@
-"""Read bodies, query parameters and If-Match, and name every error; write JSON responses."""
+"""Reads bodies, query parameters and If-Match, and names every error; writes JSON responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.web.problems import Problem, Slug
 M = TypeVar("M", bound=BaseModel)
 
 MAX_ERRORS = 100
-"""The most errors in one response. A small body can contain thousands."""
+"""The largest number of errors in one response. A small body can contain thousands."""
 
 _MESSAGES = {
     "missing": "is required",
@@ -30,7 +30,7 @@ _TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
 
 
 async def read_body(request: web.Request, model: type[M]) -> M:
-    """The JSON body as `model`. Raises Problem 400, 413, 415, or 422 naming every bad field."""
+    """The JSON body as `model`. Raises Problem 400, 413, 415; 422 with the names of bad fields."""
     if request.content_type != "application/json":
         message = "Send the body with Content-Type: application/json."
         raise Problem(
@@ -54,9 +54,9 @@ async def read_no_body(request: web.Request) -> None:
 
 
 def read_query(request: web.Request, model: type[M]) -> M:
-    """The query as `model`. Raises Problem 422 naming every bad parameter."""
+    """The query as `model`. Raises Problem 422 with the names of bad parameters."""
     query = MultiDict(request.query)
-    query.pop("access_token", None)  # read in services.api.auth.authentication
+    query.pop("access_token", None)  # services.api.auth.authentication reads it
     many: frozenset[str] = getattr(model, "many", frozenset())
     repeated = [n for n in dict.fromkeys(query) if n not in many and len(query.getall(n)) > 1]
     if repeated:
@@ -71,7 +71,7 @@ def _split(values: Sequence[str]) -> list[str]:
 
 
 def validated(model: type[M], data: object, location: str) -> M:
-    """Data as `model`. Raises Problem 422 naming every error.
+    """Data as `model`. Raises Problem 422 with all errors.
 
     `location` is "pointer" for a body and "parameter" for a query.
     """
@@ -84,7 +84,7 @@ def validated(model: type[M], data: object, location: str) -> M:
 
 def _field_error(error: Mapping[str, Any], location: str) -> dict[str, str]:
     parts = [str(part) for part in error["loc"]]
-    if location == "pointer":  # RFC 6901
+    if location == "pointer":  # a JSON pointer (RFC 6901)
         where = "".join("/" + p.replace("~", "~0").replace("/", "~1") for p in parts)
     else:
         where = ".".join(parts)
@@ -107,9 +107,9 @@ def etag(version: object) -> str:
 def read_if_match(request: web.Request) -> frozenset[int] | None:
     """The versions that the header If-Match allows; None if it allows every version.
 
-    A proxy that compresses responses turns our entity tags into weak ones (W/"3"). They are
-    accepted, because they still name the version. Tags that are not ours match no version.
-    Raises Problem 400 if the header is malformed.
+    If a proxy compresses a response, it makes our entity tag weak (W/"3"). We accept such tags,
+    because they still name the version. A tag that is not ours matches no version. Raises Problem
+    400 if the header is malformed.
     """
     text = ",".join(request.headers.getall("If-Match", ["*"])).strip()
     if text == "*":

@@ -32,7 +32,7 @@ _ANY_PAGE = frozenset({"/auth", "/.well-known/stellar.toml"})
 
 
 def request_id(given: str | None) -> str:
-    """The id that the client sent, if it is safe in a log; else a new random id."""
+    """The id that the client sent, if it is safe to log; else a new random id."""
     return given if given and _SAFE_ID.fullmatch(given) else secrets.token_hex(16)
 
 
@@ -42,13 +42,13 @@ async def response_headers(request: web.Request, handler: Handler) -> web.Stream
     name = request_id(request.headers.get(HEADER))
     request[REQUEST_ID] = name
     started = time.perf_counter()
-    # No need to unbind it: this task only serves this connection, whose next request binds again.
+    # No need to unbind: this task serves only this connection, and its next request binds again.
     structlog.contextvars.bind_contextvars(request_id=name)
     response = await handler(request)
     log.debug(
         "request",
         method=request.method,
-        path=request.path,  # without the query, which may contain a token
+        path=request.path,  # without the query, because it may contain a token
         status=response.status,
         milliseconds=round((time.perf_counter() - started) * 1e3, 2),
     )

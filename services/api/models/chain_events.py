@@ -1,4 +1,4 @@
-"""Models of events that belong to no stream: of the contract, of tokens, of the chain.
+"""Models of events that belong to no stream: events of the contract, of tokens and of the chain.
 
 The events of streams, and the table of all event types, are in `stream_events`.
 """
@@ -29,7 +29,7 @@ MuxedId = Annotated[
 
 
 class EventModel(AnyEvent):
-    """An event. An event of the chain also says where it is on the chain."""
+    """An event. An event of the chain also has its contract, ledger and transaction."""
 
     model_config = ConfigDict(json_schema_extra=_CHAIN_FIELDS)  # type: ignore[typeddict-item]
 
@@ -88,7 +88,7 @@ class TokenClawedBack(TokenEventModel):
 
 
 class UnknownEventModel(EventModel):
-    """A contract event of an unknown type, undecoded.
+    """A contract event of an unknown type. Its topics and data are not decoded.
 
     An unknown event of a token contract goes only to subscribers who ask for this type.
     """
@@ -109,7 +109,7 @@ class LedgersLostModel(EventModel):
 
 
 class JournalResetModel(EventModel):
-    """Redis lost all data. Events that were sent before may be wrong; load the state again."""
+    """Redis lost all data. Events that were sent before may be wrong: load the state again."""
 
     stream_id: None
     position: str

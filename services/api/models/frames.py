@@ -1,4 +1,4 @@
-"""Models of all SSE frames that are not journal events, by frame name, for AsyncAPI."""
+"""Models of the SSE frames that are not journal events, by frame name, for AsyncAPI."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ConnectedFrame(FrameModel):
 
 
 class SyncFrame(FrameModel):
-    """All your events up to `position` were sent. Also serves as heartbeat.
+    """All your events up to `position` were sent. This frame also serves as heartbeat.
 
     The position is null during a replay, and while the indexer restores events that Redis lost in a
     failover.
@@ -48,21 +48,21 @@ class GapFrame(FrameModel):
 
 
 class ResetFrame(FrameModel):
-    """Events sent before may be wrong, or of another journal. Load the state again."""
+    """Events that were sent before may be wrong, or of another journal. Load the state again."""
 
     position: PositionText
     reason: str
 
 
 class OverloadFrame(FrameModel):
-    """Too many connections. Reconnect after `retry` milliseconds."""
+    """There are too many connections. Reconnect after `retry` milliseconds."""
 
     reason: str
     retry: int
 
 
 class TokenExpiringFrame(FrameModel):
-    """The token expires soon, and the connection ends with it. Reconnect with a new token."""
+    """The token expires soon, and then the connection ends. Reconnect with a new token."""
 
     at: Annotated[float | None, Field(description="Unix seconds")]
 

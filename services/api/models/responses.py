@@ -1,6 +1,6 @@
 """Models of the API's responses, for OpenAPI. The API does not use them at run time.
 
-The tests compare responses with them (tests/api/reference/test_documents.py).
+The tests check the API's responses against these models (tests/api/reference/test_documents.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CursorText = Annotated[str, Field(description="value of `cursor` for the next pa
 
 
 class ResponseModel(BaseModel):
-    """A response. JSON names are in camelCase; there are no other fields."""
+    """A response. Its JSON names are in camelCase, and it has no other fields."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
@@ -140,7 +140,7 @@ class StatusCounts(ResponseModel):
 
 
 class StatusCountsBySide(ResponseModel):
-    """Numbers of streams by status: sent and received."""
+    """Numbers of streams by status, separately for streams sent and streams received."""
 
     sent: StatusCounts
     received: StatusCounts
@@ -172,7 +172,7 @@ class TokenTotals(ResponseModel):
 
 
 class AccountSummary(ResponseModel):
-    """Totals of an account. They cover `streams` streams; `next` is the cursor for the others."""
+    """Totals of an account over `streams` streams. `next` is the cursor for the other streams."""
 
     account: Address
     streams: Annotated[int, Field(ge=0)]
@@ -195,7 +195,7 @@ class ServiceIndex(BaseModel):
 
 
 class FieldError(BaseModel):
-    """One invalid field: `pointer` (RFC 6901) for a body, `parameter` for a query."""
+    """One invalid field: `pointer` (RFC 6901) names it in a body, `parameter` in a query."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,8 +1,8 @@
 """Models of all published events, by event type, for AsyncAPI.
 
-The API does not use them at run time (shared.journal.wire writes events). The tests compare each
-published event with its model. Other versions of the contract may have more or fewer fields, so
-most fields have a default and further fields are allowed.
+The API does not use them at run time: shared.journal.wire writes events. The tests check each
+published event against its model. Other versions of the contract may have more or fewer fields. So
+most fields have a default, and unknown fields are allowed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from shared.domain.stream import NOTICE_THRESHOLDS
 
 
 class StreamEventModel(EventModel):
-    """An event of a stream, with what is known of the stream."""
+    """An event of a stream, with the known fields of the stream."""
 
     stream_id: StreamIdText
     sender: Address = ""
@@ -64,13 +64,13 @@ class Withdrawn(StreamEventModel):
 
 
 class Paused(StreamEventModel):
-    """From `pausedAt` on no money accrues."""
+    """The stream was paused. No money accrues from `pausedAt` on."""
 
     paused_at: Seconds
 
 
 class Resumed(StreamEventModel):
-    """Money accrues again. Nothing accrued during the pause."""
+    """The stream was resumed. Money accrues again; nothing accrued during the pause."""
 
     new_end_time: Seconds = 0
 
@@ -82,7 +82,7 @@ class Completed(StreamEventModel):
 
 
 class Cancelled(StreamEventModel):
-    """The stream ended: the recipient was paid, the rest refunded.
+    """The stream ended: the recipient was paid, and the rest was refunded.
 
     `amountWithdrawn` is the total of all withdrawals.
     """
@@ -122,7 +122,7 @@ class RateModified(StreamEventModel):
 
 
 class RunningLow(StreamEventModel):
-    """The deposit runs out `secondsLeft` after `timestamp`, unless it is topped up."""
+    """The deposit runs out `secondsLeft` seconds after `timestamp`, unless it is topped up."""
 
     ends_at: Seconds
     seconds_left: Annotated[int, Field(json_schema_extra={"enum": list(NOTICE_THRESHOLDS[:-1])})]
@@ -162,7 +162,7 @@ _MODELS: dict[EventType, type[EventModel]] = {
 
 
 def event_model(kind: EventType) -> type[EventModel]:
-    """The model of one event type. The model has its name, and its `type` must be this type."""
+    """The model of one event type. The model's `type` accepts only this type."""
     base = _MODELS[kind]
     name = "".join(part.capitalize() for part in kind.replace(".", "_").split("_"))
     literal: Any = Literal[kind.value]

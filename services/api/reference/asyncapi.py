@@ -47,7 +47,7 @@ def asyncapi() -> Json:
 
 
 def key(name: str) -> str:
-    """The key of a message: its name, in a form that a reference allows."""
+    """The key of a message: its name without characters that a reference does not allow."""
     return name.replace(".", "_")
 
 

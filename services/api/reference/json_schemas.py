@@ -13,7 +13,7 @@ Mode = Literal["validation", "serialization"]
 
 
 def schemas_of(models: Iterable[type[BaseModel]], mode: Mode) -> dict[str, Json]:
-    """The schemas of these models and of the models they use, by name."""
+    """The schemas of these models, and of all models in them, by name."""
     wanted = [(model, mode) for model in dict.fromkeys(models)]
     _, whole = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     schemas: dict[str, Json] = whole.get("$defs", {})
@@ -21,7 +21,7 @@ def schemas_of(models: Iterable[type[BaseModel]], mode: Mode) -> dict[str, Json]
 
 
 def simplified(schema: Json) -> Json:
-    """The schema without generated titles and empty defaults, and with numbers within 64 bits."""
+    """The schema without generated titles and empty defaults. Its numbers fit into 64 bits."""
     kept = {name: value for name, value in schema.items() if name not in ("title", "default")}
     if schema.get("default"):
         kept["default"] = schema["default"]

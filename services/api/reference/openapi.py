@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the router, `operations` and their models."""
+"""The OpenAPI 3.1 document, generated from the router, from `operations` and from their models."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _operation(method: str, path: str, operation: ApiOperation) -> Json:
 
 
 def _versioned() -> frozenset[str]:
-    """Paths that also exist below /v1."""
+    """The paths that also exist with /v1."""
     roots = ("/streams", "/events", "/users", "/auth", "/keys")
     return frozenset(f"/v1{path}" for _, path in OPERATIONS if path.startswith(roots))
 

@@ -19,16 +19,20 @@ from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, S
 from services.api.system.routes import SystemDocument
 
 TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
-"""In the order of the page /docs."""
+"""The tags, in the order of the page /docs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOperation:
     """One route.
 
-    `body` is EmptyBody for a call that needs no body. `changes`: it accepts Idempotency-Key.
-    `versioned`: it accepts If-Match. `media`: content types of its responses besides JSON.
-    `problems`: statuses of its own errors. `open`: it needs no token.
+    * `body`: the model of the body; EmptyBody if the route needs no body.
+    * `changes`: True if the route changes data. It then accepts Idempotency-Key.
+    * `versioned`: True if the route accepts If-Match.
+    * `media`: the content types of its responses besides JSON.
+    * `problems`: the statuses of the errors that this route can have in addition to the common
+      ones.
+    * `open`: True if the route needs no token.
     """
 
     summary: str
@@ -211,4 +215,4 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ),
     ("GET", "/docs/{file}"): _service("A file of that page", "text/css", "text/javascript"),
 }
-"""By method and path without /v1."""
+"""The operations by method and path without /v1."""

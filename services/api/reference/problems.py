@@ -1,4 +1,4 @@
-"""The types of problems: what each means and what to do. The only source of /problems/<slug>."""
+"""The types of problems: what each means and what to do. /problems/<slug> shows these texts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.web.problems import Problem, Slug
 class ProblemType:
     """One type of problem.
 
-    `statuses` are the HTTP statuses that come with it. `detail`, `errors` and `extra` are the
-    fields of the example.
+    `statuses` are the HTTP statuses that a problem of this type can have. `detail`, `errors` and
+    `extra` are fields of the example.
     """
 
     statuses: tuple[int, ...]

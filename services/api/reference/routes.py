@@ -1,6 +1,6 @@
 """Routes of the reference: /openapi.json, /asyncapi.json, the page /docs, and /problems.
 
-The pages need no other host, and their Content-Security-Policy forbids all others.
+The pages load nothing from other hosts, and their Content-Security-Policy forbids it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DOCUMENTS: web.AppKey[dict[str, bytes]] = web.AppKey("documents", dict)
 
 
 def add_reference_routes(app: web.Application) -> None:
-    """Add the routes. Call it after all others: the OpenAPI document lists the routes so far."""
+    """Add the routes. Call this last: the OpenAPI document lists the routes that exist by then."""
     app[_DOCUMENTS] = {}
     app.router.add_get("/openapi.json", serve_document)
     app.router.add_get("/asyncapi.json", serve_document)
@@ -77,7 +77,7 @@ async def list_problems(request: web.Request) -> web.Response:
 
 
 async def explain_problem(request: web.Request) -> web.Response:
-    """GET /problems/{slug}: what a type of problem means and what to do. `type` leads here."""
+    """GET /problems/{slug}: what a type of problem means and what to do. `type` links to it."""
     slug = None
     with suppress(ValueError):
         slug = Slug(request.match_info["slug"])

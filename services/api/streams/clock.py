@@ -1,8 +1,8 @@
 """The current time for a stream.
 
-For streams of the API this is the time of Redis' clock. For chain streams it is the close time of
-the last ledger that was read. The clock of the machine is not used, because the clocks of replicas
-differ (shared.redis.clock).
+For a stream of the API it is the time of Redis' clock. For a chain stream it is the close time of
+the last ledger that was read. The machine's own clock is not used, because the clocks of two
+replicas can differ (shared.redis.clock).
 """
 
 from __future__ import annotations

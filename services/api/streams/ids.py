@@ -1,4 +1,4 @@
-"""Ids of the API's own streams: `api-<uuid7>`. They sort by time of creation."""
+"""Ids of the API's own streams: `api-<uuid7>`. Sorted as text, they are in order of creation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _VARIANT = 0b10 << 62
 
 
 def uuid7(milliseconds: int, entropy: int) -> UUID:
-    """A UUID version 7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 of `entropy`.
+    """A UUID version 7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 bits of `entropy`.
 
-    Pure. Higher bits of both arguments are ignored.
+    Pure. If an argument has more bits, the higher bits are ignored.
     """
     time = (milliseconds & (1 << 48) - 1) << 80
     rand_a = (entropy >> 62 & (1 << 12) - 1) << 64

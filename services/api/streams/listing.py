@@ -1,14 +1,14 @@
 """Lists of streams, page by page, in order of creation or of the latest change.
 
-With one filter, the index of this filter is the list. With several filters, the smallest of their
-indexes is read, and each member is looked up in the others. Then the stored stream is checked
-against the filters, because an index may have changed since it was read.
+With one filter, the list is read from the index of this filter. With several filters, the smallest
+of their indexes is read, and each member is looked up in the other indexes. Then the stored stream
+is checked against the filters, because its indexes may have changed since they were read.
 
-A call reads a limited number of members. So a page can be short or empty although it has a `next`.
+One call reads a limited number of members. So a page can be short or empty and still have a `next`.
 
-In order of creation a member never moves: streams that are created meanwhile do not disturb the
-pages, and a cursor works with any filters. In order of change, a stream that changes meanwhile
-moves to the newest end of the list.
+In order of creation, a member never moves. So a new stream does not disturb the pages, and a cursor
+works with any filters. In order of change, a stream that changes between two pages moves to the
+newest end of the list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHUNK_SIZE = 250
 """Index members per read if there are several filters."""
 
 MAX_READ = 1000
-"""The most index members that are read for one page with several filters."""
+"""The largest number of index members that are read for one page with several filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class StreamListing:
         for _ in range(rounds):
             members = await self._indexes.members(index, read, count, newest_first=newest_first)
             matching = await self._indexes.in_all(members, others)
-            # A member of all indexes almost always matches, so only as many streams are loaded as
-            # the page still needs.
+            # Almost every member of all indexes matches the filters. So load only as many streams
+            # as the page still needs.
             needed = matching[: limit + 1 - len(found)] if others else matching
             for member, stored in await self._streams(needed):
                 if len(found) == limit:

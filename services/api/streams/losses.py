@@ -1,7 +1,7 @@
-"""Detects that Redis has lost data. After that the API changes nothing until it is restored.
+"""Detects that Redis has lost data. Then the API changes nothing until the data is restored.
 
-Until the indexer has read the chain again, the commit rejects events at positions below the last
-position that this process has seen.
+The indexer restores the data from the chain. Until then, the commit rejects events at positions
+below the last position that this process has seen.
 
 See docs/decisions/0049-loss-of-redis-is-an-event.md.
 """
@@ -35,8 +35,8 @@ async def watch(
 ) -> None:
     """Check for ever.
 
-    If no indexer ever wrote to this namespace, none will restore the data. Then the empty journal
-    is accepted at once.
+    If no indexer ever wrote to this namespace, no indexer will restore the data. Then this process
+    accepts the empty journal at once.
     """
     name, noted = secrets.token_hex(8), False
     while True:
@@ -53,10 +53,10 @@ async def watch(
 
 
 async def _stay_above_reports(redis: Redis, committer: Committer) -> None:
-    """Learn from the reports of other processes how far the journal went before the loss.
+    """Read the reports of other processes, and assign no position below the highest one in them.
 
-    This is for an API that was started after the loss.
+    This is for an API that started after the loss, so it has not seen the lost positions itself.
     """
     for report in await read_reports(redis, committer.keys):
-        if report.cursor is not None:  # an indexer exists and will read the chain again
+        if report.cursor is not None:  # there is an indexer, which will read the chain again
             committer.stay_above(report.top)

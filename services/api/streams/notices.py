@@ -1,12 +1,12 @@
 """Notices that a stream runs out: `stream.running_low` 48 h and 24 h before, `stream.depleted`.
 
-Every commit updates a schedule of the next notice of each stream (shared.journal.indexes), so no
-process has to search all streams. One replica at a time publishes what is due. A lease chooses this
-replica, only to save the others the work. Each notice comes once even if several replicas try: it
-is a commit that checks the version of the stream and sets its `ending`. If the stream has changed
-meanwhile, the commit decides again.
+Every commit updates a schedule with the next notice of each stream (shared.journal.indexes). So no
+process has to search all streams. One replica at a time publishes the notices that are due: the one
+that holds the lease. The lease only saves the other replicas the work. A notice is published once
+even if several replicas try: it is a commit that checks the version of the stream and sets its
+`ending`. If the stream has changed since it was read, the commit decides again.
 
-The time is Redis' time. A replica whose own clock differs from it publishes nothing.
+The time is Redis' time. If a replica's own clock differs from Redis' clock, it publishes nothing.
 
 See docs/decisions/0018-notices-from-a-schedule.md.
 """
@@ -39,10 +39,10 @@ CHECK_INTERVAL = 0.5
 """Seconds between two checks of the schedule."""
 
 LEASE_SECONDS = 5.0
-"""Seconds after which another replica takes over from one that has died."""
+"""If a replica dies with the lease, another replica takes over after this many seconds."""
 
 PAGE_SIZE = 50
-"""The most streams in one commit."""
+"""The largest number of streams in one commit."""
 
 
 class StreamNotices:
@@ -56,7 +56,7 @@ class StreamNotices:
         clock: StreamClock,
         unsafe_reason: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`unsafe_reason` returns why no notice may be published now, or None."""
+        """`unsafe_reason` returns the reason why no notice may be published now, or None."""
         self._unsafe_reason = unsafe_reason
         self._indexes = StreamIndexes(redis, committer.keys)
         self._committer = committer
@@ -65,16 +65,16 @@ class StreamNotices:
         self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE_SECONDS)
 
     async def run(self) -> None:
-        """Publish due notices for ever, while this replica holds the lease."""
+        """Publish due notices for ever, as long as this replica holds the lease."""
         while True:
             if self._unsafe_reason():
-                await self.release()  # another replica may have a correct clock
+                await self.release()  # perhaps only our clock is wrong: let another replica publish
             elif await self.take_lease():
                 await self.publish_due()
             await asyncio.sleep(CHECK_INTERVAL)
 
     async def take_lease(self) -> bool:
-        """Take or renew the lease. Returns whether this replica holds it."""
+        """Take or renew the lease. Returns True if this replica now holds it."""
         return await self._lease.take()
 
     async def release(self) -> None:
@@ -97,7 +97,7 @@ class StreamNotices:
         due = await self._indexes.due(origin, now, PAGE_SIZE)
         try:
             return await self._publish(due, now) if due else 0
-        except ContentionError:  # a stream that changes often must not block the others
+        except ContentionError:  # one stream changes too often: publish the others one by one
             return sum([await self._publish([stream_id], now) for stream_id in due])
 
     async def _publish(self, stream_ids: Sequence[str], now: int) -> int:

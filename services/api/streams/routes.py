@@ -76,9 +76,9 @@ async def page(request: web.Request) -> web.Response:
 async def get(request: web.Request) -> web.Response:
     """GET /v1/streams/{id}.
 
-    `position` in the body is the position of the stream's latest event. The journal may no longer
-    contain it. The header Headrace-Position is the top of the journal before the read, so a client
-    that subscribes from there misses nothing.
+    `position` in the body is the position of the stream's latest event. The journal may have
+    trimmed this event. The header Headrace-Position is the top of the journal before the read. A
+    client that subscribes from there misses no event.
     """
     found, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
     headers = {"ETag": etag(found.stream.version), "Headrace-Position": top}
@@ -118,9 +118,9 @@ def action_handler(action: StreamAction) -> Handler:
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    """Redirect an EventSource to a fanout. It sends its Last-Event-ID there again by itself.
+    """Redirect an EventSource to a fanout. The EventSource sends its Last-Event-ID there by itself.
 
-    The fanout is chosen at random. So after one fanout has failed, a reconnect probably reaches
+    The fanout is chosen at random. If a fanout has failed, the next attempt probably reaches
     another one.
     """
     urls = request.app[SETTINGS].fanout_urls
@@ -130,7 +130,7 @@ async def subscribe(request: web.Request) -> web.Response:
         )
     query = request.rel_url.raw_query_string
     location = append_path(secrets.choice(urls), request.path)
-    if query:  # unchanged, after the query of the fanout's URL, if it has one
+    if query:  # append it unchanged; the fanout's URL may have a query too
         location += ("&" if "?" in location else "?") + query
     headers = {"Location": location, "Cache-Control": "no-store"}
     return web.Response(status=307, headers=headers)

@@ -30,7 +30,7 @@ _FILTERS = ("sender", "recipient", "user", "status", "token", "origin")
 
 
 class Metadata(RequestBody):
-    """Notes of the parties about a stream. They have no effect on its money."""
+    """Notes of the parties about a stream. They do not change its money."""
 
     label: Annotated[str, Field(max_length=200)] | None = None
     tags: Annotated[list[Tag], Field(max_length=20)] | None = None
@@ -66,7 +66,7 @@ class PatchStream(RequestBody):
 
 
 class ListQuery(QueryParameters):
-    """GET /v1/streams: lists the streams that match all given filters."""
+    """GET /v1/streams: the list of streams that match all given filters."""
 
     sender: Account | None = None
     recipient: Account | None = None
@@ -80,7 +80,7 @@ class ListQuery(QueryParameters):
     sort: Literal["created", "updated"] = "created"
 
     def indexes(self) -> frozenset[str]:
-        """The indexes that contain a stream that matches (shared.journal.indexes)."""
+        """The indexes in which a matching stream is (shared.journal.indexes)."""
         given = ((name, getattr(self, name)) for name in _FILTERS)
         return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
 

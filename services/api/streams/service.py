@@ -1,7 +1,7 @@
 """The use cases of streams, by the rules of shared.domain.commands.
 
-Times are Unix seconds. Streams of the API use Redis' clock; what a chain stream has accrued is
-computed at the close of the last ledger that was read.
+Times are Unix seconds. A stream of the API uses Redis' clock. For a chain stream, the accrued
+amount is computed for the close time of the last ledger that was read.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ Versions: TypeAlias = frozenset[int] | None
 class StreamAction:
     """Something that a party does with a stream.
 
-    `function` is the contract function that does the same on the chain. It is None for an action
-    that the API also does with chain streams.
+    `function` is the function of the contract that does the same on the chain. It is None if the
+    API may do this action with chain streams too.
     """
 
     function: str | None
@@ -80,7 +80,7 @@ class StreamService:
         clock: Clock,
         unsafe_reason: Callable[[], str | None],
     ) -> None:
-        """`unsafe_reason` returns why nothing may be changed now, or None."""
+        """`unsafe_reason` returns the reason why nothing may be changed now, or None."""
         self._unsafe_reason = unsafe_reason
         self._committer = committer
         self._journal = journal
@@ -89,9 +89,9 @@ class StreamService:
         self._stream_clock = StreamClock(clock)
 
     async def create(self, request: CreateStream, key: IdempotencyKey | None = None) -> Document:
-        """Create a stream of the API. Returns the document that GET returns.
+        """Create a stream of the API. Returns the same document as GET.
 
-        Raises CommandRefusedError and what `act` raises about writes.
+        Raises CommandRefusedError, and the errors that `act` raises if it cannot write.
         """
         now = self._clock()
         stream_id = new_stream_id(now)
@@ -110,7 +110,7 @@ class StreamService:
         return await self._commit(stream_id, lambda _: events, key, fresh=True)
 
     async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StoredStream, str]:
-        """One stream, and the top of the journal at or before the time of the read.
+        """One stream, and a top of the journal that is not newer than the read.
 
         Raises StreamNotFoundError, PermissionDeniedError.
         """
@@ -129,7 +129,7 @@ class StreamService:
 
     async def page(self, query: ListQuery) -> Document:
         """A page of streams, and the position to subscribe from."""
-        # The tip is read first: events announce every change that is made after this read.
+        # Read the tip first. Then events announce every change that happens after this read.
         tip = await self._journal.tip()
         page = await self._listing.page(
             query.indexes(),
@@ -153,7 +153,7 @@ class StreamService:
         key: IdempotencyKey | None = None,
         by: Principal = ANYONE,
     ) -> Document:
-        """Replace the metadata of a stream, also of a chain stream. Raises what `act` raises."""
+        """Replace the metadata of an API or chain stream. Raises the same errors as `act`."""
         action = StreamAction(None, lambda stream, now: commands.update(stream, metadata, now))
         return await self.act(stream_id, action, versions, key, by)
 
@@ -167,9 +167,9 @@ class StreamService:
     ) -> Document:
         """Do something with a stream. Returns the stream after it.
 
-        Raises StreamNotFoundError, PermissionDeniedError, ChainOwnedError, StaleVersionError and
-        CommandRefusedError if this may not be done; WritesSuspendedError, ContentionError and
-        JournalBehindError if it cannot be done now.
+        Raises StreamNotFoundError, PermissionDeniedError, ChainOwnedError, StaleVersionError or
+        CommandRefusedError if the client may not do this. Raises WritesSuspendedError,
+        ContentionError or JournalBehindError if the API cannot do this now.
         """
         if not is_stream_id(stream_id):
             raise StreamNotFoundError(stream_id)
@@ -196,8 +196,8 @@ class StreamService:
         try:
             committed = await self._committer.change([stream_id], decide, to_store, fresh=fresh)
         except (commands.CommandRefusedError, ApiError):
-            # A repeated request is often refused because the first one was carried out (a stream
-            # cannot be cancelled twice). The client then gets the response of the first one.
+            # If the first request was carried out, the same request is often refused later: a
+            # stream cannot be cancelled twice. Then return the response of the first request.
             if key and to_store and (raw := await self._committer.stored_response(to_store.key)):
                 return key.document(raw)
             raise
@@ -209,14 +209,14 @@ class StreamService:
         return _after(committed)
 
     def _current(self, stored: StoredStream, tip: JournalTip) -> bytes:
-        """The stored document, with the amount that is claimable now."""
+        """The stored document, with the amount that the recipient can claim now."""
         stream = stored.stream
         return with_claimable(stored.document, stream, self._stream_clock.of(stream.origin, tip))
 
 
 def _after(committed: CommitResult) -> Document:
-    """The stream after its last event. The event contains the same document."""
+    """The document of the stream after its last event. The event contains the same document."""
     last = committed.writes[-1]
-    assert last.after is not None  # `decide` saw the stream or created it
+    assert last.after is not None  # `decide` has found the stream or created it
     stream = replace(last.after, position=str(committed.positions[-1]))
     return stream_document(stream, last.event.timestamp)

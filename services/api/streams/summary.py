@@ -1,8 +1,8 @@
 """Totals of an account's streams: sent, received and claimable by token; counts by status.
 
 The claimable amount changes every second, so each call adds up the streams of the account again. A
-call reads at most `limit` streams, newest first, and returns a cursor for the rest. It costs about
-20 µs a stream.
+call reads at most `limit` streams, newest first, and returns a cursor for the others. This takes
+about 20 µs for each stream.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.domain.topics import user_topic
 from shared.journal.reader import Journal, JournalTip
 
 CHUNK_SIZE = 200
-"""Streams per read. Between two reads other requests are served."""
+"""Streams per read. Other requests are served between two reads."""
 
 _SENT = ("deposited", "withdrawn", "refunded", "remaining")
 _RECEIVED = ("withdrawn", "claimable", "remaining")
@@ -34,7 +34,7 @@ class AccountTotals:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, stream: Stream, now: int) -> None:
-        """Add a stream, as sent, received, or both."""
+        """Add a stream that the account sends, receives, or both."""
         self.streams += 1
         amounts = {
             "deposited": stream.deposited,
@@ -50,7 +50,7 @@ class AccountTotals:
                     self._sums[stream.token, side, name] += amount
 
     def document(self) -> dict[str, object]:
-        """The JSON object. Amounts are decimal strings; a sum can exceed 128 bits."""
+        """The JSON object. Amounts are decimal strings, because a sum can exceed 128 bits."""
         return {
             "account": self.account,
             "streams": self.streams,

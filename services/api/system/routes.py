@@ -1,8 +1,8 @@
 """The state of the whole system: selected metrics of all other services, in one response.
 
-Through the gateway a browser reaches one of the fanouts, but not all of them, and no indexer. So
-the API reads the metrics of the services in READY_URLS and FANOUT_URLS. Counters are totals since
-the start of a process: a client computes a rate from two responses.
+Through the gateway, a browser can reach no indexer and cannot choose the fanout. So the API reads
+the metrics of the services in READY_URLS and FANOUT_URLS. A counter is the total since the start of
+its process. A client computes a rate from two responses.
 
 See docs/decisions/0030-system-view-reads-metrics.md.
 """
@@ -56,7 +56,7 @@ _KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}
 
 
 class PartDocument(ResponseModel):
-    """One process. `measures` are its gauges, and its counters since its start."""
+    """One process. `measures` are its gauges now, and its counters since its start."""
 
     url: str
     kind: Annotated[str, Field(examples=["fanout", "indexer", "other"])]
@@ -114,7 +114,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
 
 
 def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
-    """Kind and measures of a service from its metrics, added up over labels. Raises ValueError."""
+    """Kind and measures of a service from its metrics. Adds up over labels. Raises ValueError."""
     sums: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
