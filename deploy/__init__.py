@@ -1,1 +1,1 @@
-"""How Headrace is run; nothing in here is imported by a service."""
+"""How Headrace is run. No service imports anything from here."""

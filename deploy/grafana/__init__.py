@@ -1,1 +1,1 @@
-"""Grafana's dashboard and how it finds it."""
+"""The dashboard for Grafana, and the files with which Grafana finds it."""

@@ -1,4 +1,4 @@
-"""The dashboard as code: `python -m deploy.grafana.dashboard` writes headrace.json beside it."""
+"""The dashboard as code. `python -m deploy.grafana.dashboard` writes it to headrace.json."""
 
 from __future__ import annotations
 

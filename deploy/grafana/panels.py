@@ -1,4 +1,4 @@
-"""The panels of the dashboard: rows of graphs, each with PromQL and a legend. Pure data."""
+"""The panels of the dashboard: rows of graphs, each with PromQL queries and legends. Pure data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Panel(NamedTuple):
-    """One graph. `unit` is the name of a unit in Grafana. `queries` are PromQL and legend."""
+    """One graph. `unit` is a unit's name in Grafana. `queries` are pairs of PromQL and legend."""
 
     title: str
     unit: str
@@ -22,7 +22,7 @@ def shown(
 
 
 def rate(title: str, metric: str, by: str = "", unit: str = "cps", about: str = "") -> Panel:
-    """The rate of a counter, in total or by labels."""
+    """A graph of a counter's rate, in total or by labels."""
     labels = [label.strip() for label in by.split(",") if label]
     sums = f"sum{f' by ({by})' if by else ''} (rate({metric}[$__rate_interval]))"
     legend = " ".join(f"{{{{{label}}}}}" for label in labels) or "all"
@@ -36,7 +36,7 @@ def _quantile(percent: int, histogram: str, by: str = "") -> str:
 
 
 def quantiles(title: str, histogram: str) -> Panel:
-    """Median and tail of a histogram of seconds."""
+    """A graph of the median and the 99th percentile of a histogram in seconds."""
     return Panel(title, "s", tuple((_quantile(p, histogram), f"p{p}") for p in (50, 95, 99)))
 
 

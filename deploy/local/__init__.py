@@ -1,1 +1,1 @@
-"""Headrace on one machine: the runner, a gateway, and a real Redis."""
+"""Headrace on one machine: the runner, a gateway and a real Redis."""

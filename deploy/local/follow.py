@@ -1,4 +1,4 @@
-"""Print a line for each event that arrives through the gateway, like any subscriber."""
+"""Prints a line for each event that arrives through the gateway, as any subscriber gets it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _SHOWN = ("amount", "depositedAmount", "newDepositedAmount", "totalWithdrawn", "
 
 
 class SubscribeRefusedError(Exception):
-    """The gateway or a fanout answered with another status than 200. The text says why."""
+    """The gateway or a fanout answered with a status other than 200. The message has the answer."""
 
 
 async def follow(url: str) -> None:
-    """Print events until cancelled. Reconnect, and resume from the last id.
+    """Print events until cancelled. After a lost connection, resume from the last id.
 
-    Print why a connection is refused, for example with AUTH_MODE=required, once for each reason.
+    If a connection is refused, for example with AUTH_MODE=required, print the reason. Print each
+    reason only once.
     """
     last: str | None = None
     last_refusal: SubscribeRefusedError | None = None
@@ -33,7 +34,7 @@ async def follow(url: str) -> None:
             try:
                 async for name, data, position in events(session, url, last):
                     last = position or last
-                    if "." in name:  # connected, sync and similar frames are not events of streams
+                    if "." in name:  # connected, sync and so on are not events of streams
                         print(line(name, orjson.loads(data), time.time()), flush=True)
             except (aiohttp.ClientError, TimeoutError):
                 pass
@@ -47,7 +48,7 @@ async def follow(url: str) -> None:
 async def events(
     session: aiohttp.ClientSession, url: str, last: str | None
 ) -> AsyncIterator[tuple[str, str, str | None]]:
-    """Name, data and id of each event of one connection that resumes after `last`.
+    """Connect once and yield the name, data and id of each event after the id `last`.
 
     Raises SubscribeRefusedError.
     """
@@ -66,7 +67,7 @@ async def events(
 
 
 def line(name: str, event: dict[str, Any], now: float) -> str:
-    """For example `stream.withdrawn  #3  amount 1100  ledger 3700012, 0.8 s after its close`."""
+    """One event as text: `stream.withdrawn  #3  amount 1100  ledger 370, 0.8 s after its close`."""
     facts = ", ".join(f"{key} {event[key]}" for key in _SHOWN if key in event)
     stream = f"#{event['streamId']}" if event.get("streamId") else "-"
     if closed := event.get("ledgerClosedAt"):

@@ -1,8 +1,8 @@
-"""The gateway of a local run: `/events/…` to a fanout, the rest to the API, on one port.
+"""The gateway of a local run: `/events/…` goes to a fanout, the rest to the API, on one port.
 
-It is nginx if that is installed, else the Caddy of the `local` extra
+The gateway is nginx if it is installed, else the Caddy of the `local` extra
 (docs/decisions/0010-caddy-when-nginx-is-missing.md). If neither is installed, the API itself
-listens on that port and redirects subscribers with a 307.
+listens on this port and redirects subscribers to a fanout with status 307.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from shared.web.cors import ANY_ORIGIN
 
 _HERE = Path(__file__).parent
 _SHARED = _HERE.parent / "nginx"
-"""What the gateway of the deployment and nginx here have in common."""
+"""The configuration that the deployment's gateway and the local nginx share."""
 
 KINDS = ("nginx", "caddy", "api")
-"""In order of preference. `api` is the API itself instead of a proxy; it is always available."""
+"""The preferred one is first. `api`: the API itself without a proxy; always available."""
 
 
 def find_gateway(wanted: str = "") -> tuple[str, str]:
-    """Kind and path of the gateway: the wanted one, or the first that is installed.
+    """Kind and path of the gateway: the wanted one, else the first that is installed.
 
-    Raises LookupError when the wanted one is not installed.
+    Raises LookupError if the wanted one is not installed.
     """
     found = {kind: path for kind in KINDS if (path := _path_of(kind)) is not None}
     kind = wanted or next(iter(found))
@@ -53,7 +53,7 @@ def _path_of(kind: str) -> str | None:
 def proxy(
     kind: str, path: str, *, port: int, api: str, fanouts: Sequence[str], folder: Path
 ) -> Part:
-    """The proxy as a process. Its configuration is written to `folder`. Targets are `host:port`."""
+    """The proxy as a process. Writes its configuration to `folder`. Each target is `host:port`."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / ("nginx.conf" if kind == "nginx" else "Caddyfile")
     template = Template((_HERE / f"{config.name}.template").read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def _for_caddy(fanouts: Sequence[str]) -> dict[str, str]:
 
 
 def _origins() -> Sequence[str]:
-    """Origins whose pages may read the gateway's answers. Services report wrong settings."""
+    """The origins whose pages may read the gateway's answers. Services report invalid ones."""
     try:
         return CorsSettings().origins
     except ValidationError:
@@ -91,15 +91,16 @@ def _origins() -> Sequence[str]:
 
 
 class _Fanout(BaseSettings):
-    """The settings of the fanouts that the gateway needs."""
+    """The settings of the fanouts that the gateway needs too."""
 
     sync_seconds: float = 15.0
 
 
 def _silence() -> int:
-    """Seconds without data after which the gateway gives up a fanout.
+    """Seconds without data after which the gateway closes its connection to a fanout.
 
-    With an invalid setting the default counts. The fanout itself reports the mistake.
+    If the setting is invalid, the result is for the default. The fanout itself reports the invalid
+    setting.
     """
     try:
         fanout = _Fanout()

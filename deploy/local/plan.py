@@ -29,7 +29,7 @@ class UnusableSetupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All ports of a run, computed from one base."""
+    """All ports of a run. Each is PORT_BASE plus a fixed number."""
 
     base: int = 3000
 
@@ -45,7 +45,7 @@ class Ports:
 
     @property
     def fanouts(self) -> tuple[int, int]:
-        """The ports of the two replicas."""
+        """The ports of the two fanout replicas."""
         return self.base + 20, self.base + 21
 
     @property
@@ -77,7 +77,7 @@ class Ports:
 
 
 def read_ports(environment: Mapping[str, str]) -> Ports:
-    """Ports from PORT_BASE. Raises UnusableSetupError with the names of ports that are in use."""
+    """The ports from PORT_BASE. Raises UnusableSetupError with the ports that are in use."""
     text = environment.get("PORT_BASE") or "3000"
     if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
         raise UnusableSetupError(f"PORT_BASE={text!r}: expected a number from 1024 to 65000")
@@ -103,14 +103,14 @@ def _is_free(port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """The source of events: settings that all services share, and whether it is simulated."""
+    """The chain that events come from: settings for all services, and if it is simulated."""
 
     environment: Mapping[str, str]
     simulated: bool
 
 
 def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
-    """The chain that NETWORK names. Raises UnusableSetupError."""
+    """The chain that NETWORK names. Raises UnusableSetupError if there is no such chain."""
     network = environment.get("NETWORK") or "local"
     named = environment.get("CONTRACTS") or environment.get("CONTRACT_IDS")
     if network == "local":
@@ -125,7 +125,7 @@ def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
         return ChainSettings(local, simulated=True)
     if network != "testnet":
         raise UnusableSetupError(f"NETWORK={network!r}: expected local (the default) or testnet")
-    # The native asset's contract is always busy there: its events show that the pipe works.
+    # Watch the native asset's contract: it always has events, which show that all parts work.
     native = Asset.native().contract_id(_TESTNET["NETWORK_PASSPHRASE"])
     testnet = {k: environment.get(k) or v for k, v in _TESTNET.items()}
     return ChainSettings(testnet | {"CONTRACTS": named or native}, simulated=False)
@@ -144,7 +144,7 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
     domain = f"localhost:{ports.gateway}"
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
-    # Not restarted: the simulated chain would begin again, and the journal could not follow it.
+    # Not restarted: the simulated chain would begin again, and the journal would not match it.
     network = [
         replace(_service("network", "deploy.simulator", common, ports.network), restart=False)
     ]
@@ -161,7 +161,7 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
 
 def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
     kind, path = find_gateway(os.environ.get("GATEWAY", ""))
-    if kind == "api":  # without a proxy the API redirects subscribers to a fanout (307)
+    if kind == "api":  # without a proxy, the API redirects subscribers to a fanout (307)
         redirects = {"FANOUT_URLS": ",".join(f"http://127.0.0.1:{p}" for p in ports.fanouts)}
         return _service("gateway", "services.api", {**api, **redirects}, ports.gateway)
     return proxy(

@@ -1,4 +1,4 @@
-"""Processes of a local run: started in order, watched, ended in reverse order, logs in files."""
+"""The processes of a local run. They start in order and end in reverse order; logs are in files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: its name, its command, and what is added to our environment for it.
+    """One process: its name, its command, and the variables to add to our environment for it.
 
-    `restart`: whether it may be started again after it has ended by itself.
+    If `restart` is True, it is started again after it has ended by itself.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Part:
 
 
 _RESTARTS, _RESTART_SECONDS = 5, 30.0
-"""A part that ends more often than this within so many seconds is not started again."""
+"""A process that ends too often is not started again: this often within this many seconds."""
 
 
 class ProcessEndedError(Exception):
@@ -39,7 +39,7 @@ class ProcessEndedError(Exception):
 
 
 class Processes:
-    """The running processes. Each has its own session, so Ctrl-C reaches only the runner."""
+    """The running processes. Each has a session of its own, so Ctrl-C reaches only the runner."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -53,7 +53,7 @@ class Processes:
         return self._logs / f"{name}.log"
 
     def start(self, part: Part, *, log_mode: Literal["wb", "ab"] = "wb") -> None:
-        """Start one process. Its log is overwritten, or with "ab" continued."""
+        """Start one process. With "wb" its log is overwritten, with "ab" the output is appended."""
         self._parts[part.name] = part
         with self.log_of(part.name).open(log_mode) as log:
             self.running[part.name] = subprocess.Popen(
@@ -63,18 +63,18 @@ class Processes:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                # One system call, so the threads that PLW1509 warns of do no harm.
+                # It makes one system call, so the threads that PLW1509 warns of do no harm.
                 preexec_fn=_end_with_runner if sys.platform == "linux" else None,  # noqa: PLW1509
             )
 
     async def watch(self) -> None:
-        """Never return. Raises ProcessEndedError when a process ends."""
+        """Wait for ever. Raises ProcessEndedError as soon as a process has ended."""
         while True:
             self.check()
             await asyncio.sleep(0.2)
 
     def check(self) -> None:
-        """Raises ProcessEndedError when a process has ended."""
+        """Raise ProcessEndedError if a process has ended."""
         for name, process in self.running.items():
             if process.poll() is not None:
                 raise ProcessEndedError(
@@ -82,7 +82,7 @@ class Processes:
                 )
 
     async def keep_running(self, say: Callable[[str], None]) -> None:
-        """Start a process again when it ends, and print that. Raises ProcessEndedError."""
+        """Start again each process that ends, and print that. Raises ProcessEndedError."""
         while True:
             for name, process in list(self.running.items()):
                 if process.poll() is not None:
@@ -108,7 +108,7 @@ class Processes:
         return "\n".join(f"  {line}" for line in lines)
 
     def stop(self, seconds: float = 10.0) -> None:
-        """End all in reverse order. Kill those that do not end in time."""
+        """End all processes in reverse order. Kill those that do not end within `seconds`."""
         for process in reversed(self.running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -123,16 +123,16 @@ class Processes:
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
-"""From linux/prctl.h."""
+"""A constant of linux/prctl.h."""
 
 
 def _end_with_runner() -> None:
-    """Runs in the new process: the kernel ends it when the runner dies, also by SIGKILL."""
+    """Runs in the new process: if the runner dies, even by SIGKILL, the kernel ends the process."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what an ended process has left: workers of a killed nginx continue and keep its port."""
+    """Kill the children of an ended process: workers of a killed nginx go on and hold its port."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

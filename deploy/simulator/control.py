@@ -1,4 +1,4 @@
-"""The control API under `/sim/`: close ledgers, submit operations, add faults, read the truth."""
+"""The control API under `/sim/`: close ledgers, submit operations, add faults, read the state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def close(request: web.Request) -> web.Response:
     now, step = _number(body, "now", int(time.time())), _number(body, "step", 0)
     for n in range(_number(body, "ledgers", 1)):
         network.close(now + n * step)
-        await asyncio.sleep(0)  # let the streams send each ledger: many ledgers take a while
+        await asyncio.sleep(0)  # let the open streams send each ledger in time
     return _tip(network)
 
 
@@ -39,9 +39,9 @@ async def close(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     """{"operations": […], "feeBump": false, "meta": 4, "future": null}: add one transaction.
 
-    The operations succeed or fail together, in the next ledger. Without operations it is a payment.
-    `future` is a key of `future_protocol.CHANGES`. The answer has the number of transactions that
-    wait.
+    The operations succeed or fail together, in the next ledger. Without operations, the transaction
+    is a payment. `future` is a key of `future_protocol.CHANGES`. The answer has the number of
+    transactions that wait for the next ledger.
     """
     body = await _body(request)
     operations = body.get("operations")
@@ -67,7 +67,7 @@ def _future(name: object) -> str | None:
 
 @routes.post("/sim/faults")
 async def arm(request: web.Request) -> web.Response:
-    """{"kind"} and, if needed, the other fields of `faults.Fault` in camelCase."""
+    """Add a fault: {"kind": …} and, if needed, the other fields of `faults.Fault` in camelCase."""
     try:
         fault = read_fault(await _body(request))
     except ValueError as error:
@@ -104,7 +104,7 @@ def _trim(network: Network, views: ServerViews, server: str | None, fault: Fault
 
 @routes.get("/sim/faults")
 async def armed(request: web.Request) -> web.Response:
-    """The faults that still wait."""
+    """The faults that can still apply."""
     return _json({"armed": request.app[FAULTS].armed()})
 
 
@@ -117,9 +117,9 @@ async def behave(request: web.Request) -> web.Response:
 
 @routes.get("/sim/events")
 async def events(request: web.Request) -> web.Response:
-    """All events since the chain began, in order, or those above the position `?after=`.
+    """All events since the chain began, in order. With `?after=`, those above this position.
 
-    `?contractId=` selects another contract than the stream contract, `*` all contracts.
+    `?contractId=` selects another contract than the stream contract; `*` selects all contracts.
     """
     wanted = request.query.get("contractId", accounts.STREAMS)
     try:
@@ -146,7 +146,7 @@ def _event(recorded: RecordedEvent) -> dict[str, object]:
 
 @routes.get("/sim/streams")
 async def streams(request: web.Request) -> web.Response:
-    """The state of the contract: every stream, and the contract's balance of the token."""
+    """The state of the contract: all streams, and its balance of the token."""
     state = request.app[NETWORK].contract.state
     return _json(
         {"streams": [_stream(each) for each in state.streams.values()], "held": str(state.held)}
@@ -173,7 +173,7 @@ def _stream(stream: Stream) -> dict[str, object]:
 
 @routes.get("/sim/accounts")
 async def parties(request: web.Request) -> web.Response:
-    """All names and addresses, contracts, and the passphrase."""
+    """All names with their addresses, the contracts, and the passphrase."""
     return _json(
         {
             "networkPassphrase": request.app[NETWORK].settings.network_passphrase,

@@ -1,4 +1,4 @@
-"""Run a transaction: from a proposal to its envelope, result, meta and events."""
+"""Runs a transaction: makes the envelope, result, meta and events of a proposal."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ PHANTOM = Emission(
     (Typed("symbol", "tokens_withdrawn"), Typed("u64", 1)),
     {"amount": Typed("i128", 1), "stream_id": Typed("u64", 1)},
 )
-"""A failed call leaves this among its diagnostic events. A reader must not use it."""
+"""The diagnostic events of a failed call contain this one. A reader must not use it."""
 
 
 class LedgerSlot(NamedTuple):
-    """The ledger and the order in which a transaction runs."""
+    """The place of a transaction: its ledger, and its order in the ledger."""
 
     ledger: int
     order: int
@@ -56,13 +56,13 @@ class LedgerSlot(NamedTuple):
 
 
 CallerOf = Callable[[Keypair, Keypair | None], Caller]
-"""Returns the next sequence number of an account. A second account sponsors a fee bump."""
+"""Returns an account's caller with its next sequence number. A second account is the sponsor."""
 
 
 def execute(
     proposal: Proposal, contract: StreamContract, place: LedgerSlot, caller_of: CallerOf
 ) -> Transaction:
-    """The transaction in its ledger. The state of the contract changes with it."""
+    """Run the transaction. Returns it as part of its ledger. Changes the contract's state."""
     caller = caller_of(_caller(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None)
     if not proposal.operations:
         return _pay(caller, proposal, place)
@@ -85,7 +85,7 @@ def execute(
 
 
 def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
-    """A classic payment. The contract of lumens emits an event for it (CAP-67), without proof."""
+    """A classic payment. The contract of lumens emits an event (CAP-67), which no hash proves."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
     event = transfer(
@@ -142,7 +142,7 @@ def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -
 
 
 def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) -> xdr.SCVal:
-    """The id of a single created stream, the amount of a single withdrawal, or nothing."""
+    """The id of one created stream, the amount of one withdrawal, or nothing for other calls."""
     match [each.op for each in operations]:
         case ["create"]:
             return to_scval(emissions[-1].topics[1])
@@ -153,7 +153,7 @@ def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) ->
 
 
 def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
-    """Who may do this: the recipient withdraws, the sender does nearly everything else."""
+    """The account that may do this: the recipient for a withdrawal, the sender for most others."""
     if not proposal.operations:
         return keypair(NAMES[0])
     operation = proposal.operations[0]
@@ -167,7 +167,7 @@ def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
 
 
 def _touched(operations: Sequence[Operation]) -> list[str]:
-    """The contracts of the footprint. One transaction has one call, so several use a router."""
+    """The contracts of the footprint. A transaction has one call, so several ones need a router."""
     if all(each.op == "foreign" for each in operations):
         return [STRANGER]
     if all(each.op == "token" for each in operations):

@@ -1,7 +1,8 @@
 """Events in XDR that is newer than the SDK, to test dead letters.
 
-The SDK cannot write them. A transaction is made with what the SDK knows and rewritten afterwards:
-its events, its meta and the hash in its result. So the consensus check still passes.
+The SDK cannot write such XDR. So a transaction is made with what the SDK knows. Then the bytes of
+its events, of its meta and of the hash in its result are rewritten. So the hash still matches the
+events.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ Change = Callable[[bytes], bytes]
 
 
 def _muxed_contract(raw: bytes) -> bytes:
-    """Protocol 30: every muxed account (SCAddress arm 2) becomes a muxed contract (arm 5)."""
+    """Protocol 30: muxed account (case 2 of the union SCAddress) to muxed contract (case 5)."""
     return raw.replace(struct.pack(">II", 18, 2), struct.pack(">II", 18, 5))
 
 
 def _unknown_type(raw: bytes) -> bytes:
-    """A type that does not exist yet, 99, in place of the u64 of `timestamp`."""
+    """The type of `timestamp`, a u64, becomes type 99, which does not exist yet."""
     name = b"timestamp\0\0\0"
     return raw.replace(name + struct.pack(">I", 5), name + struct.pack(">I", 99))
 
@@ -35,7 +36,7 @@ CHANGES: Mapping[str, Change] = {"muxed_contract": _muxed_contract, "unknown_typ
 
 
 def rewritten(transaction: Transaction, returned: xdr.SCVal, change: Change) -> Transaction:
-    """The transaction with its events changed. `returned` is the return value of its call."""
+    """The transaction with changed events. `returned` is the return value of its call."""
     (events,) = transaction.operations
     before = [base64.b64decode(event.xdr) for event in events]
     after = [change(raw) for raw in before]
@@ -53,7 +54,7 @@ def rewritten(transaction: Transaction, returned: xdr.SCVal, change: Change) -> 
 
 
 def _commitment(returned: xdr.SCVal, events: Sequence[bytes]) -> bytes:
-    """Like `InvocationOutcome.commitment`, for events that exist only as bytes."""
+    """The same hash as `InvocationOutcome.commitment`, for events that exist only as bytes."""
     image = returned.to_xdr_bytes() + struct.pack(">I", len(events)) + b"".join(events)
     return sha256(image).digest()
 

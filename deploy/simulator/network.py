@@ -1,6 +1,6 @@
-"""The network: it closes ledgers from submitted transactions and those of the script.
+"""The network: it closes ledgers with submitted transactions and those of the script.
 
-It has no clock and no socket: `close(now)` takes the time of the ledger in Unix seconds.
+It has no clock and no socket: `close(now)` gets the time of the ledger in Unix seconds.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ class Network:
     def __init__(self, settings: SimulatorSettings, now: int) -> None:
         self.settings = settings
         self.listeners: set[Callable[[], None]] = set()
-        """Called after each ledger and each reset. A plain function that does not raise."""
+        """The functions to call after each ledger and each reset. They must not raise."""
         self.events: list[RecordedEvent] = []
         """All events since the chain began, including those of trimmed ledgers."""
         self._epoch = 0
         self._begin(settings.start_ledger, now)
 
     def submit(self, *proposals: Proposal) -> int:
-        """Add transactions to the next ledger, before the script's. Returns how many wait."""
+        """Add transactions to the next ledger, before the script's. Returns how many now wait."""
         self._waiting += proposals
         return len(self._waiting)
 
     def close(self, now: int) -> Ledger:
-        """Close a ledger at `now`, or at the last ledger's time if that is later."""
+        """Close a ledger at `now`, but not earlier than the last ledger."""
         tip = self.chain.latest
         ledger = self._next_ledger(tip.sequence + 1, max(now, tip.closed_at), tip.hash)
         self.chain.append(ledger)
@@ -63,13 +63,13 @@ class Network:
         return ledger
 
     def reset(self, now: int, start_ledger: int = 2) -> None:
-        """Start again at a low ledger with the same passphrase, as the testnet does."""
+        """Start again at ledger `start_ledger` with the same passphrase, as the testnet does."""
         self._epoch += 1
         self._begin(start_ledger, now)
         self._notify()
 
     def replay(self, vectors: Sequence[Vector]) -> None:
-        """Make one pass of recorded transactions the whole chain."""
+        """Replace the chain by one pass of recorded transactions."""
         first, *rest = kept = ledgers(vectors, self.settings)
         self.contract = StreamContract(STREAMS, TOKEN, self.settings.fee_bps)
         self.events = []
@@ -92,7 +92,7 @@ class Network:
         self.chain = Chain(first, settings.history_ledgers)
 
     def _next_ledger(self, sequence: int, now: int, previous: str) -> Ledger:
-        """A ledger of all waiting transactions and those of the script; at least one payment."""
+        """A ledger of waiting transactions and those of the script. Has at least one payment."""
         transactions: list[Transaction] = []
         for proposal in self._proposals(now):
             place = LedgerSlot(sequence, len(transactions) + 1, now)
@@ -127,9 +127,9 @@ class Network:
 
 
 def start(settings: SimulatorSettings, now: int) -> Network:
-    """The network according to the settings: with a script, or a replay of `vectors`.
+    """A network by these settings: with a script, or with a replay of `vectors`.
 
-    Raises OSError or ValueError when there are no such vectors.
+    Raises OSError or ValueError if the vectors cannot be read.
     """
     network = Network(settings, now)
     if settings.vectors:

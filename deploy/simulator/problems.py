@@ -9,7 +9,7 @@ INTERNAL_ERROR, TIMED_OUT = -32603, -32001
 
 
 class RpcProblem(Exception):
-    """A JSON-RPC answer with an `error` member. It is sent after `seconds`."""
+    """A JSON-RPC answer with the member `error`. It is sent after `seconds`."""
 
     def __init__(
         self, code: int, message: str, *, data: object = None, seconds: float = 0.0
@@ -26,12 +26,12 @@ class RpcProblem(Exception):
 
 
 def processing_limit(seconds: float = 0.0) -> RpcProblem:
-    """The error of stellar-rpc when a request took too long."""
+    """The error of stellar-rpc if a request takes too long."""
     return RpcProblem(TIMED_OUT, "request exceeded processing limit threshold", seconds=seconds)
 
 
 class ProblemError(Exception):
-    """An answer of `application/problem+json`."""
+    """An answer with the type `application/problem+json`."""
 
     def __init__(
         self, status: int, extras: Mapping[str, str] | None = None, slug: str = ""
@@ -53,7 +53,7 @@ class ProblemError(Exception):
         return problem | ({"extras": dict(self.extras)} if self.extras else {})
 
     def line(self) -> str:
-        """The text of the problem in an `error` event inside a stream."""
+        """The problem as text, for an `error` event in a stream."""
         return f"problem: {self.slug}. full details: {_TEXTS[self.slug][1]}"
 
 

@@ -1,8 +1,8 @@
-"""Transactions of stellar-core's own tests as a chain, with real metas and results.
+"""Replays transactions of stellar-core's own tests as a chain, with real metas and results.
 
 A file is a list of {"ledger", "tx_order", "close_time", "tx_hash", "result_xdr", "result_meta_xdr",
 "events": [{"op", …}]}. The tests ran separately, so several transactions can have the same ledger
-and order. `passes` puts those into different chains.
+and order. `passes` puts such transactions into different chains.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GOOD = ("txSUCCESS", "txFEE_BUMP_INNER_SUCCESS")
 
 
 def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
-    """The vectors in sets without two of the same ledger and order, each set in chain order."""
+    """The vectors as sets in chain order. In a set, ledger and order occur only once together."""
     sets: list[dict[tuple[int, int], Vector]] = []
     for vector in vectors:
         place = (vector["ledger"], vector["tx_order"])
@@ -36,7 +36,7 @@ def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
 
 
 def ledgers(vectors: Sequence[Vector], settings: SimulatorSettings) -> list[Ledger]:
-    """One pass as consecutive ledgers. Ledgers that no vector names are empty."""
+    """One pass as consecutive ledgers. A ledger without vectors is empty."""
     first, last = vectors[0]["ledger"], vectors[-1]["ledger"]
     chain: list[Ledger] = []
     previous, now = "0" * 64, 0
@@ -50,7 +50,7 @@ def ledgers(vectors: Sequence[Vector], settings: SimulatorSettings) -> list[Ledg
 
 
 def _transaction(vector: Vector, passphrase: str) -> Transaction:
-    """The vector in an invented envelope whose footprint names the contracts of its events."""
+    """The vector in an invented envelope. Its footprint has the contracts of its events."""
     meta = xdr.TransactionMeta.from_xdr(vector["result_meta_xdr"])
     result = xdr.TransactionResult.from_xdr(vector["result_xdr"])
     operations = _operations(meta)

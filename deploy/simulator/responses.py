@@ -1,4 +1,4 @@
-"""Answers as Horizon and RPC send them: negotiation, JSON, headers, gzip, chunks."""
+"""Answers as Horizon and RPC send them: content types, JSON, headers, gzip, chunks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HAL, SSE = "application/hal+json", "text/event-stream"
 _TYPES = (HAL, "application/json", SSE, "application/octet-stream")
 _SHARED = (("GET", "HEAD", "POST"), ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-"""The methods for which pages of other origins may read answers of Horizon and RPC."""
+"""The HTTP methods with which pages of other origins may read answers of Horizon and RPC."""
 _BUFFER = 2048
-"""Bytes. Go's net/http sends a longer answer in chunks, without its length."""
+"""In bytes. Go's net/http sends a longer answer in chunks, without its length."""
 
 
 def negotiated(accept: str) -> str:
-    """The type with the highest quality in the header that Horizon knows; "" if there is none."""
+    """The type that Horizon knows with the highest quality in `accept`; "" if there is none."""
     clauses = [each.strip() for each in accept.split(",")] if accept else ["*/*"]
     for clause in sorted(clauses, key=_quality, reverse=True):
         wanted = clause.split(";")[0].strip()
@@ -44,12 +44,12 @@ def _quality(clause: str) -> float:
 
 
 def wants_stream(request: web.Request) -> bool:
-    """Whether the client asks for SSE."""
+    """True if the client asks for SSE."""
     return negotiated(request.headers.get("Accept", "")) == SSE
 
 
 def require_json(request: web.Request) -> None:
-    """Raises ProblemError 406 unless the client accepts a JSON document."""
+    """Raise ProblemError 406 unless the client accepts a JSON document."""
     if negotiated(request.headers.get("Accept", "")) not in _TYPES[:2]:
         raise ProblemError(406)
 
@@ -60,7 +60,7 @@ def base_url(request: web.Request) -> str:
 
 
 def to_json(document: object, option: int = 0) -> bytes:
-    """JSON as Go writes it, with characters escaped that are special in HTML."""
+    """JSON as Go writes it: characters that are special in HTML are escaped."""
     text = orjson.dumps(document, option=option)
     return text.replace(b"&", rb"\u0026").replace(b"<", rb"\u003c").replace(b">", rb"\u003e")
 
@@ -79,13 +79,13 @@ def problem_response(problem: ProblemError) -> web.Response:
 
 
 def refused_method() -> web.Response:
-    """The 405 of both servers: without a body, and without `Allow`."""
+    """The 405 of both servers. It has no body and no header `Allow`."""
     return web.Response(status=405)
 
 
 @web.middleware
 async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Compress documents for clients that accept gzip, and send long ones in chunks."""
+    """Compress documents for clients that accept gzip, and send long documents in chunks."""
     answer = await handler(request)
     if not isinstance(answer, web.Response) or answer.content_type != HAL or answer.prepared:
         return answer
@@ -99,7 +99,7 @@ async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def head(request: web.Request, answer: web.StreamResponse) -> None:
-    """Set the headers of all answers of Horizon or RPC. A proxy's page names its server."""
+    """Set the headers that Horizon or RPC sends with all answers, except on the page of a proxy."""
     if answer.headers.get("Server") != SERVER_SOFTWARE:
         return
     del answer.headers["Server"]
@@ -112,7 +112,7 @@ async def head(request: web.Request, answer: web.StreamResponse) -> None:
 
 
 def _allow_origin(request: web.Request, answer: web.StreamResponse) -> None:
-    """Let the page read the answer. Only Horizon also names headers that the page may read."""
+    """Allow pages of other origins to read the answer. Only Horizon also lists readable headers."""
     origin = request.headers.get("Origin")
     of_rpc, controlling = request.path == "/rpc", request.path.startswith("/sim/")
     if not origin or controlling or request.method not in _SHARED[of_rpc]:

@@ -1,4 +1,4 @@
-"""An endless, realistic script: it decides the next actions of the parties."""
+"""An endless, realistic script: it decides what the parties do next."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shared.domain.stream import Stream, claimable
 
 MEMOS = (None, None, "rent", "thanks", "invoice 7")
 RUNNING = {"withdraw": 12, "pause": 4, "top_up": 3, "cancel": 1}
-PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # withdraw is refused
+PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # the contract refuses withdraw
 
 
 class Script:
-    """Keeps about `streams` payment streams running. `seed` decides everything that happens."""
+    """Keeps about `streams` payment streams running. `seed` determines everything it does."""
 
     def __init__(self, seed: str, streams: int) -> None:
         self._random = random.Random(seed)
@@ -28,7 +28,7 @@ class Script:
     def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
         """The transactions of the next ledger.
 
-        Each one sees the state of the contract after the one before it.
+        When a transaction is decided, the contract has already run the one before it.
         """
         for _ in range(self._random.choice((0, 1, 1, 2))):
             yield self._noise()
@@ -62,7 +62,7 @@ class Script:
         return tuple(self._next(contract.stream(each), now) for each in chosen)
 
     def _create(self) -> Operation:
-        sender, recipient = self._random.choices(NAMES, k=2)  # may be the same
+        sender, recipient = self._random.choices(NAMES, k=2)  # perhaps twice the same account
         return Operation(
             op="create",
             sender=sender,
@@ -72,7 +72,7 @@ class Script:
         )
 
     def _next(self, stream: Stream, now: int) -> Operation:
-        """The next action of a party of the stream. The contract refuses a few of these."""
+        """The next action of a party of the stream. The contract will refuse some of them."""
         weights = RUNNING if stream.paused_at is None else PAUSED
         op = self._random.choices(list(weights), weights=list(weights.values()))[0]
         if weights is RUNNING and op == "withdraw" and claimable(stream, now) == 0:

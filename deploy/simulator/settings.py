@@ -48,7 +48,7 @@ class SimulatorSettings:
 
     @property
     def oldest_healthy(self) -> float:
-        """Seconds. Times of ledgers that were closed by hand cannot be compared with a clock."""
+        """In seconds. If ledgers are closed by hand, their times do not fit the clock."""
         judged = self.healthy_seconds > 0 and self.close_seconds > 0 and not self.vectors
         return self.healthy_seconds if judged else float("inf")
 
@@ -57,7 +57,7 @@ _KINDS: Mapping[Any, Callable[[str], object]] = {"str": str, "int": int, "float"
 
 
 def from_environment(environment: Mapping[str, str]) -> SimulatorSettings:
-    """Read the settings. Raises one ValueError with all mistakes."""
+    """Read the settings. Raises a single ValueError with all mistakes."""
     values: dict[str, Any] = {}
     mistakes = []
     for each in fields(SimulatorSettings):
@@ -84,7 +84,7 @@ def usage() -> str:
 
 
 def load(arguments: Sequence[str]) -> SimulatorSettings:
-    """Read the settings from the environment. Print help or every mistake and exit (0 or 2)."""
+    """Read the settings from the environment. Print the help or all mistakes; exit (0 or 2)."""
     if arguments:
         print(usage())
         raise SystemExit(0 if arguments[0] in ("-h", "--help") else 2)

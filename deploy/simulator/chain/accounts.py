@@ -8,10 +8,10 @@ from hashlib import sha256
 from stellar_sdk import Keypair, StrKey
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
-"""The parties of the scripted streams."""
+"""The senders and recipients of the scripted streams."""
 
 ADMIN, TREASURY, SPONSOR = "admin", "treasury", "sponsor"
-"""The owner of the stream contract, the receiver of its fees, and the payer of fee bumps."""
+"""The owner of the stream contract, the recipient of its fees, and the payer of fee bumps."""
 
 ALL_NAMES = (*NAMES, ADMIN, TREASURY, SPONSOR)
 
@@ -24,9 +24,9 @@ def keypair(name: str) -> Keypair:
 
 @lru_cache(maxsize=256)
 def address(party: str) -> str:
-    """The address of a name. An address (G…, C…, M…) is returned unchanged.
+    """The address of a name. If `party` is an address (G…, C…, M…), returns it unchanged.
 
-    Raises ValueError when `party` is neither a known name nor an address.
+    Raises ValueError if `party` is neither a known name nor an address.
     """
     if party in ALL_NAMES:
         return keypair(party).public_key
@@ -42,14 +42,14 @@ def address(party: str) -> str:
 
 @lru_cache(maxsize=256)
 def signer(party: str) -> Keypair:
-    """The key pair that signs for `party`: its own if it is known here, else the sponsor's."""
+    """The key pair that signs for `party`: its own if its name is known, else the sponsor's."""
     names = {address(name): name for name in ALL_NAMES}
     return keypair(names.get(address(party), SPONSOR))
 
 
 @lru_cache(maxsize=64)
 def contract_id(name: str) -> str:
-    """The contract of that name. Its id is the SHA-256 of `contract:<name>`."""
+    """The address of the contract with this name. Its id is the SHA-256 of `contract:<name>`."""
     return StrKey.encode_contract(sha256(f"contract:{name}".encode()).digest())
 
 

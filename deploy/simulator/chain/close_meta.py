@@ -1,7 +1,7 @@
 """A whole ledger in XDR, as RPC's getLedgers returns it.
 
-The parts are LedgerHeaderHistoryEntry and LedgerCloseMeta. They are assembled from bytes, because a
-ledger may contain XDR that is newer than the SDK.
+The parts are LedgerHeaderHistoryEntry and LedgerCloseMeta. This module joins their bytes without
+the SDK, because a ledger may contain XDR that is newer than the SDK.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from deploy.simulator.chain.ledger import Ledger, Transaction
 
-_NONE = bytes(4)  # these four bytes encode an empty list, arm 0 of a union, or an absent optional
+_NONE = bytes(4)  # four zero bytes: an empty list, case 0 of a union, or an absent optional
 
 
 def history_entry(ledger: Ledger) -> bytes:
@@ -28,7 +28,7 @@ def close_meta(ledger: Ledger) -> bytes:
 
 
 def _transaction_set(ledger: Ledger) -> bytes:
-    """A GeneralizedTransactionSet, version 1: one classic phase without a discounted fee."""
+    """A GeneralizedTransactionSet, version 1, with one classic phase and no discounted fee."""
     envelopes = [_raw(each.signed.envelope) for each in ledger.transactions]
     component = _number(0) + _NONE + _many(envelopes)
     phase = _number(0) + _many([component])
@@ -36,7 +36,7 @@ def _transaction_set(ledger: Ledger) -> bytes:
 
 
 def _processed(transaction: Transaction) -> bytes:
-    """A TransactionResultMetaV1 without changes by fees, before or after."""
+    """A TransactionResultMetaV1. Fees change no entries, before or after the transaction."""
     result = bytes.fromhex(transaction.hash) + _raw(transaction.result)
     return _NONE + result + _NONE + _raw(transaction.meta or "") + _NONE
 

@@ -1,4 +1,4 @@
-"""Signed transactions: real envelopes. Their Soroban footprint names the contracts they touch."""
+"""Signed transactions in real envelopes. The Soroban footprint names the called contracts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ RESOURCE_FEE = 65_432
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedTransaction:
-    """A transaction as its parties sent it. Fees in stroops, hashes in hex, the rest base64.
+    """A signed transaction. Fees are in stroops, hashes in hex, other bytes in base64.
 
-    `native` is the contract of lumens; it differs between networks. For a fee bump, `hash`,
-    `signatures` and `max_fee` are those of the outer envelope, and the `inner_*` fields are those
-    of the transaction inside.
+    `native` is the address of the contract of lumens, which differs between networks. For a fee
+    bump, `hash`, `signatures` and `max_fee` belong to the outer envelope, and the fields `inner_*`
+    belong to the transaction inside.
     """
 
     envelope: str
@@ -48,7 +48,7 @@ class SignedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The sender of a transaction and its sequence number. A `sponsor` adds a fee bump."""
+    """The sender of a transaction and its sequence number. A `sponsor` makes it a fee bump."""
 
     keys: Keypair
     sequence: int
@@ -56,7 +56,7 @@ class Caller:
     sponsor: Keypair | None = None
 
     def builder(self) -> TransactionBuilder:
-        """A builder whose transaction gets exactly this caller's sequence number."""
+        """A builder whose transaction gets this sequence number."""
         account = Account(self.keys.public_key, self.sequence - 1)
         return TransactionBuilder(account, self.passphrase, BASE_FEE).add_time_bounds(0, 0)
 
@@ -68,9 +68,9 @@ def invocation(
     arguments: Sequence[xdr.SCVal],
     touched: Sequence[str],
 ) -> SignedTransaction:
-    """A contract call. Its footprint names the contracts `touched`."""
+    """A contract call. Its footprint contains the contracts in `touched`."""
     builder = caller.builder()
-    # Set the field directly: the setter would copy it through XDR.
+    # Do not use the setter: it would copy the data through XDR.
     builder.soroban_data = _resources(tuple(touched))
     builder.append_invoke_contract_function_op(contract_id, function, arguments)
     return _sign(caller, builder, None)
@@ -103,7 +103,7 @@ def _resources(touched: tuple[str, ...]) -> xdr.SorobanTransactionData:
 
 
 def ledger_key(contract_id: str, what: str) -> xdr.LedgerKey:
-    """The key of a contract's instance, or of one of its entries."""
+    """The ledger key of a contract's instance, or of one of its data entries."""
     instance = xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE)
     return xdr.LedgerKey(
         xdr.LedgerEntryType.CONTRACT_DATA,
@@ -154,7 +154,7 @@ def _bump(
 
 @lru_cache(maxsize=4)
 def native(passphrase: str) -> str:
-    """The contract of lumens on the network with that passphrase."""
+    """The address of the contract of lumens on the network with this passphrase."""
     return Asset.native().contract_id(passphrase)
 
 

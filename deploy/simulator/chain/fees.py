@@ -1,4 +1,4 @@
-"""Fee events, which belong to a whole transaction, as stellar-rpc lists them. Pure."""
+"""Fee events in the way that stellar-rpc lists them. They belong to a whole transaction. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, t
 def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
     """The fee events of a ledger, in the order of their ids.
 
-    All fees are charged before the first operation and refunded after the last. The events use
-    operation numbers that no operation has; each stage has its own counter.
+    All fees of a ledger are charged before its first operation and refunded after its last one. So
+    the ids of these events contain operation numbers that no operation has. Charges and refunds are
+    counted separately.
     """
     counts: Counter[int] = Counter()
     found = []

@@ -1,4 +1,4 @@
-"""The header of a ledger in XDR, as stellar-core writes it. Its SHA-256 is the ledger hash."""
+"""The header of a ledger in XDR, as stellar-core writes it. Its SHA-256 is the ledger's hash."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hashlib import sha256
 from stellar_sdk import xdr
 
 TOTAL_COINS, FEE_POOL = 1_054_439_020_873_472_865, 54_452_345_678
-"""Stroops. They never change here, because no client reads them."""
+"""In stroops. These totals never change here, because no client reads them."""
 BASE_FEE, BASE_RESERVE, MAX_TX_SET_SIZE = 100, 5_000_000, 1_000
 _NONE = xdr.Hash(bytes(32))
 
@@ -16,7 +16,7 @@ _NONE = xdr.Hash(bytes(32))
 def ledger_header(
     sequence: int, closed_at: int, previous: str, transactions: Sequence[str], protocol: int
 ) -> bytes:
-    """The header after `previous`. `previous` and `transactions` are hashes in hex."""
+    """The header after the one with hash `previous`. Both `previous` and `transactions` are hex."""
     tx_set = xdr.Hash(sha256(bytes.fromhex("".join([previous, *transactions]))).digest())
     value = xdr.StellarValue(
         tx_set,

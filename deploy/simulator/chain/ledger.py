@@ -1,4 +1,4 @@
-"""The chain: ledgers in order, a bounded history, and how a cursor selects transactions."""
+"""The chain: consecutive ledgers, of which only the newest are kept, and reads from a cursor on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from deploy.simulator.chain.values import Emitted
 from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
 LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)
-"""Added to the TOID of a ledger, this is a cursor after everything in that ledger."""
+"""The TOID of a ledger plus this number is a cursor after everything in that ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     """A transaction in its ledger. `order` counts from 1; `result` and `meta` are base64 XDR.
 
-    `operations` holds the events of each operation. `meta` is None if the provider leaves it out.
+    `operations` holds the events of each operation. `meta` is None if the server leaves it out.
     """
 
     ledger: int
@@ -35,7 +35,7 @@ class Transaction:
 
     @property
     def hash(self) -> str:
-        """In hex. For a fee bump, the hash of the outer envelope."""
+        """The hash in hex. For a fee bump, this is the hash of the outer envelope."""
         return self.signed.hash
 
     @property
@@ -52,7 +52,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A closed ledger. `closed_at` in Unix seconds, hashes in hex, `header` in XDR."""
+    """A closed ledger. `closed_at` is in Unix seconds, hashes are in hex, `header` is in XDR."""
 
     sequence: int
     closed_at: int
@@ -68,7 +68,7 @@ class Ledger:
 
     @property
     def protocol(self) -> int:
-        """The protocol version, which is the first field of the header."""
+        """The protocol version, from the first field of the header."""
         return int.from_bytes(self.header[:4], "big")
 
 
@@ -87,7 +87,7 @@ def close_ledger(
 
 
 class Chain:
-    """Consecutive ledgers from `oldest` to `latest`, at most `history` of them."""
+    """Consecutive ledgers from `oldest` to `latest`. At most `history` ledgers are kept."""
 
     def __init__(self, first: Ledger, history: int) -> None:
         self._ledgers = [first]
@@ -106,9 +106,9 @@ class Chain:
         return self._ledgers[-1]
 
     def append(self, ledger: Ledger) -> None:
-        """Append a ledger, and drop the oldest if there are too many.
+        """Append a ledger. If there are too many ledgers, drop the oldest.
 
-        Raises ValueError when the ledger does not follow the last one.
+        Raises ValueError if the ledger does not follow the last one.
         """
         if (ledger.sequence, ledger.previous) != (self.latest.sequence + 1, self.latest.hash):
             raise ValueError(f"ledger {ledger.sequence} does not follow {self.latest.sequence}")
@@ -117,7 +117,7 @@ class Chain:
         self.trim(self._history)
 
     def trim(self, keep: int) -> None:
-        """Drop all but the newest `keep` ledgers. The last ledger always stays."""
+        """Drop all but the newest `keep` ledgers. At least the last ledger stays."""
         gone = self._ledgers[: -max(1, keep)]
         del self._ledgers[: len(gone)]
         for ledger in gone:
@@ -126,13 +126,13 @@ class Chain:
                 self._by_hash.pop(transaction.signed.inner_hash or "", None)
 
     def ledger(self, sequence: int) -> Ledger | None:
-        """The ledger with that number, if it is kept."""
+        """The ledger with this number; None if it is not kept."""
         if not self.oldest.sequence <= sequence <= self.latest.sequence:
             return None
         return self._ledgers[sequence - self.oldest.sequence]
 
     def transaction(self, digest: str) -> Transaction | None:
-        """The transaction with that hash; for a fee bump, of the outer or the inner one."""
+        """The transaction with this hash. A fee bump is found by its outer and its inner hash."""
         return self._by_hash.get(digest)
 
     def ledgers(self, start: int, end: int) -> Iterator[Ledger]:
@@ -143,7 +143,7 @@ class Chain:
     def after(self, cursor: int) -> Iterator[Transaction]:
         """Transactions whose TOID is above `cursor`, oldest first.
 
-        If the cursor is older than the history, the result starts at the oldest ledger without an
+        If the cursor is older than the history, the result starts at the oldest ledger, without an
         error. Horizon does the same.
         """
         for ledger in self.ledgers(cursor >> 32, self.latest.sequence + 1):

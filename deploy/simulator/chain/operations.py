@@ -19,12 +19,13 @@ NAMES = frozenset((*OF_CONTRACT, *OF_STREAM, *OF_TOKEN, *UPCOMING, *OTHER))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call. Each operation uses only some of the fields.
+    """One call. Each kind of call uses only some of the fields.
 
-    `sender`, `recipient`, `admin`, `treasury`: a name or an address. `amount`: base units, before
-    fees. `duration`: seconds. `fee_bps`: hundredths of a percent. `name`: the event of an `emit` or
-    of a `token`. `form` and `muxed` are explained in `token`. `omit`: fields to leave out of the
-    event data, as older contracts did.
+    * `sender`, `recipient`, `admin`, `treasury`: names or addresses.
+    * `amount`: base units, before fees. `duration`: seconds. `fee_bps`: hundredths of a percent.
+    * `name`: the name of the event, for an `emit` or a `token`.
+    * `form`, `muxed`: see the module `token`.
+    * `omit`: fields that the event data lacks, as in older contracts.
     """
 
     op: str
@@ -43,7 +44,7 @@ class Operation:
     omit: tuple[str, ...] = ()
 
     def arguments(self) -> list[Typed]:
-        """The arguments of the call in the envelope."""
+        """The arguments of the call, as they are in the envelope."""
         if self.op == "create":
             parties = [Typed("address", address(each)) for each in (self.sender, self.recipient)]
             return [*parties, Typed("i128", self.amount), Typed("u64", self.duration)]
@@ -54,9 +55,9 @@ class Operation:
 class Proposal:
     """A transaction that is not yet in a ledger.
 
-    Its calls succeed or fail together. Without calls it is a classic payment. `meta`: the version
-    of its meta, 3 or 4. `memo`: for a payment. `future`: a key of `future_protocol.CHANGES`; the
-    events are then in XDR that the SDK does not know.
+    Its calls succeed or fail together. If there are no calls, it is a classic payment. `meta` is
+    the version of its meta, 3 or 4. `memo` is the memo of a payment. If `future` is a key of
+    `future_protocol.CHANGES`, the events are in XDR that the SDK does not know.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -73,8 +74,8 @@ _NUMBERS = frozenset({"amount", "duration", "rate", "fee_bps"})
 def read_operation(body: Mapping[str, object]) -> Operation:
     """Read an operation from JSON with camelCase names.
 
-    Numbers may be JSON numbers or decimal strings. Raises ValueError with the name of the invalid
-    field.
+    A number may be a JSON number or a decimal string. Raises ValueError with the name of the
+    invalid field.
     """
     known = {camel(each.name): each.name for each in fields(Operation)}
     if unknown := sorted(set(body) - set(known)):

@@ -1,4 +1,4 @@
-"""What each server has of the chain. A server may keep less history than another, or lag.
+"""The ledgers that each server has. A server may have less history than another, or lag behind.
 
 See docs/decisions/0041-trimmed-ledger-is-404-then-410.md.
 """
@@ -13,12 +13,12 @@ from deploy.simulator.chain.ledger import Chain, Ledger, Transaction
 from shared.domain.instant import utc_text
 
 Hole = tuple[int, int]
-"""The first and the last of the missing ledgers."""
+"""The numbers of the first and the last missing ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryBounds:
-    """Horizon's history bounds as it last checked them, and the last ledger's closing time."""
+    """Horizon's history bounds when it last checked them, and the close time of the last ledger."""
 
     oldest: int
     latest: int
@@ -26,14 +26,14 @@ class HistoryBounds:
 
 
 NOT_YET = HistoryBounds(0, 0, "0001-01-01T00:00:00Z")
-"""Horizon reports these bounds for about a second after its start, until it has checked."""
+"""Horizon reports these bounds for about a second after its start, until its first check."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
     """The chain from ledger `first` on, without its newest `hidden` ledgers. Never empty.
 
-    Ledgers in `holes` are missing, but the bounds do not show this.
+    The ledgers in `holes` are missing too, but the history bounds do not show this.
     """
 
     chain: Chain
@@ -92,7 +92,7 @@ class ServerView:
         return (each for each in found if each.toid < cursor)
 
     def status(self) -> HistoryBounds:
-        """The bounds at this moment."""
+        """The history bounds at this moment."""
         latest = self.latest
         return HistoryBounds(self.oldest.sequence, latest.sequence, utc_text(latest.closed_at))
 
@@ -107,8 +107,8 @@ class ServerView:
 class ServerViews:
     """How the views of `horizon` and `rpc` differ from the whole chain.
 
-    `cache_seconds`: how long Horizon reports the same bounds; a real Horizon checks once a second.
-    `clock`: returns seconds.
+    Horizon reports the same bounds for `cache_seconds`; a real Horizon checks them once a second.
+    `clock` returns seconds.
     """
 
     def __init__(
@@ -123,41 +123,41 @@ class ServerViews:
         self._valid_until = 0.0
 
     def of(self, server: str, chain: Chain) -> ServerView:
-        """What that server has."""
+        """The ledgers that this server has."""
         first, hidden = self._first.get(server, 0), self._hidden.get(server, 0)
         return ServerView(chain, first, hidden, self._holes.get(server, ()))
 
     def status(self, chain: Chain) -> HistoryBounds:
-        """The bounds that Horizon reports. They may be old."""
+        """The bounds that Horizon reports. They can be older than the chain."""
         if self._status is None or self._clock() >= self._valid_until:
             return self.look(chain, self._cache_seconds)
         return self._status
 
     def look(self, chain: Chain, seconds: float) -> HistoryBounds:
-        """Update Horizon's bounds now, and keep them for that many seconds."""
+        """Update Horizon's bounds now, and report them for this many seconds."""
         self._status = self.of("horizon", chain).status()
         self._valid_until = self._clock() + seconds
         return self._status
 
     def trim(self, server: str, chain: Chain, keep: int) -> None:
-        """Let one server drop all but the newest `keep` ledgers."""
+        """Make one server drop all but the newest `keep` ledgers."""
         self._first[server] = chain.latest.sequence - max(1, keep) + 1
 
     def lag(self, server: str, ledgers: int) -> None:
-        """Let one server be that many ledgers behind."""
+        """Make one server lag this many ledgers behind."""
         self._hidden[server] = ledgers
 
     def lose(self, server: str, hole: Hole) -> None:
-        """Let one server miss some ledgers inside its history."""
+        """Remove some ledgers inside the history of one server."""
         self._holes[server] = (*self._holes.get(server, ()), hole)
 
     def clear(self) -> None:
-        """No server lags and no holes are left. Trimmed ledgers stay trimmed."""
+        """Remove all lags and holes. Trimmed ledgers stay trimmed."""
         self._hidden.clear()
         self._holes.clear()
         self._status = None
 
     def forget(self) -> None:
-        """Start with a new chain, which all servers have completely."""
+        """Forget everything: all servers have the whole of the new chain."""
         self.clear()
         self._first.clear()

@@ -12,7 +12,7 @@ from stellar_sdk import Address, StrKey, scval, xdr
 
 
 class Typed(NamedTuple):
-    """A value and its Soroban type, which is a key of the table below."""
+    """A value and its Soroban type. The type is a key of the table below."""
 
     kind: str
     value: Any = None
@@ -31,13 +31,13 @@ _SCVAL: dict[str, Callable[[Any], xdr.SCVal]] = {
 
 
 def to_scval(value: Typed | Mapping[str, Typed]) -> xdr.SCVal:
-    """The XDR of a value. A mapping becomes an ScMap with its Symbol keys in alphabetical order."""
+    """The XDR of a value. A mapping becomes an ScMap with Symbol keys in alphabetical order."""
     if isinstance(value, Typed):
         return _scalar(value)
     return scval.to_struct({name: _scalar(item) for name, item in value.items()})
 
 
-@lru_cache(maxsize=4096)  # cached, because every event contains the same few addresses and names
+@lru_cache(maxsize=4096)  # cached, because all events contain the same few addresses and names
 def _scalar(value: Typed) -> xdr.SCVal:
     return _SCVAL[value.kind](value.value)
 
@@ -63,7 +63,7 @@ class Emission:
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """An event in a ledger. `topics`, `value` and `xdr` (the whole event) are base64 XDR."""
+    """An event in a ledger. `topics`, `value` and `xdr` (the whole event) are in base64 XDR."""
 
     contract_id: str
     type: str
@@ -73,12 +73,12 @@ class Emitted:
 
     @property
     def name(self) -> str:
-        """The first topic, which is the name of the event. Empty for an event without topics."""
+        """The first topic, which is the name of the event; empty if the event has no topics."""
         return str(native(self.topics[0])) if self.topics else ""
 
     @property
     def stream_id(self) -> str | None:
-        """The second topic if it is a number, as in events of the stream contract."""
+        """The second topic if it is a number. In a stream's events it is the stream id."""
         second = native(self.topics[1]) if len(self.topics) > 1 else None
         return str(second) if isinstance(second, int) else None
 
@@ -89,7 +89,7 @@ class Emitted:
 
 
 def emitted(event: xdr.ContractEvent) -> Emitted:
-    """The event with everything that Horizon, RPC and `/sim/events` show of it."""
+    """The event with all the values that Horizon, RPC and `/sim/events` show."""
     body = event.body.v0
     if body is None or event.contract_id is None:
         raise ValueError("only events of contracts, in their version 0, are kept")
@@ -111,7 +111,7 @@ def _strkey(contract: bytes) -> str:
 def native(text: str) -> object:
     """The value of a base64 ScVal as JSON: wide integers are strings, bytes are hex.
 
-    None if the SDK cannot read it (see `future_protocol`).
+    None if the SDK cannot read the ScVal (see `future_protocol`).
     """
     try:
         return _plain(xdr.SCVal.from_xdr(text))
@@ -142,5 +142,5 @@ def sc_address(address: str) -> xdr.SCAddress:
 
 
 def to_base64(raw: bytes) -> str:
-    """Base64 as Horizon and RPC write it."""
+    """The bytes in base64, as Horizon and RPC write them."""
     return base64.b64encode(raw).decode()

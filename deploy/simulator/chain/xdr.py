@@ -24,7 +24,7 @@ class InvocationOutcome:
     successful: bool = True
 
     def commitment(self) -> bytes:
-        """The hash that consensus signs: SHA-256 of InvokeHostFunctionSuccessPreImage."""
+        """The hash that consensus signs: the SHA-256 of an InvokeHostFunctionSuccessPreImage."""
         image = xdr.InvokeHostFunctionSuccessPreImage(self._value(), list(self.events))
         return sha256(image.to_xdr_bytes()).digest()
 
@@ -39,7 +39,7 @@ def fee_charged(signed: SignedTransaction, *, soroban: bool) -> int:
 
 
 def invocation_result(signed: SignedTransaction, run: InvocationOutcome) -> xdr.TransactionResult:
-    """The result of a call. If it succeeded, it contains the hash of return value and events."""
+    """The result of a call. If it succeeded, it has the hash of its return value and events."""
     codes = xdr.InvokeHostFunctionResultCode
     inner = (
         xdr.InvokeHostFunctionResult(codes.INVOKE_HOST_FUNCTION_SUCCESS, xdr.Hash(run.commitment()))
@@ -83,7 +83,7 @@ def _result(
 def meta_v4(
     signed: SignedTransaction, ledger: int, run: InvocationOutcome, touched: Sequence[str]
 ) -> xdr.TransactionMeta:
-    """Meta of protocol 23 and later: the events are inside the operation.
+    """A meta of protocol 23 and later: the events are in the operation.
 
     The meta also contains events that a reader must not use: the fee event and, if the call failed,
     diagnostic copies of events that did not happen.
@@ -110,7 +110,7 @@ def meta_v4(
 def meta_v3(
     signed: SignedTransaction, ledger: int, run: InvocationOutcome, touched: Sequence[str]
 ) -> xdr.TransactionMeta:
-    """Meta of protocols 20 to 22: the events are in the transaction, all of operation 0."""
+    """A meta of protocols 20 to 22: the events are in the transaction, all in operation 0."""
     events = list(run.events)
     soroban = xdr.SorobanTransactionMeta(
         ext=xdr.SorobanTransactionMetaExt(0),
@@ -142,7 +142,7 @@ def _fee_event(signed: SignedTransaction, *, soroban: bool) -> xdr.TransactionEv
 
 
 def _account_changes(signed: SignedTransaction, ledger: int) -> xdr.LedgerEntryChanges:
-    """The sequence number of the source account rises by one."""
+    """The entry changes of the source account: its sequence number rises by one."""
     before, after = (
         _entry(
             ledger - 1, xdr.LedgerEntryType.ACCOUNT, account=_account(signed, signed.sequence - 1)
@@ -168,7 +168,7 @@ def _account(signed: SignedTransaction, sequence: int) -> xdr.AccountEntry:
 
 
 def _entry_changes(ledger: int, touched: Sequence[str]) -> xdr.LedgerEntryChanges:
-    """An entry of each touched contract was rewritten."""
+    """The entry changes of each touched contract: one of its entries was written again."""
     if not touched:
         return _NOTHING
     changes = [_changes(_data(ledger - 1, each), _data(ledger, each)) for each in touched]

@@ -1,4 +1,4 @@
-"""The names and the data of the stream contract's events on chain."""
+"""The names and the data fields of the stream contract's events on the chain."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DATA: dict[EventType, tuple[str, str]] = {
         "new_end_time new_rate_per_second old_rate_per_second sender stream_id timestamp",
     ),
 }
-"""The name of each event on chain, and the fields of its data. Unlisted fields are i128."""
+"""The name of each event on the chain, and the fields of its data. See `_KINDS` for their types."""
 
 _KINDS = {
     "u64": "new_end_time paused_at start_time stream_id timestamp",
@@ -54,7 +54,7 @@ _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split
 
 
 def emission(contract_id: str, event: Event) -> Emission:
-    """The event as it appears on chain. Its data has snake_case names."""
+    """The event as it appears on the chain. Its data fields have snake_case names."""
     name, names = _DATA[event.type]
     facts = {**event.facts, "streamId": event.stream_id}
     data = {each: _typed(each, facts[camel(each)]) for each in names.split()}
@@ -70,7 +70,7 @@ def _typed(name: str, value: object) -> Typed:
 
 
 def without(event: Emission, omit: Sequence[str]) -> Emission:
-    """The event without some fields of its data, as older contracts emit it."""
+    """The event without the data fields in `omit`, as older contracts emit it."""
     if isinstance(event.data, Typed) or not omit:
         return event
     data = {name: value for name, value in event.data.items() if name not in omit}

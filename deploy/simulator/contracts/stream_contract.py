@@ -1,7 +1,7 @@
 """The stream contract: its state, and the events of each call.
 
-The rules are `shared.domain.commands` and `shared.domain.stream`. This module adds what exists only
-on chain: fees, the transfers of the token, and a cancelled stream that can still be "resumed".
+The rules are in `shared.domain.commands` and `shared.domain.stream`. This module adds what exists
+only on the chain: fees, token transfers, and that a cancelled stream can still be "resumed".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ASSET = f"USDC:{address(ADMIN)}"
 
 @dataclass(slots=True)
 class ContractState:
-    """All data of the contract. `held` is its balance of the token, in base units."""
+    """All data of the contract. `held` is the contract's balance of the token, in base units."""
 
     fee_bps: int
     admin: str = field(default_factory=lambda: address(ADMIN))
@@ -61,7 +61,7 @@ class StreamContract:
     def call(self, operations: Sequence[Operation], now: int) -> list[Emission]:
         """Run the calls of one transaction.
 
-        Raises CommandRefusedError when one is refused; then none has any effect.
+        Raises CommandRefusedError if one of the calls is refused. Then no call has an effect.
         """
         before = replace(self.state, streams=dict(self.state.streams))
         try:
@@ -71,7 +71,7 @@ class StreamContract:
             raise
 
     def stream(self, stream_id: str) -> Stream:
-        """The state of a stream. Raises CommandRefusedError when there is none."""
+        """The state of a stream. Raises CommandRefusedError if there is no such stream."""
         found = self.state.streams.get(stream_id)
         if found is None:
             raise CommandRefusedError(f"there is no stream {stream_id}")
@@ -113,7 +113,7 @@ class StreamContract:
     def _resume(self, operation: Operation, now: int) -> list[Emission]:
         stream = self.stream(operation.stream_id)
         if stream.terminal and stream.paused_at is not None:
-            # The contract checks only the pause, so a cancelled stream resumes. It stays cancelled.
+            # The contract checks only the pause, so it accepts this. The stream stays cancelled.
             end = depletion_time(unpaused(stream, now))
             facts = {"sender": stream.sender, "newEndTime": end}
             return self._publish([Event(EventType.STREAM_RESUMED, stream.id, now, facts)])
@@ -128,7 +128,7 @@ class StreamContract:
         return paid + self._publish(events)
 
     def _transfer_recipient(self, operation: Operation, now: int) -> list[Emission]:
-        """Pay the old recipient what is due, then replace the recipient."""
+        """Pay the old recipient the claimable amount, then replace the recipient."""
         stream = self._running(operation.stream_id)
         due = claimable(stream, now)
         facts = {
@@ -141,7 +141,7 @@ class StreamContract:
         return self._pay(stream.recipient, due) + self._publish(events)
 
     def _modify_rate(self, operation: Operation, now: int) -> list[Emission]:
-        """The new rate counts from the anchor, which stays the same."""
+        """Apply the new rate from the anchor on. The anchor does not change."""
         stream = self._running(operation.stream_id)
         if operation.rate <= 0:
             raise CommandRefusedError(f"rate must be above 0, not {operation.rate}")
@@ -178,7 +178,7 @@ class StreamContract:
         return self._publish([Event(EventType.CONTRACT_ADMIN_TRANSFERRED, None, now, facts)])
 
     def _emit(self, operation: Operation, now: int) -> list[Emission]:
-        """An event that Headrace does not know yet."""
+        """Emit an event that Headrace does not know yet."""
         name = Typed("symbol", operation.name or "protocol_pause_status")
         if not operation.stream_id:
             return [Emission(self.contract_id, (name,), {"timestamp": Typed("u64", now)})]
@@ -187,7 +187,7 @@ class StreamContract:
         return [Emission(self.contract_id, (name, stream_id), data)]
 
     def _foreign(self, operation: Operation, now: int) -> list[Emission]:
-        """Events of another contract: one with the names of our events, one without any topic."""
+        """Events of another contract: one has the name of an event of ours, one has no topics."""
         name = Typed("symbol", operation.name or "tokens_withdrawn")
         data = {"amount": Typed("i128", operation.amount), "stream_id": Typed("u64", 1)}
         return [
@@ -196,7 +196,7 @@ class StreamContract:
         ]
 
     def _token(self, operation: Operation, now: int) -> list[Emission]:
-        """The event of a direct call of the token."""
+        """Emit the event of a direct call of the token."""
         return [event_of(operation, self.token, ASSET)]
 
     def _fail(self, operation: Operation, now: int) -> list[Emission]:
@@ -215,7 +215,7 @@ class StreamContract:
         return amount - self._fee(amount)
 
     def _deposit(self, stream_id: str, payer: str, amount: int, now: int) -> list[Emission]:
-        """The gross amount comes in, the fee goes out. fee_collected precedes the other event."""
+        """The gross amount comes in, the fee goes out. `fee_collected` precedes the main event."""
         self.state.held += amount
         moved = [self._transfer(payer, self.contract_id, amount)]
         if (fee := self._fee(amount)) == 0:
@@ -232,7 +232,7 @@ class StreamContract:
         return [self._transfer(self.contract_id, to, amount)]
 
     def _transfer(self, payer: str, to: str, amount: int) -> Emission:
-        """The transfer event of the token. It is among the stream's events and has an index too."""
+        """The transfer event of the token. It counts among the events of the call."""
         return transfer(self.token, ASSET, sender=payer, recipient=to, amount=amount)
 
     def _publish(self, events: Sequence[Event]) -> list[Emission]:

@@ -1,4 +1,4 @@
-"""The events of a token in all forms on chain: SEP-41, and those of asset contracts."""
+"""The events of a token in all forms that exist on the chain: SEP-41, and asset contracts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deploy.simulator.chain.values import Emission, Typed
 from shared.domain.commands import CommandRefusedError
 
 FORMS = ("asset", "old", "plain")
-"""asset: since protocol 23 (CAP-67); old_asset: before; sep41: any other token."""
+"""`asset`: since protocol 23 (CAP-67). `old_asset`: before that. `sep41`: any other token."""
 
 _PARTIES = {
     "transfer": ("sender", "recipient"),
@@ -23,7 +23,7 @@ _BY_ADMIN = ("mint", "clawback")
 def transfer(
     token: str, asset: str, *, sender: str, recipient: str, amount: int, memo: str = ""
 ) -> Emission:
-    """The event of a transfer, as the contract of `asset` emits it."""
+    """The event of a transfer, as the token contract of `asset` emits it."""
     call = Operation(
         op="token", name="transfer", sender=sender, recipient=recipient, amount=amount, muxed=memo
     )
@@ -33,8 +33,8 @@ def transfer(
 def event_of(operation: Operation, token: str, asset: str) -> Emission:
     """The event of a direct call of the token.
 
-    `muxed` is the destination's sub-account: a u64 in digits, bytes as 0x…, or text. Raises
-    CommandRefusedError for a name or form that no token has.
+    `muxed` is the sub-account of the recipient: a u64 in digits, bytes as 0x…, or text. Raises
+    CommandRefusedError if no token has an event of this name or form.
     """
     name, form = operation.name, operation.form
     if name not in _PARTIES or form not in FORMS:

@@ -1,1 +1,1 @@
-"""Faults of the simulated network, which tests and people can switch on."""
+"""Faults of the simulated network. Tests and people can switch them on."""

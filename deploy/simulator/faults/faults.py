@@ -1,8 +1,8 @@
-"""The faults: which fault applies to which surface, and how often. Pure bookkeeping.
+"""The faults: where each fault applies, and how often. It stores them and counts their uses. Pure.
 
-A surface is `stream` (Horizon's SSE), `page` (of transactions), `ledgers` (a page of them), `root`,
-`ledger`, `transaction`, or the name of an RPC method. `horizon`, `rpc` and `*` each mean several
-surfaces.
+A fault applies to surfaces. A surface is `stream` (Horizon's SSE), `page` (of transactions),
+`ledgers` (a page of ledgers), `root`, `ledger`, `transaction`, or the name of an RPC method.
+`horizon`, `rpc` and `*` each stand for several surfaces.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from deploy.simulator.faults.metas import corrupt, emptied
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. `after` is the number of records that a stream sends before that."""
+    """What goes wrong. A fault of a stream happens after `after` records of this stream."""
 
-    RATE_LIMITED = "429"  # an HTTP answer; a running stream gets an error in-band, see ERROR
+    RATE_LIMITED = "429"  # an HTTP answer; for an error in an open stream, see ERROR
     UNAVAILABLE = "503"
-    TIMEOUT = "504"  # with an empty body, as from a proxy in front of Horizon
-    NOT_FOUND = "not_found"  # a proxy's own page in HTML, with `status` (404 by default)
-    HANG = "hang"  # the request is accepted and never answered
-    STALL = "stall"  # the stream sends nothing more, the connection stays open
+    TIMEOUT = "504"  # with an empty body, like the answer of a proxy before Horizon
+    NOT_FOUND = "not_found"  # an HTML page of a proxy, with `status` (404 by default)
+    HANG = "hang"  # the server accepts the request and does not answer
+    STALL = "stall"  # the stream sends nothing more, and the connection stays open
     DROP = "drop"  # the TCP connection is aborted between two frames
     CUT = "cut"  # the TCP connection is aborted inside a frame
-    MALFORMED = "malformed"  # JSON that ends too early; a stream continues with the next record
-    ERROR = "error"  # `event: error` in the stream; for JSON-RPC a time-out
-    BYEBYE = "byebye"  # the normal end of a stream, but early
-    SLOW = "slow"  # bytes are sent slowly, with `seconds` between them
-    PASSPHRASE = "passphrase"  # the passphrase of another network
+    MALFORMED = "malformed"  # JSON that ends too early; a stream then sends the next record
+    ERROR = "error"  # `event: error` in the stream; for JSON-RPC, a time-out
+    BYEBYE = "byebye"  # the normal end of a stream, but too early
+    SLOW = "slow"  # bytes are sent slowly, with pauses of `seconds`
+    PASSPHRASE = "passphrase"  # the server reports the passphrase of another network
     NO_META = "no_meta"  # a transaction with events is sent without its meta
-    CORRUPT_META = "corrupt_meta"  # one bit of the first event of a transaction is flipped
-    EMPTY_META = "empty_meta"  # Horizon has an empty meta, as with SKIP_TXMETA
+    CORRUPT_META = "corrupt_meta"  # one bit is flipped in the first event of a transaction
+    EMPTY_META = "empty_meta"  # Horizon sends an empty meta, as with SKIP_TXMETA
     STARTING = "starting"  # Horizon reports ledger 0 until its first check; RPC's database is empty
-    UNHEALTHY = "unhealthy"  # getHealth fails; the last ledger is `seconds` old (0: no ledger)
-    PROCESSING_LIMIT = "processing_limit"  # getEvents for more than `after` ledgers takes too long
-    TRIM = "trim"  # at once: all servers, or one, drop all but the newest `after` ledgers
+    UNHEALTHY = "unhealthy"  # getHealth fails; the last ledger is `seconds` old (0: there is none)
+    PROCESSING_LIMIT = "processing_limit"  # getEvents takes too long for more than `after` ledgers
+    TRIM = "trim"  # at once: all servers (or one) drop all but the newest `after` ledgers
     HOLE = "hole"  # at once: ledgers `first` to `last` are missing inside Horizon's history
-    LAG = "lag"  # at once, until cleared: a server is `after` ledgers behind
+    LAG = "lag"  # at once, until cleared: a server lags `after` ledgers behind
     RESET = "reset"  # at once: the chain starts again at ledger 2, like a reset of the testnet
 
 
@@ -52,7 +52,7 @@ OF_ONE_SURFACE = {
     FaultKind.UNHEALTHY: "getHealth",
     FaultKind.PROCESSING_LIMIT: "getEvents",
 }
-"""Faults that only one surface can have, and which it applies itself. RPC can be `starting` too."""
+"""Each of these faults belongs to one surface, which applies it. `starting` is also for RPC."""
 OF_EXCHANGE = frozenset(FaultKind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
 OF_STREAM = frozenset(
     {
@@ -81,24 +81,25 @@ TELLS_PASSPHRASE = frozenset({"root", "getNetwork"})
 
 
 def kinds_for(surface: str) -> frozenset[FaultKind]:
-    """The faults that make sense for this exchange, so that none is used up without effect."""
+    """The faults that this surface can have. So no fault is used up where it has no effect."""
     if surface == "stream":
         return OF_STREAM | REFUSALS
     kinds = OF_EXCHANGE - {FaultKind.STALL, FaultKind.BYEBYE}
-    if surface in HORIZON or surface == "rpc":  # a single call cannot be answered with an error
+    if surface in HORIZON or surface == "rpc":  # only streams and single calls have `error`
         kinds -= {FaultKind.ERROR}
     return kinds if surface in TELLS_PASSPHRASE else kinds - {FaultKind.PASSPHRASE}
 
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """A fault that applies `times` more times: once a request, or once a transaction.
+    """A fault that applies `times` more times: once per request, or once per transaction.
 
-    `seconds`: the pause of a slow answer; how long a hanging one hangs (0: forever); how long the
-    root reports the old bounds after a trim; when a processing limit is reported. `retry_after`:
-    seconds or any text for the header of an error answer. None: as the server does (1 in a 429 of
-    Horizon outside of a stream, else no header). `status`: of a proxy's page. `first`, `last`: the
-    ledgers of a hole, both missing.
+    * `seconds`: the pause in a slow answer; how long a request hangs (0: for ever); how long the
+      root reports the old bounds after a trim; when a processing limit is reported.
+    * `retry_after`: the header of an error answer, in seconds or as any text. None: the header that
+      the server itself sends (1 in a 429 of Horizon outside of a stream, else none).
+    * `status`: the status of a proxy's page.
+    * `first`, `last`: the first and the last missing ledger of a hole.
     """
 
     kind: FaultKind
@@ -112,7 +113,7 @@ class Fault:
     last: int = 0
 
     def strikes(self, surface: str, kinds: Collection[FaultKind], span: int) -> bool:
-        """Whether this fault is one of `kinds` and applies to the surface and number of ledgers."""
+        """True if the fault is in `kinds` and applies to this surface and number of ledgers."""
         group = "horizon" if surface in HORIZON else "rpc"
         enough = self.kind is not FaultKind.PROCESSING_LIMIT or span > self.after
         return self.kind in kinds and self.surface in (surface, group, "*") and enough
@@ -121,7 +122,7 @@ class Fault:
 def read_fault(body: Mapping[str, object]) -> Fault:
     """Read a fault from JSON: {"kind": …} and, if needed, the other fields in camelCase.
 
-    Raises ValueError that says what is wrong.
+    Raises ValueError with the reason if it is invalid.
     """
     match body:
         case {"kind": str(kind), **rest} if kind in set(FaultKind):
@@ -151,14 +152,14 @@ def read_fault(body: Mapping[str, object]) -> Fault:
 
 
 class Faults:
-    """The faults that are waiting, in the order in which they were added."""
+    """The faults that can still apply, in the order in which they were added."""
 
     def __init__(self, views: ServerViews | None = None) -> None:
         self._armed: list[Fault] = []
         self.views = views or ServerViews()
 
     def arm(self, fault: Fault) -> None:
-        """Add a fault. It applies `fault.times` times from now on."""
+        """Add a fault. From now on it applies `fault.times` times."""
         self._armed.append(fault)
 
     def clear(self) -> None:
@@ -167,13 +168,13 @@ class Faults:
         self.views.clear()
 
     def armed(self) -> list[dict[str, object]]:
-        """The faults that are still waiting, for the control API."""
+        """The faults that can still apply, for the control API."""
         return [asdict(fault) for fault in self._armed if fault.times > 0]
 
     def take(self, surface: str, kinds: Collection[FaultKind], span: int = 0) -> Fault | None:
-        """The first fault that applies here now. Afterwards its `times` is one less.
+        """The first fault that applies here now, or None. Its `times` becomes one less.
 
-        `span`: the number of ledgers that were asked for.
+        `span` is the number of ledgers in the request.
         """
         for fault in self._armed:
             if fault.times > 0 and fault.strikes(surface, kinds, span):
@@ -182,15 +183,15 @@ class Faults:
         return None
 
     def waits(self, surface: str, kind: FaultKind) -> bool:
-        """Whether such a fault is waiting for that surface. It stays as it is."""
+        """True if such a fault can still apply to this surface. Its `times` does not change."""
         return any(each.times > 0 and each.strikes(surface, {kind}, 0) for each in self._armed)
 
     def shown(self, surface: str, record: Transaction | Ledger) -> Transaction | Ledger:
-        """The record as this surface shows it now. Ledgers are never changed."""
+        """The record as this surface returns it now. Ledgers are never changed."""
         return record if isinstance(record, Ledger) else self.distort(surface, record)
 
     def distort(self, surface: str, transaction: Transaction) -> Transaction:
-        """The transaction as this surface shows it now. One without events is not changed."""
+        """The transaction as this surface returns it now. Without events it is not changed."""
         if not any(transaction.operations):
             return transaction
         kinds = OF_CONTENT if surface in HORIZON else OF_CONTENT - {FaultKind.EMPTY_META}

@@ -1,4 +1,4 @@
-"""A transaction meta as a broken server sends it: with a flipped bit, or emptied."""
+"""The meta of a transaction as a broken server sends it: with a flipped bit, or emptied."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.chain.values import to_base64
 
 _WORDS = {3: 5, 4: 7}
-"""The number of zero words after the version: no extension, no changes, no events."""
+"""An empty meta is its version, followed by this many zero words of 4 bytes."""
 
 
 def corrupt(transaction: Transaction) -> Transaction:
-    """The transaction with the last bit of its first event's data flipped, in events and meta.
+    """The transaction with one bit flipped: the last bit of its first event's data.
 
-    The XDR stays readable. Only the hash in the result shows the change.
+    The bit is flipped in the events and in the meta. The XDR stays readable. Only the hash in the
+    result shows the change.
     """
     operation = next(n for n, events in enumerate(transaction.operations) if events)
     event, *others = transaction.operations[operation]
@@ -30,7 +31,7 @@ def corrupt(transaction: Transaction) -> Transaction:
 
 
 def emptied(transaction: Transaction) -> Transaction:
-    """The transaction as a Horizon has it that ingested with SKIP_TXMETA.
+    """The transaction in the form that a Horizon with SKIP_TXMETA returns.
 
     The meta keeps its version and is valid XDR, but all its lists are empty.
     """

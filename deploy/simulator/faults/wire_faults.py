@@ -1,4 +1,4 @@
-"""Faults of an HTTP exchange: refusals, silence, broken connections, broken bodies."""
+"""Faults of an HTTP exchange: error answers, missing answers, broken connections, broken bodies."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RATE_LIMIT = {
     "X-RateLimit-Remaining": "0",
     "X-RateLimit-Reset": "101",
 }
-"""The header of Horizon's 429, with its default of 3600 requests an hour. Streams have none."""
+"""Horizon sends this header with a 429 (default: 3600 requests an hour), except in streams."""
 WRONG_PASSPHRASE = "Some Other Network ; January 1970"
 
 
 @web.middleware
 async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn raised problems into answers."""
+    """Turn the problems that handlers raise into answers."""
     try:
         return await handler(request)
     except ProblemError as problem:
@@ -43,7 +43,7 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Apply the next fault that concerns this request."""
+    """Apply the next fault that fits this request."""
     surface = await surface_of(request)
     fault = request.app[FAULTS].take(surface, kinds_for(surface)) if surface else None
     if fault is None:
@@ -57,7 +57,7 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def surface_of(request: web.Request) -> str:
-    """The surface of a request, in the words of `faults`. Empty for paths without faults."""
+    """The surface of a request (see `faults`); empty for a path that has no faults."""
     match request.path.strip("/").split("/"):
         case [""]:
             return "root"
@@ -122,7 +122,7 @@ _INSTEAD = {
 async def _corrupt_response(
     request: web.Request, answer: web.StreamResponse, fault: Fault
 ) -> web.StreamResponse:
-    """The answer after the fault was applied to it."""
+    """The answer, changed by the fault."""
     body = answer.body if isinstance(answer, web.Response) else None
     if not isinstance(body, bytes):
         return answer
@@ -153,8 +153,8 @@ def _answer(answer: web.StreamResponse, body: bytes) -> web.Response:
 
 
 async def abort(request: web.Request) -> None:
-    """Break the connection after everything that was written has been sent."""
-    await asyncio.sleep(0.01)  # uvloop writes at the end of its turn, and abort drops what is left
+    """Send everything that was written, then break the connection."""
+    await asyncio.sleep(0.01)  # uvloop writes after each iteration; abort drops the rest
     if request.transport is not None:
         request.transport.abort()
 
@@ -166,7 +166,7 @@ async def _send(
     length: int,
     pause: float | None = None,
 ) -> web.StreamResponse:
-    """Send the bytes and announce `length`. With a pause, send them in small pieces."""
+    """Send `data` and announce `length` bytes. If there is a pause, send small pieces."""
     headers = {"Content-Type": answer.headers["Content-Type"], "Content-Length": str(length)}
     response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)

@@ -1,8 +1,8 @@
 """Horizon's documents: the root, ledgers, transactions and pages of them. Pure.
 
-Fields, their order and the texts are those of Horizon v28 (docs/architecture.md, "Horizon"). `base`
-is the URL under which the client reached the server, without a slash at its end. If it is empty,
-links are relative.
+The fields, their order and the texts are those of Horizon v28 (docs/architecture.md, "Horizon").
+`base` is the URL under which the client reached the server, without a slash at its end. If `base`
+is empty, links are relative.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def root(status: HistoryBounds, settings: SimulatorSettings, base: str) -> dict[
 def find_ledger(chain: ServerView, status: HistoryBounds, text: str) -> Ledger:
     """The ledger of `GET /ledgers/{text}`. Raises ProblemError.
 
-    400 if `text` is not a number, 410 before the history, else 404. Horizon compares with the
-    bounds that it last checked: a ledger that was trimmed since then is 404, and 410 a second
-    later.
+    The status is 400 if `text` is not a number, 410 if the ledger is older than the history, else
+    404. Horizon uses the bounds of its last check. So a ledger that was trimmed after this check is
+    404, and becomes 410 within a second.
     """
     if not (text.isascii() and text.isdecimal() and int(text) < 1 << 32):
         reason = "Ledger ID must be an integer higher than 0"
@@ -68,7 +68,7 @@ def find_ledger(chain: ServerView, status: HistoryBounds, text: str) -> Ledger:
 
 
 def find_transaction(chain: ServerView, digest: str) -> Transaction:
-    """The transaction of `GET /transactions/{digest}`. Raises ProblemError 400 or 404."""
+    """The transaction of `GET /transactions/{digest}`. Raises ProblemError with 400 or 404."""
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         reason = "Transaction hash must be a hex-encoded, lowercase SHA-256 hash"
         raise ProblemError(400, {"invalid_field": "tx_id", "reason": reason})
@@ -78,7 +78,7 @@ def find_transaction(chain: ServerView, digest: str) -> Transaction:
 
 
 def record(shown: Transaction | Ledger, base: str = "") -> dict[str, object]:
-    """A ledger or a transaction as a document, and as a record of a page or a stream."""
+    """The JSON of a ledger or a transaction, alone or in a page or a stream."""
     return _ledger(shown, base) if isinstance(shown, Ledger) else _transaction(shown, base)
 
 
@@ -111,7 +111,7 @@ def _lumens(stroops: int) -> str:
 
 
 def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
-    """Fields in Horizon's order: a memo comes first, even before the links."""
+    """The fields are in Horizon's order: a memo comes first, before the links."""
     signed, token = transaction.signed, transaction.toid
     links = transaction_links(base, transaction.hash, signed.source, transaction.ledger, token)
     shown: dict[str, object] = {}
@@ -137,10 +137,10 @@ def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
     if transaction.meta is not None:
         shown["result_meta_xdr"] = transaction.meta
     shown |= {
-        "fee_meta_xdr": "AAAAAA==",  # no changes
+        "fee_meta_xdr": "AAAAAA==",  # an empty list of changes
         "memo_type": "none" if signed.memo is None else "text",
         "signatures": list(signed.signatures),
-        # what Horizon shows for the time bounds (0, 0), which all envelopes here have
+        # Horizon's text for the time bounds (0, 0), which all envelopes here have
         "preconditions": {"timebounds": {"min_time": "0"}},
     }
     return shown | _fee_bump(transaction)
@@ -162,7 +162,7 @@ def _fee_bump(transaction: Transaction) -> dict[str, object]:
 def page(
     query: PageQuery, records: list[dict[str, object]], url: str, asked: Mapping[str, str]
 ) -> dict[str, object]:
-    """A page of the records at `url`. `asked` is the query string, which the links repeat."""
+    """A page of the records at `url`. `asked` is the query string, which its links contain too."""
     own = {"cursor": query.cursor, "limit": str(query.limit), "order": query.order}
     tokens = [str(each["paging_token"]) for each in records] or [query.cursor]
     back = "asc" if query.descending else "desc"

@@ -46,7 +46,7 @@ _ROOT = {
 
 
 def root_links(base: str) -> Links:
-    """The links of the root. Most of them lead nowhere here."""
+    """The links of the root document. The simulator does not serve most of them."""
     return _links(base, _ROOT)
 
 
@@ -74,7 +74,7 @@ def transaction_links(base: str, digest: str, source: str, ledger: int, token: i
 
 
 def page_links(url: str, asked: Mapping[str, str], first: str, last: str, back: str) -> Links:
-    """The links of a page: the next page after `last`, and the previous one before `first`."""
+    """The links of a page: to the page after `last`, and to the page before `first`."""
 
     def link(**changes: str) -> dict[str, object]:
         return {"href": f"{url}?{urlencode(sorted({**asked, **changes}.items()))}"}

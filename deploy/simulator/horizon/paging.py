@@ -1,4 +1,4 @@
-"""The parameters of a page or a stream of Horizon. Pure.
+"""The query parameters of a page or a stream of Horizon. Pure.
 
 Rules and texts are those of Horizon v28 (docs/architecture.md, "Horizon").
 """
@@ -24,8 +24,8 @@ _FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
 class PageQuery:
     """At most `limit` records after `cursor`, in the given direction.
 
-    `cursor` is the text of the request, `at` the position that it means. If `of_ledgers` is set,
-    the records are ledgers, else transactions.
+    `cursor` is the text in the request. `at` is the position that it means. If `of_ledgers` is
+    True, the records are ledgers, else transactions.
     """
 
     cursor: str
@@ -37,7 +37,7 @@ class PageQuery:
 
     @property
     def order(self) -> str:
-        """As in the query string."""
+        """The order as in the query string: "asc" or "desc"."""
         return "desc" if self.descending else "asc"
 
     def page(self, chain: ServerView) -> Iterable[Transaction | Ledger]:
@@ -45,7 +45,7 @@ class PageQuery:
         return islice(self._ledgers(chain) if self.of_ledgers else self._sent(chain), self.limit)
 
     def after(self, record: Transaction | Ledger) -> PageQuery:
-        """The same query, continued after that record."""
+        """The same query, continued after this record."""
         return replace(self, cursor=str(record.toid), at=record.toid)
 
     def _ledgers(self, chain: ServerView) -> Iterable[Ledger]:
@@ -59,10 +59,11 @@ class PageQuery:
 def page_query(
     query: Mapping[str, str], last_event_id: str | None, status: HistoryBounds, *, of_ledgers: bool
 ) -> PageQuery:
-    """Read `cursor`, `limit`, `order`, `include_failed`. `Last-Event-ID` overrides the cursor.
+    """Read `cursor`, `limit`, `order` and `include_failed`. `Last-Event-ID` overrides the cursor.
 
-    Raises ProblemError: 400 with the name of the field; 410 for a descending query that begins
-    before the history. An ascending query then begins with the history, without an error.
+    Raises ProblemError 400 with the name of the invalid parameter. If a cursor is older than the
+    history, a descending query is refused with ProblemError 410, and an ascending query starts at
+    the oldest ledger without an error.
     """
     cursor = _cursor(last_event_id or query.get("cursor") or "", status)
     limit = _limit(query.get("limit") or "10")
@@ -90,9 +91,10 @@ def _cursor(text: str, status: HistoryBounds) -> str:
 
 
 def _position(cursor: str, status: HistoryBounds, *, descending: bool) -> int:
-    """The position that a cursor means. An empty cursor is the beginning, or the end.
+    """The position that a cursor means. An empty cursor means the start, or the end if descending.
 
-    For a pair like `1-2` only the first number counts, and only to check the history.
+    A pair such as `1-2` is accepted only if its first number is older than the history. Then the
+    result is this number. Raises ProblemError 400 or 410.
     """
     if not cursor:
         return _HIGHEST if descending else 0

@@ -1,4 +1,4 @@
-"""Horizon's stream of transactions: the same SSE bytes, gzip flushed after every frame."""
+"""Horizon's stream of transactions, with the same SSE bytes. Gzip is flushed after every frame."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ HEADERS = {
 GZIPS_STREAMS = 30
 """The first version of Horizon that compresses streams for clients that accept gzip.
 
-No version up to 28 does. They compress only `application/hal+json`.
+No version up to 28 does this. These versions compress only `application/hal+json`.
 """
 DROP_BYTES = 64
 """The number of bytes that a slow stream sends at a time."""
 
 
 def frame(shown: Transaction | Ledger, base: str) -> bytes:
-    """A record as the stream sends it. `base` is the start of its links."""
+    """A record as a frame of the stream. `base` is the start of the URLs in its links."""
     return b"id: %d\ndata: %s\n\n" % (shown.toid, to_json(record(shown, base)))
 
 
@@ -46,7 +46,7 @@ def error_frame(problem: ProblemError) -> bytes:
 
 
 async def stream(request: web.Request, query: PageQuery) -> web.StreamResponse:
-    """Answer the query for `Accept: text/event-stream`."""
+    """Answer the query of a client that accepts `text/event-stream`."""
     settings = request.app[NETWORK].settings
     wire = StreamWriter(request, request.get(FAULT), gzip=settings.protocol >= GZIPS_STREAMS)
     await wire.open()
@@ -59,7 +59,7 @@ class StreamEnded(Exception):
 
 
 class StreamWriter:
-    """Writes to one client. Each `send` flushes, compressed if the client accepts it."""
+    """Writes to one client. Each `send` is flushed, and compressed if the client accepts gzip."""
 
     def __init__(self, request: web.Request, fault: Fault | None, *, gzip: bool) -> None:
         self.response = web.StreamResponse(headers=HEADERS)
@@ -73,12 +73,12 @@ class StreamWriter:
             self.response.headers["Content-Encoding"] = "gzip"
 
     async def open(self) -> None:
-        """Send the head of the answer, and the first frame."""
+        """Send the head of the response, and the first frame."""
         await self.response.prepare(self._request)
         await self.send(HELLO)
 
     async def send(self, data: bytes) -> None:
-        """Send and flush."""
+        """Send the bytes and flush."""
         if self._gzip is not None:
             data = self._gzip.compress(data) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
         if self._pause is None:
@@ -116,7 +116,7 @@ class RecordStream:
         self._sent = 0
 
     async def run(self) -> None:
-        """Send records up to the query's limit or until the stream is too old, then say goodbye."""
+        """Send records up to the query's limit or until the stream's time ends, then `byebye`."""
         try:
             await self._records()
             await self._wire.finish(BYEBYE)
@@ -135,7 +135,7 @@ class RecordStream:
         await self._fault_between_frames()
 
     async def _next(self) -> bool:
-        """Send the next record after the cursor, if there is one."""
+        """Send the next record after the cursor. Returns False if there is none."""
         chain = self._faults.views.of("horizon", self._network.chain)
         found = next(iter(self._query.page(chain)), None)
         if found is None:
@@ -147,7 +147,7 @@ class RecordStream:
         return True
 
     async def _wait(self, woken: asyncio.Event, deadline: float) -> None:
-        """Wait until there may be a new ledger, or the stream is too old."""
+        """Wait until there may be a new ledger, or until the stream's time has ended."""
         poll = self._network.settings.stream_poll_seconds
         try:
             async with asyncio.timeout_at(deadline):
@@ -160,7 +160,7 @@ class RecordStream:
         return fault if fault and fault.kind in kinds and self._sent >= fault.after else None
 
     async def _fault_between_frames(self) -> None:
-        """Apply the faults that happen between two frames."""
+        """Apply the fault that happens between two frames, if there is one."""
         fault = self._due(FaultKind.DROP, FaultKind.ERROR, FaultKind.BYEBYE, FaultKind.STALL)
         if fault is None:
             return
@@ -176,7 +176,7 @@ class RecordStream:
                 self._fault = None
 
     async def _fault_inside_frame(self, data: bytes) -> bytes:
-        """Apply the faults that happen inside a frame."""
+        """Apply the fault that happens inside a frame, if there is one."""
         if self._due(FaultKind.CUT):
             await self._wire.send(data[: len(data) // 2])
             await self._wire.abort()
@@ -188,7 +188,7 @@ class RecordStream:
 
 @contextmanager
 def _woken_by(network: Network) -> Iterator[asyncio.Event]:
-    """An event that is set when a ledger closes."""
+    """An asyncio.Event that is set whenever a ledger closes."""
     woken = asyncio.Event()
     network.listeners.add(woken.set)
     try:

@@ -1,4 +1,4 @@
-"""The parameters of RPC's getEvents, and its search. Pure.
+"""The parameters of RPC's getEvents, and the search for events. Pure.
 
 Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
@@ -26,7 +26,7 @@ from shared.domain.instant import utc_text
 from shared.domain.position import Position, parse_position
 
 SCANNED = 10_000
-"""The number of ledgers that one call searches, and the most events that it returns."""
+"""The number of ledgers that one call searches, and the largest number of events in its answer."""
 
 DEFAULT_LIMIT = 100
 REQUEST = "GetEventsRequest"
@@ -37,14 +37,14 @@ _END = (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """An event passes if it matches each part. An empty part matches every event."""
+    """An event passes if it matches every part of the filter. An empty part matches every event."""
 
     types: tuple[str, ...]
     contracts: tuple[str, ...]
     topics: tuple[tuple[str, ...], ...]
 
     def passes(self, event: Emitted) -> bool:
-        """Whether the event matches."""
+        """True if the event matches."""
         return (
             (not self.types or event.type in self.types)
             and (not self.contracts or event.contract_id in self.contracts)
@@ -54,7 +54,7 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Events above `after`, from ledger `start` on and before `end` (0: up to the last ledger)."""
+    """Events above `after`, from ledger `start` to `end` - 1 (`end` 0: to the last ledger)."""
 
     start: int
     after: Position
@@ -63,7 +63,7 @@ class EventQuery:
     filters: tuple[EventFilter, ...]
 
     def wants(self, event: Emitted) -> bool:
-        """Whether one of the filters matches the event."""
+        """True if the event matches one of the filters."""
         return not self.filters or any(each.passes(event) for each in self.filters)
 
 
@@ -90,9 +90,9 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
 def scan(
     query: EventQuery, chain: ServerView, faults: Faults, protocol: int
 ) -> tuple[list[dict[str, object]], str]:
-    """The events, and the cursor: the last event, or the end of the searched ledgers.
+    """The matching events, and the cursor: the last event, or the end of the searched ledgers.
 
-    Raises RpcProblem -32600 for a start outside the history, -32001 at a processing limit.
+    Raises RpcProblem -32600 if the start is outside the history, -32001 at a processing limit.
     """
     oldest, latest = chain.oldest.sequence, chain.latest.sequence
     if not oldest <= query.start <= latest:
@@ -117,7 +117,7 @@ def scan(
 def _contract_events(
     query: EventQuery, ledger: Ledger, faults: Faults
 ) -> Iterator[tuple[Transaction, Position, Emitted]]:
-    """The events of operations, in transactions that have an event which matches."""
+    """The events of operations in the transactions that have at least one matching event."""
     for each in ledger.transactions:
         if any(at > query.after and query.wants(event) for at, event in each.events()):
             shown = faults.distort("getEvents", each)
@@ -125,7 +125,7 @@ def _contract_events(
 
 
 def padded(position: Position) -> str:
-    """An event id as RPC writes it."""
+    """The id of an event in RPC's format."""
     return f"{position.toid:019}-{position.n:010}"
 
 
@@ -149,7 +149,7 @@ def _event(
 
 
 def _matches(wanted: Sequence[str], topics: Sequence[str]) -> bool:
-    """`*` matches one topic. `**` at the end matches any number of topics."""
+    """True if the topics match. `*` matches one topic; `**` at the end matches all that follow."""
     if wanted[-1] == "**":
         wanted = wanted[:-1]
         topics = topics[: len(wanted)]
@@ -206,7 +206,7 @@ def _topic(value: object) -> Sequence[object]:
 
 
 def _invalid_reason(topic: Sequence[str]) -> str:
-    """What is wrong with a topic filter. Empty if nothing is wrong."""
+    """The reason why a topic filter is invalid; empty if it is valid."""
     if not topic:
         return "topic must have at least 1 segment"
     fixed = topic[:-1] if topic[-1] == "**" else topic
@@ -224,7 +224,7 @@ def _invalid_reason(topic: Sequence[str]) -> str:
 def _scval(text: str) -> None:
     try:
         xdr.SCVal.from_xdr(text)
-    except Exception:  # the SDK raises whatever struct, xdrlib and binascii raise
+    except Exception:  # the SDK raises errors of struct, xdrlib and binascii
         raise invalid("invalid parameters") from None
 
 

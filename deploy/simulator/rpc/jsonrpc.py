@@ -11,14 +11,15 @@ from aiohttp import web
 from deploy.simulator.problems import INVALID_REQUEST, PARSE_ERROR, RpcProblem
 
 Method = Callable[[str, object], dict[str, object]]
-"""Takes a method's name and parameters and returns its result. Raises RpcProblem."""
+"""Takes the name and the parameters of a method and returns its result. Raises RpcProblem."""
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "error", "result"})
 
 
 async def respond(request: web.Request, method: Method) -> web.Response:
-    """The answer to a request; 204 if it has only notifications.
+    """The answer to a request; 204 if the request contains only notifications.
 
-    A body that is not JSON gets HTTP 500 and plain text. Every other error is answered in JSON.
+    If the body is not JSON, the answer is HTTP 500 with plain text. Every other error is answered
+    in JSON.
     """
     if request.content_type != "application/json":
         return _text(415, "content-type must be application/json")
@@ -40,7 +41,7 @@ def _text(status: int, line: str) -> web.Response:
 
 
 async def _answer(call: object, method: Method) -> dict[str, object] | None:
-    """The answer to one call. None for a notification, which has no id."""
+    """The answer to one call; None for a notification, which is a call without an id."""
     number = call.get("id") if isinstance(call, dict) else None
     answer = {"jsonrpc": "2.0", "id": None if isinstance(number, (bool, list, dict)) else number}
     try:
@@ -54,7 +55,7 @@ async def _answer(call: object, method: Method) -> dict[str, object] | None:
 
 
 def _read(call: object) -> tuple[str, object]:
-    """The method and the parameters. Raises RpcProblem for an invalid call."""
+    """The method and the parameters of a call. Raises RpcProblem if the call is invalid."""
     if not isinstance(call, dict):
         raise RpcProblem(PARSE_ERROR, "request is not a JSON object")
     if isinstance(call.get("id"), (bool, list, dict)):

@@ -1,6 +1,7 @@
 """Parameters of RPC's methods, and stellar-rpc's errors for parameters of a wrong type. Pure.
 
-stellar-rpc is written in Go. Go's JSON decoder names the field and the expected type.
+stellar-rpc is written in Go. The errors of Go's JSON decoder contain the field and the expected
+type.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ _FORMATS = ("base64", "json")
 
 
 def number(body: Mapping[str, object], field: str, kind: str) -> int:
-    """An unsigned number, or 0 if it is absent. `field` is in Go's form: type, dot, path.
+    """An unsigned number; 0 if it is absent. `field` is in Go's form: type, dot, path.
 
-    Raises RpcProblem -32602, like all functions here.
+    Raises RpcProblem -32602, like all functions in this module.
     """
     value = body.get(field.rpartition(".")[2])
     if value is None:
@@ -27,7 +28,7 @@ def number(body: Mapping[str, object], field: str, kind: str) -> int:
 
 
 def text(body: Mapping[str, object], field: str) -> str:
-    """A text, or empty if it is absent."""
+    """A text; empty if it is absent."""
     value = body.get(field.rpartition(".")[2])
     if not isinstance(value, str | None):
         raise mistyped(value, f"struct field {field}", "string")
@@ -35,14 +36,14 @@ def text(body: Mapping[str, object], field: str) -> str:
 
 
 def item(value: object, field: str, kind: str) -> Mapping[str, object]:
-    """An object, or empty if it is absent."""
+    """An object; empty if it is absent."""
     if value is not None and not isinstance(value, dict):
         raise mistyped(value, f"struct field {field}", f"protocol.{kind}")
     return value or {}
 
 
 def items(body: Mapping[str, object], field: str, kind: str) -> Sequence[object]:
-    """A list, or empty if it is absent."""
+    """A list; empty if it is absent."""
     value = body.get(field.rpartition(".")[2])
     if value is not None and not isinstance(value, list):
         raise mistyped(value, f"struct field {field}", f"[]{kind}")
@@ -50,7 +51,7 @@ def items(body: Mapping[str, object], field: str, kind: str) -> Sequence[object]
 
 
 def check_format(params: Mapping[str, object], request: str) -> None:
-    """Check that `xdrFormat` exists. Only base64 is simulated."""
+    """Check that `xdrFormat` is a known format. The simulator implements only base64."""
     asked = text(params, f"{request}.xdrFormat")
     if asked and asked not in _FORMATS:
         known = ", ".join(_FORMATS)
@@ -68,7 +69,7 @@ def mistyped(value: object, place: str, kind: str) -> RpcProblem:
 
 
 def invalid(message: str, data: str = "") -> RpcProblem:
-    """The refusal of a parameter."""
+    """The error for an invalid parameter."""
     return RpcProblem(INVALID_PARAMS, message, data=data)
 
 

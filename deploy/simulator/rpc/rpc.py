@@ -31,14 +31,14 @@ _EMPTY = {
     "getLatestLedger": "could not get latest ledger sequence",
     "getTransaction": "unable to get ledger range: DB is empty",
 }
-"""The errors of these methods while there is no ledger. Other methods say: database is empty."""
+"""The errors of these methods while there is no ledger. All others say: database is empty."""
 LEDGERS, MOST_LEDGERS = 50, 200
-"""How many ledgers one call of getLedgers returns by default, and at most."""
+"""The default number of ledgers in an answer of getLedgers, and the largest number."""
 
 
 @dataclass(frozen=True, slots=True)
 class RpcServer:
-    """Everything that the methods read."""
+    """The data that all methods read."""
 
     chain: ServerView
     settings: SimulatorSettings
@@ -62,7 +62,7 @@ class RpcServer:
 
 
 def get_health(server: RpcServer, params: Json) -> Json:
-    """Healthy, and the bounds of the history. Raises RpcProblem when the last ledger is too old."""
+    """The status and the bounds of the history. Raises RpcProblem if the last ledger is too old."""
     if fault := server.faults.take("getHealth", {FaultKind.UNHEALTHY}):
         raise _too_old(server, fault.seconds) if fault.seconds else _no_ledgers()
     if (age := server.now - server.chain.latest.closed_at) > server.settings.oldest_healthy:
@@ -83,14 +83,14 @@ def _no_ledgers() -> RpcProblem:
 
 
 def _too_old(server: RpcServer, age: float) -> RpcProblem:
-    """The real server writes the code twice: also inside of its text."""
+    """The real server writes the code twice: as the code, and inside its text."""
     limit = duration(server.settings.healthy_seconds)
     reason = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
     return RpcProblem(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {reason}")
 
 
 def duration(seconds: float) -> str:
-    """Whole seconds in Go's format: 45s, 2m5s, 1h0m0s."""
+    """Whole seconds in the format of Go: 45s, 2m5s, 1h0m0s."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (
@@ -99,7 +99,7 @@ def duration(seconds: float) -> str:
 
 
 def get_network(server: RpcServer, params: Json) -> Json:
-    """Which network this is."""
+    """The passphrase and the version of the network."""
     settings = server.settings
     return {"passphrase": settings.network_passphrase, "protocolVersion": settings.protocol}
 
@@ -118,9 +118,9 @@ def get_latest_ledger(server: RpcServer, params: Json) -> Json:
 
 
 def get_ledgers(server: RpcServer, params: Json) -> Json:
-    """Ledgers from a given one on, or after a cursor, which is a ledger number.
+    """Ledgers from a given one on, or after a cursor. The cursor is a ledger number.
 
-    Raises RpcProblem -32600 for a start outside the history or too high a limit.
+    Raises RpcProblem -32600 if the start is outside the history or the limit is too high.
     """
     oldest, latest = server.chain.oldest, server.chain.latest
     start, limit = _start_and_limit(params, oldest.sequence, latest.sequence)
@@ -163,7 +163,7 @@ def _ledger(ledger: Ledger) -> Json:
 
 
 def get_transaction(server: RpcServer, params: Json) -> Json:
-    """A transaction by its hash, or NOT_FOUND."""
+    """The transaction with this hash, or NOT_FOUND."""
     check_format(params, "GetTransactionRequest")
     digest = text(params, "GetTransactionRequest.hash")
     if len(digest) != 64:
@@ -207,7 +207,7 @@ def _details(found: Transaction, digest: str) -> Json:
 
 
 def get_events(server: RpcServer, params: Json) -> Json:
-    """The events of a range of ledgers, and the cursor to continue with."""
+    """The events of a range of ledgers, and the cursor from which to continue."""
     events, cursor = scan(read_query(params), server.chain, server.faults, server.settings.protocol)
     oldest, latest = server.chain.oldest, server.chain.latest
     return {
