@@ -18,18 +18,18 @@ export const CONTROL = Object.freeze([
   "sync", "gap", "reset", "overload", "goodbye", "token_expiring",
 ]);
 
-/** -1, 0 or 1: position `a` is before, equal to or after `b`. BigInt, because both parts can exceed 2^53. */
+/** -1 if position `a` is before `b`, 0 if equal, 1 if after. BigInt, because both parts can exceed 2^53. */
 export function comparePositions(a, b) {
   const [left, right] = [a.split("-").map(BigInt), b.split("-").map(BigInt)];
   const [x, y] = left[0] === right[0] ? [left[1], right[1]] : [left[0], right[0]];
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/** Remembers the latest version of each stream, because events and snapshots overlap. */
+/** Remembers the latest version of each stream: a snapshot may already contain an event's change. */
 export class Versions {
   #latest = new Map();
 
-  /** Whether this version of the stream is new. If so, it is remembered. */
+  /** True if this version of the stream is new. Then it is remembered. */
   isNews(stream) {
     const news = stream.version > (this.#latest.get(stream.id) ?? 0);
     if (news) this.#latest.set(stream.id, stream.version);

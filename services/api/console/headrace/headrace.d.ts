@@ -1,4 +1,4 @@
-/** Types of headrace.js. Amounts and 64-bit ids are decimal strings, times Unix seconds. */
+/** Types of headrace.js. Amounts and 64-bit ids are decimal strings. Times are Unix seconds. */
 
 export type Status = "active" | "paused" | "completed" | "cancelled";
 
@@ -48,7 +48,7 @@ interface EventOf<Type extends string> {
   verified?: boolean | null;
 }
 
-/** The further fields of events, by type. */
+/** The fields that only some types of events have, by type. */
 interface Fields {
   "stream.created": { ratePerSecond: string; depositedAmount: string; startTime: number };
   "stream.topped_up": { amount: string; newDepositedAmount: string; newEndTime: number | null };
@@ -77,9 +77,9 @@ export type HeadraceEvent = Known | (EventOf<string> & { [name: string]: unknown
 export interface State {
   /** "refused": the API gives no ticket any more; the user has to log in. */
   status: "connecting" | "live" | "reconnecting" | "refused" | "closed";
-  /** Whether this tab has the connection. */
+  /** True if this tab has the connection. */
   leader: boolean;
-  /** Why the connection is not live, if known. */
+  /** The reason why the connection is not live, if it is known. */
   reason: string;
   /** Seconds since the close of the last indexed ledger, from the last `sync`. */
   lagSeconds: number | null;
@@ -97,7 +97,7 @@ export interface Reload {
 export interface Options {
   /** The subscription, such as "all=true", "users=G…" or "streams=1&types=stream.withdrawn". */
   query: string;
-  /** Only tabs of the same user share a connection. Give the account if users can change. */
+  /** The account of the user. Only tabs with the same value share a connection. Needed if users can change. */
   user?: string;
   /** Resolves to a ticket (POST /v1/events/ticket). Rejects with `status` 401 if logged out. */
   ticket?: (() => Promise<string>) | null;
@@ -109,7 +109,7 @@ export interface Options {
    * connection is made. Default 30: the fanout sends a `sync` every 15 s (SYNC_SECONDS).
    */
   silenceSeconds?: number;
-  /** A reload resumes after the last event that the tab saw, if it was seen at most this long ago. */
+  /** After a reload, the tab resumes from its last event if it saw this event at most this long ago. */
   resumeSeconds?: number;
   env?: object;
 }

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * Events of payment streams in a page, from a Headrace fanout: none missed, none twice.
+ * Brings events of payment streams from a Headrace fanout into a page; each event arrives once.
  *
- * - All tabs of a user share one EventSource. Web Locks choose the tab that has it, the leader. It
- *   passes events on by a BroadcastChannel. If it closes or falls silent, another tab takes over.
- * - It resumes after the last event that was seen: after a lost connection, a change of the leader
- *   and a reload.
+ * - All tabs of a user share one EventSource. Web Locks choose the tab that opens it: the leader. It
+ *   sends the events to the other tabs (BroadcastChannel). If it closes or is silent, another leads.
+ * - After a lost connection, a change of the leader or a reload, the page continues after the last
+ *   event that it saw.
  * - `follow` combines a snapshot with the events after it, and loads the snapshot again after a gap.
  *
  *     const headrace = new Headrace({ query: "all=true" });
@@ -32,7 +32,7 @@ export class Headrace {
   state = { status: "connecting", leader: false, reason: "", lagSeconds: null, ledger: null };
   /** The last position that this page has seen. */
   position = null;
-  /** Resolves when the subscription has started: no event from now on is missed. */
+  /** Resolves when the subscription has started. From then on no event is missed. */
   begun = new Promise((resolve) => { this.#begin = resolve; });
 
   /** @param {import("./headrace.js").Options} options */
@@ -65,7 +65,7 @@ export class Headrace {
 
   /**
    * Load a snapshot and apply the events after it. `load` resolves to the position of the snapshot.
-   * `apply` gets each later event. We listen before we load, so no event is lost in between.
+   * `apply` gets each event after this position. We listen before we load, so that no event is lost.
    * `failed` gets an error of `load`. If there was no response or a 5xx, `load` is called again.
    */
   follow({ load, apply, failed = () => {} }) {
@@ -112,14 +112,14 @@ export class Headrace {
 
   #join() {
     const { env } = this.#options;
-    if (!env.navigator?.locks || !env.BroadcastChannel) return this.#lead(); // not a secure context
+    if (!env.navigator?.locks || !env.BroadcastChannel) return this.#lead(); // not a secure context: no locks
     this.#channel = new env.BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#overheard(data);
     this.#channel.postMessage({ hello: true });
     return this.#stand();
   }
 
-  /** Wait for the lock, or steal it. The tab that has the lock has the connection. */
+  /** Wait for the lock, or steal it. The tab that holds the lock opens the connection. */
   #stand(steal = false) {
     this.#waiting?.abort();
     const waiting = (this.#waiting = new AbortController());
@@ -131,8 +131,8 @@ export class Headrace {
     const how = steal ? { steal } : { signal: waiting.signal };
     this.#options.env.navigator.locks.request(this.#name, how, hold).catch((error) => {
       if (waiting.signal.aborted || this.#closed) return;
-      if (error.name === "SecurityError") return this.#lead(); // a frame that may not use locks
-      this.#source.close(); // the lock was stolen, because another tab had heard nothing from us
+      if (error.name === "SecurityError") return this.#lead(); // this frame may not use locks
+      this.#source.close(); // another tab stole the lock, because it had heard nothing from us
       this.#tell({ leader: false });
       this.#stand();
     });
@@ -196,7 +196,7 @@ export class Headrace {
 
   #deliver({ name, data, id }) {
     if (KNOWN_TYPES.has(name)) {
-      if (this.#isPast(id)) return; // it arrived by another way
+      if (this.#isPast(id)) return; // we already have it, for example from the history
       this.#moved(id);
       this.#emit("event", data);
     } else if (name === "reset" || name === "journal.reset") {

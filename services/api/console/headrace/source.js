@@ -1,11 +1,11 @@
 // @ts-check
-/** One EventSource that is kept open, also where the browser itself does not reconnect. */
+/** One EventSource that is kept open, even after errors for which the browser does not reconnect. */
 
 import { CONTROL, EVENT_TYPES } from "./events.js";
 
 const CLOSED = 2; // EventSource.CLOSED
 const LONGEST_WAIT = 30_000;
-const NOTICE = 60_000; // the server announces the end of a token this long before
+const NOTICE = 60_000; // milliseconds: the server sends token_expiring this long before a token ends
 
 /**
  * Calls `frame(name, data, id)` for each frame, `heard()` when anything arrives, and `state(change)`
@@ -21,7 +21,7 @@ export class Source {
     options.env.addEventListener?.("online", () => this.#wanted && !this.#live && this.open());
   }
 
-  /** Connect, with a new ticket if tickets are needed. An open connection is used until then. */
+  /** Connect, with a new ticket if tickets are needed. Until then the old connection stays open. */
   async open() {
     const { env, url, query, ticket } = this.#options;
     this.#wanted = true;
@@ -67,7 +67,7 @@ export class Source {
     const before = this.#source;
     this.#source = source;
     source.onmessage = (message) => {
-      before?.close(); // not earlier: it delivered the events until now
+      before?.close(); // only now, because the old connection delivered events until now
       this.#heard("connected", message);
     };
     for (const name of [...EVENT_TYPES, ...CONTROL]) {
@@ -81,7 +81,7 @@ export class Source {
     };
   }
 
-  /** Reconnect with a new token, but only once a minute: some tokens cannot be renewed. */
+  /** Reconnect with a new token. At most once a minute, because some tokens cannot be refreshed. */
   #renew() {
     if (Date.now() - this.#renewed < NOTICE) return;
     this.#renewed = Date.now();

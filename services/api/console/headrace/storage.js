@@ -1,8 +1,9 @@
 // @ts-check
 /**
- * Web Storage that also works if the browser denies it. If site data is blocked, or in a frame without
- * an origin, reading `localStorage` throws a SecurityError (WHATWG HTML, "localStorage"). Writing to a
- * full storage throws too. Values that cannot be stored are kept in memory while the page is open.
+ * Web Storage that also works if the browser denies it. If the user blocks site data, or if the
+ * frame has no origin, reading `localStorage` throws a SecurityError (WHATWG HTML, "localStorage").
+ * Writing to a full storage throws too. A value that cannot be stored is kept in memory while the page
+ * is open.
  */
 export class Storage {
   #env; #kind; #memory = new Map();
@@ -23,7 +24,7 @@ export class Storage {
     }
   }
 
-  /** Store a value; null removes it. */
+  /** Store a value. `null` removes the stored value. */
   set(key, value) {
     this.#memory.delete(key);
     try {

@@ -61,7 +61,7 @@ export function account({ headrace, parts: [, given] }) {
   const sides = [["recipient", incoming], ["sender", outgoing]];
   const summarise = async () => sums.replaceChildren(...totals(await get(`/v1/users/${current}/summary`)));
   const again = calmly(() => summarise().catch((error) => say(said, error.message)), 500);
-  const minute = setInterval(again, 15_000); // the claimable amount changes with time
+  const minute = setInterval(again, 15_000); // every 15 s, because the claimable amounts change with time
   const stop = headrace.follow({
     async load() {
       const [first, ...rest] = await Promise.all([

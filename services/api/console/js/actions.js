@@ -1,4 +1,4 @@
-/** The actions on a stream. A stream without actions shows why. */
+/** The buttons that change a stream; for a stream that cannot be changed, the reason. */
 
 import { post, streamPath } from "./api.js";
 import { field, h } from "./dom.js";

@@ -45,8 +45,8 @@ export const get = (path, parameters = {}) => {
   return call("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path);
 };
 
-/** POST a change. The Idempotency-Key prevents that a repeated request acts twice. */
+/** POST a change. If the request is repeated, its Idempotency-Key prevents a second change. */
 export const post = (path, body, headers) => call("POST", path, body, { "Idempotency-Key": unique(), ...headers });
 
-/** The path of a stream, or of something below it. */
+/** The path of a stream in the API, or of a part of it such as its events. */
 export const streamPath = (id, ...rest) => ["/v1/streams", encodeURIComponent(id), ...rest].join("/");

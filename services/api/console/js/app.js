@@ -19,7 +19,7 @@ const element = (id) => document.getElementById(id);
 
 const nowhere = () => ({ title: "Not found", node: empty("This view does not exist.", h("a", { href: "#/live" }, "See the live events")) });
 
-/** The view of an address. Without a login, if one is required, this is always the login view. */
+/** The view of an address. If the user must log in first, it is the login view. */
 function find([name = "live", id]) {
   if (session.needed || name === "login") return login;
   return { live, streams: id ? stream : streams, account, system }[name] ?? nowhere;
@@ -44,7 +44,7 @@ function who() {
     h("button", { type: "button", class: "quiet", click: leave }, "Log out"));
 }
 
-/** One subscription for all tabs of a user: to all events, or to the events of the account. */
+/** A user's subscription, shared by the user's tabs: to all events, or to those of the account. */
 function connect() {
   const required = session.mode === "required";
   return new Headrace({

@@ -1,16 +1,17 @@
 /**
- * The server's time. The header Date of each response limits how far our clock can differ from the
- * server's. We keep the limits of all responses, and correct our clock only as far as they require.
+ * The server's time. The header Date of each response gives a lower and an upper limit of the
+ * difference between our clock and the server's. We keep the narrowest limits of all responses. Our
+ * clock is corrected by the smallest number of milliseconds within these limits.
  */
 
 let low = -Infinity;
 let high = Infinity;
 
-/** Learn from a response with Date `second` (Unix), requested at `sent`, received at `received` (ms). */
+/** Use a response: Date `second` (Unix), requested at `sent`, received at `received` (ms). */
 export function observe(second, sent, received) {
   const from = second * 1000 - received;
   const to = (second + 1) * 1000 - sent;
-  const fits = from <= high && to >= low; // if not, one of the clocks was changed
+  const fits = from <= high && to >= low; // if false, somebody changed one of the clocks
   low = fits ? Math.max(low, from) : from;
   high = fits ? Math.min(high, to) : to;
 }

@@ -17,7 +17,7 @@ export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same for SVG. */
+/** An element of SVG, with the same arguments as `h`. */
 export function svg(tag, attributes, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -42,7 +42,7 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Call `act` when there were no further calls for so many milliseconds (debounce). */
+/** A function that calls `act` after this many milliseconds without a further call (debounce). */
 export function calmly(act, milliseconds = 250) {
   let timer;
   return (...given) => {

@@ -48,7 +48,7 @@ const facts = {
   "chain.unknown": (e) => `unknown event “${e.name}”`,
 };
 
-/** The details of an event in a few words; "" if a field is missing. */
+/** The details of an event in a few words; "" if the event lacks one of their fields. */
 export function factsOf(event) {
   try {
     return facts[event.type]?.(event) ?? "";
@@ -57,7 +57,7 @@ export function factsOf(event) {
   }
 }
 
-/** A time, for people and for machines. */
+/** A <time> element: text for people, and the attribute `datetime` for machines. */
 export const moment = (seconds, whole = false) =>
   h("time", { datetime: iso(seconds), title: dateTime(seconds) }, (whole ? dateTime : clockTime)(seconds));
 
@@ -75,7 +75,7 @@ export function origin(event) {
     `ledger ${event.ledger} `, h("code", {}, short(event.txHash ?? "", 6)));
 }
 
-/** Seconds from the close of the ledger, or from the commit of the API, to `time` (ms). */
+/** Seconds from the close of the event's ledger, or from the API's commit, to `time` (Unix ms). */
 export function latency(event, time) {
   const from = event.ledgerClosedAt ? Date.parse(event.ledgerClosedAt) : event.publishedAt / 1000;
   return Math.max(0, (time - from) / 1000);

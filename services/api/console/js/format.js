@@ -13,7 +13,7 @@ export const amount = (value) => GROUPS.format(BigInt(value));
 export const short = (text, ends = 4) =>
   text.length <= 2 * ends + 3 ? text : `${text.slice(0, ends)}…${text.slice(-ends)}`;
 
-/** A short form of a stream id. */
+/** A stream id in a short form. */
 export const streamName = (id) => (id.startsWith("api-") ? `api…${id.slice(-6)}` : `#${id}`);
 
 /** Seconds in the two largest units: 90061 → 1 d 1 h. */
@@ -31,7 +31,7 @@ export function duration(seconds) {
   return parts.join(" ");
 }
 
-/** A short time: 0.84 → 840 ms, 2.13 → 2.1 s. */
+/** A number of seconds as text: 0.84 → 840 ms, 2.13 → 2.1 s. */
 export function span(seconds) {
   if (seconds < 0.9995) return `${Math.max(0, Math.round(seconds * 1000))} ms`;
   return seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);

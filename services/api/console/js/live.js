@@ -13,7 +13,7 @@ import { spark } from "./spark.js";
 const SHOWN = 200;
 const SECONDS = 60;
 
-/** Whether an event matches the filter. Pure. */
+/** True if an event matches the filter. Pure. */
 export function passes(event, { streams, users, types }) {
   const parties = [event.sender, event.recipient, event.oldRecipient, event.newRecipient, event.from, event.to];
   return (!streams || event.streamId === streams) && (!users || parties.includes(users)) &&
@@ -56,7 +56,7 @@ function gauges() {
       recent.push(now());
       told.push(seconds);
       if (told.length > 21) told.shift();
-      late.push([...told].sort((a, b) => a - b)[told.length >> 1]); // the median, because one late event is no trend
+      late.push([...told].sort((a, b) => a - b)[told.length >> 1]); // the median: one late event does not change it
     },
     stop: () => clearInterval(timer),
   };

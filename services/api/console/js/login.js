@@ -22,7 +22,7 @@ export function login({ places }) {
     said.textContent = "";
     try {
       await act();
-      history.replaceState(null, "", "#/streams"); // does not draw the view before the reload
+      history.replaceState(null, "", "#/streams"); // does not show the view yet: the page reloads
       location.reload();
     } catch (error) {
       said.textContent = error.message;

@@ -1,20 +1,20 @@
 /**
  * Amounts of a stream at a time, by the rules of shared/domain/stream.py, in BigInt. Pure.
- * Times are in milliseconds. At whole seconds the results equal those of the API.
+ * Times are Unix milliseconds. At whole seconds the results equal those of the API.
  */
 
 const TERMINAL = new Set(["completed", "cancelled"]);
 const most = (a, b) => (a > b ? a : b);
 const least = (a, b) => (a < b ? a : b);
 
-/** What the stream still holds. Always: deposited = withdrawn + refunded + remaining. */
+/** The amount that is still in the stream: deposited - withdrawn - refunded. */
 export const remaining = (stream) =>
   BigInt(stream.depositedAmount) - BigInt(stream.withdrawnAmount) - BigInt(stream.refundedAmount);
 
-/** Whether the stream has ended, so that its money does not move any more. */
+/** True if the stream has ended: its money does not move any more. */
 export const isOver = (stream) => TERMINAL.has(stream.status);
 
-/** What the recipient could withdraw. Nothing accrues while the stream is paused. */
+/** The amount that the recipient can withdraw. Nothing accrues while the stream is paused. */
 export function claimable(stream, milliseconds) {
   if (isOver(stream)) return 0n;
   const until = stream.pausedAt === null ? BigInt(Math.floor(milliseconds)) : BigInt(stream.pausedAt) * 1000n;
@@ -22,7 +22,7 @@ export function claimable(stream, milliseconds) {
   return most(0n, least((BigInt(stream.ratePerSecond) * elapsed) / 1000n, remaining(stream)));
 }
 
-/** Whether the claimable amount grows at this time. */
+/** True if the claimable amount grows at this time. */
 export function flows(stream, milliseconds) {
   if (stream.status !== "active" || BigInt(stream.ratePerSecond) <= 0n) return false;
   return milliseconds >= stream.lastUpdateTime * 1000 && claimable(stream, milliseconds) < remaining(stream);

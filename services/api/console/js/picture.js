@@ -7,7 +7,7 @@ import { claimable, isOver } from "./money.js";
 const WIDTH = 720;
 const HEIGHT = 220;
 
-/** Amounts of a stream at a second. The deposit excludes what was refunded. */
+/** Amounts of a stream at one Unix second. The deposit excludes the refunded amount. */
 function at(stream, second) {
   const withdrawn = BigInt(stream.withdrawnAmount);
   return {
@@ -20,8 +20,8 @@ function at(stream, second) {
 
 /**
  * The points of the chart up to `until` (Unix seconds), from the events of the stream, oldest first.
- * Between two events money accrues in a straight line, except where accrual starts and where the
- * deposit runs out. Pure.
+ * Between two events the accrued amount is a straight line. Two more points are needed: where accrual
+ * starts, and where the deposit runs out. Pure.
  */
 export function course(events, until) {
   const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => ({ timestamp, stream }));
@@ -33,7 +33,7 @@ export function course(events, until) {
   });
 }
 
-/** The forecast: the points up to the end of the stream if nobody changes it. Pure. */
+/** The forecast: points until the stream ends, if nobody changes the stream. Pure. */
 export function outlook(stream, from) {
   if (stream.status !== "active" || stream.endTime === null || stream.endTime <= from) return [];
   const begin = Math.max(from, stream.lastUpdateTime);
@@ -42,7 +42,7 @@ export function outlook(stream, from) {
 
 const LINES = [["deposited", "Deposit"], ["accrued", "Claimable"], ["withdrawn", "Withdrawn"]];
 
-/** {node, draw(events, stream, seconds)}. */
+/** The chart: its node, and draw(events, stream, seconds), which draws it for a Unix second. */
 export function picture() {
   const shapes = {
     accrued: svg("path", { class: "area accrued" }),

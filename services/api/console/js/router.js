@@ -1,4 +1,4 @@
-/** Shows the view of the address (its hash), one view at a time. */
+/** Shows one view at a time: the view that the hash of the address names. */
 
 import { h } from "./dom.js";
 
@@ -9,8 +9,9 @@ export function parse(hash) {
 }
 
 /**
- * Show the view of each address. `find(parts)` returns a function that makes the view from the
- * context: {title, node, stop?}. The heading gets the focus, so that a screen reader reads it.
+ * Show the view of the address whenever the address changes. `find(parts)` returns a function that
+ * makes the view {title, node, stop?} from the context. The heading gets the focus, so that a screen
+ * reader reads it.
  */
 export function route(main, find, context) {
   let stop = null;
@@ -41,5 +42,5 @@ export function remember(path, parameters) {
   history.replaceState(null, "", `#/${path}${given.size ? `?${given}` : ""}`);
 }
 
-/** A view without content that says why. */
+/** A box for an empty list or view: it says why there is nothing to show. */
 export const empty = (words, ...more) => h("div", { class: "empty" }, h("p", {}, words), ...more);

@@ -17,7 +17,7 @@ function read() {
 }
 
 class Session {
-  /** "open": no login; "required": the user has to log in. Set at the start. */
+  /** "open": no login is needed; "required": the user has to log in. Set when the page starts. */
   mode = "open";
   #kept = read();
 
@@ -25,13 +25,13 @@ class Session {
   get account() { return this.#kept.account ?? ""; }
   get needed() { return this.mode === "required" && !this.token; }
 
-  /** Whether the user may see all events. */
+  /** True if the user may see all events. */
   get seesAll() {
     const { scopes = [] } = this.#kept;
     return this.mode === "open" || scopes.includes("events:all") || scopes.includes("admin");
   }
 
-  /** Whether the user may see the system view. */
+  /** True if the user may see the system view. */
   get isAdmin() { return this.mode === "open" || (this.#kept.scopes ?? []).includes("admin"); }
 
   /** Store a token, or remove it with "". Throws if it is not a valid token. */
@@ -48,7 +48,7 @@ class Session {
     if (!location.hash.startsWith("#/login")) location.hash = "#/login";
   }
 
-  /** A ticket for an EventSource. Refreshes the token first if it expires soon. Rejects with `status`. */
+  /** Get a ticket for an EventSource. Refreshes a token that expires soon. Rejects with `status`. */
   async ticket() {
     if (this.#kept.expires * 1000 - Date.now() < 120_000) await this.#refresh();
     try {
@@ -59,7 +59,7 @@ class Session {
     }
   }
 
-  /** End the token everywhere. */
+  /** Log out: end the token on the server and in all tabs. */
   async logOut() {
     await this.#post("/v1/auth/logout").catch(() => {});
     this.keep("");

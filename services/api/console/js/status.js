@@ -4,7 +4,7 @@ import { now } from "./clock.js";
 import { h, say } from "./dom.js";
 import { duration } from "./format.js";
 
-const LATE = 15; // seconds; a ledger closes every five
+const LATE = 15; // seconds; a ledger closes about every 5 s
 
 const WHY = {
   draining: "the server is being replaced",
@@ -14,7 +14,7 @@ const WHY = {
   token_expired: "the login has expired",
 };
 
-/** [kind, text] of the state of the connection. `behind`: delay of the newest event, in seconds. */
+/** [kind, text] of the state of the connection. `behind`: seconds by which the newest event was late. */
 export function describe(state, behind = 0) {
   const reason = state.reason ? ` (${WHY[state.reason] ?? state.reason})` : "";
   const lag = Math.max(behind, state.lagSeconds ?? 0);
@@ -27,7 +27,7 @@ export function describe(state, behind = 0) {
   }
 }
 
-/** Keep `node` and `notice` up to date. */
+/** Show each change of the connection in `node`, and lost or reset data in `notice`. */
 export function showStatus(headrace, node, notice) {
   const word = h("span");
   let behind = 0;

@@ -100,12 +100,12 @@ export function stream({ headrace, parts: [, id] }) {
     async load() {
       const current = await get(streamPath(id));
       const history = await get(streamPath(id, "events"), { limit: SHOWN });
-      const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without events for everyone
+      const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without broadcasts
       versions = new Versions();
       shown = page(current);
       shown.show(events);
       news(current);
-      news(events.at(-1)?.stream); // newer, if the stream changed between the two reads
+      news(events.at(-1)?.stream); // newer if the stream has changed between the two reads
       place.replaceChildren(shown.node);
       return history.position;
     },

@@ -7,7 +7,7 @@ import { amount, duration, short, streamName } from "./format.js";
 import { flows, isOver, shares } from "./money.js";
 import { counter, moves } from "./ticker.js";
 
-/** When the stream ends, in words. */
+/** The time of the stream's end, in words. */
 export function ends(stream, milliseconds) {
   if (isOver(stream)) return stream.status === "completed" ? "paid out" : "cancelled";
   if (stream.status === "paused") return "paused";
@@ -17,7 +17,7 @@ export function ends(stream, milliseconds) {
   return left <= 0 ? "ran out" : `runs out in ${duration(left)}`;
 }
 
-/** The status of a stream as a label, or that its deposit ran out. */
+/** A label with the status of a stream, or "ran out" if its deposit has run out. */
 export function statusChip(stream) {
   const ranOut = stream.status === "active" && stream.ending === "depleted";
   return h("span", { class: "chip", "data-tone": ranOut ? "held" : stream.status }, ranOut ? "ran out" : stream.status);
@@ -35,7 +35,7 @@ export function progress(stream) {
   });
 }
 
-/** A row: {node, update(stream), stream}. */
+/** A row for one stream: {node, update(stream), stream}. */
 export function streamRow(first) {
   let stream = first;
   const status = h("span", { class: "status-of" });
@@ -80,7 +80,7 @@ export class StreamList {
     this.node.replaceChildren();
   }
 
-  /** Add a stream or update its row. An old version is ignored. */
+  /** Add a stream or update its row. An older version than the one shown is ignored. */
   put(stream, where = "append") {
     const row = this.#rows.get(stream.id);
     if (!this.#versions.isNews(stream) && row) return;

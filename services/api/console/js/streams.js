@@ -10,7 +10,7 @@ const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"]
 const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "API"]];
 const PAGE = 25;
 
-/** What the user searches for: {user}, {stream}, {} for nothing, or {wrong: true}. Pure. */
+/** The meaning of the search text: {user} or {stream}; {} if empty; {wrong: true} if invalid. Pure. */
 export function meaning(search) {
   if (!search) return {};
   if (/^[GCM][A-Z2-7]{55,68}$/.test(search)) return { user: search };
@@ -18,7 +18,7 @@ export function meaning(search) {
   return { wrong: true };
 }
 
-/** Whether a stream belongs in the list. Pure. */
+/** True if a stream matches the filters of the list. Pure. */
 export function belongs(stream, { search, status, origin }) {
   const { user, stream: id, wrong } = meaning(search);
   if (wrong) return false;

@@ -13,7 +13,7 @@ const rounded = (value) => (value >= 10 || Number.isInteger(value) ? Math.round(
 
 const count = (number, word) => `${rounded(number)} ${word}${number === 1 ? "" : "s"}`;
 
-/** The growth of a counter per second between two responses; 0 after a restart. Pure. */
+/** How much a counter grew per second between two responses; 0 if its process restarted. Pure. */
 export function rate(before, after, name, seconds) {
   const gained = after[name] - (before?.[name] ?? after[name]);
   return seconds > 0 && gained > 0 ? gained / seconds : 0;
@@ -130,7 +130,7 @@ export function system({ headrace }) {
       show(await get("/v1/system"));
     } catch (error) {
       say(said, error.message);
-      if (error.status === 403 || error.status === 401) return; // asking again will not help
+      if (error.status === 403 || error.status === 401) return; // do not ask again: the answer would be the same
     }
     timer = setTimeout(look, EVERY);
   }

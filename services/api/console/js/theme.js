@@ -1,4 +1,4 @@
-// Runs before the first paint, so that a user of the dark theme sees no white flash.
+// Runs before the page is drawn, so that a user of the dark theme sees no white flash.
 {
   let chosen = null;
   try {

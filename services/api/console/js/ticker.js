@@ -1,4 +1,4 @@
-/** Updates everything that changes with time, in one loop, while it is in the page. */
+/** One loop that updates everything in the page that changes with time. */
 
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
@@ -7,11 +7,11 @@ import { claimable } from "./money.js";
 
 const moving = new Map();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const FRAME = 50; // milliseconds; nobody reads digits that change faster
+const FRAME = 50; // milliseconds between two updates; nobody can read digits that change faster
 let last = 0;
 let asked = false;
 
-/** Call `draw(milliseconds)` now and regularly, while `node` is in the page. */
+/** Call `draw(milliseconds)` now, and again regularly as long as `node` is in the page. */
 export function moves(node, draw) {
   moving.set(node, { draw, seen: false });
   draw(now());
@@ -34,8 +34,8 @@ function turn(at) {
 }
 
 /**
- * A counter of the claimable amount of `stream()`. Its text changes within a second. `data-amount` is
- * the amount that the API returns for the second `data-as-of`.
+ * Shows the claimable amount of `stream()`. The text changes several times a second. `data-amount` is
+ * the amount that the API returns for the Unix second `data-as-of`.
  */
 export function counter(stream, attributes = {}) {
   const node = h("output", { class: "counter", "aria-live": "off", ...attributes });

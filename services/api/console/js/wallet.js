@@ -1,6 +1,6 @@
 /**
- * The wallet in this browser: Freighter, through the API of its library if the page has it, or through
- * messages to the extension. `null` if there is none.
+ * The wallet Freighter in this browser. If the page has Freighter's library, it is used; else we send
+ * messages to the extension. `null` if there is no wallet.
  */
 
 const REQUEST = "FREIGHTER_EXTERNAL_MSG_REQUEST";
