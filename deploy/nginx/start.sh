@@ -3,20 +3,20 @@
 set -euf
 FOLDER=$(cd "$(dirname "$0")" && pwd)
 : "${HOST:=0.0.0.0}" "${PORT:=8080}" "${TLS_PORT:=8443}" "${RUN_FOLDER:=/tmp}"
-case $HOST in # :: takes both IPv6 and IPv4, as in the services
+case $HOST in # :: accepts both IPv6 and IPv4, as in the services
   *:*) ADDRESS="[$HOST]" FAMILIES=ipv6only=off ;;
   *) ADDRESS=$HOST FAMILIES= ;;
 esac
-: "${FANOUT:=fanout:8080}" "${API:=api:8080}" # name and port; all addresses of the name are used
+: "${FANOUT:=fanout:8080}" "${API:=api:8080}" # host name and port; all addresses of the name are used
 : "${RESOLVER:=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1)}"
-: "${WORKERS:=auto}" # processes: one a processor of the machine, even if a limit allows fewer
+: "${WORKERS:=auto}" # number of processes; auto = one per CPU of the machine, even if the container may use fewer
 : "${CONNECTIONS_PER_IP:=100}" "${HANDSHAKES_PER_IP:=20r/s}" "${REQUESTS_PER_IP:=50r/s}"
 : "${TRUSTED_PROXIES:=}"                   # networks (CIDR), comma-separated
 : "${AUTH_MODE:=open}" "${CORS_ORIGINS:=}" # the same values as in the services
 : "${SYNC_SECONDS:=15}"                    # the same value as in the fanouts
-: "${TLS_FOLDER:=/etc/headrace-tls}"       # with tls.crt and tls.key in it, TLS is served too
+: "${TLS_FOLDER:=/etc/headrace-tls}"       # if it contains tls.crt and tls.key, nginx serves TLS too
 STREAMS=$((CONNECTIONS_PER_IP + 128))
-SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # seconds without data after which a fanout is given up
+SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # seconds without data after which nginx closes the connection to a fanout
 export FOLDER ADDRESS FAMILIES PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER
 export WORKERS CONNECTIONS_PER_IP HANDSHAKES_PER_IP REQUESTS_PER_IP STREAMS SILENCE
 
@@ -26,8 +26,8 @@ fill_in() {
     <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
 }
 
-# Origins whose pages may read the gateway's own answers, as in the services (shared/web/cors.py): those
-# in CORS_ORIGINS. With AUTH_MODE=open and no CORS_ORIGINS, all.
+# The origins whose pages may read the gateway's own answers: those in CORS_ORIGINS. If AUTH_MODE=open
+# and CORS_ORIGINS is empty, all origins. The services do the same (shared/web/cors.py).
 allowed_origins() {
   echo 'map $http_origin $cors_origin {'
   for origin in $(echo "${CORS_ORIGINS:-*}" | tr ',' ' '); do

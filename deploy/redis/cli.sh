@@ -1,5 +1,5 @@
 #!/bin/sh
-# valkey-cli as the user operator: `sh cli.sh info persistence`. An error of Redis is exit code 1.
+# Run valkey-cli as the user operator: `sh cli.sh info persistence`. Exit code 1 if Redis returns an error.
 # The password comes from the environment, because other users can see a process's arguments.
 set -eu
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Read a backup from standard input and put it where Redis loads it. Redis must not be running.
+# Read a backup from standard input and put it into Redis' data folder. Redis must not be running.
 # The former data is not deleted: it is moved to appendonlydir.before.<time>.
 #
 # With `appendonly yes` Redis ignores a dump.rdb. So the backup becomes the base file of a new set of

@@ -8,10 +8,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
 : "${REDIS_MAXMEMORY:=1gb}" "${HOST:=0.0.0.0}" "${PORT:=6379}"
 : "${RUN_FOLDER:=/tmp}" "${DATA_FOLDER:=/data}"
-# Locked while Redis runs: a second server, or restore.sh at the same time, would destroy the files.
+# Redis holds this lock while it runs. A second Redis, or restore.sh, would destroy the files.
 exec 9>"$DATA_FOLDER/in-use"
 flock -n 9 || { echo "another Redis uses $DATA_FOLDER" >&2; exit 1; }
-# Redis loads only its append-only files. With a dump.rdb alone it would silently start empty.
+# Redis loads only append-only files. If there is only a dump.rdb, it would start empty without an error.
 if [ -e "$DATA_FOLDER/dump.rdb" ] && [ ! -e "$DATA_FOLDER/appendonlydir" ]; then
   echo "$DATA_FOLDER has a dump.rdb and no appendonlydir: Redis would start empty." >&2
   echo "Put the file back with restore.sh, or move it away to begin with an empty Redis." >&2
