@@ -99,7 +99,7 @@ class PreparedLedger:
         if method == "getNetwork":
             return {"passphrase": PASSPHRASE}
         if method == "getHealth":
-            return {"oldestLedger": FIRST, "latestLedger": self.latest}
+            return {"status": "healthy", "oldestLedger": FIRST, "latestLedger": self.latest}
         if method == "getLatestLedger":
             return {"sequence": self.latest, "id": sha256(b"tip").hexdigest()}
         after = params["pagination"].get("cursor") or padded_toid(params["startLedger"])
@@ -110,8 +110,8 @@ class PreparedLedger:
         page = self.events[start : start + limit]
         end = f"{toid(self.latest + 1) - 1:019}-{0:010}"
         cursor = page[-1]["id"] if len(page) == limit else end
-        tip = {"latestLedger": self.latest, "latestLedgerCloseTime": str(_CLOSED)}
-        return {"events": page, "cursor": cursor} | tip
+        known = {"oldestLedger": FIRST, "latestLedger": self.latest}
+        return {"events": page, "cursor": cursor, "latestLedgerCloseTime": str(_CLOSED)} | known
 
 
 def transactions_end(count: int) -> int:

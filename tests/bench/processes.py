@@ -104,7 +104,7 @@ def child_of(server: Server) -> Server:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     listening = f":{port:04X} "
     while process.poll() is None and time.monotonic() < deadline:
         if any(
