@@ -65,10 +65,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.UNAUTHORIZED: ProblemType(
         (401,),
-        "The request needs a token or an API key. It has none, or the one it has is unknown, "
-        "expired or revoked.",
-        "Log in, and send the token as `Authorization: Bearer <token>`. If the token has expired, "
-        "get a new one with POST /v1/auth/refresh before it expires, or log in again.",
+        "The request needs a token or an API key. It has none, or its token or key is "
+        "unknown, expired or revoked.",
+        "Log in, and send the token as `Authorization: Bearer <token>`. To avoid "
+        "a new login, get a new token with POST /v1/auth/refresh before the old one expires.",
         "Log in, and send the token as `Authorization: Bearer <token>`.",
     ),
     Slug.FORBIDDEN: ProblemType(
@@ -141,10 +141,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.CONTENDED: ProblemType(
         (503,),
-        "Other requests changed the same stream at the same time, so often that this request gave "
-        "up. Nothing was changed.",
+        "The server tried this request many times. Each time, another request changed the same "
+        "stream first. This request changed nothing.",
         "Retry after the seconds in `Retry-After`, with the same Idempotency-Key.",
-        "lost the race for this stream too often",
+        "other commits changed stream 7 at each of 50 attempts",
     ),
     Slug.UNAVAILABLE: ProblemType(
         (503,),
