@@ -8,23 +8,25 @@ import { claimable } from "./money.js";
 const moving = new Map();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const FRAME = 50; // milliseconds between two updates; nobody can read digits that change faster
-let last = 0;
 let asked = false;
 
 /** Call `draw(milliseconds)` now, and again regularly as long as `node` is in the page. */
 export function moves(node, draw) {
   moving.set(node, { draw, seen: false });
   draw(now());
-  if (!asked) requestAnimationFrame(turn);
+  if (!asked) later();
   asked = true;
   return node;
 }
 
-function turn(at) {
+/** Ask for a frame only when something may change: frames cost the user's battery. */
+function later() {
+  setTimeout(() => requestAnimationFrame(turn), calm.matches ? 1000 : FRAME);
+}
+
+function turn() {
   asked = moving.size > 0;
-  if (asked) requestAnimationFrame(turn);
-  if (at - last < (calm.matches ? 1000 : FRAME)) return;
-  last = at;
+  if (asked) later();
   const time = now();
   for (const [node, each] of moving) {
     each.seen ||= node.isConnected;
