@@ -31,8 +31,8 @@ class Kind(StrEnum):
     STUCK = "not recovered"
     ENDED = "received after the end of the token"
     GAP = "gap without a loss"
-    UNTOLD = "lost without a notice"
-    FALSE = "notice before its time"
+    UNANNOUNCED = "lost without a notice"
+    EARLY = "notice before its time"
     FINAL = "response that stops a native client"
 
 
@@ -41,7 +41,7 @@ class Violation:
     """One violation: who saw it, at which position, and the lines that show it."""
 
     kind: Kind
-    who: str
+    observer: str
     where: str
     history: tuple[str, ...] = ()
 
@@ -116,6 +116,8 @@ _CONTROL = frozenset({"connected", "sync", "overload", "goodbye", "token_expirin
 
 _LOSS = frozenset({"gap", "reset"})
 
+Frames = Sequence[ReceivedFrame]
+
 Span = tuple[Position, Position]
 """First and last position, both included."""
 
@@ -124,9 +126,9 @@ ANY = ((START, END),)
 
 
 def check_client(
-    who: str,
+    observer: str,
     asked: SubscriberView,
-    frames: Sequence[ReceivedFrame],
+    frames: Frames,
     facts: Iterable[ExpectedEvent],
     lost: Sequence[Span] = (),
 ) -> list[Violation]:
@@ -136,58 +138,55 @@ def check_client(
     """
     known = {fact.position: fact for fact in facts}
     return [
-        *_received(who, asked, frames, known),
-        *_gaps(who, frames, lost),
-        *_missing(who, asked, frames, known, lost),
+        *_received(observer, asked, frames, known),
+        *_gaps(observer, frames, lost),
+        *_missing(observer, asked, frames, known, lost),
     ]
 
 
 def _received(
-    who: str,
-    asked: SubscriberView,
-    frames: Sequence[ReceivedFrame],
-    known: Mapping[Position, ExpectedEvent],
+    observer: str, asked: SubscriberView, frames: Frames, known: Mapping[Position, ExpectedEvent]
 ) -> Iterable[Violation]:
     """Check each frame, alone and against the frames before it."""
     top, first_at = START, dict[Position, int]()
     for n, each in enumerate(frames):
         if each.name == "reset":
-            yield _violation(Kind.RESET, who, frames, n - 1, n)
+            yield _violation(Kind.RESET, observer, frames, n - 1, n)
         if each.name not in _CONTROL | _LOSS:
             fact = known.get(each.position)
             if each.position in first_at:
-                yield _violation(Kind.DUPLICATE, who, frames, first_at[each.position], n)
+                yield _violation(Kind.DUPLICATE, observer, frames, first_at[each.position], n)
             elif each.position <= top:
-                yield _violation(Kind.DISORDER, who, frames, _setter(frames, n, top), n)
+                yield _violation(Kind.DISORDER, observer, frames, _setter(frames, n, top), n)
             if fact is None:
-                yield _violation(Kind.UNKNOWN, who, frames, n, n)
+                yield _violation(Kind.UNKNOWN, observer, frames, n, n)
             elif not asked.is_for(fact):
-                yield _violation(Kind.LEAK, who, frames, n, n)
+                yield _violation(Kind.LEAK, observer, frames, n, n)
             elif fact.body and fact.body != each.body:
-                yield _violation(Kind.ALTERED, who, frames, n, n)
+                yield _violation(Kind.ALTERED, observer, frames, n, n)
             first_at.setdefault(each.position, n)
         top = max(top, each.position)
 
 
-def _setter(frames: Sequence[ReceivedFrame], before: int, top: Position) -> int:
+def _setter(frames: Frames, before: int, top: Position) -> int:
     """The index of the frame that moved the client's cursor to `top`."""
     return next(n for n in range(before) if frames[n].position == top)
 
 
-def _gaps(who: str, frames: Sequence[ReceivedFrame], lost: Sequence[Span]) -> Iterable[Violation]:
+def _gaps(observer: str, frames: Frames, lost: Sequence[Span]) -> Iterable[Violation]:
     """Gaps that cover no lost position."""
     for n, each in enumerate(frames):
         since = each.since
         if since is None:
             continue
         if not any(since < last and first <= each.position for first, last in lost):
-            yield _violation(Kind.GAP, who, frames, n, n)
+            yield _violation(Kind.GAP, observer, frames, n, n)
 
 
 def _missing(
-    who: str,
+    observer: str,
     asked: SubscriberView,
-    frames: Sequence[ReceivedFrame],
+    frames: Frames,
     known: Mapping[Position, ExpectedEvent],
     lost: Sequence[Span],
 ) -> Iterable[Violation]:
@@ -207,21 +206,21 @@ def _missing(
             continue
         announced = any(since < position <= to for since, to in gaps)
         if not (announced and any(first <= position <= last for first, last in lost)):
-            yield _skipped(who, frames, position)
+            yield _skipped(observer, frames, position)
 
 
-def _skipped(who: str, frames: Sequence[ReceivedFrame], position: Position) -> Violation:
+def _skipped(observer: str, frames: Frames, position: Position) -> Violation:
     """The violation for an event that is missing, with the frames before and after its position."""
     after = next((n for n, each in enumerate(frames) if each.position > position), len(frames) - 1)
     before = max((n for n in range(after) if frames[n].position < position), default=0)
-    return _violation(Kind.MISSING, who, frames, before, after, where=str(position))
+    return _violation(Kind.MISSING, observer, frames, before, after, where=str(position))
 
 
 def _violation(
-    kind: Kind, who: str, frames: Sequence[ReceivedFrame], first: int, last: int, *, where: str = ""
+    kind: Kind, observer: str, frames: Frames, first: int, last: int, *, where: str = ""
 ) -> Violation:
     lines = tuple(str(each) for each in frames[max(0, first) : last + 1])
-    return Violation(kind, who, where or str(frames[last].position), lines)
+    return Violation(kind, observer, where or str(frames[last].position), lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +233,7 @@ class EndedToken:
 
 
 def check_ended_tokens(
-    who: str, frames: Sequence[ReceivedFrame], ends: Iterable[EndedToken]
+    observer: str, frames: Frames, ends: Iterable[EndedToken]
 ) -> Iterable[Violation]:
     """Events that were published after the token of their connection had ended."""
     spans: dict[str, list[EndedToken]] = {}
@@ -242,7 +241,7 @@ def check_ended_tokens(
         spans.setdefault(end.token, []).append(end)
     for n, each in enumerate(frames):
         if any(end.since < each.published < end.until for end in spans.get(each.token, ())):
-            yield _violation(Kind.ENDED, who, frames, n, n)
+            yield _violation(Kind.ENDED, observer, frames, n, n)
 
 
 def shortest(violations: Iterable[Violation]) -> Violation | None:

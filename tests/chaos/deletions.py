@@ -82,8 +82,8 @@ class DeletionFaults:
         pipe.execute_command(*command)
         rows, began, _ = await pipe.execute()
         entries = [entry_of(*row) for row in rows]
-        place = parse_position(began.decode()) if began else self._world.began
-        self._world.lost.journals.append(LostJournal(at, place, entries))
+        start = parse_position(began.decode()) if began else self._world.began
+        self._world.lost.journals.append(LostJournal(at, start, entries))
         self._world.lost.rewound.append(Loss(at, time.time() + _SEEN))
         self._world.began = START
 

@@ -18,7 +18,7 @@ _SURFACES = (*["stream"] * 4, "root", "ledger", "getEvents", "getEvents", "getTr
 _KINDS = ("429", "503", "504", "hang", "drop", "cut", "malformed", "slow")
 _OF_STREAM = ("stall", "error", "byebye", "no_meta", *_KINDS)
 
-_TOLD = 2.0
+_NOTICED_SECONDS = 2.0
 """Seconds within which a revocation must end the connections of its token."""
 
 
@@ -60,8 +60,8 @@ class ExternalFaults:
         client = self._rng.choice(holders)
         name = client.token_name
         await self._orders.insist("auth/revoke", {"jti": name})
-        since = time.time() + _TOLD
-        await last(_TOLD + 2)
+        since = time.time() + _NOTICED_SECONDS
+        await last(_NOTICED_SECONDS + 2)
         if self.alone:  # otherwise Redis may be unavailable, and the revocation not readable
             client.ends.append(EndedToken(name, since, time.time()))
         return client.name

@@ -125,16 +125,18 @@ def _parties(
     Each journal knows only the streams that were created in it.
     """
     found: list[tuple[Parties, Parties]] = []
-    places = [parse_position(event["id"]) for event in held]
-    gone = {e["id"] for e, p in zip(held, places, strict=True) if any(a < p <= b for a, b in gaps)}
+    positions = [parse_position(event["id"]) for event in held]
+    gone = {
+        e["id"] for e, p in zip(held, positions, strict=True) if any(a < p <= b for a, b in gaps)
+    }
     sure: list[Parties] = []
     for start, top in [
         *((lost_journal.began, lost_journal.top) for lost_journal in lost.journals),
         (began, END),
     ]:
-        first = bisect_right(places, start)
+        first = bisect_right(positions, start)
         known = parties_on_chain(held, gone | {event["id"] for event in held[:first]})
-        found += known[len(found) : bisect_right(places, top)]
+        found += known[len(found) : bisect_right(positions, top)]
         sure = [*sure[:first], *(audience for audience, _ in known[len(sure[:first]) :])]
     return [(audience, after, last) for (audience, after), last in zip(found, sure, strict=True)]
 

@@ -18,7 +18,7 @@ from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import RedisFaults
 from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
-from tests.support.tcp_proxy import TcpProxy, everybody, nobody, subscribers
+from tests.support.tcp_proxy import TcpProxy, every_link, no_link, subscribers
 
 ALONE = frozenset({"clock of Redis jumps", FLUSHED, EMPTY})
 """These faults are never combined with another.
@@ -149,7 +149,7 @@ class Faults:
             await last(
                 self._rng.uniform(1.05, 1.3)
             )  # one check of the journal happens in this time, but not two
-            self._way(name, "redis").hold = nobody
+            self._way(name, "redis").hold = no_link
             await last(0.1)
 
     async def two_active(self) -> str:
@@ -199,11 +199,11 @@ class Faults:
     async def freeze(self) -> str:
         """Hold back all data between two parts. Then deliver it, or abort the connections."""
         proxy, name = self._some_way()
-        proxy.frozen = everybody
+        proxy.frozen = every_link
         await last(self._rng.uniform(0.5, 5.0))
         if self._rng.random() < 0.5:
             proxy.cut()
-        proxy.frozen = nobody
+        proxy.frozen = no_link
         return name
 
     async def refuse(self) -> str:

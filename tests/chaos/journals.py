@@ -110,7 +110,7 @@ def check_resets(journal: Sequence[JournalEntry], lost: LostData) -> Iterable[Vi
             yield Violation(Kind.RESET, "journal", str(found[0]))
         if n and not (len(found) == 1 and found[0] > lost.journals[n - 1].top):
             positions = ", ".join(map(str, found)) or "nothing"
-            yield Violation(Kind.UNTOLD, "journal", f"{lost.journals[n - 1].top}: {positions}")
+            yield Violation(Kind.UNANNOUNCED, "journal", f"{lost.journals[n - 1].top}: {positions}")
 
 
 def check_acknowledged(
@@ -157,4 +157,4 @@ def check_notices(entries: Iterable[JournalEntry]) -> Iterator[Violation]:
     for entry, body in _of_api(entries):
         if body["timestamp"] > body["publishedAt"] / 1e6 + _LATE:
             ahead = body["timestamp"] - body["publishedAt"] / 1e6
-            yield Violation(Kind.FALSE, f"{entry.type}, {ahead:.0f} s ahead", entry.position)
+            yield Violation(Kind.EARLY, f"{entry.type}, {ahead:.0f} s ahead", entry.position)

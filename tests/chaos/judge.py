@@ -63,8 +63,8 @@ class FinalCheck:
         await self.world.restarted()
         await self.api_callers.end()
         held = await self.world.held()
-        places = [parse_position(each["id"]) for each in held]
-        end = max([*places, *(parse_position(ack.position) for ack in self.api_callers.acks)])
+        positions = [parse_position(each["id"]) for each in held]
+        end = max([*positions, *(parse_position(ack.position) for ack in self.api_callers.acks)])
         await self._caught_up(end, settle)
         for client in self.clients:
             await client.close()

@@ -52,7 +52,7 @@ class LostData:
         """The positions that a gap may cover. `began` is the start of the current journal."""
         return [
             *((Position(each.start << 32, 0), _end(each.stop - 1)) for each in self.ledgers),
-            *((position, position) for position in map(_place, self.entries)),
+            *((position, position) for position in map(_position_of, self.entries)),
             *((START, each) for _, each in self.begins(began)),
         ]
 
@@ -72,25 +72,27 @@ class LostData:
         """The entries of all journals, in order. `journal` is the current one."""
         old = chain.from_iterable(lost_journal.entries for lost_journal in self.journals)
         kept = {each.position: each for each in chain(old, self.entries, journal)}
-        return sorted(kept.values(), key=_place)
+        return sorted(kept.values(), key=_position_of)
 
     @property
     def held(self) -> set[Position]:
         """All positions that were lost with all data of Redis."""
-        return {_place(each) for lost_journal in self.journals for each in lost_journal.entries}
+        return {
+            _position_of(each) for lost_journal in self.journals for each in lost_journal.entries
+        }
 
     def data_loss(self, journal: Iterable[JournalEntry]) -> dict[Position, float]:
         """The positions that only lost journals have, with the time of the loss."""
         gone = {
-            _place(each): lost_journal.at
+            _position_of(each): lost_journal.at
             for lost_journal in self.journals
             for each in lost_journal.entries
         }
-        there = set(map(_place, journal))
+        there = set(map(_position_of, journal))
         return {position: at for position, at in gone.items() if position not in there}
 
 
-def _place(entry: JournalEntry) -> Position:
+def _position_of(entry: JournalEntry) -> Position:
     return parse_position(entry.position)
 
 
@@ -113,5 +115,7 @@ def due_to(
     due = {each.position for each in frames}
     for lost_journal in lost.journals:
         reached = max((t.position for t in frames if began + t.at < lost_journal.at), default=START)
-        due |= {position for position in map(_place, lost_journal.entries) if position <= reached}
+        due |= {
+            position for position in map(_position_of, lost_journal.entries) if position <= reached
+        }
     return [fact for fact in facts if fact.position not in data_loss or fact.position in due]

@@ -65,7 +65,9 @@ def show(report: Report, console: Console) -> None:
     worst = shortest(report.violations)
     assert worst
     lines = "\n".join(f"  {line}" for line in worst.history)
-    console.print(f"[bold]{worst.kind}[/]: {worst.who}, {worst.where}\n{lines}", highlight=False)
+    console.print(
+        f"[bold]{worst.kind}[/]: {worst.observer}, {worst.where}\n{lines}", highlight=False
+    )
     command = f"make chaos SEED={report.seed} DURATION={report.seconds:g}{report.more}"
     console.print(f"repeat: {command}")
 

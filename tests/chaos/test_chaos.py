@@ -128,7 +128,7 @@ NOTICED = [
             ("ledgers_of_rpc_not_looked_for", "hole in RPC", Kind.LOST),
             ("zero_is_a_ledger", "Horizon restarts", Kind.STUCK),
             ("beginning_unnamed", FLUSHED, Kind.MISSING),
-            ("own_clock", "clock of an API is wrong", Kind.FALSE),
+            ("own_clock", "clock of an API is wrong", Kind.EARLY),
         )
     ),
 ]
@@ -177,7 +177,7 @@ async def test_a_gateway_that_answers_by_status_is_noticed(
     report = await noticed({Kind.FINAL}, attempt)
     assert report
     final = [each for each in report.violations if each.kind is Kind.FINAL]
-    assert {each.who for each in final} == {"native-nginx"}
+    assert {each.observer for each in final} == {"native-nginx"}
     assert final[0].history[0].startswith("HTTP/1.1 502")
 
 

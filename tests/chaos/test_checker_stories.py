@@ -39,16 +39,16 @@ def stories(draw: st.DrawFn) -> tuple[SubscriberView, list[ReceivedFrame], list[
     asked, facts = draw(audiences), draw(ledgers())
     story, cursor = [connected()], 0
     for each in facts:
-        place = each.position.toid
+        toid = each.position.toid
         if draw(st.integers(0, 5)) == 0:
             story.append(connected(cursor))
         if draw(st.integers(0, 9)) == 0:
-            story.append(gap(cursor, place))
+            story.append(gap(cursor, toid))
         elif asked.is_for(each):
             story.append(received(each))
         else:
             continue
-        cursor = place
+        cursor = toid
     return asked, story, facts
 
 
@@ -71,8 +71,8 @@ def test_a_removed_event_is_missing(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
-    if places := events(story):
-        n = data.draw(st.sampled_from(places))
+    if indexes := events(story):
+        n = data.draw(st.sampled_from(indexes))
         wrong = kinds(asked, story[:n] + story[n + 1 :], facts)
         assert wrong == [Kind.MISSING]
 
@@ -83,8 +83,8 @@ def test_a_repeated_event_is_a_duplicate(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
-    if places := events(story):
-        n = data.draw(st.sampled_from(places))
+    if indexes := events(story):
+        n = data.draw(st.sampled_from(indexes))
         again = data.draw(st.integers(n + 1, len(story)))
         assert Kind.DUPLICATE in kinds(asked, [*story[:again], story[n], *story[again:]], facts)
 
@@ -95,9 +95,9 @@ def test_two_swapped_events_are_out_of_order(
     drawn: tuple[SubscriberView, list[ReceivedFrame], list[ExpectedEvent]], data: st.DataObject
 ) -> None:
     asked, story, facts = drawn
-    if len(places := events(story)) > 1:
-        n = data.draw(st.integers(0, len(places) - 2))
-        a, b = places[n], places[n + 1]
+    if len(indexes := events(story)) > 1:
+        n = data.draw(st.integers(0, len(indexes) - 2))
+        a, b = indexes[n], indexes[n + 1]
         swapped = [*story]
         swapped[a], swapped[b] = story[b], story[a]
         assert Kind.DISORDER in kinds(asked, swapped, facts)
@@ -111,5 +111,5 @@ def test_an_added_event_for_others_is_a_leak(
     asked, story, facts = drawn
     if others := [each for each in facts if not asked.is_for(each)]:
         each = data.draw(st.sampled_from(others))
-        place = next((n for n, s in enumerate(story) if s.position > each.position), len(story))
-        assert Kind.LEAK in kinds(asked, [*story[:place], received(each), *story[place:]], facts)
+        index = next((n for n, s in enumerate(story) if s.position > each.position), len(story))
+        assert Kind.LEAK in kinds(asked, [*story[:index], received(each), *story[index:]], facts)

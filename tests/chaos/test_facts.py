@@ -41,8 +41,8 @@ def kept(of: dict[str, Any], **more: object) -> JournalEntry:
     names = {"fee_amount": "feeAmount", "paused_at": "pausedAt", "old_recipient": "oldRecipient"}
     names |= {"new_recipient": "newRecipient"}
     facts = {names.get(name, name): value for name, value in of["data"].items()}
-    place = {"txHash": "abc", "ledger": 1, "ledgerClosedAt": "now", "streamId": of["streamId"]}
-    body = {"origin": "chain", **place, **facts, **more}
+    provenance = {"txHash": "abc", "ledger": 1, "ledgerClosedAt": "now", "streamId": of["streamId"]}
+    body = {"origin": "chain", **provenance, **facts, **more}
     return JournalEntry(of["id"], "0-0", "stream.something", (), orjson.dumps(body))
 
 

@@ -40,9 +40,9 @@ def reset(ledger: int) -> JournalEntry:
     return JournalEntry(f"{ledger << 32 | 4095}-9", "0-0", "journal.reset", (), orjson.dumps(body))
 
 
-def written(place: str, version: int, **more: object) -> JournalEntry:
+def written(position: str, version: int, **more: object) -> JournalEntry:
     body = {"origin": "api", "streamId": "a", "stream": {"version": version}, **more}
-    return JournalEntry(place, "0-0", "stream.created", (), orjson.dumps(body))
+    return JournalEntry(position, "0-0", "stream.created", (), orjson.dumps(body))
 
 
 def kinds(
@@ -51,20 +51,20 @@ def kinds(
     return [each.kind for each in expected_events(LEDGER, acks, journal, lost, began)[1]]
 
 
-TOLD = [JOURNAL[0], gap(1, 3), JOURNAL[3]]
+WITH_GAP = [JOURNAL[0], gap(1, 3), JOURNAL[3]]
 
 
 def test_a_gap_must_match_the_lost_ledgers() -> None:
     lost = LostData(ledgers=[range(2, 4)])
-    assert kinds(TOLD, lost) == []
+    assert kinds(WITH_GAP, lost) == []
     assert kinds([JOURNAL[0], JOURNAL[3]], lost) == [Kind.LOST, Kind.LOST], "no gap"
-    assert kinds(TOLD, LostData()) == [Kind.GAP], "not lost"
-    assert kinds(TOLD, LostData(ledgers=[range(2, 3)])) == [Kind.GAP], "not all of it was lost"
+    assert kinds(WITH_GAP, LostData()) == [Kind.GAP], "not lost"
+    assert kinds(WITH_GAP, LostData(ledgers=[range(2, 3)])) == [Kind.GAP], "not all of it was lost"
     assert kinds([JOURNAL[0], gap(1, 2), JOURNAL[3]], lost) == [Kind.LOST], "the gap is too short"
 
 
 def test_a_gap_is_for_everyone_and_hides_changes_of_parties() -> None:
-    facts, _ = expected_events(LEDGER, [], TOLD, LostData(ledgers=[range(2, 4)]))
+    facts, _ = expected_events(LEDGER, [], WITH_GAP, LostData(ledgers=[range(2, 4)]))
     assert [f.type for f in facts if not f.parties] == ["gap"]
     assert facts[-1].parties == {ALICE, BOB}, "the change of its recipient was lost"
 
@@ -78,10 +78,10 @@ BEGAN = parse_position(f"{2 << 32 | 4095}-5")
 def test_after_a_loss_of_all_data_the_next_journal_has_one_reset() -> None:
     after = [reset(2), *JOURNAL[2:]]
     assert kinds(after, LOST, ACK, began=BEGAN) == []
-    assert kinds(after[1:], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
-    assert kinds([*after, reset(5)], LOST, ACK, began=BEGAN) == [Kind.UNTOLD]
+    assert kinds(after[1:], LOST, ACK, began=BEGAN) == [Kind.UNANNOUNCED]
+    assert kinds([*after, reset(5)], LOST, ACK, began=BEGAN) == [Kind.UNANNOUNCED]
     low = [reset(1), *JOURNAL[2:]]
-    assert kinds(low, LOST, ACK, began=BEGAN) == [Kind.UNTOLD], "below an older position"
+    assert kinds(low, LOST, ACK, began=BEGAN) == [Kind.UNANNOUNCED], "below an older position"
     assert kinds([*JOURNAL, reset(5)], LostData()) == [Kind.RESET], "nothing was lost"
 
 
@@ -97,8 +97,10 @@ def test_only_writes_from_before_a_loss_of_all_data_may_be_gone() -> None:
 
 def test_the_parties_of_a_stream_from_before_the_journal_are_unknown() -> None:
     facts, _ = expected_events(LEDGER, [], [reset(2), *JOURNAL[2:]], LOST, BEGAN)
-    by_place = {fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"}
-    assert by_place == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
+    parties_by_ledger = {
+        fact.position.ledger: fact.parties for fact in facts if fact.stream_id == "1"
+    }
+    assert parties_by_ledger == {1: {ALICE, BOB}, 2: {ALICE, BOB}, 3: {BOB, CAROL}, 4: NOBODY}
 
 
 def test_an_event_in_two_journals_is_due_to_parties_known_in_both() -> None:
@@ -124,7 +126,7 @@ def test_a_deleted_entry_counts_as_published() -> None:
     assert kinds(JOURNAL, gone, AcknowledgedWrite("streams", "a", 1, "1-7", frozenset())) == []
 
 
-@pytest.mark.parametrize(("ahead", "seen"), [(0, []), (-9, []), (60, [Kind.FALSE])])
+@pytest.mark.parametrize(("ahead", "seen"), [(0, []), (-9, []), (60, [Kind.EARLY])])
 def test_a_notice_before_its_time_is_a_violation(ahead: int, seen: list[Kind]) -> None:
     entry = written("1-7", 2, timestamp=100 + ahead, publishedAt=100_000_000)
     assert [each.kind for each in check_notices([entry])] == seen

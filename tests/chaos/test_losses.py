@@ -18,12 +18,12 @@ ALL = SubscriberView(everything=True)
 BOB = SubscriberView(accounts=frozenset({"bob"}), holder="bob")
 
 
-def fact(n: int, at: float, origin: str = "chain", place: int = 0, **more: object) -> ExpectedEvent:
+def fact(n: int, at: float, origin: str = "chain", index: int = 0, **more: object) -> ExpectedEvent:
     """An event of ledger `n`, published at second `at`."""
     body = {"publishedAt": round((BEGAN + at) * 1e6), "origin": origin, "streamId": "1", **more}
     parties = frozenset({"alice", "bob"})
     return ExpectedEvent(
-        Position(n, place), "stream.paused", "1", parties, orjson.dumps(body).decode()
+        Position(n, index), "stream.paused", "1", parties, orjson.dumps(body).decode()
     )
 
 
@@ -82,8 +82,8 @@ def test_a_restored_event_may_differ_only_in_commit_fields() -> None:
 
 
 def test_a_lost_write_sent_to_others_is_a_leak() -> None:
-    whose = written(2, 13, sender="alice", recipient="carol")
-    assert kinds([*START, received(whose, 13)], [ONE], BOB) == [Kind.LEAK]
+    of_others = written(2, 13, sender="alice", recipient="carol")
+    assert kinds([*START, received(of_others, 13)], [ONE], BOB) == [Kind.LEAK]
 
 
 def test_events_after_the_failover_are_due() -> None:

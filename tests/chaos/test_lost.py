@@ -32,10 +32,10 @@ def body(at: float, origin: str) -> str:
     return orjson.dumps(fields).decode()
 
 
-def fact(n: int, at: float, origin: str = "chain", place: int = 0) -> ExpectedEvent:
+def fact(n: int, at: float, origin: str = "chain", index: int = 0) -> ExpectedEvent:
     """An event of ledger `n`, published at second `at`."""
     return ExpectedEvent(
-        Position(n << 32, place), "stream.paused", "1", frozenset({"alice"}), body(at, origin)
+        Position(n << 32, index), "stream.paused", "1", frozenset({"alice"}), body(at, origin)
     )
 
 
@@ -70,7 +70,7 @@ FACTS = sorted([ONE, GONE, UNSEEN, *NEW], key=lambda each: each.position)
 
 START_OF = frame("connected", START, 0)
 BEFORE = [START_OF, received(ONE, 1), received(TWO, 4), received(GONE, 5), received(UNSEEN, 6)]
-TOLD = frame("reset", RESET, 13)
+RESET_FRAME = frame("reset", RESET, 13)
 AFTER = [received(FOUR, 14), received(AGAIN, 15), received(FIVE, 16)]
 
 
@@ -91,7 +91,7 @@ def kinds(story: list[ReceivedFrame]) -> set[Kind]:
 
 
 def test_a_live_client_gets_one_reset_and_all_later_events() -> None:
-    assert wrong([*BEFORE, TOLD, *AFTER]) == []
+    assert wrong([*BEFORE, RESET_FRAME, *AFTER]) == []
 
 
 def test_a_missing_reset_after_a_loss_is_a_violation() -> None:
@@ -100,41 +100,41 @@ def test_a_missing_reset_after_a_loss_is_a_violation() -> None:
 
 
 def test_events_due_before_the_loss_stay_due() -> None:
-    (violation,) = wrong([*BEFORE[:3], BEFORE[4], TOLD, *AFTER])
+    (violation,) = wrong([*BEFORE[:3], BEFORE[4], RESET_FRAME, *AFTER])
     assert (violation.kind, violation.where) == (Kind.MISSING, str(GONE.position))
 
 
 def test_events_above_the_clients_cursor_may_be_gone() -> None:
-    assert wrong([*BEFORE[:3], TOLD, *AFTER]) == []
+    assert wrong([*BEFORE[:3], RESET_FRAME, *AFTER]) == []
 
 
 def test_chain_events_are_due_after_any_loss() -> None:
-    assert kinds([*BEFORE[:2], TOLD, *AFTER]) == {Kind.MISSING}
-    assert wrong([*BEFORE[:2], received(TWO_AGAIN, 12), TOLD, *AFTER]) == []
+    assert kinds([*BEFORE[:2], RESET_FRAME, *AFTER]) == {Kind.MISSING}
+    assert wrong([*BEFORE[:2], received(TWO_AGAIN, 12), RESET_FRAME, *AFTER]) == []
 
 
 def test_an_event_published_with_a_wrong_clock_may_be_lost() -> None:
     ahead = replace(TWO, body=body(64, "chain"))
-    assert wrong([*BEFORE[:2], received(ahead, 4), *BEFORE[3:], TOLD, *AFTER]) == []
+    assert wrong([*BEFORE[:2], received(ahead, 4), *BEFORE[3:], RESET_FRAME, *AFTER]) == []
 
 
 def test_after_the_reset_all_rules_apply() -> None:
-    assert kinds([*BEFORE, TOLD, *AFTER[1:]]) == {Kind.MISSING}
-    assert kinds([*BEFORE, TOLD, *AFTER, AFTER[0]]) == {Kind.DUPLICATE}
-    assert kinds([*BEFORE, received(TWO_AGAIN, 12), TOLD, *AFTER]) == {Kind.DUPLICATE}
+    assert kinds([*BEFORE, RESET_FRAME, *AFTER[1:]]) == {Kind.MISSING}
+    assert kinds([*BEFORE, RESET_FRAME, *AFTER, AFTER[0]]) == {Kind.DUPLICATE}
+    assert kinds([*BEFORE, received(TWO_AGAIN, 12), RESET_FRAME, *AFTER]) == {Kind.DUPLICATE}
 
 
 def test_a_reset_without_a_loss_is_a_violation_with_any_reason() -> None:
     nothing = LostData()
-    assert [each.kind for each in wrong([START_OF, received(ONE, 1), TOLD], [ONE], nothing)] == [
-        Kind.RESET
-    ]
+    assert [
+        each.kind for each in wrong([START_OF, received(ONE, 1), RESET_FRAME], [ONE], nothing)
+    ] == [Kind.RESET]
 
 
 def test_a_resume_at_an_empty_redis_gets_the_whole_next_journal() -> None:
     back = [frame("connected", UNSEEN.position, 11), frame("reset", START, 11)]
-    assert wrong([*BEFORE, *back, received(TWO_AGAIN, 12), TOLD, *AFTER]) == []
-    assert kinds([*BEFORE, *back, TOLD, *AFTER]) == {Kind.MISSING}
+    assert wrong([*BEFORE, *back, received(TWO_AGAIN, 12), RESET_FRAME, *AFTER]) == []
+    assert kinds([*BEFORE, *back, RESET_FRAME, *AFTER]) == {Kind.MISSING}
 
 
 def test_a_resume_from_a_lost_write_gets_reset_and_continues() -> None:

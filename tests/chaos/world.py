@@ -22,7 +22,7 @@ from tests.chaos.lost import LostData
 from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.deploy.gateways import installed_kinds, local_gateway
 from tests.support.processes import NotListening, ServiceProcess, start
-from tests.support.tcp_proxy import TcpProxy, nobody
+from tests.support.tcp_proxy import TcpProxy, no_link
 from tests.support.waiting import until
 
 INDEXERS = ("indexer-1", "indexer-2")
@@ -225,7 +225,7 @@ class World:
     async def heal(self) -> None:
         """End all faults of proxies and of the network."""
         for proxy in self.proxies.values():
-            proxy.frozen, proxy.delay, proxy.rate, proxy.refusing = nobody, 0.0, 0, False
+            proxy.frozen, proxy.delay, proxy.rate, proxy.refusing = no_link, 0.0, 0, False
         await self.network("DELETE", "faults")
 
 

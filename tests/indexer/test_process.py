@@ -17,7 +17,7 @@ from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated
 from tests.support.processes import ServiceProcess
-from tests.support.tcp_proxy import TcpProxy, everybody, nobody
+from tests.support.tcp_proxy import TcpProxy, every_link, no_link
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(40)
@@ -170,12 +170,12 @@ async def test_lost_answers_of_redis_write_nothing_twice(
         async with site.indexer(LEASE_SECONDS=30) as process:
             for _ in range(3):
                 await site.heard(process)
-                proxy.swallow = everybody
+                proxy.swallow = every_link
                 sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
                 sim.close()
                 await site.caught_up()  # although Redis sent no notification
                 proxy.cut()
-                proxy.swallow = nobody
+                proxy.swallow = no_link
                 sim.network.submit(Proposal(operations=(Operation(op="emit"),)))
                 sim.close()
             await site.caught_up()

@@ -16,12 +16,12 @@ from tests.support.waiting import until
 Which = Callable[["Link"], bool]
 
 
-def nobody(_: Link) -> bool:
+def no_link(_: Link) -> bool:
     """No connection."""
     return False
 
 
-def everybody(_: Link) -> bool:
+def every_link(_: Link) -> bool:
     """Every connection."""
     return True
 
@@ -59,9 +59,9 @@ class TcpProxy:
         self.target = target
         self.port = 0
         self.links: list[Link] = []
-        self.swallow: Which = nobody
-        self.hold: Which = nobody
-        self.frozen: Which = nobody
+        self.swallow: Which = no_link
+        self.hold: Which = no_link
+        self.frozen: Which = no_link
         self.delay = 0.0
         self.rate = 0
         self.swallowed = bytearray()
@@ -79,11 +79,11 @@ class TcpProxy:
     ) -> None:
         assert self._server
         self._server.close()
-        self.hold = self.frozen = nobody
+        self.hold = self.frozen = no_link
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def cut(self, which: Which = everybody) -> None:
+    def cut(self, which: Which = every_link) -> None:
         """Abort these connections now."""
         for link in [link for link in self.links if which(link)]:
             link.cut()

@@ -14,7 +14,7 @@ from shared.journal.plan import Retention
 from tests.fanout.journals import journal
 from tests.fanout.replicas import Chain, StartReplica
 from tests.support.sse_client import SseClient
-from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
+from tests.support.tcp_proxy import TcpProxy, no_link, subscribers
 from tests.support.waiting import until
 
 
@@ -23,7 +23,7 @@ async def lose_message(proxy: TcpProxy, chain: Chain) -> str:
     proxy.swallow = subscribers
     (position,) = await chain.commit()
     await until(lambda: f" {position} ".encode() in proxy.swallowed, what="the lost message")
-    proxy.swallow = nobody
+    proxy.swallow = no_link
     return position
 
 
@@ -119,7 +119,7 @@ async def test_a_slow_answer_to_the_probe_is_not_treated_as_lost_writes(
     await until(lambda: any(link.held for link in proxy.links))
     positions += await chain.commit_many(3)
     await client.wait_id(positions[-1])
-    proxy.hold = nobody
+    proxy.hold = no_link
     await until(lambda: not any(link.held for link in proxy.links))
     feed = replica.app[HANDLER]._feed
     last_probe = feed._probed_at

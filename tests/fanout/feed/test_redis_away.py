@@ -14,7 +14,7 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
 from tests.support.sse_client import SseClient
-from tests.support.tcp_proxy import TcpProxy, everybody, nobody
+from tests.support.tcp_proxy import TcpProxy, every_link, no_link
 from tests.support.waiting import free_port, until
 
 
@@ -116,14 +116,14 @@ async def test_a_redis_that_hangs_makes_the_fanout_not_ready(
     replica = await start_behind_proxy(probe_seconds=0.2)
     client = await replica.subscribe("all=true")
     clients.append(client)
-    proxy.hold = everybody
+    proxy.hold = every_link
 
     async def not_ready() -> bool:
         return not await replica.ready()
 
     await until(not_ready, seconds=6)
     positions = await chain.commit_many(3)
-    proxy.hold = nobody
+    proxy.hold = no_link
     await client.wait_id(positions[-1])
     await until(replica.ready)
     assert client.positions == positions

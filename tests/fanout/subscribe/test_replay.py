@@ -16,7 +16,7 @@ from tests.fanout.journals import journal
 from tests.fanout.replicas import Chain, Replica, StartReplica
 from tests.fanout.turns import turn
 from tests.support.sse_client import SseClient
-from tests.support.tcp_proxy import TcpProxy, nobody, subscribers
+from tests.support.tcp_proxy import TcpProxy, no_link, subscribers
 from tests.support.waiting import until
 
 
@@ -141,7 +141,7 @@ async def behind(redis_url: str, start: StartReplica) -> AsyncIterator[tuple[Rep
         replica = await start(f"redis://127.0.0.1:{proxy.port}/0", probe_seconds=30, ring_events=10)
         proxy.hold = subscribers
         yield replica, proxy
-        proxy.hold = nobody
+        proxy.hold = no_link
 
 
 async def test_a_position_ahead_of_this_replica_resumes_without_loss_or_repeat(
@@ -156,7 +156,7 @@ async def test_a_position_ahead_of_this_replica_resumes_without_loss_or_repeat(
     await ahead.wait_id(positions[-1])
     assert ahead.positions == positions[30:]
     assert ahead.named("reset") == []
-    proxy.hold = nobody
+    proxy.hold = no_link
     positions += await chain.commit_many(3)
     for client in clients:
         await client.wait_id(positions[-1])
@@ -168,7 +168,7 @@ async def test_a_replay_that_reads_past_the_feed_sends_no_event_twice(
     behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
 ) -> None:
     replica, proxy = behind
-    proxy.hold = nobody
+    proxy.hold = no_link
     positions = await chain.commit_many(30)
     await replica.at(positions[-1])
     proxy.hold = subscribers
@@ -177,7 +177,7 @@ async def test_a_replay_that_reads_past_the_feed_sends_no_event_twice(
     client = await replica.subscribe("all=true", since=positions[3])
     clients.append(client)
     await client.wait_id(positions[-1])
-    proxy.hold = nobody
+    proxy.hold = no_link
     positions += await chain.commit_many(3)
     await client.wait_id(positions[-1])
     assert client.positions == positions[4:]
@@ -187,7 +187,7 @@ async def test_an_unavailable_redis_during_a_replay_sends_overload(
     behind: tuple[Replica, TcpProxy], chain: Chain, clients: list[SseClient]
 ) -> None:
     replica, proxy = behind
-    proxy.hold = nobody
+    proxy.hold = no_link
     positions = await chain.commit_many(30)
     await replica.at(positions[-1])
     proxy.refusing = True
@@ -213,7 +213,7 @@ async def test_clients_that_disconnect_during_a_replay_leave_no_state(
     leavers += [await replica.subscribe("all=true", since=positions[-1]) for _ in range(10)]
     for n, client in enumerate(leavers):
         (client.reset if n % 2 else client.close)()
-    proxy.hold = nobody
+    proxy.hold = no_link
 
     async def all_gone() -> bool:
         return await replica.metric("connections") == 0

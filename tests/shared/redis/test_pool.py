@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shared.redis import pool
 from shared.redis.client import connect
-from tests.support.tcp_proxy import Link, TcpProxy, everybody, nobody
+from tests.support.tcp_proxy import Link, TcpProxy, every_link, no_link
 from tests.support.waiting import until
 
 MANY = 12
@@ -73,17 +73,17 @@ async def test_silently_dropped_connections_are_reopened(
     proxy.frozen = forgotten.__contains__
     assert await busy(client) == [b"x"] * MANY
     assert not forgotten & {link for link in proxy.links if not proxy.frozen(link)}
-    proxy.frozen = nobody
+    proxy.frozen = no_link
 
 
 async def test_a_write_with_a_lost_reply_is_not_repeated(
     proxy: TcpProxy, client: Redis, redis: Redis
 ) -> None:
     await client.delete("pool:count")
-    proxy.swallow = everybody
+    proxy.swallow = every_link
     with pytest.raises((RedisConnectionError, RedisTimeoutError)):
         await client.incr("pool:count")
-    proxy.swallow = nobody
+    proxy.swallow = no_link
     assert await client.get("pool:count") == b"1"
 
 
