@@ -178,7 +178,7 @@ def test_ids_follow_from_the_position_alone(positions: list[str]) -> None:
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
     code = (
         "import sys; from shared.runtime import tracing as traces; import services.fanout.app;"
-        "traces.begin();"
+        "traces.start_tracing();"
         "traces.committed([('1-1', 'x')], 1); traces.delivered('1-1', 'x', 1.0, 1);"
         "sys.exit('shared.runtime.otel' in sys.modules)"
     )
