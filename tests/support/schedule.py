@@ -5,6 +5,8 @@
 * `--dist loadgroup` of pytest-xdist gives tests of one group to the same worker. Tests that share a
   fixture of a package are one group, so that the fixture is made once. The tests of a file are one
   group too, unless they are long: long tests are spread over the workers, if they share no fixture.
+* pytest-xdist writes the group at the end of a test's id. A run stops when it did not:
+  pytest-xdist 3.8 ignores groups with pytest 9.2, and says nothing.
 * A test or a case with the mark `nightly` runs in `make nightly` only. It is the long form of
   another test or case, which runs in `make test`.
 
@@ -44,6 +46,17 @@ class Schedule:
         for item in items:
             if group := _group(item, is_long=longest[item.path] > usual):
                 item.add_marker(pytest.mark.xdist_group(group))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Stop when pytest-xdist has not seen the groups."""
+        if getattr(session.config.option, "loadgroup", False):
+            for item in session.items:
+                mark = item.get_closest_marker("xdist_group")
+                if mark and not item.nodeid.endswith(f"@{mark.args[0]}"):
+                    raise pytest.UsageError(
+                        f"{item.nodeid} is not in its group {mark.args[0]}:"
+                        " pytest-xdist does not work with this pytest; install requirements/dev.txt"
+                    )
 
 
 def _deselect(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -48,8 +48,12 @@ class SseClient(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(sock, ("127.0.0.1", port))
-        _, client = await loop.create_connection(cls, sock=sock)
+        try:
+            await loop.sock_connect(sock, ("127.0.0.1", port))
+            _, client = await loop.create_connection(cls, sock=sock)
+        except BaseException:  # also when the caller is cancelled, as at the end of a chaos run
+            sock.close()
+            raise
         if stalled:
             client.stall()
         lines = [f"{method} {target} HTTP/1.1".encode()]

@@ -63,6 +63,7 @@ async def test_without_a_token_only_open_routes_answer(secure: WebClient) -> Non
         token_of("x", aud="other"),
         "x" * 5000,
     ],
+    ids=["a word", "three words", "empty", "no ASCII", "expired", "another audience", "long"],
 )
 async def test_invalid_credentials_are_rejected(secure: WebClient, credential: str) -> None:
     ways: tuple[dict[str, Any], ...] = (
