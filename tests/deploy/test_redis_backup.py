@@ -140,7 +140,12 @@ async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
             held = await on_chain(session, port)
             since = {p for p in held if parse_position(p) > parse_position(top)}
             assert since
-            await until(lambda: since <= ids(client), seconds=30, what="the chain's events again")
+
+            def missing() -> str:
+                last = [(each.name, each.own_id) for each in client.events[-3:]]
+                return f"{sorted(since - ids(client))} again; the client's last events: {last}"
+
+            await until(lambda: since <= ids(client), seconds=60, what=missing)
             assert since <= set(await journal(redis.all))
             client.close()
 
