@@ -1,10 +1,13 @@
-"""The fanout's own frames: connected, sync, gap, reset, overload, token_expiring, goodbye.
+"""The bytes that a subscriber receives: the head of the response, and each SSE frame.
 
-Pure. Frames of events are made once, in `shared.journal.wire`. Rules for all frames, from the way
-that browsers parse them (WHATWG HTML, 9.2.6; docs/events.md):
+Pure. A frame is `event:`, `data:`, `id:` and a blank line. The frames of events contain the body of
+the journal entry. The other frames are the fanout's own: connected, sync, gap, reset, overload,
+token_expiring, goodbye. Rules for all frames, from the way that browsers parse them (WHATWG HTML,
+9.2.6; docs/events.md):
 
-* data is one line of JSON;
-* `id:` is the last field, so a frame that was cut off does not move the client's cursor;
+* `data:` is one line of JSON;
+* `id:` is the last field: if the connection breaks inside a frame, no client takes over the id of
+  an event that it did not get completely;
 * `retry:` and `id:` are sent only in a frame with data, since some libraries ignore other frames.
 
 See docs/decisions/0006-id-comes-last.md.
@@ -12,13 +15,14 @@ See docs/decisions/0006-id-comes-last.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
+from shared.domain.events import EventType
 from shared.domain.instant import utc_text
 from shared.domain.position import Position
-from shared.journal.wire import HISTORY_URL, frame
+from shared.journal.wire import HISTORY_URL, JournalEntry
 from shared.web.problems import Goodbye
 
 RESPONSE_HEAD = (
@@ -34,6 +38,9 @@ It has no Content-Length and is not chunked, so the body ends when the connectio
 """
 
 
+_LOSSES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
+
+
 def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
     """The whole head, with these headers: name and value of each."""
     return (
@@ -41,6 +48,26 @@ def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
         + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
         + b"\r\n"
     )
+
+
+def frame(event: str, data: bytes, position: str | None) -> bytes:
+    """One SSE event. Without `event` it has no `event:` line, without `position` no `id:` line.
+
+    No argument can contain a line break or NUL: `event` is an event type, `position` is
+    `<toid>-<n>`, and `data` is JSON.
+    """
+    name = f"event: {event}\n".encode() if event else b""
+    last = f"id: {position}\n".encode() if position else b""
+    return b"%bdata: %b\n%b\n" % (name, data, last)
+
+
+def event_frame(entry: JournalEntry) -> bytes:
+    """The frame of a committed event: the same bytes for every subscriber.
+
+    The `event:` names of the two events about losses are `gap` and `reset`, as in a resume.
+    """
+    name = _LOSSES.get(entry.type, entry.type)
+    return frame(name, entry.body, entry.position)
 
 
 def connected(

@@ -1,4 +1,4 @@
-r"""The wire format: an event as body, journal entry, message and SSE frame; a stream as document.
+r"""The wire format: an event as body, journal entry and message; a stream as document.
 
 All code that encodes or decodes an event is here, so that there is one format:
 
@@ -9,11 +9,8 @@ All code that encodes or decodes an event is here, so that there is one format:
   fanout need not parse the body.
 * **entry** of the journal: the fields `p` (position of the entry before), `h` (header), `b` (body).
 * **message** on the channel: `<namespace> <previous> <position> <header>\n<body>`.
-* **frame**: `event:`, `data:`, `id:`, blank line. `id:` comes last: if the connection breaks inside
-  a frame, no client takes over the id of an event that it did not get completely (WHATWG HTML
-  9.2.6).
 
-See docs/decisions/0006-id-comes-last.md,
+A fanout makes the SSE frame from an entry (services/fanout/sse.py). See
 docs/decisions/0011-events-name-both-parties.md.
 """
 
@@ -25,7 +22,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.domain.events import Event, EventType, Origin
+from shared.domain.events import Event, Origin
 from shared.domain.instant import unix_seconds
 from shared.domain.stream import Stream, StreamStatus, claimable, end_time
 
@@ -42,8 +39,6 @@ class JournalEntry(NamedTuple):
     topics: tuple[str, ...]
     body: bytes
 
-
-_NAMES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
 
 HISTORY_URL = "/v1/events"
 """The path of the event history. A client that missed events reads there what is still kept."""
@@ -205,26 +200,6 @@ def parse_message(raw: bytes) -> tuple[str, JournalEntry]:
 def _entry(position: bytes, previous: bytes, header: bytes, body: bytes) -> JournalEntry:
     type_, *topics = header.decode().split(" ")
     return JournalEntry(position.decode(), previous.decode(), type_, tuple(topics), body)
-
-
-def frame(event: str, data: bytes, position: str | None) -> bytes:
-    """One SSE event. Without `event` it has no `event:` line, without `position` no `id:` line.
-
-    No argument can contain a line break or NUL: `event` is an event type, `position` is
-    `<toid>-<n>`, and `data` is JSON.
-    """
-    name = f"event: {event}\n".encode() if event else b""
-    last = f"id: {position}\n".encode() if position else b""
-    return b"%bdata: %b\n%b\n" % (name, data, last)
-
-
-def event_frame(entry: JournalEntry) -> bytes:
-    """The frame of a committed event: the same bytes for every subscriber.
-
-    The `event:` names of the two events about losses are `gap` and `reset`, as in a resume.
-    """
-    name = _NAMES.get(entry.type, entry.type)
-    return frame(name, entry.body, entry.position)
 
 
 class EventTimes(NamedTuple):

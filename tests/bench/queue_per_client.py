@@ -11,7 +11,8 @@ import sys
 from aiohttp import web
 from redis.asyncio import Redis
 
-from shared.journal.wire import event_frame, parse_message
+from services.fanout.sse import event_frame
+from shared.journal.wire import parse_message
 
 _CLIENTS: set[asyncio.Queue[bytes]] = set()
 

@@ -2,8 +2,8 @@
 
 * Read a stream: its sender and recipient, and callers with the scope `events:all`. The claim
   `topics` of a token can limit this further.
-* Change a stream: the party that the rules of streams require, if it has the scope `streams:write`.
-  Every wallet login has this scope for its own account.
+* Change a stream: one of its two parties, if it has the scope `streams:write`. Every wallet login
+  has this scope for its own account. `services.api.streams.actions` says which party may do what.
 * A caller with the scope `admin` may do everything.
 
 Each function returns nothing if the caller has the permission, else it raises

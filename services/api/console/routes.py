@@ -17,13 +17,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from services.api.http.requests import (
-    json_response,
-)
+from services.api.http.requests import json_response
 from services.api.settings import SETTINGS, ApiSettings
-from services.api.streams.service import (
-    Document,
-)
+from services.api.streams.service import Document
 from shared.runtime.urls import origin
 from shared.web.problems import Problem, Slug
 

@@ -21,17 +21,9 @@ from services.api.http.requests import (
     read_query,
 )
 from services.api.settings import SETTINGS
+from services.api.streams.actions import CANCEL, PAUSE, RESUME, WITHDRAW, StreamAction, top_up
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, TopUp
-from services.api.streams.service import (
-    CANCEL,
-    PAUSE,
-    RESUME,
-    WITHDRAW,
-    Document,
-    StreamAction,
-    StreamService,
-    top_up,
-)
+from services.api.streams.service import Document, StreamService
 from shared.runtime.urls import append_path
 
 STREAMS = web.AppKey("streams", StreamService)

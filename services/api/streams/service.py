@@ -7,12 +7,12 @@ amount is computed for the close time of the last ledger that was read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import orjson
 
-from services.api.auth.permissions import Party, require_party, require_read
+from services.api.auth.permissions import require_party, require_read
 from services.api.errors import (
     ApiError,
     ChainOwnedError,
@@ -22,6 +22,7 @@ from services.api.errors import (
 )
 from services.api.http.idempotency import IdempotencyKey
 from services.api.http.page_cursor import encode_cursor
+from services.api.streams.actions import StreamAction, update
 from services.api.streams.clock import StreamClock
 from services.api.streams.ids import new_stream_id
 from services.api.streams.listing import StreamListing
@@ -40,33 +41,8 @@ from shared.redis.clock import Clock
 from shared.runtime.metrics import COMMITS, CommitOutcome
 
 Document: TypeAlias = dict[str, object]
-Command = Callable[[Stream, int], Sequence[Event]]
 Versions: TypeAlias = frozenset[int] | None
 """The versions that If-Match allows; None allows every version."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamAction:
-    """Something that a party does with a stream.
-
-    `function` is the function of the contract that does the same on the chain. It is None if the
-    API may do this action with chain streams too.
-    """
-
-    function: str | None
-    command: Command
-    party: Party = Party.SENDER
-
-
-WITHDRAW = StreamAction("withdraw", commands.withdraw, Party.RECIPIENT)
-PAUSE = StreamAction("pause_stream", commands.pause)
-RESUME = StreamAction("resume_stream", commands.resume)
-CANCEL = StreamAction("cancel_stream", commands.cancel)
-
-
-def top_up(amount: int) -> StreamAction:
-    """Add money to a stream."""
-    return StreamAction("top_up_stream", lambda stream, now: commands.top_up(stream, amount, now))
 
 
 class StreamService:
@@ -154,8 +130,7 @@ class StreamService:
         by: Principal = ANYONE,
     ) -> Document:
         """Replace the metadata of an API or chain stream. Raises the same errors as `act`."""
-        action = StreamAction(None, lambda stream, now: commands.update(stream, metadata, now))
-        return await self.act(stream_id, action, versions, key, by)
+        return await self.act(stream_id, update(metadata), versions, key, by)
 
     async def act(
         self,

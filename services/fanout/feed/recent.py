@@ -9,9 +9,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from services.fanout.sse import event_frame
 from shared.domain.position import Position, parse_position
 from shared.domain.topics import ALL
-from shared.journal.wire import JournalEntry, event_frame
+from shared.journal.wire import JournalEntry
 
 _EVERYONE = ""
 """The key for events without topics, which are for all subscribers."""

@@ -16,11 +16,12 @@ from services.fanout import metrics, sse
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
+from services.fanout.sse import event_frame
 from shared.domain.position import START, Position, parse_position
 from shared.domain.topics import Subscription
 from shared.domain.topics import matches as topics_match
 from shared.journal.reader import JournalGap, JournalPage, NoNewEvents
-from shared.journal.wire import JournalEntry, event_frame
+from shared.journal.wire import JournalEntry
 
 _PAGE = 500
 _LOST = "Redis lost the event with this id in a failover"

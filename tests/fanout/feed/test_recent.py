@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.fanout.feed.recent import RecentEvents
+from services.fanout.sse import event_frame
 from shared.domain.position import START, Position
-from shared.journal.wire import JournalEntry, event_frame
+from shared.journal.wire import JournalEntry
 from tests.support.tier import examples
 
 TOPICS = ["1", "2", "user:GA", "user:GB"]

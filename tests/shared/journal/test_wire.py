@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.fanout.sse import event_frame, frame
 from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.position import Position
 from shared.domain.stream import I128_MAX, Stream, StreamStatus
@@ -21,8 +22,6 @@ from shared.journal.wire import (
     encode,
     encode_stream,
     entry_of,
-    event_frame,
-    frame,
     parse_message,
     stream_document,
     times_of,
