@@ -28,8 +28,8 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     )
     ready_urls: HttpUrls = Field(
         (),
-        description="/readyz URLs of other services, comma-separated; this /readyz includes them, "
-        "/v1/system reads their /metrics",
+        description="/readyz URLs of other services, comma-separated; /readyz of the API includes "
+        "their answers, /v1/system reads their /metrics",
     )
     wait_replicas: int = Field(
         0,

@@ -20,7 +20,8 @@ class IndexerSettings(JournalSettings):
         "https://horizon-testnet.stellar.org", description="URL of the Horizon server"
     )
     rpc_url: str = Field(
-        "", description="URL of a Stellar RPC server, as the source or for what Horizon lacks"
+        "",
+        description="URL of a Stellar RPC server; used as a source, or to read what Horizon lacks",
     )
     source: Literal["horizon", "rpc", "auto"] = Field(
         "horizon",

@@ -95,8 +95,8 @@ class CorsSettings(AuthSettings):
 
     cors_origins: Origins = Field(
         (ANY_ORIGIN,),
-        description="origins whose pages may call, comma-separated; * = any; the default means "
-        "none in AUTH_MODE=required",
+        description="origins whose pages may call this service, comma-separated; * = any. "
+        "In AUTH_MODE=required the default allows none, and * is refused",
     )
 
     @model_validator(mode="after")

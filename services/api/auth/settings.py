@@ -50,7 +50,8 @@ class LoginSettings(AuthSettings):
     )
     client_domains: Domains = Field(
         (),
-        description="client domains that wallets may prove (SEP-10), comma-separated; * = all",
+        description="domains of wallets that are accepted as client_domain in a login (SEP-10), "
+        "comma-separated; * = all; empty = client_domain is ignored",
     )
     horizon_url: Annotated[str, AfterValidator(http_url)] = Field(
         "https://horizon-testnet.stellar.org",
@@ -66,7 +67,7 @@ class LoginSettings(AuthSettings):
         600,
         ge=0,
         description="requests a minute from one IP address (IPv6: /64 network); 0 = no limit; "
-        "in AUTH_MODE=open only if set",
+        "in AUTH_MODE=open there is no limit unless you set this",
     )
     rate_limit_subject: int = Field(
         1200,
@@ -77,7 +78,7 @@ class LoginSettings(AuthSettings):
         30,
         ge=0,
         description="login requests a minute from one IP address; 0 = no limit; "
-        "in AUTH_MODE=open only if set",
+        "in AUTH_MODE=open there is no limit unless you set this",
     )
     trusted_proxies: Networks = Field(
         (),
