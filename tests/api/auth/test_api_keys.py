@@ -62,7 +62,7 @@ async def everything(redis: Redis, keys: Keys) -> bytes:
     """All data of the namespace in Redis, as bytes."""
     found = []
     async for name in redis.scan_iter(f"*{keys.namespace}*"):
-        found += [name, await redis.dump(name)]
+        found += [name, await redis.dump(name) or b""]  # empty if it has just expired
         if await redis.type(name) == b"hash":
             fields: Any = await redis.hgetall(name)
             found += [b"%b=%b" % row for row in fields.items()]

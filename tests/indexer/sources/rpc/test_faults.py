@@ -61,8 +61,8 @@ FAULTS = [
 async def test_faults_are_named_and_lose_nothing(
     sim: Sim, fault: str, surface: str, kind: str
 ) -> None:
-    await sim.arm(fault, surface=surface, seconds=0.05 if fault == "slow" else 0)
-    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=0.5))
+    await sim.arm(fault, surface=surface, seconds=0.2 if fault == "slow" else 0)
+    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=2))
     assert read.kinds == [kind]
     assert read.positions == sim.positions()
     assert verdicts(read) == {True}
