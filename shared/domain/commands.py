@@ -1,4 +1,4 @@
-"""Commands: what a party may do with a stream, and which events that causes.
+"""Commands: what a party may do with a stream, and which events each command causes.
 
 Pure: each function takes the state of a stream and the time in Unix seconds. It returns the events,
 or raises CommandRefusedError. It changes nothing. The rules are those of the stream contract
@@ -60,9 +60,9 @@ def create(
 
 
 def top_up(stream: Stream, amount: int, now: int) -> list[Event]:
-    """Add money at the same rate. The start of accrual stays.
+    """Add money at the same rate. The anchor does not move.
 
-    So when a stream ran dry, the new money also covers the time since then.
+    So if the stream had run dry, the new money also pays for the time since it ran dry.
     """
     _refuse_terminal(stream, "topped up")
     total = stream.deposited + amount

@@ -10,4 +10,4 @@ See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 
 
 class HeadraceError(Exception):
-    """Base class of the errors of the core. The message is a sentence for the operator."""
+    """Base class of the errors of all our code. The message is a sentence for the operator."""

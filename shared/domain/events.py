@@ -1,8 +1,8 @@
 """Events: each says one thing that happened to a stream, a token or a contract.
 
 An `Event` is not in the journal yet. The commit gives an event of the API its position. `facts` are
-the fields of this event type, as in its JSON: camelCase names, amounts and 64-bit ids as decimal
-strings, times in Unix seconds.
+the fields of this event type, as in the event's JSON: camelCase names, amounts and 64-bit ids as
+decimal strings, times in Unix seconds.
 
 See docs/decisions/0004-events-are-proved.md.
 """
@@ -45,10 +45,10 @@ class EventType(StrEnum):
 
 
 LOSS_TYPES = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})
-"""Events that announce a loss. Every subscriber gets them: lost events may concern anyone."""
+"""Events that announce a loss. Every subscriber gets them: a lost event may concern anyone."""
 
 TOKEN_TYPES = frozenset(kind for kind in EventType if kind.startswith("token."))
-"""Events of token contracts. They belong to no stream; only the accounts in them get them."""
+"""Events of token contracts. They have no stream; their topics are the accounts in them."""
 
 
 class Origin(StrEnum):
@@ -67,8 +67,8 @@ class Provenance:
     """Where on the chain an event comes from.
 
     `closed_at` is the close time of the ledger as the source wrote it (RFC 3339). `verified` is
-    True when the events of the transaction match the hash in its result. It is None when the source
-    sent no such hash to compare with.
+    True if the proof of the event succeeded, False if it failed, and None if there is no hash to
+    compare with.
     """
 
     contract_id: str
@@ -80,7 +80,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. Chain events have a `position`; the commit gives one to each API event."""
+    """One event. A chain event is made with its `position`, an API event gets one by the commit."""
 
     type: EventType
     stream_id: str | None
@@ -95,23 +95,23 @@ class Event:
         return Origin.CHAIN if self.provenance else Origin.API
 
     def text(self, name: str) -> str | None:
-        """The fact `name` if it is a string, such as an address; else None."""
+        """The value of `name` in `facts` if it is a string, such as an address; else None."""
         value = self.facts.get(name)
         return value if isinstance(value, str) else None
 
     def number(self, name: str) -> int | None:
-        """The fact `name` as an integer, from a decimal string or a number; None if absent."""
+        """The value of `name` in `facts`, a decimal string or number, as an integer; else None."""
         value = self.facts.get(name)
         return int(value) if isinstance(value, str | int) else None
 
     def require_text(self, name: str) -> str:
-        """Like `text`. Raises ValueError if there is no such fact."""
+        """Like `text`, but raises ValueError instead of returning None."""
         if (value := self.text(name)) is None:
             raise ValueError(self._lacks(name))
         return value
 
     def require_number(self, name: str) -> int:
-        """Like `number`. Raises ValueError if there is no such fact."""
+        """Like `number`, but raises ValueError instead of returning None."""
         if (value := self.number(name)) is None:
             raise ValueError(self._lacks(name))
         return value

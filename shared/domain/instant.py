@@ -1,4 +1,4 @@
-"""Instants: RFC 3339 texts such as `2026-07-21T18:01:10Z` to Unix seconds and back. Pure."""
+"""Instants: from RFC 3339 texts such as `2026-07-21T18:01:10Z` to Unix seconds and back. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 def unix_seconds(text: str) -> float:
     """Unix seconds of an RFC 3339 text.
 
-    Raises ValueError unless it names a time zone and lies in 1970 or later.
+    Raises ValueError if the text is malformed, has no time zone or is a time before 1970.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or moment.timestamp() < 0:

@@ -1,4 +1,4 @@
-"""The position of an event: its id in the journal, its SSE id, and the cursor to resume from.
+"""The position of an event: its id in the journal and in SSE, from which a client can resume.
 
 A position is `<toid>-<n>`. For a chain event, `toid` is the TOID of the operation (SEP-35: ledger,
 transaction, operation) and `n` is the index of the event in the operation. This is the event id of
@@ -17,7 +17,7 @@ from typing import NamedTuple
 _TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _U64 = 1 << 64
 _BY_CLOCK = 1 << 32
-"""Every `n` from here on is a time in microseconds: no operation has so many events."""
+"""An `n` of this value or more is a time in microseconds: no operation has so many events."""
 LAST_TRANSACTION = (1 << 20) - 1
 """The highest transaction number that fits into a TOID (20 bits); also the mask of these bits."""
 
@@ -46,7 +46,7 @@ class Position(NamedTuple):
 
     @property
     def by_clock(self) -> bool:
-        """True if `n` is a time of Redis' clock. This is never so for events of the chain."""
+        """True if `n` is a time of Redis' clock. A chain event never has such an `n`."""
         return _BY_CLOCK <= self.n < _U64 >> 1
 
 

@@ -38,10 +38,10 @@ NOTICE_THRESHOLDS = (48 * 3600, 24 * 3600, 0)
 class Stream:
     """The state of a stream after its latest event. Amounts in base units, times in Unix seconds.
 
-    Money accrues from `last_update_time` on, the *anchor*. A cancellation sets `refunded`.
-    `position` is the position of the latest event, "" before the commit. `notices_sent` counts the
-    NOTICE_THRESHOLDS of the current end for which a notice was sent, or which had already passed
-    when this end was set.
+    `last_update_time` is the *anchor*: money accrues from this time on. A cancellation sets
+    `refunded`. `position` is the position of the latest event, or "" until this event is committed.
+    `notices_sent` counts the NOTICE_THRESHOLDS of the current end that are done: a notice was sent,
+    or the threshold had already passed when this end was set.
     """
 
     id: str
@@ -79,8 +79,8 @@ def remaining(stream: Stream) -> int:
 def claimable(stream: Stream, now: int) -> int:
     """The amount that the recipient could withdraw at `now`. Nothing accrues during a pause.
 
-    If rate times seconds overflows an i128, the contract uses the remaining amount. The minimum
-    below has the same effect.
+    If rate times seconds overflows an i128, the contract uses the remaining amount. `min` has the
+    same effect here.
     """
     if stream.terminal:
         return 0
@@ -90,7 +90,11 @@ def claimable(stream: Stream, now: int) -> int:
 
 
 def end_time(stream: Stream) -> int | None:
-    """When the deposit is or was used up. None while the stream is paused or its rate is zero."""
+    """When the deposit is used up, in Unix seconds.
+
+    For a terminal stream: when it was completed or cancelled. None while the stream is paused or
+    its rate is zero.
+    """
     if stream.terminal:
         return stream.last_update_time
     if stream.status is StreamStatus.PAUSED or stream.rate <= 0:
@@ -108,14 +112,14 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     """The state after `event`, with a version one higher.
 
     None if the stream is not known, because it was created before the indexer started. Raises
-    ValueError when the event lacks a fact that the state needs.
+    ValueError when the event lacks a field that the state needs.
     """
     if event.type is EventType.STREAM_CREATED:
         return _reset_notices(_created(event, 1 if stream is None else stream.version + 1))
     if stream is None:
         return None
     change = _CHANGES.get(event.type)
-    # An update through the API may be newer than an event of the chain that comes after it.
+    # A chain event can be older than an API update that was applied before it; keep the later time.
     latest = max(stream.updated_at, event.timestamp)
     changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
     if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
@@ -166,7 +170,7 @@ def _paused(stream: Stream, event: Event) -> Stream:
 
 
 def _resumed(stream: Stream, event: Event) -> Stream:
-    if stream.terminal:  # the contract allows pause, cancel, resume: the stream stays cancelled
+    if stream.terminal:  # a resume after pause and cancel: the stream stays cancelled
         return replace(stream, paused_at=None)
     return unpaused(stream, event.timestamp)
 
@@ -203,7 +207,7 @@ def _notice_sent(stream: Stream, event: Event) -> Stream:
 
 
 def _transferred(stream: Stream, event: Event) -> Stream:
-    """Set the new recipient. If the old one was paid out, accrual starts again at this event."""
+    """Set the new recipient. If the old recipient was paid out, the anchor moves to this event."""
     settled = event.number("settledAmount") or 0
     return replace(
         stream,
@@ -214,16 +218,16 @@ def _transferred(stream: Stream, event: Event) -> Stream:
 
 
 def _rate_modified(stream: Stream, event: Event) -> Stream:
-    """Set the new rate. Compute the anchor from the end that the event announces.
+    """Set the new rate, and compute the anchor from the end that the event announces.
 
-    This is right whether or not the contract paid out when the rate changed.
+    So the anchor is right if the contract paid out when the rate changed, and also if it did not.
     """
     changed = replace(stream, rate=event.require_number("newRatePerSecond"))
     end = event.number("newEndTime")
     if end is None or changed.rate <= 0:
         return changed
     anchor = end - -(-max(0, remaining(changed)) // changed.rate)
-    # The contract caps an end at 2^64-1. From a capped end the anchor cannot be computed.
+    # An end that the contract capped at 2^64-1 gives a negative anchor. Then the old anchor stays.
     return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
 
 

@@ -1,9 +1,10 @@
 """Topics: each event has some, and clients subscribe to topics.
 
 The topic of a stream is its id (`"7"`). The topic of an account is `"user:G…"`. `"*"` is the topic
-of all events. An event without topics is a broadcast: everyone gets it. The events of the stream
-contract about itself are broadcasts. An event of a token has the topics of the accounts in it. If
-Headrace cannot decode an event of a token, its topic is made from the token's address.
+of all events. An event without topics is a broadcast: everyone gets it. The stream contract's
+events about the contract itself are broadcasts. An event of a token has the topics of the accounts
+in it. If Headrace cannot decode an event of a token, the topic is `"user:C…"` with the token's
+address.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _PARTIES_OF_TOKEN = ("from", "to")
 
 
 def user_topic(account: str) -> str:
-    """The topic of an account: all streams that it sends or receives."""
+    """The topic of an account: events of its streams, as sender or recipient, and of its tokens."""
     return f"user:{account}"
 
 
@@ -33,7 +34,7 @@ def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
 
     The parties come from the event and from `states`, the stream before and after the event. Both
     are needed: many events of the contract name only one party or none, and a change of the
-    recipient concerns the old one and the new one.
+    recipient concerns both the old and the new recipient.
     """
     if event.stream_id is None:
         return _users(map(event.text, _outside_streams(event.type)))
@@ -43,14 +44,14 @@ def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
 
 
 def _outside_streams(kind: EventType) -> tuple[str, ...]:
-    """The facts that name the accounts of an event without a stream; none for a broadcast."""
+    """The keys in `facts` with the accounts of an event without a stream; none for a broadcast."""
     if kind in TOKEN_TYPES:
         return _PARTIES_OF_TOKEN
     return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
 
 
 def _users(parties: Iterable[str | None]) -> tuple[str, ...]:
-    # The routing header is split at spaces and line breaks, so a topic must not contain any.
+    # An entry's header is one line with spaces between the topics. So a topic has no white space.
     users = (user_topic(p) for p in parties if p and p.isascii() and p.isalnum())
     return tuple(dict.fromkeys(users))
 
@@ -75,10 +76,11 @@ def parse_subscription(
     everything: str | None = None,
     types: Iterable[str] = (),
 ) -> tuple[Subscription, list[tuple[str, str]]]:
-    """A subscription from query parameters, and its mistakes as pairs (parameter, explanation).
+    """Parse query parameters. Returns the subscription, and mistakes as (parameter, explanation).
 
     At most 100 mistakes are returned, so that a response is not much longer than its request. Each
-    of `streams`, `users` and `types` may be repeated and may hold several values with commas.
+    of `streams`, `users` and `types` may be repeated and may hold several values, separated by
+    commas.
     """
     stream_ids, accounts, wanted = _split(streams), _split(users), _split(types)
     mistakes = [("streams", _BAD_STREAM.format(s[:64])) for s in stream_ids if not is_stream_id(s)]

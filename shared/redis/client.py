@@ -1,4 +1,4 @@
-"""Creates clients of Redis. With the defaults of redis-py a call could hang or write twice.
+"""Creates clients of Redis with safe options. By default redis-py can hang or write twice.
 
 See docs/decisions/0019-one-multiplexed-connection.md.
 """
@@ -16,9 +16,9 @@ from shared.redis.primary import WriteRefusedError, connection_options
 from shared.redis.url import parse_redis_url
 
 REDIS_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, WriteRefusedError)
-"""Errors while Redis is away, is not the primary, or refuses to write. Use it in `except`.
+"""Errors of a Redis that is away, is not the primary, or refuses to write. For `except`.
 
-It is a tuple, because the first two classes belong to redis-py. Other errors are defects.
+This is a tuple, because the first two classes belong to redis-py. Other errors are defects.
 """
 
 __all__ = [
@@ -40,10 +40,10 @@ def connect(url: str, *, slot_key: str = "", timeout: float = 3.0) -> Redis:
     """A client of the primary. Each call answers or fails within `timeout` seconds.
 
     shared.redis.url describes `url`. `slot_key` is any key of the namespace: in a Cluster the
-    client connects to the node that owns its slot. Calls are not retried. After a lost reply a
-    retry could write twice, and only the caller knows whether that is harmless. At most 50 calls
-    run at once, and further calls wait up to `timeout` for a connection. A connection that died
-    while idle is replaced (shared.redis.pool). Replies are bytes.
+    client connects to the node that owns the slot of this key. Calls are not retried. After a lost
+    reply a retry could write twice, and only the caller knows whether that is harmless. At most 50
+    calls run at once, and further calls wait up to `timeout` for a connection. A connection that
+    died while idle is replaced (shared.redis.pool). Replies are bytes.
     """
     return Redis.from_pool(_pool(url, slot_key, timeout))
 

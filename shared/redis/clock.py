@@ -1,8 +1,9 @@
 """The clock of Redis, which all processes use instead of the clocks of their machines.
 
-shared.journal.namespace reads it once a second. In between, the monotonic clock adds the time that
-has passed, so a change of the machine's clock has no effect. The difference to the machine's clock
-(the skew) is measured too. Above `MAX_SKEW_SECONDS` one of the two clocks is wrong.
+shared.journal.namespace reads Redis' clock once a second. Between two reads, the monotonic clock
+adds the time that has passed, so a change of the machine's clock has no effect. The difference to
+the machine's clock (the skew) is measured too. If it is above `MAX_SKEW_SECONDS`, one of the two
+clocks is wrong.
 
 See docs/decisions/0054-redis-clock-decides.md.
 """
@@ -21,11 +22,11 @@ Clock = Callable[[], float]
 """Returns Unix seconds."""
 
 MAX_SKEW_SECONDS = 5.0
-"""Above this difference between the two clocks the service is not ready."""
+"""If the skew is larger, the service is not ready."""
 
 
 class ClockUnknownError(RedisConnectionError):
-    """Redis has not answered TIME yet. Callers handle this error like a Redis that is away."""
+    """Redis has not answered TIME yet. Callers handle this error like an unreachable Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class RedisClock:
 
     @property
     def skew(self) -> float:
-        """Seconds by which the machine's clock is ahead of Redis. Negative when it is behind."""
+        """Seconds by which the machine's clock is ahead of Redis; negative if it is behind."""
         return (self._min_skew + self._max_skew) / 2
 
     @property
@@ -70,11 +71,12 @@ class RedisClock:
         return self._skew_error
 
     def set(self, redis: float, asked: ClockReading, answered: ClockReading) -> None:
-        """Set the time from an answer of Redis: `redis` (Unix seconds), read between the other two.
+        """Set the time from an answer of Redis: `redis`, in Unix seconds.
 
-        `asked` and `answered` give a lower and an upper bound of the true offset. The offset in use
-        changes only when it is outside of these bounds. So the clock does not jump at each answer,
-        and its error is at most one round trip.
+        `asked` and `answered` are the machine's clocks before and after the call. They give a lower
+        and an upper bound of the true offset. The offset in use changes only when it is outside of
+        these bounds. So the clock does not jump at each answer, and its error is at most one round
+        trip.
         """
         low, high = redis - answered.monotonic, redis - asked.monotonic
         self._offset = low if self._offset is None else min(max(self._offset, low), high)

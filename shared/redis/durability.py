@@ -1,6 +1,6 @@
 """Checks that Redis is configured to keep what is written to it.
 
-Services check this when they start and every ten seconds, because a failover can lead to a server
+Services check Redis when they start and every ten seconds, because a failover can lead to a server
 with another configuration.
 
 See docs/decisions/0034-unsafe-redis-is-not-ready.md,
@@ -35,7 +35,7 @@ class UnsafeRedisError(ExpectedRestart):
 
 @dataclass(frozen=True, slots=True)
 class DurabilityReport:
-    """Why Redis can lose data (`error`, None when it cannot), and warnings for the operator.
+    """`error` says why Redis can lose data; it is None if Redis keeps all data.
 
     An error stops writes. A warning only appears in the log.
     """

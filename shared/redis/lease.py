@@ -1,9 +1,9 @@
 """A lease in Redis: one process is active, the others are standbys.
 
-The holder renews the lease, else it expires and another process takes it. A holder that was only
-slow may then still believe that it is active. A fence prevents its writes: taking the lease writes
-the holder's token to the fence key, which does not expire, and each write checks that the token is
-still there (decisions 14 and 15).
+The holder renews the lease, else it expires and another process takes it. If the former holder was
+only slow, it may still believe that it is active. A fence prevents its writes: whoever takes the
+lease also writes its token to the fence key, which does not expire. Each write checks that the
+fence key still has the token of its process (decisions 14 and 15).
 
 See docs/decisions/0014-fence-is-a-random-token.md,
 docs/decisions/0015-lease-and-fence-are-two-keys.md.

@@ -30,7 +30,7 @@ PROBLEM = at_zero(
 
 
 def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
-    """Set the metrics from an answer of INFO. `replicas`: how many of them a write waits for."""
+    """Set the metrics from an answer of INFO. A write waits for `replicas` replicas."""
     UP.set(1)
     limit = info.get("maxmemory", 0)
     MEMORY.set(info.get("used_memory", 0) / limit if limit else 0.0)
@@ -44,7 +44,7 @@ def unreachable() -> None:
 
 
 def problems(info: Mapping[str, Any], replicas: int) -> dict[RedisProblem, bool]:
-    """Which problems exist, by an answer of INFO. A missing field is assumed to be fine. Pure."""
+    """Which problems an answer of INFO shows. A missing field is assumed to be fine. Pure."""
     return {
         RedisProblem.EVICTS: info.get("maxmemory_policy", "noeviction") != "noeviction",
         RedisProblem.NO_AOF: not info.get("aof_enabled", 1),

@@ -2,7 +2,7 @@
 
 All commands of one iteration of the event loop are sent in one write. redis-py takes a connection
 from its pool for each call and passes each reply through a dozen coroutines: about 150 µs of CPU
-time for a call. A call through this module needs a tenth of that. Only the transport is ours:
+time for a call. A call through this module needs a tenth of this time. Only the transport is ours:
 redis-py still builds the commands and converts the replies. MULTI, WATCH, pub/sub and blocking
 commands use the pool.
 
@@ -30,7 +30,7 @@ Command = Sequence[Any]
 
 _NOTHING = object()
 _INTERNAL = ("keys", "NEVER_DECODE", "EMPTY_RESPONSE")
-"""Options of redis-py's commands that are not for the callbacks which convert replies."""
+"""Options of redis-py's commands that the callbacks for replies do not accept."""
 
 
 @dataclass(slots=True)
@@ -87,8 +87,8 @@ class _ReplyProtocol(TransportProtocol):
             return
         first = self._pending[0]
         first.replies.append(reply)
-        if isinstance(reply, CLOSING_ERRORS):  # it may be demoted: reconnect for later calls
-            self.lost = True
+        if isinstance(reply, CLOSING_ERRORS):
+            self.lost = True  # the server may be demoted: later calls need a new connection
         if len(first.replies) == first.count:
             self._pending.popleft()
             if not first.waiting.done():

@@ -1,8 +1,8 @@
 """A pool that tests idle connections before it uses them.
 
-A connection can die while it is idle: Redis was restarted, or a proxy or a NAT dropped it. The next
-call on it would fail although Redis works. A failed write cannot be retried, because Redis may have
-executed it. Therefore the pool tests the connection first.
+A connection can die while it is idle: Redis was restarted, or a proxy or a NAT dropped it. Then the
+next call on this connection would fail although Redis works. A failed write cannot be retried,
+because Redis may have executed it. Therefore the pool tests the connection first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ IDLE_SECONDS = 1.0
 
 
 class LivePool(BlockingConnectionPool):
-    """Waits at most `timeout` s for a connection, and a third of that (at most 1 s) for a PING."""
+    """Waits up to `timeout` s for a free connection, up to min(1, `timeout` / 3) s for a PING."""
 
     def __init__(self, *, timeout: float, **options: Any) -> None:
         # With notifications on, redis-py 8.1 hands out connections that the server has closed.
@@ -41,7 +41,7 @@ class LivePool(BlockingConnectionPool):
         await super().release(connection)
 
     async def _is_alive(self, connection: Any) -> bool:
-        stream = connection._reader  # redis-py does not check these two
+        stream = connection._reader  # redis-py checks neither the end nor the error of its reader
         if stream.at_eof() or stream.exception():
             return False
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Connections to the current primary. They are closed when their server is demoted.
+"""Connections to the current primary. A connection is closed when its server is demoted.
 
 redis-py has clients for Sentinel and Cluster, but they retry by themselves (a retry after a lost
 reply writes twice), and they cannot share one connection (shared.redis.multiplexed). Headrace needs
@@ -46,7 +46,8 @@ FindAddress = Callable[[], Awaitable[Address]]
 _NOT_PRIMARY_ERRORS = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
 """Errors of a server that is not the primary.
 
-redis-py's error for MOVED is a subclass of AskError, that for MASTERDOWN of ClusterDownError.
+MOVED and MASTERDOWN are covered: redis-py's errors for them are subclasses of AskError and
+ClusterDownError.
 """
 
 _REFUSAL_REASONS = {
@@ -59,7 +60,7 @@ _REFUSAL_REASONS = {
 class WriteRefusedError(ResponseError):
     """Redis answers but refuses to write, because of its memory, its disk or its replicas.
 
-    Nothing was written. The connection is closed, because the replicas may follow another primary.
+    Nothing was written. The connection is closed, because the replicas may follow a new primary.
     """
 
 
@@ -80,7 +81,7 @@ def translate_error(error: Exception) -> Exception:
     """
     text = str(error)
     if isinstance(error, _NOT_PRIMARY_ERRORS) or "non local key" in text:
-        return RedisConnectionError(f"Redis is not the primary here: {text}")
+        return RedisConnectionError(f"this server is not the primary: {text}")
     code = "OOM" if isinstance(error, OutOfMemoryError) else text.partition(" ")[0]
     if isinstance(error, ResponseError) and code in _REFUSAL_REASONS:
         return WriteRefusedError(f"Redis refuses to write: {_REFUSAL_REASONS[code]}")
@@ -171,7 +172,7 @@ _CLASSES: dict[type | None, type[AbstractConnection]] = {
 
 
 def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> dict[str, Any]:
-    """The options of a connection pool. In a Cluster it connects to the owner of `slot_key`."""
+    """The options of a connection pool. In a Cluster it is for the owner of `slot_key`."""
     options = dict(target.options)
     kind = _CLASSES[options.pop("connection_class", None)]
     common = {

@@ -1,9 +1,9 @@
 """Waits for replicas, so that acknowledged writes survive a failover.
 
 Redis acknowledges a write before its replicas have it, so a failover can lose the last writes.
-`WAIT` on the same connection returns how many replicas have all earlier writes, also those of other
-connections. So a client can repeat its request to learn whether the write is replicated.
-`WAIT` never undoes a write.
+`WAIT` returns how many replicas have all writes up to the last command of its connection, also the
+writes of other connections. So a client can repeat its request to learn whether the first write is
+replicated. `WAIT` never undoes a write.
 
 See docs/decisions/0033-wait-for-replicas.md.
 """
@@ -33,7 +33,7 @@ class NotReplicatedError(HeadraceError):
 
 
 class Replicas:
-    """Executes writes and waits until `count` replicas have them. With 0 it does not wait.
+    """Executes writes and waits until `count` replicas have them. It does not wait if `count` is 0.
 
     `redis` needs a separate connection for each call, because WAIT blocks its connection.
     """
@@ -43,13 +43,13 @@ class Replicas:
         self._redis = redis
 
     def pipeline(self) -> Pipeline:
-        """A pipeline for `execute`. No transaction, because WAIT does not wait inside of one."""
+        """A pipeline for `execute`. It is no transaction: in a transaction WAIT does not wait."""
         return self._redis.pipeline(transaction=False)
 
     async def execute(self, pipe: Pipeline) -> list[Any]:
         """Execute the commands and return their replies when enough replicas have the writes.
 
-        Raises NotReplicatedError when that takes longer than a second.
+        Raises NotReplicatedError if too few replicas have the writes after one second.
         """
         if self.count:
             pipe.wait(self.count, _MILLISECONDS)

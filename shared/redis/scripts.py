@@ -9,5 +9,5 @@ from importlib.resources import files
 
 
 def load_script(package: str, name: str) -> str:
-    """The text of the script `name` (without `.lua`) in a package, also inside a wheel."""
+    """The text of the script `name` (without `.lua`) in a package. Works in a wheel too."""
     return files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ class TransportProtocol(asyncio.Protocol):
     """Base class of protocols that take over a connection of redis-py."""
 
     writer: asyncio.StreamWriter
-    """A reference to the writer: without one, Python deletes it and so closes the connection."""
+    """Keeps the writer alive: when Python deletes the writer, the connection is closed."""
 
 
 P = TypeVar("P", bound=TransportProtocol)
@@ -26,14 +26,15 @@ P = TypeVar("P", bound=TransportProtocol)
 async def take_transport(pool: ConnectionPool, make: Callable[[], P]) -> P:
     """Open a connection with the options of the pool, and give its transport to a new protocol.
 
-    Raises redis-py's ConnectionError and TimeoutError. No data can get lost: Redis sends nothing
-    after its replies to the commands of the connection set-up, and all of these have been read.
+    Raises redis-py's ConnectionError and TimeoutError. No data is lost when the protocol changes:
+    Redis sends nothing after its replies to the commands of the connection set-up, and all these
+    replies have been read.
     """
     connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
     await connection.connect()
     protocol = make()
     protocol.writer = connection._writer
-    connection._reader = connection._writer = None  # so that redis-py does not close it
+    connection._reader = connection._writer = None  # so that redis-py does not close the transport
     transport = protocol.writer.transport
     transport.set_protocol(protocol)
     protocol.connection_made(transport)

@@ -52,7 +52,7 @@ class RedisTarget:
 
 
 def parse_redis_url(url: str) -> RedisTarget:
-    """Parse REDIS_URL. Raises ValueError, without the URL in it, as that may contain a password."""
+    """Parse REDIS_URL. Raises ValueError; the message omits the URL, which may have a password."""
     parts = urlsplit(url)
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
@@ -76,7 +76,7 @@ def parse_redis_url(url: str) -> RedisTarget:
 
 
 def _options(parts: SplitResult, db: str) -> dict[str, Any]:
-    """The options that redis-py reads from the URL. One dummy host replaces the list of hosts."""
+    """The options that redis-py reads from the URL. A dummy host replaces the list of hosts."""
     who, at, _ = parts.netloc.rpartition("@")
     scheme = parts.scheme.partition("+")[0]
     plain = parts._replace(scheme=scheme, netloc=f"{who}{at}localhost", path=f"/{db}")
