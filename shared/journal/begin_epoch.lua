@@ -1,4 +1,4 @@
--- Writes the epoch, the time at which the data of a namespace began, unless there is one.
+-- Writes the epoch, the time at which the data of a namespace began. An existing epoch is kept.
 -- KEYS: 1 epoch. Returns {1 if this call wrote the epoch, else 0; epoch in Unix microseconds}.
 if redis.call('EXISTS', KEYS[1]) == 1 then return {0, redis.call('GET', KEYS[1])} end
 local time = redis.call('TIME')

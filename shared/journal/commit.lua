@@ -13,17 +13,17 @@
 --   docs/decisions/0061-lua-scripts-are-files.md
 --
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
--- the streams and the indexes that this commit uses. ARGV refers to them by their number in KEYS. A
+-- the streams and the indexes that this commit uses. ARGV names a key by its number in KEYS. A
 -- commit without a fencing token does not name the fence, so its user of Redis needs no permission
--- for that key. The sets of topics are not in KEYS: the headers of the new events and of the trimmed
--- events name them. They are in the same Cluster slot as KEYS. While a Cluster moves this slot to
--- another node, a command on a set that was already moved raises an error. So the script reads every
--- set before the first write.
+-- for that key. The sets of topics are not in KEYS: the script finds their names in the headers of
+-- the new and the trimmed events. The sets are in the same Cluster slot as KEYS. While a Cluster
+-- moves this slot to another node, a command on a set that was already moved raises an error. So the
+-- script reads every set before the first write.
 -- ARGV: 1 namespace, 2 channel, 3 fencing token ('' = none required), 4 fence (0 = none), 5 floor
--- (the highest position that the committer has seen), 6 maximum length of the journal, 7 its maximum
--- age in microseconds (0 = any age), 8 prefix of the sets of topics, 9 the cursor that the source was
--- read from ('' = not checked), 10 '1' if the indexer has read the source up to its end after a
--- failover.
+-- (the highest position that the committer has seen), 6 maximum length of the journal, 7 maximum age
+-- of an entry in microseconds (0 = any age), 8 prefix of the sets of topics, 9 the cursor that the
+-- source was read from ('' = not checked), 10 '1' if the indexer has read the source up to its end
+-- after a failover of Redis.
 -- Then sections, each preceded by the number of its rows:
 --   responses: response key, digest of the request's body, seconds to keep the response
 --   expected:  stream key, version (0 = the stream must not exist)
@@ -73,9 +73,9 @@ local stored = redis.call('HGET', KEYS[2], 'cursor')
 local cursor = stored and string.match(stored, '^0*(%d+)') or nil
 
 -- The position that the next entry follows. This is not always the id of the last entry: that entry
--- may be trimmed or deleted, and Redis accepts only ids above its last generated id. The first entry
--- of a journal follows the start of the journal. But if the journal had entries before and was deleted
--- alone, everything up to the cursor is missing. Then the first entry follows the cursor.
+-- may be trimmed or deleted, but Redis accepts only ids above the last id that the journal ever had.
+-- The first entry of a journal follows the start of the journal. But if only the journal's key was
+-- deleted, everything up to the cursor is missing. Then the first entry follows the cursor.
 local is_first
 local function journal_top()
   local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
@@ -119,30 +119,30 @@ local top = journal_top()
 if from ~= '' and from ~= cursor then return {'moved', stored or ''} end
 
 -- True if a failover lost writes: the journal ends below a position that the committer has seen. The
--- indexer will read the lost chain events again. An event that got a higher position now would block
--- them, because the journal accepts only higher positions. A missing cursor was lost too.
+-- indexer will read the lost chain events again. An API event above their positions would block them,
+-- because the journal accepts only higher positions. If there is no cursor, the failover lost it too.
 local function behind()
   local lost, have = string.match(floor, '^%d+'), string.match(top, '^%d+')
   return digits_less(have, lost) and (cursor == nil or digits_less(cursor, lost))
 end
 
--- The replication id of this Redis. Each start and each promotion of a replica makes a new one. It is
--- '' when the user of Redis may not run INFO.
+-- The replication id of this Redis. Each start and each promotion of a replica makes a new id. If the
+-- user of Redis may not run INFO, '' is returned.
 local function server()
   local info = redis.pcall('INFO', 'replication')
   return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 end
 
--- True if Redis was restarted or failed over since the indexer accepted its history of writes. Redis
--- may have lost events that clients have received already, even if no committer noticed.
+-- True if Redis was restarted or failed over since the indexer accepted its history of writes. Then
+-- Redis may have lost events that clients have received, even if no committer noticed.
 local function history_changed()
   local known = redis.call('HGET', KEYS[2], 'server')
   local here = known and server() or ''
   return here ~= '' and known ~= here
 end
 
--- A chain event at or below the top was written before. If the journal still keeps older entries but
--- not this event, the journal is inconsistent.
+-- A chain event at or below the top was written before. If the journal keeps an older entry but not
+-- this event, the journal is inconsistent.
 local seen = {'seen'}
 for _, event in ipairs(events) do
   local position = event[1]
@@ -172,9 +172,9 @@ local function topics_of(header)
   return #found > 0 and found or {topic_prefix}
 end
 
--- The entries to trim, from the oldest on: the entries above the maximum length, as soon as they are
--- 100, and the entries that are too old. The last entry stays until a newer one is added, because readers start
--- from it. One commit trims at most 1,000 entries.
+-- The entries to trim, from the oldest on. If at least 100 entries are above the maximum length, they
+-- are trimmed. Entries above the maximum age are trimmed too. The last entry stays until a newer entry
+-- is added, because readers start from the last entry. One commit trims at most 1,000 entries.
 local to_trim = {}
 local surplus = redis.call('XLEN', KEYS[1]) + #events - max_length
 if surplus < 100 then surplus = 0 end
@@ -191,8 +191,8 @@ for _, entry in ipairs(to_trim) do redis.call('EXISTS', unpack(topics_of(entry[2
 
 -- ── Writes. ──
 
--- A new position: above every event of the top's operation, and below the next operation. No position
--- is used twice, not even after a failover that lost writes: the floor is at or above the lost ones.
+-- A new position: above every event of the top's operation, and below the next operation. Even after
+-- a failover that lost writes, no position is used twice: the floor is at or above all lost positions.
 local function next_position()
   local above = less(top, floor) and floor or top
   local toid, n = string.match(above, '^(%d+)-(%d+)$')

@@ -63,7 +63,7 @@ class Committer:
     """Commits to one namespace. `token` is the fencing token of the indexer, "" for the API.
 
     With `replicas`, a commit and a read of a stored response wait until the replicas have all
-    writes. Both raise NotReplicatedError when that takes too long.
+    writes. Both raise NotReplicatedError if that takes longer than a second.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class Committer:
     ) -> CommitResult:
         """Commit the events that `decide` returns for the stored states of these streams.
 
-        The commit also stores `response`. If a response is already stored under its key, the commit
-        writes nothing. `fresh` says that the stream ids are new, so the streams are not read before
-        the first attempt. Raises ContentionError, JournalBehindError, and whatever `decide` raises.
+        The commit also stores `response`. If a response is already stored under
+        `response.key`, the commit writes nothing. `fresh` says that the stream ids are new, so the
+        streams are not read before the first attempt. Raises ContentionError, JournalBehindError, and whatever `decide` raises.
         """
         return await self._commit(stream_ids, decide, response=response, fresh=fresh)
 
@@ -207,7 +207,7 @@ class Committer:
         return reply
 
     def _assigned(self, texts: Sequence[bytes]) -> list[Position]:
-        """Parse the positions that the script assigned. Later positions will be above them."""
+        """Parse the positions that the script assigned, and raise the floor to them."""
         positions = [parse_position(text.decode()) for text in texts]
         self._floor = max(self._floor, *positions, START)
         return positions

@@ -13,7 +13,7 @@ class CommitError(HeadraceError):
 
 
 class FencedError(CommitError):
-    """Another indexer is active. This one must stop writing."""
+    """Another indexer is active. This indexer must stop writing."""
 
 
 class JournalInconsistentError(CommitError):
@@ -25,7 +25,7 @@ class JournalBehindError(CommitError):
 
 
 class CursorMovedError(CommitError):
-    """Redis lost writes: the stored cursor is not `after`. Read the source from the stored one."""
+    """The stored cursor is not `after`: Redis lost writes. Read again from the stored cursor."""
 
 
 class ContentionError(CommitError):
@@ -49,12 +49,12 @@ def refusal_of(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) 
             )
         case b"unsettled":
             return JournalBehindError(
-                "Redis was restarted or failed over: the indexer has not caught up with the chain"
+                "Redis was restarted or failed over, and the indexer has not caught up since then"
             )
         case b"moved":
             return CursorMovedError(
                 f"the stored cursor is {detail or 'missing'}, not {progress.after}: Redis lost "
-                "writes, which will be read again from there"
+                "writes, so the indexer reads again from the stored cursor"
             )
         case _:
             return AssertionError(f"commit.lua returned an unknown outcome: {outcome!r}")

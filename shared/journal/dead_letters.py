@@ -1,7 +1,7 @@
 """Dead letters: what the indexer could not decode, kept raw in a Redis Stream.
 
 The commit adds them together with the indexer's progress (commit.lua), so none is lost or added
-twice. The stream keeps about the last 10,000.
+twice. The Redis Stream keeps about the last 10,000 dead letters.
 """
 
 from __future__ import annotations

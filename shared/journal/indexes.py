@@ -50,7 +50,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
 
 
 def by_change(name: str) -> str | None:
-    """The index with the same streams in the order of their latest change; None without one."""
+    """The index of the same streams in the order of their latest change; None if there is none."""
     kind, _, rest = name.partition(":")
     if kind in ("sender", "recipient"):
         return f"updated:user:{rest}"

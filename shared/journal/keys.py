@@ -20,7 +20,7 @@ _NETWORKS = {
 def namespace_of(passphrase: str, contract_id: str) -> str:
     """The default namespace of a network and its stream contract, such as `testnet-5f0c1d2e3a4b`.
 
-    A reset of the testnet keeps the passphrase. Then the operator must set NAMESPACE.
+    After a reset of the testnet the passphrase is the same. So the operator must set NAMESPACE.
     """
     digest = hashlib.sha256(f"{passphrase}\n{contract_id}".encode()).hexdigest()
     return f"{_NETWORKS.get(passphrase, 'network')}-{digest[:12]}"
@@ -106,11 +106,11 @@ class Keys:
         return self._key("ticket", digest)
 
     def revoked_token(self, token_id: str) -> str:
-        """Exists while the token with this `jti` is revoked."""
+        """Exists while the token whose `jti` is `token_id` is revoked."""
         return self._key("revoke", token_id)
 
     def revoked_account(self, account: str) -> str:
-        """Unix seconds. Tokens of the account that were issued up to then are revoked."""
+        """Unix seconds. Tokens of the account issued at or before this time are revoked."""
         return self._key("revoke-all", account)
 
     @property
@@ -128,9 +128,9 @@ class Keys:
 
     @property
     def api_keys(self) -> str:
-        """Hash: each id of an API key with its document. The key itself is not stored."""
+        """Hash from the id of each API key to its document. The secret itself is not stored."""
         return self._key("api-keys")
 
     def rate(self, policy: str, client: str) -> str:
-        """The time at which a client's quota of a policy is full again, in Redis microseconds."""
+        """When a client's quota of a policy is full again: Unix microseconds of Redis' clock."""
         return self._key("rate", policy, client)

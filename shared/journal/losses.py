@@ -25,7 +25,7 @@ from shared.runtime.metrics import LOST_EVERYTHING
 log = structlog.get_logger()
 
 _REPORT_MS = 60_000
-"""Milliseconds until a report expires. It is written again each second while it is needed."""
+"""Milliseconds until a report expires. Until the loss is announced, it is written each second."""
 
 
 class LossReport(NamedTuple):
@@ -37,7 +37,7 @@ class LossReport(NamedTuple):
 
 @dataclass(slots=True)
 class DataLossDetector:
-    """What this process knows of the journal. `lost` is True after Redis lost the journal."""
+    """What this process knows of the journal. `lost` is True from a loss until it is announced."""
 
     began: Position | None = None
     top: Position = START
@@ -82,7 +82,7 @@ class DataLossDetector:
             return tip.empty and self.top > START
         if self.began != tip.began or (self.first and self.first != (tip.first or self.first)):
             return True
-        # Only the journal was lost. A failover would also have moved the cursor back.
+        # True: only the journal was lost. In a failover, the cursor would have gone back too.
         went_back = (tip.cursor or 0) < (self.cursor or 0)
         return tip.empty and tip.top < self.top and not went_back
 

@@ -2,13 +2,13 @@
 
 The *epoch* is the time by Redis' clock at which the data began. The first indexer or API that finds
 no epoch writes one. When Redis loses its data, it loses the epoch and the revocations too, and a
-new epoch begins. So tokens that were issued before the epoch are refused (shared.auth.revocations).
-To end all tokens on purpose, for example after a restore, delete the key of the epoch: a new epoch
-begins within a second.
+new epoch begins. A token from before the epoch may have been revoked, so it is refused
+(shared.auth.revocations). To end all tokens on purpose, for example after a restore, delete the key
+of the epoch: a new epoch begins within a second.
 
 A namespace belongs to the network and the stream contract of its first indexer; the hash `made-for`
-names them. An indexer with other settings is refused before it takes the lease, and is checked
-again once it has the lease. An API or a fanout with other settings is not ready.
+names them. Each indexer is checked before it takes the lease, and again once it has the lease. An
+indexer with other settings is refused. An API or a fanout with other settings is not ready.
 
 See docs/decisions/0053-epoch-is-lost-with-the-data.md,
 docs/decisions/0054-redis-clock-decides.md,
@@ -49,7 +49,7 @@ class ForeignNamespaceError(HeadraceError):
 
 
 async def begin_epoch(redis: Redis, keys: Keys) -> int:
-    """The epoch in Unix microseconds. If there is none, one caller writes the current time."""
+    """The epoch in Unix microseconds. If there is no epoch, the current time becomes the epoch."""
     began, epoch = await redis.register_script(_BEGIN)(keys=[keys.epoch])
     if began:
         meaning = "Redis has no data of this namespace; tokens issued before now are refused"
@@ -77,9 +77,9 @@ class NamespaceClaim:
         """Check as `check` does, and write network and contract if they are missing.
 
         Call it only while holding the lease. Before the first cursor exists, network and contract
-        are written only with `begin`, which a caller passes when it knows that the source belongs
-        to our network. The token contracts may change. The events of an added token are read from
-        the cursor on.
+        are written only if `begin` is True. Pass `begin` when the source is known to belong to our
+        network. The token contracts may change. The events of an added token are read from the
+        cursor on.
         """
         settings = self._settings
         tokens = ",".join(sorted(each.address for each in settings.contracts[1:]))
@@ -124,8 +124,8 @@ def mismatch(settings: CommonSettings, owner: Sequence[Any]) -> str | None:
 class NamespaceWatch:
     """Checks once a second: the time of Redis, the epoch, and the owner of the namespace.
 
-    Each service has one. The fanout passes `begins` False, because its user of Redis may not write
-    the epoch.
+    Each service has one NamespaceWatch. The fanout passes `begins` False, because its user of Redis
+    may not write the epoch.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class NamespaceWatch:
         self._reasons: dict[str, str | None] = {}
 
     async def check_first(self) -> None:
-        """Check once before the first request, to know the time. Redis may be unavailable."""
+        """Check once before the first request, to know the time. A failing Redis is ignored."""
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(CHECK_INTERVAL):
                 await self.check()

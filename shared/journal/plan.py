@@ -24,7 +24,7 @@ StreamStates = Mapping[str, Stream | None]
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """One event, its topics, the state of its stream after it, and the stream that it concerns.
+    """One event and its topics; the state of its stream after the event; the stream it concerns.
 
     Normally `concerns` is the same as `after`. If the event comes before the creation of its stream
     in the same batch, `after` is None, and `concerns` is the stream as it will be created.
@@ -60,7 +60,7 @@ class SourceProgress:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The response to a request, kept for repetitions. The same commit stores it under `key`.
+    """The response to a request, kept for repeated requests. The commit stores it under `key`.
 
     The script stores `body_digest`, a newline, and the document of the stream of the last event.
     """
@@ -125,7 +125,7 @@ class CommitRequest:
         dead: Sequence[bytes],
         response: StoredResponse | None,
     ) -> None:
-        """Fill in a whole commit. `rebuilt`: streams whose document is missing in Redis."""
+        """Fill in a whole commit. `rebuilt` are the ids of streams whose document Redis lacks."""
         age = retention.max_age * 1_000_000
         fence = self._number(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]

@@ -3,14 +3,14 @@
 Only the commit writes it, in the same script call as the events (commit.lua). So progress and
 journal always fit together. The fields:
 
-* `cursor`: the TOID up to which the source has been read. A cursor of RPC has more digits after it.
+* `cursor`: the TOID up to which the source has been read. RPC's cursors have `-<n>` after it.
 * `ledger`, `closedAt`: the last ledger that was read, and its close time (RFC 3339).
 * `began`: the position at which the journal starts, below its first entry.
 * `told`: the position of the last `journal.reset` event.
-* `first`: the position before the very first entry of the journal, as named in that entry. Only the
-  script writes this field.
+* `first`: the previous position in the very first entry of the journal. Only the script writes this
+  field.
 * `server`: the replication id of the Redis whose history the indexer has accepted.
-* `checkpointLedger`, `checkpointHash`: a ledger of the history that is being read, and its hash.
+* `checkpointLedger`, `checkpointHash`: a recent ledger and its hash, to notice a network reset.
 """
 
 from __future__ import annotations

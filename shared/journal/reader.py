@@ -38,7 +38,10 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """The next entries, oldest first, none missing. `more`: further entries may follow."""
+    """The next entries, oldest first; none is missing between them.
+
+    If `more` is True, further entries may follow.
+    """
 
     entries: Sequence[JournalEntry]
     more: bool
@@ -61,12 +64,12 @@ class JournalTip:
     """The end of the journal, and how far the source has been read.
 
     `top` is the position of the last entry, or the start of the journal while it is `empty`.
-    `closed_at` is when the last read ledger closed, in Unix seconds. `cursor` (a TOID) and `began`
-    are None until an indexer has written. `last_reset` is the position of the last `journal.reset`
-    event, which announces that Redis lost all data. `first` is the position that the very first
-    entry of this journal named as the one before it. When `first` changes, the journal alone was
-    deleted and written again. `server` is the replication id of the Redis whose history the indexer
-    has accepted; a failover or a restart changes it.
+    `closed_at` is the close time of the last ledger that was read, in Unix seconds. `cursor` (a
+    TOID) and `began` are None until an indexer has written. `last_reset` is the position of the
+    last `journal.reset` event, which announces that Redis lost all data. `first` is the previous
+    position in the very first entry of this journal. When `first` changes, only the journal was
+    deleted, and written again. `server` is the replication id of the Redis whose history the
+    indexer has accepted; each failover and restart of Redis makes a new id.
     """
 
     top: Position
@@ -154,7 +157,10 @@ class Journal:
         return rows[0] if rows else None
 
     async def latest(self, limit: int) -> list[JournalEntry]:
-        """The newest entries, oldest first. If entries are missing, only those after them."""
+        """The newest entries, oldest first.
+
+        If entries are missing in between, only the entries after the last missing one.
+        """
         rows = await self._redis.xrevrange(self._keys.journal, count=limit)
         entries = _entries(rows)[::-1]
         return entries[max((n for n, _ in self.holes(entries)), default=0) :]
@@ -169,7 +175,7 @@ class Journal:
         return (await progress.read_progress(self._redis, self._keys)).began or START
 
     async def _count_unless_trimmed(self, entry: JournalEntry) -> None:
-        """Count what is missing before `entry`. If no older entry exists, it was only trimmed."""
+        """Count the missing entries before `entry`. If no older entry exists, they were trimmed."""
         oldest = await self.oldest()
         if oldest and parse_position(oldest.position) < parse_position(entry.position):
             self.count_missing(entry.previous)
@@ -188,7 +194,7 @@ class Journal:
 def queue_tip(pipe: Pipeline, keys: Keys) -> None:
     """Add the two reads of a tip to a pipeline. Then pass their replies to `parse_tip`.
 
-    The progress is read first. So every event up to its cursor is at or below the tip's `top`.
+    The progress is read first. So every event up to the cursor is at or below the tip's `top`.
     """
     progress.queue_read(pipe, keys)
     pipe.xrevrange(keys.journal, count=1)
@@ -211,5 +217,5 @@ def parse_tip(stored: Sequence[bytes | None], rows: Any) -> JournalTip:
 
 
 def _entries(rows: Any) -> list[JournalEntry]:
-    """The entries in redis-py's rows. `Any`: its types allow text, but our replies are bytes."""
+    """The entries in redis-py's rows: `Any`, as its types allow text but our replies are bytes."""
     return [entry_of(position, fields) for position, fields in rows]

@@ -1,4 +1,4 @@
-"""Reading the indexes of streams: sorted sets that lists and notices walk through.
+"""Reading the indexes of streams: the sorted sets behind lists of streams and notices.
 
 `shared.journal.indexes` decides which sets a stream belongs to; the commit writes them.
 """
@@ -40,7 +40,7 @@ class StreamIndexes:
         return [row.decode() if isinstance(row, bytes) else row for row in rows]
 
     async def in_all(self, members: Sequence[str], names: Sequence[str]) -> Sequence[str]:
-        """Those `members` that are also in every index of `names`."""
+        """The `members` that are in every index of `names` too."""
         if not members or not names:
             return members
         pipe = self._redis.pipeline(transaction=False)

@@ -61,7 +61,7 @@ class StoredStreams:
         return streams | await self.rebuild(missing)
 
     async def documents(self, stream_ids: Collection[str]) -> dict[str, StoredStream | None]:
-        """Like `find`, but with the stored documents: a caller need not encode them again."""
+        """Like `find`, but with the stored documents, which the caller need not encode again."""
         found = {
             stream_id: StoredStream(decode_stream(document), document) if document else None
             for stream_id, document in (await self._read(stream_ids)).items()
@@ -72,7 +72,7 @@ class StoredStreams:
         return found
 
     async def document_and_tip(self, stream_id: str) -> tuple[StoredStream | None, JournalTip]:
-        """One stream (None if unknown), and the tip as it was just before. One round trip."""
+        """One stream (None if unknown), and the tip read just before it, in one round trip."""
         pipe = self._redis.pipeline(transaction=False)
         queue_tip(pipe, self._keys)
         pipe.get(self._keys.stream(stream_id))
@@ -94,7 +94,7 @@ class StoredStreams:
         return document, parse_position(members[0].decode()) if members else None
 
     async def rebuild(self, stream_ids: Collection[str]) -> dict[str, Stream]:
-        """The states in the last events of these streams, as far as the journal has events of them.
+        """The state of each stream from its last event, if the journal has this event.
 
         Nothing is written. The next commit of the stream stores the document again.
         """

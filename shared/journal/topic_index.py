@@ -38,7 +38,7 @@ class TopicIndex:
     ) -> list[Position]:
         """The next positions of the events of several topics, each position once, in order.
 
-        Reads at most `count` positions of each topic, between two positions. Both are excluded.
+        Reads at most `count` positions of each topic, between `after` and `before` (both excluded).
         """
         low, high = f"({after.padded}", f"({before.padded}"
         pipe = self._redis.pipeline(transaction=False)

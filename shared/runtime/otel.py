@@ -37,7 +37,7 @@ def ids_of(position: str) -> Ids:
 
 
 class _Generator(RandomIdGenerator):
-    """Generates random ids. While a commit span is started, it returns the ids in `given`."""
+    """Generates random ids. While `Spans.commit` starts a span, it returns the ids in `given`."""
 
     def __init__(self) -> None:
         self.given: Ids | None = None
@@ -50,7 +50,10 @@ class _Generator(RandomIdGenerator):
 
 
 class Spans:
-    """Records each span after its work, because the ids depend on the position of the event."""
+    """Records each span when its work is done.
+
+    The ids of a span are made from the position of the event, which is known only after the commit.
+    """
 
     def __init__(self, tracer: trace.Tracer, generator: _Generator) -> None:
         self._tracer = tracer
@@ -74,7 +77,7 @@ class Spans:
         span.end()
 
     def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
-        """Record a child of the commit span, from `began` until the last write of this fanout."""
+        """Record a child of the commit span, from `began` until this fanout's last write (now)."""
         ids = ids_of(position)
         parent = SpanContext(ids.trace, ids.span, True, TraceFlags(TraceFlags.SAMPLED))
         facts: dict[str, str | int] = {
@@ -92,7 +95,7 @@ class Spans:
 
 
 def record() -> Spans:
-    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT, also one for each HTTP request."""
+    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT. Each HTTP request gets a span too."""
     # Sample by the trace id alone, so that all processes choose the same events.
     share = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)
     generator = _Generator()

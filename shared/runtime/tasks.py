@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class ExpectedRestart(HeadraceError):
-    """Raised by a task to be restarted in normal operation. It is logged without a traceback."""
+    """A task raises this to be restarted in normal operation. It is logged without a traceback."""
 
 
 def backoff(first: float = 0.1, max_wait: float = 30.0) -> Iterator[float]:
@@ -69,13 +69,13 @@ async def _supervised(
             log.warning(
                 "task_failed", task=name, error=describe(error), exc_info=_needs_traceback(error)
             )
-        if loop.time() - started > max_wait:  # it worked for a while: start with short waits again
+        if loop.time() - started > max_wait:  # after a long run, start with short waits again
             waits = backoff(max_wait=max_wait)
         await asyncio.sleep(next(waits))
 
 
 def describe(error: BaseException) -> str:
-    """Type and message of an error, for logs. The repr of a redis-py error has no message."""
+    """Type and message of an error, for logs. It is not repr: that omits redis-py's messages."""
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 

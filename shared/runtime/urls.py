@@ -79,7 +79,7 @@ def _segment(segment: str) -> str:
 
 
 def _pair(pair: str) -> str:
-    """Hide the value of a parameter. One without `=` may be a key, so it is hidden completely."""
+    """Hide the value of a parameter. A parameter without `=` may be a key: hide it completely."""
     name, equals, _ = pair.partition("=")
     return f"{name}={_HIDDEN}" if equals else _HIDDEN
 
