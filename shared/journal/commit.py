@@ -106,7 +106,8 @@ class Committer:
 
         The commit also stores `response`. If a response is already stored under
         `response.key`, the commit writes nothing. `fresh` says that the stream ids are new, so the
-        streams are not read before the first attempt. Raises ContentionError, JournalBehindError, and whatever `decide` raises.
+        streams are not read before the first attempt. Raises ContentionError, JournalBehindError,
+        and whatever `decide` raises.
         """
         return await self._commit(stream_ids, decide, response=response, fresh=fresh)
 
