@@ -1,1 +1,1 @@
-"""The API: it owns the streams that are created through it, and reads the streams of the chain."""
+"""The HTTP API: creates and changes streams, and serves streams and past events."""

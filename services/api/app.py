@@ -78,7 +78,7 @@ def build_app(
     """Build the application. Redis need not be reachable yet.
 
     `clock` replaces Redis' clock for streams. `fetch` reads the stellar.toml of a wallet's domain.
-    If `notices` is False, this replica publishes no notices that streams run out.
+    If `notices` is False, this replica publishes no notice that a stream runs out.
     """
     app = web.Application(
         client_max_size=settings.max_body_bytes,
@@ -104,7 +104,8 @@ def build_app(
     stream_clock = StreamClock(clock or redis_clock)
     parts = ("redis", "store", "clock", "namespace", *part_names(settings.ready_urls))
     readiness = Readiness(*parts, namespace=settings.keys.namespace)
-    # If Redis could lose writes or holds data of another namespace, the API writes nothing to it.
+    # The API writes nothing if Redis could lose writes ("store"), or if the namespace belongs to
+    # another contract or network ("namespace").
     unsafe_reason = partial(readiness.first_reason, "store", "namespace")
     app[STREAMS] = StreamService(committer, journal, listing, clock or redis_clock, unsafe_reason)
     app[STREAM_NOTICES] = StreamNotices(
@@ -134,7 +135,10 @@ def build_app(
 
 
 def _replicas(settings: ApiSettings, redis: Redis) -> Replicas:
-    """WAIT blocks its connection, so Replicas gets its own connection instead of the shared one."""
+    """Waits until replicas have a write.
+
+    If WAIT_REPLICAS is set, it needs its own connection, because WAIT blocks a connection.
+    """
     if settings.wait_replicas:
         redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
     return Replicas(redis, settings.wait_replicas)
@@ -191,7 +195,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
             for part, check in checks.items()
         ]
         store = partial(watch_store, readiness, app[REDIS], settings.keys, settings.wait_replicas)
-        # The names of the tasks are label values of a metric, so they must not change.
+        # The names of the tasks are label values of a metric, so do not rename the tasks.
         tasks.append(supervise("fitness", store))
         tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
         yield
@@ -199,7 +203,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
 
 
 def _checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, Check]:
-    """The checks of READY_URLS, and the check of the namespace of each fanout in FANOUT_URLS."""
+    """A check of each URL in READY_URLS, and of the namespace of each other fanout."""
     namespace, ready = settings.keys.namespace, settings.ready_urls
     fanouts = sorted({append_path(url, "/readyz") for url in settings.fanout_urls} - set(ready))
     names = part_names([*ready, *fanouts])

@@ -1,4 +1,4 @@
-"""The errors of the API's use cases. None of them contains anything of HTTP.
+"""The errors of the API's use cases. They contain no HTTP status and no header.
 
 The table in `services.api.http.error_responses` turns each error into a response. The message of
 each error is a sentence for the client.
@@ -12,7 +12,7 @@ from shared.domain.errors import HeadraceError
 
 
 class ApiError(HeadraceError):
-    """The root of all errors below: a use case cannot do what the client asked for."""
+    """The base class of the errors below: a use case cannot do what the client asked for."""
 
 
 class StreamNotFoundError(ApiError):
@@ -35,7 +35,7 @@ class ChainOwnedError(ApiError):
 
 
 class StaleVersionError(ApiError):
-    """The stream has another version than the client's If-Match allows."""
+    """The client's If-Match does not allow the current version of the stream."""
 
     def __init__(self, stream_id: str, version: int) -> None:
         super().__init__(f"Stream {stream_id} has changed. Its version is now {version}.")
@@ -43,7 +43,7 @@ class StaleVersionError(ApiError):
 
 
 class PermissionDeniedError(ApiError):
-    """The caller is known but may not do this. `errors` names the parameters that are wrong."""
+    """The caller is known, but lacks the permission. `errors` names the wrong parameters."""
 
     def __init__(self, message: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message)

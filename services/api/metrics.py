@@ -1,4 +1,4 @@
-"""Metrics of the API and the middleware that records them.
+"""The API's metrics, and the middleware that counts and times requests.
 
 Metrics of commits are in shared.runtime.metrics.
 """
@@ -29,7 +29,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"
 
 @web.middleware
 async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count requests and measure their time by path template, so that ids create no time series."""
+    """Count and time requests by method, route and status.
+
+    The label `route` is the template of the path, not the path itself. Otherwise each id in a path
+    would create a new time series.
+    """
     started = time.perf_counter()
     response = await handler(request)
     resource = request.match_info.route.resource
@@ -43,5 +47,5 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @lru_cache(maxsize=4096)
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """The result is cached, because the lookup by labels is slow."""
+    """The series of these labels. They are cached, because prometheus_client finds them slowly."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

@@ -24,7 +24,7 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     fanout_urls: HttpUrls = Field(
         (),
         description="fanout URLs, comma-separated; /events/subscribe redirects to one of them, "
-        "/v1/system reads their metrics, /readyz compares their namespaces",
+        "/v1/system reads their metrics, /readyz checks that they use the API's namespace",
     )
     ready_urls: HttpUrls = Field(
         (),
@@ -34,8 +34,8 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     wait_replicas: int = Field(
         0,
         ge=0,
-        description="Redis replicas that must have a write before the API confirms it; else it "
-        "answers 503",
+        description="number of Redis replicas that must have a write before the API confirms the "
+        "write; if fewer have it, the API answers 503",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
 

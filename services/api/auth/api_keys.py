@@ -1,8 +1,8 @@
-"""API keys for servers. An admin creates and deletes them; each has scopes.
+"""API keys for servers. Admins create and delete the keys. Each key has scopes.
 
 The API shows a key once and stores only its SHA-256. A key is `hr_` and 256 random bits, so nobody
 can guess it from the hash. The hash needs no salt and no stretching: NIST SP 800-63B 5.1.2.2
-requires them only for secrets under 112 bits.
+requires both only for secrets under 112 bits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key without its secret. Times are Unix seconds; no `expires`: it is valid for ever."""
+    """An API key without its secret. Times are Unix seconds. `expires` is None: no expiry."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class ApiKey:
         }
 
     def principal(self) -> Principal:
-        """The principal of this key: its account, else its own id, which owns no streams."""
+        """The principal of this key. If the key has no account, its id stands for the account."""
         return Principal(
             account=self.account or token_id(self.id),
             scopes=frozenset(self.scopes),
@@ -62,12 +62,12 @@ class ApiKey:
 
 
 def token_id(key_id: str) -> str:
-    """The `jti` of all tokens that were issued for a key. A revocation of it ends all of them."""
+    """The `jti` of all tokens that were issued for a key. If it is revoked, all of them end."""
     return f"key-{key_id}"
 
 
 class ApiKeys:
-    """The keys of one namespace. Each change waits until the Redis `replicas` have it."""
+    """The keys of one namespace. A change returns only when the replicas of Redis have it."""
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis

@@ -52,7 +52,7 @@ class Authenticator:
         return await self.check(credential_of(request))
 
     async def check(self, credential: str) -> Principal:
-        """The principal of a token or API key, even if `required` is False. Raises Problem 401."""
+        """The principal of a token or API key. Ignores `required`. Raises Problem 401."""
         is_key = credential.startswith(PREFIX)
         check = self._check_key if is_key else self._verifier.verify
         principal = await check(credential)
@@ -69,9 +69,9 @@ class Authenticator:
 def credential_of(request: web.Request) -> str:
     """The token or API key of a request. Raises Problem 401 if there is none.
 
-    A token in a cookie may only read. The browser also adds the cookie to requests that other sites
-    make, so it must not allow a change (CSRF). An API key is valid for a long time, so it must not
-    be in a URL: proxies and browsers store URLs.
+    A token in a cookie may only read. A browser adds the cookie also to requests that other sites
+    make, so the cookie must not allow a change (CSRF). An API key must not be in a URL, because it
+    is valid for a long time and proxies and browsers store URLs.
     """
     credential = token_of(request)
     by_header = "Authorization" in request.headers

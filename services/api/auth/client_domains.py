@@ -1,8 +1,8 @@
-"""The signing key of a wallet's own domain, from the stellar.toml of that domain (SEP-1).
+"""Reads the signing key of a wallet's client domain from the domain's stellar.toml (SEP-1).
 
-The client chooses the domain, so the fetch must not reach our private network (SSRF). It uses https
-on port 443 of a public host name and follows no redirect. It limits size and time. All addresses of
-the name must be public, and the connection uses the addresses that were checked.
+The client chooses the domain, so the fetch must not reach our private network (SSRF). The fetch
+uses https on port 443 of a public host name. It follows no redirect, and limits size and time. All
+addresses of the host must be public, and the connection uses the addresses that were checked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def is_public_name(domain: str) -> bool:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """True if the address is public. If an IPv4 address is inside, that address is checked."""
+    """True if the address is public. If it contains an IPv4 address, the IPv4 address decides."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
@@ -58,7 +58,8 @@ class PublicResolver(AbstractResolver):
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         """The addresses of a host. Raises OSError if one of them is not public."""
-        results = await self._inner.resolve(host, port, family)  # type: ignore[arg-type] # an int
+        # `family` is an int here; the inner resolver's type is socket.AddressFamily.
+        results = await self._inner.resolve(host, port, family)  # type: ignore[arg-type]
         if not all(is_public(ip_address(entry["host"].partition("%")[0])) for entry in results):
             raise OSError(f"{host} has an address that is not public")
         return results
@@ -71,7 +72,8 @@ class PublicResolver(AbstractResolver):
 async def fetch_toml(domain: str) -> bytes:
     """The bytes of https://<domain>/.well-known/stellar.toml. Raises ClientDomainRejectedError.
 
-    With HTTPS_PROXY the proxy opens the connection. We check the addresses of the domain even then.
+    With HTTPS_PROXY the proxy connects to the domain. We check the domain's addresses in this case
+    too.
     """
     url = f"https://{domain}/.well-known/stellar.toml"
     resolver: AbstractResolver = PublicResolver(aiohttp.ThreadedResolver())
@@ -79,7 +81,8 @@ async def fetch_toml(domain: str) -> bytes:
         if http.is_proxied(url):
             async with asyncio.timeout(_TIMEOUT.total):
                 await resolver.resolve(domain, 443)
-            # From here on, aiohttp resolves only the proxy. The proxy's address is rarely public.
+            # From here on, aiohttp resolves only the proxy's name. The proxy's address is rarely
+            # public, so PublicResolver would reject it.
             resolver = aiohttp.ThreadedResolver()
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
         async with (
@@ -92,7 +95,7 @@ async def fetch_toml(domain: str) -> bytes:
 
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The body of a response with status 200 and at most MAX_TOML_BYTES. Else raises ValueError."""
+    """The body. Raises ValueError if the status is not 200 or the body exceeds MAX_TOML_BYTES."""
     if response.status != 200:
         raise ValueError(f"status {response.status}")
     body = bytearray()

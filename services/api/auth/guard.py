@@ -1,8 +1,8 @@
 """The middleware before every handler: authentication, rate limits and the audit log.
 
 In AUTH_MODE=required every route needs a token, except the routes that this module lists as open.
-So a new route is closed until somebody adds it to the list. `services.api.auth.permissions` decides
-about single streams.
+So a new route needs a token until somebody adds it to the list. `services.api.auth.permissions`
+decides who may read or change a single stream.
 """
 
 from __future__ import annotations
@@ -64,14 +64,15 @@ class Guard:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Call the handler, or raise Problem 401, 403 or 429."""
+        """Call the handler. Raises Problem 401 without a valid token, 429 above a rate limit."""
         route = route_of(request)
         rejection: Problem | None = None
         try:
             if not (route in _OPEN or route.startswith(_OPEN_BELOW)):
                 request[CALLER] = await request.app[AUTHENTICATOR].principal_of(request)
         except Problem as problem:
-            # Raise this after the rate limit has counted the request, so that guesses count too.
+            # Raise the problem later, after the rate limits have counted the request. So requests
+            # with guessed tokens count too.
             rejection = problem
         if route not in _UNLIMITED:
             states = await self._take(request, route)

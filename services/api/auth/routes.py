@@ -1,4 +1,4 @@
-"""Routes of login, tickets, API keys and revocations. Each exists with and without /v1."""
+"""Routes of login, tickets, API keys and revocations. Each /v1 path also exists without /v1."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def add_login_routes(app: web.Application) -> None:
 
 
 def for_wallets(handler: Handler) -> Handler:
-    """Wrap a handler: its problems get the field `error` too. SEP-10 clients show this text."""
+    """Wrap a handler, so that its problems also have the field `error`, which wallets show."""
 
     @functools.wraps(handler)
     async def handle(request: web.Request) -> web.Response:
@@ -135,7 +135,7 @@ async def ticket(request: web.Request) -> web.Response:
     await read_no_body(request)
     principal = caller(request)
     if principal is ANYONE:
-        token = ""  # open mode gives a ticket without a token, so that a client works in both modes
+        token = ""  # open mode: the ticket has no token; so a client works in both modes
     elif (token := credential_of(request)).startswith(PREFIX):
         token = request.app[LOGIN].exchange(principal).token
     name = await request.app[TICKETS].issue(token)
@@ -143,7 +143,7 @@ async def ticket(request: web.Request) -> web.Response:
 
 
 async def create_key(request: web.Request) -> web.Response:
-    """POST /v1/keys: the only response that shows the secret of the key."""
+    """POST /v1/keys. Only this response shows the secret of the key."""
     by = require_scope(request, Scope.ADMIN)
     body, now = await read_body(request, CreateApiKey), int(request.app[CLOCK]())
     if body.expires_at is not None and body.expires_at <= now:
@@ -169,7 +169,7 @@ async def list_keys(request: web.Request) -> web.Response:
 
 
 async def delete_key(request: web.Request) -> web.Response:
-    """DELETE /v1/keys/{id}: also ends the tokens and live connections of the key."""
+    """DELETE /v1/keys/{id}. The tokens and live connections of the key end too."""
     require_scope(request, Scope.ADMIN)
     key_id = request.match_info["id"]
     # Revoke first, then delete. If the process dies in between, no token of the key stays valid.

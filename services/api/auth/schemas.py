@@ -13,7 +13,7 @@ from shared.auth.principal import Scope
 
 def _wallet(value: str) -> str:
     if value[:1] not in ("G", "M"):
-        raise ValueError("must be a G… or M… account; a contract cannot sign a challenge (SEP-45)")
+        raise ValueError("must be a G… or M… account; contracts (C…) cannot log in here")
     return value
 
 
@@ -23,7 +23,7 @@ class ChallengeQuery(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     account: Annotated[Account, AfterValidator(_wallet)]
-    # SEP-10 allows the memo 0, but stellar-sdk would leave it out of the challenge.
+    # SEP-10 allows the memo 0, but stellar-sdk would leave it out of the challenge. So reject 0.
     memo: Annotated[int, Field(ge=1, lt=1 << 64)] | None = None
     home_domain: Annotated[str, Field(max_length=64)] | None = None
     client_domain: Annotated[str, Field(max_length=255)] | None = None

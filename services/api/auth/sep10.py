@@ -1,8 +1,8 @@
-"""SEP-10 challenges: this module builds them, and checks those that a wallet has signed.
+"""Builds SEP-10 challenges, and checks challenges that a wallet has signed.
 
-stellar-sdk does most of the work. This module corrects three things in stellar-sdk: it accepts a
-key of weight 0 if the threshold is 0, it ignores a memo of 0, and its decoder raises many types of
-errors.
+stellar-sdk does most of the work, but has three defects. It accepts a key of weight 0 if the
+threshold is 0, and its decoder raises many types of errors: this module corrects both. It also
+leaves out a memo of 0: ChallengeQuery rejects this memo.
 
 The import of stellar-sdk takes 0.4 s and 20 MB. So other modules import this module only if the API
 has a signing key (SIGNING_SEED).
@@ -56,7 +56,7 @@ class ReceivedChallenge:
     client_domain: str | None
     digest: str
     issued: int
-    """Unix seconds."""
+    """The start of the challenge's time bounds, in Unix seconds."""
 
     @property
     def address(self) -> str:
@@ -81,7 +81,7 @@ def build(
     """Build a challenge for an account (G… or M…), signed by the server, as base64 XDR.
 
     `now` is in Unix seconds. stellar-sdk sets the time bounds by the clock of this machine. So this
-    function replaces the time bounds and signs again.
+    function sets the time bounds again, by `now`, and signs again.
     """
     envelope = sep10.build_challenge_transaction(
         server.keypair.secret,

@@ -1,8 +1,8 @@
 """Login: a wallet proves that it owns an account (SEP-10) and gets a token.
 
 The `jti` of a token is the hash of its challenge, and each challenge gives only one login. A
-refreshed token has the same `jti`. So a revoked `jti` ends the whole login and its live
-connections.
+refreshed token has the same `jti`. So if a `jti` is revoked, the whole login ends: all its tokens
+and live connections.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class IssuedToken:
 class LoginService:
     """Makes challenges, and issues, refreshes and ends tokens.
 
-    `fetch` reads the stellar.toml of a domain. `clock` is Redis' clock, because the epoch of the
-    data is a time of Redis' clock too.
+    `fetch` reads the stellar.toml of a domain. `clock` is Redis' clock: the `iat` of a token is
+    compared with the epoch of the data, which is a time of Redis' clock too.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class LoginService:
         server, key = self.server, None
         from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
 
-        # Without CLIENT_DOMAINS we ignore the parameter, as SEP-10 allows.
+        # If CLIENT_DOMAINS is empty, ignore the parameter client_domain. SEP-10 allows this.
         domain = client_domain.lower() if client_domain and self._settings.client_domains else None
         if domain:
             key = await self._client_key(domain)
@@ -159,9 +159,9 @@ class LoginService:
     async def refresh(self, token: str) -> IssuedToken:
         """Exchange a valid token for one that expires later.
 
-        This works until `session_seconds` after the login. Then the wallet must log in again,
-        because the account's signers may have changed. Raises Problem 401, LoginRejectedError,
-        FeatureDisabledError.
+        A token can be refreshed until `session_seconds` after the login. Then the wallet must log
+        in again, because the account's signers may have changed. Raises Problem 401,
+        LoginRejectedError, FeatureDisabledError.
         """
         claims = await self._verifier.claims(token)
         principal = principal_of(claims)

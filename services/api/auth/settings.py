@@ -19,7 +19,7 @@ CHALLENGE_SECONDS = 900
 
 ANY_DOMAIN = "*"
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII)
-_MAX_DOMAIN = 64 - len(" auth")  # with " auth" it names a data entry: at most 64 bytes (SEP-10)
+_MAX_DOMAIN = 64 - len(" auth")  # the data entry `<domain> auth`: a name of at most 64 bytes
 
 
 def _domain(value: str) -> str:
@@ -36,7 +36,7 @@ Domains = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 
 
 class LoginSettings(AuthSettings):
-    """Settings of logins and rate limits, in addition to those that check tokens."""
+    """Settings of logins and rate limits. The base class has the settings that check tokens."""
 
     signing_seed: SecretStr = Field(
         SecretStr(""),
@@ -55,7 +55,7 @@ class LoginSettings(AuthSettings):
     )
     horizon_url: Annotated[str, AfterValidator(http_url)] = Field(
         "https://horizon-testnet.stellar.org",
-        description="Horizon, for the signers of an account that logs in",
+        description="URL of the Horizon server; a login reads the signers of the account there",
     )
     login_seconds: int = Field(
         3600, ge=60, le=86_400, description="lifetime of a login token in seconds"
@@ -91,7 +91,7 @@ class LoginSettings(AuthSettings):
         if not value:
             return value
         if not is_secret_seed(value.get_secret_value()):  # do not put the seed into the error
-            raise ValueError("expected a valid secret seed, S… (checked by its checksum)")
+            raise ValueError("expected a secret seed (S…) with a correct checksum")
         if not info.data.get("jwt_secret", "wrong"):
             raise ValueError("needs JWT_SECRET, which signs the login tokens")
         return value
@@ -102,7 +102,7 @@ class LoginSettings(AuthSettings):
         return self.web_auth_domain or self.home_domain
 
     def quota(self, name: str) -> int:
-        """Requests a minute; 0 means no limit. In open mode a limit counts only if it was set."""
+        """Requests a minute; 0 = no limit. In AUTH_MODE=open the default is no limit."""
         field = f"rate_limit_{name}"
         applies = self.auth_mode == "required" or field in self.model_fields_set
         return int(getattr(self, field)) if applies else 0

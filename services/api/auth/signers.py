@@ -30,8 +30,9 @@ class Signers:
 class AccountSigners:
     """Reads signers from Horizon, and checks that Horizon serves our network.
 
-    If an account does not exist, its master key alone may log in. So a 404 is accepted as "does not
-    exist" only if it has the form of Horizon's own 404 and Horizon serves our network.
+    If an account does not exist, its master key alone may log in. So a wrong 404 would be
+    dangerous. A 404 counts only if it has the form of Horizon's own 404, and if Horizon serves our
+    network.
     """
 
     def __init__(self, session: aiohttp.ClientSession, horizon_url: str, passphrase: str) -> None:

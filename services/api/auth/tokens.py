@@ -22,10 +22,10 @@ MAX_TOKEN_SECONDS = 366 * 86_400
 
 
 class TokenIssuer:
-    """Signs tokens, with the same settings that the Verifiers use to check them.
+    """Signs tokens, with the same settings with which `Verifier` checks them.
 
-    `iat` has milliseconds. Else a token could not be compared with an epoch that began in the same
-    second.
+    `iat` has milliseconds. With whole seconds, a new token could seem older than an epoch of the
+    data that began in the same second, and would be refused.
     """
 
     def __init__(self, settings: AuthSettings, clock: Clock = time.time) -> None:
@@ -45,7 +45,7 @@ class TokenIssuer:
         secret = self._settings.jwt_secret.get_secret_value()
         if not secret:
             raise FeatureDisabledError(
-                "This API issues no tokens. Get one from the issuer that JWKS_URL belongs to."
+                "This API issues no tokens. Get a token from the issuer whose keys are at JWKS_URL."
             )
         now = math.floor(self._clock() * 1000) / 1000
         expires = int(now) + seconds

@@ -22,12 +22,16 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--account", required=True, help="account of the token: G…, C… or M…")
     parser.add_argument(
-        "--scope", action="append", choices=[*Scope], default=[], help="can be repeated"
+        "--scope",
+        action="append",
+        choices=[*Scope],
+        default=[],
+        help="a scope of the token; can be repeated",
     )
     parser.add_argument("--hours", type=float, default=1.0, help="lifetime in hours (default: 1)")
     given = parser.parse_args(argv)
     if not is_account(given.account):
-        parser.error("--account: expected a valid G…, C… or M… address (checked by its checksum)")
+        parser.error("--account: expected a G…, C… or M… address with a correct checksum")
     if not 0 < given.hours * 3600 <= MAX_TOKEN_SECONDS:
         parser.error(f"--hours: must be more than 0 and at most {MAX_TOKEN_SECONDS // 3600}")
     return given

@@ -61,7 +61,7 @@ def _row(event: Mapping[str, object]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    """The value as text. A formula gets an apostrophe before it, so it is not executed (OWASP)."""
+    """The value as text. An apostrophe before a formula prevents its execution (OWASP)."""
     if value is None:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -69,6 +69,6 @@ def _cell(value: object) -> str:
 
 
 def _time(seconds: object) -> str:
-    """The time in ISO 8601. If it is outside the calendar, the number itself."""
+    """The time in ISO 8601; the number itself if the calendar has no such date."""
     text = str(seconds)
     return utc_text(int(text)) if text.lstrip("-").isdecimal() else text

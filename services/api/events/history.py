@@ -1,9 +1,9 @@
 """Pages of past events, newest or oldest first, by the filters of a subscription.
 
-Events are read from the journal. An index holds the positions of a topic's events. The commit
-writes this index and trims it with the journal. One call reads a limited number of entries. So with
-a filter by type, a page can be short or empty and still have a `next`. If events of a page's range
-were trimmed, its `gap` says which.
+Events are read from the journal. Each topic has an index with the positions of its events. The
+commit writes this index and trims it with the journal. One call reads a limited number of entries.
+So with a filter by type, a page can be short or empty and still have a `next`. If events of a
+page's range were trimmed, the `gap` of the page names the missing range.
 
 See docs/decisions/0016-history-by-topic.md.
 """
@@ -47,7 +47,7 @@ class PositionRange:
         return self.after >= self.before
 
     def beyond(self, position: Position, *, newest_first: bool) -> PositionRange:
-        """The part of the range that remains after it was read up to this position."""
+        """The rest of the range, after everything up to this position was read."""
         if newest_first:
             return PositionRange(self.after, position)
         return PositionRange(position, self.before)
@@ -62,7 +62,7 @@ class EventPage:
     """A page of entries in the order that the client asked for.
 
     `next` is the position to continue from, None at the end. `top` is the top of the journal at the
-    time of the read. A client that subscribes from there misses no event and gets none twice. `gap`
+    time of the read. A client that subscribes from `top` misses no event and gets none twice. `gap`
     is the smallest range that contains all missing events of the page's range. Entries inside the
     gap that still exist are in the page.
     """
@@ -74,7 +74,7 @@ class EventPage:
 
 
 class _ReadResult(NamedTuple):
-    """Entries in the order of the page; None for a missing one. `is_last`: nothing follows them."""
+    """Entries in the order of the page, None for a missing entry. `is_last`: no entries follow."""
 
     rows: Sequence[tuple[Position, JournalEntry | None]]
     missing: list[MissingRange]
@@ -125,12 +125,13 @@ class EventHistory:
     ) -> MissingRange | None:
         """One gap that contains all missing events; None if none is missing.
 
-        If the page contains the oldest end of its range, trimmed events count as missing too. If
-        the range begins at START, the time before the journal began is not a gap.
+        `old_end` is True if the page contains the oldest end of its range. Then events that were
+        trimmed there count as missing too. If the range begins at START, the time before the
+        journal began does not count.
         """
         first = await self._journal.oldest()
         oldest = parse_position(first.previous) if first else tip.top
-        # Ignore gaps below the oldest entry: these entries were trimmed during the read.
+        # Ignore missing entries before the oldest entry: they were trimmed during the read.
         missing = [gap for gap in missing if gap[1] > oldest]
         for _, last in missing:
             self._journal.count_missing(str(last))
@@ -152,7 +153,7 @@ class EventHistory:
         return await self._of_topics(topics, within, count, newest_first)
 
     async def _all(self, within: PositionRange, count: int, newest_first: bool) -> _ReadResult:
-        """Read all events. Each entry names the position before it, so missing ones are noticed."""
+        """Read all events. A missing event is noticed: each entry names the position before it."""
         entries = await self._journal.between(
             within.after, within.before, count + 1, newest_first=newest_first
         )

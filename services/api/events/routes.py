@@ -54,10 +54,10 @@ async def events_of_stream(request: web.Request) -> web.Response:
 
 
 async def summary(request: web.Request) -> web.Response:
-    """Totals that an account has sent, received and can claim, by token, and counts by status."""
+    """Totals of an account by token (sent, received, claimable), and its streams by status."""
     query, account = read_query(request, SummaryQuery), request.match_info["account"]
     if not is_account(account):
-        message = f"{account[:64]!r} is not a valid G…, C… or M… address (checked by its checksum)."
+        message = f"{account[:64]!r} is not a G…, C… or M… address with a correct checksum."
         raise Problem(404, Slug.NOT_FOUND, message)
     require_topic(request.get(CALLER, ANYONE), user_topic(account))
     sums = await request.app[SUMMARIES].of(account, after=query.cursor, limit=query.limit)

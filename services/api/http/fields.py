@@ -24,7 +24,7 @@ from shared.domain.topics import is_stream_id
 _DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
 
 
-_MAX_TIME = 253_402_300_799  # end of the year 9999; so a time in milliseconds is rejected
+_MAX_TIME = 253_402_300_799  # end of the year 9999; a time in milliseconds is above this limit
 
 
 def _amount(value: object) -> int:
@@ -37,13 +37,13 @@ def _amount(value: object) -> int:
 
 def _account(value: str) -> str:
     if not is_account(value):
-        raise ValueError("must be a valid G…, C… or M… address (checked by its checksum)")
+        raise ValueError("must be a G…, C… or M… address with a correct checksum")
     return value
 
 
 def _contract(value: str) -> str:
     if not is_contract(value):
-        raise ValueError("must be a valid contract address, C… (checked by its checksum)")
+        raise ValueError("must be a contract address (C…) with a correct checksum")
     return value
 
 

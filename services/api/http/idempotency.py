@@ -1,7 +1,7 @@
 """Idempotency-Key: a client can repeat a request, and the API carries it out once (IETF draft).
 
 The commit that carries out a request also stores its response. So either both happen, or neither.
-The response to a refused request is not stored, so the client may use its key again.
+The response to a refused request is not stored, so the client may use the same key again.
 
 See docs/decisions/0017-stored-answers-in-the-commit.md.
 """
@@ -45,7 +45,7 @@ class IdempotencyKey:
         return StoredResponse(keys.stored_response(self.digest), self.body_digest.encode(), SECONDS)
 
     def document(self, stored: bytes) -> dict[str, object]:
-        """The stored response. Raises IdempotencyKeyReusedError if the body was another one."""
+        """The stored response. Raises IdempotencyKeyReusedError if it belongs to another body."""
         body_digest, _, raw = stored.partition(b"\n")
         if body_digest.decode() != self.body_digest:
             raise IdempotencyKeyReusedError(

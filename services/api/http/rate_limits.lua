@@ -2,8 +2,8 @@
 -- quota is full again, in microseconds of Redis' clock. A request counts in all its quotas, or in
 -- none if one of them is used up.
 -- KEYS: one for each quota.  ARGV: window in seconds, quota and cost for each key.
--- Returns for each key {remaining requests, microseconds until full, microseconds to wait (0 = may
--- pass)}.
+-- Returns for each key {remaining requests, microseconds until the quota is full, microseconds to
+-- wait (0 = the request is allowed)}.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local refused = false

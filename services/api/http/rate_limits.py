@@ -1,8 +1,9 @@
 """Rate limits across all replicas. Each request makes one call of rate_limits.lua in Redis.
 
-The algorithm is GCRA: a client may use its whole quota at once, and the quota refills evenly. There
-are no fixed windows, so a client gains nothing if it waits for the next window. The responses have
-the headers of draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` (RFC 9110 10.2.3).
+The algorithm is GCRA: a client may use its whole quota at once, and the quota refills evenly. With
+fixed windows, a client could use two quotas at once, just before and after the end of a window. The
+responses have the headers of draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` (RFC 9110
+10.2.3).
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ class RateLimits:
         self._script = redis.register_script(_SCRIPT)
 
     async def take(self, quotas: Sequence[tuple[RateLimitPolicy, str]]) -> list[RateLimitState]:
-        """Count a request in all quotas (policy, client); if one is used up, count it in none."""
+        """Count a request in all quotas, or in none of them if one is used up.
+
+        A quota is a policy and the client that it limits.
+        """
         quotas = [(policy, client) for policy, client in quotas if policy.quota]
         if not quotas:
             return []

@@ -1,4 +1,4 @@
-"""Checks for /readyz of Redis and of other services. They run about once a second."""
+"""Checks of Redis and of other services, for /readyz. They run about once a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.web.readiness_watch import Check
 
 
 def part_names(urls: Sequence[str]) -> list[str]:
-    """The names of these URLs in /readyz. They contain no secrets; equal names get a number."""
+    """The names of these URLs in /readyz: without secrets, and equal names get a number."""
     names: list[str] = []
     for url in urls:
         name = redacted(url)
@@ -65,7 +65,7 @@ def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: st
 
 
 def other_namespace(answer: bytes, namespace: str) -> str | None:
-    """How the service with this /readyz answer is misconfigured; None if it has our namespace."""
+    """The error message if this /readyz answer has another namespace than ours, else None."""
     try:
         theirs = orjson.loads(answer).get("namespace", namespace)
     except (ValueError, AttributeError):  # the answer is not from a service of Headrace

@@ -9,7 +9,7 @@ from shared.auth.principal import Principal
 LIMIT_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("limit_headers", dict)
 
 CALLER = web.RequestKey("caller", Principal)
-"""The guard sets it, except on routes that are open to everyone."""
+"""The caller. The guard stores it, except on routes that are open to everyone."""
 
 
 def caller(request: web.Request) -> Principal:

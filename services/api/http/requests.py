@@ -1,4 +1,4 @@
-"""Reads bodies, query parameters and If-Match, and names every error; writes JSON responses."""
+"""Reads bodies, query parameters and If-Match; errors name each wrong field. Writes JSON."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def etag(version: object) -> str:
 def read_if_match(request: web.Request) -> frozenset[int] | None:
     """The versions that the header If-Match allows; None if it allows every version.
 
-    If a proxy compresses a response, it makes our entity tag weak (W/"3"). We accept such tags,
+    A proxy that compresses a response makes our entity tag weak (W/"3"). We accept weak tags,
     because they still name the version. A tag that is not ours matches no version. Raises Problem
     400 if the header is malformed.
     """

@@ -42,13 +42,14 @@ async def response_headers(request: web.Request, handler: Handler) -> web.Stream
     name = request_id(request.headers.get(HEADER))
     request[REQUEST_ID] = name
     started = time.perf_counter()
-    # No need to unbind: this task serves only this connection, and its next request binds again.
+    # No need to unbind the id: this task serves only one connection, and the next request on this
+    # connection binds a new id.
     structlog.contextvars.bind_contextvars(request_id=name)
     response = await handler(request)
     log.debug(
         "request",
         method=request.method,
-        path=request.path,  # without the query, because it may contain a token
+        path=request.path,  # without the query, which may contain a token
         status=response.status,
         milliseconds=round((time.perf_counter() - started) * 1e3, 2),
     )

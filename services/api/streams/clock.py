@@ -1,6 +1,6 @@
 """The current time for a stream.
 
-For a stream of the API it is the time of Redis' clock. For a chain stream it is the close time of
+For an API stream, this is the time of Redis' clock. For a chain stream, this is the close time of
 the last ledger that was read. The machine's own clock is not used, because the clocks of two
 replicas can differ (shared.redis.clock).
 """

@@ -2,13 +2,13 @@
 
 With one filter, the list is read from the index of this filter. With several filters, the smallest
 of their indexes is read, and each member is looked up in the other indexes. Then the stored stream
-is checked against the filters, because its indexes may have changed since they were read.
+is checked against the filters, because the stream may have changed after the indexes were read.
 
 One call reads a limited number of members. So a page can be short or empty and still have a `next`.
 
 In order of creation, a member never moves. So a new stream does not disturb the pages, and a cursor
-works with any filters. In order of change, a stream that changes between two pages moves to the
-newest end of the list.
+stays valid if the filters change. In order of change, a stream that changes between two pages moves
+to the newest end of the list.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class StreamListing:
         for _ in range(rounds):
             members = await self._indexes.members(index, read, count, newest_first=newest_first)
             matching = await self._indexes.in_all(members, others)
-            # Almost every member of all indexes matches the filters. So load only as many streams
-            # as the page still needs.
+            # Almost every stream that is in all indexes matches the filters. So load only as many
+            # streams as the page still needs.
             needed = matching[: limit + 1 - len(found)] if others else matching
             for member, stored in await self._streams(needed):
                 if len(found) == limit:
@@ -101,6 +101,6 @@ class StreamListing:
 
 
 def _by_change(names: Sequence[str]) -> str:
-    """The first of these indexes that exists in order of change; else the list of all streams."""
+    """The first of these indexes that also exists in order of change; else that of all streams."""
     found = (by_change(name) for name in names)
     return next(filter(None, found), None) or f"updated:{EVERYTHING}"

@@ -24,7 +24,7 @@ CHECK_INTERVAL = 1.0
 
 
 async def check_reports(redis: Redis, committer: Committer) -> None:
-    """Check once, before the first request. If Redis does not answer, `watch` checks later."""
+    """Read the reports before the first request. If Redis does not answer, leave it to `watch`."""
     with suppress(RedisError, OSError, TimeoutError):
         async with asyncio.timeout(CHECK_INTERVAL):
             await _stay_above_reports(redis, committer)
@@ -33,7 +33,7 @@ async def check_reports(redis: Redis, committer: Committer) -> None:
 async def watch(
     redis: Redis, committer: Committer, last_seen: DataLossDetector, note: Callable[[str], None]
 ) -> None:
-    """Check for ever.
+    """Check every CHECK_INTERVAL seconds until cancelled.
 
     If no indexer ever wrote to this namespace, no indexer will restore the data. Then this process
     accepts the empty journal at once.
@@ -53,9 +53,9 @@ async def watch(
 
 
 async def _stay_above_reports(redis: Redis, committer: Committer) -> None:
-    """Read the reports of other processes, and assign no position below the highest one in them.
+    """Read the losses that other processes have reported, and assign only higher positions.
 
-    This is for an API that started after the loss, so it has not seen the lost positions itself.
+    An API that started after a loss needs these reports: it has not seen the lost positions itself.
     """
     for report in await read_reports(redis, committer.keys):
         if report.cursor is not None:  # there is an indexer, which will read the chain again

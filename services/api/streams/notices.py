@@ -1,12 +1,12 @@
 """Notices that a stream runs out: `stream.running_low` 48 h and 24 h before, `stream.depleted`.
 
 Every commit updates a schedule with the next notice of each stream (shared.journal.indexes). So no
-process has to search all streams. One replica at a time publishes the notices that are due: the one
-that holds the lease. The lease only saves the other replicas the work. A notice is published once
-even if several replicas try: it is a commit that checks the version of the stream and sets its
-`ending`. If the stream has changed since it was read, the commit decides again.
+process has to search all streams. The replica that holds the lease publishes the notices that are
+due. The lease only saves the other replicas the work. Even if several replicas try, a notice is
+published once, because each notice is a commit. The commit checks the version of the stream and
+sets the stream's `ending`. If the version has changed, the committer reads the stream again.
 
-The time is Redis' time. If a replica's own clock differs from Redis' clock, it publishes nothing.
+A replica whose own clock differs from Redis' clock publishes nothing.
 
 See docs/decisions/0018-notices-from-a-schedule.md.
 """
@@ -39,7 +39,7 @@ CHECK_INTERVAL = 0.5
 """Seconds between two checks of the schedule."""
 
 LEASE_SECONDS = 5.0
-"""If a replica dies with the lease, another replica takes over after this many seconds."""
+"""If the replica with the lease dies, another replica takes over after this many seconds."""
 
 PAGE_SIZE = 50
 """The largest number of streams in one commit."""
@@ -65,10 +65,10 @@ class StreamNotices:
         self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE_SECONDS)
 
     async def run(self) -> None:
-        """Publish due notices for ever, as long as this replica holds the lease."""
+        """Until cancelled: take or renew the lease; if this replica has it, publish due notices."""
         while True:
             if self._unsafe_reason():
-                await self.release()  # perhaps only our clock is wrong: let another replica publish
+                await self.release()  # so that a replica with a correct clock can publish
             elif await self.take_lease():
                 await self.publish_due()
             await asyncio.sleep(CHECK_INTERVAL)
@@ -97,7 +97,7 @@ class StreamNotices:
         due = await self._indexes.due(origin, now, PAGE_SIZE)
         try:
             return await self._publish(due, now) if due else 0
-        except ContentionError:  # one stream changes too often: publish the others one by one
+        except ContentionError:  # one stream changes too often: publish each stream alone
             return sum([await self._publish([stream_id], now) for stream_id in due])
 
     async def _publish(self, stream_ids: Sequence[str], now: int) -> int:

@@ -68,9 +68,9 @@ async def page(request: web.Request) -> web.Response:
 async def get(request: web.Request) -> web.Response:
     """GET /v1/streams/{id}.
 
-    `position` in the body is the position of the stream's latest event. The journal may have
-    trimmed this event. The header Headrace-Position is the top of the journal before the read. A
-    client that subscribes from there misses no event.
+    The header Headrace-Position is the top of the journal before the read. A client that subscribes
+    from this position misses no event. `position` in the body is the position of the stream's
+    latest event, which the journal may have trimmed.
     """
     found, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
     headers = {"ETag": etag(found.stream.version), "Headrace-Position": top}
@@ -110,7 +110,7 @@ def action_handler(action: StreamAction) -> Handler:
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    """Redirect an EventSource to a fanout. The EventSource sends its Last-Event-ID there by itself.
+    """Redirect an EventSource to a fanout. The browser sends Last-Event-ID to the fanout too.
 
     The fanout is chosen at random. If a fanout has failed, the next attempt probably reaches
     another one.
@@ -118,11 +118,11 @@ async def subscribe(request: web.Request) -> web.Response:
     urls = request.app[SETTINGS].fanout_urls
     if not urls:
         raise FeatureDisabledError(
-            "Fanouts serve the events, and this API knows no fanout (FANOUT_URLS)."
+            "Only a fanout sends live events, and this API knows no fanout (set FANOUT_URLS)."
         )
     query = request.rel_url.raw_query_string
     location = append_path(secrets.choice(urls), request.path)
-    if query:  # append it unchanged; the fanout's URL may have a query too
+    if query:  # append the query unchanged; the fanout's URL may have a query too
         location += ("&" if "?" in location else "?") + query
     headers = {"Location": location, "Cache-Control": "no-store"}
     return web.Response(status=307, headers=headers)

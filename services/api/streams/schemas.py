@@ -40,7 +40,7 @@ class Metadata(RequestBody):
 
 
 class CreateStream(RequestBody):
-    """POST /v1/streams. `depositedAmount` excludes fees. Without `startTime` it starts now."""
+    """POST /v1/streams. `depositedAmount` excludes fees. Default of `startTime`: now."""
 
     sender: Account
     recipient: Account
@@ -58,7 +58,7 @@ class TopUp(RequestBody):
 
 
 class PatchStream(RequestBody):
-    """PATCH /v1/streams/{id}: new metadata, which replaces the old."""
+    """PATCH /v1/streams/{id}: the new metadata. It replaces all old metadata."""
 
     metadata: Metadata
 
@@ -78,7 +78,7 @@ class ListQuery(QueryParameters):
     sort: Literal["created", "updated"] = "created"
 
     def indexes(self) -> frozenset[str]:
-        """The indexes in which a matching stream is (shared.journal.indexes)."""
+        """The indexes that contain every matching stream (shared.journal.indexes)."""
         given = ((name, getattr(self, name)) for name in _FILTERS)
         return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
 

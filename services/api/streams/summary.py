@@ -1,7 +1,7 @@
 """Totals of an account's streams: sent, received and claimable by token; counts by status.
 
 The claimable amount changes every second, so each call adds up the streams of the account again. A
-call reads at most `limit` streams, newest first, and returns a cursor for the others. This takes
+call reads at most `limit` streams, newest first, and returns a cursor for the others. A call takes
 about 20 µs for each stream.
 """
 

@@ -60,7 +60,7 @@ class PartDocument(ResponseModel):
 
     url: str
     kind: Annotated[str, Field(examples=["fanout", "indexer", "other"])]
-    trouble: Annotated[str | None, Field(description="why its metrics cannot be read, else null")]
+    trouble: Annotated[str | None, Field(description="why the metrics cannot be read, else null")]
     measures: dict[str, float]
 
 
@@ -114,7 +114,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
 
 
 def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
-    """Kind and measures of a service from its metrics. Adds up over labels. Raises ValueError."""
+    """Kind and measures of a service. Adds up all series of a metric. Raises ValueError."""
     sums: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
