@@ -91,7 +91,7 @@ class LoginSettings(AuthSettings):
         if not value:
             return value
         if not is_secret_seed(value.get_secret_value()):  # do not put the seed into the error
-            raise ValueError("expected a secret seed (S…) with a correct checksum")
+            raise ValueError("expected a valid secret seed: S… with a correct checksum")
         if not info.data.get("jwt_secret", "wrong"):
             raise ValueError("needs JWT_SECRET, which signs the login tokens")
         return value
