@@ -43,7 +43,7 @@ FATAL = (FatalSourceError, JournalInconsistentError, ForeignNamespaceError)
 
 
 class LeaseLostError(ExpectedRestart):
-    """Another indexer took the lease, or Redis lost it; this indexer becomes a standby again."""
+    """The lease was lost, so this indexer becomes a standby again."""
 
 
 def build_app(settings: IndexerSettings) -> web.Application:
@@ -87,7 +87,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
 
 
 def _report_fatal(error: Exception, readiness: Readiness) -> None:
-    """The process keeps running, but is not ready: a restart loop would hide the error."""
+    """Set the alarm; the process stays, but is not ready. A restart loop would hide the error."""
     kind = "disorder"
     if isinstance(error, FatalSourceError):
         kind = error.kind
@@ -107,18 +107,18 @@ async def _run_active(
     clock: RedisClock,
     loss_detector: DataLossDetector,
 ) -> None:
-    """Wait for the lease, then ingest. Ends with an error: LeaseLostError if the lease is lost."""
+    """Wait for the lease, then ingest until an error. A lost lease raises LeaseLostError."""
     keys = settings.keys
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
     claim = NamespaceClaim(redis, settings)
     try:
         await require_durable(redis, keys)
-        # Check first: if we took the lease, we would stop the rightful indexer.
+        # Check before taking the lease: taking a foreign namespace's lease would stop its indexer.
         await claim.check()
         while not await lease.take():
             readiness.set("redis", None)
-            readiness.set("source", None)  # a standby reads no source
+            readiness.set("source", None)  # a standby reads no source, so none can fail
             await check_journal(redis, keys, loss_detector, name=lease.token)
             await asyncio.sleep(pause / 2)
         await claim.hold()
@@ -146,7 +146,7 @@ async def _run_active(
     except (*FATAL, ExpectedRestart):
         raise
     except Exception as error:
-        # A bug. The task is restarted; until then, /readyz must report the error.
+        # A bug: supervise() restarts this task. Until then, /readyz must show the error.
         readiness.set("source", f"failed: {error!r}")
         raise
     finally:
@@ -167,7 +167,7 @@ def _jobs(
     loss_detector: DataLossDetector,
 ) -> Iterator[Coroutine[None, None, None]]:
     """Create the coroutines that the active indexer runs at the same time."""
-    # The source calls the lambda only after `ingest` exists.
+    # `ingest` is created after the source; the source calls the lambda only later.
     source = _create_source(settings, session, lambda: ingest.opened())  # noqa: PLW0108
     ingest = Ingest(
         source,

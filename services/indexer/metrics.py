@@ -16,7 +16,7 @@ ERRORS = (
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )
-"""Kinds of temporary failures. An answer with another HTTP status gets the kind `status_…` too."""
+"""Kinds of failures that are exported as 0 from the start. Other HTTP statuses add `status_…`."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
     *("unproved", "sources_differ", "namespace"),
@@ -26,30 +26,36 @@ ALARMS = (
 _SOURCES = ("horizon", "rpc")
 
 ACTIVE = Gauge("headrace_indexer_active", "1 while this indexer holds the lease")
-CURSOR_LEDGER = Gauge("headrace_indexer_cursor_ledger", "Last ledger committed")
-NETWORK_LEDGER = Gauge("headrace_indexer_network_ledger", "Last ledger of the source")
+CURSOR_LEDGER = Gauge("headrace_indexer_cursor_ledger", "Number of the last committed ledger")
+NETWORK_LEDGER = Gauge("headrace_indexer_network_ledger", "Number of the source's last ledger")
 LEDGER_CLOSED = Gauge(
     "headrace_indexer_ledger_closed_seconds",
-    "When the last ledger committed was closed, in Unix seconds",
+    "Close time of the last committed ledger, in Unix seconds",
 )
-LAG_LEDGERS = Gauge("headrace_indexer_lag_ledgers", "Ledgers of the source that are not read yet")
-LAG_SECONDS = Gauge("headrace_indexer_lag_seconds", "Seconds since the last ledger read was closed")
+LAG_LEDGERS = Gauge(
+    "headrace_indexer_lag_ledgers", "Ledgers of the source that are not committed yet"
+)
+LAG_SECONDS = Gauge(
+    "headrace_indexer_lag_seconds", "Seconds since the close of the last ledger that was read"
+)
 EVENTS = at_zero(
-    Counter("headrace_indexer_events_total", "Events committed, by type", ["type"]), EventType
+    Counter("headrace_indexer_events_total", "Committed events, by type", ["type"]), EventType
 )
 SEEN = Counter("headrace_indexer_events_seen_total", "Events that were already in the journal")
 UNPROVED = Counter(
-    "headrace_indexer_unproved_total", "Transactions kept although their proof failed"
+    "headrace_indexer_unproved_total",
+    "Transactions whose events are kept although their proof failed",
 )
 DECODE_FAILURES = Counter(
-    "headrace_indexer_decode_failures_total", "Failures to decode, also if a second read succeeded"
+    "headrace_indexer_decode_failures_total", "Failed decodings; a second read may have succeeded"
 )
 DEAD_LETTERS = Counter(
     "headrace_indexer_dead_letters_total", "Events that could not be decoded and are kept raw"
 )
 SOURCE = Gauge("headrace_indexer_source", "1 for the active source", ["source"])
 SOURCE_ERRORS = at_zero(
-    Counter("headrace_indexer_source_errors_total", "Failures of the source", ["kind"]), ERRORS
+    Counter("headrace_indexer_source_errors_total", "Failures of the source, by kind", ["kind"]),
+    ERRORS,
 )
 SWITCHES = at_zero(
     Counter("headrace_indexer_switches_total", "Switches to a source, by reason", ["to", "why"]),
@@ -57,18 +63,26 @@ SWITCHES = at_zero(
     SwitchReason,
 )
 RECONCILIATIONS = at_zero(
-    Counter("headrace_indexer_reconciliations_total", "Comparisons of both sources", ["outcome"]),
+    Counter(
+        "headrace_indexer_reconciliations_total",
+        "Comparisons of the journal with the inactive source, by outcome",
+        ["outcome"],
+    ),
     ("same", "differs", "failed"),
 )
 MISSING = at_zero(
-    Counter("headrace_indexer_missing_ledgers_total", "Ledgers that a source lacked", ["outcome"]),
+    Counter(
+        "headrace_indexer_missing_ledgers_total",
+        "Ledgers that a source lacked: filled by the other source, or lost",
+        ["outcome"],
+    ),
     ("filled", "lost"),
 )
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
 """The kinds are listed in docs/operations.md. One alert rule covers all kinds."""
 
 _OLD_SECONDS = 30.0
-"""Seconds. In stellar-rpc too, a last ledger that is older counts as unhealthy (its default)."""
+"""Seconds. A last ledger that closed longer ago is reported. stellar-rpc has the same default."""
 _closed_at = 0.0
 
 
@@ -88,14 +102,14 @@ def record_commit(ledger: int, closed_at: float | None, latest: int) -> None:
 
 
 def record_tip(latest: int, closed_at: float) -> None:
-    """Record that all ledgers are read. `closed_at`: when `latest` closed, in Unix seconds."""
+    """Record that `latest`, the last ledger, is read. `closed_at`: its close in Unix seconds."""
     global _closed_at  # noqa: PLW0603 - as above
     NETWORK_LEDGER.set(latest)
     _closed_at = max(_closed_at, closed_at)
 
 
 def old_ledger_note(now: float | None) -> str | None:
-    """Return a note for the operator if the last ledger read is old, else None.
+    """Return a note if the last ledger that was read closed more than 30 s ago, else None.
 
     `now` is in Unix seconds, None while the time is unknown.
     """
@@ -103,8 +117,8 @@ def old_ledger_note(now: float | None) -> str | None:
     if not _closed_at or age <= _OLD_SECONDS:
         return None
     return (
-        f"the last ledger read closed {age:.0f} s ago: the network has stopped, the source lags, "
-        "or a backfill is running; the indexer continues"
+        f"the last ledger that was read closed {age:.0f} s ago: the network has stopped, the "
+        "source lags, or a backfill is running; the indexer continues"
     )
 
 

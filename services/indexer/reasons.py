@@ -1,4 +1,4 @@
-"""Reasons for a switch from one source to the other, as in logs and metrics. Pure."""
+"""Reasons for a switch between the two sources; logs and metrics show them. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SwitchReason(StrEnum):
-    """Why the indexer switched to the other source; label values of the metric."""
+    """Why the indexer switched to the other source: the label `why` of the metric for switches."""
 
     FAILING = "failing"
     UNABLE = "unable"

@@ -45,7 +45,8 @@ class IndexerSettings(JournalSettings):
     reconcile_seconds: float = Field(
         300.0,
         ge=0,
-        description="SOURCE=auto: seconds between two comparisons of both sources; 0 = never",
+        description="SOURCE=auto: seconds between two comparisons of the journal with the inactive "
+        "source; 0 = never",
     )
     on_gap: Literal["announce", "stop"] = Field(
         "announce",

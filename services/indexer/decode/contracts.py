@@ -30,7 +30,7 @@ class WatchedContract:
 
     @classmethod
     def of(cls, spec: ContractSpec) -> WatchedContract:
-        """Create it from an entry of the setting CONTRACTS."""
+        """Create a watched contract from an entry of the setting CONTRACTS."""
         return cls(spec.address, payload_of(CONTRACT, spec.address), spec.kind)
 
     @property
@@ -65,7 +65,7 @@ class WatchedContracts:
 
     @classmethod
     def of(cls, *texts: str) -> WatchedContracts:
-        """Create them from entries of CONTRACTS (shared.domain.contracts). Raises ValueError."""
+        """Create watched contracts from entries of CONTRACTS. Raises ValueError."""
         return cls(parse_contracts(texts))
 
     def by_raw(self, raw: bytes | None) -> WatchedContract | None:

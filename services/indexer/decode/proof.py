@@ -1,8 +1,8 @@
 """Prove a transaction's events by the hash in its result.
 
 A server could invent events in a meta. But the validators sign the results of transactions, and the
-result of an invocation is the SHA-256 of its return value and its events. So the result proves
-both.
+result of an invocation is the SHA-256 of its return value and its events. So the result proves the
+return value and the events.
 
 See docs/decisions/0004-events-are-proved.md.
 """

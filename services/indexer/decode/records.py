@@ -98,7 +98,7 @@ hash_text = matching("[0-9a-f]{64}")
 """Parses the hash of a transaction or a ledger: 64 hex digits."""
 _digits = matching(r"\d{1,19}")
 _EMPTY_WORDS = {0: 1, 1: 2, 2: 3, 3: 5, 4: 7}
-"""By version: an empty meta is its version, followed by this many zero words of 4 bytes."""
+"""By version: how many zero words of 4 bytes follow the version number in an empty meta."""
 _EMPTY_METAS = {version.to_bytes(4, "big") + bytes(4 * n) for version, n in _EMPTY_WORDS.items()}
 """The empty metas that Horizon sends with SKIP_TXMETA.
 

@@ -53,7 +53,7 @@ def _integer_below(most: int) -> Callable[[ScVal], bool]:
 
 _IS_ADDRESS = _Rule(lambda value: isinstance(value, Address), "address")
 _IS_INTEGER = _Rule(_integer, "integer")
-# Below 2^63: a pause adds to a stream's times, and JSON can hold a sum only below 2^64.
+# Below 2^63: a pause is added to a stream's times, and JSON can hold a sum only below 2^64.
 _IS_TIME = _Rule(_integer_below(1 << 63), "Unix time")
 # Below 2^64: if an end time overflows, the contract stores the largest u64.
 _IS_END_TIME = _Rule(_integer_below(1 << 64), "Unix time")

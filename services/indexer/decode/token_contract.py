@@ -1,9 +1,13 @@
 """Convert a token contract's events: transfers, mints, burns and clawbacks. Pure.
 
-The topics of an event have one of three forms. In SEP-41, they name the parties. Contracts of
-assets since protocol 23 add the asset (CAP-67). Before protocol 23, they also named the admin of a
-mint or clawback (CAP-46-6). The amount is the event's data; if the destination is muxed, it is the
-field `amount` of the data.
+The topics of an event have one of three forms:
+
+* SEP-41: the topics name the parties.
+* CAP-67: contracts of assets also name the asset.
+* CAP-46-6, before protocol 23: contracts of assets also name the admin of a mint or clawback.
+
+The event's data is the amount. If the destination is muxed, the data is a map, and the amount is
+its field `amount`.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from shared.domain.position import Position
 class _Form(NamedTuple):
     """The event type for a name, and the parties in the order of the topics.
 
-    `with_admin`: the parties in the form before protocol 23.
+    `with_admin`: the parties before protocol 23, if one of them was the admin.
     """
 
     type: EventType
@@ -55,7 +59,7 @@ def read_token_event(
 
 
 def _party_facts(name: str, form: _Form, topics: tuple[ScVal, ...]) -> dict[str, object]:
-    """Return the parties of the event, and the asset (SEP-11) if the topic after them names it."""
+    """Return the parties, and the asset (SEP-11) if the topic after the parties is a text."""
     count = next((n for n, each in enumerate(topics) if not isinstance(each, Address)), len(topics))
     parties = form.with_admin if count == len(form.with_admin) else form.parties
     if not parties or count != len(parties):
@@ -74,7 +78,7 @@ def _expected(form: _Form) -> str:
 
 
 def _amount(name: str, data: ScVal) -> dict[str, object]:
-    """Return the amount in base units; if the destination is muxed (CAP-67), also its id."""
+    """Return the amount in base units, and the muxed id (CAP-67) if there is one."""
     muxed = data.get("to_muxed_id") if isinstance(data, dict) else None
     amount = data.get("amount") if isinstance(data, dict) else data
     if not isinstance(amount, int) or isinstance(amount, bool):

@@ -1,7 +1,7 @@
 """Decode and prove a transaction's events; undecodable events become dead letters. Pure.
 
-Most transactions have no event of a watched contract. In these, the indexer only searches the bytes
-for the contracts' raw 32-byte ids (services.indexer.decode.contracts).
+Most transactions have no event of a watched contract. In the bytes of such a transaction, the
+indexer only searches for the contracts' raw 32-byte ids (services.indexer.decode.contracts).
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def decode_transaction(
     """Decode the watched contracts' events of one transaction, and prove them.
 
     `rpc_events`: the events that getEvents returned for this transaction; they must be the same as
-    those in the meta. `accept_unproved`: also return events that fail their proof, with `verified`
-    false.
+    the events in the meta. `accept_unproved`: also return events that fail their proof, with
+    `verified` false.
 
     Raises MetaMissingError when another source must be asked for the meta; UnprovedError when the
     events do not match the result; XdrError when the meta or the result cannot be decoded.
@@ -91,7 +91,7 @@ def decode_transaction(
         or not record.successful
         or (rpc_events is not None and rpc_events != raw_events)
     )
-    # An invocation's result always has a hash, so None is not enough for an invocation's events.
+    # An invocation's result always has a hash, so `verified` must not be None for its events.
     if is_altered or (not verified and _has_invocation(contracts, raw_events)):
         if not accept_unproved:
             raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")
@@ -160,8 +160,8 @@ def dead_letter(
 
     With a `position`, the letter is one event, and `raw` is the event's XDR. Without a `position`,
     the letter is a whole transaction: `raw` is its meta, and the letter also has the envelope and
-    the result. The letter's position is then the first one that an event of the transaction could
-    have. services.indexer.decode.dead_letters decodes both kinds again.
+    the result. The position of such a letter is the first one that an event of the transaction
+    could have. services.indexer.decode.dead_letters decodes both kinds again.
     """
     of_event = source and {"contractId": source.contract_id, "verified": source.verified}
     return {

@@ -15,8 +15,8 @@ from shared.journal.wire import HISTORY_URL
 def gap_event(gap: SourceGapError, now: int) -> Event:
     """Create the chain.gap event for all clients; `now` is in Unix seconds.
 
-    The event's position is the last one before the next ledger that the source has. So a client
-    that resumes from an earlier position receives this event before any later event.
+    The event's position is the last position before the next ledger that the source has. So a
+    client that resumes from an earlier position receives this event before any later event.
     """
     after, last = Position(last_of_transaction(gap.read), 0), Position(cursor_before(gap.oldest), 0)
     facts = {"from": str(after), "to": str(last), "historyUrl": HISTORY_URL}

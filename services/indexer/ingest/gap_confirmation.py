@@ -16,9 +16,10 @@ _MIN_CHECKS, _MIN_SECONDS = 3, 3.0
 
 @dataclass(slots=True)
 class GapConfirmation:
-    """Confirms a gap if ledgers were missing three times, over at least three seconds.
+    """Confirms a gap after a source lacked ledgers three times, over at least three seconds.
 
-    Several servers may answer at one URL, and one may have ledgers that another one lacks.
+    Several servers may answer at one URL, and one of them may have the ledgers that another one
+    lacks.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -27,7 +28,7 @@ class GapConfirmation:
     _gaps: list[SourceGapError] = field(default_factory=list)
 
     def confirm(self, cursor: int, gap: SourceGapError) -> SourceGapError | None:
-        """Count a gap. Returns the smallest one at this cursor; None: ask the source again."""
+        """Count a reported gap. Returns the smallest one at this cursor, or None: ask again."""
         if cursor != self._cursor:
             self._cursor, self._first_at, self._gaps = cursor, self.clock(), []
         self._gaps.append(gap)

@@ -112,7 +112,7 @@ class Ingest:
             self._backfill.close()
 
     def opened(self) -> None:
-        """The source calls this when it is sure to have the ledgers after the cursor."""
+        """Note that the source has the ledgers after the cursor. The source calls this method."""
         self._readiness.set("source", None)
         if self._opened_at is None:
             self._opened_at = time.monotonic()
@@ -123,9 +123,10 @@ class Ingest:
     async def _wait(self, error: SourceError) -> None:
         """Wait before the next try.
 
-        After a stable connection, the waits start at the shortest again, even if no event came. A
-        short connection does not count as stable. Otherwise a server that closes each connection at
-        once would always be asked again after the shortest wait.
+        The waits grow. After a connection of at least _STABLE_SECONDS, they start at the shortest
+        again, even if the connection brought no event. A shorter connection does not restart the
+        waits: otherwise a server that closes each connection at once would always be asked again
+        after the shortest wait.
         """
         opened_at, self._opened_at = self._opened_at, None
         if opened_at is not None and time.monotonic() - opened_at >= _STABLE_SECONDS:

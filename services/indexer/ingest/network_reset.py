@@ -1,8 +1,8 @@
 """Notice a reset of the network by a checkpoint: the number and hash of a recent ledger.
 
-After a reset, a test network has the same passphrase as before, and later the same ledger numbers.
-But the ledger of the checkpoint then has another hash. So the indexer stops, and does not mix the
-events of two networks.
+After a reset, a test network has the same passphrase as before, and in time it reaches the same
+ledger numbers again. But the ledger with the checkpoint's number then has another hash. In this
+case the indexer stops, so that it does not mix the events of two networks.
 
 See docs/decisions/0025-checkpoint-hash.md.
 """
@@ -29,7 +29,7 @@ class Checkpoint:
     def __init__(
         self, redis: Redis, keys: Keys, committer: Committer, *, seconds: float = 60.0
     ) -> None:
-        """`seconds`: time between two new checkpoints, and between two checks of a source."""
+        """`seconds`: the time between two new checkpoints, and between two checks of a source."""
         self._redis = redis
         self._keys = keys
         self._committer = committer
@@ -38,10 +38,10 @@ class Checkpoint:
         self._compared = asyncio.Event()
 
     async def compare(self, source: Source) -> None:
-        """Before reading a source, compare it with the checkpoint.
+        """Before reading a source, compare it with the checkpoint, but at most once in `seconds`.
 
-        Raises FatalSourceError if the source has another hash for this ledger; SourceError if the
-        source does not answer.
+        Raises FatalSourceError if the source has another hash for the checkpoint's ledger;
+        SourceError if the source does not answer.
         """
         now, name = time.monotonic(), source.name
         if now - self._compared_at.get(name, -self._seconds) < self._seconds:
@@ -59,7 +59,7 @@ class Checkpoint:
 
     async def store_regularly(self, source: Source) -> None:
         """Store a new checkpoint every `seconds` seconds, until cancelled."""
-        # Wait for a comparison: a new checkpoint would hide that the old one does not match.
+        # Compare first: a new checkpoint would hide that the stored one does not match.
         await self._compared.wait()
         while True:
             try:

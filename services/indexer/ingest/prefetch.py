@@ -15,7 +15,7 @@ _EVENTS = 500
 
 
 async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
-    """Yield the events of `batches`. While a commit runs, waiting batches are joined into one.
+    """Yield the batches. Batches that arrive while the caller commits are joined into one.
 
     Closes `batches`. If `batches` raises an error, the batches before the error are yielded first.
     """
@@ -34,12 +34,12 @@ async def prefetch(batches: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
 
 
 def _take_waiting(queue: asyncio.Queue[Batch | None], waiting: list[Batch]) -> Batch | None:
-    """Move waiting batches to `waiting`, up to the limit; returns the first that does not fit."""
+    """Move queued batches to `waiting`, up to _EVENTS events; returns one that does not fit."""
     count = len(waiting[0].events)
     while not queue.empty():
         next_batch = queue.get_nowait()
         if next_batch is None:
-            queue.put_nowait(None)  # put the end back: the caller's next get needs it
+            queue.put_nowait(None)  # None marks the end; put it back for the caller's next get
             return None
         if (count := count + len(next_batch.events)) > _EVENTS:
             return next_batch
@@ -52,7 +52,7 @@ async def _read(batches: AsyncGenerator[Batch], queue: asyncio.Queue[Batch | Non
         async with aclosing(batches):
             async for batch in batches:
                 await queue.put(batch)
-    except Exception:  # a cancellation is not caught: nobody reads the queue then
+    except Exception:  # CancelledError is not caught: nobody reads the queue any more
         await queue.put(None)
         raise
     await queue.put(None)

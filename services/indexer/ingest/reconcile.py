@@ -30,7 +30,7 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _LEDGERS = 20
-"""The most ledgers in one comparison. Horizon must send all transactions of these ledgers."""
+"""The most ledgers in one comparison: few, because Horizon sends all their transactions."""
 _MAX_SECONDS = 60.0
 _IGNORED_FIELDS = ("verified", "ledgerClosedAt")
 _ALARM = "sources_differ"
@@ -83,7 +83,7 @@ class Reconciliation:
         if self._first is None:
             # Begin with the next ledger: an earlier process may have read a part of this one.
             self._first = ledger + 1
-        # A ledger in Horizon is complete only when the next ledger exists.
+        # Leave out the last ledger: a ledger in Horizon is complete only when the next one exists.
         first, last = max(self._first, ledger - _LEDGERS), ledger - 2
         journal_bodies, first = await self._journal_bodies(first, last)
         if first > last:
@@ -97,7 +97,7 @@ class Reconciliation:
         self._report(difference(journal_bodies, source_bodies), first, last)
 
     async def _journal_bodies(self, first: int, last: int) -> tuple[Bodies, int]:
-        """Read the journal's chain events; returns them and their first complete ledger."""
+        """Read the journal's chain events; returns them and the first ledger that is complete."""
         entries = await self._journal.of_ledgers(first, last)
         cuts = [e.position for e in entries if e.type == EventType.CHAIN_GAP]
         oldest = await self._journal.oldest()
@@ -149,6 +149,7 @@ def difference(journal_bodies: Bodies, source_bodies: Bodies) -> str | None:
         for name, value in source_bodies[position].items():
             if journal_body.get(name) != value:
                 return (
-                    f"{position} has {name} {journal_body.get(name)!r:.80}, the other {value!r:.80}"
+                    f"{position}: {name} is {journal_body.get(name)!r:.80} in the journal, "
+                    f"{value!r:.80} in the other source"
                 )
     return None

@@ -1,10 +1,10 @@
 """After a failover, decide when Redis has all events again that clients received.
 
-A failover can lose events that were already delivered. If the API wrote a new event before the lost
-ones are read again, the new position would be below the lost ones, and clients that resume would
-miss the new event. So the commit refuses events of the API until the indexer has read up to two
-points: the source's tip when the indexer started, and the highest cursor that this process ever
-committed.
+A failover can lose events that were already delivered. Suppose that the API wrote a new event
+before the indexer has read the lost ones again. The new event's position would be below the lost
+positions, so a client that resumes from a lost position would miss the new event. Therefore the
+commit refuses events of the API until the indexer has read up to two points: the source's tip when
+the indexer started, and the highest cursor that this process ever committed.
 
 See docs/decisions/0036-api-waits-after-a-failover.md.
 """
@@ -26,7 +26,7 @@ class FailoverRecovery:
         self._latest = 0
 
     def is_caught_up(self, cursor: int, latest: int) -> bool:
-        """True if nothing is missing any more, once the journal is complete up to `cursor`.
+        """True if a journal that is complete up to `cursor` has everything that a failover lost.
 
         `latest`: the source's last ledger, 0 if not known yet. The first known value counts as the
         tip.

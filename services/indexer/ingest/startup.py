@@ -1,8 +1,8 @@
 """Find where the indexer starts to read. If Redis lost everything, announce that by an event.
 
 If Redis has no progress, there are three cases: the namespace is new, Redis lost only the progress,
-or Redis lost everything. This process and others remember the last positions and cursors that they
-saw. These show which case it is, and how far the source was read.
+or Redis lost everything. Each process remembers the last position and cursor that it saw. From
+these, the indexer learns which case it is, and how far the source was read.
 
 See docs/decisions/0049-loss-of-redis-is-an-event.md,
 docs/decisions/0051-progress-and-documents-are-rebuilt.md.
@@ -39,11 +39,11 @@ _REPORT_WAIT = 2.0
 _REPORT_EVERY = 1.0
 """Seconds between two reads of the reports."""
 _BROADCASTS = 50
-"""The last reset event is searched in this many of the newest broadcasts, which are rare."""
+"""The last reset event is looked for among this many of the newest broadcasts, which are rare."""
 _AHEAD = 1_000_000
 """Microseconds. The reset event's position is this far in the future, above new API events."""
 _UNSETTLED = "unsettled"
-"""Stored in place of Redis' id: the commit refuses the API until the chain is read again."""
+"""With this in place of Redis' id, the commit refuses the API's events until recovery is done."""
 _REASON = "Redis lost everything"
 
 ClaimNamespace = Callable[[], Awaitable[None]]
@@ -51,7 +51,7 @@ ClaimNamespace = Callable[[], Awaitable[None]]
 
 
 class IngestStartup:
-    """Finds the cursor for one Ingest. `loss_detector` is the same for the whole process.
+    """Finds the cursor for one Ingest. All Ingests of a process share one `loss_detector`.
 
     `clock` returns the time of Redis in Unix seconds.
     """
@@ -126,7 +126,7 @@ class IngestStartup:
         return START
 
     async def _begin(self, source: Source, start: str) -> int:
-        """Create a journal that begins at START, or at a lower cursor from a report of a loss."""
+        """Create a journal that begins at the lowest cursor: that of `start` or of a report."""
         cursor = await source.start(start)
         if self._claim:
             await self._claim()
@@ -149,8 +149,8 @@ class IngestStartup:
     async def _reports(self, *, wait: bool) -> list[LossReport]:
         """Return what processes saw of a journal that is lost; empty if no journal was lost.
 
-        `wait`: give other processes time to report, but only if this process noticed a loss or a
-        fanout is running.
+        `wait`: if this process noticed a loss, or a fanout is running, first give other processes
+        time to report.
         """
         if wait and (self._loss_detector.lost or await self._fanout_listens()):
             await asyncio.sleep(_REPORT_WAIT)
@@ -187,11 +187,11 @@ class IngestStartup:
         self._highest_lost = highest
 
     async def reset_event(self, cursor: int) -> Event | None:
-        """Create the journal.reset event, which announces that Redis lost everything; else None.
+        """Create the journal.reset event if a loss of everything must be announced, else None.
 
         Call it when the chain is read again. The event's position must be above all lost positions,
-        so that clients that resume from one of them receive the event. Until that is possible, the
-        method returns None.
+        so that a client that resumes from a lost position receives the event. Until the position is
+        above them, the method returns None.
         """
         if self._highest_lost == START:
             return None
@@ -215,8 +215,8 @@ class IngestStartup:
 def _unread_gap(top: Position, began: Position, now: int) -> Event:
     """Create the gap event between the API's first events and the first ledger that is read.
 
-    Its position is where reading begins, so clients that resume from an earlier position receive
-    it.
+    The event's position is where reading begins, so a client that resumes from an earlier position
+    receives the event.
     """
     facts = {"from": str(top), "to": str(began), "historyUrl": HISTORY_URL}
     return Event(EventType.CHAIN_GAP, None, now, facts, began)

@@ -9,10 +9,10 @@ from shared.domain.strkeys import CONTRACT, strkey
 
 
 class _Arm(NamedTuple):
-    version: int  # first byte of the strkey: 8 times the index of its letter in base32
+    version: int  # first byte of the strkey: 8 times the base32 index of the strkey's first letter
     size: int  # bytes of the SCAddress, including its discriminant
     kind: bool  # True if a second discriminant follows, which must be 0
-    id_first: bool  # True if XDR puts a u64 id before the 32 bytes; a strkey puts it after them
+    id_first: bool  # True if XDR puts a u64 id before the 32 bytes; the strkey puts the id last
 
 
 _ARMS = (
@@ -28,7 +28,7 @@ _BALANCE = 3
 
 @lru_cache(maxsize=16_384)
 def contract_address(contract: bytes) -> Address:
-    """The strkey (C…) of a contract's 32 raw bytes."""
+    """Return the strkey (C…) of a contract's 32 raw bytes."""
     return Address(strkey(CONTRACT, contract))
 
 
@@ -36,15 +36,13 @@ def address(buf: bytes, at: int) -> tuple[Address, int]:
     """Read the SCAddress at offset `at`; returns it and the offset after it. Raises XdrError."""
     (number,) = U32(buf, at)
     if number >= len(_ARMS):
-        raise XdrError(f"SCAddress has no arm {number}; 0 to {len(_ARMS) - 1} are known", at)
+        raise XdrError(f"unknown arm {number} of an SCAddress; expected 0 to {len(_ARMS) - 1}", at)
     end = at + _ARMS[number].size
     if end > len(buf):
         raise ended_early(buf)
     kind_at = at + 4
     if _ARMS[number].kind and U32(buf, kind_at) != (0,):
-        raise XdrError(
-            "the key of an account or balance has an unknown kind; only 0 is known", kind_at
-        )
+        raise XdrError("unknown kind of the key of an account or balance; expected 0", kind_at)
     return _spelled(buf[at:end]), end
 
 
@@ -54,5 +52,6 @@ def _spelled(raw: bytes) -> Address:
     if arm.id_first:
         return Address(strkey(arm.version, raw[12:] + raw[4:12]))
     if raw[3] == _BALANCE:
-        return Address(strkey(arm.version, b"\0" + raw[8:]))  # a discriminant of one byte
+        # In a strkey, the discriminant has only one byte.
+        return Address(strkey(arm.version, b"\0" + raw[8:]))
     return Address(strkey(arm.version, raw[-32:]))

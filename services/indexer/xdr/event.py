@@ -45,7 +45,7 @@ def contract_of(buf: bytes, at: int) -> tuple[bytes | None, int]:
     """Read an event's contract. Returns its 32 raw bytes or None, and the offset after them."""
     (version,) = U32(buf, at)
     if version:
-        raise XdrError(f"ContractEvent's extension is {version}; 0 is known", at)
+        raise XdrError(f"unknown extension {version} of a ContractEvent; expected 0", at)
     there, at = flag(buf, at + 4)
     if not there:
         return None, at
@@ -57,9 +57,11 @@ def contract_of(buf: bytes, at: int) -> tuple[bytes | None, int]:
 def _kind(buf: bytes, at: int) -> tuple[Kind, int]:
     kind, body = _PAIR(buf, at)
     if kind >= len(_KINDS):
-        raise XdrError(f"ContractEvent has no type {kind}; 0 to {len(_KINDS) - 1} are known", at)
+        raise XdrError(
+            f"unknown type {kind} of a ContractEvent; expected 0 to {len(_KINDS) - 1}", at
+        )
     if body:
-        raise XdrError(f"ContractEvent's body has no arm {body}; 0 is known", at + 4)
+        raise XdrError(f"unknown arm {body} of a ContractEvent's body; expected 0", at + 4)
     return _KINDS[kind], at + 8
 
 

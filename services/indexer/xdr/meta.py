@@ -1,7 +1,8 @@
 """Decode a TransactionMeta: the events of each operation, and the return value for the proof.
 
 Everything else, mostly ledger entries, is skipped with the shapes in services.indexer.xdr.ledger.
-The events are cut out as bytes; services.indexer.xdr.event decodes those of the watched contracts.
+The events are cut out as bytes; services.indexer.xdr.event decodes only the events of watched
+contracts.
 """
 
 import struct as _struct
@@ -25,9 +26,9 @@ class TransactionMeta:
     """The parts of a TransactionMeta that concern events.
 
     `event_xdr[op][index]` is the XDR of a ContractEvent: `op` is the index of the operation in the
-    transaction, `index` is the index of the event in the operation. Both are part of the event's
-    id. `return_value` is the XDR of the ScVal that the contract call returned; None if there was no
-    call.
+    transaction, `index` is the index of the event in the operation. The event's id contains both
+    indexes. `return_value` is the XDR of the ScVal that the contract call returned; None if there
+    was no call.
 
     Versions 0 to 2 are older than Soroban and have no events. Version 3 has the events of the only
     operation. Version 4 (protocol 23, CAP-67) has the events of every operation.
@@ -45,7 +46,7 @@ def decode_meta(raw: bytes) -> TransactionMeta:
     if version <= 2:
         return TransactionMeta(version, None)
     if version > 4:
-        raise XdrError(f"TransactionMeta has no version {version}; 0 to 4 are known", 0)
+        raise XdrError(f"unknown version {version} of a TransactionMeta; expected 0 to 4", 0)
     at = _BEFORE(raw, 4)
     read = _version_3 if version == 3 else _version_4
     event_xdr, return_value, at = read(raw, at)

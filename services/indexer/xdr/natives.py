@@ -34,7 +34,7 @@ class Pairs(tuple[tuple["ScVal", "ScVal"], ...]):
 
 @dataclass(frozen=True, slots=True)
 class ScError:
-    """An error value: its `kind` has the name from the XDR ("contract", "budget"); and its code."""
+    """An error value: the name of its type in the XDR, such as "budget", and its code."""
 
     kind: str
     code: int

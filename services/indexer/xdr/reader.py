@@ -61,9 +61,10 @@ def finish(buf: bytes, at: int) -> None:
 
 
 def count(buf: bytes, at: int, least: int) -> tuple[int, int]:
-    """Read an array's length; returns it and the offset after it.
+    """Read an array's length; returns the length and the offset after it.
 
-    `least`: the size of the shortest possible item in bytes, to reject impossible lengths.
+    `least`: the size of the shortest possible item, in bytes. Raises XdrError if too few bytes
+    follow.
     """
     (n,) = U32(buf, at)
     at += 4

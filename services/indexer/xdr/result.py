@@ -19,9 +19,9 @@ class TransactionResult:
     """The success of a transaction, and the hash that proves its events.
 
     `successful`: for a fee bump, the success of the inner transaction. `invoke_hash`: by the index
-    of the operation, the SHA-256 over the return value and the events of an invocation. The
-    protocol requires that a Soroban transaction has exactly one operation, so a result with more
-    operations has no hash.
+    of an invocation's operation, the SHA-256 over the return value and the events. The protocol
+    requires that a Soroban transaction has exactly one operation, so a result with more operations
+    has no hash.
     """
 
     successful: bool
@@ -61,13 +61,13 @@ def _tail(
 
 
 def _operations(buf: bytes, code: int, at: int) -> tuple[TransactionResult, int | None]:
-    """Read the operations' results; returns the offset after them, None if they were not read.
+    """Read the operations' results. The offset after them is None if their end was not searched.
 
-    Only a single INVOKE_HOST_FUNCTION is read. Results of classic operations have many shapes, and
-    nothing in them or after them is needed.
+    Only the result of a single INVOKE_HOST_FUNCTION is read. Results of classic operations have
+    many shapes, and nothing in or after these results is needed.
     """
     if code > _SUCCESS:
-        raise XdrError(f"TransactionResult has no code {code} here; 0 and below are known", at - 4)
+        raise XdrError(f"unknown code {code} of a TransactionResult; expected 0 or below", at - 4)
     if code < _FAILED:
         return TransactionResult(False, {}), at  # rejected as a whole: no operation ran
     successful = code == _SUCCESS

@@ -34,7 +34,7 @@ from services.indexer.xdr.reader import (
     opaque,
 )
 
-# Soroban's host allows a depth of 100. A level costs two Python frames; Python allows 1,000.
+# Soroban's host allows a depth of 100. A level needs two of the 1,000 frames that Python allows.
 MAX_DEPTH = 200
 MAX_SYMBOL = 32
 
@@ -64,10 +64,10 @@ def decode_scval(raw: bytes) -> ScVal:
 
 
 def scval(buf: bytes, at: int, depth: int) -> tuple[ScVal, int]:
-    """Read the ScVal at offset `at`; `depth` is the number of values around it. Raises XdrError."""
+    """Read the ScVal at offset `at`. `depth`: how many values contain this one. Raises XdrError."""
     (kind,) = U32(buf, at)
     if kind >= len(_DECODERS):
-        raise XdrError(f"ScVal has no type {kind}; 0 to {len(_DECODERS) - 1} are known", at)
+        raise XdrError(f"unknown type {kind} of an ScVal; expected 0 to {len(_DECODERS) - 1}", at)
     return _DECODERS[kind](buf, at + 4, depth)
 
 
@@ -83,7 +83,9 @@ def _void(_buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
 def _error(buf: bytes, at: int, _depth: int) -> tuple[ScVal, int]:
     (kind,) = U32(buf, at)
     if kind >= len(_ERROR_KINDS):
-        raise XdrError(f"SCError has no type {kind}; 0 to {len(_ERROR_KINDS) - 1} are known", at)
+        raise XdrError(
+            f"unknown type {kind} of an SCError; expected 0 to {len(_ERROR_KINDS) - 1}", at
+        )
     (code,) = (I32 if kind else U32)(buf, at + 4)
     return ScError(_ERROR_KINDS[kind], code), at + 8
 
@@ -192,7 +194,7 @@ def _executable(buf: bytes, at: int) -> tuple[bytes | ExternalRef | None, int]:
         owner, end = address(buf, at + 4)
         tag, end = text(buf, end)
         return ExternalRef(owner, tag), end
-    raise XdrError(f"ContractExecutable has no type {kind}; 0 to 2 are known", at)
+    raise XdrError(f"unknown type {kind} of a ContractExecutable; expected 0 to 2", at)
 
 
 def _hash(buf: bytes, at: int) -> tuple[bytes, int]:

@@ -1,7 +1,7 @@
 """Skip values that need not be decoded: a shape finds the end of a value.
 
-A shape is a function of (bytes, offset); it returns the offset after the value. For a fixed size, a
-shape does not check where the bytes end. Offsets only grow, so the next read or the caller's
+A shape is a function of (bytes, offset); it returns the offset after the value. A shape of a fixed
+size does not check that there are enough bytes. Offsets only grow, so the next read or the caller's
 `finish` notices an offset past the end.
 """
 
@@ -12,7 +12,7 @@ from services.indexer.xdr.reader import U32, XdrError, count, ended_early, flag
 
 Shape: TypeAlias = Callable[[bytes, int], int]
 Part: TypeAlias = Shape | int  # an int is a fixed size in bytes
-# Returns the byte offset after the value's fixed part, and how many values follow inside.
+# Returns the offset after the value's fixed part, and how many values this value contains.
 Branch: TypeAlias = Callable[[bytes, int], tuple[int, int]]
 
 
@@ -47,14 +47,14 @@ def union(name: str, arms: Mapping[int, Part]) -> Shape:
     def skip(buf: bytes, at: int) -> int:
         (number,) = U32(buf, at)
         if number not in shapes:
-            raise XdrError(f"{name} has no arm {number}; {sorted(shapes)} are known", at)
+            raise XdrError(f"unknown arm {number} of {name}; expected one of {sorted(shapes)}", at)
         return shapes[number](buf, at + 4)
 
     return skip
 
 
 def array(part: Part) -> Shape:
-    """Create a shape of a length and that many values. In the tables, each has 4 bytes or more."""
+    """Create a shape of a length and that many values, each of which has at least 4 bytes."""
     shape = _shape(part)
 
     def skip(buf: bytes, at: int) -> int:
@@ -84,11 +84,12 @@ def opaque(buf: bytes, at: int) -> int:
 
 
 def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -> Shape:
-    """Create a shape of a recursive union. `name` is for errors.
+    """Create a shape of a recursive union. `name` is for error messages.
 
     `leaves`: the size in bytes of each case that contains no other values. `branches`: a function
-    for each of the other cases. The remaining values are counted, without recursion, so deep
-    nesting costs nothing. Each value needs four bytes, so the time is linear in the size.
+    for each of the other cases. The values that are still to be skipped are counted, without
+    recursion, so deep nesting costs nothing. Each value has at least four bytes, so the time is
+    linear in the size of the XDR.
     """
 
     def skip(buf: bytes, at: int) -> int:
@@ -102,7 +103,7 @@ def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -
                 at, children = branches[kind](buf, at + 4)
                 due += children
             else:
-                raise XdrError(f"{name} has no type {kind}", at)
+                raise XdrError(f"unknown type {kind} of {name}", at)
             if 4 * due > len(buf) - at:
                 raise ended_early(buf)
         return at
@@ -111,12 +112,12 @@ def tree(name: str, leaves: Mapping[int, int], branches: Mapping[int, Branch]) -
 
 
 def leaf(shape: Shape) -> Branch:
-    """Create a branch that contains no other values; a shape finds its end."""
+    """Create a branch for a value that contains no other values; `shape` finds its end."""
     return lambda buf, at: (shape(buf, at), 0)
 
 
 def children(each: int = 1) -> Branch:
-    """Create a branch that begins with a number of entries; each has `each` values."""
+    """Create a branch for a number and that many entries, each of which has `each` values."""
 
     def branch(buf: bytes, at: int) -> tuple[int, int]:
         n, at = count(buf, at, 4 * each)

@@ -65,7 +65,7 @@ def of_event(raw: bytes, order: int = 1) -> dict[str, object]:
 
 
 def of_meta(transaction: HorizonTransaction) -> dict[str, object]:
-    return dead_letter(transaction, "no type 99", transaction.meta or b"")
+    return dead_letter(transaction, "unknown type 99", transaction.meta or b"")
 
 
 async def streams(site: Site, *transactions: HorizonTransaction) -> None:
@@ -92,7 +92,7 @@ async def test_list_prints_each_letter(site: Site) -> None:
         "why": first["why"],
     }
     assert (second["kind"], second["position"]) == ("meta", f"{transaction.toid}-0")
-    assert (second["txHash"], second["why"]) == (transaction.hash, "no type 99")
+    assert (second["txHash"], second["why"]) == (transaction.hash, "unknown type 99")
 
 
 async def test_an_event_that_can_be_decoded_now_is_committed_if_its_position_is_free(
@@ -181,7 +181,10 @@ STILL: dict[str, tuple[dict[str, object], str]] = {
     "not decodable": (of_event(event("stream_paused", 7, DEEP)), "nested more than"),
     "without what it needs": (of_event(event("tokens_withdrawn", 7, fields())), "tokens_withdrawn"),
     "of another contract": (of_event(b"\0" * 8 + withdrawn()[8:]), "CONTRACTS does not contain"),
-    "a meta not decodable": (of_meta(record(b"\0\0\0\x09", result(proof([])))), "no version 9"),
+    "a meta not decodable": (
+        of_meta(record(b"\0\0\0\x09", result(proof([])))),
+        "unknown version 9",
+    ),
     "without proof": (of_meta(FORGED), "do not match the hash in its result"),
     "no base64": (of_event(b"") | {"xdr": "?"}, "base64"),
     "of an older version": (
@@ -241,6 +244,6 @@ async def test_the_command_as_a_process_on_a_letter_of_the_indexer(site: Site) -
         Position(site.sim.network.chain.latest.transactions[0].toid, 0)
     )
     code, [line], _ = await site.process("deadletter", "retry", letter["id"])
-    assert (code, "no type 99" in line) == (1, True)
+    assert (code, "unknown type 99" in line) == (1, True)
     assert (await site.process("deadletter", "drop", "--all")).code == 0
     assert (await site.process("deadletter", "--help")).code == 0

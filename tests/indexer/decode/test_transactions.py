@@ -156,7 +156,7 @@ def test_an_unreadable_event_is_a_dead_letter_and_the_others_are_converted(bad: 
 
 def test_an_event_without_a_known_end_is_an_error() -> None:
     events = [created(), event("stream_paused", 7, UNKNOWN), withdrawn()]
-    with pytest.raises(XdrError, match="no type 99"):
+    with pytest.raises(XdrError, match="unknown type 99"):
         decode_transaction(record(meta_v4(events), result(proof(events))), STREAMS_ALONE)
 
 

@@ -153,5 +153,5 @@ def test_the_first_difference_is_returned() -> None:
     assert difference({a: body, c: body}, {a: actual, b: actual}) == "the journal does not have 2-0"
     assert difference({b: body}, {}) == "the other source does not have 2-0"
     other = difference({a: body}, {a: actual | {"txHash": "cd"}})
-    assert other == "1-0 has txHash 'ab', the other 'cd'"
+    assert other == "1-0: txHash is 'ab' in the journal, 'cd' in the other source"
     assert difference({a: body}, {a: actual | {"amount": "1"}}) is not None

@@ -151,7 +151,7 @@ async def test_a_meta_with_an_unknown_arm_is_one_dead_letter() -> None:
     assert read.kinds == ["undecodable"]
     [letter] = [letter for batch in read.batches for letter in batch.dead]
     assert letter["xdr"] == base64.b64encode(meta).decode()
-    assert "no arm 99" in str(letter["why"])
+    assert "unknown arm 99" in str(letter["why"])
     assert read.positions == [f"{NEXT['paging_token']}-0"]
 
 
