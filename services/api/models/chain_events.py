@@ -39,7 +39,10 @@ class EventModel(AnyEvent):
     tx_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = ""
     verified: Annotated[
         bool | None,
-        Field(description="true: matches the transaction's result; null: no hash to compare"),
+        Field(
+            description="true: the event matches the hash in its transaction's result; false: the "
+            "event does not match it; null: there is no such hash"
+        ),
     ] = None
 
 

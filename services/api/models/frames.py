@@ -48,7 +48,7 @@ class GapFrame(FrameModel):
 
 
 class ResetFrame(FrameModel):
-    """Events that were sent before may be wrong, or of another journal. Load the state again."""
+    """Events sent before may be wrong or belong to another journal. Load the state again."""
 
     position: PositionText
     reason: str

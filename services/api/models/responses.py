@@ -68,10 +68,15 @@ class StreamDocument(ResponseModel):
     withdrawn_amount: Amount
     refunded_amount: Amount
     start_time: Seconds
-    last_update_time: Annotated[int, Field(description="Unix seconds; money accrues from here on")]
+    last_update_time: Annotated[
+        int, Field(description="Unix seconds; money accrues from this time on")
+    ]
     end_time: Annotated[
         int | None,
-        Field(description="time at which the deposit runs out, or the end; null while paused"),
+        Field(
+            description="Unix seconds: when the deposit runs out, or when the stream ended; null "
+            "while the stream is paused or its rate is zero"
+        ),
     ]
     paused_at: Seconds | None
     status: StreamStatus
@@ -95,7 +100,7 @@ class StreamPage(ResponseModel):
     items: list[StreamDocument]
     total: Annotated[
         int | None,
-        Field(ge=0, description="number of matches; null with several filters"),
+        Field(ge=0, description="number of matching streams; null with several filters"),
     ]
     next: CursorText | None
     position: PositionText
@@ -117,12 +122,12 @@ class AnyEvent(BaseModel):
     published_at: Microseconds
     type: str
     stream_id: StreamIdText | None
-    timestamp: Annotated[int, Field(description="Unix seconds; when it happened")]
+    timestamp: Annotated[int, Field(description="when the event happened, in Unix seconds")]
     origin: Origin
 
 
 class HistoryPage(ResponseModel):
-    """A page of past events. `next` is the value of `after` (asc) or `before` (desc)."""
+    """A page of past events. For the next page, send `next` as `after` (asc) or `before` (desc)."""
 
     items: list[AnyEvent]
     next: PositionText | None
@@ -205,7 +210,7 @@ class FieldError(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """An error (RFC 9457). `type` is a page that explains it. Some types have more fields."""
+    """An error (RFC 9457). The page at `type` explains the error. Some types have more fields."""
 
     model_config = ConfigDict(extra="allow")
 

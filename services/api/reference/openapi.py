@@ -25,7 +25,7 @@ _PROBLEM = {
 _HEADERS = {
     "ETag": "version of the stream, for If-Match",
     "Location": "URL of the stream, or of the fanout",
-    "Headrace-Position": "top of the journal before the read; subscribe from here to miss nothing",
+    "Headrace-Position": "top of the journal before the read; subscribe from it to miss no event",
 }
 _PATH = {
     "id": {"type": "string", "examples": ["7"]},
@@ -37,13 +37,13 @@ _PATH = {
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "description": "entity tags; the current version of the stream must be one of them",
+    "description": "entity tags of versions; the stream must have one of these versions",
     "schema": {"type": "string", "format": "entity-tags", "examples": ['"1"']},
 }
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "for 24 hours, requests with the same key act once and get the same response",
+    "description": "within 24 hours, a repeated request with this key gets the stored response",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
 }
 

@@ -27,7 +27,7 @@ class ApiOperation:
     """One route.
 
     * `body`: the model of the body; EmptyBody if the route needs no body.
-    * `changes`: True if the route changes data. It then accepts Idempotency-Key.
+    * `changes`: True if the route changes a stream. Such a route accepts Idempotency-Key.
     * `versioned`: True if the route accepts If-Match.
     * `media`: the content types of its responses besides JSON.
     * `problems`: the statuses of the errors that this route can have in addition to the common
@@ -114,7 +114,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         problems=(422,),
     ),
     ("GET", "/events/subscribe"): ApiOperation(
-        "Get a redirect to the live events (/asyncapi.json)",
+        "Get a redirect to the live events, which /asyncapi.json describes",
         EVENTS,
         status=307,
         headers=("Location",),
@@ -164,7 +164,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         "Revoke a login, or all tokens of an account", ADMIN, body=RevokeTokens, status=204
     ),
     ("POST", "/keys"): ApiOperation(
-        "Create an API key; no other response shows it",
+        "Create an API key; only this response shows its secret",
         ADMIN,
         body=CreateApiKey,
         answer=login_answers.NewApiKeyDocument,
@@ -197,7 +197,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("GET", "/metrics"): _service("Metrics for Prometheus", _TEXT),
     ("GET", "/openapi.json"): _service("This document"),
     ("GET", "/asyncapi.json"): _service("The events, as an AsyncAPI 3 document"),
-    ("GET", "/docs"): _service("This document as a page", _HTML),
+    ("GET", "/docs"): _service("The OpenAPI document and the events as a page", _HTML),
     ("GET", "/problems"): ApiOperation(
         "List the types of problems",
         SERVICE,
@@ -206,13 +206,13 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         open=True,
     ),
     ("GET", "/problems/{slug}"): ApiOperation(
-        "Explain a type of problem and what to do",
+        "Explain a type of problem, and what to do about it",
         SERVICE,
         answer=answers.ProblemTypeDocument,
         media=(_HTML,),
         problems=(404,),
         open=True,
     ),
-    ("GET", "/docs/{file}"): _service("A file of that page", "text/css", "text/javascript"),
+    ("GET", "/docs/{file}"): _service("A file of the page /docs", "text/css", "text/javascript"),
 }
 """The operations by method and path without /v1."""

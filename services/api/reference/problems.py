@@ -59,13 +59,13 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         (400,),
         "The parameters of a subscription are missing or not allowed. `errors` names each of them.",
         "Correct the parameters in `errors`. An EventSource that got this answer does not "
-        "reconnect: open a new one.",
+        "reconnect: open a new EventSource.",
         "1 field is invalid.",
         [{"parameter": "streams", "detail": "give at least one of streams, users, all=true"}],
     ),
     Slug.UNAUTHORIZED: ProblemType(
         (401,),
-        "The request needs a token or an API key. It has none, or its token or key is "
+        "The request needs a token or an API key. The request has none, or the token or key is "
         "unknown, expired or revoked.",
         "Log in, and send the token as `Authorization: Bearer <token>`. To avoid "
         "a new login, get a new token with POST /v1/auth/refresh before the old one expires.",
@@ -101,23 +101,23 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.TOO_LARGE: ProblemType(
         (413, 431),
-        "The body of the request, or its headers (431), are larger than the server accepts.",
-        "Send less. Metadata of a stream has its own limits, which /docs lists.",
+        "The body of the request (413) or its headers (431) are larger than the server accepts.",
+        "Send a smaller body or smaller headers. /docs lists the limits of a stream's metadata.",
         "Maximum request body size 65536 exceeded, actual body size 70000",
     ),
     Slug.CHAIN_OWNED: ProblemType(
         (409,),
         "The stream is on the chain. Only its contract can move its money, so the API cannot "
         "withdraw, top up, pause, resume or cancel it.",
-        "Call the contract function in `call` with the wallet of the party. The change appears "
-        "here as an event. Metadata of the stream can be changed with PATCH.",
+        "Call the contract function in `call`, with the wallet of the sender or of the recipient. "
+        "The API then publishes the change as an event. PATCH can change the metadata.",
         "Stream 7 is on the chain, so only its contract can move its money. "
         "Call the function withdraw of contract C….",
         extra={"call": {"contractId": "C…", "function": "withdraw"}},
     ),
     Slug.REFUSED: ProblemType(
         (409,),
-        "The rules of streams do not allow this step now. For example, a cancelled stream cannot "
+        "The rules of streams do not allow this change now. For example, a cancelled stream cannot "
         "be paused. Nothing was changed.",
         "Read the stream and check its `status` and amounts. Retry only after the stream has "
         "changed.",
@@ -125,9 +125,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.STALE_VERSION: ProblemType(
         (412,),
-        "The stream has changed since the client read it: its version is not one of those in "
-        "If-Match. Nothing was changed.",
-        "Read the stream again, decide again, and send the request with the new ETag.",
+        "The stream has changed since the client read it: If-Match does not allow the current "
+        "version. Nothing was changed.",
+        "Read the stream again, and decide again. If you still want the change, repeat the request "
+        "with the new ETag in If-Match.",
         "Stream 7 has changed. Its version is now 4.",
         extra={"version": 4},
     ),
@@ -149,17 +150,17 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     Slug.UNAVAILABLE: ProblemType(
         (503,),
         "The service, or something that it needs, such as Redis or Horizon, is not available now. "
-        "If `detail` does not say that nothing was changed, the request may have been carried out.",
+        "The request may have been carried out, unless `detail` says that nothing was changed.",
         "Retry after the seconds in `Retry-After`. Repeat a change with the same Idempotency-Key, "
         "so that it is carried out once.",
         "Redis does not answer.",
     ),
     Slug.OVERLOADED: ProblemType(
         (429, 503),
-        "There are too many connections: of this client (429), or on this server (503). An "
-        "EventSource gets the same as an event `overload`, unless it asks for a status.",
+        "This client (429) or this server (503) has too many connections. By default, a subscriber "
+        "gets an event `overload` instead. With `on_overload=status` it gets this problem.",
         "Reconnect after the seconds in `Retry-After`. For 429, close connections that you do not "
-        "need: all tabs of a browser can share one.",
+        "need: all tabs of a browser can share one connection.",
         "Too many new connections; retry later.",
     ),
     Slug.RATE_LIMITED: ProblemType(
@@ -172,15 +173,15 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.INTERNAL: ProblemType(
         (500,),
-        "The server has a defect. The error is in its log, with the request id.",
-        "Tell the operator the `requestId`. Repeat a change only with the same Idempotency-Key, "
-        "because it may have been carried out.",
+        "The server has a defect. The error is in the server's log, with the request id.",
+        "Tell the operator the `requestId`. The request may have been carried out, so repeat a "
+        "change only with the same Idempotency-Key.",
         "Internal server error; quote the request id.",
         extra={"requestId": "0b0e3bd26f7e4f1d9a55c1a2f1f0f3a1"},
     ),
     Slug.HTTP: ProblemType(
         (417, 400),
-        "Another HTTP error, which has no type of its own. `status` and `detail` say what it is.",
+        "An HTTP error that has no type of its own. `status` and `detail` say what is wrong.",
         "Look up the status in RFC 9110 and correct the request.",
         "Unknown Expect: 200-ok",
     ),
@@ -219,7 +220,7 @@ def index_page() -> str:
         f"<td>{escape(str(each['meaning']))}</td></tr>"
         for each in problem_types()
     ]
-    about = "<p>The errors of the API (RFC 9457). The <code>type</code> of an error leads here.</p>"
+    about = "<p>The errors of the API (RFC 9457). <code>type</code> links to a page below.</p>"
     return _page("Problems", f"{about}\n<table>\n{chr(10).join(rows)}\n</table>")
 
 

@@ -1,6 +1,6 @@
 """Routes of the reference: /openapi.json, /asyncapi.json, the page /docs, and /problems.
 
-The pages load nothing from other hosts, and their Content-Security-Policy forbids it.
+The pages load nothing from other hosts: their Content-Security-Policy forbids other hosts.
 """
 
 from __future__ import annotations

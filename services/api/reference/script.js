@@ -76,7 +76,7 @@ function link(list, id, ...children) {
 function drawCalls(api, nav, place) {
   const groups = new Map(api.tags.map((tag) => [tag.name, []]));
   for (const [path, methods] of Object.entries(api.paths)) {
-    if (api.paths["/v1" + path]) continue; // the same without /v1
+    if (api.paths["/v1" + path]) continue; // show only the path with /v1
     for (const [method, operation] of Object.entries(methods)) {
       groups.get(operation.tags[0]).push([path, method, operation]);
     }
@@ -135,7 +135,7 @@ async function draw() {
     drawSchemas({ ...events.components.schemas, ...api.components.schemas }, document.getElementById("schemas"));
     if (location.hash) location.replace(location.hash);
   } catch (error) {
-    about.textContent = `The documents could not be read: ${error.message}`;
+    about.textContent = `OpenAPI and AsyncAPI could not be read: ${error.message}`;
   }
 }
 
