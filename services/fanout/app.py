@@ -193,7 +193,7 @@ async def _stats(request: web.Request) -> web.Response:
 def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: int) -> None:
     """Update the metrics of deliveries.
 
-    The broadcaster calls this once for an event, so the cost does not grow with the audience.
+    The broadcaster calls this once for each event, so the cost does not grow with the audience.
     """
     metrics.DELIVERIES.inc(reached)
     metrics.BYTES.inc(reached * size)
@@ -222,7 +222,7 @@ async def _poll_revocations(components: Components, revocations: RevocationStore
 
 
 async def _watch_feed(feed: Feed, readiness: Readiness, handler: SubscribeHandler) -> None:
-    """Keep the part `feed` of /readyz up to date, and the note about lost events."""
+    """Keep the part `feed` of /readyz up to date. After Redis was emptied, also add a note."""
 
     async def check() -> str | None:
         if feed.failover.last_seen.lost:

@@ -1,4 +1,4 @@
-"""Random retry times, so that clients do not reconnect all at once, and a rate limit. Pure."""
+"""Random retry times, so that clients do not all reconnect at once. Also a rate limit. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import random
 
 
 def jittered(milliseconds: int) -> int:
-    """A random value from 50 % to 150 % of the given one."""
+    """A random number of milliseconds, from 50 % to 150 % of the given number."""
     return random.randint(milliseconds // 2, milliseconds * 3 // 2)
 
 
 class TokenBucket:
-    """A token bucket of `per_second` tokens, refilled at `per_second` a second. 0: no limit."""
+    """A bucket of `per_second` tokens that gets as many new tokens each second. 0: no limit."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second

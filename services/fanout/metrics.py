@@ -1,7 +1,7 @@
 """The fanout's metrics.
 
-Metrics of deliveries are updated once for an event. One update for each delivery would cost more
-than the write itself.
+Metrics of deliveries are updated once for each event. An update for each delivery would cost more
+than the write to the subscriber.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ REFUSALS = at_zero(
     Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), RefusalReason
 )
 REPLAYS = at_zero(
-    Counter("headrace_fanout_replays_total", "Resumes by their source or outcome", ["outcome"]),
+    Counter(
+        "headrace_fanout_replays_total",
+        "Resumes, by where the events were read (ring, journal) or what was sent (gap, reset)",
+        ["outcome"],
+    ),
     ("ring", "journal", "gap", "reset"),
 )
 REPLAY_LENGTH = Histogram(
@@ -42,7 +46,7 @@ REPLAY_LENGTH = Histogram(
 REPLAYED = Counter("headrace_fanout_replayed_events_total", "Events sent by resumes")
 FILL_INS = Counter(
     "headrace_fanout_fill_ins_total",
-    "Lost channel messages whose events were read from the journal",
+    "Messages that arrived while an earlier event was missing, so that the journal was read",
 )
 LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
 LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "Seconds by which the last heartbeat was late")
@@ -50,11 +54,13 @@ LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "Seconds by which the last 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PUBLISH_TO_WRITE = Histogram(
     "headrace_fanout_publish_to_write_seconds",
-    "Seconds from the commit of an event to its last write; one observation for each event",
+    "Seconds from the commit of an event to its write to the last subscriber; "
+    "one observation for each event",
     buckets=_LATENCY,
 )
 CLOSE_TO_WRITE = Histogram(
     "headrace_fanout_close_to_write_seconds",
-    "Seconds from the close of the ledger to the last write of an event; one observation each",
+    "Seconds from the close of an event's ledger to the write of the event to the last subscriber; "
+    "one observation for each event",
     buckets=_LATENCY,
 )

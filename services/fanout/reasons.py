@@ -1,4 +1,4 @@
-"""Why subscriptions are refused and connections end, as in logs and metrics. Pure."""
+"""Reasons for logs and metrics: why a subscription is refused, why a connection ends. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RefusalReason(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why a connection ends without a goodbye. Other reasons are in problems.Goodbye."""
+    """Why a connection ends without a goodbye. The reasons with one are in problems.Goodbye."""
 
     GONE = "gone"
     UNAVAILABLE = "unavailable"

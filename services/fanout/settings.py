@@ -16,8 +16,8 @@ class FanoutSettings(CommonSettings, CorsSettings):
 
     cookie_same_site: Literal["Lax", "Strict", "None"] = Field(
         "Lax",
-        description="SameSite attribute of the ticket's cookie; None (with Secure) for pages "
-        "of another site",
+        description="SameSite attribute of the cookie that a ticket sets; None is for pages of "
+        "another site, and adds Secure",
     )
     trusted_proxies: Networks = Field(
         (),
@@ -34,13 +34,16 @@ class FanoutSettings(CommonSettings, CorsSettings):
     connection_lease_seconds: float = Field(
         30.0,
         ge=1,
-        description="seconds after which connections of a crashed replica no longer count",
+        description="seconds until these two limits forget the connections of a crashed replica",
     )
     handshakes_per_second: int = Field(
         0, ge=0, description="new connections a second that one process accepts; 0 = no limit"
     )
     max_age_seconds: float = Field(
-        3600.0, ge=0, description="seconds; a connection ends at 80–100 % of this age; 0 = no limit"
+        3600.0,
+        ge=0,
+        description="maximum age of a connection in seconds; it ends at a random 80–100 % of this "
+        "age; 0 = no limit",
     )
     revocation_seconds: float = Field(
         1.0, gt=0, description="seconds between two checks for revoked tokens"
@@ -52,20 +55,20 @@ class FanoutSettings(CommonSettings, CorsSettings):
     sync_seconds: float = Field(
         15.0,
         gt=0,
-        description="seconds between two `sync` events of a connection (its heartbeat); below 30, "
-        "since the console reconnects after 30 seconds of silence",
+        description="seconds between two `sync` events of a connection (its heartbeat); set less "
+        "than 30, because the console reconnects after 30 seconds without data",
     )
     batch_ms: float = Field(
         0.0,
         ge=0,
         le=1000,
-        description="milliseconds in which events are collected into one write; 0 = one iteration "
-        "of the event loop",
+        description="milliseconds for which events are collected before one write; 0 = until the "
+        "next iteration of the event loop",
     )
     backlog_bytes: int = Field(
         1 << 20,
         ge=1024,
-        description="unsent bytes buffered for a slow subscriber before it is disconnected",
+        description="most unsent bytes buffered for a subscriber; with more it is disconnected",
     )
     write_seconds: float = Field(
         20.0,
@@ -79,8 +82,8 @@ class FanoutSettings(CommonSettings, CorsSettings):
     replay_events: int = Field(
         100_000,
         ge=1,
-        description="journal entries read for one resume; if more were missed, the client gets a "
-        "`gap`",
+        description="most journal entries read for one resume; if the client missed more, it gets "
+        "a `gap`",
     )
     replay_seconds: float = Field(
         60.0,
@@ -96,5 +99,7 @@ class FanoutSettings(CommonSettings, CorsSettings):
         description="milliseconds that a client waits before it reconnects, randomly ±50 %",
     )
     drain_seconds: float = Field(
-        5.0, ge=0, description="seconds over which goodbye is sent to the connections after SIGTERM"
+        5.0,
+        ge=0,
+        description="seconds over which the goodbyes to all connections are spread after SIGTERM",
     )

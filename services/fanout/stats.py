@@ -14,8 +14,8 @@ def stats(
 ) -> dict[str, object]:
     """The connections, limits and recent events of this process, and the state of its feed.
 
-    `trouble` says why the feed may be behind; null if it is not. `lagSeconds` is null while the
-    time of Redis is not known.
+    `trouble` says why the feed may be behind; null if nothing is wrong. `lagSeconds` is null while
+    the time of Redis, or the close of the last ledger, is not known.
     """
     tip = feed.tip
     lag = lag_seconds(tip.closed_at if tip else None, clock.now())

@@ -24,7 +24,7 @@ from shared.web.cors import ANY_ORIGIN
 class AuthSettings(BaseSettings):
     """How tokens are checked. The settings of the API and of the fanout derive from this class."""
 
-    # Without it, a class with two bases would use the configuration of BaseSettings.
+    # Without this line, a class with two bases would use the configuration of BaseSettings.
     model_config = CommonSettings.model_config
     auth_mode: Literal["open", "required"] = Field(
         "open",
@@ -40,8 +40,12 @@ class AuthSettings(BaseSettings):
     jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
         ("ES256", "EdDSA", "RS256"), description="signature algorithms accepted from the JWKS"
     )
-    jwt_issuer: str = Field("headrace", min_length=1, description="required `iss` of tokens")
-    jwt_audience: str = Field("headrace", min_length=1, description="required `aud` of tokens")
+    jwt_issuer: str = Field(
+        "headrace", min_length=1, description="issuer that a token must name (claim `iss`)"
+    )
+    jwt_audience: str = Field(
+        "headrace", min_length=1, description="audience that a token must name (claim `aud`)"
+    )
 
     @field_validator("jwt_algorithms", mode="before")
     @classmethod
@@ -51,7 +55,7 @@ class AuthSettings(BaseSettings):
     @field_validator("jwt_algorithms")
     @classmethod
     def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        # With HS… a public key would be the secret. With `none` there is no signature.
+        # HS… would use a public key as the secret, and a token with `none` has no signature.
         wrong = [a for a in value if not a.startswith(("RS", "PS", "ES", "EdDSA"))]
         if wrong or not value:
             raise ValueError(f"{', '.join(wrong) or 'none'}: expected RS…, PS…, ES… or EdDSA")

@@ -18,7 +18,7 @@ from services.fanout.feed.recent import RecentItem
 from shared.journal.wire import JournalEntry
 
 _PORTION = 1000
-"""Writes in one iteration of the event loop. Together they take about 8 ms."""
+"""The most writes in one iteration of the event loop. Together they take about 8 ms."""
 _BYTES_PER_WRITE = 8192
 """Each 8 KiB of a frame count as one more write.
 
@@ -33,10 +33,11 @@ Group = tuple[list[Subscriber], bytes, int]
 
 
 class QueuedFrame(NamedTuple):
-    """A frame for the subscribers that joined before it was published.
+    """A frame for the subscribers that joined before the frame was published.
 
-    `number` is its sequence number. `epoch` is the epoch of the feed. With `to`, the frame is only
-    for these subscribers. Without `entry`, the frame is not an event.
+    `number` is the frame's sequence number. With `epoch`, the frame is only for subscribers that
+    joined in this epoch of the feed or later. With `to`, the frame is only for these subscribers.
+    Without `entry`, the frame is not an event.
     """
 
     number: int
@@ -49,8 +50,8 @@ class QueuedFrame(NamedTuple):
 class Broadcaster:
     """Queues frames and writes them. No function awaits.
 
-    `on_sent` is called once for each event, after its last write, with the number of subscribers
-    and the size of its frame in bytes.
+    `on_sent` is called once for each event, after its last write. It gets the event, the number of
+    subscribers that the event was for, and the size of the event's frame in bytes.
     """
 
     def __init__(
@@ -77,11 +78,11 @@ class Broadcaster:
         return bool(self._batch) or self._writing is not None
 
     def publish(self, item: RecentItem, epoch: int = 0) -> None:
-        """Publish an event. With an `epoch`, only for subscribers that joined in it or later."""
+        """Publish an event for the subscribers that joined in this epoch or a later one."""
         self._add(QueuedFrame(self._registry.next_seq(), item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
-        """Publish a frame for all live subscribers of that epoch or a later one."""
+        """Publish a frame for all live subscribers that joined in this epoch or a later one."""
         self._add(QueuedFrame(self._registry.next_seq(), frame, epoch=epoch))
 
     def send_to(self, to: Collection[Subscriber], frame: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Logs one structured line for each connection that ends. When many end at once, only a sample."""
+"""Logs one structured line for each connection that ends, but at most 50 lines a second."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class ConnectionLog:
         self._suppressed = 0
 
     def log(self, subscriber: Subscriber, topics: int, reason: str) -> None:
-        """Write the line, or count it for the next line."""
+        """Log the end of a connection.
+
+        Above the limit of lines a second, only count it. The next line shows the count.
+        """
         now = time.monotonic()
         if not self._rate.take(now):
             self._suppressed += 1

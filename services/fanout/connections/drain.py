@@ -14,10 +14,14 @@ from services.fanout.jitter import jittered
 from shared.web.problems import Goodbye
 
 _STEP = 0.05
+"""Seconds between two groups of goodbyes."""
 
 
 async def drain(registry: SubscriberRegistry, *, seconds: float, retry_ms: int) -> None:
-    """Send goodbye to all within `seconds`. If cancelled, the registry closes the rest."""
+    """Send `goodbye` to all connections within `seconds`.
+
+    If this is cancelled, `SubscriberRegistry.close` ends the remaining connections.
+    """
     subscribers = registry.everyone()
     steps = max(1, round(seconds / _STEP))
     for step in range(steps):

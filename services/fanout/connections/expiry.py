@@ -25,18 +25,18 @@ from shared.web.problems import Goodbye
 NOTICE_SECONDS = 60.0
 _BEGINNING = "0-0"
 _OVERLAP_SECONDS = 10.0
-"""A revocation is applied at each check for so many seconds.
+"""Each revocation is applied at every check for so many seconds.
 
-A connection may have checked its token just before the revocation and been registered just after
-it.
+The token of a connection may be checked just before a revocation, and the connection be registered
+only after the first check that applies the revocation.
 """
 
 
 class ConnectionExpiry:
-    """A timing wheel: connections that are due soon are in a bucket for each second.
+    """A timing wheel: it has a bucket for each second, with the connections due in that second.
 
-    Each connection is checked at its start and then every `every` seconds. A connection that ends
-    much later is in no bucket, so it costs nothing.
+    Each connection is looked at when it starts and then every `every` seconds. A connection is put
+    into a bucket only if it is due before the next look, so most connections cost nothing.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class ConnectionExpiry:
         every: float = 15.0,
         clock: Clock = time.time,
     ) -> None:
-        """`max_age` and `every` are in seconds. `clock` is compared with `exp` of tokens."""
+        """`max_age` and `every` are in seconds. The `exp` of tokens is compared with `clock`."""
         self._clock = clock
         self._registry = registry
-        self._horizon = every + 2.0  # seconds: the time between two checks, and some delay
+        self._horizon = every + 2.0  # seconds: `every`, and 2 s in case the next look is late
         self._max_age = max_age
         self._retry_ms = retry_ms
         self._buckets: dict[int, set[Subscriber]] = {}
@@ -124,7 +124,7 @@ class ConnectionExpiry:
             self._registry.disconnect(subscriber, reason)
 
     async def end_revoked(self, revocations: RevocationStore) -> None:
-        """End the connections of tokens that were revoked, or that are older than the epoch."""
+        """End the connections of tokens that were revoked or that were issued before the epoch."""
         now = time.monotonic()
         news = await revocations.read_since(self._cursor)
         self._cursor = news.cursor

@@ -25,14 +25,14 @@ _TICK = 0.25
 
 
 def lag_seconds(closed_at: float | None, now: float | None) -> float | None:
-    """Seconds since the last indexed ledger closed. None without a ledger or a known time."""
+    """Seconds since the close of a ledger. None if the close or the current time is unknown."""
     if closed_at is None or now is None:
         return None
     return max(0.0, now - closed_at)
 
 
 class Heartbeat:
-    """One task sends the heartbeats of all connections, as a timer for each would cost memory."""
+    """One task that sends all heartbeats. A timer for each connection would cost memory."""
 
     def __init__(
         self,
@@ -64,9 +64,10 @@ class Heartbeat:
     def tick(self) -> None:
         """One turn: send `sync` to this turn's share of the subscribers.
 
-        `sync` says that all events up to its position were sent, so it is queued after them. A
-        client that is still replaying gets a `sync` without a position: the replay may find no
-        event for this client for a long time, and gateways and clients close a silent connection.
+        `sync` says that all events up to its position were sent, so it is queued after these
+        events. A client that is still replaying gets a `sync` without a position: the replay may
+        find no event for this client for a long time, and gateways and clients close a silent
+        connection.
         """
         self._registry.check_slow()
         self._expiry.tick()

@@ -13,7 +13,7 @@ _EVERYTHING = (ALL,)
 
 
 class Hub(Generic[S]):
-    """Maps topics to subscribers and subscribers to topics. Both always agree (`check`)."""
+    """Maps topics to subscribers and subscribers to topics. Both maps always agree (`check`)."""
 
     def __init__(self) -> None:
         self._subscribers: dict[str, set[S]] = {}
@@ -27,11 +27,11 @@ class Hub(Generic[S]):
         return subscriber in self._topics
 
     def add(self, subscriber: S, topics: Iterable[str]) -> None:
-        """Subscribe to distinct topics. A subscriber can be added only once."""
+        """Add a subscriber with its topics. A subscriber can be added only once."""
         if subscriber in self._topics:
             raise ValueError("the subscriber is in the hub already")
         own = tuple(dict.fromkeys(topics))
-        # All subscribers to everything share one tuple.
+        # To save memory, all subscribers to everything share one tuple.
         own = _EVERYTHING if own == _EVERYTHING else own
         self._topics[subscriber] = own
         for topic in own:

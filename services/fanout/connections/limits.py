@@ -24,9 +24,10 @@ log = structlog.get_logger()
 _TAKE = load_script(__package__, "limits_take")
 _RENEW = load_script(__package__, "limits_renew")
 _PORTION = 500
+"""Leases in one call of Redis."""
 
 ConnectionLease = tuple[str, str | None, str | None]
-"""Member, account, and address. Account or address is None if it has no limit."""
+"""Member of the sorted sets, account, and address. Account or address is None if not limited."""
 
 NO_LEASE: ConnectionLease = ("", None, None)
 """The lease of every connection without a limit."""
@@ -85,7 +86,7 @@ class ConnectionLimits:
             self._released.append(lease)
 
     async def run(self) -> None:
-        """Remove released leases every 0.25 s, and renew the others at a third of their life."""
+        """Remove released leases every 0.25 s, and renew the others after a third of `seconds`."""
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + self._seconds / 3
         while True:
@@ -118,7 +119,7 @@ class ConnectionLimits:
                 keys=[self._keys.connections(kind, name) for kind, name, _ in pairs],
                 args=[self._milliseconds, *(member for _, _, member in pairs)],
             )
-            for lease in set(portion) - self._held:  # released while it was being renewed
+            for lease in set(portion) - self._held:  # released meanwhile, but now renewed in Redis
                 self._released.append(lease)
 
     @property

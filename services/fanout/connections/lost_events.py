@@ -22,7 +22,7 @@ def send_resets(
 ) -> None:
     """Send `reset` to the live subscribers that had received lost events.
 
-    They get it after all events that were published before. This function does not await.
+    The `reset` follows all events that were published before. This function does not await.
     """
     audience = _audience(lost, feed, registry)
     if audience:

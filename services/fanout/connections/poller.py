@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 Ready = Callable[[int, bool], None]
-"""Called with a descriptor, and True if its peer is gone or False if it is writable again."""
+"""Called with a descriptor and a flag. True: the peer is gone. False: it is writable again."""
 
 
 class Poller(Protocol):
@@ -27,7 +27,7 @@ class Poller(Protocol):
         """Stop watching. Call this before you close the descriptor."""
 
     def waiting(self, fd: int) -> None:
-        """The kernel did not accept all data: report when the descriptor is writable."""
+        """Report when the descriptor is writable. Call it if the kernel did not accept all data."""
 
     def close(self) -> None:
         """Stop watching everything."""
@@ -73,7 +73,7 @@ class EpollPoller:
 
 
 class LoopPoller:
-    """Readers and writers of the event loop, for systems without epoll.
+    """Uses readers and writers of the event loop, on systems without epoll.
 
     Clients have nothing to send. When a socket is readable, the client closed it or sent unwanted
     data, and in both cases the connection is ended.
@@ -96,7 +96,7 @@ class LoopPoller:
         self._loop.remove_writer(fd)
 
     def waiting(self, fd: int) -> None:
-        """The kernel did not accept all data: report when the descriptor is writable."""
+        """Report when the descriptor is writable. Call it if the kernel did not accept all data."""
         self._loop.add_writer(fd, self._drained, fd)
 
     def _drained(self, fd: int) -> None:

@@ -20,7 +20,7 @@ class SubscriberRegistry:
     """All subscribers of this process, by the descriptor of their socket.
 
     No function awaits, so nothing changes between a check and the action that depends on it. An
-    error of one connection never affects others.
+    error of one connection never affects other connections.
     """
 
     def __init__(
@@ -34,10 +34,11 @@ class SubscriberRegistry:
         self._on_disconnect = on_disconnect
         self._seq = 0
         self.last_join_seq = 0  # the `joined_at_seq` of the newest subscriber
-        # Time of the last heartbeat. To save memory, all who connect until the next share it.
+        # Time of the last heartbeat. To save memory, all connections that start before the next
+        # heartbeat share this object.
         self._now = time.monotonic()
         self.backlog_bytes = backlog_bytes
-        # By descriptor, because the kernel reports descriptors and a heartbeat takes a slice.
+        # Index: descriptor. The kernel reports descriptors, and each heartbeat takes a slice.
         self._table: list[Subscriber | None] = []
         self._poller = make_poller(self._on_ready)
         self.slow = SlowClients(
@@ -61,8 +62,8 @@ class SubscriberRegistry:
     def go_live(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
         """From now on the subscriber gets the events that are published to these topics.
 
-        Raises ConnectionError if the subscriber has disconnected meanwhile: nothing would remove it
-        from the hub again.
+        Raises ConnectionError if the subscriber has already disconnected, because nothing would
+        remove it from the hub again.
         """
         if subscriber.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
@@ -118,7 +119,7 @@ class SubscriberRegistry:
                 self.slow.add(subscriber)
 
     def slice(self, part: int, parts: int) -> list[Subscriber]:
-        """The connections with descriptor `part` and with every `parts`-th descriptor after it."""
+        """The connections whose descriptor modulo `parts` is `part`."""
         return [s for s in self._table[part::parts] if s is not None]
 
     def everyone(self) -> list[Subscriber]:

@@ -37,7 +37,7 @@ class SlowClients:
         self._members: set[Subscriber] = set()
 
     def add(self, subscriber: Subscriber) -> None:
-        """Wait until the kernel accepts more, or disconnect if the backlog is too large."""
+        """Watch a subscriber that has a backlog. Disconnect it if the backlog is too large."""
         self._members.add(subscriber)
         self._waiting(subscriber.fd)
         if subscriber.backlog_bytes > self._backlog_bytes:
@@ -62,8 +62,8 @@ class SlowClients:
     def check(self, now: float) -> None:
         """Disconnect the clients that accepted no data for too long.
 
-        The kernel reports a writable socket only when a third of its buffer is free, so
-        each of these clients is written to once more before it is disconnected.
+        The kernel reports a socket as writable only when a third of its buffer is free. A client
+        may have read less than that, so try one more write before each disconnect.
         """
         late = now - self._write_seconds
         for subscriber in [s for s in self._members if s.progress_at < late]:

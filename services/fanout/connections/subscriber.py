@@ -1,7 +1,7 @@
 """A subscriber: an SSE connection whose socket has left aiohttp. It has a descriptor and a backlog.
 
-Normally only the descriptor is kept: a frame is sent in one write that never blocks. If the kernel
-does not accept all of it, the rest waits in a bounded backlog.
+A frame is sent in one write that never blocks. If the kernel does not accept the whole frame, the
+rest waits in a bounded backlog. Most subscribers have no backlog.
 
 See docs/decisions/0005-sockets-leave-aiohttp.md.
 """
@@ -24,7 +24,7 @@ _IOV = 64
 
 
 class Subscriber:
-    """The write side of a connection. `fd` is a duplicate that it owns, or -1 when it is closed."""
+    """The write side of a connection. `fd` is its own duplicate descriptor, or -1 after `close`."""
 
     __slots__ = (
         "_waiter",
@@ -55,13 +55,13 @@ class Subscriber:
         # An event must have this topic to be visible to the account. None: all events are visible.
         self.required_topic = None if principal.may_see_all() else user_topic(principal.account)
         self.lease: ConnectionLease | None = None
-        self.joined_at = 0.0  # by the registry's clock
-        self.joined_at_seq = 0  # the sequence number of the last frame published before it joined
-        self.due_at = 0  # the second in which its token or age is checked; 0: not soon
-        self.max_age_at = 0.0
+        self.joined_at = 0.0  # monotonic time of the heartbeat before it connected
+        self.joined_at_seq = 0  # sequence number of the last frame published before `go_live`
+        self.due_at = 0  # monotonic second in which its token or age is checked; 0: not soon
+        self.max_age_at = 0.0  # monotonic time at which it has its maximum age; 0: never
         self.expiry_notified = False  # True after the notice that its token expires soon
-        self.events = 0
-        self.since = START  # it received everything after this position
+        self.events = 0  # number of events that it got
+        self.since = START  # its events began after this position
         self.types = types or None
         # True if it gets every event of its topics.
         self.takes_all = self.types is None and self.required_topic is None
@@ -72,11 +72,11 @@ class Subscriber:
         self._waiter: asyncio.Future[None] | None = None
 
     def wants(self, entry: JournalEntry) -> bool:
-        """True if the subscriber gets an event of its topics.
+        """True if the subscriber gets this event, which has one of its topics.
 
-        The event must pass the type filter, and the account must be allowed to see it. Parties are
-        checked at each delivery, because a stream can get new parties. Events about losses are for
-        everyone, because lost events may have had any type.
+        The event must pass the type filter, and the account must be allowed to see the event.
+        Parties are checked at each delivery, because a stream can get new parties. Events about
+        losses pass every type filter, because the lost events may have had any type.
         """
         if self.types is not None and entry.type not in self.types:
             return entry.type in LOSS_TYPES
@@ -131,7 +131,7 @@ class Subscriber:
             self.backlog.popleft()
 
     async def drained(self) -> None:
-        """Wait until the backlog is empty. Raises ConnectionError when closed meanwhile."""
+        """Wait until the backlog is empty. Raises ConnectionError if the subscriber is closed."""
         while self.backlog is not None and self.fd >= 0:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter

@@ -1,1 +1,1 @@
-"""The feed: from the journal to this process, by pub/sub, with recent events kept in memory."""
+"""The feed receives the journal's events over pub/sub and keeps the recent ones in memory."""

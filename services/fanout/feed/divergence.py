@@ -18,13 +18,14 @@ _PAGE = 500
 async def last_common_position(journal: Journal, recent: RecentEvents) -> Position:
     """The last position up to which the journal and the recent events have the same entries.
 
-    The entries must also be in the same order. An entry that both have may lie after this position:
-    an event of the chain can come back before an event of the API that was lost in front of it.
+    The entries must also be in the same order. Example: an event of the API and then an event of
+    the chain were published, and a failover lost both. When the chain's event has come back, both
+    sides have it. But the API's event is missing before it, so this position is below both events.
     Entries below the floor of the recent events cannot be compared, so a loss below the floor
     counts as a loss of all recent events.
 
-    Meanwhile events may be published, and the oldest recent events may be dropped. Neither is a
-    loss.
+    While this function reads the journal, the feed may publish new events and drop the oldest
+    recent events. Neither counts as a loss.
     """
     top = (await journal.tip()).top
     common = await _common_position(journal, recent)
@@ -34,7 +35,7 @@ async def last_common_position(journal: Journal, recent: RecentEvents) -> Positi
 async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
     common = recent.floor
     while True:
-        # Read this before asking Redis: events published later may not be in its answer.
+        # Read the top before asking Redis, whose answer may lack events that are published later.
         published = recent.top
         match await journal.after(common, _PAGE):
             case JournalPage(entries, more):
@@ -44,7 +45,7 @@ async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
                 if not more:
                     break
             case JournalGap(resumes_after) if str(resumes_after) in recent:
-                # only the oldest entries were trimmed: compare those after them
+                # only the oldest entries were trimmed: compare the entries after the trimmed ones
                 common = resumes_after
             case _:
                 break
@@ -54,7 +55,10 @@ async def _common_position(journal: Journal, recent: RecentEvents) -> Position:
 def _compare(
     recent: RecentEvents, common: Position, entries: Sequence[JournalEntry]
 ) -> tuple[Position, bool]:
-    """The last of these entries up to which both agree, and True if they agree on all of them."""
+    """Compare entries with the recent events, from the position `common` on.
+
+    Returns the last position up to which they agree, and True if they agree on all entries.
+    """
     for entry in entries:
         position = parse_position(entry.position)
         dropped = position <= recent.floor

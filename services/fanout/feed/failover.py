@@ -1,8 +1,8 @@
-"""Handles events that were published and then lost by Redis, in a failover or all at once.
+"""Handles published events that Redis lost, in a failover or because Redis was emptied.
 
 The chain's events come back with the same positions, and subscribers that have seen them must not
-get them again. The API's events are gone. After all events of the chain have come back, the
-subscribers that had received a lost event must get `reset`.
+get them again. The API's events do not come back. After all events of the chain have come back, the
+subscribers that had received an event that stays lost must get `reset`.
 
 See docs/decisions/0052-reset-for-lost-api-events.md.
 """
@@ -41,10 +41,10 @@ class LostEvents:
 
 
 class Failover:
-    """The state of one feed during and after such a loss.
+    """The state of one feed during and after a loss.
 
-    `epoch` counts the losses. An event that comes back is only for subscribers that joined in its
-    epoch or later, because all who joined before have seen it.
+    `epoch` counts the losses. An event that comes back is only for subscribers that joined after it
+    was lost. Subscribers that joined in an earlier epoch have already seen the event.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -55,8 +55,8 @@ class Failover:
         self._keys = keys
         self._name = secrets.token_hex(8)
         self._emptied = False
-        self._announced_reset = START  # the last journal.reset that was published here
-        # By position: the epoch in which the event was lost, and the event.
+        self._announced_reset = START  # position of the last journal.reset that was published
+        # The lost events by position, each with the epoch that began with its loss.
         self._lost: dict[str, tuple[int, JournalEntry]] = {}
         # For each loss: the floor of the recent events at that time, and the epoch after the loss.
         self._floors: list[tuple[Position, int]] = []
@@ -64,31 +64,32 @@ class Failover:
     def detect_loss(
         self, previous: JournalTip | None, tip: JournalTip, published: Position
     ) -> bool:
-        """True if Redis may have lost published events between the `previous` tip and this one."""
+        """True if Redis may have lost published events between `previous` and `tip`."""
         if self.last_seen.lost and published < tip.top:
-            # not yet: the journal still has events to publish
+            # too early to check: the feed must first publish the journal's newer events
             return False
         known = previous.cursor if previous and published >= previous.top else None
         self.last_seen.update(published, known)
         emptied = self.last_seen.check(tip)
         if emptied and START < tip.last_reset == self._announced_reset:
-            # The loss was announced before this check: remember the new journal.
+            # The journal.reset of this loss was published before this check.
             self.last_seen.adopt(tip)
             return False
         self._emptied |= emptied
-        # Events may have come back already, so compare all events and not only the two tips.
+        # Another server means a failover or a restart. Return True even if the tips show no loss:
+        # lost chain events may have come back already, so the caller must compare all events.
         server = previous.server if previous else None
         return emptied or (server is not None and server != tip.server)
 
     async def report(self) -> None:
-        """Report the published position to the indexer, until it has announced the loss."""
+        """Tell the indexer what was published, while a loss of all data is not announced."""
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
     async def rewind(self, journal: Journal, recent: RecentEvents) -> bool:
-        """Remove the published events that the journal no longer has. False if it has all of them.
+        """Remove the recent events that the journal lacks. False if the journal has all of them.
 
-        There is no await between finding the last common event and removing those after it.
+        There is no await between finding the last common event and removing the events after it.
         """
         if emptied := self._emptied:
             common = (await journal.tip()).began or START
@@ -106,7 +107,7 @@ class Failover:
         return True
 
     def epoch_of(self, entry: JournalEntry) -> int:
-        """The lowest epoch whose subscribers have not seen this entry, which is published next."""
+        """The lowest epoch whose subscribers have not seen this entry. Call it when you publish."""
         if entry.type == EventType.JOURNAL_RESET:
             self._announced_reset = parse_position(entry.position)
         if lost := self._lost.pop(entry.position, None):
@@ -119,12 +120,16 @@ class Failover:
         """True if all events that come back after a loss were published again."""
         if self.highest == START or published < tip.top:
             return False
-        if self.last_seen.lost:  # wait for the indexer, if there is one, to announce the loss
+        if self.last_seen.lost:
+            # An indexer will announce the loss. Without a cursor no indexer has ever run.
             return self.last_seen.cursor is None and tip.cursor is None
         return tip.cursor is None or journal_start(tip.cursor, 0).toid >= self.highest.toid
 
     def end(self, tip: JournalTip) -> LostEvents:
-        """End the loss. Returns the lost events, unless journal.reset has announced them."""
+        """Forget the loss. Returns the events that stay lost.
+
+        There are none if Redis was emptied, or if journal.reset has announced the loss.
+        """
         everything = self.last_seen.lost
         announced = self.highest <= tip.last_reset
         if everything:

@@ -1,8 +1,8 @@
 """The feed publishes every event of the journal, in order, none missing, right after its commit.
 
 The channel only announces events; the journal is the truth. Each message names the position of the
-entry before it, so a lost message is noticed at once and the event is read from the journal. The
-end of the journal is checked once a second, which reveals a dead channel.
+entry before it. So the next message shows that one was lost, and the feed reads the journal. Once a
+second the feed compares the journal's end with the messages, which reveals a dead channel.
 
 See docs/decisions/0002-journal-is-the-truth.md.
 """
@@ -32,14 +32,14 @@ log = structlog.get_logger()
 _PAGE = 500
 _PUBLISHED = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
 _START_EVENTS = 5_000
-"""Events read from the journal at the start, so that resumes after a restart need no Redis."""
+"""Events that the feed reads when it starts, so that resumes after a restart need no Redis."""
 
 
 class Feed:
     """There is one feed in a process.
 
-    `publish` is called with each event, `on_gap` with each gap in the journal. Both also get the
-    lowest epoch that has not seen it (see feed.failover). `on_loss` gets the events that stay lost.
+    `publish` gets each event, `on_gap` each gap in the journal. Both also get the lowest epoch that
+    has not seen the event or gap (see feed.failover). `on_loss` gets the events that stay lost.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Feed:
 
     @property
     def is_complete(self) -> bool:
-        """True if the feed has again reached all that it published before a failover."""
+        """False after a loss, until the feed is again at the highest position it had published."""
         return self.position >= self.failover.highest
 
     @property
     def lag_reason(self) -> str | None:
-        """Why the feed may be behind. None if it is not."""
+        """Why the feed may be behind. None if nothing is wrong."""
         if not self.started.is_set():
             return "the journal has not been read yet: Redis does not answer"
         if time.monotonic() - self._probed_at > 3 * self._probe_seconds + 1:
@@ -98,7 +98,8 @@ class Feed:
         tasks = [
             supervise("feed_channel", self._listen, max_wait=1.0),
             supervise("feed_fill_in", self._fill_in),
-            supervise("feed_probe", self._probe, max_wait=1.0),  # the indexer waits for the report
+            # Retry within 1 s: after a loss the indexer waits only 2 s for the report of this task.
+            supervise("feed_probe", self._probe, max_wait=1.0),
         ]
         try:
             await asyncio.gather(*tasks)
@@ -137,13 +138,12 @@ class Feed:
         if position > self.position:
             metrics.FILL_INS.inc()
             self._behind.set()
-        elif position > self.recent.floor:
-            # A new message has a position that was published already: Redis has lost writes.
+        elif position > self.recent.floor:  # below the feed's position, but new: a loss of writes
             self._diverged = True
             self._behind.set()
 
     def _publish_if_next(self, entry: JournalEntry, via: str) -> bool:
-        """Publish the entry if it is the next one. False if something before it is missing."""
+        """Publish the entry unless it was published before. False if an entry before is missing."""
         if entry.position in self.recent:
             return True
         if parse_position(entry.previous) != self.position:
@@ -165,7 +165,7 @@ class Feed:
                 raise
 
     async def reach(self, position: Position) -> bool:
-        """Read the journal on at once, up to its end. False if it ends before `position`."""
+        """Read the journal to its end now. False if the journal ends before `position`."""
         async with self._read_lock:
             if position > self.position:
                 await self._catch_up()
@@ -198,7 +198,7 @@ class Feed:
                         return
 
     def _skip_to(self, position: Position) -> None:
-        """Entries are missing: send `gap` to subscribers that have not seen them, and continue."""
+        """Pass missing entries: send `gap` to the subscribers that have not seen the entries."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._on_gap(self.position, position, self.failover.epoch if seen else 0)
@@ -218,7 +218,7 @@ class Feed:
         if not self.started.is_set():
             return
         if published == self.position == START < tip.top and tip.empty:
-            self.recent.clear(tip.top)  # the journal has begun, and nothing was published before
+            self.recent.clear(tip.top)  # the journal has begun, and nothing was published yet
         elif tip.top < published:
             self._diverged = True
         if self._diverged:
@@ -227,7 +227,7 @@ class Feed:
             self._behind.set()
         elif self.failover.is_over(tip, self.position):
             self._on_loss(self.failover.end(tip))
-        # The message of an entry that existed one check ago must be here. Else subscribe again.
+        # If no message announced the last entry of the previous check, subscribe again.
         expected = previous.top if previous and not previous.empty else START
         if self._channel and tip.top >= expected > self._last_message:
             log.warning("channel_deaf", top=str(expected), heard=str(self._last_message))
@@ -241,7 +241,7 @@ class Feed:
         return self.tip
 
     async def _rewind(self) -> bool:
-        """Remove the published events that the journal lacks. False if it lacks none."""
+        """Remove the recent events that the journal lacks. False if the journal has all of them."""
         self._diverged = False
         try:
             return await self.failover.rewind(self.journal, self.recent)

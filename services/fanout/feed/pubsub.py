@@ -1,8 +1,8 @@
 """Reads the channel: a connection in subscriber mode that uses hiredis directly.
 
-redis-py's pub/sub needs twice the CPU time for a message. After a lost connection it subscribes
-again and does not tell its caller (docs/decisions/0007-channel-read-with-hiredis.md). This reader
-ends when its connection ends.
+redis-py's pub/sub needs twice the CPU time for a message. After a lost connection redis-py
+subscribes again and does not tell its caller (docs/decisions/0007-channel-read-with-hiredis.md).
+This reader ends with its connection, so the caller knows that messages may be missing.
 
 See docs/decisions/0020-bursts-are-read-together.md.
 """
@@ -28,13 +28,13 @@ OnMessage = Callable[[bytes], None]
 _BURST_GAP = 0.004
 """Seconds. Messages that follow each other faster than this are read together.
 
-Then subscribers get several events in one write. Each write costs more than an event, here and at
-the client (docs/decisions/0020-bursts-are-read-together.md).
+So subscribers get several events in one write. A write costs more than one more event in it, here
+and at the client (docs/decisions/0020-bursts-are-read-together.md).
 """
 
 
 class ChannelReader(TransportProtocol):
-    """Calls a function with each message as it arrives. `closed` resolves when it ends."""
+    """Calls `on_message` with each message. The future `closed` fails when the connection ends."""
 
     def __init__(self, on_message: OnMessage) -> None:
         self._on_message = on_message
@@ -83,14 +83,14 @@ class ChannelReader(TransportProtocol):
             self.subscribed.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End with the error. Coroutines that wait for `subscribed` or `closed` get it."""
+        """End this reader. Coroutines that wait for `subscribed` or `closed` get the error."""
         self._end(exc or ConnectionResetError("Redis closed the channel's connection"))
 
     def _end(self, error: Exception) -> None:
         for future in (self.subscribed, self.closed):
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # mark as seen: only one of the two futures is awaited
+                future.exception()  # else asyncio logs the error of the future nobody awaits
         self.close()
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ async def subscribe(
 ) -> ChannelReader:
     """Connect like `redis` does, and subscribe.
 
-    Raises the errors of Redis, or TimeoutError.
+    Raises the errors of Redis, and TimeoutError after `seconds`.
     """
     async with asyncio.timeout(seconds):
         reader = await take_transport(redis.connection_pool, lambda: ChannelReader(on_message))

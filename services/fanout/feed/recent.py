@@ -1,6 +1,6 @@
 """Recent events in memory, by topic, so that a storm of resumes needs no reads from Redis.
 
-Pure. Limited by events and by bytes; the oldest are dropped first.
+Pure. Limited by number and by bytes: the oldest events are dropped first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RecentItem(NamedTuple):
 
 
 class RecentEvents:
-    """The newest events in journal order. `floor` is the position before the oldest."""
+    """The newest events in journal order. `floor` is the position before the oldest event."""
 
     def __init__(self, floor: Position, *, events: int, size: int) -> None:
         self._limits = (events, size)
@@ -43,9 +43,9 @@ class RecentEvents:
     def clear(self, floor: Position) -> None:
         """Drop everything. The next event follows `floor`."""
         self.floor = self.top = floor
-        self._items: list[RecentItem | None] = []  # dropped ones are None until the list is cut
+        self._items: list[RecentItem | None] = []  # dropped items are None until `_shrink` cuts
         self._start = 0  # index of the oldest item
-        self._base = 0  # sequence number of index 0
+        self._base = 0  # sequence number of the item at index 0
         self._newest: dict[str, int] = {}  # sequence number of each topic's newest item
         self._known: set[str] = set()
         self._bytes = 0
@@ -105,7 +105,7 @@ class RecentEvents:
             self._start = 0
 
     def truncate(self, position: Position) -> list[JournalEntry]:
-        """Remove and return the events after `position`, which becomes the newest position."""
+        """Remove and return the events after `position`. Then `position` is the top."""
         removed = []
         while len(self) and _position_of(self._items[-1]) > position:
             item = self._items.pop()
