@@ -74,8 +74,9 @@ class JournalRange:
     async def states(
         self, stream_ids: Collection[str | None]
     ) -> tuple[dict[str, Stream | None], dict[Position, Stream]]:
-        """Return each stream's state before the range, by stream id; None if there is none.
+        """Return the streams' states before the range, and the adopted states.
 
+        The first dictionary has each stream's state by stream id; None if the stream had no state.
         If the journal was trimmed, a stream may be older than the oldest entry. For such a stream,
         the second dictionary has the state after its first entry, by the position of that entry.
         """
@@ -99,7 +100,7 @@ class JournalRange:
         return {}
 
     async def stored(self, expected: ExpectedEvents) -> AsyncIterator[Difference]:
-        """Compare each stored stream with its state after its last event in the journal."""
+        """Compare each stored stream with the state after its last event in the journal."""
         ids = dict.fromkeys(each.event.stream_id for each in expected.values())
         for stream_id in filter(None, ids):
             raw, last = await self._streams.document_and_last_position(stream_id)

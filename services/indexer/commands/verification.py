@@ -1,7 +1,8 @@
 """Compute what the journal and the stored streams should contain, and compare. Pure.
 
 The commits are repeated in memory. The chain's events come from a source, and the API's events from
-the journal. All are applied, in order of position, to the streams as they were before.
+the journal. These events are applied, in order of position, to the streams' states before the
+range.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Difference:
     """One difference, as `verify` prints it in JSON.
 
     `where`: a position, or `stream <id>` for a stored stream. `what`: the name of the field that
-    differs, or missing, extra, head or order. `found`: the value in Redis.
+    differs, or one of `missing`, `extra`, `head` and `order`. `found`: the value in Redis.
     """
 
     where: str
@@ -76,7 +77,8 @@ def replay_expected(
     """Compute what the journal should contain for `events`, applied to the states `before` them.
 
     `adopted`: for each stream whose earlier entries are trimmed, the position of its first kept
-    entry and the state after it. This state is taken from the journal, so it cannot be checked.
+    entry and the stream's state after that entry. This state is taken from the journal, so it
+    cannot be checked.
     """
     expected = {
         position: ExpectedEvent(

@@ -38,8 +38,9 @@ class Batch:
 class SourceError(HeadraceError):
     """A temporary failure of the source; another try may succeed.
 
-    `kind` is a label of the metric. `retry_after`: the wait in seconds that the server asks for.
-    `is_too_large`: the answer took too long or was too large, so a smaller request may succeed.
+    `kind` is a label of the metric for source errors. `retry_after`: the wait in seconds that the
+    server asks for. `is_too_large`: the answer took too long or was too large, so a smaller request
+    may succeed.
     """
 
     def __init__(

@@ -52,7 +52,10 @@ def create_rpc(
 def create_both(
     settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
 ) -> tuple[Source, Source]:
-    """Create both sources. RPC is first: it sends only wanted events, so a backfill is faster."""
+    """Create both sources. RPC is first.
+
+    RPC sends only the events of watched contracts, so a backfill is faster than with Horizon.
+    """
     return create_rpc(settings, session, opened), create_horizon(settings, session, opened)
 
 

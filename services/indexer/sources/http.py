@@ -86,7 +86,7 @@ async def _request(
     method: str,
     url: str,
     *,
-    timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, of several kinds
+    timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's time-outs, not seconds
     accept: tuple[str, ...],
     body: bytes | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -109,7 +109,7 @@ async def _request(
 
 
 async def _status_error(response: aiohttp.ClientResponse) -> Exception:
-    """Create a FatalSourceError if Horizon itself refuses for good, else a SourceError."""
+    """Create a FatalSourceError if Horizon itself refuses permanently, else a SourceError."""
     status, url, kind = response.status, str(response.url), f"status_{response.status}"
     try:
         body = await response.content.read(_MAX_ERROR_BYTES)
@@ -160,7 +160,8 @@ def _date(text: str) -> datetime | None:
 def _transport_error(kind: str, url: str, error: Exception) -> SourceError:
     """Create the error for an answer that did not come or was cut off.
 
-    A time-out of a request may mean that it was too large; a time-out of the connection does not.
+    A time-out of a request may mean that the request was too large. A time-out while connecting
+    does not.
     """
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
     return SourceError(kind, f"{redacted(url)}: {reason(error)}", is_too_large=slow)
@@ -196,7 +197,8 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 def check_network(server: str, answered: object, expected: str) -> None:
     """Raise FatalSourceError if the server is on another network; SourceError if it names none.
 
-    A proxy may answer 200 with its own JSON, for example during maintenance.
+    An answer that names no network may come from a proxy: for example, during maintenance a proxy
+    answers 200 with its own JSON. So this error is temporary.
     """
     if not isinstance(answered, str):
         raise SourceError("malformed", f"{server} sent no network passphrase: {answered!r:.80}")

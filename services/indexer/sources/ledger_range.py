@@ -11,7 +11,7 @@ from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceE
 from shared.domain.position import toid
 
 _LAG = 1_000
-"""A source may be this many ledgers behind. If it is further behind, the network was reset."""
+"""How many ledgers below the cursor a source may end. If it ends lower, the network was reset."""
 _LEDGER_BITS = (1 << 32) - 1
 
 
@@ -33,7 +33,7 @@ def is_between_ledgers(cursor: int) -> bool:
 def start_cursor(name: str, available: LedgerRange, start: str) -> int:
     """Return the cursor for the setting START: `latest`, `earliest` or a ledger number.
 
-    Raises FatalSourceError if the source does not have that ledger; SourceError if it may only lag.
+    Raises SourceError if the source may only lag; FatalSourceError if it does not have the ledger.
     """
     oldest, latest = available
     if start == "latest":
@@ -65,5 +65,5 @@ def check_available(name: str, cursor: int, available: LedgerRange) -> None:
     text = f"read up to ledger {cursor >> 32}, but {name} ends at {available.latest}"
     if lag > _LAG:
         raise FatalSourceError("reset", text)
-    if lag > 1:  # one is normal: START=latest begins at the next ledger
+    if lag > 1:  # a lag of one is normal: START=latest begins at the next ledger
         raise SourceError("behind", text)

@@ -2,8 +2,11 @@
 
 A transaction is suspicious if its proof fails or its meta cannot be decoded. If the bytes were only
 damaged on their way, the second read is correct. If the second read brings the same bytes, the
-source really has them. Then events that fail their proof stop the indexer; with UNPROVED=alarm they
-are kept with `verified` false, and an alarm is set. An undecodable meta becomes a dead letter.
+source really has them:
+
+* Events that fail their proof stop the indexer. With UNPROVED=alarm, the events are kept with
+  `verified` false, and an alarm is set.
+* A meta that cannot be decoded becomes a dead letter.
 
 See docs/decisions/0004-events-are-proved.md.
 """
@@ -32,7 +35,7 @@ log = structlog.get_logger()
 
 
 class VerifyingReader:
-    """Decodes and proves transactions; remembers the last one that failed."""
+    """Decodes and proves transactions; remembers the last transaction that failed."""
 
     def __init__(self, contracts: WatchedContracts, *, alarm_only: bool = False) -> None:
         """`alarm_only`: keep events that fail their proof, with `verified` false and an alarm."""
@@ -43,10 +46,11 @@ class VerifyingReader:
     def read(
         self, record: HorizonTransaction, rpc_events: RawEvents | None = None
     ) -> DecodedEvents:
-        """Decode a transaction by `decode_transaction`. Raises its MetaMissingError too.
+        """Decode and prove a transaction.
 
-        Raises SourceError when the transaction must be read a second time, FatalSourceError when
-        its proof failed twice.
+        Raises SourceError when the transaction must be read a second time; FatalSourceError when
+        its proof failed twice (except with `alarm_only`); MetaMissingError as `decode_transaction`
+        does.
         """
         try:
             decoded = decode_transaction(record, self._contracts, rpc_events=rpc_events)

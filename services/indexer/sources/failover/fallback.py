@@ -103,14 +103,15 @@ class FallbackSource:
     async def _check_reset(self, reset_error: FatalSourceError, cursor: int) -> None:
         """Raise SourceError if the other source can continue at the cursor.
 
-        In this case the network was not reset; the first source only has an older database. If the
-        other source cannot continue either, its own error is raised.
+        In this case the network was not reset: the first source only has an older database. If the
+        other source cannot continue either, that source's error is raised.
         """
         available = await self._other.ledgers()
-        with suppress(SourceGapError):  # it has newer ledgers, so it can continue
+        with suppress(SourceGapError):  # the other source has later ledgers: no reset
             check_available(self._other.name, cursor, available)
         text = (
-            f"{reset_error}; {self._other.name} continues, so this is an older database, no reset"
+            f"{reset_error}; {self._other.name} continues, so the network was not reset: "
+            f"{self.name} has an older database"
         )
         raise SourceError("behind", text) from reset_error
 

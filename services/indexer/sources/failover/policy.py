@@ -51,7 +51,7 @@ class FailoverPolicy:
         self._health[name].failures += _MAX_FAILURES if wait > _LONG_WAIT else 1
 
     def mark_unable(self, name: str) -> None:
-        """Note that the source lacks the next ledgers, or refuses for good."""
+        """Note that the source lacks the next ledgers, or refuses permanently."""
         self._health[name].mark_unable = True
 
     def reason_to_switch(self) -> SwitchReason | None:
@@ -72,7 +72,8 @@ class FailoverPolicy:
         """Compare the active source with the other one, which works and ends at ledger `latest`.
 
         The active source was read up to ledger `read` and TOID `cursor`. Returns the reason to
-        switch, or None. A backfill is far behind too, but its cursor moves, so it is not stalled.
+        switch, or None. During a backfill the active source is far behind too, but the cursor
+        moves, so the source is not stalled.
         """
         self.succeeded(self.other)
         self._unchanged = self._unchanged + 1 if cursor == self._cursor else 0

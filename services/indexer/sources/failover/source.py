@@ -35,7 +35,10 @@ log = structlog.get_logger()
 
 _UNABLE = {"gap", "reset", "unproved", "meta_missing"}
 _UNABLE |= {"bad_request", "not_found", "not_acceptable", "before_history"}
-"""Errors of one source that the other one may not have. All others are fatal: `passphrase`, …"""
+"""Fatal errors that the other source may not have, so the indexer switches to that source.
+
+Other fatal errors, such as `passphrase`, stop the indexer.
+"""
 
 
 class FailoverSource:
@@ -77,7 +80,7 @@ class FailoverSource:
             raise
 
     async def start(self, where: str) -> int:
-        """See Source. Returns the lower cursor of both; one source must have the ledger."""
+        """See Source. Returns the lower of both cursors; one source may lack the ledger."""
         cursors: list[int] = []
         errors: list[SourceError | FatalSourceError] = []
         for source in (self._active, self._sources[self.other]):
@@ -146,7 +149,7 @@ class FailoverSource:
                 log.warning("other_source_unable", source=name, error=str(error))
             else:
                 read = next_ledger(self._cursor) - 1
-                if self._is_refused(name):  # it answers, but cannot continue at the cursor
+                if self._is_refused(name):  # the source answers, but cannot continue at the cursor
                     continue
                 if reason := self._policy.compare_progress(read, self._cursor, cursors.latest):
                     return reason

@@ -1,9 +1,9 @@
 """Check that Horizon left out no ledger and no transaction between two records.
 
 Horizon's stream silently skips ledgers that are trimmed or missing in its database. The ledger
-range in Horizon's root does not show that, and it may be a second old. So the check requests the
-list of ledgers, 200 in one request. At the tip no request is needed while each record's ledger is
-the one after the previous record's ledger.
+range in Horizon's root does not show missing ledgers, and may be a second old. So the check
+requests Horizon's list of ledgers, 200 in one request. At the tip, a record needs no request if its
+ledger directly follows the ledger of the previous record.
 
 See docs/decisions/0042-ledgers-are-counted.md.
 """
@@ -34,7 +34,7 @@ class Continuity:
             self._count = TransactionCount.at(cursor)
 
     def connected(self) -> None:
-        """Note a new connection. Its first record may skip ledgers, so it is always checked."""
+        """Note a new connection. Its first record is checked, because it may skip ledgers."""
         self._first = True
 
     def add(self, record: HorizonTransaction) -> None:
@@ -52,10 +52,10 @@ class Continuity:
             await self._check_listing(ledger)
 
     def _needs_check(self, ledger: int) -> bool:
-        """True if ledgers may be missing before `ledger`.
+        """True if ledgers may be missing before `ledger`, or if the check costs no request.
 
-        At the tip, consecutive ledgers need no check. If the last list covers the current ledger,
-        the check costs no request, so it is always done.
+        At the tip, consecutive ledgers need no check. The check costs no request if the list that
+        was read last covers the current ledger.
         """
         count = self._count
         jumped = ledger > count.ledger + 1 or count.seen == 0

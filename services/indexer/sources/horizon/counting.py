@@ -56,7 +56,7 @@ class TransactionCount:
     def has_all(self, ledger: ListedLedger) -> bool:
         """True if all successful transactions of a ledger came, or if the count is unknown.
 
-        From ledgers above `self.ledger`, no transaction has come.
+        Of a ledger above `self.ledger`, no transaction has come yet.
         """
         seen = self.seen if ledger.sequence == self.ledger else 0
         return seen is None or ledger.successful <= seen

@@ -1,8 +1,8 @@
 """Find which ledgers Horizon has: read its root (`GET /`) and its list of ledgers.
 
 Horizon's stream silently skips trimmed ledgers. If the cursor is above Horizon's last ledger, the
-stream waits without an error. So the root is read before a connection, but at most once in 10 s.
-The root may be a second old; the list of ledgers is always current.
+stream waits without an error. So the indexer reads the root before it connects, but at most once in
+10 s. The root may be a second old; the list of ledgers is always current.
 
 See docs/decisions/0041-trimmed-ledger-is-404-then-410.md.
 """
@@ -38,7 +38,7 @@ _NOT_FOUND_KINDS = ("not_found", "before_history")
 
 
 class HorizonHistory:
-    """Reads Horizon's root and ledgers. `latest`: the last ledger known, 0 if none is known yet."""
+    """Reads Horizon's root and ledgers. `latest`: Horizon's last ledger, 0 if not known yet."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, passphrase: str, seconds: float

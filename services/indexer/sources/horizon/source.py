@@ -182,7 +182,7 @@ class HorizonSource:
             self._opening.cancel()
 
     async def _read_record(self, record: HorizonTransaction, result: ChunkResult) -> None:
-        self._cancel_opening()  # not open yet: this record may need a request that fails
+        self._cancel_opening()  # not open yet: reading this record may need a request that fails
         if record.toid <= result.cursor:
             raise SourceError("disorder", f"{record.toid} came after {result.cursor}")
         await self._continuity.check(record.ledger)

@@ -52,7 +52,7 @@ class RpcEvent(NamedTuple):
 
     @property
     def transaction(self) -> int:
-        """The TOID of its transaction."""
+        """The TOID of the event's transaction."""
         return transaction_of(self.position.toid)
 
 
@@ -131,8 +131,8 @@ def _is_of_operation(toid: int) -> bool:
 
     Fee events of the native asset belong to a whole transaction (CAP-67). stellar-rpc gives them
     ids before the first transaction of the ledger, after the last transaction, or after the last
-    operation. So the fee events of one transaction can have the ids of several, and no result
-    proves these events. They are skipped.
+    operation. So the fee events of one transaction can have the TOIDs of different transactions,
+    and no result proves fee events. The indexer skips them.
     """
     transaction, operation = toid >> 12 & LAST_TRANSACTION, toid & LAST_OPERATION
     return 0 < transaction < LAST_TRANSACTION and operation < LAST_OPERATION
@@ -179,4 +179,4 @@ _digits = matching(r"\d{1,11}")
 _time = time_text
 _text, _number, _list = typed(str), typed(int), typed(list)
 _topic = lru_cache(maxsize=4096)(base64_bytes)
-"""Cached, because the same names, ids and accounts come again and again."""
+"""Cached, because the same names, ids and accounts are in many events."""

@@ -1,4 +1,4 @@
-"""Poll getEvents for the watched contracts' events after a cursor; only whole transactions.
+"""Poll getEvents for the watched contracts' events; returns only whole transactions.
 
 See docs/decisions/0045-fewer-ledgers-after-a-timeout.md.
 """
@@ -32,7 +32,7 @@ _PAGE = 1_000
 _MAX_PAGE = 10_000
 """Events in the largest page that stellar-rpc returns."""
 _MAX_PAGES_PER_TRANSACTION = 10
-"""The most pages for one transaction. The protocol limits its events far below that (CAP-46)."""
+"""The most pages for one transaction. The protocol allows far fewer events in it (CAP-46)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class EventWindow:
 class EventPoller:
     """Polls events for any number of contracts.
 
-    `ledgers` returns the server's ledger range. It is called when a request is out of that range or
-    too large.
+    `ledgers` returns the server's ledger range. The poller calls `ledgers` after a request that is
+    too large or starts out of that range.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class EventPoller:
         return EventWindow(events, shortest.upto, shortest.latest, shortest.closed_at)
 
     async def _poll(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
-        """Return the events of some contracts; asks for half the ledgers after a late answer."""
+        """Return the events of some contracts. After a late or too large answer, halve the span."""
         while True:
             try:
                 window = await self._window(addresses, cursor, latest)
@@ -92,7 +92,7 @@ class EventPoller:
                 return window
 
     def _narrow(self, ledger: int, latest: int, error: SourceError) -> None:
-        """Halve the span. Raises the error if the span is one ledger or the server asks to wait."""
+        """Halve the span. Raises an error if it cannot shrink, or if the server asks to wait."""
         params = latest - ledger + 1
         if params < 1:
             raise error
@@ -113,9 +113,9 @@ class EventPoller:
     async def _bounded(self, addresses: Sequence[str], cursor: int, ledger: int) -> EventWindow:
         """Return the events after the cursor, in as many ledgers as the span allows.
 
-        RPC does not accept a cursor together with `endLedger` (exclusive). So the call begins at
-        the start of the cursor's ledger. If events up to the cursor fill the page, the largest page
-        is requested.
+        RPC does not accept a cursor together with `endLedger`, the first ledger that is not
+        searched. So the call begins at the start of the cursor's ledger, and the page also has
+        events up to the cursor. If these fill the page, a page of the largest size is requested.
         """
         bounds = {"startLedger": ledger, "endLedger": ledger + self._span.ledgers}
         for limit in (_PAGE, _MAX_PAGE):
@@ -153,7 +153,7 @@ class EventPoller:
         limit: int,
         bounds: Mapping[str, int],
     ) -> RpcEventPage:
-        """Request one page: of the ledgers in `bounds`; if there are no bounds, after `after`."""
+        """Request one page: from `startLedger` in `bounds`; without `bounds`, after `after`."""
         pagination = {"limit": limit} | ({} if bounds else {"cursor": _text(after)})
         try:
             params = {"filters": filters(addresses), "pagination": pagination, **bounds}
@@ -195,11 +195,12 @@ def _complete_window(
 
 
 def _first_request(cursor: int, latest: int) -> tuple[Position, int | None]:
-    """Return the position that all further events are above, and the ledger to start at or None.
+    """Return the position below all further events, and the ledger to start at or None.
 
-    RPC accepts either a cursor or `startLedger`, and the ledger of a cursor must exist. So for a
-    cursor between two ledgers, `startLedger` is used if that ledger has closed. For a cursor inside
-    a ledger, the position is after the last operation that the transaction could have.
+    RPC accepts either a cursor or `startLedger`, and the ledger of a cursor must exist. If the
+    cursor is between two ledgers and the next ledger has closed, `startLedger` is used. If the
+    cursor is inside a ledger, the position is after the last operation that the cursor's
+    transaction could have.
     """
     ledger = next_ledger(cursor)
     if not is_between_ledgers(cursor):

@@ -1,7 +1,8 @@
 """Check that Stellar RPC has the ledgers that an answer of getEvents covers.
 
-getEvents does not show that ledgers are missing in RPC's database. So single ledgers are looked up:
-all of them if the answer covers at most 64 ledgers, as at the tip; otherwise 64 samples.
+getEvents does not show that ledgers are missing in RPC's database, so the indexer looks up single
+ledgers. If an answer covers up to 64 ledgers, as at the tip, the indexer looks up each one.
+Otherwise it looks up a sample of 64.
 
 See docs/decisions/0059-rpc-ledgers-are-sampled.md.
 """
@@ -24,7 +25,7 @@ _MAX_LEDGERS = 200
 
 
 class LedgerPresence:
-    """Finds every hole that is longer than 1/64 of an answer's ledgers; it may miss shorter ones.
+    """Finds each hole of more than 1/64 of the ledgers of an answer; may miss a smaller hole.
 
     An event proves that its ledger exists. getLedgers returns whole metas, so it is called only for
     ledgers without events. A server without getLedgers cannot be checked.
@@ -51,7 +52,7 @@ class LedgerPresence:
         return replace(window, events=events, upto=upto)
 
     async def _first_missing(self, first: int, end: int, with_events: set[int]) -> int | None:
-        """Find the first missing ledger in [first, end), else None; those `with_events` exist."""
+        """Find the first missing ledger in [first, end), else None. Ledgers `with_events` exist."""
         step = max(1, -(-(end - first) // _SAMPLES))
         present = first - 1
         sampled = [each for each in range(first, end, step) if each not in with_events]
@@ -76,7 +77,7 @@ class LedgerPresence:
                 "getEvents", startLedger=ledger, endLedger=ledger + 1, pagination=page
             )
             return bool(answer.get("events")) or bool(await self._rpc.list_ledgers(ledger, 1))
-        except RpcError as error:  # RPC cannot tell: out of its range, or one of its limits
+        except RpcError as error:  # RPC cannot tell: ledger out of range, or call over a limit
             self._can_list = error.code != NO_SUCH_METHOD
             return True
 

@@ -1,9 +1,9 @@
 """The RPC source: polls getEvents, so only the watched contracts' events are transferred.
 
-Every answer moves the cursor, even an answer without events. Otherwise the same ledgers of a quiet
-contract would be searched again and again until RPC trims them. Each transaction with events is
-then fetched and proved, as for Horizon (services.indexer.sources.verified_reader). If RPC has
-trimmed the transaction, its events are kept without a proof (`verified` null).
+Every answer moves the cursor, even an answer without events. Otherwise the indexer would search the
+same ledgers of a quiet contract again and again, until RPC trims them. Each transaction with events
+is fetched and proved, as for Horizon (services.indexer.sources.verified_reader). If RPC has trimmed
+the transaction, its events are kept without a proof (`verified` null).
 
 See docs/decisions/0023-one-proof-for-both-sources.md.
 """
@@ -177,7 +177,7 @@ def _report_tip(window: EventWindow) -> None:
 def _batch(
     decoded: DecodedEvents, upto: int, last: TransactionEvents | None, window: EventWindow
 ) -> Batch:
-    """Create a batch up to the TOID `upto`; `ledger` is the last one whose close time is known."""
+    """Create a batch up to TOID `upto`. Its `ledger` is the last one with a known close time."""
     ledger, closed_at = next_ledger(upto) - 1, None
     if ledger == window.latest:
         closed_at = window.closed_at

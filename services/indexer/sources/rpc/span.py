@@ -1,7 +1,8 @@
-"""Limit the ledgers that one request asks for: of getEvents, or of Horizon's list. Pure.
+"""Limit how many ledgers one request covers. Pure.
 
-A server ends a call that takes too long, and the same call would take too long again. So the span
-is halved until a call succeeds, and doubled after ten successes in a row.
+The request is a call of getEvents or a request for Horizon's list of ledgers. A server ends a
+request that takes too long, and the same request would take too long again. So the span is halved
+until a request succeeds, and doubled after ten successes in a row.
 
 See docs/decisions/0045-fewer-ledgers-after-a-timeout.md.
 """
