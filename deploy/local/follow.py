@@ -34,7 +34,7 @@ async def follow(url: str) -> None:
             try:
                 async for name, data, position in events(session, url, last):
                     last = position or last
-                    if "." in name:  # connected, sync and so on are not events of streams
+                    if "." in name:  # frames of the fanout, such as `sync`, have no dot
                         print(line(name, orjson.loads(data), time.time()), flush=True)
             except (aiohttp.ClientError, TimeoutError):
                 pass

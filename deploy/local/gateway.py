@@ -25,13 +25,13 @@ _SHARED = _HERE.parent / "nginx"
 """The configuration that the deployment's gateway and the local nginx share."""
 
 KINDS = ("nginx", "caddy", "api")
-"""The preferred one is first. `api`: the API itself without a proxy; always available."""
+"""In order of preference. `api` is the API itself without a proxy, which is always available."""
 
 
 def find_gateway(wanted: str = "") -> tuple[str, str]:
-    """Kind and path of the gateway: the wanted one, else the first that is installed.
+    """Kind and path of the gateway: the wanted kind, else the first that is installed.
 
-    Raises LookupError if the wanted one is not installed.
+    Raises LookupError if the wanted kind is not installed.
     """
     found = {kind: path for kind in KINDS if (path := _path_of(kind)) is not None}
     kind = wanted or next(iter(found))
@@ -83,7 +83,7 @@ def _for_caddy(fanouts: Sequence[str]) -> dict[str, str]:
 
 
 def _origins() -> Sequence[str]:
-    """The origins whose pages may read the gateway's answers. Services report invalid ones."""
+    """The origins whose pages may read the gateway's answers; none if CORS_ORIGINS is invalid."""
     try:
         return CorsSettings().origins
     except ValidationError:
@@ -99,8 +99,7 @@ class _Fanout(BaseSettings):
 def _silence() -> int:
     """Seconds without data after which the gateway closes its connection to a fanout.
 
-    If the setting is invalid, the result is for the default. The fanout itself reports the invalid
-    setting.
+    If SYNC_SECONDS is invalid, its default is used. The fanout reports the invalid setting.
     """
     try:
         fanout = _Fanout()

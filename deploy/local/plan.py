@@ -77,7 +77,7 @@ class Ports:
 
 
 def read_ports(environment: Mapping[str, str]) -> Ports:
-    """The ports from PORT_BASE. Raises UnusableSetupError with the ports that are in use."""
+    """The ports from PORT_BASE. Raises UnusableSetupError if a port is in use."""
     text = environment.get("PORT_BASE") or "3000"
     if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
         raise UnusableSetupError(f"PORT_BASE={text!r}: expected a number from 1024 to 65000")
@@ -103,14 +103,14 @@ def _is_free(port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """The chain that events come from: settings for all services, and if it is simulated."""
+    """The chain that events come from: settings for all services, and whether it is simulated."""
 
     environment: Mapping[str, str]
     simulated: bool
 
 
 def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
-    """The chain that NETWORK names. Raises UnusableSetupError if there is no such chain."""
+    """The settings for NETWORK. Raises UnusableSetupError if NETWORK has an unknown value."""
     network = environment.get("NETWORK") or "local"
     named = environment.get("CONTRACTS") or environment.get("CONTRACT_IDS")
     if network == "local":
@@ -125,7 +125,7 @@ def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
         return ChainSettings(local, simulated=True)
     if network != "testnet":
         raise UnusableSetupError(f"NETWORK={network!r}: expected local (the default) or testnet")
-    # Watch the native asset's contract: it always has events, which show that all parts work.
+    # Watch the native asset's contract: it always has events, so one can see that all parts work.
     native = Asset.native().contract_id(_TESTNET["NETWORK_PASSPHRASE"])
     testnet = {k: environment.get(k) or v for k, v in _TESTNET.items()}
     return ChainSettings(testnet | {"CONTRACTS": named or native}, simulated=False)
@@ -144,7 +144,7 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
     domain = f"localhost:{ports.gateway}"
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
-    # Not restarted: the simulated chain would begin again, and the journal would not match it.
+    # Not restarted: a new process would begin another chain, which does not match the journal.
     network = [
         replace(_service("network", "deploy.simulator", common, ports.network), restart=False)
     ]

@@ -20,7 +20,7 @@ from typing import Literal
 class Part:
     """One process: its name, its command, and the variables to add to our environment for it.
 
-    If `restart` is True, it is started again after it has ended by itself.
+    If `restart` is True and the process ends by itself, it is started again.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Part:
 
 
 _RESTARTS, _RESTART_SECONDS = 5, 30.0
-"""A process that ends too often is not started again: this often within this many seconds."""
+"""A process that ends more than this often within this many seconds is not started again."""
 
 
 class ProcessEndedError(Exception):
@@ -39,7 +39,7 @@ class ProcessEndedError(Exception):
 
 
 class Processes:
-    """The running processes. Each has a session of its own, so Ctrl-C reaches only the runner."""
+    """The running processes. Each has its own session, so Ctrl-C reaches only the runner."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -63,12 +63,12 @@ class Processes:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                # It makes one system call, so the threads that PLW1509 warns of do no harm.
+                # PLW1509 warns of threads. They do no harm: the function makes one system call.
                 preexec_fn=_end_with_runner if sys.platform == "linux" else None,  # noqa: PLW1509
             )
 
     async def watch(self) -> None:
-        """Wait for ever. Raises ProcessEndedError as soon as a process has ended."""
+        """Run until a process ends, then raise ProcessEndedError."""
         while True:
             self.check()
             await asyncio.sleep(0.2)
@@ -82,7 +82,7 @@ class Processes:
                 )
 
     async def keep_running(self, say: Callable[[str], None]) -> None:
-        """Start again each process that ends, and print that. Raises ProcessEndedError."""
+        """Restart each process that ends, and say so. ProcessEndedError if it ends too often."""
         while True:
             for name, process in list(self.running.items()):
                 if process.poll() is not None:
@@ -127,12 +127,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _end_with_runner() -> None:
-    """Runs in the new process: if the runner dies, even by SIGKILL, the kernel ends the process."""
+    """In a new process, ask the kernel to end it if the runner dies, even by SIGKILL."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the children of an ended process: workers of a killed nginx go on and hold its port."""
+    """Kill the children of an ended process: nginx's workers outlive nginx and hold its port."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

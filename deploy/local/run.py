@@ -39,7 +39,7 @@ _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 USAGE = """usage: make run   (or: python -m deploy.local.run)
 
 Starts the whole of Headrace on this machine and shows each event as it arrives, until Ctrl-C.
-A part that ends is started again: kill a fanout to see its clients go on at the other.
+A part that ends is started again: kill a fanout to see its clients continue at the other fanout.
 
   PORT_BASE=3000     first of the ports: gateway +1, API +10, fanouts +20 and +21, indexer +30,
                      simulated network +40, Redis +50
@@ -98,10 +98,10 @@ async def _run(ports: Ports, chain: ChainSettings, folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    """Print the text if possible. A closed output must not prevent the end of the processes."""
+    """Print the text if possible. If the output is closed, the processes must still be ended."""
     try:
         print(text, flush=True)
-    except OSError:  # a closed pipe or terminal; else Python prints an error at exit
+    except OSError:  # a closed pipe or terminal: at exit, Python would print an error about it
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
@@ -146,12 +146,12 @@ async def _until_ready(url: str, processes: Processes) -> None:
 
 def _where_to_look(gateway: str, processes: Processes) -> str:
     kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
-    follows = "L" if kind == "api" else ""  # then curl must follow a redirect to a fanout
+    follows = "L" if kind == "api" else ""  # for curl: -L follows the redirect to a fanout
     return f"""
   Headrace is ready: open {gateway} in a browser
 
   all events        curl -N{follows} '{gateway}/v1/events/subscribe?all=true'
-  one stream's      curl -N{follows} '{gateway}/v1/events/subscribe?streams=1'
+  one stream        curl -N{follows} '{gateway}/v1/events/subscribe?streams=1'
   the streams       curl '{gateway}/v1/streams'
   ready or not      curl '{gateway}/readyz'
   logs              {processes.log_of("*")}

@@ -31,7 +31,7 @@ async def close(request: web.Request) -> web.Response:
     now, step = _number(body, "now", int(time.time())), _number(body, "step", 0)
     for n in range(_number(body, "ledgers", 1)):
         network.close(now + n * step)
-        await asyncio.sleep(0)  # let the open streams send each ledger in time
+        await asyncio.sleep(0)  # let the open streams send each ledger before the next one
     return _tip(network)
 
 

@@ -44,7 +44,7 @@ PHANTOM = Emission(
     (Typed("symbol", "tokens_withdrawn"), Typed("u64", 1)),
     {"amount": Typed("i128", 1), "stream_id": Typed("u64", 1)},
 )
-"""The diagnostic events of a failed call contain this one. A reader must not use it."""
+"""Part of the diagnostic events of a failed call. A reader must not use this event."""
 
 
 class LedgerSlot(NamedTuple):
@@ -56,13 +56,13 @@ class LedgerSlot(NamedTuple):
 
 
 CallerOf = Callable[[Keypair, Keypair | None], Caller]
-"""Returns an account's caller with its next sequence number. A second account is the sponsor."""
+"""Returns the caller for an account, with its next sequence number, and a sponsor if given."""
 
 
 def execute(
     proposal: Proposal, contract: StreamContract, place: LedgerSlot, caller_of: CallerOf
 ) -> Transaction:
-    """Run the transaction. Returns it as part of its ledger. Changes the contract's state."""
+    """Run the transaction, which changes the contract's state. Returns it as part of its ledger."""
     caller = caller_of(_caller(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None)
     if not proposal.operations:
         return _pay(caller, proposal, place)
@@ -85,7 +85,7 @@ def execute(
 
 
 def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
-    """A classic payment. The contract of lumens emits an event (CAP-67), which no hash proves."""
+    """A classic payment. The asset's contract emits an event (CAP-67) that no hash proves."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
     event = transfer(
@@ -142,7 +142,7 @@ def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -
 
 
 def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) -> xdr.SCVal:
-    """The id of one created stream, the amount of one withdrawal, or nothing for other calls."""
+    """The id if one stream was created, the amount if one withdrawal was made, else nothing."""
     match [each.op for each in operations]:
         case ["create"]:
             return to_scval(emissions[-1].topics[1])
@@ -153,7 +153,7 @@ def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) ->
 
 
 def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
-    """The account that may do this: the recipient for a withdrawal, the sender for most others."""
+    """The account with the right to do this: the sender, or the recipient for some operations."""
     if not proposal.operations:
         return keypair(NAMES[0])
     operation = proposal.operations[0]
@@ -167,7 +167,7 @@ def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
 
 
 def _touched(operations: Sequence[Operation]) -> list[str]:
-    """The contracts of the footprint. A transaction has one call, so several ones need a router."""
+    """The contracts of the footprint. A transaction has one call, so a router makes several."""
     if all(each.op == "foreign" for each in operations):
         return [STRANGER]
     if all(each.op == "token" for each in operations):

@@ -1,8 +1,8 @@
 """Events in XDR that is newer than the SDK, to test dead letters.
 
-The SDK cannot write such XDR. So a transaction is made with what the SDK knows. Then the bytes of
-its events, of its meta and of the hash in its result are rewritten. So the hash still matches the
-events.
+The SDK cannot write such XDR. So a transaction is first made with XDR that the SDK knows. Then the
+bytes of its events are rewritten, in its meta too, and the hash in its result is computed again. So
+the hash still matches the events.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Change = Callable[[bytes], bytes]
 
 
 def _muxed_contract(raw: bytes) -> bytes:
-    """Protocol 30: muxed account (case 2 of the union SCAddress) to muxed contract (case 5)."""
+    """Protocol 30: make a muxed account (case 2 of SCAddress) a muxed contract (case 5)."""
     return raw.replace(struct.pack(">II", 18, 2), struct.pack(">II", 18, 5))
 
 
 def _unknown_type(raw: bytes) -> bytes:
-    """The type of `timestamp`, a u64, becomes type 99, which does not exist yet."""
+    """Change the type of `timestamp` from u64 to type 99, which does not exist yet."""
     name = b"timestamp\0\0\0"
     return raw.replace(name + struct.pack(">I", 5), name + struct.pack(">I", 99))
 

@@ -50,12 +50,12 @@ class Network:
         self._begin(settings.start_ledger, now)
 
     def submit(self, *proposals: Proposal) -> int:
-        """Add transactions to the next ledger, before the script's. Returns how many now wait."""
+        """Add transactions to the next ledger, before the script's. Returns how many wait now."""
         self._waiting += proposals
         return len(self._waiting)
 
     def close(self, now: int) -> Ledger:
-        """Close a ledger at `now`, but not earlier than the last ledger."""
+        """Close a ledger. Its time is `now`, or the last ledger's time if that is later."""
         tip = self.chain.latest
         ledger = self._next_ledger(tip.sequence + 1, max(now, tip.closed_at), tip.hash)
         self.chain.append(ledger)
@@ -92,7 +92,7 @@ class Network:
         self.chain = Chain(first, settings.history_ledgers)
 
     def _next_ledger(self, sequence: int, now: int, previous: str) -> Ledger:
-        """A ledger of waiting transactions and those of the script. Has at least one payment."""
+        """The next ledger: the waiting transactions and the script's, or else one payment."""
         transactions: list[Transaction] = []
         for proposal in self._proposals(now):
             place = LedgerSlot(sequence, len(transactions) + 1, now)
@@ -127,7 +127,7 @@ class Network:
 
 
 def start(settings: SimulatorSettings, now: int) -> Network:
-    """A network by these settings: with a script, or with a replay of `vectors`.
+    """A network with these settings: with a script, or with a replay of `vectors`.
 
     Raises OSError or ValueError if the vectors cannot be read.
     """

@@ -24,7 +24,7 @@ _GOOD = ("txSUCCESS", "txFEE_BUMP_INNER_SUCCESS")
 
 
 def passes(vectors: Sequence[Vector]) -> list[list[Vector]]:
-    """The vectors as sets in chain order. In a set, ledger and order occur only once together."""
+    """The vectors as sets in chain order. In a set, each pair of ledger and order occurs once."""
     sets: list[dict[tuple[int, int], Vector]] = []
     for vector in vectors:
         place = (vector["ledger"], vector["tx_order"])

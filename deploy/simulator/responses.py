@@ -18,11 +18,11 @@ _TYPES = (HAL, "application/json", SSE, "application/octet-stream")
 _SHARED = (("GET", "HEAD", "POST"), ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 """The HTTP methods with which pages of other origins may read answers of Horizon and RPC."""
 _BUFFER = 2048
-"""In bytes. Go's net/http sends a longer answer in chunks, without its length."""
+"""A size in bytes. Go's net/http sends a longer answer in chunks, without its length."""
 
 
 def negotiated(accept: str) -> str:
-    """The type that Horizon knows with the highest quality in `accept`; "" if there is none."""
+    """The type in `accept` that Horizon knows, the one with the highest quality; "" if none."""
     clauses = [each.strip() for each in accept.split(",")] if accept else ["*/*"]
     for clause in sorted(clauses, key=_quality, reverse=True):
         wanted = clause.split(";")[0].strip()

@@ -16,7 +16,7 @@ PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # the contract
 
 
 class Script:
-    """Keeps about `streams` payment streams running. `seed` determines everything it does."""
+    """Keeps about `streams` payment streams running. `seed` determines all that the script does."""
 
     def __init__(self, seed: str, streams: int) -> None:
         self._random = random.Random(seed)
@@ -28,7 +28,8 @@ class Script:
     def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
         """The transactions of the next ledger.
 
-        When a transaction is decided, the contract has already run the one before it.
+        This is a generator: each transaction is chosen after the contract has run the one before,
+        so the choice sees its effect.
         """
         for _ in range(self._random.choice((0, 1, 1, 2))):
             yield self._noise()
@@ -62,7 +63,7 @@ class Script:
         return tuple(self._next(contract.stream(each), now) for each in chosen)
 
     def _create(self) -> Operation:
-        sender, recipient = self._random.choices(NAMES, k=2)  # perhaps twice the same account
+        sender, recipient = self._random.choices(NAMES, k=2)  # may be the same account
         return Operation(
             op="create",
             sender=sender,

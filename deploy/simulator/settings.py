@@ -21,19 +21,19 @@ class SimulatorSettings:
     """Each field is an environment variable of the same name in capitals."""
 
     host: str = _setting("127.0.0.1", "address to listen on")
-    port: int = _setting(0, "port to listen on; 0 takes a free one, which is printed")
+    port: int = _setting(0, "port to listen on; 0 = any free port, which is logged")
     network_passphrase: str = _setting(
         "Headrace Local Network ; November 2026",
         "passphrase of the network; signatures depend on it",
     )
     close_seconds: float = _setting(3.0, "seconds between ledgers; 0: only by POST /sim/close")
     start_ledger: int = _setting(3_700_000, "sequence number of the first ledger")
-    history_ledgers: int = _setting(2_000, "number of ledgers kept; older ones are dropped")
+    history_ledgers: int = _setting(2_000, "number of ledgers kept; older ledgers are dropped")
     streams: int = _setting(8, "payment streams that the script keeps running; 0: no script")
     seed: str = _setting("headrace", "seed of the script; the same seed gives the same events")
     fee_bps: int = _setting(50, "fee of the stream contract, hundredths of a percent")
     stream_seconds: float = _setting(55.0, "seconds after which Horizon ends a stream")
-    protocol: int = _setting(30, "protocol version; both servers answer as theirs do")
+    protocol: int = _setting(30, "protocol version; also the version of Horizon and RPC")
     stream_poll_seconds: float = _setting(
         0.0, "seconds between a stream's checks for a new ledger (real Horizon: 5); 0: at once"
     )
@@ -48,7 +48,11 @@ class SimulatorSettings:
 
     @property
     def oldest_healthy(self) -> float:
-        """In seconds. If ledgers are closed by hand, their times do not fit the clock."""
+        """The age of the last ledger, in seconds, above which RPC is unhealthy.
+
+        It is infinite without a clock: if ledgers are closed by hand or replayed, their times do
+        not fit the clock.
+        """
         judged = self.healthy_seconds > 0 and self.close_seconds > 0 and not self.vectors
         return self.healthy_seconds if judged else float("inf")
 

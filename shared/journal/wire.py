@@ -30,7 +30,7 @@ from shared.domain.stream import Stream, StreamStatus, claimable, end_time
 class JournalEntry(NamedTuple):
     """A committed event, as it is in the journal and in messages.
 
-    `previous` is the position of the entry before it.
+    `previous` is the position of the entry before this entry.
     """
 
     position: str
@@ -41,13 +41,13 @@ class JournalEntry(NamedTuple):
 
 
 HISTORY_URL = "/v1/events"
-"""The path of the event history. A client that missed events reads there what is still kept."""
+"""The path of the event history. A client that missed events can read the kept ones there."""
 
 _ENDING = (None, "48h", "24h", "depleted")
 """The value of the field `ending` for each number in `notices_sent` (shared.domain.stream)."""
 
-# A JSON parser uses the last of two fields with the same name. So no field of a contract's event
-# may have one of these names. They include the fields that the commit script inserts.
+# A JSON parser uses the last of two fields with the same name. So `encode` omits fields of a
+# contract's event that have one of these names. Some of these fields the commit script inserts.
 _OURS = frozenset(
     {
         "id",
@@ -140,7 +140,7 @@ def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
     """The stored document of a stream, with the amount that is claimable at `now`.
 
     All other bytes stay as they are. The first match of the pattern is the field of the stream
-    itself: no field before it is an object, and quotes inside a JSON string are escaped.
+    itself: no field before `claimable` is an object, and quotes in a JSON string are escaped.
     """
     stored = _CLAIMABLE.search(document)
     if stored is None:
@@ -210,10 +210,10 @@ class EventTimes(NamedTuple):
 
 
 def times_of(entry: JournalEntry) -> EventTimes:
-    """The two times in the body of an event. It parses the whole body, so call it once per event.
+    """The two times in the body of an event. Parses the whole body, so call it once per event.
 
-    A search for the two names would also find them in nested objects, whose names contracts and
-    clients choose.
+    A search for the two names would be wrong: it would also find them in nested objects, whose
+    fields contracts and clients name.
     """
     body = orjson.loads(entry.body)
     closed_at = body.get("ledgerClosedAt")

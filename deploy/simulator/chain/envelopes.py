@@ -27,9 +27,9 @@ RESOURCE_FEE = 65_432
 class SignedTransaction:
     """A signed transaction. Fees are in stroops, hashes in hex, other bytes in base64.
 
-    `native` is the address of the contract of lumens, which differs between networks. For a fee
-    bump, `hash`, `signatures` and `max_fee` belong to the outer envelope, and the fields `inner_*`
-    belong to the transaction inside.
+    `native` is the address of the native asset's contract (lumens), which differs between networks.
+    For a fee bump, `hash`, `signatures` and `max_fee` belong to the outer envelope, and the fields
+    `inner_*` belong to the transaction inside.
     """
 
     envelope: str
@@ -48,7 +48,7 @@ class SignedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The sender of a transaction and its sequence number. A `sponsor` makes it a fee bump."""
+    """The sender of a transaction and its sequence number. With a `sponsor` it is a fee bump."""
 
     keys: Keypair
     sequence: int
@@ -154,7 +154,7 @@ def _bump(
 
 @lru_cache(maxsize=4)
 def native(passphrase: str) -> str:
-    """The address of the contract of lumens on the network with this passphrase."""
+    """The address of the native asset's contract (lumens) on the network with this passphrase."""
     return Asset.native().contract_id(passphrase)
 
 

@@ -16,9 +16,9 @@ from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, t
 def fees(ledger: Ledger) -> Iterator[tuple[Transaction, Position, Emitted]]:
     """The fee events of a ledger, in the order of their ids.
 
-    All fees of a ledger are charged before its first operation and refunded after its last one. So
-    the ids of these events contain operation numbers that no operation has. Charges and refunds are
-    counted separately.
+    All fees of a ledger are charged before its first operation, and refunds are paid after its last
+    operation. So the ids of fee events contain operation numbers that no operation has. Charges and
+    refunds are counted separately.
     """
     counts: Counter[int] = Counter()
     found = []

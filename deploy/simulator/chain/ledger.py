@@ -1,4 +1,4 @@
-"""The chain: consecutive ledgers, of which only the newest are kept, and reads from a cursor on."""
+"""The chain: consecutive ledgers, of which the newest are kept, and reads from a cursor on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.simulator.chain.values import Emitted
 from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
 LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)
-"""The TOID of a ledger plus this number is a cursor after everything in that ledger."""
+"""A ledger's TOID plus this number is a cursor after everything in the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def close_ledger(
     transactions: Sequence[Transaction],
     protocol: int,
 ) -> Ledger:
-    """The ledger after the one with the hash `previous`. Its own hash covers all its contents."""
+    """The ledger after the one with the hash `previous`. Its own hash covers what it contains."""
     hashes = [each.hash for each in transactions]
     header = ledger_header(sequence, closed_at, previous, hashes, protocol)
     digest = sha256(header).hexdigest()

@@ -1,4 +1,4 @@
-"""The ledgers that each server has. A server may have less history than another, or lag behind.
+"""The ledgers that each server has. A server may have a shorter history or lag behind.
 
 See docs/decisions/0041-trimmed-ledger-is-404-then-410.md.
 """
@@ -18,7 +18,7 @@ Hole = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class HistoryBounds:
-    """Horizon's history bounds when it last checked them, and the close time of the last ledger."""
+    """The history bounds at Horizon's last check, and the close time of the last ledger then."""
 
     oldest: int
     latest: int
@@ -105,10 +105,10 @@ class ServerView:
 
 
 class ServerViews:
-    """How the views of `horizon` and `rpc` differ from the whole chain.
+    """The views of `horizon` and `rpc`, which can differ from the whole chain.
 
-    Horizon reports the same bounds for `cache_seconds`; a real Horizon checks them once a second.
-    `clock` returns seconds.
+    Horizon reports the same bounds for `cache_seconds`; a real Horizon checks its bounds once a
+    second. `clock` returns seconds.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class ServerViews:
         return self._status
 
     def look(self, chain: Chain, seconds: float) -> HistoryBounds:
-        """Update Horizon's bounds now, and report them for this many seconds."""
+        """Update Horizon's bounds now. Horizon then reports them for `seconds`."""
         self._status = self.of("horizon", chain).status()
         self._valid_until = self._clock() + seconds
         return self._status
@@ -144,11 +144,11 @@ class ServerViews:
         self._first[server] = chain.latest.sequence - max(1, keep) + 1
 
     def lag(self, server: str, ledgers: int) -> None:
-        """Make one server lag this many ledgers behind."""
+        """Make one server lag `ledgers` ledgers behind the chain."""
         self._hidden[server] = ledgers
 
     def lose(self, server: str, hole: Hole) -> None:
-        """Remove some ledgers inside the history of one server."""
+        """Remove the ledgers of a hole from the history of one server."""
         self._holes[server] = (*self._holes.get(server, ()), hole)
 
     def clear(self) -> None:

@@ -24,7 +24,7 @@ class InvocationOutcome:
     successful: bool = True
 
     def commitment(self) -> bytes:
-        """The hash that consensus signs: the SHA-256 of an InvokeHostFunctionSuccessPreImage."""
+        """The hash in the result, SHA-256 of an InvokeHostFunctionSuccessPreImage."""
         image = xdr.InvokeHostFunctionSuccessPreImage(self._value(), list(self.events))
         return sha256(image.to_xdr_bytes()).digest()
 
@@ -39,7 +39,7 @@ def fee_charged(signed: SignedTransaction, *, soroban: bool) -> int:
 
 
 def invocation_result(signed: SignedTransaction, run: InvocationOutcome) -> xdr.TransactionResult:
-    """The result of a call. If it succeeded, it has the hash of its return value and events."""
+    """The result of a call. After a success, it has the hash of the return value and events."""
     codes = xdr.InvokeHostFunctionResultCode
     inner = (
         xdr.InvokeHostFunctionResult(codes.INVOKE_HOST_FUNCTION_SUCCESS, xdr.Hash(run.commitment()))

@@ -113,7 +113,7 @@ class StreamContract:
     def _resume(self, operation: Operation, now: int) -> list[Emission]:
         stream = self.stream(operation.stream_id)
         if stream.terminal and stream.paused_at is not None:
-            # The contract checks only the pause, so it accepts this. The stream stays cancelled.
+            # The contract checks only the pause, and accepts the call. The stream stays cancelled.
             end = depletion_time(unpaused(stream, now))
             facts = {"sender": stream.sender, "newEndTime": end}
             return self._publish([Event(EventType.STREAM_RESUMED, stream.id, now, facts)])

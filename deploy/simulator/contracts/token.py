@@ -8,7 +8,7 @@ from deploy.simulator.chain.values import Emission, Typed
 from shared.domain.commands import CommandRefusedError
 
 FORMS = ("asset", "old", "plain")
-"""`asset`: since protocol 23 (CAP-67). `old_asset`: before that. `sep41`: any other token."""
+"""`asset`: since protocol 23 (CAP-67). `old`: an asset before that. `plain`: any other token."""
 
 _PARTIES = {
     "transfer": ("sender", "recipient"),

@@ -1,4 +1,4 @@
-"""The faults: where each fault applies, and how often. It stores them and counts their uses. Pure.
+"""The faults: where each fault applies, and how often. Stores faults and counts their uses. Pure.
 
 A fault applies to surfaces. A surface is `stream` (Horizon's SSE), `page` (of transactions),
 `ledgers` (a page of ledgers), `root`, `ledger`, `transaction`, or the name of an RPC method.
@@ -18,7 +18,7 @@ from deploy.simulator.faults.metas import corrupt, emptied
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. A fault of a stream happens after `after` records of this stream."""
+    """What goes wrong. In a stream, a fault happens after `after` records."""
 
     RATE_LIMITED = "429"  # an HTTP answer; for an error in an open stream, see ERROR
     UNAVAILABLE = "503"
@@ -81,7 +81,7 @@ TELLS_PASSPHRASE = frozenset({"root", "getNetwork"})
 
 
 def kinds_for(surface: str) -> frozenset[FaultKind]:
-    """The faults that this surface can have. So no fault is used up where it has no effect."""
+    """The faults that have an effect on this surface. No other fault may be used up there."""
     if surface == "stream":
         return OF_STREAM | REFUSALS
     kinds = OF_EXCHANGE - {FaultKind.STALL, FaultKind.BYEBYE}
@@ -92,12 +92,12 @@ def kinds_for(surface: str) -> frozenset[FaultKind]:
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """A fault that applies `times` more times: once per request, or once per transaction.
+    """A fault that can apply `times` more times, once to each request or each transaction.
 
     * `seconds`: the pause in a slow answer; how long a request hangs (0: for ever); how long the
-      root reports the old bounds after a trim; when a processing limit is reported.
-    * `retry_after`: the header of an error answer, in seconds or as any text. None: the header that
-      the server itself sends (1 in a 429 of Horizon outside of a stream, else none).
+      root reports the old bounds after a trim; after how long a processing limit is reported.
+    * `retry_after`: the header of an error answer, in seconds or as any text. If it is None, the
+      server sends its own header: 1 in a 429 of Horizon outside of a stream, else no header.
     * `status`: the status of a proxy's page.
     * `first`, `last`: the first and the last missing ledger of a hole.
     """
@@ -183,7 +183,7 @@ class Faults:
         return None
 
     def waits(self, surface: str, kind: FaultKind) -> bool:
-        """True if such a fault can still apply to this surface. Its `times` does not change."""
+        """True if a fault of this kind can still apply to this surface. `times` does not change."""
         return any(each.times > 0 and each.strikes(surface, {kind}, 0) for each in self._armed)
 
     def shown(self, surface: str, record: Transaction | Ledger) -> Transaction | Ledger:
@@ -191,7 +191,7 @@ class Faults:
         return record if isinstance(record, Ledger) else self.distort(surface, record)
 
     def distort(self, surface: str, transaction: Transaction) -> Transaction:
-        """The transaction as this surface returns it now. Without events it is not changed."""
+        """The transaction as this surface returns it now. Only one with events can be changed."""
         if not any(transaction.operations):
             return transaction
         kinds = OF_CONTENT if surface in HORIZON else OF_CONTENT - {FaultKind.EMPTY_META}

@@ -13,7 +13,7 @@ _WORDS = {3: 5, 4: 7}
 
 
 def corrupt(transaction: Transaction) -> Transaction:
-    """The transaction with one bit flipped: the last bit of its first event's data.
+    """The transaction with one bit flipped: the last bit in the data of its first event.
 
     The bit is flipped in the events and in the meta. The XDR stays readable. Only the hash in the
     result shows the change.

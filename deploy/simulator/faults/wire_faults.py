@@ -24,7 +24,7 @@ RATE_LIMIT = {
     "X-RateLimit-Remaining": "0",
     "X-RateLimit-Reset": "101",
 }
-"""Horizon sends this header with a 429 (default: 3600 requests an hour), except in streams."""
+"""Horizon's headers in a 429, except in streams. Its default limit is 3600 requests an hour."""
 WRONG_PASSPHRASE = "Some Other Network ; January 1970"
 
 
@@ -154,7 +154,7 @@ def _answer(answer: web.StreamResponse, body: bytes) -> web.Response:
 
 async def abort(request: web.Request) -> None:
     """Send everything that was written, then break the connection."""
-    await asyncio.sleep(0.01)  # uvloop writes after each iteration; abort drops the rest
+    await asyncio.sleep(0.01)  # uvloop writes after each iteration; abort drops unwritten bytes
     if request.transport is not None:
         request.transport.abort()
 
@@ -166,7 +166,7 @@ async def _send(
     length: int,
     pause: float | None = None,
 ) -> web.StreamResponse:
-    """Send `data` and announce `length` bytes. If there is a pause, send small pieces."""
+    """Send `body`, but announce `length` bytes. With a `pause`, send small pieces."""
     headers = {"Content-Type": answer.headers["Content-Type"], "Content-Length": str(length)}
     response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)

@@ -54,8 +54,8 @@ def find_ledger(chain: ServerView, status: HistoryBounds, text: str) -> Ledger:
     """The ledger of `GET /ledgers/{text}`. Raises ProblemError.
 
     The status is 400 if `text` is not a number, 410 if the ledger is older than the history, else
-    404. Horizon uses the bounds of its last check. So a ledger that was trimmed after this check is
-    404, and becomes 410 within a second.
+    404. Horizon uses the bounds of its last check. So if a ledger was trimmed after this check, the
+    status is first 404, and 410 from the next check on, within a second.
     """
     if not (text.isascii() and text.isdecimal() and int(text) < 1 << 32):
         reason = "Ledger ID must be an integer higher than 0"
@@ -162,7 +162,7 @@ def _fee_bump(transaction: Transaction) -> dict[str, object]:
 def page(
     query: PageQuery, records: list[dict[str, object]], url: str, asked: Mapping[str, str]
 ) -> dict[str, object]:
-    """A page of the records at `url`. `asked` is the query string, which its links contain too."""
+    """A page of the records at `url`. Its links contain `asked`, the query parameters."""
     own = {"cursor": query.cursor, "limit": str(query.limit), "order": query.order}
     tokens = [str(each["paging_token"]) for each in records] or [query.cursor]
     back = "asc" if query.descending else "desc"

@@ -91,10 +91,10 @@ def _cursor(text: str, status: HistoryBounds) -> str:
 
 
 def _position(cursor: str, status: HistoryBounds, *, descending: bool) -> int:
-    """The position that a cursor means. An empty cursor means the start, or the end if descending.
+    """The TOID that a cursor means. For an empty cursor: 0, or the highest number if descending.
 
     A pair such as `1-2` is accepted only if its first number is older than the history. Then the
-    result is this number. Raises ProblemError 400 or 410.
+    result is this first number. Raises ProblemError 400 or 410.
     """
     if not cursor:
         return _HIGHEST if descending else 0

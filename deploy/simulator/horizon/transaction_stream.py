@@ -1,4 +1,4 @@
-"""Horizon's stream of transactions, with the same SSE bytes. Gzip is flushed after every frame."""
+"""Horizon's stream of transactions, in the same SSE bytes. Gzip is flushed after every frame."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS = {
 GZIPS_STREAMS = 30
 """The first version of Horizon that compresses streams for clients that accept gzip.
 
-No version up to 28 does this. These versions compress only `application/hal+json`.
+Versions up to 28 compress only `application/hal+json`.
 """
 DROP_BYTES = 64
 """The number of bytes that a slow stream sends at a time."""
@@ -116,7 +116,7 @@ class RecordStream:
         self._sent = 0
 
     async def run(self) -> None:
-        """Send records up to the query's limit or until the stream's time ends, then `byebye`."""
+        """Send records until the query's limit or the end of the stream's time, then `byebye`."""
         try:
             await self._records()
             await self._wire.finish(BYEBYE)

@@ -26,7 +26,7 @@ from shared.domain.instant import utc_text
 from shared.domain.position import Position, parse_position
 
 SCANNED = 10_000
-"""The number of ledgers that one call searches, and the largest number of events in its answer."""
+"""The number of ledgers that one call searches. Also the largest number of events in an answer."""
 
 DEFAULT_LIMIT = 100
 REQUEST = "GetEventsRequest"
@@ -90,9 +90,10 @@ def read_query(params: Mapping[str, object]) -> EventQuery:
 def scan(
     query: EventQuery, chain: ServerView, faults: Faults, protocol: int
 ) -> tuple[list[dict[str, object]], str]:
-    """The matching events, and the cursor: the last event, or the end of the searched ledgers.
+    """The matching events, and the cursor.
 
-    Raises RpcProblem -32600 if the start is outside the history, -32001 at a processing limit.
+    The cursor is the last event if `limit` is reached, else the end of the searched ledgers. Raises
+    RpcProblem -32600 if the start is outside the history, -32001 at a processing limit.
     """
     oldest, latest = chain.oldest.sequence, chain.latest.sequence
     if not oldest <= query.start <= latest:
@@ -117,7 +118,7 @@ def scan(
 def _contract_events(
     query: EventQuery, ledger: Ledger, faults: Faults
 ) -> Iterator[tuple[Transaction, Position, Emitted]]:
-    """The events of operations in the transactions that have at least one matching event."""
+    """All events of the operations of each transaction that has at least one matching event."""
     for each in ledger.transactions:
         if any(at > query.after and query.wants(event) for at, event in each.events()):
             shown = faults.distort("getEvents", each)
@@ -149,7 +150,7 @@ def _event(
 
 
 def _matches(wanted: Sequence[str], topics: Sequence[str]) -> bool:
-    """True if the topics match. `*` matches one topic; `**` at the end matches all that follow."""
+    """True if the topics match. `*` matches one topic; `**` at the end matches all that remain."""
     if wanted[-1] == "**":
         wanted = wanted[:-1]
         topics = topics[: len(wanted)]

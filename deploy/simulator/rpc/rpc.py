@@ -31,9 +31,9 @@ _EMPTY = {
     "getLatestLedger": "could not get latest ledger sequence",
     "getTransaction": "unable to get ledger range: DB is empty",
 }
-"""The errors of these methods while there is no ledger. All others say: database is empty."""
+"""The errors of these methods while there is no ledger. The other methods say "DB is empty"."""
 LEDGERS, MOST_LEDGERS = 50, 200
-"""The default number of ledgers in an answer of getLedgers, and the largest number."""
+"""The default and the largest number of ledgers in an answer of getLedgers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _no_ledgers() -> RpcProblem:
 
 
 def _too_old(server: RpcServer, age: float) -> RpcProblem:
-    """The real server writes the code twice: as the code, and inside its text."""
+    """The error as the real server writes it, with the code twice: as the code and in the text."""
     limit = duration(server.settings.healthy_seconds)
     reason = f"latency ({duration(age)}) since last known ledger closed is too high (>{limit})"
     return RpcProblem(INTERNAL_ERROR, f"[{INTERNAL_ERROR}] {reason}")
@@ -118,7 +118,7 @@ def get_latest_ledger(server: RpcServer, params: Json) -> Json:
 
 
 def get_ledgers(server: RpcServer, params: Json) -> Json:
-    """Ledgers from a given one on, or after a cursor. The cursor is a ledger number.
+    """Ledgers from a given ledger on, or after a cursor, which is a ledger number.
 
     Raises RpcProblem -32600 if the start is outside the history or the limit is too high.
     """
