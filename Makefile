@@ -1,9 +1,9 @@
-# `make` tells what there is. Everything is built in .venv; nothing outside this folder is changed.
+# `make` lists the targets. Everything is built inside this folder; nothing outside is changed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/clients/node_modules/.package-lock.json
-export PYTHONDONTWRITEBYTECODE := # the tests start hundreds of processes; they share compiled files
+export PYTHONDONTWRITEBYTECODE := # empty, so that the hundreds of processes of the tests share compiled files
 PYTEST := -m pytest
 # The tests wait more than they compute, so there are more workers than cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count() + 1)')
@@ -12,26 +12,26 @@ SPREAD := --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help run check test coverage erase nightly bench chaos soak audit screenshots deploy-check lint types lock clean
 
-help: ## what can be made
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: $(VENV)/local.done ## the whole system on this machine, until Ctrl-C (PORT_BASE, NETWORK=testnet)
+run: $(VENV)/local.done ## run the whole system on this machine, until Ctrl-C (PORT_BASE, NETWORK=testnet)
 	@exec $(BIN)/python -m deploy.local.run
 
-check: $(VENV)/dev.done ## style, types, and all tests that need no process and no network: a minute
+check: $(VENV)/dev.done ## check style and types, run all tests that need no process and no network; takes a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@$(BIN)/mypy & types=$$!; \
 	  $(BIN)/pytest -m 'not io' -n auto $(SPREAD) $(ARGS); tests=$$?; wait $$types && exit $$tests
 
-test: $(VENV)/dev.done $(CLIENTS) ## all that must hold before a change lands; a real Redis, no Docker, no fixed ports
+test: $(VENV)/dev.done $(CLIENTS) ## check all that must hold before a change lands; with a real Redis, without Docker and fixed ports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python $(PYTEST) -n $(WORKERS) $(SPREAD) $(ARGS)
 
 coverage: PYTEST := -m coverage run -m pytest
-coverage: erase test ## `make test`, which counts lines and branches; htmlcov/; 1 below the floor in pyproject.toml
+coverage: erase test ## run `make test` and count lines and branches (report in htmlcov/); fails below the floor in pyproject.toml
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet
 	$(BIN)/coverage report --format=total
@@ -40,35 +40,35 @@ erase: $(VENV)/dev.done
 	@$(BIN)/coverage erase
 
 nightly: export NIGHTLY = 1
-nightly: test audit ## `make test` at full length, and the audit: more examples, seconds, cases and servers (tests/support/tier.py); hours
+nightly: test audit ## run `make audit`, and `make test` with more examples, seconds, cases and servers (tests/support/tier.py); takes hours
 
-bench: $(VENV)/dev.done ## the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); wants an idle machine
+bench: $(VENV)/dev.done ## run the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); needs an idle machine
 	$(BIN)/python -m tests.bench $(CASES)
 
-chaos: $(VENV)/dev.done ## the whole system under faults by chance, checked (SEED=7 DURATION=60 REDIS=sentinel); 1 on a violation
+chaos: $(VENV)/dev.done ## run the whole system with random faults, and check it (SEED=7 DURATION=60 REDIS=sentinel); fails on a violation
 	@$(BIN)/python -m tests.chaos
 
-soak: $(VENV)/dev.done ## an hour of steady life (DURATION=3600): slopes of memory and descriptors; 1 when one grew
+soak: $(VENV)/dev.done ## run the system under constant load for an hour (DURATION=3600); fails if memory or descriptors grow
 	@$(BIN)/python -m tests.soak
 
-audit: $(VENV)/dev.done ## whether a pinned package has a known vulnerability; 1 when one has
+audit: $(VENV)/dev.done ## look for known vulnerabilities of the pinned packages; fails if there is one
 	@$(BIN)/python -m tests.audit
 
-screenshots: $(VENV)/dev.done ## docs/screenshots/: each view of the console, light, dark and on a phone
+screenshots: $(VENV)/dev.done ## make docs/screenshots/: each view of the console, light, dark and on a phone
 	$(BIN)/python -m tests.console.screenshots
 
-deploy-check: $(VENV)/dev.done ## all of deploy/, offline: images, compose, nginx, Kubernetes, dashboard, alerts
+deploy-check: $(VENV)/dev.done ## test deploy/ offline: images, compose, nginx, Kubernetes, dashboard, alerts
 	$(BIN)/pytest $(patsubst %,tests/deploy/test_%.py,images compose topology nginx \
 	  nginx_limits gateway_answers gateway_browsers kubernetes kubernetes_traffic dashboard alerts)
 
-lint: $(VENV)/dev.done ## mend style where it can be mended
+lint: $(VENV)/dev.done ## correct the style where ruff can correct it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/dev.done ## mypy, strict
+types: $(VENV)/dev.done ## check types with mypy
 	$(BIN)/mypy
 
-lock: $(VENV)/dev.done ## write requirements/*.txt anew from pyproject.toml
+lock: $(VENV)/dev.done ## write requirements/*.txt again from pyproject.toml
 	$(BIN)/pip install --quiet uv
 	for set in 'runtime' 'otel --extra otel' 'local --extra local' \
 	  'dev --extra local --extra otel --extra dev'; do \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write nginx' configuration from the environment, then run nginx. `start.sh -t` only checks it.
+# Write nginx' configuration from the environment, then run nginx. `start.sh -t` only checks the configuration.
 set -euf
 FOLDER=$(cd "$(dirname "$0")" && pwd)
 : "${HOST:=0.0.0.0}" "${PORT:=8080}" "${TLS_PORT:=8443}" "${RUN_FOLDER:=/tmp}"
@@ -26,8 +26,9 @@ fill_in() {
     <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
 }
 
-# The origins whose pages may read the gateway's own answers: those in CORS_ORIGINS. If AUTH_MODE=open
-# and CORS_ORIGINS is empty, all origins. The services do the same (shared/web/cors.py).
+# Pages of the origins in CORS_ORIGINS may read the gateway's own answers. If CORS_ORIGINS is `*` or
+# empty, pages of all origins may read them in AUTH_MODE=open, and of none otherwise. The services have
+# the same rules (shared/web/cors.py).
 allowed_origins() {
   echo 'map $http_origin $cors_origin {'
   for origin in $(echo "${CORS_ORIGINS:-*}" | tr ',' ' '); do

@@ -2,8 +2,8 @@
 # Read a backup from standard input and put it into Redis' data folder. Redis must not be running.
 # The former data is not deleted: it is moved to appendonlydir.before.<time>.
 #
-# With `appendonly yes` Redis ignores a dump.rdb. So the backup becomes the base file of a new set of
-# append-only files, which is what Redis (7.0 or newer, Valkey too) loads at its start.
+# With `appendonly yes` Redis ignores a dump.rdb and loads its append-only files. So the backup becomes
+# the base file of a new set of append-only files. Redis 7.0 or newer and Valkey can load such a set.
 set -eu
 : "${DATA_FOLDER:=/data}"
 fail() { echo "nothing was restored: $1" >&2; exit 1; }
@@ -17,7 +17,7 @@ trap 'exit 1' HUP INT TERM
 mkdir "$folder/new"
 cat >"$folder/new/appendonly.aof.1.base.rdb"
 "${REDIS_CHECK_RDB:-valkey-check-rdb}" "$folder/new/appendonly.aof.1.base.rdb" >&2 ||
-  fail "the backup is not whole, or from a newer Redis than this one"
+  fail "the backup is not whole, or a newer Redis than this one wrote it"
 echo "file appendonly.aof.1.base.rdb seq 1 type b" >"$folder/new/appendonly.aof.manifest"
 sync
 if [ -e "$DATA_FOLDER/appendonlydir" ]; then

@@ -8,10 +8,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
 : "${REDIS_MAXMEMORY:=1gb}" "${HOST:=0.0.0.0}" "${PORT:=6379}"
 : "${RUN_FOLDER:=/tmp}" "${DATA_FOLDER:=/data}"
-# Redis holds this lock while it runs. A second Redis, or restore.sh, would destroy the files.
+# Redis holds this lock while it runs, because a second Redis or restore.sh would destroy its files.
 exec 9>"$DATA_FOLDER/in-use"
 flock -n 9 || { echo "another Redis uses $DATA_FOLDER" >&2; exit 1; }
-# Redis loads only append-only files. If there is only a dump.rdb, it would start empty without an error.
+# Redis loads only append-only files. If there is only a dump.rdb, Redis would start empty without an error.
 if [ -e "$DATA_FOLDER/dump.rdb" ] && [ ! -e "$DATA_FOLDER/appendonlydir" ]; then
   echo "$DATA_FOLDER has a dump.rdb and no appendonlydir: Redis would start empty." >&2
   echo "Put the file back with restore.sh, or move it away to begin with an empty Redis." >&2
