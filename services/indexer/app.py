@@ -1,6 +1,6 @@
 """The indexer's composition root: creates the parts of the service and connects them.
 
-The indexer waits for the lease, and ingests while it holds the lease.
+The indexer waits for the lease. While it holds the lease, it runs the ingest.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class JournalRange:
     async def states(
         self, stream_ids: Collection[str | None]
     ) -> tuple[dict[str, Stream | None], dict[Position, Stream]]:
-        """Return the streams' states before the range, and the adopted states.
+        """Return two dictionaries: the streams' states before the range, and adopted states.
 
         The first dictionary has each stream's state by stream id; None if the stream had no state.
         If the journal was trimmed, a stream may be older than the oldest entry. For such a stream,

@@ -51,7 +51,7 @@ class ExpectedEvent:
 
     @property
     def document(self) -> Document | None:
-        """The stream's state after the event; None if it has no stream or its state is unknown."""
+        """The stream's state after the event; None if there is no stream or no known state."""
         actual: Document | None = self.body.get("stream")
         return actual
 

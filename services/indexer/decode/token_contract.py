@@ -24,7 +24,7 @@ from shared.domain.position import Position
 class _Form(NamedTuple):
     """The event type for a name, and the parties in the order of the topics.
 
-    `with_admin`: the parties before protocol 23, if one of them was the admin.
+    `with_admin`: the same before protocol 23, if the topics then named the admin.
     """
 
     type: EventType

@@ -130,7 +130,7 @@ class FailoverSource:
                 await cancel(watcher, *([next_batch] if next_batch else []))
 
     async def _watch(self) -> SwitchReason:
-        """Check the inactive source regularly; returns the reason when it should become active."""
+        """Check the inactive source regularly; returns when there is a reason to switch to it."""
         pause = 0.0
         while True:
             await asyncio.sleep(pause)
@@ -198,7 +198,7 @@ class FailoverSource:
     def _is_refused(self, name: str) -> bool:
         """True if this source has the next ledger but could not continue at the cursor."""
         if name in self._refusals and self._refusals[name].kind == "reset":
-            del self._refusals[name]  # its older database has caught up, so it may continue
+            del self._refusals[name]  # the source's older database has caught up
         return name in self._refusals
 
     def _mark_unable(self, name: str, error: FatalSourceError) -> None:

@@ -29,7 +29,7 @@ class Continuity:
 
     def begin(self, cursor: int) -> None:
         """Note that reading begins after this cursor."""
-        self._listing = NO_LISTING  # the old list may end before the next records
+        self._listing = NO_LISTING  # ask again: the old list may end too early
         if cursor != self._count.cursor:
             self._count = TransactionCount.at(cursor)
 

@@ -21,7 +21,7 @@ _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"
 
 
 class LedgerNotReachedError(HeadraceError):
-    """The server has not reached the transaction's ledger; another server sent the event."""
+    """The server ends before the transaction's ledger; another server at the URL has the event."""
 
 
 def read_details(result: Mapping[str, Any], transaction: TransactionEvents) -> HorizonTransaction:
