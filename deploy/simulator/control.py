@@ -117,7 +117,7 @@ async def behave(request: web.Request) -> web.Response:
 
 @routes.get("/sim/events")
 async def events(request: web.Request) -> web.Response:
-    """All events since the chain began, in order. With `?after=`, those above this position.
+    """All events since the chain began, in order. With `?after=`, only events above this position.
 
     `?contractId=` selects another contract than the stream contract; `*` selects all contracts.
     """

@@ -85,7 +85,7 @@ def execute(
 
 
 def _pay(caller: Caller, proposal: Proposal, place: LedgerSlot) -> Transaction:
-    """A classic payment. The asset's contract emits an event (CAP-67) that no hash proves."""
+    """A classic payment in lumens. Their contract emits an event (CAP-67) that no hash proves."""
     to = address(NAMES[place.order % len(NAMES)])
     signed = payment(caller, to, f"{place.order}.5", proposal.memo)
     event = transfer(

@@ -32,7 +32,7 @@ class IndexChange(NamedTuple):
 
 
 def indexes_of(stream: Stream) -> frozenset[str]:
-    """The names of the indexes in the order of creation that the stream belongs to."""
+    """The names of the stream's indexes, only of the indexes in the order of creation."""
     return frozenset(_by_creation(stream))
 
 

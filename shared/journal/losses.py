@@ -52,7 +52,7 @@ class DataLossDetector:
             self.cursor = cursor if self.cursor is None else max(self.cursor, cursor or 0)
 
     def check(self, tip: JournalTip) -> bool:
-        """True if this tip is the first one that shows that Redis was emptied.
+        """True if this is the first tip that shows that Redis was emptied.
 
         From then on `lost` is True, until the indexer has announced the loss.
         """

@@ -33,7 +33,7 @@ _PAGE = 1_000
 """Entries in one read of `of_ledgers`."""
 
 _REMEMBERED = 10_000
-"""Positions that are remembered, so that a missing entry is counted once, not at each read."""
+"""How many positions are remembered, so that a missing entry is not counted at each read."""
 
 
 @dataclass(frozen=True, slots=True)

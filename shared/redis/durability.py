@@ -106,10 +106,10 @@ _REPLAY_FORBIDDEN = (
     "ACL file: user default off resetpass ~* &* +@all"
 )
 _REPLAY_UNKNOWN = (
-    "unknown whether a restart of Redis keeps all data: give this user +acl|dryrun, so that the "
-    "permissions of the user default can be checked; that user needs ~* &* +@all"
+    "unknown whether a restart of Redis keeps all data: give the user of this service +acl|dryrun, "
+    "so that it can check the permissions of the user default, which needs ~* &* +@all"
 )
-_INFO_FORBIDDEN = "unknown whether Redis keeps all data: give this user +info"
+_INFO_FORBIDDEN = "unknown whether Redis keeps all data: give the user of this service +info"
 
 
 async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityReport:

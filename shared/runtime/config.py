@@ -36,7 +36,10 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read the settings from the environment. If any is invalid, print all such and exit with 2."""
+    """Read the settings from the environment.
+
+    If some are invalid, prints all invalid settings and exits with code 2.
+    """
     try:
         return settings()
     except ValidationError as error:

@@ -75,7 +75,7 @@ async def _supervised(
 
 
 def describe(error: BaseException) -> str:
-    """Type and message of an error, for logs. It is not repr: that omits redis-py's messages."""
+    """Type and message of an error, for logs: the repr of a redis-py error lacks the message."""
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 

@@ -3,7 +3,7 @@
 Events carry no trace ids. The ids of the commit's span are a hash of the event's position. A fanout
 computes the same hash and uses it as the parent of its own span.
 
-Active only with the extra `otel` and OTEL_EXPORTER_OTLP_ENDPOINT. Otherwise the calls do nothing.
+Traces need the extra `otel` and OTEL_EXPORTER_OTLP_ENDPOINT. Without them the calls do nothing.
 
 See docs/decisions/0027-trace-id-from-the-position.md.
 """

@@ -78,7 +78,7 @@ class Emitted:
 
     @property
     def stream_id(self) -> str | None:
-        """The second topic if it is a number. In a stream's events it is the stream id."""
+        """The second topic if it is a number, such as the stream id in the events of a stream."""
         second = native(self.topics[1]) if len(self.topics) > 1 else None
         return str(second) if isinstance(second, int) else None
 
