@@ -25,8 +25,8 @@ def forbidden(detail: str, errors: Sequence[Mapping[str, str]] = ()) -> Problem:
 def token_of(request: web.Request) -> str | None:
     """The token of a request: from the header, else the query, else the cookie.
 
-    The cookie comes last because browsers send it unasked. Raises Problem 401 when the header has
-    another scheme than Bearer.
+    The cookie comes last because browsers send it unasked. Raises Problem 401 if the header is not
+    `Bearer <token>`.
     """
     if header := request.headers.get("Authorization"):
         scheme, _, token = header.partition(" ")

@@ -2,7 +2,7 @@
 
 Claims: `sub` is the account, `scope` a space-separated list of scopes, `iat` and `exp` are Unix
 seconds. The optional `topics` limits the topics that the token may subscribe to. `jti` identifies a
-login or an API key: a refreshed token keeps it, and a revocation names it.
+login or an API key: a refreshed token keeps its `jti`, and a revocation of one token names a `jti`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ class Principal:
         return topic == user_topic(self.account) or self.account in parties
 
     def may_see(self, event_topics: Collection[str]) -> bool:
-        """True if an event may be delivered. Checked for each event, as streams get new parties."""
+        """True if the principal may see an event with these topics.
+
+        Checked for each event, because a stream can get new parties.
+        """
         return not event_topics or self.may_see_all() or user_topic(self.account) in event_topics
 
 

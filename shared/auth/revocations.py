@@ -48,7 +48,7 @@ class Revocation:
 class EpochUnknownError(RedisConnectionError):
     """No token can be checked, because Redis has no epoch yet.
 
-    The indexer or the API creates it. Callers handle this error like a Redis that is away.
+    The indexer or the API creates the epoch. Callers handle this error as if Redis were away.
     """
 
 
@@ -95,10 +95,10 @@ class RevocationStore:
             raise unauthorized("The challenge was already used. Request a new one.")
 
     async def revoke(self, revocation: Revocation, *, seconds: int) -> None:
-        """Revoke tokens. `seconds` is the time until the last of these tokens expires anyway.
+        """Revoke tokens. `seconds` is the time until the last of these tokens would expire.
 
-        The key is written before the log entry. So no new connection is accepted while the log
-        entry closes the open ones. Raises NotReplicatedError.
+        The key is written before the log entry. So when the fanouts read the entry and close the
+        open connections, no new connection is accepted. Raises NotReplicatedError.
         """
         pipe = self._replicas.pipeline()
         if revocation.token_id:
@@ -166,11 +166,12 @@ def _too_old(principal: Principal, epoch: float) -> str:
     began = utc_text(epoch)
     if not principal.issued:
         return (
-            f"The token has no `iat` claim. Tokens must be issued after {began}. Use another one."
+            "The token has no `iat` claim. This service knows revocations only since "
+            f"{began}, so it accepts only tokens that show that they are newer. Use another token."
         )
     return (
-        f"The token was issued at {utc_text(principal.issued)}, before the data of this service "
-        f"began at {began}. It may have been revoked. Log in again, or issue a new token "
+        f"The token was issued at {utc_text(principal.issued)}. This service knows revocations "
+        f"only since {began}, so it refuses older tokens. Log in again, or issue a new token "
         "(python -m services.api token)."
     )
 

@@ -1,6 +1,6 @@
 """Tickets: a client exchanges a token for a ticket, so that no URL contains the token.
 
-A ticket is valid for 30 s. A client uses it once. The same client may use it a second time: an
+A ticket is valid for 30 s. Only the first client that uses the ticket may use it once more: an
 EventSource that lost its connection before the first response has no cookie yet, and reconnects
 with the same URL.
 """

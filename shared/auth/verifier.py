@@ -27,9 +27,10 @@ log = structlog.get_logger()
 _JWKS_SECONDS = 300.0
 """Seconds after which the JWKS is read again."""
 _RETRY_SECONDS_EMPTY, _RETRY_SECONDS = 1.0, 10.0
-"""Seconds between two reads for unknown keys: the first value while no key is known at all.
+"""Seconds between two reads of the JWKS because of unknown key ids.
 
-An unknown key can mean that the keys were rotated, or that somebody sends made-up key ids.
+The first value is for a verifier that knows no key yet. An unknown key id can mean that the keys
+were rotated, so the JWKS is read again. Anybody can send made-up key ids, so there is a limit.
 """
 
 _BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -61,13 +62,13 @@ class Verifier:
     async def verify(self, token: str) -> Principal:
         """The principal of a token. Raises Problem 401 with the reason for an invalid token.
 
-        Raises Problem 503 while the JWKS cannot be read. A 401 would be wrong there: the token may
-        be valid, and an EventSource does not reconnect after a 401.
+        Raises Problem 503 if the token's key is unknown and the JWKS cannot be read. A 401 would be
+        wrong then: the token may be valid, and an EventSource does not reconnect after a 401.
         """
         return principal_of(await self.claims(token))
 
     async def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a token, with the types that `principal_of` needs. Raises as `verify`."""
+        """The claims of a token, with the types that `principal_of` needs. Raises like `verify`."""
         try:
             key, algorithms = await self._key(jwt.get_unverified_header(token))
             claims = jwt.decode(
@@ -89,7 +90,8 @@ class Verifier:
         if secret := self._settings.jwt_secret.get_secret_value():
             return secret, ["HS256"]
         kid = header.get("kid")
-        # A known key is used at once, even while the JWKS is read again. An unknown key waits.
+        # With an unknown key, wait for a read of the JWKS. With a known key, read the JWKS if it is
+        # stale; but if another call already reads it, use the known key at once.
         if kid not in self._keys or (self._stale() and not self._reading.locked()):
             async with self._reading:
                 await self._read_if_due(kid)

@@ -1,6 +1,6 @@
 """HTTP to other servers. All client sessions of the project are created here.
 
-Each session uses the proxy in HTTPS_PROXY, HTTP_PROXY and NO_PROXY. aiohttp reads NO_PROXY as
+Each session obeys HTTPS_PROXY, HTTP_PROXY and NO_PROXY. aiohttp reads NO_PROXY as
 Python's urllib does: `*`, or host names (each includes its subdomains) and addresses.
 
 See docs/decisions/0046-one-function-makes-client-sessions.md.
@@ -23,8 +23,8 @@ log = structlog.get_logger()
 def session(**options: Any) -> aiohttp.ClientSession:
     """A ClientSession with these options of aiohttp. The caller closes it.
 
-    `trust_env` is set only when the environment has a proxy. With `trust_env` aiohttp uses two
-    threads for each request and reads ~/.netrc.
+    `trust_env` is set only if the environment names a proxy, because with `trust_env` aiohttp uses
+    two threads for each request and reads ~/.netrc.
     """
     _warn_about_no_proxy(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
     return aiohttp.ClientSession(trust_env=bool(getproxies()), **options)
@@ -39,7 +39,7 @@ def is_proxied(url: str) -> bool:
 def reason(error: BaseException) -> str:
     """The text of an aiohttp error for logs.
 
-    Do not log its `repr`: that shows the request headers, the proxy password and the whole URL.
+    Do not log the error's `repr`: it shows request headers, the proxy password and the whole URL.
     """
     name = type(error).__name__
     if isinstance(error, aiohttp.ClientResponseError):
@@ -57,7 +57,7 @@ def unusable_no_proxy_entries(no_proxy: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _warn_about_no_proxy(no_proxy: str) -> None:
-    """Log these entries of NO_PROXY as a warning, once for each value of NO_PROXY."""
+    """Log the entries of NO_PROXY that match nothing, once for each value of NO_PROXY."""
     if entries := unusable_no_proxy_entries(no_proxy):
         meaning = "these entries match nothing: use host names or addresses, without a port"
         log.warning("no_proxy_ignored", entries=entries, meaning=meaning)

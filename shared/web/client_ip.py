@@ -1,7 +1,7 @@
 """The client's IP address behind proxies: X-Forwarded-For, read from right to left. Pure.
 
-Each proxy appends the address of its caller. Only addresses that a trusted proxy appended count.
-The client itself can send any addresses, which then stand further left.
+Each proxy appends the address of its caller. An address is used only if a trusted proxy appended
+it. A client can also send this header, with any addresses; these stand further left.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def client_address(
 def limit_key_of(address: str) -> str:
     """The key for limits per client: an IPv4 address, or the /64 network of an IPv6 address.
 
-    One household usually has a whole /64.
+    A household usually has a whole /64, so all its addresses share one limit.
     """
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):
@@ -63,7 +63,10 @@ def limit_key_of(address: str) -> str:
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address, also with a port (`1.2.3.4:80`, `[::1]:80`). IPv4 in IPv6 becomes IPv4."""
+    """Parse an address, with or without a port (`1.2.3.4:80`, `[::1]:80`).
+
+    An IPv4 address mapped into IPv6 (`::ffff:1.2.3.4`) becomes the IPv4 address.
+    """
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,4 +1,4 @@
-"""Probes: /livez shows that the process runs; /readyz shows if it can work, and if not, why.
+"""Probes: /livez shows that the process runs, /readyz that it can work or why it cannot.
 
 See docs/decisions/0055-a-namespace-has-one-contract.md.
 """
@@ -38,7 +38,8 @@ class Readiness:
     def note(self, kind: str, text: str | Callable[[], str | None]) -> None:
         """Add a note to /readyz that does not make the service unready.
 
-        A function is called for each answer of /readyz. It returns None when there is no note.
+        If `text` is a function, it is called for each answer of /readyz. It returns None when there
+        is no note.
         """
         self._notes[kind] = text if callable(text) else lambda: text
 
@@ -50,7 +51,7 @@ class Readiness:
     def first_reason(self, *parts: str) -> str | None:
         """The reason of the first of these parts that is not ready.
 
-        None when all of them are ready. A part that is still starting is skipped.
+        A part that is still starting is skipped. None when no other part is unready.
         """
         reasons = (self._state.get(part) for part in parts)
         return next((each for each in reasons if each and each != _STARTING), None)

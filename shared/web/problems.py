@@ -1,6 +1,6 @@
 """Two kinds of errors for clients: a Problem answers a request, a Goodbye ends an SSE connection.
 
-Their slugs never change, because clients, logs and metrics depend on them.
+Slugs and reasons of goodbyes never change, because clients, logs and metrics depend on them.
 
 See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 """
@@ -23,7 +23,7 @@ from shared.runtime.tasks import describe
 log = structlog.get_logger()
 
 REQUEST_ID = web.RequestKey("request_id", str)
-"""Set by services that answer with X-Request-ID. Each problem then shows it as `requestId`."""
+"""Set by services that answer with X-Request-ID. Their problems show the id as `requestId`."""
 
 
 class Slug(StrEnum):
@@ -61,7 +61,7 @@ class Goodbye(StrEnum):
 
 
 class Problem(Exception):
-    """An error response (RFC 9457): status, slug, a sentence, and the invalid fields by name.
+    """An error response (RFC 9457): status, slug, `detail` (a sentence), and the invalid fields.
 
     `extra` are further members of the JSON object.
     """
@@ -108,7 +108,7 @@ class Problem(Exception):
 
 
 def unavailable(detail: str, retry_after: int = 2) -> Problem:
-    """Problem 503: something that this request needs is away. Retry after `retry_after` seconds."""
+    """Problem 503: this request needs something that is away. Retry after `retry_after` seconds."""
     headers = {"Retry-After": str(retry_after)}
     return Problem(503, Slug.UNAVAILABLE, detail, headers=headers)
 

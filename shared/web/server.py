@@ -26,14 +26,15 @@ from shared.runtime.tasks import run_until_first
 log = structlog.get_logger()
 
 _BACKLOG = 4096
+"""Connections that the kernel queues until the service accepts them."""
 _LINE_BYTES = 72 << 10
 """Bytes of the longest line of a request: 64 KB from the client, and what a gateway adds."""
 _HEAD_SECONDS = 10.0
 """Seconds. The first request of a connection must arrive within this time."""
 _IDLE_SECONDS = 150.0
-"""Seconds until an idle connection is closed: later than by gateways (Caddy 120 s, nginx 60 s).
+"""Seconds until an idle connection is closed: longer than in gateways (Caddy 120 s, nginx 60 s).
 
-A gateway could otherwise send a request on a connection that we have just closed.
+Otherwise a gateway could send a request on a connection that the service has just closed.
 """
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
@@ -81,8 +82,8 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         access_log=None,
         handler_cancellation=True,
         keepalive_timeout=_IDLE_SECONDS,
-        tcp_keepalive=False,  # set on the listening socket
-        shutdown_timeout=1.0,  # short requests only: SSE connections have left aiohttp
+        tcp_keepalive=False,  # because `_bind` sets it on the listening socket
+        shutdown_timeout=1.0,  # seconds; short, because SSE connections have left aiohttp
         max_line_size=_LINE_BYTES,  # a subscription may list thousands of streams in its URL
         max_field_size=_LINE_BYTES,  # a token may list thousands of topics
     )
@@ -124,8 +125,8 @@ def _ignore_unknown_expectations(runner: web.AppRunner) -> None:
 class RequestHeadTimeout:
     """Closes connections whose first request does not arrive completely in time (slowloris).
 
-    aiohttp has only one timeout for new and for idle connections. For idle connections from
-    gateways it must be long.
+    aiohttp has only one timeout for both new and idle connections. This timeout must be long,
+    because of idle connections from gateways. So this class watches new connections.
     """
 
     def __init__(self) -> None:
@@ -159,7 +160,7 @@ class RequestHeadTimeout:
 async def _drain(
     drain: Callable[[], Coroutine[Any, Any, None]], second_signal: asyncio.Event
 ) -> None:
-    """Drain until it is done or a second signal comes. A failure must not stop the shutdown."""
+    """Run `drain` until it ends or a second signal comes. A failure does not stop the shutdown."""
     try:
         await run_until_first(drain(), second_signal.wait())
     except Exception:
@@ -187,7 +188,7 @@ def _bind(host: str, port: int) -> socket.socket:
 def tune_gc() -> None:
     """Run the cyclic garbage collector rarely.
 
-    Each run visits the objects of ten thousand connections, which form no garbage cycles.
+    A full run visits every subscriber and every recent event, although they form no cycles.
     """
     gc.collect()
     gc.freeze()

@@ -1,8 +1,8 @@
 """Decides who may subscribe to which events.
 
-Permissions are checked when a client subscribes and again at each delivery, because a stream may
-change hands (`Principal.may_see`). Refusals are 401 and 403. They are final for a native
-EventSource: the page has to log in again.
+Permissions are checked when a client subscribes and again at each delivery, because a stream can
+get new parties (`Subscriber.wants`). A refusal is 401 or 403. A native EventSource does not
+reconnect after a refusal: the page has to log in again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from shared.web.client_ip import client_address
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The token of a request. `cookie` is a Set-Cookie value when a ticket was redeemed for it."""
+    """The token of a request. If a ticket was redeemed for it, `cookie` is a Set-Cookie value."""
 
     token: str = field(repr=False)
     cookie: str | None = field(default=None, repr=False)
 
 
 class Authorizer:
-    """The rules of AUTH_MODE=required. Without a verifier everyone may see everything."""
+    """The rules of AUTH_MODE=required. Without a verifier (open) everyone may see everything."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class Authorizer:
         self._trusted_proxies = trusted_proxies
 
     async def credentials(self, request: web.Request) -> Credentials | None:
-        """The request's token, or None where none is needed.
+        """The token of a request. None in AUTH_MODE=open, which needs no token.
 
-        An EventSource reconnects with the same URL, but the ticket in it is used up. Then the
-        cookie that the first response set replaces the ticket. So each response after which a
-        client may reconnect must set that cookie. If the first response was lost, the same client
+        An EventSource reconnects with the same URL, although the ticket in the URL is used up. So
+        the first response sets a cookie that replaces the ticket. Each response after which a
+        client may reconnect must set this cookie. If the first response was lost, the same client
         may use the ticket once more.
 
         Raises Problem 401, and the errors of Redis.
@@ -77,13 +77,13 @@ class Authorizer:
         )
 
     def _client(self, request: web.Request) -> str:
-        """Identifies the client of a ticket: address and User-Agent."""
+        """A text that identifies the client of a ticket: its address and User-Agent."""
         forwarded = request.headers.getall("X-Forwarded-For", [])
         address = client_address(request.remote, forwarded, self._trusted_proxies)
         return f"{address} {request.headers.get('User-Agent', '')}"
 
     async def admit(self, credentials: Credentials | None, subscription: Subscription) -> Principal:
-        """The principal, if it may subscribe.
+        """The principal of these credentials, if it may subscribe to all the topics.
 
         Raises Problem 401, 403 or 503 (keys unavailable), and the errors of Redis.
         """

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 
 class DetachedResponse(web.StreamResponse):
-    """The response that aiohttp gets. It writes nothing; aiohttp then closes its own descriptor."""
+    """The response for aiohttp: writes nothing, and makes aiohttp close its own descriptor."""
 
     def __init__(self) -> None:
         super().__init__()

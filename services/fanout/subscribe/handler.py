@@ -72,10 +72,10 @@ class SubscribeHandler:
         self.draining = False
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
-        """Answer with events until the client or the server ends the connection.
+        """Check the request, take its socket from aiohttp, and start to send events.
 
-        Raises Problem 400 for a malformed subscription, and 401 or 403 for a token without the
-        permission. Temporary problems are sent in-band (`overload`).
+        Raises Problem 400 for a malformed subscription, 401 without a valid token, and 403 for a
+        token without the permission. Temporary refusals are sent in-band (`overload`).
         """
         parsed = parse_subscribe_request(request, self._settings.max_topics)
         if refusal := self._unavailable_reason() or self._rate_limited():
@@ -96,7 +96,7 @@ class SubscribeHandler:
             return self._reject(
                 parsed, RefusalReason(f"per_{lease}"), detail, status=429, credentials=credentials
             )
-        if refusal := self._unavailable_reason():  # others may have been accepted meanwhile
+        if refusal := self._unavailable_reason():  # may have changed during the calls above
             self._limits.release(lease)
             return self._reject(parsed, *refusal, credentials=credentials)
         try:
@@ -109,7 +109,7 @@ class SubscribeHandler:
 
     def _address(self, request: web.Request) -> str:
         if not self._settings.connections_per_ip:
-            return UNKNOWN  # parsing it would cost more than the rest of a subscription
+            return UNKNOWN  # not needed; to parse it would cost more than the rest of a request
         forwarded = request.headers.getall("X-Forwarded-For", [])
         trusted = self._settings.trusted_proxies
         return limit_key_of(client_address(request.remote, forwarded, trusted))
@@ -132,7 +132,7 @@ class SubscribeHandler:
             self._registry.send(subscriber, overload)
             self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)
         except Exception:
-            # No error page of aiohttp: the head of the response has been sent already.
+            # aiohttp must not send an error page: the head of the response was sent already.
             log.exception("greeting_failed", path=request.path)
             self._registry.disconnect(subscriber, EndReason.FAILED)
         except BaseException:
@@ -170,8 +170,8 @@ class SubscribeHandler:
         """Refuse the request.
 
         By default the refusal is an in-band `overload`, because an EventSource does not reconnect
-        after a status other than 200 (WHATWG HTML, 9.2.3). With `on_overload=status` it is a
-        Problem with Retry-After.
+        after a status other than 200 (WHATWG HTML, 9.2.3). With `on_overload=status` the refusal
+        is a Problem with Retry-After.
         """
         metrics.REFUSALS.labels(reason).inc()
         retry = self._retry_later()

@@ -7,13 +7,13 @@ from aiohttp import web
 from shared.domain.position import Position, parse_position
 
 RESUME_PARAMETERS = ("last_event_id", "lastEventId", "lastEventID", "since", "cursor")
-"""For clients that cannot set the header. The header takes precedence (docs/events.md)."""
+"""For clients that cannot set Last-Event-ID. The header takes precedence (docs/events.md)."""
 
 
 def resume_position(request: web.Request) -> tuple[Position | None, str]:
-    """The position of the last event that the client has, and why the given id is invalid.
+    """The position of the last event that the client has, and "".
 
-    (None, "") when no id was given.
+    If the client's id is invalid: None, and why. If the client sent no id: None and "".
     """
     given = request.headers.get("Last-Event-ID")
     for name in RESUME_PARAMETERS:

@@ -1,4 +1,4 @@
-"""The replay: sends missed events, then goes live, without a missing or repeated event.
+"""The replay sends the missed events, then makes the subscriber live. None is lost or repeated.
 
 The replay runs in the request's coroutine and waits for slow clients. Missed events are sent in
 chunks, from the journal and then from memory. The last step reads the recent events, writes
@@ -88,7 +88,10 @@ class Replay:
                 position = await self._from_journal(position)
 
     def _join(self, position: Position, first: bytes = b"") -> bool:
-        """Send the rest and go live, without an await. False if the rest exceeds a chunk."""
+        """Send the remaining events and go live, without an await.
+
+        False if memory lacks some of these events, or if they are larger than a chunk.
+        """
         frames = self._from_memory(position)
         if frames is None or (len(frames) > 1 and sum(map(len, frames)) > self._chunk):
             return False
@@ -112,7 +115,8 @@ class Replay:
             self._outcome = "journal"
         limit = min(_PAGE, self._max_events - self._read)
         match await self._feed.reader.after(position, limit):
-            case NoNewEvents():  # writes were lost, or memory now has what follows
+            case NoNewEvents():
+                # Redis lost the entries after `position`, or they came into memory meanwhile.
                 floor = self._feed.recent.floor
                 if position == START and self._begins_at(floor):
                     return floor
@@ -133,7 +137,10 @@ class Replay:
         )
 
     async def _above_journal_tip(self, position: Position) -> Position:
-        """Handle a position that this replica has not reached, or that is of another journal."""
+        """Read the journal up to `position`, which is above the feed's. Returns where to continue.
+
+        If the journal ends before `position`, the subscriber gets `reset`.
+        """
         if await self._feed.reach(position):
             return position
         why = f"position {position} is above the end of the journal"
@@ -145,11 +152,10 @@ class Replay:
         return tip is not None and tip.empty and tip.began == position
 
     def _was_lost(self, position: Position) -> bool:
-        """True if an API event had this position and a failover lost it, as memory shows.
+        """True if memory shows that a failover lost the API event with this position.
 
-        Memory has events before and after the position but none at it. This holds only for
-        positions of the API: a position of the chain may have no event, and the client resumes
-        after it.
+        Memory then has events before and after the position, but none with this position. For a
+        position of the chain this shows no loss, because such a position may have no event.
         """
         recent = self._feed.recent
         return (
@@ -159,7 +165,10 @@ class Replay:
         )
 
     def _skips_lost(self, position: Position, first: JournalEntry) -> bool:
-        """True if the journal shows such a loss: its next entry does not name this position."""
+        """True if the journal shows that the API event with this position was lost.
+
+        `first`, the next entry of the journal, then names another position as its previous one.
+        """
         return position == self._asked and position.by_clock and first.previous != str(position)
 
     def _reset(self, position: Position, why: str) -> Position:

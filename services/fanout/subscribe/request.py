@@ -16,8 +16,8 @@ from shared.web.problems import Problem, Slug
 class SubscribeRequest:
     """The parsed parameters of the request.
 
-    `resume_from` is the position of the last event that the client has; None without one.
-    `invalid_id` says why the given id is not a position; "" if it is one or none was given.
+    `resume_from` is the position of the last event that the client has; None without a valid id.
+    `invalid_id` says why the client's id is invalid; "" if the id is valid or was not sent.
     `overload_by_status` asks for an HTTP status instead of an in-band `overload`.
     """
 
@@ -28,7 +28,7 @@ class SubscribeRequest:
 
 
 def parse_subscribe_request(request: web.Request, max_topics: int) -> SubscribeRequest:
-    """Raises Problem 400 with the name of each malformed parameter."""
+    """Parse a request. Raises Problem 400 with the name of each malformed parameter."""
     subscription = _subscription(request, max_topics)
     resume_from, invalid_id = resume_position(request)
     by_status = request.query.get("on_overload") == "status"
