@@ -42,7 +42,7 @@ _LOSSES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESE
 
 
 def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
-    """The whole head, with these headers: name and value of each."""
+    """The whole head of the response, with additional headers (name and value of each)."""
     return (
         RESPONSE_HEAD
         + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
@@ -51,7 +51,7 @@ def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
 
 
 def frame(event: str, data: bytes, position: str | None) -> bytes:
-    """One SSE event. Without `event` it has no `event:` line, without `position` no `id:` line.
+    """One frame. Without `event` it has no `event:` line, without `position` no `id:` line.
 
     No argument can contain a line break or NUL: `event` is an event type, `position` is
     `<toid>-<n>`, and `data` is JSON.
@@ -64,7 +64,7 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
 def event_frame(entry: JournalEntry) -> bytes:
     """The frame of a committed event: the same bytes for every subscriber.
 
-    The `event:` names of the two events about losses are `gap` and `reset`, as in a resume.
+    The two events about losses are named `gap` and `reset`, like the fanout's own frames.
     """
     name = _LOSSES.get(entry.type, entry.type)
     return frame(name, entry.body, entry.position)
@@ -75,7 +75,8 @@ def connected(
 ) -> bytes:
     """The first frame of each connection. `retry` is in milliseconds.
 
-    It has no event name: clients receive it as `message`, as they did before events had names.
+    The frame has no event name, so clients receive it as `message`. This was the same for every
+    event before events had names.
     """
     data = {
         "type": "connected",
@@ -89,10 +90,10 @@ def connected(
 def sync(
     position: Position | None, ledger: int | None, closed_at: float | None, lag: float | None
 ) -> bytes:
-    """All events for this subscriber up to `position` have been sent. It is also the heartbeat.
+    """Says that all events for this subscriber up to `position` were sent. Also the heartbeat.
 
-    Without a position it is only a heartbeat, and the client's cursor stays the same. `closed_at`
-    is in Unix seconds, `lag` in seconds.
+    Without a position the frame is only a heartbeat, and the client's cursor stays the same.
+    `closed_at` is in Unix seconds, `lag` in seconds.
     """
     event_id = None if position is None else str(position)
     data = {
@@ -105,7 +106,7 @@ def sync(
 
 
 def gap(after: Position, to: Position) -> bytes:
-    """Says that the events after `after`, up to and including `to`, are no longer in the journal.
+    """Says that the client does not get the events after `after`, up to and including `to`.
 
     `historyUrl` has the events that still exist. /v1/streams has the current state.
     """
@@ -114,7 +115,7 @@ def gap(after: Position, to: Position) -> bytes:
 
 
 def reset(position: Position, why: str) -> bytes:
-    """Tells the client to load the state again. Its events continue after `position`."""
+    """Tells the client to load the state again. The next events are those after `position`."""
     return frame("reset", orjson.dumps({"position": str(position), "reason": why}), str(position))
 
 
@@ -130,7 +131,7 @@ def overload(why: str, retry: int, resume: Position | None = None) -> bytes:
 
 
 def token_expiring(at: float | None) -> bytes:
-    """Says that the connection ends at `at` (Unix seconds): open one with a new token before."""
+    """Says that the connection ends at `at` (Unix seconds). Reconnect with a new token before."""
     return frame("token_expiring", orjson.dumps({"at": at}), None)
 
 
