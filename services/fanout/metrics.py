@@ -46,7 +46,7 @@ REPLAY_LENGTH = Histogram(
 REPLAYED = Counter("headrace_fanout_replayed_events_total", "Events sent by resumes")
 FILL_INS = Counter(
     "headrace_fanout_fill_ins_total",
-    "Messages that arrived while an earlier event was missing, so that the journal was read",
+    "Messages that arrived while an earlier event was missing; then the journal was read",
 )
 LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
 LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "Seconds by which the last heartbeat was late")

@@ -98,7 +98,7 @@ class RevocationStore:
         """Revoke tokens. `seconds` is the time until the last of these tokens would expire.
 
         The key is written before the log entry. So when the fanouts read the entry and close the
-        open connections, no new connection is accepted. Raises NotReplicatedError.
+        connections of these tokens, no new one is accepted. Raises NotReplicatedError.
         """
         pipe = self._replicas.pipeline()
         if revocation.token_id:
@@ -166,8 +166,8 @@ def _too_old(principal: Principal, epoch: float) -> str:
     began = utc_text(epoch)
     if not principal.issued:
         return (
-            "The token has no `iat` claim. This service knows revocations only since "
-            f"{began}, so it accepts only tokens that show that they are newer. Use another token."
+            "The token has no `iat` claim, so its age is unknown. Tokens that were issued before "
+            f"{began} are refused. Use another token."
         )
     return (
         f"The token was issued at {utc_text(principal.issued)}. This service knows revocations "

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LostEvents:
-    """The events that did not come back, each with the epoch in which it was lost.
+    """The events that did not come back, each with the epoch that began with its loss.
 
     `everything` says that Redis was emptied. Then `events` is empty.
     """
@@ -82,7 +82,7 @@ class Failover:
         return emptied or (server is not None and server != tip.server)
 
     async def report(self) -> None:
-        """Tell the indexer what was published, while a loss of all data is not announced."""
+        """While a loss of all data is not announced, report to the indexer what was published."""
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
@@ -107,7 +107,7 @@ class Failover:
         return True
 
     def epoch_of(self, entry: JournalEntry) -> int:
-        """The lowest epoch whose subscribers have not seen this entry. Call it when you publish."""
+        """The lowest epoch whose subscribers have not seen this entry, which is now published."""
         if entry.type == EventType.JOURNAL_RESET:
             self._announced_reset = parse_position(entry.position)
         if lost := self._lost.pop(entry.position, None):

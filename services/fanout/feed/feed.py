@@ -1,8 +1,8 @@
 """The feed publishes every event of the journal, in order, none missing, right after its commit.
 
 The channel only announces events; the journal is the truth. Each message names the position of the
-entry before it. So the next message shows that one was lost, and the feed reads the journal. Once a
-second the feed compares the journal's end with the messages, which reveals a dead channel.
+entry before it. So the next message reveals a lost one, whose event is then read from the journal.
+Once a second the feed compares the journal's end with the messages, which reveals a dead channel.
 
 See docs/decisions/0002-journal-is-the-truth.md.
 """
@@ -138,12 +138,12 @@ class Feed:
         if position > self.position:
             metrics.FILL_INS.inc()
             self._behind.set()
-        elif position > self.recent.floor:  # below the feed's position, but new: a loss of writes
+        elif position > self.recent.floor:  # new, but below the feed's position: Redis lost writes
             self._diverged = True
             self._behind.set()
 
     def _publish_if_next(self, entry: JournalEntry, via: str) -> bool:
-        """Publish the entry unless it was published before. False if an entry before is missing."""
+        """Publish the entry unless it was published before. False if one in between is missing."""
         if entry.position in self.recent:
             return True
         if parse_position(entry.previous) != self.position:
@@ -198,7 +198,7 @@ class Feed:
                         return
 
     def _skip_to(self, position: Position) -> None:
-        """Pass missing entries: send `gap` to the subscribers that have not seen the entries."""
+        """Skip missing entries: send `gap` to the subscribers that have not seen these entries."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._on_gap(self.position, position, self.failover.epoch if seen else 0)

@@ -28,8 +28,8 @@ OnMessage = Callable[[bytes], None]
 _BURST_GAP = 0.004
 """Seconds. Messages that follow each other faster than this are read together.
 
-So subscribers get several events in one write. A write costs more than one more event in it, here
-and at the client (docs/decisions/0020-bursts-are-read-together.md).
+So subscribers get several events in one write. One more write costs more than one more event in a
+write, here and at the client (docs/decisions/0020-bursts-are-read-together.md).
 """
 
 
@@ -90,7 +90,7 @@ class ChannelReader(TransportProtocol):
         for future in (self.subscribed, self.closed):
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # else asyncio logs the error of the future nobody awaits
+                future.exception()  # else asyncio logs the error of a future that nobody awaits
         self.close()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Decides who may subscribe to which events.
 
-Permissions are checked when a client subscribes and again at each delivery, because a stream can
-get new parties (`Subscriber.wants`). A refusal is 401 or 403. A native EventSource does not
+Permissions are checked when a client subscribes, and again at each delivery (`Subscriber.wants`),
+because a stream can get new parties. A refusal is 401 or 403. A native EventSource does not
 reconnect after a refusal: the page has to log in again.
 """
 

@@ -109,7 +109,7 @@ class SubscribeHandler:
 
     def _address(self, request: web.Request) -> str:
         if not self._settings.connections_per_ip:
-            return UNKNOWN  # not needed; to parse it would cost more than the rest of a request
+            return UNKNOWN  # no limit needs the address, and parsing it is slow
         forwarded = request.headers.getall("X-Forwarded-For", [])
         trusted = self._settings.trusted_proxies
         return limit_key_of(client_address(request.remote, forwarded, trusted))

@@ -7,7 +7,7 @@ from aiohttp import web
 from shared.domain.position import Position, parse_position
 
 RESUME_PARAMETERS = ("last_event_id", "lastEventId", "lastEventID", "since", "cursor")
-"""For clients that cannot set Last-Event-ID. The header takes precedence (docs/events.md)."""
+"""Parameters for clients that cannot set the header, which takes precedence (docs/events.md)."""
 
 
 def resume_position(request: web.Request) -> tuple[Position | None, str]:
