@@ -25,11 +25,11 @@ export function comparePositions(a, b) {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/** Remembers the latest version of each stream: a snapshot may already contain an event's change. */
+/** Remembers the latest version of each stream: a snapshot can be newer than the next event. */
 export class Versions {
   #latest = new Map();
 
-  /** True if this version of the stream is new. Then it is remembered. */
+  /** True if this version of the stream is newer than all before. Remembers the new version. */
   isNews(stream) {
     const news = stream.version > (this.#latest.get(stream.id) ?? 0);
     if (news) this.#latest.set(stream.id, stream.version);

@@ -97,7 +97,7 @@ export interface Reload {
 export interface Options {
   /** The subscription, such as "all=true", "users=G…" or "streams=1&types=stream.withdrawn". */
   query: string;
-  /** The account of the user. Only tabs with the same value share a connection. Needed if users can change. */
+  /** The account of the user. Only tabs with the same value share a connection. Set it if users log in. */
   user?: string;
   /** Resolves to a ticket (POST /v1/events/ticket). Rejects with `status` 401 if logged out. */
   ticket?: (() => Promise<string>) | null;
@@ -109,7 +109,10 @@ export interface Options {
    * connection is made. Default 30: the fanout sends a `sync` every 15 s (SYNC_SECONDS).
    */
   silenceSeconds?: number;
-  /** After a reload, the tab resumes from its last event if it saw this event at most this long ago. */
+  /**
+   * After a reload, the tab resumes from its last event, if it saw this event at most this many seconds
+   * ago. Default 600.
+   */
   resumeSeconds?: number;
   env?: object;
 }

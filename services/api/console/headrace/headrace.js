@@ -2,17 +2,17 @@
 /**
  * Brings events of payment streams from a Headrace fanout into a page; each event arrives once.
  *
- * - All tabs of a user share one EventSource. Web Locks choose the tab that opens it: the leader. It
- *   sends the events to the other tabs (BroadcastChannel). If it closes or is silent, another leads.
- * - After a lost connection, a change of the leader or a reload, the page continues after the last
- *   event that it saw.
+ * - All tabs of a user share one EventSource. Web Locks choose the leader, the tab that opens the
+ *   EventSource. The leader sends the events to the other tabs (BroadcastChannel). If the leader closes
+ *   or is silent, another tab becomes the leader.
+ * - After a lost connection, a new leader or a reload, the page continues after its last event.
  * - `follow` combines a snapshot with the events after it, and loads the snapshot again after a gap.
  *
  *     const headrace = new Headrace({ query: "all=true" });
  *     headrace.on("event", (event) => console.log(event.type, event.streamId));
  *     headrace.on("state", ({ status, reason }) => console.log(status, reason));
  *
- * Types: headrace.d.ts. The wire: docs/events.md. No dependencies, no build step.
+ * Types: headrace.d.ts. Events: docs/events.md. This module needs no other library and no build step.
  */
 
 import { comparePositions, EVENT_TYPES, Versions } from "./events.js";
@@ -56,7 +56,7 @@ export class Headrace {
     this.#join();
   }
 
-  /** Call `listener` on "event", "state" or "reload". Returns a function that removes it. */
+  /** Call `listener` on "event", "state" or "reload". Returns a function that removes the listener. */
   on(name, listener) {
     if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
     this.#listeners.get(name).add(listener);
@@ -66,7 +66,7 @@ export class Headrace {
   /**
    * Load a snapshot and apply the events after it. `load` resolves to the position of the snapshot.
    * `apply` gets each event after this position. We listen before we load, so that no event is lost.
-   * `failed` gets an error of `load`. If there was no response or a 5xx, `load` is called again.
+   * `failed` gets an error of `load`. After a 5xx or without a response, `load` is called again.
    */
   follow({ load, apply, failed = () => {} }) {
     let held = [], since = null, turn = 0;
@@ -119,7 +119,7 @@ export class Headrace {
     return this.#stand();
   }
 
-  /** Wait for the lock, or steal it. The tab that holds the lock opens the connection. */
+  /** Wait for the lock, or take it from another tab (`steal`). The holder opens the connection. */
   #stand(steal = false) {
     this.#waiting?.abort();
     const waiting = (this.#waiting = new AbortController());
@@ -132,7 +132,7 @@ export class Headrace {
     this.#options.env.navigator.locks.request(this.#name, how, hold).catch((error) => {
       if (waiting.signal.aborted || this.#closed) return;
       if (error.name === "SecurityError") return this.#lead(); // this frame may not use locks
-      this.#source.close(); // another tab stole the lock, because it had heard nothing from us
+      this.#source.close(); // another tab stole the lock, because that tab had heard nothing from us
       this.#tell({ leader: false });
       this.#stand();
     });
@@ -196,7 +196,7 @@ export class Headrace {
 
   #deliver({ name, data, id }) {
     if (KNOWN_TYPES.has(name)) {
-      if (this.#isPast(id)) return; // we already have it, for example from the history
+      if (this.#isPast(id)) return; // this page has the event already, for example from the history
       this.#moved(id);
       this.#emit("event", data);
     } else if (name === "reset" || name === "journal.reset") {

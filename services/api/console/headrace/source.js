@@ -5,7 +5,7 @@ import { CONTROL, EVENT_TYPES } from "./events.js";
 
 const CLOSED = 2; // EventSource.CLOSED
 const LONGEST_WAIT = 30_000;
-const NOTICE = 60_000; // milliseconds: the server sends token_expiring this long before a token ends
+const NOTICE = 60_000; // milliseconds before a token ends, when the server sends token_expiring
 
 /**
  * Calls `frame(name, data, id)` for each frame, `heard()` when anything arrives, and `state(change)`
@@ -21,7 +21,7 @@ export class Source {
     options.env.addEventListener?.("online", () => this.#wanted && !this.#live && this.open());
   }
 
-  /** Connect, with a new ticket if tickets are needed. Until then the old connection stays open. */
+  /** Connect, with a new ticket if needed. The old connection closes when the new one is open. */
   async open() {
     const { env, url, query, ticket } = this.#options;
     this.#wanted = true;
@@ -81,7 +81,10 @@ export class Source {
     };
   }
 
-  /** Reconnect with a new token. At most once a minute, because some tokens cannot be refreshed. */
+  /**
+   * Reconnect, so that the connection gets a new token. At most once a minute: if the token cannot be
+   * refreshed, the server sends token_expiring again at once.
+   */
   #renew() {
     if (Date.now() - this.#renewed < NOTICE) return;
     this.#renewed = Date.now();

@@ -13,7 +13,7 @@ function totals({ tokens, counts }) {
   const figure = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, amount(value)));
   const side = (title, figures) => h("div", { class: "card side" }, h("h3", {}, title), h("dl", { class: "figures" }, ...figures));
   return [
-    h("p", { class: "quiet-text" }, `${count("received")} incoming, ${count("sent")} outgoing; ${counts.received.active + counts.sent.active} active.`),
+    h("p", { class: "quiet-text" }, `${count("received")} incoming and ${count("sent")} outgoing streams; ${counts.received.active + counts.sent.active} of them are active.`),
     ...tokens.map(({ tokenAddress, sent, received }) => h("section", { class: "token" },
       h("h2", {}, "Token ", h("code", { title: tokenAddress }, short(tokenAddress, 6))),
       h("div", { class: "sides" },

@@ -19,7 +19,7 @@ const element = (id) => document.getElementById(id);
 
 const nowhere = () => ({ title: "Not found", node: empty("This view does not exist.", h("a", { href: "#/live" }, "See the live events")) });
 
-/** The view of an address. If the user must log in first, it is the login view. */
+/** The login view if the user must log in first, else the view of the address. */
 function find([name = "live", id]) {
   if (session.needed || name === "login") return login;
   return { live, streams: id ? stream : streams, account, system }[name] ?? nowhere;
@@ -44,7 +44,7 @@ function who() {
     h("button", { type: "button", class: "quiet", click: leave }, "Log out"));
 }
 
-/** A user's subscription, shared by the user's tabs: to all events, or to those of the account. */
+/** The user's subscription: to all events if the user may see them, else to events of the account. */
 function connect() {
   const required = session.mode === "required";
   return new Headrace({
@@ -77,7 +77,7 @@ async function start() {
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the hash is the address of the view
+  event.preventDefault(); // do not change the hash, which names the view
   element("main").focus();
 });
 start();

@@ -6,7 +6,7 @@ import { session } from "./session.js";
 
 const ACCOUNT = "[GCM][A-Z2-7]{55,68}";
 
-/** Ask for the fields of a stream, create it, and show it. */
+/** Ask for the fields of a stream, create the stream, and show its view. */
 export function createDialog() {
   const text = (more = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...more });
   const whole = () => text({ inputmode: "numeric", pattern: "[1-9][0-9]{0,38}", required: true });

@@ -40,7 +40,7 @@ const facts = {
   "stream.recipient_transferred": (e) => `from ${short(e.oldRecipient)} to ${short(e.newRecipient)}`,
   "stream.rate_modified": (e) => `from ${amount(e.oldRatePerSecond)} to ${amount(e.newRatePerSecond)} a second`,
   "stream.running_low": (e) => `runs out at ${dateTime(e.endsAt)}`,
-  "stream.depleted": () => "no money accrues until it is topped up",
+  "stream.depleted": () => "no money accrues until the stream is topped up",
   "token.transfer": (e) => `${amount(e.amount)} from ${short(e.from)} to ${short(e.to)}`,
   "token.mint": (e) => `${amount(e.amount)} to ${short(e.to)}`,
   "token.burn": (e) => `${amount(e.amount)} from ${short(e.from)}`,
@@ -48,7 +48,7 @@ const facts = {
   "chain.unknown": (e) => `unknown event “${e.name}”`,
 };
 
-/** The details of an event in a few words; "" if the event lacks one of their fields. */
+/** The details of an event in a few words; "" if a field for them is missing. */
 export function factsOf(event) {
   try {
     return facts[event.type]?.(event) ?? "";
@@ -86,7 +86,7 @@ function tokenOf({ type, asset, tokenAddress }) {
   return h("span", { title: tokenAddress }, asset ?? short(tokenAddress));
 }
 
-/** An event as a row of a list. `late`: its measured delay in seconds, or null. */
+/** An event as a row of a list. `late` is the measured delay of the event in seconds, or null. */
 export function eventRow(event, { late = null, stream = true } = {}) {
   const label = event.stream?.metadata?.label;
   const name = event.streamId && h("a", { class: "name", href: `#/streams/${event.streamId}` }, label || streamName(event.streamId));

@@ -22,7 +22,7 @@ export function login({ places }) {
     said.textContent = "";
     try {
       await act();
-      history.replaceState(null, "", "#/streams"); // does not show the view yet: the page reloads
+      history.replaceState(null, "", "#/streams"); // only sets the address: the reload shows the view
       location.reload();
     } catch (error) {
       said.textContent = error.message;
@@ -50,7 +50,7 @@ function walletPart(found, attempt) {
   return h("div", { class: "card" },
     h("h2", {}, "With your wallet"),
     h("p", {}, found
-      ? "The wallet signs a challenge. It is never sent to the network and costs nothing."
+      ? "The wallet signs a challenge, which is never sent to the network and costs nothing."
       : "No wallet found in this browser. Install Freighter and allow it on this page."),
     button);
 }

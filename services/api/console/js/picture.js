@@ -20,8 +20,8 @@ function at(stream, second) {
 
 /**
  * The points of the chart up to `until` (Unix seconds), from the events of the stream, oldest first.
- * Between two events the accrued amount is a straight line. Two more points are needed: where accrual
- * starts, and where the deposit runs out. Pure.
+ * Between two events the accrued amount is a straight line, which bends at most twice: where accrual
+ * starts, and where it stops (pause, or end of the deposit). Each bend is a point too. Pure.
  */
 export function course(events, until) {
   const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => ({ timestamp, stream }));

@@ -34,7 +34,7 @@ class Session {
   /** True if the user may see the system view. */
   get isAdmin() { return this.mode === "open" || (this.#kept.scopes ?? []).includes("admin"); }
 
-  /** Store a token, or remove it with "". Throws if it is not a valid token. */
+  /** Store a token; "" removes the stored token. Throws if the token is not valid. */
   keep(token) {
     storage.set(KEPT, token ? JSON.stringify({ token }) : null);
     this.#kept = read();
@@ -48,7 +48,7 @@ class Session {
     if (!location.hash.startsWith("#/login")) location.hash = "#/login";
   }
 
-  /** Get a ticket for an EventSource. Refreshes a token that expires soon. Rejects with `status`. */
+  /** Get a ticket for an EventSource. First refreshes a token that expires soon. Errors have `status`. */
   async ticket() {
     if (this.#kept.expires * 1000 - Date.now() < 120_000) await this.#refresh();
     try {
@@ -65,7 +65,7 @@ class Session {
     this.keep("");
   }
 
-  /** Refresh the token. Only tokens of wallet logins can be refreshed; others are used until they expire. */
+  /** Refresh the token. Only tokens of wallet logins can be refreshed; other tokens are kept until they expire. */
   async #refresh() {
     const fresh = await this.#post("/v1/auth/refresh").catch(() => null);
     if (fresh) this.keep(fresh.token);

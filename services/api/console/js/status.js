@@ -4,7 +4,7 @@ import { now } from "./clock.js";
 import { h, say } from "./dom.js";
 import { duration } from "./format.js";
 
-const LATE = 15; // seconds; a ledger closes about every 5 s
+const LATE = 15; // seconds of delay from which on "Behind" is shown; a ledger closes about every 5 s
 
 const WHY = {
   draining: "the server is being replaced",

@@ -75,7 +75,7 @@ function indexerCard(part) {
         behind: rounded(Math.max(0, m.networkLedger - m.ledger)),
         letters: rounded(m.deadLetters),
         active: m.active ? "active" : "standby",
-      }, m.alarms ? "stopped by an alarm, see its log" : null);
+      }, m.alarms ? "stopped by an alarm; see the log of this indexer" : null);
     },
   };
 }

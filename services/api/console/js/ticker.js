@@ -19,7 +19,7 @@ export function moves(node, draw) {
   return node;
 }
 
-/** Ask for a frame only when something may change: frames cost the user's battery. */
+/** Ask for the next frame only after a pause: each frame costs the user's battery. */
 function later() {
   setTimeout(() => requestAnimationFrame(turn), calm.matches ? 1000 : FRAME);
 }

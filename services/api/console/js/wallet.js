@@ -1,12 +1,12 @@
 /**
- * The wallet Freighter in this browser. If the page has Freighter's library, it is used; else we send
- * messages to the extension. `null` if there is no wallet.
+ * The wallet Freighter in this browser. If the page has Freighter's library, we call the library; else
+ * we send messages to the extension.
  */
 
 const REQUEST = "FREIGHTER_EXTERNAL_MSG_REQUEST";
 const RESPONSE = "FREIGHTER_EXTERNAL_MSG_RESPONSE";
 
-/** {account(): Promise<string>, sign(xdr, passphrase, account): Promise<string>} */
+/** {account(): Promise<string>, sign(xdr, passphrase, account): Promise<string>}, or null without wallet. */
 export function wallet() {
   if (window.freighterApi) return byLibrary(window.freighterApi);
   return window.freighter ? byMessages : null;
