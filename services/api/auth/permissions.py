@@ -1,9 +1,9 @@
 """Who may do what with which stream. Pure.
 
-* Read a stream: its sender and recipient, and callers with the scope `events:all`. The claim
-  `topics` of a token can limit this further.
-* Change a stream: one of its two parties, if it has the scope `streams:write`. Every wallet login
-  has this scope for its own account. `services.api.streams.actions` says which party may do what.
+* The sender, the recipient and callers with the scope `events:all` may read a stream. The claim
+  `topics` of a token can exclude streams.
+* One of the two parties may change a stream, if its token has the scope `streams:write`. The token
+  of every wallet login has this scope. `services.api.streams.actions` says which party may do what.
 * A caller with the scope `admin` may do everything.
 
 Each function returns nothing if the caller has the permission, else it raises
@@ -71,8 +71,8 @@ def restrict_to_own(
     """The value of the filter `user` for a list of streams that this caller may see.
 
     The arguments are the filters of the request. If the request has no filter, the result is the
-    caller's own account. Raises PermissionDeniedError with the names of the filters if none of them
-    is the caller's own account.
+    caller's own account. If it has filters and none is the caller's own account, this raises
+    PermissionDeniedError with the names of the filters.
     """
     if principal.may_subscribe(ALL, ()):
         return user

@@ -1,6 +1,6 @@
 """The actions on a stream, and the party that may do each of them.
 
-`services.api.auth.permissions` checks that a caller may act as this party. What an action does to a
+`services.api.auth.permissions` checks that a caller may act as the party. What an action does to a
 stream, and in which state it is refused, is in `shared.domain.commands`.
 """
 
@@ -22,8 +22,8 @@ Command = Callable[[Stream, int], Sequence[Event]]
 class StreamAction:
     """Something that a party does with a stream.
 
-    `function` is the function of the contract that does the same on the chain. It is None if the
-    API may do this action with chain streams too.
+    `function` is the function of the contract that does the same on the chain. If `function` is
+    None, the API may do the action with chain streams too.
     """
 
     function: str | None

@@ -1,7 +1,7 @@
 """The use cases of streams, by the rules of shared.domain.commands.
 
-Times are Unix seconds. A stream of the API uses Redis' clock. For a chain stream, the accrued
-amount is computed for the close time of the last ledger that was read.
+Times are Unix seconds. For an API stream, the accrued amount is computed for the time of Redis'
+clock. For a chain stream, it is computed for the close time of the last ledger that was read.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class StreamService:
     async def create(self, request: CreateStream, key: IdempotencyKey | None = None) -> Document:
         """Create a stream of the API. Returns the same document as GET.
 
-        Raises CommandRefusedError, and the errors that `act` raises if it cannot write.
+        Raises CommandRefusedError, and the errors of `act` for a change that is impossible now.
         """
         now = self._clock()
         stream_id = new_stream_id(now)
@@ -86,7 +86,7 @@ class StreamService:
         return await self._commit(stream_id, lambda _: events, key, fresh=True)
 
     async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StoredStream, str]:
-        """One stream, and a top of the journal that is not newer than the read.
+        """One stream, and the top of the journal just before the stream was read.
 
         Raises StreamNotFoundError, PermissionDeniedError.
         """
@@ -105,7 +105,8 @@ class StreamService:
 
     async def page(self, query: ListQuery) -> Document:
         """A page of streams, and the position to subscribe from."""
-        # Read the tip first. Then events announce every change that happens after this read.
+        # Read the tip first. So a client that subscribes from the tip gets an event for each change
+        # after this read.
         tip = await self._journal.tip()
         page = await self._listing.page(
             query.indexes(),
@@ -140,11 +141,11 @@ class StreamService:
         key: IdempotencyKey | None = None,
         by: Principal = ANYONE,
     ) -> Document:
-        """Do something with a stream. Returns the stream after it.
+        """Do an action on a stream. Returns the stream after the action.
 
         Raises StreamNotFoundError, PermissionDeniedError, ChainOwnedError, StaleVersionError or
-        CommandRefusedError if the client may not do this. Raises WritesSuspendedError,
-        ContentionError or JournalBehindError if the API cannot do this now.
+        CommandRefusedError if the client may not do this action. Raises WritesSuspendedError,
+        ContentionError or JournalBehindError if the API cannot change anything now.
         """
         if not is_stream_id(stream_id):
             raise StreamNotFoundError(stream_id)
@@ -171,8 +172,8 @@ class StreamService:
         try:
             committed = await self._committer.change([stream_id], decide, to_store, fresh=fresh)
         except (commands.CommandRefusedError, ApiError):
-            # If the first request was carried out, the same request is often refused later: a
-            # stream cannot be cancelled twice. Then return the response of the first request.
+            # A repeated request is often refused: a stream cannot be cancelled twice. If the first
+            # request was carried out, return its stored response.
             if key and to_store and (raw := await self._committer.stored_response(to_store.key)):
                 return key.document(raw)
             raise
