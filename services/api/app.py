@@ -137,7 +137,7 @@ def build_app(
 def _replicas(settings: ApiSettings, redis: Redis) -> Replicas:
     """Waits until replicas have a write.
 
-    If WAIT_REPLICAS is set, it needs its own connection, because WAIT blocks a connection.
+    If WAIT_REPLICAS is set, Replicas gets its own connection, because WAIT blocks a connection.
     """
     if settings.wait_replicas:
         redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)

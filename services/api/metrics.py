@@ -47,5 +47,5 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @lru_cache(maxsize=4096)
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """The series of these labels. They are cached, because prometheus_client finds them slowly."""
+    """The series of these labels. Cached, because the lookup by labels is slow."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

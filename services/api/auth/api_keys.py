@@ -51,7 +51,7 @@ class ApiKey:
         }
 
     def principal(self) -> Principal:
-        """The principal of this key. If the key has no account, its id stands for the account."""
+        """The principal of this key. Without an account, the key's id stands for the account."""
         return Principal(
             account=self.account or token_id(self.id),
             scopes=frozenset(self.scopes),
@@ -67,7 +67,7 @@ def token_id(key_id: str) -> str:
 
 
 class ApiKeys:
-    """The keys of one namespace. A change returns only when the replicas of Redis have it."""
+    """The keys of one namespace. A change waits until enough Redis replicas have the change."""
 
     def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis

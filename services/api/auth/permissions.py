@@ -71,7 +71,7 @@ def restrict_to_own(
     """The value of the filter `user` for a list of streams that this caller may see.
 
     The arguments are the filters of the request. If the request has no filter, the result is the
-    caller's own account. If it has filters and none is the caller's own account, this raises
+    caller's own account. If no filter of the request is the caller's own account, this raises
     PermissionDeniedError with the names of the filters.
     """
     if principal.may_subscribe(ALL, ()):

@@ -97,7 +97,7 @@ async def console_file(request: web.Request) -> web.Response:
 
 
 def _serve(request: web.Request, file: ConsoleFile) -> web.Response:
-    """Browsers cache the file, but ask each time if it changed. So they use a release at once."""
+    """Browsers cache the file, but ask each time for changes. So a new release is used at once."""
     headers = {"Cache-Control": "no-cache", "ETag": file.tag, "Vary": "Accept-Encoding"}
     if file.tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)

@@ -45,7 +45,7 @@ class IdempotencyKey:
         return StoredResponse(keys.stored_response(self.digest), self.body_digest.encode(), SECONDS)
 
     def document(self, stored: bytes) -> dict[str, object]:
-        """The stored response. Raises IdempotencyKeyReusedError if it belongs to another body."""
+        """The stored response. Raises IdempotencyKeyReusedError if the request had another body."""
         body_digest, _, raw = stored.partition(b"\n")
         if body_digest.decode() != self.body_digest:
             raise IdempotencyKeyReusedError(

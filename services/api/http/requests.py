@@ -56,7 +56,7 @@ async def read_no_body(request: web.Request) -> None:
 def read_query(request: web.Request, model: type[M]) -> M:
     """The query as `model`. Raises Problem 422 with the names of bad parameters."""
     query = MultiDict(request.query)
-    query.pop("access_token", None)  # services.api.auth.authentication reads it
+    query.pop("access_token", None)  # read by services.api.auth.authentication
     many: frozenset[str] = getattr(model, "many", frozenset())
     repeated = [n for n in dict.fromkeys(query) if n not in many and len(query.getall(n)) > 1]
     if repeated:

@@ -65,7 +65,7 @@ class StreamNotices:
         self._lease = Lease(redis, committer.keys.schedule_lease, seconds=LEASE_SECONDS)
 
     async def run(self) -> None:
-        """Until cancelled: take or renew the lease; if this replica has it, publish due notices."""
+        """Until cancelled: take or renew the lease, and publish due notices while it is ours."""
         while True:
             if self._unsafe_reason():
                 await self.release()  # so that a replica with a correct clock can publish

@@ -1,7 +1,7 @@
 """The use cases of streams, by the rules of shared.domain.commands.
 
-Times are Unix seconds. For an API stream, the accrued amount is computed for the time of Redis'
-clock. For a chain stream, it is computed for the close time of the last ledger that was read.
+Times are Unix seconds. Accrued amounts are computed for the time of Redis' clock (API streams), or
+for the close time of the last ledger that was read (chain streams).
 """
 
 from __future__ import annotations

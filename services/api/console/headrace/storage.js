@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Web Storage that also works if the browser denies it. If the user blocks site data, or if the
+ * Web Storage that also works if the browser denies access. If the user blocks site data, or if the
  * frame has no origin, reading `localStorage` throws a SecurityError (WHATWG HTML, "localStorage").
  * Writing to a full storage throws too. A value that cannot be stored is kept in memory while the page
  * is open.

@@ -37,7 +37,7 @@ export function select(attributes, options, chosen = "") {
     h("option", { value, selected: value === chosen }, text)));
 }
 
-/** Set the text of a node, unless it is already the same. */
+/** Set the text of a node, unless the node already has this text. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

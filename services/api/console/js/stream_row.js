@@ -80,7 +80,7 @@ export class StreamList {
     this.node.replaceChildren();
   }
 
-  /** Add a stream or update its row. An older version than the one shown is ignored. */
+  /** Add a stream or update its row. Ignores a stream that is older than its row. */
   put(stream, where = "append") {
     const row = this.#rows.get(stream.id);
     if (!this.#versions.isNews(stream) && row) return;
