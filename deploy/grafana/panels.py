@@ -71,7 +71,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         rate("Resumes", "headrace_fanout_replays_total", "outcome"),
         rate("Events sent by resumes", "headrace_fanout_replayed_events_total"),
         shown(
-            "Events a resume", "short", _quantile(95, "headrace_fanout_replay_events"), legend="p95"
+            "Events per resume", "short", _quantile(95, "headrace_fanout_replay_events"), legend="p95"
         ),
     ),
     "Indexer": (

@@ -1,4 +1,4 @@
-"""Random retry times, so that clients do not all reconnect at once. Also a rate limit. Pure."""
+"""Random retry times, so that clients do not all reconnect at once. Also a rate limit."""
 
 from __future__ import annotations
 

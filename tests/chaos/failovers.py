@@ -119,9 +119,9 @@ class FailoverFaults:
     async def split(self, server: SentinelRedis) -> str:
         """Cut the primary off from replicas and Sentinels, while services still use it.
 
-        It refuses writes without a replica. Otherwise both primaries would accept writes, and
-        events of the API on the old one would lie below positions that clients received from the
-        new one. A Sentinel demotes it after ten seconds.
+        The old primary refuses writes, because it has no replica. Otherwise both primaries would
+        accept writes, and events of the API on the old primary would lie below positions that
+        clients received from the new one. A Sentinel demotes the old primary after ten seconds.
         """
         node, began = await self._begin()
         replicas = await server.replicas()
