@@ -71,7 +71,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         rate("Resumes", "headrace_fanout_replays_total", "outcome"),
         rate("Events sent by resumes", "headrace_fanout_replayed_events_total"),
         shown(
-            "Events per resume", "short", _quantile(95, "headrace_fanout_replay_events"), legend="p95"
+            "Events per resume",
+            "short",
+            _quantile(95, "headrace_fanout_replay_events"),
+            legend="p95",
         ),
     ),
     "Indexer": (
