@@ -59,7 +59,7 @@ ORDER = (
 PURE = (
     *(f"shared.domain.{name}" for name in ("commands", "contracts", "errors", "events")),
     *(f"shared.domain.{name}" for name in ("instant", "position", "stream", "strkeys", "topics")),
-    *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "wire")),
+    *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "services.fanout.connections.hub",
     "services.fanout.feed.recent",

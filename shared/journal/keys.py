@@ -81,7 +81,7 @@ class Keys:
         return self._key("made-for")
 
     def stream(self, stream_id: str) -> str:
-        """JSON document of one stream (shared.journal.wire)."""
+        """JSON document of one stream (shared.journal.stream_document)."""
         return self._key("stream", stream_id)
 
     def index(self, name: str) -> str:

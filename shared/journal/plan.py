@@ -16,7 +16,8 @@ from shared.domain.stream import Stream, apply
 from shared.domain.topics import topics_of
 from shared.journal import indexes
 from shared.journal.keys import CHANNEL, Keys
-from shared.journal.wire import encode, encode_stream
+from shared.journal.stream_document import encode_stream
+from shared.journal.wire import encode
 
 StreamStates = Mapping[str, Stream | None]
 """The stored state of each stream that the events belong to; None for an unknown stream."""

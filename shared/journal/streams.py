@@ -20,8 +20,8 @@ from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
+from shared.journal.stream_document import decode_stream, encode_stream, stream_of
 from shared.journal.topic_index import TopicIndex
-from shared.journal.wire import decode_stream, encode_stream, stream_of
 from shared.runtime.metrics import LOST_DOCUMENT
 
 log = structlog.get_logger()

@@ -51,7 +51,7 @@ class Readiness:
     def first_reason(self, *parts: str) -> str | None:
         """The reason of the first of these parts that is not ready.
 
-        A part that is still starting is skipped. None when no other part is unready.
+        A part that is still starting is skipped. None if each of these parts is ready or starting.
         """
         reasons = (self._state.get(part) for part in parts)
         return next((each for each in reasons if each and each != _STARTING), None)

@@ -29,7 +29,7 @@ from shared.domain.events import Origin
 from shared.domain.stream import Stream
 from shared.journal.indexes import entries_of
 from shared.journal.keys import Keys
-from shared.journal.wire import encode_stream
+from shared.journal.stream_document import encode_stream
 from shared.redis.client import connect
 from tests.api.samples import RECIPIENT, SENDER, TOKEN, order
 from tests.bench.api_client import Client, Request, get, post

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from shared.domain.position import parse_position
 from shared.domain.stream import claimable
 from shared.journal.keys import Keys
-from shared.journal.wire import stream_of
+from shared.journal.stream_document import stream_of
 from tests.chaos.indexer import Chaos, chaos
 from tests.shared.journal.audit import check
 from tests.support.tier import at_length, one_in_test

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from shared.domain.events import LOSS_TYPES, EventType, Origin
 from shared.domain.stream import I128_MAX, Stream, StreamStatus, claimable
-from shared.journal.wire import stream_document
+from shared.journal.stream_document import stream_document
 from tests.support.tier import examples
 
 HERE = Path(__file__).parent

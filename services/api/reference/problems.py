@@ -109,8 +109,9 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         (409,),
         "The stream is on the chain. Only its contract can move its money, so the API cannot "
         "withdraw, top up, pause, resume or cancel it.",
-        "Call the contract function in `call`, with the wallet of the sender or of the recipient. "
-        "The API then publishes the change as an event. PATCH can change the metadata.",
+        "The field `call` of this problem names a contract and a function. Call this function with "
+        "the wallet of the sender or of the recipient. The API then publishes the change as an "
+        "event. PATCH can change the metadata.",
         "Stream 7 is on the chain, so only its contract can move its money. "
         "Call the function withdraw of contract C….",
         extra={"call": {"contractId": "C…", "function": "withdraw"}},

@@ -35,8 +35,8 @@ from shared.domain.topics import is_stream_id
 from shared.journal.commit import CommitResult, Committer, Decide
 from shared.journal.commit_errors import ContentionError
 from shared.journal.reader import Journal, JournalTip
+from shared.journal.stream_document import stream_document, with_claimable
 from shared.journal.streams import StoredStream
-from shared.journal.wire import stream_document, with_claimable
 from shared.redis.clock import Clock
 from shared.runtime.metrics import COMMITS, CommitOutcome
 

@@ -121,7 +121,8 @@ class Failover:
         if self.highest == START or published < tip.top:
             return False
         if self.last_seen.lost:
-            # An indexer will announce the loss. Without a cursor no indexer has ever run.
+            # Not over until the indexer announces the loss. But if there never was a cursor, no
+            # indexer has ever run, and there is no announcement to wait for.
             return self.last_seen.cursor is None and tip.cursor is None
         return tip.cursor is None or journal_start(tip.cursor, 0).toid >= self.highest.toid
 

@@ -20,9 +20,10 @@ from shared.domain.stream import Stream
 from shared.journal.keys import Keys
 from shared.journal.progress import read_progress
 from shared.journal.reader import Journal
+from shared.journal.stream_document import stream_of
 from shared.journal.streams import StoredStreams
 from shared.journal.topic_index import TopicIndex
-from shared.journal.wire import JournalEntry, stream_of
+from shared.journal.wire import JournalEntry
 
 
 class JournalRange:

@@ -19,7 +19,8 @@ from shared.domain.instant import unix_seconds
 from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.plan import StreamStates, plan_writes
-from shared.journal.wire import JournalEntry, encode, stream_document
+from shared.journal.stream_document import stream_document
+from shared.journal.wire import JournalEntry, encode
 
 Document = Mapping[str, Any]
 

@@ -91,7 +91,8 @@ def decode_transaction(
         or not record.successful
         or (rpc_events is not None and rpc_events != raw_events)
     )
-    # An invocation's result always has a hash, so `verified` must not be None for its events.
+    # An invocation's result always has a hash. So if `verified` is None for its events, the proof
+    # has failed.
     if is_altered or (not verified and _has_invocation(contracts, raw_events)):
         if not accept_unproved:
             raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")

@@ -17,7 +17,7 @@ from services.api.auth.permissions import (
 from services.api.errors import PermissionDeniedError
 from shared.auth.principal import ANYONE, Principal
 from shared.journal.keys import Keys
-from shared.journal.wire import decode_stream
+from shared.journal.stream_document import decode_stream
 from tests.api.auth.samples import ADMIN, ALICE, BOB, CAROL, bearer, token_of, writer
 from tests.api.samples import Clock, made, on_chain, order
 from tests.support.web_client import WebClient

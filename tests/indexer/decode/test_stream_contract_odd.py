@@ -13,7 +13,8 @@ from services.indexer.decode.stream_contract import UnreadableEventError, read_e
 from services.indexer.xdr import Address, Pairs, ScVal, Symbol
 from services.indexer.xdr.scval import MAX_DEPTH
 from shared.journal.plan import plan_writes
-from shared.journal.wire import encode, encode_stream
+from shared.journal.stream_document import encode_stream
+from shared.journal.wire import encode
 from tests.indexer.decode.test_stream_contract import (
     AT,
     BIG,

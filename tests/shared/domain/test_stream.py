@@ -20,7 +20,7 @@ from shared.domain.stream import (
     end_time,
     remaining,
 )
-from shared.journal.wire import encode_stream
+from shared.journal.stream_document import encode_stream
 from tests.shared.samples import R2, TYPE, R, S, a_stream, after, creation, fact
 
 

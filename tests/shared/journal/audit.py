@@ -18,7 +18,8 @@ from shared.domain.stream import Stream, apply
 from shared.journal.indexes import entries_of as places_of
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal
-from shared.journal.wire import JournalEntry, decode_stream, parse_message
+from shared.journal.stream_document import decode_stream
+from shared.journal.wire import JournalEntry, parse_message
 
 
 async def entries_of(redis: Redis, keys: Keys) -> list[JournalEntry]:

@@ -13,7 +13,7 @@ from shared.domain import commands
 from shared.domain.stream import Stream
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.wire import decode_stream
+from shared.journal.stream_document import decode_stream
 from shared.runtime.metrics import LOST_DOCUMENT
 from tests.shared.journal.audit import check, entries_of
 from tests.shared.samples import TYPE, at, chain, created, stored

@@ -16,17 +16,13 @@ from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.position import Position
 from shared.domain.stream import I128_MAX, Stream, StreamStatus
 from shared.domain.topics import topics_of
-from shared.journal.wire import (
-    JournalEntry,
+from shared.journal.stream_document import (
     decode_stream,
-    encode,
     encode_stream,
-    entry_of,
-    parse_message,
     stream_document,
-    times_of,
     with_claimable,
 )
+from shared.journal.wire import JournalEntry, encode, entry_of, parse_message, times_of
 from tests.shared.eventsource import Message, parse
 from tests.shared.samples import PROVENANCE, TOKEN, TYPE, R, S, a_stream, chain, fact
 

@@ -125,11 +125,16 @@ class EventPoller:
             if window := _complete_window(page, events, cursor, limit):
                 return window
         raise SourceError(
-            "malformed", f"ledger {ledger} has {_MAX_PAGE} or more events for one call of getEvents"
+            "malformed",
+            f"the events of ledger {ledger} fill a page of getEvents ({_MAX_PAGE} events)",
         )
 
     async def _unbounded(self, addresses: Sequence[str], cursor: int, latest: int) -> EventWindow:
-        """Return the events after the cursor, as far as the server searches in one call."""
+        """Return events after the cursor, as far as the server searches.
+
+        The call has no `endLedger`, so the server decides how far. If a page has no complete
+        transaction, the next page is read too.
+        """
         events: list[RpcEvent] = []
         after, start = _first_request(cursor, latest)
         for _ in range(_MAX_PAGES_PER_TRANSACTION):

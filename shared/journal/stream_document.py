@@ -1,0 +1,106 @@
+"""The JSON document of a stream: as it is stored, and as the API and the events contain it.
+
+Pure. It is encoded and decoded here only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from shared.domain.events import Origin
+from shared.domain.stream import Stream, StreamStatus, claimable, end_time
+
+_ENDING = (None, "48h", "24h", "depleted")
+"""The value of the field `ending` for each number in `notices_sent` (shared.domain.stream)."""
+
+
+def stream_document(stream: Stream, now: int) -> dict[str, object]:
+    """The stream as the API returns it. `version` comes first, because the commit script reads it.
+
+    `now` is the time in Unix seconds for which `claimable` is computed.
+    """
+    return {
+        "version": stream.version,
+        "id": stream.id,
+        "origin": stream.origin,
+        "contractId": stream.contract_id,
+        "sender": stream.sender,
+        "recipient": stream.recipient,
+        "tokenAddress": stream.token,
+        "ratePerSecond": str(stream.rate),
+        "depositedAmount": str(stream.deposited),
+        "withdrawnAmount": str(stream.withdrawn),
+        "refundedAmount": str(stream.refunded),
+        "startTime": stream.start_time,
+        "lastUpdateTime": stream.last_update_time,
+        "endTime": end_time(stream),
+        "pausedAt": stream.paused_at,
+        "status": stream.status,
+        "ending": _ENDING[stream.notices_sent],
+        "claimable": claimable_document(stream, now),
+        "metadata": stream.metadata,
+        "createdAt": stream.created_at,
+        "updatedAt": stream.updated_at,
+        **({"position": stream.position} if stream.position else {}),
+    }
+
+
+def claimable_document(stream: Stream, now: int) -> dict[str, object]:
+    """The amount that the recipient could withdraw at `now` (Unix seconds)."""
+    return {"amount": str(claimable(stream, now)), "asOf": now}
+
+
+def encode_stream(stream: Stream, now: int) -> bytes:
+    """The document that is stored and that events contain. The commit script adds `position`."""
+    return orjson.dumps(stream_document(stream, now))
+
+
+def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
+    """The stored document of a stream, with the amount that is claimable at `now`.
+
+    All other bytes stay as they are. The first match of the pattern is the field of the stream
+    itself: no field before `claimable` is an object, and quotes in a JSON string are escaped.
+    """
+    stored = _CLAIMABLE.search(document)
+    if stored is None:
+        raise ValueError(f"the document of stream {stream.id} has no field 'claimable'")
+    current = orjson.dumps(claimable_document(stream, now))
+    return b"%b%b%b" % (document[: stored.start(1)], current, document[stored.end(1) :])
+
+
+_CLAIMABLE = re.compile(rb'"claimable":(\{"amount":"-?\d+","asOf":-?\d+\})')
+
+
+def decode_stream(raw: bytes | str) -> Stream:
+    """The stream in a stored document."""
+    return stream_of(orjson.loads(raw))
+
+
+def stream_of(doc: Mapping[str, Any]) -> Stream:
+    """The stream in a parsed document (see `stream_document`)."""
+    return Stream(
+        id=doc["id"],
+        origin=Origin(doc["origin"]),
+        contract_id=doc["contractId"],
+        sender=doc["sender"],
+        recipient=doc["recipient"],
+        token=doc["tokenAddress"],
+        rate=int(doc["ratePerSecond"]),
+        deposited=int(doc["depositedAmount"]),
+        withdrawn=int(doc["withdrawnAmount"]),
+        refunded=int(doc["refundedAmount"]),
+        start_time=doc["startTime"],
+        last_update_time=doc["lastUpdateTime"],
+        paused_at=doc["pausedAt"],
+        status=StreamStatus(doc["status"]),
+        notices_sent=_ENDING.index(doc.get("ending")),
+        metadata=doc["metadata"],
+        version=doc["version"],
+        position=doc["position"],
+        created_at=doc["createdAt"],
+        updated_at=doc["updatedAt"],
+    )
