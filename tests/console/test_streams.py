@@ -93,7 +93,7 @@ async def test_errors_of_the_api_are_shown(whole: Installation, someone: User) -
     await page.get_by_label("Deposit").fill("995000")
     await page.get_by_role("button", name="Create stream").click()
     await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
-        "recipient must be a valid"
+        "recipient must be a G…, C… or M… address"
     )
 
 

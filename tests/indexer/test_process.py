@@ -47,6 +47,7 @@ async def test_the_life_of_a_process(site: Site) -> None:
         site.sim.close()
         await site.caught_up()
         assert await site.metric(process, "headrace_indexer_dead_letters_total") == 1
+        await until(lambda: process.log_lines("dead_letter"))
         assert len(process.log_lines("dead_letter")) == 1
         assert (await site.ready(process))[0]
         process.signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from shared.auth.principal import Scope
 
 def _wallet(value: str) -> str:
     if value[:1] not in ("G", "M"):
-        raise ValueError("must be a G… or M… account; contracts (C…) cannot log in here")
+        raise ValueError("must be a G… or M… account; contracts (C…) cannot log in (no SEP-45)")
     return value
 
 

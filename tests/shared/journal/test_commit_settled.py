@@ -60,7 +60,7 @@ async def test_after_a_restart_of_redis_a_new_api_process_waits_for_the_indexer(
     first, second, third = (str(at(n).toid) for n in (5, 6, 7))
     await indexer.record([created("1", at(5))], progress={"cursor": first})
     await started_again(node, redis)
-    with pytest.raises(JournalBehindError, match="the indexer has not caught up with the chain"):
+    with pytest.raises(JournalBehindError, match="the indexer has not caught up since then"):
         await Committer(redis, KEYS).change([ID], create)
 
     await indexer.record([created("2", at(6))], progress={"cursor": second}, after=int(first))

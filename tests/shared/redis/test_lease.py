@@ -94,19 +94,21 @@ async def test_a_standby_takes_over_within_five_seconds_after_a_kill(site: Site)
         await site.caught_up()
         parts = ("redis", "store", "source", "clock", "namespace")
         assert await site.ready(standby) == (True, dict.fromkeys(parts, "ok"))
-        closing = asyncio.create_task(keep_closing(site))
+        enough = asyncio.Event()
+        closing = asyncio.create_task(keep_closing(site, enough))
         await until(lambda: site.sim.network.chain.latest.sequence > 3_700_015)
         active.signal(signal.SIGKILL)
         began = asyncio.get_running_loop().time()
         await until(lambda: standby.log_lines("active"), seconds=6, what="the standby active")
         assert asyncio.get_running_loop().time() - began < 5
-        closing.cancel()
+        enough.set()
+        await closing
         await site.caught_up()
     await site.is_exact()
 
 
-async def keep_closing(site: Site) -> None:
-    while True:
+async def keep_closing(site: Site, enough: asyncio.Event) -> None:
+    while not enough.is_set():
         site.sim.close()
         await site.redis.blpop([f"{site.keys.journal}:never"], timeout=0.05)
 
