@@ -37,7 +37,7 @@ async def refused(site: Site, process: ServiceProcess) -> None:
     assert parts["source"].startswith("stopped: the namespace ")
     for part in (site.keys.namespace, accounts.STREAMS, accounts.STRANGER):
         assert part in parts["source"]
-    assert process.log_lines("task_ended")
+    await until(lambda: process.log_lines("task_ended"))
 
 
 async def test_an_indexer_of_another_contract_changes_nothing_afterwards(site: Site) -> None:

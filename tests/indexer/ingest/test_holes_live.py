@@ -71,7 +71,7 @@ async def test_a_hole_is_read_from_rpc_in_order(site: Site, source: str) -> None
         assert await site.metric(process, missing("lost")) == 0
         if source == "horizon":
             assert await site.metric(process, missing("filled")) == HOLE[1] - HOLE[0] + 1
-            assert process.log_lines("ledgers_filled")
+            await until(lambda: process.log_lines("ledgers_filled"))
         assert not process.log_lines("gap")
     await site.is_exact()
 

@@ -147,7 +147,7 @@ async def test_alarm_only_continues_under_an_alarm(site: Site) -> None:
         await site.until_ready(process)
         assert await site.metric(process, 'headrace_indexer_alarm{kind="unproved"}') == 1
         assert await site.metric(process, "headrace_indexer_unproved_total")
-        assert process.log_lines("unproved")
+        await until(lambda: process.log_lines("unproved"))
     await site.is_exact()
     bodies = [entry.body for entry in await journal(site.redis, site.keys)]
     assert all(b'"verified":false' in body for body in bodies)
