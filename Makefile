@@ -27,8 +27,8 @@ check: $(VENV)/dev.done ## check style and types, run all tests that need no pro
 test: $(VENV)/dev.done $(CLIENTS) ## check all that must hold before a change lands; with a real Redis, without Docker and fixed ports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python $(PYTEST) -n $(WORKERS) $(SPREAD) $(ARGS)
+	@$(BIN)/mypy & types=$$!; \
+	  $(BIN)/python $(PYTEST) -n $(WORKERS) $(SPREAD) $(ARGS); tests=$$?; wait $$types && exit $$tests
 
 coverage: PYTEST := -m coverage run -m pytest
 coverage: erase test ## run `make test` and count lines and branches (report in htmlcov/); fails below the floor in pyproject.toml

@@ -51,7 +51,7 @@ def shown(report: Report) -> str:
 
 async def test_under_random_faults_no_event_is_lost(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED", "7"))
-    report = await run(tmp_path, seed=seed, seconds=at_length(20, 300), only=SHORT)
+    report = await run(tmp_path, seed=seed, seconds=at_length(15, 300), only=SHORT)
     assert report.violations == [], shown(report)
     assert report.chain_events > 50
     assert report.acks > 20

@@ -31,7 +31,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 
 GATEWAYS = at_length(("deployment", "caddy"), ("deployment", "nginx", "caddy"))
-NEW_SOURCES = at_length(6, 12)
+NEW_SOURCES = at_length(4, 12)
 """The number of new EventSources at each gateway in each step."""
 REASON = "no replica can take this connection now"
 """The reason that the gateway sends. A fanout that is starting sends another reason."""
