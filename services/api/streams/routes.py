@@ -21,7 +21,15 @@ from services.api.http.requests import (
     read_query,
 )
 from services.api.settings import SETTINGS
-from services.api.streams.actions import CANCEL, PAUSE, RESUME, WITHDRAW, StreamAction, top_up
+from services.api.streams.actions import (
+    CANCEL,
+    PAUSE,
+    RESUME,
+    WITHDRAW,
+    StreamAction,
+    top_up,
+    update,
+)
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, TopUp
 from services.api.streams.service import Document, StreamService
 from shared.runtime.urls import append_path
@@ -36,7 +44,7 @@ def add_routes(app: web.Application) -> None:
         app.router.add_post(streams, create)
         app.router.add_get(streams, page)
         app.router.add_get(one, get)
-        app.router.add_patch(one, update)
+        app.router.add_patch(one, patch)
         app.router.add_delete(one, action_handler(CANCEL))
         app.router.add_post(f"{one}/top-up", add_money)
         app.router.add_post(f"{one}/withdraw", action_handler(WITHDRAW))
@@ -77,14 +85,13 @@ async def get(request: web.Request) -> web.Response:
     return json_response(orjson.Fragment(found.document), headers=headers)
 
 
-async def update(request: web.Request) -> web.Response:
+async def patch(request: web.Request) -> web.Response:
     """PATCH /v1/streams/{id}."""
     versions = read_if_match(request)
     body = await read_body(request, PatchStream)
-    streams, stream_id = request.app[STREAMS], request.match_info["id"]
-    key = idempotency_key_of(request, body)
-    metadata, by = body.metadata.facts(), caller(request)
-    return _response(await streams.update(stream_id, metadata, versions, key, by))
+    stream_id, key = request.match_info["id"], idempotency_key_of(request, body)
+    action, by = update(body.metadata.facts()), caller(request)
+    return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
 
 
 async def add_money(request: web.Request) -> web.Response:

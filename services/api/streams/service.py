@@ -22,7 +22,7 @@ from services.api.errors import (
 )
 from services.api.http.idempotency import IdempotencyKey
 from services.api.http.page_cursor import encode_cursor
-from services.api.streams.actions import StreamAction, update
+from services.api.streams.actions import StreamAction
 from services.api.streams.clock import StreamClock
 from services.api.streams.ids import new_stream_id
 from services.api.streams.listing import StreamListing
@@ -121,17 +121,6 @@ class StreamService:
             "next": encode_cursor(page.last) if page.last else None,
             "position": str(tip.top),
         }
-
-    async def update(
-        self,
-        stream_id: str,
-        metadata: Mapping[str, object],
-        versions: Versions = None,
-        key: IdempotencyKey | None = None,
-        by: Principal = ANYONE,
-    ) -> Document:
-        """Replace the metadata of an API or chain stream. Raises the same errors as `act`."""
-        return await self.act(stream_id, update(metadata), versions, key, by)
 
     async def act(
         self,
