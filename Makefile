@@ -9,6 +9,14 @@ PYTEST := -m pytest
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count() + 1)')
 SPREAD := --dist loadgroup --no-loadscope-reorder
 
+# Check style, then types and tests at the same time. $(1): options that select and spread the tests.
+define verify
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(BIN)/mypy & types=$$!; \
+	  $(BIN)/python $(PYTEST) $(1) $(SPREAD) $(ARGS); tests=$$?; wait $$types && exit $$tests
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help run check test coverage erase nightly bench chaos soak audit screenshots deploy-check lint types lock clean
 
@@ -19,16 +27,10 @@ run: $(VENV)/local.done ## run the whole system on this machine, until Ctrl-C (P
 	@exec $(BIN)/python -m deploy.local.run
 
 check: $(VENV)/dev.done ## check style and types, run all tests that need no process and no network; takes a minute
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	@$(BIN)/mypy & types=$$!; \
-	  $(BIN)/pytest -m 'not io' -n auto $(SPREAD) $(ARGS); tests=$$?; wait $$types && exit $$tests
+	$(call verify,-m 'not io' -n auto)
 
 test: $(VENV)/dev.done $(CLIENTS) ## check all that must hold before a change lands; with a real Redis, without Docker and fixed ports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	@$(BIN)/mypy & types=$$!; \
-	  $(BIN)/python $(PYTEST) -n $(WORKERS) $(SPREAD) $(ARGS); tests=$$?; wait $$types && exit $$tests
+	$(call verify,-n $(WORKERS))
 
 coverage: PYTEST := -m coverage run -m pytest
 coverage: erase test ## run `make test` and count lines and branches (report in htmlcov/); fails below the floor in pyproject.toml
