@@ -53,7 +53,8 @@ class Schedule:
             for item in session.items:
                 mark = item.get_closest_marker("xdist_group")
                 if mark and not item.nodeid.endswith(f"@{mark.args[0]}"):
-                    raise pytest.UsageError(
+                    # pytest-xdist does not show the message of a UsageError in a worker.
+                    raise RuntimeError(
                         f"{item.nodeid} is not in its group {mark.args[0]}:"
                         " pytest-xdist does not work with this pytest; install requirements/dev.txt"
                     )
