@@ -61,6 +61,7 @@ PURE = (
     *(f"shared.domain.{name}" for name in ("instant", "position", "stream", "strkeys", "topics")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
+    "services.api.auth.public_addresses",
     "services.fanout.connections.hub",
     "services.fanout.feed.recent",
     "services.fanout.sse",

@@ -15,6 +15,7 @@ See docs/decisions/0006-id-comes-last.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import orjson
@@ -29,6 +30,7 @@ RESPONSE_HEAD = (
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: text/event-stream\r\n"
     b"Cache-Control: no-store, no-transform\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
     b"X-Accel-Buffering: no\r\n"
     b"Connection: close\r\n"
 )
@@ -37,17 +39,22 @@ RESPONSE_HEAD = (
 It has no Content-Length and is not chunked, so the body ends when the connection ends.
 """
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~]*")
 
 _LOSSES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
 
 
 def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
-    """The whole head of the response, with additional headers (name and value of each)."""
-    return (
-        RESPONSE_HEAD
-        + b"".join(f"{k}: {v}\r\n".encode(errors="surrogateescape") for k, v in headers)
-        + b"\r\n"
-    )
+    """The whole head of the response, with additional headers (name and value of each).
+
+    This is the only function that writes a head by hand. Raises ValueError if a name or value has
+    other characters than RFC 9110 5.5 recommends: CR or LF would begin another header or the body.
+    """
+    for name, value in headers:
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"header {name!r}: expected visible ASCII, spaces and tabs")
+    return RESPONSE_HEAD + b"".join(f"{k}: {v}\r\n".encode() for k, v in headers) + b"\r\n"
 
 
 def frame(event: str, data: bytes, position: str | None) -> bytes:

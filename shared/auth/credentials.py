@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -22,15 +24,35 @@ def forbidden(detail: str, errors: Sequence[Mapping[str, str]] = ()) -> Problem:
     return Problem(403, Slug.FORBIDDEN, detail, errors=errors)
 
 
-def token_of(request: web.Request) -> str | None:
+class TokenPlace(StrEnum):
+    """Where a request has its token."""
+
+    HEADER = "header"
+    QUERY = "query"
+    COOKIE = "cookie"
+
+
+class FoundToken(NamedTuple):
+    """The token of a request, and where it was."""
+
+    text: str
+    place: TokenPlace
+
+
+def token_of(request: web.Request) -> FoundToken | None:
     """The token of a request: from the header, else the query, else the cookie.
 
-    The cookie comes last because browsers send it unasked. Raises Problem 401 if the header is not
+    The cookie comes last because browsers send it unasked. An empty header or parameter counts as
+    none, so it does not change the place of the token. Raises Problem 401 if the header is not
     `Bearer <token>`.
     """
     if header := request.headers.get("Authorization"):
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise unauthorized("Authorization: expected `Bearer <token>`.")
-        return token.strip()
-    return request.query.get("access_token") or request.cookies.get(COOKIE)
+        return FoundToken(token.strip(), TokenPlace.HEADER)
+    if token := request.query.get("access_token", ""):
+        return FoundToken(token, TokenPlace.QUERY)
+    if token := request.cookies.get(COOKIE, ""):
+        return FoundToken(token, TokenPlace.COOKIE)
+    return None

@@ -1,4 +1,6 @@
-"""The client's IP address behind proxies: X-Forwarded-For, read from right to left. Pure.
+"""The client's IP address and protocol behind proxies. Pure.
+
+X-Forwarded-For is read from right to left.
 
 Each proxy appends the address of its caller. An address is used only if a trusted proxy appended
 it. A client can also send this header, with any addresses; these stand further left.
@@ -49,6 +51,22 @@ def client_address(
             break
         address = nearer
     return str(address)
+
+
+def came_by_tls(
+    peer: str | None,
+    protocols: Iterable[str],
+    trusted: Collection[IPv4Network | IPv6Network],
+) -> bool:
+    """True if a trusted proxy says that a client used TLS.
+
+    `protocols` are the values of the X-Forwarded-Proto headers. Behind several proxies there can be
+    several values. One `https` is enough: the browser's own connection is one of them.
+    """
+    address = _parse(peer or "")
+    if address is None or not any(address in network for network in trusted):
+        return False
+    return "https" in (value.strip().lower() for value in ",".join(protocols).split(","))
 
 
 def limit_key_of(address: str) -> str:

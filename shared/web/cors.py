@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 ANY_ORIGIN = "*"
+_ORIGIN = re.compile(r"[!-~]+")
+"""Browsers send an origin in visible ASCII (RFC 6454 6.2). No header repeats another text."""
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE, OPTIONS",
@@ -44,8 +47,9 @@ class Cors:
 
     def headers(self, request: web.Request) -> dict[str, str]:
         """The CORS headers for a request. `Vary` makes caches keep one response per origin."""
-        origin = request.headers.get("Origin")
-        if not origin or not (ANY_ORIGIN in self._origins or origin in self._origins):
+        origin = request.headers.get("Origin", "")
+        allowed = ANY_ORIGIN in self._origins or origin in self._origins
+        if not allowed or not _ORIGIN.fullmatch(origin):
             return {"Vary": "Origin"}
         return {
             "Vary": "Origin",

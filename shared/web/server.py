@@ -22,6 +22,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from shared.runtime import tracing as traces
 from shared.runtime.tasks import run_until_first
+from shared.web.default_headers import RequestWithDefaults
 
 log = structlog.get_logger()
 
@@ -88,7 +89,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         max_field_size=_LINE_BYTES,  # a token may list thousands of topics
     )
     await runner.setup()
-    _ignore_unknown_expectations(runner)
+    _make_requests(runner)
     watch = asyncio.create_task(head_timeout.run(runner))
     try:
         await web.SockSite(runner, sock, backlog=_BACKLOG).start()
@@ -104,10 +105,11 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     return max(codes, default=0)
 
 
-def _ignore_unknown_expectations(runner: web.AppRunner) -> None:
-    """Remove an `Expect` header with an unknown value, as RFC 9110 10.1.1 allows.
+def _make_requests(runner: web.AppRunner) -> None:
+    """Make requests whose answers get the default headers.
 
-    aiohttp would answer 417 before any middleware runs, or 500 if the value is not UTF-8.
+    Removes an `Expect` header with an unknown value, as RFC 9110 10.1.1 allows. aiohttp would
+    answer 417 before any middleware runs, or 500 if the value is not UTF-8.
     """
     assert runner.server
     make = runner.server.request_factory
@@ -117,7 +119,7 @@ def _ignore_unknown_expectations(runner: web.AppRunner) -> None:
             headers = CIMultiDict(message.headers)
             del headers["Expect"]
             message = message._replace(headers=CIMultiDictProxy(headers))
-        return make(message, *more)
+        return make(message, *more, _cls=RequestWithDefaults)
 
     runner.server.request_factory = request
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from services.api.auth.api_keys import PREFIX, ApiKeys
 from services.api.errors import PermissionDeniedError
 from services.api.http.request_keys import caller
-from shared.auth.credentials import token_of, unauthorized
+from shared.auth.credentials import TokenPlace, token_of, unauthorized
 from shared.auth.principal import ANYONE, Principal, Scope
 from shared.auth.revocations import RevocationStore
 from shared.auth.verifier import Verifier
@@ -73,16 +73,14 @@ def credential_of(request: web.Request) -> str:
     make, so the cookie must not allow a change (CSRF). An API key must not be in a URL, because it
     is valid for a long time and proxies and browsers store URLs.
     """
-    credential = token_of(request)
-    by_header = "Authorization" in request.headers
-    if not credential:
+    found = token_of(request)
+    if found is None:
         raise unauthorized("Log in, and send the token as `Authorization: Bearer <token>`.")
-    if credential.startswith(PREFIX) and not by_header:
+    if found.text.startswith(PREFIX) and found.place is not TokenPlace.HEADER:
         raise unauthorized("Send the API key in the header Authorization, not elsewhere.")
-    by_cookie = not by_header and not request.query.get("access_token")
-    if by_cookie and request.method not in _READING_METHODS:
+    if found.place is TokenPlace.COOKIE and request.method not in _READING_METHODS:
         raise unauthorized(
             "A token in a cookie may only read. To change something, send the token in "
             "the header Authorization."
         )
-    return credential
+    return found.text

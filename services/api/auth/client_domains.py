@@ -11,11 +11,12 @@ import asyncio
 import re
 import tomllib
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from services.api.auth.public_addresses import is_public
 from services.api.errors import ClientDomainRejectedError
 from shared.domain.strkeys import is_public_key
 from shared.web import client as http
@@ -29,25 +30,11 @@ MAX_TOML_BYTES = 100 * 1024
 _HOST = re.compile(r"(?=.{4,63}\Z)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.ASCII)
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _NO_COMPRESSION = {"Accept-Encoding": "identity"}  # a small body may unpack to a huge one
-_NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public_name(domain: str) -> bool:
     """True if the text is a full host name without a port. False for an IP address."""
     return _HOST.fullmatch(domain) is not None
-
-
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """True if the address is public. If it contains an IPv4 address, the IPv4 address decides."""
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.teredo is not None:
-            return False
-    return address.is_global and not address.is_multicast
 
 
 class PublicResolver(AbstractResolver):

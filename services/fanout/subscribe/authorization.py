@@ -20,7 +20,7 @@ from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
 from shared.domain.topics import ALL, Subscription, is_stream_id
 from shared.journal.streams import StoredStreams
-from shared.web.client_ip import client_address
+from shared.web.client_ip import came_by_tls, client_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class Authorizer:
         ticket = request.query.get("ticket")
         token = ticket and await self._tickets.redeem(ticket, self._client(request))
         if token:
-            return Credentials(token, self._cookie(token))
-        if token := token_of(request):
-            return Credentials(token)
+            return Credentials(token, self._cookie(token, request))
+        if found := token_of(request):
+            return Credentials(found.text)
         if ticket:
             raise unauthorized("the ticket was already used, or is older than 30 s: get a new one")
         raise unauthorized(
@@ -107,8 +107,11 @@ class Authorizer:
         await self._revocations.check(principal)
         return principal
 
-    def _cookie(self, token: str) -> str:
-        secure = "; Secure" if self._same_site == "None" else ""
+    def _cookie(self, token: str, request: web.Request) -> str:
+        """The value of Set-Cookie. Browsers accept SameSite=None only together with Secure."""
+        protocols = request.headers.getall("X-Forwarded-Proto", [])
+        by_tls = request.secure or came_by_tls(request.remote, protocols, self._trusted_proxies)
+        secure = "; Secure" if by_tls or self._same_site == "None" else ""
         return f"{COOKIE}={token}; Path=/; HttpOnly; SameSite={self._same_site}{secure}"
 
     async def _check(self, principal: Principal, topics: Collection[str]) -> None:

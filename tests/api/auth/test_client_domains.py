@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
@@ -20,7 +19,6 @@ from services.api.auth.client_domains import (
     MAX_TOML_BYTES,
     PublicResolver,
     fetch_toml,
-    is_public,
     is_public_name,
     read_bounded,
     signing_key,
@@ -117,22 +115,6 @@ def test_names_that_are_not_public(name: str) -> None:
 
 def test_public_names() -> None:
     assert all(map(is_public_name, ("wallet.example", "a.b-c.example", "x1.co")))
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-     "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "ff02::1",
-     "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-     "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"],
-)  # fmt: skip
-def test_addresses_that_are_not_public(address: str) -> None:
-    assert not is_public(ip_address(address))
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
-def test_public_addresses(address: str) -> None:
-    assert is_public(ip_address(address))
 
 
 class Names(aiohttp.abc.AbstractResolver):

@@ -194,7 +194,7 @@ async def test_cors_returns_the_exact_origin_and_answers_preflights(
     assert "last-event-id" in preflight.headers["access-control-allow-headers"].lower()
 
 
-async def test_an_origin_with_non_ascii_bytes_causes_no_error(
+async def test_an_origin_with_non_ascii_bytes_is_not_repeated(
     start: StartReplica, clients: list[SseClient]
 ) -> None:
     replica = await start(cors_origins="*")
@@ -202,9 +202,7 @@ async def test_an_origin_with_non_ascii_bytes_causes_no_error(
     client = await replica.subscribe(headers={"Origin": origin})
     clients.append(client)
     assert client.status == 200
-    assert (
-        client.headers["access-control-allow-origin"].encode("utf-8", "surrogateescape") == origin
-    )
+    assert "access-control-allow-origin" not in client.headers
 
 
 async def test_ten_thousand_topics_in_one_url_are_accepted(

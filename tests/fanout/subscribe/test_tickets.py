@@ -53,6 +53,19 @@ async def test_a_cookie_with_samesite_none_is_secure(
     assert client.headers["set-cookie"].endswith("; SameSite=None; Secure")
 
 
+async def test_the_cookie_is_secure_if_the_request_came_by_tls(
+    start: StartReplica, ticket: Issue, clients: list[SseClient]
+) -> None:
+    trusting = await start(**REQUIRED, trusted_proxies="127.0.0.1/32")
+    other = await start(**REQUIRED)
+    for replica, protocol, secure in (
+        (trusting, "https", True), (trusting, "http", False), (other, "https", False)
+    ):  # fmt: skip
+        query = f"users={BOB}&ticket={await ticket(token(BOB))}"
+        clients.append(await ask(replica, query, headers={"X-Forwarded-Proto": protocol}))
+        assert clients[-1].headers["set-cookie"].endswith("; Secure") is secure, protocol
+
+
 async def test_of_many_clients_with_the_same_ticket_one_is_accepted(
     auth_replica: Replica, stream: str, ticket: Issue
 ) -> None:

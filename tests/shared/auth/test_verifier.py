@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.auth.credentials import token_of
+from shared.auth.credentials import TokenPlace, token_of
 from shared.auth.principal import ANYONE, Principal, Scope, principal_of
 from shared.auth.settings import AuthSettings
 from shared.auth.verifier import Verifier
@@ -137,11 +137,18 @@ def request(path: str = "/", **headers: Any) -> web.Request:
 
 def test_the_token_comes_from_the_header_then_the_query_then_the_cookie() -> None:
     every = {"Authorization": "Bearer a", "Cookie": "headrace_token=c"}
-    assert token_of(request("/?access_token=b", **every)) == "a"
-    assert token_of(request("/?access_token=b", Cookie=every["Cookie"])) == "b"
-    assert token_of(request(Cookie=every["Cookie"])) == "c"
-    assert token_of(request(Authorization="bearer   a ")) == "a"
+    assert token_of(request("/?access_token=b", **every)) == ("a", TokenPlace.HEADER)
+    only_cookie = {"Cookie": every["Cookie"]}
+    assert token_of(request("/?access_token=b", **only_cookie)) == ("b", TokenPlace.QUERY)
+    assert token_of(request(**only_cookie)) == ("c", TokenPlace.COOKIE)
+    assert token_of(request(Authorization="bearer   a ")) == ("a", TokenPlace.HEADER)
     assert token_of(request()) is None
+
+
+def test_an_empty_header_and_an_empty_parameter_are_no_token() -> None:
+    found = token_of(request("/?access_token=", Authorization="", Cookie="headrace_token=c"))
+    assert found == ("c", TokenPlace.COOKIE)
+    assert token_of(request("/?access_token=", Authorization="", Cookie="headrace_token=")) is None
 
 
 @pytest.mark.parametrize("header", ["Basic a", "Bearer", "Bearer ", "a"])
